@@ -1,0 +1,18 @@
+"""The components: functions that run in containers, paths in and paths out.
+
+A name in ``COMPONENTS`` is all there is to adding one: the module ``components/<name>.py`` holds
+the function ``<name>``, and its signature is the interface that everything else derives from.
+"""
+
+COMPONENTS = (
+    "ingest",
+    "train",
+    "distill",
+    "prune",
+    "quantize",
+    "convert",
+    "evaluate",
+    "benchmark",
+    "select",
+    "publish",
+)

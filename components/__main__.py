@@ -1,0 +1,96 @@
+"""The entry point of every image: ``python -m components NAME ...``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components import COMPONENTS
+from components.errors import UserError
+from components.interface import Interface, interface_of
+from components.protocol import USER_FAULT, Call, execute, parse_executor_input
+
+_FRAMEWORKS = {
+    "train": ("tensorflow", "tf_keras", "tensorflow_model_optimization", "safetensors", "PIL"),
+    "device": ("ai_edge_litert.interpreter", "numpy"),
+    "light": ("numpy", "jinja2"),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run one component, or ``doctor``, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m components")
+    parser.add_argument("name", choices=(*COMPONENTS, "doctor"))
+    arguments = parser.parse_args(argv[:1])
+    try:
+        if arguments.name == "doctor":
+            return _doctor(argv[1:])
+        return execute(_call(interface_of(arguments.name), argv[1:]))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return USER_FAULT
+
+
+def _call(interface: Interface, argv: list[str]) -> Call:
+    """Read ``--executor-input``, or the flags for people that the signature yields."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m components {interface.name}", description=interface.summary
+    )
+    parser.add_argument("--executor-input", metavar="@FILE|JSON")
+    for port in interface.inputs:
+        parser.add_argument(
+            _flag(port.name), type=Path, nargs="*" if port.many else None, help=f"{port.kind} in"
+        )
+    for port in interface.outputs:
+        parser.add_argument(_flag(port.name), type=Path, help=f"{port.kind} out")
+    for parameter in interface.parameters:
+        default = "required" if parameter.required else f"default {parameter.default}"
+        parser.add_argument(_flag(parameter.name), default=argparse.SUPPRESS, help=default)
+    given = vars(parser.parse_args(argv))
+    if text := given.pop("executor_input"):
+        return parse_executor_input(interface.name, text)
+    ports = (*interface.inputs, *interface.outputs)
+    paths: dict[str, Any] = {port.name: given.pop(port.name) for port in ports}
+    for port in ports:
+        if paths[port.name] is None and not port.optional and not port.many:
+            raise UserError(
+                f"{interface.name} needs {_flag(port.name)}", f"give the path of a {port.kind}"
+            )
+    return Call(
+        interface=interface,
+        inputs={port.name: paths[port.name] or ([] if port.many else None)
+                for port in interface.inputs},
+        input_digests={},
+        outputs={port.name: paths[port.name] for port in interface.outputs},
+        statement=None,
+        parameters=interface.complete(
+            {name: yaml.safe_load(value) for name, value in given.items()},
+            where=interface.name,
+            strict=False,
+        ),
+        output_file=None,
+    )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _doctor(argv: list[str]) -> int:
+    """Import what this image is for; the health line of the Dockerfiles."""
+    image = argv[0] if argv else os.environ.get("SLIMLINE_IMAGE", "light")
+    for module in _FRAMEWORKS[image]:
+        importlib.import_module(module)
+    sys.stdout.write(json.dumps({"image": image, "modules": _FRAMEWORKS[image]}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

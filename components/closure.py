@@ -1,0 +1,72 @@
+"""The code digest of a component: the static closure of its module inside ``components/``."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+from components.digests import digest, file_sha256
+
+ROOT = Path(__file__).parent
+_ENTRY = ("components.__main__",)  # runs every component, so belongs to each
+_SUFFIXES = (".html", ".css", ".json")  # templates and tables that code reads
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """Return the ``components.*`` modules that the source of ``module`` names in any import.
+
+    Imports inside functions count; so does every package on the way, whose ``__init__`` runs.
+    """
+    path = path_of(module)
+    if path is None:
+        return frozenset()
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    ours = {name for name in found if name == "components" or name.startswith("components.")}
+    parents = {name.rsplit(".", count)[0] for name in ours for count in range(1, name.count(".") + 1)}
+    return frozenset(name for name in ours | parents if path_of(name))
+
+
+def path_of(module: str) -> Path | None:
+    """Return the source file of a ``components`` module, or None when there is no such module."""
+    base = ROOT.parent.joinpath(*module.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@cache
+def closure_of(component: str) -> frozenset[str]:
+    """Return the names of all modules that running ``component`` may load from ``components``."""
+    todo = [f"components.{component}", *_ENTRY]
+    seen: set[str] = set()
+    while todo:
+        module = todo.pop()
+        if module not in seen:
+            seen.add(module)
+            todo.extend(imports_of(module))
+    return frozenset(seen)
+
+
+@cache
+def code_digest(component: str) -> str:
+    """Return the digest of the component's own source and of all it imports from ``components``.
+
+    Templates that lie in a package of the closure count too.
+    """
+    paths = {path for module in closure_of(component) if (path := path_of(module))}
+    packages = {path.parent for path in paths if path.name == "__init__.py"} - {ROOT}
+    paths |= {
+        path for package in packages for path in package.iterdir() if path.suffix in _SUFFIXES
+    }
+    return digest(
+        "code", {path.relative_to(ROOT).as_posix(): file_sha256(path) for path in paths}
+    )

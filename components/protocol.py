@@ -1,0 +1,258 @@
+"""How any engine runs a component: executor input in, outputs and a statement out.
+
+The executor input is the JSON that Kubeflow Pipelines puts in place of ``{{$}}``; local engines
+write the same JSON to a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, cast
+
+from components.artifact import Tree, tree_of
+from components.closure import code_digest
+from components.digests import canonical_json
+from components.errors import UserError
+from components.interface import SINGLE_FILE_KINDS, Interface, function_of, interface_of
+
+OK, CRASHED, USER_FAULT = 0, 1, 2
+STATEMENT = "statement"
+"""Name of the output that every component has besides its own: the facts of this execution."""
+
+_MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
+_VERSIONED = (
+    "ai-edge-litert", "jinja2", "numpy", "pillow", "pydantic", "safetensors", "tensorflow",
+    "tensorflow-model-optimization", "tf-keras",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Call:
+    """One execution of a component, with paths of this machine.
+
+    Attributes:
+        interface: The component.
+        inputs: Path, list of paths or None for every input.
+        input_digests: The tree digest that the engine vouches for, where it gives one.
+        outputs: Path for every output.
+        statement: Where the statement goes, or None when nobody asked for it.
+        parameters: Complete and checked.
+        output_file: Where KFP expects ``executor_output.json``, or None.
+    """
+
+    interface: Interface
+    inputs: dict[str, Path | list[Path] | None]
+    input_digests: dict[str, str | list[str] | None]
+    outputs: dict[str, Path]
+    statement: Path | None
+    parameters: dict[str, object]
+    output_file: Path | None
+
+
+def local_path(uri: str) -> Path:
+    """Map an artifact's address to where KFP mounts it; local paths stay what they are."""
+    for scheme, mount in _MOUNTS.items():
+        if uri.startswith(scheme):
+            return Path(mount + uri.removeprefix(scheme))
+    return Path(uri.removeprefix("file://"))
+
+
+def parse_executor_input(component: str, text: str) -> Call:
+    """Read KFP's executor input.
+
+    Args:
+        component: Name of the component.
+        text: The JSON, or ``@`` and the path of a file that holds it.
+
+    Raises:
+        UserError: Not JSON, an input or output missing, or a parameter that does not fit.
+    """
+    interface = interface_of(component)
+    raw = Path(text[1:]).read_text() if text.startswith("@") else text
+    try:
+        message = cast("dict[str, Any]", json.loads(raw))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"the executor input of {component} is no JSON: {error}",
+            "pass what {{$}} expands to, or @FILE",
+        ) from None
+    given = _artifacts(message, "inputs")
+    made = _artifacts(message, "outputs")
+    inputs: dict[str, Path | list[Path] | None] = {}
+    digests: dict[str, str | list[str] | None] = {}
+    for port in interface.inputs:
+        if port.many:
+            items = _numbered(given, port.name)
+            inputs[port.name] = [local_path(item["uri"]) for item in items]
+            digests[port.name] = [_digest_in(item) or "" for item in items]
+        elif port.name in given:
+            inputs[port.name] = local_path(given[port.name][0]["uri"])
+            digests[port.name] = _digest_in(given[port.name][0])
+        elif port.optional:
+            inputs[port.name] = digests[port.name] = None
+        else:
+            raise UserError(
+                f"{component} was given no input {port.name!r}", f"pass a {port.kind} as {port.name}"
+            )
+    missing = [port.name for port in interface.outputs if port.name not in made]
+    if missing:
+        raise UserError(
+            f"{component} was given no path for its output {missing[0]!r}",
+            "recompile the pipeline with this version of slimline",
+        )
+    values = cast("dict[str, object]", (message.get("inputs") or {}).get("parameterValues") or {})
+    output_file = (message.get("outputs") or {}).get("outputFile")
+    return Call(
+        interface=interface,
+        inputs=inputs,
+        input_digests=digests,
+        outputs={port.name: local_path(made[port.name][0]["uri"]) for port in interface.outputs},
+        statement=local_path(made[STATEMENT][0]["uri"]) if STATEMENT in made else None,
+        parameters=interface.complete(
+            {name: value for name, value in values.items() if value is not None},
+            where=component,
+            strict=False,
+        ),
+        output_file=Path(output_file) if output_file else None,
+    )
+
+
+def _artifacts(message: Mapping[str, Any], side: str) -> dict[str, list[dict[str, Any]]]:
+    listed = (message.get(side) or {}).get("artifacts") or {}
+    return {name: value["artifacts"] for name, value in listed.items() if value}
+
+
+def _numbered(given: Mapping[str, list[dict[str, Any]]], name: str) -> list[dict[str, Any]]:
+    """Collect ``models_0 ... models_N-1``, or the one list that an engine without that limit gives."""
+    if name in given:
+        return given[name]
+    items: list[dict[str, Any]] = []
+    while found := given.get(f"{name}_{len(items)}"):
+        items.append(found[0])
+    return items
+
+
+def _digest_in(item: Mapping[str, Any]) -> str | None:
+    return (item.get("metadata") or {}).get("digest")
+
+
+def execute(call: Call) -> int:
+    """Run the component and write what the engine reads afterwards.
+
+    Returns:
+        ``OK``, ``USER_FAULT`` or ``CRASHED``. A fault is on standard error and, where asked for,
+        in the statement; outputs count only after ``OK``.
+    """
+    function = function_of(call.interface.name)
+    started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
+    for path in call.outputs.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    code, outcome = _call(function, {**call.inputs, **call.outputs, **call.parameters})
+    trees: dict[str, Tree] = {}
+    if code == OK:
+        trees = {name: tree_of(path) for name, path in call.outputs.items()}
+    finished = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+    statement = _statement(call, trees, outcome, started, finished)
+    if call.statement:
+        call.statement.parent.mkdir(parents=True, exist_ok=True)
+        call.statement.write_bytes(canonical_json(statement))
+    if call.output_file and code == OK:
+        call.output_file.parent.mkdir(parents=True, exist_ok=True)
+        call.output_file.write_bytes(canonical_json(_executor_output(call, trees)))
+    return code
+
+
+def _call(
+    function: Callable[..., None], arguments: dict[str, Any]
+) -> tuple[int, dict[str, str]]:
+    try:
+        function(**arguments)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return USER_FAULT, {"result": "user-fault", "what": error.what, "fix": error.fix}
+    except Exception as error:  # noqa: BLE001 the boundary: the engine needs an exit code and a reason
+        traceback.print_exc()
+        return CRASHED, {"result": "crashed", "what": f"{type(error).__name__}: {error}"}
+    return OK, {"result": "ok"}
+
+
+def _statement(
+    call: Call,
+    trees: Mapping[str, Tree],
+    outcome: Mapping[str, str],
+    started: datetime,
+    finished: Mapping[str, float],
+) -> dict[str, object]:
+    """The facts that only the container knows; the host completes them into the step's record."""
+    return {
+        "component": call.interface.name,
+        "code": code_digest(call.interface.name),
+        "inputs": call.input_digests,
+        "parameters": call.parameters,
+        "outputs": {
+            name: {
+                "digest": tree.digest,
+                "size_bytes": tree.size_bytes,
+                "files": len(tree.entries),
+            }
+            for name, tree in trees.items()
+        },
+        "outcome": outcome,
+        "versions": _versions(),
+        "machine": {
+            "architecture": platform.machine(),
+            "cpu": _cpu_model(),
+            "cores": os.cpu_count() or 1,
+            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        },
+        "started": started.isoformat(timespec="milliseconds"),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        **finished,
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _VERSIONED:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # not in this image
+    return found
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
+    """The file that KFP reads: metadata as strings and numbers, curves in the SDK's own shape."""
+    artifacts: dict[str, object] = {}
+    for port in call.interface.outputs:
+        tree = trees[port.name]
+        metadata: dict[str, object] = {"digest": tree.digest, "size_bytes": tree.size_bytes}
+        if port.kind in ("Metrics", "Curve"):
+            metadata |= json.loads(call.outputs[port.name].read_text())
+        artifacts[port.name] = {"artifacts": [{"metadata": metadata}]}
+    return {"artifacts": artifacts}
+
+
+def is_single_file(interface: Interface, output: str) -> bool:
+    """Whether the output called ``output`` is one file and not a folder."""
+    return any(
+        port.name == output and port.kind in SINGLE_FILE_KINDS for port in interface.outputs
+    )
