@@ -1,0 +1,325 @@
+"""A store in a folder of this machine or of a network file system.
+
+A value is written to a temporary file of the same file system, synced, and linked to its key: the
+link either creates the key or fails, whoever else tries, and a writer that is killed leaves at
+most a temporary file, which a later writer sweeps away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+import time
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from components.errors import UserError
+from pipelines.stores import TEMPORARY, KeyMissing, Stat, check_key, check_prefix
+from pipelines.stores.disk import (
+    beside,
+    copy,
+    copy_hashed,
+    disk_faults,
+    make_folders,
+    sync_folder,
+    write_all,
+)
+from pipelines.stores.threads import call_each
+
+_LOCKS = "locks"
+_LOCK_COUNT = 256
+_STALE_S = 60.0
+"""A temporary file is locked within microseconds of its creation; unlocked this long after, its
+writer is dead."""
+
+_MODE = 0o444
+"""Values never change in place; replacing one is a rename."""
+
+_NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES)
+"""Linking is not possible from here to there (another file system, another owner, too many)."""
+
+_THREADS = 8
+"""Syncs that wait at the same time share one commit of the file system's journal."""
+
+
+class DirectoryStore:
+    """The ``Store`` in a folder.
+
+    Args:
+        root: The folder. The first write makes it.
+
+    Raises:
+        UserError: Something that is no folder stands there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._temporary = root / TEMPORARY
+        self._swept = False
+        with disk_faults(root):
+            if root.exists() and not root.is_dir():
+                raise UserError(
+                    f"store {root}: a file stands where a folder is expected",
+                    "name a folder, which need not exist yet",
+                )
+
+    @property
+    def uri(self) -> str:
+        """The absolute path of the folder."""
+        return str(self._root)
+
+    def put_if_absent(self, key: str, data: bytes | Path) -> bool:
+        """See ``Store``."""
+        path = self._path(key)
+        with disk_faults(path):
+            if self._has(path):
+                # Its writer may have been killed between link and sync.
+                sync_folder(path.parent)
+                return False
+            with self._unfinished(data) as unfinished:
+                won = _link_new(unfinished, path)
+            sync_folder(path.parent)
+            return won
+
+    def put_many(self, items: Iterable[tuple[str, bytes | Path]]) -> tuple[bool, ...]:
+        """See ``Store``."""
+        return call_each(self.put_if_absent, items, _THREADS)
+
+    def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
+        """See ``Store``."""
+        path = self._path(key)
+        with disk_faults(path):
+            if not self._is(path, version):
+                return False
+            with self._unfinished(data) as unfinished, self._lock(key):
+                if not self._is(path, version):
+                    return False
+                # Clocks may stand still or step back; a version never does.
+                after = max(time.time_ns(), path.stat().st_mtime_ns + 1)
+                os.utime(unfinished, ns=(after, after))
+                unfinished.replace(path)
+                sync_folder(path.parent)
+            return True
+
+    def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
+        """See ``Store``."""
+        if start < 0 or (end is not None and end < start):
+            raise ValueError(f"no range of bytes: {start} to {end}")
+        with self._opened(key) as source:
+            size = os.fstat(source).st_size
+            end = size if end is None else min(end, size)
+            parts: list[bytes] = []
+            while start < end and (part := os.pread(source, end - start, start)):
+                parts.append(part)
+                start += len(part)
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def fetch(self, key: str, path: Path, *, link: bool = False) -> str:
+        """See ``Store``."""
+        with self._opened(key) as source, disk_faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if link:
+                sha256 = copy_hashed(source, None)
+                if self._link_out(key, source, path):
+                    return sha256
+                os.lseek(source, 0, os.SEEK_SET)
+            with beside(path) as unfinished:
+                target = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+                try:
+                    sha256 = copy_hashed(source, target)
+                finally:
+                    os.close(target)
+                unfinished.replace(path)
+            return sha256
+
+    def fetch_many(
+        self, items: Iterable[tuple[str, Path]], *, link: bool = False
+    ) -> tuple[str, ...]:
+        """See ``Store``."""
+        return call_each(partial(self.fetch, link=link), items, os.cpu_count() or 1)
+
+    def stat(self, key: str) -> Stat | None:
+        """See ``Store``."""
+        path = self._path(key)
+        with disk_faults(path):
+            try:
+                found = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return Stat(found.st_size, _version(found)) if stat.S_ISREG(found.st_mode) else None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See ``Store``."""
+        folder = check_prefix(prefix).rpartition("/")[0]
+        for key in self._walk(folder, prefix):
+            if key.startswith(prefix):
+                yield key
+
+    def delete_if_match(self, key: str, version: str) -> bool:
+        """See ``Store``."""
+        path = self._path(key)
+        with disk_faults(path):
+            if not self._is(path, version):
+                return False
+            with self._lock(key):
+                if not self._is(path, version):
+                    return False
+                path.unlink()
+                sync_folder(path.parent)
+            return True
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+    def _has(self, path: Path) -> bool:
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"{path} is the folder of other keys, so it can be no key")
+        return True
+
+    def _is(self, path: Path, version: str) -> bool:
+        try:
+            return _version(path.stat()) == version
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    @contextlib.contextmanager
+    def _opened(self, key: str) -> Generator[int]:
+        path = self._path(key)
+        with disk_faults(path):
+            try:
+                source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except (FileNotFoundError, NotADirectoryError):
+                raise KeyMissing(key) from None
+            try:
+                if not stat.S_ISREG(os.fstat(source).st_mode):
+                    raise KeyMissing(key)
+                yield source
+            finally:
+                os.close(source)
+
+    @contextlib.contextmanager
+    def _unfinished(self, data: bytes | Path) -> Generator[Path]:
+        """Give a synced temporary file that holds ``data``; it is gone afterwards."""
+        if not self._swept:
+            make_folders(self._temporary)
+            self._sweep()
+            self._swept = True
+        path = self._temporary / f"{os.getpid()}-{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            target = os.open(path, flags, _MODE)
+        except FileNotFoundError:  # somebody removed the folder since
+            make_folders(self._temporary)
+            target = os.open(path, flags, _MODE)
+        try:
+            fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if isinstance(data, Path):
+                source = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    copy(source, target)
+                finally:
+                    os.close(source)
+            else:
+                write_all(target, data)
+            # The kernel's own stamps come in ticks of milliseconds: two versions could be equal.
+            now = time.time_ns()
+            os.utime(target, ns=(now, now))
+            os.fsync(target)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(target)
+
+    def _sweep(self) -> None:
+        """Remove the temporary files of dead writers; a live one holds a lock on its own."""
+        with os.scandir(self._temporary) as entries:
+            for entry in entries:
+                if entry.name == _LOCKS:
+                    continue
+                with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                    if time.time() - entry.stat().st_mtime < _STALE_S:
+                        continue
+                    opened = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+                    try:
+                        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        Path(entry).unlink()
+                    finally:
+                        os.close(opened)
+
+    @contextlib.contextmanager
+    def _lock(self, key: str) -> Generator[None]:
+        """Keep other processes from replacing or deleting this key."""
+        folder = self._temporary / _LOCKS
+        make_folders(folder)
+        path = folder / f"{zlib.crc32(key.encode()) % _LOCK_COUNT:02x}"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _link_out(self, key: str, source: int, path: Path) -> bool:
+        """Link the open file of ``key`` to ``path``; False where that cannot be done."""
+        path.unlink(missing_ok=True)
+        try:
+            os.link(self._path(key), path)
+        except FileNotFoundError:  # deleted since it was opened
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return False
+        if os.path.samestat(path.stat(), os.fstat(source)):
+            return True
+        path.unlink()  # replaced since it was hashed
+        return False
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
+        """Yield the keys below a folder in the order of their whole names."""
+        place = self._root / folder
+        try:
+            with disk_faults(place), os.scandir(place) as entries:
+                # "a-b" sorts before "a/b", but the folder "a" before "a-b": compare as in keys.
+                found = sorted(entry.name + "/" * entry.is_dir() for entry in entries)
+        except FileNotFoundError:
+            return
+        for name in found:
+            if not folder and name == f"{TEMPORARY}/":
+                continue
+            key = f"{folder}/{name}" if folder else name
+            if not key.endswith("/"):
+                yield key
+            elif key.startswith(prefix) or prefix.startswith(key):
+                yield from self._walk(key[:-1], prefix)
+
+
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns:x}-{found.st_ino:x}"
+
+
+def _link_new(unfinished: Path, path: Path) -> bool:
+    """Give a finished file its name unless the name is taken; True when this call did."""
+    for _ in range(2):
+        try:
+            os.link(unfinished, path)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            make_folders(path.parent)
+        else:
+            return True
+    raise UserError(
+        f"{path.parent}: the folder vanishes while the store writes into it",
+        "let nothing else remove files there, then run again",
+    )

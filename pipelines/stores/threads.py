@@ -1,0 +1,30 @@
+"""One call for each item, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+First = TypeVar("First")
+Second = TypeVar("Second")
+Answer = TypeVar("Answer")
+
+
+def call_each(
+    function: Callable[[First, Second], Answer],
+    items: Iterable[tuple[First, Second]],
+    threads: int,
+) -> tuple[Answer, ...]:
+    """Return the answers in the order of the items.
+
+    Raises:
+        Exception: What the first failing item raised; calls that had not begun are not made.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        calls = [pool.submit(function, *item) for item in items]
+        try:
+            return tuple(call.result() for call in calls)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
