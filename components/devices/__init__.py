@@ -1,0 +1,1 @@
+"""Devices: what runs a model, on this machine and on others."""
