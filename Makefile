@@ -1,0 +1,42 @@
+# One environment, made on first use and again when what it is made from changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHARED ?= $(SLIMLINE_SHARED)
+
+.PHONY: demo faces fashion test check bench install clean
+.DEFAULT_GOAL := demo
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@echo "setting up $(VENV) (about two minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.11"; echo "fix: make PYTHON=python3.11 ..."; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "error: $(PYTHON) cannot make a virtual environment"; echo "fix: apt-get install python3-venv"; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@touch $@
+
+demo: install
+	$(BIN)/slimline run pipelines/examples/digits.yaml
+
+faces: install
+	$(BIN)/slimline run pipelines/examples/faces.yaml --data $(or $(DATA),$(SHARED)/data/orl)
+
+fashion: install
+	$(BIN)/slimline run pipelines/examples/fashion.yaml --data $(or $(DATA),$(SHARED)/data/fashion_mnist)
+
+test: install
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs
+
+check: install
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/pyright | tail -n 40
+
+bench: install
+	@$(BIN)/python -m tests.bench --json bench.json
+
+clean:
+	rm -rf $(VENV) slimline-store slimline-out bench.json
