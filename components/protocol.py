@@ -6,6 +6,7 @@ write the same JSON to a file.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ OK, CRASHED, USER_FAULT = 0, 1, 2
 STATEMENT = "statement"
 """Name of the output that every component has besides its own: the facts of this execution."""
 
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 _VERSIONED = (
     "ai-edge-litert", "jinja2", "numpy", "pillow", "pydantic", "safetensors", "tensorflow",
@@ -177,7 +179,15 @@ def _call(
     function: Callable[..., None], arguments: dict[str, Any]
 ) -> tuple[int, dict[str, str]]:
     try:
-        function(**arguments)
+        try:
+            function(**arguments)
+        except OSError as error:
+            if error.errno not in _DISK_FAULTS:
+                raise
+            raise UserError(
+                f"{error.filename or 'the scratch folder'}: {error.strerror}",
+                "free space there, or keep the store on a larger disk",
+            ) from error
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return USER_FAULT, {"result": "user-fault", "what": error.what, "fix": error.fix}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipelines.graph import Graph
+from pipelines.sources import Source
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class StepSkipped:
-    """A step that was never started because something before it failed or the run was cancelled."""
+    """A step without a result, because something before it failed or the run was cancelled."""
 
     step: str
 
@@ -74,12 +75,12 @@ class Engine(Protocol):
 
     name: str
 
-    def submit(self, graph: Graph, sources: Mapping[str, str], run: str) -> Iterator[Event]:
+    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
         """Run every step whose result is not there yet.
 
         Args:
             graph: What to run.
-            sources: Digest of every source of the graph, snapshots that the engine can stage.
+            sources: Snapshot of every source of the graph, which the engine stages.
             run: Identifier of the run, under which records and logs are kept.
 
         Yields:

@@ -1,0 +1,265 @@
+"""One step from staged inputs to a durable result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from components.digests import canonical_json
+from components.errors import UserError
+from components.interface import SINGLE_FILE_KINDS
+from components.protocol import OK, STATEMENT, USER_FAULT
+from pipelines.cache import Cache, Result
+from pipelines.engines import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.engines.admission import machine
+from pipelines.graph import Graph, SourceRef, Step
+from pipelines.keys import Ingredients
+from pipelines.records import log_key, open_sealed, put_step_record, step_record
+from pipelines.sources import Source, stage
+
+CANCELLED, OUT_OF_MEMORY, OUT_OF_TIME, EXITED = "cancel", "memory", "time", "exit"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a step's process or container ended.
+
+    Attributes:
+        code: Exit code; negative, the signal's number.
+        reason: ``EXITED``, or why the engine ended it.
+        peak_rss_bytes: Highest resident size of all its processes that was seen.
+    """
+
+    code: int
+    reason: str
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One step, ready to execute.
+
+    Attributes:
+        step: Which step.
+        folder: Its own writable folder; see ``Folder``.
+        readable: What the executor input names, or links lead to: to be mounted read-only.
+        executor_input: Path of the executor input inside ``folder``.
+    """
+
+    step: Step
+    folder: Path
+    readable: tuple[Path, ...]
+    executor_input: Path
+
+    @property
+    def log(self) -> Path:
+        """Where the step's output goes."""
+        return self.folder / "log"
+
+
+class Runner(Protocol):
+    """Executes jobs; one instance a run."""
+
+    name: str
+
+    def prepare(self, graph: Graph) -> None:
+        """Check that everything the graph's steps run in is there; start what takes long."""
+        ...
+
+    def run(self, job: Job) -> Ended:
+        """Execute a job and wait for its end."""
+        ...
+
+    def image_digest(self, step: Step) -> str | None:
+        """Return the digest of the image that the step runs in, or None without images."""
+        ...
+
+    def cancel(self) -> None:
+        """End every job, and those that are still to come."""
+        ...
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all steps of a run share."""
+
+    runner: Runner
+    cache: Cache
+    work: Path
+    run: str
+    sources: Mapping[str, Source]
+    cancelled: threading.Event
+
+
+def perform(
+    context: Context,
+    step: Step,
+    ingredients: Ingredients,
+    announce: Callable[[StepStarted], None],
+) -> StepDone | StepFailed | StepSkipped:
+    """Execute a step and make its result durable.
+
+    Args:
+        context: The run.
+        step: What to execute.
+        ingredients: What its key is made of.
+        announce: Told when it starts.
+
+    Raises:
+        CorruptionError: An input cannot be read from the store as it should be.
+        UserError: The store or the disk under the scratch folder fails.
+    """
+    began = time.monotonic()
+    job = _job(context, step, ingredients)
+    with machine(alone=step.interface.measures_time, cancelled=context.cancelled):
+        if context.cancelled.is_set():
+            return StepSkipped(step.name)
+        if step.opens_sealed:
+            sealed = cast("str", ingredients.inputs["dataset"])
+            open_sealed(context.cache.store, sealed, context.run, step.name)
+        announce(StepStarted(step.name, str(job.log)))
+        ended = context.runner.run(job)
+    if ended.reason == CANCELLED:
+        return StepSkipped(step.name)
+    if job.log.exists():
+        context.cache.store.put_if_absent(log_key(context.run, step.name), job.log)
+    statement = _statement(job)
+    outputs: dict[str, str] = {}
+    if ended.code == OK:
+        outputs = _collect(context, job, ingredients, statement)
+    record = put_step_record(
+        context.cache.store,
+        context.run,
+        step.name,
+        step_record(
+            run=context.run,
+            step=step.name,
+            engine=context.runner.name,
+            ingredients=ingredients,
+            outputs=outputs,
+            statement=statement
+            | {"exit": {"code": ended.code, "reason": ended.reason, "peak": ended.peak_rss_bytes}},
+            image_digest=context.runner.image_digest(step),
+            wall_s=time.monotonic() - began,
+        ),
+    )
+    if ended.code != OK:
+        what, fix, user_fault = _diagnosis(context, step, ended, statement)
+        return StepFailed(step.name, what, fix, user_fault, record)
+    result = context.cache.commit(
+        Result(ingredients.key, outputs, record, cast("float", statement["wall_s"]))
+    )
+    shutil.rmtree(job.folder, ignore_errors=True)
+    return StepDone(
+        step.name, result.key, result.outputs, result.record,
+        cached=False, function_s=result.function_s, wall_s=time.monotonic() - began,
+    )  # fmt: skip
+
+
+def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
+    folder = context.work / "steps" / step.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    readable: list[Path] = []
+
+    def artifact(tree_digest: str) -> dict[str, object]:
+        path = context.cache.stage(tree_digest, context.work / "trees" / tree_digest)
+        readable.append(path)
+        return {"uri": str(path), "metadata": {"digest": tree_digest}}
+
+    inputs: dict[str, object] = {}
+    for port, flow in step.inputs.items():
+        given = ingredients.inputs[port]
+        if isinstance(flow, SourceRef):
+            path = context.work / "sources" / flow.name
+            stage(context.sources[flow.name], path)
+            readable += [path, context.sources[flow.name].root]
+            inputs[port] = {"artifacts": [{"uri": str(path), "metadata": {"digest": given}}]}
+        elif given is not None:
+            digests = given if isinstance(given, list) else [given]
+            inputs[port] = {"artifacts": [artifact(item) for item in digests]}
+    outputs = {
+        port.name: {"artifacts": [{"uri": str(folder / "out" / port.name), "metadata": {}}]}
+        for port in step.interface.outputs
+    }
+    outputs[STATEMENT] = {"artifacts": [{"uri": str(folder / "statement.json"), "metadata": {}}]}
+    executor_input = folder / "input.json"
+    executor_input.write_bytes(
+        canonical_json(
+            {
+                "inputs": {"parameterValues": dict(step.parameters), "artifacts": inputs},
+                "outputs": {"artifacts": outputs, "outputFile": str(folder / "output.json")},
+            }
+        )
+    )
+    return Job(step, folder, tuple(dict.fromkeys(readable)), executor_input)
+
+
+def _statement(job: Job) -> dict[str, Any]:
+    """Read what the component's process said of itself; one that was killed said nothing."""
+    path = job.folder / "statement.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _collect(
+    context: Context, job: Job, ingredients: Ingredients, statement: Mapping[str, Any]
+) -> dict[str, str]:
+    """Store all outputs and hold them against what the component's process said of them."""
+    if statement["code"] != ingredients.code:
+        raise UserError(
+            f"{job.step.name}: the source of {job.step.component} changed while the run went on",
+            "run again: what is done stays done",
+        )
+    outputs: dict[str, str] = {}
+    for port in job.step.interface.outputs:
+        path = job.folder / "out" / port.name
+        assert path.is_file() == (port.kind in SINGLE_FILE_KINDS), f"{path}: not a {port.kind}"
+        outputs[port.name] = context.cache.put_tree(path).digest
+        assert outputs[port.name] == statement["outputs"][port.name]["digest"], path
+    return outputs
+
+
+def _diagnosis(
+    context: Context, step: Step, ended: Ended, statement: Mapping[str, Any]
+) -> tuple[str, str, bool]:
+    """Return what happened, what to do, and whether it is the user's to do."""
+    logs = f"slimline logs {context.run} {step.name}"
+    limit = f"limits: {{{step.component}: "
+    if ended.reason == OUT_OF_MEMORY:
+        return (
+            f"{step.name}: took {ended.peak_rss_bytes / 1e9:.1f} GB of memory, "
+            f"its limit is {step.memory_gb:g} GB",
+            f"raise it in the configuration, {limit}{{memory_gb: ...}}}}, or lower the batch",
+            True,
+        )
+    if ended.reason == OUT_OF_TIME:
+        return (
+            f"{step.name}: ran longer than its limit of {step.time_limit_s / 60:g} minutes",
+            f"raise it in the configuration, {limit}{{minutes: ...}}}}, or lower the epochs",
+            True,
+        )
+    outcome = statement.get("outcome", {})
+    if ended.code == USER_FAULT and "fix" in outcome:
+        return f"{step.name}: {outcome['what']}", outcome["fix"], True
+    if ended.code == -signal.SIGKILL:
+        return (
+            f"{step.name}: was killed by SIGKILL after {ended.peak_rss_bytes / 1e9:.1f} GB; "
+            "most likely the machine ran out of memory",
+            f"free memory, or lower the batch or the threads; then run again ({logs})",
+            True,
+        )
+    if ended.code < 0:
+        name = signal.Signals(-ended.code).name
+        return f"{step.name}: died by signal {-ended.code} ({name})", logs, False
+    return f"{step.name}: {outcome.get('what', f'exited with {ended.code}')}", logs, False

@@ -1,0 +1,43 @@
+"""The embedded engine: steps are child processes of this machine."""
+
+from __future__ import annotations
+
+from pipelines.engines.jobs import Ended, Job
+from pipelines.engines.processes import Processes
+from pipelines.graph import Graph, Step
+
+
+class LocalRunner:
+    """The ``Runner`` without containers."""
+
+    name = "local"
+
+    def __init__(self) -> None:
+        self._processes = Processes()
+
+    def prepare(self, graph: Graph) -> None:
+        """See ``Runner``."""
+        for step in graph.steps:
+            assert step.interface.image  # every component says where it runs
+
+    def run(self, job: Job) -> Ended:
+        """See ``Runner``."""
+        return self._processes.run(
+            job.step.interface.image,
+            [job.step.component, "--executor-input", f"@{job.executor_input}"],
+            job.folder,
+            memory_gb=job.step.memory_gb,
+            time_limit_s=job.step.time_limit_s,
+        )
+
+    def image_digest(self, step: Step) -> str | None:  # noqa: ARG002
+        """See ``Runner``."""
+        return None
+
+    def cancel(self) -> None:
+        """See ``Runner``."""
+        self._processes.cancel()
+
+    def close(self) -> None:
+        """See ``Runner``."""
+        self._processes.close()

@@ -1,0 +1,187 @@
+"""Walking a graph on one machine: what the local and the docker engine have in common.
+
+The walk looks every step up in the action cache, stages inputs, hands a job to a ``Runner``, and
+commits what came out. A runner knows only how to execute one job.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from components.errors import UserError
+from pipelines.cache import Cache, CorruptionError
+from pipelines.engines import Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.engines.admission import Admission, by_urgency
+from pipelines.engines.jobs import Context, Runner, perform
+from pipelines.graph import Flow, Graph, Ref, SourceRef, Step
+from pipelines.keys import Ingredients, InputDigest, ingredients_of
+from pipelines.sources import Source
+
+_MAX_ATTEMPTS = 5
+
+_Message = StepStarted | StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
+
+
+class Walk:
+    """The ``Engine`` of one machine.
+
+    Args:
+        runner: Executes the steps.
+        cache: Where results are looked up and committed.
+        work: A folder of this run's own on this machine.
+    """
+
+    def __init__(self, runner: Runner, cache: Cache, work: Path) -> None:
+        self.name = runner.name
+        self._runner = runner
+        self._cache = cache
+        self._work = work
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End everything that runs; ``submit`` then yields the rest as skipped."""
+        self._cancelled.set()
+        self._runner.cancel()
+
+    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
+        """See ``Engine``. Broken bytes in the store end a walk; the next one repairs them.
+
+        Raises:
+            UserError: An image is missing, or the store keeps breaking.
+        """
+        context = Context(self._runner, self._cache, self._work, run, sources, self._cancelled)
+        told: dict[str, StepDone] = {}
+        try:
+            self._runner.prepare(graph)
+            for _ in range(_MAX_ATTEMPTS):
+                attempt = _Attempt(context, graph)
+                for event in attempt.events():
+                    if isinstance(event, StepDone):
+                        before = told.get(event.step)
+                        if event.cached and before and before.outputs == event.outputs:
+                            continue
+                        told[event.step] = event
+                    yield event
+                if attempt.broken is None:
+                    return
+        finally:
+            self._runner.close()
+        raise UserError(
+            f"the store {self._cache.store.uri} broke {_MAX_ATTEMPTS} times during one run, "
+            f"the last time at {attempt.broken.key}",
+            "check the disk or the bucket under the store, then run again",
+        )
+
+
+class _Attempt:
+    """One walk over the graph."""
+
+    def __init__(self, context: Context, graph: Graph) -> None:
+        self._context = context
+        self._graph = graph
+        self._height = _heights(graph)
+        self._done: dict[str, StepDone] = {}
+        self._stopped = False
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self.broken: CorruptionError | None = None
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens until nothing runs and nothing more can start."""
+        sorter = TopologicalSorter(
+            {step.name: {ref.step for ref in step.refs} for step in self._graph.ordered}
+        )
+        sorter.prepare()
+        waiting: dict[str, tuple[Step, Ingredients]] = {}
+        running: set[str] = set()
+        settled: set[str] = set()
+        admission = Admission()
+        with ThreadPoolExecutor(max_workers=admission.cores + 1) as pool:
+            while True:
+                yield from self._settle(sorter, waiting)
+                for step in [] if self._stopping else by_urgency(
+                    (step for step, _ in waiting.values()), self._height
+                ):
+                    if admission.enter(step):
+                        running.add(step.name)
+                        pool.submit(self._perform, *waiting.pop(step.name))
+                if not running:
+                    break
+                message = self._messages.get()
+                if isinstance(message, StepStarted):
+                    yield message
+                    continue
+                name = message[0] if isinstance(message, tuple) else message.step
+                running.remove(name)
+                admission.leave(name)
+                if isinstance(message, tuple):
+                    self._stopped = True
+                    if not isinstance(message[1], CorruptionError):
+                        raise message[1]
+                    self.broken = message[1]
+                    continue
+                settled.add(name)
+                if isinstance(message, StepDone):
+                    self._done[name] = message
+                    sorter.done(name)
+                else:
+                    self._stopped = True
+                yield message
+        if self.broken is None:
+            for step in self._graph.ordered:
+                if step.name not in settled and step.name not in self._done:
+                    yield StepSkipped(step.name)
+
+    @property
+    def _stopping(self) -> bool:
+        return self._stopped or self._context.cancelled.is_set()
+
+    def _settle(
+        self, sorter: TopologicalSorter[str], waiting: dict[str, tuple[Step, Ingredients]]
+    ) -> Iterator[Event]:
+        """Look up every step whose inputs are known; what is missing goes to ``waiting``."""
+        while not self._stopping and sorter.is_active() and (ready := sorter.get_ready()):
+            for name in ready:
+                step = self._graph.by_name[name]
+                ingredients = ingredients_of(step, self._input_digests(step))
+                result = self._context.cache.lookup(ingredients.key)
+                if result is None:
+                    waiting[name] = (step, ingredients)
+                    continue
+                self._done[name] = StepDone(
+                    name, result.key, result.outputs, result.record,
+                    cached=True, function_s=result.function_s, wall_s=0.0,
+                )  # fmt: skip
+                sorter.done(name)
+                yield self._done[name]
+
+    def _input_digests(self, step: Step) -> dict[str, InputDigest]:
+        def of(flow: Flow) -> InputDigest:
+            if isinstance(flow, tuple):
+                return [self._done[ref.step].outputs[ref.output] for ref in flow]
+            if isinstance(flow, SourceRef):
+                return self._context.sources[flow.name].digest
+            return self._done[flow.step].outputs[flow.output] if isinstance(flow, Ref) else None
+
+        return {port: of(flow) for port, flow in step.inputs.items()}
+
+    def _perform(self, step: Step, ingredients: Ingredients) -> None:
+        """Execute one step in a thread of the pool; every way it can end becomes a message."""
+        try:
+            message: _Message = perform(self._context, step, ingredients, self._messages.put)
+        except BaseException as error:  # noqa: BLE001 raised again by the thread that walks
+            message = (step.name, error)
+        self._messages.put(message)
+
+
+def _heights(graph: Graph) -> dict[str, int]:
+    """Return for every step the number of steps on the longest way to the graph's end."""
+    height = dict.fromkeys(graph.by_name, 0)
+    for step in reversed(graph.ordered):
+        for ref in step.refs:
+            height[ref.step] = max(height[ref.step], height[step.name] + 1)
+    return height

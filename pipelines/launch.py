@@ -1,0 +1,344 @@
+"""Launching a run, and explaining one before it is launched."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from components.artifact import SINGLE
+from components.digests import canonical_json
+from components.errors import UserError, suggest
+from pipelines.cache import Cache, CorruptionError
+from pipelines.compress import graph_of
+from pipelines.config import Config
+from pipelines.engines import Engine, Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.engines.walk import Walk
+from pipelines.graph import Flow, Graph, Ref, SourceRef
+from pipelines.keys import InputDigest, ingredients_of
+from pipelines.records import (
+    RunRecord,
+    list_runs,
+    new_run_id,
+    now,
+    put_finished,
+    put_started,
+    read_ingredients,
+)
+from pipelines.sources import ChecksumCache, Source, snapshot, snapshot_model
+from pipelines.stores import CACHE, Store, open_store
+from pipelines.workspace import workspace, workspace_root
+
+Settled = StepDone | StepFailed | StepSkipped
+Outcome = Literal["done", "failed", "cancelled"]
+
+ENGINES = ("local",)
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What became of a run.
+
+    Attributes:
+        run: Identifier under which the store keeps it.
+        outcome: ``done`` also when nothing keeps to the budget.
+        steps: How each step ended.
+        wall_s: From the call of ``launch`` to the last record.
+        critical_path_s: Sum of function times along the longest path.
+        exported: Folder with the release and the report, or None unless ``done``.
+    """
+
+    run: str
+    outcome: Outcome
+    steps: Mapping[str, Settled]
+    wall_s: float
+    critical_path_s: float
+    exported: Path | None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The step would run because of its own ingredients.
+
+    Attributes:
+        what: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
+            there was none, ``result lost`` when the store no longer has all of it.
+    """
+
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The step would run because this other step would."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What would become of one step.
+
+    Attributes:
+        step: Its name.
+        reason: Why it would run; None when its result is there.
+    """
+
+    step: str
+    reason: Changed | Upstream | None
+
+
+def launch(
+    config: Config,
+    *,
+    engine: str = "local",
+    store: str | None = None,
+    output: Path | None = None,
+    on_event: Callable[[Event], None],
+) -> Launched:
+    """Run a configuration from the snapshot of its data to the release.
+
+    Args:
+        config: What to run.
+        engine: Which engine.
+        store: Address of the store, instead of the configured one.
+        output: Where release and report are exported; None: ``slimline-out/<name>``.
+        on_event: Told everything that happens, in the calling thread.
+
+    Raises:
+        UserError: Something that the user gave cannot be used.
+    """
+    began = time.monotonic()
+    opened = open_store(store or config.store)
+    graph = graph_of(config)
+    sources = snapshots(graph)
+    run = new_run_id(config.name)
+    with workspace(workspace_root(opened), run) as work:
+        cache = Cache(opened, work)
+        chosen = open_engine(engine, cache, work)
+        record = RunRecord(
+            run=run,
+            name=config.name,
+            config_digest=config.digest,
+            graph_digest=graph.digest,
+            engine=chosen.name,
+            started=now(),
+            finished=None,
+            outcome="running",
+            budgets=config.budgets.model_dump(),
+            steps={},
+            sources={name: source.digest for name, source in sources.items()},
+            wall_s=0.0,
+            critical_path_s=0.0,
+        )
+        put_started(opened, record)
+        steps: dict[str, Settled] = {}
+        exported = None
+        with _interruptible(chosen) as interrupted:
+            while exported is None:
+                for event in chosen.submit(graph, sources, run):
+                    if not isinstance(event, StepStarted):
+                        steps[event.step] = event
+                    on_event(event)
+                outcome = _outcome(steps, cancelled=interrupted.is_set())
+                if outcome != "done":
+                    break
+                # Corruption found on the way out is in quarantine now: the next round repairs it.
+                with contextlib.suppress(CorruptionError):
+                    folder = output or Path("slimline-out") / config.name
+                    exported = _export(cache, steps, folder, config.name, run)
+        critical_path_s = critical_path(graph, steps)
+        wall_s = time.monotonic() - began
+        put_finished(
+            opened,
+            replace(
+                record,
+                finished=now(),
+                outcome=outcome,
+                steps={name: _settled_json(event) for name, event in steps.items()},
+                wall_s=wall_s,
+                critical_path_s=critical_path_s,
+            ),
+        )
+    return Launched(run, outcome, steps, wall_s, critical_path_s, exported)
+
+
+def open_engine(name: str, cache: Cache, work: Path) -> Engine:
+    """Load the engine called ``name``.
+
+    Raises:
+        UserError: There is none of that name.
+    """
+    if name == "local":
+        from pipelines.engines.local import LocalRunner
+
+        return Walk(LocalRunner(), cache, work)
+    raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
+
+
+def snapshots(graph: Graph) -> dict[str, Source]:
+    """List and hash the user's files that the graph starts from.
+
+    Raises:
+        UserError: They are missing, empty or cannot be read.
+    """
+    with ChecksumCache(CACHE.expanduser() / "checksums.sqlite") as cache:
+        return {
+            name: snapshot(uri, cache) if name == "data" else snapshot_model(uri, cache)
+            for name, uri in graph.sources.items()
+        }
+
+
+def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
+    """Say for every step whether its result is there, and why not.
+
+    Raises:
+        UserError: Something that the user gave cannot be used.
+    """
+    opened = open_store(store or config.store)
+    cache = Cache(opened, workspace_root(opened))
+    graph = graph_of(config)
+    sources = snapshots(graph)
+    before = [record for record in list_runs(opened) if record.name == config.name]
+    outputs: dict[str, Mapping[str, str]] = {}
+    explained: list[Explanation] = []
+    for step in graph.ordered:
+        missing = next((ref.step for ref in step.refs if ref.step not in outputs), None)
+        if missing:
+            explained.append(Explanation(step.name, Upstream(missing)))
+            continue
+        inputs = {port: _digests(flow, outputs, sources) for port, flow in step.inputs.items()}
+        ingredients = ingredients_of(step, inputs)
+        if result := cache.lookup(ingredients.key):
+            outputs[step.name] = result.outputs
+            explained.append(Explanation(step.name, None))
+            continue
+        last = _last_ingredients(opened, before, step.name)
+        what = ("new",) if last is None else ingredients.changed_since(last)
+        explained.append(Explanation(step.name, Changed(what or ("result lost",))))
+    return explained
+
+
+def _digests(
+    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Source]
+) -> InputDigest:
+    if isinstance(flow, tuple):
+        return [outputs[ref.step][ref.output] for ref in flow]
+    if isinstance(flow, SourceRef):
+        return sources[flow.name].digest
+    return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
+
+
+def _last_ingredients(
+    store: Store, before: list[RunRecord], step: str
+) -> Mapping[str, object] | None:
+    """Find what the newest execution of a step in runs of this name was made of."""
+    for record in reversed(before):
+        key = record.steps.get(step, {}).get("record")
+        if key and (found := read_ingredients(store, key)):
+            return found
+    return None
+
+
+def critical_path(graph: Graph, steps: Mapping[str, Settled]) -> float:
+    """Return the sum of function times, in seconds, along the longest path through the graph."""
+    finish: dict[str, float] = {}
+    for step in graph.ordered:
+        event = steps.get(step.name)
+        own = event.function_s if isinstance(event, StepDone) else 0.0
+        finish[step.name] = own + max((finish[ref.step] for ref in step.refs), default=0.0)
+    return max(finish.values(), default=0.0)
+
+
+def _outcome(steps: Mapping[str, Settled], *, cancelled: bool) -> Outcome:
+    if any(isinstance(event, StepFailed) for event in steps.values()):
+        return "failed"
+    if cancelled or any(isinstance(event, StepSkipped) for event in steps.values()):
+        return "cancelled"
+    return "done"
+
+
+def _settled_json(event: Settled) -> dict[str, object]:
+    match event:
+        case StepDone():
+            return {
+                "state": "cached" if event.cached else "done",
+                "key": event.key,
+                "outputs": dict(event.outputs),
+                "record": event.record,
+                "cached": event.cached,
+                "function_s": event.function_s,
+                "wall_s": event.wall_s,
+            }
+        case StepFailed():
+            return {
+                "state": "failed",
+                "what": event.what,
+                "fix": event.fix,
+                "user_fault": event.user_fault,
+                "record": event.record,
+            }
+        case StepSkipped():
+            return {"state": "skipped"}
+
+
+@contextlib.contextmanager
+def _interruptible(engine: Engine) -> Iterator[threading.Event]:
+    """Turn Ctrl-C and SIGTERM into an orderly cancel while a run goes on."""
+    interrupted = threading.Event()
+
+    def cancel(_number: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+        engine.cancel()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _export(
+    cache: Cache, steps: Mapping[str, Settled], folder: Path, name: str, run: str
+) -> Path:
+    """Register the release, and lay it and the leaderboard where a person finds them.
+
+    The folder is replaced as a whole, or stays as it was.
+    """
+    published, selected = steps["publish"], steps["select"]
+    assert isinstance(published, StepDone)
+    assert isinstance(selected, StepDone)
+    release = published.outputs["release"]
+    cache.store.put_if_absent(
+        f"releases/{name}/{run}.json",
+        canonical_json({"run": run, "release": release, "at": now()}),
+    )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+            fresh = Path(temporary, "new")
+            for entry in cache.tree(release).entries:
+                path = fresh / entry.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(cache.read_file(release, entry.path))
+            (fresh / "report.html").write_bytes(cache.read_file(selected.outputs["page"], SINGLE))
+            if folder.exists():
+                folder.rename(Path(temporary, "old"))
+            fresh.rename(folder)
+    except OSError as error:
+        raise UserError(
+            f"the release cannot be written to {folder}: {error.strerror}",
+            "name another place with --output DIR, then run again: every step is cached",
+        ) from error
+    return folder

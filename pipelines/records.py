@@ -1,0 +1,229 @@
+"""Records: what happened, immutable, one for every step and one for every run.
+
+A step's record is an in-toto Statement with a SLSA provenance predicate:
+https://in-toto.io/Statement/v1, https://slsa.dev/provenance/v1.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from components.digests import canonical_json
+from components.errors import UserError, suggest
+from pipelines import __version__
+from pipelines.keys import Ingredients
+from pipelines.stores import KeyMissing, Store
+
+BUILD_TYPE = "urn:slimline:step:1"
+
+
+def new_run_id(name: str) -> str:
+    """Return an identifier that sorts by start and cannot be given twice."""
+    return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def now() -> str:
+    """Return the present as ISO 8601 in UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def step_record(
+    *,
+    run: str,
+    step: str,
+    engine: str,
+    ingredients: Ingredients,
+    outputs: Mapping[str, str],
+    statement: Mapping[str, Any],
+    image_digest: str | None,
+    wall_s: float,
+) -> dict[str, object]:
+    """Complete the container's statement into the record of one execution.
+
+    Args:
+        run: The run's identifier.
+        step: The step's name.
+        engine: Name of the engine.
+        ingredients: What the step key was made of.
+        outputs: Tree digest of every output; empty after a failure.
+        statement: The facts that the component's process wrote.
+        image_digest: Of the container image, where there was one.
+        wall_s: Wall time of the whole step for the engine.
+    """
+    dependencies = [
+        {"name": name, "digest": {"sha256": item}}
+        for name, value in sorted(ingredients.inputs.items())
+        for item in (value if isinstance(value, list) else [value])
+        if item
+    ]
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [
+            {"name": name, "digest": {"sha256": tree}} for name, tree in sorted(outputs.items())
+        ],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": dict(ingredients.parameters),
+                "internalParameters": ingredients.to_json(),
+                "resolvedDependencies": dependencies,
+            },
+            "runDetails": {
+                "builder": {"id": f"slimline/{engine}", "version": {"slimline": __version__}},
+                "metadata": {
+                    "invocationId": f"{run}/{step}",
+                    "startedOn": statement.get("started"),
+                    "finishedOn": now(),
+                },
+                "byproducts": [{"name": "statement", "content": dict(statement)}],
+            },
+        },
+        "key": ingredients.key,
+        "image": image_digest,
+        "wall_s": wall_s,
+    }
+
+
+def put_step_record(store: Store, run: str, step: str, record: Mapping[str, object]) -> str:
+    """Keep a step's record; a step that ran again within its run gets a further one.
+
+    Returns:
+        Its store key.
+    """
+    data, attempt = canonical_json(record), 1
+    while True:
+        key = f"runs/{run}/steps/{step}{f'.{attempt}' if attempt > 1 else ''}.json"
+        if store.put_if_absent(key, data):
+            return key
+        attempt += 1
+
+
+def read_ingredients(store: Store, record: str) -> dict[str, object] | None:
+    """Return what the key of a recorded execution was made of, or None if the record is gone."""
+    try:
+        value = cast("dict[str, Any]", json.loads(store.get(record)))
+    except KeyMissing:
+        return None
+    return value["predicate"]["buildDefinition"]["internalParameters"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run, from its beginning on.
+
+    Attributes:
+        run: Identifier.
+        name: The configuration's name.
+        config_digest: Digest of the resolved configuration.
+        graph_digest: Digest of the steps and what flows between them.
+        engine: Which engine ran it.
+        started: ISO 8601, UTC.
+        finished: The same, or None while it runs or when it was killed.
+        outcome: ``running`` (or killed), ``done``, ``failed`` or ``cancelled``.
+        budgets: As configured.
+        steps: Name to key, outputs, record, whether cached, function_s, or what failed.
+        sources: Digest of every snapshot.
+        wall_s: Wall time of the run.
+        critical_path_s: Sum of function times along the longest path through the graph.
+    """
+
+    run: str
+    name: str
+    config_digest: str
+    graph_digest: str
+    engine: str
+    started: str
+    finished: str | None
+    outcome: str
+    budgets: Mapping[str, Any]
+    steps: Mapping[str, Mapping[str, Any]]
+    sources: Mapping[str, str]
+    wall_s: float
+    critical_path_s: float
+
+    def to_json(self) -> dict[str, object]:
+        """Return the form in which it is kept."""
+        return {**self.__dict__}
+
+
+def put_started(store: Store, record: RunRecord) -> None:
+    """Keep the record of a run that begins."""
+    store.put_if_absent(f"runs/{record.run}/started.json", canonical_json(record.to_json()))
+
+
+def put_finished(store: Store, record: RunRecord) -> None:
+    """Keep the record of a run that has ended."""
+    store.put_if_absent(f"runs/{record.run}/run.json", canonical_json(record.to_json()))
+
+
+def list_runs(store: Store) -> list[RunRecord]:
+    """Return all runs, oldest first; one that was killed has the outcome ``running``."""
+    found: dict[str, str] = {}
+    for key in store.list("runs/"):
+        run, _, rest = key.removeprefix("runs/").partition("/")
+        if rest == "run.json" or (rest == "started.json" and run not in found):
+            found[run] = key
+    records = [RunRecord(**json.loads(store.get(key))) for key in found.values()]
+    return sorted(records, key=lambda record: (record.started, record.run))
+
+
+def read_run(store: Store, run: str | None) -> RunRecord:
+    """Return the record of a run, or of the newest one.
+
+    Raises:
+        UserError: There is no such run.
+    """
+    if run is None:
+        records = list_runs(store)
+        if not records:
+            raise UserError(f"the store {store.uri} holds no run yet", "slimline run CONFIG")
+        return records[-1]
+    for name in ("run.json", "started.json"):
+        try:
+            return RunRecord(**json.loads(store.get(f"runs/{run}/{name}")))
+        except KeyMissing:
+            continue
+    known = [record.run for record in list_runs(store)]
+    raise UserError(f"the store {store.uri} holds no run {run!r}", suggest(run, known))
+
+
+def log_key(run: str, step: str) -> str:
+    """Return where the log of a step lies."""
+    return f"runs/{run}/logs/{step}.log"
+
+
+def read_log(store: Store, run: str | None, step: str) -> str:
+    """Return what a step printed; of a cached step, what it printed when it was executed.
+
+    Raises:
+        UserError: There is no such run or step, or it never ran.
+    """
+    record = read_run(store, run)
+    known = record.steps
+    executed = known.get(step, {}).get("record", f"runs/{record.run}/steps/{step}.json")
+    origin = executed.split("/")[1]
+    name = executed.split("/")[3].split(".")[0]
+    try:
+        return store.get(log_key(origin, name)).decode(errors="replace")
+    except KeyMissing:
+        raise UserError(
+            f"run {record.run} has no log of a step {step!r}", suggest(step, known)
+        ) from None
+
+
+def open_sealed(store: Store, sealed: str, run: str, step: str) -> None:
+    """Write into the ledger that a step is about to look at sealed images."""
+    entry = {"run": run, "step": step, "at": now()}
+    store.put_if_absent(f"ledger/{sealed}/{run}.{step}.json", canonical_json(entry))
+
+
+def times_opened(store: Store, sealed: str) -> int:
+    """Return how many runs have looked at the sealed images with this tree digest."""
+    names = (key.rsplit("/", 1)[1] for key in store.list(f"ledger/{sealed}/"))
+    return len({name.split(".")[0] for name in names})
