@@ -9,7 +9,6 @@ from typing import cast
 from components.closure import code_digest
 from components.devices.fingerprint import fingerprint
 from components.digests import digest
-from components.environment import environment_digest
 from pipelines.graph import Step
 
 SCHEMA = 1
@@ -60,26 +59,31 @@ class Ingredients:
     def changed_since(self, before: Mapping[str, object]) -> tuple[str, ...]:
         """Name what differs from the ingredients of an earlier execution, most telling first."""
         now = self.to_json()
-        changed: list[str] = []
-        for name in ("code", "environment", "device", "schema"):
-            if now[name] != before[name]:
-                changed.append(name)
+        whole = ("code", "environment", "device", "schema")
+        changed = [name for name in whole if now[name] != before[name]]
         for group in ("parameters", "inputs"):
             old = cast("Mapping[str, object]", before[group])
             new = cast("Mapping[str, object]", now[group])
-            changed += [
-                f"{group}.{name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)
-            ]
+            names = sorted({*old, *new})
+            changed += [f"{group}.{name}" for name in names if old.get(name) != new.get(name)]
         return tuple(changed)
 
 
-def ingredients_of(step: Step, inputs: Mapping[str, InputDigest]) -> Ingredients:
-    """Return what the key of ``step`` is made of, once the digests of its inputs are known."""
+def ingredients_of(
+    step: Step, inputs: Mapping[str, InputDigest], environment: str
+) -> Ingredients:
+    """Return what the key of ``step`` is made of.
+
+    Args:
+        step: The step.
+        inputs: Tree digest of what enters every port.
+        environment: Digest of the environment that it will run in.
+    """
     interface = step.interface
     return Ingredients(
         component=step.component,
         code=code_digest(step.component),
-        environment=environment_digest(interface.image),
+        environment=environment,
         inputs=inputs,
         parameters=step.parameters,
         device=fingerprint() if interface.measures_time else None,

@@ -15,6 +15,7 @@ from typing import Literal
 
 from components.artifact import SINGLE
 from components.digests import canonical_json
+from components.environment import environment_digest
 from components.errors import UserError, suggest
 from pipelines.cache import Cache, CorruptionError
 from pipelines.compress import graph_of
@@ -215,7 +216,7 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
             explained.append(Explanation(step.name, Upstream(missing)))
             continue
         inputs = {port: _digests(flow, outputs, sources) for port, flow in step.inputs.items()}
-        ingredients = ingredients_of(step, inputs)
+        ingredients = ingredients_of(step, inputs, environment_digest(step.interface.image))
         if result := cache.lookup(ingredients.key):
             outputs[step.name] = result.outputs
             explained.append(Explanation(step.name, None))

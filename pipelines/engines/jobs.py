@@ -77,6 +77,10 @@ class Runner(Protocol):
         """Execute a job and wait for its end."""
         ...
 
+    def environment(self, step: Step) -> str:
+        """Return the digest of the environment that the step runs in, part of its key."""
+        ...
+
     def image_digest(self, step: Step) -> str | None:
         """Return the digest of the image that the step runs in, or None without images."""
         ...

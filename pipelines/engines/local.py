@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.environment import environment_digest
 from pipelines.engines.jobs import Ended, Job
 from pipelines.engines.processes import Processes
 from pipelines.graph import Graph, Step
@@ -18,7 +19,7 @@ class LocalRunner:
     def prepare(self, graph: Graph) -> None:
         """See ``Runner``."""
         for step in graph.steps:
-            assert step.interface.image  # every component says where it runs
+            self.environment(step)
 
     def run(self, job: Job) -> Ended:
         """See ``Runner``."""
@@ -29,6 +30,10 @@ class LocalRunner:
             memory_gb=job.step.memory_gb,
             time_limit_s=job.step.time_limit_s,
         )
+
+    def environment(self, step: Step) -> str:
+        """See ``Runner``."""
+        return environment_digest(step.interface.image)
 
     def image_digest(self, step: Step) -> str | None:  # noqa: ARG002
         """See ``Runner``."""

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
 import components
+from components.errors import UserError
 from components.interface import Image
 from pipelines.engines import zygote
 from pipelines.engines.jobs import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Ended
 
 _ZYGOTE = Path(zygote.__file__)
 _POLL_S = 0.2
-_PRELOADED: dict[Image, tuple[str, ...]] = {
+PRELOADED: Mapping[Image, tuple[str, ...]] = {
     "train": (
         "pydantic",
         "yaml",
@@ -38,17 +44,27 @@ _PRELOADED: dict[Image, tuple[str, ...]] = {
 }
 
 
-class Processes:
-    """Starts steps through one zygote an image, the first time the image is needed."""
+@dataclass(frozen=True)
+class _Server:
+    """A running zygote: its process, the socket for requests, and what it complains of."""
 
-    def __init__(self) -> None:
-        self._zygotes: dict[str, tuple[subprocess.Popen[bytes], socket.socket]] = {}
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    errors: IO[bytes]
+
+
+class Processes:
+    """Starts steps through one zygote an image, the first time the image is needed.
+
+    Args:
+        preloaded: What the zygote of each image imports before it serves.
+    """
+
+    def __init__(self, preloaded: Mapping[Image, tuple[str, ...]] = PRELOADED) -> None:
+        self._preloaded = preloaded
+        self._servers: dict[tuple[str, ...], _Server] = {}
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
-
-    def warm(self, image: Image) -> None:
-        """Start importing the frameworks of ``image`` now, since they will be needed."""
-        self._server(image)
 
     def run(
         self, image: Image, argv: list[str], folder: Path, *, memory_gb: float, time_limit_s: float
@@ -74,58 +90,70 @@ class Processes:
         with ours:
             try:
                 server = self._server(image)
-                socket.send_fds(server, [json.dumps(request).encode()], [theirs.fileno()])
+                socket.send_fds(server.control, [json.dumps(request).encode()], [theirs.fileno()])
             finally:
                 theirs.close()
-            return self._wait(ours, memory_gb * 1e9, time_limit_s)
+            ended = self._wait(ours, memory_gb * 1e9, time_limit_s)
+        if ended is None:
+            raise self._broken(server, image)
+        return ended
 
-    def _wait(self, channel: socket.socket, memory_bytes: float, time_limit_s: float) -> Ended:
-        pid, peak, reason = 0, 0, EXITED
-        deadline = float("inf")
+    def _wait(
+        self, channel: socket.socket, memory_bytes: float, time_limit_s: float
+    ) -> Ended | None:
+        """Watch one step; None when the zygote went away before it could start it."""
+        pid, peak, reason, deadline = 0, 0, EXITED, math.inf
         while True:
             if select.select([channel], [], [], _POLL_S)[0]:
                 message = channel.recv(4096)
-                if not message:  # the zygote itself has been killed, and its children with it
-                    return Ended(-signal.SIGKILL, reason, peak)
+                if not message:  # the zygote is gone, and its children with it
+                    return Ended(-signal.SIGKILL, reason, peak) if pid else None
                 answer = json.loads(message)
                 if "status" in answer:
                     return Ended(answer["status"], reason, peak)
-                pid = answer["pid"]
-                deadline = time.monotonic() + time_limit_s
-            if not pid:  # the frameworks are still being imported
-                if self._cancelled.is_set():
-                    return Ended(-signal.SIGKILL, CANCELLED, peak)
+                pid, deadline = answer["pid"], time.monotonic() + time_limit_s
+            if self._cancelled.is_set() and not pid:  # still importing
+                return Ended(-signal.SIGKILL, CANCELLED, peak)
+            peak = max(peak, _group_rss_bytes(pid) if pid else 0)
+            if reason != EXITED:
                 continue
-            peak = max(peak, _group_rss_bytes(pid))
-            if reason == EXITED:
-                if self._cancelled.is_set():
-                    reason = CANCELLED
-                elif peak > memory_bytes:
-                    reason = OUT_OF_MEMORY
-                elif time.monotonic() > deadline:
-                    reason = OUT_OF_TIME
-                if reason != EXITED:
-                    channel.shutdown(socket.SHUT_WR)  # ends the group; its status still comes
+            if self._cancelled.is_set():
+                reason = CANCELLED
+            elif peak > memory_bytes:
+                reason = OUT_OF_MEMORY
+            elif time.monotonic() > deadline:
+                reason = OUT_OF_TIME
+            if reason != EXITED:
+                channel.shutdown(socket.SHUT_WR)  # ends the group; its status still comes
 
-    def _server(self, image: Image) -> socket.socket:
-        name = "train" if image == "train" else "plain"
+    def _server(self, image: Image) -> _Server:
+        modules = self._preloaded[image]
         with self._lock:
-            if name in self._zygotes and self._zygotes[name][0].poll() is None:
-                return self._zygotes[name][1]
+            if modules in self._servers and self._servers[modules].process.poll() is None:
+                return self._servers[modules]
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            errors = tempfile.TemporaryFile()
             process = subprocess.Popen(
-                [
-                    sys.executable, "-P", str(_ZYGOTE), str(theirs.fileno()), *_PRELOADED[image],
-                ],  # fmt: skip
+                [sys.executable, "-P", str(_ZYGOTE), str(theirs.fileno()), *modules],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=errors,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C at the terminal is the engine's to handle
             )
             theirs.close()
-            self._zygotes[name] = (process, ours)
-            return ours
+            self._servers[modules] = _Server(process, ours, errors)
+            return self._servers[modules]
+
+    def _broken(self, server: _Server, image: Image) -> UserError:
+        server.process.wait()
+        server.errors.seek(0)
+        told = server.errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+        return UserError(
+            f"the frameworks for {image} steps cannot be loaded: {told or 'no reason given'}",
+            "make install, then slimline doctor",
+        )
 
     def cancel(self) -> None:
         """End all that runs, and all that is started from now on."""
@@ -134,10 +162,11 @@ class Processes:
     def close(self) -> None:
         """End the zygotes and wait for them."""
         with self._lock:
-            for process, control in self._zygotes.values():
-                control.close()
-                process.wait()
-            self._zygotes.clear()
+            for server in self._servers.values():
+                server.control.close()
+                server.process.wait()
+                server.errors.close()
+            self._servers.clear()
 
 
 def _environment() -> dict[str, str]:

@@ -147,7 +147,9 @@ class _Attempt:
         while not self._stopping and sorter.is_active() and (ready := sorter.get_ready()):
             for name in ready:
                 step = self._graph.by_name[name]
-                ingredients = ingredients_of(step, self._input_digests(step))
+                ingredients = ingredients_of(
+                    step, self._input_digests(step), self._context.runner.environment(step)
+                )
                 result = self._context.cache.lookup(ingredients.key)
                 if result is None:
                     waiting[name] = (step, ingredients)
