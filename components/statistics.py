@@ -1,0 +1,141 @@
+"""Bootstrap estimates: what a measured number would have been on another draw of the same data.
+
+References:
+    Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 (percentile
+    intervals) and 8 (resampling what is exchangeable: identities, not pairs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+REDRAWS = 1000
+"""Rounds of drawing again before data are declared too small to resample."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with the interval around it.
+
+    Attributes:
+        value: The number on the data as they are.
+        low: Lower end of the interval.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, float]:
+        """Return the form in which reports keep it."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, float]) -> Interval:
+        """Read what ``to_json`` wrote."""
+        return cls(float(value["value"]), float(value["low"]), float(value["high"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A number on the data as they are, and on every resample of them.
+
+    Attributes:
+        value: The number.
+        resampled: r numbers; the same index is the same resample in every estimate that was made
+            from one matrix of draws, which is what makes differences *paired*.
+    """
+
+    value: float
+    resampled: NDArray[np.float64]
+
+    def interval(self, confidence: float) -> Interval:
+        """Return the percentile interval that holds the share ``confidence`` (0 to 1)."""
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(self.resampled, [tail, 1 - tail])
+        return Interval(self.value, float(low), float(high))
+
+    def minus(self, other: Estimate) -> Estimate:
+        """Return the paired difference.
+
+        Raises:
+            ValueError: The two were not resampled equally often.
+        """
+        if self.resampled.shape != other.resampled.shape:
+            raise ValueError(
+                f"{self.resampled.size} and {other.resampled.size} resamples are not paired"
+            )
+        return Estimate(self.value - other.value, self.resampled - other.resampled)
+
+
+def draw(
+    units: int,
+    resamples: int,
+    seed: int,
+    usable: Callable[[NDArray[np.int32]], NDArray[np.bool_]] | None = None,
+) -> NDArray[np.int32]:
+    """Draw ``units`` out of ``units`` with replacement, ``resamples`` times.
+
+    A resample on which the statistic does not exist (one identity alone has no impostors) is drawn
+    again until it does, so an estimate is conditional on its existence.
+
+    Args:
+        units: How many there are to draw from, at least 1.
+        resamples: How often, at least 1.
+        seed: Equal seeds, equal draws.
+        usable: Takes counts (r x units) and says which rows the statistic exists on; it may look at
+            labels, never at a model's outputs, or draws would no longer be common to all models.
+
+    Returns:
+        How often each unit was drawn, resamples x units; every row sums to ``units``.
+
+    Raises:
+        ValueError: Hardly any draw is usable.
+    """
+    random = np.random.default_rng(seed)
+    counts = _draw(random, units, resamples)
+    if usable is None:
+        return counts
+    for _ in range(REDRAWS):
+        (bad,) = np.nonzero(~usable(counts))
+        if not bad.size:
+            return counts
+        counts[bad] = _draw(random, units, bad.size)
+    raise ValueError(f"{units} units are too few to resample: nearly every draw is degenerate")
+
+
+def _draw(random: np.random.Generator, units: int, resamples: int) -> NDArray[np.int32]:
+    """Return counts of one multinomial draw a row; integers, so later sums are exact."""
+    drawn = random.integers(0, units, size=(resamples, units))
+    drawn += np.arange(resamples)[:, None] * units
+    flat = np.bincount(drawn.ravel(), minlength=resamples * units)
+    return flat.reshape(resamples, units).astype(np.int32)
+
+
+def weighted_quantiles(
+    values: NDArray[np.float64], weights_rn: NDArray[np.int32], share: float
+) -> NDArray[np.float64]:
+    """Return the quantile of ``values`` under each row of weights.
+
+    It is the smallest value that at least ``share`` of the weight does not exceed (the inverse of
+    the distribution function), so always one of the values that were measured.
+
+    Args:
+        values: n values in any order.
+        weights_rn: r x n non-negative counts; no row is all zero.
+        share: 0 to 1, such as 0.5 for the median.
+    """
+    order = np.argsort(values, kind="stable")
+    cumulative_rn = np.cumsum(weights_rn[:, order], axis=1, dtype=np.int64)
+    needed_r1 = np.maximum(np.ceil(share * cumulative_rn[:, -1:] - 1e-9), 1)
+    return values[order][np.argmax(cumulative_rn >= needed_r1, axis=1)]
+
+
+def quantile(values: NDArray[np.float64], share: float) -> float:
+    """Return the quantile of ``values`` as ``weighted_quantiles`` defines it."""
+    return float(weighted_quantiles(values, np.ones((1, values.size), np.int32), share)[0])
