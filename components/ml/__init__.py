@@ -1,0 +1,1 @@
+"""Machine learning: everything that loads TensorFlow and Keras. Components import it inside."""
