@@ -10,7 +10,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
@@ -112,6 +112,11 @@ class Parameter:
     default: Any
     required: bool
 
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        """Made once: a graph of thousands of steps checks the same parameters in each."""
+        return TypeAdapter(self.annotation)
+
     def validate(self, value: object, *, strict: bool) -> object:
         """Return ``value`` as the annotation's type.
 
@@ -123,7 +128,7 @@ class Parameter:
             ValueError: Wrong type or out of range, in one readable sentence.
         """
         try:
-            return TypeAdapter(self.annotation).validate_python(value, strict=strict)
+            return self._adapter.validate_python(value, strict=strict)
         except ValidationError as error:
             reasons = dict.fromkeys(item["msg"] for item in error.errors())
             raise ValueError(f"{'; '.join(reasons)} (got {value!r})") from None
