@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from components.devices.delegation import Delegation
+from components.digests import canonical_json
 
 ROOT = Path(__file__).parents[2]
 _TAIL_CHARACTERS = 2000
@@ -39,9 +43,22 @@ class Crash:
         return f"crashed: signal {self.signal} ({self.name})" if self.signal else self.name
 
 
-def outputs_of(
+@dataclass(frozen=True)
+class Answers:
+    """What came back from the process apart.
+
+    Attributes:
+        outputs_nd: One row of real numbers a picture.
+        delegation: How the runtime divided the model.
+    """
+
+    outputs_nd: NDArray[np.float32]
+    delegation: Delegation
+
+
+def answers_of(
     path: Path, images_nhwc: NDArray[Any], *, threads: int, scratch: Path | None = None
-) -> NDArray[np.float32] | Crash:
+) -> Answers | Crash:
     """Run every picture through the LiteModel in a fresh process.
 
     Args:
@@ -51,7 +68,7 @@ def outputs_of(
         scratch: Folder for the files that go over and come back.
 
     Returns:
-        One row of real numbers a picture, or how the process died.
+        What the model answered, or how the process died.
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         images, answers = Path(folder, "images.npy"), Path(folder, "answers.npy")
@@ -67,7 +84,9 @@ def outputs_of(
             check=False,
         )
         if done.returncode == 0:
-            return np.load(answers)
+            divided = json.loads(answers.with_suffix(".json").read_bytes())
+            divided["outside"] = tuple(divided["outside"])
+            return Answers(np.load(answers), Delegation(**divided))
         return crash_of(done.returncode, done.stderr.decode(errors="replace"))
 
 
@@ -95,6 +114,8 @@ def _main(argv: list[str]) -> None:
     model = LiteModel.open(given.model, given.threads)
     run = model.run if images_nhwc.dtype == np.uint8 else model.run_normalised
     np.save(given.answers, run(images_nhwc))
+    divided = asdict(Delegation.of(model.interpreter))
+    given.answers.with_suffix(".json").write_bytes(canonical_json(divided))
 
 
 if __name__ == "__main__":

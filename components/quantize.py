@@ -1,0 +1,69 @@
+"""Quantize: decide in which precision the deployed file computes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from components.interface import DatasetIn, ModelIn, ModelOut, PositiveInt, ReportOut, Seed
+
+IMAGE = "train"
+
+
+def quantize(
+    model: ModelIn,
+    dataset: DatasetIn,
+    quantized: ModelOut,
+    report: ReportOut,
+    *,
+    scheme: Literal["float16", "dynamic", "int8"],
+    method: Literal["post_training"] = "post_training",
+    input_type: Literal["float32", "int8", "uint8"] = "float32",
+    output_type: Literal["float32", "int8", "uint8"] = "float32",
+    calibration_images: PositiveInt = 200,
+    full_range: bool = True,
+    threads: PositiveInt = 2,
+    seed: Seed = 0,
+) -> None:
+    """Give a model its quantization plan and the images to calibrate on.
+
+    The model's weights stay what they are: ``convert`` carries the plan out. Calibration images are
+    training images, drawn evenly over the classes and normalized as the app will do it.
+
+    Args:
+        model: The Model to quantize; one without an architecture will do.
+        dataset: Where calibration images are drawn from, its train split alone.
+        quantized: The same Model with the plan and ``calibration.npz``.
+        report: ``quantization.json``: the plan, the rows drawn, their range, images by class.
+        scheme: float16: weights of 16 bits, computed in float, half the size. dynamic: weights of 8
+            bits, activations quantized while it runs. int8: integers alone, a quarter of the size.
+        method: When the rounding is dealt with: after training.
+        input_type: Type of an int8 file's input. uint8 takes a camera's bytes.
+        output_type: Type of an int8 file's output.
+        calibration_images: At most this many, count.
+        full_range: Set two pixels of one image black and white, so that the levels of the input are
+            exactly the pixel values 0 to 255.
+        threads: Threads of TensorFlow, count.
+        seed: Chooses the images.
+
+    Raises:
+        UserError: Integer edges for a scheme that computes in float, a model that is quantized
+            already, or a dataset of another image size.
+
+    References:
+        arXiv:1712.05877 (integer-arithmetic-only inference), arXiv:2106.08295 (a white paper).
+    """
+    from components.ml import quantization
+    from components.ml.runtime import configure
+    from components.model_card import QuantizationPlan
+
+    configure(threads, seed)
+    quantization.plan(
+        model,
+        dataset,
+        quantized,
+        report,
+        chosen=QuantizationPlan(scheme, method, input_type, output_type),
+        images=calibration_images,
+        full_range=full_range,
+        seed=seed,
+    )
