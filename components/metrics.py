@@ -20,7 +20,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from components.pairs import Pairs, Resample
+from components.dataset import Unit
+from components.pairs import Pairs
 from components.statistics import Estimate, draw
 
 Floats = NDArray[np.float64]
@@ -151,7 +152,7 @@ def sample_of(
     outputs: NDArray[np.generic],
     labels: NDArray[np.integer],
     *,
-    resample: Resample,
+    resample: Unit,
     threshold: float | None = None,
 ) -> Pairs | Predictions:
     """Return the sample of a model's outputs.

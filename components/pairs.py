@@ -10,14 +10,13 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.dataset import Unit
 from components.statistics import draw
 
-Resample = Literal["identity", "image"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Counts = NDArray[np.int32]
@@ -78,7 +77,7 @@ class Pairs:
     """
 
     units: int
-    resample: Resample
+    resample: Unit
     labels: Ints
     scores_genuine: Floats
     scores_impostor: Floats
@@ -92,7 +91,7 @@ class Pairs:
         outputs: NDArray[np.generic],
         labels: NDArray[np.integer],
         *,
-        resample: Resample = "identity",
+        resample: Unit = "identity",
         threshold: float | None = None,
     ) -> Pairs:
         """Score all pairs of samples by the cosine of their outputs.
@@ -325,6 +324,12 @@ def _cumulative(weights_pc: NDArray[np.integer]) -> Counts:
         sums[:, row] += sums[:, row - 1]
     sums[1:] += np.cumsum(sums[:-1, -1], axis=0, dtype=np.int32)[:, None]
     return rows
+
+
+def has_pairs(labels: NDArray[np.integer]) -> bool:
+    """Whether there is a genuine pair and an impostor pair among samples with these labels."""
+    members = np.unique(labels, return_counts=True)[1]
+    return members.size > 1 and bool((members > 1).any())
 
 
 def cosines(outputs: NDArray[np.generic]) -> Floats:

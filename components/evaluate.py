@@ -1,0 +1,96 @@
+"""Evaluate: what a converted model answers on images it has not seen, and what that is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from components.interface import (
+    CurveOut,
+    DatasetIn,
+    Fraction,
+    LiteModelIn,
+    MetricsOut,
+    PositiveInt,
+    ReportIn,
+    ReportOut,
+    Seed,
+)
+
+IMAGE = "device"
+TIME_LIMIT_S = 3600
+
+
+def evaluate(
+    model: LiteModelIn,
+    dataset: DatasetIn,
+    thresholds: ReportIn | None,
+    report: ReportOut,
+    metrics: MetricsOut,
+    curve: CurveOut,
+    *,
+    split: Literal["selection", "sealed"] = "selection",
+    resamples: PositiveInt = 1000,
+    confidence: Fraction = 0.95,
+    threads: PositiveInt = 1,
+    seed: Seed = 0,
+) -> None:
+    """Measure a converted model on a split, with intervals, beside the trivial baseline.
+
+    The model runs in a process of its own: when the runtime kills it or refuses the file, or when
+    an output is not finite, the report says so in place of metrics. Every output is kept, so that
+    later steps can compare models on common resamples. Verification scores all pairs by the cosine
+    and chooses its threshold on the validation split, never on the one that is measured.
+
+    Args:
+        model: The LiteModel. An empty result is passed on.
+        dataset: Holds ``split``, and ``validation`` where a threshold is to be chosen.
+        thresholds: An earlier evaluation of the same model, whose threshold is taken where the
+            dataset has no validation split.
+        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy`` and, for
+            verification, ``histogram.json``.
+        metrics: The same metrics, flat.
+        curve: ROC, or the confusion matrix.
+        split: What to measure on.
+        resamples: Draws behind each interval.
+        confidence: What the intervals hold, 0 to 1.
+        threads: Of the runtime.
+        seed: Of the draws.
+
+    Raises:
+        UserError: Dataset and model do not fit each other, or the split is too small to compare
+            anything in it.
+    """
+    import numpy as np
+
+    from components import evaluation, scoring
+    from components.dataset import Dataset
+    from components.digests import canonical_json
+    from components.nothing import nothing_in, write_nothing
+    from components.pairs import Pairs
+
+    def write(path: Path, value: object) -> None:
+        path.write_bytes(canonical_json(value))
+
+    if reason := nothing_in(model):
+        write_nothing(report, reason)
+        write(metrics, {})
+        write(curve, {})
+        return
+    data = Dataset.open(dataset)
+    scored = scoring.score(
+        data,
+        model,
+        split=split,
+        earlier=scoring.read_earlier(thresholds),
+        resampling=scoring.Resampling(resamples, confidence, seed),
+        threads=threads,
+    )
+    scored.evaluation.write(report)
+    np.save(report / evaluation.LABELS, scored.labels_n)
+    if scored.outputs_nd is not None:
+        np.save(report / evaluation.OUTPUTS, scored.outputs_nd)
+    if isinstance(scored.sample, Pairs):
+        write(report / evaluation.HISTOGRAM, scored.sample.histogram())
+    write(metrics, scoring.flat_metrics(scored.evaluation))
+    write(curve, scoring.curve_of(scored.sample, data.info.classes))
