@@ -34,12 +34,15 @@ class Baseline:
     Attributes:
         name: "raw-pixel cosine" or "majority class".
         metrics: As of the model.
+        lead: By how much the model is better, paired: an interval above 0 is a model that learned.
+            Empty after a crash.
         threshold: Verification: where its accuracy is read.
         majority: Classification: the class that it always gives.
     """
 
     name: str
     metrics: Mapping[str, Interval]
+    lead: Mapping[str, Interval]
     threshold: float | None = None
     majority: str | None = None
 
@@ -87,6 +90,7 @@ class Evaluation:
         crashed = content["crashed"]
         baseline: dict[str, Any] = {**content["baseline"]}
         baseline["metrics"] = _intervals(baseline["metrics"])
+        baseline["lead"] = _intervals(baseline["lead"])
         changed: dict[str, Any] = {
             **content,
             "metrics": _intervals(content["metrics"]),

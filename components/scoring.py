@@ -5,6 +5,7 @@ Shapes: n images, d outputs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from components.devices.apart import Crash, answers_of
 from components.errors import UserError
 from components.evaluation import Baseline, Evaluation
 from components.lite_card import LiteCard
-from components.metrics import PRIMARY, Predictions, Sample, estimate, sample_of
+from components.metrics import PRIMARY, Predictions, Sample, drop, estimate, sample_of
 from components.nothing import nothing_in
 from components.pairs import Pairs, has_pairs
-from components.statistics import Interval
+from components.statistics import Estimate, Interval
 
 VALIDATION = "validation"
 CURVE_POINTS = 200
@@ -41,9 +42,12 @@ class Resampling:
     confidence: float
     seed: int
 
-    def intervals(self, sample: Sample) -> dict[str, Interval]:
-        """Return every metric of a sample with its interval."""
-        estimates = estimate(sample, sample.draw(self.resamples, self.seed))
+    def estimates(self, sample: Sample) -> dict[str, Estimate]:
+        """Return every metric of a sample; of two samples on the same labels they are paired."""
+        return estimate(sample, sample.draw(self.resamples, self.seed))
+
+    def intervals(self, estimates: Mapping[str, Estimate]) -> dict[str, Interval]:
+        """Return every estimate with its interval."""
         return {name: item.interval(self.confidence) for name, item in estimates.items()}
 
 
@@ -89,9 +93,10 @@ def score(
     card, info = LiteCard.read(model), data.info
     labels = data.labels(split)
     _check_fit(data, card, labels, split)
-    baseline = _baseline(data, split, earlier, resampling)
+    trivial = _baseline(data, split, earlier)
+    beaten = resampling.estimates(trivial.sample)
     answered = _answers(data, card, model, split, threads)
-    threshold, sample, metrics = None, None, dict[str, Interval]()
+    threshold, sample, measured = None, None, dict[str, Estimate]()
     if not isinstance(answered, Crash):
         threshold = _threshold(
             answered.get(VALIDATION), data, earlier.threshold if earlier else None
@@ -99,7 +104,9 @@ def score(
         sample = sample_of(
             info.task, answered[split], labels, resample=info.resample, threshold=threshold
         )
-        metrics = resampling.intervals(sample)
+        measured = resampling.estimates(sample)
+    # How far the model is ahead is how far the baseline drops against it.
+    lead = {name: drop(name, measured[name], beaten[name]) for name in measured.keys() & beaten}
     evaluation = Evaluation(
         task=info.task,
         split=split,
@@ -108,9 +115,15 @@ def score(
         n_identities=np.unique(labels).size,
         resample=info.resample,
         primary=PRIMARY[info.task],
-        metrics=metrics,
+        metrics=resampling.intervals(measured),
         threshold=threshold,
-        baseline=baseline,
+        baseline=Baseline(
+            trivial.name,
+            metrics=resampling.intervals(beaten),
+            lead=resampling.intervals(lead),
+            threshold=trivial.threshold,
+            majority=trivial.majority,
+        ),
         confidence=resampling.confidence,
         crashed=answered if isinstance(answered, Crash) else None,
     )
@@ -185,9 +198,15 @@ def _threshold(
     return Pairs.of(outputs, labels).balanced_threshold() if has_pairs(labels) else None
 
 
-def _baseline(
-    data: Dataset, split: str, earlier: Evaluation | None, resampling: Resampling
-) -> Baseline:
+@dataclass(frozen=True, eq=False)
+class _Trivial:
+    name: str
+    sample: Pairs | Predictions
+    threshold: float | None = None
+    majority: str | None = None
+
+
+def _baseline(data: Dataset, split: str, earlier: Evaluation | None) -> _Trivial:
     before, labels, info = earlier.baseline if earlier else None, data.labels(split), data.info
     if info.task == "verification":
         known = VALIDATION in info.splits
@@ -195,15 +214,14 @@ def _baseline(
             _pixels(data, VALIDATION) if known else None, data, before.threshold if before else None
         )
         sample = Pairs.of(_pixels(data, split), labels, resample=info.resample, threshold=threshold)
-        return Baseline("raw-pixel cosine", resampling.intervals(sample), threshold=threshold)
+        return _Trivial("raw-pixel cosine", sample, threshold=threshold)
     # The class that was seen most in training; a sealed dataset alone does not know it.
     seen = data.labels("train" if "train" in info.splits else split)
     majority = info.classes[int(np.bincount(seen).argmax())]
     if "train" not in info.splits and before and before.majority:
         majority = before.majority
     always = np.tile(np.array(info.classes) == majority, (len(labels), 1)).astype(np.float32)
-    metrics = resampling.intervals(Predictions.of(always, labels))
-    return Baseline("majority class", metrics, majority=majority)
+    return _Trivial("majority class", Predictions.of(always, labels), majority=majority)
 
 
 def _pixels(data: Dataset, split: str) -> NDArray[np.uint8]:
