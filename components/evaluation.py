@@ -55,6 +55,7 @@ class Evaluation:
         task: What the labels are for.
         split: What it was evaluated on.
         description: One sentence: what the split consists of.
+        splits: Images of every split of the dataset, by name.
         n_images: Images of the split.
         n_identities: Identities, or classes, that occur in it.
         resample: What the intervals were resampled over.
@@ -70,6 +71,7 @@ class Evaluation:
     task: Task
     split: str
     description: str
+    splits: Mapping[str, int]
     n_images: int
     n_identities: int
     resample: Unit

@@ -111,6 +111,7 @@ def score(
         task=info.task,
         split=split,
         description=info.description,
+        splits=dict(info.splits),
         n_images=len(labels),
         n_identities=np.unique(labels).size,
         resample=info.resample,
