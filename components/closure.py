@@ -30,7 +30,9 @@ def imports_of(module: str) -> frozenset[str]:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
     ours = {name for name in found if name == "components" or name.startswith("components.")}
-    parents = {name.rsplit(".", count)[0] for name in ours for count in range(1, name.count(".") + 1)}
+    parents = {
+        name.rsplit(".", count)[0] for name in ours for count in range(1, name.count(".") + 1)
+    }
     return frozenset(name for name in ours | parents if path_of(name))
 
 
@@ -67,6 +69,4 @@ def code_digest(component: str) -> str:
     paths |= {
         path for package in packages for path in package.iterdir() if path.suffix in _SUFFIXES
     }
-    return digest(
-        "code", {path.relative_to(ROOT).as_posix(): file_sha256(path) for path in paths}
-    )
+    return digest("code", {path.relative_to(ROOT).as_posix(): file_sha256(path) for path in paths})

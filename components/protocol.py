@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import metadata
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -105,7 +105,8 @@ def parse_executor_input(component: str, text: str) -> Call:
             inputs[port.name] = digests[port.name] = None
         else:
             raise UserError(
-                f"{component} was given no input {port.name!r}", f"pass a {port.kind} as {port.name}"
+                f"{component} was given no input {port.name!r}",
+                f"pass a {port.kind} as {port.name}",
             )
     missing = [port.name for port in interface.outputs if port.name not in made]
     if missing:
@@ -113,8 +114,8 @@ def parse_executor_input(component: str, text: str) -> Call:
             f"{component} was given no path for its output {missing[0]!r}",
             "recompile the pipeline with this version of slimline",
         )
-    values = cast("dict[str, object]", (message.get("inputs") or {}).get("parameterValues") or {})
-    output_file = (message.get("outputs") or {}).get("outputFile")
+    values = cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {})
+    output_file = _side(message, "outputs").get("outputFile")
     return Call(
         interface=interface,
         inputs=inputs,
@@ -130,13 +131,17 @@ def parse_executor_input(component: str, text: str) -> Call:
     )
 
 
+def _side(message: Mapping[str, Any], side: str) -> dict[str, Any]:
+    return message.get(side) or {}
+
+
 def _artifacts(message: Mapping[str, Any], side: str) -> dict[str, list[dict[str, Any]]]:
-    listed = (message.get(side) or {}).get("artifacts") or {}
+    listed = cast("dict[str, Any]", _side(message, side).get("artifacts") or {})
     return {name: value["artifacts"] for name, value in listed.items() if value}
 
 
 def _numbered(given: Mapping[str, list[dict[str, Any]]], name: str) -> list[dict[str, Any]]:
-    """Collect ``models_0 ... models_N-1``, or the one list that an engine without that limit gives."""
+    """Collect ``models_0 ... models_N-1``, or the list that an engine without that limit gives."""
     if name in given:
         return given[name]
     items: list[dict[str, Any]] = []
@@ -146,7 +151,8 @@ def _numbered(given: Mapping[str, list[dict[str, Any]]], name: str) -> list[dict
 
 
 def _digest_in(item: Mapping[str, Any]) -> str | None:
-    return (item.get("metadata") or {}).get("digest")
+    metadata = cast("dict[str, Any]", item.get("metadata") or {})
+    return metadata.get("digest")
 
 
 def execute(call: Call) -> int:
@@ -175,9 +181,7 @@ def execute(call: Call) -> int:
     return code
 
 
-def _call(
-    function: Callable[..., None], arguments: dict[str, Any]
-) -> tuple[int, dict[str, str]]:
+def _call(function: Callable[..., None], arguments: dict[str, Any]) -> tuple[int, dict[str, str]]:
     try:
         try:
             function(**arguments)
@@ -236,8 +240,8 @@ def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _VERSIONED:
         try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
+            found[name] = version(name)
+        except PackageNotFoundError:
             continue  # not in this image
     return found
 
@@ -263,6 +267,4 @@ def _executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]
 
 def is_single_file(interface: Interface, output: str) -> bool:
     """Whether the output called ``output`` is one file and not a folder."""
-    return any(
-        port.name == output and port.kind in SINGLE_FILE_KINDS for port in interface.outputs
-    )
+    return any(port.name == output and port.kind in SINGLE_FILE_KINDS for port in interface.outputs)

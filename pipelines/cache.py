@@ -131,11 +131,11 @@ class Cache:
         """Store an artifact: blobs first, then the tree that names them."""
         tree = tree_of(path)
         files = dict(files_of(path))
-        blobs = {blob_key(entry.sha256): (entry, files[entry.path]) for entry in tree.entries}
-        written = self.store.put_many([(key, path) for key, (_, path) in blobs.items()])
-        for (key, (entry, path)), new in zip(blobs.items(), written, strict=True):
+        blobs = {blob_key(entry.sha256): entry for entry in tree.entries}
+        written = self.store.put_many([(key, files[entry.path]) for key, entry in blobs.items()])
+        for (key, entry), new in zip(blobs.items(), written, strict=True):
             if not new:
-                self._check_size(key, entry, path)
+                self._check_size(key, entry, files[entry.path])
         self.store.put_if_absent(_tree_key(tree.digest), canonical_json(tree.to_json()))
         self._trees[tree.digest] = tree
         return tree

@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,7 @@ from components.digests import canonical_json
 from components.environment import environment_digest
 from components.errors import UserError, suggest
 from pipelines.cache import Cache, CorruptionError
+from pipelines.checksums import ChecksumCache
 from pipelines.compress import graph_of
 from pipelines.config import Config
 from pipelines.engines import Engine, Event, StepDone, StepFailed, StepSkipped, StepStarted
@@ -33,7 +34,7 @@ from pipelines.records import (
     put_started,
     read_ingredients,
 )
-from pipelines.sources import ChecksumCache, Source, snapshot, snapshot_model
+from pipelines.sources import Snapshot, snapshot, snapshot_model
 from pipelines.stores import CACHE, Store, open_store
 from pipelines.workspace import workspace, workspace_root
 
@@ -141,16 +142,17 @@ def launch(
         )
         put_started(opened, record)
         steps: dict[str, Settled] = {}
-        exported = None
+        exported: Path | None = None
+        outcome: Outcome = "done"
         with _interruptible(chosen) as interrupted:
-            while exported is None:
+            while outcome == "done" and exported is None:
                 for event in chosen.submit(graph, sources, run):
                     if not isinstance(event, StepStarted):
                         steps[event.step] = event
                     on_event(event)
                 outcome = _outcome(steps, cancelled=interrupted.is_set())
                 if outcome != "done":
-                    break
+                    continue
                 # Corruption found on the way out is in quarantine now: the next round repairs it.
                 with contextlib.suppress(CorruptionError):
                     folder = output or Path("slimline-out") / config.name
@@ -184,7 +186,7 @@ def open_engine(name: str, cache: Cache, work: Path) -> Engine:
     raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
 
 
-def snapshots(graph: Graph) -> dict[str, Source]:
+def snapshots(graph: Graph) -> dict[str, Snapshot]:
     """List and hash the user's files that the graph starts from.
 
     Raises:
@@ -228,7 +230,7 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
 
 
 def _digests(
-    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Source]
+    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Snapshot]
 ) -> InputDigest:
     if isinstance(flow, tuple):
         return [outputs[ref.step][ref.output] for ref in flow]
@@ -291,7 +293,7 @@ def _settled_json(event: Settled) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _interruptible(engine: Engine) -> Iterator[threading.Event]:
+def _interruptible(engine: Engine) -> Generator[threading.Event]:
     """Turn Ctrl-C and SIGTERM into an orderly cancel while a run goes on."""
     interrupted = threading.Event()
 
@@ -310,9 +312,7 @@ def _interruptible(engine: Engine) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _export(
-    cache: Cache, steps: Mapping[str, Settled], folder: Path, name: str, run: str
-) -> Path:
+def _export(cache: Cache, steps: Mapping[str, Settled], folder: Path, name: str, run: str) -> Path:
     """Register the release, and lay it and the leaderboard where a person finds them.
 
     The folder is replaced as a whole, or stays as it was.

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from pipelines.stores import CACHE, TEMPORARY, Store
@@ -24,7 +24,7 @@ def workspace_root(store: Store) -> Path:
 
 
 @contextlib.contextmanager
-def workspace(root: Path, run: str) -> Iterator[Path]:
+def workspace(root: Path, run: str) -> Generator[Path]:
     """Give a run its folder; it is gone afterwards, also after a kill: the next run sweeps it.
 
     Args:

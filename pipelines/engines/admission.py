@@ -7,7 +7,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from threading import Event
 
@@ -58,7 +58,7 @@ def by_urgency(steps: Iterable[Step], height: dict[str, int]) -> list[Step]:
 
 
 @contextlib.contextmanager
-def machine(*, alone: bool, cancelled: Event) -> Iterator[None]:
+def machine(*, alone: bool, cancelled: Event) -> Generator[None]:
     """Hold this machine's lock: shared by the steps of all engines, exclusive to measure time.
 
     Args:

@@ -22,7 +22,7 @@ from pipelines.engines.admission import machine
 from pipelines.graph import Graph, SourceRef, Step
 from pipelines.keys import Ingredients
 from pipelines.records import log_key, open_sealed, put_step_record, step_record
-from pipelines.sources import Source, stage
+from pipelines.sources import Snapshot, stage
 
 CANCELLED, OUT_OF_MEMORY, OUT_OF_TIME, EXITED = "cancel", "memory", "time", "exit"
 
@@ -102,7 +102,7 @@ class Context:
     cache: Cache
     work: Path
     run: str
-    sources: Mapping[str, Source]
+    sources: Mapping[str, Snapshot]
     cancelled: threading.Event
 
 
@@ -193,7 +193,7 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
         elif given is not None:
             digests = given if isinstance(given, list) else [given]
             inputs[port] = {"artifacts": [artifact(item) for item in digests]}
-    outputs = {
+    outputs: dict[str, object] = {
         port.name: {"artifacts": [{"uri": str(folder / "out" / port.name), "metadata": {}}]}
         for port in step.interface.outputs
     }
@@ -241,9 +241,9 @@ def _diagnosis(
     logs = f"slimline logs {context.run} {step.name}"
     limit = f"limits: {{{step.component}: "
     if ended.reason == OUT_OF_MEMORY:
+        peak_gb = ended.peak_rss_bytes / 1e9
         return (
-            f"{step.name}: took {ended.peak_rss_bytes / 1e9:.1f} GB of memory, "
-            f"its limit is {step.memory_gb:g} GB",
+            f"{step.name}: took {peak_gb:.1f} GB of memory, its limit is {step.memory_gb:g} GB",
             f"raise it in the configuration, {limit}{{memory_gb: ...}}}}, or lower the batch",
             True,
         )
@@ -258,8 +258,7 @@ def _diagnosis(
         return f"{step.name}: {outcome['what']}", outcome["fix"], True
     if ended.code == -signal.SIGKILL:
         return (
-            f"{step.name}: was killed by SIGKILL after {ended.peak_rss_bytes / 1e9:.1f} GB; "
-            "most likely the machine ran out of memory",
+            f"{step.name}: was killed by SIGKILL, most likely because memory ran out",
             f"free memory, or lower the batch or the threads; then run again ({logs})",
             True,
         )

@@ -115,16 +115,17 @@ class Processes:
             if self._cancelled.is_set() and not pid:  # still importing
                 return Ended(-signal.SIGKILL, CANCELLED, peak)
             peak = max(peak, _group_rss_bytes(pid) if pid else 0)
-            if reason != EXITED:
-                continue
-            if self._cancelled.is_set():
-                reason = CANCELLED
-            elif peak > memory_bytes:
-                reason = OUT_OF_MEMORY
-            elif time.monotonic() > deadline:
-                reason = OUT_OF_TIME
-            if reason != EXITED:
-                channel.shutdown(socket.SHUT_WR)  # ends the group; its status still comes
+            if reason == EXITED:
+                reason = self._excess(peak > memory_bytes, time.monotonic() > deadline)
+                if reason != EXITED:
+                    channel.shutdown(socket.SHUT_WR)  # ends the group; its status still comes
+
+    def _excess(self, memory: bool, time_up: bool) -> str:
+        if self._cancelled.is_set():
+            return CANCELLED
+        if memory:
+            return OUT_OF_MEMORY
+        return OUT_OF_TIME if time_up else EXITED
 
     def _server(self, image: Image) -> _Server:
         modules = self._preloaded[image]
@@ -132,7 +133,7 @@ class Processes:
             if modules in self._servers and self._servers[modules].process.poll() is None:
                 return self._servers[modules]
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            errors = tempfile.TemporaryFile()
+            errors = tempfile.TemporaryFile()  # noqa: SIM115 closed with its zygote
             process = subprocess.Popen(
                 [sys.executable, "-P", str(_ZYGOTE), str(theirs.fileno()), *modules],
                 pass_fds=[theirs.fileno()],

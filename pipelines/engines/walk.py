@@ -20,7 +20,7 @@ from pipelines.engines.admission import Admission, by_urgency
 from pipelines.engines.jobs import Context, Runner, perform
 from pipelines.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.keys import Ingredients, InputDigest, ingredients_of
-from pipelines.sources import Source
+from pipelines.sources import Snapshot
 
 _MAX_ATTEMPTS = 5
 
@@ -48,7 +48,7 @@ class Walk:
         self._cancelled.set()
         self._runner.cancel()
 
-    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
+    def submit(self, graph: Graph, sources: Mapping[str, Snapshot], run: str) -> Iterator[Event]:
         """See ``Engine``. Broken bytes in the store end a walk; the next one repairs them.
 
         Raises:
@@ -56,6 +56,7 @@ class Walk:
         """
         context = Context(self._runner, self._cache, self._work, run, sources, self._cancelled)
         told: dict[str, StepDone] = {}
+        broken: CorruptionError | None = None
         try:
             self._runner.prepare(graph)
             for _ in range(_MAX_ATTEMPTS):
@@ -67,13 +68,13 @@ class Walk:
                             continue
                         told[event.step] = event
                     yield event
-                if attempt.broken is None:
+                if (broken := attempt.broken) is None:
                     return
         finally:
             self._runner.close()
         raise UserError(
             f"the store {self._cache.store.uri} broke {_MAX_ATTEMPTS} times during one run, "
-            f"the last time at {attempt.broken.key}",
+            f"the last time at {broken.key if broken else 'no key'}",
             "check the disk or the bucket under the store, then run again",
         )
 
@@ -85,81 +86,91 @@ class _Attempt:
         self._context = context
         self._graph = graph
         self._height = _heights(graph)
+        self._sorter = TopologicalSorter(
+            {step.name: {ref.step for ref in step.refs} for step in graph.ordered}
+        )
+        self._sorter.prepare()
+        self._admission = Admission()
+        self._waiting: dict[str, tuple[Step, Ingredients]] = {}
+        self._running: set[str] = set()
         self._done: dict[str, StepDone] = {}
-        self._stopped = False
+        self._failed: set[str] = set()
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self.broken: CorruptionError | None = None
 
     def events(self) -> Iterator[Event]:
         """Yield what happens until nothing runs and nothing more can start."""
-        sorter = TopologicalSorter(
-            {step.name: {ref.step for ref in step.refs} for step in self._graph.ordered}
-        )
-        sorter.prepare()
-        waiting: dict[str, tuple[Step, Ingredients]] = {}
-        running: set[str] = set()
-        settled: set[str] = set()
-        admission = Admission()
-        with ThreadPoolExecutor(max_workers=admission.cores + 1) as pool:
+        with ThreadPoolExecutor(max_workers=self._admission.cores + 1) as pool:
             while True:
-                yield from self._settle(sorter, waiting)
-                for step in [] if self._stopping else by_urgency(
-                    (step for step, _ in waiting.values()), self._height
-                ):
-                    if admission.enter(step):
-                        running.add(step.name)
-                        pool.submit(self._perform, *waiting.pop(step.name))
-                if not running:
+                yield from self._settle()
+                self._start(pool)
+                if not self._running:
                     break
                 message = self._messages.get()
-                if isinstance(message, StepStarted):
+                if not isinstance(message, StepStarted):
+                    self._take(message)
+                if not isinstance(message, tuple | StepSkipped):
                     yield message
-                    continue
-                name = message[0] if isinstance(message, tuple) else message.step
-                running.remove(name)
-                admission.leave(name)
-                if isinstance(message, tuple):
-                    self._stopped = True
-                    if not isinstance(message[1], CorruptionError):
-                        raise message[1]
-                    self.broken = message[1]
-                    continue
-                settled.add(name)
-                if isinstance(message, StepDone):
-                    self._done[name] = message
-                    sorter.done(name)
-                else:
-                    self._stopped = True
-                yield message
         if self.broken is None:
             for step in self._graph.ordered:
-                if step.name not in settled and step.name not in self._done:
+                if step.name not in self._failed and step.name not in self._done:
                     yield StepSkipped(step.name)
+
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        """Start what fits beside what runs, the most urgent first."""
+        if self._stopping:
+            return
+        for step in by_urgency((step for step, _ in self._waiting.values()), self._height):
+            if self._admission.enter(step):
+                self._running.add(step.name)
+                pool.submit(self._perform, *self._waiting.pop(step.name))
+
+    def _take(
+        self, message: StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
+    ) -> None:
+        """Note how a step ended.
+
+        Raises:
+            BaseException: What its thread raised, if that is not corruption.
+        """
+        name = message[0] if isinstance(message, tuple) else message.step
+        self._running.remove(name)
+        self._admission.leave(name)
+        if isinstance(message, StepDone):
+            self._done[name] = message
+            self._sorter.done(name)
+        elif isinstance(message, StepFailed):
+            self._failed.add(name)
+        elif isinstance(message, tuple):
+            if not isinstance(message[1], CorruptionError):
+                raise message[1]
+            self.broken = message[1]
 
     @property
     def _stopping(self) -> bool:
-        return self._stopped or self._context.cancelled.is_set()
+        return bool(self._failed or self.broken or self._context.cancelled.is_set())
 
-    def _settle(
-        self, sorter: TopologicalSorter[str], waiting: dict[str, tuple[Step, Ingredients]]
-    ) -> Iterator[Event]:
-        """Look up every step whose inputs are known; what is missing goes to ``waiting``."""
-        while not self._stopping and sorter.is_active() and (ready := sorter.get_ready()):
+    def _settle(self) -> Iterator[Event]:
+        """Look up every step whose inputs are known; what is missing goes to ``_waiting``."""
+        runner, cache = self._context.runner, self._context.cache
+        while not self._stopping and self._sorter.is_active():
+            ready = self._sorter.get_ready()
             for name in ready:
                 step = self._graph.by_name[name]
-                ingredients = ingredients_of(
-                    step, self._input_digests(step), self._context.runner.environment(step)
-                )
-                result = self._context.cache.lookup(ingredients.key)
+                inputs = self._input_digests(step)
+                ingredients = ingredients_of(step, inputs, runner.environment(step))
+                result = cache.lookup(ingredients.key)
                 if result is None:
-                    waiting[name] = (step, ingredients)
+                    self._waiting[name] = (step, ingredients)
                     continue
                 self._done[name] = StepDone(
                     name, result.key, result.outputs, result.record,
                     cached=True, function_s=result.function_s, wall_s=0.0,
                 )  # fmt: skip
-                sorter.done(name)
+                self._sorter.done(name)
                 yield self._done[name]
+            if not ready:
+                return
 
     def _input_digests(self, step: Step) -> dict[str, InputDigest]:
         def of(flow: Flow) -> InputDigest:

@@ -24,6 +24,7 @@ import signal
 import socket
 import sys
 import traceback
+from types import FrameType
 
 MAX_MESSAGE_BYTES = 65_536
 _PR_SET_PDEATHSIG = 1
@@ -36,9 +37,9 @@ def serve(control: socket.socket, modules: list[str]) -> None:
     gc.collect()
     gc.freeze()  # keeps the collector from touching, and so copying, the shared pages
     wake, wake_end = socket.socketpair()
-    wake.setblocking(False)
-    wake_end.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    wake.settimeout(0)
+    wake_end.settimeout(0)
+    signal.signal(signal.SIGCHLD, _wake)
     signal.set_wakeup_fd(wake_end.fileno())
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ, "request")
@@ -62,6 +63,10 @@ def serve(control: socket.socket, modules: list[str]) -> None:
             elif key.data in children:  # the step's socket closed: nobody waits for it any more
                 selector.unregister(children[key.data])
                 _end_group(key.data)
+
+
+def _wake(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: that a handler exists is what makes the signal reach the wake-up socket."""
 
 
 def _fork(
