@@ -7,12 +7,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from components.digests import digest, file_sha256
 from components.errors import UserError
 
 Format = Literal["folder", "npz", "idx", "csv", "model"]
+
+IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
+"""Names of idx files that hold pictures, such as ``train-images-idx3-ubyte.gz``."""
+IDX_LABELS: Final = r"(?P<stem>[^/]*)labels[-.]idx1-ubyte(\.gz)?"
+"""Names of idx files that hold labels: those of the pictures with the same stem."""
 
 
 @dataclass(frozen=True, order=True)

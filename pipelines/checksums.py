@@ -1,0 +1,141 @@
+"""Checksums of files that have not changed since: so that a second look at large data is quick."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from components.errors import UserError
+
+_SETTLED_NS = 2_000_000_000
+"""A file that changed this recently could change again without its times showing it."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 TEXT NOT NULL
+) WITHOUT ROWID
+"""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells, without reading it, whether a file is still the same.
+
+    Attributes:
+        path: Absolute.
+        size_bytes: Length.
+        mtime_ns: When its content changed; can be set back by anyone.
+        ctime_ns: When content or attributes changed; cannot.
+        inode: Its number in the file system.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: str, status: os.stat_result) -> FileState:
+        """Return the state that ``status`` describes."""
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def hash_unchanged(state: FileState) -> str:
+    """Return the sha256 of a file that is as ``state`` says, before and after it is read.
+
+    Raises:
+        UserError: The file changed meanwhile.
+        OSError: It cannot be read.
+    """
+    with Path(state.path).open("rb") as file:
+        before = FileState.of(state.path, os.fstat(file.fileno()))
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        after = FileState.of(state.path, os.fstat(file.fileno()))
+    if not state == before == after:
+        raise UserError(
+            f"{state.path} changed while it was read", "run again when nothing writes to the data"
+        )
+    return sha256
+
+
+class ChecksumCache:
+    """A SQLite file of checksums; losing it costs time only, so a broken one is replaced.
+
+    Args:
+        path: Made when it does not exist; several processes may use it at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def known(self, root: str) -> dict[FileState, str]:
+        """Return the checksums of all files under a folder, by the state they were hashed in.
+
+        Args:
+            root: Absolute path of a folder or of one file.
+        """
+
+        def read(database: sqlite3.Connection) -> dict[FileState, str]:
+            rows = database.execute(
+                "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, sha256 FROM files "
+                "WHERE path = ? OR (path >= ? AND path < ?)",
+                (root, f"{root.rstrip('/')}/", f"{root.rstrip('/')}0"),  # "0" comes after "/"
+            )
+            return {FileState(*state): sha256 for *state, sha256 in rows}
+
+        return self._use(read)
+
+    def remember(self, checksums: Iterable[tuple[FileState, str]], seen_ns: int) -> None:
+        """Keep checksums for later.
+
+        Args:
+            checksums: States and the sha256 of each.
+            seen_ns: Time just before the states were taken. Files that had changed shortly
+                before are left out.
+        """
+        rows = [
+            (s.path, s.size_bytes, s.mtime_ns, s.ctime_ns, s.inode, sha256)
+            for s, sha256 in checksums
+            if max(s.mtime_ns, s.ctime_ns) < seen_ns - _SETTLED_NS
+        ]
+
+        def write(database: sqlite3.Connection) -> None:
+            database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+        if rows:
+            self._use(write)
+
+    def _use(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        try:
+            try:
+                with self._connection() as database:
+                    return action(database)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                # Not a database, or a damaged one. Nothing is lost with it.
+                self.path.unlink(missing_ok=True)
+                with self._connection() as database:
+                    return action(database)
+        except (sqlite3.Error, OSError) as error:
+            raise UserError(
+                f"the checksum cache {self.path} cannot be used: {error}",
+                "make its folder writable, or delete the file",
+            ) from None
+
+    @contextmanager
+    def _connection(self) -> Generator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=60)) as database, database:
+            database.execute(_TABLE)
+            yield database
