@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -30,6 +31,7 @@ from components.ml.quantization import calibration
 from components.ml.runtime import tf
 from components.model_card import ModelCard
 
+_COMPLAINT = re.compile(r"'(tfl?\.\w+)' op (.*)")
 _KEEPS_ZEROS = frozenset({"prune", "quantize"})
 """Steps after which a pruned weight is still 0."""
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
@@ -119,14 +121,16 @@ def to_lite(path: Path, card: ModelCard, calibration_nhwc: np.ndarray | None) ->
         return converter.convert()
     except (ConverterError, RuntimeError, ValueError) as error:
         raise UserError(
-            f"convert: this model cannot be converted as {scheme}: {_first_line(error)}",
-            "take another scheme for this variant, or replace the layer that is named",
+            f"convert: this model cannot be converted as {scheme}: {_cause(str(error))}",
+            "replace the layer that computes it; where only int8 fails, take another scheme",
         ) from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _cause(message: str) -> str:
+    """Return what the converter complains about: the operators it names, or its first line."""
+    named = dict.fromkeys(f"{name} {why}" for name, why in _COMPLAINT.findall(message))
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return "; ".join(named) or next(iter(lines), "it gives no reason")
 
 
 def refuse(file: LiteFile, card: ModelCard) -> None:
