@@ -18,8 +18,7 @@ from components.digests import canonical_json
 from components.environment import environment_digest
 from components.errors import UserError, suggest
 from pipelines.cache import Cache, CorruptionError
-from pipelines.checksums import ChecksumCache
-from pipelines.compress import graph_of
+from pipelines.compress import DATA, graph_of
 from pipelines.config import Config
 from pipelines.engines import Engine, Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.walk import Walk
@@ -34,7 +33,7 @@ from pipelines.records import (
     put_started,
     read_ingredients,
 )
-from pipelines.sources import Snapshot, snapshot, snapshot_model
+from pipelines.sources import ChecksumCache, Source, snapshot, snapshot_model
 from pipelines.stores import CACHE, Store, open_store
 from pipelines.workspace import workspace, workspace_root
 
@@ -186,17 +185,17 @@ def open_engine(name: str, cache: Cache, work: Path) -> Engine:
     raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
 
 
-def snapshots(graph: Graph) -> dict[str, Snapshot]:
+def snapshots(graph: Graph) -> dict[str, Source]:
     """List and hash the user's files that the graph starts from.
 
     Raises:
         UserError: They are missing, empty or cannot be read.
     """
-    with ChecksumCache(CACHE.expanduser() / "checksums.sqlite") as cache:
-        return {
-            name: snapshot(uri, cache) if name == "data" else snapshot_model(uri, cache)
-            for name, uri in graph.sources.items()
-        }
+    cache = ChecksumCache(CACHE.expanduser() / "checksums.sqlite")
+    return {
+        name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
+        for name, uri in graph.sources.items()
+    }
 
 
 def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
@@ -230,7 +229,7 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
 
 
 def _digests(
-    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Snapshot]
+    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Source]
 ) -> InputDigest:
     if isinstance(flow, tuple):
         return [outputs[ref.step][ref.output] for ref in flow]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipelines.graph import Graph
-from pipelines.sources import Snapshot
+from pipelines.sources import Source
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Engine(Protocol):
 
     name: str
 
-    def submit(self, graph: Graph, sources: Mapping[str, Snapshot], run: str) -> Iterator[Event]:
+    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
         """Run every step whose result is not there yet.
 
         Args:

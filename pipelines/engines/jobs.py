@@ -22,7 +22,7 @@ from pipelines.engines.admission import machine
 from pipelines.graph import Graph, SourceRef, Step
 from pipelines.keys import Ingredients
 from pipelines.records import log_key, open_sealed, put_step_record, step_record
-from pipelines.sources import Snapshot, stage
+from pipelines.sources import Source, stage
 
 CANCELLED, OUT_OF_MEMORY, OUT_OF_TIME, EXITED = "cancel", "memory", "time", "exit"
 
@@ -102,7 +102,7 @@ class Context:
     cache: Cache
     work: Path
     run: str
-    sources: Mapping[str, Snapshot]
+    sources: Mapping[str, Source]
     cancelled: threading.Event
 
 

@@ -20,7 +20,7 @@ from pipelines.engines.admission import Admission, by_urgency
 from pipelines.engines.jobs import Context, Runner, perform
 from pipelines.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.keys import Ingredients, InputDigest, ingredients_of
-from pipelines.sources import Snapshot
+from pipelines.sources import Source
 
 _MAX_ATTEMPTS = 5
 
@@ -48,7 +48,7 @@ class Walk:
         self._cancelled.set()
         self._runner.cancel()
 
-    def submit(self, graph: Graph, sources: Mapping[str, Snapshot], run: str) -> Iterator[Event]:
+    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
         """See ``Engine``. Broken bytes in the store end a walk; the next one repairs them.
 
         Raises:
