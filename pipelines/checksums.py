@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Self
 
 from components.errors import UserError
 
@@ -22,8 +22,6 @@ CREATE TABLE IF NOT EXISTS files (
     ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 TEXT NOT NULL
 ) WITHOUT ROWID
 """
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,9 @@ def hash_unchanged(state: FileState) -> str:
 
 
 class ChecksumCache:
-    """A SQLite file of checksums; losing it costs time only, so a broken one is replaced.
+    """A SQLite file of checksums, open inside ``with``.
+
+    Losing it costs time only: what is no database is replaced by an empty one.
 
     Args:
         path: Made when it does not exist; several processes may use it at once.
@@ -78,22 +78,35 @@ class ChecksumCache:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def __enter__(self) -> Self:
+        with self._faults():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._database = _opened(self.path)
+            except sqlite3.OperationalError:
+                raise  # locked or not writable, which says nothing against its content
+            except sqlite3.DatabaseError:
+                self.path.unlink(missing_ok=True)
+                self._database = _opened(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
     def known(self, root: str) -> dict[FileState, str]:
         """Return the checksums of all files under a folder, by the state they were hashed in.
 
         Args:
             root: Absolute path of a folder or of one file.
         """
-
-        def read(database: sqlite3.Connection) -> dict[FileState, str]:
-            rows = database.execute(
+        inside = root.rstrip("/")
+        with self._faults():
+            rows = self._database.execute(
                 "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, sha256 FROM files "
                 "WHERE path = ? OR (path >= ? AND path < ?)",
-                (root, f"{root.rstrip('/')}/", f"{root.rstrip('/')}0"),  # "0" comes after "/"
+                (root, f"{inside}/", f"{inside}0"),  # "0" is the letter after "/"
             )
             return {FileState(*state): sha256 for *state, sha256 in rows}
-
-        return self._use(read)
 
     def remember(self, checksums: Iterable[tuple[FileState, str]], seen_ns: int) -> None:
         """Keep checksums for later.
@@ -108,34 +121,28 @@ class ChecksumCache:
             for s, sha256 in checksums
             if max(s.mtime_ns, s.ctime_ns) < seen_ns - _SETTLED_NS
         ]
+        with self._faults(), self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
 
-        def write(database: sqlite3.Connection) -> None:
-            database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-        if rows:
-            self._use(write)
-
-    def _use(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+    @contextmanager
+    def _faults(self) -> Generator[None]:
         try:
-            try:
-                with self._connection() as database:
-                    return action(database)
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:
-                # Not a database, or a damaged one. Nothing is lost with it.
-                self.path.unlink(missing_ok=True)
-                with self._connection() as database:
-                    return action(database)
+            yield
         except (sqlite3.Error, OSError) as error:
             raise UserError(
                 f"the checksum cache {self.path} cannot be used: {error}",
-                "make its folder writable, or delete the file",
+                f"make {self.path.parent} writable, or delete the file",
             ) from None
 
-    @contextmanager
-    def _connection(self) -> Generator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self.path, timeout=60)) as database, database:
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, timeout=60)
+    try:
+        with database:
             database.execute(_TABLE)
-            yield database
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database

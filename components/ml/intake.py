@@ -171,7 +171,8 @@ def take_in(source: Source, target: Target, threads: int) -> Intake:
         records = records_of(
             source, height=target.height, width=target.width, max_pixels=target.max_pixels
         )
-        seen = _in_order(lambda record: _see_record(record, target), records, threads)
+        # Numbers need no decoding: handing them to a thread costs more than it saves.
+        seen = (_see_record(record, target) for record in records)
     spool = Spool((target.height, target.width, target.channels))
     intake = Intake([], [], spool, Counter(), 0)
     brightest = 0

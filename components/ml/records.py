@@ -176,13 +176,24 @@ def _npz_rows(
         raise UserError(
             f"{where} has {shape[0]} pictures and {labels} labels", "save one label a picture"
         )
+    yield from _pictures(stream, shape, dtype, where)
+
+
+def _pictures(
+    stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], where: str
+) -> Iterator[NDArray[np.generic]]:
+    """Yield the pictures of an array that is too large for memory."""
     row_bytes = math.prod(shape[1:]) * dtype.itemsize
     rows = max(1, _CHUNK_BYTES // row_bytes)
     for start in range(0, shape[0], rows):
         count = min(rows, shape[0] - start)
         data = stream.read(count * row_bytes)
         if len(data) != count * row_bytes:
-            raise UserError(f"{where} ends early", "fetch or write the file again")
+            held = start + len(data) // row_bytes
+            raise UserError(
+                f"{where} says {shape[0]} pictures and ends after {held}",
+                "fetch or write the file again",
+            )
         yield from np.frombuffer(data, dtype).reshape((count, *shape[1:]))
 
 
@@ -249,14 +260,8 @@ def _idx_images(path: Path, file: SourceFile, labels: bytes) -> Iterator[Record]
             )
         if 0 in shape or (len(shape) == 3 and shape[2] not in (1, 3)):
             raise UserError(f"{file.name} holds pictures of shape {shape}", "fetch it again")
-        for index in range(count):
-            data = stream.read(math.prod(shape))
-            if len(data) != math.prod(shape):
-                raise UserError(
-                    f"{file.name} says {count} pictures and ends in number {index}",
-                    "fetch the file again",
-                )
-            pixels = np.frombuffer(data, np.uint8).reshape(shape)
+        pictures = _pictures(stream, (count, *shape), np.dtype(np.uint8), file.name)
+        for index, pixels in enumerate(pictures):
             yield Record(file.name, index, str(labels[index]), pixels)
         if stream.read(1):
             raise UserError(f"{file.name} goes on after {count} pictures", "fetch it again")
