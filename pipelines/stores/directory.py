@@ -53,13 +53,15 @@ class DirectoryStore:
 
     Args:
         root: The folder. The first write makes it.
+        durable: False does not wait for the disk: after a power cut, values may be damaged.
 
     Raises:
         UserError: Something that is no folder stands there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, durable: bool = True) -> None:
         self._root = root
+        self._durable = durable
         self._temporary = root / TEMPORARY
         self._swept = False
         with disk_faults(root):
@@ -74,18 +76,37 @@ class DirectoryStore:
         """The absolute path of the folder."""
         return str(self._root)
 
+    def path(self, key: str) -> Path:
+        """Return where the value of ``key`` lies, or would lie."""
+        return self._root / check_key(key)
+
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """See ``Store``."""
-        path = self._path(key)
+        path = self.path(key)
         with disk_faults(path):
             if self._has(path):
                 # Its writer may have been killed between link and sync.
-                sync_folder(path.parent)
+                self._sync(path.parent)
                 return False
             with self._unfinished(data) as unfinished:
                 won = _link_new(unfinished, path)
-            sync_folder(path.parent)
+            self._sync(path.parent)
             return won
+
+    def adopt(self, key: str, path: Path) -> bool:
+        """Do ``put_if_absent`` with a finished file, which becomes the store's own if it can.
+
+        Nobody may write into the file any more. Its bytes are not synced to the disk.
+        """
+        target = self.path(key)
+        with disk_faults(target):
+            try:
+                path.chmod(_MODE)
+                return _link_new(path, target)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
+        return self.put_if_absent(key, path)
 
     def put_many(self, items: Iterable[tuple[str, bytes | Path]]) -> tuple[bool, ...]:
         """See ``Store``."""
@@ -93,18 +114,18 @@ class DirectoryStore:
 
     def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
         """See ``Store``."""
-        path = self._path(key)
+        path = self.path(key)
         with disk_faults(path):
             if not self._is(path, version):
                 return False
-            with self._unfinished(data) as unfinished, self._lock(key):
+            with self._unfinished(data) as unfinished, self.locked(key):
                 if not self._is(path, version):
                     return False
                 # Clocks may stand still or step back; a version never does.
                 after = max(time.time_ns(), path.stat().st_mtime_ns + 1)
                 os.utime(unfinished, ns=(after, after))
                 unfinished.replace(path)
-                sync_folder(path.parent)
+                self._sync(path.parent)
             return True
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
@@ -146,7 +167,7 @@ class DirectoryStore:
 
     def stat(self, key: str) -> Stat | None:
         """See ``Store``."""
-        path = self._path(key)
+        path = self.path(key)
         with disk_faults(path):
             try:
                 found = path.stat()
@@ -163,19 +184,20 @@ class DirectoryStore:
 
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``."""
-        path = self._path(key)
+        path = self.path(key)
         with disk_faults(path):
             if not self._is(path, version):
                 return False
-            with self._lock(key):
+            with self.locked(key):
                 if not self._is(path, version):
                     return False
                 path.unlink()
-                sync_folder(path.parent)
+                self._sync(path.parent)
             return True
 
-    def _path(self, key: str) -> Path:
-        return self._root / check_key(key)
+    def _sync(self, folder: Path) -> None:
+        if self._durable:
+            sync_folder(folder)
 
     def _has(self, path: Path) -> bool:
         try:
@@ -194,7 +216,7 @@ class DirectoryStore:
 
     @contextlib.contextmanager
     def _opened(self, key: str) -> Generator[int]:
-        path = self._path(key)
+        path = self.path(key)
         with disk_faults(path):
             try:
                 source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -234,7 +256,8 @@ class DirectoryStore:
             # The kernel's own stamps come in ticks of milliseconds: two versions could be equal.
             now = time.time_ns()
             os.utime(target, ns=(now, now))
-            os.fsync(target)
+            if self._durable:
+                os.fsync(target)
             yield path
         finally:
             path.unlink(missing_ok=True)
@@ -244,7 +267,7 @@ class DirectoryStore:
         """Remove the temporary files of dead writers; a live one holds a lock on its own."""
         with os.scandir(self._temporary) as entries:
             for entry in entries:
-                if entry.name == _LOCKS:
+                if entry.is_dir():  # locks, and the scratch folders of runs
                     continue
                 with contextlib.suppress(FileNotFoundError, BlockingIOError):
                     if time.time() - entry.stat().st_mtime < _STALE_S:
@@ -257,8 +280,11 @@ class DirectoryStore:
                         os.close(opened)
 
     @contextlib.contextmanager
-    def _lock(self, key: str) -> Generator[None]:
-        """Keep other processes from replacing or deleting this key."""
+    def locked(self, key: str) -> Generator[None]:
+        """Keep others, threads and processes, from replacing or deleting this key.
+
+        Some other keys are kept so, too: whoever holds one lock must not ask for a second.
+        """
         folder = self._temporary / _LOCKS
         make_folders(folder)
         path = folder / f"{zlib.crc32(key.encode()) % _LOCK_COUNT:02x}"
@@ -273,7 +299,7 @@ class DirectoryStore:
         """Link the open file of ``key`` to ``path``; False where that cannot be done."""
         path.unlink(missing_ok=True)
         try:
-            os.link(self._path(key), path)
+            os.link(self.path(key), path)
         except FileNotFoundError:  # deleted since it was opened
             return False
         except OSError as error:

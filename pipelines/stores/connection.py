@@ -1,0 +1,229 @@
+"""The connection to Google Cloud Storage: credentials, retries, and faults said clearly."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import google.auth
+import requests
+import urllib3.exceptions
+from google.api_core import exceptions as api
+from google.api_core.retry import Retry
+from google.auth import exceptions as auth
+from google.auth.credentials import AnonymousCredentials
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
+from google.cloud.storage.exceptions import InvalidResponse  # pyright: ignore[reportMissingTypeStubs]
+from requests.adapters import HTTPAdapter
+
+from components.errors import UserError
+
+CONNECTIONS = 32
+"""Connections kept open to the service; also the most requests at a time."""
+
+_EMULATOR = "STORAGE_EMULATOR_HOST"
+_SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
+_PLACE = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:/([A-Za-z0-9._/=-]*))?")
+_FAULTS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
+    (
+        (auth.DefaultCredentialsError,),
+        "this machine has no Google Cloud credentials",
+        (
+            "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS to the "
+            "file of a service account's key"
+        ),
+    ),
+    (
+        (auth.RefreshError, api.Unauthorized),
+        "the Google Cloud credentials are not accepted: {message}",
+        "gcloud auth application-default login",
+    ),
+    (
+        (api.NotFound,),
+        "there is no bucket {bucket!r}",
+        "correct the name, or: gcloud storage buckets create gs://{bucket}",
+    ),
+    (
+        (api.Forbidden,),
+        "access is forbidden: {message}",
+        (
+            "gcloud storage buckets add-iam-policy-binding gs://{bucket} --member=user:YOU "
+            "--role=roles/storage.objectUser; where the bucket is another project's, its owner "
+            "does so, or log in with an account of that project"
+        ),
+    ),
+    (
+        (api.TooManyRequests,),
+        "the quota is exceeded (429 until the deadline): {message}",
+        "wait and run again, or raise the quota of the project in the Google Cloud console",
+    ),
+)
+_RETRIED_STATUS = (408, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a request is tried.
+
+    Attributes:
+        deadline_s: A request that keeps failing for a reason that may pass is given up after this.
+        connect_s: Longest wait for a connection.
+        read_s: Longest silence on a connection.
+    """
+
+    deadline_s: float = 120.0
+    connect_s: float = 10.0
+    read_s: float = 60.0
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """The time limits as the client library takes them."""
+        return self.connect_s, self.read_s
+
+    def retry(self, tried_again: Callable[[BaseException], None] | None = None) -> Retry:
+        """Return a policy of growing random waits.
+
+        Args:
+            tried_again: Told of each failure that is followed by another try.
+        """
+        return Retry(
+            predicate=may_pass,
+            initial=0.1,
+            maximum=8.0,
+            multiplier=2.0,
+            timeout=self.deadline_s,
+            on_error=tried_again,
+        )
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed when it is sent again."""
+    if isinstance(error, api.GoogleAPICallError):
+        return error.code in _RETRIED_STATUS
+    if isinstance(error, InvalidResponse):
+        return cast("Any", error).response.status_code in _RETRIED_STATUS
+    return isinstance(
+        error,
+        ConnectionError
+        | requests.ConnectionError
+        | requests.Timeout
+        | requests.exceptions.ChunkedEncodingError
+        | http.client.HTTPException
+        | urllib3.exceptions.HTTPError
+        | auth.TransportError,
+    )
+
+
+def parse_place(uri: str) -> tuple[str, str]:
+    """Split ``gs://bucket/prefix`` into bucket and prefix; the prefix is empty or ends in ``/``.
+
+    Raises:
+        UserError: It is malformed.
+    """
+    found = _PLACE.fullmatch(uri)
+    prefix = (found[2] or "").rstrip("/") if found else ""
+    segments = prefix.split("/") if prefix else []
+    if not found or not {"", ".", ".."}.isdisjoint(segments):
+        raise UserError(
+            f"{uri!r} names no place in a bucket: expected gs://bucket or gs://bucket/prefix, the "
+            "bucket in 3 to 222 of a-z 0-9 . _ -, the prefix in A-Z a-z 0-9 . _ = - /",
+            "write it like gs://my-bucket/slimline",
+        )
+    return found[1], f"{prefix}/" if prefix else ""
+
+
+def connect(uri: str) -> Any:
+    """Return a ``google.cloud.storage.Client`` that many threads can use at a time.
+
+    Args:
+        uri: The place that is to be reached, named when something is amiss.
+
+    Raises:
+        UserError: There are no credentials, or the address of an emulator is malformed.
+    """
+    emulator = os.environ.get(_EMULATOR)
+    if emulator and not re.match(r"https?://[^/]", emulator):
+        raise UserError(
+            f"{_EMULATOR} is {emulator!r}: expected a scheme, a host and a port",
+            f"export {_EMULATOR}=http://localhost:9000, or unset it to use Google's service",
+        )
+    with cloud_faults(uri):
+        credentials = (
+            AnonymousCredentials()
+            if emulator
+            else cast("Any", google.auth).default(scopes=_SCOPES)[0]
+        )
+        session = AuthorizedSession(credentials)
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+        client: Any = storage.Client(project=None, credentials=credentials, _http=session)
+        _settle_environment(session, client.api_endpoint)
+        return client
+
+
+def _settle_environment(session: requests.Session, url: str) -> None:
+    """Read proxies and certificates from the environment once.
+
+    Requests does so for each request, which takes longer than all else it does for a small one.
+    """
+    settings = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies.update(settings["proxies"])
+    session.verify = settings["verify"]
+    session.cert = settings["cert"]
+    session.trust_env = False
+
+
+@contextlib.contextmanager
+def cloud_faults(uri: str) -> Generator[None]:
+    """Turn what a user can put right into a ``UserError`` that names ``uri``."""
+    try:
+        yield
+    except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError) as error:
+        fault = _fault(uri, error)
+        if fault is None:
+            raise
+        raise fault from error
+    except Exception as error:
+        if may_pass(error):
+            raise _unreachable(uri, error) from error
+        raise
+
+
+def _fault(uri: str, error: Exception) -> UserError | None:
+    """Say what the user can do, or None when it is a fault of ours."""
+    cause = cast("Any", error).cause if isinstance(error, api.RetryError) else error
+    said = {
+        "bucket": uri.removeprefix("gs://").partition("/")[0],
+        "message": _message(cause),
+    }
+    for kinds, what, fix in _FAULTS:
+        if isinstance(cause, kinds):
+            return UserError(f"{uri}: {what.format(**said)}", fix.format(**said))
+    if isinstance(cause, api.BadRequest) and "user project" in said["message"].lower():
+        return UserError(
+            f"{uri}: the bucket is another project's, which lets the requester pay: "
+            f"{said['message']}",
+            "use a bucket of your own project, or ask its owner to switch requester pays off",
+        )
+    return _unreachable(uri, cause) if cause and may_pass(cause) else None
+
+
+def _unreachable(uri: str, error: Exception) -> UserError:
+    host = os.environ.get(_EMULATOR) or "https://storage.googleapis.com"
+    return UserError(
+        f"{uri}: {host} could not be reached, or did not answer as it should, until the deadline: "
+        f"{_message(error)}",
+        f"check the network, the proxy settings and {_EMULATOR}, then run again",
+    )
+
+
+def _message(error: object) -> str:
+    """Return what the service said, in one line."""
+    text = getattr(error, "message", None) or str(error)
+    return " ".join(str(text).split())[:300]
