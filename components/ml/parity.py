@@ -72,7 +72,7 @@ def measure(
     if not isinstance(answers, Answers):
         return Parity({**of, "crashed": asdict(answers)}, None)
     expected_nd = saved.inference(path)(images_nhwc)
-    _refuse_infinite(expected_nd, answers.outputs_nd, scheme_of(card))
+    refuse_infinite(expected_nd, answers.outputs_nd, scheme_of(card))
     found = differences(expected_nd, answers.outputs_nd)
     if scheme_of(card) == FLOAT:
         limit = _TOLERANCE * max(float(np.abs(expected_nd).max()), 1e-6)
@@ -80,7 +80,12 @@ def measure(
     return Parity({**of, **found}, asdict(answers.delegation))
 
 
-def _refuse_infinite(expected_nd: np.ndarray, answers_nd: np.ndarray, scheme: str) -> None:
+def refuse_infinite(expected_nd: np.ndarray, answers_nd: np.ndarray, scheme: str) -> None:
+    """Ask that all numbers of the Model (first) and of the file are finite.
+
+    Raises:
+        UserError: Some are not.
+    """
     if not np.isfinite(expected_nd).all():
         raise UserError(
             "convert: the Keras model answers with values that are not finite",
