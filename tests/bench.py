@@ -1,0 +1,235 @@
+"""What slimline costs beyond the work itself: one table, ratios from one run.
+
+``make bench`` runs all of it; ``python -m tests.bench store walk`` runs some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipelines.launch import Launched
+
+ROOT = Path(__file__).parent.parent
+TINY = ROOT / "tests" / "tiny.yaml"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    value: float
+    unit: str
+    target: str
+    note: str = ""
+
+
+def bench_walk(scratch: Path) -> list[Row]:
+    """A synthetic graph whose every result is there: compile, key and walk."""
+    from pipelines.cache import Cache, Result
+    from pipelines.engines.local import LocalRunner
+    from pipelines.engines.walk import Walk
+    from pipelines.graph import Graph, Ref, Step
+    from pipelines.keys import ingredients_of
+    from pipelines.stores.directory import DirectoryStore
+
+    def graph(count: int) -> Graph:
+        parameters = {"scheme": "float16", "threads": 1, "seed": 0}
+        def flow(index: int) -> Ref:
+            return Ref(f"s{(index - 1) // 3}", "quantized")
+        return Graph(
+            "synthetic",
+            tuple(
+                Step(
+                    f"s{index}", "quantize",
+                    {"model": flow(index) if index else None, "dataset": None},
+                    parameters | {"seed": index}, 4.0, 60.0,
+                )
+                for index in range(count)
+            ),
+            {},
+        )  # fmt: skip
+
+    rows: list[Row] = []
+    for count in (1_000, 10_000):
+        folder = scratch / f"walk-{count}"
+        cache = Cache(DirectoryStore(folder / "store"), folder / "work")
+        artifact = folder / "artifact"
+        artifact.mkdir(parents=True)
+        (artifact / "model.json").write_text("{}")
+        tree = cache.put_tree(artifact).digest
+        runner = LocalRunner()
+        keys: dict[str, str] = {}
+        items: list[tuple[str, bytes]] = []
+        for step in graph(count).ordered:
+            inputs = {port: tree if flow else None for port, flow in step.inputs.items()}
+            keys[step.name] = ingredients_of(step, inputs, runner.environment(step)).key
+            result = Result(keys[step.name], {"quantized": tree, "report": tree}, "r", 0.0)
+            items.append((f"ac/{result.key}.json", json.dumps(result.to_json()).encode()))
+        cache.store.put_many(items)
+        began = time.perf_counter()
+        built = graph(count)
+        events = list(Walk(runner, cache, folder / "work").submit(built, {}, "bench"))
+        spent = time.perf_counter() - began
+        assert len(events) == count
+        assert all(event.cached for event in events)
+        rows.append(
+            Row(f"synthetic graph, {count:,} steps, all cached", 1e3 * spent / count, "ms/step", "<= 2")
+        )
+    rows.append(Row("... growth from 1,000 to 10,000 steps", rows[1].value / rows[0].value, "x a step", "about 1"))
+    return rows
+
+
+def bench_store(scratch: Path) -> list[Row]:
+    """Directory store against cp and sha256sum, the same bytes and the same disk."""
+    from pipelines.stores.directory import DirectoryStore
+
+    data = scratch / "data.bin"
+    data.write_bytes(os.urandom(256 << 20))
+    store = DirectoryStore(scratch / "store")
+
+    def best(function: Callable[[int], object], rounds: int = 5) -> float:
+        times: list[float] = []
+        for index in range(rounds):
+            os.sync()
+            began = time.perf_counter()
+            function(index)
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    def reference(index: int) -> None:
+        copy = scratch / f"copy-{index}"
+        subprocess.run(["cp", data, copy], check=True)
+        subprocess.run(["sync", copy], check=True)
+        subprocess.run(["sha256sum", copy], check=True, stdout=subprocess.DEVNULL)
+        copy.unlink()
+
+    def put(index: int) -> None:
+        from components.digests import file_sha256
+
+        file_sha256(data)
+        store.put_if_absent(f"cas/{index}", data)
+
+    def get(index: int) -> None:
+        store.fetch("cas/0", scratch / f"out-{index}")
+        (scratch / f"out-{index}").unlink()
+
+    def reference_get(index: int) -> None:
+        copy = scratch / f"copy-{index}"
+        subprocess.run(["cp", data, copy], check=True)
+        subprocess.run(["sha256sum", copy], check=True, stdout=subprocess.DEVNULL)
+        copy.unlink()
+
+    return [
+        Row("directory store put, 256 MiB, against cp + sync + sha256sum", best(reference) / best(put), "x", ">= 0.8"),
+        Row("directory store get, 256 MiB, against cp + sha256sum", best(reference_get) / best(get), "x", ">= 0.8"),
+    ]
+
+
+def bench_run(scratch: Path) -> list[Row]:
+    """A small real run: the engine's share of every step, the same steps cached, its memory."""
+    from pipelines.config import load
+    from pipelines.engines import StepDone
+    from pipelines.launch import launch
+
+    events: list[StepDone] = []
+    store = str(scratch / "store")
+    config = load(TINY)
+
+    def keep(event: object) -> None:
+        if isinstance(event, StepDone):
+            events.append(event)
+
+    launched = launch(config, store=store, output=scratch / "out", on_event=keep)
+    executed = [event for event in events if not event.cached]
+    first = {"ingest"}  # waits for the zygote to import the frameworks
+    overhead = [event.wall_s - event.function_s for event in executed if event.step not in first]
+    rows = [
+        Row(
+            f"engine's share of a step beyond the function, zygote warm (median of {len(overhead)})",
+            statistics.median(overhead), "s", "<= 0.3",
+        ),  # fmt: skip
+        Row("... the worst step", max(overhead), "s", ""),
+        Row("... the same for a convert step in a fresh process", _fresh(scratch, launched, store), "s", ""),
+    ]
+    command = [sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--store", store, "--output", str(scratch / "out")]
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    rows.append(Row("the run again, everything cached, command to prompt", time.perf_counter() - began, "s", "<= 2"))
+    assert done.returncode == 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rows.append(Row("peak memory of the engine process", peak, "MiB", "< 150"))
+    return rows
+
+
+def _fresh(scratch: Path, launched: Launched, store: str) -> float:
+    """Wall time beyond the function of a convert step started by hand, as a fresh process."""
+    from pipelines.cache import Cache
+    from pipelines.engines import StepDone
+    from pipelines.stores import open_store
+
+    cache = Cache(open_store(store), scratch / "stage")
+    trained = launched.steps["train"]
+    assert isinstance(trained, StepDone)
+    model = cache.stage(trained.outputs["model"], scratch / "model")
+    out = scratch / "fresh"
+    out.mkdir()
+    message = {
+        "inputs": {"artifacts": {"model": {"artifacts": [{"uri": str(model)}]}}},
+        "outputs": {
+            "artifacts": {
+                name: {"artifacts": [{"uri": str(out / name)}]} for name in ("lite", "report", "statement")
+            }
+        },
+    }
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "components", "convert", "--executor-input", json.dumps(message)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    return time.perf_counter() - began - json.loads((out / "statement").read_text())["wall_s"]
+
+
+BENCHES = {"run": bench_run, "walk": bench_walk, "store": bench_store}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; all when none is given")
+    parser.add_argument("--json", type=Path, help="also write the table here")
+    arguments = parser.parse_args()
+    rows: list[Row] = []
+    for name in arguments.names or BENCHES:
+        scratch = Path(tempfile.mkdtemp(prefix=f"bench-{name}-", dir=ROOT / "build"))
+        try:
+            rows += BENCHES[name](scratch)
+        finally:
+            shutil.rmtree(scratch)
+    width = max(len(row.name) for row in rows)
+    for row in rows:
+        print(f"{row.name:<{width}}  {row.value:9.3g} {row.unit:<8} {row.target}")  # noqa: T201
+    if arguments.json:
+        machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+        document = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine, "rows": [asdict(row) for row in rows]}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    (ROOT / "build").mkdir(exist_ok=True)
+    main()
