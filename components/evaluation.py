@@ -58,6 +58,8 @@ class Evaluation:
         splits: Images of every split of the dataset, by name.
         n_images: Images of the split.
         n_identities: Identities, or classes, that occur in it.
+        classes: Classification: what the columns of ``outputs.npy`` are and the labels index;
+            empty in verification.
         resample: What the intervals were resampled over.
         primary: The metric that leads where nobody chose one.
         metrics: By name; empty after a crash.
@@ -74,6 +76,7 @@ class Evaluation:
     splits: Mapping[str, int]
     n_images: int
     n_identities: int
+    classes: tuple[str, ...]
     resample: Unit
     primary: str
     metrics: Mapping[str, Interval]
@@ -95,6 +98,7 @@ class Evaluation:
         baseline["lead"] = _intervals(baseline["lead"])
         changed: dict[str, Any] = {
             **content,
+            "classes": tuple(content["classes"]),
             "metrics": _intervals(content["metrics"]),
             "baseline": Baseline(**baseline),
             "crashed": None if crashed is None else Crash(**crashed),

@@ -114,6 +114,7 @@ def score(
         splits=dict(info.splits),
         n_images=len(labels),
         n_identities=np.unique(labels).size,
+        classes=info.classes if info.task == "classification" else (),
         resample=info.resample,
         primary=PRIMARY[info.task],
         metrics=resampling.intervals(measured),
