@@ -43,6 +43,11 @@ def runtime_version() -> str:
         return "absent"
 
 
+def runtime() -> dict[str, str]:
+    """Return name and version of the runtime."""
+    return {"name": RUNTIME, "version": runtime_version()}
+
+
 def cpu_name(cpuinfo: Path = _CPUINFO, board: Path = _BOARD) -> str:
     """Return the processor's name, with the board's where the kernel knows it.
 

@@ -1,0 +1,93 @@
+"""Benchmark: how fast a converted model is on a device, what memory it takes, how sure that is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from components.interface import (
+    Fraction,
+    LiteModelIn,
+    MetricsOut,
+    PositiveFloat,
+    PositiveInt,
+    ReportOut,
+    Seed,
+)
+
+IMAGE = "device"
+MEASURES_TIME = True
+TIME_LIMIT_S = 3600
+
+
+def benchmark(
+    model: LiteModelIn,
+    report: ReportOut,
+    metrics: MetricsOut,
+    *,
+    device: Literal["host"] = "host",
+    threads: PositiveInt = 1,
+    processes: PositiveInt = 3,
+    blocks: PositiveInt = 8,
+    block_ms: PositiveFloat = 40.0,
+    warm_up_ms: PositiveFloat = 50.0,
+    limit_s: PositiveFloat = 300.0,
+    resamples: PositiveInt = 1000,
+    confidence: Fraction = 0.95,
+    seed: Seed = 0,
+) -> None:
+    """Time a converted model in fresh processes that hold the runtime and nothing else.
+
+    Every sample is kept; median, tails and their intervals are derived from them. When something
+    came between, the whole is repeated, at most twice, and then stays "disturbed": such a number
+    decides nothing. A model that kills its process, is refused or hangs is an answer, "crashed".
+
+    Args:
+        model: The LiteModel.
+        report: ``benchmark.json``.
+        metrics: The summary, flat.
+        device: Where: this machine.
+        threads: Of the runtime, at most the cores that this process may use.
+        processes: Fresh processes, 3 to 5 to see how far they lie apart.
+        blocks: Groups of samples in each process.
+        block_ms: About how long a group takes; it has 3 to 250 samples.
+        warm_up_ms: Inferences before the first group, at least this long.
+        limit_s: What one process may take before it counts as hanging.
+        resamples: Draws behind each interval.
+        confidence: What the intervals hold, 0 to 1.
+        seed: Of input and draws.
+
+    Raises:
+        UserError: More threads than cores.
+
+    References:
+        arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
+    """
+    from components.devices import host
+    from components.devices.fingerprint import fingerprint, runtime, state
+    from components.digests import canonical_json
+    from components.latency import flat_metrics, summarize
+    from components.lite_card import MODEL_FILE, LiteCard
+    from components.measurement import Device, Measurement
+
+    card, before = LiteCard.read(model), state()
+    plan = host.Plan(threads, processes, blocks, block_ms, warm_up_ms, limit_s, seed)
+    outcome = host.measure(model / MODEL_FILE, plan)
+    summary = None
+    if outcome.crashed is None:
+        summary = summarize(
+            outcome.processes, resamples=resamples, confidence=confidence, seed=seed
+        )
+    measurement = Measurement(
+        device=Device(device, fingerprint(), before, state()),
+        threads=threads,
+        model_sha256=card.sha256,
+        size_bytes=card.size_bytes,
+        gzip_bytes=card.gzip_bytes,
+        runtime=runtime(),
+        processes=outcome.processes,
+        attempts=outcome.attempts,
+        crashed=outcome.crashed,
+        summary=summary,
+    )
+    measurement.write(report)
+    metrics.write_bytes(canonical_json(flat_metrics(measurement)))

@@ -1,0 +1,203 @@
+"""Time one ``.tflite`` in this process: all that runs on a device.
+
+    python probe.py MODEL.tflite --threads 1
+
+This one file needs Python 3.10, numpy and ai-edge-litert, and imports nothing else, so that it can
+be copied to any board. It prints one JSON document; what the numbers are worth is judged elsewhere.
+A sample is the time from the call of ``invoke`` to its return, input already in place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ai_edge_litert  # pyright: ignore[reportMissingTypeStubs]
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter  # pyright: ignore[reportMissingTypeStubs]
+from numpy.typing import NDArray
+
+SCHEMA = 1
+NS_PER_MS = 1e6
+
+
+def main(argv: list[str]) -> int:
+    """Measure as the arguments say and print the document."""
+    parser = argparse.ArgumentParser(description="Time one .tflite file; prints JSON.")
+    parser.add_argument("model")
+    parser.add_argument("--threads", type=int, default=1, help="of the runtime, count")
+    parser.add_argument("--warm-up-ms", type=float, default=50.0, help="at least this long")
+    parser.add_argument("--blocks", type=int, default=8, help="groups of samples, count")
+    parser.add_argument("--block-ms", type=float, default=40.0, help="about how long one takes")
+    parser.add_argument("--least-runs", type=int, default=3, help="samples a block, at least")
+    parser.add_argument("--most-runs", type=int, default=250, help="samples a block, at most")
+    parser.add_argument("--seed", type=int, default=0, help="of the input")
+    sys.stdout.write(json.dumps(measure(parser.parse_args(argv))) + "\n")
+    return 0
+
+
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Load the model, run it and return the document.
+
+    Args:
+        options: As the command line gives them.
+    """
+    random = np.random.default_rng(options.seed)  # loads modules: before memory is counted
+    gc.collect()
+    gc.disable()
+    resets = reset_peak()
+    baseline_bytes = memory_bytes("VmRSS")
+
+    start = time.perf_counter_ns()
+    interpreter: Any = Interpreter(model_path=options.model, num_threads=options.threads)
+    interpreter.allocate_tensors()
+    load_ms = (time.perf_counter_ns() - start) / NS_PER_MS
+
+    for tensor in interpreter.get_input_details():
+        interpreter.set_tensor(tensor["index"], input_of(random, tensor["shape"], tensor["dtype"]))
+    (first_ms,) = sample(interpreter.invoke, 1)
+    warmups_ms = warm_up(interpreter.invoke, options.warm_up_ms)
+    peak_bytes = memory_bytes("VmHWM")
+
+    longest_ms = max(sorted(warmups_ms)[len(warmups_ms) // 2], 1e-3)
+    runs = int(min(max(options.block_ms / longest_ms, options.least_runs), options.most_runs))
+    before = machine_ms()
+    blocks: list[dict[str, float | None]] = []
+    samples_ms: list[float] = []
+    for _ in range(options.blocks):
+        block, taken_ms = timed_block(interpreter.invoke, runs)
+        blocks.append(block)
+        samples_ms += taken_ms
+    machine = {name: after - before[name] for name, after in machine_ms().items()}
+    return {
+        "schema": SCHEMA,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "runtime": {"name": "ai-edge-litert", "version": ai_edge_litert.__version__},
+        "threads": options.threads,
+        "load_ms": load_ms,
+        "first_ms": first_ms,
+        "warmups": len(warmups_ms),
+        "warmups_ms": warmups_ms,
+        "samples_ms": samples_ms,
+        "blocks": blocks,
+        "machine": machine,
+        "baseline_memory_bytes": baseline_bytes,
+        "peak_memory_bytes": peak_bytes,
+        "peak_was_reset": resets,
+        "delegate_partitions": partitions_of(interpreter),
+        "imported": foreign_modules(),
+    }
+
+
+def input_of(random: Any, shape: NDArray[np.int32], dtype: Any) -> NDArray[Any]:
+    """Return an input that exercises the whole range: times of some kernels depend on values."""
+    sizes = [max(1, int(size)) for size in shape]
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        return random.integers(limits.min, limits.max, sizes, dtype=dtype, endpoint=True)
+    return random.standard_normal(sizes).astype(dtype)
+
+
+def sample(invoke: Callable[[], None], runs: int) -> list[float]:
+    """Return the times of ``runs`` calls in milliseconds."""
+    clock = time.perf_counter_ns
+    taken_ns: list[int] = []
+    for _ in range(runs):
+        start = clock()
+        invoke()
+        taken_ns.append(clock() - start)
+    return [each / NS_PER_MS for each in taken_ns]
+
+
+def warm_up(invoke: Callable[[], None], least_ms: float) -> list[float]:
+    """Run until caches and clock frequency have settled: 3 runs and ``least_ms``, 500 at most."""
+    taken_ms = sample(invoke, 3)
+    while sum(taken_ms) < least_ms and len(taken_ms) < 500:
+        taken_ms += sample(invoke, 1)
+    return taken_ms
+
+
+def timed_block(
+    invoke: Callable[[], None], runs: int
+) -> tuple[dict[str, float | None], list[float]]:
+    """Return the evidence on one block of samples, and the samples."""
+    usage, psi_us = resource.getrusage(resource.RUSAGE_SELF), pressure_us()
+    start = time.perf_counter_ns()
+    taken_ms = sample(invoke, runs)
+    wall_ms = (time.perf_counter_ns() - start) / NS_PER_MS
+    after, psi_after_us = resource.getrusage(resource.RUSAGE_SELF), pressure_us()
+    cpu_s = after.ru_utime - usage.ru_utime + after.ru_stime - usage.ru_stime
+    return {
+        "runs": runs,
+        "wall_ms": wall_ms,
+        "cpu_ms": cpu_s * 1e3,
+        "voluntary_switches": after.ru_nvcsw - usage.ru_nvcsw,
+        "involuntary_switches": after.ru_nivcsw - usage.ru_nivcsw,
+        "psi_cpu_us": None if psi_us is None or psi_after_us is None else psi_after_us - psi_us,
+    }, taken_ms
+
+
+def pressure_us() -> int | None:
+    """Return for how long anything on this machine has waited for a processor, or None."""
+    if not os.path.isfile("/proc/pressure/cpu"):  # noqa: PTH113 pathlib is one more import
+        return None
+    with open("/proc/pressure/cpu") as file:  # noqa: PTH123
+        return int(file.readline().rpartition("total=")[2])
+
+
+def machine_ms() -> dict[str, float]:
+    """Return what the machine's processors did so far: all work, and what a host took from us."""
+    with open("/proc/stat") as file:  # noqa: PTH123
+        ticks = [int(each) for each in file.readline().split()[1:9]]
+    tick_ms = 1e3 / os.sysconf("SC_CLK_TCK")
+    user, nice, system, _, _, interrupts, soft, stolen = ticks
+    busy = user + nice + system + interrupts + soft
+    return {
+        "wall_ms": time.monotonic() * 1e3,
+        "own_cpu_ms": time.process_time() * 1e3,
+        "busy_ms": busy * tick_ms,
+        "stolen_ms": stolen * tick_ms,
+    }
+
+
+def reset_peak() -> bool:
+    """Make the kernel forget the peak of memory so far; False where it does not let us."""
+    try:
+        with open("/proc/self/clear_refs", "w") as file:  # noqa: PTH123
+            file.write("5")
+    except OSError:
+        return False
+    return True
+
+
+def memory_bytes(field: str) -> int:
+    """Return ``VmRSS`` (resident now) or ``VmHWM`` (its peak)."""
+    with open("/proc/self/status") as file:  # noqa: PTH123
+        for line in file:
+            if line.startswith(field):
+                return int(line.split()[1]) * 1024
+    raise RuntimeError("the kernel tells no " + field)
+
+
+def partitions_of(interpreter: Any) -> int | None:
+    """Return how many pieces of the model the delegate (XNNPACK) runs; None where it is unknown."""
+    if not hasattr(interpreter, "_get_ops_details"):
+        return None
+    listed = interpreter._get_ops_details()  # noqa: SLF001 there is no public way
+    return sum(op["op_name"] == "DELEGATE" for op in listed)
+
+
+def foreign_modules() -> list[str]:
+    """Return what is loaded beside Python's own: the proof that a sample had no company."""
+    return sorted({name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
