@@ -37,7 +37,8 @@ class SourceFile:
 
 def source_digest(form: Format, files: tuple[SourceFile, ...]) -> str:
     """Return the digest of a source: names, sizes and contents, not places and times."""
-    return digest("source", [form, [[file.name, file.size_bytes, file.sha256] for file in files]])
+    # One string a file, the name last, is as unambiguous as a list and digested faster.
+    return digest("source", [form, [f"{f.sha256} {f.size_bytes} {f.name}" for f in files]])
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from components.errors import UserError
 
@@ -24,8 +23,7 @@ CREATE TABLE IF NOT EXISTS files (
 """
 
 
-@dataclass(frozen=True)
-class FileState:
+class FileState(NamedTuple):  # not a dataclass: there may be a million of them
     """What tells, without reading it, whether a file is still the same.
 
     Attributes:
@@ -106,7 +104,7 @@ class ChecksumCache:
                 "WHERE path = ? OR (path >= ? AND path < ?)",
                 (root, f"{inside}/", f"{inside}0"),  # "0" is the letter after "/"
             )
-            return {FileState(*state): sha256 for *state, sha256 in rows}
+            return {FileState._make(row[:-1]): row[-1] for row in rows}
 
     def remember(self, checksums: Iterable[tuple[FileState, str]], seen_ns: int) -> None:
         """Keep checksums for later.

@@ -35,6 +35,7 @@ _DATA_EXPECTED = (
 )
 _MODEL_EXPECTED = f"expected a file {', '.join(_MODEL_SUFFIXES)} or the folder of a SavedModel"
 _HASH_THREADS = 4
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -198,14 +199,18 @@ def _hashed(uri: str, form: Format | None, path: Path, cache: ChecksumCache | No
     """List the files of a source and find the checksum of each."""
     seen_ns = time.time_ns()
     try:
-        states = _walk(path) if path.is_dir() else {path.name: _state(path.name, path)}
+        if path.is_dir():
+            states = _walk(path)
+        else:
+            _check_name(path.name)
+            states = {path.name: _state(path.name, path)}
         if not states:
             raise UserError(f"{uri} is an empty folder; {_DATA_EXPECTED}", "put the data there")
         form = form or _folder_format(uri, list(states))
-        known = cache.known(str(path)) if cache else {}
-        new = [state for state in states.values() if state not in known]
+        checksums = cache.known(str(path)) if cache else {}
+        new = [state for state in states.values() if state not in checksums]
         with ThreadPoolExecutor(_HASH_THREADS) as pool:
-            made = dict(zip(new, pool.map(hash_unchanged, new), strict=True))
+            made = list(zip(new, pool.map(hash_unchanged, new), strict=True))
     except PermissionError as error:
         raise UserError(
             f"{error.filename} cannot be read: {error.strerror}", f"chmod -R u+rX {path}"
@@ -216,8 +221,8 @@ def _hashed(uri: str, form: Format | None, path: Path, cache: ChecksumCache | No
             "run again when nothing writes to the data",
         ) from None
     if cache:
-        cache.remember(made.items(), seen_ns)
-    checksums = known | made
+        cache.remember(made, seen_ns)
+    checksums.update(made)
     files = (
         SourceFile(name, state.size_bytes, checksums[state])
         for name, state in sorted(states.items())
@@ -236,7 +241,7 @@ def _walk(root: Path) -> dict[str, FileState]:
                 if entry.name.startswith(".") or entry.name.lower() in _JUNK:
                     continue
                 name = prefix + entry.name
-                _check_name(name)
+                _check_name(entry.name)
                 if entry.is_symlink():
                     _check_link(name, root)
                 elif entry.is_dir(follow_symlinks=False):
@@ -250,12 +255,11 @@ def _state(name: str, file: Path | os.DirEntry[str]) -> FileState:
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{name} is no regular file but a device, pipe or socket", f"remove {name}")
-    _check_name(name)
     return FileState.of(os.fspath(file), status)
 
 
 def _check_name(name: str) -> None:
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+    if _CONTROL.search(name):
         raise UserError(f"the name {name!r} holds a control character", "rename the file")
     try:
         name.encode()
