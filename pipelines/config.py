@@ -39,7 +39,7 @@ from pipelines.sections import (
 )
 from pipelines.yaml_file import Document, read
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|package:")
 
 
 class Config(Section):
@@ -55,7 +55,8 @@ class Config(Section):
     image: Image = Field(description="shape of the model's input")
     split: Parameters = Field(
         default_factory=dict[str, object],
-        description="how the data is divided: parameters of `ingest`",
+        description="how the data is divided: parameters of `ingest`; without `by` verification "
+        "splits by identity and classification by image",
     )
     teacher: Teacher = Field(description="the large model that everything is measured against")
     variants: Mapping[
@@ -66,7 +67,7 @@ class Config(Section):
         description="by name the path of steps from the teacher; shared beginnings run once",
     )
     devices: Annotated[tuple[Device, ...], BeforeValidator(as_tuple)] = Field(
-        (HostDevice(kind="host", parameters={}),),
+        default_factory=lambda: (HostDevice.model_validate({"kind": "host"}),),
         min_length=1,
         description="where inference is timed: `host`, or `{kind: host, threads: 2}`",
     )

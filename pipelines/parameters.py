@@ -42,6 +42,12 @@ def offered(component: str) -> Interface:
     )
 
 
+def component_name(component: str, name: str) -> str:
+    """Return what the component calls the parameter that a configuration calls ``name``."""
+    long = {short: name for name, short in _SHORT.get(component, {}).items()}
+    return long.get(name, name)
+
+
 def filled(
     component: str,
     given: Mapping[str, object],
@@ -60,8 +66,7 @@ def filled(
     """
     interface = interface_of(component)
     known = {parameter.name for parameter in interface.parameters}
-    long = {short: name for name, short in _SHORT.get(component, {}).items()}
     values = {name: value for name, value in (unless_given or {}).items() if name in known}
-    values |= {long.get(name, name): value for name, value in given.items()}
+    values |= {component_name(component, name): value for name, value in given.items()}
     values |= always or {}
     return interface.complete(values, where=component)

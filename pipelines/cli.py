@@ -1,0 +1,283 @@
+"""The command line. The only place where errors are caught, text is printed and codes returned.
+
+Everything heavy is imported by the command that needs it, so that help is immediate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from pipelines.config import Config
+    from pipelines.launch import Launched
+    from pipelines.leaderboard import Leaderboard
+    from pipelines.stores import Store
+
+OK, BUG, USER_FAULT, NO_WINNER, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+
+_STORE = "./slimline-store"
+_LATEST = "latest"
+_PLAIN_COLUMNS = 200
+_CODES = """\
+exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
+budgets; 130 cancelled"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    as_json = getattr(arguments, "json", False)
+    try:
+        return arguments.command(arguments)
+    except UserError as error:
+        if as_json:
+            _print_json({"error": {"what": error.what, "fix": error.fix}})
+        _complain(error.what, error.fix)
+        return USER_FAULT
+    except KeyboardInterrupt:
+        return CANCELLED
+    except BrokenPipeError:
+        # Whoever read has had enough. The interpreter flushes once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _parser() -> argparse.ArgumentParser:
+    from pipelines import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="slimline",
+        description="Make a large Keras model fit a phone: a measured tree of variants, a budget, "
+        "a verifiable winner.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"slimline {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = _command(commands, "run", _run, "run a configuration from its data to the release")
+    _config_arguments(run)
+    run.add_argument("--engine", default="local", help="what runs the steps (default: local)")
+    run.add_argument("--output", type=Path, metavar="DIR", help="where release and report are laid")
+
+    explain = _command(commands, "explain", _explain, "say what would run, what is cached, and why")
+    _config_arguments(explain)
+
+    show = _command(commands, "show", _show, "the leaderboard of a run: winner, reasons, Pareto")
+    show.add_argument("run", nargs="?", default=_LATEST, metavar="RUN", help="default: the latest")
+    _store_arguments(show)
+
+    _store_arguments(_command(commands, "runs", _runs, "list all runs of a store"))
+
+    logs = _command(commands, "logs", _logs, "print what a step printed")
+    logs.add_argument("run", metavar="RUN", help="a run, or: latest")
+    logs.add_argument("step", metavar="STEP")
+    _store_arguments(logs, as_json=False)
+
+    init = _command(commands, "init", _init, "write a commented configuration to edit")
+    init.add_argument("file", type=Path, metavar="FILE")
+
+    _store_arguments(_command(commands, "doctor", _doctor, "what this machine has and lacks"))
+    return parser
+
+
+def _command(commands: Any, name: str, function: Any, summary: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _config_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
+    parser.add_argument("--data", metavar="PLACE", help="instead of the data of the configuration")
+    parser.add_argument("--store", metavar="PLACE", help="instead of the configuration's store")
+    parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
+
+
+def _store_arguments(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
+    parser.add_argument("--store", metavar="PLACE", help=f"default: {_STORE}")
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipelines.compress import graph_of
+    from pipelines.launch import launch
+    from pipelines.live import LiveView
+
+    config = _config(arguments)
+    names = [step.name for step in graph_of(config).steps]
+    with LiveView(Console(stderr=True), names) as view:
+        launched = launch(
+            config,
+            engine=arguments.engine,
+            output=arguments.output,
+            on_event=view.on_event,
+        )
+    board = _board(_open(config.store), launched.run, launched.exported)
+    if arguments.json:
+        _print_json(board.to_json())
+    else:
+        _print(_leaderboard(board))
+    return _verdict(arguments, launched, board)
+
+
+def _verdict(arguments: argparse.Namespace, launched: Launched, board: Leaderboard) -> int:
+    """Say what to do next where a run did not end well, and return the exit code."""
+    again = f"slimline run {arguments.config}"
+    if launched.outcome == "cancelled":
+        sys.stderr.write(f"cancelled; what is done is kept, go on with: {again}\n")
+        return CANCELLED
+    if launched.outcome == "failed":
+        for failure in board.failures:
+            _complain(f"{failure.step}: {failure.what}", failure.fix)
+            store = f" --store {arguments.store}" if arguments.store else ""
+            sys.stderr.write(f"log: slimline logs {board.run} {failure.step}{store}\n")
+        sys.stderr.write(f"then: {again} (finished steps are kept)\n")
+        return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
+    return OK if board.winner else NO_WINNER
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from pipelines import show
+    from pipelines.launch import explain
+
+    config = _config(arguments)
+    explained = explain(config)
+    if arguments.json:
+        _print_json(
+            {
+                "name": config.name,
+                "config_digest": config.digest,
+                "steps": [show.explanation_json(item) for item in explained],
+            }
+        )
+    else:
+        _print(show.explanation(explained))
+    return OK
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    board = _board(_open_existing(arguments), _run_id(arguments), None)
+    if arguments.json:
+        _print_json(board.to_json())
+    else:
+        _print(_leaderboard(board))
+    return OK
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from pipelines import show
+    from pipelines.records import list_runs
+
+    records = list_runs(_open_existing(arguments))
+    if arguments.json:
+        _print_json({"runs": [show.run_json(record) for record in records]})
+    else:
+        _print(show.runs(records))
+    return OK
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    from pipelines.records import read_log
+
+    sys.stdout.write(read_log(_open_existing(arguments), _run_id(arguments), arguments.step))
+    sys.stdout.flush()
+    return OK
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from pipelines.template import write
+
+    write(arguments.file)
+    sys.stdout.write(f"wrote {arguments.file}; edit it, then: slimline run {arguments.file}\n")
+    return OK
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from pipelines.doctor import examine
+
+    findings = examine(Path(arguments.store or _STORE))
+    if arguments.json:
+        _print_json({"findings": [finding.to_json() for finding in findings]})
+    else:
+        for finding in findings:
+            fix = f" -> {finding.fix}" if finding.fix else ""
+            sys.stdout.write(f"{finding.state:<5}  {finding.name:<9}  {finding.text}{fix}\n")
+    return USER_FAULT if any(finding.state == "lacks" for finding in findings) else OK
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    from pipelines.config import load
+
+    return load(arguments.config).relocated(data=arguments.data, store=arguments.store)
+
+
+def _open(uri: str) -> Store:
+    from pipelines.stores import open_store
+
+    return open_store(uri)
+
+
+def _open_existing(arguments: argparse.Namespace) -> Store:
+    uri = arguments.store or _STORE
+    if "://" not in uri and not Path(uri).expanduser().is_dir():
+        raise UserError(f"there is no store {uri}", "name the one of the run with --store PLACE")
+    return _open(uri)
+
+
+def _run_id(arguments: argparse.Namespace) -> str | None:
+    return None if arguments.run == _LATEST else arguments.run
+
+
+def _board(store: Store, run: str | None, exported: Path | None) -> Leaderboard:
+    from pipelines.cache import Cache
+    from pipelines.leaderboard import leaderboard_of
+    from pipelines.records import read_run
+    from pipelines.workspace import workspace_root
+
+    record = read_run(store, run)
+    cache = Cache(store, workspace_root(store))
+    return leaderboard_of(cache, record, str(exported) if exported else None)
+
+
+def _leaderboard(board: Leaderboard) -> RenderableType:
+    from pipelines import show
+
+    return show.leaderboard(board)
+
+
+def _print(renderable: RenderableType) -> None:
+    _console().print(renderable)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Elsewhere than on a terminal nobody sees where a line would have to break.
+    return Console() if sys.stdout.isatty() else Console(width=_PLAIN_COLUMNS)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _complain(what: str, fix: str) -> None:
+    sys.stderr.write(f"error: {what}\nfix: {fix}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

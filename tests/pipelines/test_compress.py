@@ -1,0 +1,310 @@
+"""The graph of a configuration: shared beginnings, readable names, everything connected."""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.errors import UserError
+from pipelines.compress import graph_of, step_names, tree_of
+from pipelines.config import Config, load
+from pipelines.graph import Graph, Ref, SourceRef, Step, refs_in
+
+STUDENT: Mapping[str, object] = {"distill": {"backbone": "mobilenet_v2", "alpha": 0.35}}
+INT8: Mapping[str, object] = {"quantize": {"scheme": "int8"}}
+PRUNE: Mapping[str, object] = {"prune": {"method": "weights", "sparsity": 0.5}}
+BASE: Mapping[str, object] = {
+    "name": "faces",
+    "task": "verification",
+    "data": "./faces",
+    "image": {"height": 8, "width": 8, "channels": 1, "maximum": 16},
+    "teacher": {"epochs": 3},
+}
+
+
+def config_of(folder: Path, variants: Mapping[str, object], **more: object) -> Config:
+    path = folder / "faces.yaml"
+    path.write_text(yaml.safe_dump({**BASE, "variants": variants, **more}, sort_keys=False))
+    return load(path)
+
+
+def graph(folder: Path, variants: Mapping[str, object], **more: object) -> Graph:
+    return graph_of(config_of(folder, variants, **more))
+
+
+def edges_of(built: Graph) -> list[str]:
+    return [step.name for step in built.steps if step.component in ("distill", "prune", "quantize")]
+
+
+def test_shared_beginnings_run_once_and_names_can_be_read(tmp_path: Path) -> None:
+    built = graph(
+        tmp_path,
+        {
+            "student": [STUDENT],
+            "student-int8": [STUDENT, INT8],
+            "slim-int8": [STUDENT, PRUNE, INT8],
+        },
+    )
+    assert [step.name for step in built.steps] == [
+        "ingest",
+        "train",
+        "distill-mobilenet-v2-035",
+        "quantize-int8-of-distill-mobilenet-v2-035",
+        "prune-weights-50",
+        "quantize-int8-of-prune-weights-50",
+        *("convert-teacher", "evaluate-teacher", "benchmark-teacher-host"),
+        *("convert-student", "evaluate-student", "benchmark-student-host"),
+        *("convert-student-int8", "evaluate-student-int8", "benchmark-student-int8-host"),
+        *("convert-slim-int8", "evaluate-slim-int8", "benchmark-slim-int8-host"),
+        *("select", "evaluate-sealed", "evaluate-sealed-teacher", "publish"),
+    ]
+    step = built.by_name
+    assert step["prune-weights-50"].inputs["model"] == Ref("distill-mobilenet-v2-035", "model")
+    assert step["convert-slim-int8"].inputs["model"] == Ref(
+        "quantize-int8-of-prune-weights-50", "quantized"
+    )
+    assert step["convert-student"].inputs["model"] == Ref("distill-mobilenet-v2-035", "model")
+    assert step["distill-mobilenet-v2-035"].inputs["teacher"] == Ref("train", "model")
+
+
+def test_a_single_step_of_its_kind_is_not_qualified(tmp_path: Path) -> None:
+    built = graph(tmp_path, {"a": [STUDENT, INT8], "b": [{"quantize": {"scheme": "float16"}}]})
+    assert edges_of(built) == ["distill-mobilenet-v2-035", "quantize-int8", "quantize-float16"]
+
+
+def test_siblings_are_named_by_what_differs(tmp_path: Path) -> None:
+    short, long = ({"prune": {"sparsity": 0.5, "epochs": epochs}} for epochs in (2, 20))
+    half, eighth = ({"prune": {"sparsity": sparsity}} for sparsity in (0.5, 0.125))
+    built = graph(tmp_path, {"a": [short], "b": [long], "c": [eighth]})
+    assert edges_of(built) == [
+        "prune-weights-50-epochs-2",
+        "prune-weights-50-epochs-20",
+        "prune-weights-12-5",
+    ]
+    assert edges_of(graph(tmp_path, {"a": [half], "b": [eighth]})) == [
+        "prune-weights-50",
+        "prune-weights-12-5",
+    ]
+
+
+def test_the_same_path_twice_is_an_error(tmp_path: Path) -> None:
+    spelt_out = {"quantize": {"scheme": "int8", "method": "post_training"}}
+    with pytest.raises(UserError, match=r"variants\.b: the same path as variants\.a"):
+        graph(tmp_path, {"a": [INT8], "b": [spelt_out]})
+
+
+def test_what_select_and_the_sealed_evaluations_are_given(tmp_path: Path) -> None:
+    built = graph(
+        tmp_path,
+        {"student": [STUDENT], "student-int8": [STUDENT, INT8]},
+        devices=["host", {"kind": "host", "threads": 2}],
+        budgets={"size_mb": 1, "drop": 0.02},
+    )
+    select = built.by_name["select"]
+    assert select.parameters["names"] == ["teacher", "student", "student-int8"]
+    assert select.parameters["candidates"] == ["student", "student-int8"]
+    assert select.parameters["devices"] == ["host-1-thread", "host-2-threads"]
+    assert select.parameters["metric"] == "auc"
+    assert select.parameters["size_mb"] == 1.0
+    assert select.parameters["latency_ms"] is None
+    assert [ref.step for ref in refs_in(select.inputs["models"])] == [
+        "convert-teacher",
+        "convert-student",
+        "convert-student-int8",
+    ]
+    assert [ref.step for ref in refs_in(select.inputs["benchmarks"])] == [
+        f"benchmark-{name}-{device}"
+        for name in ("teacher", "student", "student-int8")
+        for device in ("host-1-thread", "host-2-threads")
+    ], "name by name, each on all devices"
+    assert built.by_name["benchmark-student-host-2-threads"].parameters["threads"] == 2
+    sealed, teacher = (
+        built.by_name[name] for name in ("evaluate-sealed", "evaluate-sealed-teacher")
+    )
+    assert dict(sealed.inputs) == {
+        "model": Ref("select", "winner"),
+        "dataset": Ref("ingest", "sealed"),
+        "thresholds": Ref("select", "winner_evaluation"),
+    }
+    assert teacher.inputs["thresholds"] == Ref("evaluate-teacher", "report")
+
+
+def test_only_the_sealed_evaluations_see_the_sealed_images(tmp_path: Path) -> None:
+    built = graph(tmp_path, {"student": [STUDENT], "int8": [INT8]})
+    seeing = {step.name for step in built.steps if Ref("ingest", "sealed") in step.refs}
+    assert seeing == {"evaluate-sealed", "evaluate-sealed-teacher"}
+    assert {step.name for step in built.steps if step.opens_sealed} == seeing
+
+
+def test_what_holds_for_all_and_what_a_step_says_itself(tmp_path: Path) -> None:
+    own: Mapping[str, object] = {"prune": {"threads": 3, "seed": 4}}
+    built = graph(
+        tmp_path,
+        {"pruned": [own, INT8]},
+        threads=1,
+        seed=7,
+        confidence=0.9,
+        limits={"prune": {"minutes": 1.5}, "train": {"memory_gb": 2}},
+        evaluate={"resamples": 11},
+        split={"sealed": 0.3, "by": "image"},
+    )
+    step = built.by_name
+    assert (step["train"].parameters["threads"], step["train"].parameters["seed"]) == (1, 7)
+    pruned = step["prune-weights-50"]
+    assert (pruned.parameters["threads"], pruned.parameters["seed"]) == (3, 4)
+    assert step["evaluate-pruned"].parameters["threads"] == 1
+    assert step["evaluate-sealed"].parameters["resamples"] == 11
+    assert {
+        step[name].parameters["confidence"]
+        for name in ("evaluate-pruned", "benchmark-pruned-host", "select")
+    } == {0.9}
+    assert pruned.time_limit_s == 90
+    assert pruned.memory_gb == pruned.interface.memory_gb
+    assert step["train"].memory_gb == 2
+    ingest = step["ingest"].parameters
+    assert (ingest["sealed_fraction"], ingest["split_by"], ingest["maximum"]) == (0.3, "image", 16)
+
+
+@pytest.mark.parametrize(
+    ("task", "by"), [("verification", "identity"), ("classification", "image")]
+)
+def test_the_split_follows_the_task(tmp_path: Path, task: str, by: str) -> None:
+    built = graph(tmp_path, {"int8": [INT8]}, task=task)
+    assert built.by_name["ingest"].parameters["split_by"] == by
+
+
+def test_the_users_own_model_and_weights_are_sources(tmp_path: Path) -> None:
+    own: Mapping[str, object] = {
+        "model": "face.keras",
+        "trusted": True,
+        "normalization": {"mean": 0, "scale": 255},
+    }
+    built = graph(tmp_path, {"int8": [INT8]}, teacher=own)
+    train = built.by_name["train"]
+    assert built.sources == {
+        "data": str(tmp_path / "faces"),
+        "model": str(tmp_path / "face.keras"),
+    }
+    assert train.inputs["imported"] == SourceRef("model")
+    assert train.inputs["weights"] is None
+    assert train.parameters["trusted"] is True
+    assert (train.parameters["mean"], train.parameters["scale"]) == (0.0, 255.0)
+
+    built = graph(tmp_path, {"int8": [INT8]}, teacher={"weights": "w.h5"})
+    assert built.sources["weights"] == str(tmp_path / "w.h5")
+    assert built.by_name["train"].inputs["weights"] == SourceRef("weights")
+    assert built.by_name["train"].inputs["imported"] is None
+
+
+# properties ------------------------------------------------------------------------------------
+
+
+@st.composite
+def paths(draw: st.DrawFn) -> list[dict[str, object]]:
+    path: list[dict[str, object]] = []
+    if draw(st.booleans()):
+        path.append({"distill": {"epochs": draw(st.sampled_from([1, 2]))}})
+    sparsities = draw(st.lists(st.sampled_from([0.25, 0.5]), max_size=2))
+    path += [{"prune": {"sparsity": sparsity}} for sparsity in sparsities]
+    if draw(st.booleans()) or not path:
+        path.append({"quantize": {"scheme": draw(st.sampled_from(["float16", "int8"]))}})
+    return path
+
+
+variants = st.lists(paths(), min_size=1, max_size=12, unique_by=repr)
+
+
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(listed=variants)
+def test_any_tree_of_variants(tmp_path: Path, listed: list[list[dict[str, object]]]) -> None:
+    named = {f"v{index}": path for index, path in enumerate(listed)}
+    config = config_of(tmp_path, named)
+    built = graph_of(config)
+
+    place = {step.name: index for index, step in enumerate(built.ordered)}
+    assert len(place) == len(built.steps), "names differ"
+    for step in built.steps:
+        assert re.fullmatch("[a-z0-9-]+", step.name)
+        assert all(place[ref.step] < place[step.name] for ref in step.refs), "topological"
+        _check_ports(built, step)
+
+    prefixes = {repr(path[: end + 1]) for path in listed for end in range(len(path))}
+    assert len(edges_of(built)) == len(prefixes), "a step for each different beginning"
+    for name, path in named.items():
+        assert _components_before(built, f"convert-{name}") == [
+            "train",
+            *(next(iter(edge)) for edge in path),
+        ]
+    assert graph_of(config).digest == built.digest, "the same graph again"
+    backwards = graph(tmp_path, dict(reversed(named.items())))
+    assert len(backwards.steps) == len(built.steps)
+
+
+def _check_ports(built: Graph, step: Step) -> None:
+    ports = {port.name: port for port in step.interface.inputs}
+    assert step.inputs.keys() == ports.keys()
+    for name, flow in step.inputs.items():
+        assert isinstance(flow, tuple) == ports[name].many
+        assert flow is not None or ports[name].optional
+        for ref in refs_in(flow):
+            kinds = {port.name: port.kind for port in built.by_name[ref.step].interface.outputs}
+            assert kinds[ref.output] == ports[name].kind
+    complete = step.interface.complete(step.parameters, where=step.name)
+    assert complete == step.parameters, "complete and checked"
+
+
+def _components_before(built: Graph, name: str) -> list[str]:
+    chain: list[str] = []
+    step = built.by_name[name]
+    while step.component != "train":
+        source = step.inputs.get("model") or step.inputs.get("teacher")
+        assert isinstance(source, Ref)
+        step = built.by_name[source.step]
+        chain.append(step.component)
+    return chain[::-1]
+
+
+def lines_run(function: Callable[[], object]) -> int:
+    """Count the lines that run, loops of comprehensions included: the same on every machine."""
+    count = 0
+
+    def trace(_frame: object, event: str, _argument: object) -> object:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_compiling_is_linear_in_the_steps(tmp_path: Path) -> None:
+    tree = [
+        {f"v{index}": [{"prune": {"sparsity": round(0.1 + index / 1e3, 6)}}] for index in range(n)}
+        for n in (2, 30, 300)
+    ]
+    configs = [config_of(tmp_path, one) for one in tree]
+    graph_of(configs[0])  # what is made once for all graphs
+    small, large = (lines_run(lambda c=config: graph_of(c).ordered) for config in configs[1:])
+    assert small > 30
+    assert large < 12 * small
+
+
+def test_deep_paths(tmp_path: Path) -> None:
+    path = [{"prune": {"sparsity": 0.5}}] * 40
+    config = config_of(tmp_path, {f"v{end}": path[:end] for end in range(1, 41)})
+    names = step_names(tree_of(config))
+    assert len(set(names)) == 40
