@@ -191,11 +191,11 @@ def snapshots(graph: Graph) -> dict[str, Source]:
     Raises:
         UserError: They are missing, empty or cannot be read.
     """
-    cache = ChecksumCache(CACHE.expanduser() / "checksums.sqlite")
-    return {
-        name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
-        for name, uri in graph.sources.items()
-    }
+    with ChecksumCache(CACHE.expanduser() / "checksums.sqlite") as cache:
+        return {
+            name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
+            for name, uri in graph.sources.items()
+        }
 
 
 def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
