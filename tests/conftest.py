@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -72,3 +72,9 @@ def lite_patterns(
             quantize(pattern_classifier, pattern_data, model, folder / "plan", **plan)
         convert(model, folder / "lite", folder / "report")
     return {name: root / name for name in plans}
+
+
+@pytest.fixture(params=["directory"])
+def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Addresses of new stores of every kind, by name."""
+    return lambda name: str(tmp_path / "stores" / name)

@@ -186,7 +186,7 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
     for port, flow in step.inputs.items():
         given = ingredients.inputs[port]
         if isinstance(flow, SourceRef):
-            path = context.work / "sources" / flow.name
+            path = context.work / "sources" / step.name / flow.name
             stage(context.sources[flow.name], path)
             readable += [path, context.sources[flow.name].root]
             inputs[port] = {"artifacts": [{"uri": str(path), "metadata": {"digest": given}}]}

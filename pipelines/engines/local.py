@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.environment import environment_digest
+from components.interface import Image
 from pipelines.engines.jobs import Ended, Job
-from pipelines.engines.processes import Processes
+from pipelines.engines.processes import PRELOADED, Processes
 from pipelines.graph import Graph, Step
 
 
 class LocalRunner:
-    """The ``Runner`` without containers."""
+    """The ``Runner`` without containers.
+
+    Args:
+        preloaded: What the zygote of each image imports before it serves.
+    """
 
     name = "local"
 
-    def __init__(self) -> None:
-        self._processes = Processes()
+    def __init__(self, preloaded: Mapping[Image, tuple[str, ...]] = PRELOADED) -> None:
+        self._processes = Processes(preloaded)
 
     def prepare(self, graph: Graph) -> None:
         """See ``Runner``."""
