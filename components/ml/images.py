@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +96,9 @@ def decode(
         return _decode(data, channels, maximum, max_pixels)
     except Image.UnidentifiedImageError:
         raise BadImage("not-an-image", _looks_like(data)) from None
-    except Image.DecompressionBombError:
-        raise BadImage("too-many-pixels", f"more than {max_pixels}") from None
+    except Image.DecompressionBombError as error:  # Pillow's own limit, before the size is known
+        (count,) = re.findall(r"\d+", str(error))[:1]
+        raise BadImage("too-many-pixels", f"{count} are more than {max_pixels}") from None
     except (BadImage, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 decoders raise anything at all on damaged bytes

@@ -1,0 +1,131 @@
+"""Pictures for tests: real files made in memory, sound and in every way unsound."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+HEIGHT, WIDTH = 12, 10
+
+
+def pixels(seed: int, channels: int = 1, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Return random pixels, uint8, height x width, x 3 for RGB."""
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def picture(seed: int, channels: int = 1) -> Image.Image:
+    """Return random pixels as a picture."""
+    return Image.fromarray(pixels(seed, channels))
+
+
+def encoded(image: Image.Image, form: str, **options: object) -> bytes:
+    """Return a picture as the bytes of a file."""
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def png(seed: int) -> bytes:
+    """Return a sound grey PNG."""
+    return encoded(picture(seed), "PNG")
+
+
+def sixteen_bit(largest: int = 65535) -> Image.Image:
+    """Return a grey ramp from 0 to ``largest`` in 16 bits."""
+    ramp = np.linspace(0, largest, HEIGHT * WIDTH).astype(np.uint16)
+    return Image.fromarray(ramp.reshape(HEIGHT, WIDTH))
+
+
+def bomb() -> bytes:
+    """Return a PNG of 15000 x 15000 pixels that is a few hundred kilobytes long."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 15000, 15000, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(15000 * 15001), 1)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def sixteen_bit_colour() -> bytes:
+    """Return a PNG with 16 bits a channel, which decoders cut to 8 without a word."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0)
+    rows = zlib.compress(bytes(range(26)))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def animated(form: str) -> bytes:
+    """Return three different frames as one GIF, PNG or WebP."""
+    frames = [picture(seed, 3) for seed in range(3)]
+    return encoded(frames[0], form, save_all=True, append_images=frames[1:], duration=100)
+
+
+def transparent(form: str) -> bytes:
+    """Return a picture with one pixel that shows what is behind it."""
+    image = picture(1, 3).convert("RGBA")
+    image.putpixel((0, 0), (1, 2, 3, 0))
+    if form == "GIF":
+        return encoded(image, form)
+    return encoded(image, form, lossless=True) if form == "WEBP" else encoded(image, form)
+
+
+def bad() -> Mapping[str, tuple[bytes, str]]:
+    """Return files that must be quarantined: name, bytes and the kind of reason."""
+    jpeg, sound = encoded(picture(1, 3), "JPEG"), png(1)
+    flipped = bytearray(sound)
+    flipped[sound.index(b"IDAT") + 8] ^= 0x10
+    return {
+        "empty.png": (b"", "empty"),
+        "html.jpg": (b"<!DOCTYPE html>\n<html><body>404</body></html>", "not-an-image"),
+        "noise.png": (bytes(pixels(3).tobytes()), "not-an-image"),
+        "signature.png": (sound[:8], "not-an-image"),
+        "document.pdf": (b"%PDF-1.7\n", "not-an-image"),
+        "photo.heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), "not-an-image"),
+        "scan.tiff": (encoded(picture(1), "TIFF"), "not-an-image"),
+        "truncated.jpg": (jpeg[: len(jpeg) // 2], "truncated"),
+        "truncated.png": (sound[: len(sound) - 30], "truncated"),
+        "truncated.bmp": (encoded(picture(1), "BMP")[:-20], "truncated"),
+        "truncated.pgm": (encoded(picture(1), "PPM")[:-1], "truncated"),
+        "flipped.png": (bytes(flipped), "corrupt"),
+        "bomb.png": (bomb(), "too-many-pixels"),
+        "animated.gif": (animated("GIF"), "animated"),
+        "animated.png": (animated("PNG"), "animated"),
+        "animated.webp": (animated("WEBP"), "animated"),
+        "print.jpg": (encoded(picture(1, 3).convert("CMYK"), "JPEG"), "cmyk"),
+        "deep.png": (encoded(sixteen_bit(), "PNG"), "sixteen-bit"),
+        "deep.pgm": (encoded(sixteen_bit(), "PPM"), "sixteen-bit"),
+        "deep-colour.png": (sixteen_bit_colour(), "sixteen-bit"),
+        "deep-colour.ppm": (b"P6 1 1 65535\n" + bytes(range(6)), "sixteen-bit"),
+        "clear.png": (transparent("PNG"), "transparent"),
+        "clear.webp": (transparent("WEBP"), "transparent"),
+        "clear.gif": (transparent("GIF"), "transparent"),
+        "float.pfm": (b"Pf\n1 1\n1.0\n" + bytes(4), "colours"),
+    }
+
+
+def folder(root: Path, counts: Mapping[str, int], first_seed: int = 1000) -> Path:
+    """Write a data folder: for each name a sub-folder with so many different pictures."""
+    seed = first_seed
+    for name, count in counts.items():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            (root / name / f"{number}.png").write_bytes(png(seed))
+            seed += 1
+    return root
