@@ -40,7 +40,7 @@ from pipelines.workspace import workspace, workspace_root
 Settled = StepDone | StepFailed | StepSkipped
 Outcome = Literal["done", "failed", "cancelled"]
 
-ENGINES = ("local",)
+ENGINES = ("local", "docker")
 
 
 @dataclass(frozen=True)
@@ -182,6 +182,10 @@ def open_engine(name: str, cache: Cache, work: Path) -> Engine:
         from pipelines.engines.local import LocalRunner
 
         return Walk(LocalRunner(), cache, work)
+    if name == "docker":
+        from pipelines.engines.docker import DockerRunner
+
+        return Walk(DockerRunner(work), cache, work)
     raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
 
 

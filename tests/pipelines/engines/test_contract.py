@@ -1,0 +1,209 @@
+"""What every engine of one machine promises, on the smallest run that has every component."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from components.errors import UserError
+from pipelines.cache import Cache
+from pipelines.config import load
+from pipelines.engines import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.launch import Changed, Upstream, explain, launch
+from pipelines.records import list_runs, read_log, read_run, times_opened
+from pipelines.stores import open_store
+
+TINY = Path(__file__).parents[2] / "tiny.yaml"
+REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
+
+ENGINES = ["local", pytest.param("docker", marks=pytest.mark.containers)]
+
+
+class Ran:
+    """A finished run and everything that was said on the way."""
+
+    def __init__(self, engine, store, output, config=TINY, **changes):
+        self.config = load(config)
+        if changes:
+            self.config = self.config.model_copy(update=changes)
+        self.engine, self.store, self.output = engine, store, output
+        self.events = []
+        self.launched = launch(self.config, engine=engine, store=str(store), output=output, on_event=self.events.append)
+
+    @property
+    def executed(self):
+        return [event.step for event in self.events if isinstance(event, StepStarted)]
+
+    @property
+    def outputs(self):
+        return {name: dict(event.outputs) for name, event in self.launched.steps.items() if isinstance(event, StepDone)}
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def first(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(f"first-{request.param}")
+    ran = Ran(request.param, folder / "store", folder / "out")
+    assert ran.launched.outcome == "done", [e for e in ran.launched.steps.values() if isinstance(e, StepFailed)]
+    return ran
+
+
+@pytest.fixture
+def copied(first, tmp_path):
+    """A store of its own with all results of the first run."""
+    shutil.copytree(first.store, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def test_every_step_runs_once_and_the_release_is_laid_out(first):
+    assert sorted(first.executed) == sorted(first.launched.steps)
+    assert {"model.tflite", "manifest.json", "card.md", "card.html", "report.html"} <= {p.name for p in first.output.iterdir()}
+    manifest = json.loads((first.output / "manifest.json").read_text())
+    assert manifest["size_bytes"] == (first.output / "model.tflite").stat().st_size
+
+
+def test_the_second_run_executes_nothing_and_gives_the_same(first, tmp_path):
+    second = Ran(first.engine, first.store, tmp_path / "out")
+    assert second.executed == []
+    assert second.outputs == first.outputs
+    assert all(explanation.reason is None for explanation in explain(first.config, store=str(first.store)))
+
+
+def test_a_changed_parameter_runs_what_hangs_on_it_and_explain_says_why(first, copied, tmp_path):
+    budgets = first.config.budgets.model_copy(update={"size_mb": 0.5})
+    changed = first.config.model_copy(update={"budgets": budgets})
+    reasons = {e.step: e.reason for e in explain(changed, store=str(copied)) if e.reason}
+    assert reasons["select"] == Changed(("parameters.size_mb",))
+    assert reasons["evaluate-sealed"] == Upstream("select")
+    assert not [step for step in reasons if step.startswith(("train", "distill", "convert", "benchmark"))]
+    ran = Ran(first.engine, copied, tmp_path / "out", budgets=budgets)
+    assert set(ran.executed) <= set(reasons)
+    assert "select" in ran.executed
+
+
+def test_records_tell_what_happened(first):
+    store = open_store(str(first.store))
+    record = read_run(store, first.launched.run)
+    assert record.outcome == "done"
+    assert record.wall_s > record.critical_path_s > 0
+    assert record in list_runs(store)
+    train = json.loads(store.get(record.steps["train"]["record"]))
+    assert train["_type"] == "https://in-toto.io/Statement/v1"
+    assert train["predicate"]["buildDefinition"]["internalParameters"]["component"] == "train"
+    assert {item["name"] for item in train["subject"]} == set(record.steps["train"]["outputs"])
+    assert (train["image"] is None) == (first.engine == "local")
+    assert isinstance(read_log(store, first.launched.run, "train"), str)
+    with pytest.raises(UserError, match="no log of a step 'trian'") as caught:
+        read_log(store, first.launched.run, "trian")
+    assert "did you mean 'train'" in caught.value.fix
+
+
+def test_the_ledger_counts_runs_that_opened_the_sealed_images(first):
+    sealed = first.outputs["ingest"]["sealed"]
+    assert times_opened(open_store(str(first.store)), sealed) == 1
+
+
+def flip_a_byte(store, cache, tree):
+    entry = max(cache.tree(tree).entries, key=lambda e: e.size_bytes)
+    path = store / f"cas/sha256/{entry.sha256[:2]}/{entry.sha256}"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+
+
+def test_broken_bytes_are_never_used_but_made_again(first, copied, tmp_path):
+    cache = Cache(open_store(str(copied)), tmp_path / "scratch")
+    train = first.outputs["train"]["model"]
+    flip_a_byte(copied, cache, train)
+    # Something downstream must run, else nobody reads the broken bytes.
+    distilled = next(name for name in first.outputs if name.startswith("distill"))
+    (copied / "ac" / f"{first.launched.steps[distilled].key}.json").unlink()
+    ran = Ran(first.engine, copied, tmp_path / "out")
+    assert ran.launched.outcome == "done"
+    assert set(ran.executed) == {"train", distilled}
+    assert ran.outputs["train"] == first.outputs["train"]
+    assert list(open_store(str(copied)).list("quarantine/"))
+
+
+def test_a_blob_deleted_under_its_entry_is_made_again(first, copied, tmp_path):
+    cache = Cache(open_store(str(copied)), tmp_path / "scratch")
+    entry = cache.tree(first.outputs["convert-student"]["lite"]).entries[0]
+    (copied / f"cas/sha256/{entry.sha256[:2]}/{entry.sha256}").unlink()
+    ran = Ran(first.engine, copied, tmp_path / "out")
+    assert ran.executed == ["convert-student"]
+    assert ran.outputs == first.outputs
+
+
+def test_over_a_limit_the_step_fails_clearly_and_what_is_done_stays(first, copied, tmp_path):
+    config = tmp_path / "tiny.yaml"
+    config.write_text(TINY.read_text().replace("epochs: 1}", "epochs: 10000}", 1) + "limits: {train: {minutes: 0.05}}\n")
+    ran = Ran(first.engine, copied, tmp_path / "out", config)
+    assert ran.launched.outcome == "failed"
+    failed = ran.launched.steps["train"]
+    assert isinstance(failed, StepFailed)
+    assert failed.user_fault
+    assert "longer than its limit of 0.05 minutes" in failed.what
+    assert "limits: {train:" in failed.fix
+    assert isinstance(ran.launched.steps["ingest"], StepDone)
+    assert isinstance(ran.launched.steps["publish"], StepSkipped)
+    assert not (tmp_path / "out").exists()
+
+
+def test_cancel_ends_at_once_and_skips_the_rest(first, tmp_path):
+    config = tmp_path / "tiny.yaml"
+    config.write_text(TINY.read_text().replace("epochs: 1}", "epochs: 10000}", 1))
+    engine = []
+
+    def cancel_at_train(event):
+        if isinstance(event, StepStarted) and event.step == "train":
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        engine.append(event)
+
+    launched = launch(load(config), engine=first.engine, store=str(tmp_path / "store"), output=tmp_path / "out", on_event=cancel_at_train)
+    assert launched.outcome == "cancelled"
+    assert isinstance(launched.steps["train"], StepSkipped)
+    assert isinstance(launched.steps["ingest"], StepDone)
+    assert read_run(open_store(str(tmp_path / "store")), launched.run).outcome == "cancelled"
+
+
+def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path):
+    store = tmp_path / "store"
+    command = [sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--store", str(store), "--engine", first.engine, "--output", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while not list((store / "ac").glob("*.json") if (store / "ac").exists() else []):
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    time.sleep(1.0)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    durable = {path.stem for path in (store / "ac").glob("*.json")}
+    ran = Ran(first.engine, store, tmp_path / "out")
+    assert ran.launched.outcome == "done"
+    for event in ran.launched.steps.values():
+        assert event.cached == (event.key in durable)
+    for name, outputs in ran.outputs.items():
+        if name.startswith(REPRODUCIBLE):
+            assert outputs == first.outputs[name], name
+    assert not [path for path in (store / "tmp/work").iterdir()]
+
+
+@pytest.mark.containers
+def test_both_engines_make_the_same_and_share_one_cache(tmp_path):
+    local = Ran("local", tmp_path / "local", tmp_path / "out-local")
+    docker = Ran("docker", tmp_path / "docker", tmp_path / "out-docker")
+    for name, outputs in local.outputs.items():
+        if name.startswith(REPRODUCIBLE):
+            assert outputs == docker.outputs[name], name
+    assert Ran("docker", tmp_path / "local", tmp_path / "out").executed == []
+    assert Ran("local", tmp_path / "docker", tmp_path / "out").executed == []
