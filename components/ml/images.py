@@ -36,6 +36,8 @@ FORMATS = tuple(str(reader.format) for reader in _READERS)
 
 _BYTES_A_PIXEL = 8  # of the least economical file: no sound one is longer, beside its header
 _HEADER_BYTES = 1 << 20
+_JPEG_SCAN = b"\xff\xda"
+_MOST_SCANS = 200  # sound files have about ten; a small file of thousands decodes for hours
 _PNG_DEPTH = 24  # offset of the bit depth in the header of a PNG
 _LOOKS_LIKE = (
     (b"<", "HTML or XML"),
@@ -167,6 +169,8 @@ def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArra
             raise BadImage("too-many-pixels", f"{width} x {height} are more than {max_pixels}")
         if image.format == "PNG":
             _check_png(data)
+        if data.count(_JPEG_SCAN) > _MOST_SCANS and image.format in ("JPEG", "MPO"):
+            raise BadImage("corrupt", f"more than {_MOST_SCANS} scans, each a pass over it all")
         # A JPEG with a second picture behind the one that is shown, as phones write it, is sound.
         if image.format != "MPO" and getattr(image, "is_animated", False):
             raise BadImage("animated", "which of its frames is meant is unknown")

@@ -85,6 +85,15 @@ def test_the_header_alone_refuses_a_bomb(form: str) -> None:
     assert peak < 20_000_000
 
 
+def test_a_jpeg_of_endless_scans_is_refused() -> None:
+    data = encoded(picture(1), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    scan = data[last:-2]
+    assert decode(data[:-2] + scan * 9 + data[-2:], channels=1).shape == (HEIGHT, WIDTH, 1)
+    with pytest.raises(BadImage, match="corrupt: more than 200 scans"):
+        decode(data[:-2] + scan * 300 + data[-2:], channels=1)
+
+
 def test_the_limits_are_the_callers() -> None:
     data = pictures.png(1)
     assert decode(data, channels=1, max_pixels=HEIGHT * WIDTH).shape == (HEIGHT, WIDTH, 1)
