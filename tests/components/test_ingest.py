@@ -1,0 +1,357 @@
+"""Ingest: real faces, clothes and digits, and every kind of bad file, become sound datasets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.artifact import tree_of
+from components.dataset import OPEN_SPLITS, Dataset
+from components.errors import UserError
+from components.ingest import ingest
+from components.interface import interface_of
+from components.ml.images import decode, pixel_digest
+from pipelines.sources import snapshot, stage
+from tests import pictures
+
+DIGITS = "package:sklearn/datasets/data/digits.csv.gz"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What ingest made."""
+
+    path: Path
+
+    @property
+    def open(self) -> Dataset:
+        return Dataset.open(self.path / "dataset")
+
+    @property
+    def sealed(self) -> Dataset:
+        return Dataset.open(self.path / "sealed")
+
+    @property
+    def report(self) -> dict[str, Any]:
+        return json.loads((self.path / "report" / "ingest.json").read_text())
+
+    @property
+    def digests(self) -> list[str]:
+        return [tree_of(self.path / name).digest for name in ("dataset", "sealed", "report")]
+
+    def splits(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        found = {split: (self.open.images(split), self.open.labels(split)) for split in OPEN_SPLITS}
+        return found | {"sealed": (self.sealed.images("sealed"), self.sealed.labels("sealed"))}
+
+
+def _ingest(data: Path | str, path: Path, **parameters: Any) -> Outcome:
+    path.mkdir(parents=True, exist_ok=True)
+    stage(snapshot(str(data)), path / "source")
+    settings = {"task": "verification", "height": 12, "width": 10, "channels": 1} | parameters
+    ingest(path / "source", path / "dataset", path / "sealed", path / "report", **settings)
+    return Outcome(path)
+
+
+def _no_picture_twice(outcome: Outcome) -> None:
+    digests = [
+        hashlib.sha256(image.tobytes()).hexdigest()
+        for images, _ in outcome.splits().values()
+        for image in images
+    ]
+    assert len(set(digests)) == len(digests)
+
+
+# real data --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def faces(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("faces")
+    return _ingest(shared / "data" / "orl", folder, height=112, width=92)
+
+
+def test_faces_are_split_by_people(faces: Outcome, shared: Path) -> None:
+    info = faces.open.info
+    assert (info.task, info.split_by, info.resample) == ("verification", "identity", "identity")
+    assert info.shape == (112, 92, 1)
+    assert len(info.classes) == 40
+    assert info.description == "6 identities never trained on"
+    people = {split: set(labels.tolist()) for split, (_, labels) in faces.splits().items()}
+    assert {split: len(who) for split, who in people.items()} == {
+        "train": 22, "validation": 6, "selection": 6, "sealed": 6,
+    }  # fmt: skip
+    assert len(set().union(*people.values())) == 40
+    assert faces.report["used"] == 400
+    for line in faces.open.manifest()[:5]:
+        data = (shared / "data" / "orl" / line["name"]).read_bytes()
+        assert line["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_every_row_is_the_file_that_the_manifest_says(faces: Outcome, shared: Path) -> None:
+    for dataset in (faces.open, faces.sealed):
+        for line in dataset.manifest()[::7]:
+            if line["index"] is None:
+                assert line["split"] == "sealed"
+                continue
+            data = (shared / "data" / "orl" / line["name"]).read_bytes()
+            row = dataset.images(line["split"])[line["index"]]
+            assert np.array_equal(row, decode(data, channels=1))
+            label = dataset.labels(line["split"])[line["index"]]
+            assert dataset.info.classes[label] == line["name"].partition("/")[0]
+
+
+def test_the_sealed_pictures_are_nowhere_else(faces: Outcome) -> None:
+    _no_picture_twice(faces)
+    assert dict(faces.sealed.info.splits) == {"sealed": 60}
+    assert {line["split"] for line in faces.sealed.manifest()} == {"sealed"}
+    hidden = [line for line in faces.open.manifest() if line["split"] == "sealed"]
+    assert len(hidden) == 60
+    assert {line["index"] for line in hidden} == {None}
+    assert not (faces.open.path / "sealed").exists()
+    with pytest.raises(UserError, match="no split 'sealed'"):
+        faces.open.images("sealed")
+
+
+def test_digits_are_split_by_image(tmp_path: Path) -> None:
+    outcome = _ingest(DIGITS, tmp_path, height=8, width=8, maximum=16, split_by="image", threads=1)
+    info = outcome.open.info
+    assert info.description == "unseen images of all 10 classes"
+    assert info.resample == "image"
+    assert info.classes == tuple("0123456789")
+    assert dict(info.splits) == {"train": 987, "validation": 270, "selection": 270}
+    images, labels = outcome.open.images("train"), outcome.open.labels("train")
+    assert (images.min(), images.max()) == (0, 255)
+    assert sorted(Counter(labels.tolist())) == list(range(10))
+    for _, labels in outcome.splits().values():
+        counts = Counter(labels.tolist()).values()
+        assert max(counts) - min(counts) <= 0.1 * sum(counts)
+    _no_picture_twice(outcome)
+    (line,) = outcome.open.manifest()
+    assert line["records"] == {
+        "used": 1797,
+        "splits": {"train": 987, "validation": 270, "selection": 270, "sealed": 270},
+    }
+
+
+def test_digits_with_the_wrong_maximum_are_not_trained_on_in_the_dark(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="brightest pixel is 16 of 255") as caught:
+        _ingest(DIGITS, tmp_path, height=8, width=8, split_by="image")
+    assert caught.value.fix.endswith("about 16")
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_clothes_are_pooled_and_drawn_evenly(shared: Path, tmp_path: Path) -> None:
+    outcome = _ingest(
+        shared / "data" / "fashion_mnist",
+        tmp_path,
+        task="classification",
+        split_by="image",
+        height=28,
+        width=28,
+        subset=2000,
+        evaluation_images=300,
+    )
+    sizes = {split: len(labels) for split, (_, labels) in outcome.splits().items()}
+    assert sizes == {"train": 1100, "validation": 300, "selection": 300, "sealed": 300}
+    for split, each in (("train", 110), ("sealed", 30)):
+        assert set(Counter(outcome.splits()[split][1].tolist()).values()) == {each}
+    report = outcome.report
+    assert (report["pictures"], report["used"], report["unused"]) == (70000, 2000, 68000)
+    lines = {line["name"]: line for line in outcome.open.manifest()}
+    for official in ("train", "t10k"):
+        counts = lines[f"{official}-images-idx3-ubyte.gz"]["records"]
+        assert counts["splits"].keys() == {"train", "validation", "selection", "sealed"}
+        assert lines[f"{official}-labels-idx1-ubyte.gz"]["status"] == "used"
+    assert lines["LICENSE"]["status"] == "unused"
+    _no_picture_twice(outcome)
+
+
+# bad files --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def messy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight sound people, and among them every kind of bad file, duplicates and a conflict."""
+    root = tmp_path_factory.mktemp("messy") / "people"
+    pictures.folder(root, {f"p{number}": 4 for number in range(8)} | {"single": 1})
+    for name, (data, _) in pictures.bad().items():
+        (root / "p0" / name).write_bytes(data)
+    (root / "readme.txt").write_text("beside the people")
+    (root / "p1" / "session").mkdir()
+    (root / "p1" / "session" / "1.png").write_bytes(pictures.png(1))
+    shutil.copy(root / "p2" / "0.png", root / "p2" / "copy.png")
+    again = pictures.encoded(pictures.picture(1000 + 4 * 3), "BMP")  # p3/0.png once more
+    (root / "p3" / "other-file-same-picture.jpg").write_bytes(again)
+    shutil.copy(root / "p4" / "0.png", root / "p5" / "not-mine.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def cleaned(messy: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return _ingest(messy, tmp_path_factory.mktemp("cleaned"))
+
+
+def test_every_bad_file_is_quarantined_by_name_and_reason(cleaned: Outcome) -> None:
+    lines = {line["name"]: line for line in cleaned.open.manifest()}
+    for name, (data, kind) in pictures.bad().items():
+        line = lines[f"p0/{name}"]
+        assert line["status"] == "quarantined"
+        assert line["reason"].startswith(f"{kind}: ")
+        assert line["sha256"] == hashlib.sha256(data).hexdigest()
+    assert lines["readme.txt"]["reason"].startswith("layout: lies beside")
+    assert lines["p1/session/1.png"]["reason"].startswith("layout: lies deeper")
+    assert lines["single/0.png"]["reason"].startswith("few-images: 'single' has 1 usable")
+    assert lines["p4/0.png"]["reason"].startswith("conflict: shows the same as p5/not-mine.png")
+    assert lines["p5/not-mine.png"]["reason"].startswith("conflict: shows the same as p4/0.png")
+
+
+def test_duplicates_are_told_by_what_they_show(cleaned: Outcome) -> None:
+    lines = {line["name"]: line for line in cleaned.open.manifest()}
+    for copy, kept in (("p2/copy.png", "p2/0.png"), ("p3/other-file-same-picture.jpg", "p3/0.png")):
+        assert lines[copy]["status"] == "duplicate"
+        assert lines[copy]["duplicate_of"] == kept
+        assert lines[kept]["status"] == "used"
+    _no_picture_twice(cleaned)
+
+
+def test_every_file_has_one_fate_and_the_report_counts_it(cleaned: Outcome, messy: Path) -> None:
+    names = sorted(path.relative_to(messy).as_posix() for path in messy.rglob("*.*"))
+    lines = cleaned.open.manifest()
+    assert [line["name"] for line in lines] == names
+    report = cleaned.report
+    status = Counter(line["status"] for line in lines)
+    assert status["used"] == report["used"] == 4 * 8 - 1
+    assert status["quarantined"] == report["quarantined"] == len(report["quarantine"])
+    assert status["duplicate"] == report["duplicates"] == 2
+    assert sum(report["quarantined_by_reason"].values()) == report["quarantined"]
+    kinds = Counter(kind for _, kind in pictures.bad().values())
+    expected = kinds | {"conflict": 2, "few-images": 1, "layout": 2}
+    assert report["quarantined_by_reason"] == expected
+    assert sum(split["images"] for split in report["splits"].values()) == report["used"]
+    assert report["classes"]["p2"] == {"duplicate": 1} | {
+        split: 4 for split in report["splits"] if "p2" in _people_of(cleaned, split)
+    }
+
+
+def _people_of(outcome: Outcome, split: str) -> set[str]:
+    labels = outcome.splits()[split][1]
+    return {outcome.open.info.classes[label] for label in labels}
+
+
+def test_too_little_left_names_the_reasons_and_writes_nothing(tmp_path: Path) -> None:
+    root = pictures.folder(tmp_path / "data", {"a": 3, "b": 0})
+    (root / "b" / "page.jpg").write_bytes(pictures.bad()["html.jpg"][0])
+    with pytest.raises(UserError, match="one, 'a', can be used") as caught:
+        _ingest(root, tmp_path / "out", task="classification", split_by="image")
+    assert "1 not-an-image: b/page.jpg (not-an-image: looks like HTML or XML)" in caught.value.what
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["source"]
+
+
+def test_a_file_that_changes_ends_the_run(tmp_path: Path) -> None:
+    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    stage(snapshot(str(root)), tmp_path / "source")
+    (root / "p3" / "1.png").write_bytes(pictures.png(5))
+    with pytest.raises(UserError, match=r"p3/1\.png changed while it was read"):
+        ingest(
+            tmp_path / "source", tmp_path / "d", tmp_path / "s", tmp_path / "r",
+            task="verification", height=8, width=8,
+        )  # fmt: skip
+
+
+def test_bad_records_are_named_by_file_and_place(tmp_path: Path) -> None:
+    images = np.stack([pictures.pixels(seed) for seed in range(40)]).astype(np.float32)
+    images[3, 0, 0] = np.nan
+    images[7] = images[5]
+    labels = np.arange(40) % 2
+    np.savez(tmp_path / "d.npz", images=images, labels=labels)
+    outcome = _ingest(tmp_path / "d.npz", tmp_path / "out", task="classification", split_by="image")
+    first, *others = outcome.open.manifest()
+    assert first["name"] == "d.npz"
+    assert {key: first["records"][key] for key in ("used", "quarantined", "duplicate")} == {
+        "used": 38, "quarantined": 1, "duplicate": 1,
+    }  # fmt: skip
+    assert [(line["name"], line["status"], line["duplicate_of"]) for line in others] == [
+        ("d.npz#3", "quarantined", None),
+        ("d.npz#7", "duplicate", "d.npz#5"),
+    ]
+
+
+def test_labels_that_are_numbers_keep_their_order(tmp_path: Path) -> None:
+    images = np.stack([pictures.pixels(seed) for seed in range(60)])
+    np.savez(tmp_path / "d.npz", images=images, labels=np.repeat([2, 10, 9], 20))
+    outcome = _ingest(tmp_path / "d.npz", tmp_path / "out", task="classification", split_by="image")
+    assert outcome.open.info.classes == ("2", "9", "10")
+
+
+# promises ---------------------------------------------------------------------------------------
+
+
+def test_bytes_depend_on_nothing_but_content_parameters_and_seed(
+    messy: Path, cleaned: Outcome, tmp_path: Path
+) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(messy, copy)
+    again = _ingest(copy, tmp_path / "again", threads=7)
+    assert again.digests == cleaned.digests
+    other = _ingest(copy, tmp_path / "other", seed=1)
+    assert other.digests[0] != cleaned.digests[0]
+
+
+def test_pictures_are_resized_in_the_channels_asked_for(tmp_path: Path) -> None:
+    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    outcome = _ingest(root, tmp_path / "out", height=6, width=9, channels=3)
+    assert outcome.open.info.shape == (6, 9, 3)
+    assert outcome.open.images("train").shape[1:] == (6, 9, 3)
+    assert outcome.report["sizes"] == [{"height": 12, "width": 10, "pictures": 24}]
+
+
+def test_duplicates_are_of_the_whole_picture_not_of_its_small_copy(tmp_path: Path) -> None:
+    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    outcome = _ingest(root, tmp_path / "out", height=1, width=1)
+    assert outcome.report["duplicates"] == 0
+    first = decode((root / "p0/0.png").read_bytes(), channels=1)
+    assert pixel_digest(first) != pixel_digest(first[::-1])
+
+
+def test_ingest_loads_no_framework_but_pillow(tmp_path: Path) -> None:
+    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    stage(snapshot(str(root)), tmp_path / "source")
+    code = textwrap.dedent("""
+        import sys
+        from pathlib import Path
+        from components.ingest import ingest
+        loaded = {"numpy", "PIL"} & set(sys.modules)
+        assert not loaded, f"the interface alone loads {loaded}"
+        root = Path(sys.argv[1])
+        ingest(root / "source", root / "d", root / "s", root / "r",
+               task="verification", height=8, width=8)
+        print(sorted({"tensorflow", "tf_keras", "sklearn", "scipy", "PIL"} & set(sys.modules)))
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "['PIL']"
+
+
+def test_the_interface_is_what_configurations_are_checked_against() -> None:
+    interface = interface_of("ingest")
+    assert interface.image == "train"
+    assert [port.name for port in interface.outputs] == ["dataset", "sealed", "report"]
+    complete = interface.complete({"task": "verification", "height": 8, "width": 8}, where="image")
+    assert complete["sealed_fraction"] == 0.15
+    for name, value in (("channels", 2), ("max_pixels", 10**9), ("validation", 1.0)):
+        with pytest.raises(UserError, match=rf"image\.{name}"):
+            interface.complete(
+                {"task": "verification", "height": 8, "width": 8, name: value}, where="image"
+            )
