@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,8 @@ budgets; 130 cancelled"""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(given, argparse.Namespace(given=given))
     as_json = getattr(arguments, "json", False)
     try:
         return arguments.command(arguments)
@@ -131,21 +133,23 @@ def _run(arguments: argparse.Namespace) -> int:
         _print_json(board.to_json())
     else:
         _print(_leaderboard(board))
-    return _verdict(arguments, launched, board)
+    return _verdict(arguments, config.store, launched, board)
 
 
-def _verdict(arguments: argparse.Namespace, launched: Launched, board: Leaderboard) -> int:
+def _verdict(
+    arguments: argparse.Namespace, store: str, launched: Launched, board: Leaderboard
+) -> int:
     """Say what to do next where a run did not end well, and return the exit code."""
-    again = f"slimline run {arguments.config}"
+    again = f"slimline {shlex.join(arguments.given)}"
     if launched.outcome == "cancelled":
         sys.stderr.write(f"cancelled; what is done is kept, go on with: {again}\n")
         return CANCELLED
     if launched.outcome == "failed":
         for failure in board.failures:
-            _complain(f"{failure.step}: {failure.what}", failure.fix)
-            store = f" --store {arguments.store}" if arguments.store else ""
-            sys.stderr.write(f"log: slimline logs {board.run} {failure.step}{store}\n")
-        sys.stderr.write(f"then: {again} (finished steps are kept)\n")
+            _complain(failure.what, failure.fix)
+            log = ["logs", board.run, failure.step, "--store", store]
+            sys.stderr.write(f"log: slimline {shlex.join(log)}\n")
+        sys.stderr.write(f"then, with all finished steps kept: {again}\n")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
     return OK if board.winner else NO_WINNER
 

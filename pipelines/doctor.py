@@ -108,8 +108,8 @@ def _folders(store: Path) -> Iterator[Finding]:
     folder = store.absolute()
     while not folder.exists():
         folder = folder.parent
-    if not os.access(folder, os.W_OK):
-        text = f"{folder} cannot be written"
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        text = f"{folder} is no folder that can be written"
         yield Finding("store", "lacks", text, "name another place with --store")
     else:
         yield Finding("store", "ok", f"{store} can be written")

@@ -30,7 +30,8 @@ class LiveView:
         self._width = max(map(len, steps), default=0)
         self._began = time.monotonic()
         self._running: dict[str, float] = {}
-        self._done = self._cached = 0
+        self._skipped = 0
+        self._cached: dict[str, bool] = {}  # by finished step; a repaired one is told twice
         self._live = Live(
             console=console,
             get_renderable=self._picture,
@@ -51,6 +52,8 @@ class LiveView:
     ) -> None:
         if self._console.is_terminal:
             self._live.stop()
+        if self._skipped:
+            self._line("skipped", f"{self._skipped} steps", "", "dim")
 
     def on_event(self, event: Event) -> None:
         """Take one event."""
@@ -61,8 +64,7 @@ class LiveView:
                     self._line("started", event.step, "")
             case StepDone():
                 self._running.pop(event.step, None)
-                self._done += 1
-                self._cached += event.cached
+                self._cached[event.step] = event.cached
                 if event.cached:
                     self._line("cached", event.step, "", "dim")
                 else:
@@ -72,7 +74,7 @@ class LiveView:
                 self._running.pop(event.step, None)
                 self._line("failed", event.step, event.what.partition("\n")[0], "red")
             case StepSkipped():
-                self._line("skipped", event.step, "", "dim")
+                self._skipped += 1
 
     def _line(self, state: str, step: str, text: str, style: str = "") -> None:
         elapsed = time.monotonic() - self._began
@@ -86,7 +88,7 @@ class LiveView:
             for step, since in self._running.copy().items()
         ]
         summary = (
-            f"{now - self._began:7.1f} s  {self._done} of {self._total} steps are there, "
-            f"{self._cached} of them cached"
+            f"{now - self._began:7.1f} s  {len(self._cached)} of {self._total} steps are there, "
+            f"{sum(self._cached.values())} of them cached"
         )
         return Group(*lines, Text(summary, style="bold"))

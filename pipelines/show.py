@@ -37,9 +37,7 @@ def leaderboard(board: Leaderboard) -> Group:
         parts += [_table(board), *map(Text, _conclusion(board))]
     elif not board.failures:
         parts.append(Text("no choice was made in this run"))
-    parts += [
-        Text(f"{failure.step} failed: {failure.what}", style="red") for failure in board.failures
-    ]
+    parts += [Text(f"failed: {failure.what}", style="red") for failure in board.failures]
     parts += [Text(line) for line in _files(board)]
     return Group(*parts)
 

@@ -1,0 +1,289 @@
+"""The command line: help without weight, exit codes, JSON alone on standard output."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components import COMPONENTS
+from pipelines.cli import main
+from pipelines.config import load
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "tiny.yaml"
+COMMANDS = ("run", "explain", "show", "runs", "logs", "init", "doctor")
+FRAMEWORKS = (
+    *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "ai_edge_litert"),
+    *("kfp", "docker", "google.cloud", "google.api_core", "google.auth", "google.protobuf"),
+    *("sklearn", "matplotlib", "PIL"),
+)
+
+
+def python(code: str, *arguments: str) -> str:
+    """Run code in a fresh interpreter and return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def slimline(
+    *arguments: str | Path, cwd: Path = ROOT, check: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+# weight ----------------------------------------------------------------------------------------
+
+HELP = """
+import contextlib, io, json, sys
+from pipelines import cli
+for command in ((), *((name,) for name in sys.argv[1:])):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cli.main([*command, "--help"])
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_help_loads_nothing_that_takes_time() -> None:
+    loaded = set(json.loads(python(HELP, *COMMANDS)))
+    assert "pipelines.cli" in loaded
+    assert not loaded & {"pydantic", "numpy", "rich", "yaml", "pipelines.config", *FRAMEWORKS}
+
+
+EVERYTHING = """
+import json, pathlib, sys
+import pipelines.cli, pipelines.launch, pipelines.show, pipelines.leaderboard, pipelines.doctor
+from components import COMPONENTS
+from components.interface import interface_of
+from pipelines.compress import graph_of
+from pipelines.config import load
+for name in COMPONENTS:
+    interface_of(name)
+assert graph_of(load(pathlib.Path(sys.argv[1]))).ordered
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_configuration_graph_and_interfaces_load_no_framework() -> None:
+    example = ROOT / "pipelines" / "examples" / "digits.yaml"
+    loaded = set(json.loads(python(EVERYTHING, str(example))))
+    assert {f"components.{name}" for name in COMPONENTS} < loaded
+    assert not loaded & set(FRAMEWORKS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_a_command_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: slimline {command}")
+    assert len(text.splitlines()) > 4
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"\n    {command} " in text
+    assert "exit codes:" in text
+
+
+# faults ----------------------------------------------------------------------------------------
+
+
+def test_a_fault_of_the_user_is_one_message_and_code_2(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(TINY.read_text().replace("teacher:", "techer:"))
+    done = slimline("run", path, cwd=tmp_path, check=2)
+    assert done.stdout == ""
+    what, fix = done.stderr.splitlines()
+    assert what.startswith(f"error: {path}:")
+    assert "there is no key 'techer'" in what
+    assert fix.startswith("fix: did you mean 'teacher'?")
+    assert sorted(tmp_path.iterdir()) == [path], "nothing is written"
+
+
+def test_with_json_a_fault_is_the_document(tmp_path: Path) -> None:
+    done = slimline("run", tmp_path / "none.yaml", "--json", cwd=tmp_path, check=2)
+    error = json.loads(done.stdout)["error"]
+    assert "there is no configuration" in error["what"]
+    assert error["fix"].startswith("write one with: slimline init")
+    assert done.stderr.startswith("error: there is no configuration")
+
+
+@pytest.mark.parametrize("command", ["run", "explain"])
+@pytest.mark.parametrize("data", ["no-such-folder", "empty"])
+def test_missing_and_empty_data(tmp_path: Path, command: str, data: str) -> None:
+    (tmp_path / "empty").mkdir()
+    done = slimline(
+        command, TINY, "--data", data, "--store", tmp_path / "store", cwd=tmp_path, check=2
+    )
+    assert data in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("fix: ")
+    assert not (tmp_path / "store" / "runs").exists()
+
+
+def test_an_engine_that_is_none(tmp_path: Path) -> None:
+    done = slimline("run", TINY, "--engine", "locl", "--store", tmp_path, cwd=tmp_path, check=2)
+    assert "there is no engine 'locl'" in done.stderr
+    assert "did you mean 'local'?" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("show",), ("runs",), ("logs", "latest", "train")])
+def test_no_store(tmp_path: Path, command: Sequence[str]) -> None:
+    done = slimline(*command, cwd=tmp_path, check=2)
+    assert "there is no store ./slimline-store" in done.stderr
+    assert "--store" in done.stderr
+    (tmp_path / "slimline-store").mkdir()
+    if command != ("runs",):
+        assert "holds no run yet" in slimline(*command, cwd=tmp_path, check=2).stderr
+
+
+def test_no_command_and_a_wrong_one() -> None:
+    assert slimline(check=2).stderr.startswith("usage: slimline")
+    assert "invalid choice: 'rn'" in slimline("rn", check=2).stderr
+
+
+def test_a_reader_that_has_had_enough(tmp_path: Path) -> None:
+    (tmp_path / "slimline-store").mkdir()
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "doctor"],
+        cwd=ROOT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert process.stderr == ""
+    assert process.returncode == 141
+
+
+# small commands ---------------------------------------------------------------------------------
+
+
+def test_init_writes_a_configuration_that_is_valid(tmp_path: Path) -> None:
+    done = slimline("init", "My Faces.yaml", cwd=tmp_path, check=0)
+    assert "slimline run" in done.stdout
+    path = tmp_path / "My Faces.yaml"
+    assert load(path).name == "my-faces"
+    path.write_text("mine")
+    again = slimline("init", "My Faces.yaml", cwd=tmp_path, check=2)
+    assert "there is a My Faces.yaml already" in again.stderr
+    assert path.read_text() == "mine"
+    assert "cannot be written" in slimline("init", "no/c.yaml", cwd=tmp_path, check=2).stderr
+
+
+def test_what_init_comments_out_is_valid_too(tmp_path: Path) -> None:
+    slimline("init", "c.yaml", cwd=tmp_path, check=0)
+    text = (tmp_path / "c.yaml").read_text()
+    teacher = next(line for line in text.splitlines() if line.startswith("teacher:"))
+    for key in ("split", "limits", "teacher"):
+        commented = f"# {key}: {{"
+        assert commented in text
+        (tmp_path / "c.yaml").write_text(
+            text.replace(teacher, "" if key == "teacher" else teacher).replace(
+                commented, commented[2:]
+            )
+        )
+        load(tmp_path / "c.yaml")
+
+
+def test_doctor(tmp_path: Path) -> None:
+    done = slimline("doctor", "--json", "--store", tmp_path / "new" / "store", check=0)
+    findings = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert {"python", "train", "device", "memory", "disk", "store"} <= findings.keys()
+    assert "tensorflow 2." in findings["train"]["text"]
+    assert not (tmp_path / "new").exists(), "doctor only looks"
+
+
+def test_doctor_finds_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = slimline("doctor", "--store", tmp_path / "file" / "store", check=2)
+    assert "lacks  store" in done.stdout
+    assert "--store" in done.stdout
+
+
+# a run, seen from outside -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("cli")
+    return folder, slimline("run", TINY, "--store", "st", "--json", cwd=folder, check=0)
+
+
+def test_run_prints_one_document(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, done = ran
+    document = json.loads(done.stdout)
+    assert document["outcome"] == "done"
+    assert document["winner"] in [variant["name"] for variant in document["variants"]]
+    assert document["variants"][0]["name"] == "teacher"
+    assert document["sealed"]["times_opened"] == 1
+    assert (folder / document["exported"] / "model.tflite").is_file()
+    assert " done " in done.stderr, "progress goes to standard error"
+    shown = json.loads(slimline("show", "--store", "st", "--json", cwd=folder, check=0).stdout)
+    assert shown == {**document, "exported": None}
+
+
+def test_what_was_run_can_be_looked_at(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = ran
+    document = json.loads(done.stdout)
+    run = document["run"]
+    assert run in slimline("runs", "--store", "st", cwd=folder, check=0).stdout
+    listed = json.loads(slimline("runs", "--store", "st", "--json", cwd=folder, check=0).stdout)
+    assert [item["run"] for item in listed["runs"]] == [run]
+    text = slimline("show", run, "--store", "st", cwd=folder, check=0).stdout
+    assert f"winner: {document['winner']}" in text
+    for variant in document["variants"]:
+        assert variant["name"] in text
+    slimline("logs", run, "train", "--store", "st", cwd=folder, check=0)
+    done = slimline("logs", run, "trian", "--store", "st", cwd=folder, check=2)
+    assert "did you mean 'train'?" in done.stderr
+    done = slimline("show", run[:-1], "--store", "st", cwd=folder, check=2)
+    assert f"did you mean '{run}'?" in done.stderr
+
+
+def test_impossible_budgets_are_a_result_with_code_3(
+    ran: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    folder, _ = ran
+    plain = yaml.safe_load(TINY.read_text())
+    plain["budgets"] = {**plain.get("budgets", {}), "size_mb": 0.000001}
+    path = tmp_path / "impossible.yaml"
+    path.write_text(yaml.safe_dump(plain))
+    explained = json.loads(
+        slimline("explain", path, "--store", "st", "--json", cwd=folder, check=0).stdout
+    )
+    states = {item["step"]: item for item in explained["steps"]}
+    assert states["train"]["state"] == "cached"
+    assert states["select"]["changed"] == ["parameters.size_mb"]
+    assert states["publish"]["upstream"] == "select"
+    done = slimline("run", path, "--store", "st", "--output", tmp_path / "out", cwd=folder, check=3)
+    assert "no winner" in done.stdout
+    assert "missed by" in done.stdout
