@@ -122,7 +122,7 @@ class Predictions:
 
     def draw(self, resamples: int, seed: int) -> Counts:
         """Return r x n counts of images."""
-        return draw(self.units, resamples, seed)
+        return draw(np.zeros(self.units, np.int64), resamples, seed)
 
     def measure(self, weights_ru: Counts) -> dict[str, Floats]:
         """Return accuracy and macro-F1: name to r values.

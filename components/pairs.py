@@ -101,7 +101,7 @@ class Pairs:
                 cosine 0 with everything.
             labels: n identities.
             resample: "identity" draws whole identities, for people never trained on; "image" draws
-                images, where all identities there are were trained on.
+                images within each, where all identities there are were trained on.
             threshold: See the class.
 
         Raises:
@@ -136,8 +136,13 @@ class Pairs:
         )
 
     def draw(self, resamples: int, seed: int) -> Counts:
-        """Return r x u counts; a draw without genuine or without impostor pairs is drawn again."""
-        return draw(self.units, resamples, seed, self._usable)
+        """Return r x u counts; a draw without genuine or without impostor pairs is drawn again.
+
+        Identities are drawn from all of them, images from those of the same identity: when images
+        are the units, which identities there are and how many images of each is the design.
+        """
+        strata = np.zeros(self.units, np.int64) if self.resample == "identity" else self.labels
+        return draw(strata, resamples, seed, self._usable)
 
     def _usable(self, weights_ru: Counts) -> NDArray[np.bool_]:
         members = np.bincount(self.labels)
@@ -337,9 +342,7 @@ def cosines(outputs: NDArray[np.generic]) -> Floats:
     if not np.isfinite(outputs).all():
         raise ValueError("an output is not finite")
     gram = np.zeros((len(outputs), len(outputs)))
-    for start in range(
-        0, outputs.shape[1], _COLUMNS
-    ):  # raw pixels are too many for float64 at once
+    for start in range(0, outputs.shape[1], _PIXELS):  # raw pixels are too many for float64 at once
         part = outputs[:, start : start + _PIXELS].astype(np.float64)
         gram += part @ part.T
     length = np.sqrt(np.diag(gram))

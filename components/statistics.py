@@ -74,47 +74,58 @@ class Estimate:
 
 
 def draw(
-    units: int,
+    strata: NDArray[np.integer],
     resamples: int,
     seed: int,
     usable: Callable[[NDArray[np.int32]], NDArray[np.bool_]] | None = None,
 ) -> NDArray[np.int32]:
-    """Draw ``units`` out of ``units`` with replacement, ``resamples`` times.
+    """Draw as many units as there are, with replacement and each stratum for itself.
+
+    A stratum is what the design fixed: units that are all in one can come in any mix, and where
+    the images of every identity were counted out beforehand, their numbers are not left to chance.
 
     A resample on which the statistic does not exist (one identity alone has no impostors) is drawn
     again until it does, so an estimate is conditional on its existence.
 
     Args:
-        units: How many there are to draw from, at least 1.
+        strata: The stratum of each of u units, u at least 1.
         resamples: How often, at least 1.
         seed: Equal seeds, equal draws.
-        usable: Takes counts (r x units) and says which rows the statistic exists on; it may look at
+        usable: Takes counts (r x u) and says which rows the statistic exists on; it may look at
             labels, never at a model's outputs, or draws would no longer be common to all models.
 
     Returns:
-        How often each unit was drawn, resamples x units; every row sums to ``units``.
+        How often each unit was drawn, resamples x u; every row sums to u.
 
     Raises:
         ValueError: Hardly any draw is usable.
     """
     random = np.random.default_rng(seed)
-    counts = _draw(random, units, resamples)
+    counts = _draw(random, strata, resamples)
     if usable is None:
         return counts
     for _ in range(REDRAWS):
         (bad,) = np.nonzero(~usable(counts))
         if not bad.size:
             return counts
-        counts[bad] = _draw(random, units, bad.size)
-    raise ValueError(f"{units} units are too few to resample: nearly every draw is degenerate")
+        counts[bad] = _draw(random, strata, bad.size)
+    raise ValueError(
+        f"{strata.size} units are too few to resample: nearly every draw is degenerate"
+    )
 
 
-def _draw(random: np.random.Generator, units: int, resamples: int) -> NDArray[np.int32]:
-    """Return counts of one multinomial draw a row; integers, so later sums are exact."""
-    drawn = random.integers(0, units, size=(resamples, units))
-    drawn += np.arange(resamples)[:, None] * units
-    flat = np.bincount(drawn.ravel(), minlength=resamples * units)
-    return flat.reshape(resamples, units).astype(np.int32)
+def _draw(
+    random: np.random.Generator, strata: NDArray[np.integer], resamples: int
+) -> NDArray[np.int32]:
+    """Return counts of one draw a row; integers, so that later sums are exact."""
+    counts = np.empty((resamples, strata.size), np.int32)
+    for stratum in np.unique(strata):
+        (members,) = np.nonzero(strata == stratum)
+        drawn = random.integers(0, members.size, size=(resamples, members.size))
+        drawn += np.arange(resamples)[:, None] * members.size
+        flat = np.bincount(drawn.ravel(), minlength=resamples * members.size)
+        counts[:, members] = flat.reshape(resamples, members.size)
+    return counts
 
 
 def weighted_quantiles(

@@ -1,0 +1,90 @@
+"""LiteModels of one layer, written without a converter: what they answer is known exactly."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from components.lite_card import MODEL_FILE, LiteCard, LiteInput, LiteOutput
+
+
+def write_lite(
+    path: Path,
+    weights_dp: np.ndarray,
+    shape: tuple[int, int, int],
+    *,
+    classes: tuple[str, ...] | None = None,
+    mean: float = 127.5,
+    scale: float = 127.5,
+    kills: bool = False,
+    data: bytes | None = None,
+) -> Path:
+    """Write a LiteModel that answers ``weights_dp @ normalised pixels``.
+
+    Args:
+        path: Folder to make.
+        weights_dp: d x p, where p is the number of values in ``shape``.
+        shape: Height, width, channels.
+        classes: Makes it a classifier with d classes; None a verifier.
+        mean: Of the normalisation.
+        scale: Of the normalisation.
+        kills: Leave out the weights, which ends the process that loads the file.
+        data: Write this in place of the model.
+    """
+    path.mkdir(parents=True)
+    data = data or flatbuffer(weights_dp.astype(np.float32), shape, kills=kills)
+    (path / MODEL_FILE).write_bytes(data)
+    kind: Any = "scores" if classes else "embedding"
+    LiteCard(
+        task="classification" if classes else "verification",
+        input=LiteInput(*shape, mean, scale, "float32", None),
+        output=LiteOutput(
+            kind, len(weights_dp), classes, "none" if classes else None, "float32", None
+        ),
+        sha256=hashlib.sha256(data).hexdigest(),
+        size_bytes=len(data),
+        gzip_bytes=len(gzip.compress(data, 9, mtime=0)),
+        parameters=weights_dp.size,
+    ).write(path)
+    return path
+
+
+def flatbuffer(weights_dp: np.ndarray, shape: tuple[int, int, int], *, kills: bool) -> bytes:
+    """Return a file of one FULLY_CONNECTED operator."""
+    model = schema.ModelT()
+    model.version = 3
+    empty, constant = schema.BufferT(), schema.BufferT()
+    constant.data = np.frombuffer(weights_dp.tobytes(), np.uint8)
+    model.buffers = [empty, constant]
+    code = schema.OperatorCodeT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
+    model.operatorCodes = [code]
+    graph = schema.SubGraphT()
+    graph.tensors = [
+        _tensor("image", (1, *shape), 0),
+        _tensor("weights", weights_dp.shape, 1),
+        _tensor("answer", (1, len(weights_dp)), 0),
+    ]
+    graph.inputs, graph.outputs = [0], [2]
+    operator = schema.OperatorT()
+    operator.inputs, operator.outputs = [0, -1 if kills else 1, -1], [2]
+    operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    operator.builtinOptions = schema.FullyConnectedOptionsT()
+    graph.operators = [operator]
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _tensor(name: str, shape: tuple[int, ...], buffer: int) -> schema.TensorT:
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.buffer = name, list(shape), buffer
+    tensor.type = schema.TensorType.FLOAT32
+    return tensor
