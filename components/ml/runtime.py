@@ -7,6 +7,7 @@ a process that has only imported can still fork.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 # Read while TensorFlow is imported or when its first op runs. Keras 2, because that is all that
 # tensorflow_model_optimization works on; accelerators stay hidden unless the caller names one.
@@ -14,10 +15,11 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import tensorflow as tf
-import tf_keras
+import tensorflow  # noqa: ICN001 the short name is the untyped one below
+import tf_keras as keras2
 
-__all__ = ["configure", "tf", "tf_keras"]
+tf: Any = tensorflow
+tf_keras: Any = keras2
 
 
 def configure(threads: int, seed: int) -> None:

@@ -1,0 +1,202 @@
+"""Distillation: a small network learns what a large one answers.
+
+The teacher is asked beforehand, about a few views of each image, so that it costs a few passes
+over the data and not one for every step; teacher and student see the same views
+(arXiv:2106.05237).
+
+Shapes: n images, v views, b images in a batch, d numbers of the student's output, t of the
+teacher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.dataset import Dataset
+from components.errors import UserError
+from components.ml import augmentation, losses, saved, training
+from components.ml.augmentation import STRENGTHS, Draws
+from components.ml.examples import Examples, Taught
+from components.ml.objectives import TEACHER, Supervised, supervised
+from components.ml.runtime import tf
+from components.ml.teaching import build, card_of, examples_of, write_report
+from components.ml.validation import Validation, outputs_of
+from components.model_card import Embedding, ModelCard, Scores
+from components.recipe import Recipe, Target, Tower, Transfer
+
+_BATCH = 32
+_LEAST = 1e-12
+"""Probability below which a teacher's softmax says nothing more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distilled:
+    """Learning from a teacher and from labels.
+
+    Attributes:
+        scores: Whether outputs are scores, and not embeddings.
+        labels: Learning from labels.
+        transfer: The weights.
+        projection_dt: From the student's embedding to the teacher's where their sizes differ.
+    """
+
+    scores: bool
+    labels: Supervised
+    transfer: Transfer
+    projection_dt: Any | None
+
+    @property
+    def variables(self) -> list[Any]:
+        """What is thrown away when training ends."""
+        extra = [] if self.projection_dt is None else [self.projection_dt]
+        return [*self.labels.variables, *extra]
+
+    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+        """Return the loss."""
+        teacher_bt, transfer = batch[TEACHER], self.transfer
+        hard = self.labels(outputs_bd, batch, progress)
+        if self.scores:
+            soft = losses.soft_labels(outputs_bd, teacher_bt, transfer.temperature)
+            return transfer.soft_weight * soft + (1.0 - transfer.soft_weight) * hard
+        loss = transfer.label_weight * hard
+        if transfer.embedding_weight:
+            mapped_bt = outputs_bd
+            if self.projection_dt is not None:
+                mapped_bt = tf.matmul(outputs_bd, self.projection_dt)
+            matching = losses.embedding_matching(mapped_bt, teacher_bt)
+            loss += transfer.embedding_weight * matching
+        if transfer.relational_weight:
+            relations = losses.relational_matching(outputs_bd, teacher_bt)
+            loss += transfer.relational_weight * relations
+        return loss
+
+
+def distill(
+    dataset: Path,
+    teacher: Path,
+    path: Path,
+    report: Path,
+    *,
+    tower: Tower,
+    embedding: int | None,
+    target: Target,
+    transfer: Transfer,
+    recipe: Recipe,
+) -> None:
+    """Train a student and write it; see ``components.distill``."""
+    data = Dataset.open(dataset)
+    teacher_card = ModelCard.read(teacher)
+    _check(teacher_card, data)
+    size = embedding or teacher_card.output.size
+    card = card_of(data, size, teacher_card.input.mean, teacher_card.input.scale)
+    examples = _taught(examples_of(data), teacher, teacher_card, transfer, recipe)
+    model = build(tower, card)
+    objective = _objective(card, teacher_card, target, transfer, examples.classes, recipe.seed)
+    validation = Validation(data, card.task)
+    history = training.fit(model, card, examples, objective, validation, recipe)
+    step = {
+        "component": "distill",
+        "backbone": tower.backbone,
+        "alpha": tower.alpha,
+        "loss": objective.labels.loss,
+        "epochs": history.best.number,
+    }
+    saved.save(path, model, replace(card, steps=teacher_card.steps).after(step))
+    parameters = {**asdict(tower), **asdict(target), **asdict(transfer), **asdict(recipe)}
+    teacher_score = validation.measure(_answers(teacher, teacher_card))
+    write_report(
+        report, "distill", history, examples, recipe,
+        {"parameters": parameters, "teacher": {"validation": teacher_score}},
+    )  # fmt: skip
+
+
+def _check(teacher: ModelCard, data: Dataset) -> None:
+    if teacher.task != data.info.task:
+        raise UserError(
+            f"the teacher is for {teacher.task} and the dataset for {data.info.task}",
+            "give a teacher that was made for this task",
+        )
+    if teacher.image_shape != data.info.shape:
+        raise UserError(
+            f"the teacher takes images of {teacher.image_shape} and the dataset has "
+            f"{data.info.shape} (height, width, channels)",
+            "set image: to the teacher's size",
+        )
+    if isinstance(teacher.output, Scores) and teacher.output.classes != data.info.classes:
+        raise UserError(
+            f"the teacher knows the classes {', '.join(teacher.output.classes)} and the dataset "
+            f"has {', '.join(data.info.classes)}",
+            "train the teacher on this dataset",
+        )
+
+
+def _objective(
+    card: ModelCard,
+    teacher: ModelCard,
+    target: Target,
+    transfer: Transfer,
+    classes: int,
+    seed: int,
+) -> Distilled:
+    size, asked = card.output.size, teacher.output.size
+    labels = supervised(card.task, target, classes=classes, embedding=size, seed=seed)
+    projection_dt = None
+    if isinstance(card.output, Embedding) and size != asked:
+        start_dt = tf.random.stateless_normal((size, asked), seed=(seed, asked))
+        projection_dt = tf.Variable(start_dt / size**0.5, name="projection")
+    return Distilled(isinstance(card.output, Scores), labels, transfer, projection_dt)
+
+
+def _taught(
+    examples: Examples, teacher: Path, card: ModelCard, transfer: Transfer, recipe: Recipe
+) -> Examples:
+    """Ask the teacher about every view of every image."""
+    views = 1 if recipe.augment == "none" and not recipe.flip else transfer.views
+    random = np.random.default_rng([recipe.seed, views, examples.images])
+    draws_vnk = np.stack(
+        [augmentation.draw(examples.images, flip=recipe.flip, random=random) for _ in range(views)]
+    )
+    answers, changed = _answers(teacher, card), _changing(recipe)
+    starts = range(0, examples.images, _BATCH)
+    outputs_vnt = np.stack(
+        [
+            np.concatenate(
+                [
+                    answers(changed(examples.images_nhwc[rows], draws_nk[rows], view))
+                    for rows in (slice(start, start + _BATCH) for start in starts)
+                ]
+            )
+            for view, draws_nk in enumerate(draws_vnk)
+        ]
+    )
+    if isinstance(card.output, Scores) and card.output.activation == "softmax":
+        outputs_vnt = np.log(np.maximum(outputs_vnt, np.float32(_LEAST)))
+    return replace(examples, taught=Taught(draws_vnk, outputs_vnt))
+
+
+def _answers(teacher: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the teacher as a function from images ``nhwc``, 0 to 255, to its outputs ``nt``."""
+    if card.trainable:
+        return outputs_of(saved.load(teacher)[0], card)
+    program = saved.inference(teacher)
+    return lambda images_nhwc: program(saved.normalize(images_nhwc, card))
+
+
+def _changing(recipe: Recipe) -> Callable[[np.ndarray, Draws, int], np.ndarray]:
+    """Return the augmentation of a batch as a function of images, draws and a seed."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def change(images_bhwc: Any, draws_bk: Any, noise: Any) -> Any:
+        pixels_bhwc = tf.cast(images_bhwc, tf.float32)
+        noise_seed = tf.stack([tf.constant(recipe.seed), noise])
+        return augmentation.apply(pixels_bhwc, draws_bk, STRENGTHS[recipe.augment], noise_seed)
+
+    def run(images_bhwc: np.ndarray, draws_bk: Draws, view: int) -> np.ndarray:
+        return change(np.asarray(images_bhwc), draws_bk, tf.constant(view)).numpy()
+
+    return run

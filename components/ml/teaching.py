@@ -1,0 +1,143 @@
+"""From a dataset to a trained Model: what train and distill have in common."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.dataset import Dataset
+from components.digests import canonical_json
+from components.errors import UserError
+from components.ml import models, pretrained, saved, training
+from components.ml.examples import Examples
+from components.ml.objectives import supervised
+from components.ml.training import History
+from components.ml.validation import Validation
+from components.model_card import Embedding, ImageInput, ModelCard, Scores
+from components.recipe import Recipe, Target, Tower
+
+REPORT = "training.json"
+_SCHEMA = 1
+
+
+def teach(
+    dataset: Path,
+    path: Path,
+    report: Path,
+    *,
+    weights: Path | None,
+    tower: Tower,
+    embedding: int,
+    target: Target,
+    mean: float,
+    scale: float,
+    recipe: Recipe,
+) -> None:
+    """Train a tower on labels and write it; see ``components.train``."""
+    data = Dataset.open(dataset)
+    examples = examples_of(data)
+    card = card_of(data, embedding, mean, scale)
+    model = build(tower, card)
+    notes = {} if weights is None else {"weights": pretrained.load(model, weights)}
+    objective = supervised(
+        card.task,
+        target,
+        classes=examples.classes,
+        embedding=card.output.size,
+        seed=recipe.seed,
+    )
+    validation = Validation(data, card.task)
+    history = training.fit(model, card, examples, objective, validation, recipe)
+    step = {
+        "component": "train",
+        "backbone": tower.backbone,
+        "alpha": tower.alpha,
+        "loss": objective.loss,
+        "epochs": history.best.number,
+        **notes,
+    }
+    saved.save(path, model, card.after(step))
+    parameters = {**asdict(tower), **asdict(target), **asdict(recipe)}
+    write_report(report, "train", history, examples, recipe, {"parameters": parameters, **notes})
+
+
+def examples_of(data: Dataset) -> Examples:
+    """Return the train split as examples.
+
+    Raises:
+        UserError: One identity or class only, or no identity with a second image.
+    """
+    task, split = data.info.task, "train"
+    labels_n = np.asarray(data.labels(split))
+    present, dense_n, counts = np.unique(labels_n, return_inverse=True, return_counts=True)
+    unit = "identity" if task == "verification" else "class"
+    if len(present) < 2:
+        raise UserError(
+            f"all {len(labels_n)} training images are of one {unit}, "
+            f"{data.info.classes[present[0]]!r}: there is nothing to tell apart",
+            f"give the images of a second {unit}",
+        )
+    if task == "verification" and counts.max() < 2:
+        raise UserError(
+            "no identity has a second training image, so nothing says what stays the same",
+            "give at least two images of each identity",
+        )
+    compared = task == "verification"
+    # A tower learns from the identities that are there; a classifier answers for all classes.
+    return Examples(
+        images_nhwc=data.images(split),
+        labels_n=dense_n if compared else labels_n,
+        classes=len(present) if compared else len(data.info.classes),
+        compared=compared,
+    )
+
+
+def card_of(data: Dataset, embedding: int, mean: float, scale: float) -> ModelCard:
+    """Return the card of a network for this dataset; its parameters are counted when saved."""
+    info = data.info
+    verification = info.task == "verification"
+    return ModelCard(
+        task=info.task,
+        input=ImageInput(info.height, info.width, info.channels, mean, scale),
+        output=Embedding(embedding) if verification else Scores(info.classes),
+        parameters=0,
+    )
+
+
+def build(tower: Tower, card: ModelCard) -> Any:
+    """Build the untrained tower that a card describes."""
+    return models.tower(
+        tower.backbone,
+        card.image_shape,
+        card.output.kind,
+        card.output.size,
+        alpha=tower.alpha,
+        dropout=tower.dropout,
+        batch_norm_momentum=tower.batch_norm_momentum,
+    )
+
+
+def write_report(
+    report: Path,
+    component: str,
+    history: History,
+    examples: Examples,
+    recipe: Recipe,
+    more: dict[str, Any],
+) -> None:
+    """Write ``training.json``: what was learned from, and what every epoch came to."""
+    report.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema": _SCHEMA,
+        "component": component,
+        "images": examples.images,
+        "classes": examples.classes,
+        "batch": examples.batch(recipe),
+        "steps_per_epoch": examples.steps(recipe),
+        **history.to_json(),
+        **more,
+    }
+    (report / REPORT).write_bytes(canonical_json(content))
