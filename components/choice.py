@@ -1,0 +1,376 @@
+"""Choice: which variant wins under the budgets, and in one sentence each why the others do not.
+
+Pure: measurements in, judgements out. Reading them from reports is ``select``'s part.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from components.quantities import (
+    MEGABYTE,
+    apart,
+    decimal,
+    exact_places,
+    megabytes,
+    milliseconds,
+    spread,
+    whole_bytes,
+)
+from components.statistics import Interval
+
+Verdict = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
+Goal = Literal["size", "latency"]
+
+DROP_SCALE = 0.01
+"""What a drop beyond a budget of zero is measured against when near misses are ordered."""
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """What a variant must keep to.
+
+    Attributes:
+        metric: Name of the metric whose drop against the reference counts.
+        drop: Largest drop, in units of the metric; 0.01 is one point of AUC or accuracy.
+        size_mb: Largest file in units of 1,000,000 bytes, or None for no limit.
+        latency_ms: Longest steady median inference on every device, or None for no limit.
+    """
+
+    metric: str
+    drop: float
+    size_mb: float | None = None
+    latency_ms: float | None = None
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The size budget in bytes."""
+        return None if self.size_mb is None else round(self.size_mb * MEGABYTE)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How fast a variant was on one device.
+
+    Attributes:
+        p50_ms: Median of steady inferences with its interval; None after a crash.
+        verdict: Whether the measurement can be believed.
+        evidence: What the verdict rests on, in words.
+    """
+
+    p50_ms: Interval | None
+    verdict: Literal["stable", "disturbed", "crashed"]
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One variant as it was measured.
+
+    Attributes:
+        name: The user's name for it.
+        candidate: Whether it may win.
+        size_bytes: Length of its ``.tflite`` file.
+        gzip_bytes: Length of that file after gzip.
+        drop: Metric of the reference minus its own, oriented so that more is worse, with the
+            paired interval; None when one of the two has no metric.
+        latency: By device.
+        failure: Why it cannot be used at all, or None.
+    """
+
+    name: str
+    candidate: bool
+    size_bytes: int
+    gzip_bytes: int
+    drop: Interval | None
+    latency: Mapping[str, Latency]
+    failure: str | None = None
+
+    @property
+    def slowest_ms(self) -> float:
+        """Upper end of the median's interval on the slowest device; infinite when unknown."""
+        ends = [item.p50_ms.high if item.p50_ms else math.inf for item in self.latency.values()]
+        return max(ends, default=math.inf)
+
+    @property
+    def crash(self) -> str | None:
+        """What stopped it, wherever it died first."""
+        if self.failure:
+            return self.failure
+        crashed = (
+            f"crashed on {device}: {item.evidence}"
+            for device, item in self.latency.items()
+            if item.verdict == "crashed"
+        )
+        return next(crashed, None)
+
+
+@dataclass(frozen=True)
+class Breach:
+    """One budget that a variant does not keep.
+
+    Attributes:
+        text: The sentence.
+        excess: By which part of the budget it is missed; 0.5 is half as much again.
+        certain: False when it rests on a disturbed measurement.
+    """
+
+    text: str
+    excess: float
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What became of one variant.
+
+    Attributes:
+        name: The variant.
+        verdict: What became of it.
+        reason: One sentence that a person understands without the table.
+        on_front: No other is at least as good in size, latency and metric, and better in one.
+        excess: By which part the worst budget is missed; 0 when none is.
+    """
+
+    name: str
+    verdict: Verdict
+    reason: str
+    on_front: bool
+    excess: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The outcome.
+
+    Attributes:
+        winner: Name of the smallest, or fastest, candidate that keeps every budget; None when none
+            does.
+        reason: Why, in one sentence.
+        judgements: One a contender, in their order.
+        near_misses: Without a winner the candidates that ran, nearest first.
+    """
+
+    winner: str | None
+    reason: str
+    judgements: tuple[Judgement, ...]
+    near_misses: tuple[Judgement, ...]
+
+
+def choose(
+    contenders: Sequence[Contender], budgets: Budgets, *, reference: str, minimize: Goal = "size"
+) -> Choice:
+    """Pick the winner and judge everybody.
+
+    A variant keeps to a budget when the *upper* end of its interval does: what the data cannot
+    rule out counts against it. The order of the contenders never matters.
+
+    Args:
+        contenders: The measured variants, the reference among them; names differ.
+        budgets: What has to be kept.
+        reference: The contender that drops are taken against. It wins only as a candidate.
+        minimize: What is best among those that keep every budget.
+    """
+    front = _front(contenders)
+    keepers = [one for one in contenders if one.candidate and _keeps(one, budgets)]
+    winner = min(keepers, key=lambda one: _rank(one, minimize), default=None)
+    judgements = tuple(
+        _judge(
+            one, budgets, winner, minimize, reference=one.name == reference, front=one.name in front
+        )
+        for one in contenders
+    )
+    near = [
+        judgement
+        for one, judgement in zip(contenders, judgements, strict=True)
+        if winner is None and one.candidate and not one.crash and one.drop
+    ]
+    sizes = {one.name: one.size_bytes for one in contenders}
+    near.sort(key=lambda judgement: (judgement.excess, sizes[judgement.name], judgement.name))
+    return Choice(
+        winner=winner.name if winner else None,
+        reason=_outcome(winner, minimize, keepers, near, contenders),
+        judgements=judgements,
+        near_misses=tuple(near),
+    )
+
+
+def _keeps(one: Contender, budgets: Budgets) -> bool:
+    return one.crash is None and _doubt(one) is None and not any(_breaches(one, budgets))
+
+
+def _rank(one: Contender, minimize: Goal) -> tuple[float | str, ...]:
+    """The order among keepers; the name last, so that no tie is left to chance."""
+    drop = one.drop.high if one.drop else math.inf
+    first = (one.size_bytes, one.slowest_ms)
+    return (*(first if minimize == "size" else first[::-1]), drop, one.gzip_bytes, one.name)
+
+
+def _front(contenders: Sequence[Contender]) -> frozenset[str]:
+    """Return the names that no other contender dominates in size, median latency and metric."""
+    costs: dict[str, tuple[float, ...]] = {}
+    for one in contenders:
+        medians = [item.p50_ms.value for item in one.latency.values() if item.p50_ms]
+        stable = all(item.verdict == "stable" for item in one.latency.values())
+        if one.drop and not one.crash and stable:
+            costs[one.name] = (one.size_bytes, one.drop.value, *medians)
+    return frozenset(
+        name
+        for name, cost in costs.items()
+        if not any(
+            other != cost and all(a <= b for a, b in zip(other, cost, strict=True))
+            for other in costs.values()
+        )
+    )
+
+
+def _breaches(one: Contender, budgets: Budgets) -> Iterator[Breach]:
+    """Yield every budget that is not kept, in the order in which people ask."""
+    if one.drop and one.drop.high > budgets.drop:
+        yield drop_breach(one.drop, budgets.drop)
+    limit = budgets.latency_ms
+    if limit is not None:
+        for device, item in one.latency.items():
+            if item.p50_ms and item.p50_ms.high > limit:
+                high = item.p50_ms.high
+                digits = apart(high, limit, milliseconds)
+                where = f" on {device}" if len(one.latency) > 1 else ""
+                yield Breach(
+                    f"p50{where} up to {milliseconds(high, digits)} > "
+                    f"{milliseconds(limit, digits)}",
+                    high / limit - 1,
+                    certain=item.verdict == "stable",
+                )
+    allowed = budgets.size_bytes
+    if allowed is not None and one.size_bytes > allowed:
+        digits = apart(one.size_bytes, allowed, megabytes, 2)
+        yield Breach(
+            f"{megabytes(one.size_bytes, digits)} > {megabytes(allowed, digits)}",
+            one.size_bytes / allowed - 1 if allowed else math.inf,
+        )
+
+
+def drop_breach(drop: Interval, limit: float) -> Breach:
+    """Say that a drop does not keep to its budget: certainly, or only possibly."""
+    places = apart(drop.high, limit, decimal, exact_places(limit))
+    verb = "exceeds" if drop.low > limit else "may exceed"
+    return Breach(
+        f"drop {spread(drop.value, drop.low, drop.high, places)} {verb} {decimal(limit, places)}",
+        (drop.high - limit) / max(limit, DROP_SCALE),
+    )
+
+
+def _judge(
+    one: Contender,
+    budgets: Budgets,
+    winner: Contender | None,
+    minimize: Goal,
+    *,
+    reference: bool,
+    front: bool,
+) -> Judgement:
+    breaches = list(_breaches(one, budgets))
+    verdict, reason = _verdict(one, breaches, winner, minimize, reference=reference)
+    excess = max((breach.excess for breach in breaches), default=0.0)
+    return Judgement(one.name, verdict, reason, front, excess)
+
+
+def _verdict(
+    one: Contender,
+    breaches: Sequence[Breach],
+    winner: Contender | None,
+    minimize: Goal,
+    *,
+    reference: bool,
+) -> tuple[Verdict, str]:
+    if winner and one.name == winner.name:
+        return "winner", f"{_best(minimize)} that keeps every budget: {_measure(one, minimize)}"
+    if reference and not one.candidate:
+        reason = "the reference that every drop is measured against"
+        return "reference", f"{reason}; {one.crash}" if one.crash else reason
+    if one.crash:
+        return "failed", one.crash
+    if certain := [breach.text for breach in breaches if breach.certain]:
+        return "over-budget", "; ".join(certain)
+    if doubt := _doubt(one):
+        return "undecided", doubt
+    return "kept", _second(one, winner, minimize)
+
+
+def _second(one: Contender, winner: Contender | None, minimize: Goal) -> str:
+    """Say why a variant that keeps every budget did not win."""
+    if not one.candidate:
+        return "keeps every budget, but is no candidate"
+    assert winner, "a candidate keeps every budget, so one won"
+    return f"kept the budget, but {_beaten(one, winner, minimize)}"
+
+
+def _doubt(one: Contender) -> str | None:
+    """Say what is not known of a variant, or None."""
+    if one.drop is None:
+        return "the reference gave no answers to compare with, so its drop is unknown"
+    for device, item in one.latency.items():
+        if item.verdict == "disturbed":
+            return f"disturbed on {device}: {item.evidence or 'no quiet moment'}"
+    return None
+
+
+def _best(minimize: Goal) -> str:
+    return "the smallest" if minimize == "size" else "the fastest"
+
+
+def _measure(one: Contender, minimize: Goal) -> str:
+    if minimize == "size":
+        return whole_bytes(one.size_bytes)
+    return f"p50 up to {milliseconds(one.slowest_ms)}"
+
+
+def _beaten(one: Contender, winner: Contender, minimize: Goal) -> str:
+    """Say in which respect, the first that differs, the winner is better."""
+    size = (winner.size_bytes, one.size_bytes)
+    speed = (winner.slowest_ms, one.slowest_ms)
+    smaller = f"{winner.name} is smaller ({size[0]:,} < {size[1]:,} bytes)"
+    digits = apart(*speed, milliseconds)
+    faster = (
+        f"{winner.name} is faster (p50 up to {milliseconds(speed[0], digits)} < "
+        f"{milliseconds(speed[1], digits)})"
+    )
+    order = [(size, smaller), (speed, faster)]
+    for (winning, losing), text in order if minimize == "size" else order[::-1]:
+        if winning < losing:
+            return text
+    assert one.drop
+    assert winner.drop
+    if winner.drop.high < one.drop.high:
+        places = apart(winner.drop.high, one.drop.high, decimal)
+        return (
+            f"{winner.name}, as small and as fast, loses less (drop up to "
+            f"{decimal(winner.drop.high, places)} < {decimal(one.drop.high, places)})"
+        )
+    return f"{winner.name} is equal in every respect and was taken by its gzip size and name"
+
+
+def _outcome(
+    winner: Contender | None,
+    minimize: Goal,
+    keepers: Sequence[Contender],
+    near: Sequence[Judgement],
+    contenders: Sequence[Contender],
+) -> str:
+    count = sum(one.candidate for one in contenders)
+    if winner and len(keepers) == 1:
+        return f"{winner.name} alone of {count} candidates keeps every budget"
+    if winner:
+        return (
+            f"{winner.name} is {_best(minimize)} of the {len(keepers)} of {count} candidates that "
+            f"keep every budget: {_measure(winner, minimize)}"
+        )
+    if near:
+        return (
+            f"none of {count} candidates keeps every budget; nearest is {near[0].name}: "
+            f"{near[0].reason}"
+        )
+    return f"none of {count} candidates could be measured against the budgets"

@@ -1,0 +1,79 @@
+"""Quantities as people read them: one way to write bytes, times and intervals everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+MEGABYTE = 1_000_000
+"""Bytes in a megabyte. Budgets and reports count in powers of ten, as phones and shops do."""
+
+_MOST_DIGITS = 17  # of a float: beyond them two different numbers cannot look equal
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Write a number with so many significant digits, commas, and no idle zeros.
+
+    131.6 is "132", 0.0314159 is "0.0314", 1.90 is "1.9" and 1234567 is "1,234,567": digits in
+    front of the point are never rounded away.
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def milliseconds(value: float, digits: int = 3) -> str:
+    """Write a time: ``0.153 ms``."""
+    return f"{significant(value, digits)} ms"
+
+
+def whole_bytes(count: int) -> str:
+    """Write an exact size: ``41,320 bytes``."""
+    return f"{count:,} bytes"
+
+
+def megabytes(count: float, digits: int = 3) -> str:
+    """Write a size in units of 1,000,000 bytes: ``1.9 MB``."""
+    return f"{significant(count / MEGABYTE, digits)} MB"
+
+
+def short_bytes(count: float) -> str:
+    """Write a size in the decimal unit that suits it: ``780 kB``, ``2.24 MB``."""
+    for unit, size in (("GB", 1_000 * MEGABYTE), ("MB", MEGABYTE), ("kB", 1_000)):
+        if count >= size:
+            return f"{significant(count / size)} {unit}"
+    return f"{count:,.0f} B"
+
+
+def times(ratio: float) -> str:
+    """Write how many times smaller something is: ``122x``, ``3.9x``."""
+    return f"{significant(ratio, 2)}x"
+
+
+def decimal(value: float, places: int = 3) -> str:
+    """Write a metric or a drop with fixed places, without a negative zero."""
+    return f"{round(value, places) + 0.0:.{places}f}"
+
+
+def exact_places(value: float, places: int = 3) -> int:
+    """Return how many places, at least ``places``, a number that somebody wrote down needs."""
+    while places < _MOST_DIGITS and not math.isclose(float(decimal(value, places)), value):
+        places += 1
+    return places
+
+
+def spread(value: float, low: float, high: float, places: int = 3) -> str:
+    """Write a value with its interval: ``0.031 (0.012 to 0.052)``."""
+    return f"{decimal(value, places)} ({decimal(low, places)} to {decimal(high, places)})"
+
+
+def apart(one: float, other: float, write: Callable[[float, int], str], digits: int = 3) -> int:
+    """Return the digits that ``write`` needs for two different numbers to look different.
+
+    A sentence that says "1 MB > 1 MB" helps nobody.
+    """
+    while digits < _MOST_DIGITS and one != other and write(one, digits) == write(other, digits):
+        digits += 1
+    return digits

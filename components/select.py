@@ -1,0 +1,123 @@
+"""Select: the smallest, or fastest, variant that keeps to the budgets, and why no other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from components.interface import (
+    Fraction,
+    LiteModelOut,
+    LiteModelsIn,
+    MetricsOut,
+    NonNegativeFloat,
+    PageOut,
+    PositiveFloat,
+    PositiveInt,
+    ReportOut,
+    ReportsIn,
+    Seed,
+    Task,
+)
+
+IMAGE = "light"
+MEMORY_GB = 4
+
+
+def select(
+    models: LiteModelsIn,
+    evaluations: ReportsIn,
+    benchmarks: ReportsIn,
+    decision: ReportOut,
+    winner: LiteModelOut,
+    winner_evaluation: ReportOut,
+    page: PageOut,
+    metrics: MetricsOut,
+    *,
+    names: list[str],
+    devices: list[str],
+    candidates: list[str],
+    task: Task,
+    metric: str,
+    drop: NonNegativeFloat,
+    size_mb: PositiveFloat | None = None,
+    latency_ms: PositiveFloat | None = None,
+    minimize: Literal["size", "latency"] = "size",
+    resamples: PositiveInt = 2000,
+    confidence: Fraction = 0.95,
+    seed: Seed = 0,
+) -> None:
+    """Choose the best variant within the budgets, with a reason for every other.
+
+    A budget is kept when the upper end of the interval keeps it: of the paired drop of the metric
+    against the reference, resampled over identities or images, and of the median latency on every
+    device. A variant whose benchmark was disturbed stays undecided and cannot win, nor can one that
+    crashed or answers the same to everything. When nothing keeps every budget, ``winner`` is an
+    empty result and the nearest misses are listed; that is an answer and no error.
+
+    Args:
+        models: LiteModels of all variants, the reference first.
+        evaluations: A report of evaluate for each.
+        benchmarks: Reports of benchmark: the first model on every device, then the second.
+        decision: ``decision.json``.
+        winner: The winning LiteModel, or ``none.json``.
+        winner_evaluation: The winner's report of evaluate, or ``none.json``.
+        page: The leaderboard with its pictures, one file that needs nothing else.
+        metrics: What the winner reaches, as numbers.
+        names: Of the variants, in the order of ``models``; the first is the reference.
+        devices: Names, in the order of ``benchmarks``.
+        candidates: Names that may win.
+        task: What the models are for.
+        metric: Whose drop counts.
+        drop: Largest drop, in units of the metric.
+        size_mb: Largest file in units of 1,000,000 bytes; None for no limit.
+        latency_ms: Longest median inference in milliseconds on every device; None for no limit.
+        minimize: What is best among those that keep every budget.
+        resamples: Draws behind each interval, count.
+        confidence: Which share the intervals hold, 0 to 1.
+        seed: Of the draws.
+
+    Raises:
+        UserError: Models, reports and names do not fit each other, a candidate is no variant, the
+            task has no such metric, or a latency budget has no device.
+
+    References:
+        Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 8.
+    """
+    import shutil
+
+    from components import contest
+    from components.choice import Budgets
+    from components.digests import canonical_json
+    from components.errors import UserError
+    from components.nothing import write_nothing
+    from components.report.page import leaderboard_page
+
+    if not devices and (latency_ms is not None or minimize == "latency"):
+        raise UserError(
+            "latency matters, but nothing was measured on a device",
+            "add a device, or take latency out of budgets and minimize",
+        )
+    contest.check_candidates(candidates, names)
+    entries = contest.entries_of(models, evaluations, benchmarks, names=names, devices=devices)
+    other = next((entry for entry in entries if entry.card.task != task), None)
+    if other:
+        raise UserError(f"{other.name} is for {other.card.task}, not for {task}", f"task: {task}")
+    made = contest.decide(
+        entries,
+        Budgets(metric, drop, size_mb, latency_ms),
+        candidates=candidates,
+        minimize=minimize,
+        resamples=resamples,
+        confidence=confidence,
+        seed=seed,
+    )
+    if made.winner is None:
+        write_nothing(winner, made.reason)
+        write_nothing(winner_evaluation, made.reason)
+    else:
+        place = names.index(made.winner)
+        shutil.copytree(models[place], winner, dirs_exist_ok=True)
+        shutil.copytree(evaluations[place], winner_evaluation, dirs_exist_ok=True)
+    made.write(decision)
+    metrics.write_bytes(canonical_json(made.scalars()))
+    page.write_text(leaderboard_page(made, *contest.answers_to_show(entries, made)))
