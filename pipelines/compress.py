@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 from components.digests import canonical_json
@@ -23,6 +24,9 @@ from pipelines.sections import REFERENCE, Edge, ImportedTeacher
 
 DATA, MODEL, WEIGHTS = "data", "model", "weights"
 """Names of the sources that a graph may have."""
+
+_FIXED_WIDTH = ("resnet50",)
+_TOLD_MAX = 2  # differences in a name; a number tells the rest apart
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,8 @@ def step_names(tree: Tree) -> tuple[str, ...]:
         if alike[label] > len(same):
             name += f"-of-{'train' if node.parent is None else names[node.parent]}"
         if len(same) > 1:
-            name += "".join(_differences(node, [tree.nodes[index] for index in same]))
+            differences = _differences(node, [tree.nodes[index] for index in same])
+            name += "".join(islice(differences, _TOLD_MAX))
         number, unique = 2, name
         while unique in taken:
             unique, number = f"{name}-{number}", number + 1
@@ -169,7 +174,7 @@ def label_of(node: Node) -> str:
     words = [node.component]
     if "backbone" in values:
         words.append(_slug(values["backbone"]))
-    if "alpha" in values:
+    if "alpha" in values and values.get("backbone") not in _FIXED_WIDTH:
         words.append(f"{cast('float', values['alpha']):.2f}".replace(".", ""))
     if "scheme" in values:
         words.append(_slug(values["scheme"]))

@@ -92,6 +92,30 @@ def test_siblings_are_named_by_what_differs(tmp_path: Path) -> None:
     ]
 
 
+def test_names_stay_short_and_different(tmp_path: Path) -> None:
+    many = {
+        f"v{epochs}": [
+            {"distill": {"backbone": "resnet50", "epochs": epochs, "seed": epochs, "flip": flip}}
+        ]
+        for epochs, flip in ((1, True), (2, False))
+    }
+    many["again"] = [{"distill": {"backbone": "resnet50", "epochs": 1, "seed": 1, "flip": False}}]
+    assert edges_of(graph(tmp_path, many)) == [
+        "distill-resnet50-epochs-1-flip-true",
+        "distill-resnet50-epochs-2-flip-false",
+        "distill-resnet50-epochs-1-flip-false",
+    ]
+    alike = {f"v{seed}": [{"distill": {"alpha": 0.5, "epochs": seed % 2 + 1, "flip": seed < 2,
+                                       "seed": seed}}] for seed in range(3)}  # fmt: skip
+    assert edges_of(graph(tmp_path, alike)) == [
+        "distill-mobilenet-v2-050-epochs-1-flip-true",
+        "distill-mobilenet-v2-050-epochs-2-flip-true",
+        "distill-mobilenet-v2-050-epochs-1-flip-false",
+    ]
+    alike["v4"] = [{"distill": {"alpha": 0.5, "epochs": 1, "flip": True, "seed": 4}}]
+    assert edges_of(graph(tmp_path, alike))[-1] == "distill-mobilenet-v2-050-epochs-1-flip-true-2"
+
+
 def test_the_same_path_twice_is_an_error(tmp_path: Path) -> None:
     spelt_out = {"quantize": {"scheme": "int8", "method": "post_training"}}
     with pytest.raises(UserError, match=r"variants\.b: the same path as variants\.a"):
