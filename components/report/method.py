@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.decision import Decision, Machine
 from components.metrics import METRICS
 from components.quantities import spread, whole_bytes
-from components.report.words import budgets_in_words, count, percent, unit_in_words
+from components.report.words import budgets_in_words, count, percent, splits_in_words, unit_in_words
 
 _RULE = (
     "A budget is kept when the upper end of the interval keeps it: what the data cannot rule out "
@@ -44,7 +44,7 @@ def _data(decision: Decision) -> str:
 
 
 def _splits(decision: Decision) -> str:
-    sizes = ", ".join(f"{name} {count:,}" for name, count in decision.split.splits.items())
+    sizes = splits_in_words(decision.split.splits)
     return f"{sizes} images, and a sealed split that only the release looks at."
 
 

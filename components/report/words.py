@@ -58,14 +58,22 @@ def percent(share: float) -> str:
 
 
 def budgets_in_words(budgets: Budgets) -> str:
-    """Say what had to be kept."""
-    title = METRICS[budgets.metric].title
-    parts = [f"a drop of {title} of at most {decimal(budgets.drop, exact_places(budgets.drop))}"]
+    """Say what had to be kept: ``at most 0.010 less ROC-AUC, 5 MB and 100 ms on every device``."""
+    metric, limit = METRICS[budgets.metric], decimal(budgets.drop, exact_places(budgets.drop))
+    parts = [f"{limit} {'less' if metric.higher_is_better else 'more'} {metric.title}"]
     if budgets.size_mb is not None:
         parts.append(f"{significant(budgets.size_mb)} MB")
     if budgets.latency_ms is not None:
-        parts.append(f"{milliseconds(budgets.latency_ms)} (median, on every device)")
-    return ", ".join(parts)
+        parts.append(f"{milliseconds(budgets.latency_ms)} median latency on every device")
+    *head, last = parts
+    return f"at most {', '.join(head)} and {last}" if head else f"at most {last}"
+
+
+def splits_in_words(splits: Mapping[str, int]) -> str:
+    """Say how many images each split has: ``train 3,000, validation 600``."""
+    order = {name: place for place, name in enumerate(("train", "validation", "selection"))}
+    names = sorted(splits, key=lambda name: (order.get(name, len(order)), name))
+    return ", ".join(f"{name} {splits[name]:,}" for name in names)
 
 
 def unit_in_words(task: str, resample: str) -> str:

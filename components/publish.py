@@ -1,0 +1,76 @@
+"""Publish: the winner as a release that an app can be built on, with what it is worth."""
+
+from __future__ import annotations
+
+from components.interface import (
+    Fraction,
+    LiteModelIn,
+    NonNegativeFloat,
+    PageOut,
+    PositiveInt,
+    ReleaseOut,
+    ReportIn,
+    Seed,
+)
+
+IMAGE = "light"
+MEMORY_GB = 4
+
+
+def publish(
+    winner: LiteModelIn,
+    decision: ReportIn,
+    sealed: ReportIn,
+    sealed_teacher: ReportIn,
+    release: ReleaseOut,
+    page: PageOut,
+    *,
+    name: str,
+    metric: str,
+    drop: NonNegativeFloat,
+    resamples: PositiveInt = 2000,
+    confidence: Fraction = 0.95,
+    seed: Seed = 0,
+) -> None:
+    """Write the release: the file, how to feed it, what it is for and how good it is.
+
+    The drop is measured once more, paired, on the sealed split, which nothing that led to the
+    choice has looked at. A release whose drop there may leave the budget is written all the same
+    and marked as not promoted. An empty result is passed on.
+
+    Args:
+        winner: The winning LiteModel.
+        decision: How it won.
+        sealed: Report of evaluate on the winner and the sealed split.
+        sealed_teacher: The same of the reference.
+        release: ``model.tflite``, ``manifest.json``, ``card.md`` and ``card.html``; or
+            ``none.json``.
+        page: The card as one file that needs nothing else.
+        name: Of the release.
+        metric: Whose drop counts.
+        drop: Largest drop, in units of the metric.
+        resamples: Draws behind each interval, count.
+        confidence: Which share the intervals hold, 0 to 1.
+        seed: Of the draws.
+
+    Raises:
+        UserError: An input is not what it should be, or the task has no such metric.
+
+    References:
+        arXiv:1810.03993 (model cards).
+    """
+    from components import publication
+    from components.decision import Decision
+
+    made = Decision.read(decision)
+    if made.winner is None:
+        publication.write_nothing_won(made, release, page)
+        return
+    publication.write(
+        publication.Parts(winner, decision, sealed, sealed_teacher),
+        made,
+        release,
+        page,
+        name=name,
+        comparison=publication.Comparison(metric, drop, resamples, confidence, seed),
+    )
