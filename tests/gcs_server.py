@@ -78,10 +78,16 @@ class Faults:
         self.rate = rate
         self.stall_s = stall_s
         self.hit: Counter[tuple[Operation, FaultKind]] = Counter()
+        self.exempt: set[tuple[Operation, FaultKind]] = set()
+        """What does not happen at random."""
         self._random = random.Random(seed)
         self._planned: deque[tuple[Operation, FaultKind]] = deque()
         self._always: dict[Operation, FaultKind] = {}
         self._lock = threading.Lock()
+
+    def repeat(self, seed: int) -> None:
+        """Begin the same random decisions again."""
+        self._random.seed(seed)
 
     def plan(self, operation: Operation, *kinds: FaultKind) -> None:
         """Fail the next requests of this operation, one for each kind."""
@@ -118,7 +124,8 @@ class Faults:
         if operation in self._always:
             return self._always[operation]
         if self.rate and self._random.random() < self.rate:
-            return self._random.choice(FAULTS[operation])
+            kind = self._random.choice(FAULTS[operation])
+            return None if (operation, kind) in self.exempt else kind
         return None
 
 
@@ -168,6 +175,10 @@ class GcsServer:
         self.faults = faults or Faults()
         self.latency_s = latency_s
         self.requests: Counter[Operation] = Counter()
+        self.received_bytes: Counter[Operation] = Counter()
+        self.sent_bytes: Counter[Operation] = Counter()
+        self.before: Callable[[Operation], None] = lambda _: None
+        """Called before each request is looked at."""
         self._http = _HttpServer(("127.0.0.1", port), _Handler)
         self._http.owner = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
@@ -234,11 +245,15 @@ class GcsServer:
         operation = operation_of(method, path, given)
         with self._counting:
             self.requests[operation] += 1
+        self.before(operation)
         fault = self.faults.next(operation)
         if fault == "truncated" and operation == "upload":
             read(0.5)
             raise ConnectionCutError
-        request = Request(method, path, given, headers, read(1.0), corrupt=fault == "corrupted")
+        body = read(1.0)
+        with self._counting:
+            self.received_bytes[operation] += len(body)
+        request = Request(method, path, given, headers, body, corrupt=fault == "corrupted")
         time.sleep(self.latency_s)
         try:
             self._fail(fault)
@@ -253,9 +268,11 @@ class GcsServer:
             raise ConnectionCutError
         if fault == "truncated":
             half = answer.body[: len(answer.body) // 2]
-            return Answer(answer.status, half, answer.headers, len(answer.body))
+            answer = Answer(answer.status, half, answer.headers, len(answer.body))
         if fault == "corrupted" and operation == "download" and answer.status < 300:
-            return Answer(answer.status, flipped(answer.body), answer.headers)
+            answer = Answer(answer.status, flipped(answer.body), answer.headers)
+        with self._counting:
+            self.sent_bytes[operation] += len(answer.body)
         return answer
 
     def _fail(self, fault: FaultKind | None) -> None:

@@ -27,7 +27,7 @@ from google.api_core import exceptions as api
 from google.cloud.storage.exceptions import DataCorruption  # pyright: ignore[reportMissingTypeStubs]
 
 from pipelines.stores import KeyMissing, Stat, check_key, check_prefix
-from pipelines.stores.connection import Patience, cloud_faults, connect, parse_place
+from pipelines.stores.connection import Patience, cloud_faults, connect, may_pass, parse_place
 from pipelines.stores.disk import beside, disk_faults, write_all
 from pipelines.stores.threads import call_each
 
@@ -138,9 +138,12 @@ class BucketStore:
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``.
 
-        When the reply was lost and the value is gone at the next try, nobody can tell who did it;
-        this call then takes it for its own doing.
+        When the reply was lost and the value is gone at the next try, nobody can tell who did it:
+        this call, which saw the value a moment before, then takes it for its own doing.
         """
+        found = self.stat(key)
+        if found is None or found.version != version:
+            return False
         lost: list[BaseException] = []
         with cloud_faults(self.uri):
             try:
@@ -192,6 +195,7 @@ class BucketStore:
             return True
 
     def _read(self, key: str, transfer: Callable[[], Answer]) -> Answer:
+        check_key(key)
         with cloud_faults(self.uri):
             try:
                 return self._undamaged(transfer)
@@ -294,7 +298,7 @@ class BucketStore:
         Raises:
             PreconditionFailed: It is a write, and the live object has another generation.
             NotFound: It is a read, and there is no such object.
-            UserError: What the user can put right.
+            DataCorruption: It arrived damaged each time.
         """
         for left in reversed(range(_TRANSFERS)):
             try:
@@ -302,19 +306,24 @@ class BucketStore:
             except (api.PreconditionFailed, api.NotFound):
                 raise
             except Exception as error:
-                if not (left and _is_damage(error)):
+                # The client library reads the body of an error outside of its retries.
+                if not (_is_damage(error) or may_pass(error)):
                     raise
+                if not left:
+                    raise DataCorruption(None, str(error)) from error
         raise AssertionError
 
 
 def _is_damage(error: Exception) -> bool:
     """Whether the bytes, not the request, were at fault: the same transfer may then succeed.
 
-    A session that is gone and a session that kept fewer bytes than it was sent (a ``ValueError``
-    of the client library) also need the transfer from its beginning.
+    A session that is gone and a session that kept fewer bytes than it was sent, which the client
+    library does not expect, also need the transfer from its beginning.
     """
     if isinstance(error, api.GoogleAPICallError):
         return error.code == HTTPStatus.GONE or (
             isinstance(error, api.BadRequest) and "match calculated" in str(error)
         )
-    return isinstance(error, DataCorruption | ValueError)
+    return isinstance(error, DataCorruption) or (
+        isinstance(error, ValueError) and "unexpected state" in str(error)
+    )

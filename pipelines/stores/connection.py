@@ -19,7 +19,7 @@ from google.auth import exceptions as auth
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
-from google.cloud.storage.exceptions import InvalidResponse  # pyright: ignore[reportMissingTypeStubs]
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse  # pyright: ignore[reportMissingTypeStubs]
 from requests.adapters import HTTPAdapter
 
 from components.errors import UserError
@@ -59,6 +59,11 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
         ),
     ),
     (
+        (DataCorruption,),
+        "what is transferred arrives damaged, time after time: {message}",
+        "check the network and the proxy between this machine and the service, then run again",
+    ),
+    (
         (api.TooManyRequests,),
         "the quota is exceeded (429 until the deadline): {message}",
         "wait and run again, or raise the quota of the project in the Google Cloud console",
@@ -75,11 +80,13 @@ class Patience:
         deadline_s: A request that keeps failing for a reason that may pass is given up after this.
         connect_s: Longest wait for a connection.
         read_s: Longest silence on a connection.
+        wait_s: Longest wait before the second try; it doubles with each try, up to 8 s.
     """
 
     deadline_s: float = 120.0
     connect_s: float = 10.0
     read_s: float = 60.0
+    wait_s: float = 0.2
 
     @property
     def timeout(self) -> tuple[float, float]:
@@ -94,7 +101,7 @@ class Patience:
         """
         return Retry(
             predicate=may_pass,
-            initial=0.1,
+            initial=self.wait_s,
             maximum=8.0,
             multiplier=2.0,
             timeout=self.deadline_s,
@@ -184,7 +191,7 @@ def cloud_faults(uri: str) -> Generator[None]:
     """Turn what a user can put right into a ``UserError`` that names ``uri``."""
     try:
         yield
-    except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError) as error:
+    except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, DataCorruption) as error:
         fault = _fault(uri, error)
         if fault is None:
             raise
@@ -197,7 +204,9 @@ def cloud_faults(uri: str) -> Generator[None]:
 
 def _fault(uri: str, error: Exception) -> UserError | None:
     """Say what the user can do, or None when it is a fault of ours."""
-    cause = cast("Any", error).cause if isinstance(error, api.RetryError) else error
+    cause: Any = cast("Any", error).cause if isinstance(error, api.RetryError) else error
+    if isinstance(cause, InvalidResponse):
+        cause = cast("Any", api).from_http_response(cast("Any", cause).response)
     said = {
         "bucket": uri.removeprefix("gs://").partition("/")[0],
         "message": _message(cause),

@@ -314,12 +314,13 @@ class DirectoryStore:
     def _walk(self, folder: str, prefix: str) -> Iterator[str]:
         """Yield the keys below a folder in the order of their whole names."""
         place = self._root / folder
-        try:
-            with disk_faults(place), os.scandir(place) as entries:
-                # "a-b" sorts before "a/b", but the folder "a" before "a-b": compare as in keys.
-                found = sorted(entry.name + "/" * entry.is_dir() for entry in entries)
-        except FileNotFoundError:
-            return
+        with disk_faults(place):
+            try:
+                with os.scandir(place) as entries:
+                    # "a-b" sorts before "a/b", but the folder "a" before "a-b": compare keys.
+                    found = sorted(entry.name + "/" * entry.is_dir() for entry in entries)
+            except (FileNotFoundError, NotADirectoryError):
+                return
         for name in found:
             if not folder and name == f"{TEMPORARY}/":
                 continue

@@ -1,0 +1,83 @@
+"""Stores to test: each is empty and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.stores import Store
+from pipelines.stores.directory import DirectoryStore
+from tests.gcs_server import GcsServer
+
+KINDS = ("directory", "bucket", "through")
+
+
+@pytest.fixture
+def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
+    """A storage service that clients of this process and of its children talk to."""
+    with GcsServer() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server
+
+
+@pytest.fixture
+def bucket_uri(gcs: GcsServer) -> str:
+    """A place in an empty bucket of that service."""
+    name = f"bucket-{secrets.token_hex(4)}"
+    gcs.bucket(name)
+    return f"gs://{name}/some/place"
+
+
+@pytest.fixture
+def open_kind(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Store]:
+    """Opens one of ``KINDS``; each time the same place."""
+
+    def opened(kind: str) -> Store:
+        if kind == "directory":
+            return DirectoryStore(tmp_path / "store")
+        from pipelines.stores.bucket import BucketStore
+        from pipelines.stores.connection import Patience
+        from pipelines.stores.through import ReadThroughStore
+
+        patience = Patience(deadline_s=20.0, read_s=5.0, wait_s=0.02)
+        bucket = BucketStore(request.getfixturevalue("bucket_uri"), patience)
+        if kind == "bucket":
+            return bucket
+        return ReadThroughStore(bucket, tmp_path / "cache")
+
+    return opened
+
+
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest, open_kind: Callable[[str], Store]) -> Store:
+    """A store of every kind in turn."""
+    return open_kind(request.param)
+
+
+@pytest.fixture
+def fast_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where a sync takes no time; an ordinary one where there is no such."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

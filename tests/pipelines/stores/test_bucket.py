@@ -1,0 +1,373 @@
+"""The store in a bucket: what the network and the service do to it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import UserError
+from pipelines.stores import KeyMissing, Store, open_store
+from pipelines.stores.bucket import CHUNK_BYTES, BucketStore
+from pipelines.stores.connection import Patience, connect
+from tests.gcs_server import FAULTS, FaultKind, GcsServer, Operation
+from tests.pipelines.stores.interrupted import check_everywhere
+
+PATIENCE = Patience(deadline_s=10.0, read_s=3.0, wait_s=0.02)
+SHORT = Patience(deadline_s=0.5, read_s=0.2, wait_s=0.02)
+LARGE = os.urandom(2 * CHUNK_BYTES + 12345)
+SMALL = b"a small value"
+
+
+@pytest.fixture
+def store(gcs: GcsServer, bucket_uri: str) -> BucketStore:
+    gcs.faults.stall_s = 0.3
+    return BucketStore(bucket_uri, PATIENCE)
+
+
+def put(store: Store, tmp_path: Path) -> None:
+    assert store.put_if_absent("put", SMALL)
+    assert not store.put_if_absent("put", b"other")
+    assert store.get("put") == SMALL
+
+
+def put_large(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(LARGE)
+    assert store.put_if_absent("large", tmp_path / "large")
+    assert store.fetch("large", tmp_path / "back") == hashlib.sha256(LARGE).hexdigest()
+
+
+def replace(store: Store, tmp_path: Path) -> None:
+    store.put_if_absent("replace", b"old")
+    found = store.stat("replace")
+    assert found
+    assert store.replace_if_match("replace", b"new", found.version)
+    assert not store.replace_if_match("replace", b"newer", found.version)
+    assert store.get("replace") == b"new"
+
+
+def delete(store: Store, tmp_path: Path) -> None:
+    store.put_if_absent("delete", b"x")
+    found = store.stat("delete")
+    assert found
+    assert store.delete_if_match("delete", found.version)
+    assert not store.delete_if_match("delete", found.version)
+
+
+def read(store: Store, tmp_path: Path) -> None:
+    assert store.get("there") == LARGE
+    assert store.get("there", 5, 15) in (LARGE[5:15], flipped_middle(LARGE[5:15]))
+    found = store.stat("there")
+    assert found
+    assert found.size_bytes == len(LARGE)
+    assert list(store.list("the")) == ["there"]
+
+
+def fetch(store: Store, tmp_path: Path) -> None:
+    assert store.fetch("there", tmp_path / "file") == hashlib.sha256(LARGE).hexdigest()
+    assert (tmp_path / "file").read_bytes() == LARGE
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def flipped_middle(data: bytes) -> bytes:
+    """A range carries no checksum of its own: its reader compares digests."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+WORK: dict[Operation, tuple[Callable[[Store, Path], None], ...]] = {
+    "upload": (put, put_large, replace),
+    "download": (fetch, read, put_large),
+    "stat": (read, fetch, replace),
+    "list": (read,),
+    "delete": (delete,),
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [(operation, fault) for operation in WORK for fault in FAULTS[operation]],
+)
+def test_a_fault_that_passes_does_not_show(
+    gcs: GcsServer, store: BucketStore, tmp_path: Path, operation: Operation, fault: FaultKind
+) -> None:
+    store.put_if_absent("there", LARGE)
+    for work in WORK[operation]:
+        before = gcs.faults.hit[operation, fault]
+        gcs.faults.plan(operation, fault)
+        work(store, tmp_path)
+        assert gcs.faults.hit[operation, fault] == before + 1, "the fault was not met"
+        for name in ("put", "large", "replace", "delete"):
+            if found := store.stat(name):
+                store.delete_if_match(name, found.version)
+
+
+def test_two_faults_in_a_row(gcs: GcsServer, store: BucketStore, tmp_path: Path) -> None:
+    gcs.faults.plan("upload", "lost", "503", "429", "reset")
+    put(store, tmp_path)
+    gcs.faults.plan("upload", "lost", "lost", "truncated", "corrupted")
+    replace(store, tmp_path)
+    gcs.faults.plan("delete", "lost", "reset", "503")
+    delete(store, tmp_path)
+
+
+def test_a_lost_reply_to_a_loser_is_no_success(gcs: GcsServer, store: BucketStore) -> None:
+    other = BucketStore(store.uri, PATIENCE)
+    assert other.put_if_absent("claim", b"theirs")
+    gcs.faults.plan("upload", "lost")
+    assert not store.put_if_absent("claim", b"mine")
+    gcs.faults.plan("upload", "503", "lost")
+    assert not store.put_if_absent("claim", b"theirs"), "equal bytes are no proof"
+    assert store.get("claim") == b"theirs"
+
+
+def test_one_winner_among_20_when_replies_are_lost(gcs: GcsServer, store: BucketStore) -> None:
+    for round_ in range(5):
+        gcs.faults.plan("upload", *(["lost"] * 10))
+        barrier = threading.Barrier(20)
+        won: list[int] = []
+
+        def create(index: int, round_: int = round_, b: Any = barrier, won: Any = won) -> None:
+            b.wait()
+            if store.put_if_absent(f"claim/{round_}", b"%d" % index):
+                won.append(index)
+
+        threads = [threading.Thread(target=create, args=(index,)) for index in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert store.get(f"claim/{round_}") == b"%d" % won[0]
+
+
+def test_random_faults(gcs: GcsServer, store: BucketStore, tmp_path: Path) -> None:
+    values = {f"many/{index}": os.urandom(1 + index * 997) for index in range(150)}
+    store.put_if_absent("there", LARGE)
+    gcs.faults.stall_s = 0.1
+    gcs.faults.rate = 0.05
+    assert all(store.put_many(values.items()))
+    digests = store.fetch_many((key, tmp_path / key) for key in values)
+    assert list(digests) == [hashlib.sha256(value).hexdigest() for value in values.values()]
+    assert list(store.list("many/")) == sorted(values)
+    for work in (put, put_large, replace, delete, fetch):
+        work(store, tmp_path)
+    assert gcs.faults.hit.total() > 10
+
+
+def test_a_broken_download_goes_on_where_it_broke(
+    gcs: GcsServer, store: BucketStore, tmp_path: Path
+) -> None:
+    store.put_if_absent("there", LARGE)
+    gcs.sent_bytes.clear()
+    gcs.faults.plan("download", "truncated")
+    fetch(store, tmp_path)
+    # The parts that arrived whole do not come again.
+    assert gcs.sent_bytes["download"] <= len(LARGE) + CHUNK_BYTES
+    gcs.sent_bytes.clear()
+    gcs.faults.plan("download", "truncated")
+    assert store.get("there") == LARGE
+    assert gcs.sent_bytes["download"] <= len(LARGE) * 1.1
+
+
+def test_a_value_that_exists_is_not_sent(
+    gcs: GcsServer, store: BucketStore, tmp_path: Path
+) -> None:
+    put_large(store, tmp_path)
+    gcs.received_bytes.clear()
+    assert not store.put_if_absent("large", tmp_path / "large")
+    assert gcs.received_bytes["upload"] < 10_000
+
+
+def test_replaced_while_it_is_read(gcs: GcsServer, store: BucketStore, tmp_path: Path) -> None:
+    store.put_if_absent("there", LARGE)
+    newer = os.urandom(len(LARGE))
+    name = store.uri.removeprefix("gs://").partition("/")[2] + "/there"
+    bucket = gcs.bucket(store.uri.split("/")[2])
+
+    def swap(operation: Operation) -> None:
+        if operation == "stat":  # asked for after the first part
+            gcs.before = lambda _: None
+            gcs.storage.write(bucket.name, name, newer, {}, {})
+
+    gcs.before = swap
+    assert store.fetch("there", tmp_path / "file") == hashlib.sha256(newer).hexdigest()
+
+
+def test_damage_that_does_not_pass(gcs: GcsServer, store: BucketStore, tmp_path: Path) -> None:
+    store.put_if_absent("there", SMALL)
+    gcs.faults.always("download", "corrupted")
+    gcs.faults.always("upload", "corrupted")
+    (tmp_path / "there").mkdir()
+    for call in (
+        lambda: store.fetch("there", tmp_path / "there" / "file"),
+        lambda: store.get("there"),
+        lambda: store.put_if_absent("new", SMALL),
+        lambda: store.put_if_absent("large", LARGE),
+    ):
+        with pytest.raises(UserError, match="damaged"):
+            call()
+    assert list((tmp_path / "there").iterdir()) == []
+    gcs.faults.clear()
+    assert list(store.list("")) == ["there"], "what arrived damaged is not there"
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "fix"),
+    [
+        ("429", "the quota is exceeded", "raise the quota"),
+        ("503", "could not be reached", "run again"),
+        ("reset", "could not be reached", "check the network"),
+        ("stall", "could not be reached", "check the network"),
+    ],
+)
+def test_a_fault_that_stays_is_said(
+    gcs: GcsServer, bucket_uri: str, tmp_path: Path, fault: FaultKind, what: str, fix: str
+) -> None:
+    store = BucketStore(bucket_uri, SHORT)
+    store.put_if_absent("there", SMALL)
+    gcs.faults.stall_s = 0.5
+    for operation in WORK:
+        gcs.faults.always(operation, fault)
+    for call in (
+        lambda: store.put_if_absent("new", SMALL),
+        lambda: store.put_if_absent("new", LARGE),
+        lambda: store.replace_if_match("there", SMALL, "1"),
+        lambda: store.get("there"),
+        lambda: store.fetch("there", tmp_path / "file"),
+        lambda: store.stat("there"),
+        lambda: list(store.list("")),
+        lambda: store.delete_if_match("there", "1"),
+        lambda: BucketStore(bucket_uri, SHORT),
+    ):
+        with pytest.raises(UserError, match=what) as caught:
+            call()
+        assert bucket_uri in caught.value.what
+        assert fix in caught.value.fix
+    gcs.faults.clear()
+    assert list(store.list("")) == ["there"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "gs://",
+        "gs:///prefix",
+        "gs://ab/x",
+        "gs://Bucket/x",
+        "gs://bucket name/x",
+        "gs://bucket/a b",
+        "gs://bucket/a//b",
+        "gs://bucket/../b",
+        "gs://bucket?x=1",
+    ],
+)
+def test_malformed(gcs: GcsServer, uri: str) -> None:
+    with pytest.raises(UserError, match="names no place in a bucket") as caught:
+        open_store(uri)
+    assert "gs://my-bucket/slimline" in caught.value.fix
+
+
+def test_missing_bucket(gcs: GcsServer, store: BucketStore) -> None:
+    with pytest.raises(UserError, match="there is no bucket 'nowhere'") as caught:
+        open_store("gs://nowhere/x")
+    assert "buckets create gs://nowhere" in caught.value.fix
+    del gcs.storage.buckets[store.uri.split("/")[2]]
+    with pytest.raises(UserError, match="there is no bucket"):
+        store.put_if_absent("a", SMALL)
+
+
+def test_forbidden_bucket(gcs: GcsServer, store: BucketStore, tmp_path: Path) -> None:
+    gcs.bucket(store.uri.split("/")[2]).forbidden = True
+    for call in (
+        lambda: open_store(store.uri),
+        lambda: store.put_if_absent("a", SMALL),
+        lambda: store.get("a"),
+        lambda: store.stat("a"),
+        lambda: store.fetch("a", tmp_path / "a"),
+    ):
+        with pytest.raises(UserError, match=r"forbidden: .*objects\.list access") as caught:
+            call()
+        assert "roles/storage.objectUser" in caught.value.fix
+        assert "another project" in caught.value.fix
+
+
+def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("GOOGLE_", "CLOUDSDK_", "GCLOUD_", "STORAGE_EMULATOR")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    with pytest.raises(UserError, match="no Google Cloud credentials") as caught:
+        open_store("gs://bucket/x")
+    assert "gcloud auth application-default login" in caught.value.fix
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
+    with pytest.raises(UserError, match="no Google Cloud credentials"):
+        open_store("gs://bucket/x")
+
+
+def test_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    with pytest.raises(UserError, match=f"127.0.0.1:{port} could not be reached"):
+        BucketStore("gs://bucket/x", SHORT)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"localhost:{port}")
+    with pytest.raises(UserError, match="expected a scheme, a host and a port"):
+        BucketStore("gs://bucket/x", SHORT)
+
+
+def test_proxies_of_the_environment_count(gcs: GcsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    session: Any = connect("gs://bucket")._http
+    assert session.proxies["http"] == "http://proxy.example:3128"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    session = connect("gs://bucket")._http
+    assert not session.proxies
+
+
+def test_what_others_put_there_is_not_ours(gcs: GcsServer, store: BucketStore) -> None:
+    bucket, prefix = store.uri.split("/")[2], "some/place/"
+    for name in (prefix, f"{prefix}folder/", f"{prefix}a b", "some/place-b/x", "elsewhere"):
+        gcs.storage.write(bucket, name, b"", {}, {})
+    store.put_if_absent("ours", b"")
+    assert list(store.list("")) == ["ours"]
+
+
+def test_two_prefixes_of_a_bucket_are_two_stores(store: BucketStore) -> None:
+    other = BucketStore(store.uri + "/below", PATIENCE)
+    whole = BucketStore("/".join(store.uri.split("/")[:3]) + "/", PATIENCE)
+    other.put_if_absent("a", b"1")
+    with pytest.raises(KeyMissing):
+        store.get("a")
+    assert store.get("below/a") == b"1"
+    assert list(whole.list("")) == ["some/place/below/a"]
+    assert whole.uri == "/".join(store.uri.split("/")[:3])
+
+
+def test_a_full_disk_where_a_value_is_fetched_to(store: BucketStore, small_disk: Path) -> None:
+    store.put_if_absent("there", LARGE)
+    with pytest.raises(UserError, match="the disk is full") as caught:
+        store.fetch("there", small_disk / "file")
+    assert str(small_disk) in caught.value.what
+    assert list(small_disk.iterdir()) == []
+
+
+def test_killed_between_any_two_operations(
+    bucket_uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = check_everywhere(bucket_uri, tmp_path / "work")
+    with capsys.disabled():
+        sys.stdout.write("\n".join(["\nstore in a bucket:", *table, ""]))
+    assert len(table) == 3
