@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from components.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
     from pipelines.config import Config
     from pipelines.launch import Launched
@@ -147,8 +147,8 @@ def _verdict(
     if launched.outcome == "failed":
         for failure in board.failures:
             _complain(failure.what, failure.fix)
-            log = ["logs", board.run, failure.step, "--store", store]
-            sys.stderr.write(f"log: slimline {shlex.join(log)}\n")
+            log = shlex.join(["slimline", "logs", board.run, failure.step, "--store", store])
+            sys.stderr.write(f"log: {log}\n")
         sys.stderr.write(f"then, with all finished steps kept: {again}\n")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
     return OK if board.winner else NO_WINNER
@@ -264,14 +264,12 @@ def _leaderboard(board: Leaderboard) -> RenderableType:
 
 
 def _print(renderable: RenderableType) -> None:
-    _console().print(renderable)
-
-
-def _console() -> Console:
     from rich.console import Console
 
-    # Elsewhere than on a terminal nobody sees where a line would have to break.
-    return Console() if sys.stdout.isatty() else Console(width=_PLAIN_COLUMNS)
+    if sys.stdout.isatty():
+        Console().print(renderable)
+    else:  # nobody sees where a line would have to break
+        Console(width=_PLAIN_COLUMNS).print(renderable, soft_wrap=True)
 
 
 def _print_json(document: dict[str, Any]) -> None:

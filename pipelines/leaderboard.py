@@ -252,7 +252,8 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
     if teacher is None:
         return None
     winner = _read(cache, record, "evaluate-sealed", "report", _EVALUATION)
-    manifest = _read(cache, record, "publish", "release", _MANIFEST) or {}
+    unpublished = {"reason": "nothing was released"}
+    manifest = _read(cache, record, "publish", "release", _MANIFEST) or unpublished
     digest = record.steps["ingest"]["outputs"]["sealed"]
     result = cast("dict[str, Any]", manifest.get("sealed") or {})
     return Sealed(
@@ -264,7 +265,7 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
         teacher=teacher.get("metrics"),
         drop=result.get("drop"),
         promoted=bool(manifest.get("promoted", False)),
-        reason=manifest.get("reason", "nothing keeps to the budgets, so nothing is released"),
+        reason=manifest["reason"],
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -225,6 +226,28 @@ def test_doctor_finds_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     done = slimline("doctor", "--store", tmp_path / "file" / "store", check=2)
     assert "lacks  store" in done.stdout
     assert "--store" in done.stdout
+
+
+def test_ctrl_c_ends_a_run_in_order(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--store", str(tmp_path / "st")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if "started" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "cancelled; what is done is kept, go on with: slimline run" in said
+    assert "Traceback" not in said
+    listed = slimline("runs", "--store", tmp_path / "st", "--json", check=0)
+    assert [run["outcome"] for run in json.loads(listed.stdout)["runs"]] == ["cancelled"]
 
 
 # a run, seen from outside -----------------------------------------------------------------------
