@@ -34,11 +34,12 @@ def write_lite(
         classes: Makes it a classifier with d classes; None a verifier.
         mean: Of the normalisation.
         scale: Of the normalisation.
-        kills: Leave out the weights, which ends the process that loads the file.
+        kills: Answer by a condition whose branch is the whole model again: the runtime loads it
+            without a word and then runs out of stack.
         data: Write this in place of the model.
     """
     path.mkdir(parents=True)
-    data = data or flatbuffer(weights_dp.astype(np.float32), shape, kills=kills)
+    data = data or (endless(shape) if kills else one_layer(weights_dp.astype(np.float32), shape))
     (path / MODEL_FILE).write_bytes(data)
     kind: Any = "scores" if classes else "embedding"
     LiteCard(
@@ -55,29 +56,44 @@ def write_lite(
     return path
 
 
-def flatbuffer(weights_dp: np.ndarray, shape: tuple[int, int, int], *, kills: bool) -> bytes:
+def one_layer(weights_dp: np.ndarray, shape: tuple[int, int, int]) -> bytes:
     """Return a file of one FULLY_CONNECTED operator."""
-    model = schema.ModelT()
-    model.version = 3
-    empty, constant = schema.BufferT(), schema.BufferT()
-    constant.data = np.frombuffer(weights_dp.tobytes(), np.uint8)
-    model.buffers = [empty, constant]
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.FULLY_CONNECTED
-    model.operatorCodes = [code]
-    graph = schema.SubGraphT()
-    graph.tensors = [
+    operator = schema.OperatorT()
+    operator.inputs, operator.outputs = [0, 1, -1], [2]
+    operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    operator.builtinOptions = schema.FullyConnectedOptionsT()
+    tensors = [
         _tensor("image", (1, *shape), 0),
         _tensor("weights", weights_dp.shape, 1),
         _tensor("answer", (1, len(weights_dp)), 0),
     ]
-    graph.inputs, graph.outputs = [0], [2]
+    return _file(schema.BuiltinOperator.FULLY_CONNECTED, operator, tensors, weights_dp.tobytes())
+
+
+def endless(shape: tuple[int, int, int]) -> bytes:
+    """Return a file of one IF operator that runs its own graph."""
     operator = schema.OperatorT()
-    operator.inputs, operator.outputs = [0, -1 if kills else 1, -1], [2]
-    operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
-    operator.builtinOptions = schema.FullyConnectedOptionsT()
+    operator.inputs, operator.outputs = [1, 0], [2]
+    operator.builtinOptionsType = schema.BuiltinOptions.IfOptions
+    operator.builtinOptions = schema.IfOptionsT()  # both branches are graph 0
+    condition = _tensor("condition", (1,), 1)
+    condition.type = schema.TensorType.BOOL
+    tensors = [_tensor("image", (1, *shape), 0), condition, _tensor("answer", (1, *shape), 0)]
+    return _file(schema.BuiltinOperator.IF, operator, tensors, b"\x01")
+
+
+def _file(
+    kind: int, operator: schema.OperatorT, tensors: list[schema.TensorT], constant: bytes
+) -> bytes:
+    """Return a file of one operator; tensor 0 is the input, 1 the constant, 2 the output."""
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    code, buffer = schema.OperatorCodeT(), schema.BufferT()
+    code.builtinCode = code.deprecatedBuiltinCode = kind
+    buffer.data = np.frombuffer(constant, np.uint8)
+    graph.tensors, graph.inputs, graph.outputs = tensors, [0], [2]
     graph.operators = [operator]
-    model.subgraphs = [graph]
+    model.version, model.subgraphs, model.operatorCodes = 3, [graph], [code]
+    model.buffers = [schema.BufferT(), buffer]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

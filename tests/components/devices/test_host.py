@@ -1,0 +1,150 @@
+"""Probes as processes of this machine: plans kept, deaths told, disturbances repeated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from components.closure import closure_of
+from components.devices import host
+from components.devices.apart import Crash
+from components.devices.fingerprint import usable_cores
+from components.devices.host import Plan, check_threads, falls_quiet, measure, run_probe
+from components.errors import UserError
+from components.measurement import Process
+from tests.tiny_lite import write_lite
+
+PLAN = Plan(
+    threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, time_limit_s=60, seed=0
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    weights = np.random.default_rng(0).normal(size=(8, 64))
+    return write_lite(tmp_path_factory.mktemp("small") / "lite", weights, (8, 8, 1)) / (
+        "model.tflite"
+    )
+
+
+def test_a_probe_keeps_to_its_plan(model: Path) -> None:
+    found = run_probe(model, replace(PLAN, blocks=4))
+    assert isinstance(found, Process)
+    assert len(found.blocks) == len(found.blocks_p50_ms) == 4
+    assert min(found.samples_ms) <= found.p50_ms <= max(found.samples_ms)
+    assert not {"tensorflow", "components"} & set(found.imported)
+
+
+def test_every_process_is_a_fresh_one(model: Path) -> None:
+    outcome = measure(model, replace(PLAN, processes=3))
+    assert len(outcome.processes) == 3
+    assert outcome.crashed is None
+    assert outcome.attempts[-1].verdict in ("stable", "disturbed")
+    # A second load in one process would not have to map the file or pack the weights again.
+    assert all(each.peak_memory_bytes > each.baseline_memory_bytes for each in outcome.processes)
+
+
+def test_a_process_killed_by_a_signal_has_its_name(tmp_path: Path) -> None:
+    lite = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
+    outcome = measure(lite / "model.tflite", PLAN)
+    assert outcome.crashed is not None
+    assert (outcome.crashed.signal, outcome.crashed.name) == (11, "SIGSEGV")
+    assert "allocate_tensors" in outcome.crashed.stderr
+    assert outcome.attempts[-1].verdict == "crashed"
+    assert "signal 11 (SIGSEGV)" in outcome.attempts[-1].evidence
+    assert outcome.processes == ()
+
+
+def test_a_damaged_file_of_a_real_model_kills_only_the_probe(tmp_path: Path, shared: Path) -> None:
+    source = shared / "data" / "models" / "mlperf_tiny" / "pretrainedResnet_quant.tflite"
+    content = schema.ModelT.InitFromPackedBuf(source.read_bytes())
+    codes = [code.builtinCode for code in content.operatorCodes]
+    addition = next(
+        operator
+        for operator in content.subgraphs[0].operators
+        if codes[operator.opcodeIndex] == schema.BuiltinOperator.ADD
+    )
+    addition.inputs = [addition.inputs[0], -1]  # a summand that is "optional and absent"
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(content.Pack(builder), b"TFL3")
+    damaged = tmp_path / "damaged.tflite"
+    damaged.write_bytes(builder.Output())
+    found = run_probe(damaged, PLAN)
+    assert isinstance(found, Crash)
+    assert found.name == "SIGSEGV"
+
+
+def test_a_file_that_is_refused_is_a_crash_without_a_signal(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"no flatbuffer")
+    found = run_probe(tmp_path / "model.tflite", PLAN)
+    assert isinstance(found, Crash)
+    assert found.signal is None
+    assert found.name.startswith("ValueError")
+
+
+def test_a_process_that_hangs_is_ended(model: Path) -> None:
+    found = run_probe(model, replace(PLAN, time_limit_s=0.01))
+    assert found == Crash(None, "time limit of 0.01 s", "")
+
+
+def test_more_threads_than_cores_are_refused(model: Path) -> None:
+    cores = usable_cores()
+    check_threads(cores)
+    with pytest.raises(UserError, match=f"{cores + 1} threads on {cores} cores"):
+        measure(model, replace(PLAN, threads=cores + 1))
+
+
+def pressure(path: Path, total_us: int) -> Path:
+    path.write_text(f"some avg10=0.00 avg60=0.00 avg300=0.00 total={total_us}\nfull total=0\n")
+    return path
+
+
+@pytest.fixture
+def judged_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make any share of waiting, even none, too much."""
+    monkeypatch.setattr("components.latency.SHARE", -1)
+
+
+@pytest.mark.usefixtures("judged_disturbed")
+def test_a_disturbed_attempt_is_repeated_when_the_machine_falls_quiet(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "PRESSURE", pressure(tmp_path / "cpu", 7))  # does not rise
+    outcome = measure(model, replace(PLAN, processes=1))
+    assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"] * 3
+    assert len(outcome.processes) == 1
+
+
+@pytest.mark.usefixtures("judged_disturbed")
+def test_it_is_not_repeated_on_a_machine_that_stays_crowded(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "falls_quiet", lambda patience_s: False)
+    outcome = measure(model, replace(PLAN, processes=1))
+    assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"]
+
+
+def test_a_machine_falls_quiet_or_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = pressure(tmp_path / "cpu", 0)
+    monkeypatch.setattr(host, "PRESSURE", file)
+    assert falls_quiet(5.0)
+
+    waited_us = iter(range(0, 10**9, 10**6))  # a second more each look
+    monkeypatch.setattr(host, "_waited_s", lambda: next(waited_us) / 1e6)
+    assert not falls_quiet(0.6)
+
+
+def test_a_kernel_without_pressure_figures_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "PRESSURE", tmp_path / "absent")
+    assert falls_quiet(1e9)
+
+
+def test_a_change_of_the_probe_changes_what_is_cached() -> None:
+    assert "components.devices.probe" in closure_of("benchmark")
