@@ -101,6 +101,7 @@ def bad() -> Mapping[str, tuple[bytes, str]]:
         "scan.tiff": (encoded(picture(1), "TIFF"), "not-an-image"),
         "truncated.jpg": (jpeg[: len(jpeg) // 2], "truncated"),
         "truncated.png": (sound[: len(sound) - 30], "truncated"),
+        "endless.png": (sound[:-12], "truncated"),  # has all its pixels, and lacks its end
         "truncated.bmp": (encoded(picture(1), "BMP")[:-20], "truncated"),
         "truncated.pgm": (encoded(picture(1), "PPM")[:-1], "truncated"),
         "flipped.png": (bytes(flipped), "corrupt"),

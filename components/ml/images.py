@@ -194,7 +194,7 @@ def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArra
 
 
 def _check_png(data: bytes) -> None:
-    """Check the CRC of all chunks: decoding alone stops looking when it has its pixels."""
+    """Check all chunks to the last: decoding alone stops looking when it has its pixels."""
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         image.verify()
 
