@@ -88,5 +88,5 @@ def digests(root):
 
 
 def test_a_missing_module_is_not_invented():
-    assert path_of("components.nothing") is None
+    assert path_of("components.absent") is None
     assert imports_of("components.nothing") == frozenset()
