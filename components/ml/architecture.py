@@ -8,6 +8,7 @@ nothing else.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,6 +58,10 @@ _CALL_ARGUMENTS = frozenset({"training", "mask"})
 _DEPTH = 64
 
 
+class Refused(UserError):  # noqa: N818 what happened, not what went wrong in the program
+    """An architecture names something that is not listed here."""
+
+
 def build(architecture: Mapping[str, Any], where: str) -> Any:
     """Return the Keras model that ``architecture`` describes, with fresh weights.
 
@@ -65,8 +70,9 @@ def build(architecture: Mapping[str, Any], where: str) -> Any:
         where: How an error calls the file.
 
     Raises:
-        UserError: It names something that is not listed here, or is no Keras 2 model. Nothing
-            of it has been built then.
+        Refused: It names something that is not listed here, or is no Keras 2 model. Nothing of
+            it has been built then.
+        UserError: Its parts do not fit together.
     """
     safe = checked(architecture, where)
     models = {"Sequential": tf_keras.Sequential}
@@ -87,10 +93,10 @@ def checked(architecture: Mapping[str, Any], where: str) -> dict[str, Any]:
         where: How an error calls the file.
 
     Raises:
-        UserError: See ``build``.
+        Refused: See ``build``.
     """
     if architecture.get("class_name") not in MODELS:
-        raise UserError(
+        raise Refused(
             f"{where}: it holds a {architecture.get('class_name')!r} and no Sequential or "
             "Functional model",
             "save the whole model, built by the Sequential or the functional way",
@@ -98,14 +104,16 @@ def checked(architecture: Mapping[str, Any], where: str) -> dict[str, Any]:
     return _object(architecture, where, 0)
 
 
-def class_names(config: object) -> set[str]:
-    """Return every ``class_name`` anywhere in a configuration."""
-    if isinstance(config, Mapping):
-        named = {str(config["class_name"])} if "class_name" in config else set[str]()
-        return named.union(*(class_names(value) for value in config.values()))
-    if isinstance(config, list | tuple):
-        return set[str]().union(*(class_names(item) for item in config))
-    return set()
+def is_known(model: Any) -> bool:
+    """Whether a Keras model is made of listed layers alone, so that it can be built again."""
+    try:
+        checked(json.loads(model.to_json()), model.name)
+    except (
+        Refused,
+        NotImplementedError,
+    ):  # Keras' answer for layers that cannot describe themselves
+        return False
+    return True
 
 
 def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
@@ -126,8 +134,9 @@ def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
         kept["inbound_nodes"] = _nodes(value["inbound_nodes"], here)
     if "name" in value:
         kept["name"] = _plain(value["name"], here, depth)
-    # A model's configuration is a mapping in every version but the oldest Sequential.
     kept["config"] = {str(key): _entry(str(key), item, here, depth) for key, item in config.items()}
+    if name in MODELS and name != "Sequential":
+        _check_order(config.get("layers"), here)
     return kept
 
 
@@ -180,8 +189,34 @@ def _nodes(nodes: object, where: str) -> object:
     raise _refused(where, "is connected to a constant or to something that is no layer")
 
 
-def _refused(where: str, why: str) -> UserError:
-    return UserError(
+def _check_order(layers: object, where: str) -> None:
+    """Refuse calls that wait for each other in a circle: Keras would wait with them for ever."""
+    left: dict[tuple[str, int], set[tuple[str, int]]] = {}
+    for layer in layers if isinstance(layers, list) else ():
+        calls = layer.get("inbound_nodes") if isinstance(layer, Mapping) else None
+        # A model inside a model counts the call by which it was made itself.
+        first = int(isinstance(layer, Mapping) and layer.get("class_name") in MODELS)
+        for number, call in enumerate(calls if isinstance(calls, list) else (), start=first):
+            left[str(layer.get("name")), number] = _awaited(call)
+    while left:
+        ready = [call for call, awaited in left.items() if not awaited & set(left)]
+        if not ready:
+            raise _refused(where, f"connects {min(left)[0]!r} in a circle")
+        for call in ready:
+            del left[call]
+
+
+def _awaited(call: object) -> set[tuple[str, int]]:
+    """Return the calls at the head of ``[name, number, tensor, ...]`` lists, however deep."""
+    if not isinstance(call, list):
+        return set()
+    if len(call) > 1 and isinstance(call[0], str) and isinstance(call[1], int):
+        return {(call[0], call[1])}
+    return set[tuple[str, int]]().union(*(_awaited(part) for part in call))
+
+
+def _refused(where: str, why: str) -> Refused:
+    return Refused(
         f"{where} {why}, so the file was not opened any further",
         "rebuild the model from plain Keras 2 layers; or, if you made this file yourself, set "
         "trusted: true (its code is then executed)",

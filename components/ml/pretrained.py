@@ -5,15 +5,13 @@ Shapes: h rows, w columns, c channels, f filters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from components.errors import UserError
-from components.ml import saved
+from components.ml import hdf5, saved
 from components.source import Source
 
 _FIX = (
@@ -88,32 +86,15 @@ def _safetensors(path: Path, name: str) -> dict[str, np.ndarray]:
 
 def _hdf5(path: Path, name: str) -> dict[str, np.ndarray]:
     """Read the weights of all layers of a Keras 2 file: data alone, no configuration."""
-    try:
-        with h5py.File(path, "r") as file:
-            root: Any = file.get("model_weights", file)
-            layers = [root[layer] for layer in _text(root, "layer_names")]
-            return {key: array for layer in layers for key, array in _layer(layer)}
-    except (OSError, KeyError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"{name} cannot be read as Keras 2 weights: {error}", _FIX) from error
-
-
-def _layer(group: Any) -> list[tuple[str, np.ndarray]]:
-    return [
-        (key.removesuffix(":0"), np.asarray(group[key], np.float32))
-        for key in _text(group, "weight_names")
-    ]
-
-
-def _text(group: Any, attribute: str) -> list[str]:
-    """Read a list of names; Keras cuts long lists into numbered attributes."""
-    attributes: Mapping[str, Any] = group.attrs
-    parts: list[Any] = []
-    if attribute in attributes:
-        parts.extend(attributes[attribute])
-    number = 0
-    while f"{attribute}{number}" in attributes:
-        parts.extend(attributes[f"{attribute}{number}"])
-        number += 1
-    if not parts and attribute not in attributes:
-        raise KeyError(f"no {attribute!r}")
-    return [part.decode() if isinstance(part, bytes) else str(part) for part in parts]
+    with hdf5.opened(path, name) as file:
+        root: Any = file.get("model_weights", file)
+        if not {"layer_names", "layer_names0"} & set(root.attrs):
+            raise UserError(
+                f"{name} has no list of layers, so it is no file of Keras weights", _FIX
+            )
+        layers = [root[layer] for layer in hdf5.texts(root, "layer_names")]
+        return {
+            key.removesuffix(":0"): np.asarray(layer[key], np.float32)
+            for layer in layers
+            for key in hdf5.texts(layer, "weight_names")
+        }
