@@ -94,7 +94,7 @@ def distill(
     _check(teacher_card, data)
     size = embedding or teacher_card.output.size
     card = card_of(data, size, teacher_card.input.mean, teacher_card.input.scale)
-    examples = _taught(examples_of(data), teacher, teacher_card, transfer, recipe)
+    examples = taught(examples_of(data), teacher, teacher_card, views=transfer.views, recipe=recipe)
     model = build(tower, card)
     objective = _objective(card, teacher_card, target, transfer, examples.classes, recipe.seed)
     validation = Validation(data, card.task)
@@ -152,11 +152,20 @@ def _objective(
     return Distilled(isinstance(card.output, Scores), labels, transfer, projection_dt)
 
 
-def _taught(
-    examples: Examples, teacher: Path, card: ModelCard, transfer: Transfer, recipe: Recipe
+def taught(
+    examples: Examples, teacher: Path, card: ModelCard, *, views: int, recipe: Recipe
 ) -> Examples:
-    """Ask the teacher about every view of every image."""
-    views = 1 if recipe.augment == "none" and not recipe.flip else transfer.views
+    """Return the examples with the teacher's answers about every view of every image.
+
+    Args:
+        examples: What is to be learned from.
+        teacher: A Model; a program without an architecture will do.
+        card: The teacher's.
+        views: Ways in which each image is seen; one is enough where nothing changes it.
+        recipe: Says how images are changed.
+    """
+    if recipe.augment == "none" and not recipe.flip:
+        views = 1
     random = np.random.default_rng([recipe.seed, views, examples.images])
     draws_vnk = np.stack(
         [augmentation.draw(examples.images, flip=recipe.flip, random=random) for _ in range(views)]

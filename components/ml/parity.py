@@ -20,6 +20,8 @@ FLOAT: Final = "float32"
 IMAGES = 32
 _TOLERANCE = 1e-3
 """Largest difference of a float32 file from Keras, as a share of the largest output."""
+_TINY = 1e-30
+"""Stands in for 0 as a divisor: an untrained network may answer with very small numbers."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def measure(
     refuse_infinite(expected_nd, answers.outputs_nd, scheme_of(card))
     found = differences(expected_nd, answers.outputs_nd)
     if scheme_of(card) == FLOAT:
-        limit = _TOLERANCE * max(float(np.abs(expected_nd).max()), 1e-6)
+        limit = _TOLERANCE * max(float(np.abs(expected_nd).max()), _TINY)
         assert found["max_abs"] <= limit, f"float32 file differs by {found['max_abs']} > {limit}"
     return Parity({**of, **found}, asdict(answers.delegation))
 
@@ -106,12 +108,13 @@ def differences(expected_nd: np.ndarray, answers_nd: np.ndarray) -> dict[str, fl
         ``max_abs`` over all numbers, ``share`` of it in the largest one expected, and the lowest
         and the mean ``cosine`` over the images; six digits each.
     """
+    expected_nd, answers_nd = expected_nd.astype(np.float64), answers_nd.astype(np.float64)
     gap = float(np.abs(expected_nd - answers_nd).max())
     lengths_n = np.linalg.norm(expected_nd, axis=1) * np.linalg.norm(answers_nd, axis=1)
-    cosines_n = (expected_nd * answers_nd).sum(axis=1) / np.maximum(lengths_n, 1e-12)
+    cosines_n = (expected_nd * answers_nd).sum(axis=1) / np.maximum(lengths_n, _TINY)
     found = {
         "max_abs": gap,
-        "share": gap / max(float(np.abs(expected_nd).max()), 1e-12),
+        "share": gap / max(float(np.abs(expected_nd).max()), _TINY),
         "cosine_min": float(cosines_n.min()),
         "cosine_mean": float(cosines_n.mean()),
     }

@@ -30,6 +30,10 @@ def renumber(path: Path) -> None:
     _rename(program, collect)
     rank = {str(number): str(place) for place, number in enumerate(sorted(found))}
     _rename(program, lambda name: _NUMBERED.sub(lambda m: (m[1] or "") + rank[m[2]], name))
+    for content in program.meta_graphs:  # they lie in the order of their old names
+        functions = sorted(content.graph_def.library.function, key=lambda f: f.signature.name)
+        del content.graph_def.library.function[:]
+        content.graph_def.library.function.extend(functions)
     path.write_bytes(program.SerializeToString(deterministic=True))
 
 

@@ -171,6 +171,14 @@ def test_what_differs_is_measured() -> None:
     }  # fmt: skip
 
 
+def test_small_answers_have_directions_too() -> None:
+    from components.ml import parity
+
+    small = np.array([[3e-9, 4e-9]], np.float32)
+    assert parity.differences(small, 2 * small)["cosine_min"] == pytest.approx(1)
+    assert parity.differences(small, 0 * small)["cosine_min"] == 0
+
+
 def test_synthetic_images_fill_the_range_and_hang_on_the_seed() -> None:
     from components.ml import parity
 

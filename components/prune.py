@@ -1,0 +1,104 @@
+"""Prune: set the weights that matter least to 0."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from components.interface import (
+    DatasetIn,
+    Fraction,
+    ModelIn,
+    ModelOut,
+    PositiveFloat,
+    PositiveInt,
+    ReportOut,
+    Seed,
+)
+
+IMAGE = "train"
+MEMORY_GB = 6
+TIME_LIMIT_S = 6 * 3600
+
+
+def prune(
+    model: ModelIn,
+    dataset: DatasetIn,
+    pruned: ModelOut,
+    report: ReportOut,
+    *,
+    method: Literal["weights"] = "weights",
+    sparsity: Fraction = 0.5,
+    epochs: PositiveInt = 2,
+    batch: PositiveInt = 32,
+    learning_rate: PositiveFloat = 1e-3,
+    augment: Literal["none", "light", "strong"] = "light",
+    flip: bool = False,
+    views: PositiveInt = 4,
+    threads: PositiveInt = 2,
+    seed: Seed = 0,
+) -> None:
+    """Set the smallest weights of every layer to 0 while the others learn to make up for it.
+
+    The share of zeros rises as a cubic curve during the first 60 % of the training; what follows is
+    recovery. The network learns to answer as it did before: the directions and distances of its
+    embeddings, or its probabilities. The best epoch with all zeros in place is kept. Layers that
+    cannot be pruned stay as they are, and the report says why.
+
+    Zeros make the file smaller once it is compressed, as on the way to a phone; the file itself
+    keeps its size, and a CPU needs far more than half of them to become faster.
+
+    Args:
+        model: The Model to prune; it must be one that can be trained further.
+        dataset: Its splits train and validation are read.
+        pruned: The same architecture with the weights left over.
+        report: ``pruning.json``: zeros of every layer before and after, why layers were skipped,
+            validation before and by epoch.
+        method: weights: single weights, wherever they are.
+        sparsity: Share of the weights of each layer that becomes 0.
+        epochs: Times that all images are seen, count.
+        batch: Images a step, count.
+        learning_rate: At the start; falls as half a cosine.
+        augment: How much images are turned, moved, lit and (strong) covered.
+        flip: Mirror half of the images.
+        views: How many ways each image is seen in, count.
+        threads: Threads of TensorFlow, count.
+        seed: Of everything random.
+
+    Raises:
+        UserError: A model without an architecture, one that is quantized already, one without a
+            layer that can be pruned, or a dataset that is not the model's.
+
+    References:
+        arXiv:1710.01878 (gradual pruning), arXiv:1904.05068 (relations between examples),
+        arXiv:1503.02531 (probabilities of a teacher).
+    """
+    from components.ml import pruning
+    from components.ml.runtime import configure
+    from components.recipe import Recipe
+
+    configure(threads, seed)
+    assert method == "weights", "the only method so far"
+    pruning.prune(
+        model,
+        dataset,
+        pruned,
+        report,
+        sparsity=sparsity,
+        views=views,
+        recipe=Recipe(
+            epochs=epochs,
+            batch=batch,
+            identities_per_batch=2,
+            images_per_identity=2,
+            optimizer="adamw",
+            learning_rate=learning_rate,
+            weight_decay=0.0,
+            warmup_epochs=0.0,
+            clip_norm=1.0,
+            averaging=0.0,
+            patience=None,
+            augment=augment,
+            flip=flip,
+            seed=seed,
+        ),
+    )
