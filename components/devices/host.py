@@ -156,4 +156,5 @@ def run_probe(model: Path, plan: Plan) -> Process | Crash:
         return Crash(None, f"time limit of {plan.time_limit_s:g} s", tail)
     if done.returncode != 0:
         return crash_of(done.returncode, done.stderr.decode(errors="replace"))
-    return Process.from_json(cast("dict[str, Any]", json.loads(done.stdout)))
+    document = done.stdout.splitlines()[-1]  # before it, whatever the runtime had to say
+    return Process.from_json(cast("dict[str, Any]", json.loads(document)))

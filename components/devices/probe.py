@@ -117,10 +117,12 @@ def sample(invoke: Callable[[], None], runs: int) -> list[float]:
 
 
 def warm_up(invoke: Callable[[], None], least_ms: float) -> list[float]:
-    """Run until caches and clock frequency have settled: 3 runs and ``least_ms``, 500 at most."""
+    """Run until caches and clock frequency have settled: 3 runs and ``least_ms``, 2000 at most."""
     taken_ms = sample(invoke, 3)
-    while sum(taken_ms) < least_ms and len(taken_ms) < 500:
+    spent_ms = sum(taken_ms)
+    while spent_ms < least_ms and len(taken_ms) < 2000:
         taken_ms += sample(invoke, 1)
+        spent_ms += taken_ms[-1]
     return taken_ms
 
 
