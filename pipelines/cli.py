@@ -19,6 +19,7 @@ from components.errors import UserError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from components.interface import Image
     from pipelines.config import Config
     from pipelines.launch import Launched
     from pipelines.leaderboard import Leaderboard
@@ -90,7 +91,21 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("file", type=Path, metavar="FILE")
 
     _store_arguments(_command(commands, "doctor", _doctor, "what this machine has and lacks"))
+    _images_arguments(_command(commands, "images", _images, "build, push and list the images"))
     return parser
+
+
+def _images_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    build = _command(actions, "build", _images_build, "build the images of the code at hand")
+    build.add_argument("names", nargs="*", metavar="IMAGE", help="train, device, light; none: all")
+    build.add_argument("--base", metavar="NAME", help="base image with Python 3.11 and pip")
+    build.add_argument("--network", metavar="NAME", help="Docker network of the build")
+    build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="extra certificates for pip")
+    push = _command(actions, "push", _images_push, "push the built images to a registry")
+    push.add_argument("registry", metavar="REGISTRY", help="such as europe-docker.pkg.dev/me/mine")
+    push.add_argument("names", nargs="*", metavar="IMAGE", help="train, device, light; none: all")
+    _command(actions, "list", _images_list, "say which images of the code at hand are there")
 
 
 def _command(commands: Any, name: str, function: Any, summary: str) -> argparse.ArgumentParser:
@@ -240,6 +255,67 @@ def _open_existing(arguments: argparse.Namespace) -> Store:
     if "://" not in uri and not Path(uri).expanduser().is_dir():
         raise UserError(f"there is no store {uri}", "name the one of the run with --store PLACE")
     return _open(uri)
+
+
+def _images(arguments: argparse.Namespace) -> int:
+    raise AssertionError(arguments)  # argparse demands an action, whose function replaces this
+
+
+def _image_names(arguments: argparse.Namespace) -> list[Image]:
+    from components.errors import suggest
+    from pipelines.images import IMAGES
+
+    for name in arguments.names:
+        if name not in IMAGES:
+            raise UserError(f"there is no image {name!r}", suggest(name, IMAGES))
+    return [image for image in IMAGES if not arguments.names or image in arguments.names]
+
+
+def _images_build(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from pipelines import images
+
+    client, names = images.connect(), _image_names(arguments)
+    for name in names:
+        with Console(stderr=True).status(f"building {images.image_name(name)}") as status:
+            for line in images.build(
+                client,
+                name,
+                base=arguments.base or images.BASE_IMAGE,
+                network=arguments.network,
+                ca_bundle=arguments.ca_bundle,
+            ):
+                status.update(f"{images.image_name(name)}: {line.splitlines()[-1][:100]}")
+        built = images.find(client, name)
+        sys.stdout.write(f"{built.name}  {built.size_bytes / 1e6:,.0f} MB  {built.digest}\n")
+    return OK
+
+
+def _images_push(arguments: argparse.Namespace) -> int:
+    from pipelines import images
+
+    client = images.connect()
+    for name in _image_names(arguments):
+        sys.stdout.write(f"{images.push(client, name, arguments.registry)}\n")
+    return OK
+
+
+def _images_list(_arguments: argparse.Namespace) -> int:
+    from pipelines import images
+
+    client, missing = images.connect(), 0
+    for name in images.IMAGES:
+        try:
+            built = images.find(client, name)
+        except UserError as error:
+            missing += 1
+            sys.stdout.write(f"{images.image_name(name)}  missing: {error.what}\n")
+        else:
+            sys.stdout.write(f"{built.name}  {built.size_bytes / 1e6:,.0f} MB  {built.digest}\n")
+    if missing:
+        _complain(f"{missing} of {len(images.IMAGES)} images are missing", "slimline images build")
+    return USER_FAULT if missing else OK
 
 
 def _run_id(arguments: argparse.Namespace) -> str | None:
