@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("file", type=Path, metavar="FILE")
 
     _store_arguments(_command(commands, "doctor", _doctor, "what this machine has and lacks"))
-    _images_arguments(_command(commands, "images", _images, "build, push and list the images"))
+    _images_arguments(_command(commands, "images", None, "build, push and list the images"))
     return parser
 
 
@@ -255,10 +255,6 @@ def _open_existing(arguments: argparse.Namespace) -> Store:
     if "://" not in uri and not Path(uri).expanduser().is_dir():
         raise UserError(f"there is no store {uri}", "name the one of the run with --store PLACE")
     return _open(uri)
-
-
-def _images(arguments: argparse.Namespace) -> int:
-    raise AssertionError(arguments)  # argparse demands an action, whose function replaces this
 
 
 def _image_names(arguments: argparse.Namespace) -> list[Image]:
