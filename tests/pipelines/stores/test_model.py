@@ -171,6 +171,6 @@ def test_bucket_with_faults(gcs: GcsServer, fast_disk: Path, through: bool) -> N
 
     # A bit that flips in a range of a value is its reader's to find, by the digest of the whole.
     gcs.faults.exempt.add(("download", "corrupted"))
-    run(reopener, fast_disk, 15)
+    run(reopener, fast_disk, 10)
     assert gcs.faults.hit.total() > 20
     assert gcs.faults.hit["upload", "lost"] > 0
