@@ -98,17 +98,24 @@ def _conclusion(board: Leaderboard) -> Iterator[str]:
         yield f"winner: {board.winner}. {board.reason}"
     else:
         yield f"no winner: {board.reason}"
-        for miss in board.near_misses:
-            yield f"  missed by {100 * miss['excess']:.3g}%: {miss['name']}: {miss['reason']}"
-    for variant in board.variants:
-        if variant.candidate and variant.name != board.winner:
-            yield f"  {variant.name}: {variant.reason}"
+    yield from _losers(board)
     if board.baseline:
         metric = board.metric or ""
         value = _interval(board.baseline["metrics"].get(metric))
         yield f"baseline: {board.baseline['name']} {metric} {value}. {board.baseline['note']}"
     if board.sealed:
         yield _sealed(board.sealed, board.metric or "")
+
+
+def _losers(board: Leaderboard) -> Iterator[str]:
+    """Say of each candidate why it did not win; without a winner the nearest miss comes first."""
+    excess = {str(miss["name"]): float(miss["excess"]) for miss in board.near_misses}
+    reasons = {
+        one.name: one.reason for one in board.variants if one.candidate and one.name != board.winner
+    }
+    for name in (*excess, *(name for name in reasons if name not in excess)):
+        by = f" (missed by {100 * excess[name]:.3g}%)" if excess.get(name) else ""
+        yield f"  {name}: {reasons[name]}{by}"
 
 
 def _sealed(sealed: Sealed, metric: str) -> str:
