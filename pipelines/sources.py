@@ -127,6 +127,7 @@ def stage(source: Source, folder: Path) -> None:
 
 def _located(uri: str, expected: str) -> Path:
     """Return the absolute path that the user means; other places than files dispatch here."""
+    _check_name(uri)
     scheme = re.match(r"([a-z][a-z0-9+.-]*)://", uri)
     if scheme:
         raise UserError(
@@ -152,7 +153,7 @@ def _located(uri: str, expected: str) -> Path:
 def _in_package(uri: str) -> Path:
     """Find a file of an installed package without importing it."""
     name, _, inside = uri.removeprefix(_PACKAGE).partition("/")
-    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    found = importlib.util.find_spec(name) if name.isidentifier() and name != "__main__" else None
     if found is None or not found.submodule_search_locations:
         raise UserError(f"{uri}: no package {name!r} is installed", f"pip install {name}")
     package = Path(next(iter(found.submodule_search_locations))).resolve()

@@ -140,7 +140,7 @@ def from_array(array: NDArray[np.generic], *, channels: int, maximum: int) -> ND
 def pixel_digest(image: NDArray[np.uint8]) -> str:
     """Return the sha256 over shape and pixels: equal for files that show the same."""
     state = hashlib.sha256(repr(image.shape).encode())
-    state.update(image.tobytes())
+    state.update(np.ascontiguousarray(image).data)
     return state.hexdigest()
 
 
@@ -183,14 +183,14 @@ def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArra
                 "sixteen-bit",
                 "16 bits a channel; save it with 8, or set maximum for grey pictures",
             )
-        upright = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
         if depth > 8:
             # Netpbm states its largest value, and the decoder has brought that to 65535.
             full = 65535 if image.format == "PPM" else maximum
-            return from_array(np.asarray(upright), channels=channels, maximum=full)
+            return from_array(np.asarray(image), channels=channels, maximum=full)
         own = image.format == "PPM" or image.mode in ("1", "P")  # states its values itself
         full = 255 if own else min(maximum, 255)
-        return from_array(np.asarray(_opaque(upright)), channels=channels, maximum=full)
+        return from_array(np.asarray(_opaque(image)), channels=channels, maximum=full)
 
 
 def _check_png(data: bytes) -> None:
@@ -221,10 +221,10 @@ def _opaque(image: Image.Image) -> Image.Image:
         if np.asarray(image.getchannel("A")).min() < 255:
             raise BadImage("transparent", "what lies behind it is unknown")
         return image.convert("RGB")
-    if image.mode in ("1", "L"):
-        return image.convert("L")
-    if image.mode in ("P", "RGB"):
-        return image.convert("RGB")
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode in ("1", "P"):
+        return image.convert("L" if image.mode == "1" else "RGB")
     raise BadImage("colours", f"mode {image.mode} is neither grey nor RGB")
 
 

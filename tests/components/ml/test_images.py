@@ -222,7 +222,7 @@ def _survives(data: bytes) -> np.ndarray | None:
     return image
 
 
-@settings(max_examples=300, deadline=5000)
+@settings(max_examples=300)
 @given(
     form=st.sampled_from(sorted(ORIGINALS)),
     flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 255)), min_size=1, max_size=8),
@@ -234,7 +234,7 @@ def test_flipped_bytes_never_crash(form: str, flips: list[tuple[int, int]]) -> N
     _survives(bytes(data))
 
 
-@settings(max_examples=200, deadline=5000)
+@settings(max_examples=200)
 @given(place=st.integers(0, 10**6), change=st.integers(1, 255))
 def test_a_flipped_byte_of_a_png_is_seen(place: int, change: int) -> None:
     """Every byte of a PNG is in a signature, a length or a checked chunk."""
@@ -244,7 +244,7 @@ def test_a_flipped_byte_of_a_png_is_seen(place: int, change: int) -> None:
     assert image is None or np.array_equal(image, pixels(7, 3))
 
 
-@settings(max_examples=300, deadline=5000)
+@settings(max_examples=300)
 @given(form=st.sampled_from(sorted(ORIGINALS)), length=st.integers(0, 10**6))
 def test_truncation_is_seen_or_harmless(form: str, length: int) -> None:
     whole = ORIGINALS[form]
@@ -252,7 +252,7 @@ def test_truncation_is_seen_or_harmless(form: str, length: int) -> None:
     assert image is None or np.array_equal(image, decode(whole, channels=3))
 
 
-@settings(max_examples=100, deadline=5000)
+@settings(max_examples=100)
 @given(data=st.binary(max_size=400), magic=st.sampled_from(sorted(ORIGINALS)))
 def test_garbage_behind_a_signature_never_crashes(data: bytes, magic: str) -> None:
     _survives(ORIGINALS[magic][:16] + data)
