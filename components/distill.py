@@ -12,6 +12,7 @@ from components.interface import (
     ModelIn,
     ModelOut,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ReportOut,
@@ -44,6 +45,8 @@ def distill(
     scale_of_cosines: PositiveFloat = 16.0,
     contrast_weight: NonNegativeFloat = 1.0,
     label_smoothing: Share = 0.0,
+    guide_weight: NonNegativeFloat = 0.0,
+    mixes: NonNegativeInt = 16,
     epochs: PositiveInt = 60,
     batch: PositiveInt = 32,
     identities_per_batch: PositiveInt = 8,
@@ -89,11 +92,16 @@ def distill(
         loss: None takes cosine_softmax for verification, cross_entropy for classification.
         margin: Of the loss, in its own unit: part of the way from equal to opposite for
             contrastive, squared distance for triplet, cosine for cosine_softmax, where it rises
-            from 0 during the first half. None takes 0.5, 0.2 and 0.2.
+            from 0 during the first half. None takes 0.5, 0.2 and 0.1.
         scale_of_cosines: What cosine_softmax multiplies cosines of -1 to 1 by.
         contrast_weight: Weight of the supervised contrastive loss, which is added for
             verification; 0 leaves it away.
         label_smoothing: Share of the target spread over all classes; with a softmax alone.
+        guide_weight: Weight of a linear guide: the cosines within a batch are to be those of linear
+            discriminants of the pixels, about 100 to be led by it; 0 goes without. For aligned
+            pictures of few identities, where a network alone learns these by heart
+            (verification).
+        mixes: Mixes of two images each that a batch has beside its images, for the guide, count.
         epochs: Times that about all images are seen, count.
         batch: Images a step, count; where images are not compared (classification).
         identities_per_batch: P, count; at most as many as there are (verification).
@@ -134,7 +142,9 @@ def distill(
         report,
         tower=Tower(backbone, alpha, dropout, batch_norm_momentum),
         embedding=embedding,
-        target=Target(loss, margin, scale_of_cosines, contrast_weight, label_smoothing),
+        target=Target(
+            loss, margin, scale_of_cosines, contrast_weight, label_smoothing, guide_weight, mixes
+        ),
         transfer=Transfer(
             temperature, soft_weight, embedding_weight, relational_weight, label_weight, views
         ),

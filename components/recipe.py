@@ -36,6 +36,8 @@ class Target:
     scale_of_cosines: float
     contrast_weight: float
     label_smoothing: float
+    guide_weight: float
+    mixes: int
 
 
 @dataclass(frozen=True)

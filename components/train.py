@@ -9,6 +9,7 @@ from components.interface import (
     DatasetIn,
     ModelOut,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ReportOut,
@@ -37,6 +38,8 @@ def train(
     scale_of_cosines: PositiveFloat = 16.0,
     contrast_weight: NonNegativeFloat = 1.0,
     label_smoothing: Share = 0.0,
+    guide_weight: NonNegativeFloat = 0.0,
+    mixes: NonNegativeInt = 16,
     epochs: PositiveInt = 30,
     batch: PositiveInt = 32,
     identities_per_batch: PositiveInt = 8,
@@ -80,11 +83,16 @@ def train(
         loss: None takes cosine_softmax for verification, cross_entropy for classification.
         margin: Of the loss, in its own unit: part of the way from equal to opposite for
             contrastive, squared distance for triplet, cosine for cosine_softmax, where it rises
-            from 0 during the first half. None takes 0.5, 0.2 and 0.2.
+            from 0 during the first half. None takes 0.5, 0.2 and 0.1.
         scale_of_cosines: What cosine_softmax multiplies cosines of -1 to 1 by.
         contrast_weight: Weight of the supervised contrastive loss, which is added for
             verification; 0 leaves it away.
         label_smoothing: Share of the target spread over all classes; with a softmax alone.
+        guide_weight: Weight of a linear guide: the cosines within a batch are to be those of linear
+            discriminants of the pixels, about 100 to be led by it; 0 goes without. For aligned
+            pictures of few identities, where a network alone learns these by heart
+            (verification).
+        mixes: Mixes of two images each that a batch has beside its images, for the guide, count.
         epochs: Times that about all images are seen, count.
         batch: Images a step, count; where images are not compared (classification).
         identities_per_batch: P, count; at most as many as there are (verification).
@@ -114,8 +122,9 @@ def train(
 
     References:
         arXiv:1704.06369, arXiv:1801.09414 and arXiv:1801.07698 (cosine softmax), arXiv:1503.03832
-        (semi-hard triplets), arXiv:2004.11362 (supervised contrastive), arXiv:1711.05101 (AdamW),
-        arXiv:1608.03983 (cosine learning rate), arXiv:1708.04552 (cutout).
+        (semi-hard triplets), arXiv:2004.11362 (supervised contrastive), arXiv:1907.09682 (cosines
+        to preserve), arXiv:1711.05101 (AdamW), arXiv:1608.03983 (cosine learning rate),
+        arXiv:1708.04552 (cutout).
     """
     from components.ml import importing, teaching
     from components.ml.runtime import configure
@@ -134,7 +143,9 @@ def train(
         weights=weights,
         tower=Tower(backbone, alpha, dropout, batch_norm_momentum),
         embedding=embedding,
-        target=Target(loss, margin, scale_of_cosines, contrast_weight, label_smoothing),
+        target=Target(
+            loss, margin, scale_of_cosines, contrast_weight, label_smoothing, guide_weight, mixes
+        ),
         mean=mean,
         scale=scale,
         recipe=Recipe(

@@ -66,7 +66,8 @@ class Strength:
 STRENGTHS: Mapping[Augment, Strength] = {
     "none": Strength(),
     "light": Strength(
-        rotation=0.12, zoom=0.08, shift=0.06, contrast=0.15, brightness=0.08,
+        rotation=0.08, zoom=0.06, aspect=0.025, shear=0.03, shift=0.04, gamma=0.1, contrast=0.07,
+        brightness=0.03, light=0.03, noise=0.004, covered=0.2, cover=0.44,
     ),
     "strong": Strength(
         rotation=0.2, zoom=0.14, aspect=0.06, shear=0.08, shift=0.09, gamma=0.5, contrast=0.35,

@@ -22,6 +22,7 @@ from components.errors import UserError
 from components.ml import augmentation, losses, saved, training
 from components.ml.augmentation import STRENGTHS, Draws
 from components.ml.examples import Examples, Taught
+from components.ml.guide import guide_of
 from components.ml.objectives import TEACHER, Supervised, supervised
 from components.ml.runtime import tf
 from components.ml.teaching import build, card_of, examples_of, write_report
@@ -98,7 +99,8 @@ def distill(
     model = build(tower, card)
     objective = _objective(card, teacher_card, target, transfer, examples.classes, recipe.seed)
     validation = Validation(data, card.task)
-    history = training.fit(model, card, examples, objective, validation, recipe)
+    guide = guide_of(examples, target, recipe)
+    history = training.fit(model, card, examples, objective, validation, recipe, guide)
     step = {
         "component": "distill",
         "backbone": tower.backbone,

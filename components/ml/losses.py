@@ -17,7 +17,7 @@ from components.recipe import Loss
 MARGINS: dict[Loss, float] = {
     "contrastive": 0.5,
     "triplet": 0.2,
-    "cosine_softmax": 0.2,
+    "cosine_softmax": 0.1,
     "cross_entropy": 0.0,
 }
 """The margin of each loss when nobody chose one."""

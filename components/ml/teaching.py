@@ -13,6 +13,7 @@ from components.digests import canonical_json
 from components.errors import UserError
 from components.ml import models, pretrained, saved, training
 from components.ml.examples import Examples
+from components.ml.guide import guide_of
 from components.ml.objectives import supervised
 from components.ml.training import History
 from components.ml.validation import Validation
@@ -50,7 +51,8 @@ def teach(
         seed=recipe.seed,
     )
     validation = Validation(data, card.task)
-    history = training.fit(model, card, examples, objective, validation, recipe)
+    guide = guide_of(examples, target, recipe)
+    history = training.fit(model, card, examples, objective, validation, recipe, guide)
     step = {
         "component": "train",
         "backbone": tower.backbone,

@@ -18,6 +18,7 @@ from components.errors import UserError
 from components.ml import augmentation
 from components.ml.augmentation import STRENGTHS
 from components.ml.examples import DRAWS, IMAGES, Examples
+from components.ml.guide import Guide
 from components.ml.objectives import Objective
 from components.ml.optimizers import Updates, learning_rate_at
 from components.ml.runtime import tf
@@ -78,6 +79,7 @@ def fit(
     objective: Objective,
     validation: Validation,
     recipe: Recipe,
+    guide: Guide | None = None,
 ) -> History:
     """Train ``model`` in place and leave it with the weights of its best epoch.
 
@@ -90,11 +92,12 @@ def fit(
         objective: What is made small.
         validation: What decides on the best.
         recipe: How.
+        guide: What the network is led by beside the objective.
 
     Raises:
         UserError: The loss is no longer a finite number.
     """
-    learner = _Learner(model, card, objective, recipe)
+    learner = _Learner(model, card, objective, recipe, guide)
     outputs = outputs_of(model, card)
     steps = examples.steps(recipe)
     total, warmup = steps * recipe.epochs, int(steps * recipe.warmup_epochs)
@@ -133,7 +136,14 @@ def fit(
 class _Learner:
     """The graph of a step with its optimizer and, where asked for, the average of the weights."""
 
-    def __init__(self, model: Any, card: ModelCard, objective: Objective, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        model: Any,
+        card: ModelCard,
+        objective: Objective,
+        recipe: Recipe,
+        guide: Guide | None,
+    ) -> None:
         self._model = model
         self._averages: list[Any] = []
         if recipe.averaging:  # of batch norms' statistics too, which belong to the weights
@@ -148,9 +158,15 @@ class _Learner:
                 tf.cast(batch[IMAGES], tf.float32), batch[DRAWS], STRENGTHS[recipe.augment],
                 noise_seed,
             )  # fmt: skip
+            labelled = pixels_bhwc.shape[0]
+            if guide is not None:
+                pixels_bhwc = guide.mixed(pixels_bhwc, noise_seed)
             images_bhwc = (pixels_bhwc - card.input.mean) / card.input.scale
             with tf.GradientTape() as tape:
-                loss = objective(model(images_bhwc, training=True), batch, progress)
+                outputs_bd = model(images_bhwc, training=True)
+                loss = objective(outputs_bd[:labelled], batch, progress)
+                if guide is not None:
+                    loss += guide.weight * guide(outputs_bd, pixels_bhwc)
             gradients = tape.gradient(
                 loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
