@@ -100,11 +100,11 @@ class Cache:
             tree = self.tree(tree_digest)
         except CorruptionError:
             return False
-        for entry in tree.entries:
-            stat = self.store.stat(blob_key(entry.sha256))
-            if stat is None or stat.size_bytes != entry.size_bytes:
-                return False
-        return True
+        stats = self.store.stat_many([blob_key(entry.sha256) for entry in tree.entries])
+        return all(
+            stat is not None and stat.size_bytes == entry.size_bytes
+            for entry, stat in zip(tree.entries, stats, strict=True)
+        )
 
     def tree(self, tree_digest: str) -> Tree:
         """Return the tree with this digest.

@@ -127,6 +127,10 @@ class Store(Protocol):
         """Return size and version, or None when there is no value."""
         ...
 
+    def stat_many(self, keys: Iterable[str]) -> tuple[Stat | None, ...]:
+        """Do ``stat`` for each key, many at a time; answers in the order of the keys."""
+        ...
+
     def list(self, prefix: str) -> Iterator[str]:
         """Yield every key that begins with these characters, in lexical order.
 

@@ -127,6 +127,10 @@ class BucketStore:
         found = self._look(key)
         return Stat(int(found.size), str(found.generation)) if found else None
 
+    def stat_many(self, keys: Iterable[str]) -> tuple[Stat | None, ...]:
+        """See ``Store``."""
+        return call_each(self.stat, ((key,) for key in keys), _THREADS)
+
     def list(self, prefix: str) -> Iterator[str]:
         """See ``Store``."""
         with cloud_faults(self.uri):

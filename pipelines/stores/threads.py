@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
-First = TypeVar("First")
-Second = TypeVar("Second")
+Arguments = TypeVarTuple("Arguments")
 Answer = TypeVar("Answer")
 
 
 def call_each(
-    function: Callable[[First, Second], Answer],
-    items: Iterable[tuple[First, Second]],
+    function: Callable[[*Arguments], Answer],
+    items: Iterable[tuple[*Arguments]],
     threads: int,
 ) -> tuple[Answer, ...]:
-    """Return the answers in the order of the items.
+    """Call a function with the arguments of each item; return the answers in their order.
 
     Raises:
         Exception: What the first failing item raised; calls that had not begun are not made.

@@ -111,6 +111,10 @@ class ReadThroughStore:
         """See ``Store``. What only the cache holds is not in the store."""
         return self._store.stat(key)
 
+    def stat_many(self, keys: Iterable[str]) -> tuple[Stat | None, ...]:
+        """See ``Store``."""
+        return self._store.stat_many(keys)
+
     def list(self, prefix: str) -> Iterator[str]:
         """See ``Store``."""
         return self._store.list(prefix)

@@ -159,6 +159,8 @@ def test_many_at_a_time(store: Store, tmp_path: Path) -> None:
     assert store.put_if_absent("m/7", b"there before")
     written = store.put_many(values.items())
     assert written == tuple(key != "m/7" for key in values)
+    found = store.stat_many([*values, "m/nowhere"])
+    assert found == (*(store.stat(key) for key in values), None)
     digests = store.fetch_many((key, tmp_path / key) for key in values)
     values["m/7"] = b"there before"
     assert digests == tuple(hashlib.sha256(value).hexdigest() for value in values.values())

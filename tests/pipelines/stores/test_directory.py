@@ -138,12 +138,15 @@ def test_files_of_dead_writers_go_and_those_of_living_ones_stay(root: Path) -> N
     hour_ago = time.time() - 3600
     for name in ("dead", "living"):
         os.utime(folder / name, (hour_ago, hour_ago))
+    (folder / "scratch" / "of-a-run").mkdir(parents=True)
+    os.utime(folder / "scratch", (hour_ago, hour_ago))
     with (folder / "living").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         DirectoryStore(root).put_if_absent("b", b"1")
         assert sorted(unfinished(root)) == ["living", "young"]
     DirectoryStore(root).put_if_absent("c", b"1")
     assert unfinished(root) == ["young"]
+    assert (folder / "scratch" / "of-a-run").is_dir()
 
 
 def test_the_temporary_folder_may_vanish(store: DirectoryStore, root: Path) -> None:
