@@ -89,4 +89,4 @@ def digests(root):
 
 def test_a_missing_module_is_not_invented():
     assert path_of("components.absent") is None
-    assert imports_of("components.nothing") == frozenset()
+    assert imports_of("components.absent") == frozenset()

@@ -31,7 +31,7 @@ def predictions(said: list[int], true: list[int], classes: int) -> Predictions:
         )
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_metrics_are_those_of_the_images_repeated(drawn) -> None:
     classes, rows = drawn
     said, true, weights = (list(column) for column in zip(*rows, strict=True))

@@ -72,7 +72,7 @@ def samples(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, str, np.ndarray]:
 
 
 @given(samples())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_metrics_are_what_their_definitions_say(sample) -> None:
     outputs, labels, resample, weights = sample
     rows = list(pairs_of(labels, weights, resample))
