@@ -97,8 +97,8 @@ def select(
             "latency matters, but nothing was measured on a device",
             "add a device, or take latency out of budgets and minimize",
         )
-    contest.check_candidates(candidates, names)
     entries = contest.entries_of(models, evaluations, benchmarks, names=names, devices=devices)
+    contest.check_candidates(candidates, names)
     other = next((entry for entry in entries if entry.card.task != task), None)
     if other:
         raise UserError(f"{other.name} is for {other.card.task}, not for {task}", f"task: {task}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from components.report.svg import Box
 
 _NEAR = ((1, 0), (1, -1), (1, 1), (-1, 0), (-1, -1), (-1, 1), (0, -1), (0, 1))
 _RINGS = (0, 1, 2, 3, 4)
+_STEP = 24
+_COVERED = 4  # an area of one square unit counts as so much distance
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ def place(anchors: Sequence[Anchor], frame: Box, obstacles: Sequence[Box]) -> li
     """Find a place for every label.
 
     The most important label comes first and gets the nearest place that is free of other labels;
-    among those, the one that covers least of the marks. Positions close to the point are tried
-    before a scan of the whole frame.
+    among those, the one that covers least of the marks. Only where none is left close to the
+    point the whole frame is looked through.
 
     Args:
         anchors: Points in order of importance.
@@ -48,45 +51,53 @@ def place(anchors: Sequence[Anchor], frame: Box, obstacles: Sequence[Box]) -> li
     placed: list[Box] = []
     boxes: list[Box | None] = []
     for anchor in anchors:
-        best = min(
-            (
-                (_cost(box, anchor, obstacles), index, box)
-                for index, box in enumerate(_positions(anchor, frame))
+        found = None
+        for positions in (_near(anchor), _anywhere(anchor, frame)):
+            free = [
+                (_covered(box, obstacles) * _COVERED + cost, box)
+                for cost, box in positions
                 if box.inside(frame) and not any(box.overlap(other) for other in placed)
-            ),
-            default=None,
-            key=lambda item: item[:2],
-        )
-        boxes.append(best[2] if best else None)
-        if best:
-            placed.append(best[2])
+            ]
+            if free:
+                _, found = min(free, key=lambda item: item[0])
+                placed.append(found)
+                break
+        boxes.append(found)
     return boxes
 
 
-def _positions(anchor: Anchor, frame: Box) -> Iterator[Box]:
+def _near(anchor: Anchor) -> Iterator[tuple[float, Box]]:
+    """Yield places around the point, the most natural first, with what each costs."""
+    cost = 0
     for ring in _RINGS:
         away = anchor.clearance + ring * 9
         for right, down in _NEAR:
             x = anchor.x + right * away - anchor.width * (1 - right) / 2
             y = anchor.y + down * (away + (anchor.height / 2 - 4)) - anchor.height / 2
-            yield Box(x, y, anchor.width, anchor.height)
-    rows = int(max(0, frame.height - anchor.height) // anchor.height)
-    columns = int(max(0, frame.width - anchor.width) // 24)
-    for row in range(rows + 1):
-        for column in range(columns + 1):
-            x, y = frame.x + column * 24, frame.y + row * anchor.height
-            yield Box(x, y, anchor.width, anchor.height)
+            yield cost, Box(x, y, anchor.width, anchor.height)
+            cost += 2
 
 
-def _cost(box: Box, anchor: Anchor, obstacles: Sequence[Box]) -> float:
-    """Covered area first, distance second."""
-    dx = max(box.x - anchor.x, 0, anchor.x - box.right)
-    dy = max(box.y - anchor.y, 0, anchor.y - box.bottom)
-    return sum(box.overlap(other) for other in obstacles) * 4 + (dx * dx + dy * dy) ** 0.5
+def _anywhere(anchor: Anchor, frame: Box) -> Iterator[tuple[float, Box]]:
+    """Yield places all over the frame, for a crowd; distance is what they cost."""
+    for row in range(int((frame.height - anchor.height) // anchor.height) + 1):
+        for column in range(int((frame.width - anchor.width) // _STEP) + 1):
+            x, y = frame.x + column * _STEP, frame.y + row * anchor.height
+            box = Box(x, y, anchor.width, anchor.height)
+            yield _distance(box, anchor), box
+
+
+def _covered(box: Box, obstacles: Sequence[Box]) -> float:
+    return sum(box.overlap(other) for other in obstacles)
+
+
+def _distance(box: Box, anchor: Anchor) -> float:
+    return math.hypot(
+        max(box.x - anchor.x, 0, anchor.x - box.right),
+        max(box.y - anchor.y, 0, anchor.y - box.bottom),
+    )
 
 
 def far(box: Box, anchor: Anchor, beyond: float = 16) -> bool:
     """Whether a label lies so far from its point that a line has to connect them."""
-    dx = max(box.x - anchor.x, 0, anchor.x - box.right)
-    dy = max(box.y - anchor.y, 0, anchor.y - box.bottom)
-    return (dx * dx + dy * dy) ** 0.5 > beyond
+    return _distance(box, anchor) > beyond

@@ -20,6 +20,7 @@ _MARK = 5.5
 _COLLAPSED = 6.0
 """A metric further below the reference than so many of the others' spans is drawn at the edge:
 one collapsed variant must not squeeze all others into a line."""
+_MAY_COLLAPSE: tuple[Verdict, ...] = ("over-budget", "undecided", "failed")
 _IMPORTANCE: dict[Verdict, int] = {
     "winner": 0, "reference": 1, "kept": 2, "undecided": 3, "over-budget": 4, "failed": 5,
 }  # fmt: skip
@@ -103,7 +104,10 @@ def _metric_ends(
     spans = sorted(point.metric.high - point.metric.low for point in points)
     usual = max(spans[len(spans) // 2], abs(best - limit) if limit is not None else 0.0, 1e-3)
     shown = [
-        point.metric for point in points if abs(point.metric.value - best) <= _COLLAPSED * usual
+        point.metric
+        for point in points
+        if point.verdict not in _MAY_COLLAPSE
+        or abs(point.metric.value - best) <= _COLLAPSED * usual
     ]
     ends = [end for item in shown for end in (item.low, item.high, item.value)]
     return padded(ends + ([limit] if limit is not None else []), share=0.08)

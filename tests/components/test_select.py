@@ -1,0 +1,249 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.artifact import tree_of
+from components.comparison import Answers
+from components.decision import Decision
+from components.errors import UserError
+from components.interface import interface_of
+from components.lite_card import LiteCard
+from components.nothing import nothing_in
+from components.protocol import OK, Call, execute
+from components.select import select
+from tests.variants import Variant, write_variants
+
+TEACHER = Variant("teacher", noise=0.5, size_bytes=900_000, p50_ms=40.0)
+STUDENT = Variant("student", noise=0.52, size_bytes=80_000, seed=0)
+TINY = Variant("tiny", noise=0.53, size_bytes=20_000, seed=0)
+POOR = Variant("poor", noise=2.0, size_bytes=10_000)
+
+
+def run(root, variants, *, task="verification", devices=("host",), order=None, **changes):
+    """Write the trees of ``variants``, run select over them and return its folder."""
+    written = write_variants(root / "in", variants, task=task, devices=devices)
+    out = root / "out"
+    out.mkdir()
+    arguments = {
+        "candidates": [variant.name for variant in variants[1:]],
+        "task": task,
+        "metric": "auc" if task == "verification" else "accuracy",
+        "drop": 0.05,
+        "size_mb": 0.5,
+        "latency_ms": 10.0,
+        "resamples": 200,
+        **changes,
+    }
+    select(
+        **{**written.inputs(), **arguments},
+        decision=out / "decision",
+        winner=out / "winner",
+        winner_evaluation=out / "evaluation",
+        page=out / "page.html",
+        metrics=out / "metrics.json",
+    )
+    return out
+
+
+def decided(root, variants, **changes):
+    return Decision.read(run(root, variants, **changes) / "decision")
+
+
+def verdicts(decision):
+    return {result.name: result.verdict for result in decision.variants}
+
+
+@pytest.mark.parametrize("task", ["verification", "classification"])
+def test_the_smallest_that_keeps_the_budgets_wins(tmp_path, task):
+    out = run(tmp_path, [TEACHER, STUDENT, TINY, POOR], task=task)
+    decision = Decision.read(out / "decision")
+    assert decision.winner == "tiny"
+    assert verdicts(decision) == {
+        "teacher": "reference", "student": "kept", "tiny": "winner", "poor": "over-budget",
+    }  # fmt: skip
+    assert LiteCard.read(out / "winner").size_bytes == 20_000
+    assert tree_of(out / "winner").digest == tree_of(tmp_path / "in/2/lite").digest
+    assert tree_of(out / "evaluation").digest == tree_of(tmp_path / "in/2/evaluation").digest
+    assert json.loads((out / "metrics.json").read_bytes())["winner"] == "tiny"
+    assert "tiny" in (out / "page.html").read_text()
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path):
+    variants = [TEACHER, STUDENT, TINY]
+    one, other = (run(tmp_path / name, variants) for name in ("one", "other"))
+    assert tree_of(one).digest == tree_of(other).digest
+
+
+def test_the_order_of_the_variants_does_not_change_the_outcome(tmp_path):
+    one = decided(tmp_path / "one", [TEACHER, STUDENT, TINY, POOR])
+    other = decided(tmp_path / "other", [TEACHER, POOR, TINY, STUDENT])
+    assert one.winner == other.winner
+    assert {r.name: r for r in one.variants} == {r.name: r for r in other.variants}
+
+
+def test_the_fastest_wins_where_latency_is_what_counts(tmp_path):
+    quick = replace(STUDENT, name="quick", p50_ms=0.05)
+    decision = decided(tmp_path, [TEACHER, TINY, quick], minimize="latency")
+    assert decision.winner == "quick"
+
+
+def test_impossible_budgets_are_an_answer(tmp_path):
+    out = run(tmp_path, [TEACHER, STUDENT, TINY, POOR], drop=0.0, size_mb=0.001)
+    decision = Decision.read(out / "decision")
+    assert decision.winner is None
+    assert [miss.name for miss in decision.near_misses] == ["tiny", "poor", "student"]
+    assert decision.near_misses[0].excess == pytest.approx(19)  # 20 kB for 1 kB
+    assert nothing_in(out / "winner") == nothing_in(out / "evaluation") == decision.reason
+    assert [path.name for path in (out / "winner").iterdir()] == ["none.json"]
+    assert "Nothing keeps every budget" in (out / "page.html").read_text()
+
+
+def test_a_crash_or_a_disturbance_loses_with_its_reason(tmp_path):
+    variants = [
+        TEACHER,
+        STUDENT,
+        replace(TINY, name="shaken", disturbed=True),
+        replace(TINY, name="timed", size_bytes=15_000, benchmark_crashed=11),
+        replace(TINY, name="asked", size_bytes=14_000, crashed=6),
+    ]
+    decision = decided(tmp_path, variants)
+    assert decision.winner == "student"
+    assert decision.result("shaken").verdict == "undecided"
+    assert decision.result("shaken").reason.startswith("disturbed on host: ")
+    assert decision.result("timed").reason == "crashed on host: signal 11 (SIGSEGV)"
+    assert decision.result("asked").reason.startswith("crashed while it was evaluated: signal 6")
+    assert decision.result("asked").metric is None
+
+
+@pytest.mark.parametrize("task", ["verification", "classification"])
+def test_constant_answers_never_win_however_loose_the_budget(tmp_path, task):
+    constant = Variant("constant", constant=True, size_bytes=1_000)
+    decision = decided(tmp_path, [TEACHER, STUDENT, constant], task=task, drop=1.0)
+    assert decision.winner == "student"
+    assert decision.result("constant").verdict == "failed"
+    assert decision.result("constant").reason == "answers the same to every image"
+
+
+def test_without_the_reference_nothing_can_be_told(tmp_path):
+    out = run(tmp_path, [replace(TEACHER, crashed=11), STUDENT])
+    decision = Decision.read(out / "decision")
+    assert decision.winner is None
+    assert decision.baseline is None
+    assert decision.result("student").verdict == "undecided"
+    assert "No reference." in (out / "page.html").read_text()
+
+
+def test_a_reference_that_pixels_beat_is_called_out(tmp_path):
+    weak = replace(TEACHER, noise=3.0)
+    out = run(tmp_path / "weak", [weak, STUDENT])
+    baseline = Decision.read(out / "decision").baseline
+    assert not baseline.reference_above
+    assert "not certainly better than raw-pixel cosine" in baseline.note
+    assert "A weak reference." in (out / "page.html").read_text()
+    strong = run(tmp_path / "strong", [TEACHER, STUDENT])
+    assert Decision.read(strong / "decision").baseline.reference_above
+    assert "A weak reference." not in (strong / "page.html").read_text()
+
+
+def test_every_device_has_to_keep_the_latency(tmp_path):
+    written = write_variants(tmp_path / "in", [TEACHER, TINY], devices=["host", "pi5"])
+    content = json.loads((written.benchmarks[3] / "benchmark.json").read_bytes())
+    content["summary"]["p50_ms"] = {"value": 12.0, "low": 11.0, "high": 13.0}
+    (written.benchmarks[3] / "benchmark.json").write_text(json.dumps(content))
+    out = tmp_path / "out"
+    out.mkdir()
+    select(
+        **written.inputs(),
+        decision=out / "decision",
+        winner=out / "winner",
+        winner_evaluation=out / "evaluation",
+        page=out / "page.html",
+        metrics=out / "metrics.json",
+        candidates=["tiny"],
+        task="verification",
+        metric="auc",
+        drop=0.05,
+        latency_ms=10.0,
+        resamples=50,
+    )
+    tiny = Decision.read(out / "decision").result("tiny")
+    assert tiny.reason == "p50 on pi5 up to 13 ms > 10 ms"
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"candidates": ["studnet"]}, "candidate 'studnet'"),
+        ({"names": ["teacher"]}, "given 2 models for 1 names"),
+        ({"names": ["teacher", "teacher"]}, "two variants are called 'teacher'"),
+        ({"devices": []}, "nothing was measured"),
+        ({"devices": [], "latency_ms": None, "benchmarks": []}, None),
+        ({"metric": "acuracy"}, "no metric 'acuracy'"),
+        ({"task": "classification"}, "not for classification"),
+    ],
+)
+def test_what_does_not_fit_is_the_users_fault(tmp_path, changes, what):
+    if "task" in changes:
+        written = write_variants(tmp_path / "w", [TEACHER, STUDENT])
+        changes = {**written.inputs(), **changes}
+    if what is None:
+        assert decided(tmp_path, [TEACHER, STUDENT], **changes).winner == "student"
+        return
+    with pytest.raises(UserError, match=what):
+        run(tmp_path, [TEACHER, STUDENT], **changes)
+
+
+def test_a_benchmark_of_another_file_is_our_own_fault(tmp_path):
+    written = write_variants(tmp_path, [TEACHER, STUDENT])
+    swapped = {**written.inputs(), "benchmarks": written.benchmarks[::-1]}
+    with pytest.raises(AssertionError, match="another file"):
+        run(tmp_path / "run", [TEACHER, STUDENT], **swapped)
+
+
+def test_it_runs_behind_the_protocol(tmp_path):
+    written = write_variants(tmp_path / "in", [TEACHER, TINY])
+    interface = interface_of("select")
+    given = written.inputs()
+    outputs = {port.name: Path(tmp_path, "out", port.name) for port in interface.outputs}
+    call = Call(
+        interface=interface,
+        inputs={port.name: given[port.name] for port in interface.inputs},
+        input_digests={},
+        outputs=outputs,
+        statement=tmp_path / "statement",
+        parameters=interface.complete(
+            {
+                "names": written.names,
+                "devices": written.devices,
+                "candidates": ["tiny"],
+                "task": "verification",
+                "metric": "auc",
+                "drop": 0.05,
+                "resamples": 50,
+            },
+            where="select",
+        ),
+        output_file=tmp_path / "executor_output.json",
+    )
+    assert execute(call) == OK
+    metadata = json.loads(call.output_file.read_bytes())["artifacts"]["metrics"]["artifacts"][0]
+    assert metadata["metadata"]["winner"] == "tiny"
+
+
+def test_it_is_the_gate_that_stops_constant_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(Answers, "useless", None)
+    constant = Variant("constant", constant=True, size_bytes=1_000)
+    assert decided(tmp_path, [TEACHER, STUDENT, constant], drop=1.0).winner == "constant"
+
+
+def test_it_is_the_upper_end_that_decides(tmp_path):
+    # As good as the teacher within the noise of twelve identities, but not certainly.
+    lucky = replace(TINY, name="lucky", noise=0.75, seed=5)
+    drop = decided(tmp_path / "wide", [TEACHER, lucky], drop=1.0).result("lucky").drop
+    assert drop.value < drop.high
+    between = (drop.value + drop.high) / 2
+    decision = decided(tmp_path / "tight", [TEACHER, lucky], drop=max(between, 0.0))
+    assert decision.winner is None
+    assert "may exceed" in decision.result("lucky").reason
