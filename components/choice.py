@@ -166,7 +166,8 @@ def choose(
     """Pick the winner and judge everybody.
 
     A variant keeps to a budget when the *upper* end of its interval does: what the data cannot
-    rule out counts against it. The order of the contenders never matters.
+    rule out counts against it. A disturbed measurement leaves a variant undecided where latency
+    is limited or minimized. The order of the contenders never matters.
 
     Args:
         contenders: The measured variants, the reference among them; names differ.
@@ -175,7 +176,7 @@ def choose(
         minimize: What is best among those that keep every budget.
     """
     front = _front(contenders)
-    keepers = [one for one in contenders if one.candidate and _keeps(one, budgets)]
+    keepers = [one for one in contenders if one.candidate and _keeps(one, budgets, minimize)]
     winner = min(keepers, key=lambda one: _rank(one, minimize), default=None)
     judgements = tuple(
         _judge(
@@ -198,8 +199,15 @@ def choose(
     )
 
 
-def _keeps(one: Contender, budgets: Budgets) -> bool:
-    return one.crash is None and _doubt(one) is None and not any(_breaches(one, budgets))
+def _keeps(one: Contender, budgets: Budgets, minimize: Goal) -> bool:
+    if one.crash or _doubt(one, timed=_timed(budgets, minimize)):
+        return False
+    return not any(_breaches(one, budgets))
+
+
+def _timed(budgets: Budgets, minimize: Goal) -> bool:
+    """Whether latency decides anything."""
+    return budgets.latency_ms is not None or minimize == "latency"
 
 
 def _rank(one: Contender, minimize: Goal) -> tuple[float | str, ...]:
@@ -273,7 +281,8 @@ def _judge(
     front: bool,
 ) -> Judgement:
     breaches = list(_breaches(one, budgets))
-    verdict, reason = _verdict(one, breaches, winner, minimize, reference=reference)
+    doubt = _doubt(one, timed=_timed(budgets, minimize))
+    verdict, reason = _verdict(one, breaches, doubt, winner, minimize, reference=reference)
     excess = max((breach.excess for breach in breaches), default=0.0)
     return Judgement(one.name, verdict, reason, front, excess)
 
@@ -281,6 +290,7 @@ def _judge(
 def _verdict(
     one: Contender,
     breaches: Sequence[Breach],
+    doubt: str | None,
     winner: Contender | None,
     minimize: Goal,
     *,
@@ -295,7 +305,7 @@ def _verdict(
         return "failed", one.crash
     if certain := [breach.text for breach in breaches if breach.certain]:
         return "over-budget", "; ".join(certain)
-    if doubt := _doubt(one):
+    if doubt:
         return "undecided", doubt
     return "kept", _second(one, winner, minimize)
 
@@ -308,12 +318,12 @@ def _second(one: Contender, winner: Contender | None, minimize: Goal) -> str:
     return f"kept the budget, but {_beaten(one, winner, minimize)}"
 
 
-def _doubt(one: Contender) -> str | None:
+def _doubt(one: Contender, *, timed: bool) -> str | None:
     """Say what is not known of a variant, or None."""
     if one.drop is None:
         return "the reference gave no answers to compare with, so its drop is unknown"
     for device, item in one.latency.items():
-        if item.verdict == "disturbed":
+        if timed and item.verdict == "disturbed":
             return f"disturbed on {device}: {item.evidence or 'no quiet moment'}"
     return None
 

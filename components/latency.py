@@ -47,8 +47,12 @@ def judge(processes: tuple[Process, ...]) -> Attempt:
         f"{'for an unknown part' if waited is None else f'{waited:.0%}'} of the time, "
         f"other programs kept {_others(processes):.1f} cores busy"
     )
-    disturbed = bad > SHARE * len(blocks) or (waited or 0) > CROWDED
-    return Attempt("disturbed" if disturbed else "stable", evidence)
+    if bad > SHARE * len(blocks):
+        return Attempt("disturbed", evidence)
+    if waited is not None and waited > CROWDED:
+        cause = f"something waited for a processor {waited:.0%} of the time"
+        return Attempt("disturbed", f"{cause}; {evidence}")
+    return Attempt("stable", evidence)
 
 
 def _waited(processes: tuple[Process, ...]) -> float | None:
