@@ -44,14 +44,13 @@ def judge(processes: tuple[Process, ...]) -> Attempt:
         f"({np.count_nonzero(interrupted)} interrupted, {np.count_nonzero(off)} more than "
         f"{OFF:.0%} off the median block); {len(processes)} processes "
         f"{max(p50s) / min(p50s) - 1:.0%} apart; something waited for a processor "
-        f"{'for an unknown part' if waited is None else f'{waited:.0%}'} of the time, "
+        f"{'for an unknown part' if waited is None else f'{waited:.0%}'} of the time; "
         f"other programs kept {_others(processes):.1f} cores busy"
     )
     if bad > SHARE * len(blocks):
         return Attempt("disturbed", evidence)
     if waited is not None and waited > CROWDED:
-        cause = f"something waited for a processor {waited:.0%} of the time"
-        return Attempt("disturbed", f"{cause}; {evidence}")
+        return Attempt("disturbed", f"the machine was busy {waited:.0%} of the time; {evidence}")
     return Attempt("stable", evidence)
 
 
