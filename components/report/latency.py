@@ -11,7 +11,7 @@ from markupsafe import Markup
 from components.choice import Verdict
 from components.quantities import milliseconds, significant
 from components.report.axes import Scale, horizontal, padded
-from components.report.svg import WIDE, Box, picture, shorten, tag
+from components.report.svg import WIDE, Box, picture, shorten, tag, text_width
 from components.statistics import Interval
 
 
@@ -79,7 +79,7 @@ def latency_svg(
             place_y += heading
         for one in ordered:
             if one.device == device:
-                drawn.append(_speed_row(one, x, place_y, row, gutter, width))
+                drawn.append(_speed_row(one, x, _Row(place_y, row, gutter, width), budget_ms))
                 place_y += row
     return picture(
         *drawn,
@@ -106,48 +106,54 @@ def _time_scale(speeds: Sequence[Speed], budget_ms: float | None, frame: Box) ->
     return Scale(0, max(ends) * 1.08, frame.x, frame.right)
 
 
-def _speed_row(one: Speed, x: Scale, top: float, row: float, gutter: float, width: int) -> Markup:
-    wide = width >= WIDE
-    middle = top + row / 2 if wide else top + row - 11
-    weight = "name strong" if one.verdict == "winner" else "name"
-    name = tag(
-        "text", shorten(one.name, gutter - 18 if wide else width * 0.7),
-        x=gutter - 12 if wide else 0, y=middle + 4 if wide else top + 14,
-        text_anchor="end" if wide else "start", class_=weight,
-    )  # fmt: skip
-    if one.p50_ms is None:
-        note = tag("text", one.note or "no measurement", x=x.start + 4, y=middle + 4, class_="note")
-        return tag("g", tag("title", f"{one.name}: {_pace(one)}"), name, note, class_=one.verdict)
-    low, at, high = x(one.p50_ms.low), x(one.p50_ms.value), x(one.p50_ms.high)
-    marks = [
-        tag(
-            "line",
-            x1=low,
-            x2=max(high, low + 1),
-            y1=middle,
-            y2=middle,
-            class_="whisker",
-            stroke_linecap="round",
-            stroke_width=3,
+@dataclass(frozen=True)
+class _Row:
+    """Where one measurement is drawn: gutter with the name, then the marks."""
+
+    top: float
+    height: float
+    gutter: float
+    width: int
+
+    @property
+    def wide(self) -> bool:
+        return self.width >= WIDE
+
+    @property
+    def middle(self) -> float:
+        """Where the marks lie; on phones the name has a line of its own above them."""
+        return self.top + self.height / 2 if self.wide else self.top + self.height - 11
+
+    def name(self, one: Speed) -> Markup:
+        room = self.gutter - 18 if self.wide else self.width * 0.7
+        return tag(
+            "text",
+            shorten(one.name, room),
+            x=self.gutter - 12 if self.wide else 0,
+            y=self.middle + 4 if self.wide else self.top + 14,
+            text_anchor="end" if self.wide else "start",
+            class_="name strong" if one.verdict == "winner" else "name",
         )
-    ]
+
+
+def _speed_row(one: Speed, x: Scale, row: _Row, budget_ms: float | None) -> Markup:
+    hint, y = tag("title", f"{one.name}: {_pace(one)}"), row.middle
+    if one.p50_ms is None:
+        note = tag("text", one.note or "no measurement", x=x.start + 4, y=y + 4, class_="note")
+        return tag("g", hint, row.name(one), note, class_=one.verdict)
+    low, at, high = x(one.p50_ms.low), x(one.p50_ms.value), x(one.p50_ms.high)
+    marks = [tag("path", d=f"M{low:.1f} {y:.1f}H{max(high, low + 1):.1f}", class_="whisker")]
     end = high
     if one.p90_ms is not None:
         end = max(end, x(one.p90_ms))
-        marks.append(
-            tag(
-                "line",
-                x1=x(one.p90_ms),
-                x2=x(one.p90_ms),
-                y1=middle - 5,
-                y2=middle + 5,
-                class_="whisker",
-            )
-        )
-    marks.append(tag("circle", cx=at, cy=middle, r=4.5, class_="mark solid"))
+        marks.append(tag("path", d=f"M{x(one.p90_ms):.1f} {y - 5:.1f}v10", class_="whisker"))
+    marks.append(tag("circle", cx=at, cy=y, r=4.5, class_="mark solid"))
     text = milliseconds(one.p50_ms.value) + (f" ({one.note})" if one.note else "")
-    marks.append(tag("text", text, x=end + 10, y=middle + 4, class_="note halo"))
-    return tag("g", tag("title", f"{one.name}: {_pace(one)}"), name, *marks, class_=one.verdict)
+    start = end + 10
+    if budget_ms is not None and start - 4 < x(budget_ms) < start + text_width(text, 11):
+        start = x(budget_ms) + 6  # behind the budget's line rather than across it
+    marks.append(tag("text", text, x=start, y=y + 4, class_="note halo"))
+    return tag("g", hint, row.name(one), *marks, class_=one.verdict)
 
 
 def _pace(one: Speed) -> str:
