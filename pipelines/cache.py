@@ -165,6 +165,12 @@ class Cache:
             if self.store.replace_if_match(key, data, stat.version):
                 return result
 
+    def forget(self, key: str) -> None:
+        """Drop the result of ``key``, so that its step runs again; its bytes stay."""
+        stat = self.store.stat(_entry_key(key))
+        if stat is not None:
+            self.store.delete_if_match(_entry_key(key), stat.version)
+
     def stage(self, tree_digest: str, folder: Path) -> Path:
         """Bring an artifact to this machine, every byte verified.
 

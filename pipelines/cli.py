@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     run = _command(commands, "run", _run, "run a configuration from its data to the release")
     _config_arguments(run)
     run.add_argument("--engine", default="local", help="what runs the steps (default: local)")
+    run.add_argument(
+        "--remeasure", action="store_true", help="measure again what was disturbed the last time"
+    )
     run.add_argument("--output", type=Path, metavar="DIR", help="where release and report are laid")
 
     explain = _command(commands, "explain", _explain, "say what would run, what is cached, and why")
@@ -141,6 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
             config,
             engine=arguments.engine,
             output=arguments.output,
+            remeasure=arguments.remeasure,
             on_event=view.on_event,
         )
     board = _board(_open(config.store), launched.run, launched.exported)
@@ -166,6 +170,8 @@ def _verdict(
             sys.stderr.write(f"log: {log}\n")
         sys.stderr.write(f"then, with all finished steps kept: {again}\n")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
+    if any(variant.verdict == "undecided" for variant in board.variants):
+        sys.stderr.write(f"when the machine is quiet: {again} --remeasure\n")
     return OK if board.winner else NO_WINNER
 
 

@@ -102,6 +102,7 @@ def launch(
     engine: str = "local",
     store: str | None = None,
     output: Path | None = None,
+    remeasure: bool = False,
     on_event: Callable[[Event], None],
 ) -> Launched:
     """Run a configuration from the snapshot of its data to the release.
@@ -111,6 +112,7 @@ def launch(
         engine: Which engine.
         store: Address of the store, instead of the configured one.
         output: Where release and report are exported; None: ``slimline-out/<name>``.
+        remeasure: Measure again what was disturbed the last time.
         on_event: Told everything that happens, in the calling thread.
 
     Raises:
@@ -123,7 +125,7 @@ def launch(
     run = new_run_id(config.name)
     with workspace(workspace_root(opened), run) as work:
         cache = Cache(opened, work)
-        chosen = open_engine(engine, cache, work)
+        chosen = open_engine(engine, cache, work, remeasure=remeasure)
         record = RunRecord(
             run=run,
             name=config.name,
@@ -172,7 +174,7 @@ def launch(
     return Launched(run, outcome, steps, wall_s, critical_path_s, exported)
 
 
-def open_engine(name: str, cache: Cache, work: Path) -> Engine:
+def open_engine(name: str, cache: Cache, work: Path, *, remeasure: bool = False) -> Engine:
     """Load the engine called ``name``.
 
     Raises:
@@ -181,11 +183,11 @@ def open_engine(name: str, cache: Cache, work: Path) -> Engine:
     if name == "local":
         from pipelines.engines.local import LocalRunner
 
-        return Walk(LocalRunner(), cache, work)
+        return Walk(LocalRunner(), cache, work, remeasure=remeasure)
     if name == "docker":
         from pipelines.engines.docker import DockerRunner
 
-        return Walk(DockerRunner(work), cache, work)
+        return Walk(DockerRunner(work), cache, work, remeasure=remeasure)
     raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
 
 

@@ -6,6 +6,7 @@ commits what came out. A runner knows only how to execute one job.
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Iterator, Mapping
@@ -13,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from components.artifact import SINGLE
 from components.errors import UserError
-from pipelines.cache import Cache, CorruptionError
+from pipelines.cache import Cache, CorruptionError, Result
 from pipelines.engines import Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.admission import Admission, by_urgency
 from pipelines.engines.jobs import Context, Runner, perform
@@ -34,13 +36,17 @@ class Walk:
         runner: Executes the steps.
         cache: Where results are looked up and committed.
         work: A folder of this run's own on this machine.
+        remeasure: Measure again what was disturbed the last time.
     """
 
-    def __init__(self, runner: Runner, cache: Cache, work: Path) -> None:
+    def __init__(
+        self, runner: Runner, cache: Cache, work: Path, *, remeasure: bool = False
+    ) -> None:
         self.name = runner.name
         self._runner = runner
         self._cache = cache
         self._work = work
+        self._remeasure = remeasure
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -60,7 +66,7 @@ class Walk:
         try:
             self._runner.prepare(graph)
             for _ in range(_MAX_ATTEMPTS):
-                attempt = _Attempt(context, graph)
+                attempt = _Attempt(context, graph, remeasure=self._remeasure)
                 for event in attempt.events():
                     if isinstance(event, StepDone):
                         before = told.get(event.step)
@@ -82,8 +88,9 @@ class Walk:
 class _Attempt:
     """One walk over the graph."""
 
-    def __init__(self, context: Context, graph: Graph) -> None:
+    def __init__(self, context: Context, graph: Graph, *, remeasure: bool) -> None:
         self._context = context
+        self._remeasure = remeasure
         self._graph = graph
         self._height = _heights(graph)
         self._sorter = TopologicalSorter(
@@ -160,6 +167,9 @@ class _Attempt:
                 inputs = self._input_digests(step)
                 ingredients = ingredients_of(step, inputs, runner.environment(step))
                 result = cache.lookup(ingredients.key)
+                if result and self._remeasure and _is_disturbed(cache, step, result):
+                    cache.forget(result.key)
+                    result = None
                 if result is None:
                     self._waiting[name] = (step, ingredients)
                     continue
@@ -189,6 +199,17 @@ class _Attempt:
         except BaseException as error:  # noqa: BLE001 raised again by the thread that walks
             message = (step.name, error)
         self._messages.put(message)
+
+
+def _is_disturbed(cache: Cache, step: Step, result: Result) -> bool:
+    """Whether a measurement says of itself that something disturbed it, or says nothing more."""
+    if not step.interface.measures_time:
+        return False
+    try:
+        metrics = json.loads(cache.read_file(result.outputs["metrics"], SINGLE))
+    except CorruptionError:
+        return True
+    return metrics.get("disturbed") == 1
 
 
 def _heights(graph: Graph) -> dict[str, int]:

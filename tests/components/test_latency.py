@@ -55,7 +55,7 @@ def test_a_quiet_machine_is_stable() -> None:
     assert attempt.verdict == "stable"
     assert attempt.evidence.startswith("24 of 24 blocks undisturbed (0 interrupted, 0 more than")
     assert (
-        "waited for a processor 0% of the time, other programs kept 0.5 cores" in attempt.evidence
+        "waited for a processor 0% of the time; other programs kept 0.5 cores" in attempt.evidence
     )
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -140,6 +141,21 @@ def test_a_blob_deleted_under_its_entry_is_made_again(first, copied, tmp_path):
     ran = Ran(first.engine, copied, tmp_path / "out")
     assert ran.executed == ["convert-student"]
     assert ran.outputs == first.outputs
+
+
+def test_what_was_disturbed_is_measured_again_when_asked(first, copied, tmp_path):
+    cache = Cache(open_store(str(copied)), tmp_path / "scratch")
+    step = "benchmark-student-host"
+    result = cache.lookup(first.launched.steps[step].key)
+    metrics = json.loads(cache.read_file(result.outputs["metrics"], "."))
+    (tmp_path / "metrics").write_text(json.dumps(metrics | {"disturbed": 1}))
+    cache.forget(result.key)
+    disturbed = cache.put_tree(tmp_path / "metrics").digest
+    cache.commit(replace(result, outputs={**result.outputs, "metrics": disturbed}))
+    assert step not in Ran(first.engine, copied, tmp_path / "out").executed
+    again = []
+    launch(first.config, engine=first.engine, store=str(copied), output=tmp_path / "out", remeasure=True, on_event=again.append)
+    assert step in {event.step for event in again if isinstance(event, StepStarted)}
 
 
 def test_over_a_limit_the_step_fails_clearly_and_what_is_done_stays(first, copied, tmp_path):
