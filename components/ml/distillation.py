@@ -95,8 +95,8 @@ def distill(
     _check(teacher_card, data)
     size = embedding or teacher_card.output.size
     card = card_of(data, size, teacher_card.input.mean, teacher_card.input.scale)
+    model = build(tower, card)  # before the teacher, whose building would draw from the seed too
     examples = taught(examples_of(data), teacher, teacher_card, views=transfer.views, recipe=recipe)
-    model = build(tower, card)
     objective = _objective(card, teacher_card, target, transfer, examples.classes, recipe.seed)
     validation = Validation(data, card.task)
     guide = guide_of(examples, target, recipe)
