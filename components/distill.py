@@ -18,7 +18,7 @@ from components.interface import (
     ReportOut,
     Seed,
 )
-from components.recipe import Share
+from components.recipe import Several, Share
 
 IMAGE = "train"
 MEMORY_GB = 6
@@ -49,8 +49,8 @@ def distill(
     mixes: NonNegativeInt = 16,
     epochs: PositiveInt = 60,
     batch: PositiveInt = 32,
-    identities_per_batch: PositiveInt = 8,
-    images_per_identity: PositiveInt = 4,
+    identities_per_batch: Several = 8,
+    images_per_identity: Several = 4,
     optimizer: Literal["adamw", "sgd"] = "adamw",
     learning_rate: PositiveFloat = 3e-3,
     weight_decay: NonNegativeFloat = 0.05,
@@ -104,7 +104,7 @@ def distill(
         mixes: Mixes of two images each that a batch has beside its images, for the guide, count.
         epochs: Times that about all images are seen, count.
         batch: Images a step, count; where images are not compared (classification).
-        identities_per_batch: P, count; at most as many as there are (verification).
+        identities_per_batch: P, count, at least 2; at most as many as there are (verification).
         images_per_identity: K, count, at least 2; small identities repeat (verification).
         optimizer: adamw, or sgd with Nesterov momentum 0.9.
         learning_rate: Highest.

@@ -16,6 +16,9 @@ Augment: TypeAlias = Literal["none", "light", "strong"]
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 """A part of a whole that is never all of it."""
 
+Several: TypeAlias = Annotated[int, Field(ge=2, le=2**53)]
+"""A count of what can only be compared with another of its kind."""
+
 
 @dataclass(frozen=True)
 class Tower:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from components.backbones import Backbone
+from components.errors import UserError
 from components.interface import (
     DatasetIn,
     ModelOut,
@@ -16,7 +17,7 @@ from components.interface import (
     Seed,
     SourceIn,
 )
-from components.recipe import Share
+from components.recipe import Several, Share
 
 IMAGE = "train"
 MEMORY_GB = 6
@@ -42,8 +43,8 @@ def train(
     mixes: NonNegativeInt = 16,
     epochs: PositiveInt = 30,
     batch: PositiveInt = 32,
-    identities_per_batch: PositiveInt = 8,
-    images_per_identity: PositiveInt = 4,
+    identities_per_batch: Several = 8,
+    images_per_identity: Several = 4,
     optimizer: Literal["adamw", "sgd"] = "adamw",
     learning_rate: PositiveFloat = 1e-3,
     weight_decay: NonNegativeFloat = 0.05,
@@ -95,7 +96,7 @@ def train(
         mixes: Mixes of two images each that a batch has beside its images, for the guide, count.
         epochs: Times that about all images are seen, count.
         batch: Images a step, count; where images are not compared (classification).
-        identities_per_batch: P, count; at most as many as there are (verification).
+        identities_per_batch: P, count, at least 2; at most as many as there are (verification).
         images_per_identity: K, count, at least 2; small identities repeat (verification).
         optimizer: adamw, or sgd with Nesterov momentum 0.9.
         learning_rate: Highest.
@@ -131,6 +132,11 @@ def train(
     from components.recipe import Recipe, Target, Tower
 
     configure(threads, seed)
+    if imported is not None and weights is not None:
+        raise UserError(
+            "train was given a model to import and weights to start from",
+            "give one of them: an imported model is not trained",
+        )
     if imported is not None:
         importing.import_model(
             imported, dataset, model, report, trusted=trusted, mean=mean, scale=scale

@@ -1,0 +1,44 @@
+"""Distill as a component: its bytes, and a student that keeps to its teacher."""
+
+import json
+
+import pytest
+
+from components.artifact import tree_of
+from components.distill import distill
+from components.errors import UserError
+from components.model_card import ModelCard
+from tests.components.test_train import SMALL, fresh
+
+STUDENT = {**SMALL, "views": 2}
+del STUDENT["embedding"]
+
+
+def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, pattern_tower, tmp_path):
+    inputs = {"dataset": pattern_pairs, "teacher": pattern_tower}
+    for name in ("one", "other"):
+        fresh("distill", tmp_path / name, inputs, **STUDENT, augment="strong", flip="true")
+    assert tree_of(tmp_path / "one") == tree_of(tmp_path / "other")
+
+
+def test_a_classifier_is_the_same_here_and_in_a_fresh_process(
+    pattern_data, pattern_classifier, tmp_path
+):
+    inputs = {"dataset": pattern_data, "teacher": pattern_classifier}
+    fresh("distill", tmp_path / "fresh", inputs, **STUDENT)
+    here = tmp_path / "here"
+    distill(pattern_data, pattern_classifier, here / "model", here / "report", **STUDENT)
+    assert tree_of(tmp_path / "fresh") == tree_of(here)
+    card = ModelCard.read(here / "model")
+    assert [step["component"] for step in card.steps] == ["train", "distill"]
+    report = json.loads((here / "report" / "training.json").read_bytes())
+    assert report["parameters"]["temperature"] == 4.0
+    assert report["best"]["validation"] > 0.5
+
+
+def test_a_teacher_of_another_task_is_refused_and_nothing_is_written(
+    pattern_data, pattern_tower, tmp_path
+):
+    with pytest.raises(UserError, match="for verification"):
+        distill(pattern_data, pattern_tower, tmp_path / "model", tmp_path / "report", **STUDENT)
+    assert not (tmp_path / "model").exists()

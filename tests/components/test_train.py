@@ -1,0 +1,140 @@
+"""Train as a component: its files, its bytes, and what it says to what cannot be trained."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.artifact import tree_of
+from components.dataset import write_dataset
+from components.errors import UserError
+from components.interface import interface_of
+from components.model_card import ModelCard
+from components.train import train
+from pipelines.sources import snapshot_model, stage
+from tests.patterns import NAMES
+
+SMALL = {
+    "backbone": "conv", "alpha": 0.25, "embedding": 8, "epochs": 3, "learning_rate": 0.01,
+    "warmup_epochs": 1.0, "identities_per_batch": 4,
+}  # fmt: skip
+
+
+def run(data: Path, folder: Path, **parameters: object) -> tuple[ModelCard, dict]:
+    train(data, None, None, folder / "model", folder / "report", **{**SMALL, **parameters})
+    card = ModelCard.read(folder / "model")
+    return card, json.loads((folder / "report" / "training.json").read_bytes())
+
+
+def fresh(component: str, folder: Path, inputs: dict[str, Path], **parameters: object) -> str:
+    """Run a component in a process of its own, as an engine does, and return its log."""
+    arguments = {**inputs, "model": folder / "model", "report": folder / "report", **parameters}
+    command = [sys.executable, "-m", "components", component]
+    for name, value in arguments.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, tmp_path):
+    for name in ("one", "other"):
+        fresh(
+            "train", tmp_path / name, {"dataset": pattern_pairs},
+            **SMALL, augment="strong", flip="true", dropout=0.2, averaging=0.9, guide_weight=10.0,
+        )  # fmt: skip
+    one, other = (tree_of(tmp_path / name) for name in ("one", "other"))
+    assert one == other
+    assert {entry.path for entry in one.entries} == {
+        "model/architecture.json",
+        "model/model.json",
+        "model/saved_model/saved_model.pb",
+        "model/saved_model/variables/variables.data-00000-of-00001",
+        "model/saved_model/variables/variables.index",
+        "model/weights.safetensors",
+        "report/training.json",
+    }
+
+
+def test_a_process_that_did_other_things_before_writes_them_too(pattern_data, tmp_path):
+    fresh("train", tmp_path / "fresh", {"dataset": pattern_data}, **SMALL)
+    run(pattern_data, tmp_path / "here")
+    run(pattern_data, tmp_path / "again")
+    trees = {tree_of(tmp_path / name).digest for name in ("fresh", "here", "again")}
+    assert len(trees) == 1
+
+
+def test_the_report_tells_the_whole_training(pattern_pairs, tmp_path):
+    card, report = run(pattern_pairs, tmp_path)
+    assert (report["metric"], report["classes"], report["images"]) == ("auc", 4, 160)
+    assert (report["batch"], report["steps_per_epoch"]) == (16, 10)
+    assert [epoch["number"] for epoch in report["epochs"]] == [1, 2, 3]
+    assert report["parameters"]["learning_rate"] == 0.01
+    assert card.steps == (
+        {
+            "component": "train", "backbone": "conv", "alpha": 0.25, "loss": "cosine_softmax",
+            "epochs": report["best"]["number"],
+        },
+    )  # fmt: skip
+    assert card.output.size == 8
+
+
+def test_a_classifier_answers_for_the_classes_by_name(pattern_data, tmp_path):
+    card, report = run(pattern_data, tmp_path, mean=0.0, scale=255.0)
+    assert card.output.classes == NAMES
+    assert (card.input.mean, card.input.scale) == (0.0, 255.0)
+    assert report["metric"] == "accuracy"
+
+
+def test_training_starts_from_given_weights(pattern_pairs, tmp_path):
+    run(pattern_pairs, tmp_path / "first")
+    given = tmp_path / "first" / "model" / "weights.safetensors"
+    stage(snapshot_model(str(given)), tmp_path / "source")
+    folder = tmp_path / "second"
+    train(
+        pattern_pairs, None, tmp_path / "source", folder / "model", folder / "report",
+        **SMALL | {"epochs": 1, "embedding": 5},
+    )  # fmt: skip
+    report = json.loads((folder / "report" / "training.json").read_bytes())
+    assert "weights.safetensors" in report["weights"]
+    assert "weights.safetensors" in ModelCard.read(folder / "model").steps[0]["weights"]
+    assert report["best"]["validation"] > 0.9
+
+
+def test_given_weights_and_an_imported_model_are_one_too_many(pattern_pairs, tmp_path):
+    with pytest.raises(UserError, match="weights"):
+        train(pattern_pairs, tmp_path, tmp_path, tmp_path / "model", tmp_path / "report")
+
+
+def test_one_identity_is_refused_and_nothing_is_written(tmp_path):
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    data = write_dataset(
+        tmp_path / "data",
+        {"train": (images, np.zeros(4, int)), "validation": (images, np.array([0, 0, 1, 1]))},
+        task="verification",
+        classes=("ann", "bob"),
+    )
+    with pytest.raises(UserError, match="of one identity, 'ann'"):
+        run(data.path, tmp_path)
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_norm_momentum", 1.0), ("dropout", -0.1), ("averaging", 1.0), ("epochs", 0),
+        ("learning_rate", 0.0), ("loss", "hinge"), ("images_per_identity", 1),
+        ("identities_per_batch", 1), ("patience", 0), ("clip_norm", -1.0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("component", ["train", "distill"])
+def test_values_out_of_range_are_refused_before_anything_runs(component, name, value):
+    with pytest.raises(UserError, match=name):
+        interface_of(component).complete({name: value}, where="teacher")
