@@ -1,4 +1,4 @@
-"""The configuration reference in Markdown, made from the code that checks configurations.
+"""The reference in Markdown: configuration and JSON documents, made from the code itself.
 
 ``python -m pipelines.reference README.md`` writes it between the two marks in that file.
 """
@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from components.errors import UserError
 from components.interface import function_of
 from pipelines.config import Config
+from pipelines.leaderboard import Failure, Leaderboard, Sealed, Variant
 from pipelines.parameters import component_name, offered
 from pipelines.sections import (
     EDGES,
@@ -46,6 +47,12 @@ _COMPONENTS: Mapping[str, str] = {
     "evaluate": "evaluate",
     "select": "select",
 }
+_DOCUMENTS: Mapping[str, type[object]] = {
+    "JSON of `slimline show --json` and `slimline run --json`": Leaderboard,
+    "`variants[]` in that document": Variant,
+    "`sealed` in that document": Sealed,
+    "`failures[]` in that document": Failure,
+}
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
     "number": "number", "object": "mapping", "string": "text",
@@ -66,6 +73,8 @@ def markdown() -> str:
         summary = offered(component).summary.rstrip(".")
         lines += [f"### `{place}`: parameters of `{component}`", "", f"{summary}.", ""]
         lines += [*_component_table(component), ""]
+    for place, document in _DOCUMENTS.items():
+        lines += [f"### {place}", "", *_document_table(document), ""]
     return "\n".join(lines)
 
 
@@ -121,8 +130,11 @@ def _head() -> tuple[str, str]:
 
 
 def _row(name: str, kind: str, default: str, text: str) -> str:
-    cells = (f"`{name}`", kind, default, text)
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| `{name}` | {_cell(kind)} | {_cell(default)} | {_cell(text)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("``", "`")
 
 
 def _value(value: object) -> str:
@@ -163,8 +175,12 @@ def _words(schema: Mapping[str, Any]) -> str:
 
 def arguments_of(component: str) -> dict[str, str]:
     """Return what the docstring of a component says of each of its arguments."""
-    text = inspect.getdoc(function_of(component)) or ""
-    found = re.search(r"^Args:\n((?:[ ].*\n|\n)*)", text + "\n", re.MULTILINE)
+    return _entries(inspect.getdoc(function_of(component)) or "", "Args")
+
+
+def _entries(docstring: str, section: str) -> dict[str, str]:
+    """Return names and texts of one section of a Google-style docstring."""
+    found = re.search(rf"^{section}:\n((?:[ ].*\n|\n)*)", docstring + "\n", re.MULTILINE)
     said: dict[str, str] = {}
     name = ""
     for line in found[1].splitlines() if found else ():
@@ -174,6 +190,12 @@ def arguments_of(component: str) -> dict[str, str]:
         elif name and line.strip():
             said[name] += f" {line.strip()}"
     return said
+
+
+def _document_table(document: type[object]) -> Iterator[str]:
+    yield from ("| key | meaning |", "|---|---|")
+    for name, text in _entries(inspect.getdoc(document) or "", "Attributes").items():
+        yield f"| `{name}` | {_cell(text)} |"
 
 
 def main(argv: list[str]) -> int:

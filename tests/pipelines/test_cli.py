@@ -253,20 +253,35 @@ def test_ctrl_c_ends_a_run_in_order(tmp_path: Path) -> None:
 # a run, seen from outside -----------------------------------------------------------------------
 
 
+def written(path: Path, **changes: object) -> Path:
+    """Write the smallest configuration that trains only once, with these changes."""
+    plain = yaml.safe_load(TINY.read_text())
+    plain["variants"] = {"teacher-int8": [{"quantize": {"scheme": "int8"}}]}
+    path.write_text(yaml.safe_dump({**plain, **changes}, sort_keys=False))
+    return path
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     folder = tmp_path_factory.mktemp("cli")
-    return folder, slimline("run", TINY, "--store", "st", "--json", cwd=folder, check=0)
+    path = written(folder / "tiny.yaml")
+    done = slimline("run", path, "--store", "st", "--json", cwd=folder)
+    assert done.returncode in (0, 3), done.stderr
+    return folder, done
 
 
 def test_run_prints_one_document(ran: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder, done = ran
     document = json.loads(done.stdout)
     assert document["outcome"] == "done"
-    assert document["winner"] in [variant["name"] for variant in document["variants"]]
-    assert document["variants"][0]["name"] == "teacher"
+    # On a busy machine no measurement is believed, so nothing can win: an answer all the same.
+    assert done.returncode == (0 if document["winner"] else 3)
+    assert document["winner"] in ("teacher-int8", None)
+    assert [variant["name"] for variant in document["variants"]] == ["teacher", "teacher-int8"]
     assert document["sealed"]["times_opened"] == 1
-    assert (folder / document["exported"] / "model.tflite").is_file()
+    released = folder / document["exported"]
+    assert (released / "report.html").is_file()
+    assert (released / "model.tflite").is_file() == (document["winner"] is not None)
     assert " done " in done.stderr, "progress goes to standard error"
     shown = json.loads(slimline("show", "--store", "st", "--json", cwd=folder, check=0).stdout)
     assert shown == {**document, "exported": None}
@@ -282,7 +297,7 @@ def test_what_was_run_can_be_looked_at(
     listed = json.loads(slimline("runs", "--store", "st", "--json", cwd=folder, check=0).stdout)
     assert [item["run"] for item in listed["runs"]] == [run]
     text = slimline("show", run, "--store", "st", cwd=folder, check=0).stdout
-    assert f"winner: {document['winner']}" in text
+    assert f"winner: {document['winner'] or document['reason']}" in text
     for variant in document["variants"]:
         assert variant["name"] in text
     slimline("logs", run, "train", "--store", "st", cwd=folder, check=0)
@@ -296,10 +311,8 @@ def test_impossible_budgets_are_a_result_with_code_3(
     ran: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     folder, _ = ran
-    plain = yaml.safe_load(TINY.read_text())
-    plain["budgets"] = {**plain.get("budgets", {}), "size_mb": 0.000001}
-    path = tmp_path / "impossible.yaml"
-    path.write_text(yaml.safe_dump(plain))
+    budgets = {"size_mb": 0.000001, "latency_ms": 100, "metric": "auc", "drop": 0.9}
+    path = written(tmp_path / "impossible.yaml", budgets=budgets)
     explained = json.loads(
         slimline("explain", path, "--store", "st", "--json", cwd=folder, check=0).stdout
     )

@@ -1,5 +1,7 @@
 """The reference says of every key what the code that checks it knows."""
 
+import dataclasses
+import inspect
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +13,7 @@ from components.errors import UserError
 from components.interface import Fraction, PositiveInt
 from pipelines import reference
 from pipelines.config import Config
+from pipelines.leaderboard import Failure, Leaderboard, Sealed, Variant
 from pipelines.parameters import offered
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +38,15 @@ def test_every_parameter_is_listed_and_said(text: str, component: str) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| (.*) \|$", section[1], re.MULTILINE)
     assert [row[0] for row in rows] == [p.name for p in offered(component).parameters]
     assert all(row[3] for row in rows), "the docstring explains each"
+
+
+@pytest.mark.parametrize("document", [Leaderboard, Variant, Sealed, Failure])
+def test_every_key_of_a_document_is_explained(text: str, document: type) -> None:
+    for field in dataclasses.fields(document):
+        assert re.search(rf"^\| `{field.name}` \| .+ \|$", text, re.MULTILINE), field.name
+    assert list(reference._entries(inspect.getdoc(document) or "", "Attributes")) == [
+        field.name for field in dataclasses.fields(document)
+    ]
 
 
 def test_every_description_is_written() -> None:
