@@ -65,8 +65,9 @@ def _call(interface: Interface, argv: list[str]) -> Call:
             )
     return Call(
         interface=interface,
-        inputs={port.name: paths[port.name] or ([] if port.many else None)
-                for port in interface.inputs},
+        inputs={
+            port.name: paths[port.name] or ([] if port.many else None) for port in interface.inputs
+        },
         input_digests={},
         outputs={port.name: paths[port.name] for port in interface.outputs},
         statement=None,

@@ -97,7 +97,5 @@ def tree_of(root: Path) -> Tree:
     if not root.exists():
         raise FileNotFoundError(root)
     return Tree(
-        tuple(
-            Entry(name, path.stat().st_size, file_sha256(path)) for name, path in files_of(root)
-        )
+        tuple(Entry(name, path.stat().st_size, file_sha256(path)) for name, path in files_of(root))
     )

@@ -69,9 +69,7 @@ class Ingredients:
         return tuple(changed)
 
 
-def ingredients_of(
-    step: Step, inputs: Mapping[str, InputDigest], environment: str
-) -> Ingredients:
+def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: str) -> Ingredients:
     """Return what the key of ``step`` is made of.
 
     Args:
