@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -29,6 +30,11 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m components")
     parser.add_argument("name", choices=(*COMPONENTS, "doctor"))
     arguments = parser.parse_args(argv[:1])
+    # Our own progress only: the frameworks' loggers are theirs.
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.getLogger("components").addHandler(handler)
+    logging.getLogger("components").setLevel(logging.INFO)
     try:
         if arguments.name == "doctor":
             return _doctor(argv[1:])

@@ -51,8 +51,10 @@ def bench_walk(scratch: Path) -> list[Row]:
 
     def graph(count: int) -> Graph:
         parameters = {"scheme": "float16", "threads": 1, "seed": 0}
+
         def flow(index: int) -> Ref:
             return Ref(f"s{(index - 1) // 3}", "quantized")
+
         return Graph(
             "synthetic",
             tuple(
@@ -90,9 +92,21 @@ def bench_walk(scratch: Path) -> list[Row]:
         assert len(events) == count
         assert all(event.cached for event in events)
         rows.append(
-            Row(f"synthetic graph, {count:,} steps, all cached", 1e3 * spent / count, "ms/step", "<= 2")
+            Row(
+                f"synthetic graph, {count:,} steps, all cached",
+                1e3 * spent / count,
+                "ms/step",
+                "<= 2",
+            )
         )
-    rows.append(Row("... growth from 1,000 to 10,000 steps", rows[1].value / rows[0].value, "x a step", "about 1"))
+    rows.append(
+        Row(
+            "... growth from 1,000 to 10,000 steps",
+            rows[1].value / rows[0].value,
+            "x a step",
+            "about 1",
+        )
+    )
     return rows
 
 
@@ -137,8 +151,18 @@ def bench_store(scratch: Path) -> list[Row]:
         copy.unlink()
 
     return [
-        Row("directory store put, 256 MiB, against cp + sync + sha256sum", best(reference) / best(put), "x", ">= 0.8"),
-        Row("directory store get, 256 MiB, against cp + sha256sum", best(reference_get) / best(get), "x", ">= 0.8"),
+        Row(
+            "directory store put, 256 MiB, against cp + sync + sha256sum",
+            best(reference) / best(put),
+            "x",
+            ">= 0.8",
+        ),
+        Row(
+            "directory store get, 256 MiB, against cp + sha256sum",
+            best(reference_get) / best(get),
+            "x",
+            ">= 0.8",
+        ),
     ]
 
 
@@ -163,15 +187,39 @@ def bench_run(scratch: Path) -> list[Row]:
     rows = [
         Row(
             f"engine's share of a step beyond the function, zygote warm (median of {len(overhead)})",
-            statistics.median(overhead), "s", "<= 0.3",
-        ),  # fmt: skip
+            statistics.median(overhead),
+            "s",
+            "<= 0.3",
+        ),
         Row("... the worst step", max(overhead), "s", ""),
-        Row("... the same for a convert step in a fresh process", _fresh(scratch, launched, store), "s", ""),
+        Row(
+            "... the same for a convert step in a fresh process",
+            _fresh(scratch, launched, store),
+            "s",
+            "",
+        ),
     ]
-    command = [sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--store", store, "--output", str(scratch / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "run",
+        str(TINY),
+        "--store",
+        store,
+        "--output",
+        str(scratch / "out"),
+    ]
     began = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    rows.append(Row("the run again, everything cached, command to prompt", time.perf_counter() - began, "s", "<= 2"))
+    rows.append(
+        Row(
+            "the run again, everything cached, command to prompt",
+            time.perf_counter() - began,
+            "s",
+            "<= 2",
+        )
+    )
     assert done.returncode == 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows.append(Row("peak memory of the engine process", peak, "MiB", "< 150"))
@@ -194,7 +242,8 @@ def _fresh(scratch: Path, launched: Launched, store: str) -> float:
         "inputs": {"artifacts": {"model": {"artifacts": [{"uri": str(model)}]}}},
         "outputs": {
             "artifacts": {
-                name: {"artifacts": [{"uri": str(out / name)}]} for name in ("lite", "report", "statement")
+                name: {"artifacts": [{"uri": str(out / name)}]}
+                for name in ("lite", "report", "statement")
             }
         },
     }
@@ -215,7 +264,13 @@ def bench_bucket(scratch: Path) -> list[Row]:
     """
     rows: list[Row] = []
     for latency_ms in (0, 20):
-        command = [sys.executable, "-m", "tests.gcs_server", "--bucket=bench", f"--latency-ms={latency_ms}"]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.gcs_server",
+            "--bucket=bench",
+            f"--latency-ms={latency_ms}",
+        ]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
             try:
                 assert server.stdout
@@ -254,13 +309,29 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
         for number in range(1000):
             bucket.blob(f"small-0-{number}").download_to_filename(out)
 
-    many_put = ratio(plain_put, lambda index: store.put_many((f"s/{index}-{n}", small) for n in range(1000)), 1)
-    many_get = ratio(plain_get, lambda _: store.fetch_many((f"s/0-{n}", scratch / f"{n}") for n in range(1000)), 1)
+    many_put = ratio(
+        plain_put, lambda index: store.put_many((f"s/{index}-{n}", small) for n in range(1000)), 1
+    )
+    many_get = ratio(
+        plain_get,
+        lambda _: store.fetch_many((f"s/0-{n}", scratch / f"{n}") for n in range(1000)),
+        1,
+    )
     if latency_ms:
         note = f"{latency_ms} ms a request"
         return [
-            Row(f"bucket store put, 1,000 of 10 KiB, against the client in a loop, {note}", many_put, "x", ">= 5"),
-            Row(f"bucket store get, 1,000 of 10 KiB, against the client in a loop, {note}", many_get, "x", ">= 5"),
+            Row(
+                f"bucket store put, 1,000 of 10 KiB, against the client in a loop, {note}",
+                many_put,
+                "x",
+                ">= 5",
+            ),
+            Row(
+                f"bucket store get, 1,000 of 10 KiB, against the client in a loop, {note}",
+                many_get,
+                "x",
+                ">= 5",
+            ),
         ]
     put = ratio(
         lambda index: bucket.blob(f"large-{index}").upload_from_filename(large),
@@ -274,7 +345,9 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
     )
     return [
         Row("bucket store put, 64 MiB, against the client", put, "x", ">= 0.85"),
-        Row("bucket store get, 64 MiB with sha256, against the client without", get, "x", ">= 0.85"),
+        Row(
+            "bucket store get, 64 MiB with sha256, against the client without", get, "x", ">= 0.85"
+        ),
         Row("bucket store put, 1,000 of 10 KiB, no network between", many_put, "x", ""),
         Row("bucket store get, 1,000 of 10 KiB, no network between", many_get, "x", ""),
     ]
@@ -297,10 +370,18 @@ def main() -> None:
             shutil.rmtree(scratch)
     width = max(len(row.name) for row in rows)
     for row in rows:
-        print(f"{row.name:<{width}}  {row.value:9.3g} {row.unit:<8} {row.target}")  # noqa: T201
+        print(f"{row.name:<{width}}  {row.value:9.3g} {row.unit:<8} {row.target}")
     if arguments.json:
-        machine = {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        document = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine, "rows": [asdict(row) for row in rows]}
+        machine = {
+            "cpu": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        }
+        document = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine,
+            "rows": [asdict(row) for row in rows],
+        }
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
 
 

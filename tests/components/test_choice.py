@@ -59,6 +59,11 @@ def judged(choice: Choice):
     return {judgement.name: judgement for judgement in choice.judgements}
 
 
+def timed(limits, goal):
+    """Whether latency decides anything; where it does not, a disturbed one does not matter."""
+    return limits.latency_ms is not None or goal == "latency"
+
+
 @given(contenders(), budgets, goals)
 def test_the_winner_keeps_every_budget_and_was_measured_in_peace(variants, limits, goal):
     choice = choose(variants, limits, reference="teacher", minimize=goal)
@@ -70,7 +75,7 @@ def test_the_winner_keeps_every_budget_and_was_measured_in_peace(variants, limit
     assert winner.drop.high <= limits.drop
     assert limits.size_mb is None or winner.size_bytes <= round(limits.size_mb * 1e6)
     for item in winner.latency.values():
-        assert item.verdict == "stable"
+        assert item.verdict == "stable" or (item.verdict == "disturbed" and not timed(limits, goal))
         assert limits.latency_ms is None or item.p50_ms.high <= limits.latency_ms
 
 
@@ -135,7 +140,8 @@ def test_everyone_has_a_verdict_and_a_reason(variants, limits, goal):
         if (crashed or one.failure) and one.name != "teacher":
             assert judgement.verdict == "failed"
         disturbed = any(item.verdict == "disturbed" for item in one.latency.values())
-        assert not (disturbed and judgement.verdict in ("winner", "kept"))
+        if timed(limits, goal):
+            assert not (disturbed and judgement.verdict in ("winner", "kept"))
     assert judged(choice)["teacher"].verdict == "reference"
 
 

@@ -37,7 +37,9 @@ class Ran:
             self.config = self.config.model_copy(update=changes)
         self.engine, self.store, self.output = engine, store, output
         self.events = []
-        self.launched = launch(self.config, engine=engine, store=str(store), output=output, on_event=self.events.append)
+        self.launched = launch(
+            self.config, engine=engine, store=str(store), output=output, on_event=self.events.append
+        )
 
     @property
     def executed(self):
@@ -45,14 +47,20 @@ class Ran:
 
     @property
     def outputs(self):
-        return {name: dict(event.outputs) for name, event in self.launched.steps.items() if isinstance(event, StepDone)}
+        return {
+            name: dict(event.outputs)
+            for name, event in self.launched.steps.items()
+            if isinstance(event, StepDone)
+        }
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def first(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f"first-{request.param}")
     ran = Ran(request.param, folder / "store", folder / "out")
-    assert ran.launched.outcome == "done", [e for e in ran.launched.steps.values() if isinstance(e, StepFailed)]
+    assert ran.launched.outcome == "done", [
+        e for e in ran.launched.steps.values() if isinstance(e, StepFailed)
+    ]
     return ran
 
 
@@ -65,7 +73,9 @@ def copied(first, tmp_path):
 
 def test_every_step_runs_once_and_the_release_is_laid_out(first):
     assert sorted(first.executed) == sorted(first.launched.steps)
-    assert {"model.tflite", "manifest.json", "card.md", "card.html", "report.html"} <= {p.name for p in first.output.iterdir()}
+    assert {"model.tflite", "manifest.json", "card.md", "card.html", "report.html"} <= {
+        p.name for p in first.output.iterdir()
+    }
     manifest = json.loads((first.output / "manifest.json").read_text())
     assert manifest["size_bytes"] == (first.output / "model.tflite").stat().st_size
 
@@ -74,7 +84,9 @@ def test_the_second_run_executes_nothing_and_gives_the_same(first, tmp_path):
     second = Ran(first.engine, first.store, tmp_path / "out")
     assert second.executed == []
     assert second.outputs == first.outputs
-    assert all(explanation.reason is None for explanation in explain(first.config, store=str(first.store)))
+    assert all(
+        explanation.reason is None for explanation in explain(first.config, store=str(first.store))
+    )
 
 
 def test_a_changed_parameter_runs_what_hangs_on_it_and_explain_says_why(first, copied, tmp_path):
@@ -83,7 +95,9 @@ def test_a_changed_parameter_runs_what_hangs_on_it_and_explain_says_why(first, c
     reasons = {e.step: e.reason for e in explain(changed, store=str(copied)) if e.reason}
     assert reasons["select"] == Changed(("parameters.size_mb",))
     assert reasons["evaluate-sealed"] == Upstream("select")
-    assert not [step for step in reasons if step.startswith(("train", "distill", "convert", "benchmark"))]
+    assert not [
+        step for step in reasons if step.startswith(("train", "distill", "convert", "benchmark"))
+    ]
     ran = Ran(first.engine, copied, tmp_path / "out", budgets=budgets)
     assert set(ran.executed) <= set(reasons)
     assert "select" in ran.executed
@@ -154,13 +168,23 @@ def test_what_was_disturbed_is_measured_again_when_asked(first, copied, tmp_path
     cache.commit(replace(result, outputs={**result.outputs, "metrics": disturbed}))
     assert step not in Ran(first.engine, copied, tmp_path / "out").executed
     again = []
-    launch(first.config, engine=first.engine, store=str(copied), output=tmp_path / "out", remeasure=True, on_event=again.append)
+    launch(
+        first.config,
+        engine=first.engine,
+        store=str(copied),
+        output=tmp_path / "out",
+        remeasure=True,
+        on_event=again.append,
+    )
     assert step in {event.step for event in again if isinstance(event, StepStarted)}
 
 
 def test_over_a_limit_the_step_fails_clearly_and_what_is_done_stays(first, copied, tmp_path):
     config = tmp_path / "tiny.yaml"
-    config.write_text(TINY.read_text().replace("epochs: 1}", "epochs: 10000}", 1) + "limits: {train: {minutes: 0.05}}\n")
+    config.write_text(
+        TINY.read_text().replace("epochs: 1}", "epochs: 10000}", 1)
+        + "limits: {train: {minutes: 0.05}}\n"
+    )
     ran = Ran(first.engine, copied, tmp_path / "out", config)
     assert ran.launched.outcome == "failed"
     failed = ran.launched.steps["train"]
@@ -183,7 +207,13 @@ def test_cancel_ends_at_once_and_skips_the_rest(first, tmp_path):
             threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
         engine.append(event)
 
-    launched = launch(load(config), engine=first.engine, store=str(tmp_path / "store"), output=tmp_path / "out", on_event=cancel_at_train)
+    launched = launch(
+        load(config),
+        engine=first.engine,
+        store=str(tmp_path / "store"),
+        output=tmp_path / "out",
+        on_event=cancel_at_train,
+    )
     assert launched.outcome == "cancelled"
     assert isinstance(launched.steps["train"], StepSkipped)
     assert isinstance(launched.steps["ingest"], StepDone)
@@ -192,7 +222,19 @@ def test_cancel_ends_at_once_and_skips_the_rest(first, tmp_path):
 
 def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path):
     store = tmp_path / "store"
-    command = [sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--store", str(store), "--engine", first.engine, "--output", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "run",
+        str(TINY),
+        "--store",
+        str(store),
+        "--engine",
+        first.engine,
+        "--output",
+        str(tmp_path / "out"),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     while not list((store / "ac").glob("*.json") if (store / "ac").exists() else []):
         assert process.poll() is None, process.stdout.read()
@@ -211,7 +253,7 @@ def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path
     for name, outputs in ran.outputs.items():
         if name.startswith(REPRODUCIBLE):
             assert outputs == first.outputs[name], name
-    assert not [path for path in (store / "tmp/work").iterdir()]
+    assert not list((store / "tmp/work").iterdir())
 
 
 @pytest.mark.containers

@@ -60,7 +60,17 @@ def source(tmp_path_factory):
 def graph():
     def step(name, seed):
         parameters = interface_of("ingest").complete(
-            {"task": "classification", "height": 2, "width": 2, "channels": 1, "maximum": 63, "split_by": "image", "threads": os.cpu_count(), "seed": seed}, where="test"
+            {
+                "task": "classification",
+                "height": 2,
+                "width": 2,
+                "channels": 1,
+                "maximum": 63,
+                "split_by": "image",
+                "threads": os.cpu_count(),
+                "seed": seed,
+            },
+            where="test",
         )
         return Step(name, "ingest", {"source": SourceRef("data")}, parameters, 4.0, 60.0)
 
@@ -99,12 +109,19 @@ def orphans(scratch):
 
 
 def finished(uri, cache_folder):
-    return {key.removeprefix("ac/").removesuffix(".json") for key in open_store(uri, cache=cache_folder).list("ac/")}
+    return {
+        key.removeprefix("ac/").removesuffix(".json")
+        for key in open_store(uri, cache=cache_folder).list("ac/")
+    }
 
 
-def test_the_run_survives_a_kill_at_every_store_operation(store_uri, graph, source, tmp_path, capsys):
+def test_the_run_survives_a_kill_at_every_store_operation(
+    store_uri, graph, source, tmp_path, capsys
+):
     scratch = tmp_path / "scratch"
-    reference, operations = walk(store_uri("reference"), tmp_path / "cache", graph, source, scratch, "r")
+    reference, operations = walk(
+        store_uri("reference"), tmp_path / "cache", graph, source, scratch, "r"
+    )
     expected = {event.step: event.outputs for event in reference if isinstance(event, StepDone)}
     assert set(expected) == {"one", "two"}, reference
     table = []
@@ -129,4 +146,7 @@ def test_the_run_survives_a_kill_at_every_store_operation(store_uri, graph, sour
     assert {row[2] for row in table} == {0, 1}  # a kill before any of it, and between the two
     assert not list(scratch.iterdir()), "scratch of killed runs is swept"
     with capsys.disabled():
-        print(f"\nkilled before each of {len(table)} store operations: " + ", ".join(f"{i} {name} ({n} durable)" for i, name, n in table))
+        print(
+            f"\nkilled before each of {len(table)} store operations: "
+            + ", ".join(f"{i} {name} ({n} durable)" for i, name, n in table)
+        )

@@ -25,7 +25,11 @@ def processes():
 
 def zygotes():
     me = psutil.Process()
-    return [child for child in me.children(recursive=True) if alive(child) and any("zygote.py" in part for part in child.cmdline())]
+    return [
+        child
+        for child in me.children(recursive=True)
+        if alive(child) and any("zygote.py" in part for part in child.cmdline())
+    ]
 
 
 def alive(process):
@@ -36,7 +40,9 @@ def alive(process):
 
 
 def run(processes, folder, *argv, memory_gb=4.0, time_limit_s=60.0):
-    return processes.run("light", list(argv), folder, memory_gb=memory_gb, time_limit_s=time_limit_s)
+    return processes.run(
+        "light", list(argv), folder, memory_gb=memory_gb, time_limit_s=time_limit_s
+    )
 
 
 def in_background(function):
@@ -74,7 +80,9 @@ def test_the_users_fault_is_exit_code_2(processes, tmp_path):
 def test_steps_share_nothing_but_the_zygote(processes, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    first, second = (in_background(lambda n=n: run(processes, tmp_path / n, "doctor", "light")) for n in "ab")
+    first, second = (
+        in_background(lambda n=n: run(processes, tmp_path / n, "doctor", "light")) for n in "ab"
+    )
     for thread, result in (first, second):
         thread.join()
         assert result[0].code == 0
@@ -132,7 +140,11 @@ def test_the_environment_of_the_caller_does_not_leak_in(processes, tmp_path, mon
     monkeypatch.setenv("TF_DETERMINISTIC_OPS", "0")
     monkeypatch.setenv("SECRET_TOKEN", "x")
     os.mkfifo(tmp_path / "input.json")
-    thread, _ = in_background(lambda: run(processes, tmp_path, "select", "--executor-input", f"@{tmp_path / 'input.json'}"))
+    thread, _ = in_background(
+        lambda: run(
+            processes, tmp_path, "select", "--executor-input", f"@{tmp_path / 'input.json'}"
+        )
+    )
     wait_for(lambda: len(zygotes()) == 2, "the step never started")
     try:
         for process in zygotes():
