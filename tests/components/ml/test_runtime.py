@@ -1,0 +1,44 @@
+"""Setting TensorFlow up: what must hold before its first op, shown in fresh processes."""
+
+import subprocess
+import sys
+
+START = "import sys; sys.path.insert(0, '.'); from components.ml.runtime import configure, tf, tf_keras;"
+
+
+def run(code):
+    command = [sys.executable, "-c", START + code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout.strip(), done.stderr
+
+
+def test_importing_the_training_side_runs_no_op_so_that_a_process_can_fork():
+    code, out, errors = run(
+        "import pkgutil, importlib, components.ml;"
+        "[importlib.import_module('components.ml.' + module.name)"
+        " for module in pkgutil.iter_modules(components.ml.__path__)];"
+        "from tensorflow.python.eager import context;"
+        "print(context.context()._context_handle is None)"
+    )
+    assert (code, out) == (0, "True"), errors
+
+
+def test_threads_determinism_and_seeds_are_set():
+    code, out, errors = run(
+        "from tensorflow.python.framework.config import is_op_determinism_enabled as exact;"
+        "configure(1, 7); import random, numpy;"
+        "print(tf.config.threading.get_intra_op_parallelism_threads(),"
+        " tf.config.threading.get_inter_op_parallelism_threads(),"
+        " exact(),"
+        " tf.config.list_physical_devices('GPU'), tf_keras.__version__[0]);"
+        "one = (random.random(), numpy.random.rand(), float(tf.random.normal(())));"
+        "configure(1, 7);"
+        "print(one == (random.random(), numpy.random.rand(), float(tf.random.normal(()))))"
+    )
+    assert (code, out.splitlines()) == (0, ["1 1 True [] 2", "True"]), errors
+
+
+def test_other_threads_after_the_first_op_are_an_error_and_not_a_surprise():
+    code, _, errors = run("configure(1, 0); tf.constant(1.0) + 1.0; configure(2, 0)")
+    assert code == 1
+    assert "cannot be modified after initialization" in errors
