@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests import patterns
+from tests.gcs_server import GcsServer
 
 # How long one example takes says nothing here: the machine may be busy.
 settings.register_profile("unhurried", deadline=None)
@@ -79,7 +82,53 @@ def lite_patterns(
     return {name: root / name for name in plans}
 
 
-@pytest.fixture(params=["directory"])
+@pytest.fixture
+def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
+    """A storage service that clients of this process and of its children talk to."""
+    with GcsServer() as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def gcs_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Starts a storage service that is a process of its own, with a bucket ``stores``.
+
+    The arguments are those of ``python -m tests.gcs_server``; the result is its address.
+    """
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> str:
+        command = [sys.executable, "-m", "tests.gcs_server", "--bucket", "stores", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        return url
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(params=["directory", "bucket"])
 def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Addresses of new stores of every kind, by name."""
-    return lambda name: str(tmp_path / "stores" / name)
+    """Addresses of new stores, by name, on a disk and on a storage service."""
+    if request.param == "directory":
+        return lambda name: str(tmp_path / "stores" / name)
+    request.getfixturevalue("gcs_process")()
+    return lambda name: f"gs://stores/{name}"

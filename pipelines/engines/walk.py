@@ -150,6 +150,7 @@ class _Attempt:
             self._failed.add(name)
         elif isinstance(message, tuple):
             if not isinstance(message[1], CorruptionError):
+                self._context.runner.cancel()  # the store or the disk is at fault: nothing can stay
                 raise message[1]
             self.broken = message[1]
 

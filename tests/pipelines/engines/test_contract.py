@@ -256,6 +256,63 @@ def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path
     assert not list((store / "tmp/work").iterdir())
 
 
+def test_two_engines_on_one_store_agree_on_every_result(first, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "run",
+        str(TINY),
+        "--store",
+        str(tmp_path / "store"),
+        "--engine",
+        first.engine,
+        "--output",
+    ]
+    both = [
+        subprocess.Popen(
+            [*command, str(tmp_path / name)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        for name in "ab"
+    ]
+    for process in both:
+        _, complaint = process.communicate()
+        assert process.returncode == 0, complaint.decode()
+    one, other = list_runs(open_store(str(tmp_path / "store")))
+    assert {name: step["key"] for name, step in one.steps.items()} == {
+        name: step["key"] for name, step in other.steps.items()
+    }
+    for name, step in one.steps.items():
+        assert step["outputs"] == other.steps[name]["outputs"], name
+    assert (tmp_path / "a/model.tflite").read_bytes() == (tmp_path / "b/model.tflite").read_bytes()
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_result(first, small_disk, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "pipelines.cli",
+        "run",
+        str(TINY),
+        "--store",
+        str(small_disk / "store"),
+        "--engine",
+        first.engine,
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "fix:" in done.stderr
+    cache = Cache(open_store(str(small_disk / "store")), tmp_path / "scratch")
+    for path in (
+        (small_disk / "store/ac").glob("*.json") if (small_disk / "store/ac").exists() else []
+    ):
+        assert cache.lookup(path.stem)
+
+
 @pytest.mark.containers
 def test_both_engines_make_the_same_and_share_one_cache(tmp_path):
     local = Ran("local", tmp_path / "local", tmp_path / "out-local")
