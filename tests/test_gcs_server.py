@@ -19,7 +19,8 @@ import pytest
 import requests
 
 from tests.gcs_conformance import CHECKS, PRECONDITIONS, Check, Place, client_of
-from tests.gcs_server import FAULTS, Faults, GcsServer
+from tests.gcs_faults import FAULTS, Faults
+from tests.gcs_server import GcsServer
 
 HERE = Path(__file__).parents[1]
 

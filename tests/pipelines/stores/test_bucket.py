@@ -17,7 +17,8 @@ from components.errors import UserError
 from pipelines.stores import KeyMissing, Store, open_store
 from pipelines.stores.bucket import CHUNK_BYTES, BucketStore
 from pipelines.stores.connection import Patience, connect
-from tests.gcs_server import FAULTS, FaultKind, GcsServer, Operation
+from tests.gcs_faults import FAULTS, FaultKind, Operation
+from tests.gcs_server import GcsServer
 from tests.pipelines.stores.interrupted import check_everywhere
 
 PATIENCE = Patience(deadline_s=10.0, read_s=3.0, wait_s=0.02)
