@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion test check bench install clean
+.PHONY: demo faces fashion test test-containers check bench pictures install clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -30,6 +30,11 @@ fashion: install
 test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs
 
+# The images are built from the code at hand; IMAGES='--base NAME --network host' on closed networks.
+test-containers: install
+	@$(BIN)/slimline images build $(IMAGES)
+	@$(BIN)/python -m pytest --containers -m containers -r fEs
+
 check: install
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
@@ -37,6 +42,11 @@ check: install
 
 bench: install
 	@$(BIN)/python -m tests.bench --json bench.json
+
+# The faces example must have run: its newest run is what is drawn.
+pictures: install
+	@$(BIN)/python -m pipelines.pictures graph pipelines/examples/digits.yaml pipelines/pictures/graph.svg
+	@$(BIN)/python -m pipelines.pictures pareto slimline-store pipelines/pictures/pareto.svg
 
 clean:
 	rm -rf $(VENV) slimline-store slimline-out bench.json

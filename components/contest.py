@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.choice import Budgets, Choice, Contender, Goal, Judgement, Latency, choose
+from components.choice import Choice, Goal, Judgement, choose
 from components.comparison import Answers, Yardstick
+from components.contender import Budgets, Contender, Latency
 from components.decision import (
     BaselineCheck,
     Decision,

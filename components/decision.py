@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from components.choice import Budgets, Goal, Verdict
+from components.choice import Goal, Verdict
+from components.contender import Budgets
 from components.digests import canonical_json
 from components.errors import UserError
 from components.statistics import Interval

@@ -83,7 +83,13 @@ def write(
     budgets = replace(decision.budgets, metric=comparison.metric, drop=comparison.drop)
     result, answers = _sealed(parts, comparison)
     manifest = manifest_of(
-        card, decision, result, name=name, budgets=budgets, lineage=parts.lineage
+        card,
+        decision,
+        result,
+        name=name,
+        budgets=budgets,
+        confidence=comparison.confidence,
+        lineage=parts.lineage,
     )
     release.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(parts.winner / MODEL_FILE, release / MODEL_FILE)

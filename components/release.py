@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from components.choice import Budgets, drop_breach
-from components.decision import Decision
+from components.contender import Budgets, drop_breach
+from components.decision import Decision, Result, Split
 from components.evaluation import Evaluation
 from components.lite_card import LIMITS, MODEL_FILE, TIE, LiteCard, LiteInput, LiteOutput
 from components.quantities import decimal, exact_places, spread
@@ -39,6 +39,19 @@ class SealedResult:
     drop: Interval | None
     failure: str | None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what the manifest says of it."""
+        trivial = self.reference.baseline
+        return {
+            "description": self.winner.description,
+            "n_images": self.winner.n_images,
+            "n_identities": self.winner.n_identities,
+            "metrics": _plain(self.winner.metrics),
+            "reference": _plain(self.reference.metrics),
+            "baseline": {"name": trivial.name, "metrics": _plain(trivial.metrics)},
+            "drop": self.drop and asdict(self.drop),
+        }
+
 
 def manifest_of(
     card: LiteCard,
@@ -47,6 +60,7 @@ def manifest_of(
     *,
     name: str,
     budgets: Budgets,
+    confidence: float,
     lineage: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the content of ``manifest.json``.
@@ -57,6 +71,7 @@ def manifest_of(
         sealed: How it did on the sealed split.
         name: Of the release.
         budgets: What it has to keep there as well.
+        confidence: Which share the interval of the sealed drop holds.
         lineage: Digests of what the release was made from, by role.
     """
     assert decision.winner, "only a winner is released"
@@ -76,35 +91,27 @@ def manifest_of(
         "input": _input(card.input),
         "output": _output(card.output, sealed.winner.threshold),
         "budgets": asdict(budgets),
-        "selection": {
-            "metric": won.metric and asdict(won.metric),
-            "drop": won.drop and asdict(won.drop),
-            "p50_ms": {
-                device: timing.p50_ms and asdict(timing.p50_ms)
-                for device, timing in won.latency.items()
-            },
-            "peak_memory_bytes": won.peak_memory_bytes,
-            "description": decision.split.description,
-            "n_images": decision.split.n_images,
-        },
-        "sealed": {
-            "description": sealed.winner.description,
-            "n_images": sealed.winner.n_images,
-            "n_identities": sealed.winner.n_identities,
-            "metric": budgets.metric,
-            "metrics": _plain(sealed.winner.metrics),
-            "reference": _plain(sealed.reference.metrics),
-            "baseline": {
-                "name": sealed.reference.baseline.name,
-                "metrics": _plain(sealed.reference.baseline.metrics),
-            },
-            "drop": sealed.drop and asdict(sealed.drop),
-            "confidence": decision.confidence,
-        },
+        "selection": _selection(won, decision.split),
+        "sealed": {**sealed.to_json(), "confidence": confidence},
         "promoted": promoted,
         "reason": reason,
         "steps": [dict(step) for step in card.steps],
         "lineage": dict(lineage),
+    }
+
+
+def _selection(won: Result, split: Split) -> dict[str, Any]:
+    """Return how the winner did where it was chosen."""
+    return {
+        "metric": won.metric and asdict(won.metric),
+        "drop": won.drop and asdict(won.drop),
+        "p50_ms": {
+            device: timing.p50_ms and asdict(timing.p50_ms)
+            for device, timing in won.latency.items()
+        },
+        "peak_memory_bytes": won.peak_memory_bytes,
+        "description": split.description,
+        "n_images": split.n_images,
     }
 
 

@@ -86,7 +86,7 @@ def select(
     import shutil
 
     from components import contest
-    from components.choice import Budgets
+    from components.contender import Budgets
     from components.digests import canonical_json
     from components.errors import UserError
     from components.nothing import write_nothing

@@ -19,6 +19,21 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--containers`` also runs what needs a Docker Engine and the images."""
+    parser.addoption("--containers", action="store_true", help="run tests that need containers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip, and say so, what needs containers where nobody asked for it."""
+    if config.getoption("--containers"):
+        return
+    skip = pytest.mark.skip(reason="needs Docker and the images: make test-containers")
+    for item in items:
+        if "containers" in item.keywords:
+            item.add_marker(skip)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with real data; tests that need it skip where there is none."""

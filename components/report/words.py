@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.choice import Budgets, Verdict
+from components.choice import Verdict
+from components.contender import Budgets
 from components.metrics import METRICS
 from components.quantities import decimal, exact_places, milliseconds, significant
 from components.statistics import Interval

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.choice import Budgets, Choice, Contender, Latency, choose
+from components.choice import Choice, choose
+from components.contender import Budgets, Contender, Latency
 from components.statistics import Interval
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from components.choice import Budgets
+from components.contender import Budgets
 from components.decision import BaselineCheck, Decision, NearMiss, Result, Split, Timing
 from components.errors import UserError
 from components.nothing import write_nothing
