@@ -38,6 +38,13 @@ def test_threads_determinism_and_seeds_are_set():
     assert (code, out.splitlines()) == (0, ["1 1 True [] 2", "True"]), errors
 
 
+def test_names_of_layers_start_anew():
+    code, out, errors = run(
+        "[(configure(1, 0), print(tf_keras.layers.Dense(1).name)) for _ in range(2)]"
+    )
+    assert (code, out.split()) == (0, ["dense", "dense"]), errors
+
+
 def test_other_threads_after_the_first_op_are_an_error_and_not_a_surprise():
     code, _, errors = run("configure(1, 0); tf.constant(1.0) + 1.0; configure(2, 0)")
     assert code == 1
