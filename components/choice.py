@@ -94,7 +94,7 @@ def choose(
 
 
 def _keeps(one: Contender, budgets: Budgets, minimize: Goal) -> bool:
-    if one.crash or _doubt(one, timed=_timed(budgets, minimize)):
+    if one.crash or one.doubt(timed=_timed(budgets, minimize)):
         return False
     return not any(breaches_of(one, budgets))
 
@@ -139,7 +139,7 @@ def _judge(
     front: bool,
 ) -> Judgement:
     breaches = list(breaches_of(one, budgets))
-    doubt = _doubt(one, timed=_timed(budgets, minimize))
+    doubt = one.doubt(timed=_timed(budgets, minimize))
     verdict, reason = _verdict(one, breaches, doubt, winner, minimize, reference=reference)
     excess = max((breach.excess for breach in breaches), default=0.0)
     return Judgement(one.name, verdict, reason, front, excess)
