@@ -63,10 +63,11 @@ def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, tmp_path):
     }
 
 
-def test_a_process_that_did_other_things_before_writes_them_too(pattern_data, tmp_path):
-    fresh("train", tmp_path / "fresh", {"dataset": pattern_data}, **SMALL)
-    run(pattern_data, tmp_path / "here")
-    run(pattern_data, tmp_path / "again")
+def test_a_process_that_did_other_things_before_writes_them_too(pattern_pairs, tmp_path):
+    guided = {**SMALL, "guide_weight": 10.0}
+    fresh("train", tmp_path / "fresh", {"dataset": pattern_pairs}, **guided)
+    run(pattern_pairs, tmp_path / "here", **guided)
+    run(pattern_pairs, tmp_path / "again", **guided)
     trees = {tree_of(tmp_path / name).digest for name in ("fresh", "here", "again")}
     assert len(trees) == 1
 
