@@ -9,7 +9,8 @@ from components.report.words import budgets_in_words, count, percent, splits_in_
 
 _RULE = (
     "A budget is kept when the upper end of the interval keeps it: what the data cannot rule out "
-    "counts against a variant. Disturbed measurements and crashes cannot win."
+    "counts against a variant. Nothing wins that crashed, or whose latency was disturbed while "
+    "latency is limited or minimized."
 )
 _SIZE = (
     "Bytes of the .tflite file; gzip: the same after gzip -9, about what an app store ships. Peak "

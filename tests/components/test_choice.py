@@ -305,6 +305,13 @@ def test_a_disturbed_latency_beyond_the_budget_leaves_the_variant_undecided():
     assert choice.near_misses[0].excess == pytest.approx(8.0)
 
 
+def test_a_disturbed_latency_matters_only_where_latency_does():
+    shaken = contender("a", latency={"host": Latency(interval(900), "disturbed", "busy")})
+    free = replace(LIMITS, latency_ms=None)
+    assert choose([TEACHER, shaken], free, reference="teacher").winner == "a"
+    assert choose([TEACHER, shaken], free, reference="teacher", minimize="latency").winner is None
+
+
 def test_a_budget_of_exactly_the_file_is_kept():
     # 4.35 * 1e6 is 4349999.999999999 in floating point.
     limits = Budgets("auc", 0.01, size_mb=4.35)
