@@ -11,6 +11,7 @@ from components.errors import UserError
 from components.ml import distillation, losses, saved
 from components.ml.objectives import LABELS, TEACHER, supervised
 from components.ml.runtime import configure, tf
+from components.ml.teaching import examples_of
 from components.model_card import ModelCard
 from components.recipe import Tower, Transfer
 from tests.components.ml.test_training import RECIPE, TARGET, tiny
@@ -117,6 +118,16 @@ def test_a_classifier_learns_from_soft_labels_alone(pattern_data, pattern_classi
     assert (card.output.classes, card.output.activation) == (
         ModelCard.read(pattern_classifier).output.classes, "none",
     )  # fmt: skip
+
+
+def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pattern_classifier):
+    examples = examples_of(Dataset.open(pattern_data))
+    card = ModelCard.read(pattern_classifier)
+    recipe = replace(RECIPE, augment="none")
+    known = distillation.taught(examples, pattern_classifier, card, views=3, recipe=recipe).taught
+    assert known.outputs_vnt.shape == (1, 160, 4)  # nothing changes: one view is all there is
+    shares = saved.inference(pattern_classifier)(saved.normalize(examples.images_nhwc, card))
+    np.testing.assert_allclose(np.exp(known.outputs_vnt[0]), shares, atol=1e-5)
 
 
 def test_a_program_teaches_too_and_the_same(pattern_pairs, pattern_tower, tmp_path):
