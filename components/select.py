@@ -51,8 +51,9 @@ def select(
     A budget is kept when the upper end of the interval keeps it: of the paired drop of the metric
     against the reference, resampled over identities or images, and of the median latency on every
     device. A variant whose benchmark was disturbed stays undecided where latency is limited or
-    minimized; one that crashed or answers the same to everything fails. When nothing keeps every budget, ``winner`` is an
-    empty result and the nearest misses are listed; that is an answer and no error.
+    minimized; one that crashed or answers the same to everything fails. When nothing keeps every
+    budget, ``winner`` is an empty result and the nearest misses are listed; that is an answer and
+    no error.
 
     Args:
         models: LiteModels of all variants, the reference first.
