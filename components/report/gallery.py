@@ -165,10 +165,11 @@ def _recall(decision: Decision, reference: Answers, other: tuple[str, Answers]) 
     classes = reference.evaluation.classes
     lost = {label: before[i] - after[i] for i, label in enumerate(classes)}
     worst = max(lost, key=lambda label: lost[label])
+    note = f"Most is lost on {worst}: {decimal(lost[worst])}."
     return [
         Picture(
             "Recall by class",
-            f"Most is lost on {worst}: {decimal(lost[worst])}.",
+            note if lost[worst] > 0 else "No class is found less often.",
             recall_svg(classes, before, after, names=(decision.reference, name)),
         )
     ]
