@@ -303,7 +303,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_result(first, small_disk, tmp_pa
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
-    assert "No space left on device" in done.stderr
+    assert "the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
     assert "fix:" in done.stderr
     cache = Cache(open_store(str(small_disk / "store")), tmp_path / "scratch")
