@@ -8,7 +8,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class ReadThroughStore:
         self._cache = DirectoryStore(folder, durable=False)
         self._limit_bytes = limit_bytes
         self._unmeasured_bytes = limit_bytes
+        self._coming_bytes = 0  # of values that have room and may not be in the folder yet
         self._measuring = threading.Lock()
 
     @property
@@ -56,8 +57,9 @@ class ReadThroughStore:
         won = self._store.put_if_absent(key, data)
         if _digest(key):
             size_bytes = data.stat().st_size if isinstance(data, Path) else len(data)
-            if self._has_room(size_bytes):
-                self._cache.put_if_absent(key, data)
+            with self._room(size_bytes) as room:
+                if room:
+                    self._cache.put_if_absent(key, data)
         return won
 
     def put_many(self, items: Iterable[tuple[str, bytes | Path]]) -> tuple[bool, ...]:
@@ -80,8 +82,10 @@ class ReadThroughStore:
                 return data
             self._drop(key)
         data = self._store.get(key)
-        if hashlib.sha256(data).hexdigest() == digest and self._has_room(len(data)):
-            self._cache.put_if_absent(key, data)
+        if hashlib.sha256(data).hexdigest() == digest:
+            with self._room(len(data)) as room:
+                if room:
+                    self._cache.put_if_absent(key, data)
         return data
 
     def fetch(self, key: str, path: Path, *, link: bool = False) -> str:
@@ -96,9 +100,11 @@ class ReadThroughStore:
             if self._cached(key, path, digest, link=link):
                 return digest
             sha256 = self._store.fetch(key, path)
-            if sha256 == digest and self._has_room(path.stat().st_size):
-                keep = self._cache.adopt if link else self._cache.put_if_absent
-                keep(key, path)
+            if sha256 == digest:
+                with self._room(path.stat().st_size) as room:
+                    if room:
+                        keep = self._cache.adopt if link else self._cache.put_if_absent
+                        keep(key, path)
             return sha256
 
     def fetch_many(
@@ -147,16 +153,27 @@ class ReadThroughStore:
     def _drop(self, key: str) -> None:
         self._cache.path(key).unlink(missing_ok=True)
 
-    def _has_room(self, size_bytes: int) -> bool:
-        """Make room for a value; False when it is larger than the cache may be."""
-        if size_bytes > self._limit_bytes:
-            return False
+    @contextlib.contextmanager
+    def _room(self, size_bytes: int) -> Generator[bool]:
+        """Make room for a value that is put meanwhile; False when the cache may not be as large.
+
+        What other threads are putting is not in the folder yet when it is measured, so it counts
+        beside what is.
+        """
         with self._measuring:
-            self._unmeasured_bytes += size_bytes
-            if self._unmeasured_bytes * _MEASURED_SHARE >= self._limit_bytes:
-                self._evict(self._limit_bytes - size_bytes)
-                self._unmeasured_bytes = 0
-        return True
+            fits = self._coming_bytes + size_bytes <= self._limit_bytes
+            if fits:
+                self._coming_bytes += size_bytes
+                self._unmeasured_bytes += size_bytes
+                if self._unmeasured_bytes * _MEASURED_SHARE >= self._limit_bytes:
+                    self._evict(self._limit_bytes - self._coming_bytes)
+                    self._unmeasured_bytes = 0
+        try:
+            yield fits
+        finally:
+            if fits:
+                with self._measuring:
+                    self._coming_bytes -= size_bytes
 
     def _evict(self, limit_bytes: int) -> None:
         """Remove what was not used for longest until the rest is this small."""
