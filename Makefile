@@ -16,6 +16,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "error: $(PYTHON) cannot make a virtual environment"; echo "fix: apt-get install python3-venv"; exit 2; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@$(BIN)/python -m compileall -q components pipelines  # steps read bytecode and write none
 	@touch $@
 
 demo: install

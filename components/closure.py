@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,23 +12,31 @@ ROOT = Path(__file__).parent
 _ENTRY = ("components.__main__",)  # runs every component, so belongs to each
 _SUFFIXES = (".html", ".css", ".json")  # templates and tables that code reads
 
+_NAME = re.compile(r"[\w.]+")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(components[\w.]*)[ \t]+import[ \t]*(\([^)]*\)|.*)|import[ \t]+(.*))",
+    re.MULTILINE,
+)
+
 
 @cache
 def imports_of(module: str) -> frozenset[str]:
     """Return the ``components.*`` modules that the source of ``module`` names in any import.
 
     Imports inside functions count; so does every package on the way, whose ``__init__`` runs.
+    Each step asks this of every module that it may load, and parsing them takes longer than many
+    a step: the imports are found as text. A test holds that against the parser, module by module.
     """
     path = path_of(module)
     if path is None:
         return frozenset()
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    for package, names, whole in _IMPORT.findall(path.read_text()):
+        if package:
+            found.add(package)
+            found.update(f"{package}.{name}" for name in _NAME.findall(names))
+        else:
+            found.update(_NAME.findall(whole))
     ours = {name for name in found if name == "components" or name.startswith("components.")}
     parents = {
         name.rsplit(".", count)[0] for name in ours for count in range(1, name.count(".") + 1)

@@ -28,10 +28,18 @@ from pipelines.engines.jobs import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME
 
 _ZYGOTE = Path(zygote.__file__)
 _POLL_S = 0.2
+# What every step imports before its function; a bare ``pydantic`` loads these only when asked.
+_ENTRY = (
+    "argparse",
+    "importlib.metadata",
+    "logging",
+    "pydantic.fields",
+    "pydantic.type_adapter",
+    "yaml",
+)
 PRELOADED: Mapping[Image, tuple[str, ...]] = {
     "train": (
-        "pydantic",
-        "yaml",
+        *_ENTRY,
         "numpy",
         "tensorflow",
         "tf_keras",
@@ -39,8 +47,8 @@ PRELOADED: Mapping[Image, tuple[str, ...]] = {
         "safetensors.numpy",
         "PIL.Image",
     ),
-    "device": ("pydantic", "yaml"),
-    "light": ("pydantic", "yaml"),
+    "device": _ENTRY,
+    "light": _ENTRY,
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import components
-from components import COMPONENTS
+from components import COMPONENTS, closure
 from components.closure import closure_of, imports_of, path_of
 
 ROOT = Path(components.__path__[0])
@@ -43,6 +43,40 @@ def test_no_component_module_imports_the_host_or_a_framework_out_of_place(path):
     assert "pipelines" not in set(imported(path, top_only=False))
     if path.parent.name not in ("ml", "devices"):
         assert not HEAVY & set(imported(path, top_only=False))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_import_that_the_parser_sees_is_missed(path):
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    found = imports_of(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        ours = {name for name in names if name.split(".")[0] == "components" and path_of(name)}
+        assert ours <= found
+
+
+def test_every_way_to_write_an_import_is_read(tmp_path, monkeypatch):
+    module = tmp_path / "components" / "written.py"
+    module.parent.mkdir()
+    for name in ("a", "b", "c", "d", "e"):
+        (module.parent / f"{name}.py").touch()
+    (module.parent / "__init__.py").touch()
+    module.write_text(
+        "import components.a as first, components.b\n"
+        "def late():\n"
+        "    from components import (\n"
+        "        c,  # why\n"
+        "        d as other,\n"
+        "    )\n"
+        "\tfrom components.e import thing\n"
+        "text = 'import components.absent'\n"
+    )
+    monkeypatch.setattr(closure, "ROOT", module.parent)
+    assert imports_of("components.written") == {
+        "components", *(f"components.{name}" for name in "abcde")
+    }  # fmt: skip
 
 
 def test_the_closure_follows_imports_inside_functions():
