@@ -31,6 +31,7 @@ _POLL_S = 0.2
 # What every step imports before its function; a bare ``pydantic`` loads these only when asked.
 _ENTRY = (
     "argparse",
+    "hashlib",
     "importlib.metadata",
     "logging",
     "pydantic.fields",
