@@ -15,8 +15,9 @@ import pytest
 
 from components.errors import UserError
 from pipelines.stores import KeyMissing, Store, open_store
-from pipelines.stores.bucket import CHUNK_BYTES, BucketStore
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.connection import Patience, connect
+from pipelines.stores.objects import CHUNK_BYTES
 from tests.gcs_faults import FAULTS, FaultKind, Operation
 from tests.gcs_server import GcsServer
 from tests.pipelines.stores.interrupted import check_everywhere

@@ -14,9 +14,10 @@ import google_crc32c
 import pytest
 
 from components.errors import UserError
-from pipelines.stores import Store, bucket, connection, directory, disk
+from pipelines.stores import Store, bucket, connection, directory, disk, objects
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.objects import Objects
 from pipelines.stores.through import ReadThroughStore
 from tests.gcs_server import GcsServer
 from tests.pipelines.stores import test_bucket, test_contract, test_through
@@ -48,12 +49,12 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_precondition(monkeypatch: pytest.MonkeyPatch) -> None:
-    upload = BucketStore._upload
+    write = Objects.write
 
-    def upload_always(self: BucketStore, key: str, data: Any, _: int, nonce: str) -> None:
-        upload(self, key, data, None, nonce)  # type: ignore[arg-type]
+    def write_always(self: Objects, name: str, data: Any, _: int, metadata: Any) -> None:
+        write(self, name, data, None, metadata)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(BucketStore, "_upload", upload_always)
+    monkeypatch.setattr(Objects, "write", write_always)
 
 
 def one_nonce_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +73,7 @@ def no_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
             return b""
 
     monkeypatch.setattr(google_crc32c, "Checksum", Agrees)
-    monkeypatch.setattr(bucket.base64, "b64encode", lambda _: AnyText())
+    monkeypatch.setattr(objects.base64, "b64encode", lambda _: AnyText())
 
 
 class AnyText(bytes):
@@ -93,7 +94,7 @@ class AnyText(bytes):
 
 
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (connection, bucket):
+    for module in (connection, objects):
         monkeypatch.setattr(module, "may_pass", lambda _: False)
 
 
