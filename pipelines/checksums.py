@@ -1,11 +1,11 @@
-"""Checksums of files that have not changed since: so that a second look at large data is quick."""
+"""Checksums of what has not changed since: so that a second look at large data is quick."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -15,11 +15,16 @@ from components.errors import UserError
 _SETTLED_NS = 2_000_000_000
 """A file that changed this recently could change again without its times showing it."""
 
-_TABLE = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, sha256 TEXT NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS objects (
+    bucket TEXT NOT NULL, name TEXT NOT NULL, generation INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL, crc32c TEXT NOT NULL, sha256 TEXT NOT NULL,
+    PRIMARY KEY (bucket, name)
+) WITHOUT ROWID;
 """
 
 
@@ -44,6 +49,30 @@ class FileState(NamedTuple):  # not a dataclass: there may be a million of them
     def of(cls, path: str, status: os.stat_result) -> FileState:
         """Return the state that ``status`` describes."""
         return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+class ObjectState(NamedTuple):
+    """What tells, without downloading it, whether an object in a bucket is still the same.
+
+    Attributes:
+        bucket: Name of the bucket.
+        name: Of the object, whole.
+        generation: Another one whenever it is written.
+        size_bytes: Length.
+        crc32c: As the service gives it. Generations are enough for Google's service; others may
+            begin to count anew.
+    """
+
+    bucket: str
+    name: str
+    generation: int
+    size_bytes: int
+    crc32c: str
+
+    @property
+    def uri(self) -> str:
+        """Where it is."""
+        return f"gs://{self.bucket}/{self.name}"
 
 
 def hash_unchanged(state: FileState) -> str:
@@ -124,6 +153,24 @@ class ChecksumCache:
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows
             )
 
+    def known_objects(self, bucket: str, prefix: str) -> dict[ObjectState, str]:
+        """Return the checksums of all objects whose names begin so, by their state then."""
+        with self._faults():
+            rows = self._database.execute(
+                "SELECT bucket, name, generation, size_bytes, crc32c, sha256 FROM objects "
+                "WHERE bucket = ? AND name >= ? AND name < ?",
+                (bucket, prefix, f"{prefix}\U0010ffff"),
+            )
+            return {ObjectState._make(row[:-1]): row[-1] for row in rows}
+
+    def remember_objects(self, checksums: Mapping[ObjectState, str]) -> None:
+        """Keep the sha256 of objects for later."""
+        rows = [(*state, sha256) for state, sha256 in checksums.items()]
+        with self._faults(), self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows
+            )
+
     @contextmanager
     def _faults(self) -> Generator[None]:
         try:
@@ -139,7 +186,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=60)
     try:
         with database:
-            database.execute(_TABLE)
+            database.executescript(_TABLES)
     except sqlite3.DatabaseError:
         database.close()
         raise

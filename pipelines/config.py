@@ -50,7 +50,8 @@ class Config(Section):
     data: str = Field(
         min_length=1,
         description="a folder with one sub-folder per identity or class, an `.npz` or `.csv.gz` "
-        "file, a folder of idx files, or `package:...` for data inside a Python package",
+        "file, a folder of idx files; on this machine, `gs://bucket/name` for the same in a "
+        "bucket, or `package:...` for data inside a Python package",
     )
     image: Image = Field(description="shape of the model's input")
     split: Parameters = Field(
@@ -83,7 +84,9 @@ class Config(Section):
         default_factory=dict[str, object], description="parameters of `select`"
     )
     store: str = Field(
-        "./slimline-store", min_length=1, description="folder where results and records are kept"
+        "./slimline-store",
+        min_length=1,
+        description="where results and records are kept: a folder, or `gs://bucket/prefix`",
     )
     threads: PositiveInt = Field(2, description="cores that a training step keeps busy")
     seed: Seed = Field(0, description="where all randomness starts")

@@ -133,7 +133,10 @@ class Normalization(Section):
 class ImportedTeacher(Section):
     """A model of the user's own, taken as it is."""
 
-    model: str = Field(description="path of a `.keras` or `.h5` file or of a SavedModel folder")
+    model: str = Field(
+        description="path or `gs://bucket/name` of a `.keras` or `.h5` file or of a SavedModel "
+        "folder"
+    )
     trusted: bool = Field(
         default=False,
         description="the file may run code when it is opened, as `.h5` and SavedModel can",
@@ -146,7 +149,7 @@ class TrainedTeacher(_WithParameters):
 
     component = "train"
     weights: str | None = Field(
-        default=None, description="path of a file with weights to begin from"
+        default=None, description="path or `gs://bucket/name` of a file with weights to begin from"
     )
     parameters: Parameters
 

@@ -7,35 +7,58 @@ folders are no data and are skipped by rule; links that leave the folder are ref
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
-import stat
-import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from components.digests import canonical_json
 from components.errors import UserError
 from components.source import IDX_IMAGES, Format, SourceFile, source_digest
-from pipelines.checksums import ChecksumCache, FileState, hash_unchanged
+from pipelines.checksums import ChecksumCache
+from pipelines.file_names import check_name
+from pipelines.local_files import PACKAGE, local_files
 
 __all__ = ["ChecksumCache", "Source", "snapshot", "snapshot_model", "stage"]
 
-_JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _FILE_FORMATS: Mapping[str, Format] = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
-_PACKAGE = "package:"
 _DATA_EXPECTED = (
     "expected a folder with one sub-folder per identity or class, a folder of idx files, "
     "or a file .npz, .csv or .csv.gz"
 )
 _MODEL_EXPECTED = f"expected a file {', '.join(_MODEL_SUFFIXES)} or the folder of a SavedModel"
-_HASH_THREADS = 4
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Files(Protocol):
+    """The user's files where the user keeps them, listed but not read yet; there is at least one.
+
+    All methods raise ``UserError`` where a file changed since, or cannot be read.
+    """
+
+    @property
+    def single(self) -> bool:
+        """Whether the user named one file and not a folder."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Relative POSIX paths, in order."""
+        ...
+
+    def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
+        """Return all files in name order, each with the checksum of its bytes."""
+        ...
+
+    def lay(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
+        """Make ``folder``, which is not there yet, hold the files or lead to them.
+
+        Returns:
+            The paths outside of ``folder`` that links in it lead to.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,13 +69,13 @@ class Source:
         uri: What the user wrote; not part of the digest.
         format: How the files are to be read.
         files: All files, in name order.
-        root: The folder on this machine that the names start from, or the one file itself.
+        place: Where they are to be had.
     """
 
     uri: str
     format: Format
     files: tuple[SourceFile, ...]
-    root: Path
+    place: Files = field(compare=False, repr=False)
 
     @cached_property
     def digest(self) -> str:
@@ -69,109 +92,81 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Source:
     """List and hash the user's data.
 
     Args:
-        data: A folder, a file, or ``package:NAME/path`` for what an installed package holds.
-        cache: Remembers checksums of files that have not changed since.
+        data: A folder or a file, ``gs://bucket/name`` for the same in a bucket, or
+            ``package:NAME/path`` for what an installed package holds.
+        cache: Remembers checksums of what has not changed since.
 
     Raises:
         UserError: Nothing there, nothing in it, not readable, or not laid out as data.
     """
-    path = _located(data, _DATA_EXPECTED)
-    if not path.is_dir():
-        return _hashed(data, _file_format(data, path), path, cache)
-    return _hashed(data, None, path, cache)
+    place = _files(data, _DATA_EXPECTED)
+    form = _file_format(data, place.names[0]) if place.single else _folder_format(data, place.names)
+    return Source(data, form, place.hashed(cache), place)
 
 
 def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Source:
     """List and hash a model, or weights, that the user made elsewhere.
 
     Args:
-        model: A ``.keras``, ``.h5`` or ``.safetensors`` file, or the folder of a SavedModel.
-        cache: Remembers checksums of files that have not changed since.
+        model: A ``.keras``, ``.h5`` or ``.safetensors`` file, or the folder of a SavedModel, at
+            any place that ``snapshot`` takes.
+        cache: Remembers checksums of what has not changed since.
 
     Raises:
         UserError: Nothing there, not readable, or not one of these.
     """
-    path = _located(model, _MODEL_EXPECTED)
-    if path.is_dir() and not (path / "saved_model.pb").is_file():
+    place = _files(model, _MODEL_EXPECTED)
+    if not place.single and "saved_model.pb" not in place.names:
         raise UserError(f"{model} has no saved_model.pb; {_MODEL_EXPECTED}", "correct the path")
-    if not path.is_dir() and path.suffix.lower() not in _MODEL_SUFFIXES:
+    if place.single and PurePosixPath(place.names[0]).suffix.lower() not in _MODEL_SUFFIXES:
         raise UserError(f"{model} is no model; {_MODEL_EXPECTED}", "correct the path")
-    return _hashed(model, "model", path, cache)
+    return Source(model, "model", place.hashed(cache), place)
 
 
-def stage(source: Source, folder: Path) -> None:
+def stage(source: Source, folder: Path) -> tuple[Path, ...]:
     """Write a source as components read it: ``source.json``, and ``files`` that leads to the data.
 
     Args:
         source: What to stage.
-        folder: Made here. ``files`` in it is a link to the user's folder, or a folder with a link
-            to the user's one file.
+        folder: Made here.
+
+    Returns:
+        The paths outside of ``folder`` that links in it lead to.
+
+    Raises:
+        UserError: A file in a bucket changed since it was listed, or cannot be downloaded.
     """
     folder.mkdir(parents=True)
-    files = folder / "files"
-    if source.root.is_dir():
-        files.symlink_to(source.root, target_is_directory=True)
-    else:
-        files.mkdir()
-        (files / source.root.name).symlink_to(source.root)
+    elsewhere = source.place.lay(source.files, folder / "files")
     listing = {
         "uri": source.uri,
         "format": source.format,
         "files": [asdict(file) for file in source.files],
     }
     (folder / "source.json").write_bytes(canonical_json(listing))
+    return elsewhere
 
 
-# where it is ------------------------------------------------------------------------------------
+def _files(uri: str, expected: str) -> Files:
+    """List what the user means; each kind of place has a module of its own."""
+    check_name(uri)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", uri)
+    if scheme is None:
+        return local_files(uri, expected)
+    if scheme[1] == "gs":
+        from pipelines.bucket_files import bucket_files
+
+        return bucket_files(uri, expected)
+    raise UserError(
+        f"{uri}: data at {scheme[0]} cannot be read; supported are paths of this machine, "
+        f"gs://bucket/name and {PACKAGE}NAME/path",
+        "copy the data to a folder or a bucket and give its place",
+    )
 
 
-def _located(uri: str, expected: str) -> Path:
-    """Return the absolute path that the user means; other places than files dispatch here."""
-    _check_name(uri)
-    scheme = re.match(r"([a-z][a-z0-9+.-]*)://", uri)
-    if scheme:
-        raise UserError(
-            f"{uri}: data at {scheme[0]} cannot be read; supported are paths of this machine and "
-            f"{_PACKAGE}NAME/path",
-            "copy the data to a folder and give its path",
-        )
-    path = _in_package(uri) if uri.startswith(_PACKAGE) else Path(uri).expanduser()
-    try:
-        resolved = path.resolve()
-        mode = resolved.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"there is no {uri}; {expected}", _nearest(path)) from None
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"{uri} cannot be read: {error}", "correct the path or its rights"
-        ) from None
-    if not uri or not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        raise UserError(f"{uri!r} is neither file nor folder; {expected}", "correct the path")
-    return resolved
-
-
-def _in_package(uri: str) -> Path:
-    """Find a file of an installed package without importing it."""
-    name, _, inside = uri.removeprefix(_PACKAGE).partition("/")
-    found = importlib.util.find_spec(name) if name.isidentifier() and name != "__main__" else None
-    if found is None or not found.submodule_search_locations:
-        raise UserError(f"{uri}: no package {name!r} is installed", f"pip install {name}")
-    package = Path(next(iter(found.submodule_search_locations))).resolve()
-    path = package / inside
-    if not path.resolve().is_relative_to(package):
-        raise UserError(f"{uri} leaves the package {name}", "give a path inside the package")
-    return path
-
-
-def _nearest(path: Path) -> str:
-    """Return the fix for a path that does not exist: where on the way it stops existing."""
-    parent = next((folder for folder in path.absolute().parents if folder.is_dir()), Path("/"))
-    return f"correct the path: {parent} exists, and what follows does not"
-
-
-def _file_format(uri: str, path: Path) -> Format:
+def _file_format(uri: str, name: str) -> Format:
     for suffix, form in _FILE_FORMATS.items():
-        if path.name.lower().endswith(suffix):
+        if name.lower().endswith(suffix):
             return form
     raise UserError(
         f"{uri} is a file of an unknown kind; {_DATA_EXPECTED}",
@@ -191,96 +186,3 @@ def _folder_format(uri: str, names: Sequence[str]) -> Format:
         if single
         else "move the pictures of each identity or class into a sub-folder named after it",
     )
-
-
-# what it holds ----------------------------------------------------------------------------------
-
-
-def _hashed(uri: str, form: Format | None, path: Path, cache: ChecksumCache | None) -> Source:
-    """List the files of a source and find the checksum of each."""
-    seen_ns = time.time_ns()
-    try:
-        if path.is_dir():
-            states = _walk(path)
-        else:
-            _check_name(path.name)
-            states = {path.name: _state(path.name, path)}
-        if not states:
-            raise UserError(f"{uri} is an empty folder; {_DATA_EXPECTED}", "put the data there")
-        form = form or _folder_format(uri, list(states))
-        checksums = cache.known(str(path)) if cache else {}
-        new = [state for state in states.values() if state not in checksums]
-        with ThreadPoolExecutor(_HASH_THREADS) as pool:
-            made = list(zip(new, pool.map(hash_unchanged, new), strict=True))
-    except PermissionError as error:
-        raise UserError(
-            f"{error.filename} cannot be read: {error.strerror}", f"chmod -R u+rX {path}"
-        ) from None
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{error.filename} vanished while {uri} was listed",
-            "run again when nothing writes to the data",
-        ) from None
-    if cache:
-        cache.remember(made, seen_ns)
-    checksums.update(made)
-    files = (
-        SourceFile(name, state.size_bytes, checksums[state])
-        for name, state in sorted(states.items())
-    )
-    return Source(uri, form, tuple(files), path)
-
-
-def _walk(root: Path) -> dict[str, FileState]:
-    """Return every file under a folder that is data, by relative POSIX name."""
-    found: dict[str, FileState] = {}
-    folders = [""]
-    while folders:
-        prefix = folders.pop()
-        with os.scandir(root / prefix) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or entry.name.lower() in _JUNK:
-                    continue
-                name = prefix + entry.name
-                _check_name(entry.name)
-                if entry.is_symlink():
-                    _check_link(name, root)
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{name}/")
-                    continue
-                found[name] = _state(name, entry)
-    return found
-
-
-def _state(name: str, file: Path | os.DirEntry[str]) -> FileState:
-    status = file.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{name} is no regular file but a device, pipe or socket", f"remove {name}")
-    return FileState.of(os.fspath(file), status)
-
-
-def _check_name(name: str) -> None:
-    if _CONTROL.search(name):
-        raise UserError(f"the name {name!r} holds a control character", "rename the file")
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            f"the name {name.encode(errors='surrogateescape')!r} is not UTF-8", "rename the file"
-        ) from None
-
-
-def _check_link(name: str, root: Path) -> None:
-    target = Path(os.path.realpath(root / name))
-    if not target.exists():
-        raise UserError(f"{name} is a link to {target}, which does not exist", f"remove {name}")
-    if target.is_dir():
-        raise UserError(
-            f"{name} is a link to a folder, whose files would count twice",
-            f"remove {name}, or put a copy of the folder in its place",
-        )
-    if not target.is_relative_to(root):
-        raise UserError(
-            f"{name} is a link that leaves the data folder, to {target}",
-            f"put a copy in its place: cp --remove-destination {target} {root / name}",
-        )

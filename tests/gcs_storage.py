@@ -39,6 +39,7 @@ class GcsObject:
     metadata: Mapping[str, str]
     created: str
     components: int = 0
+    content_encoding: str | None = None
 
     @property
     def hashes(self) -> str:
@@ -63,6 +64,7 @@ class GcsObject:
             "storageClass": "STANDARD",
             **({"componentCount": self.components} if self.components else {"md5Hash": self.md5}),
             **({"metadata": dict(self.metadata)} if self.metadata else {}),
+            **({"contentEncoding": self.content_encoding} if self.content_encoding else {}),
         }
 
 
@@ -182,6 +184,7 @@ class Storage:
                 metadata=dict(resource.get("metadata") or {}),
                 created=time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()),
                 components=components,
+                content_encoding=resource.get("contentEncoding"),
             )
             return objects[name]
 

@@ -187,8 +187,8 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
         given = ingredients.inputs[port]
         if isinstance(flow, SourceRef):
             path = context.work / "sources" / step.name / flow.name
-            stage(context.sources[flow.name], path)
-            readable += [path, context.sources[flow.name].root]
+            shutil.rmtree(path, ignore_errors=True)
+            readable += [path, *stage(context.sources[flow.name], path)]
             inputs[port] = {"artifacts": [{"uri": str(path), "metadata": {"digest": given}}]}
         elif given is not None:
             digests = given if isinstance(given, list) else [given]

@@ -29,7 +29,9 @@ CONNECTIONS = 32
 
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
-_PLACE = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:/([A-Za-z0-9._/=-]*))?")
+_BUCKET = r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])"
+_PLACE = re.compile(rf"{_BUCKET}(?:/([A-Za-z0-9._/=-]*))?")
+_OBJECT = re.compile(rf"{_BUCKET}(?:/(.*))?")
 _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     (
         (auth.DefaultCredentialsError,),
@@ -143,6 +145,24 @@ def parse_place(uri: str) -> tuple[str, str]:
             "write it like gs://my-bucket/slimline",
         )
     return found[1], f"{prefix}/" if prefix else ""
+
+
+def parse_object(uri: str) -> tuple[str, str]:
+    """Split ``gs://bucket/name`` into bucket and name, which may be empty or end in ``/``.
+
+    Raises:
+        UserError: It is malformed.
+    """
+    found = _OBJECT.fullmatch(uri)
+    name = (found[2] or "") if found else ""
+    segments = name.removesuffix("/").split("/") if name else []
+    if not found or not {"", ".", ".."}.isdisjoint(segments):
+        raise UserError(
+            f"{uri!r} names nothing in a bucket: expected gs://bucket, gs://bucket/folder or "
+            "gs://bucket/file, the bucket in 3 to 222 of a-z 0-9 . _ -, no part empty, . or ..",
+            "write it like gs://my-bucket/faces",
+        )
+    return found[1], name
 
 
 def connect(uri: str) -> Any:

@@ -120,7 +120,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_other_places_say_what_is_supported() -> None:
-    _fails("data at gs:// cannot be read; supported are paths", "copy the data", "gs://b/faces")
+    _fails("data at s3:// cannot be read; supported are paths", "copy the data", "s3://b/faces")
 
 
 def test_what_is_not_laid_out_as_data(tmp_path: Path, faces: Path) -> None:
@@ -210,7 +210,7 @@ def test_the_cache_saves_reading_and_changes_nothing(
         read.append(state.path)
         return file_sha256(Path(state.path))
 
-    monkeypatch.setattr("pipelines.sources.hash_unchanged", counted)
+    monkeypatch.setattr("pipelines.local_files.hash_unchanged", counted)
     monkeypatch.setattr("pipelines.checksums._SETTLED_NS", -(10**12))  # files of just now count
     with ChecksumCache(tmp_path / "sums") as cache:
         assert snapshot(str(faces), cache) == plain
@@ -233,9 +233,11 @@ def test_models(tmp_path: Path) -> None:
         assert (source.format, [file.name for file in source.files]) == ("model", [name])
     saved = tmp_path / "saved"
     (saved / "variables").mkdir(parents=True)
-    _fails("has no saved_model.pb", "correct", str(saved), snapshot_model)
-    for name in ("saved_model.pb", "variables/variables.index"):
+    _fails("is an empty folder", "put the data", str(saved), snapshot_model)
+    for name in ("variables/variables.index", "saved_model.pb"):
         (saved / name).write_text(name)
+        if name != "saved_model.pb":
+            _fails("has no saved_model.pb", "correct", str(saved), snapshot_model)
     names = [file.name for file in snapshot_model(str(saved)).files]
     assert names == ["saved_model.pb", "variables/variables.index"]
     (tmp_path / "m.pt").write_text("torch")
