@@ -75,6 +75,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
             port.name: paths[port.name] or ([] if port.many else None) for port in interface.inputs
         },
         input_digests={},
+        input_uris={},
         outputs={port.name: paths[port.name] for port in interface.outputs},
         statement=None,
         parameters=interface.complete(

@@ -25,11 +25,15 @@ from components.artifact import Tree, tree_of
 from components.closure import code_digest
 from components.digests import canonical_json
 from components.errors import UserError
-from components.interface import SINGLE_FILE_KINDS, Interface, function_of, interface_of
+from components.interface import SINGLE_FILE_KINDS, Interface, Port, function_of, interface_of
+from components.source import Source
 
 OK, CRASHED, USER_FAULT = 0, 1, 2
 STATEMENT = "statement"
 """Name of the output that every component has besides its own: the facts of this execution."""
+SOURCE_DIGEST = "_digest"
+"""What follows a source's name in the name of the parameter that says its digest, so that new data
+is a new parameter to engines whose caches do not look into artifacts."""
 
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
@@ -47,6 +51,7 @@ class Call:
         interface: The component.
         inputs: Path, list of paths or None for every input.
         input_digests: The tree digest that the engine vouches for, where it gives one.
+        input_uris: Address of every input that came from a bucket, under its name.
         outputs: Path for every output.
         statement: Where the statement goes, or None when nobody asked for it.
         parameters: Complete and checked.
@@ -56,6 +61,7 @@ class Call:
     interface: Interface
     inputs: dict[str, Path | list[Path] | None]
     input_digests: dict[str, str | list[str] | None]
+    input_uris: dict[str, str | list[str]]
     outputs: dict[str, Path]
     statement: Path | None
     parameters: dict[str, object]
@@ -91,35 +97,37 @@ def parse_executor_input(component: str, text: str) -> Call:
         ) from None
     given = _artifacts(message, "inputs")
     made = _artifacts(message, "outputs")
+    values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
+    uris: dict[str, str | list[str]] = {}
     for port in interface.inputs:
-        if port.many:
-            items = _numbered(given, port.name)
-            inputs[port.name] = [local_path(item["uri"]) for item in items]
-            digests[port.name] = [_digest_in(item) or "" for item in items]
-        elif port.name in given:
-            inputs[port.name] = local_path(given[port.name][0]["uri"])
-            digests[port.name] = _digest_in(given[port.name][0])
-        elif port.optional:
-            inputs[port.name] = digests[port.name] = None
-        else:
+        items = _items(given, port)
+        if not items and not port.many and not port.optional:
             raise UserError(
                 f"{component} was given no input {port.name!r}",
                 f"pass a {port.kind} as {port.name}",
             )
+        paths = [local_path(item["uri"]) for item in items]
+        told = [_digest_in(item) or "" for item in items]
+        if port.kind == "Source" and (digest := values.pop(port.name + SOURCE_DIGEST, None)):
+            told = [str(digest)]
+        inputs[port.name] = paths if port.many else next(iter(paths), None)
+        digests[port.name] = told if port.many else next(iter(told), None) or None
+        if places := [item["uri"] for item in items if item["uri"].startswith(tuple(_MOUNTS))]:
+            uris[port.name] = places if port.many else places[0]
     missing = [port.name for port in interface.outputs if port.name not in made]
     if missing:
         raise UserError(
             f"{component} was given no path for its output {missing[0]!r}",
             "recompile the pipeline with this version of slimline",
         )
-    values = cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {})
     output_file = _side(message, "outputs").get("outputFile")
     return Call(
         interface=interface,
         inputs=inputs,
         input_digests=digests,
+        input_uris=uris,
         outputs={port.name: local_path(made[port.name][0]["uri"]) for port in interface.outputs},
         statement=local_path(made[STATEMENT][0]["uri"]) if STATEMENT in made else None,
         parameters=interface.complete(
@@ -137,15 +145,19 @@ def _side(message: Mapping[str, Any], side: str) -> dict[str, Any]:
 
 def _artifacts(message: Mapping[str, Any], side: str) -> dict[str, list[dict[str, Any]]]:
     listed = cast("dict[str, Any]", _side(message, side).get("artifacts") or {})
-    return {name: value["artifacts"] for name, value in listed.items() if value}
+    found = {name: (value or {}).get("artifacts") for name, value in listed.items()}
+    return {name: items for name, items in found.items() if items}
 
 
-def _numbered(given: Mapping[str, list[dict[str, Any]]], name: str) -> list[dict[str, Any]]:
-    """Collect ``models_0 ... models_N-1``, or the list that an engine without that limit gives."""
-    if name in given:
-        return given[name]
+def _items(given: Mapping[str, list[dict[str, Any]]], port: Port) -> list[dict[str, Any]]:
+    """Collect what enters a port.
+
+    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit.
+    """
+    if port.name in given or not port.many:
+        return given.get(port.name, [])
     items: list[dict[str, Any]] = []
-    while found := given.get(f"{name}_{len(items)}"):
+    while found := given.get(f"{port.name}_{len(items)}"):
         items.append(found[0])
     return items
 
@@ -166,7 +178,7 @@ def execute(call: Call) -> int:
     started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
     for path in call.outputs.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    code, outcome = _call(function, {**call.inputs, **call.outputs, **call.parameters})
+    code, outcome = _call(function, call)
     trees: dict[str, Tree] = {}
     if code == OK:
         trees = {name: tree_of(path) for name, path in call.outputs.items()}
@@ -181,10 +193,11 @@ def execute(call: Call) -> int:
     return code
 
 
-def _call(function: Callable[..., None], arguments: dict[str, Any]) -> tuple[int, dict[str, str]]:
+def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str]]:
     try:
         try:
-            function(**arguments)
+            _check_inputs(call)
+            function(**call.inputs, **call.outputs, **call.parameters)
         except OSError as error:
             if error.errno not in _DISK_FAULTS:
                 raise
@@ -201,6 +214,49 @@ def _call(function: Callable[..., None], arguments: dict[str, Any]) -> tuple[int
     return OK, {"result": "ok"}
 
 
+def _check_inputs(call: Call) -> None:
+    """Hold what came from a bucket against the digests that were told of it.
+
+    What an engine of this machine staged it has checked itself.
+
+    Raises:
+        UserError: Something else lies there, or not all of it.
+    """
+    for port in call.interface.inputs:
+        if port.name not in call.input_uris and port.kind != "Source":
+            continue
+        paths, told = call.inputs[port.name], call.input_digests.get(port.name)
+        paths = paths if isinstance(paths, list) else [paths]
+        told = told if isinstance(told, list) else [told]
+        for path, digest in zip(paths, told, strict=True):
+            if path is None or not digest:
+                continue
+            found = Source.open(path).digest if port.kind == "Source" else _digest_at(path)
+            if found != digest:
+                raise UserError(
+                    f"{port.name}: what lies at {path} has the digest {found or 'of nothing'}, "
+                    f"expected {digest}",
+                    "run the step again that made it, without cached results",
+                )
+
+
+def _digest_at(path: Path) -> str | None:
+    return tree_of(path).digest if path.exists() else None
+
+
+def _statement_inputs(call: Call) -> dict[str, object]:
+    """Say the digest of every input, and of what came from a bucket also where it lies there."""
+    said: dict[str, object] = dict(call.input_digests)
+    for name, uris in call.input_uris.items():
+        digests = call.input_digests[name]
+        if isinstance(uris, list) and isinstance(digests, list):
+            pairs = zip(digests, uris, strict=True)
+            said[name] = [{"digest": digest, "uri": uri} for digest, uri in pairs]
+        else:
+            said[name] = {"digest": digests, "uri": uris}
+    return said
+
+
 def _statement(
     call: Call,
     trees: Mapping[str, Tree],
@@ -212,7 +268,7 @@ def _statement(
     return {
         "component": call.interface.name,
         "code": code_digest(call.interface.name),
-        "inputs": call.input_digests,
+        "inputs": _statement_inputs(call),
         "parameters": call.parameters,
         "outputs": {
             name: {
@@ -260,9 +316,21 @@ def _executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]
         tree = trees[port.name]
         metadata: dict[str, object] = {"digest": tree.digest, "size_bytes": tree.size_bytes}
         if port.kind in ("Metrics", "Curve"):
-            metadata |= json.loads(call.outputs[port.name].read_text())
+            content = cast("dict[str, object]", json.loads(call.outputs[port.name].read_text()))
+            metadata |= content if port.kind == "Curve" else _scalars(content)
         artifacts[port.name] = {"artifacts": [{"metadata": metadata}]}
     return {"artifacts": artifacts}
+
+
+def _scalars(content: Mapping[str, object]) -> dict[str, str | int | float]:
+    """Keep what KFP takes: it would wrap a list, and fail the finished step because of a null."""
+    return {
+        name: value
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+        else canonical_json(value).decode()
+        for name, value in content.items()
+        if value is not None
+    }
 
 
 def is_single_file(interface: Interface, output: str) -> bool:

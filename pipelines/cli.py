@@ -79,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     explain = _command(commands, "explain", _explain, "say what would run, what is cached, and why")
     _config_arguments(explain)
 
+    compiling = _command(
+        commands, "compile", _compile, "write the graph as a pipeline of Kubeflow Pipelines"
+    )
+    _config_arguments(compiling)
+    compiling.add_argument(
+        "--output", "-o", type=Path, metavar="FILE", required=True, help="such as pipeline.yaml"
+    )
+
     show = _command(commands, "show", _show, "the leaderboard of a run: winner, reasons, Pareto")
     show.add_argument("run", nargs="?", default=_LATEST, metavar="RUN", help="default: the latest")
     _store_arguments(show)
@@ -191,6 +199,34 @@ def _explain(arguments: argparse.Namespace) -> int:
         )
     else:
         _print(show.explanation(explained))
+    return OK
+
+
+def _compile(arguments: argparse.Namespace) -> int:
+    from pipelines.compress import graph_of
+    from pipelines.kubeflow import compiling, reach
+    from pipelines.kubeflow.references import references
+    from pipelines.launch import snapshots
+
+    config = _config(arguments)
+    graph = graph_of(config)
+    images = references(reach.check(config, graph))
+    digests = {name: source.digest for name, source in snapshots(graph).items()}
+    made = compiling.compiled(config, graph, digests, images)
+    compiling.write(made, arguments.output)
+    if arguments.json:
+        _print_json(
+            {
+                "pipeline": made.name,
+                "file": str(arguments.output),
+                "sha256": made.digest,
+                "steps": [step.name for step in graph.ordered],
+                "sources": dict(made.sources),
+            }
+        )
+    else:
+        steps = f"{len(graph.steps)} steps"
+        sys.stdout.write(f"wrote {arguments.output}: pipeline {made.name}, {steps}\n")
     return OK
 
 

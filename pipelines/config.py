@@ -19,6 +19,7 @@ from components.errors import UserError, suggest
 from components.interface import Fraction, PositiveInt, Seed, Task
 from components.metrics import METRICS, PRIMARY
 from pipelines.faults import Fault, Location, fault_of, where
+from pipelines.kubeflow.settings import Kubeflow
 from pipelines.parameters import offered
 from pipelines.sections import (
     Budgets,
@@ -94,6 +95,9 @@ class Config(Section):
         default_factory=dict[str, Limit],
         description="by component the memory and time that its steps may take",
     )
+    kubeflow: Kubeflow | None = Field(
+        default=None, description="where and on what `--engine kubeflow` runs the graph"
+    )
 
     @property
     def metric(self) -> str:
@@ -117,9 +121,9 @@ class Config(Section):
 
     @property
     def digest(self) -> str:
-        """The digest of all that was configured, but not of where files lie."""
+        """The digest of all that was configured, but not of where files lie and steps run."""
         plain = self.to_plain()
-        del plain["data"], plain["store"]
+        del plain["data"], plain["store"], plain["kubeflow"]
         for key in ("model", "weights"):
             if plain["teacher"].get(key) is not None:
                 plain["teacher"][key] = "given"

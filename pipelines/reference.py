@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter
 from components.errors import UserError
 from components.interface import function_of
 from pipelines.config import Config
+from pipelines.kubeflow.settings import Kubeflow, Resources, Secret, Toleration
 from pipelines.leaderboard import Failure, Leaderboard, Sealed, Variant
 from pipelines.parameters import component_name, offered
 from pipelines.sections import (
@@ -38,6 +39,10 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], ...]] = {
     "devices[]": (HostDevice,),
     "budgets": (Budgets,),
     "limits.<component>": (Limit,),
+    "kubeflow": (Kubeflow,),
+    "kubeflow.resources.<component>": (Resources,),
+    "kubeflow.resources.<component>.tolerations[]": (Toleration,),
+    "kubeflow.secrets[]": (Secret,),
 }
 _COMPONENTS: Mapping[str, str] = {
     "split": "ingest",
@@ -142,9 +147,9 @@ def _value(value: object) -> str:
         return "none"
     if isinstance(value, BaseModel):
         return "see below"
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and value:
         return "`[host]`"
-    if isinstance(value, dict):
+    if isinstance(value, dict | tuple):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

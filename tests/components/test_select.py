@@ -211,6 +211,7 @@ def test_it_runs_behind_the_protocol(tmp_path):
         interface=interface,
         inputs={port.name: given[port.name] for port in interface.inputs},
         input_digests={},
+        input_uris={},
         outputs=outputs,
         statement=tmp_path / "statement",
         parameters=interface.complete(

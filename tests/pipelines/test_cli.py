@@ -17,7 +17,7 @@ from pipelines.config import load
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "tiny.yaml"
-COMMANDS = ("run", "explain", "show", "runs", "logs", "init", "doctor", "images")
+COMMANDS = ("run", "explain", "compile", "show", "runs", "logs", "init", "doctor", "images")
 FRAMEWORKS = (
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "ai_edge_litert"),
     *("kfp", "docker", "google.cloud", "google.api_core", "google.auth", "google.protobuf"),
@@ -73,6 +73,7 @@ def test_help_loads_nothing_that_takes_time() -> None:
 EVERYTHING = """
 import json, pathlib, sys
 import pipelines.cli, pipelines.launch, pipelines.show, pipelines.leaderboard, pipelines.doctor
+import pipelines.kubeflow.compiling, pipelines.kubeflow.references
 from components import COMPONENTS
 from components.interface import interface_of
 from pipelines.compress import graph_of
@@ -123,6 +124,16 @@ def test_a_fault_of_the_user_is_one_message_and_code_2(tmp_path: Path) -> None:
     assert "there is no key 'techer'" in what
     assert fix.startswith("fix: did you mean 'teacher'?")
     assert sorted(tmp_path.iterdir()) == [path], "nothing is written"
+
+
+def test_compile_refuses_files_of_this_machine_before_it_writes(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    section = "kubeflow: {pipeline_root: gs://bucket/pipelines, images: registry.example/me}\n"
+    path.write_text(TINY.read_text() + section)
+    done = slimline("compile", path, "-o", tmp_path / "pipeline.yaml", cwd=tmp_path, check=2)
+    assert "package:sklearn/datasets/data/digits.csv.gz is on this machine" in done.stderr
+    assert "fix: gcloud storage cp -r /" in done.stderr
+    assert sorted(tmp_path.iterdir()) == [path]
 
 
 def test_with_json_a_fault_is_the_document(tmp_path: Path) -> None:
