@@ -145,8 +145,12 @@ def _side(message: Mapping[str, Any], side: str) -> dict[str, Any]:
 
 def _artifacts(message: Mapping[str, Any], side: str) -> dict[str, list[dict[str, Any]]]:
     listed = cast("dict[str, Any]", _side(message, side).get("artifacts") or {})
-    found = {name: (value or {}).get("artifacts") for name, value in listed.items()}
-    return {name: items for name, items in found.items() if items}
+    return {name: value["artifacts"] for name, value in listed.items() if _holds(value)}
+
+
+def _holds(value: Mapping[str, Any] | None) -> bool:
+    """Whether anything is in the list: absent is said in three ways."""
+    return bool(value and value.get("artifacts"))
 
 
 def _items(given: Mapping[str, list[dict[str, Any]]], port: Port) -> list[dict[str, Any]]:

@@ -1,0 +1,41 @@
+"""Images are named by digests that a registry gave; what the local Docker Engine calls them is none."""
+
+import pytest
+
+from components.errors import UserError
+from pipelines.images import connect, find
+from pipelines.kubeflow.references import references
+from pipelines.kubeflow.settings import Kubeflow
+from tests.pipelines.kubeflow.graphs import REFERENCES, SETTINGS
+
+
+def settings(images):
+    return Kubeflow.model_validate(SETTINGS | {"images": images})
+
+
+def test_digests_are_taken_as_given_where_no_docker_engine_answers(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    assert references(settings(REFERENCES)) == REFERENCES
+
+
+def test_a_registry_alone_needs_the_docker_engine_that_pushed_to_it(monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(UserError, match="no Docker Engine answers"):
+        references(settings("registry.example/slimline"))
+
+
+@pytest.mark.containers
+def test_what_was_never_pushed_there_is_refused_with_the_command():
+    with pytest.raises(UserError, match=r"was not pushed to registry.example/me") as caught:
+        references(settings("registry.example/me"))
+    assert caught.value.fix == "slimline images push registry.example/me"
+
+
+@pytest.mark.containers
+def test_a_digest_of_the_local_engine_is_refused():
+    local = find(connect(), "train").digest
+    images = REFERENCES | {"train": f"registry.example/me/train@{local}"}
+    with pytest.raises(UserError, match="what the Docker Engine of this machine calls") as caught:
+        references(settings(images))
+    assert "slimline images push registry.example/me, and" in caught.value.fix
+    assert references(settings(REFERENCES)) == REFERENCES
