@@ -9,7 +9,7 @@ from pipelines.compress import DATA
 from pipelines.config import Config
 from pipelines.graph import Graph
 from pipelines.kubeflow.settings import Kubeflow
-from pipelines.sources import snapshot
+from pipelines.local_files import PACKAGE, local_files
 
 _DEVICES = ("host",)
 """Kinds of devices that a pod has: the node that it runs on."""
@@ -45,7 +45,8 @@ def check(config: Config, graph: Graph) -> Kubeflow:
 
 def _local(name: str, place: str, settings: Kubeflow) -> UserError:
     """Return the error for files of this machine, with the command that uploads them."""
-    path = snapshot(place).root if place.startswith("package:") else Path(place)
+    package = place.startswith(PACKAGE)
+    path = local_files(place, "data or a model").root if package else Path(place)
     root = settings.pipeline_root
     bucket = root if root.startswith("gs://") else "gs://BUCKET"
     uploaded = f"{bucket}/uploads/{path.name}"
