@@ -12,7 +12,9 @@ References:
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -60,7 +62,7 @@ def plan(
         if name != FILE:
             (quantized / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, quantized / name)
-    np.savez(quantized / CALIBRATION, images=images_nhwc)
+    _write_calibration(quantized / CALIBRATION, images_nhwc)
     card.after(step, quantization=chosen).write(quantized)
     report.mkdir(parents=True, exist_ok=True)
     drawn = np.bincount(data.labels(_CALIBRATION_SPLIT)[rows], minlength=len(data.info.classes))
@@ -84,6 +86,18 @@ def plan(
             }
         )
     )
+
+
+def _write_calibration(path: Path, images_nhwc: np.ndarray) -> None:
+    """Write what ``np.savez`` does, in the same bytes under every release of Python.
+
+    ``np.savez`` asks for the large form of the format, which Python marks differently from 3.11.4
+    on. Given whole, an array below 2 GB gets the plain form.
+    """
+    npy = io.BytesIO()
+    np.lib.format.write_array(npy, np.ascontiguousarray(images_nhwc), allow_pickle=False)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("images.npy"), npy.getvalue())
 
 
 def _check(card: ModelCard, data: Dataset, chosen: QuantizationPlan, path: Path) -> None:

@@ -1,3 +1,6 @@
+from hashlib import sha256
+from pathlib import Path
+
 import numpy as np
 
 from components.ml import quantization
@@ -36,3 +39,16 @@ def test_full_range_marks_two_pixels_and_leaves_the_original_alone() -> None:
     assert (marked.min(), marked.max()) == (0, 255)
     assert (marked != pixels).sum() == 6
     assert (pixels == 100).all()
+
+
+def test_calibration_images_are_the_same_bytes_under_every_python(tmp_path: Path) -> None:
+    """The fields that a release of Python may choose are those of the plain zip format."""
+    images = np.arange(12, dtype=np.float32).reshape(1, 3, 4, 1)
+    quantization._write_calibration(tmp_path / "calibration.npz", images)
+    with np.load(tmp_path / "calibration.npz") as arrays:
+        assert np.array_equal(arrays["images"], images)
+    content = (tmp_path / "calibration.npz").read_bytes()
+    assert (
+        sha256(content).hexdigest()
+        == "69f0b49f26da28977d83b298a771f5671b631d0107313ead4cdd38641d0ccd1f"
+    )
