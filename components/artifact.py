@@ -72,7 +72,9 @@ def files_of(root: Path) -> list[tuple[str, Path]]:
     Raises:
         ValueError: The tree holds a link or a special file, whose content is not its own.
     """
-    if root.is_file() and not root.is_symlink():
+    if root.is_symlink():
+        raise ValueError(f"{root} is a link: an artifact holds files")
+    if root.is_file():
         return [(SINGLE, root)]
     found: list[tuple[str, Path]] = []
     for folder, folders, names in os.walk(root):

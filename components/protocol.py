@@ -203,11 +203,16 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
             _check_inputs(call)
             function(**call.inputs, **call.outputs, **call.parameters)
         except OSError as error:
+            where = f"{error.filename or 'the scratch folder'}: {error.strerror}"
+            if error.errno == errno.EACCES:
+                raise UserError(
+                    f"{where} for the step's user {os.getuid()}",
+                    "let others read it: chmod -R o+rX, or run slimline as the user whose it is",
+                ) from error
             if error.errno not in _DISK_FAULTS:
                 raise
             raise UserError(
-                f"{error.filename or 'the scratch folder'}: {error.strerror}",
-                "free space there, or keep the store on a larger disk",
+                where, "free space there, or keep the store on a larger disk"
             ) from error
     except UserError as error:
         sys.stderr.write(f"{error}\n")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import shutil
 import signal
+import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from components.digests import canonical_json
 from components.errors import UserError
 from components.interface import SINGLE_FILE_KINDS
-from components.protocol import OK, STATEMENT, USER_FAULT
+from components.protocol import CRASHED, OK, STATEMENT, USER_FAULT
 from pipelines.cache import Cache, Result
 from pipelines.engines import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.admission import machine
@@ -48,20 +51,21 @@ class Job:
 
     Attributes:
         step: Which step.
-        folder: Its own writable folder; see ``Folder``.
+        folder: Its own writable folder.
         readable: What the executor input names, or links lead to: to be mounted read-only.
         executor_input: Path of the executor input inside ``folder``.
+        log: Where the step's output goes: outside ``folder``, where no step can put a link.
     """
 
     step: Step
     folder: Path
     readable: tuple[Path, ...]
     executor_input: Path
+    log: Path
 
-    @property
-    def log(self) -> Path:
-        """Where the step's output goes."""
-        return self.folder / "log"
+
+class _NoResultError(Exception):
+    """A step ended well, and yet what it left is no result."""
 
 
 class Runner(Protocol):
@@ -141,7 +145,11 @@ def perform(
     statement = _statement(job)
     outputs: dict[str, str] = {}
     if ended.code == OK:
-        outputs = _collect(context, job, ingredients, statement)
+        try:
+            outputs = _collect(context, job, ingredients, statement)
+        except _NoResultError as error:
+            ended = replace(ended, code=CRASHED)
+            statement |= {"outcome": {"result": "crashed", "what": str(error)}}
     record = put_step_record(
         context.cache.store,
         context.run,
@@ -172,9 +180,11 @@ def perform(
 
 
 def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
-    folder = context.work / "steps" / step.name
+    folder, log = context.work / "steps" / step.name, context.work / "logs" / step.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    log.parent.mkdir(exist_ok=True)
+    log.unlink(missing_ok=True)
     readable: list[Path] = []
 
     def artifact(tree_digest: str) -> dict[str, object]:
@@ -207,20 +217,47 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
             }
         )
     )
-    return Job(step, folder, tuple(dict.fromkeys(readable)), executor_input)
+    return Job(step, folder, tuple(dict.fromkeys(readable)), executor_input, log)
 
 
 def _statement(job: Job) -> dict[str, Any]:
     """Read what the component's process said of itself; one that was killed said nothing."""
-    path = job.folder / "statement.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        # Neither a link nor a pipe in its place may lead, or hold up, who reads it.
+        handle = os.open(
+            job.folder / "statement.json",
+            os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+        )
+    except OSError:
+        return {}
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return {}
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            found = json.load(file)
+    except (ValueError, RecursionError):
+        return {}
+    finally:
+        os.close(handle)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def _collect(
     context: Context, job: Job, ingredients: Ingredients, statement: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Store all outputs and hold them against what the component's process said of them."""
-    if statement["code"] != ingredients.code:
+    """Store all outputs and hold them against what the component's process said of them.
+
+    Raises:
+        _NoResultError: They are not what it said, or not what an output may be.
+    """
+    try:
+        code, seconds = statement["code"], float(statement["wall_s"])
+        said = {name: item["digest"] for name, item in statement["outputs"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _NoResultError("ended well, but left no statement that can be read") from None
+    if not math.isfinite(seconds):
+        raise _NoResultError(f"says that it took {seconds} s")
+    if code != ingredients.code:
         raise UserError(
             f"{job.step.name}: the source of {job.step.component} changed while the run went on",
             "run again: what is done stays done",
@@ -228,9 +265,14 @@ def _collect(
     outputs: dict[str, str] = {}
     for port in job.step.interface.outputs:
         path = job.folder / "out" / port.name
-        assert path.is_file() == (port.kind in SINGLE_FILE_KINDS), f"{path}: not a {port.kind}"
-        outputs[port.name] = context.cache.put_tree(path).digest
-        assert outputs[port.name] == statement["outputs"][port.name]["digest"], path
+        try:
+            outputs[port.name] = context.cache.put_tree(path).digest
+        except (ValueError, FileNotFoundError, RecursionError) as error:
+            raise _NoResultError(f"its output {port.name} cannot be kept: {error}") from None
+        if path.is_file() != (port.kind in SINGLE_FILE_KINDS):
+            raise _NoResultError(f"its output {port.name} is no {port.kind}")
+        if outputs[port.name] != said.get(port.name):
+            raise _NoResultError(f"its output {port.name} is not what its statement says")
     return outputs
 
 

@@ -34,6 +34,7 @@ class LocalRunner:
             job.step.interface.image,
             [job.step.component, "--executor-input", f"@{job.executor_input}"],
             job.folder,
+            job.log,
             memory_gb=job.step.memory_gb,
             time_limit_s=job.step.time_limit_s,
         )

@@ -76,14 +76,22 @@ class Processes:
         self._cancelled = threading.Event()
 
     def run(
-        self, image: Image, argv: list[str], folder: Path, *, memory_gb: float, time_limit_s: float
+        self,
+        image: Image,
+        argv: list[str],
+        folder: Path,
+        log: Path,
+        *,
+        memory_gb: float,
+        time_limit_s: float,
     ) -> Ended:
         """Run ``python -m components`` with ``argv`` and wait.
 
         Args:
             image: Whose frameworks it needs.
             argv: Arguments for the entry point.
-            folder: Its scratch folder; ``log`` in it takes what it prints.
+            folder: Its scratch folder.
+            log: Takes what it prints.
             memory_gb: Resident size of the group, in 1e9 bytes, above which it is ended.
             time_limit_s: Wall time after which it is ended.
         """
@@ -94,7 +102,7 @@ class Processes:
             "argv": argv,
             "environment": {"TMPDIR": str(scratch), "HOME": str(scratch)},
             "folder": str(folder),
-            "log": str(folder / "log"),
+            "log": str(log),
         }
         with ours:
             try:

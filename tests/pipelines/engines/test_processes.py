@@ -41,7 +41,7 @@ def alive(process):
 
 def run(processes, folder, *argv, memory_gb=4.0, time_limit_s=60.0):
     return processes.run(
-        "light", list(argv), folder, memory_gb=memory_gb, time_limit_s=time_limit_s
+        "light", list(argv), folder, folder / "log", memory_gb=memory_gb, time_limit_s=time_limit_s
     )
 
 
