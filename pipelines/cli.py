@@ -313,8 +313,9 @@ def _images_build(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from pipelines import images
+    from pipelines.daemon import connect
 
-    client, names = images.connect(), _image_names(arguments)
+    client, names = connect(), _image_names(arguments)
     for name in names:
         with Console(stderr=True).status(f"building {images.image_name(name)}") as status:
             for line in images.build(
@@ -332,8 +333,9 @@ def _images_build(arguments: argparse.Namespace) -> int:
 
 def _images_push(arguments: argparse.Namespace) -> int:
     from pipelines import images
+    from pipelines.daemon import connect
 
-    client = images.connect()
+    client = connect()
     for name in _image_names(arguments):
         sys.stdout.write(f"{images.push(client, name, arguments.registry)}\n")
     return OK
@@ -341,8 +343,9 @@ def _images_push(arguments: argparse.Namespace) -> int:
 
 def _images_list(_arguments: argparse.Namespace) -> int:
     from pipelines import images
+    from pipelines.daemon import connect
 
-    client, missing = images.connect(), 0
+    client, missing = connect(), 0
     for name in images.IMAGES:
         try:
             built = images.find(client, name)

@@ -52,26 +52,6 @@ class BuiltImage:
     size_bytes: int
 
 
-def connect() -> Any:
-    """Return a client of the Docker Engine.
-
-    Raises:
-        UserError: None answers.
-    """
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        client = docker.from_env()
-        client.ping()  # pyright: ignore[reportUnknownMemberType]
-    except DockerException as error:
-        raise UserError(
-            f"no Docker Engine answers: {error}",
-            "start it (sudo systemctl start docker), set DOCKER_HOST, or use --engine local",
-        ) from None
-    return client
-
-
 @cache
 def source_digest() -> str:
     """Return the digest of everything under ``components/`` that an image copies."""

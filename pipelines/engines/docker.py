@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import platform
+import signal
 import threading
 import time
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
+from components.errors import UserError
 from components.interface import Image
+from pipelines.daemon import connect, daemon_faults
 from pipelines.engines.jobs import (
     CANCELLED,
     EXITED,
@@ -19,12 +24,22 @@ from pipelines.engines.jobs import (
     Ended,
     Job,
 )
+from pipelines.engines.ownership import give, make_readable, take_back
 from pipelines.graph import Graph, Step
-from pipelines.images import IMAGES, BuiltImage, connect, find
+from pipelines.images import IMAGES, BuiltImage, find
+from pipelines.stores.disk import disk_faults, write_all
 
 _POLL_S = 0.1
+_SOON_S = 0.01
+_LATE_OOM_S = 1.0
+"""The word that memory ran out may come after the word that the container ended."""
+
 _NOBODY = 65532
+_NOT_FOUND, _CONFLICT = 404, 409
 _WORK_LABEL = "slimline.work"
+_OWNER_LABEL = "slimline.owner"
+_FORWARDED = ("TF_ENABLE_ONEDNN_OPTS",)
+"""What the local engine's steps take over from the caller, too, since results hang on it."""
 
 
 class DockerRunner:
@@ -43,18 +58,31 @@ class DockerRunner:
         self._work = work
         self._client: Any = connect()
         self._images: dict[Image, BuiltImage] = {}
+        self._remapped = False
         self._cancelled = threading.Event()
 
     def prepare(self, graph: Graph) -> None:
-        """See ``Runner``. Containers that a killed engine left behind are removed."""
-        needed = {step.interface.image for step in graph.steps}
-        for image in IMAGES:
-            if image not in needed:
-                continue
-            self._images[image] = find(self._client, image)
-        for container in self._client.containers.list(all=True, filters={"label": _WORK_LABEL}):
-            if not _alive(Path(container.labels[_WORK_LABEL])):
-                container.remove(force=True)
+        """See ``Runner``. Containers that a killed engine left behind are removed.
+
+        Raises:
+            UserError: An image is missing or holds other code, or the Docker Engine is rootless.
+        """
+        with daemon_faults("the Docker Engine cannot be used"):
+            options = " ".join(self._client.info().get("SecurityOptions") or ())
+            if "name=rootless" in options:
+                raise UserError(
+                    "the Docker Engine is rootless: its users are not those of this machine, and "
+                    "steps could not write their results",
+                    "use a Docker Engine that runs as root (DOCKER_HOST), or --engine local",
+                )
+            self._remapped = "name=userns" in options
+            needed = {step.interface.image for step in graph.steps}
+            for image in IMAGES:
+                if image in needed:
+                    self._images[image] = find(self._client, image)
+            for found in self._containers(f"{_OWNER_LABEL}={_owner()}"):
+                if not _alive(Path(found["Labels"][_WORK_LABEL])):
+                    self._remove(found["Id"])
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
@@ -65,86 +93,198 @@ class DockerRunner:
         return self._images[step.interface.image].digest
 
     def run(self, job: Job) -> Ended:
-        """See ``Runner``."""
+        """See ``Runner``.
+
+        Raises:
+            UserError: The Docker Engine refuses or is gone, or the disk of the log is full.
+        """
+        if self._cancelled.is_set():
+            return Ended(-signal.SIGKILL, CANCELLED, 0)
         user = os.getuid() or _NOBODY
-        _give(job.folder, user)
+        make_readable(path for path in job.readable if path.is_relative_to(self._work))
+        give(job.folder, user)
+        with daemon_faults(f"{job.step.name} cannot run"), disk_faults(job.log):
+            container = self._create(job, user)
+            try:
+                # Attached before it starts, so that nothing it prints is lost, and nothing is kept
+                # twice: the Docker Engine writes no log of its own.
+                log = _Log(container.attach(stdout=True, stderr=True, stream=True), job.log)
+                log.start()
+                container.start()
+                ended = self._wait(container, job, log)
+            finally:
+                # Where that fails, ``close`` and the next start try again.
+                with contextlib.suppress(_api_error()):
+                    self._remove(container.id)
+            if log.error is not None:
+                raise log.error
+        take_back(job.folder)
+        return ended
+
+    def _create(self, job: Job, user: int) -> Any:
         memory_bytes = int(job.step.memory_gb * 1e9)
-        mounts = {str(path): {"bind": str(path), "mode": "ro"} for path in job.readable}
-        mounts[str(job.folder)] = {"bind": str(job.folder), "mode": "rw"}
-        container = self._client.containers.create(
+        scratch = str(job.folder / "tmp")
+        return self._client.containers.create(
             self._images[job.step.interface.image].digest,
             [job.step.component, "--executor-input", f"@{job.executor_input}"],
             user=f"{user}:{os.getgid() or _NOBODY}",
+            userns_mode="host" if self._remapped else None,
             read_only=True,
             network_mode="none",
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             mem_limit=memory_bytes,
             memswap_limit=memory_bytes,
-            nano_cpus=int(min(job.step.threads, os.cpu_count() or 1) * 1e9),
+            nano_cpus=_nano_cpus(job.step),
             pids_limit=4096,
             init=True,
-            volumes=mounts,
+            # The images' health line would import the frameworks once a minute beside the step.
+            healthcheck={"test": ["NONE"]},
+            log_config={"type": "none"},
+            mounts=list(_mounts(job)),
             working_dir=str(job.folder),
-            environment={"TMPDIR": str(job.folder / "tmp"), "HOME": str(job.folder / "tmp")},
-            labels={_WORK_LABEL: str(self._work)},
+            environment={"TMPDIR": scratch, "HOME": scratch}
+            | {name: os.environ[name] for name in _FORWARDED if name in os.environ},
+            labels={_WORK_LABEL: str(self._work), _OWNER_LABEL: _owner()},
         )
-        try:
-            container.start()
-            return self._wait(container, job)
-        finally:
-            container.remove(force=True)
-            _take_back(job.folder)
 
-    def _wait(self, container: Any, job: Job) -> Ended:
-        """Stream the log until the container ends, then read its exit code before removal."""
-        streaming = threading.Thread(target=_stream, args=(container, job.log), daemon=True)
-        streaming.start()
-        deadline, reason = time.monotonic() + job.step.time_limit_s, EXITED
+    def _wait(self, container: Any, job: Job, log: _Log) -> Ended:
+        """Watch the container until it ends, and read its exit code before it is removed."""
+        deadline, reason, pause_s = time.monotonic() + job.step.time_limit_s, EXITED, _SOON_S
         while True:
             container.reload()
-            if container.status in ("exited", "dead"):
+            state = container.attrs["State"]
+            if state["Status"] in ("exited", "dead"):
                 break
-            if reason == EXITED:
-                if self._cancelled.is_set():
-                    reason = CANCELLED
-                elif time.monotonic() > deadline:
-                    reason = OUT_OF_TIME
-                if reason != EXITED:
-                    with contextlib.suppress(_conflict()):  # it ended by itself meanwhile
-                        container.kill()
-            time.sleep(_POLL_S)
-        streaming.join()
-        state = container.attrs["State"]
-        if state["OOMKilled"] and reason == EXITED:
-            reason = OUT_OF_MEMORY
-        code = state["ExitCode"]
-        peak = int(job.step.memory_gb * 1e9) if reason == OUT_OF_MEMORY else 0
-        return Ended(128 - code if code > 128 else code, reason, peak)
+            if reason == EXITED and self._cancelled.is_set():
+                reason = CANCELLED
+            elif reason == EXITED and time.monotonic() > deadline:
+                reason = OUT_OF_TIME
+            if reason != EXITED or log.error is not None:
+                _kill(container)
+            if log.is_alive():
+                log.join(_POLL_S)  # the end of the output most often is the end of the container
+            else:
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _POLL_S)
+        log.join()
+        code = exit_code(state["ExitCode"])
+        if reason == EXITED and code != 0 and _out_of_memory(container, code):
+            return Ended(code, OUT_OF_MEMORY, int(job.step.memory_gb * 1e9))
+        return Ended(code, reason, 0)
 
     def cancel(self) -> None:
         """See ``Runner``."""
         self._cancelled.set()
 
     def close(self) -> None:
-        """See ``Runner``."""
-        for container in self._client.containers.list(
-            all=True, filters={"label": f"{_WORK_LABEL}={self._work}"}
-        ):
-            container.remove(force=True)
+        """See ``Runner``.
+
+        Raises:
+            UserError: A container cannot be removed.
+        """
+        with daemon_faults("containers of this run cannot be removed"):
+            for found in self._containers(f"{_WORK_LABEL}={self._work}"):
+                self._remove(found["Id"])
+        self._client.close()
+
+    def _containers(self, label: str) -> list[Any]:
+        """Return id and labels of all containers with a label, in whichever state they are."""
+        return self._client.api.containers(all=True, filters={"label": label})
+
+    def _remove(self, container: str) -> None:
+        """End and remove a container, or find that somebody else is doing it."""
+        try:
+            self._client.api.remove_container(container, force=True)
+        except _api_error() as error:
+            if error.status_code not in (_NOT_FOUND, _CONFLICT):
+                raise
 
 
-def _conflict() -> type[Exception]:
+class _Log(threading.Thread):
+    """Copies what a container prints into the log of its step.
+
+    Args:
+        parts: What it prints.
+        path: The log, which the container cannot reach.
+    """
+
+    def __init__(self, parts: Iterable[bytes], path: Path) -> None:
+        super().__init__(daemon=True)
+        self._parts, self._file = parts, path.open("ab", buffering=0)
+        self.error: OSError | None = None
+
+    def run(self) -> None:
+        """Copy until the container closes its output.
+
+        Where the disk is full the rest is read all the same: the Docker Engine waits for its
+        reader, and can neither end nor list a container meanwhile.
+        """
+        from docker.utils.socket import SocketError
+
+        # Who watches the container finds out that the Docker Engine is gone.
+        with self._file, contextlib.suppress(SocketError, ConnectionError):
+            for part in self._parts:
+                if self.error is None:
+                    try:
+                        write_all(self._file.fileno(), part)
+                    except OSError as error:
+                        self.error = error
+
+
+def _mounts(job: Job) -> Generator[Any]:
+    """Bind what the step reads and its own folder; unlike a volume, never made when missing."""
+    from docker.types import Mount
+
+    for path in job.readable:
+        yield Mount(str(path), str(path), type="bind", read_only=True)
+    yield Mount(str(job.folder), str(job.folder), type="bind")
+
+
+def _nano_cpus(step: Step) -> int | None:
+    """Return the step's share of the processors.
+
+    None for a step that measures time: it has the machine to itself, and a share would stop it in
+    the middle of what it measures.
+    """
+    if step.interface.measures_time:
+        return None
+    return int(min(step.threads, os.cpu_count() or 1) * 1e9)
+
+
+def _kill(container: Any) -> None:
+    try:
+        container.kill()
+    except _api_error() as error:
+        if error.status_code != _CONFLICT:  # it ended by itself meanwhile
+            raise
+
+
+def _out_of_memory(container: Any, code: int) -> bool:
+    deadline = time.monotonic() + (_LATE_OOM_S if code == -signal.SIGKILL else 0.0)
+    while not container.attrs["State"]["OOMKilled"]:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+        container.reload()
+    return True
+
+
+def exit_code(status: int) -> int:
+    """Return a container's exit status as ``Ended`` has it: minus the signal that ended it."""
+    ended_by = status - 128
+    return -ended_by if ended_by in {int(number) for number in signal.Signals} else status
+
+
+def _api_error() -> Any:
     from docker.errors import APIError
 
     return APIError
 
 
-def _stream(container: Any, log: Path) -> None:
-    with log.open("ab") as file:
-        for part in container.logs(stream=True, follow=True):
-            file.write(part)
-            file.flush()
+def _owner() -> str:
+    """Return who may judge from a lock of this machine whether a run is alive."""
+    return f"{os.getuid()}@{platform.node()}"
 
 
 def _alive(work: Path) -> bool:
@@ -162,18 +302,3 @@ def _alive(work: Path) -> bool:
         return False
     finally:
         os.close(handle)
-
-
-def _give(folder: Path, user: int) -> None:
-    """Let the container's user write into the step's folder."""
-    (folder / "tmp").mkdir(exist_ok=True)
-    if os.getuid() == 0:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, user, user)
-
-
-def _take_back(folder: Path) -> None:
-    """Make what the container wrote this user's own again."""
-    if os.getuid() == 0:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, 0, 0, follow_symlinks=False)

@@ -179,18 +179,27 @@ def test_what_was_disturbed_is_measured_again_when_asked(first, copied, tmp_path
     assert step in {event.step for event in again if isinstance(event, StepStarted)}
 
 
-def test_over_a_limit_the_step_fails_clearly_and_what_is_done_stays(first, copied, tmp_path):
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("minutes: 0.05", "longer than its limit of 0.05 minutes"),
+        ("memory_gb: 0.2", "GB of memory, its limit is 0.2 GB"),
+    ],
+)
+def test_over_a_limit_the_step_fails_clearly_and_what_is_done_stays(
+    first, copied, tmp_path, limit, said
+):
     config = tmp_path / "tiny.yaml"
     config.write_text(
         TINY.read_text().replace("epochs: 1}", "epochs: 10000}", 1)
-        + "limits: {train: {minutes: 0.05}}\n"
+        + f"limits: {{train: {{{limit}}}}}\n"
     )
     ran = Ran(first.engine, copied, tmp_path / "out", config)
     assert ran.launched.outcome == "failed"
     failed = ran.launched.steps["train"]
     assert isinstance(failed, StepFailed)
     assert failed.user_fault
-    assert "longer than its limit of 0.05 minutes" in failed.what
+    assert said in failed.what
     assert "limits: {train:" in failed.fix
     assert isinstance(ran.launched.steps["ingest"], StepDone)
     assert isinstance(ran.launched.steps["publish"], StepSkipped)
