@@ -3,6 +3,7 @@
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS packages
+LABEL slimline.part=packages
 ARG PACKAGES
 COPY constraints.txt ca-bundle.pem /build/
 # A closed network may sign the package index with a bundle of its own; an empty file means none.
@@ -33,5 +34,8 @@ ENV PATH=/opt/slimline/bin:$PATH \
     SLIMLINE_IMAGE=device
 USER 65532:65532
 WORKDIR /tmp
+# The label says what steps run in; hold it against what is really there.
+RUN python -c "from components.environment import environment_digest as of; \
+    found = of('device'); assert found == '${ENVIRONMENT_DIGEST}', found"
 HEALTHCHECK --interval=1m --timeout=1m CMD ["python", "-m", "components", "doctor"]
 ENTRYPOINT ["python", "-m", "components"]
