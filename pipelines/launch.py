@@ -35,7 +35,7 @@ from pipelines.records import (
 )
 from pipelines.sources import ChecksumCache, Source, snapshot, snapshot_model
 from pipelines.stores import CACHE, Store, open_store
-from pipelines.workspace import workspace, workspace_root
+from pipelines.workspace import machine_name, workspace, workspace_root
 
 Settled = StepDone | StepFailed | StepSkipped
 Outcome = Literal["done", "failed", "cancelled"]
@@ -140,38 +140,81 @@ def launch(
             sources={name: source.digest for name, source in sources.items()},
             wall_s=0.0,
             critical_path_s=0.0,
+            machine=machine_name(),
+            work=str(work),
         )
         put_started(opened, record)
         steps: dict[str, Settled] = {}
-        exported: Path | None = None
-        outcome: Outcome = "done"
-        with _interruptible(chosen) as interrupted:
-            while outcome == "done" and exported is None:
-                for event in chosen.submit(graph, sources, run):
-                    if not isinstance(event, StepStarted):
-                        steps[event.step] = event
-                    on_event(event)
-                outcome = _outcome(steps, cancelled=interrupted.is_set())
-                if outcome != "done":
-                    continue
-                # Corruption found on the way out is in quarantine now: the next round repairs it.
-                with contextlib.suppress(CorruptionError):
-                    folder = output or Path("slimline-out") / config.name
-                    exported = _export(cache, steps, folder, config.name, run)
-        critical_path_s = critical_path(graph, steps)
-        wall_s = time.monotonic() - began
-        put_finished(
-            opened,
-            replace(
-                record,
-                finished=now(),
-                outcome=outcome,
-                steps={name: _settled_json(event) for name, event in steps.items()},
-                wall_s=wall_s,
-                critical_path_s=critical_path_s,
-            ),
-        )
-    return Launched(run, outcome, steps, wall_s, critical_path_s, exported)
+        with _breaking_recorded(opened, graph, record, steps, began):
+            folder = output or Path("slimline-out") / config.name
+            outcome, exported = _walked(
+                chosen, cache, graph, sources, record, steps, folder, on_event
+            )
+            ended = _ended(graph, record, steps, outcome, began)
+            put_finished(opened, ended)
+    return Launched(run, outcome, steps, ended.wall_s, ended.critical_path_s, exported)
+
+
+def _walked(
+    engine: Engine,
+    cache: Cache,
+    graph: Graph,
+    sources: Mapping[str, Source],
+    record: RunRecord,
+    steps: dict[str, Settled],
+    folder: Path,
+    on_event: Callable[[Event], None],
+) -> tuple[Outcome, Path | None]:
+    """Run all steps, noting in ``steps`` how each ends, and export the release to ``folder``."""
+    with _interruptible(engine) as interrupted:
+        while True:
+            for event in engine.submit(graph, sources, record.run):
+                if not isinstance(event, StepStarted):
+                    steps[event.step] = event
+                on_event(event)
+            outcome = _outcome(steps, cancelled=interrupted.is_set())
+            if outcome != "done":
+                return outcome, None
+            # Corruption found on the way out is in quarantine now: the next round repairs it.
+            with contextlib.suppress(CorruptionError):
+                return outcome, _export(cache, steps, folder, record.name, record.run)
+
+
+def _ended(
+    graph: Graph,
+    record: RunRecord,
+    steps: Mapping[str, Settled],
+    outcome: str,
+    began: float,
+    fault: str | None = None,
+) -> RunRecord:
+    """Complete the record of a run that began at this monotonic time."""
+    return replace(
+        record,
+        finished=now(),
+        outcome=outcome,
+        steps={name: _settled_json(event) for name, event in steps.items()},
+        wall_s=time.monotonic() - began,
+        critical_path_s=critical_path(graph, steps),
+        fault=fault,
+    )
+
+
+@contextlib.contextmanager
+def _breaking_recorded(
+    store: Store, graph: Graph, record: RunRecord, steps: Mapping[str, Settled], began: float
+) -> Generator[None]:
+    """Put into the store that an error ended the run, where the store still takes it."""
+    try:
+        yield
+    except BaseException as error:
+        said = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        broken = _ended(graph, record, steps, "broken", began, fault=said)
+        # The error itself is what counts. A store that is not to be reached is given up sooner
+        # when it is opened than when it is written.
+        with contextlib.suppress(Exception):
+            put_finished(open_store(store.uri), broken)
+        raise
 
 
 def open_engine(name: str, cache: Cache, work: Path, *, remeasure: bool = False) -> Engine:

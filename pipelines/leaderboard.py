@@ -115,7 +115,9 @@ class Leaderboard:
         schema: Version of this document.
         run: Identifier of the run.
         name: The configuration's name.
-        outcome: ``running`` (or killed), ``done``, ``failed`` or ``cancelled``.
+        outcome: ``running``, ``done``, ``failed``, ``cancelled``, or ``broken`` when it was killed
+            or the store or the disk failed it.
+        fault: What broke a broken run, where that could still be written, or null.
         engine: Which engine ran it.
         started: ISO 8601, UTC.
         finished: The same, or null.
@@ -146,6 +148,7 @@ class Leaderboard:
     run: str
     name: str
     outcome: str
+    fault: str | None
     engine: str
     started: str
     finished: str | None
@@ -194,6 +197,7 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
         run=record.run,
         name=record.name,
         outcome=record.outcome,
+        fault=record.fault,
         engine=record.engine,
         started=record.started,
         finished=record.finished,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from components.digests import canonical_json
@@ -18,6 +19,7 @@ from components.errors import UserError, suggest
 from pipelines import __version__
 from pipelines.keys import Ingredients
 from pipelines.stores import KeyMissing, Store
+from pipelines.workspace import is_held, machine_name
 
 BUILD_TYPE = "urn:slimline:step:1"
 
@@ -125,12 +127,17 @@ class RunRecord:
         engine: Which engine ran it.
         started: ISO 8601, UTC.
         finished: The same, or None while it runs or when it was killed.
-        outcome: ``running`` (or killed), ``done``, ``failed`` or ``cancelled``.
+        outcome: ``running``, ``done``, ``failed`` (a step did), ``cancelled``, or ``broken`` (it
+            was killed, or the store or the disk failed it). A run that was killed on another
+            machine cannot be told from one that runs there.
         budgets: As configured.
         steps: Name to key, outputs, record, whether cached, function_s, or what failed.
         sources: Digest of every snapshot.
         wall_s: Wall time of the run.
         critical_path_s: Sum of function times along the longest path through the graph.
+        machine: Name of the machine that runs it.
+        work: Its scratch folder there, whose lock says that it lives.
+        fault: What broke it, where that could still be written.
     """
 
     run: str
@@ -146,6 +153,9 @@ class RunRecord:
     sources: Mapping[str, str]
     wall_s: float
     critical_path_s: float
+    machine: str = ""
+    work: str = ""
+    fault: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the form in which it is kept."""
@@ -163,13 +173,13 @@ def put_finished(store: Store, record: RunRecord) -> None:
 
 
 def list_runs(store: Store) -> list[RunRecord]:
-    """Return all runs, oldest first; one that was killed has the outcome ``running``."""
+    """Return all runs, oldest first."""
     found: dict[str, str] = {}
     for key in store.list("runs/"):
         run, _, rest = key.removeprefix("runs/").partition("/")
         if rest == "run.json" or (rest == "started.json" and run not in found):
             found[run] = key
-    records = [RunRecord(**json.loads(store.get(key))) for key in found.values()]
+    records = [_settled(store, RunRecord(**json.loads(store.get(key)))) for key in found.values()]
     return sorted(records, key=lambda record: (record.started, record.run))
 
 
@@ -186,11 +196,26 @@ def read_run(store: Store, run: str | None) -> RunRecord:
         return records[-1]
     for name in ("run.json", "started.json"):
         try:
-            return RunRecord(**json.loads(store.get(f"runs/{run}/{name}")))
+            return _settled(store, RunRecord(**json.loads(store.get(f"runs/{run}/{name}"))))
         except KeyMissing:
             continue
     known = [record.run for record in list_runs(store)]
     raise UserError(f"the store {store.uri} holds no run {run!r}", suggest(run, known))
+
+
+def _settled(store: Store, record: RunRecord) -> RunRecord:
+    """Return the record, with ``broken`` for ``running`` where its process is known to be gone."""
+    if record.outcome != "running" or record.machine != machine_name():
+        return record
+    try:
+        if is_held(Path(record.work)):
+            return record
+    except OSError:  # another user's, or on a disk that is read-only now: nobody knows
+        return record
+    try:  # it may have ended since the record was read
+        return RunRecord(**json.loads(store.get(f"runs/{record.run}/run.json")))
+    except KeyMissing:
+        return replace(record, outcome="broken")
 
 
 def log_key(run: str, step: str) -> str:

@@ -35,9 +35,11 @@ def leaderboard(board: Leaderboard) -> Group:
         parts.append(Text(f"decided on {board.data}"))
     if board.variants:
         parts += [_table(board), *map(Text, _conclusion(board))]
-    elif not board.failures:
+    elif not board.failures and not board.fault:
         parts.append(Text("no choice was made in this run"))
     parts += [Text(f"failed: {failure.what}", style="red") for failure in board.failures]
+    if board.fault:
+        parts.append(Text(f"broken: {board.fault}", style="red"))
     parts += [Text(line) for line in _files(board)]
     return Group(*parts)
 
@@ -211,6 +213,7 @@ def run_json(record: RunRecord) -> dict[str, Any]:
         "run": record.run,
         "name": record.name,
         "outcome": record.outcome,
+        "fault": record.fault,
         "engine": record.engine,
         "started": record.started,
         "finished": record.finished,

@@ -6,11 +6,13 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 from collections.abc import Generator
 from pathlib import Path
 
 from pipelines.stores import CACHE, TEMPORARY, Store
 from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.disk import disk_faults
 
 
 def workspace_root(store: Store) -> Path:
@@ -30,21 +32,56 @@ def workspace(root: Path, run: str) -> Generator[Path]:
     Args:
         root: See ``workspace_root``.
         run: Identifier of the run.
+
+    Raises:
+        UserError: The disk there is full or must not be written.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    _sweep(root)
     lock, unlocked = root / f"{run}.lock", root / f"{run}.new"
-    handle = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     folder = root / run
+    with disk_faults(root):
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        handle = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        unlocked.rename(lock)  # locked before a sweep can see it
-        folder.mkdir()
+        with disk_faults(root):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            unlocked.rename(lock)  # locked before a sweep can see it
+            folder.mkdir()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        unlocked.unlink(missing_ok=True)
         lock.unlink(missing_ok=True)
         os.close(handle)
+
+
+def machine_name() -> str:
+    """Return what tells this machine from others that may use the same store."""
+    identity = Path("/etc/machine-id")
+    number = identity.read_text().strip() if identity.exists() else ""
+    return f"{socket.gethostname()} {number[:12]}".strip()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether the process that got this folder from ``workspace`` still lives.
+
+    Args:
+        folder: The run's, on this machine.
+
+    Raises:
+        OSError: Its lock cannot be opened: it is another user's, for example.
+    """
+    try:
+        handle = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def _sweep(root: Path) -> None:

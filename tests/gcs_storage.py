@@ -75,6 +75,8 @@ class Bucket:
     name: str
     objects: dict[str, GcsObject] = field(default_factory=dict)
     forbidden: bool = False
+    read_only: bool = False
+    requester_pays: bool = False
 
     def resource(self) -> dict[str, Any]:
         """The bucket as the API shows it."""
@@ -138,6 +140,24 @@ class Storage:
                 "Cloud Storage bucket. Permission denied on resource (or it may not exist).",
                 "forbidden",
             )
+        if found.requester_pays:
+            raise RefusedError(
+                400,
+                "Bucket is a requester pays bucket but no user project provided.",
+                "required",
+            )
+        return found
+
+    def writable(self, name: str) -> Bucket:
+        """Return a bucket that this client may write to, or refuse."""
+        found = self.bucket(name)
+        if found.read_only:
+            raise RefusedError(
+                403,
+                "someone@example.com does not have storage.objects.create access to the Google "
+                "Cloud Storage object. Permission denied on resource (or it may not exist).",
+                "forbidden",
+            )
         return found
 
     def live(self, bucket: str, name: str, query: Mapping[str, str]) -> GcsObject:
@@ -169,7 +189,7 @@ class Storage:
                     f"Provided {called} {given!r} doesn't match calculated {called} {actual!r}.",
                 )
         with self.lock:
-            objects = self.bucket(bucket).objects
+            objects = self.writable(bucket).objects
             _check(query, objects.get(name))
             self._generation = max(self._generation + 1, time.time_ns() // 1000)
             objects[name] = GcsObject(
@@ -208,7 +228,7 @@ class Storage:
         """Remove an object if the preconditions hold."""
         with self.lock:
             self.live(bucket, name, query)
-            del self.bucket(bucket).objects[name]
+            del self.writable(bucket).objects[name]
 
     def compose(
         self,
@@ -267,7 +287,7 @@ class Storage:
     ) -> str:
         """Begin a resumable upload if its preconditions hold now; return its identifier."""
         with self.lock:
-            _check(query, self.bucket(bucket).objects.get(name))
+            _check(query, self.writable(bucket).objects.get(name))
             identifier = secrets.token_hex(16)
             self._uploads[identifier] = Upload(bucket, name, resource, query)
             return identifier

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import shutil
 import signal
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,6 +28,9 @@ from pipelines.graph import Graph, SourceRef, Step
 from pipelines.keys import Ingredients
 from pipelines.records import log_key, open_sealed, put_step_record, step_record
 from pipelines.sources import Source, stage
+from pipelines.stores.disk import disk_faults
+
+_FULL_BYTES = 1 << 20
 
 CANCELLED, OUT_OF_MEMORY, OUT_OF_TIME, EXITED = "cancel", "memory", "time", "exit"
 
@@ -129,7 +134,8 @@ def perform(
         UserError: The store or the disk under the scratch folder fails.
     """
     began = time.monotonic()
-    job = _job(context, step, ingredients)
+    with disk_faults(context.work):
+        job = _job(context, step, ingredients)
     with machine(alone=step.interface.measures_time, cancelled=context.cancelled):
         if context.cancelled.is_set():
             return StepSkipped(step.name)
@@ -137,7 +143,8 @@ def perform(
             sealed = cast("str", ingredients.inputs["dataset"])
             open_sealed(context.cache.store, sealed, context.run, step.name)
         announce(StepStarted(step.name, str(job.log)))
-        ended = context.runner.run(job)
+        with disk_faults(context.work):
+            ended = context.runner.run(job)
     if ended.reason == CANCELLED:
         return StepSkipped(step.name)
     if job.log.exists():
@@ -167,7 +174,7 @@ def perform(
         ),
     )
     if ended.code != OK:
-        what, fix, user_fault = _diagnosis(context, step, ended, statement)
+        what, fix, user_fault = _diagnosis(context, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
     result = context.cache.commit(
         Result(ingredients.key, outputs, record, cast("float", statement["wall_s"]))
@@ -277,9 +284,10 @@ def _collect(
 
 
 def _diagnosis(
-    context: Context, step: Step, ended: Ended, statement: Mapping[str, Any]
+    context: Context, job: Job, ended: Ended, statement: Mapping[str, Any]
 ) -> tuple[str, str, bool]:
     """Return what happened, what to do, and whether it is the user's to do."""
+    step = job.step
     logs = f"slimline logs {context.run} {step.name}"
     limit = f"limits: {{{step.component}: "
     if ended.reason == OUT_OF_MEMORY:
@@ -298,13 +306,29 @@ def _diagnosis(
     outcome = statement.get("outcome", {})
     if ended.code == USER_FAULT and "fix" in outcome:
         return f"{step.name}: {outcome['what']}", outcome["fix"], True
+    if not outcome and _is_full(job.folder):
+        return (
+            f"{step.name}: the disk is full at {context.work}",
+            "free some space there; it lies in a store that is a folder, else in ~/.cache/slimline",
+            True,
+        )
     if ended.code == -signal.SIGKILL:
         return (
             f"{step.name}: was killed by SIGKILL, most likely because memory ran out",
             f"free memory, or lower the batch or the threads; then run again ({logs})",
             True,
         )
+    what = outcome.get("what", f"exited with {ended.code}")
     if ended.code < 0:
-        name = signal.Signals(-ended.code).name
-        return f"{step.name}: died by signal {-ended.code} ({name})", logs, False
-    return f"{step.name}: {outcome.get('what', f'exited with {ended.code}')}", logs, False
+        what = f"died by signal {-ended.code} ({signal.Signals(-ended.code).name})"
+    return f"{step.name}: {what}", logs, False
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a disk takes no more: a step that ran out of it could not even say so."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, _FULL_BYTES)
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False

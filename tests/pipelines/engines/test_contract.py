@@ -250,8 +250,10 @@ def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path
         time.sleep(0.05)
     time.sleep(1.0)
     children = psutil.Process(process.pid).children(recursive=True)
+    assert read_run(open_store(str(store)), None).outcome == "running"
     process.kill()
     process.wait()
+    assert read_run(open_store(str(store)), None).outcome == "broken"
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     durable = {path.stem for path in (store / "ac").glob("*.json")}
@@ -315,6 +317,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_result(first, small_disk, tmp_pa
     assert "the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
     assert "fix:" in done.stderr
+    assert {run.outcome for run in list_runs(open_store(str(small_disk / "store")))} <= {"broken"}
     cache = Cache(open_store(str(small_disk / "store")), tmp_path / "scratch")
     for path in (
         (small_disk / "store/ac").glob("*.json") if (small_disk / "store/ac").exists() else []

@@ -1,0 +1,126 @@
+"""Places that cannot be used, seen from outside: said with a fix, exit code 2, nothing half done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.gcs_server import GcsServer
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "tiny.yaml"
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> str:
+    """Run the smallest configuration where it must fail; return what was said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "run", str(TINY), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "error: " in done.stderr
+    assert "\nfix: " in done.stderr
+    assert not (folder / "slimline-out").exists()
+    return done.stderr
+
+
+def requester_pays(gcs: GcsServer) -> None:
+    gcs.bucket("theirs").requester_pays = True
+
+
+def forbidden(gcs: GcsServer) -> None:
+    gcs.bucket("theirs").forbidden = True
+
+
+def read_only(gcs: GcsServer) -> None:
+    gcs.bucket("theirs").read_only = True
+
+
+def nothing(_: GcsServer) -> None:
+    """All is well with the service."""
+
+
+@pytest.mark.parametrize("option", ["--store", "--data"])
+@pytest.mark.parametrize(
+    ("place", "given", "what", "fix"),
+    [
+        ("gs://nowhere/x", nothing, "no bucket 'nowhere'", "buckets create gs://nowhere"),
+        ("gs://theirs/x", forbidden, "access is forbidden", "add-iam-policy-binding gs://theirs"),
+        ("gs://theirs/x", requester_pays, "the bucket is another project's", "of your own project"),
+        ("gs://Theirs/x", nothing, "'gs://Theirs/x' names no", "write it like gs://my-bucket"),
+        ("gs://theirs/../x", nothing, "names no", "write it like gs://my-bucket"),
+    ],
+)
+def test_a_bucket(
+    gcs: GcsServer,
+    tmp_path: Path,
+    option: str,
+    place: str,
+    given: Callable[[GcsServer], None],
+    what: str,
+    fix: str,
+) -> None:
+    given(gcs)
+    store = () if option == "--store" else ("--store", str(tmp_path / "store"))
+    said = run(tmp_path, option, place, *store, HOME=str(tmp_path / "home"))
+    assert what in said
+    assert fix in said
+    assert not (tmp_path / "store/runs").exists()
+    assert not any(bucket.objects for bucket in gcs.storage.buckets.values())
+
+
+def test_a_bucket_that_must_not_be_written(gcs: GcsServer, tmp_path: Path) -> None:
+    read_only(gcs)
+    said = run(tmp_path, "--store", "gs://theirs/x", HOME=str(tmp_path / "home"))
+    assert "gs://theirs/x: access is forbidden" in said
+    assert "storage.objects.create" in said
+    assert not gcs.bucket("theirs").objects
+
+
+def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("GOOGLE_", "CLOUDSDK_", "GCLOUD_", "STORAGE_EMULATOR")):
+            monkeypatch.delenv(name)
+    for option in ("--store", "--data"):
+        said = run(tmp_path, option, "gs://mine/x", HOME=str(tmp_path), NO_GCE_CHECK="true")
+        assert "this machine has no Google Cloud credentials" in said
+        assert "gcloud auth application-default login" in said
+
+
+def test_a_folder_that_must_not_be_written(small_disk: Path, tmp_path: Path) -> None:
+    (small_disk / "store").mkdir()
+    remount = ["mount", "-o", "remount,{}", str(small_disk)]
+    subprocess.run([part.format("ro") for part in remount], check=True)
+    try:
+        said = run(tmp_path, "--store", str(small_disk / "store"))
+    finally:
+        subprocess.run([part.format("rw") for part in remount], check=True)
+    assert "the file system is read-only" in said
+    assert str(small_disk / "store") in said
+
+
+@pytest.mark.parametrize("free_bytes", [0, 20_000, 150_000])
+def test_a_full_disk_under_the_cache_and_the_scratch(
+    gcs: GcsServer, small_disk: Path, tmp_path: Path, free_bytes: int
+) -> None:
+    gcs.bucket("stores")
+    stat = os.statvfs(small_disk)
+    with (small_disk / "ballast").open("wb") as ballast:
+        size_bytes = stat.f_bavail * stat.f_frsize - free_bytes
+        os.posix_fallocate(ballast.fileno(), 0, size_bytes)
+    said = run(tmp_path, "--store", "gs://stores/x", HOME=str(small_disk))
+    assert "full" in said
+    assert str(small_disk) in said
+    # What is done is whole: nothing is an answer whose bytes are not there.
+    names = set(gcs.bucket("stores").objects)
+    assert not {name for name in names if name.startswith("x/ac/")}

@@ -1,0 +1,122 @@
+"""Records of runs: what they say of a run that did not come to its end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.errors import UserError
+from pipelines.config import load
+from pipelines.launch import launch
+from pipelines.records import (
+    RunRecord,
+    list_runs,
+    new_run_id,
+    now,
+    put_finished,
+    put_started,
+    read_run,
+)
+from pipelines.stores import open_store
+from pipelines.stores.directory import DirectoryStore
+from pipelines.workspace import machine_name, workspace
+from tests.gcs_server import GcsServer
+
+TINY = Path(__file__).parents[1] / "tiny.yaml"
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    """The record of a run that has begun on this machine."""
+    run = new_run_id("tiny")
+    return RunRecord(
+        run=run,
+        name="tiny",
+        config_digest="c",
+        graph_digest="g",
+        engine="local",
+        started=now(),
+        finished=None,
+        outcome="running",
+        budgets={},
+        steps={},
+        sources={},
+        wall_s=0.0,
+        critical_path_s=0.0,
+        machine=machine_name(),
+        work=str(tmp_path / "work" / run),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "store")
+
+
+def outcomes(store: DirectoryStore) -> list[str]:
+    (listed,) = list_runs(store)
+    assert read_run(store, None) == read_run(store, listed.run) == listed
+    return [listed.outcome]
+
+
+def test_a_run_runs_while_its_process_lives(
+    record: RunRecord, store: DirectoryStore, tmp_path: Path
+) -> None:
+    with workspace(tmp_path / "work", record.run):
+        put_started(store, record)
+        assert outcomes(store) == ["running"]
+    assert outcomes(store) == ["broken"]
+    put_finished(store, replace(record, outcome="done", finished=now()))
+    assert outcomes(store) == ["done"]
+
+
+def test_a_killed_process_leaves_a_broken_run(
+    record: RunRecord, store: DirectoryStore, tmp_path: Path
+) -> None:
+    code = (
+        "import sys, time, pathlib; from pipelines.workspace import workspace\n"
+        "with workspace(pathlib.Path(sys.argv[1]), sys.argv[2]):\n"
+        "    print('there', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "work"), record.run]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "there\n"
+        put_started(store, record)
+        assert outcomes(store) == ["running"]
+        process.kill()
+    assert outcomes(store) == ["broken"]
+
+
+@pytest.mark.parametrize("change", [{"machine": "another"}, {"machine": "", "work": ""}])
+def test_of_another_machine_nothing_is_known(
+    record: RunRecord, store: DirectoryStore, change: dict[str, str]
+) -> None:
+    put_started(store, replace(record, **change))
+    assert outcomes(store) == ["running"]
+
+
+def test_what_breaks_a_run_is_recorded(
+    gcs: GcsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    bucket = gcs.bucket("stores")
+
+    def refuse_for_a_while(operation: str) -> None:
+        bucket.read_only = 3 <= gcs.requests["upload"] and gcs.requests["list"] < 2
+
+    gcs.before = refuse_for_a_while  # until the store is opened again, to say how it ended
+    with pytest.raises(UserError, match="access is forbidden"):
+        launch(load(TINY), store="gs://stores/x", output=tmp_path / "out", on_event=lambda _: None)
+    store = open_store("gs://stores/x")
+    record = read_run(store, None)
+    assert (record.outcome, record.steps) == ("broken", {})
+    assert record.fault
+    assert "storage.objects.create" in record.fault
+    assert record.finished
+    assert not list(store.list("ac/"))
+    assert not (tmp_path / "out").exists()
