@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from components.errors import UserError
 from components.interface import Image
-from pipelines.images import IMAGES, connect, find, image_name
+from pipelines.daemon import connect
+from pipelines.images import IMAGES, find, image_name
 from pipelines.kubeflow.settings import Kubeflow
 
 
