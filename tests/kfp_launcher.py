@@ -34,7 +34,7 @@ OUTPUT_FILE = "/tmp/kfp_outputs/output_metadata.json"
 SCHEMES = ("gs://", "s3://", "minio://")
 
 
-class TaskFailed(Exception):
+class TaskFailedError(Exception):
     """The launcher or the driver gave up; the message says what about."""
 
 
@@ -102,7 +102,9 @@ def local_path_for_uri(uri: str) -> str:
     for scheme in SCHEMES:
         if uri.startswith(scheme):
             return f"/{'gcs' if scheme == 'gs://' else scheme[:-3]}/{uri.removeprefix(scheme)}"
-    raise TaskFailed(f"failed to generate local path for URI {uri}: unsupported storage scheme")
+    raise TaskFailedError(
+        f"failed to generate local path for URI {uri}: unsupported storage scheme"
+    )
 
 
 def generate_output_uri(root: str, paths: Sequence[str]) -> str:
@@ -125,10 +127,12 @@ class Bucket:
     def key_from_uri(self, uri: str) -> str:
         """objectstore/config.go, KeyFromURI: what lies elsewhere is refused."""
         if not uri.startswith(self.prefixed):
-            raise TaskFailed(f"URI {uri!r} does not have expected bucket prefix {self.prefixed!r}")
+            raise TaskFailedError(
+                f"URI {uri!r} does not have expected bucket prefix {self.prefixed!r}"
+            )
         key = uri.removeprefix(self.prefixed).lstrip("/")
         if not key:
-            raise TaskFailed(f"URI {uri!r} has empty key")
+            raise TaskFailedError(f"URI {uri!r} has empty key")
         return key
 
     def path(self, key: str) -> Path:
@@ -170,7 +174,9 @@ def stored(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
     def value(item: Any) -> Any:
         if item is None:
-            raise TaskFailed("failed to convert RuntimeArtifact to MLMD artifact: unknown null")
+            raise TaskFailedError(
+                "failed to convert RuntimeArtifact to MLMD artifact: unknown null"
+            )
         if isinstance(item, bool):
             return int(item)
         if isinstance(item, list):
@@ -203,7 +209,7 @@ class Backend:
         """Run every task in order and return the run's root.
 
         Raises:
-            TaskFailed: A task did; what comes after it does not run.
+            TaskFailedError: A task did; what comes after it does not run.
         """
         document = next(iter(yaml.safe_load_all(text)))
         spec = json_format.ParseDict(document, pb.PipelineSpec())
@@ -265,7 +271,9 @@ class Backend:
             ref = given.task_output_artifact
             artifact = self.artifacts.get((ref.producer_task, ref.output_artifact_key))
             if artifact is None:
-                raise TaskFailed(f"cannot find output artifact key {ref.output_artifact_key!r}")
+                raise TaskFailedError(
+                    f"cannot find output artifact key {ref.output_artifact_key!r}"
+                )
             json_format.ParseDict(artifact, message.inputs.artifacts[name].artifacts.add())
         salt = str(uuid.uuid4())
         for name, output in component.output_definitions.artifacts.items():
@@ -302,7 +310,7 @@ class Launcher:
         environment = {item["name"]: item.get("value", "") for item in container.get("env", [])}
         code = self.pod.run(container["image"], command, environment)
         if code != 0:
-            raise TaskFailed(f"failed to execute component: exit status {code}")
+            raise TaskFailedError(f"failed to execute component: exit status {code}")
         return self.upload(executor_input, self.executor_output(executor_input))
 
     def placeholders(self, executor_input: pb.ExecutorInput) -> dict[str, str]:
@@ -333,7 +341,7 @@ class Launcher:
         try:
             json_format.Parse(path.read_text(), message)
         except json_format.ParseError as error:
-            raise TaskFailed(
+            raise TaskFailedError(
                 f"failed to unmarshall ExecutorOutput in file {path}: {error}"
             ) from None
         return message

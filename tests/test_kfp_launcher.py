@@ -7,7 +7,14 @@ import pytest
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-from tests.kfp_launcher import OUTPUT_FILE, Bucket, Launcher, TaskFailed, local_path_for_uri, stored
+from tests.kfp_launcher import (
+    OUTPUT_FILE,
+    Bucket,
+    Launcher,
+    TaskFailedError,
+    local_path_for_uri,
+    stored,
+)
 
 ROOT = "gs://bucket/pipelines/tiny/run"
 CONTAINER = {
@@ -96,7 +103,7 @@ def test_an_output_that_was_not_written_is_no_error(execute, capsys):
 
 
 def test_after_a_failure_nothing_is_kept(execute):
-    with pytest.raises(TaskFailed, match="exit status 2"):
+    with pytest.raises(TaskFailedError, match="exit status 2"):
         execute(files={"model/a": "x"}, code=2)
     assert not execute.storage.exists()
 
@@ -105,7 +112,7 @@ def test_after_a_failure_nothing_is_kept(execute):
     "output", ["{", {"artefacts": {}}, {"artifacts": {"model": {"metadata": {}}}}]
 )
 def test_an_executor_output_with_unknown_keys_fails_the_finished_task(output, execute):
-    with pytest.raises(TaskFailed, match="failed to unmarshall ExecutorOutput"):
+    with pytest.raises(TaskFailedError, match="failed to unmarshall ExecutorOutput"):
         execute(files={"model": "x"}, output=output)
 
 
@@ -119,12 +126,12 @@ def test_metadata_come_back_wrapped_or_fail_the_task(execute):
     assert made["model"]["metadata"] == {
         "s": "a", "n": 0.5, "b": 1, "l": {"list": [1]}, "d": {"struct": {"k": 1}},
     }  # fmt: skip
-    with pytest.raises(TaskFailed, match="null"):
+    with pytest.raises(TaskFailedError, match="null"):
         stored({"a": None})
 
 
 def test_an_address_outside_the_root_is_refused(execute):
-    with pytest.raises(TaskFailed, match="does not have expected bucket prefix"):
+    with pytest.raises(TaskFailedError, match="does not have expected bucket prefix"):
         execute(files={"model": "x"}, output=told(uri="gs://other/model"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from components.artifact import tree_of
 from components.interface import interface_of
 from pipelines.images import connect, find
-from tests.kfp_launcher import Backend, ContainerPod, ProcessPod, TaskFailed
+from tests.kfp_launcher import Backend, ContainerPod, ProcessPod, TaskFailedError
 from tests.pipelines.kubeflow.graphs import REFERENCES
 from tests.pipelines.kubeflow.runs import run_locally, stage_for_kubeflow
 
@@ -111,6 +111,6 @@ def test_data_that_changed_under_its_address_is_refused(ran, tmp_path, capfd):
         path(Backend(tmp_path / "storage", tmp_path), staged.made.sources["data"]) / "source.json"
     )
     listing.write_text(listing.read_text().replace('"sha256":"', '"sha256":"0', 1))
-    with pytest.raises(TaskFailed, match="exit status 2"):
+    with pytest.raises(TaskFailedError, match="exit status 2"):
         Backend(tmp_path / "storage", tmp_path / "scratch").run(staged.made.text)
     assert f"expected {staged.source.digest}" in capfd.readouterr().err

@@ -1,0 +1,53 @@
+"""A compiled pipeline under the Docker runner of the KFP SDK: ``kfp.local``.
+
+The runner has no object storage: what the pipeline imports from ``gs://`` is read from a folder
+that is mounted at ``/gcs``, and outputs are paths of this machine. It runs one task at a time and
+has reported success of containers that failed, so only outputs tell what happened.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the runner has left what the tasks made.
+
+    Attributes:
+        root: Folder of the run.
+    """
+
+    root: Path
+
+    def path(self, step: str, output: str) -> Path:
+        """Return where an output lies."""
+        return self.root / step / output
+
+
+def run(text: str, storage: Path, root: Path) -> Outputs:
+    """Run a compiled pipeline to its end.
+
+    Args:
+        text: The compiled pipeline; images are names that the Docker Engine knows.
+        storage: What containers see at ``/gcs``: buckets as folders.
+        root: For the outputs.
+    """
+    from docker.types import Mount
+    from kfp import local
+    from kfp.components import load_component_from_text
+
+    runner = local.DockerRunner(
+        # The runner gives the command and leaves the entry point: a pod's command replaces it.
+        entrypoint=["env"],
+        # Outputs are written into folders of this user.
+        user=f"{os.getuid()}:{os.getgid()}",
+        mounts=[Mount("/gcs", str(storage), type="bind", read_only=True)],
+        network_mode="none",
+    )
+    local.init(runner=runner, pipeline_root=str(root), raise_on_error=True)
+    load_component_from_text(text)()
+    (made,) = root.iterdir()
+    return Outputs(made)
