@@ -77,6 +77,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         input_digests={},
         input_uris={},
         outputs={port.name: paths[port.name] for port in interface.outputs},
+        output_uris={},
         statement=None,
         parameters=interface.complete(
             {name: yaml.safe_load(value) for name, value in given.items()},

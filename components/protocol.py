@@ -53,6 +53,7 @@ class Call:
         input_digests: The tree digest that the engine vouches for, where it gives one.
         input_uris: Address of every input that came from a bucket, under its name.
         outputs: Path for every output.
+        output_uris: Address of every output as it was given.
         statement: Where the statement goes, or None when nobody asked for it.
         parameters: Complete and checked.
         output_file: Where KFP expects ``executor_output.json``, or None.
@@ -63,6 +64,7 @@ class Call:
     input_digests: dict[str, str | list[str] | None]
     input_uris: dict[str, str | list[str]]
     outputs: dict[str, Path]
+    output_uris: dict[str, str]
     statement: Path | None
     parameters: dict[str, object]
     output_file: Path | None
@@ -129,6 +131,7 @@ def parse_executor_input(component: str, text: str) -> Call:
         input_digests=digests,
         input_uris=uris,
         outputs={port.name: local_path(made[port.name][0]["uri"]) for port in interface.outputs},
+        output_uris={port.name: made[port.name][0]["uri"] for port in interface.outputs},
         statement=local_path(made[STATEMENT][0]["uri"]) if STATEMENT in made else None,
         parameters=interface.complete(
             {name: value for name, value in values.items() if value is not None},
@@ -319,7 +322,10 @@ def _cpu_model() -> str:
 
 
 def _executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
-    """The file that KFP reads: metadata as strings and numbers, curves in the SDK's own shape."""
+    """The file that KFP reads: metadata as strings and numbers, curves in the SDK's own shape.
+
+    Addresses are said again, as they were: the SDK's local runner forgets those that are not.
+    """
     artifacts: dict[str, object] = {}
     for port in call.interface.outputs:
         tree = trees[port.name]
@@ -327,7 +333,8 @@ def _executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]
         if port.kind in ("Metrics", "Curve"):
             content = cast("dict[str, object]", json.loads(call.outputs[port.name].read_text()))
             metadata |= content if port.kind == "Curve" else _scalars(content)
-        artifacts[port.name] = {"artifacts": [{"metadata": metadata}]}
+        uri = call.output_uris.get(port.name, str(call.outputs[port.name]))
+        artifacts[port.name] = {"artifacts": [{"uri": uri, "metadata": metadata}]}
     return {"artifacts": artifacts}
 
 

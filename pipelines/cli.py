@@ -6,6 +6,7 @@ Everything heavy is imported by the command that needs it, so that help is immed
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shlex
@@ -86,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     compiling.add_argument(
         "--output", "-o", type=Path, metavar="FILE", required=True, help="such as pipeline.yaml"
     )
+    compiling.add_argument(
+        "--target", choices=("kubeflow", "vertex"), default="kubeflow",
+        help="vertex: what Vertex AI Pipelines takes, without what is for Kubernetes alone",
+    )  # fmt: skip
 
     show = _command(commands, "show", _show, "the leaderboard of a run: winner, reasons, Pareto")
     show.add_argument("run", nargs="?", default=_LATEST, metavar="RUN", help="default: the latest")
@@ -204,22 +209,26 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _compile(arguments: argparse.Namespace) -> int:
     from pipelines.compress import graph_of
-    from pipelines.kubeflow import compiling, reach
+    from pipelines.kubeflow import compiling, reach, vertex
     from pipelines.kubeflow.references import references
     from pipelines.launch import snapshots
 
     config = _config(arguments)
     graph = graph_of(config)
-    images = references(reach.check(config, graph))
+    settings = reach.check(config, graph)
+    if arguments.target == "vertex":
+        vertex.check(graph, settings)
+    images = references(settings)
     digests = {name: source.digest for name, source in snapshots(graph).items()}
     made = compiling.compiled(config, graph, digests, images)
-    compiling.write(made, arguments.output)
+    text = made.pipeline if arguments.target == "vertex" else made.text
+    compiling.write(text, arguments.output)
     if arguments.json:
         _print_json(
             {
                 "pipeline": made.name,
                 "file": str(arguments.output),
-                "sha256": made.digest,
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "steps": [step.name for step in graph.ordered],
                 "sources": dict(made.sources),
             }

@@ -49,12 +49,14 @@ class Compiled:
 
     Attributes:
         text: YAML: the pipeline, and after ``---`` what Kubernetes alone understands of it.
+        pipeline: The first of these documents: Vertex AI's client reads no second one.
         digest: sha256 of ``text``.
         name: Of the pipeline.
         sources: By name of a source the address that is imported: ``source.json`` and ``files``.
     """
 
     text: str
+    pipeline: str
     digest: str
     name: str
     sources: Mapping[str, str]
@@ -125,21 +127,21 @@ def compiled(
     }
     pods = {f"exec-{step.name}": pod(step, settings) for step in steps}
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": pods}}}}
-    text = yaml.dump_all(
-        [pipeline, platform], Dumper=_Dumper, default_flow_style=False, width=_WIDTH
-    )
-    return Compiled(text, hashlib.sha256(text.encode()).hexdigest(), graph.name, places)
+    documents = [_text(pipeline), _text(platform)]
+    text = "---\n".join(documents)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Compiled(text, documents[0], digest, graph.name, places)
 
 
-def write(pipeline: Compiled, path: Path) -> None:
-    """Write the text to a file, whole or not at all.
+def write(text: str, path: Path) -> None:
+    """Write a compiled pipeline to a file, whole or not at all.
 
     Raises:
         UserError: The place cannot be written to.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(pipeline.text)
+        temporary.write_text(text)
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -267,6 +269,10 @@ def _constant(value: object) -> Json:
 _WIDTH = 1 << 20
 _TEXT = "tag:yaml.org,2002:str"
 _NUMERIC_TO_SOME = re.compile(r"[-+.]?[0-9]")
+
+
+def _text(document: Json) -> str:
+    return yaml.dump(document, Dumper=_Dumper, default_flow_style=False, width=_WIDTH)
 
 
 class _Dumper(yaml.CSafeDumper):

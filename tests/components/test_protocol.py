@@ -138,10 +138,13 @@ def test_statements_name_addresses_of_buckets_and_nothing_else(mount, pattern_cl
         statement = json.loads(Path(root, "statement").read_text())
         assert statement["inputs"] == {"model": said}
         output = json.loads(Path(root, "output.json").read_text())
-        assert output["artifacts"]["lite"]["artifacts"][0]["metadata"] == {
-            "digest": tree_of(Path(root, "lite")).digest,
-            "size_bytes": tree_of(Path(root, "lite")).size_bytes,
-        }
+        tree = tree_of(Path(root, "lite"))
+        assert output["artifacts"]["lite"]["artifacts"] == [
+            {
+                "uri": f"{root}/lite",
+                "metadata": {"digest": tree.digest, "size_bytes": tree.size_bytes},
+            }
+        ]
 
 
 def test_metadata_are_strings_and_numbers():

@@ -213,6 +213,7 @@ def test_it_runs_behind_the_protocol(tmp_path):
         input_digests={},
         input_uris={},
         outputs=outputs,
+        output_uris={},
         statement=tmp_path / "statement",
         parameters=interface.complete(
             {

@@ -61,7 +61,11 @@ def stage_for_kubeflow(folder: Path, storage: Path, images: dict[str, str], root
         images: Name of every image.
         root: Pipeline root.
     """
-    settings = {"pipeline_root": root, "images": {i: f"r/{i}@sha256:{'0' * 64}" for i in IMAGES}}
+    settings = {
+        "pipeline_root": root,
+        "images": {image: f"r/{image}@sha256:{'0' * 64}" for image in IMAGES},
+        "retries": 0,
+    }
     config = config_of(folder, kubeflow=settings)
     graph, source = graph_of(config), snapshot(load(TINY).data)
     made = compiled(config, graph, {"data": source.digest}, images)

@@ -394,11 +394,11 @@ def test_linux_takes_an_argument_of_that_length_and_no_longer():
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     made = compile_config(config_of(tmp_path))
-    write(made, tmp_path / "pipeline.yaml")
+    write(made.text, tmp_path / "pipeline.yaml")
     assert (tmp_path / "pipeline.yaml").read_text() == made.text
     with pytest.raises(UserError, match="cannot be written"):
-        write(made, tmp_path / "missing" / "pipeline.yaml")
+        write(made.text, tmp_path / "missing" / "pipeline.yaml")
     (tmp_path / "folder").mkdir()
     with pytest.raises(UserError, match="cannot be written"):
-        write(made, tmp_path / "folder")
+        write(made.text, tmp_path / "folder")
     assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "pipeline.yaml", "folder"}
