@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench_kubeflow import bench_compile, bench_engines
+
 if TYPE_CHECKING:
     from pipelines.launch import Launched
 
@@ -353,7 +355,14 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
     ]
 
 
-BENCHES = {"run": bench_run, "walk": bench_walk, "store": bench_store, "bucket": bench_bucket}
+BENCHES = {
+    "run": bench_run,
+    "walk": bench_walk,
+    "store": bench_store,
+    "bucket": bench_bucket,
+    "compile": bench_compile,
+    "engines": bench_engines,
+}
 
 
 def main() -> None:
