@@ -198,12 +198,14 @@ class Backend:
         scratch: Where tasks have their mounts; each is removed after its task.
         pod: What runs a task whose mounts lie in a folder.
         artifacts: By task and output what was recorded: a RuntimeArtifact in JSON.
+        argument_bytes: By task the length of the argument that its command got.
     """
 
     storage: Path
     scratch: Path
     pod: type[ProcessPod | ContainerPod] = ProcessPod
     artifacts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    argument_bytes: dict[str, int] = field(default_factory=dict)
 
     def run(self, text: str) -> str:
         """Run every task in order and return the run's root.
@@ -255,6 +257,8 @@ class Backend:
         folder = self.scratch / name
         folder.mkdir(parents=True)
         launcher = Launcher(Bucket(self.storage, root), self.pod(folder))
+        (told,) = launcher.placeholders(executor_input).values()
+        self.argument_bytes[name] = len(told.encode())
         made = launcher.execute(executor_input, container)
         shutil.rmtree(folder)
         for output, artifact in made.items():
@@ -315,8 +319,8 @@ class Launcher:
 
     def placeholders(self, executor_input: pb.ExecutorInput) -> dict[str, str]:
         """getPlaceholders, as far as our components use them: the whole input."""
-        text = json_format.MessageToJson(executor_input, indent=None)
-        return {"{{$}}": text.replace(": ", ":  ")}  # protojson adds spaces at random
+        # protojson leaves out some of these spaces, at random.
+        return {"{{$}}": json_format.MessageToJson(executor_input, indent=None)}
 
     def download(self, executor_input: pb.ExecutorInput) -> None:
         """downloadArtifacts: the first of every list, from whichever bucket it lies in."""

@@ -7,6 +7,8 @@ import pytest
 from components.artifact import tree_of
 from components.interface import interface_of
 from pipelines.images import connect, find
+from pipelines.kubeflow.arguments import worst_case_bytes
+from pipelines.kubeflow.specification import parameters
 from tests.kfp_launcher import Backend, ContainerPod, ProcessPod, TaskFailedError
 from tests.pipelines.kubeflow.graphs import REFERENCES
 from tests.pipelines.kubeflow.runs import run_locally, stage_for_kubeflow
@@ -73,6 +75,14 @@ def test_metadata_are_digests_sizes_and_scalars(ran):
         metadata = artifact["metadata"]
         assert len(metadata["digest"]) == 64, (step, output)
         assert all(type(value) in (str, int, float) for value in metadata.values()), (step, output)
+
+
+def test_no_argument_was_longer_than_the_worst_case_told_beforehand(ran):
+    source = ran.staged.made.sources["data"]
+    for step in ran.staged.graph.steps:
+        values = parameters(step, {"data": ran.staged.source.digest})
+        worst = worst_case_bytes(step, values, pipeline="tiny", root=ROOT, source_root=source)
+        assert 0.4 * worst < ran.argument_bytes[step.name] <= worst, step.name
 
 
 def test_from_the_last_statement_every_step_is_reached_by_addresses_alone(ran):
