@@ -122,7 +122,8 @@ def bench_engines(scratch: Path) -> list[Row]:
 def _under_the_docker_runner(example: Path, scratch: Path) -> float:
     from pipelines.compress import graph_of
     from pipelines.config import load
-    from pipelines.images import IMAGES, connect, find
+    from pipelines.daemon import connect
+    from pipelines.images import IMAGES, find
     from pipelines.kubeflow.compiling import compiled
     from pipelines.sources import snapshot, stage
     from tests import kfp_docker_runner

@@ -6,7 +6,8 @@ import pytest
 
 from components.artifact import tree_of
 from components.interface import interface_of
-from pipelines.images import IMAGES, connect, find
+from pipelines.daemon import connect
+from pipelines.images import IMAGES, find
 from tests import kfp_docker_runner
 from tests.pipelines.kubeflow.runs import run_locally, stage_for_kubeflow
 

@@ -6,7 +6,8 @@ import pytest
 
 from components.artifact import tree_of
 from components.interface import interface_of
-from pipelines.images import connect, find
+from pipelines.daemon import connect
+from pipelines.images import find
 from pipelines.kubeflow.arguments import worst_case_bytes
 from pipelines.kubeflow.specification import parameters
 from tests.kfp_launcher import Backend, ContainerPod, ProcessPod, TaskFailedError

@@ -3,7 +3,8 @@
 import pytest
 
 from components.errors import UserError
-from pipelines.images import connect, find
+from pipelines.daemon import connect
+from pipelines.images import find
 from pipelines.kubeflow.references import references
 from pipelines.kubeflow.settings import Kubeflow
 from tests.pipelines.kubeflow.graphs import REFERENCES, SETTINGS
