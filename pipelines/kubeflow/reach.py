@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from components.errors import UserError
@@ -49,9 +50,10 @@ def _local(name: str, place: str, settings: Kubeflow) -> UserError:
     path = local_files(place, "data or a model").root if package else Path(place)
     root = settings.pipeline_root
     bucket = root if root.startswith("gs://") else "gs://BUCKET"
-    uploaded = f"{bucket}/uploads/{path.name}"
+    folder = f"{bucket}/uploads/"
     key = name if name == DATA else f"teacher.{name}"
     return UserError(
         f"{key}: {place} is on this machine, where pods cannot read it",
-        f"gcloud storage cp -r {path} {uploaded}, then write {key}: {uploaded}",
+        f"{shlex.join(['gcloud', 'storage', 'cp', '-r', str(path), folder])}, "
+        f"then write {key}: {folder}{path.name}",
     )

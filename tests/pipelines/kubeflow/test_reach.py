@@ -38,14 +38,15 @@ def test_without_the_section_it_is_said_what_to_add(tmp_path):
     ],
 )
 def test_files_of_this_machine_are_refused_with_the_upload(changes, key, tmp_path):
-    file = tmp_path / "file.npz"
+    file = tmp_path / "my file.npz"
     file.touch()
     filled = eval(repr(changes).replace("{file}", str(file)))
     error = refusal(config_of(tmp_path, **filled))
     assert error.what == f"{key}: {file} is on this machine, where pods cannot read it"
     command, _, edit = error.fix.partition(", then write ")
-    assert shlex.split(command)[:5] == ["gcloud", "storage", "cp", "-r", str(file)]
-    assert edit == f"{key}: gs://bucket/pipelines/uploads/file.npz"
+    uploads = "gs://bucket/pipelines/uploads/"
+    assert shlex.split(command) == ["gcloud", "storage", "cp", "-r", str(file), uploads]
+    assert edit == f"{key}: {uploads}my file.npz"
 
 
 def test_data_of_a_package_is_refused_with_the_path_of_its_file(tmp_path):
