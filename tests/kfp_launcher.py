@@ -4,7 +4,9 @@ It is no cluster: there are no pods, no API server, no cache, no retries and no 
 What it does follow, line by line, is how a task gets its input and loses or keeps its output: the
 driver that resolves inputs and invents addresses, and the launcher that downloads, substitutes,
 runs, reads ``executor_output.json`` and uploads. Each function names the Go function that it
-follows; paths are those of the repository kubeflow/pipelines below ``backend/src/v2``.
+follows; paths are those of the repository kubeflow/pipelines below ``backend/src/v2``, as of commits
+00450640 (launcher_v2.go), 00317662 (driver/container.go), 0010b067 (driver/driver.go), ea1ccfc1
+(converter.go), 031e8f93 (object_store.go) and 05e986f9 (config.go).
 
 A folder stands for object storage: ``FOLDER/bucket/key`` is ``gs://bucket/key``, and as there, a
 folder without files does not exist. A task runs in a ``Pod``: a process of this machine, whose

@@ -81,10 +81,11 @@ def parameters(step: Step, sources: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for parameter in step.interface.parameters:
         value = step.parameters[parameter.name]
-        if value is not None:
-            values[parameter.name] = list(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        else:
-            assert parameter.required or parameter.default is None, parameter.name
+        if value is None:
+            assert not parameter.required, parameter.name
+            assert parameter.default is None, parameter.name
+            continue
+        values[parameter.name] = value
     for entry in entries(step):
         if isinstance(entry.flow, SourceRef):
             values[f"{entry.name}{SOURCE_DIGEST}"] = sources[entry.flow.name]

@@ -123,6 +123,13 @@ def test_what_came_from_a_bucket_is_held_against_its_digest(mount, pattern_class
     assert statement["inputs"] == {"model": {"digest": "f" * 64, "uri": "gs://b/n"}}
 
 
+def test_the_check_of_inputs_is_what_stops_them(mount, pattern_classifier, monkeypatch):
+    shutil.copytree(pattern_classifier, mount / "b" / "m")
+    monkeypatch.setattr(protocol, "_check_inputs", lambda _: None)
+    wrong = message("convert", "gs://b/run", {"model": artifact("gs://b/m", digest="f" * 64)})
+    assert execute(parse_executor_input("convert", wrong)) == 0
+
+
 def test_statements_name_addresses_of_buckets_and_nothing_else(mount, pattern_classifier, tmp_path):
     shutil.copytree(pattern_classifier, mount / "b" / "m")
     digest = tree_of(pattern_classifier).digest
