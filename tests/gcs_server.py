@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl, unquote
 
 from tests.gcs_faults import FaultKind, Faults, Operation
@@ -97,7 +97,7 @@ class GcsServer:
         self.sent_bytes: Counter[Operation] = Counter()
         self.before: Callable[[Operation], None] = lambda _: None
         """Called before each request is looked at."""
-        self._http = _HttpServer(("127.0.0.1", port), _Handler)
+        self._http = HttpServer(("127.0.0.1", port), Handler)
         self._http.owner = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._counting = threading.Lock()
@@ -379,10 +379,18 @@ def _hashes(request: Request) -> dict[str, str]:
     return {"md5Hash" if name == "md5" else name: value for name, _, value in named if value}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Owner(Protocol):
+    """What answers the requests that a ``Handler`` reads."""
+
+    def answer(
+        self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
+    ) -> Answer: ...
+
+
+class Handler(BaseHTTPRequestHandler):
     """Reads requests off a kept-alive connection and sends the answers."""
 
-    server: _HttpServer
+    server: HttpServer
     disable_nagle_algorithm = True
     rbufsize = 1 << 16
 
@@ -443,10 +451,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-class _HttpServer(ThreadingHTTPServer):
+class HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
-    owner: GcsServer
+    owner: Owner
 
     def shutdown_request(self, request: Any) -> None:
         linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)

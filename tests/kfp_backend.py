@@ -1,0 +1,397 @@
+"""What an API server of Kubeflow Pipelines keeps, and the rules by which it changes.
+
+Follows kubeflow/pipelines 2.17, the files below ``backend/src/apiserver/`` that are named where
+something follows them. Runs do nothing by themselves: a test says what becomes of their tasks.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import yaml
+
+Resource = dict[str, Any]
+
+CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 429: 8, 500: 13, 501: 12, 503: 14}
+"""HTTP status to gRPC code, as grpc-gateway maps them."""
+
+_FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
+_PAGE, _PAGE_MAX = 20, 200  # list/list.go: defaultPageSize, maxPageSize
+_CONCURRENCY_MAX = 10
+_FILTERED = {  # model/run.go, job.go, pipeline.go, experiment.go: APIToModelFieldMap
+    "runs": {
+        *("run_id", "id", "display_name", "name", "created_at", "finished_at", "description"),
+        *("scheduled_at", "storage_state", "status", "namespace", "experiment_id", "state"),
+        *("state_history", "runtime_details", "recurring_run_id", "pipeline_id"),
+    },
+    "recurring": {
+        *("id", "recurring_run_id", "name", "display_name", "created_at", "updated_at"),
+        "description",
+    },
+    "pipelines": {"id", "pipeline_id", "name", "display_name", "created_at", "description"},
+    "versions": {"id", "pipeline_version_id", "name", "display_name", "created_at", "description"},
+    "experiments": {"id", "experiment_id", "name", "display_name", "created_at", "description"},
+}
+_ALIASES = {"id": "{}_id", "name": "display_name"}
+
+
+class RefusedError(Exception):
+    """The request fails."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Backend:
+    """The state of an installation.
+
+    Args:
+        namespaces: Those that the caller may use, in multi-user mode; None is single-user mode.
+    """
+
+    def __init__(self, namespaces: Iterable[str] | None = None) -> None:
+        self.namespaces = None if namespaces is None else set(namespaces)
+        self.pipelines: dict[str, Resource] = {}
+        self.versions: dict[str, Resource] = {}
+        self.experiments: dict[str, Resource] = {}
+        self.runs: dict[str, Resource] = {}
+        self.recurring: dict[str, Resource] = {}
+        self._clock = datetime.now(UTC)
+        self._children: dict[str, dict[str, tuple[Resource, Resource, Resource]]] = {}
+
+    def now(self) -> str:
+        """Return a time later than the last, in whole seconds as the database keeps it."""
+        self._clock = max(self._clock + timedelta(seconds=1), datetime.now(UTC))
+        return self._clock.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+    # namespaces --------------------------------------------------------------------------------
+
+    def checked(self, namespace: str | None) -> str:
+        """Return the namespace that counts (server/util.go, resource_manager.go)."""
+        if self.namespaces is None:
+            return ""
+        if not namespace:
+            raise RefusedError(
+                400, "Invalid input error: A namespace cannot be empty in multi-user mode."
+            )
+        if namespace not in self.namespaces:
+            raise RefusedError(
+                403,
+                f"Failed to authorize with API: PermissionDenied: User 'me' is not authorized with "
+                f"reason: (request: &ResourceAttributes{{Namespace:{namespace},...}})",
+            )
+        return namespace
+
+    # pipelines ---------------------------------------------------------------------------------
+
+    def create_pipeline(self, body: Resource) -> Resource:
+        name = body.get("name") or body.get("display_name")
+        namespace = self.checked(body.get("namespace")) if body.get("namespace") else ""
+        if not name:
+            raise RefusedError(400, "Invalid input error: pipeline's name cannot be empty")
+        if any((p["name"], p["namespace"]) == (name, namespace) for p in self.pipelines.values()):
+            # storage/pipeline_store.go: a unique index over name and namespace
+            raise RefusedError(
+                409,
+                f"Already exist error: Failed to create a new pipeline. The name {name} already "
+                "exists. Please specify a new name",
+            )
+        made = {
+            **body,
+            "pipeline_id": str(uuid.uuid4()),
+            "name": name,
+            "display_name": body.get("display_name") or name,
+            "namespace": namespace,
+            "created_at": self.now(),
+        }
+        self.pipelines[made["pipeline_id"]] = made
+        return made
+
+    def upload_version(self, pipeline: str, name: str, text: bytes, query: Resource) -> Resource:
+        """server/pipeline_upload_server.go; the file holds the spec and the platform's document."""
+        self.pipeline(pipeline)
+        try:
+            documents = list(yaml.safe_load_all(text))
+            spec = documents[0]
+            valid = isinstance(spec, dict) and "pipelineInfo" in spec
+        except (yaml.YAMLError, IndexError):
+            valid, documents, spec = False, [], {}
+        if not valid:
+            raise RefusedError(400, "Failed to create a pipeline version: unknown template format")
+        if any((v["pipeline_id"], v["name"]) == (pipeline, name) for v in self.versions.values()):
+            raise RefusedError(409, "Failed to create a pipeline version")
+        whole = {"pipeline_spec": spec, "platform_spec": documents[1]} if documents[1:] else spec
+        made = {
+            "pipeline_id": pipeline,
+            "pipeline_version_id": str(uuid.uuid4()),
+            "name": name,
+            "display_name": query.get("display_name") or name,
+            "description": query.get("description", ""),
+            "created_at": self.now(),
+            "pipeline_spec": whole,
+        }
+        self.versions[made["pipeline_version_id"]] = made
+        return made
+
+    def pipeline(self, identifier: str) -> Resource:
+        return _found(self.pipelines, identifier, "Pipeline")
+
+    def pipeline_by_name(self, name: str, namespace: str | None) -> Resource:
+        for pipeline in self.pipelines.values():
+            if (pipeline["name"], pipeline["namespace"]) == (name, namespace or ""):
+                return pipeline
+        raise RefusedError(404, f"ResourceNotFoundError: Pipeline {name} not found.")
+
+    # experiments -------------------------------------------------------------------------------
+
+    def create_experiment(self, body: Resource) -> Resource:
+        namespace, name = self.checked(body.get("namespace")), body.get("display_name")
+        if any(
+            (e["display_name"], e["namespace"]) == (name, namespace)
+            for e in self.experiments.values()
+        ):
+            raise RefusedError(
+                409,
+                f"Already exist error: The name {name} already exists. Please specify a new name.",
+            )
+        made = {
+            **body,
+            "experiment_id": str(uuid.uuid4()),
+            "namespace": namespace,
+            "created_at": self.now(),
+            "storage_state": "AVAILABLE",
+        }
+        self.experiments[made["experiment_id"]] = made
+        return made
+
+    # runs --------------------------------------------------------------------------------------
+
+    def create_run(self, body: Resource) -> Resource:
+        """server/run_server.go; neither names nor anything else make a second run impossible."""
+        if not body.get("display_name"):
+            raise RefusedError(400, "The run name is empty. Please specify a valid name")
+        experiment = _found(self.experiments, body.get("experiment_id", ""), "Experiment")
+        return self._started(body, experiment)
+
+    def _started(self, body: Resource, experiment: Resource) -> Resource:
+        self._source(body)
+        made = {
+            **body,
+            "run_id": str(uuid.uuid4()),
+            "experiment_id": experiment["experiment_id"],
+            "storage_state": "AVAILABLE",
+            "created_at": self.now(),
+            "scheduled_at": body.get("scheduled_at", "1970-01-01T00:00:00Z"),
+            "finished_at": "1970-01-01T00:00:00Z",
+            "state": "PENDING",
+            "state_history": [],
+            "run_details": {"task_details": []},
+        }
+        self.runs[made["run_id"]] = made
+        self._children[made["run_id"]] = {}
+        return made
+
+    def _source(self, body: Resource) -> Resource:
+        """Return the version that a run or a recurring run is made of."""
+        reference = body.get("pipeline_version_reference") or {}
+        if not reference.get("pipeline_version_id"):
+            raise RefusedError(400, "Invalid input error: a pipeline source is missing")
+        return _found(self.versions, reference["pipeline_version_id"], "PipelineVersion")
+
+    def terminate(self, run: str) -> None:
+        """resource/resource_manager.go: only a run that has not ended can be terminated."""
+        found = _found(self.runs, run, "Run")
+        if found["state"] in _FINAL:
+            raise RefusedError(
+                400, f"Failed to terminate a run due to error: the run {run} has already finished"
+            )
+        self._enter(found, "CANCELING")
+
+    def _enter(self, run: Resource, state: str) -> None:
+        run["state"] = state
+        run["state_history"] = [*run["state_history"], {"update_time": self.now(), "state": state}]
+        if state in _FINAL:
+            run["finished_at"] = self.now()
+
+    # what the cluster does, as tests say --------------------------------------------------------
+
+    def begin(self, run: str) -> None:
+        """The workflow runs: its root and its driver are the first tasks."""
+        found = self.runs[run]
+        self._enter(found, "RUNNING")
+        found["run_details"]["task_details"] += [
+            self._task(run, "root", "RUNNING"),
+            self._task(run, "root-driver", "SUCCEEDED"),
+        ]
+
+    def start(self, run: str, task: str) -> None:
+        """A container task is three nodes: driver, a graph of its own, and ``executor`` in that.
+
+        v2/compiler/argocompiler/container.go: containerDriverTask and containerExecutorTask.
+        """
+        driver = self._task(run, f"{task}-driver", "SUCCEEDED")
+        executor = self._task(run, "executor", "RUNNING")
+        outer = self._task(run, task, "RUNNING")
+        outer["child_tasks"] = [{"pod_name": executor["pod_name"]}]
+        self._children[run][task] = (driver, outer, executor)
+        self.runs[run]["run_details"]["task_details"] += [driver, outer, executor]
+
+    def finish(self, run: str, task: str, state: str = "SUCCEEDED", message: str = "") -> None:
+        _, outer, executor = self._children[run][task]
+        for node in (outer, executor):
+            node["state"], node["end_time"] = state, self.now()
+            if message:
+                node["error"] = {"code": 13, "message": message}
+
+    def skip(self, run: str, task: str) -> None:
+        """KFP has the result: the executor is skipped, and the graph around it has succeeded."""
+        self.start(run, task)
+        _, outer, executor = self._children[run][task]
+        outer["state"], executor["state"] = "SUCCEEDED", "SKIPPED"
+        outer["end_time"] = executor["end_time"] = self.now()
+
+    def end(self, run: str, state: str = "SUCCEEDED") -> None:
+        self._enter(self.runs[run], state)
+
+    def _task(self, run: str, name: str, state: str) -> Resource:
+        identifier = str(uuid.uuid4())
+        now = self.now()
+        return {
+            "run_id": run,
+            "task_id": identifier,
+            "pod_name": f"{run[:8]}-{identifier[:8]}",
+            "display_name": name,
+            "create_time": now,
+            "start_time": now,
+            "state": state,
+            "execution_id": "0",
+            "child_tasks": [],
+        }  # inputs and outputs stay empty: TODO in server/api_converter.go
+
+    # recurring runs ----------------------------------------------------------------------------
+
+    def create_recurring(self, body: Resource) -> Resource:
+        """server/recurring_run_server.go: validateCreateRecurringRunRequest; names are not unique."""
+        self._source(body)
+        _found(self.experiments, body.get("experiment_id", ""), "Experiment")
+        concurrency = int(body.get("max_concurrency", 0))
+        if not 1 <= concurrency <= _CONCURRENCY_MAX:
+            raise RefusedError(
+                400,
+                "Invalid input error: The max concurrency of the recurring run is out of range. "
+                f"Support 1-10. Received {concurrency}.",
+            )
+        fields = body.get("trigger", {}).get("cron_schedule", {}).get("cron", "").split()
+        if len(fields) not in (5, 6):  # robfig/cron 1.2: the day of the week may be left out
+            raise RefusedError(
+                400,
+                "Invalid input error: Schedule cron is not a supported format"
+                f"(https://godoc.org/github.com/robfig/cron). Error: Expected 5 to 6 fields, "
+                f"found {len(fields)}",
+            )
+        made = {
+            **body,
+            "recurring_run_id": str(uuid.uuid4()),
+            "max_concurrency": str(concurrency),
+            "created_at": self.now(),
+            "updated_at": self.now(),
+            "status": "DISABLED" if body.get("mode") == "DISABLE" else "ENABLED",
+        }
+        self.recurring[made["recurring_run_id"]] = made
+        return made
+
+    def switch(self, identifier: str, status: str) -> None:
+        found = _found(self.recurring, identifier, "RecurringRun")
+        found["status"], found["updated_at"] = status, self.now()
+
+    def delete_recurring(self, identifier: str) -> None:
+        _found(self.recurring, identifier, "RecurringRun")
+        del self.recurring[identifier]
+
+    def fire(self, identifier: str, scheduled_at: str) -> Resource:
+        """The schedule's time has come: a run with a name that the controller makes up."""
+        source = self.recurring[identifier]
+        body = {
+            "display_name": f"{source['display_name']}-{uuid.uuid4().hex[:5]}",
+            "pipeline_version_reference": source["pipeline_version_reference"],
+            "runtime_config": source["runtime_config"],
+            "recurring_run_id": identifier,
+            "scheduled_at": scheduled_at,
+        }
+        return self._started(body, self.experiments[source["experiment_id"]])
+
+    # lists -------------------------------------------------------------------------------------
+
+    def listing(
+        self, table: str, query: dict[str, str], wanted: Callable[[Resource], bool]
+    ) -> tuple[list[Resource], int, str]:
+        """Return a page, the count of all and the token of the next page (list/list.go)."""
+        text = query.get("filter", "")
+        offset = 0
+        if token := query.get("page_token"):
+            try:
+                state = json.loads(base64.b64decode(token))
+            except ValueError:
+                raise RefusedError(400, "Invalid input error: Invalid package token.") from None
+            if text and text != state["filter"]:
+                raise RefusedError(
+                    400, "Invalid input error: page token does not match the supplied filter"
+                )
+            offset, text = state["offset"], state["filter"]
+        size = min(int(query.get("page_size") or _PAGE), _PAGE_MAX)
+        rows = [row for row in getattr(self, table).values() if wanted(row)]
+        rows = [row for row in rows if matches(table, row, text)]
+        key, _, direction = query.get("sort_by", "created_at asc").partition(" ")
+        rows.sort(key=lambda row: str(row.get(key, "")), reverse=direction == "desc")
+        page, rest = rows[offset : offset + size], rows[offset + size :]
+        following = {"offset": offset + size, "filter": text}
+        token = base64.b64encode(json.dumps(following).encode()).decode() if rest else ""
+        return page, len(rows), token
+
+
+def matches(table: str, row: Resource, text: str) -> bool:
+    """Apply a filter (filter/filter.go): all predicates hold; strings compare without case."""
+    try:
+        predicates = json.loads(text or "{}").get("predicates", [])
+    except ValueError:
+        raise RefusedError(400, "Invalid input error: failed to parse a filter") from None
+    for predicate in predicates:
+        key = predicate.get("key", "")
+        if key not in _FILTERED[table]:
+            raise RefusedError(
+                400, f'Invalid input error: no support for filtering on unrecognized field "{key}"'
+            )
+        single = {"runs": "run", "recurring": "recurring_run"}.get(table, table[:-1])
+        field = _ALIASES.get(key, key).format(single)
+        value = str(row.get(field, "")).lower()
+        wanted = str(predicate.get("string_value", "")).lower()
+        match predicate.get("operation"):
+            case "EQUALS":
+                fits = value == wanted
+            case "NOT_EQUALS":
+                fits = value != wanted
+            case "IS_SUBSTRING":
+                fits = wanted in value
+            case "IN":
+                given = predicate.get("string_values", {}).get("values", [])
+                fits = value in [item.lower() for item in given]
+            case other:
+                raise RefusedError(
+                    400, f"Invalid input error: invalid predicate operation: {other}"
+                )
+        if not fits:
+            return False
+    return True
+
+
+def _found(table: dict[str, Resource], identifier: str, kind: str) -> Resource:
+    if identifier not in table:
+        raise RefusedError(404, f"ResourceNotFoundError: {kind} {identifier} not found.")
+    return table[identifier]
