@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from typing import Any, cast
 
 from components.digests import digest
 from components.interface import Interface, interface_of
@@ -130,6 +131,30 @@ class Graph:
         """The digest of what would run: steps, parameters and flow, not the data."""
         return digest("graph", [_plain(step) for step in sorted(self.steps, key=lambda s: s.name)])
 
+    def to_json(self) -> dict[str, object]:
+        """Return a form from which ``from_json`` makes an equal graph."""
+        return {
+            "name": self.name,
+            "steps": [_plain(step) for step in self.steps],
+            "sources": dict(self.sources),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Graph:
+        """Read what ``to_json`` wrote."""
+        steps = (
+            Step(
+                name=step["name"],
+                component=step["component"],
+                inputs={port: _flow(item) for port, item in step["inputs"].items()},
+                parameters=step["parameters"],
+                memory_gb=step["limits"][0],
+                time_limit_s=step["limits"][1],
+            )
+            for step in value["steps"]
+        )
+        return cls(value["name"], tuple(steps), value["sources"])
+
     def edges(self) -> Iterator[tuple[str, str]]:
         """Yield every pair of steps between which something flows, once."""
         for step in self.steps:
@@ -152,3 +177,14 @@ def _plain(step: Step) -> dict[str, object]:
         "parameters": dict(step.parameters),
         "limits": [step.memory_gb, step.time_limit_s],
     }
+
+
+def _flow(value: object) -> Flow:
+    if isinstance(value, dict):
+        return SourceRef(cast("dict[str, str]", value)["source"])
+    if not isinstance(value, list):
+        return None
+    items = cast("list[Any]", value)
+    if items and isinstance(items[0], str):
+        return Ref(*items)
+    return tuple(Ref(*item) for item in items)

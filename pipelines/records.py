@@ -44,6 +44,7 @@ def step_record(
     statement: Mapping[str, Any],
     image_digest: str | None,
     wall_s: float,
+    finished: str | None = None,
 ) -> dict[str, object]:
     """Complete the container's statement into the record of one execution.
 
@@ -56,6 +57,7 @@ def step_record(
         statement: The facts that the component's process wrote.
         image_digest: Of the container image, where there was one.
         wall_s: Wall time of the whole step for the engine.
+        finished: ISO 8601, UTC; None is now.
     """
     dependencies = [
         {"name": name, "digest": {"sha256": item}}
@@ -81,7 +83,7 @@ def step_record(
                 "metadata": {
                     "invocationId": f"{run}/{step}",
                     "startedOn": statement.get("started"),
-                    "finishedOn": now(),
+                    "finishedOn": finished or now(),
                 },
                 "byproducts": [{"name": "statement", "content": dict(statement)}],
             },
@@ -138,6 +140,7 @@ class RunRecord:
         machine: Name of the machine that runs it.
         work: Its scratch folder there, whose lock says that it lives.
         fault: What broke it, where that could still be written.
+        page: Where the engine itself shows the run; None where it does not.
     """
 
     run: str
@@ -156,6 +159,7 @@ class RunRecord:
     machine: str = ""
     work: str = ""
     fault: str | None = None
+    page: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the form in which it is kept."""
@@ -218,6 +222,21 @@ def _settled(store: Store, record: RunRecord) -> RunRecord:
         return replace(record, outcome="broken")
 
 
+def register_release(store: Store, name: str, run: str, release: str) -> None:
+    """Note that a run published a release; the first note of a run stays.
+
+    Args:
+        store: Where.
+        name: The configuration's name.
+        run: The run's identifier.
+        release: Tree digest of the release.
+    """
+    store.put_if_absent(
+        f"releases/{name}/{run}.json",
+        canonical_json({"run": run, "release": release, "at": now()}),
+    )
+
+
 def log_key(run: str, step: str) -> str:
     """Return where the log of a step lies."""
     return f"runs/{run}/logs/{step}.log"
@@ -237,6 +256,11 @@ def read_log(store: Store, run: str | None, step: str) -> str:
     try:
         return store.get(log_key(origin, name)).decode(errors="replace")
     except KeyMissing:
+        if record.page and step in known:
+            raise UserError(
+                f"the log of {step} is where run {record.run} ran, not in the store",
+                f"open {record.page}",
+            ) from None
         raise UserError(
             f"run {record.run} has no log of a step {step!r}", suggest(step, known)
         ) from None
