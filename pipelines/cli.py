@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from pipelines import __version__
+    from pipelines import __version__, cluster_commands
 
     parser = argparse.ArgumentParser(
         prog="slimline",
@@ -76,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
         "--remeasure", action="store_true", help="measure again what was disturbed the last time"
     )
     run.add_argument("--output", type=Path, metavar="DIR", help="where release and report are laid")
+    cluster_commands.add_place(run)
+    run.add_argument(
+        "--cancel-on-interrupt", action="store_true",
+        help="Ctrl-C also ends the run in the cluster, which otherwise goes on",
+    )  # fmt: skip
 
     explain = _command(commands, "explain", _explain, "say what would run, what is cached, and why")
     _config_arguments(explain)
@@ -107,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("file", type=Path, metavar="FILE")
 
     _store_arguments(_command(commands, "doctor", _doctor, "what this machine has and lacks"))
+    cluster_commands.add(commands)
     _images_arguments(_command(commands, "images", None, "build, push and list the images"))
     return parser
 
@@ -146,6 +152,7 @@ def _store_arguments(parser: argparse.ArgumentParser, *, as_json: bool = True) -
 def _run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from pipelines import cluster_commands
     from pipelines.compress import graph_of
     from pipelines.launch import launch
     from pipelines.live import LiveView
@@ -158,6 +165,7 @@ def _run(arguments: argparse.Namespace) -> int:
             engine=arguments.engine,
             output=arguments.output,
             remeasure=arguments.remeasure,
+            cluster=cluster_commands.cluster(arguments),
             on_event=view.on_event,
         )
     board = _board(_open(config.store), launched.run, launched.exported)
@@ -173,6 +181,12 @@ def _verdict(
 ) -> int:
     """Say what to do next where a run did not end well, and return the exit code."""
     again = f"slimline {shlex.join(arguments.given)}"
+    if launched.outcome == "running":
+        from pipelines.cluster_commands import sync_command
+
+        sys.stderr.write(f"the run goes on in the cluster: {launched.page}\n")
+        sys.stderr.write(f"when it has ended: {sync_command(arguments, store)}\n")
+        return CANCELLED
     if launched.outcome == "cancelled":
         sys.stderr.write(f"cancelled; what is done is kept, go on with: {again}\n")
         return CANCELLED

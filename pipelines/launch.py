@@ -14,13 +14,12 @@ from types import FrameType
 from typing import Literal
 
 from components.artifact import SINGLE
-from components.digests import canonical_json
 from components.environment import environment_digest
 from components.errors import UserError, suggest
 from pipelines.cache import Cache, CorruptionError
 from pipelines.compress import DATA, graph_of
 from pipelines.config import Config
-from pipelines.engines import Engine, Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.engines import Cluster, Engine, Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.walk import Walk
 from pipelines.graph import Flow, Graph, Ref, SourceRef
 from pipelines.keys import InputDigest, ingredients_of
@@ -32,15 +31,16 @@ from pipelines.records import (
     put_finished,
     put_started,
     read_ingredients,
+    register_release,
 )
 from pipelines.sources import ChecksumCache, Source, snapshot, snapshot_model
 from pipelines.stores import CACHE, Store, open_store
 from pipelines.workspace import machine_name, workspace, workspace_root
 
 Settled = StepDone | StepFailed | StepSkipped
-Outcome = Literal["done", "failed", "cancelled"]
+Outcome = Literal["done", "failed", "cancelled", "running"]
 
-ENGINES = ("local", "docker")
+ENGINES = ("local", "docker", "kubeflow")
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,13 @@ class Launched:
 
     Attributes:
         run: Identifier under which the store keeps it.
-        outcome: ``done`` also when nothing keeps to the budget.
+        outcome: ``done`` also when nothing keeps to the budget; ``running`` when it goes on
+            without this process.
         steps: How each step ended.
         wall_s: From the call of ``launch`` to the last record.
         critical_path_s: Sum of function times along the longest path.
         exported: Folder with the release and the report, or None unless ``done``.
+        page: Where the engine itself shows the run; None where it does not.
     """
 
     run: str
@@ -62,6 +64,7 @@ class Launched:
     wall_s: float
     critical_path_s: float
     exported: Path | None
+    page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def launch(
     store: str | None = None,
     output: Path | None = None,
     remeasure: bool = False,
+    cluster: Cluster | None = None,
     on_event: Callable[[Event], None],
 ) -> Launched:
     """Run a configuration from the snapshot of its data to the release.
@@ -113,6 +117,7 @@ def launch(
         store: Address of the store, instead of the configured one.
         output: Where release and report are exported; None: ``slimline-out/<name>``.
         remeasure: Measure again what was disturbed the last time.
+        cluster: Where, for an engine that is not of this machine.
         on_event: Told everything that happens, in the calling thread.
 
     Raises:
@@ -121,11 +126,16 @@ def launch(
     began = time.monotonic()
     opened = open_store(store or config.store)
     graph = graph_of(config)
+    check_reach(engine, config, graph)
     sources = snapshots(graph)
     run = new_run_id(config.name)
     with workspace(workspace_root(opened), run) as work:
         cache = Cache(opened, work)
-        chosen = open_engine(engine, cache, work, remeasure=remeasure)
+        chosen = (
+            open_kubeflow(config, cache, work, cluster or Cluster(), remeasure=remeasure)
+            if engine == "kubeflow"
+            else open_engine(engine, cache, work, remeasure=remeasure)
+        )
         record = RunRecord(
             run=run,
             name=config.name,
@@ -140,19 +150,22 @@ def launch(
             sources={name: source.digest for name, source in sources.items()},
             wall_s=0.0,
             critical_path_s=0.0,
-            machine=machine_name(),
-            work=str(work),
+            machine="" if chosen.outlives else machine_name(),
+            work="" if chosen.outlives else str(work),
         )
         put_started(opened, record)
         steps: dict[str, Settled] = {}
-        with _breaking_recorded(opened, graph, record, steps, began):
+        with _breaking_recorded(opened, chosen, graph, record, steps, began):
             folder = output or Path("slimline-out") / config.name
             outcome, exported = _walked(
                 chosen, cache, graph, sources, record, steps, folder, on_event
             )
-            ended = _ended(graph, record, steps, outcome, began)
-            put_finished(opened, ended)
-    return Launched(run, outcome, steps, ended.wall_s, ended.critical_path_s, exported)
+            ended = _ended(graph, record, steps, outcome, began, page=chosen.page)
+            if outcome != "running":
+                put_finished(opened, ended)
+    return Launched(
+        run, outcome, steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
+    )
 
 
 def _walked(
@@ -172,7 +185,7 @@ def _walked(
                 if not isinstance(event, StepStarted):
                     steps[event.step] = event
                 on_event(event)
-            outcome = _outcome(steps, cancelled=interrupted.is_set())
+            outcome = _outcome(steps, engine, cancelled=interrupted.is_set())
             if outcome != "done":
                 return outcome, None
             # Corruption found on the way out is in quarantine now: the next round repairs it.
@@ -186,6 +199,8 @@ def _ended(
     steps: Mapping[str, Settled],
     outcome: str,
     began: float,
+    *,
+    page: str | None = None,
     fault: str | None = None,
 ) -> RunRecord:
     """Complete the record of a run that began at this monotonic time."""
@@ -193,21 +208,29 @@ def _ended(
         record,
         finished=now(),
         outcome=outcome,
-        steps={name: _settled_json(event) for name, event in steps.items()},
+        steps={name: settled_json(event) for name, event in steps.items()},
         wall_s=time.monotonic() - began,
         critical_path_s=critical_path(graph, steps),
+        page=page,
         fault=fault,
     )
 
 
 @contextlib.contextmanager
 def _breaking_recorded(
-    store: Store, graph: Graph, record: RunRecord, steps: Mapping[str, Settled], began: float
+    store: Store,
+    engine: Engine,
+    graph: Graph,
+    record: RunRecord,
+    steps: Mapping[str, Settled],
+    began: float,
 ) -> Generator[None]:
-    """Put into the store that an error ended the run, where the store still takes it."""
+    """Put into the store that an error ended the run, where it did and the store still takes it."""
     try:
         yield
     except BaseException as error:
+        if engine.goes_on:
+            raise
         said = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         broken = _ended(graph, record, steps, "broken", began, fault=said)
         # The error itself is what counts. A store that is not to be reached is given up sooner
@@ -232,6 +255,36 @@ def open_engine(name: str, cache: Cache, work: Path, *, remeasure: bool = False)
 
         return Walk(DockerRunner(work), cache, work, remeasure=remeasure)
     raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
+
+
+def open_kubeflow(
+    config: Config, cache: Cache, work: Path, cluster: Cluster, *, remeasure: bool
+) -> Engine:
+    """Load the engine that runs on a cluster, and find the cluster.
+
+    Raises:
+        UserError: It cannot be reached, or cannot do what is asked for.
+    """
+    if remeasure:
+        raise UserError(
+            "the engine kubeflow cannot measure again: its cache is the cluster's own",
+            "set cache: false under kubeflow and run again",
+        )
+    from pipelines.engines.kubeflow import KubeflowEngine
+
+    return KubeflowEngine(config, cache, work, cluster)
+
+
+def check_reach(engine: str, config: Config, graph: Graph) -> None:
+    """Refuse, before anything is read, what an engine that is not of this machine cannot reach.
+
+    Raises:
+        UserError: A place of this machine, or a device that is attached to it.
+    """
+    if engine == "kubeflow":
+        from pipelines.kubeflow import reach
+
+        reach.check(config, graph)
 
 
 def snapshots(graph: Graph) -> dict[str, Source]:
@@ -308,7 +361,9 @@ def critical_path(graph: Graph, steps: Mapping[str, Settled]) -> float:
     return max(finish.values(), default=0.0)
 
 
-def _outcome(steps: Mapping[str, Settled], *, cancelled: bool) -> Outcome:
+def _outcome(steps: Mapping[str, Settled], engine: Engine, *, cancelled: bool) -> Outcome:
+    if engine.goes_on:
+        return "running"
     if any(isinstance(event, StepFailed) for event in steps.values()):
         return "failed"
     if cancelled or any(isinstance(event, StepSkipped) for event in steps.values()):
@@ -316,7 +371,8 @@ def _outcome(steps: Mapping[str, Settled], *, cancelled: bool) -> Outcome:
     return "done"
 
 
-def _settled_json(event: Settled) -> dict[str, object]:
+def settled_json(event: Settled) -> dict[str, object]:
+    """Return how a step ended in the form of a run's record."""
     match event:
         case StepDone():
             return {
@@ -369,10 +425,7 @@ def _export(cache: Cache, steps: Mapping[str, Settled], folder: Path, name: str,
     assert isinstance(published, StepDone)
     assert isinstance(selected, StepDone)
     release = published.outputs["release"]
-    cache.store.put_if_absent(
-        f"releases/{name}/{run}.json",
-        canonical_json({"run": run, "release": release, "at": now()}),
-    )
+    register_release(cache.store, name, run, release)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:

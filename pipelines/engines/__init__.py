@@ -70,10 +70,41 @@ class StepSkipped:
 Event = StepStarted | StepDone | StepFailed | StepSkipped
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """Where an engine that is not of this machine runs a graph.
+
+    Attributes:
+        host: Address of its API; None is the environment's.
+        namespace: The user's; None where there is only one.
+        cancel_on_interrupt: End the run there when the process here is interrupted; otherwise the
+            run goes on without it.
+    """
+
+    host: str | None = None
+    namespace: str | None = None
+    cancel_on_interrupt: bool = False
+
+
 class Engine(Protocol):
     """Runs a graph and says what happens."""
 
     name: str
+
+    @property
+    def page(self) -> str | None:
+        """Address of the engine's own view of the run, if it has one."""
+        ...
+
+    @property
+    def outlives(self) -> bool:
+        """Whether a run lives on when this process dies."""
+        ...
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run goes on although ``submit`` has ended."""
+        ...
 
     def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
         """Run every step whose result is not there yet.

@@ -43,6 +43,9 @@ class Walk:
         self, runner: Runner, cache: Cache, work: Path, *, remeasure: bool = False
     ) -> None:
         self.name = runner.name
+        self.page = None
+        self.outlives = False
+        self.goes_on = False
         self._runner = runner
         self._cache = cache
         self._work = work

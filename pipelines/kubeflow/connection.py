@@ -103,7 +103,7 @@ class Connection:
     def __init__(
         self, host: str | None, namespace: str | None = None, patience: Patience | None = None
     ) -> None:
-        self._patience = patience or Patience(deadline_s=60.0)
+        self.patience = patience or Patience(deadline_s=60.0)
         self.host = _address(host or os.environ.get(ENDPOINT))
         self.namespace = namespace or ""
         self._token_path = _token_path()
@@ -134,8 +134,8 @@ class Connection:
             LookupError: The server has nothing of that identifier.
             UserError: It cannot be done, or not within the deadline.
         """
-        deadline = time.monotonic() + self._patience.deadline_s
-        wait_s = self._patience.wait_s
+        deadline = time.monotonic() + self.patience.deadline_s
+        wait_s = self.patience.wait_s
         while True:
             try:
                 return self._call(call, *arguments, **named)
@@ -178,7 +178,7 @@ class Connection:
                 return
 
     def _call(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
-        return call(*arguments, _request_timeout=self._patience.timeout, **named)
+        return call(*arguments, _request_timeout=self.patience.timeout, **named)
 
     def _greet(self) -> None:
         """Ask the server how it is, and hold the namespace against its answer."""
@@ -232,7 +232,7 @@ class Connection:
             "inside": f" in the namespace {self.namespace}" if self.namespace else "",
             "token": f"the token in {self._token_path}" if self._token_path else "no token",
             "how": f"fails ({status})" if status else "could not be reached",
-            "deadline_s": self._patience.deadline_s,
+            "deadline_s": self.patience.deadline_s,
             "message": _message(error) or "it says no more",
         }
         return UserError(what.format(**said), fix.format(**said))

@@ -1,0 +1,135 @@
+"""The kubeflow engine: the whole graph is submitted at once, and what it makes is brought home.
+
+Which steps run, where and whether at all is the cluster's to decide; this machine looks on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from components.errors import UserError
+from pipelines.cache import Cache
+from pipelines.config import Config
+from pipelines.engines import Cluster, Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.graph import Graph, Step
+from pipelines.kubeflow import launching, tasks
+from pipelines.kubeflow.connection import Connection, Resource
+from pipelines.kubeflow.homecoming import ENGINE, Homecoming
+from pipelines.kubeflow.preparing import prepare
+from pipelines.sources import Source
+
+_POLL_S, _POLL_MAX_S = 1.0, 10.0
+
+
+class KubeflowEngine:
+    """The ``Engine`` of a cluster.
+
+    Args:
+        config: What ``submit`` will be given the graph of.
+        cache: Where results come home to.
+        work: A folder of this run's own on this machine.
+        cluster: Where, and what an interruption means there.
+        poll_s: First wait between two questions how the run is; it grows to ten times as much.
+
+    Raises:
+        UserError: The cluster cannot be reached.
+    """
+
+    name = ENGINE
+
+    def __init__(
+        self, config: Config, cache: Cache, work: Path, cluster: Cluster, poll_s: float = _POLL_S
+    ) -> None:
+        self._config = config
+        self._cache = cache
+        self._work = work
+        self._cluster = cluster
+        self._poll_s = poll_s
+        self._connection = Connection(cluster.host, cluster.namespace)
+        self._interrupted = threading.Event()
+        self.page: str | None = None
+        self.goes_on = False
+
+    def cancel(self) -> None:
+        """Stop looking on; the run goes on unless the user wants it to end with this process."""
+        self._interrupted.set()
+
+    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
+        """See ``Engine``. A step is done when its results are at home.
+
+        Raises:
+            UserError: The cluster refuses the run, or what it made is not what it says.
+        """
+        prepared = prepare(self._connection, self._config, graph, sources, self._work)
+        if self._interrupted.is_set():
+            yield from (StepSkipped(step.name) for step in graph.ordered)
+            return
+        kfp_run = launching.submit(self._connection, prepared.uploaded, run)
+        self.page = self._connection.page_of(kfp_run)
+        home = Homecoming(prepared.root, prepared.plan, kfp_run, run, self._cache, self._work)
+        seen = self._look(kfp_run)
+        started: set[str] = set()
+        wait_s = self._poll_s
+        terminated = False
+        while seen.state not in tasks.FINAL:
+            yield from self._progress(graph, seen, home, started)
+            if self._interrupted.wait(0 if terminated else wait_s) and not terminated:
+                if not self._cluster.cancel_on_interrupt:
+                    self.goes_on = True
+                    yield from self._rest(graph, home)
+                    return
+                launching.terminate(self._connection, kfp_run)
+                terminated = True
+            if terminated:
+                threading.Event().wait(wait_s)
+            wait_s = min(1.2 * wait_s, _POLL_MAX_S)
+            seen = self._look(kfp_run)
+        yield from self._end(graph, seen, home)
+
+    def _look(self, kfp_run: str) -> Resource:
+        """Ask how the run is."""
+        try:
+            return self._connection.ask(self._connection.runs.run_service_get_run, kfp_run)
+        except UserError as error:
+            self.goes_on = True
+            raise UserError(
+                f"{error.what}; the run goes on in the cluster: {self.page}",
+                f"{error.fix}; when it has ended: slimline sync --engine kubeflow --host "
+                f"{self._connection.host}",
+            ) from error
+
+    def _progress(
+        self, graph: Graph, seen: Resource, home: Homecoming, started: set[str]
+    ) -> Iterator[Event]:
+        """Tell what has begun, and bring home what was executed to its end."""
+        states, cached = tasks.states(seen), tasks.cached(seen)
+        for step in graph.ordered:
+            state = states.get(step.name)
+            if state is None or step.name in home.done or step.name in cached:
+                continue
+            if step.name not in started:
+                started.add(step.name)
+                yield StepStarted(step.name, self.page or "")
+            if state == "SUCCEEDED" and home.find(step) is not None:
+                yield home.bring(step, tasks.wall_s(seen, step.name))
+
+    def _end(self, graph: Graph, seen: Resource, home: Homecoming) -> Iterator[Event]:
+        brought = home.bring_all(complete=seen.state == "SUCCEEDED")
+        yield from brought
+        states = tasks.states(seen)
+        for step in graph.ordered:
+            if step.name in home.done:
+                continue
+            if states.get(step.name) == "FAILED":
+                yield self._failed(seen, step)
+            else:
+                yield StepSkipped(step.name)
+
+    def _failed(self, seen: Resource, step: Step) -> StepFailed:
+        what, fix, user_fault = tasks.failure(seen, step.name, self.page or "")
+        return StepFailed(step.name, what, fix, user_fault, "")
+
+    def _rest(self, graph: Graph, home: Homecoming) -> Iterator[StepDone | StepSkipped]:
+        return (StepSkipped(step.name) for step in graph.ordered if step.name not in home.done)

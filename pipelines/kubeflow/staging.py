@@ -1,0 +1,53 @@
+"""Staging: a source is laid into the pipeline root, once for all runs that start from it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from google.api_core import exceptions as api
+
+from pipelines import sources
+from pipelines.sources import Source
+from pipelines.stores.connection import cloud_faults, parse_object
+from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.threads import call_each
+
+_LISTING = "source.json"
+
+
+def stage(source: Source, place: str, scratch: Path) -> None:
+    """Make sure that a source lies at its place, whole.
+
+    The place is named by the source's digest, so what is there is right, and the listing, which is
+    written last, says that all of it is there.
+
+    Args:
+        source: What to lay there.
+        place: ``gs://bucket/prefix`` that the pipeline imports.
+        scratch: A folder of this machine for what is on its way.
+
+    Raises:
+        UserError: The bucket cannot be written, or the user's files changed since they were listed.
+    """
+    bucket, prefix = parse_object(place)
+    objects = Objects(place, bucket)
+    with cloud_faults(place):
+        if objects.look(f"{prefix}/{_LISTING}") is not None:
+            return
+        with tempfile.TemporaryDirectory(prefix="source-", dir=scratch) as temporary:
+            folder = Path(temporary, "source")
+            sources.stage(source, folder)
+            call_each(
+                lambda name: _write(objects, f"{prefix}/files/{name}", folder / "files" / name),
+                ((file.name,) for file in source.files),
+                THREADS,
+            )
+            _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)
+
+
+def _write(objects: Objects, name: str, path: Path) -> None:
+    try:
+        objects.write(name, path, 0, {})
+    except api.PreconditionFailed:
+        return  # another launch was faster, with the same bytes

@@ -1,0 +1,48 @@
+"""A cluster to launch on: the API server, its storage, and a local run's real artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.compress import graph_of
+from pipelines.config import load
+from tests import kfp_cluster
+from tests.gcs_server import GcsServer
+from tests.kfp_cluster import Cluster, LocalRun
+from tests.kfp_server import KfpServer
+
+TINY = Path(__file__).parents[2] / "tiny.yaml"
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> LocalRun:
+    return kfp_cluster.shared_local_run(TINY, tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def kfp() -> Iterator[KfpServer]:
+    with KfpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    return kfp_cluster.configured(TINY, tmp_path / "tiny.yaml")
+
+
+@pytest.fixture
+def cluster(
+    kfp: KfpServer,
+    gcs: GcsServer,
+    tiny_run: LocalRun,
+    config_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Cluster:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KF_PIPELINES_SA_TOKEN_PATH", raising=False)
+    kfp_cluster.put_data(gcs)
+    return Cluster(kfp, gcs, tiny_run, graph_of(load(config_path)))
