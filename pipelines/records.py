@@ -222,7 +222,9 @@ def _settled(store: Store, record: RunRecord) -> RunRecord:
         return replace(record, outcome="broken")
 
 
-def register_release(store: Store, name: str, run: str, release: str) -> None:
+def register_release(
+    store: Store, name: str, run: str, release: str, published: str | None = None
+) -> None:
     """Note that a run published a release; the first note of a run stays.
 
     Args:
@@ -230,10 +232,11 @@ def register_release(store: Store, name: str, run: str, release: str) -> None:
         name: The configuration's name.
         run: The run's identifier.
         release: Tree digest of the release.
+        published: ISO 8601, UTC; None is now.
     """
     store.put_if_absent(
         f"releases/{name}/{run}.json",
-        canonical_json({"run": run, "release": release, "at": now()}),
+        canonical_json({"run": run, "release": release, "at": published or now()}),
     )
 
 
@@ -266,9 +269,17 @@ def read_log(store: Store, run: str | None, step: str) -> str:
         ) from None
 
 
-def open_sealed(store: Store, sealed: str, run: str, step: str) -> None:
-    """Write into the ledger that a step is about to look at sealed images."""
-    entry = {"run": run, "step": step, "at": now()}
+def open_sealed(store: Store, sealed: str, run: str, step: str, opened: str | None = None) -> None:
+    """Write into the ledger that a step looks at sealed images.
+
+    Args:
+        store: Where.
+        sealed: Tree digest of the images.
+        run: The run's identifier.
+        step: The step's name.
+        opened: ISO 8601, UTC; None is now, as the step is about to begin.
+    """
+    entry = {"run": run, "step": step, "at": opened or now()}
     store.put_if_absent(f"ledger/{sealed}/{run}.{step}.json", canonical_json(entry))
 
 

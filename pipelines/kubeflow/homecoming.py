@@ -164,9 +164,9 @@ class Homecoming:
                 self._fetch(step, port.name, port.kind, outputs[port.name])
         ingredients = self._ingredients(step, statement)
         if step.opens_sealed and not cached:
-            open_sealed(
-                self._cache.store, cast("str", ingredients.inputs["dataset"]), self._run, step.name
-            )
+            sealed = cast("str", ingredients.inputs["dataset"])
+            opened = cast("str", statement["started"])
+            open_sealed(self._cache.store, sealed, self._run, step.name, opened)
         wall_s = found.function_s if wall_s is None else wall_s
         record = self._record(step, found, ingredients, outputs, wall_s)
         done = StepDone(

@@ -112,19 +112,20 @@ def finish(store: Store, plan: Plan, run: str, kfp: Resource, page: str, home: H
     """
     outcome = outcome_of(kfp)
     steps = dict(_settled(plan, kfp, page, home))
-    published = steps.get("publish")
-    if outcome == "done" and isinstance(published, StepDone):
-        register_release(store, plan.graph.name, run, published.outputs["release"])
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
+    published = steps.get("publish")
+    if outcome == "done" and isinstance(published, StepDone):
+        release = published.outputs["release"]
+        register_release(store, plan.graph.name, run, release, _iso(finished))
     record = RunRecord(
         run=run,
         name=plan.graph.name,
         config_digest=plan.config_digest,
         graph_digest=plan.graph.digest,
         engine=ENGINE,
-        started=created.isoformat(timespec="milliseconds"),
-        finished=finished.isoformat(timespec="milliseconds"),
+        started=_iso(created),
+        finished=_iso(finished),
         outcome=outcome,
         budgets=plan.budgets,
         steps={name: settled_json(event) for name, event in steps.items()},
@@ -135,6 +136,10 @@ def finish(store: Store, plan: Plan, run: str, kfp: Resource, page: str, home: H
     )
     put_finished(store, record)
     return outcome
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
 
 
 def _settled(
