@@ -113,6 +113,11 @@ class KfpServer:
         """Fail every request of this operation, or of all with ``*``."""
         self._always[operation] = kind
 
+    def recover(self) -> None:
+        """Fail nothing from now on."""
+        self._planned.clear()
+        self._always.clear()
+
     def answer(
         self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
     ) -> Answer:

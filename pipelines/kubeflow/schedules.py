@@ -136,11 +136,10 @@ def add(
     before = _named(connection, name)
     wanted = (times.five, zone.key, concurrency, uploaded.version)
     same = [one for one in before if wanted == _said(one)]
-    kept = same[-1] if same else None
-    if kept is None:
-        kept = _create(connection, uploaded, name, times, zone, concurrency)
-        if not before or any(one.enabled for one in before):
-            kept = _switch(connection, kept, enabled=True)
+    kept = same[-1] if same else _create(connection, uploaded, name, times, zone, concurrency)
+    fires = not before or any(one.enabled for one in before)
+    if fires and not kept.enabled:  # also one that a kill left behind before it could fire
+        kept = _switch(connection, kept, enabled=True)
     for other in _named(connection, name):
         if other.recurring_run != kept.recurring_run:
             _delete(connection, other)
