@@ -6,13 +6,14 @@ Which steps run, where and whether at all is the cluster's to decide; this machi
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from components.errors import UserError
 from pipelines.cache import Cache
 from pipelines.config import Config
-from pipelines.engines import Cluster, Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.engines import Cluster, Event, StepFailed, StepSkipped, StepStarted
 from pipelines.graph import Graph, Step
 from pipelines.kubeflow import launching, tasks
 from pipelines.kubeflow.connection import Connection, Resource
@@ -21,6 +22,7 @@ from pipelines.kubeflow.preparing import prepare
 from pipelines.sources import Source
 
 _POLL_S, _POLL_MAX_S = 1.0, 10.0
+"""The first wait between two questions how the run is, and the longest."""
 
 
 class KubeflowEngine:
@@ -31,7 +33,6 @@ class KubeflowEngine:
         cache: Where results come home to.
         work: A folder of this run's own on this machine.
         cluster: Where, and what an interruption means there.
-        poll_s: First wait between two questions how the run is; it grows to ten times as much.
 
     Raises:
         UserError: The cluster cannot be reached.
@@ -39,14 +40,11 @@ class KubeflowEngine:
 
     name = ENGINE
 
-    def __init__(
-        self, config: Config, cache: Cache, work: Path, cluster: Cluster, poll_s: float = _POLL_S
-    ) -> None:
+    def __init__(self, config: Config, cache: Cache, work: Path, cluster: Cluster) -> None:
         self._config = config
         self._cache = cache
         self._work = work
         self._cluster = cluster
-        self._poll_s = poll_s
         self._connection = Connection(cluster.host, cluster.namespace)
         self._interrupted = threading.Event()
         self.page: str | None = None
@@ -71,19 +69,18 @@ class KubeflowEngine:
         home = Homecoming(prepared.root, prepared.plan, kfp_run, run, self._cache, self._work)
         seen = self._look(kfp_run)
         started: set[str] = set()
-        wait_s = self._poll_s
+        wait_s = _POLL_S
         terminated = False
         while seen.state not in tasks.FINAL:
             yield from self._progress(graph, seen, home, started)
-            if self._interrupted.wait(0 if terminated else wait_s) and not terminated:
+            if terminated:
+                time.sleep(wait_s)
+            elif self._interrupted.wait(wait_s):
                 if not self._cluster.cancel_on_interrupt:
                     self.goes_on = True
-                    yield from self._rest(graph, home)
                     return
                 launching.terminate(self._connection, kfp_run)
                 terminated = True
-            if terminated:
-                threading.Event().wait(wait_s)
             wait_s = min(1.2 * wait_s, _POLL_MAX_S)
             seen = self._look(kfp_run)
         yield from self._end(graph, seen, home)
@@ -130,6 +127,3 @@ class KubeflowEngine:
     def _failed(self, seen: Resource, step: Step) -> StepFailed:
         what, fix, user_fault = tasks.failure(seen, step.name, self.page or "")
         return StepFailed(step.name, what, fix, user_fault, "")
-
-    def _rest(self, graph: Graph, home: Homecoming) -> Iterator[StepDone | StepSkipped]:
-        return (StepSkipped(step.name) for step in graph.ordered if step.name not in home.done)

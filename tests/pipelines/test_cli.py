@@ -17,7 +17,10 @@ from pipelines.config import load
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "tiny.yaml"
-COMMANDS = ("run", "explain", "compile", "show", "runs", "logs", "init", "doctor", "images")
+COMMANDS = (
+    *("run", "explain", "compile", "sync", "schedule", "show", "runs", "logs", "init"),
+    *("doctor", "images"),
+)
 FRAMEWORKS = (
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "ai_edge_litert"),
     *("kfp", "docker", "google.cloud", "google.api_core", "google.auth", "google.protobuf"),

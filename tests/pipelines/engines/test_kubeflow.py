@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import pipelines.engines.kubeflow as engine
 from components.errors import UserError
 from pipelines.cache import Cache
+from pipelines.cli import main
 from pipelines.config import load
 from pipelines.engines import Cluster as Place
 from pipelines.engines import Event, StepDone, StepFailed, StepSkipped, StepStarted
@@ -23,7 +25,9 @@ from pipelines.records import RunRecord, list_runs, read_log, read_run
 from pipelines.stores import open_store
 from tests import kfp_cluster
 from tests.kfp_cluster import Cluster
-from tests.pipelines.kubeflow.conftest import *  # noqa: F403 the cluster and what it is made of
+from tests.kfp_server import KfpServer
+
+TINY = Path(__file__).parents[2] / "tiny.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -297,3 +301,112 @@ def bring_home(cluster: Cluster, store: Path) -> list[Any]:
     scratch.mkdir(exist_ok=True)
     opened = open_store(str(store))
     return sync(Connection(cluster.kfp.url), Cache(opened, scratch), scratch)
+
+
+# the command line -------------------------------------------------------------------------------
+
+
+def command(config: Path, store: Path, url: str, *words: str) -> list[str]:
+    place = ["--engine", "kubeflow", "--host", url, "--store", str(store)]
+    return ["run", str(config), *place, "--output", str(store.parent / "out"), *words]
+
+
+def test_the_command_ends_with_the_board_of_the_run(
+    cluster: Cluster, config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Launch(cluster, config_path, tmp_path / "store")  # moves the cluster on
+    code = main([*command(config_path, tmp_path / "store", cluster.kfp.url), "--json"])
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert document["engine"] == "kubeflow"
+    assert document["outcome"] == "done"
+    assert code == (0 if document["winner"] else 3)
+    assert "done     publish" in captured.err
+
+
+def test_the_command_says_how_to_follow_what_goes_on(
+    cluster: Cluster,
+    config_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = Launch(cluster, config_path, tmp_path / "store")
+
+    def after(operation: str) -> None:
+        started._after(operation)
+        if operation == "get_run":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    cluster.kfp.after = after
+    assert main(command(config_path, tmp_path / "store", cluster.kfp.url)) == 130
+    said = capsys.readouterr().err
+    (run,) = cluster.kfp.backend.runs
+    assert f"the run goes on in the cluster: {cluster.kfp.url}/#/runs/details/{run}" in said
+    line = next(line for line in said.splitlines() if line.startswith("when it has ended: "))
+    cluster.kfp.after = lambda _: None
+    cluster.complete(run)
+    assert main(shlex.split(line.removeprefix("when it has ended: slimline "))) == 0
+    assert "1 of 1 runs brought home" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"kind": "401"}, "does not know who asks"),
+        ({"kind": "403"}, "forbids it"),
+        ({"api": "v1beta1"}, "not as the API v2beta1"),
+        ({"namespaces": ["team"]}, "nothing says whose namespace"),
+    ],
+)
+def test_faults_of_the_server_end_the_command_with_code_2(
+    cluster: Cluster,
+    config_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fault: dict[str, Any],
+    said: str,
+) -> None:
+    if "kind" in fault:
+        cluster.kfp.always("*", fault["kind"])
+        code = main(command(config_path, tmp_path / "store", cluster.kfp.url))
+    else:
+        with KfpServer(**fault) as other:
+            code = main(command(config_path, tmp_path / "store", other.url))
+    captured = capsys.readouterr()
+    assert code == 2
+    assert said in captured.err
+    assert "fix: " in captured.err
+    assert "Traceback" not in captured.err
+    assert not list(open_store(str(tmp_path / "store")).list("runs/"))
+
+
+def test_a_quota_that_is_exhausted_is_said(
+    cluster: Cluster,
+    config_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipelines.kubeflow.launching._WAIT_SHARE", 1000)
+    cluster.kfp.always("create_run", "429")
+    assert main(command(config_path, tmp_path / "store", cluster.kfp.url)) == 2
+    said = capsys.readouterr().err
+    assert "did not confirm the run" in said
+    assert "a quota is exhausted" in said
+
+
+@pytest.mark.parametrize("words", [("--host", "http://h"), ("--cancel-on-interrupt",)])
+def test_options_of_a_cluster_need_the_engine(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(TINY), *words]) == 2
+    assert "is for the engine kubeflow" in capsys.readouterr().err
+
+
+def test_measuring_again_is_not_for_a_cluster(
+    cluster: Cluster, config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = command(config_path, tmp_path / "store", cluster.kfp.url, "--remeasure")
+    assert main(words) == 2
+    assert "cache: false" in capsys.readouterr().err

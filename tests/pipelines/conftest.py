@@ -14,7 +14,7 @@ from tests.gcs_server import GcsServer
 from tests.kfp_cluster import Cluster, LocalRun
 from tests.kfp_server import KfpServer
 
-TINY = Path(__file__).parents[2] / "tiny.yaml"
+TINY = Path(__file__).parents[1] / "tiny.yaml"
 
 
 @pytest.fixture(scope="session")
