@@ -163,9 +163,7 @@ def launch(
             ended = _ended(graph, record, steps, outcome, began, page=chosen.page)
             if outcome != "running":
                 put_finished(opened, ended)
-    return Launched(
-        run, outcome, steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
-    )
+    return Launched(run, outcome, steps, ended.wall_s, ended.critical_path_s, exported, chosen.page)
 
 
 def _walked(

@@ -48,6 +48,7 @@ class KubeflowEngine:
         self._connection = Connection(cluster.host, cluster.namespace)
         self._interrupted = threading.Event()
         self.page: str | None = None
+        self.outlives = True
         self.goes_on = False
 
     def cancel(self) -> None:
@@ -65,6 +66,7 @@ class KubeflowEngine:
             yield from (StepSkipped(step.name) for step in graph.ordered)
             return
         kfp_run = launching.submit(self._connection, prepared.uploaded, run)
+        self.goes_on = True
         self.page = self._connection.page_of(kfp_run)
         home = Homecoming(prepared.root, prepared.plan, kfp_run, run, self._cache, self._work)
         seen = self._look(kfp_run)
@@ -77,7 +79,6 @@ class KubeflowEngine:
                 time.sleep(wait_s)
             elif self._interrupted.wait(wait_s):
                 if not self._cluster.cancel_on_interrupt:
-                    self.goes_on = True
                     return
                 launching.terminate(self._connection, kfp_run)
                 terminated = True
@@ -90,7 +91,6 @@ class KubeflowEngine:
         try:
             return self._connection.ask(self._connection.runs.run_service_get_run, kfp_run)
         except UserError as error:
-            self.goes_on = True
             raise UserError(
                 f"{error.what}; the run goes on in the cluster: {self.page}",
                 f"{error.fix}; when it has ended: slimline sync --engine kubeflow --host "
@@ -114,6 +114,7 @@ class KubeflowEngine:
 
     def _end(self, graph: Graph, seen: Resource, home: Homecoming) -> Iterator[Event]:
         brought = home.bring_all(complete=seen.state == "SUCCEEDED")
+        self.goes_on = False
         yield from brought
         states = tasks.states(seen)
         for step in graph.ordered:
