@@ -96,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         "--target", choices=("kubeflow", "vertex"), default="kubeflow",
         help="vertex: what Vertex AI Pipelines takes, without what is for Kubernetes alone",
     )  # fmt: skip
+    compiling.add_argument(
+        "--stage", action="store_true", help="also lay the data where the pipeline imports it from"
+    )
 
     show = _command(commands, "show", _show, "the leaderboard of a run: winner, reasons, Pareto")
     show.add_argument("run", nargs="?", default=_LATEST, metavar="RUN", help="default: the latest")
@@ -233,8 +236,13 @@ def _compile(arguments: argparse.Namespace) -> int:
     if arguments.target == "vertex":
         vertex.check(graph, settings)
     images = references(settings)
-    digests = {name: source.digest for name, source in snapshots(graph).items()}
+    sources = snapshots(graph)
+    digests = {name: source.digest for name, source in sources.items()}
     made = compiling.compiled(config, graph, digests, images)
+    if arguments.stage:
+        from pipelines.kubeflow.staging import stage_all
+
+        stage_all(sources, made.sources)
     text = made.pipeline if arguments.target == "vertex" else made.text
     compiling.write(text, arguments.output)
     if arguments.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from google.api_core import exceptions as api
@@ -44,6 +45,17 @@ def stage(source: Source, place: str, scratch: Path) -> None:
                 THREADS,
             )
             _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)
+
+
+def stage_all(staged: Mapping[str, Source], places: Mapping[str, str]) -> None:
+    """Do ``stage`` for each source, by name.
+
+    Raises:
+        UserError: See ``stage``, or a place that is not in ``gs://``.
+    """
+    with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
+        for name, source in staged.items():
+            stage(source, places[name], Path(scratch))
 
 
 def _write(objects: Objects, name: str, path: Path) -> None:

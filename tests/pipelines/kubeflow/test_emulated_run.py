@@ -6,10 +6,16 @@ import pytest
 
 from components.artifact import tree_of
 from components.interface import interface_of
+from pipelines.cache import Cache
 from pipelines.daemon import connect
 from pipelines.images import find
 from pipelines.kubeflow.arguments import worst_case_bytes
+from pipelines.kubeflow.homecoming import Homecoming
+from pipelines.kubeflow.plans import Plan
 from pipelines.kubeflow.specification import parameters
+from pipelines.stores import open_store
+from pipelines.stores.bucket import BucketStore
+from tests import kfp_cluster
 from tests.kfp_launcher import Backend, ContainerPod, ProcessPod, TaskFailedError
 from tests.pipelines.kubeflow.graphs import REFERENCES
 from tests.pipelines.kubeflow.runs import run_locally, stage_for_kubeflow
@@ -125,3 +131,28 @@ def test_data_that_changed_under_its_address_is_refused(ran, tmp_path, capfd):
     with pytest.raises(TaskFailedError, match="exit status 2"):
         Backend(tmp_path / "storage", tmp_path / "scratch").run(staged.made.text)
     assert f"expected {staged.source.digest}" in capfd.readouterr().err
+
+
+def test_what_the_launcher_left_comes_home_as_if_the_run_had_been_local(ran, local, gcs, tmp_path):
+    for file in sorted(item for item in ran.storage.rglob("*") if item.is_file()):
+        kfp_cluster.put(gcs, f"gs://{file.relative_to(ran.storage)}", file.read_bytes())
+    graph = ran.staged.graph
+    images = dict.fromkeys(REFERENCES, f"r/i@sha256:{'0' * 64}")
+    environments = dict.fromkeys(REFERENCES, "e" * 64)
+    plan = Plan("0" * 16 + "-" + "1" * 16, "c" * 64, graph, {}, {}, images, environments)
+    store = open_store(str(tmp_path / "store"))
+    cache = Cache(store, tmp_path)
+    kfp_run = ran.root.rpartition("/")[2]
+    home = Homecoming(BucketStore(ROOT), plan, kfp_run, "tiny-1", cache, tmp_path)
+    home.bring_all(complete=True)
+    assert home.done.keys() == graph.by_name.keys()
+    assert not any(done.cached for done in home.done.values())
+    for step, outputs in local.reproducible.items():
+        assert home.done[step].outputs == outputs
+    decision = json.loads(cache.read_file(home.done["select"].outputs["decision"], "decision.json"))
+    assert decision["schema"]
+    for done in home.done.values():
+        record = json.loads(store.get(done.record))
+        assert record["predicate"]["runDetails"]["metadata"]["invocationId"] == (
+            f"{kfp_run}/{done.step}"
+        )
