@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -149,3 +150,14 @@ def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str],
         return lambda name: str(tmp_path / "stores" / name)
     request.getfixturevalue("gcs_process")()
     return lambda name: f"gs://stores/{name}"
+
+
+@pytest.fixture
+def fast_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where a sync takes no time; an ordinary one where there is no such."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)

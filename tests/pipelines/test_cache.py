@@ -1,4 +1,4 @@
-"""The action cache: a hit is whole and right, or it is no hit."""
+"""The action cache: a hit is whole and right, or it is no hit; on a disk and in a bucket."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +7,21 @@ from pathlib import Path
 import pytest
 
 from pipelines.cache import Cache, CorruptionError, Result, blob_key
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
+from tests.pipelines.stores.damage import overwrite, remove
 
 KEY = "k" * 64
 
 
-@pytest.fixture
-def cache(tmp_path):
-    return Cache(DirectoryStore(tmp_path / "store"), tmp_path / "scratch")
+@pytest.fixture(params=["directory", "bucket"])
+def cache(request, tmp_path):
+    if request.param == "directory":
+        store = DirectoryStore(tmp_path / "store")
+    else:
+        request.getfixturevalue("gcs").bucket("stores")
+        store = BucketStore("gs://stores/x")
+    return Cache(store, tmp_path / "scratch")
 
 
 @pytest.fixture
@@ -33,17 +40,12 @@ def commit(cache, artifact, key=KEY):
 
 def again(cache, tmp_path):
     """The cache as another process sees it."""
-    return Cache(DirectoryStore(Path(cache.store.uri)), tmp_path / "other-scratch")
+    return Cache(opened(cache.store.uri), tmp_path / "other-scratch")
 
 
-def object_path(cache, key):
-    return Path(cache.store.uri) / key
-
-
-def overwrite(path, data):
-    path.chmod(0o644)
-    path.unlink()
-    path.write_bytes(data)
+def opened(uri):
+    """The same store, without a cache of this machine in front."""
+    return BucketStore(uri) if uri.startswith("gs://") else DirectoryStore(Path(uri))
 
 
 def test_what_was_committed_is_a_hit_and_comes_back_whole(cache, artifact, tmp_path):
@@ -66,15 +68,18 @@ def test_a_single_file_is_staged_as_a_file(cache, tmp_path):
 @pytest.mark.parametrize("damage", ["delete", "truncate"])
 def test_a_blob_that_is_gone_or_short_is_no_hit(cache, artifact, tmp_path, damage):
     tree, _ = commit(cache, artifact)
-    path = object_path(cache, blob_key(tree.entries[0].sha256))
-    path.unlink() if damage == "delete" else overwrite(path, b"a" * 999)
+    key = blob_key(tree.entries[0].sha256)
+    if damage == "delete":
+        remove(cache.store, key)
+    else:
+        overwrite(cache.store, key, b"a" * 999)
     assert again(cache, tmp_path).lookup(KEY) is None
 
 
 def test_a_flipped_byte_is_quarantined_and_the_rerun_repairs_it(cache, artifact, tmp_path):
     tree, result = commit(cache, artifact)
     key = blob_key(tree.entries[0].sha256)
-    overwrite(object_path(cache, key), b"b" + b"a" * 999)
+    overwrite(cache.store, key, b"b" + b"a" * 999)
     other = again(cache, tmp_path)
     assert other.lookup(KEY) == result  # sizes agree: only reading can tell
     with pytest.raises(CorruptionError, match="cas/sha256"):
@@ -89,7 +94,7 @@ def test_a_flipped_byte_is_quarantined_and_the_rerun_repairs_it(cache, artifact,
 
 def test_a_flipped_byte_is_found_when_one_file_is_read(cache, artifact):
     tree, _ = commit(cache, artifact)
-    overwrite(object_path(cache, blob_key(tree.entries[0].sha256)), b"b" + b"a" * 999)
+    overwrite(cache.store, blob_key(tree.entries[0].sha256), b"b" + b"a" * 999)
     with pytest.raises(CorruptionError):
         cache.read_file(tree.digest, "a.bin")
 
@@ -99,7 +104,7 @@ def test_a_flipped_byte_is_found_when_one_file_is_read(cache, artifact):
 )
 def test_a_broken_tree_is_no_hit_and_is_replaced(cache, artifact, tmp_path, data):
     tree, result = commit(cache, artifact)
-    overwrite(object_path(cache, f"trees/{tree.digest}.json"), data)
+    overwrite(cache.store, f"trees/{tree.digest}.json", data)
     other = again(cache, tmp_path)
     assert other.lookup(KEY) is None
     commit(other, artifact)
@@ -109,7 +114,7 @@ def test_a_broken_tree_is_no_hit_and_is_replaced(cache, artifact, tmp_path, data
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"{}", b"[]"])
 def test_a_broken_entry_is_no_hit_and_is_replaced(cache, artifact, tmp_path, data):
     _, result = commit(cache, artifact)
-    overwrite(object_path(cache, f"ac/{KEY}.json"), data)
+    overwrite(cache.store, f"ac/{KEY}.json", data)
     other = again(cache, tmp_path)
     assert other.lookup(KEY) is None
     assert commit(other, artifact)[1] == result
@@ -118,7 +123,7 @@ def test_a_broken_entry_is_no_hit_and_is_replaced(cache, artifact, tmp_path, dat
 
 def test_a_dead_entry_is_replaced_by_one_that_stands(cache, artifact, tmp_path):
     tree, _ = commit(cache, artifact)
-    object_path(cache, blob_key(tree.entries[0].sha256)).unlink()
+    remove(cache.store, blob_key(tree.entries[0].sha256))
     (artifact / "a.bin").write_bytes(b"c" * 1000)  # a measurement differs when it is made again
     _, second = commit(again(cache, tmp_path), artifact)
     assert again(cache, tmp_path).lookup(KEY) == second
@@ -129,7 +134,7 @@ def test_who_loses_the_race_adopts_the_winner(cache, tmp_path):
         root = tmp_path / f"r{number}"
         root.mkdir()
         (root / "x").write_text(str(number))
-        mine = Cache(DirectoryStore(tmp_path / "store"), tmp_path / f"scratch{number}")
+        mine = Cache(opened(cache.store.uri), tmp_path / f"scratch{number}")
         return commit(mine, root)[1]
 
     with ThreadPoolExecutor(8) as pool:

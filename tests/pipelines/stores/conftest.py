@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,14 +47,3 @@ def open_kind(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str],
 def store(request: pytest.FixtureRequest, open_kind: Callable[[str], Store]) -> Store:
     """A store of every kind in turn."""
     return open_kind(request.param)
-
-
-@pytest.fixture
-def fast_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory, where a sync takes no time; an ordinary one where there is no such."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
