@@ -1,9 +1,14 @@
 """The graph refuses what cannot be run, and orders the rest."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
+from components.digests import canonical_json
+from pipelines.compress import graph_of
+from pipelines.config import load
 from pipelines.graph import Flow, Graph, Ref, SourceRef, Step
 
 
@@ -68,3 +73,13 @@ def test_the_digest_is_of_steps_and_flow_not_of_order_or_sources() -> None:
 def test_an_edge_is_listed_once() -> None:
     double = step("b", "evaluate", model=Ref("a", "lite"), thresholds=Ref("a", "report"))
     assert list(graph(step("a"), double).edges()) == [("a", "b")]
+
+
+def test_a_graph_can_be_read_back() -> None:
+    whole = graph_of(load(Path(__file__).parents[1] / "tiny.yaml"))
+    again = Graph.from_json(json.loads(canonical_json(whole.to_json())))
+    assert again.digest == whole.digest
+    assert again.sources == whole.sources
+    assert {name: step.inputs for name, step in again.by_name.items()} == {
+        name: step.inputs for name, step in whole.by_name.items()
+    }
