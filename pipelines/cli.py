@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("file", type=Path, metavar="FILE")
 
     _store_arguments(_command(commands, "doctor", _doctor, "what this machine has and lacks"))
-    cluster_commands.add(commands)
+    cluster_commands.add(commands, _command)
     _images_arguments(_command(commands, "images", None, "build, push and list the images"))
     return parser
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +25,20 @@ _STORE = "./slimline-store"
 _OK, _USER_FAULT = 0, 2
 
 
-def add(commands: Any) -> None:
-    """Add the parsers of these commands."""
-    sync = _command(commands, "sync", _sync, "bring home the runs of a cluster that nobody watched")
+def add(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the parsers of these commands.
+
+    Args:
+        commands: Where to.
+        command: Adds one parser: to what, its name, its function, its summary.
+    """
+    sync = command(commands, "sync", _sync, "bring home the runs of a cluster that nobody watched")
     _place_arguments(sync)
     sync.add_argument("--store", metavar="PLACE", help=f"where they come to (default: {_STORE})")
 
     schedule = commands.add_parser("schedule", help="run by the clock, in a cluster")
     actions = schedule.add_subparsers(title="actions", metavar="ACTION", required=True)
-    new = _command(actions, "add", _add, "run a configuration by the clock, or replace how it does")
+    new = command(actions, "add", _add, "run a configuration by the clock, or replace how it does")
     new.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
     new.add_argument(
         "--cron", required=True, metavar="FIELDS", help="five: minute hour day month weekday"
@@ -49,14 +54,14 @@ def add(commands: Any) -> None:
         "--name", metavar="NAME", help="of the schedule (default: the configuration's)"
     )
     _place_arguments(new)
-    listed = _command(actions, "list", _list, "list the schedules and what comes next")
+    listed = command(actions, "list", _list, "list the schedules and what comes next")
     _place_arguments(listed)
     for name, function, summary in (
         ("pause", _pause, "start no runs until it is resumed"),
         ("resume", _resume, "start runs again, without those that were missed"),
         ("remove", _remove, "remove a schedule; its runs stay"),
     ):
-        one = _command(actions, name, function, summary)
+        one = command(actions, name, function, summary)
         one.add_argument("name", metavar="NAME", help="of the schedule")
         _place_arguments(one)
 
@@ -98,12 +103,6 @@ def sync_command(arguments: argparse.Namespace, store: str) -> str:
         if value := getattr(arguments, option):
             words += [f"--{option}", value]
     return shlex.join([*words, "--store", store])
-
-
-def _command(commands: Any, name: str, function: Any, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
-    parser.set_defaults(command=function)
-    return parser
 
 
 def _place_arguments(parser: argparse.ArgumentParser) -> None:

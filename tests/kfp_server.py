@@ -66,7 +66,8 @@ class KfpServer:
     Args:
         namespaces: Those that the caller may use; None is an installation for one user.
         token: The bearer token that every request must carry.
-        api: The version that it speaks; ``v1beta1`` knows none of the paths.
+        api: The version that it speaks; ``v1beta1`` knows none of the paths, ``page`` shows a page
+            for people at each of them, and ``login`` leads to one.
     """
 
     def __init__(
@@ -129,6 +130,10 @@ class KfpServer:
         body = read(1.0)
         path, _, query = target.partition("?")
         found = _route(method, path.removeprefix(_V2)) if path.startswith(_V2) else None
+        if self.api == "page":
+            return Answer(200, b"<html>Welcome</html>", (("Content-Type", "text/html"),))
+        if self.api == "login":
+            return Answer(302, b"", (("Location", "/dex/auth"),))
         if self.api != "v2beta1" or found is None:
             return _refused(404, "Not Found")
         operation, parts = found

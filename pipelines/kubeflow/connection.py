@@ -182,15 +182,19 @@ class Connection:
 
     def _greet(self) -> None:
         """Ask the server how it is, and hold the namespace against its answer."""
+        what = f"{self.host} answers, but not as the API v2beta1 of Kubeflow Pipelines"
+        fix = (
+            f"open {self.host}/apis/v2beta1/healthz: it must show JSON. Where it does not, "
+            "correct --host (often it ends in /pipeline), or update Kubeflow Pipelines to 2.0"
+        )
         try:
-            health: Any = self.ask(self._health.healthz_service_get_healthz)
-            several = bool(health.multi_user)
+            answer: Any = self.ask(self._health.healthz_service_get_healthz_with_http_info)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(
-                f"{self.host} answers, but not as the API v2beta1 of Kubeflow Pipelines",
-                f"open {self.host}/apis/v2beta1/healthz: it must show JSON. Where it does not, "
-                "correct --host (often it ends in /pipeline), or update Kubeflow Pipelines to 2.0",
-            ) from error
+            raise UserError(what, fix) from error
+        health, _, headers = answer
+        if "json" not in headers.get("Content-Type", ""):  # a page for people
+            raise UserError(what, fix)
+        several = bool(health.multi_user)
         if several and not self.namespace:
             raise UserError(
                 f"{self.host} has several users, and nothing says whose namespace is meant",

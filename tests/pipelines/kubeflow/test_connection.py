@@ -62,13 +62,23 @@ def test_an_unreachable_host_is_said_at_the_deadline() -> None:
     assert "port-forward" in caught.value.fix
 
 
-def test_an_older_api_and_another_page_are_said() -> None:
+@pytest.mark.parametrize("api", ["v1beta1", "page"])
+def test_an_older_api_and_a_page_for_people_are_said(api: str) -> None:
     with (
-        KfpServer(api="v1beta1") as server,
+        KfpServer(api=api) as server,
         pytest.raises(UserError, match="not as the API v2beta1") as caught,
     ):
         Connection(server.url)
     assert "healthz" in caught.value.fix
+
+
+def test_being_led_to_a_login_is_not_to_be_known() -> None:
+    with (
+        KfpServer(api="login") as server,
+        pytest.raises(UserError, match=r"does not know who asks .no token was sent.") as caught,
+    ):
+        Connection(server.url)
+    assert TOKEN_PATH in caught.value.fix
 
 
 def test_namespaces_where_they_are_and_where_they_are_not(server: KfpServer) -> None:
