@@ -11,7 +11,11 @@ from pipelines.images import IMAGES, find
 from tests import kfp_docker_runner
 from tests.pipelines.kubeflow.runs import run_locally, stage_for_kubeflow
 
-pytestmark = pytest.mark.containers
+pytestmark = [
+    pytest.mark.containers,
+    # It says of every step that it ignores resources, and of gs:// that it does not know it.
+    pytest.mark.filterwarnings("ignore::UserWarning:kfp"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_no_argument_was_longer_than_the_worst_case_told_beforehand(ran):
     for step in ran.staged.graph.steps:
         values = parameters(step, {"data": ran.staged.source.digest})
         worst = worst_case_bytes(step, values, pipeline="tiny", root=ROOT, source_root=source)
-        assert 0.3 * worst < ran.argument_bytes[step.name] <= worst, step.name
+        assert 0.25 * worst < ran.argument_bytes[step.name] <= worst, step.name
 
 
 def test_from_the_last_statement_every_step_is_reached_by_addresses_alone(ran):
@@ -120,9 +120,7 @@ def test_the_release_is_there(ran):
     assert manifest["size_bytes"] == (release / "model.tflite").stat().st_size
 
 
-def test_data_that_changed_under_its_address_is_refused(ran, tmp_path, capfd):
-    if ran.pod is ContainerPod:
-        pytest.skip("the same entry point")
+def test_data_that_changed_under_its_address_is_refused(tmp_path, capfd):
     staged = stage_for_kubeflow(tmp_path, tmp_path / "storage", REFERENCES, ROOT)
     listing = (
         path(Backend(tmp_path / "storage", tmp_path), staged.made.sources["data"]) / "source.json"
