@@ -89,41 +89,27 @@ def compiled(
             root=settings.pipeline_root,
             source_root=max(places.values(), key=len, default=""),
         )
+    components = {
+        f"comp-{step.name}": component(step, f"exec-{step.name}", values[step.name])
+        for step in steps
+    }
+    executors = {
+        f"exec-{step.name}": {"container": _container(step, settings, images)} for step in steps
+    }
+    tasks = {step.name: _task(step, values[step.name], settings) for step in steps}
+    for name, place in places.items():
+        label = f"{_IMPORTER}{name}"
+        components[f"comp-{label}"] = _importer_component(label)
+        executors[f"exec-{label}"] = _importer(place, sources[name])
+        tasks[label] = _import_task(label, place, settings)
     pipeline: Json = {
         "pipelineInfo": {"name": graph.name, "description": _description(config)},
         "defaultPipelineRoot": settings.pipeline_root,
         "schemaVersion": _SCHEMA_VERSION,
         "sdkVersion": SDK_VERSION,
-        "components": {
-            **{f"comp-{_IMPORTER}{name}": _importer_component(name) for name in places},
-            **{
-                f"comp-{step.name}": component(step, f"exec-{step.name}", values[step.name])
-                for step in steps
-            },
-        },
-        "deploymentSpec": {
-            "executors": {
-                **{
-                    f"exec-{_IMPORTER}{name}": _importer(place, sources[name])
-                    for name, place in places.items()
-                },
-                **{
-                    f"exec-{step.name}": {"container": _container(step, settings, images)}
-                    for step in steps
-                },
-            }
-        },
-        "root": {
-            "dag": {
-                "tasks": {
-                    **{
-                        f"{_IMPORTER}{name}": _import_task(name, place, settings)
-                        for name, place in places.items()
-                    },
-                    **{step.name: _task(step, values[step.name], settings) for step in steps},
-                }
-            }
-        },
+        "components": components,
+        "deploymentSpec": {"executors": executors},
+        "root": {"dag": {"tasks": tasks}},
     }
     pods = {f"exec-{step.name}": pod(step, settings) for step in steps}
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": pods}}}}
@@ -157,9 +143,9 @@ def _description(config: Config) -> str:
 # importers --------------------------------------------------------------------------------------
 
 
-def _importer_component(name: str) -> Json:
+def _importer_component(label: str) -> Json:
     return {
-        "executorLabel": f"exec-{_IMPORTER}{name}",
+        "executorLabel": f"exec-{label}",
         "inputDefinitions": {"parameters": {"uri": {"parameterType": "STRING"}}},
         "outputDefinitions": {"artifacts": {ARTIFACT: {"artifactType": schema(None)}}},
     }
@@ -175,10 +161,10 @@ def _importer(place: str, digest: str) -> Json:
     }
 
 
-def _import_task(name: str, place: str, settings: Kubeflow) -> Json:
+def _import_task(label: str, place: str, settings: Kubeflow) -> Json:
     return {
-        "taskInfo": {"name": f"{_IMPORTER}{name}"},
-        "componentRef": {"name": f"comp-{_IMPORTER}{name}"},
+        "taskInfo": {"name": label},
+        "componentRef": {"name": f"comp-{label}"},
         "cachingOptions": {"enableCache": True} if settings.cache else {},
         "inputs": {"parameters": {"uri": _constant(place)}},
     }
