@@ -48,16 +48,25 @@ class CountingStore:
     def fetch_many(self, items, *, link=False):
         return tuple(self.fetch(key, path, link=link) for key, path in items)
 
+    def stat_many(self, keys):
+        return tuple(self.stat(key) for key in keys)
+
+
+def write_data(folder):
+    """The smallest data that ingest takes."""
+    data = folder / "pixels.csv"
+    data.write_text("".join(f"{i},{i + 1},{i + 2},{i + 3},{i % 2}\n" for i in range(60)))
+    return data
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    data = tmp_path_factory.mktemp("data") / "pixels.csv"
-    data.write_text("".join(f"{i},{i + 1},{i + 2},{i + 3},{i % 2}\n" for i in range(60)))
-    return snapshot(str(data))
+    return snapshot(str(write_data(tmp_path_factory.mktemp("data"))))
 
 
-@pytest.fixture(scope="module")
-def graph():
+def graph_of(**seeds):
+    """A graph of steps that have nothing to do with each other, by name with their seeds."""
+
     def step(name, seed):
         parameters = interface_of("ingest").complete(
             {
@@ -74,7 +83,14 @@ def graph():
         )
         return Step(name, "ingest", {"source": SourceRef("data")}, parameters, 4.0, 60.0)
 
-    return Graph("killed", (step("one", 0), step("two", 1)), {"data": "unused"})
+    return Graph(
+        "killed", tuple(step(name, seed) for name, seed in seeds.items()), {"data": "unused"}
+    )
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return graph_of(one=0, two=1)
 
 
 def walk(uri, cache_folder, graph, source, scratch, run, kill_at=None):

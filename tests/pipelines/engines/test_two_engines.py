@@ -1,0 +1,53 @@
+"""Two engines that run the same step at the same time: both end with one result."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from pipelines.cache import Cache
+from pipelines.stores import open_store
+from tests.pipelines.engines.test_kill import write_data
+
+ROUNDS = 20
+
+
+def test_20_rounds_of_two_engines_with_caches_of_their_own(store_uri, tmp_path, capsys):
+    uri, data = store_uri("raced"), write_data(tmp_path)
+    names = ("one", "two")
+    command = [sys.executable, "-m", "tests.pipelines.engines.racing", uri, str(data)]
+    engines = [
+        subprocess.Popen(
+            [*command, str(tmp_path / name)],
+            cwd=Path(__file__).parents[3],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in names
+    ]
+    counted = Counter()
+    try:
+        assert [engine.stdout.readline() for engine in engines] == ["ready\n"] * 2
+        for round_ in range(ROUNDS):
+            for engine in engines:
+                engine.stdin.write(f"{round_}\n")
+                engine.stdin.flush()
+            one, two = (json.loads(engine.stdout.readline()) for engine in engines)
+            assert one[:3] == two[:3], "one key, one result, and one record of how it came to be"
+            key, outputs, record, _ = one
+            cache = Cache(open_store(uri, cache=tmp_path / "third"), tmp_path / "scratch")
+            found = cache.lookup(key)
+            assert (found.outputs, found.record) == (outputs, record)
+            assert cache.store.stat(record)
+            counted[record.split("/")[1].split("-")[0]] += 1
+            counted["both ran"] += not one[3] and not two[3]
+    finally:
+        for engine in engines:
+            engine.kill()
+            engine.communicate()
+    with capsys.disabled():
+        print(f"\n{ROUNDS} rounds, whose result counted: {dict(counted)}")
+    assert counted["one"] + counted["two"] == ROUNDS
+    assert counted["both ran"], "they never met"
