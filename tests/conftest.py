@@ -23,18 +23,23 @@ settings.load_profile("gate" if os.environ.get("CI") else "people")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--containers`` also runs what needs a Docker Engine and the images."""
+    """``--containers`` also runs what needs a Docker Engine and the images, ``--examples`` more."""
     parser.addoption("--containers", action="store_true", help="run tests that need containers")
+    parser.addoption("--examples", action="store_true", help="run whole examples (half an hour)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, and say so, what needs containers where nobody asked for it."""
-    if config.getoption("--containers"):
-        return
-    skip = pytest.mark.skip(reason="needs Docker and the images: make test-containers")
-    for item in items:
-        if "containers" in item.keywords:
-            item.add_marker(skip)
+    """Skip, and say so, what needs containers or long where nobody asked for it."""
+    asked = {
+        "containers": "needs Docker and the images: make test-containers",
+        "examples": "runs whole examples, which takes long: pytest --examples",
+    }
+    for mark, reason in asked.items():
+        if config.getoption(f"--{mark}"):
+            continue
+        for item in items:
+            if mark in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

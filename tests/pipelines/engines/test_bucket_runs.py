@@ -1,5 +1,6 @@
 """Whole runs over object storage that fails: the same results as on a disk."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,39 @@ from pipelines.launch import launch
 from pipelines.sources import snapshot
 from pipelines.stores.bucket import BucketStore
 
-DIGITS = "digits.csv.gz"
-TINY = Path(__file__).parents[2] / "tiny.yaml"
+ROOT = Path(__file__).parents[3]
 REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
 
 ENGINES = ["local", pytest.param("docker", marks=pytest.mark.containers)]
+CONFIGS = [
+    "tests/tiny.yaml",
+    pytest.param("pipelines/examples/digits.yaml", marks=pytest.mark.examples),
+    pytest.param("pipelines/examples/faces.yaml", marks=pytest.mark.examples),
+]
 
 
-def run(engine, store, output, data=None):
+def configured(path, folder, request):
+    """An example as it stands; of the faces the graph and the data, with 2 epochs a training."""
+    if not path.endswith("faces.yaml"):
+        return load(ROOT / path)
+    short = re.sub(r"epochs: \d+", "epochs: 2", (ROOT / path).read_text())
+    (folder / "faces.yaml").write_text(short)
+    data = request.getfixturevalue("shared") / "data/orl"
+    return load(folder / "faces.yaml").relocated(data=str(data))
+
+
+def uploaded(config):
+    """The same configuration with its data in the bucket."""
+    source = snapshot(config.data)
+    root = source.place.root
+    where = "data" if root.is_dir() else f"data/{root.name}"
+    files = ((file.name, root / file.name if root.is_dir() else root) for file in source.files)
+    BucketStore("gs://stores/data").put_many(files)
+    return config.relocated(data=f"gs://stores/{where}")
+
+
+def run(config, engine, store, output):
     events = []
-    config = load(TINY).relocated(data=data)
     launched = launch(config, engine=engine, store=store, output=output, on_event=events.append)
     assert launched.outcome == "done", launched.steps
     return launched, [event.step for event in events if isinstance(event, StepStarted)]
@@ -33,20 +57,26 @@ def made(launched):
     }
 
 
+def files_in(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("path", CONFIGS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_bucket_whose_requests_fail_gives_what_a_disk_gives(
-    engine, gcs_process, tmp_path, monkeypatch
+    engine, path, gcs_process, tmp_path, monkeypatch, request
 ):
+    config = configured(path, tmp_path, request)
     monkeypatch.setenv("HOME", str(tmp_path / "one-machine"))  # where its cache lies
     gcs_process("--faults", "0.05", "--seed", "7")
-    BucketStore("gs://stores/data").put_if_absent(DIGITS, snapshot(load(TINY).data).place.root)
-    data = f"gs://stores/data/{DIGITS}"
-    over_bucket, _ = run(engine, "gs://stores/runs", tmp_path / "a", data)
-    on_disk, _ = run("local", str(tmp_path / "store"), tmp_path / "b")
+    in_bucket = uploaded(config)
+    over_bucket, _ = run(in_bucket, engine, "gs://stores/runs", tmp_path / "a")
+    on_disk, _ = run(config, "local", str(tmp_path / "store"), tmp_path / "b")
     assert made(over_bucket) == made(on_disk)
     # Another machine has another cache, and the same results by the action cache in the bucket.
     monkeypatch.setenv("HOME", str(tmp_path / "another-machine"))
-    again, executed = run(engine, "gs://stores/runs", tmp_path / "c", data)
+    again, executed = run(in_bucket, engine, "gs://stores/runs", tmp_path / "c")
     assert executed == []
     assert again.steps.keys() == over_bucket.steps.keys()
-    assert (tmp_path / "a/model.tflite").read_bytes() == (tmp_path / "c/model.tflite").read_bytes()
+    assert files_in(tmp_path / "a") == files_in(tmp_path / "c")
