@@ -1,0 +1,205 @@
+"""What a step left is judged by what it is; nothing in it is trusted."""
+
+import json
+import os
+import threading
+
+import pytest
+
+from components.protocol import OK
+from pipelines.cache import Cache
+from pipelines.engines import StepFailed
+from pipelines.engines.jobs import EXITED, Context, Ended, perform
+from pipelines.graph import Step
+from pipelines.keys import ingredients_of
+from pipelines.stores import open_store
+
+STEP = Step("release", "publish", {}, {"name": "x"}, 1.0, 60.0)
+
+
+class Leaves:
+    """A runner whose steps end well and leave what a function makes of their folder."""
+
+    name = "leaves"
+
+    def __init__(self, leave):
+        self.leave = leave
+
+    def run(self, job):
+        (job.folder / "out").mkdir()
+        self.leave(job.folder)
+        return Ended(OK, EXITED, 0)
+
+    def image_digest(self, step):
+        return None
+
+
+@pytest.fixture
+def performed(tmp_path):
+    """Performs a step whose process leaves what ``leave`` makes of its folder."""
+
+    def perform_step(leave):
+        work = tmp_path / "work"
+        work.mkdir()
+        cache = Cache(open_store(str(tmp_path / "store")), tmp_path / "scratch")
+        context = Context(Leaves(leave), cache, work, "a-run", {}, threading.Event())
+        return perform(context, STEP, ingredients, lambda event: None)
+
+    ingredients = ingredients_of(STEP, {}, "0" * 64)
+    return perform_step
+
+
+def write_statement(folder, **changes):
+    from components.artifact import tree_of
+
+    outputs = {
+        name: {"digest": tree_of(folder / "out" / name).digest}
+        for name in ("release", "page")
+        if (folder / "out" / name).exists()
+    }
+    said = {"code": ingredients_of(STEP, {}, "").code, "wall_s": 1.0, "outputs": outputs}
+    (folder / "statement.json").write_text(json.dumps({**said, **changes}))
+
+
+def leave_all(folder):
+    (folder / "out" / "release").mkdir()
+    (folder / "out" / "release" / "model.tflite").write_bytes(b"model")
+    (folder / "out" / "page").write_text("page")
+
+
+def test_what_is_as_it_was_said_is_a_result(performed, tmp_path):
+    def leave(folder):
+        leave_all(folder)
+        write_statement(folder)
+
+    done = performed(leave)
+    assert set(done.outputs) == {"release", "page"}
+    assert not (tmp_path / "work" / "steps" / "release").exists()
+
+
+def no_statement(folder, secret):
+    leave_all(folder)
+
+
+def a_link_for_a_statement(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    (folder / "statement.json").rename(secret.with_name("elsewhere.json"))
+    (folder / "statement.json").symlink_to(secret.with_name("elsewhere.json"))
+
+
+def a_pipe_for_a_statement(folder, secret):
+    leave_all(folder)
+    os.mkfifo(folder / "statement.json")
+
+
+def a_folder_for_a_statement(folder, secret):
+    leave_all(folder)
+    (folder / "statement.json").mkdir()
+
+
+def no_json(folder, secret):
+    leave_all(folder)
+    (folder / "statement.json").write_bytes(b"\xff[")
+
+
+def endless_json(folder, secret):
+    leave_all(folder)
+    (folder / "statement.json").write_text("[" * 100_000)
+
+
+def a_list(folder, secret):
+    leave_all(folder)
+    (folder / "statement.json").write_text("[1]")
+
+
+def no_digests(folder, secret):
+    leave_all(folder)
+    write_statement(folder, outputs=[1])
+
+
+def no_time(folder, secret):
+    leave_all(folder)
+    write_statement(folder, wall_s=float("nan"))
+
+
+def another_output(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    (folder / "out" / "page").write_text("another page")
+
+
+def an_output_missing(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    (folder / "out" / "page").unlink()
+
+
+def a_folder_for_a_file(folder, secret):
+    leave_all(folder)
+    (folder / "out" / "page").unlink()
+    (folder / "out" / "page").mkdir()
+    (folder / "out" / "page" / "index.html").write_text("page")
+    write_statement(folder)
+
+
+def a_link_for_an_output(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    (folder / "out" / "page").unlink()
+    (folder / "out" / "page").symlink_to(secret)
+
+
+def a_link_to_a_folder_for_an_output(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    (folder / "out" / "release").rename(folder / "release")
+    (folder / "out" / "release").symlink_to(secret.parent, target_is_directory=True)
+
+
+def a_link_inside_an_output(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    (folder / "out" / "release" / "link").symlink_to(secret)
+
+
+def a_pipe_inside_an_output(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    os.mkfifo(folder / "out" / "release" / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("leave", "said"),
+    [
+        (no_statement, "no statement that can be read"),
+        (a_link_for_a_statement, "no statement that can be read"),
+        (a_pipe_for_a_statement, "no statement that can be read"),
+        (a_folder_for_a_statement, "no statement that can be read"),
+        (no_json, "no statement that can be read"),
+        (endless_json, "no statement that can be read"),
+        (a_list, "no statement that can be read"),
+        (no_digests, "no statement that can be read"),
+        (no_time, "no statement that can be read"),
+        (another_output, "its output page is not what its statement says"),
+        (an_output_missing, "its output page cannot be kept"),
+        (a_folder_for_a_file, "its output page is no Page"),
+        (a_link_for_an_output, "page is a link"),
+        (a_link_to_a_folder_for_an_output, "release is a link"),
+        (a_link_inside_an_output, "is a link or a special file"),
+        (a_pipe_inside_an_output, "is a link or a special file"),
+    ],
+)
+def test_anything_else_fails_the_step_and_nothing_is_read_elsewhere(
+    performed, tmp_path, leave, said
+):
+    secret = tmp_path / "secrets" / "secret"
+    secret.parent.mkdir()
+    secret.write_bytes(b"a secret of this machine")
+    failed = performed(lambda folder: leave(folder, secret))
+    assert isinstance(failed, StepFailed)
+    assert said in failed.what
+    assert not failed.user_fault
+    store = tmp_path / "store"
+    assert not [p for p in store.rglob("*") if p.is_file() and b"a secret" in p.read_bytes()]
+    assert not list((store / "ac").glob("*")) if (store / "ac").exists() else True
