@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import platform
+import shutil
 import signal
 import threading
 import time
@@ -34,6 +36,7 @@ _SOON_S = 0.01
 _LATE_OOM_S = 1.0
 """The word that memory ran out may come after the word that the container ended."""
 
+_SPARE_S = 60
 _NOBODY = 65532
 _NOT_FOUND, _CONFLICT = 404, 409
 _WORK_LABEL = "slimline.work"
@@ -81,8 +84,11 @@ class DockerRunner:
                 if image in needed:
                     self._images[image] = find(self._client, image)
             for found in self._containers(f"{_OWNER_LABEL}={_owner()}"):
-                if not _alive(Path(found["Labels"][_WORK_LABEL])):
+                work = Path(found["Labels"][_WORK_LABEL])
+                if not _alive(work):
                     self._remove(found["Id"])
+                    # Whoever swept it before could not hinder the container from writing on.
+                    shutil.rmtree(work, ignore_errors=True)
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
@@ -137,6 +143,7 @@ class DockerRunner:
             memswap_limit=memory_bytes,
             nano_cpus=_nano_cpus(job.step),
             pids_limit=4096,
+            ulimits=[_processor_time(job.step)],
             init=True,
             # The images' health line would import the frameworks once a minute beside the step.
             healthcheck={"test": ["NONE"]},
@@ -250,6 +257,14 @@ def _nano_cpus(step: Step) -> int | None:
     if step.interface.measures_time:
         return None
     return int(min(step.threads, os.cpu_count() or 1) * 1e9)
+
+
+def _processor_time(step: Step) -> Any:
+    """Return a limit that only a step meets whose engine was killed and ends it no more."""
+    from docker.types import Ulimit
+
+    seconds = math.ceil(step.time_limit_s * (os.cpu_count() or 1)) + _SPARE_S
+    return Ulimit(name="cpu", soft=seconds, hard=seconds)
 
 
 def _kill(container: Any) -> None:

@@ -96,7 +96,7 @@ def test_what_a_step_sees_and_may_do(runner, tmp_path):
         runner,
         tmp_path,
         f"""
-import json, socket, tempfile
+import json, resource, socket, tempfile
 from pathlib import Path
 data = Path({str(data)!r})
 
@@ -119,6 +119,7 @@ print(json.dumps({{
     "root": [refused(lambda p=p: Path(p, "x").write_text("x")) for p in ("/", "/etc", "/opt/slimline", "/tmp")],
     "connect": refused(lambda: socket.create_connection(("192.0.2.1", 80), 2)),
     "host": sorted(os.listdir(str(data.parent))),
+    "processor_s": resource.getrlimit(resource.RLIMIT_CPU)[0],
     "temporary": tempfile.gettempdir(), "home": os.environ["HOME"],
     "memory": Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").read_text() if Path("/sys/fs/cgroup/memory").exists() else Path("/sys/fs/cgroup/memory.max").read_text(),
 }}))
@@ -141,6 +142,7 @@ Path("mine").write_text("mine")
     assert "done" not in seen["root"]
     assert seen["host"] == ["data", "work"], "nothing of the host but what is mounted"
     assert seen["temporary"] == seen["home"] == str(given.folder / "tmp")
+    assert seen["processor_s"] == 60 * os.cpu_count() + 60
     assert 0.49e9 < int(seen["memory"]) <= 0.5e9
     assert (given.folder / "mine").stat().st_uid == os.getuid()
 
@@ -378,6 +380,7 @@ def test_only_containers_of_own_dead_runs_are_removed(harmful, tmp_path, monkeyp
     owner = engine._owner()
     with workspace(tmp_path, "alive") as alive:
         dead = str(tmp_path / "dead")
+        (tmp_path / "dead" / "steps").mkdir(parents=True)
         left = client.containers.create(
             harmful.digest, labels={"slimline.work": dead, "slimline.owner": owner}
         )
@@ -392,6 +395,7 @@ def test_only_containers_of_own_dead_runs_are_removed(harmful, tmp_path, monkeyp
         ):
             runner = open_runner(harmful, tmp_path, monkeypatch)
             assert not is_there(client, left)
+            assert not (tmp_path / "dead").exists()
             assert is_there(client, own)
             assert is_there(client, other)
             assert is_there(client, foreign)
