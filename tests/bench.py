@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench_docker import bench_docker
 from tests.bench_kubeflow import bench_compile, bench_engines
 
 if TYPE_CHECKING:
@@ -360,6 +361,7 @@ BENCHES = {
     "walk": bench_walk,
     "store": bench_store,
     "bucket": bench_bucket,
+    "docker": bench_docker,
     "compile": bench_compile,
     "engines": bench_engines,
 }
