@@ -89,14 +89,7 @@ def parse_executor_input(component: str, text: str) -> Call:
         UserError: Not JSON, an input or output missing, or a parameter that does not fit.
     """
     interface = interface_of(component)
-    raw = Path(text[1:]).read_text() if text.startswith("@") else text
-    try:
-        message = cast("dict[str, Any]", json.loads(raw))
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"the executor input of {component} is no JSON: {error}",
-            "pass what {{$}} expands to, or @FILE",
-        ) from None
+    message = _message(component, text)
     given = _artifacts(message, "inputs")
     made = _artifacts(message, "outputs")
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
@@ -140,6 +133,17 @@ def parse_executor_input(component: str, text: str) -> Call:
         ),
         output_file=Path(output_file) if output_file else None,
     )
+
+
+def _message(component: str, text: str) -> dict[str, Any]:
+    raw = Path(text[1:]).read_text() if text.startswith("@") else text
+    try:
+        return cast("dict[str, Any]", json.loads(raw))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"the executor input of {component} is no JSON: {error}",
+            "pass what {{$}} expands to, or @FILE",
+        ) from None
 
 
 def _side(message: Mapping[str, Any], side: str) -> dict[str, Any]:

@@ -2,12 +2,9 @@
 
 import gc
 import hashlib
-import inspect
-import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml
@@ -17,6 +14,7 @@ from components.interface import interface_of
 from pipelines.compress import graph_of
 from pipelines.graph import Graph, Ref, Step
 from pipelines.kubeflow.compiling import SDK_VERSION, compiled, write
+from tests.pipelines.kubeflow import sdk
 from tests.pipelines.kubeflow.graphs import (
     EVERYTHING,
     EXAMPLES,
@@ -59,127 +57,10 @@ def documents(config):
 # against the SDK --------------------------------------------------------------------------------
 
 
-def through_the_sdk(config):
-    """Build the same pipeline with the SDK's own decorators and return both its documents."""
-    from kfp import compiler, dsl, kubernetes
-
-    settings, graph = config.kubeflow, graph_of(config)
-    classes = {"Dataset": dsl.Dataset, "Model": dsl.Model, "LiteModel": dsl.Model,
-               "Metrics": dsl.Metrics, "Curve": dsl.ClassificationMetrics, "Page": dsl.HTML}  # fmt: skip
-    scalars = {str: str, int: int, float: float, bool: bool, list: list}
-
-    def task_of(step, made):
-        interface = interface_of(step.component)
-        arguments, hints = {}, {}
-        for port in interface.inputs:
-            flow = step.inputs[port.name]
-            hint = dsl.Input[classes.get(port.kind, dsl.Artifact)]
-            if isinstance(flow, tuple):
-                for index, ref in enumerate(flow):
-                    name = f"{port.name}_{index}"
-                    arguments[name], hints[name] = made[ref.step].outputs[ref.output], hint
-            elif isinstance(flow, Ref):
-                arguments[port.name], hints[port.name] = made[flow.step].outputs[flow.output], hint
-            elif flow:
-                arguments[port.name], hints[port.name] = made[f"source-{flow.name}"].output, hint
-                arguments[f"{port.name}_digest"], hints[f"{port.name}_digest"] = "1" * 64, str
-        for parameter in interface.parameters:
-            value = step.parameters[parameter.name]
-            if value is not None:
-                kind = TYPES.get((step.component, parameter.name), type(value))
-                arguments[parameter.name], hints[parameter.name] = value, scalars[kind]
-        for port in interface.outputs:
-            hints[port.name] = dsl.Output[classes.get(port.kind, dsl.Artifact)]
-        hints["statement"] = dsl.Output[dsl.Artifact]
-
-        def container(*_):
-            return dsl.ContainerSpec(
-                image=REFERENCES[interface.image],
-                command=["python", "-m", "components"],
-                args=[step.component, "--executor-input", "{{$}}"],
-            )
-
-        container.__name__ = step.name.replace("-", "_")
-        container.__annotations__ = hints
-        container.__signature__ = inspect.Signature(
-            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=hint)
-            for name, hint in hints.items()
-        )
-        task = dsl.container_component(container)(**arguments)
-        task.set_display_name(step.name)
-        own = settings.resources.get(step.component)
-        cpu = f"{1000 * ((own and own.cpu) or step.threads):.0f}m"
-        memory = f"{1000 * ((own and own.memory_gb) or step.memory_gb):.0f}M"
-        task.set_cpu_request(cpu).set_cpu_limit(cpu)
-        task.set_memory_request(memory).set_memory_limit(memory)
-        task.set_caching_options(settings.cache and interface.image != "light")
-        task.set_retry(settings.retries, f"{settings.backoff_s}s", 2.0, "3600s")
-        for name, value in sorted(settings.environment.items()):
-            task.set_env_variable(name, value)
-        life_s = own.minutes * 60 if own and own.minutes else step.time_limit_s + 600
-        kubernetes.set_timeout(task, round(life_s))
-        kubernetes.set_image_pull_secrets(task, list(settings.image_pull_secrets))
-        for secret in settings.secrets:
-            if secret.variables:
-                kubernetes.use_secret_as_env(
-                    task, secret.name, dict(sorted(secret.variables.items()))
-                )
-            if secret.path:
-                kubernetes.use_secret_as_volume(task, secret.name, secret.path)
-        if own and own.accelerator:
-            task.set_accelerator_type(own.accelerator).set_accelerator_limit(own.accelerators)
-        for label in own.node_selector.items() if own else ():
-            kubernetes.add_node_selector(task, *label)
-        for toleration in own.tolerations if own else ():
-            kubernetes.add_toleration(task, **toleration.model_dump(exclude_none=True))
-        return task
-
-    def body():
-        made = {}
-        for name in graph.sources:
-            made[f"source-{name}"] = dsl.importer(
-                artifact_uri=f"{settings.pipeline_root}/sources/{'1' * 64}",
-                artifact_class=dsl.Artifact,
-                metadata={"digest": "1" * 64},
-            )
-            made[f"source-{name}"].set_display_name(f"source-{name}")
-        for step in graph.ordered:
-            made[step.name] = task_of(step, made)
-
-    text = Path(config.store) / "sdk.yaml"
-    text.parent.mkdir(parents=True, exist_ok=True)
-    pipeline = dsl.pipeline(
-        name=graph.name,
-        description=f"{config.task}: the teacher and {', '.join(config.variants)}",
-        pipeline_root=settings.pipeline_root,
-    )(body)
-    compiler.Compiler().compile(pipeline, str(text))
-    return list(yaml.safe_load_all(text.read_text()))
-
-
-TYPES = {(name, p.name): float for name in ("ingest", "train", "distill", "prune", "quantize",
-         "convert", "evaluate", "benchmark", "select", "publish") for p in interface_of(name).parameters
-         if re.search(r"\bfloat\b", str(p.annotation))}  # fmt: skip
-
-
-def renamed(document):
-    """Call what the SDK numbers by itself as it is called here: importers."""
-    text = yaml.safe_dump(document)
-    return yaml.safe_load(
-        text.replace("comp-importer", "comp-source-data")
-        .replace("exec-importer", "exec-source-data")
-        .replace("producerTask: importer", "producerTask: source-data")
-        .replace("- importer", "- source-data")
-        .replace(
-            "      importer:\n        cachingOptions", "      source-data:\n        cachingOptions"
-        )
-    )
-
-
 def test_the_sdk_would_have_written_the_same(tmp_path):
     config = config_of(tmp_path, kubeflow=EVERYTHING, store=str(tmp_path / "store"))
-    ours, theirs = documents(config), through_the_sdk(config)
-    assert renamed(theirs[0]) == ours[0]
+    ours, theirs = documents(config), sdk.compiled(config, tmp_path / "sdk.yaml")
+    assert theirs[0] == ours[0]
     assert theirs[1] == ours[1]
 
 
