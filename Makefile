@@ -15,7 +15,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "error: $(PYTHON) is older than Python 3.11"; echo "fix: make PYTHON=python3.11 ..."; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "error: $(PYTHON) cannot make a virtual environment"; echo "fix: apt-get install python3-venv"; exit 2; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
 	@$(BIN)/python -m compileall -q components pipelines  # steps read bytecode and write none
 	@touch $@
 

@@ -208,20 +208,33 @@ def test_in_a_bucket_with_faults(gcs: GcsServer, fast_disk: Path, through: bool)
     assert gcs.faults.hit.total() > 20
 
 
-def test_the_model_notices_a_skipped_hash(fast_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def machine(fast_disk: Path) -> AgainstModel:
+    """The machine before its first rule: mutations are noticed in few steps, not when found."""
+    return AgainstModel(lambda _: DirectoryStore(fast_disk / "store"), fast_disk)
+
+
+def test_the_model_notices_a_skipped_hash(
+    machine: AgainstModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def trusting(self: Cache, tree: Tree, root: Path) -> None:
         for entry in tree.entries:
             path = root / entry.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.store.get(blob_key(entry.sha256)))
 
-    monkeypatch.setattr(Cache, "_fetch", trusting)
-    with pytest.raises((AssertionError, KeyMissing)):
-        check(lambda place: lambda _: DirectoryStore(place / "store"), fast_disk, 100)
+    key, blob = "a" * 64, 1
+    machine.commit(0, key, 0)
+    machine.damage(key, blob, "flipped")
+    with monkeypatch.context() as mutation:
+        mutation.setattr(Cache, "_fetch", trusting)
+        with pytest.raises(AssertionError):
+            machine.read(1, key)
+    machine.read(1, key)
 
 
 def test_the_model_notices_a_winner_that_is_overwritten(
-    fast_disk: Path, monkeypatch: pytest.MonkeyPatch
+    machine: AgainstModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = Cache.commit
 
@@ -229,6 +242,9 @@ def test_the_model_notices_a_winner_that_is_overwritten(
         self.forget(result.key)
         return commit(self, result)
 
-    monkeypatch.setattr(Cache, "commit", overwriting)
-    with pytest.raises(AssertionError, match="replaced a result that stood"):
-        check(lambda place: lambda _: DirectoryStore(place / "store"), fast_disk, 100)
+    key = "a" * 64
+    machine.commit(0, key, 0)
+    with monkeypatch.context() as mutation:
+        mutation.setattr(Cache, "commit", overwriting)
+        with pytest.raises(AssertionError, match="replaced a result that stood"):
+            machine.commit(1, key, 1)
