@@ -273,7 +273,7 @@ class Backend:
             "state": state,
             "execution_id": "0",
             "child_tasks": [],
-        }  # inputs and outputs stay empty: TODO in server/api_converter.go
+        }  # server/api_converter.go fills neither inputs nor outputs
 
     # recurring runs ----------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import os
 import platform
@@ -30,6 +29,7 @@ from pipelines.engines.ownership import give, make_readable, take_back
 from pipelines.graph import Graph, Step
 from pipelines.images import IMAGES, BuiltImage, find
 from pipelines.stores.disk import disk_faults, write_all
+from pipelines.workspace import is_held
 
 _POLL_S = 0.1
 _SOON_S = 0.01
@@ -85,7 +85,7 @@ class DockerRunner:
                     self._images[image] = find(self._client, image)
             for found in self._containers(f"{_OWNER_LABEL}={_owner()}"):
                 work = Path(found["Labels"][_WORK_LABEL])
-                if not _alive(work):
+                if not is_held(work):
                     self._remove(found["Id"])
                     # Whoever swept it before could not hinder the container from writing on.
                     shutil.rmtree(work, ignore_errors=True)
@@ -300,20 +300,3 @@ def _api_error() -> Any:
 def _owner() -> str:
     """Return who may judge from a lock of this machine whether a run is alive."""
     return f"{os.getuid()}@{platform.node()}"
-
-
-def _alive(work: Path) -> bool:
-    """Whether the run whose scratch folder this is still holds its lock."""
-    lock = work.with_name(f"{work.name}.lock")
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(handle)
