@@ -53,17 +53,14 @@ class BuiltImage:
 
 
 @cache
-def source_digest() -> str:
-    """Return the digest of everything under ``components/`` that an image copies."""
-    return digest(
-        "sources",
-        {path.relative_to(_COMPONENTS).as_posix(): file_sha256(path) for path in _sources()},
-    )
+def source_digest(image: Image) -> str:
+    """Return the digest of the image's Dockerfile and everything under ``components/``."""
+    return digest("sources", {name: file_sha256(path) for name, path in _sources(image).items()})
 
 
 def image_name(image: Image, repository: str = "slimline") -> str:
     """Return repository and tag of the image that holds the code at hand."""
-    return f"{repository}/{image}:{__version__}-{source_digest()[:12]}"
+    return f"{repository}/{image}:{__version__}-{source_digest(image)[:12]}"
 
 
 @cache
@@ -93,12 +90,16 @@ def _pins() -> Mapping[str, str]:
     return {name.strip().lower().replace("_", "-"): version.strip() for name, _, version in pairs}
 
 
-def _sources() -> list[Path]:
-    return sorted(
+def _sources(image: Image) -> dict[str, Path]:
+    """Return what an image is built from, by its path in the build context."""
+    dockerfile = f"Dockerfiles/{image}.Dockerfile"
+    copied = sorted(
         path
         for path in _COMPONENTS.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
     )
+    names = (f"components/{path.relative_to(_COMPONENTS).as_posix()}" for path in copied)
+    return {dockerfile: _file(dockerfile), **dict(zip(names, copied, strict=True))}
 
 
 def _file(name: str) -> Path:
@@ -138,7 +139,7 @@ def build(
                 "BASE_IMAGE": base,
                 "PACKAGES": " ".join(PACKAGES[image]),
                 "VERSION": __version__,
-                "SOURCE_DIGEST": source_digest(),
+                "SOURCE_DIGEST": source_digest(image),
                 "ENVIRONMENT_DIGEST": image_environment(image),
             },
             network_mode=network,
@@ -165,12 +166,10 @@ def _context(image: Image, ca_bundle: Path | None) -> bytes:
     if ca_bundle is not None and not ca_bundle.is_file():
         raise UserError(f"--ca-bundle {ca_bundle} is no file", "give the path of a PEM file")
     members = {
-        f"Dockerfiles/{image}.Dockerfile": _file(f"Dockerfiles/{image}.Dockerfile").read_bytes(),
         "constraints.txt": _file("constraints.txt").read_bytes(),
         "ca-bundle.pem": ca_bundle.read_bytes() if ca_bundle else b"",
+        **{name: path.read_bytes() for name, path in _sources(image).items()},
     }
-    for path in _sources():
-        members[f"components/{path.relative_to(_COMPONENTS).as_posix()}"] = path.read_bytes()
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, data in members.items():
@@ -198,7 +197,7 @@ def find(client: Any, image: Image) -> BuiltImage:
         built = f"; there is {', '.join(older)}, built from other sources" if older else ""
         raise UserError(f"the image {name} is not on this machine{built}", _BUILD) from None
     labels = cast("Mapping[str, str]", found.labels)
-    expected = {SOURCE_LABEL: source_digest(), ENVIRONMENT_LABEL: image_environment(image)}
+    expected = {SOURCE_LABEL: source_digest(image), ENVIRONMENT_LABEL: image_environment(image)}
     for label, value in expected.items():
         if labels.get(label) != value:
             raise UserError(

@@ -33,21 +33,28 @@ def test_an_image_and_this_environment_have_one_digest():
         assert images.image_environment(image) == environment_digest(image)
 
 
-def test_whatever_changes_in_the_components_changes_the_name(tmp_path, monkeypatch):
-    copy = tmp_path / "components"
-    copy.mkdir()
-    (copy / "one.py").write_text("1")
-    monkeypatch.setattr(images, "_COMPONENTS", copy)
-    images.source_digest.cache_clear()
+def test_whatever_an_image_is_built_from_changes_its_name(tmp_path, monkeypatch):
+    for folder in ("components/__pycache__", "Dockerfiles"):
+        (tmp_path / folder).mkdir(parents=True)
+    module, dockerfile = tmp_path / "components/one.py", tmp_path / "Dockerfiles/light.Dockerfile"
+    monkeypatch.setattr(images, "_ROOT", tmp_path)
+    monkeypatch.setattr(images, "_COMPONENTS", module.parent)
+
+    def name():
+        images.source_digest.cache_clear()
+        return image_name("light")
+
     try:
-        before = image_name("light")
-        (copy / "__pycache__").mkdir()
-        (copy / "__pycache__" / "one.pyc").write_text("")
-        images.source_digest.cache_clear()
-        assert image_name("light") == before
-        (copy / "one.py").write_text("2")
-        images.source_digest.cache_clear()
-        assert image_name("light") != before
+        module.write_text("1")
+        dockerfile.write_text("FROM scratch")
+        before = name()
+        (tmp_path / "components/__pycache__/one.pyc").write_text("")
+        assert name() == before
+        module.write_text("2")
+        after = name()
+        assert after != before
+        dockerfile.write_text("FROM scratch\nUSER 0")
+        assert name() not in (before, after)
     finally:
         images.source_digest.cache_clear()
 
