@@ -58,6 +58,7 @@ def distill(
     clip_norm: NonNegativeFloat = 1.0,
     averaging: Share = 0.0,
     patience: PositiveInt | None = None,
+    keep: Literal["best", "last"] = "best",
     augment: Literal["none", "light", "strong"] = "light",
     flip: bool = False,
     dropout: Share = 0.0,
@@ -71,7 +72,7 @@ def distill(
     labels. Verification learns the teacher's embedding (its direction) and the distances between
     images, beside the loss of ``train``. The teacher is asked beforehand about a few views of
     every training image: augmented as the student will see them. All else is as in ``train``:
-    the network of the best epoch on the validation split is kept.
+    the network of the best epoch on the validation split is kept, or the last.
 
     Args:
         dataset: Images and labels, of the teacher's size; the splits train and validation.
@@ -98,10 +99,11 @@ def distill(
             verification; 0 leaves it away.
         label_smoothing: Share of the target spread over all classes; with a softmax alone.
         guide_weight: Weight of a linear guide: the cosines within a batch are to be those of linear
-            discriminants of the pixels, about 100 to be led by it; 0 goes without. For aligned
+            discriminants of the pixels, 100 to 1000 to be led by it; 0 goes without. For aligned
             pictures of few identities, where a network alone learns these by heart
             (verification).
         mixes: Mixes of two images each that a batch has beside its images, for the guide, count.
+            The more, the closer the network follows it to people whom it has not seen.
         epochs: Times that about all images are seen, count.
         batch: Images a step, count; where images are not compared (classification).
         identities_per_batch: P, count, at least 2; at most as many as there are (verification).
@@ -115,6 +117,8 @@ def distill(
             below 1; 0 keeps the weights themselves.
         patience: Epochs without a better validation metric after which training stops; None
             goes through all of them.
+        keep: Which epoch's network: the best on the validation split, or the last, which is the
+            safer choice where so few validate that the best is the luckiest.
         augment: How much images are turned, moved, lit and (strong) covered.
         flip: Mirror half of the images. Right for faces and most objects, wrong for digits.
         dropout: Share of the features hidden from the head.
@@ -160,6 +164,7 @@ def distill(
             clip_norm=clip_norm,
             averaging=averaging,
             patience=patience,
+            keep=keep,
             augment=augment,
             flip=flip,
             seed=seed,

@@ -31,6 +31,7 @@ def prune(
     epochs: PositiveInt = 6,
     batch: PositiveInt = 32,
     learning_rate: PositiveFloat = 3e-3,
+    keep: Literal["best", "last"] = "best",
     augment: Literal["none", "light", "strong"] = "light",
     flip: bool = False,
     views: PositiveInt = 4,
@@ -41,7 +42,8 @@ def prune(
 
     The share of zeros rises as a cubic curve during the first 60 % of the training; what follows is
     recovery. The network learns to answer as it did before: the directions and distances of its
-    embeddings, or its probabilities. The best epoch with all zeros in place is kept. Layers that
+    embeddings, or its probabilities. The best epoch with all zeros in place is kept, or the last.
+    Layers that
     cannot be pruned stay as they are, and the report says why.
 
     Zeros make the file smaller once it is compressed, as on the way to a phone; the file itself
@@ -58,6 +60,7 @@ def prune(
         epochs: Times that all images are seen, count.
         batch: Images a step, count.
         learning_rate: At the start; falls as half a cosine.
+        keep: Which epoch's network: the best on the validation split, or the last.
         augment: How much images are turned, moved, lit and (strong) covered.
         flip: Mirror half of the images.
         views: How many ways each image is seen in, count.
@@ -97,6 +100,7 @@ def prune(
             clip_norm=1.0,
             averaging=0.0,
             patience=None,
+            keep=keep,
             augment=augment,
             flip=flip,
             seed=seed,

@@ -12,6 +12,7 @@ from components.backbones import Backbone
 Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"]
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
 Augment: TypeAlias = Literal["none", "light", "strong"]
+Keep: TypeAlias = Literal["best", "last"]
 
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 """A part of a whole that is never all of it."""
@@ -70,6 +71,7 @@ class Recipe:
     clip_norm: float
     averaging: float
     patience: int | None
+    keep: Keep
     augment: Augment
     flip: bool
     seed: int

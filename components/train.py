@@ -52,6 +52,7 @@ def train(
     clip_norm: NonNegativeFloat = 1.0,
     averaging: Share = 0.0,
     patience: PositiveInt | None = None,
+    keep: Literal["best", "last"] = "best",
     augment: Literal["none", "light", "strong"] = "light",
     flip: bool = False,
     dropout: Share = 0.0,
@@ -65,8 +66,9 @@ def train(
     """Train a network on the dataset, or import the user's own.
 
     Reads the splits train and validation. The network of the best epoch is kept: the one with the
-    highest validation metric (AUC over all pairs, or accuracy). Verification trains the Siamese
-    way: P identities x K images a batch, all pairs compared within it; what is kept is the tower.
+    highest validation metric (AUC over all pairs, or accuracy); or the last. Verification trains
+    the Siamese way: P identities x K images a batch, all pairs compared within it; what is kept is
+    the tower.
     The learning rate rises in a line during the warm-up and falls as half a cosine.
 
     A file under ``imported`` is not trained: it is checked, given this task's head meaning and
@@ -90,10 +92,11 @@ def train(
             verification; 0 leaves it away.
         label_smoothing: Share of the target spread over all classes; with a softmax alone.
         guide_weight: Weight of a linear guide: the cosines within a batch are to be those of linear
-            discriminants of the pixels, about 100 to be led by it; 0 goes without. For aligned
+            discriminants of the pixels, 100 to 1000 to be led by it; 0 goes without. For aligned
             pictures of few identities, where a network alone learns these by heart
             (verification).
         mixes: Mixes of two images each that a batch has beside its images, for the guide, count.
+            The more, the closer the network follows it to people whom it has not seen.
         epochs: Times that about all images are seen, count.
         batch: Images a step, count; where images are not compared (classification).
         identities_per_batch: P, count, at least 2; at most as many as there are (verification).
@@ -107,6 +110,8 @@ def train(
             below 1; 0 keeps the weights themselves.
         patience: Epochs without a better validation metric after which training stops; None
             goes through all of them.
+        keep: Which epoch's network: the best on the validation split, or the last, which is the
+            safer choice where so few validate that the best is the luckiest.
         augment: How much images are turned, moved, lit and (strong) covered.
         flip: Mirror half of the images. Right for faces and most objects, wrong for digits.
         dropout: Share of the features hidden from the head.
@@ -166,6 +171,7 @@ def train(
             clip_norm=clip_norm,
             averaging=averaging,
             patience=patience,
+            keep=keep,
             augment=augment,
             flip=flip,
             seed=seed,

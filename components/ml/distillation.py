@@ -106,7 +106,7 @@ def distill(
         "backbone": tower.backbone,
         "alpha": tower.alpha,
         "loss": objective.labels.loss,
-        "epochs": history.best.number,
+        "epochs": history.kept.number,
     }
     saved.save(path, model, replace(card, steps=teacher_card.steps).after(step))
     parameters = {**asdict(tower), **asdict(target), **asdict(transfer), **asdict(recipe)}

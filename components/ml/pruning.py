@@ -288,7 +288,7 @@ def prune(
         "component": "prune",
         "method": "weights",
         "sparsity": sparsity,
-        "epochs": history.best.number,
+        "epochs": history.kept.number,
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
     saved.save(pruned, model, card.after(step))

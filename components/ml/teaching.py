@@ -58,7 +58,7 @@ def teach(
         "backbone": tower.backbone,
         "alpha": tower.alpha,
         "loss": objective.loss,
-        "epochs": history.best.number,
+        "epochs": history.kept.number,
         **notes,
     }
     saved.save(path, model, card.after(step))

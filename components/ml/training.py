@@ -56,18 +56,18 @@ class History:
     Attributes:
         metric: What validation measures.
         epochs: All that were run.
-        best: The epoch whose weights were kept.
+        kept: The one whose weights were kept.
     """
 
     metric: str
     epochs: tuple[Epoch, ...]
-    best: Epoch
+    kept: Epoch
 
     def to_json(self) -> dict[str, object]:
         """Return the form in which reports keep it."""
         return {
             "metric": self.metric,
-            "best": asdict(self.best),
+            "kept": asdict(self.kept),
             "epochs": [asdict(epoch) for epoch in self.epochs],
         }
 
@@ -81,7 +81,7 @@ def fit(
     recipe: Recipe,
     guide: Guide | None = None,
 ) -> History:
-    """Train ``model`` in place and leave it with the weights of its best epoch.
+    """Train ``model`` in place and leave it with the weights of its best epoch, or of its last.
 
     The best is the one with the highest validation metric, the last of equal ones.
 
@@ -103,7 +103,7 @@ def fit(
     total, warmup = steps * recipe.epochs, int(steps * recipe.warmup_epochs)
     every = max(1, recipe.epochs // _VALIDATIONS)
     done: list[Epoch] = []
-    best, kept = None, model.get_weights()
+    best, kept, weights = None, None, model.get_weights()
     for number in range(1, recipe.epochs + 1):
         loss, rate = 0.0, 0.0
         for index, batch in enumerate(examples.epoch(number, recipe)):
@@ -119,8 +119,11 @@ def fit(
         if number % every == 0 or number == recipe.epochs:
             with learner.averaged():
                 score = validation.measure(outputs)
+                epoch = Epoch(number, loss, rate, score)
                 if best is None or score >= (best.validation or 0.0):
-                    best, kept = Epoch(number, loss, rate, score), model.get_weights()
+                    best = epoch
+                if best is epoch or recipe.keep == "last":
+                    kept, weights = epoch, model.get_weights()
         done.append(Epoch(number, loss, rate, score))
         _LOG.info(
             "epoch %d of %d: loss %.4f%s", number, recipe.epochs, loss,
@@ -128,9 +131,9 @@ def fit(
         )  # fmt: skip
         if best and recipe.patience is not None and number - best.number >= recipe.patience:
             break
-    assert best is not None, "the last epoch is always measured"
-    model.set_weights(kept)
-    return History(validation.metric, tuple(done), best)
+    assert kept is not None, "the last epoch is always measured"
+    model.set_weights(weights)
+    return History(validation.metric, tuple(done), kept)
 
 
 class _Learner:

@@ -33,7 +33,7 @@ def test_a_classifier_is_the_same_here_and_in_a_fresh_process(
     assert [step["component"] for step in card.steps] == ["train", "distill"]
     report = json.loads((here / "report" / "training.json").read_bytes())
     assert report["parameters"]["temperature"] == 4.0
-    assert report["best"]["validation"] > 0.5
+    assert report["kept"]["validation"] > 0.5
 
 
 def test_a_teacher_of_another_task_is_refused_and_nothing_is_written(

@@ -65,7 +65,7 @@ def test_the_report_tells_every_layer(pruned: Path) -> None:
     assert report["validation_before"] > 0.9
     epochs = report["history"]["epochs"]
     assert [epoch["validation"] is None for epoch in epochs] == [True, False, False]
-    assert report["history"]["best"]["number"] > 1
+    assert report["history"]["kept"]["number"] > 1
 
 
 def test_zeros_outlive_quantization_and_shrink_what_is_shipped(

@@ -81,7 +81,7 @@ def test_the_report_tells_the_whole_training(pattern_pairs, tmp_path):
     assert card.steps == (
         {
             "component": "train", "backbone": "conv", "alpha": 0.25, "loss": "cosine_softmax",
-            "epochs": report["best"]["number"],
+            "epochs": report["kept"]["number"],
         },
     )  # fmt: skip
     assert card.output.size == 8
@@ -106,7 +106,7 @@ def test_training_starts_from_given_weights(pattern_pairs, tmp_path):
     report = json.loads((folder / "report" / "training.json").read_bytes())
     assert "weights.safetensors" in report["weights"]
     assert "weights.safetensors" in ModelCard.read(folder / "model").steps[0]["weights"]
-    assert report["best"]["validation"] > 0.9
+    assert report["kept"]["validation"] > 0.9
 
 
 def test_given_weights_and_an_imported_model_are_one_too_many(pattern_pairs, tmp_path):

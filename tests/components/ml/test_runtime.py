@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 START = "import sys; sys.path.insert(0, '.'); from components.ml.runtime import configure, tf, tf_keras;"
 
 
@@ -36,6 +38,22 @@ def test_threads_determinism_and_seeds_are_set():
         "print(one == (random.random(), numpy.random.rand(), float(tf.random.normal(()))))"
     )
     assert (code, out.splitlines()) == (0, ["1 1 True [] 2", "True"]), errors
+
+
+@pytest.mark.parametrize("caller", [None, "0"])
+def test_convolutions_run_on_onednn_unless_the_caller_says_otherwise(caller, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if caller is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", caller)
+    code, out, errors = run(
+        "from tensorflow.python.eager import context;"
+        "context.enable_graph_collection();"
+        "image, kernel = tf.ones((1, 8, 8, 4)), tf.ones((3, 3, 4, 4));"
+        "tf.function(lambda: tf.nn.conv2d(image, kernel, 1, 'SAME'), autograph=False)();"
+        "graphs = context.export_run_metadata().partition_graphs;"
+        "print(any('Mkl' in node.op for graph in graphs for node in graph.node))"
+    )
+    assert (code, out) == (0, str(caller is None)), errors
 
 
 def test_names_of_layers_start_anew():

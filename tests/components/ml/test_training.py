@@ -21,7 +21,7 @@ from tests import patterns
 RECIPE = Recipe(
     epochs=4, batch=32, identities_per_batch=4, images_per_identity=4, optimizer="adamw",
     learning_rate=1e-2, weight_decay=0.01, warmup_epochs=1, clip_norm=1.0, averaging=0.0,
-    patience=None, augment="light", flip=False, seed=0,
+    patience=None, keep="best", augment="light", flip=False, seed=0,
 )  # fmt: skip
 TARGET = Target(
     loss=None, margin=None, scale_of_cosines=16.0, contrast_weight=0.0, label_smoothing=0.0,
@@ -78,8 +78,8 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(pattern_pairs):
 def test_the_best_epoch_is_kept_and_measured_as_reported(pattern_pairs):
     _, history, score = fitted(pattern_pairs, replace(RECIPE, epochs=5))
     scores = [epoch.validation for epoch in history.epochs]
-    assert history.best.validation == max(scores)
-    assert history.best.number == max(
+    assert history.kept.validation == max(scores)
+    assert history.kept.number == max(
         epoch.number for epoch in history.epochs if epoch.validation == max(scores)
     )
     assert score == pytest.approx(max(scores), abs=1e-9)
@@ -115,7 +115,7 @@ def test_training_stops_when_patience_ends_and_keeps_the_weights_of_then(pattern
     recipe = replace(RECIPE, epochs=9, patience=2)
     history, validation, now = scripted(pattern_pairs, recipe, 0.5, 0.9, 0.8, 0.7, 0.6)
     assert [epoch.number for epoch in history.epochs] == [1, 2, 3, 4]
-    assert history.best.number == 2
+    assert history.kept.number == 2
     np.testing.assert_array_equal(now, validation.seen[1])
     assert not np.array_equal(now, validation.seen[3])
 
@@ -123,15 +123,23 @@ def test_training_stops_when_patience_ends_and_keeps_the_weights_of_then(pattern
 def test_without_patience_all_epochs_are_run(pattern_pairs):
     history, validation, now = scripted(pattern_pairs, replace(RECIPE, epochs=3), 0.9, 0.1, 0.9)
     assert len(history.epochs) == 3
-    assert history.best.number == 3  # the last of equal ones
+    assert history.kept.number == 3  # the last of equal ones
     np.testing.assert_array_equal(now, validation.seen[2])
+
+
+def test_the_last_epoch_is_kept_where_that_is_asked_for(pattern_pairs):
+    recipe = replace(RECIPE, epochs=9, patience=2, keep="last")
+    history, validation, now = scripted(pattern_pairs, recipe, 0.5, 0.9, 0.8, 0.7, 0.6)
+    assert history.kept == history.epochs[-1]
+    assert history.kept.number == 4
+    np.testing.assert_array_equal(now, validation.seen[3])
 
 
 def test_averaged_weights_are_what_is_measured_and_kept(pattern_pairs):
     plain, _, _ = fitted(pattern_pairs, replace(RECIPE, epochs=2))
     averaged, history, score = fitted(pattern_pairs, replace(RECIPE, epochs=2, averaging=0.5))
     assert not all(np.array_equal(a, b) for a, b in zip(plain, averaged, strict=True))
-    assert score == pytest.approx(history.best.validation, abs=1e-9)
+    assert score == pytest.approx(history.kept.validation, abs=1e-9)
 
 
 def test_a_learning_rate_at_which_training_comes_apart_is_said(pattern_data):
@@ -143,8 +151,8 @@ def test_a_learning_rate_at_which_training_comes_apart_is_said(pattern_data):
 def test_the_history_is_plain_json(pattern_pairs):
     _, history, _ = fitted(pattern_pairs, replace(RECIPE, epochs=1))
     content = json.loads(json.dumps(history.to_json()))
-    assert content["best"] == content["epochs"][0]
-    assert set(content["best"]) == {"number", "loss", "learning_rate", "validation"}
+    assert content["kept"] == content["epochs"][0]
+    assert set(content["kept"]) == {"number", "loss", "learning_rate", "validation"}
 
 
 def examples(compared, taught=None):
