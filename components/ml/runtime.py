@@ -15,8 +15,8 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # TensorFlow itself turns oneDNN on only for the newest CPUs; on others ResNet50 trains three times
-# slower without it. A caller may still set it otherwise: results hang on it, statements keep it.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# slower without it. Results hang on it, so nobody may set it otherwise.
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
 import tensorflow  # noqa: ICN001 the short name is the untyped one below
 import tf_keras as keras2

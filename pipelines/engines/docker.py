@@ -41,8 +41,6 @@ _NOBODY = 65532
 _NOT_FOUND, _CONFLICT = 404, 409
 _WORK_LABEL = "slimline.work"
 _OWNER_LABEL = "slimline.owner"
-_FORWARDED = ("TF_ENABLE_ONEDNN_OPTS",)
-"""What the local engine's steps take over from the caller, too, since results hang on it."""
 
 
 class DockerRunner:
@@ -150,8 +148,7 @@ class DockerRunner:
             log_config={"type": "none"},
             mounts=list(_mounts(job)),
             working_dir=str(job.folder),
-            environment={"TMPDIR": scratch, "HOME": scratch}
-            | {name: os.environ[name] for name in _FORWARDED if name in os.environ},
+            environment={"TMPDIR": scratch, "HOME": scratch},
             labels={_WORK_LABEL: str(self._work), _OWNER_LABEL: _owner()},
         )
 

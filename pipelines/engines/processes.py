@@ -189,18 +189,15 @@ class Processes:
 
 def _environment() -> dict[str, str]:
     """What a step may depend on: nothing of the caller's but where programs and code are."""
-    kept = {
-        name: os.environ[name]
-        for name in ("PATH", "LANG", "LD_LIBRARY_PATH", "TF_ENABLE_ONEDNN_OPTS")
-        if name in os.environ
-    }
-    return kept | {
+    names = ("PATH", "LANG", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in names if name in os.environ} | {
         "PYTHONPATH": str(Path(components.__path__[0]).parent),
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "TF_USE_LEGACY_KERAS": "1",
+        "TF_ENABLE_ONEDNN_OPTS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "CUDA_VISIBLE_DEVICES": "",
     }

@@ -4,13 +4,16 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
 from components.errors import UserError
 from pipelines.engines.jobs import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME
-from pipelines.engines.processes import Processes
+from pipelines.engines.processes import Processes, _environment
+
+ROOT = Path(__file__).parents[3]
 
 PLAIN = {"train": ("pydantic",), "device": ("pydantic",), "light": ("pydantic",)}
 
@@ -153,3 +156,11 @@ def test_the_environment_of_the_caller_does_not_leak_in(processes, tmp_path, mon
     finally:
         processes.cancel()
         thread.join()
+
+
+def test_processes_and_images_have_the_same_settings_that_results_hang_on():
+    here = _environment()
+    for path in sorted((ROOT / "Dockerfiles").iterdir()):
+        text = path.read_text()
+        for name in ("TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS", "OPENBLAS_NUM_THREADS"):
+            assert f"    {name}={here[name]} \\\n" in text, f"{path.name}: {name}"
