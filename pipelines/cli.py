@@ -71,11 +71,14 @@ def _parser() -> argparse.ArgumentParser:
 
     run = _command(commands, "run", _run, "run a configuration from its data to the release")
     _config_arguments(run)
-    run.add_argument("--engine", default="local", help="what runs the steps (default: local)")
+    run.add_argument("--engine", default="local", help="local, docker or kubeflow (default: local)")
     run.add_argument(
         "--remeasure", action="store_true", help="measure again what was disturbed the last time"
     )
-    run.add_argument("--output", type=Path, metavar="DIR", help="where release and report are laid")
+    run.add_argument(
+        "--output", type=Path, metavar="DIR",
+        help="where release and report are laid (default: slimline-out/NAME)",
+    )  # fmt: skip
     cluster_commands.add_place(run)
     run.add_argument(
         "--cancel-on-interrupt", action="store_true",
@@ -108,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
     logs = _command(commands, "logs", _logs, "print what a step printed")
     logs.add_argument("run", metavar="RUN", help="a run, or: latest")
-    logs.add_argument("step", metavar="STEP")
+    logs.add_argument("step", metavar="STEP", help="as explain lists it")
     _store_arguments(logs, as_json=False)
 
     init = _command(commands, "init", _init, "write a commented configuration to edit")
@@ -134,7 +137,10 @@ def _images_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(commands: Any, name: str, function: Any, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary, epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.set_defaults(command=function)
     return parser
 

@@ -236,5 +236,12 @@ class Budgets(Section):
 class Limit(Section):
     """How much a step may take before it is ended."""
 
-    memory_gb: PositiveFloat | None = Field(default=None, description="resident memory, 1e9 bytes")
-    minutes: PositiveFloat | None = Field(default=None, description="wall time")
+    memory_gb: PositiveFloat | None = Field(
+        default=None,
+        description="resident memory, 1e9 bytes; without it 6 for `train`, `distill` and `prune`, "
+        "4 for all others",
+    )
+    minutes: PositiveFloat | None = Field(
+        default=None,
+        description="wall time; without it 360 for `train`, `distill` and `prune`, 60 for all others",
+    )

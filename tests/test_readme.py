@@ -70,10 +70,10 @@ def test_the_component_of_the_readme_has_the_interface_it_shows(tmp_path):
         ROOT / "components", tmp_path / "components", ignore=shutil.ignore_patterns("__pycache__")
     )
     (code,) = blocks("python")
-    (tmp_path / "components/blur.py").write_text(code)
+    (tmp_path / "components/coarsen.py").write_text(code)
     names = tmp_path / "components/__init__.py"
-    names.write_text(names.read_text().replace('"ingest",', '"ingest",\n    "blur",'))
-    script = "from components.interface import interface_of as i; b = i('blur'); print([p.name for p in b.inputs], [p.name for p in b.outputs], b.complete({}, where='x'))"
+    names.write_text(names.read_text().replace('"ingest",', '"ingest",\n    "coarsen",'))
+    script = "from components.interface import interface_of as i; b = i('coarsen'); print([p.name for p in b.inputs], [p.name for p in b.outputs], b.complete({}, where='x'))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -82,7 +82,7 @@ def test_the_component_of_the_readme_has_the_interface_it_shows(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "['dataset'] ['blurred'] {'sigma': 1.0, 'threads': 1}"
+    assert done.stdout.strip() == "['model'] ['coarser'] {'bits': 8}"
 
 
 @pytest.mark.parametrize("block", blocks("yaml"))
