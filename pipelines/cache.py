@@ -88,7 +88,7 @@ class Cache:
                 key=value["key"],
                 outputs=value["outputs"],
                 record=value["record"],
-                function_s=value["function_s"],
+                function_s=float(value["function_s"]),
             )
         except KeyMissing:
             return None
@@ -244,7 +244,10 @@ class Cache:
         stat = self.store.stat(key)
         if stat is None:
             return
-        data = self.store.get(key)
+        try:
+            data = self.store.get(key)
+        except KeyMissing:  # another reader has just moved them
+            return
         name = f"quarantine/{key.replace('/', '_')}-{sha256(data).hexdigest()[:16]}"
         self.store.put_if_absent(name, data)
         self.store.delete_if_match(key, stat.version)

@@ -54,7 +54,7 @@ class BuiltImage:
 
 @cache
 def source_digest(image: Image) -> str:
-    """Return the digest of the image's Dockerfile and everything under ``components/``."""
+    """Return the digest of the Dockerfile, the pins and everything under ``components/``."""
     return digest("sources", {name: file_sha256(path) for name, path in _sources(image).items()})
 
 
@@ -92,14 +92,14 @@ def _pins() -> Mapping[str, str]:
 
 def _sources(image: Image) -> dict[str, Path]:
     """Return what an image is built from, by its path in the build context."""
-    dockerfile = f"Dockerfiles/{image}.Dockerfile"
+    alone = (f"Dockerfiles/{image}.Dockerfile", "constraints.txt")
     copied = sorted(
         path
         for path in _COMPONENTS.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
     )
     names = (f"components/{path.relative_to(_COMPONENTS).as_posix()}" for path in copied)
-    return {dockerfile: _file(dockerfile), **dict(zip(names, copied, strict=True))}
+    return {**{name: _file(name) for name in alone}, **dict(zip(names, copied, strict=True))}
 
 
 def _file(name: str) -> Path:
@@ -166,7 +166,6 @@ def _context(image: Image, ca_bundle: Path | None) -> bytes:
     if ca_bundle is not None and not ca_bundle.is_file():
         raise UserError(f"--ca-bundle {ca_bundle} is no file", "give the path of a PEM file")
     members = {
-        "constraints.txt": _file("constraints.txt").read_bytes(),
         "ca-bundle.pem": ca_bundle.read_bytes() if ca_bundle else b"",
         **{name: path.read_bytes() for name, path in _sources(image).items()},
     }

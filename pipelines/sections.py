@@ -239,9 +239,9 @@ class Limit(Section):
     memory_gb: PositiveFloat | None = Field(
         default=None,
         description="resident memory, 1e9 bytes; without it 6 for `train`, `distill` and `prune`, "
-        "4 for all others",
+        "4 for others",
     )
     minutes: PositiveFloat | None = Field(
         default=None,
-        description="wall time; without it 360 for `train`, `distill` and `prune`, 60 for all others",
+        description="wall time; without it 360 for `train`, `distill` and `prune`, 60 for others",
     )

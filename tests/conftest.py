@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -125,27 +127,47 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.fixture
-def gcs_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
-    """Starts a storage service that is a process of its own, with a bucket ``stores``.
+class GcsProcess:
+    """A storage service that is a process of its own, with a bucket ``stores``."""
 
-    The arguments are those of ``python -m tests.gcs_server``; the result is its address.
-    """
-    started: list[subprocess.Popen[str]] = []
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+        self._process: subprocess.Popen[str] | None = None
 
-    def start(*arguments: str) -> str:
+    def __call__(self, *arguments: str) -> str:
+        """Start it; the arguments are those of ``python -m tests.gcs_server``.
+
+        Returns:
+            Its address, which clients in this process and its children use from now on.
+        """
         command = [sys.executable, "-m", "tests.gcs_server", "--bucket", "stores", *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        assert process.stdout
-        url = process.stdout.readline().strip()
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        self.end()
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout
+        url = self._process.stdout.readline().strip()
+        self._monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
         return url
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    def faults(self) -> dict[str, int]:
+        """End it and return how often which request failed on purpose."""
+        assert self._process
+        self._process.send_signal(signal.SIGINT)
+        printed, _ = self._process.communicate(timeout=30)
+        return json.loads(printed)
+
+    def end(self) -> None:
+        """Kill it if it runs."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def gcs_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsProcess]:
+    """See ``GcsProcess``."""
+    process = GcsProcess(monkeypatch)
+    yield process
+    process.end()
 
 
 @pytest.fixture(params=["directory", "bucket"])

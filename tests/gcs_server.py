@@ -470,7 +470,7 @@ class HttpServer(ThreadingHTTPServer):
 
 
 def main() -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted; then print how often which request failed on purpose."""
     parser = argparse.ArgumentParser(prog="python -m tests.gcs_server", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--bucket", action="append", default=[], help="make this bucket")
@@ -486,6 +486,8 @@ def main() -> None:
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
+    hit = {f"{operation} {kind}": count for (operation, kind), count in faults.hit.items()}
+    sys.stdout.write(f"{json.dumps(hit)}\n")
 
 
 if __name__ == "__main__":

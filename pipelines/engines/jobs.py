@@ -176,7 +176,7 @@ def perform(
         what, fix, user_fault = _diagnosis(context, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
     result = context.cache.commit(
-        Result(ingredients.key, outputs, record, cast("float", statement["wall_s"]))
+        Result(ingredients.key, outputs, record, float(statement["wall_s"]))
     )
     shutil.rmtree(job.folder, ignore_errors=True)
     return StepDone(
@@ -301,7 +301,7 @@ def _diagnosis(
             f"raise it in the configuration, {limit}{{minutes: ...}}}}, or lower the epochs",
             True,
         )
-    outcome = statement.get("outcome", {})
+    outcome = _outcome(statement)
     if ended.code == USER_FAULT and "fix" in outcome:
         return f"{step.name}: {outcome['what']}", outcome["fix"], True
     if not outcome and _is_full(job.folder):
@@ -320,6 +320,16 @@ def _diagnosis(
     if ended.code < 0:
         what = f"died by signal {-ended.code} ({signal.Signals(-ended.code).name})"
     return f"{step.name}: {what}", logs, False
+
+
+def _outcome(statement: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what the step said of its end, ``what`` at least; nothing if that is no text."""
+    said = statement.get("outcome")
+    if not isinstance(said, dict):
+        return {}
+    told = cast("dict[str, object]", said)
+    texts = {name: text for name, text in told.items() if isinstance(text, str)}
+    return texts if "what" in texts else {}
 
 
 def _is_full(folder: Path) -> bool:

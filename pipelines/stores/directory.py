@@ -184,7 +184,8 @@ class DirectoryStore:
         folder = check_prefix(prefix).rpartition("/")[0]
         for key in self._walk(folder, prefix):
             if key.startswith(prefix):
-                yield key
+                with contextlib.suppress(ValueError):  # not ours: somebody put it there by hand
+                    yield check_key(key)
 
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``."""

@@ -92,6 +92,37 @@ def test_a_flipped_byte_is_quarantined_and_the_rerun_repairs_it(cache, artifact,
     assert other.stage(tree.digest, tmp_path / "staged").is_dir()
 
 
+def test_two_who_find_the_same_broken_blob_both_say_so(cache, artifact, tmp_path):
+    tree, _ = commit(cache, artifact)
+    key = blob_key(tree.entries[0].sha256)
+    overwrite(cache.store, key, b"b" + b"a" * 999)
+    other = again(cache, tmp_path)
+
+    class SlowToRead:
+        """The store; between looking at the broken blob and reading it the other one moves it."""
+
+        def __getattr__(self, name):
+            return getattr(cache.store, name)
+
+        def get(self, wanted):
+            if wanted == key:
+                with pytest.raises(CorruptionError, match="cas/sha256"):
+                    other.stage(tree.digest, tmp_path / "other")
+            return cache.store.get(wanted)
+
+    with pytest.raises(CorruptionError, match="cas/sha256"):
+        Cache(SlowToRead(), tmp_path / "slow").stage(tree.digest, tmp_path / "staged")
+    assert cache.store.stat(key) is None
+    assert len(list(cache.store.list("quarantine/"))) == 1
+
+
+def test_an_entry_whose_time_is_no_number_is_no_hit(cache, artifact, tmp_path):
+    commit(cache, artifact)
+    entry = json.loads(cache.store.get(f"ac/{KEY}.json"))
+    overwrite(cache.store, f"ac/{KEY}.json", json.dumps(entry | {"function_s": "long"}).encode())
+    assert again(cache, tmp_path).lookup(KEY) is None
+
+
 def test_a_flipped_byte_is_found_when_one_file_is_read(cache, artifact):
     tree, _ = commit(cache, artifact)
     overwrite(cache.store, blob_key(tree.entries[0].sha256), b"b" + b"a" * 999)

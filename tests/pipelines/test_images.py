@@ -37,6 +37,7 @@ def test_whatever_an_image_is_built_from_changes_its_name(tmp_path, monkeypatch)
     for folder in ("components/__pycache__", "Dockerfiles"):
         (tmp_path / folder).mkdir(parents=True)
     module, dockerfile = tmp_path / "components/one.py", tmp_path / "Dockerfiles/light.Dockerfile"
+    pins = tmp_path / "constraints.txt"
     monkeypatch.setattr(images, "_ROOT", tmp_path)
     monkeypatch.setattr(images, "_COMPONENTS", module.parent)
 
@@ -47,6 +48,7 @@ def test_whatever_an_image_is_built_from_changes_its_name(tmp_path, monkeypatch)
     try:
         module.write_text("1")
         dockerfile.write_text("FROM scratch")
+        pins.write_text("numpy==1\n")
         before = name()
         (tmp_path / "components/__pycache__/one.pyc").write_text("")
         assert name() == before
@@ -54,7 +56,10 @@ def test_whatever_an_image_is_built_from_changes_its_name(tmp_path, monkeypatch)
         after = name()
         assert after != before
         dockerfile.write_text("FROM scratch\nUSER 0")
-        assert name() not in (before, after)
+        other = name()
+        assert other not in (before, after)
+        pins.write_text("numpy==1\nneeded-by-numpy==2\n")
+        assert name() not in (before, after, other)
     finally:
         images.source_digest.cache_clear()
 
@@ -120,7 +125,7 @@ def test_a_run_of_changed_code_asks_for_its_images(tmp_path):
     """The code at hand is a copy with one line more, for which no image was built."""
     import shutil
 
-    for folder in ("components", "pipelines"):
+    for folder in ("components", "pipelines", "Dockerfiles"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "constraints.txt", tmp_path)
     with (tmp_path / "components" / "publish.py").open("a") as file:

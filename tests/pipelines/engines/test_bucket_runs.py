@@ -80,3 +80,4 @@ def test_a_bucket_whose_requests_fail_gives_what_a_disk_gives(
     assert executed == []
     assert again.steps.keys() == over_bucket.steps.keys()
     assert files_in(tmp_path / "a") == files_in(tmp_path / "c")
+    assert sum(gcs_process.faults().values()) > 10

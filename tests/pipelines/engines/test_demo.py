@@ -50,3 +50,4 @@ def test_the_demo_under_both_engines(gcs_process, tmp_path, monkeypatch):
     # Either finds in the cache what the other has made.
     assert run("local", "gs://stores/demo", tmp_path / "c")[1] == []
     assert run("docker", str(tmp_path / "store"), tmp_path / "d")[1] == []
+    assert sum(gcs_process.faults().values()) > 10

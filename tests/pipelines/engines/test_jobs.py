@@ -22,13 +22,13 @@ class Leaves:
 
     name = "leaves"
 
-    def __init__(self, leave):
-        self.leave = leave
+    def __init__(self, leave, code=OK):
+        self.leave, self.code = leave, code
 
     def run(self, job):
         (job.folder / "out").mkdir()
         self.leave(job.folder)
-        return Ended(OK, EXITED, 0)
+        return Ended(self.code, EXITED, 0)
 
     def image_digest(self, step):
         return None
@@ -38,11 +38,11 @@ class Leaves:
 def performed(tmp_path):
     """Performs a step whose process leaves what ``leave`` makes of its folder."""
 
-    def perform_step(leave):
+    def perform_step(leave, code=OK):
         work = tmp_path / "work"
         work.mkdir()
         cache = Cache(open_store(str(tmp_path / "store")), tmp_path / "scratch")
-        context = Context(Leaves(leave), cache, work, "a-run", {}, threading.Event())
+        context = Context(Leaves(leave, code), cache, work, "a-run", {}, threading.Event())
         return perform(context, STEP, ingredients, lambda event: None)
 
     ingredients = ingredients_of(STEP, {}, "0" * 64)
@@ -203,3 +203,38 @@ def test_anything_else_fails_the_step_and_nothing_is_read_elsewhere(
     store = tmp_path / "store"
     assert not [p for p in store.rglob("*") if p.is_file() and b"a secret" in p.read_bytes()]
     assert not list((store / "ac").glob("*")) if (store / "ac").exists() else True
+
+
+def test_seconds_that_came_as_text_are_kept_as_a_number(performed):
+    def leave(folder):
+        leave_all(folder)
+        write_statement(folder, wall_s="1.5")
+
+    assert performed(leave).function_s == 1.5
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "what", "user_fault"),
+    [
+        (1, {"what": "it broke"}, "it broke", False),
+        (2, {"what": "too small", "fix": "give more"}, "too small", True),
+        (1, None, "exited with 1", False),
+        (1, 3, "exited with 1", False),
+        (2, "fix", "exited with 2", False),
+        (2, ["fix"], "exited with 2", False),
+        (2, {"fix": "give more"}, "exited with 2", False),
+        (2, {"what": 3, "fix": "give more"}, "exited with 2", False),
+        (2, {"what": "too small", "fix": {}}, "too small", False),
+    ],
+)
+def test_a_failed_step_is_told_in_its_own_words_where_these_are_words(
+    performed, code, outcome, what, user_fault
+):
+    def leave(folder):
+        write_statement(folder, outcome=outcome)
+
+    failed = performed(leave, code)
+    assert isinstance(failed, StepFailed)
+    assert failed.what == f"release: {what}"
+    assert failed.user_fault == user_fault
+    assert failed.fix == ("give more" if user_fault else "slimline logs a-run release")

@@ -155,6 +155,14 @@ def test_the_temporary_folder_may_vanish(store: DirectoryStore, root: Path) -> N
     assert store.put_if_absent("b", b"1")
 
 
+def test_what_others_put_there_is_not_ours(store: DirectoryStore, root: Path) -> None:
+    store.put_if_absent("a/b", b"1")
+    (root / "a" / "b~").write_bytes(b"2")
+    (root / "a copy").mkdir()
+    (root / "a copy" / "b").write_bytes(b"3")
+    assert list(store.list("")) == ["a/b"]
+
+
 def test_a_folder_is_no_key(store: DirectoryStore) -> None:
     store.put_if_absent("a/b", b"1")
     assert store.stat("a") is None

@@ -141,6 +141,15 @@ def test_the_longest_unused_goes_first(bucket: BucketStore, folder: Path, tmp_pa
     assert set(kept(folder)) == {names[2], names[3], names[4]}
 
 
+def test_files_of_others_are_in_nobodys_way(bucket: BucketStore, folder: Path) -> None:
+    (folder / "cas" / "sha256").mkdir(parents=True)
+    (folder / "cas" / "sha256" / "a copy").write_bytes(b"2")
+    store = ReadThroughStore(bucket, folder, limit_bytes=100_000)
+    store.put_if_absent(blob(b"1"), b"1")
+    assert store.get(blob(b"1")) == b"1"
+    assert (folder / "cas" / "sha256" / "a copy").read_bytes() == b"2"
+
+
 @pytest.mark.parametrize("limit", [200_000, 20_000])
 def test_the_bound_holds_for_many(bucket: BucketStore, folder: Path, limit: int) -> None:
     """Also where what the threads put at the same time is as much as the cache may hold."""
