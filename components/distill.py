@@ -38,15 +38,15 @@ def distill(
     soft_weight: Annotated[float, Field(ge=0, le=1)] = 0.7,
     embedding_weight: NonNegativeFloat = 1.0,
     relational_weight: NonNegativeFloat = 1.0,
+    similarity_weight: NonNegativeFloat = 0.0,
     label_weight: NonNegativeFloat = 1.0,
     views: PositiveInt = 8,
+    mixes: NonNegativeInt = 0,
     loss: Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"] | None = None,
     margin: NonNegativeFloat | None = None,
     scale_of_cosines: PositiveFloat = 16.0,
     contrast_weight: NonNegativeFloat = 1.0,
     label_smoothing: Share = 0.0,
-    guide_weight: NonNegativeFloat = 0.0,
-    mixes: NonNegativeInt = 16,
     epochs: PositiveInt = 60,
     batch: PositiveInt = 32,
     identities_per_batch: Several = 8,
@@ -69,9 +69,10 @@ def distill(
     """Train a student from a teacher's answers and from labels.
 
     Classification learns the teacher's probabilities, softened by a temperature, beside the
-    labels. Verification learns the teacher's embedding (its direction) and the distances between
-    images, beside the loss of ``train``. The teacher is asked beforehand about a few views of
-    every training image: augmented as the student will see them. All else is as in ``train``:
+    labels. Verification learns the teacher's embedding (its direction) and the distances and
+    cosines between images, beside the loss of ``train``. The teacher is asked beforehand about a
+    few views of every training image, augmented as the student will see them, and about mixes of
+    these, which are nobody and can be learned by heart by none. All else is as in ``train``:
     the network of the best epoch on the validation split is kept, or the last.
 
     Args:
@@ -88,8 +89,12 @@ def distill(
         embedding_weight: Weight of 1 - cosine to the teacher's embedding; where the sizes differ,
             of a projection of the student's that is learned too (verification).
         relational_weight: Weight of matching the distances within a batch (verification).
+        similarity_weight: Weight of matching the cosines within a batch, about 30 to be led by it
+            (verification).
         label_weight: Weight of the loss on the labels (verification).
         views: Ways that each image is seen in, count; 1 without augmentation.
+        mixes: Mixes of two images each that a batch has beside its images, count. The more, the
+            closer the student follows its teacher to people whom neither has seen.
         loss: None takes cosine_softmax for verification, cross_entropy for classification.
         margin: Of the loss, in its own unit: part of the way from equal to opposite for
             contrastive, squared distance for triplet, cosine for cosine_softmax, where it rises
@@ -98,12 +103,6 @@ def distill(
         contrast_weight: Weight of the supervised contrastive loss, which is added for
             verification; 0 leaves it away.
         label_smoothing: Share of the target spread over all classes; with a softmax alone.
-        guide_weight: Weight of a linear guide: the cosines within a batch are to be those of linear
-            discriminants of the pixels, 100 to 1000 to be led by it; 0 goes without. For aligned
-            pictures of few identities, where a network alone learns these by heart
-            (verification).
-        mixes: Mixes of two images each that a batch has beside its images, for the guide, count.
-            The more, the closer the network follows it to people whom it has not seen.
         epochs: Times that about all images are seen, count.
         batch: Images a step, count; where images are not compared (classification).
         identities_per_batch: P, count, at least 2; at most as many as there are (verification).
@@ -131,8 +130,8 @@ def distill(
             a loss of the other task, or a learning rate at which training comes apart.
 
     References:
-        arXiv:1503.02531 (soft labels), arXiv:1904.05068 (relations), arXiv:2106.05237 (teacher and
-        student see the same views); those of ``train``.
+        arXiv:1503.02531 (soft labels), arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines),
+        arXiv:2106.05237 (teacher and student see the same views and mixes); those of ``train``.
     """
     from components.ml import distillation
     from components.ml.runtime import configure
@@ -146,11 +145,16 @@ def distill(
         report,
         tower=Tower(backbone, alpha, dropout, batch_norm_momentum),
         embedding=embedding,
-        target=Target(
-            loss, margin, scale_of_cosines, contrast_weight, label_smoothing, guide_weight, mixes
-        ),
+        target=Target(loss, margin, scale_of_cosines, contrast_weight, label_smoothing),
         transfer=Transfer(
-            temperature, soft_weight, embedding_weight, relational_weight, label_weight, views
+            temperature,
+            soft_weight,
+            embedding_weight,
+            relational_weight,
+            similarity_weight,
+            label_weight,
+            views,
+            mixes,
         ),
         recipe=Recipe(
             epochs=epochs,

@@ -9,6 +9,7 @@ from components.interface import (
     Fraction,
     ModelIn,
     ModelOut,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ReportOut,
@@ -35,6 +36,7 @@ def prune(
     augment: Literal["none", "light", "strong"] = "light",
     flip: bool = False,
     views: PositiveInt = 4,
+    mixes: NonNegativeInt = 0,
     threads: PositiveInt = 2,
     seed: Seed = 0,
 ) -> None:
@@ -64,6 +66,7 @@ def prune(
         augment: How much images are turned, moved, lit and (strong) covered.
         flip: Mirror half of the images.
         views: How many ways each image is seen in, count.
+        mixes: Mixes of two images each that a batch has beside its images, count; for few images.
         threads: Threads of TensorFlow, count.
         seed: Of everything random.
 
@@ -88,6 +91,7 @@ def prune(
         report,
         sparsity=sparsity,
         views=views,
+        mixes=mixes,
         recipe=Recipe(
             epochs=epochs,
             batch=batch,

@@ -40,6 +40,12 @@ class Target:
     scale_of_cosines: float
     contrast_weight: float
     label_smoothing: float
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What a guide does beside the labels; ``train`` says what these parameters mean."""
+
     guide_weight: float
     mixes: int
 
@@ -52,8 +58,10 @@ class Transfer:
     soft_weight: float
     embedding_weight: float
     relational_weight: float
+    similarity_weight: float
     label_weight: float
     views: int
+    mixes: int
 
 
 @dataclass(frozen=True)

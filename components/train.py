@@ -134,7 +134,7 @@ def train(
     """
     from components.ml import importing, teaching
     from components.ml.runtime import configure
-    from components.recipe import Recipe, Target, Tower
+    from components.recipe import Guidance, Recipe, Target, Tower
 
     configure(threads, seed)
     if imported is not None and weights is not None:
@@ -154,9 +154,8 @@ def train(
         weights=weights,
         tower=Tower(backbone, alpha, dropout, batch_norm_momentum),
         embedding=embedding,
-        target=Target(
-            loss, margin, scale_of_cosines, contrast_weight, label_smoothing, guide_weight, mixes
-        ),
+        target=Target(loss, margin, scale_of_cosines, contrast_weight, label_smoothing),
+        guidance=Guidance(guide_weight, mixes),
         mean=mean,
         scale=scale,
         recipe=Recipe(

@@ -75,6 +75,9 @@ STRENGTHS: Mapping[Augment, Strength] = {
     ),
 }  # fmt: skip
 
+SHARES = (0.25, 0.75)
+"""Of the first image in a mix: neither is hidden."""
+
 
 def draw(images: int, *, flip: bool, random: np.random.Generator) -> Draws:
     """Draw what happens to each image.
@@ -113,6 +116,18 @@ def apply(images_bhwc: Any, draws_bk: Any, strength: Strength, noise_seed: Any) 
     if strength.covered:
         moved_bhwc = _cover(moved_bhwc, drawn, strength)
     return moved_bhwc
+
+
+def mix(first_mhwc: Any, second_mhwc: Any, share_m: Any) -> Any:
+    """Return mixes of two images each (mixup, arXiv:1710.09412); in a graph.
+
+    Args:
+        first_mhwc: Float.
+        second_mhwc: Like it.
+        share_m: Of the first, 0 to 1.
+    """
+    share_mhwc = share_m[:, None, None, None]
+    return share_mhwc * first_mhwc + (1.0 - share_mhwc) * second_mhwc
 
 
 def _both(drawn_b: Any, most: float) -> Any:

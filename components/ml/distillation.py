@@ -4,7 +4,7 @@ The teacher is asked beforehand, about a few views of each image, so that it cos
 over the data and not one for every step; teacher and student see the same views
 (arXiv:2106.05237).
 
-Shapes: n images, v views, b images in a batch, d numbers of the student's output, t of the
+Shapes: n images, v views, x mixes, b images in a batch, d numbers of the student's output, t of the
 teacher's.
 """
 
@@ -21,9 +21,8 @@ from components.dataset import Dataset
 from components.errors import UserError
 from components.ml import augmentation, losses, saved, training
 from components.ml.augmentation import STRENGTHS, Draws
-from components.ml.examples import Examples, Taught
-from components.ml.guide import guide_of
-from components.ml.objectives import TEACHER, Supervised, supervised
+from components.ml.examples import Examples, Mixes, Taught
+from components.ml.objectives import LABELS, TEACHER, Supervised, supervised
 from components.ml.runtime import tf
 from components.ml.teaching import build, card_of, examples_of, write_report
 from components.ml.validation import Validation, outputs_of
@@ -60,7 +59,8 @@ class Distilled:
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss."""
         teacher_bt, transfer = batch[TEACHER], self.transfer
-        hard = self.labels(outputs_bd, batch, progress)
+        labelled_bd = outputs_bd[: batch[LABELS].shape[0]]  # mixes have no label
+        hard = self.labels(labelled_bd, batch, progress)
         if self.scores:
             soft = losses.soft_labels(outputs_bd, teacher_bt, transfer.temperature)
             return transfer.soft_weight * soft + (1.0 - transfer.soft_weight) * hard
@@ -74,6 +74,9 @@ class Distilled:
         if transfer.relational_weight:
             relations = losses.relational_matching(outputs_bd, teacher_bt)
             loss += transfer.relational_weight * relations
+        if transfer.similarity_weight:
+            similarity = losses.similarity_matching(outputs_bd, teacher_bt)
+            loss += transfer.similarity_weight * similarity
         return loss
 
 
@@ -96,11 +99,13 @@ def distill(
     size = embedding or teacher_card.output.size
     card = card_of(data, size, teacher_card.input.mean, teacher_card.input.scale)
     model = build(tower, card)  # before the teacher, whose building would draw from the seed too
-    examples = taught(examples_of(data), teacher, teacher_card, views=transfer.views, recipe=recipe)
+    examples = taught(
+        examples_of(data), teacher, teacher_card,
+        views=transfer.views, mixes=transfer.mixes, recipe=recipe,
+    )  # fmt: skip
     objective = _objective(card, teacher_card, target, transfer, examples.classes, recipe.seed)
     validation = Validation(data, card.task)
-    guide = guide_of(examples, target, recipe)
-    history = training.fit(model, card, examples, objective, validation, recipe, guide)
+    history = training.fit(model, card, examples, objective, validation, recipe)
     step = {
         "component": "distill",
         "backbone": tower.backbone,
@@ -155,7 +160,7 @@ def _objective(
 
 
 def taught(
-    examples: Examples, teacher: Path, card: ModelCard, *, views: int, recipe: Recipe
+    examples: Examples, teacher: Path, card: ModelCard, *, views: int, mixes: int, recipe: Recipe
 ) -> Examples:
     """Return the examples with the teacher's answers about every view of every image.
 
@@ -164,6 +169,8 @@ def taught(
         teacher: A Model; a program without an architecture will do.
         card: The teacher's.
         views: Ways in which each image is seen; one is enough where nothing changes it.
+        mixes: Mixes that a batch is to have; the teacher is asked about as many as there are views
+            of images.
         recipe: Says how images are changed.
     """
     if recipe.augment == "none" and not recipe.flip:
@@ -172,22 +179,49 @@ def taught(
     draws_vnk = np.stack(
         [augmentation.draw(examples.images, flip=recipe.flip, random=random) for _ in range(views)]
     )
-    answers, changed = _answers(teacher, card), _changing(recipe)
-    starts = range(0, examples.images, _BATCH)
+    ask = _asking(teacher, card)
+    changed = _changing(examples, draws_vnk, recipe)
+    rows_n = np.arange(examples.images)
     outputs_vnt = np.stack(
         [
             np.concatenate(
-                [
-                    answers(changed(examples.images_nhwc[rows], draws_nk[rows], view))
-                    for rows in (slice(start, start + _BATCH) for start in starts)
-                ]
+                [ask(changed(np.full(len(rows), view), rows)) for rows in _parts(rows_n)]
             )
-            for view, draws_nk in enumerate(draws_vnk)
+            for view in range(views)
         ]
     )
-    if isinstance(card.output, Scores) and card.output.activation == "softmax":
-        outputs_vnt = np.log(np.maximum(outputs_vnt, np.float32(_LEAST)))
-    return replace(examples, taught=Taught(draws_vnk, outputs_vnt))
+    if not mixes:
+        return replace(examples, taught=Taught(draws_vnk, outputs_vnt))
+    count = views * examples.images
+    views_x2 = random.integers(0, views, (count, 2))
+    rows_x2 = random.integers(0, examples.images, (count, 2))
+    shares_x = random.uniform(*augmentation.SHARES, count).astype(np.float32)
+    outputs_xt = np.concatenate(
+        [
+            ask(
+                augmentation.mix(
+                    changed(views_x2[part, 0], rows_x2[part, 0]),
+                    changed(views_x2[part, 1], rows_x2[part, 1]),
+                    shares_x[part],
+                )
+            )
+            for part in _parts(np.arange(count))
+        ]
+    )
+    known = Mixes(views_x2, rows_x2, shares_x, outputs_xt, mixes)
+    return replace(examples, taught=Taught(draws_vnk, outputs_vnt, known))
+
+
+def _parts(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+
+
+def _asking(teacher: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the teacher as a function to what is learned: embeddings, logits or their like."""
+    answers = _answers(teacher, card)
+    if not (isinstance(card.output, Scores) and card.output.activation == "softmax"):
+        return answers
+    return lambda images_nhwc: np.log(np.maximum(answers(images_nhwc), np.float32(_LEAST)))
 
 
 def _answers(teacher: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
@@ -198,8 +232,10 @@ def _answers(teacher: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarra
     return lambda images_nhwc: program(saved.normalize(images_nhwc, card))
 
 
-def _changing(recipe: Recipe) -> Callable[[np.ndarray, Draws, int], np.ndarray]:
-    """Return the augmentation of a batch as a function of images, draws and a seed."""
+def _changing(
+    examples: Examples, draws_vnk: Draws, recipe: Recipe
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return images ``bhwc``, 0 to 255, as a function of their views and rows, ``b`` each."""
 
     @tf.function(autograph=False, reduce_retracing=True)
     def change(images_bhwc: Any, draws_bk: Any, noise: Any) -> Any:
@@ -207,7 +243,8 @@ def _changing(recipe: Recipe) -> Callable[[np.ndarray, Draws, int], np.ndarray]:
         noise_seed = tf.stack([tf.constant(recipe.seed), noise])
         return augmentation.apply(pixels_bhwc, draws_bk, STRENGTHS[recipe.augment], noise_seed)
 
-    def run(images_bhwc: np.ndarray, draws_bk: Draws, view: int) -> np.ndarray:
-        return change(np.asarray(images_bhwc), draws_bk, tf.constant(view)).numpy()
+    def run(views_b: np.ndarray, rows_b: np.ndarray) -> np.ndarray:
+        images_bhwc = np.asarray(examples.images_nhwc[rows_b])
+        return change(images_bhwc, draws_vnk[views_b, rows_b], tf.constant(int(views_b[0]))).numpy()
 
     return run

@@ -22,9 +22,9 @@ import numpy as np
 from components.ml import augmentation
 from components.ml.augmentation import STRENGTHS
 from components.ml.examples import Examples
-from components.ml.losses import unit
+from components.ml.losses import similarity_matching
 from components.ml.runtime import tf
-from components.recipe import Recipe, Target
+from components.recipe import Guidance, Recipe
 
 _ROWS = 1200
 """Images that the discriminants are fitted on, at most."""
@@ -63,21 +63,16 @@ class Guide:
         pair_m2 = tf.random.stateless_uniform(
             (self.mixes, 2), seed=seed, maxval=count, dtype=tf.int32
         )
-        share_m = tf.random.stateless_uniform((self.mixes,), seed=seed, minval=0.25, maxval=0.75)
-        share_mhwc = share_m[:, None, None, None]
+        least, most = augmentation.SHARES
+        share_m = tf.random.stateless_uniform((self.mixes,), seed=seed, minval=least, maxval=most)
         first_mhwc = tf.gather(pixels_bhwc, pair_m2[:, 0])
         second_mhwc = tf.gather(pixels_bhwc, pair_m2[:, 1])
-        mixes_mhwc = share_mhwc * first_mhwc + (1.0 - share_mhwc) * second_mhwc
+        mixes_mhwc = augmentation.mix(first_mhwc, second_mhwc, share_m)
         return tf.concat([pixels_bhwc, mixes_mhwc], axis=0)
 
     def __call__(self, embeddings_bd: Any, pixels_bhwc: Any) -> Any:
         """Return the mean squared difference between both cosines, over all pairs; a scalar."""
-        unit_bg = unit(self.discriminants(pixels_bhwc))
-        unit_bd = unit(embeddings_bd)
-        difference_bb = tf.matmul(unit_bd, unit_bd, transpose_b=True) - tf.matmul(
-            unit_bg, unit_bg, transpose_b=True
-        )
-        return tf.reduce_mean(tf.square(difference_bb))
+        return similarity_matching(embeddings_bd, self.discriminants(pixels_bhwc))
 
     def discriminants(self, pixels_bhwc: Any) -> Any:
         """Return what the guide sees, ``bg``."""
@@ -85,13 +80,13 @@ class Guide:
         return tf.matmul(flat_bp - self.mean_p, self.matrix_pg)
 
 
-def guide_of(examples: Examples, target: Target, recipe: Recipe) -> Guide | None:
+def guide_of(examples: Examples, guidance: Guidance, recipe: Recipe) -> Guide | None:
     """Fit the discriminants to the training images, some of them augmented; None when not asked.
 
     Everything is computed by TensorFlow: its threads are set, those of numpy's linear algebra
     are the machine's, and with them the last bits.
     """
-    if not target.guide_weight or not examples.compared:
+    if not guidance.guide_weight or not examples.compared:
         return None
     random = np.random.default_rng([recipe.seed, len(examples.labels_n)])
     chosen = random.permutation(examples.images)[:_ROWS]
@@ -109,8 +104,8 @@ def guide_of(examples: Examples, target: Target, recipe: Recipe) -> Guide | None
     return Guide(
         mean_p=tf.cast(mean_p, tf.float32),
         matrix_pg=tf.cast(matrix_pg, tf.float32),
-        weight=target.guide_weight,
-        mixes=target.mixes,
+        weight=guidance.guide_weight,
+        mixes=guidance.mixes,
     )
 
 

@@ -214,6 +214,20 @@ def relational_matching(embeddings_bd: Any, teacher_bt: Any) -> Any:
     return tf.reduce_sum(huber_bb) / (images * (images - 1.0))
 
 
+def similarity_matching(embeddings_bd: Any, teacher_bt: Any) -> Any:
+    """Ask for the teacher's cosines between the images of the batch.
+
+    The sizes of both embeddings are free.
+
+    Returns:
+        A scalar: the mean squared difference over all pairs.
+
+    References:
+        Tung and Mori, Similarity-Preserving Knowledge Distillation, arXiv:1907.09682.
+    """
+    return tf.reduce_mean(tf.square(_cosines(embeddings_bd) - _cosines(teacher_bt)))
+
+
 def _relative(embeddings_bd: Any) -> Any:
     """Return distances between unit vectors over their mean; 0 on the diagonal."""
     squared_bb = 2.0 - 2.0 * _cosines(embeddings_bd)

@@ -36,7 +36,8 @@ class Objective(Protocol):
 
         Args:
             outputs_bd: Of the network.
-            batch: ``LABELS`` (b indices) and, when a teacher is asked, ``TEACHER`` (its outputs).
+            batch: ``LABELS`` (indices, of the first images) and, when a teacher is asked,
+                ``TEACHER`` (its outputs, for all images).
             progress: Share of the training that is done, 0 to 1.
         """
         ...

@@ -258,7 +258,7 @@ class OncePruned(Validation):
 
 def prune(
     path: Path, dataset: Path, pruned: Path, report: Path,
-    *, sparsity: float, views: int, recipe: Recipe,
+    *, sparsity: float, views: int, mixes: int, recipe: Recipe,
 ) -> None:  # fmt: skip
     """Prune a Model and write it; see ``components.prune``."""
     trained, card = saved.load(path, "pruned")
@@ -274,7 +274,7 @@ def prune(
         )
     # Batches are drawn over all images: nothing is compared but before and after.
     examples = replace(examples_of(data), compared=False)
-    examples = taught(examples, path, card, views=views, recipe=recipe)
+    examples = taught(examples, path, card, views=views, mixes=mixes, recipe=recipe)
     steps = examples.steps(recipe)
     schedule = schedule_of(sparsity, steps * recipe.epochs)
     network = wrapped(trained, schedule)

@@ -18,7 +18,7 @@ from components.ml.objectives import supervised
 from components.ml.training import History
 from components.ml.validation import Validation
 from components.model_card import Embedding, ImageInput, ModelCard, Scores
-from components.recipe import Recipe, Target, Tower
+from components.recipe import Guidance, Recipe, Target, Tower
 
 REPORT = "training.json"
 _SCHEMA = 1
@@ -33,6 +33,7 @@ def teach(
     tower: Tower,
     embedding: int,
     target: Target,
+    guidance: Guidance,
     mean: float,
     scale: float,
     recipe: Recipe,
@@ -51,7 +52,7 @@ def teach(
         seed=recipe.seed,
     )
     validation = Validation(data, card.task)
-    guide = guide_of(examples, target, recipe)
+    guide = guide_of(examples, guidance, recipe)
     history = training.fit(model, card, examples, objective, validation, recipe, guide)
     step = {
         "component": "train",
@@ -62,7 +63,7 @@ def teach(
         **notes,
     }
     saved.save(path, model, card.after(step))
-    parameters = {**asdict(tower), **asdict(target), **asdict(recipe)}
+    parameters = {**asdict(tower), **asdict(target), **asdict(guidance), **asdict(recipe)}
     write_report(report, "train", history, examples, recipe, {"parameters": parameters, **notes})
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from components.errors import UserError
 from components.ml import augmentation
 from components.ml.augmentation import STRENGTHS
-from components.ml.examples import DRAWS, IMAGES, Examples
+from components.ml.examples import DRAWS, IMAGES, SHARES, Examples
 from components.ml.guide import Guide
 from components.ml.objectives import Objective
 from components.ml.optimizers import Updates, learning_rate_at
@@ -136,6 +136,15 @@ def fit(
     return History(validation.metric, tuple(done), kept)
 
 
+def _with_mixes(pixels_bhwc: Any, share_m: Any) -> Any:
+    """Put mixes in the place of what is mixed: the last 2 m images, firsts before seconds."""
+    mixes = share_m.shape[0]
+    alone = pixels_bhwc.shape[0] - 2 * mixes
+    first_mhwc, second_mhwc = pixels_bhwc[alone : alone + mixes], pixels_bhwc[alone + mixes :]
+    mixed_mhwc = augmentation.mix(first_mhwc, second_mhwc, share_m)
+    return tf.concat([pixels_bhwc[:alone], mixed_mhwc], axis=0)
+
+
 class _Learner:
     """The graph of a step with its optimizer and, where asked for, the average of the weights."""
 
@@ -161,13 +170,15 @@ class _Learner:
                 tf.cast(batch[IMAGES], tf.float32), batch[DRAWS], STRENGTHS[recipe.augment],
                 noise_seed,
             )  # fmt: skip
-            labelled = pixels_bhwc.shape[0]
+            if SHARES in batch:
+                pixels_bhwc = _with_mixes(pixels_bhwc, batch[SHARES])
+            asked = pixels_bhwc.shape[0]
             if guide is not None:
                 pixels_bhwc = guide.mixed(pixels_bhwc, noise_seed)
             images_bhwc = (pixels_bhwc - card.input.mean) / card.input.scale
             with tf.GradientTape() as tape:
                 outputs_bd = model(images_bhwc, training=True)
-                loss = objective(outputs_bd[:labelled], batch, progress)
+                loss = objective(outputs_bd[:asked], batch, progress)
                 if guide is not None:
                     loss += guide.weight * guide(outputs_bd, pixels_bhwc)
             gradients = tape.gradient(

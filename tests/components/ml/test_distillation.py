@@ -6,20 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from components.dataset import Dataset
+from components.dataset import Dataset, write_dataset
 from components.errors import UserError
 from components.ml import distillation, losses, saved
+from components.ml.examples import DRAWS, IMAGES, SHARES
 from components.ml.objectives import LABELS, TEACHER, supervised
 from components.ml.runtime import configure, tf
 from components.ml.teaching import examples_of
 from components.model_card import ModelCard
 from components.recipe import Tower, Transfer
+from tests import patterns
 from tests.components.ml.test_training import RECIPE, TARGET, tiny
 
 TOWER = Tower("conv", 0.25, 0.0, 0.9)
 TRANSFER = Transfer(
     temperature=4.0, soft_weight=0.7, embedding_weight=1.0, relational_weight=1.0,
-    label_weight=1.0, views=2,
+    similarity_weight=0.0, label_weight=1.0, views=2, mixes=0,
 )  # fmt: skip
 OUTPUTS, TEACHERS = (
     np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32) for seed in (0, 1)
@@ -47,9 +49,13 @@ def test_verification_weighs_labels_embeddings_and_relations():
     hard = float(losses.contrastive(OUTPUTS, BATCH[LABELS]))
     matching = float(losses.embedding_matching(OUTPUTS, TEACHERS))
     relations = float(losses.relational_matching(OUTPUTS, TEACHERS))
-    transfer = replace(TRANSFER, label_weight=2.0, embedding_weight=3.0, relational_weight=5.0)
+    cosines = float(losses.similarity_matching(OUTPUTS, TEACHERS))
+    transfer = replace(
+        TRANSFER, label_weight=2.0, embedding_weight=3.0, relational_weight=5.0,
+        similarity_weight=7.0,
+    )  # fmt: skip
     assert float(objective("verification", transfer)(OUTPUTS, BATCH, 0.5)) == pytest.approx(
-        2 * hard + 3 * matching + 5 * relations
+        2 * hard + 3 * matching + 5 * relations + 7 * cosines
     )
     alone = replace(TRANSFER, label_weight=0.0, embedding_weight=0.0, relational_weight=1.0)
     assert float(objective("verification", alone)(OUTPUTS, BATCH, 0.5)) == pytest.approx(relations)
@@ -80,9 +86,13 @@ def selection(data):
     return images, Dataset.open(data).labels("selection")
 
 
+def unit_outputs(model, images):
+    outputs = saved.inference(model)(saved.normalize(images, ModelCard.read(model)))
+    return outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+
+
 def cosines(model, data):
-    outputs = saved.inference(model)(saved.normalize(selection(data)[0], ModelCard.read(model)))
-    unit = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+    unit = unit_outputs(model, selection(data)[0])
     return unit @ unit.T
 
 
@@ -124,10 +134,61 @@ def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pa
     examples = examples_of(Dataset.open(pattern_data))
     card = ModelCard.read(pattern_classifier)
     recipe = replace(RECIPE, augment="none")
-    known = distillation.taught(examples, pattern_classifier, card, views=3, recipe=recipe).taught
+    known = distillation.taught(
+        examples, pattern_classifier, card, views=3, mixes=0, recipe=recipe
+    ).taught
     assert known.outputs_vnt.shape == (1, 160, 4)  # nothing changes: one view is all there is
     shares = saved.inference(pattern_classifier)(saved.normalize(examples.images_nhwc, card))
     np.testing.assert_allclose(np.exp(known.outputs_vnt[0]), shares, atol=1e-5)
+
+
+@pytest.mark.parametrize("fixture", ["pattern_classifier", "pattern_tower"])
+def test_the_teacher_is_asked_about_the_mixes_that_are_shown(fixture, pattern_pairs, request):
+    """What the training makes of a batch, laid before the teacher, gets the answers in the batch."""
+    teacher = request.getfixturevalue(fixture)
+    data = pattern_pairs if fixture == "pattern_tower" else request.getfixturevalue("pattern_data")
+    card = ModelCard.read(teacher)
+    recipe = replace(RECIPE, augment="none", flip=True)
+    known = distillation.taught(
+        examples_of(Dataset.open(data)), teacher, card, views=3, mixes=5, recipe=recipe
+    )
+    (batch, *_) = known.epoch(1, recipe)
+    labelled = len(batch[LABELS])
+    assert [len(batch[name]) for name in (IMAGES, DRAWS, SHARES, TEACHER)] == [
+        labelled + 10, labelled + 10, 5, labelled + 5,
+    ]  # fmt: skip
+    assert ((batch[SHARES] > 0.25) & (batch[SHARES] < 0.75)).all()
+    shown = batch[IMAGES].astype(np.float32)
+    mirrored = batch[DRAWS][:, 0] == 1
+    shown[mirrored] = shown[mirrored][:, :, ::-1]
+    first, second = shown[labelled : labelled + 5], shown[labelled + 5 :]
+    share = batch[SHARES][:, None, None, None]
+    seen = np.concatenate([shown[:labelled], share * first + (1 - share) * second])
+    answers = saved.inference(teacher)(saved.normalize(seen, card))
+    if fixture == "pattern_classifier":
+        answers = np.log(answers)
+    np.testing.assert_allclose(batch[TEACHER], answers, atol=1e-3)
+
+
+def test_a_student_of_a_few_images_follows_further_on_mixes(pattern_tower, tmp_path):
+    """On twelve images it learns these by heart, unless it is also shown what is between them."""
+    images, labels = patterns.images_of(40, 5)
+    few = write_dataset(
+        tmp_path / "few",
+        {"train": (images[:12], labels[:12]), "validation": (images[12:], labels[12:])},
+        task="verification",
+        classes=("a", "b", "c", "d"),
+    ).path
+    wanted = unit_outputs(pattern_tower, images[12:])
+
+    def followed(mixes):
+        transfer = replace(TRANSFER, label_weight=0.0, similarity_weight=10.0, mixes=mixes, views=8)
+        recipe = replace(RECIPE, epochs=60, keep="last")
+        student, _ = distilled(few, pattern_tower, tmp_path / str(mixes), recipe, transfer)
+        got = unit_outputs(student, images[12:])
+        return np.corrcoef((wanted @ wanted.T).ravel(), (got @ got.T).ravel())[0, 1]
+
+    assert followed(32) > followed(0)
 
 
 def test_a_program_teaches_too_and_the_same(pattern_pairs, pattern_tower, tmp_path):

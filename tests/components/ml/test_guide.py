@@ -1,12 +1,15 @@
 """The linear guide: it finds the direction that tells people apart, and training follows it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from components.ml import guide
 from components.ml.examples import Examples
 from components.ml.runtime import tf
-from tests.components.ml.test_training import RECIPE, TARGET
+from components.recipe import Guidance
+from tests.components.ml.test_training import RECIPE
 
 SIDE = 6
 
@@ -21,13 +24,11 @@ def people(count, each, seed, noise=60.0):
     return images.clip(0, 255).astype(np.uint8), labels
 
 
-def fitted(images, labels, **target):
+def fitted(images, labels, **guidance):
     examples = Examples(images, labels, len(np.unique(labels)), compared=True)
-    from dataclasses import replace
-
     return guide.guide_of(
         examples,
-        replace(TARGET, **{"guide_weight": 1.0, **target}),
+        Guidance(**{"guide_weight": 1.0, "mixes": 0, **guidance}),
         replace(RECIPE, augment="none"),
     )
 

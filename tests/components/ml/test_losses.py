@@ -116,6 +116,14 @@ def test_relational_matching_by_hand():
     assert value(losses.relational_matching, teacher, teacher) == pytest.approx(0, abs=1e-6)
 
 
+def test_similarity_matching_is_the_squared_difference_of_cosines():
+    student = [EAST, SIXTY, NORTH]  # cosines 1/2, 0 and sqrt(3)/2
+    teacher = [(2.0, 0.0), (3.0, 0.0), (0.0, 1.0)]  # cosines 1, 0 and 0, in two numbers
+    expected = 2 * (0.5**2 + 0.0 + 0.75) / 9
+    assert value(losses.similarity_matching, student, teacher) == pytest.approx(expected, abs=1e-6)
+    assert value(losses.similarity_matching, teacher, teacher) == pytest.approx(0, abs=1e-6)
+
+
 LABELS = [0, 0, 1, 1, 2, 2]
 
 

@@ -25,7 +25,6 @@ RECIPE = Recipe(
 )  # fmt: skip
 TARGET = Target(
     loss=None, margin=None, scale_of_cosines=16.0, contrast_weight=0.0, label_smoothing=0.0,
-    guide_weight=0.0, mixes=0,
 )  # fmt: skip
 
 
