@@ -348,13 +348,18 @@ def _image_names(arguments: argparse.Namespace) -> list[Image]:
 
 def _images_build(arguments: argparse.Namespace) -> int:
     from rich.console import Console
+    from rich.markup import escape
 
     from pipelines import images
-    from pipelines.daemon import connect
+    from pipelines.daemon import connect, daemon_faults
 
-    client, names = connect(), _image_names(arguments)
+    names, client = _image_names(arguments), connect()
     for name in names:
-        with Console(stderr=True).status(f"building {images.image_name(name)}") as status:
+        tag = images.image_name(name)
+        with (
+            daemon_faults(f"{tag} cannot be built"),
+            Console(stderr=True).status(f"building {tag}") as status,
+        ):
             for line in images.build(
                 client,
                 name,
@@ -362,35 +367,40 @@ def _images_build(arguments: argparse.Namespace) -> int:
                 network=arguments.network,
                 ca_bundle=arguments.ca_bundle,
             ):
-                status.update(f"{images.image_name(name)}: {line.splitlines()[-1][:100]}")
-        built = images.find(client, name)
+                status.update(escape(f"{tag}: {line.splitlines()[-1][:100]}"))
+            built = images.find(client, name)
         sys.stdout.write(f"{built.name}  {built.size_bytes / 1e6:,.0f} MB  {built.digest}\n")
     return OK
 
 
 def _images_push(arguments: argparse.Namespace) -> int:
     from pipelines import images
-    from pipelines.daemon import connect
+    from pipelines.daemon import connect, daemon_faults
 
+    names, registry = _image_names(arguments), images.check_registry(arguments.registry)
     client = connect()
-    for name in _image_names(arguments):
-        sys.stdout.write(f"{images.push(client, name, arguments.registry)}\n")
+    for name in names:
+        with daemon_faults(f"{images.image_name(name)} cannot be pushed to {registry}"):
+            pushed = images.push(client, name, registry)
+        sys.stdout.write(f"{pushed}\n")
     return OK
 
 
 def _images_list(_arguments: argparse.Namespace) -> int:
     from pipelines import images
-    from pipelines.daemon import connect
+    from pipelines.daemon import connect, daemon_faults
 
     client, missing = connect(), 0
-    for name in images.IMAGES:
-        try:
-            built = images.find(client, name)
-        except UserError as error:
-            missing += 1
-            sys.stdout.write(f"{images.image_name(name)}  missing: {error.what}\n")
-        else:
-            sys.stdout.write(f"{built.name}  {built.size_bytes / 1e6:,.0f} MB  {built.digest}\n")
+    with daemon_faults("the images cannot be listed"):
+        for name in images.IMAGES:
+            try:
+                built = images.find(client, name)
+            except UserError as error:
+                missing += 1
+                sys.stdout.write(f"{images.image_name(name)}  missing: {error.what}\n")
+            else:
+                size_mb = f"{built.size_bytes / 1e6:,.0f} MB"
+                sys.stdout.write(f"{built.name}  {size_mb}  {built.digest}\n")
     if missing:
         _complain(f"{missing} of {len(images.IMAGES)} images are missing", "slimline images build")
     return USER_FAULT if missing else OK

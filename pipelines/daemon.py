@@ -12,6 +12,7 @@ from components.errors import UserError
 _DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 _NO_SUCH_PATH = "bind source path does not exist"
 _NO_SPACE = "no space left on device"
+_NO_SUCH_IMAGE = "no such image"
 
 
 def address() -> str:
@@ -32,7 +33,7 @@ def connect() -> Any:
     try:
         client = docker.from_env()
         client.ping()  # pyright: ignore[reportUnknownMemberType]
-    except (DockerException, RequestException) as error:
+    except (DockerException, RequestException, ValueError) as error:  # the last: a bad DOCKER_HOST
         fix = "start it (sudo systemctl start docker), set DOCKER_HOST, or use --engine local"
         if "PermissionError" in str(error):
             fix = "let this user in (sudo usermod -aG docker USER, log in again): --engine local"
@@ -49,13 +50,14 @@ def daemon_faults(what: str) -> Generator[None]:
     """
     from docker.errors import APIError, DockerException
     from requests import RequestException
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
     except APIError as error:
         said = str(error.explanation or error)
         raise UserError(f"{what}: the Docker Engine says: {said}", _fix(said)) from error
-    except (DockerException, RequestException) as error:
+    except (DockerException, RequestException, HTTPError) as error:  # the last: amid an answer
         raise UserError(
             f"{what}: the Docker Engine at {address()} answers no more: {error}",
             "start it (sudo systemctl start docker), then run again: what is done stays done",
@@ -70,4 +72,6 @@ def _fix(said: str) -> str:
         )
     if _NO_SPACE in said:
         return "free space under the Docker Engine's folder: docker system prune, docker system df"
+    if _NO_SUCH_IMAGE in said.lower():  # whoever prunes images may do so while a run goes on
+        return "slimline images build, then run again: what is done stays done"
     return "docker info and the Docker Engine's log (journalctl -u docker) say more"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import platform
+import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ BASE_IMAGE = "python:3.11-slim-bookworm"
 PYTHON = "3.11"
 SOURCE_LABEL = "slimline.source"
 ENVIRONMENT_LABEL = "slimline.environment"
+REGISTRY = re.compile(
+    r"(\[[0-9a-f:]+\]|[a-z0-9][a-z0-9._-]*)(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*/?"
+)
+"""Where images can be pushed to; Docker takes no capitals in the name of an image."""
 
 _COMPONENTS = Path(components.__path__[0])
 _ROOT = _COMPONENTS.parent
@@ -163,10 +168,8 @@ def build(
 
 def _context(image: Image, ca_bundle: Path | None) -> bytes:
     """Return the build context: what the Dockerfile copies, with neither dates nor owners."""
-    if ca_bundle is not None and not ca_bundle.is_file():
-        raise UserError(f"--ca-bundle {ca_bundle} is no file", "give the path of a PEM file")
     members = {
-        "ca-bundle.pem": ca_bundle.read_bytes() if ca_bundle else b"",
+        "ca-bundle.pem": _certificates(ca_bundle) if ca_bundle else b"",
         **{name: path.read_bytes() for name, path in _sources(image).items()},
     }
     packed = io.BytesIO()
@@ -176,6 +179,18 @@ def _context(image: Image, ca_bundle: Path | None) -> bytes:
             entry.size, entry.mode = len(data), 0o644
             archive.addfile(entry, io.BytesIO(data))
     return packed.getvalue()
+
+
+def _certificates(bundle: Path) -> bytes:
+    try:
+        if not bundle.is_file():  # a pipe would be empty for the second image
+            raise UserError(f"--ca-bundle {bundle} is no file", "give the path of a PEM file")
+        return bundle.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"--ca-bundle {bundle} cannot be read: {error.strerror}",
+            "give the path of a PEM file that this user may read (chmod, chown)",
+        ) from None
 
 
 def find(client: Any, image: Image) -> BuiltImage:
@@ -209,8 +224,30 @@ def find(client: Any, image: Image) -> BuiltImage:
     )
 
 
+def check_registry(registry: str) -> str:
+    """Return ``registry`` without a slash at its end.
+
+    Raises:
+        UserError: It cannot be the beginning of an image's name.
+    """
+    if REGISTRY.fullmatch(registry):
+        return registry.rstrip("/")
+    near = registry.rpartition("://")[2].strip().lower()
+    example = near if REGISTRY.fullmatch(near) else "europe-docker.pkg.dev/me/mine"
+    raise UserError(
+        f"{registry!r} is no registry: expected HOST[:PORT][/PATH] in small letters, with neither "
+        "a scheme nor spaces",
+        f"slimline images push {example}",
+    )
+
+
 def push(client: Any, image: Image, registry: str) -> str:
     """Push an image to a registry.
+
+    Args:
+        client: See ``connect``.
+        image: Which dependency set.
+        registry: See ``check_registry``.
 
     Returns:
         Its name there with the digest that pods pull it by.
@@ -219,7 +256,7 @@ def push(client: Any, image: Image, registry: str) -> str:
         UserError: It is not built, or the registry refuses it.
     """
     built = find(client, image)
-    repository = f"{registry.rstrip('/')}/{image}"
+    repository = f"{registry}/{image}"
     tag = built.name.rpartition(":")[2]
     client.images.get(built.name).tag(repository, tag)
     pushed = ""

@@ -63,7 +63,7 @@ class DockerRunner:
         self._cancelled = threading.Event()
 
     def prepare(self, graph: Graph) -> None:
-        """See ``Runner``. Containers that a killed engine left behind are removed.
+        """See ``Runner``. Containers that a killed engine left behind are removed, others stay.
 
         Raises:
             UserError: An image is missing or holds other code, or the Docker Engine is rootless.
@@ -83,7 +83,7 @@ class DockerRunner:
                     self._images[image] = find(self._client, image)
             for found in self._containers(f"{_OWNER_LABEL}={_owner()}"):
                 work = Path(found["Labels"][_WORK_LABEL])
-                if not is_held(work):
+                if not _may_live(work):
                     self._remove(found["Id"])
                     # Whoever swept it before could not hinder the container from writing on.
                     shutil.rmtree(work, ignore_errors=True)
@@ -292,6 +292,14 @@ def _api_error() -> Any:
     from docker.errors import APIError
 
     return APIError
+
+
+def _may_live(work: Path) -> bool:
+    """Whether the run with this scratch folder lives, or nobody can say."""
+    try:
+        return is_held(work)
+    except OSError:  # its lock is another user's, or on a disk that is read-only now
+        return True
 
 
 def _owner() -> str:

@@ -278,14 +278,15 @@ def _token_path() -> Path | None:
 
 
 def _google_token(host: str) -> str:
-    import google.auth
     from google.auth.transport.requests import Request
 
     from pipelines.stores.connection import cloud_faults
+    from pipelines.stores.credentials import check_certificates, find_credentials
 
+    check_certificates()
     with cloud_faults(host):
         scopes = ("https://www.googleapis.com/auth/cloud-platform",)
-        credentials: Any = cast("Any", google.auth).default(scopes=scopes)[0]
+        credentials = find_credentials(host, scopes)
         credentials.refresh(Request())
     return credentials.token
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from components.errors import UserError
 from components.interface import Image
-from pipelines.daemon import connect
+from pipelines.daemon import connect, daemon_faults
 from pipelines.images import IMAGES, find, image_name
 from pipelines.kubeflow.settings import Kubeflow
 
@@ -24,13 +24,15 @@ def references(settings: Kubeflow) -> Mapping[Image, str]:
     """
     if isinstance(settings.images, str):
         client = connect()
-        return {image: _pushed(client, image, settings.images) for image in IMAGES}
+        with daemon_faults("the images that were pushed cannot be looked up"):
+            return {image: _pushed(client, image, settings.images) for image in IMAGES}
     try:
         client = connect()
     except UserError:  # without a Docker Engine there is no digest that it alone could know
         return settings.images
-    for image, reference in settings.images.items():
-        _check_known_elsewhere(client, image, reference)
+    with daemon_faults("the images of this machine cannot be looked up"):
+        for image, reference in settings.images.items():
+            _check_known_elsewhere(client, image, reference)
     return settings.images
 
 

@@ -10,13 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from components.interface import Image, NonNegativeInt, PositiveFloat, PositiveInt
 from pipelines.faults import custom
+from pipelines.images import REGISTRY
 from pipelines.sections import ComponentName, Section, as_tuple
 
 SCHEMES = ("gs", "s3", "minio")
 """Object storage that the launcher of Kubeflow Pipelines reads and writes."""
 
 _ROOT = re.compile(rf"({'|'.join(SCHEMES)})://[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#\s]*)?")
-_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*/?")
 _REFERENCE = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 _RESOURCE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -34,7 +34,7 @@ def _root(value: str) -> str:
 
 
 def _registry(value: str) -> str:
-    if not _PREFIX.fullmatch(value):
+    if not REGISTRY.fullmatch(value):
         raise custom(
             f"{value!r} is no registry prefix, such as europe-docker.pkg.dev/me/mine",
             f"give the REGISTRY of `slimline images push`, or the name of each image; {_PUSH}",

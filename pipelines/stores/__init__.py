@@ -16,9 +16,11 @@ TEMPORARY = "tmp"
 CACHE = Path("~/.cache/slimline")
 """Where blobs of a bucket are kept on this machine, unless the caller names another folder."""
 
+KEY_CHARACTERS_MAX = 500
+"""Far more than keys have. A prefix in a bucket, where a name's length is limited, leaves room."""
+
 _KEY = re.compile(r"[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*")
 _PREFIX = re.compile(r"[A-Za-z0-9._/=-]*")
-_KEY_CHARACTERS_MAX = 900
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -153,7 +155,7 @@ def check_key(key: str) -> str:
     segments = key.split("/")
     if (
         not _KEY.fullmatch(key)
-        or len(key) > _KEY_CHARACTERS_MAX
+        or len(key) > KEY_CHARACTERS_MAX
         or not {".", ".."}.isdisjoint(segments)
         or segments[0] == TEMPORARY
     ):

@@ -1,4 +1,4 @@
-"""The connection to Google Cloud Storage: credentials, retries, and faults said clearly."""
+"""The connection to Google Cloud Storage: places, retries, and faults said clearly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, cast
 
-import google.auth
 import requests
 import urllib3.exceptions
 from google.api_core import exceptions as api
@@ -23,6 +22,8 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse  # p
 from requests.adapters import HTTPAdapter
 
 from components.errors import UserError
+from pipelines.stores import KEY_CHARACTERS_MAX
+from pipelines.stores.credentials import check_certificates, find_credentials
 
 CONNECTIONS = 32
 """Connections kept open to the service; also the most requests at a time."""
@@ -32,15 +33,12 @@ _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 _BUCKET = r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])"
 _PLACE = re.compile(rf"{_BUCKET}(?:/([A-Za-z0-9._/=-]*))?")
 _OBJECT = re.compile(rf"{_BUCKET}(?:/(.*))?")
+_ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:]+\]|[^/:\s]+)(:[0-9]+)?(/\S*)?")
+_NAME_BYTES_MAX = 1024
+"""Longest name of an object that the service takes."""
+
+_PREFIX_BYTES_MAX = _NAME_BYTES_MAX - KEY_CHARACTERS_MAX
 _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
-    (
-        (auth.DefaultCredentialsError,),
-        "this machine has no Google Cloud credentials",
-        (
-            "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS to the "
-            "file of a service account's key"
-        ),
-    ),
     (
         (auth.RefreshError, api.Unauthorized),
         "the Google Cloud credentials are not accepted: {message}",
@@ -48,7 +46,7 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
     ),
     (
         (api.NotFound,),
-        "there is no bucket {bucket!r}",
+        "there is no bucket {bucket!r} at {host}",
         "correct the name, or: gcloud storage buckets create gs://{bucket}",
     ),
     (
@@ -71,6 +69,7 @@ _FAULTS: tuple[tuple[tuple[type[Exception], ...], str, str], ...] = (
         "wait and run again, or raise the quota of the project in the Google Cloud console",
     ),
 )
+_STATUS_CODES = "https://cloud.google.com/storage/docs/json_api/v1/status-codes"
 _RETRIED_STATUS = (408, 429, 500, 502, 503, 504)
 
 
@@ -144,6 +143,13 @@ def parse_place(uri: str) -> tuple[str, str]:
             "bucket in 3 to 222 of a-z 0-9 . _ -, the prefix in A-Z a-z 0-9 . _ = - /",
             "write it like gs://my-bucket/slimline",
         )
+    if len(prefix) >= _PREFIX_BYTES_MAX:
+        raise UserError(
+            f"the prefix of {uri!r} has {len(prefix)} characters: expected fewer than "
+            f"{_PREFIX_BYTES_MAX}, so that with what is stored below it no name gets longer than "
+            f"the {_NAME_BYTES_MAX} bytes of the service",
+            "give a shorter prefix, like gs://my-bucket/slimline",
+        )
     return found[1], f"{prefix}/" if prefix else ""
 
 
@@ -162,6 +168,13 @@ def parse_object(uri: str) -> tuple[str, str]:
             "gs://bucket/file, the bucket in 3 to 222 of a-z 0-9 . _ -, no part empty, . or ..",
             "write it like gs://my-bucket/faces",
         )
+    size = len(os.fsencode(name))
+    if size > _NAME_BYTES_MAX:
+        raise UserError(
+            f"{uri!r} names nothing in a bucket: the name of an object has at most "
+            f"{_NAME_BYTES_MAX} bytes, this one has {size}",
+            f"correct the name: gcloud storage ls gs://{found[1]}",
+        )
     return found[1], name
 
 
@@ -172,20 +185,19 @@ def connect(uri: str) -> Any:
         uri: The place that is to be reached, named when something is amiss.
 
     Raises:
-        UserError: There are no credentials, or the address of an emulator is malformed.
+        UserError: There are no credentials or certificates that can be used, or the address of an
+            emulator is malformed.
     """
     emulator = os.environ.get(_EMULATOR)
-    if emulator and not re.match(r"https?://[^/]", emulator):
+    if emulator and not _ADDRESS.fullmatch(emulator):
         raise UserError(
             f"{_EMULATOR} is {emulator!r}: expected a scheme, a host and a port",
             f"export {_EMULATOR}=http://localhost:9000, or unset it to use Google's service",
         )
+    if _host().startswith("https://"):
+        check_certificates()
     with cloud_faults(uri):
-        credentials = (
-            AnonymousCredentials()
-            if emulator
-            else cast("Any", google.auth).default(scopes=_SCOPES)[0]
-        )
+        credentials = AnonymousCredentials() if emulator else find_credentials(uri, _SCOPES)
         session = AuthorizedSession(credentials)
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
@@ -211,24 +223,33 @@ def cloud_faults(uri: str) -> Generator[None]:
     """Turn what a user can put right into a ``UserError`` that names ``uri``."""
     try:
         yield
-    except (api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, DataCorruption) as error:
-        fault = _fault(uri, error)
-        if fault is None:
-            raise
-        raise fault from error
+    except (
+        api.GoogleAPICallError, api.RetryError, auth.GoogleAuthError, DataCorruption,
+        InvalidResponse,
+    ) as error:  # fmt: skip
+        raise _fault(uri, error) from error
+    except requests.exceptions.InvalidJSONError as error:
+        raise UserError(
+            f"{uri}: {_host()} answers, but not with the JSON of Google Cloud Storage: "
+            f"{_message(error)}",
+            f"correct or unset {_EMULATOR}, check the proxy settings, then run again",
+        ) from error
     except Exception as error:
-        if may_pass(error):
+        if may_pass(error) or isinstance(error, requests.RequestException):
             raise _unreachable(uri, error) from error
         raise
 
 
-def _fault(uri: str, error: Exception) -> UserError | None:
-    """Say what the user can do, or None when it is a fault of ours."""
-    cause: Any = cast("Any", error).cause if isinstance(error, api.RetryError) else error
+def _fault(uri: str, error: Exception) -> UserError:
+    """Say what the user can do."""
+    cause: Any = error
+    if isinstance(error, api.RetryError):
+        cause = cast("Any", error).cause or error
     if isinstance(cause, InvalidResponse):
         cause = cast("Any", api).from_http_response(cast("Any", cause).response)
     said = {
         "bucket": uri.removeprefix("gs://").partition("/")[0],
+        "host": _host(),
         "message": _message(cause),
     }
     for kinds, what, fix in _FAULTS:
@@ -240,14 +261,27 @@ def _fault(uri: str, error: Exception) -> UserError | None:
             f"{said['message']}",
             "use a bucket of your own project, or ask its owner to switch requester pays off",
         )
-    return _unreachable(uri, cause) if cause and may_pass(cause) else None
+    if may_pass(cause) or isinstance(cause, api.RetryError):
+        return _unreachable(uri, cause)
+    if isinstance(cause, auth.GoogleAuthError):
+        return UserError(
+            f"{uri}: the Google Cloud credentials cannot be used: {said['message']}",
+            "gcloud auth application-default login",
+        )
+    return UserError(
+        f"{uri}: {_host()} answers with status {int(cause.code or 0)}: {said['message']}",
+        f"look the status up ({_STATUS_CODES}), and check {_EMULATOR}",
+    )
+
+
+def _host() -> str:
+    return os.environ.get(_EMULATOR) or "https://storage.googleapis.com"
 
 
 def _unreachable(uri: str, error: Exception) -> UserError:
-    host = os.environ.get(_EMULATOR) or "https://storage.googleapis.com"
     return UserError(
-        f"{uri}: {host} could not be reached, or did not answer as it should, until the deadline: "
-        f"{_message(error)}",
+        f"{uri}: {_host()} could not be reached, or did not answer as it should, until the "
+        f"deadline: {_message(error)}",
         f"check the network, the proxy settings and {_EMULATOR}, then run again",
     )
 

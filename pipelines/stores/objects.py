@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 import google_crc32c
 from google.api_core import exceptions as api
 from google.cloud.storage.exceptions import DataCorruption  # pyright: ignore[reportMissingTypeStubs]
+from requests.exceptions import InvalidJSONError
 
 from pipelines.stores.connection import Patience, connect, may_pass
 from pipelines.stores.disk import disk_faults, write_all
@@ -64,10 +65,15 @@ class Objects:
         """Ask for one object, so that a bucket that cannot be used is known at once.
 
         Listing is allowed to whoever may use objects; reading the bucket itself is not.
+
+        Raises:
+            InvalidJSONError: Whoever answers is no storage service.
         """
         opening = _OPEN if self._patience.deadline_s > _OPEN.deadline_s else self._patience
-        for _ in self._list(prefix, "name", opening, at_most=1):
-            break
+        try:
+            next(self._list(prefix, "name", opening, at_most=1), None)
+        except AttributeError as error:  # the client library expects an object in each answer
+            raise InvalidJSONError("the answer is no object") from error
 
     def list(self, prefix: str, fields: str = "name") -> Iterator[Any]:
         """Yield the objects whose names begin so, in the order of names.

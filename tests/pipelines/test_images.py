@@ -11,8 +11,11 @@ import pytest
 from components.environment import environment_digest
 from components.errors import UserError
 from pipelines import images
+from pipelines.cli import main
 from pipelines.daemon import connect
 from pipelines.images import ENVIRONMENT_LABEL, IMAGES, SOURCE_LABEL, find, image_name
+from tests.docker_server import all_built, docker_engine, lines, refused
+from tests.web_server import Reply
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "tiny.yaml"
@@ -151,3 +154,134 @@ def test_a_base_that_is_missing_is_said(client):
             images.build(client, "light", base="localhost:1/no:such", network=None, ca_bundle=None)
         )
     assert "--base" in caught.value.fix
+
+
+# the commands, with a Docker Engine that only answers -------------------------------------------
+
+
+TAG_LIGHT = f"POST /images/sha256:{images.source_digest('light')}/tag"
+
+
+@pytest.fixture
+def images_command(monkeypatch, capsys):
+    """Runs ``slimline images``; returns code, standard output and what was complained of."""
+
+    def run(answers, *arguments):
+        with docker_engine(answers) as host:
+            monkeypatch.setenv("DOCKER_HOST", host)
+            code = main(["images", *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, said.out, said.err.replace(host, "HOST")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("registry", "fix"),
+    [
+        ("https://reg.example/me", "slimline images push reg.example/me"),
+        ("Reg.Example/Me", "slimline images push reg.example/me"),
+        (" reg.example/me", "slimline images push reg.example/me"),
+        ("reg.example/my images", "slimline images push europe-docker.pkg.dev/me/mine"),
+        ("reg.example//me", "slimline images push europe-docker.pkg.dev/me/mine"),
+        ("", "slimline images push europe-docker.pkg.dev/me/mine"),
+    ],
+)
+def test_what_is_no_registry_is_refused_before_anything_is_asked(
+    registry, fix, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    assert main(["images", "push", registry]) == 2
+    said = capsys.readouterr().err
+    assert f"error: {registry!r} is no registry: expected HOST[:PORT][/PATH] in small" in said
+    assert said.endswith(f"\nfix: {fix}\n")
+
+
+@pytest.mark.parametrize(
+    "registry", ["localhost:5000/", "europe-docker.pkg.dev/me/my_own", "me", "[::1]:5000/me"]
+)
+def test_a_registry_is_taken_as_it_is(registry):
+    assert images.check_registry(registry) == registry.rstrip("/")
+
+
+def test_what_was_pushed_is_named_by_its_digest(images_command):
+    push = lines({"status": "Preparing"}, {"aux": {"Digest": "sha256:1"}})
+    answers = {
+        **all_built(),
+        TAG_LIGHT: Reply(201),
+        "POST /images/reg.example/me/light/push": push,
+    }
+    code, out, _ = images_command(answers, "push", "reg.example/me/", "light")
+    assert (code, out) == (0, "reg.example/me/light@sha256:1\n")
+
+
+def test_a_push_that_the_docker_engine_refuses_is_said(images_command):
+    answers = {
+        **all_built(),
+        TAG_LIGHT: refused(500, "invalid reference format"),
+    }
+    code, out, said = images_command(answers, "push", "reg.example", "light")
+    assert (code, out) == (2, "")
+    assert f"error: {image_name('light')} cannot be pushed to reg.example: the Docker" in said
+    assert "says: invalid reference format" in said
+    assert "fix: docker info" in said
+
+
+def test_a_docker_engine_that_is_lost_amid_a_push_is_said(images_command):
+    answers = {
+        **all_built(),
+        TAG_LIGHT: Reply(201),
+        "POST /images/reg.example/light/push": lines({"status": "Pushing"}, cut=True),
+    }
+    code, _, said = images_command(answers, "push", "reg.example", "light")
+    assert code == 2
+    assert "cannot be pushed to reg.example: the Docker Engine at HOST answers no" in said
+    assert "fix: start it" in said
+
+
+def test_a_docker_engine_that_is_lost_amid_a_build_is_said(images_command):
+    answers = {"POST /build": lines({"stream": "Step 1"}, cut=True)}
+    code, _, said = images_command(answers, "build", "light")
+    assert code == 2
+    assert f"error: {image_name('light')} cannot be built: the Docker Engine at HOST" in said
+    assert "fix: start it" in said
+
+
+def test_what_a_build_prints_is_shown_as_it_is(images_command):
+    """Square brackets mean colours to the library that draws the line."""
+    answers = {**all_built(), "POST /build": lines({"stream": "[notice] see [/usr/bin]"})}
+    code, out, said = images_command(answers, "build", "light")
+    assert code == 0, said
+    assert out.startswith(image_name("light"))
+
+
+@pytest.mark.parametrize(
+    ("bundle", "what"),
+    [
+        ("missing.pem", "is no file"),
+        (".", "is no file"),
+        ("/proc/self/mem", "cannot be read: Input/output error"),  # a file that no read succeeds on
+    ],
+)
+def test_certificates_that_cannot_be_read_are_said(bundle, what, images_command, tmp_path):
+    path = tmp_path / bundle
+    code, _, said = images_command({}, "build", "light", "--ca-bundle", path)
+    assert code == 2
+    assert f"error: --ca-bundle {path} {what}" in said
+    assert "fix: give the path of a PEM file" in said
+
+
+def test_the_list_tells_what_is_missing_from_a_docker_engine_that_fails(images_command):
+    light = f"GET /images/{image_name('light')}/json"
+    answers = {light: all_built()[light], "GET /images/json": Reply.of([])}
+    code, out, said = images_command(answers, "list")
+    assert code == 2
+    assert f"{image_name('train')}  missing: the image {image_name('train')} is not on" in out
+    assert f"{image_name('light')}  300 MB  sha256:" in out
+    assert said == "error: 2 of 3 images are missing\nfix: slimline images build\n"
+
+    broken = {f"GET /images/{image_name('train')}/json": refused(500, "layer does not exist")}
+    code, out, said = images_command(broken, "list")
+    assert (code, out) == (2, "")
+    assert "error: the images cannot be listed: the Docker Engine says: layer does not" in said
+    assert "\nfix: " in said

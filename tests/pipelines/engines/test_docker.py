@@ -26,6 +26,8 @@ from pipelines.engines.docker import DockerRunner, exit_code
 from pipelines.engines.jobs import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Job
 from pipelines.graph import Graph, Step
 from pipelines.images import BuiltImage, image_name
+from tests.docker_server import all_built, docker_engine, refused
+from tests.web_server import Reply
 
 ROOT = Path(__file__).parents[3]
 TINY = ROOT / "tests" / "tiny.yaml"
@@ -401,6 +403,62 @@ def test_only_containers_of_own_dead_runs_are_removed(harmful, tmp_path, monkeyp
             assert is_there(client, foreign)
             runner.close()
             assert is_there(client, own)
+
+
+def test_a_container_of_which_nobody_knows_whether_its_run_lives_stays(tmp_path, monkeypatch):
+    """The lock of the one cannot be opened, the other has none; the Docker Engine only answers."""
+    unknown, dead = tmp_path / "unknown", tmp_path / "dead"
+    for work in (unknown, dead, tmp_path / "unknown.lock"):
+        work.mkdir()
+    labels = {"slimline.owner": engine._owner()}
+    found = [
+        {"Id": work.name, "Labels": {**labels, "slimline.work": str(work)}}
+        for work in (unknown, dead)
+    ]
+    answers = {
+        **all_built(),
+        "GET /info": Reply.of({}),
+        "GET /containers/json": Reply.of(found),
+        "DELETE /containers/unknown": refused(500, "it is alive"),
+        "DELETE /containers/dead": Reply(204),
+    }
+    with docker_engine(answers) as host:
+        monkeypatch.setenv("DOCKER_HOST", host)
+        DockerRunner(tmp_path / "work").prepare(Graph("harm", (step(),), {}))
+    assert unknown.exists()
+    assert not dead.exists()
+
+
+def test_an_image_that_is_deleted_while_a_run_goes_on_is_said(tmp_path, monkeypatch):
+    answers = {
+        **all_built(),
+        "GET /info": Reply.of({}),
+        "GET /containers/json": Reply.of([]),
+        "POST /containers/create": refused(404, "No such image: sha256:1"),
+    }
+    with docker_engine(answers) as host:
+        monkeypatch.setenv("DOCKER_HOST", host)
+        runner = DockerRunner(tmp_path / "work" / "a-run")
+        runner.prepare(Graph("harm", (step(),), {}))
+        with pytest.raises(
+            UserError, match=r"harm cannot run: .*No such image: sha256:1"
+        ) as caught:
+            run(runner, tmp_path, "pass")
+        runner.close()
+    assert caught.value.fix.startswith("slimline images build")
+
+
+@containers
+def test_an_image_that_the_docker_engine_no_longer_has_is_said(tmp_path, monkeypatch, client):
+    lines = f"FROM {image_name('light')}\nLABEL vanishes=1"
+    made, _ = client.images.build(fileobj=BytesIO(lines.encode()), rm=True)
+    gone = BuiltImage("light", "vanishes", made.id, "0" * 64, 0)
+    runner = open_runner(gone, tmp_path, monkeypatch)
+    client.images.remove(made.id, force=True)
+    with pytest.raises(UserError, match=r"harm cannot run: .*No such image") as caught:
+        run(runner, tmp_path, "pass")
+    runner.close()
+    assert caught.value.fix.startswith("slimline images build")
 
 
 @containers

@@ -4,9 +4,10 @@ import pytest
 
 from components.errors import UserError
 from pipelines.daemon import connect
-from pipelines.images import find
+from pipelines.images import find, image_name
 from pipelines.kubeflow.references import references
 from pipelines.kubeflow.settings import Kubeflow
+from tests.docker_server import docker_engine, refused
 from tests.pipelines.kubeflow.graphs import REFERENCES, SETTINGS
 
 
@@ -23,6 +24,17 @@ def test_a_registry_alone_needs_the_docker_engine_that_pushed_to_it(monkeypatch)
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     with pytest.raises(UserError, match="no Docker Engine answers"):
         references(settings("registry.example/slimline"))
+
+
+@pytest.mark.parametrize("images", [REFERENCES, "registry.example/slimline"])
+def test_a_docker_engine_that_fails_is_said(images, monkeypatch):
+    failed = refused(500, "layer does not exist")
+    name = image_name("train")
+    with docker_engine({"GET /images/json": failed, f"GET /images/{name}/json": failed}) as host:
+        monkeypatch.setenv("DOCKER_HOST", host)
+        with pytest.raises(UserError, match=r"cannot be looked up: .* layer does not") as caught:
+            references(settings(images))
+    assert "docker info" in caught.value.fix
 
 
 @pytest.mark.containers
