@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import stat
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,6 +13,12 @@ from components.digests import digest, file_sha256
 
 SINGLE = "."
 """The path of the only entry when the artifact is one file and not a folder."""
+
+DEPTH_MAX = 64
+"""Levels from an artifact down to the deepest of its files: far more than any component writes, and
+few enough for every tool that reads the artifact later."""
+
+_SHOWN_START, _SHOWN_END = 150, 50
 
 
 @dataclass(frozen=True, order=True)
@@ -70,21 +78,39 @@ def files_of(root: Path) -> list[tuple[str, Path]]:
     Empty folders do not count: object storage has none.
 
     Raises:
-        ValueError: The tree holds a link or a special file, whose content is not its own.
+        FileNotFoundError: There is nothing at ``root``.
+        ValueError: The tree holds a link or a special file, whose content is not its own, or lies
+            deeper than ``DEPTH_MAX`` or under longer names than can be read.
     """
-    if root.is_symlink():
-        raise ValueError(f"{root} is a link: an artifact holds files")
-    if root.is_file():
-        return [(SINGLE, root)]
-    found: list[tuple[str, Path]] = []
-    for folder, folders, names in os.walk(root):
-        for name in (*folders, *names):
-            path = Path(folder, name)
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                raise ValueError(f"{path} is a link or a special file: an artifact holds files")
-            if path.is_file():
-                found.append((path.relative_to(root).as_posix(), path))
-    return sorted(found)
+    try:
+        return sorted(_walk(root))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise _refused(error.filename, "is too long a path for this system") from None
+
+
+def _walk(root: Path) -> Generator[tuple[str, Path]]:
+    waiting = [(root, 0)]
+    while waiting:
+        path, level = waiting.pop()
+        mode = path.lstat().st_mode
+        if level > DEPTH_MAX:
+            raise _refused(path, f"lies deeper than the {DEPTH_MAX} levels of an artifact")
+        if stat.S_ISDIR(mode):
+            waiting += [(inner, level + 1) for inner in path.iterdir()]
+        elif stat.S_ISREG(mode):
+            yield path.relative_to(root).as_posix(), path
+        else:
+            raise _refused(path, "is a link or a special file: an artifact holds files")
+
+
+def _refused(path: object, why: str) -> ValueError:
+    """Name a path that somebody made up: it may be long, and need not be text."""
+    shown = str(path).encode(errors="replace").decode()
+    if len(shown) > _SHOWN_START + _SHOWN_END:
+        shown = f"{shown[:_SHOWN_START]}...{shown[-_SHOWN_END:]}"
+    return ValueError(f"{shown} {why}")
 
 
 def tree_of(root: Path) -> Tree:
@@ -95,9 +121,8 @@ def tree_of(root: Path) -> Tree:
 
     Raises:
         FileNotFoundError: There is nothing at ``root``.
+        ValueError: See ``files_of``.
     """
-    if not root.exists():
-        raise FileNotFoundError(root)
     return Tree(
         tuple(Entry(name, path.stat().st_size, file_sha256(path)) for name, path in files_of(root))
     )

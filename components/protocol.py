@@ -192,7 +192,7 @@ def execute(call: Call) -> int:
     code, outcome = _call(function, call)
     trees: dict[str, Tree] = {}
     if code == OK:
-        trees = {name: tree_of(path) for name, path in call.outputs.items()}
+        code, outcome, trees = _outputs(call)
     finished = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
     statement = _statement(call, trees, outcome, started, finished)
     if call.statement:
@@ -228,6 +228,19 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
         traceback.print_exc()
         return CRASHED, {"result": "crashed", "what": f"{type(error).__name__}: {error}"}
     return OK, {"result": "ok"}
+
+
+def _outputs(call: Call) -> tuple[int, dict[str, str], dict[str, Tree]]:
+    """Hash what the component wrote, which need not be what an artifact may hold."""
+    trees: dict[str, Tree] = {}
+    for name, path in call.outputs.items():
+        try:
+            trees[name] = tree_of(path)
+        except ValueError as error:
+            what = f"its output {name} cannot be kept: {error}"
+            sys.stderr.write(f"{what}\n")
+            return CRASHED, {"result": "crashed", "what": what}, {}
+    return OK, {"result": "ok"}, trees
 
 
 def _check_inputs(call: Call) -> None:

@@ -7,7 +7,6 @@ whatever a kill leaves behind before that is unreachable, never wrong.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, cast
 
 from components.artifact import SINGLE, Entry, Tree, files_of, tree_of
 from components.digests import canonical_json
+from pipelines.folders import remove_tree
 from pipelines.stores import KeyMissing, Store
 
 
@@ -202,7 +202,7 @@ class Cache:
                 if not folder.exists():  # somebody else staged the same tree meanwhile
                     raise
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            remove_tree(partial)
         return folder
 
     def _fetch(self, tree: Tree, root: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import socket
 from collections.abc import Generator
 from pathlib import Path
 
+from pipelines.folders import remove_tree
 from pipelines.stores import CACHE, TEMPORARY, Store
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.disk import disk_faults
@@ -49,7 +49,7 @@ def workspace(root: Path, run: str) -> Generator[Path]:
             folder.mkdir()
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         unlocked.unlink(missing_ok=True)
         lock.unlink(missing_ok=True)
         os.close(handle)
@@ -96,7 +96,7 @@ def _sweep(root: Path) -> None:
         except BlockingIOError:
             continue
         else:
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            remove_tree(lock.with_suffix(""))
             lock.unlink(missing_ok=True)
         finally:
             os.close(handle)

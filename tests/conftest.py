@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import patterns
+from tests import deep_trees, patterns
 from tests.gcs_server import GcsServer
 
 # How long one example takes says nothing here: the machine may be busy. What must hold before a
@@ -113,6 +113,13 @@ def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
     with GcsServer() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         yield server
+
+
+@pytest.fixture
+def cleared(tmp_path: Path) -> Iterator[Path]:
+    """``tmp_path``, where trees may be left that are too deep for pytest to remove."""
+    yield tmp_path
+    deep_trees.clear(tmp_path)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import platform
-import shutil
 import signal
 import threading
 import time
@@ -26,6 +25,7 @@ from pipelines.engines.jobs import (
     Job,
 )
 from pipelines.engines.ownership import give, make_readable, take_back
+from pipelines.folders import remove_tree
 from pipelines.graph import Graph, Step
 from pipelines.images import IMAGES, BuiltImage, find
 from pipelines.stores.disk import disk_faults, write_all
@@ -86,7 +86,7 @@ class DockerRunner:
                 if not _may_live(work):
                     self._remove(found["Id"])
                     # Whoever swept it before could not hinder the container from writing on.
-                    shutil.rmtree(work, ignore_errors=True)
+                    remove_tree(work)
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""

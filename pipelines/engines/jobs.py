@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import signal
 import stat
 import tempfile
@@ -23,6 +22,7 @@ from components.protocol import CRASHED, OK, STATEMENT, USER_FAULT
 from pipelines.cache import Cache, Result
 from pipelines.engines import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.admission import machine
+from pipelines.folders import remove_tree
 from pipelines.graph import Graph, SourceRef, Step
 from pipelines.keys import Ingredients
 from pipelines.records import log_key, open_sealed, put_step_record, step_record
@@ -178,7 +178,7 @@ def perform(
     result = context.cache.commit(
         Result(ingredients.key, outputs, record, float(statement["wall_s"]))
     )
-    shutil.rmtree(job.folder, ignore_errors=True)
+    remove_tree(job.folder)
     return StepDone(
         step.name, result.key, result.outputs, result.record,
         cached=False, function_s=result.function_s, wall_s=time.monotonic() - began,
@@ -187,7 +187,7 @@ def perform(
 
 def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
     folder, log = context.work / "steps" / step.name, context.work / "logs" / step.name
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     folder.mkdir(parents=True)
     log.parent.mkdir(exist_ok=True)
     log.unlink(missing_ok=True)
@@ -203,7 +203,7 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
         given = ingredients.inputs[port]
         if isinstance(flow, SourceRef):
             path = context.work / "sources" / step.name / flow.name
-            shutil.rmtree(path, ignore_errors=True)
+            remove_tree(path)
             readable += [path, *stage(context.sources[flow.name], path)]
             inputs[port] = {"artifacts": [{"uri": str(path), "metadata": {"digest": given}}]}
         elif given is not None:
@@ -272,7 +272,7 @@ def _collect(
         path = job.folder / "out" / port.name
         try:
             outputs[port.name] = context.cache.put_tree(path).digest
-        except (ValueError, FileNotFoundError, RecursionError) as error:
+        except (ValueError, FileNotFoundError, PermissionError) as error:
             raise _NoResultError(f"its output {port.name} cannot be kept: {error}") from None
         if path.is_file() != (port.kind in SINGLE_FILE_KINDS):
             raise _NoResultError(f"its output {port.name} is no {port.kind}")

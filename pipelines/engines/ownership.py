@@ -11,6 +11,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipelines.folders import walk
+
 
 def give(folder: Path, user: int) -> None:
     """Let the container's user write into the step's folder.
@@ -35,10 +37,9 @@ def make_readable(paths: Iterable[Path]) -> None:
     if os.getuid() != 0:
         return
     for root in paths:
-        _let_read(str(root), None)
-        for _, folders, files, handle in os.fwalk(root):
-            for name in (*folders, *files):
-                _let_read(name, handle)
+        for visit in walk(root):
+            if not visit.again:
+                _let_read(visit.name, visit.folder)
 
 
 def take_back(folder: Path) -> None:
@@ -47,13 +48,12 @@ def take_back(folder: Path) -> None:
     Args:
         folder: No container writes into it any more.
     """
-    _own(str(folder), None)
-    for _, folders, files, handle in os.fwalk(folder):
-        for name in (*folders, *files):
-            _own(name, handle)
+    for visit in walk(folder):
+        if not visit.again:
+            _own(visit.name, visit.folder)
 
 
-def _let_read(name: str, folder: int | None) -> None:
+def _let_read(name: str, folder: int) -> None:
     mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):
         return
@@ -62,7 +62,7 @@ def _let_read(name: str, folder: int | None) -> None:
         os.chmod(name, stat.S_IMODE(mode) | wanted, dir_fd=folder)
 
 
-def _own(name: str, folder: int | None) -> None:
+def _own(name: str, folder: int) -> None:
     mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     if os.getuid() == 0:
         os.chown(name, 0, 0, dir_fd=folder, follow_symlinks=False)

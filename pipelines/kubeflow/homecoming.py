@@ -9,7 +9,6 @@ whose results Kubeflow took from an earlier run.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from components.measurement import FILE as MEASUREMENT
 from components.protocol import STATEMENT
 from pipelines.cache import Cache
 from pipelines.engines import StepDone
+from pipelines.folders import remove_tree
 from pipelines.graph import Ref, Step
 from pipelines.keys import Ingredients, InputDigest
 from pipelines.kubeflow.plans import Plan
@@ -242,8 +242,10 @@ class Homecoming:
                 found = self._cache.put_tree(path).digest if path.exists() else "nothing"
             except KeyMissing:
                 found = "nothing"
+            except ValueError as error:
+                raise self._damaged(step, f"its {output} cannot be kept: {error}") from None
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
         if found != digest:
             raise self._damaged(
                 step, f"its {output} has the digest {found}, and its statement says {digest}"

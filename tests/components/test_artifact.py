@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.artifact import SINGLE, Entry, Tree, files_of, tree_of
+from components.artifact import DEPTH_MAX, SINGLE, Entry, Tree, files_of, tree_of
+from tests.deep_trees import LONG, dig
 
 
 def write(root, files):
@@ -49,6 +50,40 @@ def test_links_are_refused(tmp_path):
     (tmp_path / "link").symlink_to("/etc/passwd")
     with pytest.raises(ValueError, match="link"):
         files_of(tmp_path)
+
+
+def test_a_special_file_is_no_artifact(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="special file"):
+        tree_of(tmp_path / "pipe")
+
+
+def test_the_limit_of_depth_counts_the_file(tmp_path):
+    dig(tmp_path, DEPTH_MAX - 1)
+    assert [entry.path for entry in tree_of(tmp_path).entries] == ["d/" * (DEPTH_MAX - 1) + "file"]
+    (tmp_path / "one").mkdir()
+    dig(tmp_path / "one", DEPTH_MAX - 1)
+    with pytest.raises(ValueError, match=r"one/d/.*d/file lies deeper than the 64 levels"):
+        tree_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("depth", "name", "said"),
+    [(3000, "d", "deeper than the 64 levels"), (30, LONG, "too long a path for this system")],
+)
+def test_however_deep_it_is_the_fault_is_said_in_short(cleared, depth, name, said):
+    dig(cleared, depth, name)
+    with pytest.raises(ValueError, match=said) as caught:
+        tree_of(cleared)
+    assert str(cleared) in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_name_that_is_no_text_can_be_said(tmp_path):
+    (tmp_path / os.fsdecode(b"\xff")).symlink_to("/etc/passwd")
+    with pytest.raises(ValueError, match="link") as caught:
+        files_of(tmp_path)
+    str(caught.value).encode()
 
 
 def test_nothing_there_is_an_error(tmp_path):

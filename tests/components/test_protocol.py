@@ -12,8 +12,9 @@ from components import protocol
 from components.artifact import tree_of
 from components.errors import UserError
 from components.interface import interface_of
-from components.protocol import USER_FAULT, execute, parse_executor_input
+from components.protocol import CRASHED, USER_FAULT, execute, parse_executor_input
 from components.source import SourceFile, source_digest
+from tests.deep_trees import dig
 
 ROOT = Path(__file__).parents[2]
 
@@ -152,6 +153,20 @@ def test_statements_name_addresses_of_buckets_and_nothing_else(mount, pattern_cl
                 "metadata": {"digest": tree.digest, "size_bytes": tree.size_bytes},
             }
         ]
+
+
+def test_an_output_too_deep_to_be_an_artifact_is_said(cleared, pattern_classifier, capsys):
+    (cleared / "report").mkdir()
+    dig(cleared / "report", 100)  # as if the component had left it
+    given = {"model": artifact(str(pattern_classifier))}
+    call = parse_executor_input("convert", message("convert", str(cleared), given))
+    assert execute(call) == CRASHED
+    outcome = json.loads((cleared / "statement").read_text())["outcome"]
+    assert outcome["result"] == "crashed"
+    assert outcome["what"].startswith(f"its output report cannot be kept: {cleared}/report/d/d/")
+    assert outcome["what"].endswith("lies deeper than the 64 levels of an artifact")
+    assert outcome["what"] in capsys.readouterr().err
+    assert not (cleared / "output.json").exists()
 
 
 def test_metadata_are_strings_and_numbers():

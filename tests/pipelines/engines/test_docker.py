@@ -24,6 +24,7 @@ from pipelines.daemon import connect
 from pipelines.engines import docker as engine
 from pipelines.engines.docker import DockerRunner, exit_code
 from pipelines.engines.jobs import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Job
+from pipelines.folders import remove_tree, walk
 from pipelines.graph import Graph, Step
 from pipelines.images import BuiltImage, image_name
 from tests.docker_server import all_built, docker_engine, refused
@@ -341,6 +342,23 @@ os.chmod(".", 0)
         assert path.lstat().st_uid == os.getuid(), path
     shutil.rmtree(given.folder)
     assert victim.read_text() == "secret"
+
+
+@containers
+def test_a_container_that_digs_deep_leaves_what_can_be_taken_back_and_removed(
+    runner, cleared, tmp_path
+):
+    ended, given = run(
+        runner,
+        tmp_path,
+        "os.chdir('tmp')\nfor _ in range(3000):\n    os.mkdir('d', 0o700)\n    os.chdir('d')",
+    )
+    assert ended.code == 0, given.log.read_text()
+    for visit in walk(given.folder):
+        found = os.stat(visit.name, dir_fd=visit.folder, follow_symlinks=False)
+        assert found.st_uid == os.getuid()
+    remove_tree(given.folder)
+    assert not given.folder.exists()
 
 
 @containers

@@ -2,23 +2,27 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from components.protocol import OK
+from components.protocol import CRASHED, OK
 from pipelines.cache import Cache
-from pipelines.engines import StepFailed
+from pipelines.engines import StepDone, StepFailed
 from pipelines.engines.jobs import EXITED, Context, Ended, perform
 from pipelines.graph import Step
 from pipelines.keys import ingredients_of
 from pipelines.stores import open_store
+from pipelines.workspace import workspace
+from tests.deep_trees import LONG, dig
 
 STEP = Step("release", "publish", {}, {"name": "x"}, 1.0, 60.0)
 
 
 class Leaves:
-    """A runner whose steps end well and leave what a function makes of their folder."""
+    """A runner whose steps leave what a function makes of their folder, and end well or not."""
 
     name = "leaves"
 
@@ -67,12 +71,13 @@ def leave_all(folder):
     (folder / "out" / "page").write_text("page")
 
 
-def test_what_is_as_it_was_said_is_a_result(performed, tmp_path):
-    def leave(folder):
-        leave_all(folder)
-        write_statement(folder)
+def whole(folder):
+    leave_all(folder)
+    write_statement(folder)
 
-    done = performed(leave)
+
+def test_what_is_as_it_was_said_is_a_result(performed, tmp_path):
+    done = performed(whole)
     assert set(done.outputs) == {"release", "page"}
     assert not (tmp_path / "work" / "steps" / "release").exists()
 
@@ -169,6 +174,18 @@ def a_pipe_inside_an_output(folder, secret):
     os.mkfifo(folder / "out" / "release" / "pipe")
 
 
+def a_deep_output(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    dig(folder / "out" / "release", 3000)
+
+
+def an_output_of_long_names(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    dig(folder / "out" / "release", 20, LONG)
+
+
 @pytest.mark.parametrize(
     ("leave", "said"),
     [
@@ -188,10 +205,12 @@ def a_pipe_inside_an_output(folder, secret):
         (a_link_to_a_folder_for_an_output, "release is a link"),
         (a_link_inside_an_output, "is a link or a special file"),
         (a_pipe_inside_an_output, "is a link or a special file"),
+        (a_deep_output, "lies deeper than the 64 levels"),
+        (an_output_of_long_names, "is too long a path"),
     ],
 )
 def test_anything_else_fails_the_step_and_nothing_is_read_elsewhere(
-    performed, tmp_path, leave, said
+    performed, cleared, tmp_path, leave, said
 ):
     secret = tmp_path / "secrets" / "secret"
     secret.parent.mkdir()
@@ -238,3 +257,37 @@ def test_a_failed_step_is_told_in_its_own_words_where_these_are_words(
     assert failed.what == f"release: {what}"
     assert failed.user_fault == user_fault
     assert failed.fix == ("give more" if user_fault else "slimline logs a-run release")
+
+
+DIGS = """
+import os
+for name in ("tmp", "out/release"):
+    os.mkdir(name)
+    home = os.open(".", os.O_RDONLY)
+    os.chdir(name)
+    for _ in range(3000):
+        os.mkdir("d")
+        os.chdir("d")
+    os.fchdir(home)
+"""
+
+
+@pytest.mark.parametrize("code", [OK, CRASHED])
+def test_a_process_that_digs_deep_fails_alone_and_the_next_run_starts(cleared, code):
+    def dig_and_end(folder):
+        write_statement(folder)
+        subprocess.run([sys.executable, "-c", DIGS], cwd=folder, check=True)
+
+    root = cleared / "work"
+    store = open_store(str(cleared / "store"))
+    ingredients = ingredients_of(STEP, {}, "0" * 64)
+    with workspace(root, "a-run") as work:
+        runner = Leaves(dig_and_end, code)
+        context = Context(runner, Cache(store, work), work, "a-run", {}, threading.Event())
+        failed = perform(context, STEP, ingredients, lambda event: None)
+        assert isinstance(failed, StepFailed)
+        assert ("deeper than the 64 levels" in failed.what) == (code == OK)
+    assert not list(root.iterdir())
+    with workspace(root, "another-run") as work:
+        context = Context(Leaves(whole), Cache(store, work), work, "b", {}, threading.Event())
+        assert isinstance(perform(context, STEP, ingredients, lambda event: None), StepDone)
