@@ -164,6 +164,18 @@ def test_a_statement_that_lies_about_its_inputs_is_found_out(
     assert "and train says that it made 000" in one.error.what
 
 
+def test_an_output_too_deep_to_be_an_artifact_is_found_out(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    place = f"{cluster.places[finished, 'publish']}/release/{'d/' * 100}file"
+    kfp_cluster.put(cluster.gcs, place, b"deep")
+    (one,) = bring(cluster, tmp_path / "store")
+    assert one.state == "damaged"
+    assert one.error
+    assert "publish" in one.error.what
+    assert "lies deeper than the 64 levels of an artifact" in one.error.what
+
+
 def test_an_interrupted_sync_is_gone_on_with(
     cluster: Cluster, finished: str, tmp_path: Path
 ) -> None:
