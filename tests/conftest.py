@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -158,7 +157,7 @@ class GcsProcess:
     def faults(self) -> dict[str, int]:
         """End it and return how often which request failed on purpose."""
         assert self._process
-        self._process.send_signal(signal.SIGINT)
+        self._process.terminate()
         printed, _ = self._process.communicate(timeout=30)
         return json.loads(printed)
 

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import sys
@@ -470,7 +471,7 @@ class HttpServer(ThreadingHTTPServer):
 
 
 def main() -> None:
-    """Serve until interrupted; then print how often which request failed on purpose."""
+    """Serve until interrupted or terminated; then print how often which request failed on purpose."""
     parser = argparse.ArgumentParser(prog="python -m tests.gcs_server", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--bucket", action="append", default=[], help="make this bucket")
@@ -479,6 +480,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0)
     given = parser.parse_args()
     faults = Faults(given.faults, given.seed)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with GcsServer(given.port, faults, given.latency_ms / 1000) as server:
         for name in given.bucket:
             server.bucket(name)
