@@ -76,7 +76,8 @@ def test_a_damaged_file_of_a_real_model_kills_only_the_probe(tmp_path: Path, sha
     damaged.write_bytes(builder.Output())
     found = run_probe(damaged, PLAN)
     assert isinstance(found, Crash)
-    assert found.name == "SIGSEGV"
+    # The runtime reads what lies before its tensors: that kills it, or it takes it for a tensor.
+    assert found.name in ("SIGSEGV", "Node number 3 (ADD) failed to prepare.")
 
 
 def test_a_file_that_is_refused_is_a_crash_without_a_signal(tmp_path: Path) -> None:
