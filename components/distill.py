@@ -101,15 +101,15 @@ def distill(
             from 0 during the first half. None takes 0.5, 0.2 and 0.1.
         scale_of_cosines: What cosine_softmax multiplies cosines of -1 to 1 by.
         contrast_weight: Weight of the supervised contrastive loss, which is added for
-            verification; 0 leaves it away.
+            verification; 0 leaves it out.
         label_smoothing: Share of the target spread over all classes; with a softmax alone.
         epochs: Times that about all images are seen, count.
-        batch: Images a step, count; where images are not compared (classification).
+        batch: Images per step, count; where images are not compared (classification).
         identities_per_batch: P, count, at least 2; at most as many as there are (verification).
         images_per_identity: K, count, at least 2; small identities repeat (verification).
         optimizer: adamw, or sgd with Nesterov momentum 0.9.
-        learning_rate: Highest.
-        weight_decay: Share of the kernels taken away a step, times the learning rate.
+        learning_rate: Its peak, after the warm-up.
+        weight_decay: Decoupled: a step shrinks the kernels by this share times the learning rate.
         warmup_epochs: Length of the rise, epochs.
         clip_norm: Longest gradient over all weights; 0 leaves it as it is.
         averaging: Decay of the moving average of the weights that is kept in their place, 0 to

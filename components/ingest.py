@@ -55,7 +55,7 @@ def ingest(
 
     Args:
         source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files.
-        dataset: Splits train, validation (early stopping, threshold, calibration) and selection.
+        dataset: Splits train, validation (best epoch, threshold) and selection.
         sealed: The one split that nothing sees before the winner is known.
         report: ``ingest.json``: counts, reasons, classes, sizes.
         task: Verification quarantines an identity with one image: it has no genuine pair.

@@ -60,7 +60,7 @@ def prune(
         method: weights: single weights, wherever they are.
         sparsity: Share of the weights of each layer that becomes 0.
         epochs: Times that all images are seen, count.
-        batch: Images a step, count.
+        batch: Images per step, count.
         learning_rate: At the start; falls as half a cosine.
         keep: Which epoch's network: the best on the validation split, or the last.
         augment: How much images are turned, moved, lit and (strong) covered.

@@ -12,6 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,13 +219,8 @@ def _explain(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
     explained = explain(config)
     if arguments.json:
-        _print_json(
-            {
-                "name": config.name,
-                "config_digest": config.digest,
-                "steps": [show.explanation_json(item) for item in explained],
-            }
-        )
+        steps = [show.explained_step(item) for item in explained]
+        _print_json(asdict(show.Explained(config.name, config.digest, steps)))
     else:
         _print(show.explanation(explained))
     return OK
@@ -282,7 +278,7 @@ def _runs(arguments: argparse.Namespace) -> int:
 
     records = list_runs(_open_existing(arguments))
     if arguments.json:
-        _print_json({"runs": [show.run_json(record) for record in records]})
+        _print_json({"runs": [asdict(show.listed_run(record)) for record in records]})
     else:
         _print(show.runs(records))
     return OK

@@ -30,6 +30,7 @@ from pipelines.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.show import Explained, ExplainedStep, ListedRun
 
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 
@@ -57,6 +58,9 @@ _DOCUMENTS: Mapping[str, type[object]] = {
     "`variants[]` in that document": Variant,
     "`sealed` in that document": Sealed,
     "`failures[]` in that document": Failure,
+    "JSON of `slimline explain --json`": Explained,
+    "`steps[]` in that document": ExplainedStep,
+    "JSON of `slimline runs --json`: `runs[]`": ListedRun,
 }
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",

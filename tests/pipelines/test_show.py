@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -297,21 +297,21 @@ def test_another_versions_decision_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reason", "words", "document"),
     [
-        (None, "its result is there", {"state": "cached", "changed": [], "upstream": None}),
+        (None, "its result is there", {"state": "cached", "changed": (), "upstream": None}),
         (
             Changed(("parameters.epochs", "code")),
             "changed: parameters.epochs, code",
-            {"state": "run", "changed": ["parameters.epochs", "code"], "upstream": None},
+            {"state": "run", "changed": ("parameters.epochs", "code"), "upstream": None},
         ),
         (
             Changed(("new",)),
             "it has never run",
-            {"state": "run", "changed": ["new"], "upstream": None},
+            {"state": "run", "changed": ("new",), "upstream": None},
         ),
         (
             Upstream("train"),
             "train would run",
-            {"state": "run", "changed": [], "upstream": "train"},
+            {"state": "run", "changed": (), "upstream": "train"},
         ),
     ],
 )
@@ -320,7 +320,7 @@ def test_an_explanation(
 ) -> None:
     item = Explanation("prune", reason)
     assert show.because(item) == words
-    assert show.explanation_json(item) == {"step": "prune", **document}
+    assert asdict(show.explained_step(item)) == {"step": "prune", **document}
     console = Console(width=200)
     with console.capture() as capture:
         console.print(show.explanation([item]))
@@ -336,4 +336,4 @@ def test_the_list_of_runs(tmp_path: Path) -> None:
     lines = capture.get().splitlines()
     assert any("digits-1" in line and "done" in line and "60.0 s" in line for line in lines)
     assert any("digits-2" in line and "60.0 s" not in line for line in lines)
-    assert show.run_json(record)["run"] == "digits-1"
+    assert show.listed_run(record).run == "digits-1"
