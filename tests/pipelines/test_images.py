@@ -14,7 +14,11 @@ from pipelines import images
 from pipelines.cli import main
 from pipelines.daemon import connect
 from pipelines.images import ENVIRONMENT_LABEL, IMAGES, SOURCE_LABEL, find, image_name
+from pipelines.kubeflow import references
+from pipelines.kubeflow.settings import Kubeflow
 from tests.docker_server import all_built, docker_engine, lines, refused
+from tests.image_registry import image_registry
+from tests.pipelines.kubeflow.graphs import SETTINGS
 from tests.web_server import Reply
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +29,10 @@ LARGEST_BYTES = {"light": 300e6, "device": 400e6}
 @pytest.fixture(scope="module")
 def client():
     return connect()
+
+
+def kubeflow_with(registry):
+    return Kubeflow.model_validate(SETTINGS | {"images": registry})
 
 
 def built(client, image):
@@ -202,6 +210,43 @@ def test_what_is_no_registry_is_refused_before_anything_is_asked(
 )
 def test_a_registry_is_taken_as_it_is(registry):
     assert images.check_registry(registry) == registry.rstrip("/")
+
+
+@pytest.mark.containers
+def test_what_a_registry_took_is_pulled_by_the_name_that_push_prints(
+    client, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(references, "IMAGES", ("light",))
+    with image_registry(tmp_path) as host:
+        registry = f"{host}/team"
+        with pytest.raises(UserError, match="was not pushed"):
+            references.references(kubeflow_with(registry))
+        printed = []
+        for _ in range(2):  # a second push finds everything there
+            assert main(["images", "push", registry, "light"]) == 0
+            printed.append(capsys.readouterr().out.strip())
+        assert printed[0] == printed[1]
+        assert references.references(kubeflow_with(registry)) == {"light": printed[0]}
+        local = find(client, "light")
+        for name in client.images.get(local.digest).attrs["RepoTags"]:
+            if name.startswith(host):
+                client.images.remove(name)
+        try:
+            assert client.images.pull(printed[0]).id == local.digest
+        finally:
+            client.images.remove(printed[0])
+    assert find(client, "light") == local
+
+
+@pytest.mark.containers
+def test_a_registry_that_takes_nothing_is_said(client, tmp_path, capsys):
+    with image_registry(tmp_path, read_only=True) as host:
+        assert main(["images", "push", f"{host}/team", "light"]) == 2
+    client.images.remove(f"{host}/team/light:{image_name('light').rpartition(':')[2]}")
+    said = capsys.readouterr().err
+    assert f"error: {host}/team/light:" in said
+    assert "was refused" in said
+    assert f"fix: docker login {host}, then push again" in said
 
 
 def test_what_was_pushed_is_named_by_its_digest(images_command):
