@@ -79,8 +79,9 @@ def files_of(root: Path) -> list[tuple[str, Path]]:
 
     Raises:
         FileNotFoundError: There is nothing at ``root``.
-        ValueError: The tree holds a link or a special file, whose content is not its own, or lies
-            deeper than ``DEPTH_MAX`` or under longer names than can be read.
+        ValueError: The tree holds a link or a special file, whose content is not its own, or a
+            name that is not UTF-8, or lies deeper than ``DEPTH_MAX`` or under longer names than
+            can be read.
     """
     try:
         return sorted(_walk(root))
@@ -100,7 +101,10 @@ def _walk(root: Path) -> Generator[tuple[str, Path]]:
         if stat.S_ISDIR(mode):
             waiting += [(inner, level + 1) for inner in path.iterdir()]
         elif stat.S_ISREG(mode):
-            yield path.relative_to(root).as_posix(), path
+            name = path.relative_to(root).as_posix()
+            if name != name.encode(errors="replace").decode():
+                raise _refused(path, "has a name that is not UTF-8")
+            yield name, path
         else:
             raise _refused(path, "is a link or a special file: an artifact holds files")
 

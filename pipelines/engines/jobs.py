@@ -268,8 +268,11 @@ def _collect(
             "run again: what is done stays done",
         )
     outputs: dict[str, str] = {}
+    folder = job.folder / "out"
+    if folder.is_symlink():
+        raise _NoResultError("ended well, but the folder of its outputs is a link")
     for port in job.step.interface.outputs:
-        path = job.folder / "out" / port.name
+        path = folder / port.name
         try:
             outputs[port.name] = context.cache.put_tree(path).digest
         except (ValueError, FileNotFoundError, PermissionError) as error:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -162,6 +163,19 @@ def a_link_to_a_folder_for_an_output(folder, secret):
     (folder / "out" / "release").symlink_to(secret.parent, target_is_directory=True)
 
 
+def a_link_for_all_outputs(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    (folder / "out").rename(secret.parent / "out")
+    (folder / "out").symlink_to(secret.parent / "out", target_is_directory=True)
+
+
+def a_name_that_is_no_text(folder, secret):
+    leave_all(folder)
+    write_statement(folder)
+    Path(os.fsdecode(bytes(folder / "out" / "release") + b"/\xff")).touch()
+
+
 def a_link_inside_an_output(folder, secret):
     leave_all(folder)
     write_statement(folder)
@@ -203,6 +217,8 @@ def an_output_of_long_names(folder, secret):
         (a_folder_for_a_file, "its output page is no Page"),
         (a_link_for_an_output, "page is a link"),
         (a_link_to_a_folder_for_an_output, "release is a link"),
+        (a_link_for_all_outputs, "the folder of its outputs is a link"),
+        (a_name_that_is_no_text, "has a name that is not UTF-8"),
         (a_link_inside_an_output, "is a link or a special file"),
         (a_pipe_inside_an_output, "is a link or a special file"),
         (a_deep_output, "lies deeper than the 64 levels"),
