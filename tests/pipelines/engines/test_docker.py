@@ -175,6 +175,17 @@ def test_the_container_as_the_docker_engine_sees_it(runner, tmp_path, client):
     assert not client.containers.list(all=True, filters={"label": f"slimline.work={runner._work}"})
 
 
+@pytest.mark.parametrize(
+    ("component", "threads", "share"),
+    [("train", 1, 1e9), ("train", 1000, os.cpu_count() * 1e9), ("benchmark", 1, None)],
+)
+def test_a_step_has_as_many_processors_as_threads_but_all_while_it_measures(
+    component, threads, share
+):
+    given = Step("one", component, {}, {"threads": threads}, 0.5, 60.0)
+    assert engine._nano_cpus(given) == share
+
+
 @containers
 @pytest.mark.parametrize(
     ("program", "code"),
