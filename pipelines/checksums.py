@@ -176,9 +176,12 @@ class ChecksumCache:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
             raise UserError(
                 f"the checksum cache {self.path} cannot be used: {error}",
-                f"make {self.path.parent} writable, or delete the file",
+                f"free some space in {self.path.parent}"
+                if full
+                else f"make {self.path.parent} writable, or delete the file",
             ) from None
 
 

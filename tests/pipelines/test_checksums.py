@@ -10,7 +10,7 @@ import pytest
 
 from components.digests import file_sha256
 from components.errors import UserError
-from pipelines.checksums import ChecksumCache, FileState, hash_unchanged
+from pipelines.checksums import ChecksumCache, FileState, ObjectState, hash_unchanged
 
 LATER_NS = 10_000_000_000
 
@@ -83,3 +83,21 @@ def test_hashing_notices_a_file_that_changes_meanwhile(tmp_path: Path) -> None:
     path.write_text("longer than before")
     with pytest.raises(UserError, match="changed while it was read"):
         hash_unchanged(state)
+
+
+def test_a_full_disk_asks_for_space(small_disk: Path) -> None:
+    path = small_disk / "checksums.sqlite"
+    with ChecksumCache(path) as cache:
+        (small_disk / "rest").write_bytes(bytes(1_000_000))
+        with pytest.raises(UserError, match=r"checksums.sqlite cannot be used: .*full") as caught:
+            cache.remember_objects(
+                {ObjectState("data", f"{n}" * 100, 1, 1, ""): "0" * 64 for n in range(10_000)}
+            )
+        assert caught.value.fix == f"free some space in {small_disk}"
+        (small_disk / "rest").unlink()
+        assert cache.known_objects("data", "") == {}
+    (small_disk / "checksums.sqlite").unlink()
+    (small_disk / "rest").write_bytes(bytes(1 << 20))
+    with pytest.raises(UserError, match="cannot be used") as caught, ChecksumCache(path):
+        raise AssertionError("opened without space")
+    assert caught.value.fix == f"free some space in {small_disk}"
