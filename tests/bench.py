@@ -381,7 +381,8 @@ def main() -> None:
             shutil.rmtree(scratch)
     width = max(len(row.name) for row in rows)
     for row in rows:
-        print(f"{row.name:<{width}}  {row.value:9.3g} {row.unit:<8} {row.target}")
+        value = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"
+        print(f"{row.name:<{width}}  {value:>9} {row.unit:<8} {row.target}")
     if arguments.json:
         machine = {
             "cpu": platform.processor() or platform.machine(),
