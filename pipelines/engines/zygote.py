@@ -23,6 +23,7 @@ import selectors
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from types import FrameType
 
@@ -110,6 +111,7 @@ def _run(request: dict[str, object]) -> int:
     environment = request["environment"]
     assert isinstance(environment, dict)
     os.environ.update(environment)  # pyright: ignore[reportUnknownArgumentType]
+    tempfile.tempdir = None  # what was imported has asked for it, and the answer is remembered
     return importlib.import_module("components.__main__").main(request["argv"])
 
 

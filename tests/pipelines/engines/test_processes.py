@@ -1,7 +1,10 @@
 """Steps as processes: limits, cancel and death leave nothing behind."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -78,6 +81,24 @@ def test_the_users_fault_is_exit_code_2(processes, tmp_path):
     ended = run(processes, tmp_path, "select", "--executor-input", "no JSON")
     assert (ended.code, ended.reason) == (2, EXITED)
     assert "fix:" in (tmp_path / "log").read_text()
+
+
+def test_temporary_files_lie_in_the_step_s_folder_whatever_was_imported_before(tmp_path):
+    """TensorFlow asks for the folder while it is imported, and Python answers so ever after."""
+    request = {
+        "argv": ["doctor", "light"],
+        "environment": {"TMPDIR": str(tmp_path)},
+        "folder": str(tmp_path),
+        "log": str(tmp_path / "log"),
+    }
+    program = (
+        "import json, sys, tempfile; before = tempfile.gettempdir();"
+        "from pipelines.engines.zygote import _run; _run(json.loads(sys.argv[1]));"
+        "print(before, tempfile.gettempdir(), flush=True)"
+    )
+    subprocess.run([sys.executable, "-c", program, json.dumps(request)], check=True, cwd=ROOT)
+    before, after = (tmp_path / "log").read_text().splitlines()[-1].split()
+    assert after == str(tmp_path) != before
 
 
 def test_steps_share_nothing_but_the_zygote(processes, tmp_path):
