@@ -9,6 +9,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.errors import UserError
+from pipelines.file_names import absolute, check_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,6 +34,7 @@ OK, BUG, USER_FAULT, NO_WINNER, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 _STORE = "./slimline-store"
 _LATEST = "latest"
 _PLAIN_COLUMNS = 200
+_EMPTY = re.compile(r"(--[a-z-]+=)?")
 _CODES = """\
 exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
 budgets; 130 cancelled"""
@@ -43,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(given, argparse.Namespace(given=given))
     as_json = getattr(arguments, "json", False)
     try:
+        _check_words(given)
         return arguments.command(arguments)
     except UserError as error:
         if as_json:
@@ -55,6 +59,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read has had enough. The interpreter flushes once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse what no argument can be, whatever it is for.
+
+    Raises:
+        UserError: An empty word, as a variable that is not set leaves it, or no printable text.
+    """
+    for word in words:
+        if _EMPTY.fullmatch(word):
+            raise UserError(
+                f"an argument is empty: {shlex.join(words)}", "give a value, or leave it out"
+            )
+        check_name(word)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -303,7 +321,7 @@ def _init(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     from pipelines.doctor import examine
 
-    findings = examine(Path(arguments.store or _STORE))
+    findings = examine(arguments.store or _STORE)
     if arguments.json:
         _print_json({"findings": [finding.to_json() for finding in findings]})
     else:
@@ -325,9 +343,16 @@ def _open(uri: str) -> Store:
     return open_store(uri)
 
 
+def _is_folder(path: Path) -> bool:
+    from pipelines.stores.disk import disk_faults
+
+    with disk_faults(path):
+        return path.is_dir()
+
+
 def _open_existing(arguments: argparse.Namespace) -> Store:
     uri = arguments.store or _STORE
-    if "://" not in uri and not Path(uri).expanduser().is_dir():
+    if "://" not in uri and not _is_folder(absolute(uri)):
         raise UserError(f"there is no store {uri}", "name the one of the run with --store PLACE")
     return _open(uri)
 

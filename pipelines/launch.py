@@ -21,6 +21,7 @@ from pipelines.compress import DATA, graph_of
 from pipelines.config import Config
 from pipelines.engines import Cluster, Engine, Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.walk import Walk
+from pipelines.file_names import absolute
 from pipelines.graph import Flow, Graph, Ref, SourceRef
 from pipelines.keys import InputDigest, ingredients_of
 from pipelines.records import (
@@ -291,7 +292,7 @@ def snapshots(graph: Graph) -> dict[str, Source]:
     Raises:
         UserError: They are missing, empty or cannot be read.
     """
-    with ChecksumCache(CACHE.expanduser() / "checksums.sqlite") as cache:
+    with ChecksumCache(absolute(CACHE) / "checksums.sqlite") as cache:
         return {
             name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
             for name, uri in graph.sources.items()

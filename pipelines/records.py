@@ -18,7 +18,7 @@ from components.digests import canonical_json
 from components.errors import UserError, suggest
 from pipelines import __version__
 from pipelines.keys import Ingredients
-from pipelines.stores import KeyMissing, Store
+from pipelines.stores import KeyMissing, Store, is_key
 from pipelines.workspace import is_held, machine_name
 
 BUILD_TYPE = "urn:slimline:step:1"
@@ -200,11 +200,22 @@ def read_run(store: Store, run: str | None) -> RunRecord:
         return records[-1]
     for name in ("run.json", "started.json"):
         try:
-            return _settled(store, RunRecord(**json.loads(store.get(f"runs/{run}/{name}"))))
+            return _settled(store, RunRecord(**json.loads(_get(store, f"runs/{run}/{name}"))))
         except KeyMissing:
             continue
     known = [record.run for record in list_runs(store)]
     raise UserError(f"the store {store.uri} holds no run {run!r}", suggest(run, known))
+
+
+def _get(store: Store, key: str) -> bytes:
+    """Return a value under a key that is made of what a person gave: it need not be one.
+
+    Raises:
+        KeyMissing: There is no value.
+    """
+    if not is_key(key):
+        raise KeyMissing(key)
+    return store.get(key)
 
 
 def _settled(store: Store, record: RunRecord) -> RunRecord:
@@ -257,7 +268,7 @@ def read_log(store: Store, run: str | None, step: str) -> str:
     origin = executed.split("/")[1]
     name = executed.split("/")[3].split(".")[0]
     try:
-        return store.get(log_key(origin, name)).decode(errors="replace")
+        return _get(store, log_key(origin, name)).decode(errors="replace")
     except KeyMissing:
         if record.page and step in known:
             raise UserError(

@@ -24,6 +24,7 @@ _FAULTS = {
     errno.EPERM: ("not permitted", "give this user the right (chmod, chown), or name another"),
     errno.ENOTDIR: ("a file stands where a folder is expected", "move it away, or name another"),
     errno.EISDIR: ("a folder stands where a file is expected", "move it away, or name another"),
+    errno.ELOOP: ("links lead to each other in a loop", "remove them, or name another"),
     errno.EIO: ("the disk gave an input/output error", "check the disk (dmesg), or name another"),
     errno.ENAMETOOLONG: ("the path is too long", "name a folder with a shorter path"),
     errno.ENOLCK: ("the file system gives no locks", "name a folder on a local disk"),

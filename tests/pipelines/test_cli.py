@@ -235,6 +235,11 @@ def test_doctor(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists(), "doctor only looks"
 
 
+def test_doctor_says_nothing_of_a_bucket_that_it_has_not_seen() -> None:
+    done = slimline("doctor", "--store", "gs://bucket/x", check=0)
+    assert "note   store      gs://bucket/x is not on this machine" in done.stdout
+
+
 def test_doctor_finds_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = slimline("doctor", "--store", tmp_path / "file" / "store", check=2)

@@ -19,6 +19,7 @@ from pipelines.records import (
     now,
     put_finished,
     put_started,
+    read_log,
     read_run,
 )
 from pipelines.stores import open_store
@@ -98,6 +99,21 @@ def test_of_another_machine_nothing_is_known(
 ) -> None:
     put_started(store, replace(record, **change))
     assert outcomes(store) == ["running"]
+
+
+NO_NAMES = ("../x", "..", "a b", "", "ü", "a" * 600, "a\nb", "\udcff", "/", "[x]")
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_names_that_can_be_of_no_run_and_no_step(
+    record: RunRecord, store: DirectoryStore, name: str
+) -> None:
+    put_started(store, record)
+    with pytest.raises(UserError, match="holds no run") as caught:
+        read_run(store, name)
+    assert record.run in caught.value.fix
+    with pytest.raises(UserError, match="has no log of a step"):
+        read_log(store, record.run, name)
 
 
 def test_what_breaks_a_run_is_recorded(
