@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import re
@@ -34,6 +35,7 @@ OK, BUG, USER_FAULT, NO_WINNER, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 _STORE = "./slimline-store"
 _LATEST = "latest"
 _PLAIN_COLUMNS = 200
+_STANDARD_ERROR = 2
 _EMPTY = re.compile(r"(--[a-z-]+=)?")
 _CODES = """\
 exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
@@ -42,8 +44,32 @@ budgets; 130 cancelled"""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    _have_streams()
     given = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser().parse_args(given, argparse.Namespace(given=given))
+    try:
+        code = _answer(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has had enough
+        _give_up_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        if not _output_fails():
+            raise
+        _give_up_output()
+        _complain(
+            f"standard output cannot be written: {error.strerror}",
+            "make room where it goes, or send it elsewhere",
+        )
+        return USER_FAULT
+    return code
+
+
+def _answer(given: Sequence[str]) -> int:
+    try:
+        arguments = _parser().parse_args(given, argparse.Namespace(given=given))
+    except SystemExit:  # after help and usage
+        sys.stdout.flush()
+        raise
     as_json = getattr(arguments, "json", False)
     try:
         _check_words(given)
@@ -55,10 +81,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USER_FAULT
     except KeyboardInterrupt:
         return CANCELLED
-    except BrokenPipeError:
-        # Whoever read has had enough. The interpreter flushes once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+
+
+def _have_streams() -> None:
+    """Have standard streams that take any text, also where the caller closed them.
+
+    Otherwise the next files that are opened, those of a store too, would get their numbers and
+    what is printed.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(opened)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # python -u
+        # What fails to be written must stay in a buffer: see ``_output_fails``.
+        sys.stdout = open(  # noqa: SIM115
+            sys.stdout.fileno(),
+            "w",
+            encoding=sys.stdout.encoding,
+            errors="backslashreplace",
+            closefd=False,
+        )
+
+
+def _output_fails() -> bool:
+    """Whether standard output is what cannot be written: what it could not take it still has."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _give_up_output() -> None:
+    """Send what is left to nowhere: the interpreter flushes once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check_words(words: Sequence[str]) -> None:
@@ -458,7 +519,8 @@ def _print(renderable: RenderableType) -> None:
 
 
 def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    # In ASCII: the encoding of standard output may be any.
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()
 
 
