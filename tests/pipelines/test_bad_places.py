@@ -211,6 +211,8 @@ def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "place", "what"),
     [
+        ("run", "dangling", "something stands where a folder is expected"),
+        ("run", "/proc", "there is no such place"),
         ("show", "n" * 300, "the path is too long"),
         ("runs", "n" * 300, "the path is too long"),
         ("doctor", "n" * 300, "the path is too long"),
@@ -223,5 +225,18 @@ def test_a_store_that_cannot_be_looked_for(
     tmp_path: Path, command: str, place: str, what: str
 ) -> None:
     (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nothing")
     config = (str(TINY),) if command in ("run", "explain") else ()
     assert what in refused(tmp_path, command, *config, "--store", place)
+
+
+def test_an_output_that_must_not_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/thesis.txt").write_text("mine")
+    for place in ("file", "/dev/null", ".", "/", "..", "file/out"):
+        said = run(tmp_path, "--store", "st", "--output", place)
+        assert "is no folder that a release can replace" in said
+    assert "holds no release but thesis.txt" in run(tmp_path, "--store", "st", "--output", "folder")
+    assert not (tmp_path / "st").exists()
+    assert (tmp_path / "folder/thesis.txt").read_text() == "mine"
