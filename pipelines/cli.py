@@ -97,20 +97,12 @@ def _have_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):  # python -u
-        # What fails to be written must stay in a buffer: see ``_output_fails``.
-        sys.stdout = open(  # noqa: SIM115
-            sys.stdout.fileno(),
-            "w",
-            encoding=sys.stdout.encoding,
-            errors="backslashreplace",
-            closefd=False,
-        )
 
 
 def _output_fails() -> bool:
-    """Whether standard output is what cannot be written: what it could not take it still has."""
+    """Whether standard output, and not a file, is what cannot be written: it takes no more."""
     try:
+        sys.stdout.write("\n")
         sys.stdout.flush()
     except OSError:
         return True

@@ -198,15 +198,24 @@ def test_a_reader_that_has_had_enough(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("doctor",), ("doctor", "--json"), ("show", "x", "--json"), ("--help",)]
+    ("command", "unbuffered"),
+    [
+        (("doctor",), ""),
+        (("doctor",), "1"),
+        (("show", "x", "--json"), ""),
+        (("show", "x" * 100_000, "--json"), ""),  # more than a buffer holds
+        (("--help",), ""),
+    ],
 )
-def test_standard_output_that_is_full(tmp_path: Path, command: Sequence[str]) -> None:
+def test_standard_output_that_is_full(
+    tmp_path: Path, command: Sequence[str], unbuffered: str
+) -> None:
     (tmp_path / "slimline-store").mkdir()
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "pipelines.cli", *command],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
