@@ -20,7 +20,7 @@ from components.errors import UserError
 from components.source import SourceFile
 from pipelines.cache import blob_key
 from pipelines.checksums import ChecksumCache, ObjectState
-from pipelines.file_names import check_name, is_junk
+from pipelines.file_names import absolute, check_name, is_junk
 from pipelines.stores import CACHE
 from pipelines.stores.blobs import BlobCache
 from pipelines.stores.connection import cloud_faults, parse_object
@@ -54,7 +54,7 @@ class BucketFiles:
         self._uri = uri
         self._objects = objects
         self._states = states
-        self._folder = CACHE.expanduser()
+        self._folder = absolute(CACHE)
         self._blobs = BlobCache(self._folder)
 
     @property

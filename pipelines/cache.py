@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from components.artifact import SINGLE, Entry, Tree, files_of, tree_of
 from components.digests import canonical_json
 from pipelines.folders import remove_tree
-from pipelines.stores import KeyMissing, Store
+from pipelines.stores import KeyMissing, Store, is_key
 
 
 class CorruptionError(Exception):
@@ -43,6 +45,8 @@ class Result:
         function_s: Wall time of the component's function then.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
+
     key: str
     outputs: Mapping[str, str]
     record: str
@@ -56,6 +60,9 @@ class Result:
             "record": self.record,
             "function_s": self.function_s,
         }
+
+
+_RESULT = TypeAdapter(Result)
 
 
 class Cache:
@@ -83,16 +90,10 @@ class Cache:
 
     def _entry(self, key: str) -> Result | None:
         try:
-            value = cast("dict[str, Any]", json.loads(self.store.get(_entry_key(key))))
-            return Result(
-                key=value["key"],
-                outputs=value["outputs"],
-                record=value["record"],
-                function_s=float(value["function_s"]),
-            )
+            return _RESULT.validate_json(self.store.get(_entry_key(key)))
         except KeyMissing:
             return None
-        except (ValueError, KeyError, TypeError):
+        except ValidationError:
             return None  # damaged: a miss, and ``commit`` replaces it
 
     def _complete(self, tree_digest: str) -> bool:
@@ -115,11 +116,13 @@ class Cache:
         if tree_digest in self._trees:
             return self._trees[tree_digest]
         key = _tree_key(tree_digest)
+        if not is_key(key):  # out of a damaged entry
+            raise CorruptionError(key)
         try:
             tree = Tree.from_json(json.loads(self.store.get(key)))
         except KeyMissing:
             raise CorruptionError(key) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             tree = None
         if tree is None or tree.digest != tree_digest:
             self._quarantine(key)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.errors import UserError
+from pipelines.file_names import absolute, check_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,6 +35,8 @@ OK, BUG, USER_FAULT, NO_WINNER, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 _STORE = "./slimline-store"
 _LATEST = "latest"
 _PLAIN_COLUMNS = 200
+_STANDARD_ERROR = 2
+_EMPTY = re.compile(r"(--[a-z-]+=)?")
 _CODES = """\
 exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
 budgets; 130 cancelled"""
@@ -39,10 +44,35 @@ budgets; 130 cancelled"""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    _have_streams()
     given = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser().parse_args(given, argparse.Namespace(given=given))
+    try:
+        code = _answer(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read has had enough
+        _give_up_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        if not _output_fails():
+            raise
+        _give_up_output()
+        _complain(
+            f"standard output cannot be written: {error.strerror}",
+            "make room where it goes, or send it elsewhere",
+        )
+        return USER_FAULT
+    return code
+
+
+def _answer(given: Sequence[str]) -> int:
+    try:
+        arguments = _parser().parse_args(given, argparse.Namespace(given=given))
+    except SystemExit:  # after help and usage
+        sys.stdout.flush()
+        raise
     as_json = getattr(arguments, "json", False)
     try:
+        _check_words(given)
         return arguments.command(arguments)
     except UserError as error:
         if as_json:
@@ -51,10 +81,51 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USER_FAULT
     except KeyboardInterrupt:
         return CANCELLED
-    except BrokenPipeError:
-        # Whoever read has had enough. The interpreter flushes once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+
+
+def _have_streams() -> None:
+    """Have standard streams that take any text, also where the caller closed them.
+
+    Otherwise the next files that are opened, those of a store too, would get their numbers and
+    what is printed.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(opened)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _output_fails() -> bool:
+    """Whether standard output, and not a file, is what cannot be written: it takes no more."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _give_up_output() -> None:
+    """Send what is left to nowhere: the interpreter flushes once more when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse what no argument can be, whatever it is for.
+
+    Raises:
+        UserError: An empty word, as a variable that is not set leaves it, or no printable text.
+    """
+    for word in words:
+        if _EMPTY.fullmatch(word):
+            raise UserError(
+                f"an argument is empty: {shlex.join(words)}", "give a value, or leave it out"
+            )
+        check_name(word)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -303,7 +374,7 @@ def _init(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     from pipelines.doctor import examine
 
-    findings = examine(Path(arguments.store or _STORE))
+    findings = examine(arguments.store or _STORE)
     if arguments.json:
         _print_json({"findings": [finding.to_json() for finding in findings]})
     else:
@@ -325,9 +396,16 @@ def _open(uri: str) -> Store:
     return open_store(uri)
 
 
+def _is_folder(path: Path) -> bool:
+    from pipelines.stores.disk import disk_faults
+
+    with disk_faults(path):
+        return path.is_dir()
+
+
 def _open_existing(arguments: argparse.Namespace) -> Store:
     uri = arguments.store or _STORE
-    if "://" not in uri and not Path(uri).expanduser().is_dir():
+    if "://" not in uri and not _is_folder(absolute(uri)):
         raise UserError(f"there is no store {uri}", "name the one of the run with --store PLACE")
     return _open(uri)
 
@@ -433,7 +511,8 @@ def _print(renderable: RenderableType) -> None:
 
 
 def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    # In ASCII: the encoding of standard output may be any.
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()
 
 

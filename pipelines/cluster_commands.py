@@ -234,5 +234,5 @@ def _show(arguments: argparse.Namespace, found: list[Schedule]) -> int:
 
 
 def _print(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
     sys.stdout.flush()

@@ -19,6 +19,7 @@ from components.errors import UserError, suggest
 from components.interface import Fraction, PositiveInt, Seed, Task
 from components.metrics import METRICS, PRIMARY
 from pipelines.faults import Fault, Location, fault_of, where
+from pipelines.file_names import absolute
 from pipelines.kubeflow.settings import Kubeflow
 from pipelines.parameters import offered
 from pipelines.sections import (
@@ -132,9 +133,8 @@ class Config(Section):
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:
         """Return the same with other places, relative to the working folder."""
         moved = {"data": data, "store": store}
-        here = Path.cwd()
         return self.model_copy(
-            update={key: _located(value, here) for key, value in moved.items() if value}
+            update={key: _located(value, None) for key, value in moved.items() if value}
         )
 
 
@@ -154,7 +154,7 @@ def load(path: Path) -> Config:
         raise _error(document, fault_of(error.errors()[0])) from None
     for fault in _faults(config):
         raise _error(document, fault)
-    return _anchored(config, path.absolute().parent)
+    return _anchored(config, absolute(path).parent)
 
 
 def _error(document: Document, fault: Fault) -> UserError:
@@ -177,11 +177,11 @@ def _anchored(config: Config, folder: Path) -> Config:
     )
 
 
-def _located(place: str, folder: Path) -> str:
+def _located(place: str, folder: Path | None) -> str:
     """Return an absolute path; addresses such as ``gs://bucket`` and ``package:...`` stay."""
     if _ADDRESS.match(place):
         return place
-    return os.path.normpath(folder / Path(place).expanduser())
+    return os.path.normpath(absolute(place, folder))
 
 
 def _faults(config: Config) -> Iterator[Fault]:

@@ -16,6 +16,9 @@ import psutil
 
 from components.environment import PACKAGES
 from components.quantities import short_bytes
+from pipelines.file_names import absolute
+from pipelines.stores import CACHE
+from pipelines.stores.disk import disk_faults
 
 State = Literal["ok", "lacks", "note"]
 
@@ -46,11 +49,11 @@ class Finding:
         return asdict(self)
 
 
-def examine(store: Path) -> list[Finding]:
+def examine(store: str) -> list[Finding]:
     """Look at this machine.
 
     Args:
-        store: The folder where results would be kept.
+        store: The place where results would be kept.
     """
     return [
         _python(),
@@ -104,14 +107,19 @@ def _memory() -> Finding:
     return Finding("memory", "ok", text)
 
 
-def _folders(store: Path) -> Iterator[Finding]:
-    folder = store.absolute()
-    while not folder.exists():
-        folder = folder.parent
+def _folders(store: str) -> Iterator[Finding]:
+    if "://" in store:
+        yield Finding("store", "note", f"{store} is not on this machine: a run tries it")
+        folder = absolute(CACHE)
+    else:
+        folder = absolute(store)
+    with disk_faults(folder):
+        while not folder.exists():
+            folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         text = f"{folder} is no folder that can be written"
         yield Finding("store", "lacks", text, "name another place with --store")
-    else:
+    elif "://" not in store:
         yield Finding("store", "ok", f"{store} can be written")
     free = shutil.disk_usage(folder).free
     enough = free >= _DISK_BYTES_MIN

@@ -1,8 +1,9 @@
-"""Names of files: which are data, and which no engine could carry."""
+"""Names of files: which are data, which no engine could carry, and where a path leads."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from components.errors import UserError
 
@@ -22,10 +23,42 @@ def check_name(name: str) -> None:
         UserError: It holds a control character, or bytes that are not UTF-8.
     """
     if _CONTROL.search(name):
-        raise UserError(f"the name {name!r} holds a control character", "rename the file")
+        raise UserError(
+            f"the name {name!r} holds a control character", "rename the file, or correct the name"
+        )
     try:
         name.encode()
     except UnicodeEncodeError:
         raise UserError(
-            f"the name {name.encode(errors='surrogateescape')!r} is not UTF-8", "rename the file"
+            f"the name {name.encode(errors='surrogateescape')!r} is not UTF-8",
+            "rename the file, or correct the name",
         ) from None
+
+
+def absolute(place: str | Path, folder: Path | None = None) -> Path:
+    """Return the absolute path that a person means; its name is one that ``check_name`` lets pass.
+
+    Args:
+        place: A path, which may begin with ``~``.
+        folder: What it is relative to; None is the working folder.
+
+    Raises:
+        UserError: Such a name, a home that nobody knows, or a working folder that is gone.
+    """
+    try:
+        path = Path(place).expanduser()
+    except RuntimeError:  # no such user, or one without an entry and without HOME
+        raise UserError(
+            f"{place}: the home folder that ~ stands for is not known",
+            "export HOME=FOLDER, or write the whole path",
+        ) from None
+    if not path.is_absolute():
+        try:
+            path = (folder or Path.cwd()) / path
+        except FileNotFoundError:
+            raise UserError(
+                f"{place} is relative to the working folder, which is gone",
+                "cd to a folder that exists",
+            ) from None
+    check_name(str(path))
+    return path

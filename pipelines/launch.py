@@ -21,6 +21,7 @@ from pipelines.compress import DATA, graph_of
 from pipelines.config import Config
 from pipelines.engines import Cluster, Engine, Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.walk import Walk
+from pipelines.file_names import absolute
 from pipelines.graph import Flow, Graph, Ref, SourceRef
 from pipelines.keys import InputDigest, ingredients_of
 from pipelines.records import (
@@ -35,10 +36,13 @@ from pipelines.records import (
 )
 from pipelines.sources import ChecksumCache, Source, snapshot, snapshot_model
 from pipelines.stores import CACHE, Store, open_store
+from pipelines.stores.disk import disk_faults
 from pipelines.workspace import machine_name, workspace, workspace_root
 
 Settled = StepDone | StepFailed | StepSkipped
 Outcome = Literal["done", "failed", "cancelled", "running"]
+
+_PAGE = "report.html"
 
 ENGINES = ("local", "docker", "kubeflow")
 
@@ -124,6 +128,8 @@ def launch(
         UserError: Something that the user gave cannot be used.
     """
     began = time.monotonic()
+    folder = output or Path("slimline-out") / config.name
+    _check_output(folder)
     opened = open_store(store or config.store)
     graph = graph_of(config)
     check_reach(engine, config, graph)
@@ -156,7 +162,6 @@ def launch(
         put_started(opened, record)
         steps: dict[str, Settled] = {}
         with _breaking_recorded(opened, chosen, graph, record, steps, began):
-            folder = output or Path("slimline-out") / config.name
             outcome, exported = _walked(
                 chosen, cache, graph, sources, record, steps, folder, on_event
             )
@@ -291,7 +296,7 @@ def snapshots(graph: Graph) -> dict[str, Source]:
     Raises:
         UserError: They are missing, empty or cannot be read.
     """
-    with ChecksumCache(CACHE.expanduser() / "checksums.sqlite") as cache:
+    with ChecksumCache(absolute(CACHE) / "checksums.sqlite") as cache:
         return {
             name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
             for name, uri in graph.sources.items()
@@ -414,6 +419,24 @@ def _interruptible(engine: Engine) -> Generator[threading.Event]:
             signal.signal(number, handler)
 
 
+def _check_output(folder: Path) -> None:
+    """Refuse, before anything runs, a place that the release must not replace.
+
+    Raises:
+        UserError: It is no folder, cannot be exchanged, or holds something other than a release.
+    """
+    fix = "name another folder, which need not exist yet, with --output DIR"
+    with disk_faults(folder):
+        blocked = any(path.exists() and not path.is_dir() for path in (folder, *folder.parents))
+        if blocked or folder.name in ("", ".."):
+            raise UserError(f"{folder} is no folder that a release can replace", fix)
+        held = [path.name for path in folder.iterdir()] if folder.exists() else []
+    if held and _PAGE not in held:
+        raise UserError(
+            f"{folder} would be replaced as a whole, and holds no release but {min(held)}", fix
+        )
+
+
 def _export(cache: Cache, steps: Mapping[str, Settled], folder: Path, name: str, run: str) -> Path:
     """Register the release, and lay it and the leaderboard where a person finds them.
 
@@ -432,7 +455,7 @@ def _export(cache: Cache, steps: Mapping[str, Settled], folder: Path, name: str,
                 path = fresh / entry.path
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(cache.read_file(release, entry.path))
-            (fresh / "report.html").write_bytes(cache.read_file(selected.outputs["page"], SINGLE))
+            (fresh / _PAGE).write_bytes(cache.read_file(selected.outputs["page"], SINGLE))
             if folder.exists():
                 folder.rename(Path(temporary, "old"))
             fresh.rename(folder)

@@ -224,11 +224,10 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
 
 
 def _variant(record: RunRecord, result: Result) -> Variant:
-    outputs = record.steps[f"convert-{result.name}"]["outputs"]
     return Variant(
         name=result.name,
         steps=result.steps,
-        digest=outputs["lite"],
+        digest=_output(record, f"convert-{result.name}", "lite"),
         sha256=result.sha256,
         candidate=result.candidate,
         size_bytes=result.size_bytes,
@@ -258,7 +257,7 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
     winner = _read(cache, record, "evaluate-sealed", "report", _EVALUATION)
     unpublished = {"reason": "nothing was released"}
     manifest = _read(cache, record, "publish", "release", _MANIFEST) or unpublished
-    digest = record.steps["ingest"]["outputs"]["sealed"]
+    digest = _output(record, "ingest", "sealed")
     result = cast("dict[str, Any]", manifest.get("sealed") or {})
     return Sealed(
         digest=digest,
@@ -271,6 +270,17 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
         promoted=bool(manifest.get("promoted", False)),
         reason=manifest["reason"],
     )
+
+
+def _output(record: RunRecord, step: str, output: str) -> str:
+    """Return the tree digest of what a later step of the same run was made of."""
+    try:
+        return record.steps[step]["outputs"][output]
+    except KeyError as error:
+        raise UserError(
+            f"the record of run {record.run} is damaged: it says nothing of the {output} of {step}",
+            "slimline run CONFIG again: it makes a new one",
+        ) from error
 
 
 def _failures(record: RunRecord) -> list[Failure]:
@@ -292,7 +302,7 @@ def _read(
         if any(entry.path == NOTHING for entry in cache.tree(tree).entries):
             return None
         return json.loads(cache.read_file(tree, file))
-    except CorruptionError as error:
+    except (CorruptionError, KeyError, ValueError) as error:
         raise UserError(
             f"the {output} of {step} is damaged: {error}",
             "slimline run CONFIG again: it makes anew what is broken",

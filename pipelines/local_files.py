@@ -15,7 +15,7 @@ from pathlib import Path
 from components.errors import UserError
 from components.source import SourceFile
 from pipelines.checksums import ChecksumCache, FileState, hash_unchanged
-from pipelines.file_names import check_name, is_junk
+from pipelines.file_names import absolute, check_name, is_junk
 
 PACKAGE = "package:"
 _HASH_THREADS = 4
@@ -114,7 +114,7 @@ def _faults(uri: str, root: Path) -> Generator[None]:
 
 def _located(uri: str, expected: str) -> Path:
     """Return the absolute path that the user means."""
-    path = _in_package(uri) if uri.startswith(PACKAGE) else Path(uri).expanduser()
+    path = _in_package(uri) if uri.startswith(PACKAGE) else absolute(uri)
     try:
         resolved = path.resolve()
         mode = resolved.stat().st_mode
@@ -144,7 +144,7 @@ def _in_package(uri: str) -> Path:
 
 def _nearest(path: Path) -> str:
     """Return the fix for a path that does not exist: where on the way it stops existing."""
-    parent = next((folder for folder in path.absolute().parents if folder.is_dir()), Path("/"))
+    parent = next((folder for folder in path.parents if folder.is_dir()), Path("/"))
     return f"correct the path: {parent} exists, and what follows does not"
 
 

@@ -6,19 +6,22 @@ https://in-toto.io/Statement/v1, https://slsa.dev/provenance/v1.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from components.digests import canonical_json
 from components.errors import UserError, suggest
 from pipelines import __version__
 from pipelines.keys import Ingredients
-from pipelines.stores import KeyMissing, Store
+from pipelines.stores import KeyMissing, Store, is_key
 from pipelines.workspace import is_held, machine_name
 
 BUILD_TYPE = "urn:slimline:step:1"
@@ -109,12 +112,18 @@ def put_step_record(store: Store, run: str, step: str, record: Mapping[str, obje
 
 
 def read_ingredients(store: Store, record: str) -> dict[str, object] | None:
-    """Return what the key of a recorded execution was made of, or None if the record is gone."""
+    """Return what the key of a recorded execution was made of, or None if the record is gone.
+
+    Raises:
+        UserError: The record is damaged.
+    """
     try:
-        value = cast("dict[str, Any]", json.loads(store.get(record)))
+        definition = json.loads(_get(store, record))["predicate"]["buildDefinition"]
+        return _INGREDIENTS.validate_python(definition["internalParameters"]).to_json()
     except KeyMissing:
         return None
-    return value["predicate"]["buildDefinition"]["internalParameters"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _damage(store, record) from error
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,8 @@ class RunRecord:
         page: Where the engine itself shows the run; None where it does not.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
+
     run: str
     name: str
     config_digest: str
@@ -166,6 +177,40 @@ class RunRecord:
         return {**self.__dict__}
 
 
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Settled(BaseModel):
+    """What every reader of how a step ended relies on."""
+
+    model_config = ConfigDict(strict=True)
+
+    record: Annotated[str, Field(pattern=r"^(runs/[^/]+/steps/[^/]+)?$")] | None = None
+
+
+class _Done(_Settled):
+    state: Literal["done", "cached"]
+    outputs: Mapping[str, _Digest] = Field(default_factory=dict)
+
+
+class _Failed(_Settled):
+    state: Literal["failed"]
+    what: str
+    fix: str
+    user_fault: bool
+
+
+class _Skipped(_Settled):
+    state: Literal["skipped"]
+
+
+_RUN = TypeAdapter(RunRecord)
+_STEPS = TypeAdapter(
+    Mapping[str, Annotated[_Done | _Failed | _Skipped, Field(discriminator="state")]]
+)
+_INGREDIENTS = TypeAdapter(Ingredients)
+
+
 def put_started(store: Store, record: RunRecord) -> None:
     """Keep the record of a run that begins."""
     store.put_if_absent(f"runs/{record.run}/started.json", canonical_json(record.to_json()))
@@ -177,13 +222,20 @@ def put_finished(store: Store, record: RunRecord) -> None:
 
 
 def list_runs(store: Store) -> list[RunRecord]:
-    """Return all runs, oldest first."""
+    """Return all runs, oldest first.
+
+    Raises:
+        UserError: A record is damaged.
+    """
     found: dict[str, str] = {}
     for key in store.list("runs/"):
         run, _, rest = key.removeprefix("runs/").partition("/")
         if rest == "run.json" or (rest == "started.json" and run not in found):
             found[run] = key
-    records = [_settled(store, RunRecord(**json.loads(store.get(key)))) for key in found.values()]
+    records: list[RunRecord] = []
+    for key in found.values():
+        with contextlib.suppress(KeyMissing):  # removed since it was listed, or no file
+            records.append(_settled(store, _read(store, key)))
     return sorted(records, key=lambda record: (record.started, record.run))
 
 
@@ -191,7 +243,7 @@ def read_run(store: Store, run: str | None) -> RunRecord:
     """Return the record of a run, or of the newest one.
 
     Raises:
-        UserError: There is no such run.
+        UserError: There is no such run, or its record is damaged.
     """
     if run is None:
         records = list_runs(store)
@@ -200,11 +252,45 @@ def read_run(store: Store, run: str | None) -> RunRecord:
         return records[-1]
     for name in ("run.json", "started.json"):
         try:
-            return _settled(store, RunRecord(**json.loads(store.get(f"runs/{run}/{name}"))))
+            return _settled(store, _read(store, f"runs/{run}/{name}"))
         except KeyMissing:
             continue
     known = [record.run for record in list_runs(store)]
     raise UserError(f"the store {store.uri} holds no run {run!r}", suggest(run, known))
+
+
+def _get(store: Store, key: str) -> bytes:
+    """Return a value under a key that is made of what a person gave: it need not be one.
+
+    Raises:
+        KeyMissing: There is no value.
+    """
+    if not is_key(key):
+        raise KeyMissing(key)
+    return store.get(key)
+
+
+def _read(store: Store, key: str) -> RunRecord:
+    """Return the record of a run under a key.
+
+    Raises:
+        KeyMissing: There is none.
+        UserError: It is damaged.
+    """
+    data = _get(store, key)
+    try:
+        record = _RUN.validate_json(data)
+        _STEPS.validate_python(record.steps)
+    except ValidationError as error:
+        raise _damage(store, key) from error
+    return record
+
+
+def _damage(store: Store, key: str) -> UserError:
+    return UserError(
+        f"the record {key} in the store {store.uri} is damaged: it is not what slimline wrote",
+        "move it out of the store: the results of its steps are kept without it",
+    )
 
 
 def _settled(store: Store, record: RunRecord) -> RunRecord:
@@ -214,10 +300,11 @@ def _settled(store: Store, record: RunRecord) -> RunRecord:
     try:
         if is_held(Path(record.work)):
             return record
-    except OSError:  # another user's, or on a disk that is read-only now: nobody knows
+    # Another user's, on a disk that is read-only now, or no folder at all: nobody knows.
+    except (OSError, ValueError):
         return record
     try:  # it may have ended since the record was read
-        return RunRecord(**json.loads(store.get(f"runs/{record.run}/run.json")))
+        return _read(store, f"runs/{record.run}/run.json")
     except KeyMissing:
         return replace(record, outcome="broken")
 
@@ -253,11 +340,11 @@ def read_log(store: Store, run: str | None, step: str) -> str:
     """
     record = read_run(store, run)
     known = record.steps
-    executed = known.get(step, {}).get("record", f"runs/{record.run}/steps/{step}.json")
-    origin = executed.split("/")[1]
-    name = executed.split("/")[3].split(".")[0]
+    executed = known.get(step, {}).get("record") or f"runs/{record.run}/steps/{step}.json"
+    _, origin, _, name = executed.split("/", 3)
+    name = name.split(".")[0]
     try:
-        return store.get(log_key(origin, name)).decode(errors="replace")
+        return _get(store, log_key(origin, name)).decode(errors="replace")
     except KeyMissing:
         if record.page and step in known:
             raise UserError(

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Generator
 from pathlib import Path
 
+from pipelines.file_names import absolute
 from pipelines.folders import remove_tree
 from pipelines.stores import CACHE, TEMPORARY, Store
 from pipelines.stores.directory import DirectoryStore
@@ -22,7 +23,7 @@ def workspace_root(store: Store) -> Path:
     """
     if isinstance(store, DirectoryStore):
         return Path(store.uri) / TEMPORARY / "work"
-    return CACHE.expanduser() / "work"
+    return absolute(CACHE) / "work"
 
 
 @contextlib.contextmanager

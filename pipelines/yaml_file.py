@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,12 +13,49 @@ from components.errors import UserError
 
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 _MAX_BYTES = 1 << 20
+_MAX_DEPTH = 50
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, but keys are text, none is given twice, and ``1e-3`` is a number."""
+    """The safe loader, but keys are text, none is given twice, and ``1e-3`` is a number.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    What no configuration has, and what would take all memory or stack, is a fault of its line.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+        self._merged: set[yaml.Node] = set()
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+        if self._depth == _MAX_DEPTH:
+            event = cast("yaml.Event", self.peek_event())  # pyright: ignore[reportUnknownMemberType]
+            raise _fault("this is nested deeper than any configuration", event)
+        self._depth += 1
+        node = super().compose_node(parent, index)  # pyright: ignore[reportArgumentType]
+        self._depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            value = cast("object", super().construct_object(node, deep))  # pyright: ignore[reportUnknownMemberType]
+            if isinstance(node, yaml.ScalarNode):
+                str(value).encode()  # an escape can be half a character, a number too long to say
+        except (ValueError, LookupError, AttributeError, ArithmeticError):  # as PyYAML lets them by
+            kind = str(node.tag).rpartition(":")[2]
+            raise _fault(f"this is no {kind} that can be read", node) from None
+        return value
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if node in self._merged:
+            return
+        self._merged.add(node)
+        self._check_keys(node)
+        super().flatten_mapping(node)
+        # What was merged stands before what counts. Kept, it would double with every merge.
+        node.value = list({key.value: (key, value) for key, value in node.value}.values())
+
+    def _check_keys(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()
         for key, _ in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
             if key.tag == _MERGE:
@@ -29,10 +65,9 @@ class _Loader(yaml.SafeLoader):
             if key.value in seen:
                 raise _fault(f"the key {key.value!r} is given twice", key)
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
-def _fault(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+def _fault(problem: str, node: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(problem=problem, problem_mark=node.start_mark)
 
 

@@ -9,7 +9,6 @@ component would overwrite each other's results.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from pipelines.kubeflow.specification import (
     parameters,
     schema,
 )
+from pipelines.stores.disk import beside
 
 SDK_VERSION = "kfp-2.17.0"
 """The SDK whose representation this is."""
@@ -125,15 +125,16 @@ def write(text: str, path: Path) -> None:
     Raises:
         UserError: The place cannot be written to.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    fix = "name another place with --output FILE"
     try:
-        temporary.write_text(text)
-        temporary.replace(path)
+        # A device or a pipe, such as /dev/stdout, would be replaced as well.
+        if not path.name or (path.exists() and not path.is_file()):
+            raise UserError(f"{path} cannot be written: it is no file", fix)
+        with beside(path) as temporary:
+            temporary.write_text(text)
+            temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}", "name another place with --output FILE"
-        ) from error
+        raise UserError(f"{path} cannot be written: {error.strerror}", fix) from error
 
 
 def _description(config: Config) -> str:

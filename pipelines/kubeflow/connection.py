@@ -261,13 +261,22 @@ def _address(host: str | None) -> str:
             "nothing says where Kubeflow Pipelines is",
             f"--host https://HOST/pipeline, or export {ENDPOINT}=https://HOST/pipeline",
         )
-    parts = urlsplit(host)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+    if not _is_address(host):
         raise UserError(
             f"--host {host} is no address: expected a scheme, a host and perhaps a path",
-            f"write it like https://{parts.netloc or host.partition('://')[2] or host}",
+            "write it like https://HOST/pipeline",
         )
     return host.rstrip("/")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        parts = urlsplit(host)
+        named = parts.hostname and parts.port != 0  # the port is read here, and may be none
+    except ValueError:
+        return False
+    whole = bool(named) and not (parts.query or parts.fragment or re.search(r"\s", host))
+    return whole and parts.scheme in ("http", "https")
 
 
 def _token_path() -> Path | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from components.errors import UserError, suggest
+from pipelines.file_names import absolute
 
 TEMPORARY = "tmp"
 """The first segment that no key may have: a directory store keeps unfinished files there."""
@@ -145,6 +146,17 @@ class Store(Protocol):
         ...
 
 
+def is_key(key: str) -> bool:
+    """Whether a store can have a value under these characters: see ``check_key``."""
+    segments = key.split("/")
+    return (
+        _KEY.fullmatch(key) is not None
+        and len(key) <= KEY_CHARACTERS_MAX
+        and {".", ".."}.isdisjoint(segments)
+        and segments[0] != TEMPORARY
+    )
+
+
 def check_key(key: str) -> str:
     """Return ``key`` if it is one.
 
@@ -152,13 +164,7 @@ def check_key(key: str) -> str:
         ValueError: It is not a relative POSIX path of ``A-Z a-z 0-9 . _ = -`` segments, has a
             ``.`` or ``..`` segment, or begins with the folder of unfinished files.
     """
-    segments = key.split("/")
-    if (
-        not _KEY.fullmatch(key)
-        or len(key) > KEY_CHARACTERS_MAX
-        or not {".", ".."}.isdisjoint(segments)
-        or segments[0] == TEMPORARY
-    ):
+    if not is_key(key):
         raise ValueError(f"{key!r} is no key of a store")
     return key
 
@@ -199,10 +205,10 @@ def open_store(uri: str, *, cache: Path | None = None) -> Store:
     from pipelines.stores.bucket import BucketStore
     from pipelines.stores.through import ReadThroughStore
 
-    return ReadThroughStore(BucketStore(uri), (cache or CACHE).expanduser())
+    return ReadThroughStore(BucketStore(uri), cache or absolute(CACHE))
 
 
 def _folder(uri: str) -> Path:
     if not uri.strip() or "\0" in uri:
         raise UserError(f"store {uri!r} names no folder", "give a folder such as ./slimline-store")
-    return Path(uri).expanduser().absolute()
+    return absolute(uri)

@@ -224,7 +224,9 @@ class DirectoryStore:
         path = self.path(key)
         with disk_faults(path):
             try:
-                source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                source = os.open(
+                    path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+                )  # a pipe is no value
             except (FileNotFoundError, NotADirectoryError):
                 raise KeyMissing(key) from None
             try:

@@ -22,8 +22,11 @@ _FAULTS = {
     errno.EROFS: ("the file system is read-only", "name a folder that can be written"),
     errno.EACCES: ("permission denied", "give this user the right (chmod, chown), or name another"),
     errno.EPERM: ("not permitted", "give this user the right (chmod, chown), or name another"),
+    errno.ENOENT: ("there is no such place, and none can be made", "name another folder"),
+    errno.EEXIST: ("something stands where a folder is expected", "move it away, or name another"),
     errno.ENOTDIR: ("a file stands where a folder is expected", "move it away, or name another"),
     errno.EISDIR: ("a folder stands where a file is expected", "move it away, or name another"),
+    errno.ELOOP: ("links lead to each other in a loop", "remove them, or name another"),
     errno.EIO: ("the disk gave an input/output error", "check the disk (dmesg), or name another"),
     errno.ENAMETOOLONG: ("the path is too long", "name a folder with a shorter path"),
     errno.ENOLCK: ("the file system gives no locks", "name a folder on a local disk"),
@@ -128,4 +131,5 @@ def beside(path: Path) -> Generator[Path]:
     try:
         yield name
     finally:
-        name.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what kept it from being written is the fault to tell
+            name.unlink()

@@ -16,10 +16,15 @@ ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "tiny.yaml"
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> str:
+def run(folder: Path, *arguments: str | bytes, **environment: str) -> str:
     """Run the smallest configuration where it must fail; return what was said."""
+    return refused(folder, "run", str(TINY), *arguments, **environment)
+
+
+def refused(folder: Path, *arguments: str | bytes, **environment: str) -> str:
+    """Call the command line as it must not be called; return what was said."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "run", str(TINY), *arguments],
+        [sys.executable, "-m", "pipelines.cli", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
@@ -124,3 +129,114 @@ def test_a_full_disk_under_the_cache_and_the_scratch(
     # What is done is whole: nothing is an answer whose bytes are not there.
     names = set(gcs.bucket("stores").objects)
     assert not {name for name in names if name.startswith("x/ac/")}
+
+
+# names and places of this machine ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", TINY, "--store", b"st\xff"),
+        ("run", TINY, "--store", "st", "--output", b"out\xff"),
+        ("explain", b"c\xff.yaml"),
+        ("compile", TINY, "-o", b"p\xff.yaml"),
+        ("doctor", "--store", b"st\xff"),
+        ("show", b"run\xff"),
+        ("init", b"c\xff.yaml"),
+    ],
+)
+def test_names_that_are_not_utf_8(tmp_path: Path, arguments: tuple[str | bytes, ...]) -> None:
+    said = refused(tmp_path, *arguments)
+    assert "\\xff" in said
+    assert "is not UTF-8" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_utf_8(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/f\xff"))
+    folder.mkdir()
+    (folder / "c.yaml").write_bytes(TINY.read_bytes())
+    for said in (
+        refused(folder, "run", "c.yaml"),
+        refused(folder, "run", "c.yaml", "--store", str(tmp_path / "store")),
+        run(folder, "--store", "st"),
+        refused(folder, "doctor"),
+    ):
+        assert "is not UTF-8" in said
+    assert [path.name for path in folder.iterdir()] == ["c.yaml"]
+
+
+def test_a_home_that_is_not_utf_8(gcs: GcsServer, tmp_path: Path) -> None:
+    gcs.bucket("stores")
+    home = os.fsdecode(os.fsencode(tmp_path) + b"/home\xff")
+    assert "is not UTF-8" in run(tmp_path, "--store", "gs://stores/x", HOME=home)
+
+
+def test_arguments_with_control_characters_and_without_any(tmp_path: Path) -> None:
+    assert "'a\\nb' holds a control character" in run(tmp_path, "--store", "a\nb")
+    for empty in (("--store", ""), ("--data=",), ("--output", "")):
+        assert "an argument is empty" in run(tmp_path, *empty)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_home_that_nobody_knows(tmp_path: Path) -> None:
+    for arguments in (("--store", "~nobody-of-this-name/st"), ("--data", "~nobody-of-this-name")):
+        assert "the home folder that ~ stands for is not known" in run(tmp_path, *arguments)
+    said = refused(tmp_path, "runs", "--store", "~nobody-of-this-name/st")
+    assert "the home folder that ~ stands for is not known" in said
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    program = (
+        "import os, sys; os.rmdir(os.getcwd()); from pipelines.cli import main; sys.exit(main())"
+    )
+    for arguments in (("explain", str(TINY), "--store", "st"), ("runs",), ("doctor",)):
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2, done.stderr
+        assert "the working folder, which is gone" in done.stderr
+        assert "\nfix: cd to" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "place", "what"),
+    [
+        ("run", "dangling", "something stands where a folder is expected"),
+        ("run", "/proc", "there is no such place"),
+        ("show", "n" * 300, "the path is too long"),
+        ("runs", "n" * 300, "the path is too long"),
+        ("doctor", "n" * 300, "the path is too long"),
+        ("runs", "loop/st", "there is no store"),
+        ("run", "loop/st", "links lead to each other in a loop"),
+        ("explain", "loop/st", "links lead to each other in a loop"),
+    ],
+)
+def test_a_store_that_cannot_be_looked_for(
+    tmp_path: Path, command: str, place: str, what: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nothing")
+    config = (str(TINY),) if command in ("run", "explain") else ()
+    assert what in refused(tmp_path, command, *config, "--store", place)
+
+
+def test_an_output_that_must_not_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/thesis.txt").write_text("mine")
+    for place in ("file", "/dev/null", ".", "/", "..", "file/out"):
+        said = run(tmp_path, "--store", "st", "--output", place)
+        assert "is no folder that a release can replace" in said
+    assert "holds no release but thesis.txt" in run(tmp_path, "--store", "st", "--output", "folder")
+    assert not (tmp_path / "st").exists()
+    assert (tmp_path / "folder/thesis.txt").read_text() == "mine"

@@ -172,3 +172,27 @@ def test_who_loses_the_race_adopts_the_winner(cache, tmp_path):
         results = list(pool.map(one, range(16)))
     assert len({json.dumps(result.to_json()) for result in results}) == 1
     assert cache.lookup(KEY) == results[0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"[1]",
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"key": "k", "record": "r", "function_s": 1, "outputs": ["x"]}',
+        b'{"key": "k", "record": "r", "function_s": 1, "outputs": {"model": 5}}',
+        b'{"key": "k", "record": "r", "function_s": 1, "outputs": {"model": "../../x"}}',
+        b'{"key": "k", "record": "r", "function_s": NaN, "outputs": {}}',
+    ],
+)
+def test_an_entry_of_wrong_types_is_a_miss(cache: Cache, damage: bytes) -> None:
+    cache.store.put_if_absent(f"ac/{KEY}.json", damage)
+    assert cache.lookup(KEY) is None
+
+
+@pytest.mark.parametrize("damage", [b"[1]", b"null", b"[" * 100_000 + b"]" * 100_000])
+def test_a_tree_of_wrong_types_is_damaged(cache: Cache, damage: bytes) -> None:
+    cache.store.put_if_absent(f"trees/{KEY}.json", damage)
+    with pytest.raises(CorruptionError):
+        cache.tree(KEY)
+    assert list(cache.store.list("quarantine/"))

@@ -197,6 +197,64 @@ def test_a_reader_that_has_had_enough(tmp_path: Path) -> None:
     assert process.returncode == 141
 
 
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [
+        (("doctor",), ""),
+        (("doctor",), "1"),
+        (("show", "x", "--json"), ""),
+        (("show", "x" * 100_000, "--json"), ""),  # more than a buffer holds
+        (("--help",), ""),
+    ],
+)
+def test_standard_output_that_is_full(
+    tmp_path: Path, command: Sequence[str], unbuffered: str
+) -> None:
+    (tmp_path / "slimline-store").mkdir()
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", *command],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: standard output cannot be written: No space left on device",
+        "fix: make room where it goes, or send it elsewhere",
+    ]
+
+
+def test_standard_streams_that_are_closed(tmp_path: Path) -> None:
+    program = f"{sys.executable} -m pipelines.cli explain {TINY} --store st <&- >&- 2>&-"
+    done = subprocess.run(
+        ["/bin/sh", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 0
+    database = (tmp_path / ".cache/slimline/checksums.sqlite").read_bytes()
+    assert database.startswith(b"SQLite format 3")
+
+
+def test_text_that_standard_output_cannot_encode(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    for command in (("init", "ü.yaml"), ("explain", "ä.yaml", "--json")):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines.cli", *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        assert b"Traceback" not in done.stderr
+    assert "ä.yaml" in json.loads(done.stdout)["error"]["what"]
+
+
 # small commands ---------------------------------------------------------------------------------
 
 
@@ -233,6 +291,11 @@ def test_doctor(tmp_path: Path) -> None:
     assert {"python", "train", "device", "memory", "disk", "store"} <= findings.keys()
     assert "tensorflow 2." in findings["train"]["text"]
     assert not (tmp_path / "new").exists(), "doctor only looks"
+
+
+def test_doctor_says_nothing_of_a_bucket_that_it_has_not_seen() -> None:
+    done = slimline("doctor", "--store", "gs://bucket/x", check=0)
+    assert "note   store      gs://bucket/x is not on this machine" in done.stdout
 
 
 def test_doctor_finds_a_store_that_cannot_be_written(tmp_path: Path) -> None:

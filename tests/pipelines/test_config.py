@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from components.errors import UserError
 from pipelines.config import Config, load
 from pipelines.sections import HostDevice, ImportedTeacher, TrainedTeacher
+from pipelines.yaml_file import read
 
 EXAMPLES = Path(__file__).parents[2] / "pipelines" / "examples"
 
@@ -226,6 +227,48 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, what: s
     path.write_bytes(content)
     with pytest.raises(UserError, match=what):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("!!int x", "this is no int that can be read"),
+        ("!!bool x", "this is no bool that can be read"),
+        ("!!timestamp x", "this is no timestamp that can be read"),
+        ("2001-13-45", "this is no timestamp that can be read"),
+        ("9" * 5000, "this is no int that can be read"),
+        ("0x" + "f" * 5000, "this is no int that can be read"),
+        (r'"\ud800"', "this is no str that can be read"),
+        ("[" * 5000 + "]" * 5000, "this is nested deeper than any configuration"),
+        ("{a: " * 5000 + "}" * 5000, "this is nested deeper than any configuration"),
+        ("!!python/object/apply:os.system [ls]", "could not determine a constructor"),
+    ],
+)
+def test_a_value_that_yaml_cannot_make(tmp_path: Path, value: str, what: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"name: x\nsplit:\n  by: {value}\n")
+    with pytest.raises(UserError) as caught:
+        load(path)
+    assert caught.value.what.startswith(f"{path}:3:")
+    assert what in caught.value.what
+
+
+def test_merges_of_merges_take_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    lines = ["a0: &a0 {k: v}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 12)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(UserError, match="there is no key 'a0'"):
+        load(path)
+
+
+def test_what_is_merged_may_be_written_over_and_not_given_twice(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("a: &a {k: 1, l: 1}\nb: &b {<<: *a, k: 2}\nc: {<<: *b, l: 3}\n")
+    assert read(path).value["c"] == {"k": 2, "l": 3}
+    path.write_text("a: &a {<<: {}, k: 1, k: 2}\nc: {<<: *a}\n")
+    with pytest.raises(UserError, match="the key 'k' is given twice"):
+        read(path)
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

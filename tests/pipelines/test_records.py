@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from pipelines.records import (
     now,
     put_finished,
     put_started,
+    read_ingredients,
+    read_log,
     read_run,
 )
 from pipelines.stores import open_store
@@ -98,6 +103,103 @@ def test_of_another_machine_nothing_is_known(
 ) -> None:
     put_started(store, replace(record, **change))
     assert outcomes(store) == ["running"]
+
+
+NO_NAMES = ("../x", "..", "a b", "", "ü", "a" * 600, "a\nb", "\udcff", "/", "[x]")
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_names_that_can_be_of_no_run_and_no_step(
+    record: RunRecord, store: DirectoryStore, name: str
+) -> None:
+    put_started(store, record)
+    with pytest.raises(UserError, match="holds no run") as caught:
+        read_run(store, name)
+    assert record.run in caught.value.fix
+    with pytest.raises(UserError, match="has no log of a step"):
+        read_log(store, record.run, name)
+
+
+DAMAGE: Mapping[str, bytes] = {
+    "cut short": b'{"run": "tiny-2026',
+    "empty": b"",
+    "a list": b"[]",
+    "null": b"null",
+    "deep": b"[" * 100_000 + b"]" * 100_000,
+    "a long number": b'{"run": ' + b"9" * 5000 + b"}",
+    "no text": b"\xff\xfe\x00",
+    "without keys": b"{}",
+}
+
+
+@pytest.mark.parametrize("name", ["run.json", "started.json"])
+@pytest.mark.parametrize("data", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_record_is_said_to_be_damaged(
+    record: RunRecord, store: DirectoryStore, name: str, data: bytes
+) -> None:
+    key = f"runs/{record.run}/{name}"
+    store.put_if_absent(key, data)
+    for read in (list_runs, lambda store: read_run(store, record.run)):
+        with pytest.raises(UserError, match=f"{key} in the store .* is damaged"):
+            read(store)
+
+
+DONE = {
+    "state": "done",
+    "key": "0" * 64,
+    "outputs": {"model": "0" * 64},
+    "record": "runs/r/steps/train.json",
+    "cached": False,
+    "function_s": 1.0,
+    "wall_s": 1.0,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"wall_s": "long"},
+        {"wall_s": 10**400},
+        {"wall_s": None},
+        {"started": 5},
+        {"steps": []},
+        {"steps": {"train": 3}},
+        {"steps": {"train": {}}},
+        {"steps": {"train": {"state": "flown"}}},
+        {"steps": {"train": {"state": "failed"}}},
+        {"steps": {"train": {**DONE, "outputs": {"model": "../../etc/passwd"}}}},
+        {"steps": {"train": {**DONE, "outputs": ["model"]}}},
+        {"steps": {"train": {**DONE, "record": "x"}}},
+    ],
+)
+def test_a_record_of_wrong_types_is_damaged(
+    record: RunRecord, store: DirectoryStore, change: dict[str, object]
+) -> None:
+    plain = {**record.to_json(), "outcome": "done", "steps": {"train": DONE}}
+    store.put_if_absent("runs/whole/run.json", json.dumps(plain).encode())
+    assert read_run(store, "whole").steps == {"train": DONE}
+    store.put_if_absent(f"runs/{record.run}/run.json", json.dumps({**plain, **change}).encode())
+    with pytest.raises(UserError, match="is damaged"):
+        read_run(store, record.run)
+
+
+def test_a_record_that_is_no_file(record: RunRecord, store: DirectoryStore) -> None:
+    put_started(store, record)
+    for number, make in enumerate((os.mkfifo, os.mkdir, lambda path: path.symlink_to("x"))):
+        path = store.path(f"runs/{number}/run.json")
+        path.parent.mkdir()
+        make(path)
+    assert [found.run for found in list_runs(store)] == [record.run]
+    with pytest.raises(UserError, match="holds no run '0'"):
+        read_run(store, "0")
+
+
+@pytest.mark.parametrize("data", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_record_of_a_step(store: DirectoryStore, data: bytes) -> None:
+    store.put_if_absent("runs/r/steps/train.json", data)
+    with pytest.raises(UserError, match=r"runs/r/steps/train.json in the store .* is damaged"):
+        read_ingredients(store, "runs/r/steps/train.json")
+    assert read_ingredients(store, "runs/r/steps/../../x") is None
 
 
 def test_what_breaks_a_run_is_recorded(

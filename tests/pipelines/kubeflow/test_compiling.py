@@ -2,9 +2,11 @@
 
 import gc
 import hashlib
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -282,4 +284,10 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(UserError, match="cannot be written"):
         write(made.text, tmp_path / "folder")
-    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "pipeline.yaml", "folder"}
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path / "pipe" / "in", Path("/"), Path("n" * 300)):
+        with pytest.raises(UserError, match="cannot be written"):
+            write(made.text, place)
+    assert (tmp_path / "pipe").is_fifo()
+    names = {"config.yaml", "pipeline.yaml", "folder", "pipe"}
+    assert {path.name for path in tmp_path.iterdir()} == names

@@ -46,7 +46,13 @@ def test_a_host_is_needed_and_can_come_from_the_environment(
     assert Connection(None).host == server.url
 
 
-@pytest.mark.parametrize("host", ["kubeflow.example.org", "ftp://x", "https://", "https://h?x=1"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("kubeflow.example.org", "ftp://x", "https://", "https://h?x=1"),
+        *("http://[::1", "http://h:99999", "http://h:x", "http://a b"),
+    ],
+)
 def test_what_is_no_address_is_said(host: str) -> None:
     with pytest.raises(UserError, match="is no address"):
         Connection(host)
