@@ -282,6 +282,8 @@ def bench_bucket(scratch: Path) -> list[Row]:
             finally:
                 del os.environ["STORAGE_EMULATOR_HOST"]
                 server.terminate()
+                assert server.stdout
+                server.stdout.read()  # how often it failed, which it was not asked to
     return rows
 
 

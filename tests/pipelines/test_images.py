@@ -192,7 +192,6 @@ def images_command(monkeypatch, capsys):
         (" reg.example/me", "slimline images push reg.example/me"),
         ("reg.example/my images", "slimline images push europe-docker.pkg.dev/me/mine"),
         ("reg.example//me", "slimline images push europe-docker.pkg.dev/me/mine"),
-        ("", "slimline images push europe-docker.pkg.dev/me/mine"),
     ],
 )
 def test_what_is_no_registry_is_refused_before_anything_is_asked(
