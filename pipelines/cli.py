@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import json
-import os
 import re
 import shlex
 import sys
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.errors import UserError
+from pipelines import standard_streams
 from pipelines.file_names import absolute, check_name
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ OK, BUG, USER_FAULT, NO_WINNER, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 _STORE = "./slimline-store"
 _LATEST = "latest"
 _PLAIN_COLUMNS = 200
-_STANDARD_ERROR = 2
 _EMPTY = re.compile(r"(--[a-z-]+=)?")
 _CODES = """\
 exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
@@ -44,18 +42,18 @@ budgets; 130 cancelled"""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    _have_streams()
+    standard_streams.have_streams()
     given = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _answer(given)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read has had enough
-        _give_up_output()
+        standard_streams.give_up_output()
         return BROKEN_PIPE
     except OSError as error:
-        if not _output_fails():
+        if not standard_streams.output_fails():
             raise
-        _give_up_output()
+        standard_streams.give_up_output()
         _complain(
             f"standard output cannot be written: {error.strerror}",
             "make room where it goes, or send it elsewhere",
@@ -81,37 +79,6 @@ def _answer(given: Sequence[str]) -> int:
         return USER_FAULT
     except KeyboardInterrupt:
         return CANCELLED
-
-
-def _have_streams() -> None:
-    """Have standard streams that take any text, also where the caller closed them.
-
-    Otherwise the next files that are opened, those of a store too, would get their numbers and
-    what is printed.
-    """
-    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
-        pass
-    os.close(opened)
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _output_fails() -> bool:
-    """Whether standard output, and not a file, is what cannot be written: it takes no more."""
-    try:
-        sys.stdout.write("\n")
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False
-
-
-def _give_up_output() -> None:
-    """Send what is left to nowhere: the interpreter flushes once more when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check_words(words: Sequence[str]) -> None:
