@@ -42,12 +42,12 @@ check: install
 	@$(BIN)/pyright | tail -n 40
 
 bench: install
-	@$(BIN)/python -m tests.bench --json bench.json
+	@$(BIN)/python -m tests.benchmarks --json bench.json
 
 # The faces example must have run: its newest run is what is drawn.
 pictures: install
-	@$(BIN)/python -m pipelines.pictures graph pipelines/examples/digits.yaml pipelines/pictures/graph.svg
-	@$(BIN)/python -m pipelines.pictures pareto slimline-store pipelines/pictures/pareto.svg
+	@$(BIN)/python -m docs.pictures graph pipelines/examples/digits.yaml docs/graph.svg
+	@$(BIN)/python -m docs.pictures pareto slimline-store docs/pareto.svg
 
 clean:
 	rm -rf $(VENV) slimline-store slimline-out bench.json

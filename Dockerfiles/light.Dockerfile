@@ -36,7 +36,7 @@ ENV PATH=/opt/slimline/bin:$PATH \
 USER 65532:65532
 WORKDIR /tmp
 # The label says what steps run in; hold it against what is really there.
-RUN python -c "from components.environment import environment_digest as of; \
+RUN python -c "from components.contract.images import environment_digest as of; \
     found = of('light'); assert found == '${ENVIRONMENT_DIGEST}', found"
 HEALTHCHECK --interval=1m --timeout=1m CMD ["python", "-m", "components", "doctor"]
 ENTRYPOINT ["python", "-m", "components"]

@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from components import COMPONENTS
-from components.errors import UserError
-from components.interface import Interface, interface_of
-from components.protocol import USER_FAULT, Call, execute, parse_executor_input
+from components.contract.errors import UserError
+from components.contract.execution import USER_FAULT, Call, execute, parse_executor_input
+from components.contract.interface import Interface, interface_of
 
 _FRAMEWORKS = {
     "train": ("tensorflow", "tf_keras", "tensorflow_model_optimization", "safetensors", "PIL"),

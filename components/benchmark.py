@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.interface import (
+from components.contract.interface import (
     Fraction,
     LiteModelIn,
     MetricsOut,
@@ -62,12 +62,12 @@ def benchmark(
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
+    from components.artifacts.lite_model import MODEL_FILE, LiteCard
+    from components.artifacts.measurement import Device, Measurement
+    from components.contract.digests import canonical_json
     from components.devices import host
     from components.devices.fingerprint import fingerprint, runtime, state
-    from components.digests import canonical_json
-    from components.latency import flat_metrics, summarize
-    from components.lite_card import MODEL_FILE, LiteCard
-    from components.measurement import Device, Measurement
+    from components.measure.timing import flat_metrics, summarize
 
     card, before = LiteCard.read(model), state()
     plan = host.Plan(threads, processes, blocks, block_ms, warm_up_ms, limit_s, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.interface import LiteModelOut, ModelIn, PositiveInt, ReportOut, Seed
+from components.contract.interface import LiteModelOut, ModelIn, PositiveInt, ReportOut, Seed
 
 IMAGE = "train"
 
@@ -37,7 +37,7 @@ def convert(
     References:
         arXiv:1712.05877 (integer-arithmetic-only inference).
     """
-    from components.ml import conversion
+    from components.ml.lite import conversion
     from components.ml.runtime import configure
 
     configure(threads, seed)

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.backbones import Backbone
-from components.interface import (
+from components.contract.interface import (
     DatasetIn,
     ModelIn,
     ModelOut,
@@ -18,7 +17,7 @@ from components.interface import (
     ReportOut,
     Seed,
 )
-from components.recipe import Several, Share
+from components.ml.settings import Backbone, Several, Share
 
 IMAGE = "train"
 MEMORY_GB = 6
@@ -133,9 +132,9 @@ def distill(
         arXiv:1503.02531 (soft labels), arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines),
         arXiv:2106.05237 (teacher and student see the same views and mixes); those of ``train``.
     """
-    from components.ml import distillation
     from components.ml.runtime import configure
-    from components.recipe import Recipe, Target, Tower, Transfer
+    from components.ml.settings import Recipe, Target, Tower, Transfer
+    from components.ml.techniques import distillation
 
     configure(threads, seed)
     distillation.distill(

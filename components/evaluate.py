@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from components.interface import (
+from components.contract.interface import (
     CurveOut,
     DatasetIn,
     Fraction,
@@ -63,11 +63,12 @@ def evaluate(
     """
     import numpy as np
 
-    from components import evaluation, scoring
-    from components.dataset import Dataset
-    from components.digests import canonical_json
-    from components.nothing import nothing_in, write_nothing
-    from components.pairs import Pairs
+    from components.artifacts import evaluation
+    from components.artifacts.dataset import Dataset
+    from components.artifacts.empty import nothing_in, write_nothing
+    from components.contract.digests import canonical_json
+    from components.measure import scoring
+    from components.statistics.verification import Pairs
 
     def write(path: Path, value: object) -> None:
         path.write_bytes(canonical_json(value))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.interface import (
+from components.contract.interface import (
     DatasetOut,
     Fraction,
     PositiveInt,
@@ -79,12 +79,18 @@ def ingest(
         UserError: Too little is left, parameters that contradict each other, a damaged file of
             records, or files that changed since they were listed.
     """
-    from components.curation import Plan, curate
-    from components.dataset import OPEN_SPLITS, SEALED, write_dataset
-    from components.digests import canonical_json
-    from components.manifest import class_names, described, ingest_report, manifest, settle
-    from components.ml.intake import Target, take_in
-    from components.source import Source
+    from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
+    from components.contract.digests import canonical_json
+    from components.contract.source import Source
+    from components.data.curation import Plan, curate
+    from components.data.manifest import (
+        class_names,
+        described,
+        ingest_report,
+        manifest,
+        settle,
+    )
+    from components.data.reading import Target, take_in
 
     plan = Plan(
         task=task,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.interface import (
+from components.contract.interface import (
     DatasetIn,
     Fraction,
     ModelIn,
@@ -78,13 +78,13 @@ def prune(
         arXiv:1710.01878 (gradual pruning), arXiv:1904.05068 (relations between examples),
         arXiv:1503.02531 (probabilities of a teacher).
     """
-    from components.ml import pruning
     from components.ml.runtime import configure
-    from components.recipe import Recipe
+    from components.ml.settings import Recipe
+    from components.ml.techniques import weight_pruning
 
     configure(threads, seed)
     assert method == "weights", "the only method so far"
-    pruning.prune(
+    weight_pruning.prune(
         model,
         dataset,
         pruned,

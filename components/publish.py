@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.interface import (
+from components.contract.interface import (
     Fraction,
     LiteModelIn,
     NonNegativeFloat,
@@ -59,18 +59,18 @@ def publish(
     References:
         arXiv:1810.03993 (model cards).
     """
-    from components import publication
-    from components.decision import Decision
+    from components.artifacts.decision import Decision
+    from components.release import writing
 
     made = Decision.read(decision)
     if made.winner is None:
-        publication.write_nothing_won(made, release, page)
+        writing.write_nothing_won(made, release, page)
         return
-    publication.write(
-        publication.Parts(winner, decision, sealed, sealed_teacher),
+    writing.write(
+        writing.Parts(winner, decision, sealed, sealed_teacher),
         made,
         release,
         page,
         name=name,
-        comparison=publication.Comparison(metric, drop, resamples, confidence, seed),
+        comparison=writing.Comparison(metric, drop, resamples, confidence, seed),
     )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.interface import DatasetIn, ModelIn, ModelOut, PositiveInt, ReportOut, Seed
+from components.contract.interface import (
+    DatasetIn,
+    ModelIn,
+    ModelOut,
+    PositiveInt,
+    ReportOut,
+    Seed,
+)
 
 IMAGE = "train"
 
@@ -52,12 +59,12 @@ def quantize(
     References:
         arXiv:1712.05877 (integer-arithmetic-only inference), arXiv:2106.08295 (a white paper).
     """
-    from components.ml import quantization
+    from components.artifacts.model import QuantizationPlan
     from components.ml.runtime import configure
-    from components.model_card import QuantizationPlan
+    from components.ml.techniques import post_training_quantization
 
     configure(threads, seed)
-    quantization.plan(
+    post_training_quantization.plan(
         model,
         dataset,
         quantized,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.interface import (
+from components.contract.interface import (
     Fraction,
     LiteModelOut,
     LiteModelsIn,
@@ -86,24 +86,24 @@ def select(
     """
     import shutil
 
-    from components import contest
-    from components.contender import Budgets
-    from components.digests import canonical_json
-    from components.errors import UserError
-    from components.nothing import write_nothing
-    from components.report.page import leaderboard_page
+    from components.artifacts.empty import write_nothing
+    from components.contract.digests import canonical_json
+    from components.contract.errors import UserError
+    from components.pages.leaderboard import leaderboard_page
+    from components.selection import deciding
+    from components.selection.candidates import Budgets
 
     if not devices and (latency_ms is not None or minimize == "latency"):
         raise UserError(
             "latency matters, but nothing was measured on a device",
             "add a device, or take latency out of budgets and minimize",
         )
-    entries = contest.entries_of(models, evaluations, benchmarks, names=names, devices=devices)
-    contest.check_candidates(candidates, names)
+    entries = deciding.entries_of(models, evaluations, benchmarks, names=names, devices=devices)
+    deciding.check_candidates(candidates, names)
     other = next((entry for entry in entries if entry.card.task != task), None)
     if other:
         raise UserError(f"{other.name} is for {other.card.task}, not for {task}", f"task: {task}")
-    made = contest.decide(
+    made = deciding.decide(
         entries,
         Budgets(metric, drop, size_mb, latency_ms),
         candidates=candidates,
@@ -121,4 +121,4 @@ def select(
         shutil.copytree(evaluations[place], winner_evaluation, dirs_exist_ok=True)
     made.write(decision)
     metrics.write_bytes(canonical_json(made.scalars()))
-    page.write_text(leaderboard_page(made, *contest.answers_to_show(entries, made)))
+    page.write_text(leaderboard_page(made, *deciding.answers_to_show(entries, made)))

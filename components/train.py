@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.backbones import Backbone
-from components.errors import UserError
-from components.interface import (
+from components.contract.errors import UserError
+from components.contract.interface import (
     DatasetIn,
     ModelOut,
     NonNegativeFloat,
@@ -17,7 +16,7 @@ from components.interface import (
     Seed,
     SourceIn,
 )
-from components.recipe import Several, Share
+from components.ml.settings import Backbone, Several, Share
 
 IMAGE = "train"
 MEMORY_GB = 6
@@ -132,9 +131,9 @@ def train(
         to preserve), arXiv:1711.05101 (AdamW), arXiv:1608.03983 (cosine learning rate),
         arXiv:1708.04552 (cutout).
     """
-    from components.ml import importing, teaching
     from components.ml.runtime import configure
-    from components.recipe import Guidance, Recipe, Target, Tower
+    from components.ml.settings import Guidance, Recipe, Target, Tower
+    from components.ml.techniques import importing, supervised
 
     configure(threads, seed)
     if imported is not None and weights is not None:
@@ -147,7 +146,7 @@ def train(
             imported, dataset, model, report, trusted=trusted, mean=mean, scale=scale
         )
         return
-    teaching.teach(
+    supervised.teach(
         dataset,
         model,
         report,

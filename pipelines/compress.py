@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
-from components.digests import canonical_json
-from components.errors import UserError
-from components.interface import Interface, interface_of
-from pipelines.config import Config
-from pipelines.graph import Flow, Graph, Ref, SourceRef, Step
-from pipelines.parameters import filled
-from pipelines.sections import REFERENCE, Edge, ImportedTeacher
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError
+from components.contract.interface import Interface, interface_of
+from pipelines.config.loading import Config
+from pipelines.config.parameters import filled
+from pipelines.config.sections import REFERENCE, Edge, ImportedTeacher
+from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 
 DATA, MODEL, WEIGHTS = "data", "model", "weights"
 """Names of the sources that a graph may have."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import deep_trees, patterns
-from tests.gcs_server import GcsServer
+from tests.data import deep_trees, patterns
+from tests.servers.gcs.server import GcsServer
 
 # How long one example takes says nothing here: the machine may be busy. What must hold before a
 # change lands is tried on the same examples each time; people's own runs look further.
@@ -141,12 +141,19 @@ class GcsProcess:
         self._process: subprocess.Popen[str] | None = None
 
     def __call__(self, *arguments: str) -> str:
-        """Start it; the arguments are those of ``python -m tests.gcs_server``.
+        """Start it; the arguments are those of ``python -m tests.servers.gcs.server``.
 
         Returns:
             Its address, which clients in this process and its children use from now on.
         """
-        command = [sys.executable, "-m", "tests.gcs_server", "--bucket", "stores", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.servers.gcs.server",
+            "--bucket",
+            "stores",
+            *arguments,
+        ]
         self.end()
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-TINY = (ROOT / "tests" / "tiny.yaml").read_text()
+TINY = (ROOT / "tests" / "data" / "tiny.yaml").read_text()
 
 
 def blocks(language):
@@ -50,7 +50,7 @@ def test_the_commands_run_in_the_order_of_the_readme(tmp_path):
     assert [words[1] for words in tried] == ["init", "explain", "run", "show"]
     for words in tried:
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli", *words[1:]],
+            [sys.executable, "-m", "pipelines.cli.main", *words[1:]],
             cwd=tmp_path,
             env=environment(),
             capture_output=True,
@@ -73,7 +73,7 @@ def test_the_component_of_the_readme_has_the_interface_it_shows(tmp_path):
     (tmp_path / "components/coarsen.py").write_text(code)
     names = tmp_path / "components/__init__.py"
     names.write_text(names.read_text().replace('"ingest",', '"ingest",\n    "coarsen",'))
-    script = "from components.interface import interface_of as i; b = i('coarsen'); print([p.name for p in b.inputs], [p.name for p in b.outputs], b.complete({}, where='x'))"
+    script = "from components.contract.interface import interface_of as i; b = i('coarsen'); print([p.name for p in b.inputs], [p.name for p in b.outputs], b.complete({}, where='x'))"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -87,7 +87,7 @@ def test_the_component_of_the_readme_has_the_interface_it_shows(tmp_path):
 
 @pytest.mark.parametrize("block", blocks("yaml"))
 def test_yaml_of_the_readme_is_a_configuration(block, tmp_path):
-    from pipelines.config import load
+    from pipelines.config.loading import load
 
     given = yaml.safe_load(block)
     if "teacher" in given:
@@ -103,7 +103,7 @@ def test_yaml_of_the_readme_is_a_configuration(block, tmp_path):
 
 
 def test_the_reference_is_what_the_code_says():
-    from pipelines.reference import BEGIN, END, markdown
+    from docs.reference import BEGIN, END, markdown
 
     inside = README.partition(BEGIN)[2].partition(END)[0]
     assert inside.strip() == markdown().strip()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components.devices.apart import Crash, crash_of
+from components.artifacts.measurement import Attempt, Process
+from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
-from components.errors import UserError
-from components.latency import CROWDED, judge
-from components.measurement import Attempt, Process
+from components.devices.isolated import Crash, crash_of
+from components.measure.timing import CROWDED, judge
 
 if TYPE_CHECKING:
     # Started by its path, so never imported: but a change of it has to change what is cached.

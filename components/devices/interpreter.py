@@ -22,9 +22,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from components.digests import file_sha256
-from components.errors import UserError
-from components.lite_card import LIMITS, MODEL_FILE, TIE, LiteCard
+from components.artifacts.lite_model import LIMITS, MODEL_FILE, TIE, LiteCard
+from components.contract.digests import file_sha256
+from components.contract.errors import UserError
 
 _TINY = 1e-12
 """Below this length a vector has no direction; it stays what it is."""

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from pipelines.stores import KeyMissing
 from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.store import KeyMissing
 
 CACHE_BYTES = 20 << 30
 

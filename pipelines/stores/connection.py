@@ -21,9 +21,9 @@ from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse  # pyright: ignore[reportMissingTypeStubs]
 from requests.adapters import HTTPAdapter
 
-from components.errors import UserError
-from pipelines.stores import KEY_CHARACTERS_MAX
+from components.contract.errors import UserError
 from pipelines.stores.credentials import check_certificates, find_credentials
+from pipelines.stores.store import KEY_CHARACTERS_MAX
 
 CONNECTIONS = 32
 """Connections kept open to the service; also the most requests at a time."""

@@ -15,7 +15,7 @@ from typing import Any, cast
 import google.auth
 from google.auth import exceptions as auth
 
-from components.errors import UserError
+from components.contract.errors import UserError
 
 _CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 _LOGIN = "gcloud auth application-default login"

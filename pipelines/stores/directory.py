@@ -19,9 +19,8 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from components.errors import UserError
-from pipelines.stores import TEMPORARY, KeyMissing, Stat, check_key, check_prefix
-from pipelines.stores.disk import (
+from components.contract.errors import UserError
+from pipelines.disk.files import (
     beside,
     copy,
     copy_hashed,
@@ -30,6 +29,7 @@ from pipelines.stores.disk import (
     sync_folder,
     write_all,
 )
+from pipelines.stores.store import TEMPORARY, KeyMissing, Stat, check_key, check_prefix
 from pipelines.stores.threads import call_each
 
 _LOCKS = "locks"

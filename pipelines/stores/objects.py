@@ -24,8 +24,8 @@ from google.api_core import exceptions as api
 from google.cloud.storage.exceptions import DataCorruption  # pyright: ignore[reportMissingTypeStubs]
 from requests.exceptions import InvalidJSONError
 
+from pipelines.disk.files import disk_faults, write_all
 from pipelines.stores.connection import Patience, connect, may_pass
-from pipelines.stores.disk import disk_faults, write_all
 
 CHUNK_BYTES = 8 << 20
 """Part of an object that one request moves: a broken transfer goes on from the last whole part."""

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.artifacts.lite_model import LiteCard
+from components.artifacts.measurement import Measurement
 from components.benchmark import benchmark
+from components.contract.errors import UserError
+from components.contract.interface import interface_of
 from components.devices.fingerprint import fingerprint, usable_cores
-from components.errors import UserError
-from components.interface import interface_of
-from components.latency import judge, summarize
-from components.lite_card import LiteCard
-from components.measurement import Measurement
-from tests.tiny_lite import write_lite
+from components.measure.timing import judge, summarize
+from tests.data.tiny_lite import write_lite
 
 QUICK: dict[str, Any] = {"processes": 2, "blocks": 3, "block_ms": 1.0, "warm_up_ms": 1.0}
 

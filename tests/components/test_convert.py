@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifact import tree_of
+from components.artifacts.lite_model import MODEL_FILE, Affine, LiteCard
+from components.artifacts.model import ModelCard
+from components.contract.digests import canonical_json
+from components.contract.tree import tree_of
 from components.convert import convert
-from components.digests import canonical_json
-from components.lite_card import MODEL_FILE, Affine, LiteCard
-from components.model_card import ModelCard
 from components.quantize import quantize
 
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from components.artifact import tree_of
+from components.artifacts.model import ModelCard
+from components.contract.errors import UserError
+from components.contract.tree import tree_of
 from components.distill import distill
-from components.errors import UserError
-from components.model_card import ModelCard
 from tests.components.test_train import SMALL, fresh
 
 STUDENT = {**SMALL, "views": 2}

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.artifact import tree_of
-from components.dataset import Dataset, write_dataset
-from components.devices.apart import Crash
-from components.errors import UserError
+from components.artifacts.dataset import Dataset, write_dataset
+from components.artifacts.empty import nothing_in, write_nothing
+from components.artifacts.evaluation import Evaluation, sample_in
+from components.contract.errors import UserError
+from components.contract.tree import tree_of
+from components.devices.isolated import Crash
 from components.evaluate import evaluate
-from components.evaluation import Evaluation, sample_in
-from components.metrics import drop, estimate
-from components.nothing import nothing_in, write_nothing
-from components.pairs import Pairs
-from tests.tiny_lite import write_lite
+from components.statistics.metrics import drop, estimate
+from components.statistics.verification import Pairs
+from tests.data.tiny_lite import write_lite
 
 SHAPE = (4, 4, 1)
 PIXELS = 16

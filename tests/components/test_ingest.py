@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.artifact import tree_of
-from components.dataset import OPEN_SPLITS, Dataset
-from components.errors import UserError
+from components.artifacts.dataset import OPEN_SPLITS, Dataset
+from components.contract.errors import UserError
+from components.contract.interface import interface_of
+from components.contract.tree import tree_of
+from components.data.images import decode, pixel_digest
 from components.ingest import ingest
-from components.interface import interface_of
-from components.ml.images import decode, pixel_digest
-from pipelines.sources import snapshot, stage
-from tests import pictures
+from pipelines.sources.snapshot import snapshot, stage
+from tests.data import pictures
 
 DIGITS = "package:sklearn/datasets/data/digits.csv.gz"
 

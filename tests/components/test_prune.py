@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from components.artifact import tree_of
+from components.artifacts.lite_model import LiteCard
+from components.artifacts.model import Embedding, ImageInput, ModelCard
+from components.contract.errors import UserError
+from components.contract.tree import tree_of
 from components.convert import convert
-from components.errors import UserError
-from components.lite_card import LiteCard
-from components.model_card import Embedding, ImageInput, ModelCard
 from components.prune import prune
 from components.quantize import quantize
-from tests.patterns import images_of
+from tests.data.patterns import images_of
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def pruned(
 
 
 def test_the_zeros_are_there_and_the_answers_too(pruned: Path, pattern_classifier: Path) -> None:
-    from components.ml import saved
+    from components.ml.formats import model_folder
 
     before, after = ModelCard.read(pattern_classifier), ModelCard.read(pruned / "model")
     step = after.steps[-1]
@@ -47,10 +47,10 @@ def test_the_zeros_are_there_and_the_answers_too(pruned: Path, pattern_classifie
         pattern_classifier / architecture
     ).read_bytes()
     images, labels = images_of(40, seed=2)
-    scores = saved.inference(pruned / "model")(saved.normalize(images, after))
+    scores = model_folder.inference(pruned / "model")(model_folder.normalize(images, after))
     assert (scores.argmax(axis=1) == labels).mean() > 0.9
-    model, _ = saved.load(pruned / "model")
-    reloaded = model(saved.normalize(images, after), training=False).numpy()
+    model, _ = model_folder.load(pruned / "model")
+    reloaded = model(model_folder.normalize(images, after), training=False).numpy()
     assert np.allclose(reloaded, scores, atol=1e-5)
 
 
@@ -123,7 +123,7 @@ def test_what_does_not_fit_together_is_refused(
 
 
 def test_a_model_with_nothing_to_prune_is_refused(pattern_pairs: Path, tmp_path: Path) -> None:
-    from components.ml import saved
+    from components.ml.formats import model_folder
     from components.ml.runtime import configure, tf_keras
 
     configure(threads=2, seed=0)
@@ -132,7 +132,7 @@ def test_a_model_with_nothing_to_prune_is_refused(pattern_pairs: Path, tmp_path:
         [layers.Input((8, 8, 1)), layers.DepthwiseConv2D(3, name="only"), layers.Flatten()]
     )
     card = ModelCard("verification", ImageInput(8, 8, 1), Embedding(36), 0)
-    saved.save(tmp_path / "program", model, card.after({"component": "train"}))
+    model_folder.save(tmp_path / "program", model, card.after({"component": "train"}))
     with pytest.raises(UserError, match="can be pruned: only: TFMOT prunes no weight") as caught:
         prune(tmp_path / "program", pattern_pairs, tmp_path / "model", tmp_path / "report")
     assert "leave prune away" in caught.value.fix

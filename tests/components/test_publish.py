@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from components.artifact import tree_of
+from components.artifacts.dataset import write_dataset
+from components.artifacts.empty import write_nothing
+from components.artifacts.lite_model import LiteCard
+from components.contract.digests import canonical_json, file_sha256
+from components.contract.tree import tree_of
 from components.convert import convert
-from components.dataset import write_dataset
-from components.digests import canonical_json, file_sha256
 from components.evaluate import evaluate
-from components.lite_card import LiteCard
-from components.nothing import write_nothing
 from components.publish import publish
 from components.quantize import quantize
 from components.select import select
-from tests import patterns
-from tests.variants import Variant, write_benchmark, write_variants
+from tests.data import patterns
+from tests.data.variants import Variant, write_benchmark, write_variants
 
 SCHEMES = {
     "float32": None,

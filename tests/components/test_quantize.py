@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifact import tree_of
-from components.errors import UserError
-from components.model_card import FILE, ModelCard, QuantizationPlan
+from components.artifacts.model import FILE, ModelCard, QuantizationPlan
+from components.contract.errors import UserError
+from components.contract.tree import tree_of
 from components.quantize import quantize
 
 
@@ -93,7 +93,7 @@ def test_a_model_is_quantized_once(
 
 
 def test_images_of_another_size_are_refused(pattern_classifier: Path, tmp_path: Path) -> None:
-    from components.dataset import write_dataset
+    from components.artifacts.dataset import write_dataset
 
     images, labels = np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 1])
     write_dataset(

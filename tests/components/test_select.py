@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from components.artifact import tree_of
-from components.comparison import Answers
-from components.decision import Decision
-from components.errors import UserError
-from components.interface import interface_of
-from components.lite_card import LiteCard
-from components.nothing import nothing_in
-from components.protocol import OK, Call, execute
+from components.artifacts.decision import Decision
+from components.artifacts.empty import nothing_in
+from components.artifacts.lite_model import LiteCard
+from components.contract.errors import UserError
+from components.contract.execution import OK, Call, execute
+from components.contract.interface import interface_of
+from components.contract.tree import tree_of
+from components.measure.paired import Answers
 from components.select import select
-from tests.variants import Variant, write_variants
+from tests.data.variants import Variant, write_variants
 
 TEACHER = Variant("teacher", noise=0.5, size_bytes=900_000, p50_ms=40.0)
 STUDENT = Variant("student", noise=0.52, size_bytes=80_000, seed=0)

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifact import tree_of
-from components.dataset import write_dataset
-from components.errors import UserError
-from components.interface import interface_of
-from components.model_card import ModelCard
+from components.artifacts.dataset import write_dataset
+from components.artifacts.model import ModelCard
+from components.contract.errors import UserError
+from components.contract.interface import interface_of
+from components.contract.tree import tree_of
 from components.train import train
-from pipelines.sources import snapshot_model, stage
-from tests.patterns import NAMES
+from pipelines.sources.snapshot import snapshot_model, stage
+from tests.data.patterns import NAMES
 
 SMALL = {
     "backbone": "conv", "alpha": 0.25, "embedding": 8, "epochs": 3, "learning_rate": 0.01,

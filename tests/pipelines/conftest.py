@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from pipelines.compress import graph_of
-from pipelines.config import load
-from tests import kfp_cluster
-from tests.gcs_server import GcsServer
-from tests.kfp_cluster import Cluster, LocalRun
-from tests.kfp_server import KfpServer
+from pipelines.config.loading import load
+from tests.servers.gcs.server import GcsServer
+from tests.servers.kfp import cluster as kfp_cluster
+from tests.servers.kfp.cluster import Cluster, LocalRun
+from tests.servers.kfp.server import KfpServer
 
-TINY = Path(__file__).parents[1] / "tiny.yaml"
+TINY = Path(__file__).parents[1] / "data" / "tiny.yaml"
 
 
 @pytest.fixture(scope="session")

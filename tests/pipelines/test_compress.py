@@ -10,10 +10,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.errors import UserError
+from components.contract.errors import UserError
 from pipelines.compress import graph_of, step_names, tree_of
-from pipelines.config import Config, load
-from pipelines.graph import Graph, Ref, SourceRef, Step, refs_in
+from pipelines.config.loading import Config, load
+from pipelines.runs.graph import Graph, Ref, SourceRef, Step, refs_in
 
 STUDENT: Mapping[str, object] = {"distill": {"backbone": "mobilenet_v2", "alpha": 0.35}}
 INT8: Mapping[str, object] = {"quantize": {"scheme": "int8"}}

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from components.closure import closure_of
+from components.artifacts.measurement import Process
+from components.contract.closure import closure_of
+from components.contract.errors import UserError
 from components.devices import host
-from components.devices.apart import Crash
 from components.devices.fingerprint import usable_cores
 from components.devices.host import Plan, check_threads, falls_quiet, measure, run_probe
-from components.errors import UserError
-from components.measurement import Process
-from tests.tiny_lite import write_lite
+from components.devices.isolated import Crash
+from tests.data.tiny_lite import write_lite
 
 PLAN = Plan(
     threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, time_limit_s=60, seed=0
@@ -108,7 +108,7 @@ def pressure(path: Path, total_us: int) -> Path:
 @pytest.fixture
 def judged_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make any share of waiting, even none, too much."""
-    monkeypatch.setattr("components.latency.SHARE", -1)
+    monkeypatch.setattr("components.measure.timing.SHARE", -1)
 
 
 @pytest.mark.usefixtures("judged_disturbed")

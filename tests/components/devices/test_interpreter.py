@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.artifacts.lite_model import MODEL_FILE
+from components.contract.errors import UserError
 from components.devices.interpreter import LiteModel
-from components.errors import UserError
-from components.lite_card import MODEL_FILE
-from tests.patterns import images_of
+from tests.data.patterns import images_of
 
 TOLERANCE = {
     "float32": 1e-5, "float16": 2e-3, "dynamic": 0.03,
@@ -19,12 +19,12 @@ TOLERANCE = {
 @pytest.fixture(scope="module")
 def expected(pattern_classifier: Path) -> np.ndarray:
     """What Keras answers to forty images that were not trained on."""
-    from components.ml import saved
-    from components.model_card import ModelCard
+    from components.artifacts.model import ModelCard
+    from components.ml.formats import model_folder
 
     images, _ = images_of(40, seed=2)
     card = ModelCard.read(pattern_classifier)
-    return saved.inference(pattern_classifier)(saved.normalize(images, card))
+    return model_folder.inference(pattern_classifier)(model_folder.normalize(images, card))
 
 
 @pytest.mark.parametrize("scheme", TOLERANCE)

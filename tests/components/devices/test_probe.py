@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from components.devices.host import PROBE
-from tests.tiny_lite import write_lite
+from tests.data.tiny_lite import write_lite
 
 QUICK = ("--blocks", "3", "--block-ms", "1", "--warm-up-ms", "1")
 

@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 
-from pipelines.engines import StepDone
-from pipelines.sources import snapshot
-from tests.pipelines.engines.test_kill import graph_of, walk
+from pipelines.engines.engine import StepDone
+from pipelines.sources.snapshot import snapshot
+from tests.pipelines.engines.machine.test_kill import graph_of, walk
 
 
 def _main(uri: str, data: str, folder: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import load
-from pipelines.engines import StepDone, StepStarted
-from pipelines.launch import launch
-from pipelines.sources import snapshot
+from pipelines.config.loading import load
+from pipelines.engines.engine import StepDone, StepStarted
+from pipelines.launch.launching import launch
+from pipelines.sources.snapshot import snapshot
 from pipelines.stores.bucket import BucketStore
 
 ROOT = Path(__file__).parents[3]
@@ -16,7 +16,7 @@ REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
 
 ENGINES = ["local", pytest.param("docker", marks=pytest.mark.containers)]
 CONFIGS = [
-    "tests/tiny.yaml",
+    "tests/data/tiny.yaml",
     pytest.param("pipelines/examples/digits.yaml", marks=pytest.mark.examples),
     pytest.param("pipelines/examples/faces.yaml", marks=pytest.mark.examples),
 ]

@@ -14,15 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.errors import UserError
-from pipelines.cache import Cache
-from pipelines.config import load
-from pipelines.engines import StepDone, StepFailed, StepSkipped, StepStarted
-from pipelines.launch import Changed, Upstream, explain, launch
-from pipelines.records import list_runs, read_log, read_run, times_opened
-from pipelines.stores import open_store
+from components.contract.errors import UserError
+from pipelines.config.loading import load
+from pipelines.engines.engine import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.launch.launching import Changed, Upstream, explain, launch
+from pipelines.runs.cache import Cache
+from pipelines.runs.records import list_runs, read_log, read_run, times_opened
+from pipelines.stores.store import open_store
 
-TINY = Path(__file__).parents[2] / "tiny.yaml"
+TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
 REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
 
 ENGINES = ["local", pytest.param("docker", marks=pytest.mark.containers)]
@@ -234,7 +234,7 @@ def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli",
+        "pipelines.cli.main",
         "run",
         str(TINY),
         "--store",
@@ -271,7 +271,7 @@ def test_two_engines_on_one_store_agree_on_every_result(first, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli",
+        "pipelines.cli.main",
         "run",
         str(TINY),
         "--store",
@@ -302,7 +302,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_result(first, small_disk, tmp_pa
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli",
+        "pipelines.cli.main",
         "run",
         str(TINY),
         "--store",

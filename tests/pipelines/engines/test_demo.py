@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.config import load
-from pipelines.engines import StepDone, StepStarted
-from pipelines.launch import launch
+from pipelines.config.loading import load
+from pipelines.engines.engine import StepDone, StepStarted
+from pipelines.launch.launching import launch
 
 DEMO = Path(__file__).parents[3] / "pipelines" / "examples" / "digits.yaml"
 REPRODUCIBLE = (

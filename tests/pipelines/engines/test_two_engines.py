@@ -6,9 +6,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from pipelines.cache import Cache
-from pipelines.stores import open_store
-from tests.pipelines.engines.test_kill import write_data
+from pipelines.runs.cache import Cache
+from pipelines.stores.store import open_store
+from tests.pipelines.engines.machine.test_kill import write_data
 
 ROUNDS = 20
 

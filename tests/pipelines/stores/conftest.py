@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.stores import Store
 from pipelines.stores.directory import DirectoryStore
-from tests.gcs_server import GcsServer
+from pipelines.stores.store import Store
+from tests.servers.gcs.server import GcsServer
 
 KINDS = ("directory", "bucket", "through")
 
@@ -32,7 +32,7 @@ def open_kind(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str],
             return DirectoryStore(tmp_path / "store")
         from pipelines.stores.bucket import BucketStore
         from pipelines.stores.connection import Patience
-        from pipelines.stores.through import ReadThroughStore
+        from pipelines.stores.read_through import ReadThroughStore
 
         patience = Patience(deadline_s=20.0, read_s=5.0, wait_s=0.02)
         bucket = BucketStore(request.getfixturevalue("bucket_uri"), patience)

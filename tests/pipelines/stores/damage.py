@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.stores import Store
+from pipelines.stores.store import Store
 
 
 def overwrite(store: Store, key: str, data: bytes) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.stores import Store, open_store
+from pipelines.stores.store import Store, open_store
 
 
 def race(store: Store, rounds: int, keys: int) -> list[int]:

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
-from pipelines.stores import KeyMissing, Store, open_store
+from components.contract.errors import UserError
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.connection import Patience, connect
 from pipelines.stores.objects import CHUNK_BYTES
-from tests.gcs_faults import FAULTS, FaultKind, Operation
-from tests.gcs_server import GcsServer
+from pipelines.stores.store import KeyMissing, Store, open_store
 from tests.pipelines.stores.interrupted import check_everywhere
+from tests.servers.gcs.faults import FAULTS, FaultKind, Operation
+from tests.servers.gcs.server import GcsServer
 
 PATIENCE = Patience(deadline_s=10.0, read_s=3.0, wait_s=0.02)
 SHORT = Patience(deadline_s=0.5, read_s=0.2, wait_s=0.02)

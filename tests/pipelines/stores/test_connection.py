@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from components.errors import UserError
-from pipelines.bucket_files import bucket_files
-from pipelines.stores import KEY_CHARACTERS_MAX
+from components.contract.errors import UserError
+from pipelines.sources.bucket import bucket_files
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.connection import Patience, parse_object, parse_place
-from tests.web_server import Reply, web_server
+from pipelines.stores.store import KEY_CHARACTERS_MAX
+from tests.servers.web import Reply, web_server
 
 SHORT = Patience(deadline_s=0.5, read_s=0.5, wait_s=0.02)
 PAGE = b"<!DOCTYPE html><title>Please log in</title>"

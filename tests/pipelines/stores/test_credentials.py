@@ -7,7 +7,7 @@ import ssl
 import certifi
 import pytest
 
-from components.errors import UserError
+from components.contract.errors import UserError
 from pipelines.stores.connection import connect
 from pipelines.stores.credentials import check_certificates
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from components.errors import UserError
-from pipelines.stores import TEMPORARY, KeyMissing, open_store
+from components.contract.errors import UserError
 from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.store import TEMPORARY, KeyMissing, open_store
 from tests.pipelines.stores.interrupted import FILE_CALLS, check_everywhere
 
 BIG = os.urandom(3 << 20)
@@ -87,7 +87,7 @@ def test_a_value_is_on_the_disk_before_its_name_is(
 
 def test_google_is_not_imported_for_a_folder(tmp_path: Path) -> None:
     program = (
-        "import sys; from pipelines.stores import open_store\n"
+        "import sys; from pipelines.stores.store import open_store\n"
         "store = open_store(sys.argv[1]); store.put_if_absent('a', b'1'); store.get('a')\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('google', 'requests')])"
     )
@@ -317,10 +317,11 @@ def test_every_operation_is_interrupted() -> None:
     """A call that is added to the store and not to the list would escape the kills."""
     import ast
 
-    from pipelines.stores import directory, disk
+    from pipelines.disk import files
+    from pipelines.stores import directory
 
     used: set[str] = set()
-    for module in (directory, disk):
+    for module in (directory, files):
         tree = ast.parse(Path(str(module.__file__)).read_text())
         used |= set(_os_calls(tree))
     harmless = {"getpid", "cpu_count", "strerror", "lseek"}

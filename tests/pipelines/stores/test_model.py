@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from pipelines.stores import KeyMissing, Store
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.connection import Patience
 from pipelines.stores.directory import DirectoryStore
-from pipelines.stores.through import ReadThroughStore
-from tests.gcs_server import GcsServer
+from pipelines.stores.read_through import ReadThroughStore
+from pipelines.stores.store import KeyMissing, Store
+from tests.servers.gcs.server import GcsServer
 
 VALUES = (b"", b"0", b"1", b"some text", bytes(range(256)) * 20)
 BLOBS = {f"cas/sha256/{d[:2]}/{d}": v for v in VALUES if (d := hashlib.sha256(v).hexdigest())}

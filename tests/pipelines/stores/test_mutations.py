@@ -13,14 +13,16 @@ from typing import Any
 import google_crc32c
 import pytest
 
-from components.errors import UserError
-from pipelines.stores import Store, bucket, connection, directory, disk, objects
+from components.contract.errors import UserError
+from pipelines.disk import files
+from pipelines.stores import bucket, connection, directory, objects
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.objects import Objects
-from pipelines.stores.through import ReadThroughStore
-from tests.gcs_server import GcsServer
-from tests.pipelines.stores import test_bucket, test_contract, test_through
+from pipelines.stores.read_through import ReadThroughStore
+from pipelines.stores.store import Store
+from tests.pipelines.stores import test_bucket, test_contract, test_read_through
+from tests.servers.gcs.server import GcsServer
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 OpenKind = Callable[[str], Store]
@@ -228,10 +230,10 @@ def test_the_cache_notices_a_skipped_hash(
 ) -> None:
     def trusting(source: int, target: int | None) -> str:
         if target is not None:
-            disk.copy(source, target)
+            files.copy(source, target)
         return Path(os.readlink(f"/proc/self/fd/{source}")).name  # noqa: PTH115
 
     monkeypatch.setattr(directory, "copy_hashed", trusting)
-    test = test_through.test_a_damaged_file_is_downloaded_again
+    test = test_read_through.test_a_damaged_file_is_downloaded_again
     with pytest.raises(AssertionError):
         test(gcs, BucketStore(bucket_uri), tmp_path / "cache", tmp_path)

@@ -1,0 +1,1 @@
+"""Artifacts: what lies in the folder of each kind, read and written."""

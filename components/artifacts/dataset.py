@@ -1,0 +1,242 @@
+"""Datasets: decoded images of one size, split once by ingest, read by everything that follows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError, suggest
+from components.contract.interface import Task
+
+Unit = Literal["identity", "image"]
+
+SCHEMA: Final = 1
+OPEN_SPLITS: Final = ("train", "validation", "selection")
+SEALED: Final = "sealed"
+SHARD_BYTES: Final = 64 << 20
+"""An image array longer than this is written as several files."""
+
+
+class Rows(Protocol):
+    """Images that are read a slice at a time: an array, or a file too large for memory."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What ``dataset.json`` says.
+
+    Attributes:
+        task: What the labels are for.
+        height: Pixels.
+        width: Pixels.
+        channels: 1 (grey) or 3 (RGB).
+        split_by: Whether whole identities or single images went to the splits.
+        resample: What intervals are to be resampled over.
+        classes: Names of all classes or identities; a label is an index into them. The labels of
+            one split need not cover them: split by identity, each split has its own.
+        splits: Number of images of each split.
+        description: One sentence for reports: what the evaluation splits consist of.
+    """
+
+    task: Task
+    height: int
+    width: int
+    channels: int
+    split_by: Unit
+    resample: Unit
+    classes: tuple[str, ...]
+    splits: Mapping[str, int]
+    description: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        return self.height, self.width, self.channels
+
+    def to_json(self) -> dict[str, object]:
+        """Return the content of ``dataset.json``."""
+        return {
+            "schema": SCHEMA,
+            "task": self.task,
+            "image": {"height": self.height, "width": self.width, "channels": self.channels},
+            "split_by": self.split_by,
+            "resample": self.resample,
+            "classes": list(self.classes),
+            "splits": dict(self.splits),
+            "description": self.description,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> DatasetInfo:
+        """Read what ``to_json`` wrote."""
+        return cls(
+            task=value["task"],
+            height=value["image"]["height"],
+            width=value["image"]["width"],
+            channels=value["image"]["channels"],
+            split_by=value["split_by"],
+            resample=value["resample"],
+            classes=tuple(value["classes"]),
+            splits=MappingProxyType(dict(value["splits"])),
+            description=value["description"],
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset on disk; ``Dataset.open`` makes one.
+
+    Attributes:
+        path: Its folder.
+        info: What ``dataset.json`` says.
+    """
+
+    path: Path
+    info: DatasetInfo
+
+    @classmethod
+    def open(cls, path: Path) -> Dataset:
+        """Read the description of the dataset at ``path``.
+
+        Raises:
+            UserError: There is no dataset, or one of another version.
+        """
+        described = path / "dataset.json"
+        if not described.is_file():
+            raise UserError(
+                f"{path} is no dataset: it has no dataset.json", "pass a folder that ingest wrote"
+            )
+        value = cast("dict[str, Any]", json.loads(described.read_bytes()))
+        if value.get("schema") != SCHEMA:
+            raise UserError(
+                f"{described} has schema {value.get('schema')!r}; this version reads {SCHEMA}",
+                "run ingest again with this version",
+            )
+        return cls(path, DatasetInfo.from_json(value))
+
+    def images(self, split: str) -> NDArray[np.uint8]:
+        """Return the images of a split.
+
+        Returns:
+            uint8, images x height x width x channels, 0 to 255; mapped from disk, read only. A
+            split of several shards is read into memory.
+
+        Raises:
+            UserError: The dataset has no such split.
+        """
+        folder = self._folder(split)
+        shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("images*.npy"))]
+        return shards[0] if len(shards) == 1 else np.concatenate(shards)
+
+    def labels(self, split: str) -> NDArray[np.int32]:
+        """Return the labels of a split: int32, one per image, each an index into the classes.
+
+        Raises:
+            UserError: The dataset has no such split.
+        """
+        return np.load(self._folder(split) / "labels.npy")
+
+    def manifest(self) -> list[dict[str, Any]]:
+        """Return the manifest: what became of every source file, in name order."""
+        lines = (self.path / "manifest.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def _folder(self, split: str) -> Path:
+        if split in self.info.splits:
+            return self.path / split
+        what = f"the dataset {self.path} has no split {split!r}"
+        if split == SEALED or SEALED in self.info.splits:
+            raise UserError(
+                f"{what}: it holds {', '.join(self.info.splits)}",
+                "the sealed split is a dataset of its own: pass the other output of ingest",
+            )
+        raise UserError(what, suggest(split, self.info.splits))
+
+
+def write_dataset(
+    path: Path,
+    splits: Mapping[str, tuple[Rows, NDArray[np.integer]]],
+    *,
+    task: Task,
+    classes: Iterable[str],
+    split_by: Unit = "image",
+    resample: Unit = "image",
+    description: str = "",
+    manifest: Iterable[Mapping[str, object]] = (),
+    shard_bytes: int = SHARD_BYTES,
+) -> Dataset:
+    """Write a dataset; equal arguments give equal bytes.
+
+    Args:
+        path: Folder to make.
+        splits: For each split its images (uint8, images x height x width x channels) and its
+            labels (integers, one per image). No split is empty; all images have one size.
+        task: See ``DatasetInfo``; so are the next four.
+        classes: Names that the labels index.
+        split_by: How the splits were made.
+        resample: What intervals are to be resampled over.
+        description: One sentence for reports.
+        manifest: One line per source file, in name order.
+        shard_bytes: Largest image array that goes into one file.
+
+    Returns:
+        The dataset, as ``Dataset.open`` gives it.
+
+    Raises:
+        ValueError: Arrays that do not fit what is said above; that is the caller's bug.
+    """
+    names = tuple(classes)
+    shapes = {images[:1].shape[1:] for images, _ in splits.values()}
+    if len(shapes) != 1 or len(shape := next(iter(shapes))) != 3:
+        raise ValueError(f"splits need images of one size, height x width x channels: {shapes}")
+    for split, (images, labels) in splits.items():
+        _check_split(split, images, labels, len(names))
+    info = DatasetInfo(
+        task=task,
+        height=shape[0],
+        width=shape[1],
+        channels=shape[2],
+        split_by=split_by,
+        resample=resample,
+        classes=names,
+        splits=MappingProxyType({split: len(images) for split, (images, _) in splits.items()}),
+        description=description,
+    )
+    path.mkdir(parents=True, exist_ok=True)
+    for split, (images, labels) in splits.items():
+        _write_split(path / split, images, labels, shard_bytes)
+    with (path / "manifest.jsonl").open("wb") as file:
+        file.writelines(canonical_json(line) + b"\n" for line in manifest)
+    (path / "dataset.json").write_bytes(canonical_json(info.to_json()))
+    return Dataset(path, info)
+
+
+def _check_split(split: str, images: Rows, labels: NDArray[np.integer], classes: int) -> None:
+    if len(images) == 0 or labels.shape != (len(images),):
+        raise ValueError(f"{split}: {len(images)} images and labels of shape {labels.shape}")
+    if images[:1].dtype != np.uint8:
+        raise ValueError(f"{split}: images are {images[:1].dtype}, expected uint8")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"{split}: labels {labels.min()} to {labels.max()} of {classes} classes")
+
+
+def _write_split(folder: Path, images: Rows, labels: NDArray[np.integer], shard_bytes: int) -> None:
+    folder.mkdir()
+    rows = max(1, shard_bytes // images[:1].nbytes)
+    starts = range(0, len(images), rows)
+    for number, start in enumerate(starts):
+        name = "images.npy" if len(starts) == 1 else f"images-{number:05d}.npy"
+        np.save(folder / name, np.ascontiguousarray(images[start : start + rows]))
+    np.save(folder / "labels.npy", labels.astype(np.int32))

@@ -1,0 +1,199 @@
+"""What ``lite.json`` says of a LiteModel: what to feed it and how to read its answer."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+
+from components.artifacts.model import Embedding, QuantizationPlan, Scores
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError
+from components.contract.interface import Task
+
+FILE = "lite.json"
+MODEL_FILE = "model.tflite"
+SCHEMA = 1
+
+DType: TypeAlias = Literal["float32", "int8", "uint8"]
+LIMITS: Mapping[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255)}
+"""Lowest and highest value of the integer types that a file can take and give."""
+
+TIE = 1e-3
+"""A share of one level, far above rounding noise: where a pixel lies half-way between two levels,
+as all do when the mean is 127.5, every one goes up, so that no two of them share a level."""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """How integers stand for real numbers: ``real = scale * (integer - zero_point)``."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class LiteInput:
+    """The one input tensor, of shape 1 x height x width x channels.
+
+    Attributes:
+        height: Rows in pixels.
+        width: Columns in pixels.
+        channels: 1 for grey, 3 for red, green, blue.
+        mean: Subtracted from every pixel of 0 to 255.
+        scale: What the difference is divided by.
+        dtype: Type of the tensor.
+        quantization: How the integers of an integer tensor stand for normalised pixels.
+    """
+
+    height: int
+    width: int
+    channels: int
+    mean: float
+    scale: float
+    dtype: DType
+    quantization: Affine | None
+
+    def value(self, pixel: int) -> float | int:
+        """Return what the tensor takes for a pixel of 0 to 255.
+
+        ``(pixel - mean) / scale`` where the tensor is float32. Else the nearest level of that,
+        halves upwards.
+        """
+        real = (pixel - self.mean) / self.scale
+        if self.quantization is None:
+            return real
+        level = real / self.quantization.scale + self.quantization.zero_point
+        low, high = LIMITS[self.dtype]
+        return min(max(math.floor(level + 0.5 + TIE), low), high)
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether the bytes of the picture are the input as they are.
+
+        For int8 the same bytes less 128, which is what ``byte ^ 0x80`` gives.
+        """
+        if self.quantization is None:
+            return False
+        low, _ = LIMITS[self.dtype]
+        return all(self.value(pixel) == pixel + low for pixel in range(256))
+
+
+@dataclass(frozen=True)
+class LiteOutput:
+    """The one output tensor, of shape 1 x size.
+
+    Attributes:
+        kind: ``embedding``: a vector, compared by the cosine. ``scores``: one number a class.
+        size: Count of numbers.
+        classes: Names in the order of the scores; None for an embedding.
+        activation: Whether scores are probabilities (softmax) or logits; None for an embedding.
+        dtype: Type of the tensor.
+        quantization: How the integers of an integer tensor stand for real numbers.
+    """
+
+    kind: Literal["embedding", "scores"]
+    size: int
+    classes: tuple[str, ...] | None
+    activation: Literal["softmax", "none"] | None
+    dtype: DType
+    quantization: Affine | None
+
+    @classmethod
+    def of(
+        cls, output: Embedding | Scores, dtype: DType, quantization: Affine | None
+    ) -> LiteOutput:
+        """Return what became of a Model's output in the file."""
+        scores = output if isinstance(output, Scores) else None
+        return cls(
+            kind=output.kind,
+            size=output.size,
+            classes=scores.classes if scores else None,
+            activation=scores.activation if scores else None,
+            dtype=dtype,
+            quantization=quantization,
+        )
+
+
+@dataclass(frozen=True)
+class LiteCard:
+    """The content of ``lite.json``.
+
+    Attributes:
+        task: What the model is for.
+        input: What goes in.
+        output: What comes out.
+        sha256: Of ``model.tflite``.
+        size_bytes: Length of ``model.tflite``.
+        gzip_bytes: Its length after gzip, level 9: what an app store ships.
+        parameters: Count of numbers in the weights of the Keras model.
+        steps: What was done to get here, first to last.
+        quantization: The plan that was carried out, or None for float32.
+    """
+
+    task: Task
+    input: LiteInput
+    output: LiteOutput
+    sha256: str
+    size_bytes: int
+    gzip_bytes: int
+    parameters: int
+    steps: tuple[Mapping[str, Any], ...] = ()
+    quantization: QuantizationPlan | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of the file."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> LiteCard:
+        """Read what ``to_json`` gave."""
+        given, output, plan = content["input"], content["output"], content["quantization"]
+        classes = output["classes"]
+        inside: dict[str, Any] = {**given, "quantization": _affine(given["quantization"])}
+        outside: dict[str, Any] = {
+            **output,
+            "classes": None if classes is None else tuple(classes),
+            "quantization": _affine(output["quantization"]),
+        }
+        changed: dict[str, Any] = {
+            **content,
+            "input": LiteInput(**inside),
+            "output": LiteOutput(**outside),
+            "steps": tuple(content["steps"]),
+            "quantization": None if plan is None else QuantizationPlan(**plan),
+        }
+        changed.pop("schema")
+        return cls(**changed)
+
+    def write(self, path: Path) -> None:
+        """Write ``lite.json`` into the folder ``path``."""
+        path.mkdir(parents=True, exist_ok=True)
+        (path / FILE).write_bytes(canonical_json(self.to_json()))
+
+    @classmethod
+    def read(cls, path: Path) -> LiteCard:
+        """Read ``lite.json`` from the folder ``path``.
+
+        Raises:
+            UserError: There is none, or another version of slimline wrote it.
+        """
+        file = path / FILE
+        if not file.is_file():
+            raise UserError(
+                f"{path} is no LiteModel: it holds no {FILE}", "give the folder that convert wrote"
+            )
+        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
+        if content.get("schema") != SCHEMA:
+            raise UserError(
+                f"{file} was written by another version of slimline",
+                "run the steps that made it again",
+            )
+        return cls.from_json(content)
+
+
+def _affine(value: Mapping[str, Any] | None) -> Affine | None:
+    return None if value is None else Affine(value["scale"], value["zero_point"])

@@ -1,0 +1,255 @@
+"""The report of ``benchmark``: raw samples of a model on a device, and what follows from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError
+from components.devices.isolated import Crash
+from components.statistics.bootstrap import Interval, quantile
+
+FILE = "benchmark.json"
+SCHEMA = 1
+P90_SAMPLES, P99_SAMPLES = 64, 662
+"""Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
+
+Verdict = Literal["stable", "disturbed", "crashed"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Samples in a row, with the evidence on whether anything came between.
+
+    Attributes:
+        runs: How many.
+        wall_ms: Time that passed.
+        cpu_ms: Processor time of all threads of the process.
+        voluntary_switches: Times a thread waited.
+        involuntary_switches: Times a thread was put aside for another process.
+        psi_cpu_us: For how long anything on the machine waited for a processor; None where the
+            kernel does not say.
+    """
+
+    runs: int
+    wall_ms: float
+    cpu_ms: float
+    voluntary_switches: int
+    involuntary_switches: int
+    psi_cpu_us: float | None
+
+
+@dataclass(frozen=True)
+class Process:
+    """What one fresh process measured.
+
+    Attributes:
+        load_ms: From opening the file to allocated tensors.
+        first_ms: The first inference.
+        warmups: How many inferences then were not counted.
+        warmups_ms: How long they took.
+        samples_ms: Steady inferences, block after block.
+        blocks: How the samples fall into blocks.
+        machine: Over all blocks: ``wall_ms``, ``own_cpu_ms``, ``busy_ms`` of all processors, and
+            ``stolen_ms`` by other guests of a virtual machine's host.
+        baseline_memory_bytes: Resident with the runtime imported and no model.
+        peak_memory_bytes: Highest resident size from then until after the warm-up.
+        peak_was_reset: False where the kernel does not let the peak be counted from there.
+        delegate_partitions: Pieces of the model that the delegate runs; None where unknown.
+        imported: Modules loaded beside Python's own.
+        python: Version.
+    """
+
+    load_ms: float
+    first_ms: float
+    warmups: int
+    warmups_ms: tuple[float, ...]
+    samples_ms: tuple[float, ...]
+    blocks: tuple[Block, ...]
+    machine: Mapping[str, float]
+    baseline_memory_bytes: int
+    peak_memory_bytes: int
+    peak_was_reset: bool
+    delegate_partitions: int | None
+    imported: tuple[str, ...]
+    python: str
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Process:
+        """Read what a report keeps, which is what the probe printed and a few keys more."""
+        known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
+        for name in ("warmups_ms", "samples_ms", "imported"):
+            known[name] = tuple(known[name])
+        known["blocks"] = tuple(Block(**block) for block in known["blocks"])
+        return cls(**known)
+
+    @property
+    def p50_ms(self) -> float:
+        """Median of the steady samples."""
+        return quantile(np.array(self.samples_ms), 0.5)
+
+    @property
+    def blocks_p50_ms(self) -> tuple[float, ...]:
+        """Median of each block."""
+        ends = np.cumsum([block.runs for block in self.blocks])[:-1]
+        return tuple(quantile(part, 0.5) for part in np.split(np.array(self.samples_ms), ends))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What follows from the samples of all processes.
+
+    Attributes:
+        samples: How many steady ones.
+        load_ms: Median over the processes.
+        first_ms: Median over the processes.
+        p50_ms: Median of the steady samples with its interval.
+        p90_ms: None below ``P90_SAMPLES``.
+        p99_ms: None below ``P99_SAMPLES``.
+        spread_ms: Between the medians of the fastest and the slowest process.
+        peak_memory_bytes: Above the runtime's baseline, the largest of all processes.
+    """
+
+    samples: int
+    load_ms: float
+    first_ms: float
+    p50_ms: Interval
+    p90_ms: Interval | None
+    p99_ms: Interval | None
+    spread_ms: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where it was measured.
+
+    Attributes:
+        name: As in the configuration.
+        fingerprint: What makes two measurements comparable.
+        before: Temperature, clock, load as the measurement began, as far as known.
+        after: The same as it ended.
+    """
+
+    name: str
+    fingerprint: Mapping[str, str]
+    before: Mapping[str, float | str]
+    after: Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at measuring in peace.
+
+    Attributes:
+        verdict: What became of it.
+        evidence: Why, in one sentence with numbers.
+    """
+
+    verdict: Verdict
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The content of ``benchmark.json``.
+
+    Attributes:
+        device: Where.
+        threads: Of the runtime.
+        model_sha256: Of ``model.tflite``.
+        size_bytes: Its length.
+        gzip_bytes: Its length after gzip.
+        runtime: Name and version.
+        processes: The raw samples, of the last attempt.
+        attempts: All of them; the last one counts.
+        crashed: How the process ended that did not print a document; None when all did.
+        summary: Derived from the samples; None after a crash.
+        unit: Of all samples.
+    """
+
+    device: Device
+    threads: int
+    model_sha256: str
+    size_bytes: int
+    gzip_bytes: int
+    runtime: Mapping[str, str]
+    processes: tuple[Process, ...]
+    attempts: tuple[Attempt, ...]
+    crashed: Crash | None
+    summary: Summary | None
+    unit: str = "ms"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the last attempt can be believed."""
+        return self.attempts[-1].verdict
+
+    @property
+    def evidence(self) -> str:
+        """What the verdict rests on."""
+        return self.attempts[-1].evidence
+
+    @property
+    def delegate_partitions(self) -> int | None:
+        """Pieces of the model that the delegate runs; None where unknown."""
+        return self.processes[0].delegate_partitions if self.processes else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of the file."""
+        derived = {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "evidence": self.evidence,
+            "delegate_partitions": self.delegate_partitions,
+        }
+        return {**asdict(self), **derived}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Measurement:
+        """Read what ``to_json`` gave."""
+        crashed, summary = content["crashed"], content["summary"]
+        known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
+        known["device"] = Device(**content["device"])
+        known["processes"] = tuple(map(Process.from_json, content["processes"]))
+        known["attempts"] = tuple(Attempt(**item) for item in content["attempts"])
+        known["crashed"] = None if crashed is None else Crash(**crashed)
+        known["summary"] = None if summary is None else _summary(summary)
+        return cls(**known)
+
+    def write(self, path: Path) -> None:
+        """Write ``benchmark.json`` into the folder ``path``."""
+        path.mkdir(parents=True, exist_ok=True)
+        (path / FILE).write_bytes(canonical_json(self.to_json()))
+
+    @classmethod
+    def read(cls, path: Path) -> Measurement:
+        """Read ``benchmark.json`` from the folder ``path``.
+
+        Raises:
+            UserError: There is none, or another version of slimline wrote it.
+        """
+        file = path / FILE
+        if not file.is_file():
+            raise UserError(
+                f"{path} is no measurement: it holds no {FILE}", "give the report of benchmark"
+            )
+        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
+        if content.get("schema") != SCHEMA:
+            raise UserError(
+                f"{file} was written by another version of slimline", "run benchmark again"
+            )
+        return cls.from_json(content)
+
+
+def _summary(content: Mapping[str, Any]) -> Summary:
+    known: dict[str, Any] = {**content}
+    for name in ("p50_ms", "p90_ms", "p99_ms"):
+        known[name] = None if content[name] is None else Interval.from_json(content[name])
+    return Summary(**known)

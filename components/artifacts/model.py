@@ -1,0 +1,165 @@
+"""What ``model.json`` says of a Model: what to feed it, what it answers and how it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast
+
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError
+from components.contract.interface import Task
+
+FILE = "model.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """One picture as the network takes it: ``(pixel - mean) / scale`` in float32.
+
+    Attributes:
+        height: Rows in pixels.
+        width: Columns in pixels.
+        channels: 1 for grey, 3 for red, green, blue.
+        mean: Subtracted from every pixel of 0 to 255.
+        scale: What the difference is divided by; above 0.
+    """
+
+    height: int
+    width: int
+    channels: int
+    mean: float = 127.5
+    scale: float = 127.5
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The output of a verification tower.
+
+    Attributes:
+        size: Numbers in the vector.
+        normalized: Whether it leaves the network with length 1. Readers divide by the length
+            where it does not; comparing by the cosine is right in both cases.
+    """
+
+    kind: ClassVar[Literal["embedding"]] = "embedding"
+    size: int
+    normalized: bool = False
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The output of a classifier: one number a class.
+
+    Attributes:
+        classes: Names in the order of the numbers.
+        activation: softmax: probabilities; none: logits.
+    """
+
+    kind: ClassVar[Literal["scores"]] = "scores"
+    classes: tuple[str, ...]
+    activation: Literal["softmax", "none"] = "none"
+
+    @property
+    def size(self) -> int:
+        """Count of classes."""
+        return len(self.classes)
+
+
+@dataclass(frozen=True)
+class QuantizationPlan:
+    """What ``convert`` is to do; ``quantize`` decided it.
+
+    Attributes:
+        scheme: float16, dynamic or int8.
+        method: post_training, or how the training took part.
+        input_type: Type of the input tensor of an int8 file.
+        output_type: Type of the output tensor of an int8 file.
+    """
+
+    scheme: str
+    method: str
+    input_type: str = "float32"
+    output_type: str = "float32"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """The content of ``model.json``.
+
+    Attributes:
+        task: What the model is for.
+        input: What goes in.
+        output: What comes out.
+        parameters: Count of numbers in the weights, moving statistics included.
+        trainable: Whether ``architecture.json`` and ``weights.safetensors`` are there; a program
+            without them can be run, converted and quantized after training, and nothing else.
+        steps: What was done to get here, first to last: ``{"component": name, ...}``.
+        quantization: Set by ``quantize``.
+        source: Where it came from when it was imported, in words.
+    """
+
+    task: Task
+    input: ImageInput
+    output: Embedding | Scores
+    parameters: int
+    trainable: bool = True
+    steps: tuple[Mapping[str, Any], ...] = ()
+    quantization: QuantizationPlan | None = None
+    source: str | None = None
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one picture."""
+        return (self.input.height, self.input.width, self.input.channels)
+
+    def after(self, step: Mapping[str, Any], **changes: Any) -> ModelCard:
+        """Return the card of the model that ``step`` made of this one.
+
+        Args:
+            step: ``{"component": name, ...}`` with the parameters that matter to a reader.
+            **changes: Attributes of the card that are different afterwards.
+        """
+        assert "component" in step, "a step names its component"
+        return replace(self, steps=(*self.steps, dict(step)), **changes)
+
+    def write(self, path: Path) -> None:
+        """Write ``model.json`` into the folder ``path``."""
+        path.mkdir(parents=True, exist_ok=True)
+        content = asdict(self)
+        content["output"] = {"kind": self.output.kind, **content["output"]}
+        (path / FILE).write_bytes(canonical_json({"schema": SCHEMA, **content}))
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """Read ``model.json`` from the folder ``path``.
+
+        Raises:
+            UserError: There is none, or another version of slimline wrote it.
+        """
+        file = path / FILE
+        if not file.is_file():
+            raise UserError(
+                f"{path} is no Model: it holds no {FILE}", "give the folder that train wrote"
+            )
+        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
+        if content.pop("schema", None) != SCHEMA:
+            raise UserError(
+                f"{file} was written by another version of slimline",
+                "run the steps that made it again",
+            )
+        output, plan = content.pop("output"), content.pop("quantization")
+        if output.pop("kind") == Embedding.kind:
+            head = Embedding(**output)
+        else:
+            head = Scores(tuple(output["classes"]), output["activation"])
+        return cls(
+            input=ImageInput(**content.pop("input")),
+            output=head,
+            quantization=None if plan is None else QuantizationPlan(**plan),
+            steps=tuple(content.pop("steps")),
+            **content,
+        )

@@ -1,0 +1,1 @@
+"""The contract: what every component promises, and how any engine calls one."""

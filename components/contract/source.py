@@ -1,0 +1,130 @@
+"""Sources: the user's files as the host listed them, each checked as it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from components.contract.digests import digest, file_sha256
+from components.contract.errors import UserError
+
+Format = Literal["folder", "npz", "idx", "csv", "model"]
+
+IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
+"""Names of idx files that hold pictures, such as ``train-images-idx3-ubyte.gz``."""
+IDX_LABELS: Final = r"(?P<stem>[^/]*)labels[-.]idx1-ubyte(\.gz)?"
+"""Names of idx files that hold labels: those of the pictures with the same stem."""
+
+
+@dataclass(frozen=True, order=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        name: Relative POSIX path.
+        size_bytes: Length when the source was listed.
+        sha256: Digest of its bytes then, 64 hexadecimal digits.
+    """
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+def source_digest(form: Format, files: tuple[SourceFile, ...]) -> str:
+    """Return the digest of a source: names, sizes and contents, not places and times."""
+    # One string a file, the name last, is as unambiguous as a list and digested faster.
+    return digest("source", [form, [f"{f.sha256} {f.size_bytes} {f.name}" for f in files]])
+
+
+@dataclass(frozen=True)
+class Source:
+    """A staged source: ``source.json`` beside ``files``, a folder or a link to one.
+
+    Attributes:
+        path: The staged folder.
+        format: How the files are to be read.
+        files: All files, in name order.
+    """
+
+    path: Path
+    format: Format
+    files: tuple[SourceFile, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> Source:
+        """Read ``source.json``.
+
+        Raises:
+            UserError: There is none, or a name in it would leave the folder.
+        """
+        listed = path / "source.json"
+        if not listed.is_file():
+            raise UserError(
+                f"{path} is no source: it has no source.json", "let slimline stage the data"
+            )
+        value = cast("Mapping[str, Any]", json.loads(listed.read_bytes()))
+        files = tuple(SourceFile(**file) for file in value["files"])
+        for file in files:
+            if file.name.startswith("/") or {"..", ".", ""} & set(file.name.split("/")):
+                raise UserError(
+                    f"{listed} names {file.name!r}, which is not inside the source",
+                    "let slimline stage the data again",
+                )
+        return cls(path, value["format"], files)
+
+    @property
+    def digest(self) -> str:
+        """See ``source_digest``."""
+        return source_digest(self.format, self.files)
+
+    def path_of(self, file: SourceFile) -> Path:
+        """Return where a file lies, following links only inside the source.
+
+        Raises:
+            UserError: The file is gone, or is a link to a place outside.
+        """
+        folder = self.path / "files"
+        resolved = (folder / file.name).resolve()
+        if not resolved.is_file():
+            raise UserError(
+                f"{file.name} is gone since the data was listed", "put it back, or run again"
+            )
+        # A real folder holds links that the host made, one for each file it means.
+        if folder.is_symlink() and not resolved.is_relative_to(folder.resolve()):
+            raise UserError(
+                f"{file.name} is a link that leaves the data folder",
+                "copy the file into the folder in place of the link",
+            )
+        return resolved
+
+    def read(self, file: SourceFile) -> bytes:
+        """Return the bytes of a file, checked against the list.
+
+        Raises:
+            UserError: The file changed or vanished since it was listed.
+        """
+        data = self.path_of(file).read_bytes()
+        self._compare(file, hashlib.sha256(data).hexdigest())
+        return data
+
+    def verified(self, file: SourceFile) -> Path:
+        """Return the path of a file too large for memory, its bytes checked against the list.
+
+        Raises:
+            UserError: The file changed or vanished since it was listed.
+        """
+        path = self.path_of(file)
+        self._compare(file, file_sha256(path))
+        return path
+
+    def _compare(self, file: SourceFile, sha256: str) -> None:
+        if sha256 != file.sha256:
+            raise UserError(
+                f"{file.name} changed while it was read: its checksum is not the listed one",
+                "run again when nothing writes to the data",
+            )

@@ -1,0 +1,1 @@
+"""Data: the user's files in, checked and divided images out."""

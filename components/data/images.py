@@ -1,0 +1,252 @@
+"""Pictures: decoded when they are sound, refused with a reason when they are not.
+
+What can be turned into 8-bit grey or RGB without a guess is; what cannot is refused: a guess would
+teach the model something that no camera shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    WebPImagePlugin,
+)
+
+_READERS = (
+    BmpImagePlugin.BmpImageFile,
+    GifImagePlugin.GifImageFile,
+    JpegImagePlugin.JpegImageFile,
+    PngImagePlugin.PngImageFile,
+    PpmImagePlugin.PpmImageFile,
+    WebPImagePlugin.WebPImageFile,
+)
+FORMATS = tuple(str(reader.format) for reader in _READERS)
+"""What is decoded, told by content and never by name; PPM includes PGM and PBM."""
+
+_BYTES_A_PIXEL = 8  # of the least economical file: no sound one is longer, beside its header
+_HEADER_BYTES = 1 << 20
+_JPEG_SCAN = b"\xff\xda"
+_MOST_SCANS = 200  # sound files have about ten; a small file of thousands decodes for hours
+_PNG_DEPTH = 24  # offset of the bit depth in the header of a PNG
+_LOOKS_LIKE = (
+    (b"<", "HTML or XML"),
+    (b"%PDF", "PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"8BPS", "a Photoshop file"),
+)
+_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
+
+
+class BadImage(Exception):  # noqa: N818 a verdict on a file, not a failure of the program
+    """A picture that cannot be used; ``kind`` groups what ``str`` explains.
+
+    Args:
+        kind: One of few words with hyphens, for counting.
+        detail: What is wrong with this picture.
+    """
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
+def decode(
+    data: bytes, *, channels: int, maximum: int = 255, max_pixels: int = 50_000_000
+) -> NDArray[np.uint8]:
+    """Decode one picture, turned upright as its EXIF orientation says.
+
+    Bilevel, palette, grey and RGB pictures of 8 bits and 16-bit grey ones are converted; colour
+    profiles are ignored, as apps do. Netpbm files state their own largest value. The CRC of every
+    PNG chunk is checked; a JPEG has none, so flipped bits in its data can go unseen.
+
+    Args:
+        data: The file.
+        channels: 1 for grey (ITU-R 601-2 luma), 3 for RGB.
+        maximum: Value that becomes 255. Above 255 it concerns 16-bit pictures, which are
+            refused without it; up to 255 the 8-bit ones.
+        max_pixels: Most pixels, told from the header before anything is decoded.
+
+    Returns:
+        uint8, height x width x channels, in the size of the file.
+
+    Raises:
+        BadImage: The picture is damaged, too large, or would need a guess.
+    """
+    if not data:
+        raise BadImage("empty", "the file has no bytes")
+    if len(data) > max_bytes(max_pixels):
+        raise BadImage("too-large", f"{len(data)} bytes are more than any picture allowed here has")
+    try:
+        return _decode(data, channels, maximum, max_pixels)
+    except Image.UnidentifiedImageError:
+        raise BadImage("not-an-image", _looks_like(data)) from None
+    except Image.DecompressionBombError as error:  # Pillow's own limit, before the size is known
+        (count,) = re.findall(r"\d+", str(error))[:1]
+        raise BadImage("too-many-pixels", f"{count} are more than {max_pixels}") from None
+    except (BadImage, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 decoders raise anything at all on damaged bytes
+        text = str(error) or type(error).__name__
+        kind = "truncated" if "truncated" in text.lower() else "corrupt"
+        raise BadImage(kind, text) from None
+
+
+def max_bytes(max_pixels: int) -> int:
+    """Return the length above which no file is worth reading."""
+    return max_pixels * _BYTES_A_PIXEL + _HEADER_BYTES
+
+
+def from_array(array: NDArray[np.generic], *, channels: int, maximum: int) -> NDArray[np.uint8]:
+    """Bring a picture that came as numbers into the form that ``decode`` gives.
+
+    Args:
+        array: Height x width, or height x width x 1 or 3; integers, floats or booleans.
+        channels: 1 or 3.
+        maximum: Value that becomes 255.
+
+    Returns:
+        uint8, height x width x channels.
+
+    Raises:
+        BadImage: A value is no number, or not within 0 and ``maximum``.
+    """
+    grey = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    eight = _scaled(grey, maximum)
+    if channels == 3 and eight.ndim == 2:
+        return np.repeat(eight[:, :, None], 3, axis=2)
+    if channels == 1 and eight.ndim == 3:
+        return np.asarray(Image.fromarray(eight).convert("L"))[:, :, None]
+    return eight.reshape((*eight.shape[:2], channels))
+
+
+def pixel_digest(image: NDArray[np.uint8]) -> str:
+    """Return the sha256 over shape and pixels: equal for files that show the same."""
+    state = hashlib.sha256(repr(image.shape).encode())
+    state.update(np.ascontiguousarray(image).data)
+    return state.hexdigest()
+
+
+def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Stretch a picture to a size: bilinear over all pixels that a new one covers.
+
+    Args:
+        image: uint8, any height x any width x channels.
+        height: Pixels.
+        width: Pixels.
+
+    Returns:
+        uint8, height x width x channels.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    flat = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
+    small = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+    return small.reshape((height, width, image.shape[2]))
+
+
+def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > max_pixels:
+            raise BadImage("too-many-pixels", f"{width} x {height} are more than {max_pixels}")
+        if image.format == "PNG":
+            _check_png(data)
+        if data.count(_JPEG_SCAN) > _MOST_SCANS and image.format in ("JPEG", "MPO"):
+            raise BadImage("corrupt", f"more than {_MOST_SCANS} scans, each a pass over it all")
+        # A JPEG with a second picture behind the one that is shown, as phones write it, is sound.
+        if image.format != "MPO" and getattr(image, "is_animated", False):
+            raise BadImage("animated", "which of its frames is meant is unknown")
+        depth = _depth(image, data)
+        if image.mode == "CMYK":
+            raise BadImage("cmyk", "print colours have no one meaning in RGB; save it as RGB")
+        grey = image.mode in ("I", "I;16") and not image.has_transparency_data
+        if depth > 8 and not (grey and maximum > 255):
+            raise BadImage(
+                "sixteen-bit",
+                "16 bits a channel; save it with 8, or set maximum for grey pictures",
+            )
+        ImageOps.exif_transpose(image, in_place=True)
+        if depth > 8:
+            # Netpbm states its largest value, and the decoder has brought that to 65535.
+            full = 65535 if image.format == "PPM" else maximum
+            return from_array(np.asarray(image), channels=channels, maximum=full)
+        own = image.format == "PPM" or image.mode in ("1", "P")  # states its values itself
+        full = 255 if own else min(maximum, 255)
+        return from_array(np.asarray(_opaque(image)), channels=channels, maximum=full)
+
+
+def _check_png(data: bytes) -> None:
+    """Check all chunks to the last: decoding alone stops looking when it has its pixels."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        image.verify()
+
+
+def _depth(image: Image.Image, data: bytes) -> int:
+    """Return the bits of a channel in the file; the mode alone does not tell."""
+    if image.format == "PNG":
+        return data[_PNG_DEPTH]
+    tiles = cast("list[Any]", getattr(image, "tile", []))  # of the image files alone, not of Image
+    if image.format == "PPM" and tiles:
+        arguments: object = tiles[0].args
+        if isinstance(arguments, tuple) and isinstance(arguments[-1], int) and arguments[-1] > 255:
+            return 16
+    return 16 if image.mode.startswith("I") else 8
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return the picture as L or RGB.
+
+    Raises:
+        BadImage: It is transparent somewhere, or has colours that are none of these.
+    """
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if np.asarray(image.getchannel("A")).min() < 255:
+            raise BadImage("transparent", "what lies behind it is unknown")
+        return image.convert("RGB")
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode in ("1", "P"):
+        return image.convert("L" if image.mode == "1" else "RGB")
+    raise BadImage("colours", f"mode {image.mode} is neither grey nor RGB")
+
+
+def _scaled(values: NDArray[np.generic], maximum: int) -> NDArray[np.uint8]:
+    """Bring 0 to ``maximum`` to 0 to 255, rounded."""
+    if values.dtype == np.uint8 and maximum == 255:
+        return values.astype(np.uint8, copy=False)
+    numbers = values.astype(np.float64)
+    low, high = numbers.min(), numbers.max()
+    if not (low >= 0 and high <= maximum):  # written so that NaN fails too
+        raise BadImage("range", f"pixels from {low:g} to {high:g}; expected 0 to {maximum}")
+    numbers *= 255 / maximum
+    return np.rint(numbers, out=numbers).astype(np.uint8)
+
+
+def _looks_like(data: bytes) -> str:
+    start = data[:512].lstrip()
+    for magic, name in _LOOKS_LIKE:
+        if start.startswith(magic) or data.startswith(magic):
+            return f"looks like {name}"
+    if data[4:8] == b"ftyp" and (name := _BRANDS.get(data[8:12])):
+        return f"looks like {name}, which is not read here; save it as JPEG or PNG"
+    return f"none of {', '.join(FORMATS)}"

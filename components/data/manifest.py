@@ -1,0 +1,184 @@
+"""What ingest says of a source: a line for every file, and a report in counts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from components.artifacts.dataset import SEALED, Unit
+from components.contract.source import IDX_LABELS, Source
+from components.data.curation import Fate, Sample, kind_of
+
+_MOST_SIZES = 10  # listed in a report
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A source after curation; the three lists run in parallel, in order of the source.
+
+    Attributes:
+        source: Where the samples are from.
+        samples: Every picture that was found.
+        fates: What became of each.
+        rows: Its row in the images of its split; None when it has none.
+    """
+
+    source: Source
+    samples: Sequence[Sample]
+    fates: Sequence[Fate]
+    rows: Sequence[int | None]
+
+    def pairs(self) -> Iterator[tuple[Sample, Fate]]:
+        """Yield every sample with its fate."""
+        return zip(self.samples, self.fates, strict=True)
+
+    def used(self) -> list[tuple[Sample, str]]:
+        """Return the samples that are in a split, and which."""
+        return [(sample, fate.split) for sample, fate in self.pairs() if fate.split]
+
+
+def settle(source: Source, samples: Sequence[Sample], fates: Sequence[Fate]) -> Settled:
+    """Give every used sample its row: splits keep the order of the source."""
+    counts: Counter[str] = Counter()
+    rows: list[int | None] = []
+    for fate in fates:
+        if fate.split is None:
+            rows.append(None)
+            continue
+        rows.append(counts[fate.split])
+        counts[fate.split] += 1
+    return Settled(source, samples, fates, rows)
+
+
+def manifest(settled: Settled, *, sealed: bool) -> Iterator[dict[str, object]]:
+    """Yield the lines of a dataset's manifest, in order of file name and place.
+
+    A file that is one picture has one line. A file of records has a line with counts, then one
+    for each record that is not simply used; such names end in ``#`` and the record's place.
+
+    Args:
+        settled: The source after curation.
+        sealed: Only what is in the sealed split; the open manifest names those too, without row.
+    """
+    by_file: dict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(settled.samples):
+        by_file[sample.file].append(index)
+    for file in settled.source.files:
+        indices = by_file.get(file.name, [])
+        if sealed:
+            indices = [index for index in indices if settled.fates[index].split == SEALED]
+            if not indices:
+                continue
+        if settled.source.format == "folder":
+            (index,) = indices
+            yield _line(settled, index, file.sha256, sealed=sealed)
+            continue
+        yield _counts(settled, indices, file.name, file.sha256)
+        for index in indices:
+            if settled.fates[index].status in ("quarantined", "duplicate"):
+                yield _line(settled, index, file.sha256, sealed=sealed)
+
+
+def _line(settled: Settled, index: int, sha256: str, *, sealed: bool) -> dict[str, object]:
+    fate = settled.fates[index]
+    hidden = fate.split == SEALED and not sealed
+    return {
+        "name": settled.samples[index].name,
+        "sha256": sha256,
+        "status": fate.status,
+        "split": fate.split,
+        "index": None if hidden else settled.rows[index],
+        "reason": fate.reason,
+        "duplicate_of": fate.duplicate_of,
+    }
+
+
+def _counts(settled: Settled, indices: Sequence[int], name: str, sha256: str) -> dict[str, object]:
+    """Return the line of a file of records; one that holds none is described by another file."""
+    fates = [settled.fates[index] for index in indices]
+    counts = Counter(fate.status for fate in fates)
+    splits = Counter(fate.split for fate in fates if fate.split)
+    return {
+        "name": name,
+        "sha256": sha256,
+        "status": "used" if counts["used"] or re.fullmatch(IDX_LABELS, name) else "unused",
+        "split": None,
+        "index": None,
+        "reason": None if indices else "holds no pictures",
+        "duplicate_of": None,
+        "records": {**counts, "splits": dict(splits)},
+    }
+
+
+def ingest_report(settled: Settled, sizes: Counter[tuple[int, int]]) -> dict[str, object]:
+    """Return ``ingest.json``: how many pictures, what became of them, and of which class.
+
+    Args:
+        settled: The source after curation.
+        sizes: How many sound pictures had which height and width.
+    """
+    fates = settled.fates
+    status = Counter(fate.status for fate in fates)
+    quarantined = [
+        (sample.name, fate) for sample, fate in settled.pairs() if fate.status == "quarantined"
+    ]
+    return {
+        "schema": 1,
+        "format": settled.source.format,
+        "files": len(settled.source.files),
+        "pictures": len(fates),
+        "used": status["used"],
+        "unused": status["unused"],
+        "duplicates": status["duplicate"],
+        "quarantined": status["quarantined"],
+        "quarantined_by_reason": dict(Counter(kind_of(fate) for _, fate in quarantined)),
+        "quarantine": [{"name": name, "reason": fate.reason} for name, fate in quarantined],
+        "splits": _splits(settled),
+        "classes": _classes(settled),
+        "sizes": [
+            {"height": height, "width": width, "pictures": count}
+            for (height, width), count in sorted(
+                sizes.items(), key=lambda item: (-item[1], item[0])
+            )[:_MOST_SIZES]
+        ],
+        "distinct_sizes": len(sizes),
+    }
+
+
+def _splits(settled: Settled) -> dict[str, dict[str, int]]:
+    """Count images and classes of every split."""
+    labels: dict[str, list[str]] = defaultdict(list)
+    for sample, split in settled.used():
+        labels[split].append(sample.label)
+    return {
+        split: {"images": len(names), "classes": len(set(names))} for split, names in labels.items()
+    }
+
+
+def _classes(settled: Settled) -> dict[str, dict[str, int]]:
+    """Count the images of every class in every split, and those that are not used."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for sample, fate in settled.pairs():
+        counts[sample.label][fate.split or fate.status] += 1
+    return {label: dict(count) for label, count in counts.items()}
+
+
+def described(settled: Settled, split: str, split_by: Unit) -> str:
+    """Return the sentence by which reports say what a split consists of."""
+    names = {sample.label for sample, where in settled.used() if where == split}
+    if split_by == "identity":
+        return f"{len(names)} identities never trained on"
+    total = len({sample.label for sample, _ in settled.used()})
+    return (
+        f"unseen images of {'all' if len(names) == total else f'{len(names)} of'} {total} classes"
+    )
+
+
+def class_names(labels: Iterable[str]) -> list[str]:
+    """Return the different labels in order: whole numbers by value, other names as text."""
+    names = set(labels)
+    if all(name.isascii() and name.isdigit() for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)

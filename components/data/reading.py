@@ -1,0 +1,243 @@
+"""Intake: every picture of a source read, checked, decoded and kept in the size of the model.
+
+Only digests stay in memory; the resized pictures wait in a temporary file until it is known where
+they belong.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.contract.errors import UserError
+from components.contract.source import Source, SourceFile
+from components.data.curation import Sample
+from components.data.images import (
+    BadImage,
+    decode,
+    from_array,
+    max_bytes,
+    pixel_digest,
+    resized,
+)
+from components.data.manifest import Settled
+from components.data.readers import Record, records_of
+
+_AHEAD = 8  # pictures in work or waiting, per thread
+_DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What pictures are turned into.
+
+    Attributes:
+        height: Pixels.
+        width: Pixels.
+        channels: 1 or 3.
+        maximum: Value in the files that becomes 255.
+        max_pixels: Most pixels of a picture in a file.
+    """
+
+    height: int
+    width: int
+    channels: int
+    maximum: int
+    max_pixels: int
+
+
+class Spool:
+    """Pictures of one size in a temporary file, which vanishes with the process."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.shape = shape
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as its arrays are read
+        self._image_bytes = int(np.prod(shape))
+        self._count = 0
+
+    def append(self, image: NDArray[np.uint8]) -> int:
+        """Keep a picture and return its place."""
+        assert image.shape == self.shape, (image.shape, self.shape)
+        self._file.write(image.tobytes())
+        self._count += 1
+        return self._count - 1
+
+    def read(self, place: int) -> bytes:
+        """Return the bytes of the picture at a place."""
+        self._file.flush()
+        return os.pread(self._file.fileno(), self._image_bytes, place * self._image_bytes)
+
+
+@dataclass(frozen=True)
+class SpoolRows:
+    """Chosen pictures of a spool, read a slice at a time."""
+
+    spool: Spool
+    places: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]:
+        places = self.places[rows]
+        data = b"".join(self.spool.read(place) for place in places)
+        return np.frombuffer(data, np.uint8).reshape((len(places), *self.spool.shape))
+
+
+@dataclass(frozen=True)
+class Intake:
+    """All that was found in a source.
+
+    Attributes:
+        samples: Every picture, sound or not, in order of the source.
+        places: Where in the spool each is; -1 for those that cannot be used.
+        spool: The resized pictures.
+        sizes: How many sound pictures had which height and width.
+        brightest: The largest pixel of all, 0 to 255.
+    """
+
+    samples: list[Sample]
+    places: list[int]
+    spool: Spool
+    sizes: Counter[tuple[int, int]]
+    brightest: int
+
+    def check_brightness(self, maximum: int) -> None:
+        """Refuse pictures that a wrong ``maximum`` made nearly black, which nothing else notices.
+
+        Raises:
+            UserError: Names the value that the files seem to have.
+        """
+        if self.brightest < _DARK:
+            raise UserError(
+                f"all pictures are nearly black: with maximum {maximum} the brightest pixel is "
+                f"{self.brightest} of 255",
+                "set maximum to the largest value in the files, which is about "
+                f"{max(1, round(self.brightest * maximum / 255))}",
+            )
+
+    def splits(
+        self, settled: Settled, classes: Sequence[str]
+    ) -> dict[str, tuple[SpoolRows, NDArray[np.int32]]]:
+        """Return images and labels of every split, in order of the source."""
+        places: dict[str, list[int]] = defaultdict(list)
+        labels: dict[str, list[int]] = defaultdict(list)
+        numbers = {name: number for number, name in enumerate(classes)}
+        for (sample, fate), place in zip(settled.pairs(), self.places, strict=True):
+            if fate.split:
+                places[fate.split].append(place)
+                labels[fate.split].append(numbers[sample.label])
+        return {
+            split: (SpoolRows(self.spool, places[split]), np.array(labels[split], np.int32))
+            for split in places
+        }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One picture after decoding; without an image it cannot be used."""
+
+    sample: Sample
+    image: NDArray[np.uint8] | None = None
+    size: tuple[int, int] = (0, 0)
+    brightest: int = 0
+
+
+def take_in(source: Source, target: Target, threads: int) -> Intake:
+    """Read every picture of a source.
+
+    Args:
+        source: Any format but ``model``.
+        target: What pictures are turned into.
+        threads: How many are decoded at once; the result does not depend on it.
+
+    Raises:
+        UserError: A file changed since it was listed, or a file of records is damaged.
+    """
+    if source.format == "folder":
+        seen = _in_order(lambda file: _see_file(source, file, target), source.files, threads)
+    else:
+        records = records_of(
+            source, height=target.height, width=target.width, max_pixels=target.max_pixels
+        )
+        # Numbers need no decoding: handing them to a thread costs more than it saves.
+        seen = (_see_record(record, target) for record in records)
+    spool = Spool((target.height, target.width, target.channels))
+    intake = Intake([], [], spool, Counter(), 0)
+    brightest = 0
+    for item in seen:
+        intake.samples.append(item.sample)
+        intake.places.append(-1 if item.image is None else spool.append(item.image))
+        if item.image is not None:
+            intake.sizes[item.size] += 1
+            brightest = max(brightest, item.brightest)
+    return Intake(intake.samples, intake.places, spool, intake.sizes, brightest)
+
+
+def _see_file(source: Source, file: SourceFile, target: Target) -> _Seen:
+    label = file.name.partition("/")[0]
+    try:
+        image = _decoded(source, file, target)
+    except BadImage as error:
+        return _Seen(Sample(file.name, file.name, label, "", str(error)))
+    return _seen(file.name, file.name, label, image, target)
+
+
+def _decoded(source: Source, file: SourceFile, target: Target) -> NDArray[np.uint8]:
+    depth = file.name.count("/")
+    if depth != 1:
+        where = "deeper than one sub-folder" if depth else "beside the sub-folders, not in one"
+        raise BadImage("layout", f"lies {where}")
+    if file.size_bytes > max_bytes(target.max_pixels):
+        raise BadImage("too-large", f"{file.size_bytes} bytes are more than any picture has here")
+    return decode(
+        source.read(file),
+        channels=target.channels,
+        maximum=target.maximum,
+        max_pixels=target.max_pixels,
+    )
+
+
+def _see_record(record: Record, target: Target) -> _Seen:
+    name = f"{record.file}#{record.index}"
+    try:
+        if isinstance(record.pixels, BadImage):
+            raise record.pixels
+        image = from_array(record.pixels, channels=target.channels, maximum=target.maximum)
+    except BadImage as error:
+        return _Seen(Sample(name, record.file, record.label, "", str(error)))
+    return _seen(name, record.file, record.label, image, target)
+
+
+def _seen(name: str, file: str, label: str, image: NDArray[np.uint8], target: Target) -> _Seen:
+    return _Seen(
+        Sample(name, file, label, pixel_digest(image)),
+        resized(image, target.height, target.width),
+        image.shape[:2],
+        int(image.max()),
+    )
+
+
+def _in_order(
+    work: Callable[[Given], Made], items: Iterable[Given], threads: int
+) -> Iterator[Made]:
+    """Apply ``work`` on several threads, few items ahead, and yield the results in order."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Made]] = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > _AHEAD * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,122 @@
+"""Run a LiteModel in a process of its own: the runtime can end it, and that is an answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.contract.digests import canonical_json
+from components.devices.delegates import Delegation
+
+ROOT = Path(__file__).parents[2]
+_TAIL_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A process that the runtime ended or that refused the model.
+
+    Attributes:
+        signal: Number of the signal, or None when the process ended by itself with an error.
+        name: Name of the signal such as SIGSEGV, or the last line of the error.
+        stderr: The end of what it wrote.
+    """
+
+    signal: int | None
+    name: str
+    stderr: str
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words."""
+        return f"crashed: signal {self.signal} ({self.name})" if self.signal else self.name
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came back from the process apart.
+
+    Attributes:
+        outputs_nd: One row of real numbers a picture.
+        delegation: How the runtime divided the model.
+    """
+
+    outputs_nd: NDArray[np.float32]
+    delegation: Delegation
+
+
+def answers_of(
+    path: Path, images_nhwc: NDArray[Any], *, threads: int, scratch: Path | None = None
+) -> Answers | Crash:
+    """Run every picture through the LiteModel in a fresh process.
+
+    Args:
+        path: Folder of the LiteModel.
+        images_nhwc: uint8 pictures of 0 to 255, or float32 pictures that are normalised already.
+        threads: Threads of the runtime.
+        scratch: Folder for the files that go over and come back.
+
+    Returns:
+        What the model answered, or how the process died.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        images, answers = Path(folder, "images.npy"), Path(folder, "answers.npy")
+        np.save(images, images_nhwc)
+        given = (str(path), str(images), str(answers), "--threads", str(threads))
+        search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        done = subprocess.run(
+            [sys.executable, "-m", "components.devices.isolated", *given],
+            env={**os.environ, "PYTHONPATH": search},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        if done.returncode == 0:
+            divided = json.loads(answers.with_suffix(".json").read_bytes())
+            divided["outside"] = tuple(divided["outside"])
+            return Answers(np.load(answers), Delegation(**divided))
+        return crash_of(done.returncode, done.stderr.decode(errors="replace"))
+
+
+def crash_of(returncode: int, stderr: str) -> Crash:
+    """Return what a process that ended with ``returncode``, not 0, died of."""
+    assert returncode != 0, "it did not die"
+    tail = stderr[-_TAIL_CHARACTERS:]
+    if returncode < 0:
+        return Crash(-returncode, signal.Signals(-returncode).name, tail)
+    lines = [line for line in tail.splitlines() if line.strip()]
+    return Crash(None, lines[-1] if lines else f"exit code {returncode}", tail)
+
+
+def _main(argv: list[str]) -> None:
+    """The process apart: loads, answers, writes."""
+    from components.devices.interpreter import LiteModel
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model", type=Path)
+    parser.add_argument("images", type=Path)
+    parser.add_argument("answers", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args(argv)
+    images_nhwc = np.load(given.images, mmap_mode="r")
+    model = LiteModel.open(given.model, given.threads)
+    run = model.run if images_nhwc.dtype == np.uint8 else model.run_normalised
+    np.save(given.answers, run(images_nhwc))
+    divided = asdict(Delegation.of(model.interpreter))
+    given.answers.with_suffix(".json").write_bytes(canonical_json(divided))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Measuring: what evaluate and benchmark find out about a model."""

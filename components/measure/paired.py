@@ -1,0 +1,128 @@
+"""Comparison: by how much one model's answers are worse than another's on the same images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.artifacts.evaluation import LABELS, OUTPUTS, Evaluation
+from components.contract.errors import UserError, suggest
+from components.statistics.bootstrap import Estimate, Interval
+from components.statistics.metrics import METRICS, Predictions, drop, estimate, sample_of
+from components.statistics.verification import Counts, Pairs
+
+_SAME = 1e-6
+"""Directions closer than this are one: far below what any image changes in a model that sees it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a model answered on a split.
+
+    Attributes:
+        evaluation: The report on them.
+        outputs_nd: n embeddings or scores.
+        labels_n: n identities or class indices.
+    """
+
+    evaluation: Evaluation
+    outputs_nd: NDArray[np.float32]
+    labels_n: NDArray[np.int32]
+
+    @classmethod
+    def read(cls, path: Path) -> Answers:
+        """Read the report of evaluate in the folder ``path``, of a model that did not crash.
+
+        Raises:
+            UserError: There is none.
+        """
+        outputs, labels = (np.load(path / name, allow_pickle=False) for name in (OUTPUTS, LABELS))
+        return cls(Evaluation.read(path), outputs, labels)
+
+    @cached_property
+    def sample(self) -> Pairs | Predictions:
+        """What the metrics are measured on."""
+        return sample_of(
+            self.evaluation.task,
+            self.outputs_nd,
+            self.labels_n,
+            resample=self.evaluation.resample,
+            threshold=self.evaluation.threshold,
+        )
+
+    @property
+    def useless(self) -> str | None:
+        """Why they carry no information at all, whatever the budgets allow; None when they do.
+
+        A model that tells nobody from anybody has collapsed: no drop, however generous, makes it
+        one that somebody could use.
+        """
+        if self.evaluation.task == "verification":
+            lengths = np.linalg.norm(self.outputs_nd.astype(np.float64), axis=1, keepdims=True)
+            directions = self.outputs_nd / np.where(lengths > 0, lengths, 1)
+            same = bool((np.ptp(directions, axis=0) <= _SAME).all())
+        else:
+            said = np.unique(self.outputs_nd.argmax(axis=1))
+            same = len(said) == 1 and len(np.unique(self.labels_n)) > 1
+        return "answers the same to every image" if same else None
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """The reference's answers on a split with the resamples that everybody shares.
+
+    One matrix of draws for all models is what makes the differences paired: an easy draw of
+    identities is easy for both.
+
+    Attributes:
+        reference: What it answered.
+        metric: What is compared.
+        confidence: Which share the intervals hold, 0 to 1.
+        draws: How often each identity, or image, was drawn, resamples x units.
+        measured: The reference's metric on the data and on every resample.
+    """
+
+    reference: Answers
+    metric: str
+    confidence: float
+    draws: Counts
+    measured: Estimate
+
+    @classmethod
+    def of(
+        cls, reference: Answers, metric: str, *, resamples: int, confidence: float, seed: int
+    ) -> Yardstick:
+        """Measure the reference.
+
+        Args:
+            reference: What it answered.
+            metric: One of ``METRICS`` that exists for the reference's task.
+            resamples: How often to draw.
+            confidence: Which share the intervals hold, 0 to 1.
+            seed: Equal seeds, equal draws.
+
+        Raises:
+            UserError: The task has no such metric.
+        """
+        task = reference.evaluation.task
+        valid = [name for name, item in METRICS.items() if task in item.tasks]
+        if metric not in valid:
+            raise UserError(f"{task} has no metric {metric!r}", suggest(metric, valid))
+        draws = reference.sample.draw(resamples, seed)
+        measured = estimate(reference.sample, draws)[metric]
+        return cls(reference, metric, confidence, draws, measured)
+
+    def drop_of(self, other: Answers) -> Interval:
+        """Return the paired drop of ``other`` against the reference; positive is worse.
+
+        Raises:
+            ValueError: The two were not evaluated on the same images.
+        """
+        if not np.array_equal(other.labels_n, self.reference.labels_n):
+            raise ValueError("two models to compare were not evaluated on the same images")
+        measured = estimate(other.sample, self.draws)[self.metric]
+        return drop(self.metric, self.measured, measured).interval(self.confidence)

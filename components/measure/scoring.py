@@ -1,0 +1,272 @@
+"""Score a model and the trivial baseline on a split: ``evaluate``'s part after the options.
+
+Shapes: n images, d outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.artifacts.dataset import Dataset
+from components.artifacts.empty import nothing_in
+from components.artifacts.evaluation import Baseline, Evaluation
+from components.artifacts.lite_model import LiteCard
+from components.contract.errors import UserError
+from components.devices.isolated import Crash, answers_of
+from components.statistics.bootstrap import Estimate, Interval
+from components.statistics.metrics import (
+    PRIMARY,
+    Predictions,
+    Sample,
+    drop,
+    estimate,
+    sample_of,
+)
+from components.statistics.verification import Pairs, has_pairs
+
+VALIDATION = "validation"
+CURVE_POINTS = 200
+"""Operating points in the curve: as many as the page of Kubeflow Pipelines draws quickly."""
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are made.
+
+    Attributes:
+        resamples: Draws behind each interval.
+        confidence: What an interval holds, 0 to 1.
+        seed: Of the draws.
+    """
+
+    resamples: int
+    confidence: float
+    seed: int
+
+    def estimates(self, sample: Sample) -> dict[str, Estimate]:
+        """Return every metric of a sample; of two samples on the same labels they are paired."""
+        return estimate(sample, sample.draw(self.resamples, self.seed))
+
+    def intervals(self, estimates: Mapping[str, Estimate]) -> dict[str, Interval]:
+        """Return every estimate with its interval."""
+        return {name: item.interval(self.confidence) for name, item in estimates.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """What an evaluation found.
+
+    Attributes:
+        evaluation: The report.
+        outputs_nd: What the model answered on the split, or None after a crash.
+        labels_n: The split's labels.
+        sample: What was measured, or None after a crash.
+    """
+
+    evaluation: Evaluation
+    outputs_nd: NDArray[np.float32] | None
+    labels_n: NDArray[np.int32]
+    sample: Pairs | Predictions | None
+
+
+def score(
+    data: Dataset,
+    model: Path,
+    *,
+    split: str,
+    earlier: Evaluation | None,
+    resampling: Resampling,
+    threads: int,
+) -> Scored:
+    """Run a LiteModel on a split and measure what it answers.
+
+    Args:
+        data: Holds the split, and perhaps others.
+        model: Folder of the LiteModel.
+        split: What to measure on.
+        earlier: An evaluation of the same model that had the splits which ``data`` lacks.
+        resampling: How intervals are made.
+        threads: Of the runtime.
+
+    Raises:
+        UserError: Dataset and model do not fit each other, or nothing can be compared in the split.
+    """
+    card, info = LiteCard.read(model), data.info
+    labels = data.labels(split)
+    _check_fit(data, card, labels, split)
+    trivial = _baseline(data, split, earlier)
+    beaten = resampling.estimates(trivial.sample)
+    answered = _answers(data, card, model, split, threads)
+    threshold, sample, measured = None, None, dict[str, Estimate]()
+    if not isinstance(answered, Crash):
+        threshold = _threshold(
+            answered.get(VALIDATION), data, earlier.threshold if earlier else None
+        )
+        sample = sample_of(
+            info.task, answered[split], labels, resample=info.resample, threshold=threshold
+        )
+        measured = resampling.estimates(sample)
+    # How far the model is ahead is how far the baseline drops against it.
+    lead = {name: drop(name, measured[name], beaten[name]) for name in measured.keys() & beaten}
+    evaluation = Evaluation(
+        task=info.task,
+        split=split,
+        description=info.description,
+        splits=dict(info.splits),
+        n_images=len(labels),
+        n_identities=np.unique(labels).size,
+        classes=info.classes if info.task == "classification" else (),
+        resample=info.resample,
+        primary=PRIMARY[info.task],
+        metrics=resampling.intervals(measured),
+        threshold=threshold,
+        baseline=Baseline(
+            trivial.name,
+            metrics=resampling.intervals(beaten),
+            lead=resampling.intervals(lead),
+            threshold=trivial.threshold,
+            majority=trivial.majority,
+        ),
+        confidence=resampling.confidence,
+        crashed=answered if isinstance(answered, Crash) else None,
+    )
+    outputs = None if isinstance(answered, Crash) else answered[split]
+    return Scored(evaluation, outputs, labels, sample)
+
+
+def read_earlier(path: Path | None) -> Evaluation | None:
+    """Read the evaluation that a sealed one takes its threshold from, where there is one."""
+    return None if path is None or nothing_in(path) else Evaluation.read(path)
+
+
+def _check_fit(data: Dataset, card: LiteCard, labels: NDArray[np.int32], split: str) -> None:
+    info = data.info
+    takes = (card.input.height, card.input.width, card.input.channels)
+    if card.task != info.task or takes != info.shape:
+        raise UserError(
+            f"the model is for {card.task} of images of {_size(takes)}, the dataset "
+            f"for {info.task} of images of {_size(info.shape)}",
+            "evaluate a model that was made from this dataset",
+        )
+    if info.task == "classification" and set(card.output.classes or ()) != set(info.classes):
+        unknown = sorted(set(info.classes) ^ set(card.output.classes or ()))
+        raise UserError(
+            f"the classes of model and dataset differ: {', '.join(unknown[:5])}",
+            "evaluate a model that was made from this dataset",
+        )
+    if info.task == "verification" and not has_pairs(labels):
+        raise UserError(
+            f"the {split} split has {np.unique(labels).size} identities in {len(labels)} images: "
+            "there is no pair of one identity, or none of two",
+            f"give more images, or a larger share to {split}",
+        )
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _answers(
+    data: Dataset, card: LiteCard, model: Path, split: str, threads: int
+) -> dict[str, NDArray[np.float32]] | Crash:
+    """Run all splits that are needed in one process; columns in the order of the dataset."""
+    splits = [split]
+    if data.info.task == "verification" and VALIDATION in data.info.splits:
+        splits.append(VALIDATION)
+    images = [data.images(name) for name in splits]
+    ran = answers_of(
+        model, images[0] if len(images) == 1 else np.concatenate(images), threads=threads
+    )
+    if isinstance(ran, Crash):
+        return ran
+    outputs = ran.outputs_nd
+    broken = np.count_nonzero(~np.isfinite(outputs).all(axis=1))
+    if broken:
+        what = f"an output is not finite on {broken} of {len(outputs)} images"
+        return Crash(signal=None, name=what, stderr="")
+    if card.output.classes:
+        place = {name: column for column, name in enumerate(card.output.classes)}
+        outputs = outputs[:, [place[name] for name in data.info.classes]]
+    ends = np.cumsum([len(part) for part in images])[:-1]
+    return dict(zip(splits, np.split(outputs, ends), strict=True))
+
+
+def _threshold(
+    outputs: NDArray[np.generic] | None, data: Dataset, earlier: float | None
+) -> float | None:
+    """Choose the threshold on validation; where the dataset has none, take the earlier one."""
+    if outputs is None:
+        return earlier
+    labels = data.labels(VALIDATION)
+    return Pairs.of(outputs, labels).balanced_threshold() if has_pairs(labels) else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Trivial:
+    name: str
+    sample: Pairs | Predictions
+    threshold: float | None = None
+    majority: str | None = None
+
+
+def _baseline(data: Dataset, split: str, earlier: Evaluation | None) -> _Trivial:
+    before, labels, info = earlier.baseline if earlier else None, data.labels(split), data.info
+    if info.task == "verification":
+        known = VALIDATION in info.splits
+        threshold = _threshold(
+            _pixels(data, VALIDATION) if known else None, data, before.threshold if before else None
+        )
+        sample = Pairs.of(_pixels(data, split), labels, resample=info.resample, threshold=threshold)
+        return _Trivial("raw-pixel cosine", sample, threshold=threshold)
+    # The class that was seen most in training; a sealed dataset alone does not know it.
+    seen = data.labels("train" if "train" in info.splits else split)
+    majority = info.classes[int(np.bincount(seen).argmax())]
+    if "train" not in info.splits and before and before.majority:
+        majority = before.majority
+    always = np.tile(np.array(info.classes) == majority, (len(labels), 1)).astype(np.float32)
+    return _Trivial("majority class", Predictions.of(always, labels), majority=majority)
+
+
+def _pixels(data: Dataset, split: str) -> NDArray[np.uint8]:
+    images = data.images(split)
+    return images.reshape(len(images), -1)
+
+
+def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Return the metrics as Kubeflow Pipelines shows them: numbers by name."""
+    flat: dict[str, float] = {"crashed": 1} if evaluation.crashed else {}
+    for name, item in evaluation.metrics.items():
+        flat |= {name: item.value, f"{name}_low": item.low, f"{name}_high": item.high}
+    for name, item in evaluation.baseline.metrics.items():
+        flat[f"baseline_{name}"] = item.value
+    if evaluation.threshold is not None:
+        flat["threshold"] = evaluation.threshold
+    return flat
+
+
+def curve_of(sample: Pairs | Predictions | None, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the ROC or the confusion matrix in the shape of KFP's ClassificationMetrics."""
+    if sample is None:
+        return {}
+    if isinstance(sample, Pairs):
+        roc = sample.roc().thinned(CURVE_POINTS)
+        rows = zip(
+            roc.thresholds.tolist(),
+            roc.false_positive_rate.tolist(),
+            roc.true_positive_rate.tolist(),
+            strict=True,
+        )
+        names = ("confidenceThreshold", "falsePositiveRate", "recall")
+        return {"confidenceMetrics": [dict(zip(names, row, strict=True)) for row in rows]}
+    return {
+        "confusionMatrix": {
+            "annotationSpecs": [{"displayName": name} for name in classes],
+            "rows": [{"row": row} for row in sample.confusion().tolist()],
+        }
+    }

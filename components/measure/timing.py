@@ -1,0 +1,158 @@
+"""Latency: what raw samples of several processes say, and whether they can be believed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.artifacts.measurement import (
+    P90_SAMPLES,
+    P99_SAMPLES,
+    Attempt,
+    Measurement,
+    Process,
+    Summary,
+)
+from components.statistics.bootstrap import Interval, quantile, weighted_quantiles
+
+INTERRUPTED = 0.2
+"""Involuntary switches a sample from which on a block's median may be what a scheduler left."""
+OFF = 0.3
+"""By which part a block's median may lie off the median block's."""
+SHARE = 1 / 3
+"""Of the blocks may be interrupted or off before the whole is disturbed."""
+CROWDED = 0.5
+"""Share of the time for which something may have waited for a processor."""
+
+
+def judge(processes: tuple[Process, ...]) -> Attempt:
+    """Say whether medians can be believed, and on what evidence.
+
+    A block is *interrupted* when its inferences were put aside often enough to reach the median,
+    and *off* when its median is not the others', which also shows what no counter does: a
+    neighbour on the same core, a clock that fell. A switch that hits one inference in a hundred
+    moves no median and is no reason to disbelieve. A *crowded* machine is: all blocks agree on
+    it, and all are slow alike, because processors share caches, memory and often their units.
+
+    Args:
+        processes: All of one attempt, at least one.
+    """
+    blocks = [block for process in processes for block in process.blocks]
+    medians = np.array([each for process in processes for each in process.blocks_p50_ms])
+    interrupted = np.array(
+        [block.involuntary_switches > INTERRUPTED * block.runs for block in blocks]
+    )
+    off = np.abs(medians / quantile(medians, 0.5) - 1) > OFF
+    bad = int(np.count_nonzero(interrupted | off))
+    waited = _waited(processes)
+    p50s = [process.p50_ms for process in processes]
+    evidence = (
+        f"{len(blocks) - bad} of {len(blocks)} blocks undisturbed "
+        f"({np.count_nonzero(interrupted)} interrupted, {np.count_nonzero(off)} more than "
+        f"{OFF:.0%} off the median block); {len(processes)} processes "
+        f"{max(p50s) / min(p50s) - 1:.0%} apart; something waited for a processor "
+        f"{'for an unknown part' if waited is None else f'{waited:.0%}'} of the time; "
+        f"other programs kept {_others(processes):.1f} cores busy"
+    )
+    if bad > SHARE * len(blocks):
+        return Attempt("disturbed", evidence)
+    if waited is not None and waited > CROWDED:
+        return Attempt("disturbed", f"the machine was busy {waited:.0%} of the time; {evidence}")
+    return Attempt("stable", evidence)
+
+
+def _waited(processes: tuple[Process, ...]) -> float | None:
+    """Return for which share of all blocks something on the machine waited for a processor."""
+    blocks = [block for process in processes for block in process.blocks]
+    waits_us = [block.psi_cpu_us for block in blocks if block.psi_cpu_us is not None]
+    if not waits_us:
+        return None
+    return min(1.0, sum(waits_us) / 1e3 / sum(block.wall_ms for block in blocks))
+
+
+def _others(processes: tuple[Process, ...]) -> float:
+    """Return how many cores were busy with something else."""
+    machines = [process.machine for process in processes]
+    others_ms = sum(machine["busy_ms"] - machine["own_cpu_ms"] for machine in machines)
+    return max(0.0, others_ms / sum(machine["wall_ms"] for machine in machines))
+
+
+def summarize(
+    processes: tuple[Process, ...], *, resamples: int, confidence: float, seed: int
+) -> Summary:
+    """Derive the summary from raw samples.
+
+    Intervals come from a bootstrap in two stages, processes and then blocks within them: samples
+    in a row resemble each other, as do those of one process, so neither may be drawn one by one.
+
+    Args:
+        processes: At least one.
+        resamples: Draws behind each interval.
+        confidence: What the intervals hold, 0 to 1.
+        seed: Of the draws.
+    """
+    values = np.concatenate([process.samples_ms for process in processes])
+    weights = _draws(processes, resamples, seed)
+
+    def interval(share: float, floor: int) -> Interval | None:
+        if values.size < floor:
+            return None
+        tail = (1 - confidence) / 2
+        drawn = weighted_quantiles(values, weights, share)
+        low, high = np.quantile(drawn, [tail, 1 - tail])
+        return Interval(quantile(values, share), float(low), float(high))
+
+    p50 = interval(0.5, 1)
+    assert p50 is not None
+    medians = [process.p50_ms for process in processes]
+    return Summary(
+        samples=values.size,
+        load_ms=float(np.median([process.load_ms for process in processes])),
+        first_ms=float(np.median([process.first_ms for process in processes])),
+        p50_ms=p50,
+        p90_ms=interval(0.9, P90_SAMPLES),
+        p99_ms=interval(0.99, P99_SAMPLES),
+        spread_ms=max(medians) - min(medians),
+        peak_memory_bytes=max(
+            process.peak_memory_bytes - process.baseline_memory_bytes for process in processes
+        ),
+    )
+
+
+def _draws(processes: tuple[Process, ...], resamples: int, seed: int) -> NDArray[np.int32]:
+    """Return resamples x samples: how often each sample was drawn, with its process and block."""
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(len(processes), _even(len(processes)), resamples)
+    columns: list[NDArray[np.int64]] = []
+    for place, process in enumerate(processes):
+        size = len(process.blocks)
+        blocks = random.multinomial(drawn[:, place] * size, _even(size))
+        columns.append(np.repeat(blocks, [block.runs for block in process.blocks], axis=1))
+    return np.concatenate(columns, axis=1).astype(np.int32)
+
+
+def _even(count: int) -> list[float]:
+    return [1 / count] * count
+
+
+def flat_metrics(measurement: Measurement) -> dict[str, float]:
+    """Return the summary as Kubeflow Pipelines shows it: numbers by name."""
+    flat: dict[str, float] = {
+        "size_bytes": measurement.size_bytes,
+        "gzip_bytes": measurement.gzip_bytes,
+    }
+    summary = measurement.summary
+    if summary is None:
+        return {**flat, "crashed": 1}
+    for name in ("p50_ms", "p90_ms", "p99_ms"):
+        found: Interval | None = getattr(summary, name)
+        if found is not None:
+            flat |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {
+        **flat,
+        "load_ms": summary.load_ms,
+        "first_ms": summary.first_ms,
+        "spread_ms": summary.spread_ms,
+        "peak_memory_bytes": summary.peak_memory_bytes,
+        "disturbed": int(measurement.verdict == "disturbed"),
+    }

@@ -1,0 +1,154 @@
+"""Keras 2 files, ``.keras`` and ``.h5``: read as data, built by us, filled with their weights."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from components.contract.errors import UserError
+from components.ml.formats import hdf5
+from components.ml.networks import architecture
+from components.ml.runtime import tf_keras
+
+_MOST_CONFIG_BYTES = 64 << 20
+_MOST_WEIGHT_BYTES = 8 << 30
+_WEIGHTS = "model.weights.h5"
+_SAVE_AGAIN = "save the model with tf_keras (Keras 2) as .keras or .h5"
+
+
+def form_of(path: Path, name: str) -> str:
+    """Tell ``.keras`` from ``.h5`` by the first bytes; a name may say anything.
+
+    Raises:
+        UserError: It is neither.
+    """
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return ".h5"
+    if start.startswith(b"PK\x03\x04"):
+        return ".keras"
+    if start[:1] == b"\x80" or name.endswith((".pkl", ".pickle", ".joblib", ".pt", ".pth")):
+        raise UserError(
+            f"{name} is a pickle, which runs whatever it likes when it is opened; it was not",
+            _SAVE_AGAIN,
+        )
+    if start[4:8] == b"TFL3":
+        raise UserError(
+            f"{name} is a .tflite file, which is already converted", "give the model it came from"
+        )
+    raise UserError(f"{name} is neither a .keras nor an .h5 file", _SAVE_AGAIN)
+
+
+def read(path: Path, name: str, form: str, *, trusted: bool) -> Any:
+    """Return the Keras model in a file, built from checked data where that is possible.
+
+    Args:
+        path: The file.
+        name: How errors call it.
+        form: See ``form_of``.
+        trusted: Whether code in the file may be executed where the checked way does not work.
+
+    Raises:
+        UserError: It is damaged, written by Keras 3, or needs code and is not trusted.
+    """
+    reader = _read_keras if form == ".keras" else _read_h5
+    try:
+        return reader(path, name)
+    except architecture.Refused:
+        if not trusted:
+            raise
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            named = _named(path, Path(folder), f"model{form}")
+            return tf_keras.models.load_model(named, compile=False, safe_mode=False)
+    except Exception as error:
+        raise UserError(
+            f"{name} cannot be loaded: {type(error).__name__}: {error}",
+            "save it from plain Keras 2 layers, or as a SavedModel, which brings its code along",
+        ) from error
+
+
+def _named(path: Path, folder: Path, name: str) -> str:
+    """Give a file the ending by which Keras tells formats apart."""
+    link = folder / name
+    link.symlink_to(path.resolve())
+    return str(link)
+
+
+def _read_h5(path: Path, name: str) -> Any:
+    with hdf5.opened(path, name) as file:
+        if "model_config" not in file.attrs:
+            raise UserError(
+                f"{name} holds weights and no architecture",
+                "save the whole model (model.save), or give the file as weights: of a backbone",
+            )
+        _check_version(hdf5.text(file.attrs.get("keras_version", "2")), name)
+        model = architecture.build(_parsed(hdf5.text(file.attrs["model_config"]), name), name)
+    with tempfile.TemporaryDirectory() as folder:
+        _fill(model, _named(path, Path(folder), "model.h5"), name)
+    return model
+
+
+def _read_keras(path: Path, name: str) -> Any:
+    try:
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+            sizes = {item.filename: item.file_size for item in archive.infolist()}
+            if not {"config.json", "metadata.json", _WEIGHTS} <= set(sizes):
+                raise UserError(
+                    f"{name} is a ZIP archive but no Keras model: it holds "
+                    f"{', '.join(sorted(sizes)[:5])}",
+                    _SAVE_AGAIN,
+                )
+            small = max(sizes["config.json"], sizes["metadata.json"]) <= _MOST_CONFIG_BYTES
+            if not small or sizes[_WEIGHTS] > _MOST_WEIGHT_BYTES:
+                raise UserError(f"{name} unpacks to more than any model has", _SAVE_AGAIN)
+            metadata = _parsed(archive.read("metadata.json").decode(), name)
+            _check_version(str(metadata.get("keras_version", "2")), name)
+            model = architecture.build(_parsed(archive.read("config.json").decode(), name), name)
+            weights = Path(archive.extract(_WEIGHTS, folder))
+            with hdf5.opened(weights, f"{name}: {_WEIGHTS}"):
+                _fill(model, str(weights), name)
+            return model
+    except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
+        raise UserError(f"{name} is damaged: {error}", "write or download it again") from error
+
+
+def _parsed(content: str, name: str) -> dict[str, Any]:
+    if len(content) > _MOST_CONFIG_BYTES:
+        raise UserError(f"{name} describes itself at a length that no model has", _SAVE_AGAIN)
+    try:
+        value = json.loads(content)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise UserError(
+            f"{name} has an architecture that is no JSON: {error}", _SAVE_AGAIN
+        ) from None
+    if not isinstance(value, dict):
+        raise UserError(f"{name} has an architecture that is no object", _SAVE_AGAIN)
+    return value
+
+
+def _check_version(version: str, name: str) -> None:
+    if version.split(".", maxsplit=1)[0] not in ("2", "1"):
+        raise UserError(
+            f"{name} was written by Keras {version}; what compresses it reads Keras 2",
+            "save it with tf_keras (TF_USE_LEGACY_KERAS=1), or export it as a SavedModel "
+            "(model.export) and set trusted: true",
+        )
+
+
+def _fill(model: Any, path: str, name: str) -> None:
+    """Copy the weights in.
+
+    Raises:
+        UserError: They do not fit the architecture.
+    """
+    try:
+        model.load_weights(path)
+    except (KeyError, ValueError, OSError, AttributeError) as error:
+        raise UserError(
+            f"the weights in {name} do not fit its architecture: {error}", _SAVE_AGAIN
+        ) from error

@@ -1,0 +1,1 @@
+"""LiteRT: from a Model to a .tflite file that answers the same."""

@@ -1,0 +1,245 @@
+"""Read a ``.tflite``: what the converter really wrote, whatever it was asked to write.
+
+Nothing is run. The schema ships with ai-edge-litert, so this needs no TensorFlow.
+
+References:
+    https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/schema/schema.fbs
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from components.artifacts.lite_model import Affine
+
+FLOATS = frozenset({"FLOAT16", "FLOAT32", "FLOAT64", "BFLOAT16"})
+_NUMPY = {
+    "FLOAT64": np.float64, "FLOAT32": np.float32, "FLOAT16": np.float16,
+    "INT64": np.int64, "INT32": np.int32, "INT16": np.int16, "INT8": np.int8, "UINT8": np.uint8,
+}  # fmt: skip
+_WEIGHT_TYPES = frozenset({"FLOAT32", "FLOAT16", "INT8", "UINT8"})
+_IDENTIFIER = b"TFL3"
+
+
+def _names_of(enumeration: type) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
+
+
+_OPERATORS = _names_of(schema.BuiltinOperator)
+_TYPES = _names_of(schema.TensorType)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor of a graph.
+
+    Attributes:
+        name: As the converter wrote it; fused layers are joined by semicolons.
+        dtype: Name in the schema, such as FLOAT32 or INT8.
+        shape: Empty for a scalar.
+        size_bytes: Length of its constant, 0 for what is computed.
+        elements: Count of numbers.
+        zeros: How many numbers of a weight stand for 0.0; None for everything else.
+        scales: Quantization steps: one, or one a channel; empty when it is not quantized.
+        zero_points: The integers that stand for 0.0, as many as scales.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size_bytes: int
+    elements: int
+    zeros: int | None
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+
+    @property
+    def affine(self) -> Affine | None:
+        """The quantization of the whole tensor, or None where there is none."""
+        if not self.scales or self.dtype in FLOATS:
+            return None
+        assert len(self.scales) == 1, f"{self.name} is quantized by channel"
+        return Affine(self.scales[0], self.zero_points[0])
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of a graph.
+
+    Attributes:
+        name: Name in the schema such as CONV_2D, or the name of a custom operator.
+        inputs: Indices into the graph's tensors; -1 for an optional input that is absent.
+        outputs: Indices into the graph's tensors.
+    """
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One graph of a file: the main one, or the body of a loop or a condition."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LiteFile:
+    """The content of a ``.tflite``.
+
+    Attributes:
+        graphs: The main graph first.
+        metadata: Size in bytes of every metadata entry by its name.
+        size_bytes: Length of the file.
+    """
+
+    graphs: tuple[Graph, ...]
+    metadata: Mapping[str, int]
+    size_bytes: int
+
+    @classmethod
+    def parse(cls, content: bytes) -> LiteFile:
+        """Read the bytes of a ``.tflite``.
+
+        Raises:
+            ValueError: It is none.
+        """
+        if content[4:8] != _IDENTIFIER:
+            raise ValueError(f"no .tflite: bytes 4 to 8 are {content[4:8]!r}, not {_IDENTIFIER!r}")
+        model: Any = schema.Model.GetRootAs(content, 0)
+        graphs = tuple(_graph(model, number) for number in range(model.SubgraphsLength()))
+        entries = (model.Metadata(number) for number in range(model.MetadataLength()))
+        metadata = {
+            entry.Name().decode(): model.Buffers(entry.Buffer()).DataLength() for entry in entries
+        }
+        return cls(graphs, metadata, len(content))
+
+    @property
+    def input(self) -> Tensor:
+        """The only input of the main graph."""
+        (index,) = self.graphs[0].inputs
+        return self.graphs[0].tensors[index]
+
+    @property
+    def output(self) -> Tensor:
+        """The only output of the main graph."""
+        (index,) = self.graphs[0].outputs
+        return self.graphs[0].tensors[index]
+
+    @cached_property
+    def operators(self) -> Mapping[str, int]:
+        """Count of operators by name, over all graphs."""
+        found = Counter(op.name for graph in self.graphs for op in graph.operators)
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def float_operators(self) -> tuple[str, ...]:
+        """Operators that compute in floating point, each as ``NAME -> name of its output``.
+
+        A QUANTIZE that reads an input of the file and a DEQUANTIZE that writes an output are how
+        a file with float edges starts and ends, and do not count.
+        """
+        return tuple(
+            f"{op.name} -> {graph.tensors[op.outputs[0]].name}"
+            for graph in self.graphs
+            for op in graph.operators
+            if _computes_in_float(graph, op) and not (graph is self.graphs[0] and _edge(graph, op))
+        )
+
+    @cached_property
+    def weights(self) -> tuple[Tensor, ...]:
+        """Constants of two dimensions and more that hold trained numbers, in file order."""
+        return tuple(
+            tensor for graph in self.graphs for tensor in graph.tensors if tensor.zeros is not None
+        )
+
+    @property
+    def zeros(self) -> int:
+        """How many weights are 0."""
+        return sum(tensor.zeros or 0 for tensor in self.weights)
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the weights that is 0, from 0 to 1."""
+        return self.zeros / max(1, sum(tensor.elements for tensor in self.weights))
+
+
+def _edge(graph: Graph, op: Operator) -> bool:
+    enters = op.name == "QUANTIZE" and op.inputs[0] in graph.inputs
+    leaves = op.name == "DEQUANTIZE" and op.outputs[0] in graph.outputs
+    return enters or leaves
+
+
+def _computes_in_float(graph: Graph, op: Operator) -> bool:
+    touched = [graph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+    return any(tensor.dtype in FLOATS for tensor in touched)
+
+
+def _graph(model: Any, number: int) -> Graph:
+    graph = model.Subgraphs(number)
+    operators = tuple(
+        _operator(model, graph.Operators(index)) for index in range(graph.OperatorsLength())
+    )
+    return Graph(
+        tensors=tuple(
+            _tensor(model, graph.Tensors(index)) for index in range(graph.TensorsLength())
+        ),
+        operators=operators,
+        inputs=_integers(graph.InputsAsNumpy()),
+        outputs=_integers(graph.OutputsAsNumpy()),
+    )
+
+
+def _operator(model: Any, operator: Any) -> Operator:
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    # Files older than schema 3a keep the code in the one-byte field that came first.
+    builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    custom = code.CustomCode()
+    name = custom.decode() if custom else _OPERATORS[builtin]
+    return Operator(name, _integers(operator.InputsAsNumpy()), _integers(operator.OutputsAsNumpy()))
+
+
+def _tensor(model: Any, tensor: Any) -> Tensor:
+    buffer = model.Buffers(tensor.Buffer())
+    quantization = tensor.Quantization()
+    scales: tuple[float, ...] = ()
+    zero_points: tuple[int, ...] = ()
+    if quantization and quantization.ScaleLength():
+        scales = tuple(float(scale) for scale in quantization.ScaleAsNumpy())
+        zero_points = _integers(quantization.ZeroPointAsNumpy())
+    shape = _integers(tensor.ShapeAsNumpy())
+    dtype = _TYPES[tensor.Type()]
+    dense = len(shape) > 1 and dtype in _WEIGHT_TYPES and not tensor.Sparsity()
+    return Tensor(
+        name=tensor.Name().decode(),
+        dtype=dtype,
+        shape=shape,
+        size_bytes=buffer.DataLength(),
+        elements=int(np.prod(shape)),
+        zeros=_zeros(buffer, dtype, zero_points) if dense and buffer.DataLength() else None,
+        scales=scales,
+        zero_points=zero_points,
+    )
+
+
+def _zeros(buffer: Any, dtype: str, zero_points: tuple[int, ...]) -> int:
+    values = np.frombuffer(buffer.DataAsNumpy(), _NUMPY[dtype])
+    # Weights by channel are symmetric in every scheme of the specification: zero point 0.
+    zero = zero_points[0] if len(set(zero_points)) == 1 else 0
+    return int(np.count_nonzero(values == zero))
+
+
+def _integers(values: Any) -> tuple[int, ...]:
+    """Vectors that are absent come as the number 0."""
+    return tuple(int(value) for value in values) if isinstance(values, np.ndarray) else ()

@@ -1,0 +1,1 @@
+"""Networks: what models are built of."""

@@ -1,0 +1,223 @@
+"""Keras architectures as data: checked against a list of known classes before anything is built.
+
+A Keras file may name any class or function of any installed module, and Keras looks it up and calls
+it; ``safe_mode`` does not hold that back in every format. So the JSON is read here first: each
+object in it must be one that is listed below, and what Keras then gets to see is a copy that holds
+nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from components.contract.errors import UserError
+from components.ml.runtime import tf_keras
+
+MODELS = frozenset({"Functional", "Model", "Sequential"})
+LAYERS = frozenset(
+    {
+        "Activation", "Add", "Average", "AveragePooling1D", "AveragePooling2D",
+        "BatchNormalization", "Concatenate", "Conv1D", "Conv2D", "Conv2DTranspose", "Cropping2D",
+        "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Dropout", "ELU", "Flatten",
+        "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+        "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Identity", "InputLayer",
+        "LayerNormalization", "LeakyReLU", "MaxPooling1D", "MaxPooling2D", "Maximum", "Minimum",
+        "Multiply", "Normalization", "PReLU", "Permute", "ReLU", "Rescaling", "Reshape",
+        "Resizing", "SeparableConv1D", "SeparableConv2D", "Softmax", "SpatialDropout2D",
+        "Subtract", "ThresholdedReLU", "UnitNormalization", "UpSampling2D", "ZeroPadding2D",
+    }
+)  # fmt: skip
+"""Layers that compute from their configuration and weights alone."""
+
+_OBJECTS = {
+    "keras.initializers": frozenset(
+        {
+            "Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity",
+            "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomNormal",
+            "RandomUniform", "TruncatedNormal", "VarianceScaling", "Zeros",
+        }
+    ),
+    "keras.regularizers": frozenset({"L1", "L1L2", "L2"}),
+    "keras.constraints": frozenset({"MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm"}),
+}  # fmt: skip
+_ACTIVATIONS = frozenset(
+    {
+        "elu", "exponential", "gelu", "hard_sigmoid", "linear", "mish", "relu", "relu6", "selu",
+        "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh",
+    }
+)  # fmt: skip
+_MODULES = frozenset(
+    f"{package}{rest}"
+    for package in ("keras", "tf_keras")
+    for rest in ("", ".layers", ".models", ".initializers", ".regularizers", ".constraints",
+                 ".src.engine.functional", ".src.engine.sequential")
+)  # fmt: skip
+_CALL_ARGUMENTS = frozenset({"training", "mask"})
+_DEPTH = 64
+
+
+class Refused(UserError):  # noqa: N818 what happened, not what went wrong in the program
+    """An architecture names something that is not listed here."""
+
+
+def build(architecture: Mapping[str, Any], where: str) -> Any:
+    """Return the Keras model that ``architecture`` describes, with fresh weights.
+
+    Args:
+        architecture: What ``model.to_json()`` of Keras 2 holds, parsed.
+        where: How an error calls the file.
+
+    Raises:
+        Refused: It names something that is not listed here, or is no Keras 2 model. Nothing of
+            it has been built then.
+        UserError: Its parts do not fit together.
+    """
+    safe = checked(architecture, where)
+    models = {"Sequential": tf_keras.Sequential}
+    try:
+        return models.get(safe["class_name"], tf_keras.Model).from_config(safe["config"])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{where}: its architecture does not fit together: {error}",
+            "save the model again with tf_keras (Keras 2) as .keras or .h5",
+        ) from error
+
+
+def checked(architecture: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a copy of ``architecture`` that holds listed classes and plain values alone.
+
+    Args:
+        architecture: The parsed JSON: ``{"class_name": "Functional", "config": {...}, ...}``.
+        where: How an error calls the file.
+
+    Raises:
+        Refused: See ``build``.
+    """
+    if architecture.get("class_name") not in MODELS:
+        raise Refused(
+            f"{where}: it holds a {architecture.get('class_name')!r} and no Sequential or "
+            "Functional model",
+            "save the whole model, built by the Sequential or the functional way",
+        )
+    return _object(architecture, where, 0)
+
+
+def is_known(model: Any) -> bool:
+    """Whether a Keras model is made of listed layers alone, so that it can be built again."""
+    try:
+        checked(json.loads(model.to_json()), model.name)
+    except (
+        Refused,
+        NotImplementedError,
+    ):  # Keras' answer for layers that cannot describe themselves
+        return False
+    return True
+
+
+def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
+    """Check one serialized object: a model, a layer or a part of a layer."""
+    name, config = value.get("class_name"), value.get("config")
+    label = config.get("name", "") if isinstance(config, Mapping) else ""
+    here = f"{where}: {name} {label!r}" if label else f"{where}: {name}"
+    kind = _kind(name)
+    if kind is None or not isinstance(config, Mapping):
+        raise _refused(here, "is not on the list of known layers")
+    module, registered = value.get("module"), value.get("registered_name")
+    if module is not None and module not in _MODULES:
+        raise _refused(here, f"names the Python module {module!r}")
+    if registered is not None and registered != name:
+        raise _refused(here, f"names the registered class {registered!r}")
+    kept = {"module": kind, "class_name": name, "registered_name": None}
+    if kind == "keras.layers" and "inbound_nodes" in value:
+        kept["inbound_nodes"] = _nodes(value["inbound_nodes"], here)
+    if "name" in value:
+        kept["name"] = _plain(value["name"], here, depth)
+    kept["config"] = {str(key): _entry(str(key), item, here, depth) for key, item in config.items()}
+    if name in MODELS and name != "Sequential":
+        _check_order(config.get("layers"), here)
+    return kept
+
+
+def _kind(name: object) -> str | None:
+    if name in MODELS or name in LAYERS:
+        return "keras.layers"
+    return next((module for module, names in _OBJECTS.items() if name in names), None)
+
+
+def _entry(key: str, value: object, where: str, depth: int) -> object:
+    """Check one item of a configuration."""
+    if key == "dtype":
+        return "float32"  # whatever precision it was trained in, compression starts from this
+    if key == "activation" and isinstance(value, str) and value not in _ACTIVATIONS:
+        raise _refused(where, f"uses the activation {value!r}, which is not known")
+    if key == "module" or (key == "function" and value is not None):
+        raise _refused(where, f"carries code under {key!r}")
+    return _plain(value, where, depth + 1)
+
+
+def _plain(value: object, where: str, depth: int) -> object:
+    """Check any value: a number or text, a list, a mapping, or a serialized object."""
+    if depth > _DEPTH:
+        raise _refused(where, "nests too deep")
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item, where, depth + 1) for item in value]
+    if isinstance(value, Mapping):
+        if "class_name" in value:
+            return _object(value, where, depth + 1)
+        return {str(key): _entry(str(key), item, where, depth) for key, item in value.items()}
+    raise _refused(where, f"holds a {type(value).__name__}")
+
+
+def _nodes(nodes: object, where: str) -> object:
+    """Check how a layer is connected: names, indices and the harmless call arguments."""
+    if isinstance(nodes, list):
+        return [_nodes(node, where) for node in nodes]
+    if isinstance(nodes, Mapping):
+        odd = [
+            key for key, item in nodes.items()
+            if key not in _CALL_ARGUMENTS or not (item is None or isinstance(item, bool))
+        ]  # fmt: skip
+        if odd:
+            raise _refused(where, f"is called with {odd[0]!r}")
+        return dict(nodes)
+    if isinstance(nodes, str | int) and nodes != "_CONSTANT_VALUE":
+        return nodes
+    raise _refused(where, "is connected to a constant or to something that is no layer")
+
+
+def _check_order(layers: object, where: str) -> None:
+    """Refuse calls that wait for each other in a circle: Keras would wait with them for ever."""
+    left: dict[tuple[str, int], set[tuple[str, int]]] = {}
+    for layer in layers if isinstance(layers, list) else ():
+        calls = layer.get("inbound_nodes") if isinstance(layer, Mapping) else None
+        # A model inside a model counts the call by which it was made itself.
+        first = int(isinstance(layer, Mapping) and layer.get("class_name") in MODELS)
+        for number, call in enumerate(calls if isinstance(calls, list) else (), start=first):
+            left[str(layer.get("name")), number] = _awaited(call)
+    while left:
+        ready = [call for call, awaited in left.items() if not awaited & set(left)]
+        if not ready:
+            raise _refused(where, f"connects {min(left)[0]!r} in a circle")
+        for call in ready:
+            del left[call]
+
+
+def _awaited(call: object) -> set[tuple[str, int]]:
+    """Return the calls at the head of ``[name, number, tensor, ...]`` lists, however deep."""
+    if not isinstance(call, list):
+        return set()
+    if len(call) > 1 and isinstance(call[0], str) and isinstance(call[1], int):
+        return {(call[0], call[1])}
+    return set[tuple[str, int]]().union(*(_awaited(part) for part in call))
+
+
+def _refused(where: str, why: str) -> Refused:
+    return Refused(
+        f"{where} {why}, so the file was not opened any further",
+        "rebuild the model from plain Keras 2 layers; or, if you made this file yourself, set "
+        "trusted: true (its code is then executed)",
+    )

@@ -1,0 +1,1 @@
+"""Techniques: one module each, which a component of that subject calls."""

@@ -1,0 +1,218 @@
+"""The training loop: one graph a step, everything random drawn from the seed outside of it.
+
+Shapes: b images in a batch, h rows, w columns, c channels, d numbers of an output.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from components.artifacts.model import ModelCard
+from components.contract.errors import UserError
+from components.ml.runtime import tf
+from components.ml.settings import Recipe
+from components.ml.training import augmentation
+from components.ml.training.augmentation import STRENGTHS
+from components.ml.training.discriminants import Guide
+from components.ml.training.examples import DRAWS, IMAGES, SHARES, Examples
+from components.ml.training.objectives import Objective
+from components.ml.training.optimizers import Updates, learning_rate_at
+from components.ml.training.validation import Validation, outputs_of
+
+_VALIDATIONS = 20
+"""How often a training looks at the validation split, at most."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to.
+
+    Attributes:
+        number: From 1.
+        loss: Mean over its batches.
+        learning_rate: At its end.
+        validation: The metric on the validation split, 0 to 1; None when it was not measured.
+    """
+
+    number: int
+    loss: float
+    learning_rate: float
+    validation: float | None
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training came to.
+
+    Attributes:
+        metric: What validation measures.
+        epochs: All that were run.
+        kept: The one whose weights were kept.
+    """
+
+    metric: str
+    epochs: tuple[Epoch, ...]
+    kept: Epoch
+
+    def to_json(self) -> dict[str, object]:
+        """Return the form in which reports keep it."""
+        return {
+            "metric": self.metric,
+            "kept": asdict(self.kept),
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+        }
+
+
+def fit(
+    model: Any,
+    card: ModelCard,
+    examples: Examples,
+    objective: Objective,
+    validation: Validation,
+    recipe: Recipe,
+    guide: Guide | None = None,
+) -> History:
+    """Train ``model`` in place and leave it with the weights of its best epoch, or of its last.
+
+    The best is the one with the highest validation metric, the last of equal ones.
+
+    Args:
+        model: A ``tf_keras`` model from normalized ``bhwc`` to ``bd``.
+        card: How images are normalized.
+        examples: What is learned from.
+        objective: What is made small.
+        validation: What decides on the best.
+        recipe: How.
+        guide: What the network is led by beside the objective.
+
+    Raises:
+        UserError: The loss is no longer a finite number.
+    """
+    learner = _Learner(model, card, objective, recipe, guide)
+    outputs = outputs_of(model, card)
+    steps = examples.steps(recipe)
+    total, warmup = steps * recipe.epochs, int(steps * recipe.warmup_epochs)
+    every = max(1, recipe.epochs // _VALIDATIONS)
+    done: list[Epoch] = []
+    best, kept, weights = None, None, model.get_weights()
+    for number in range(1, recipe.epochs + 1):
+        loss, rate = 0.0, 0.0
+        for index, batch in enumerate(examples.epoch(number, recipe)):
+            step = (number - 1) * steps + index
+            rate = learning_rate_at(step, total, min(warmup, total - 1), recipe.learning_rate)
+            loss += learner.learn(batch, rate, step, total) / steps
+        if not math.isfinite(loss):
+            raise UserError(
+                f"training came apart in epoch {number}: the loss is {loss}",
+                f"set learning_rate below {recipe.learning_rate:g}",
+            )
+        score = None
+        if number % every == 0 or number == recipe.epochs:
+            with learner.averaged():
+                score = validation.measure(outputs)
+                epoch = Epoch(number, loss, rate, score)
+                if best is None or score >= (best.validation or 0.0):
+                    best = epoch
+                if best is epoch or recipe.keep == "last":
+                    kept, weights = epoch, model.get_weights()
+        done.append(Epoch(number, loss, rate, score))
+        _LOG.info(
+            "epoch %d of %d: loss %.4f%s", number, recipe.epochs, loss,
+            "" if score is None else f", validation {validation.metric} {score:.4f}",
+        )  # fmt: skip
+        if best and recipe.patience is not None and number - best.number >= recipe.patience:
+            break
+    assert kept is not None, "the last epoch is always measured"
+    model.set_weights(weights)
+    return History(validation.metric, tuple(done), kept)
+
+
+def _with_mixes(pixels_bhwc: Any, share_m: Any) -> Any:
+    """Put mixes in the place of what is mixed: the last 2 m images, firsts before seconds."""
+    mixes = share_m.shape[0]
+    alone = pixels_bhwc.shape[0] - 2 * mixes
+    first_mhwc, second_mhwc = pixels_bhwc[alone : alone + mixes], pixels_bhwc[alone + mixes :]
+    mixed_mhwc = augmentation.mix(first_mhwc, second_mhwc, share_m)
+    return tf.concat([pixels_bhwc[:alone], mixed_mhwc], axis=0)
+
+
+class _Learner:
+    """The graph of a step with its optimizer and, where asked for, the average of the weights."""
+
+    def __init__(
+        self,
+        model: Any,
+        card: ModelCard,
+        objective: Objective,
+        recipe: Recipe,
+        guide: Guide | None,
+    ) -> None:
+        self._model = model
+        self._averages: list[Any] = []
+        if recipe.averaging:  # of batch norms' statistics too, which belong to the weights
+            self._averages = [tf.Variable(weight, trainable=False) for weight in model.weights]
+        variables = [*model.trainable_variables, *objective.variables]
+        updates = Updates(recipe.optimizer, variables, recipe.weight_decay, recipe.clip_norm)
+
+        @tf.function(autograph=False)
+        def learn(batch: Mapping[str, Any], learning_rate: Any, step: Any, progress: Any) -> Any:
+            noise_seed = tf.stack([tf.constant(recipe.seed, tf.int32), tf.cast(step, tf.int32)])
+            pixels_bhwc = augmentation.apply(
+                tf.cast(batch[IMAGES], tf.float32), batch[DRAWS], STRENGTHS[recipe.augment],
+                noise_seed,
+            )  # fmt: skip
+            if SHARES in batch:
+                pixels_bhwc = _with_mixes(pixels_bhwc, batch[SHARES])
+            asked = pixels_bhwc.shape[0]
+            if guide is not None:
+                pixels_bhwc = guide.mixed(pixels_bhwc, noise_seed)
+            images_bhwc = (pixels_bhwc - card.input.mean) / card.input.scale
+            with tf.GradientTape() as tape:
+                outputs_bd = model(images_bhwc, training=True)
+                loss = objective(outputs_bd[:asked], batch, progress)
+                if guide is not None:
+                    loss += guide.weight * guide(outputs_bd, pixels_bhwc)
+            gradients = tape.gradient(
+                loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+            )
+            updates.apply(gradients, learning_rate, step + 1.0)
+            # Young averages follow fast, or they would remember the random start.
+            keep = tf.minimum(recipe.averaging, (2.0 + step) / (11.0 + step))
+            for average, weight in zip(self._averages, model.weights, strict=False):
+                average.assign_sub((1.0 - keep) * (average - weight))
+            return loss
+
+        self._learn: Callable[..., Any] = learn
+
+    def learn(
+        self, batch: Mapping[str, np.ndarray], learning_rate: float, step: int, steps: int
+    ) -> float:
+        """Take step number ``step`` of 0 to ``steps`` - 1 and return its loss."""
+        return float(
+            self._learn(
+                {name: tf.constant(value) for name, value in batch.items()},
+                tf.constant(learning_rate, tf.float32),
+                tf.constant(step, tf.float32),
+                tf.constant(step / steps, tf.float32),
+            )
+        )
+
+    @contextmanager
+    def averaged(self) -> Generator[None]:
+        """Let the model have the averaged weights for a while."""
+        if not self._averages:
+            yield
+            return
+        current = self._model.get_weights()
+        self._model.set_weights([average.numpy() for average in self._averages])
+        yield
+        self._model.set_weights(current)

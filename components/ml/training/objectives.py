@@ -1,0 +1,131 @@
+"""Objectives: a loss with the weights of its own that training needs and deployment does not.
+
+Shapes: b images in the batch, d numbers of an output, k classes or identities, t numbers in a
+teacher's embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from components.contract.errors import UserError
+from components.contract.interface import Task
+from components.ml.runtime import tf
+from components.ml.settings import Loss, Target
+from components.ml.training import losses
+from components.ml.training.losses import MARGINS
+
+LABELS = "labels"
+TEACHER = "teacher"
+_RAMP = (0.15, 0.45)
+"""Progress at which the margin of ``cosine_softmax`` begins to rise and is all there."""
+
+
+class Objective(Protocol):
+    """What training makes small."""
+
+    @property
+    def variables(self) -> list[Any]:
+        """Weights that are trained beside the network's."""
+        ...
+
+    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+        """Return the loss of a batch, a scalar; in a graph.
+
+        Args:
+            outputs_bd: Of the network.
+            batch: ``LABELS`` (indices, of the first images) and, when a teacher is asked,
+                ``TEACHER`` (its outputs, for all images).
+            progress: Share of the training that is done, 0 to 1.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Supervised:
+    """Learning from labels.
+
+    Attributes:
+        loss: Which.
+        margin: See the loss.
+        scale: Of ``cosine_softmax``.
+        label_smoothing: Of the two with a softmax.
+        contrast_weight: Of ``losses.supervised_contrastive``, added to the loss.
+        head_kd: Directions or weights of the classes, where the network has no such layer.
+    """
+
+    loss: Loss
+    margin: float
+    scale: float
+    label_smoothing: float
+    contrast_weight: float
+    head_kd: Any | None
+
+    @property
+    def variables(self) -> list[Any]:
+        """The directions of the identities, which are thrown away when training ends."""
+        return [] if self.head_kd is None else [self.head_kd]
+
+    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+        """Return the loss."""
+        loss = self._loss(outputs_bd, batch[LABELS], progress)
+        if self.contrast_weight:
+            contrast = losses.supervised_contrastive(outputs_bd, batch[LABELS])
+            loss += self.contrast_weight * contrast
+        return loss
+
+    def _loss(self, outputs_bd: Any, labels_b: Any, progress: Any) -> Any:
+        if self.loss == "contrastive":
+            return losses.contrastive(outputs_bd, labels_b, self.margin)
+        if self.loss == "triplet":
+            return losses.triplet(outputs_bd, labels_b, self.margin)
+        if self.loss == "cosine_softmax":
+            # A margin that is there from the first step keeps learning from starting at all.
+            begin, full = _RAMP
+            ramp = tf.clip_by_value((progress - begin) / (full - begin), 0.0, 1.0)
+            return losses.cosine_softmax(
+                outputs_bd, labels_b, self.head_kd,
+                scale=self.scale, margin=self.margin * ramp, label_smoothing=self.label_smoothing,
+            )  # fmt: skip
+        logits_bk = outputs_bd
+        if self.head_kd is not None:
+            logits_bk = tf.matmul(outputs_bd, self.head_kd, transpose_b=True)
+        return losses.cross_entropy(logits_bk, labels_b, label_smoothing=self.label_smoothing)
+
+
+def supervised(
+    task: Task, target: Target, *, classes: int, embedding: int, seed: int
+) -> Supervised:
+    """Return the objective of a task.
+
+    Args:
+        task: verification or classification.
+        target: The parameters.
+        classes: How many labels there are to learn from.
+        embedding: Numbers in the embedding; unused for classification.
+        seed: Where the directions of the identities start.
+
+    Raises:
+        UserError: A loss that compares images, for a classifier.
+    """
+    usual: Loss = "cosine_softmax" if task == "verification" else "cross_entropy"
+    loss = target.loss or usual
+    head_kd = None
+    if task == "classification" and loss != "cross_entropy":
+        raise UserError(
+            f"loss {loss} compares images with each other, and the task is classification",
+            "set loss: cross_entropy, or leave it away",
+        )
+    if task == "verification" and loss in ("cosine_softmax", "cross_entropy"):
+        start_kd = tf.random.stateless_normal((classes, embedding), seed=(seed, classes))
+        head_kd = tf.Variable(start_kd / embedding**0.5, name="identities")
+    return Supervised(
+        loss=loss,
+        margin=MARGINS[loss] if target.margin is None else target.margin,
+        scale=target.scale_of_cosines,
+        label_smoothing=target.label_smoothing,
+        contrast_weight=target.contrast_weight if task == "verification" else 0.0,
+        head_kd=head_kd,
+    )

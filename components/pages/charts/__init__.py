@@ -1,0 +1,1 @@
+"""Charts: SVG pictures as text."""

@@ -1,0 +1,190 @@
+"""The latency picture, and the small bars that a column of drops is read by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from components.pages.charts.axes import Scale, horizontal, padded
+from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
+from components.selection.choosing import Verdict
+from components.statistics.bootstrap import Interval
+from components.statistics.quantities import milliseconds, significant
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One variant on one device in the latency picture.
+
+    Attributes:
+        name: The variant.
+        device: Where it was measured.
+        p50_ms: Median with its interval; None after a crash.
+        p90_ms: Where nine of ten inferences ended, when there were enough of them.
+        verdict: Decides the colour.
+        note: What is to be said beside it, such as "disturbed" or "crashed".
+    """
+
+    name: str
+    device: str
+    p50_ms: Interval | None
+    p90_ms: float | None
+    verdict: Verdict
+    note: str = ""
+
+
+def latency_svg(
+    speeds: Sequence[Speed],
+    *,
+    budget_ms: float | None = None,
+    width: int = WIDE,
+    ident: str = "latency",
+) -> Markup:
+    """Draw the median inference of every variant with its interval, fastest first.
+
+    Args:
+        speeds: One a variant and device.
+        budget_ms: Draws the budget's line.
+        width: ``WIDE`` or ``NARROW``.
+        ident: Unique in the page.
+    """
+    ordered = sorted(speeds, key=lambda one: (one.device, _median(one), one.name))
+    devices = list(dict.fromkeys(one.device for one in ordered))
+    gutter = 170.0 if width >= WIDE else 8.0
+    row = 26 if width >= WIDE else 38
+    heading = 22 if len(devices) > 1 else 0
+    top = 22.0
+    frame = Box(gutter, top, width - gutter - 78, len(ordered) * row + len(devices) * heading)
+    x = _time_scale(ordered, budget_ms, frame)
+    drawn = horizontal(
+        x, frame, write=significant, most=6 if width >= WIDE else 4,
+        title=f"median of steady inferences, ms{' (logarithmic)' if x.log else ''}",
+    )  # fmt: skip
+    if budget_ms is not None:
+        at = x(budget_ms)
+        drawn += [
+            tag("line", x1=at, x2=at, y1=top - 6, y2=frame.bottom, class_="budget"),
+            tag(
+                "text", f"budget {milliseconds(budget_ms)}", x=at, y=top - 10,
+                text_anchor="end" if at > width * 0.6 else "start", class_="budget-note",
+            ),
+        ]  # fmt: skip
+    place_y = top
+    for device in devices:
+        if heading:
+            drawn.append(tag("text", device, x=0, y=place_y + 16, class_="note strong"))
+            place_y += heading
+        for one in ordered:
+            if one.device == device:
+                drawn.append(_speed_row(one, x, _Row(place_y, row, gutter, width), budget_ms))
+                place_y += row
+    return picture(
+        *drawn,
+        ident=ident,
+        size=(width, frame.bottom + 44),
+        title=f"Median latency of {len(ordered)} measurements",
+        description="; ".join(f"{one.name} on {one.device}: {_pace(one)}" for one in ordered),
+    )
+
+
+def _median(one: Speed) -> float:
+    return one.p50_ms.value if one.p50_ms else math.inf
+
+
+def _time_scale(speeds: Sequence[Speed], budget_ms: float | None, frame: Box) -> Scale:
+    known = [one.p50_ms for one in speeds if one.p50_ms]
+    ends = [end for item in known for end in (item.low, item.high) if end > 0]
+    ends += [one.p90_ms for one in speeds if one.p90_ms]
+    if budget_ms:
+        ends.append(budget_ms)
+    ends = ends or [1.0]
+    if max(ends) > 8 * min(ends):
+        return Scale(*padded(ends, log=True), frame.x, frame.right, log=True)
+    return Scale(0, max(ends) * 1.08, frame.x, frame.right)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Where one measurement is drawn: gutter with the name, then the marks."""
+
+    top: float
+    height: float
+    gutter: float
+    width: int
+
+    @property
+    def wide(self) -> bool:
+        return self.width >= WIDE
+
+    @property
+    def middle(self) -> float:
+        """Where the marks lie; on phones the name has a line of its own above them."""
+        return self.top + self.height / 2 if self.wide else self.top + self.height - 11
+
+    def name(self, one: Speed) -> Markup:
+        room = self.gutter - 18 if self.wide else self.width * 0.7
+        return tag(
+            "text",
+            shorten(one.name, room),
+            x=self.gutter - 12 if self.wide else 0,
+            y=self.middle + 4 if self.wide else self.top + 14,
+            text_anchor="end" if self.wide else "start",
+            class_="name strong" if one.verdict == "winner" else "name",
+        )
+
+
+def _speed_row(one: Speed, x: Scale, row: _Row, budget_ms: float | None) -> Markup:
+    hint, y = tag("title", f"{one.name}: {_pace(one)}"), row.middle
+    if one.p50_ms is None:
+        note = tag("text", one.note or "no measurement", x=x.start + 4, y=y + 4, class_="note")
+        return tag("g", hint, row.name(one), note, class_=one.verdict)
+    low, at, high = x(one.p50_ms.low), x(one.p50_ms.value), x(one.p50_ms.high)
+    marks = [tag("path", d=f"M{low:.1f} {y:.1f}H{max(high, low + 1):.1f}", class_="whisker")]
+    end = high
+    if one.p90_ms is not None:
+        end = max(end, x(one.p90_ms))
+        marks.append(tag("path", d=f"M{x(one.p90_ms):.1f} {y - 5:.1f}v10", class_="whisker"))
+    marks.append(tag("circle", cx=at, cy=y, r=4.5, class_="mark solid"))
+    text = milliseconds(one.p50_ms.value) + (f" ({one.note})" if one.note else "")
+    start = end + 10
+    if budget_ms is not None and start - 4 < x(budget_ms) < start + text_width(text, 11):
+        start = x(budget_ms) + 6  # behind the budget's line rather than across it
+    marks.append(tag("text", text, x=start, y=y + 4, class_="note halo"))
+    return tag("g", hint, row.name(one), *marks, class_=one.verdict)
+
+
+def _pace(one: Speed) -> str:
+    if one.p50_ms is None:
+        return one.note or "no measurement"
+    low, high = milliseconds(one.p50_ms.low), milliseconds(one.p50_ms.high)
+    tail = f", p90 {milliseconds(one.p90_ms)}" if one.p90_ms else ""
+    return f"p50 {milliseconds(one.p50_ms.value)} ({low} to {high}){tail}"
+
+
+def interval_svg(
+    interval: Interval, *, low: float, high: float, limit: float, verdict: Verdict
+) -> Markup:
+    """Draw one drop as a small bar with zero and the budget, to be read down a column.
+
+    Decoration beside the numbers, so hidden from screen readers.
+
+    Args:
+        interval: The drop.
+        low: Left end of the common axis.
+        high: Right end of the common axis.
+        limit: The budget.
+        verdict: Decides the colour.
+    """
+    x = Scale(low, high, 5, 115)
+    zero, budget = x(0), x(limit)
+    return tag(
+        "svg",
+        tag("line", x1=zero, x2=zero, y1=1, y2=17, class_="axis"),
+        tag("line", x1=budget, x2=budget, y1=1, y2=17, class_="budget"),
+        tag("line", x1=x(interval.low), x2=x(interval.high), y1=9, y2=9, class_="whisker"),
+        tag("circle", cx=x(interval.value), cy=9, r=3.5, class_="mark solid"),
+        viewBox="0 0 120 18", class_=f"picture forest {verdict}", aria_hidden="true",
+    )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Method: what was measured and how, in the words of the leaderboard page and the model card."""
+
+from __future__ import annotations
+
+from components.artifacts.decision import Decision, Machine
+from components.pages.words import (
+    budgets_in_words,
+    count,
+    percent,
+    splits_in_words,
+    unit_in_words,
+)
+from components.statistics.metrics import METRICS
+from components.statistics.quantities import spread, whole_bytes
+
+_RULE = (
+    "A budget is kept when the upper end of the interval keeps it: what the data cannot rule out "
+    "counts against a variant. Nothing wins that crashed, or whose latency was disturbed while "
+    "latency is limited or minimized."
+)
+_SIZE = (
+    "Bytes of the .tflite file; gzip: the same after gzip -9, about what an app store ships. Peak "
+    "memory: resident, above the runtime's own baseline."
+)
+
+
+def method(decision: Decision) -> list[tuple[str, str]]:
+    """Return what a reader has to know to trust the numbers: headings and sentences."""
+    facts = [
+        ("Data", _data(decision)),
+        ("Splits", _splits(decision)),
+        ("Budgets", _budgets(decision)),
+        ("Rule", _RULE),
+        (f"{METRICS[decision.metric].title} and drop", _resampling(decision)),
+    ]
+    if decision.baseline:
+        facts.append(("Trivial baseline", f"{decision.baseline.note}."))
+    facts += [
+        (f"Latency on {device}", _machine(machine)) for device, machine in decision.devices.items()
+    ]
+    return [*facts, ("Size and memory", _SIZE), ("Reference", _reference(decision))]
+
+
+def _data(decision: Decision) -> str:
+    split = decision.split
+    kind = "identities" if decision.task == "verification" else "classes"
+    return (
+        f"{split.description}. {split.n_images:,} images of {split.n_identities:,} {kind} decided "
+        f"(the {split.name} split)."
+    )
+
+
+def _splits(decision: Decision) -> str:
+    sizes = splits_in_words(decision.split.splits)
+    return f"{sizes} images, and a sealed split that only the release looks at."
+
+
+def _budgets(decision: Decision) -> str:
+    asked = budgets_in_words(decision.budgets)
+    return f"{asked}; of those that keep them the one of least {decision.minimize} wins."
+
+
+def _resampling(decision: Decision) -> str:
+    unit = unit_in_words(decision.task, decision.split.resample)
+    return (
+        f"{decision.resamples:,} bootstrap resamples of {unit}; {percent(decision.confidence)} "
+        "percentile intervals; the same resamples for every variant, so that the drop is paired."
+    )
+
+
+def _machine(machine: Machine) -> str:
+    about = ", ".join(f"{name} {fact}" for name, fact in machine.facts.items())
+    threads = count(machine.threads, "thread")
+    return (
+        f"{machine.processes} fresh processes a variant that hold the runtime and nothing else, "
+        f"{machine.inferences:,} steady inferences or more, {threads}, {machine.runtime}. {about}."
+    )
+
+
+def _reference(decision: Decision) -> str:
+    result = decision.result(decision.reference)
+    if result.metric is None:
+        return f"{result.name}: {result.reason}."
+    metric = spread(result.metric.value, result.metric.low, result.metric.high)
+    title = METRICS[decision.metric].title
+    return f"{result.name}: {title} {metric}, {whole_bytes(result.size_bytes)}."

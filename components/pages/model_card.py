@@ -1,0 +1,275 @@
+"""The model card: what a release is for, how good it is, what it cannot do and how to feed it.
+
+References:
+    arXiv:1810.03993 (Mitchell et al., Model cards for model reporting): the sections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.artifacts.decision import Decision
+from components.pages.blocks import Code, Facts, Listing, Paragraph, Section, Table
+from components.pages.example import example
+from components.pages.method import method
+from components.pages.words import (
+    budgets_in_words,
+    ends_ms,
+    percent,
+    splits_in_words,
+    steps_in_words,
+)
+from components.release.manifest import SealedResult
+from components.statistics.bootstrap import Interval
+from components.statistics.metrics import METRICS
+from components.statistics.quantities import (
+    decimal,
+    milliseconds,
+    short_bytes,
+    spread,
+    times,
+    whole_bytes,
+)
+
+_USES = {
+    "verification": "Deciding whether two images show the same identity, by their embeddings",
+    "classification": "Telling which of the classes below an image shows",
+}
+_REVIEW = "Decisions about people that nobody reviews and nobody can contest."
+_NOT_FOR = {
+    "verification": (
+        "Finding one identity among many: every comparison is another chance of a false accept.",
+        "Proving that a living person is in front of the camera: a picture of a picture passes.",
+        _REVIEW,
+    ),
+    "classification": (
+        "Images of anything else: one of the classes is answered all the same.",
+        _REVIEW,
+    ),
+}
+_ETHICS = (
+    "Where the images show people, their consent, the law of the place and the cost of a false "
+    "accept and of a false reject are questions that no number in this card answers. Errors are "
+    "not spread evenly over people; measure them on the groups that the app will meet."
+)
+_LINEAGE = (
+    "Digests of what this release was made from, as far as its last step knows them; the record "
+    "of the run leads from them back to every source file."
+)
+
+
+def lead_of(manifest: Mapping[str, Any]) -> str:
+    """Return the card's first sentence: whether the release may go out, and why."""
+    state = "Promoted" if manifest["promoted"] else "Not promoted"
+    return f"{state}: {manifest['reason']}."
+
+
+def card_sections(
+    manifest: Mapping[str, Any], decision: Decision, sealed: SealedResult
+) -> list[Section]:
+    """Return the card.
+
+    Args:
+        manifest: Content of ``manifest.json``.
+        decision: How the model won.
+        sealed: How it did on the sealed split.
+    """
+    return [
+        Section("Model details", (_details(manifest),)),
+        Section("Intended use", _uses(manifest, sealed)),
+        Section("How to feed it", _feeding(manifest)),
+        Section("Factors", _factors(sealed)),
+        Section("Metrics", _metrics(manifest, decision)),
+        Section("Evaluation data", _evaluation_data(decision, sealed)),
+        Section("Training data", _training_data(decision)),
+        Section("Quantitative analyses", _analyses(decision, sealed)),
+        Section("Ethical considerations", (Paragraph(_ETHICS),)),
+        Section("Caveats and recommendations", (Listing(_caveats(manifest, decision, sealed)),)),
+        Section("Lineage", (Paragraph(_LINEAGE), Facts(_lineage(manifest), exact=True))),
+    ]
+
+
+def _details(manifest: Mapping[str, Any]) -> Facts:
+    size, gzip = whole_bytes(manifest["size_bytes"]), whole_bytes(manifest["gzip_bytes"])
+    return Facts(
+        (
+            ("Release", str(manifest["name"])),
+            ("Variant", str(manifest["variant"])),
+            ("Task", str(manifest["task"])),
+            ("Made by", steps_in_words(manifest["steps"])),
+            ("Parameters", f"{manifest['parameters']:,}"),
+            ("File", f"{manifest['file']}, {size} ({gzip} after gzip)"),
+            ("Format", "LiteRT (TensorFlow Lite) flatbuffer"),
+            ("Measured with", ", ".join(manifest["runtime"]) or "nothing"),
+        )
+    )
+
+
+def _uses(manifest: Mapping[str, Any], sealed: SealedResult) -> tuple[Paragraph, Listing]:
+    task, about = manifest["task"], sealed.reference.description
+    like = f"{_USES[task]}, in images like those it was measured on: {about}. Not for:"
+    return Paragraph(like), Listing(_NOT_FOR[task])
+
+
+def _feeding(manifest: Mapping[str, Any]) -> tuple[Facts, Code]:
+    given, answer = manifest["input"], manifest["output"]
+    rows = [
+        ("Input", f"{_shape(given)} {given['dtype']}, {given['layout']}; {given['channels']}"),
+        ("Pixels", given["pixels"]),
+        ("What to feed", given["formula"]),
+        ("Output", f"{_shape(answer)} {answer['dtype']}: {answer['meaning']}"),
+        ("How to read it", f"{answer['formula']} {answer.get('read', '')}".strip()),
+    ]
+    if compare := answer.get("compare"):
+        rows.append(("How to compare two", compare["rule"]))
+    if labels := answer.get("labels"):
+        rows.append(("Labels", ", ".join(labels)))
+    return Facts(tuple(rows)), Code("python", example(manifest))
+
+
+def _shape(tensor: Mapping[str, Any]) -> str:
+    return " x ".join(str(side) for side in tensor["shape"])
+
+
+def _factors(sealed: SealedResult) -> tuple[Paragraph, ...]:
+    kind = "identities" if sealed.reference.task == "verification" else "classes"
+    return (
+        Paragraph(
+            f"All results are over the whole of {sealed.reference.n_images:,} images of "
+            f"{sealed.reference.n_identities:,} {kind}. The data says nothing of light, camera, "
+            "age or other groups, so nothing is broken down by them."
+        ),
+    )
+
+
+def _metrics(manifest: Mapping[str, Any], decision: Decision) -> tuple[Paragraph, ...]:
+    title = METRICS[decision.metric].title
+    text = (
+        f"{title} decides. Its drop against {decision.reference} is paired: both are measured on "
+        f"the same resamples. Asked for: {budgets_in_words(decision.budgets)}."
+    )
+    if manifest["output"]["meaning"] == "embedding":
+        text += (
+            " The threshold was chosen on validation images, where as many genuine pairs are "
+            "refused as impostors accepted; accuracy is the mean of genuine pairs accepted and "
+            "impostor pairs rejected there."
+        )
+    return (Paragraph(text),)
+
+
+def _evaluation_data(decision: Decision, sealed: SealedResult) -> tuple[Facts, ...]:
+    opened = (
+        f"{sealed.reference.description}; {sealed.reference.n_images:,} images that nothing which "
+        "led to the choice has looked at."
+    )
+    compared = (
+        f"{decision.split.description}; {decision.split.n_images:,} images, on which the variants "
+        "were compared."
+    )
+    return (Facts((("Sealed", opened), ("Selection", compared))),)
+
+
+def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
+    sizes = splits_in_words(decision.split.splits)
+    return (
+        Paragraph(
+            f"The train split of the same source; images by split: {sizes}. Identical pictures "
+            "were removed before the split."
+        ),
+    )
+
+
+def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts | Paragraph, ...]:
+    assert decision.winner
+    winner = decision.result(decision.winner)
+    names = [name for name in METRICS if name in sealed.reference.baseline.metrics]
+    rows = tuple(
+        (
+            METRICS[name].title,
+            _cell(sealed.winner.metrics.get(name)),
+            _cell(sealed.reference.metrics.get(name)),
+            _cell(sealed.reference.baseline.metrics.get(name)),
+        )
+        for name in names
+    )
+    head = (
+        f"Sealed split, {percent(decision.confidence)} intervals",
+        winner.name,
+        decision.reference,
+        sealed.reference.baseline.name,
+    )
+    size = decision.result(decision.reference).size_bytes
+    whole = f"{whole_bytes(size)}, {times(size / winner.size_bytes)}"
+    facts = [
+        (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),
+        (f"Drop of {METRICS[decision.metric].title}, selection", _cell(winner.drop)),
+        ("Size", f"{whole_bytes(winner.size_bytes)}; {decision.reference}: {whole}"),
+    ]
+    for device, timing in winner.latency.items():
+        if timing.p50_ms:
+            facts.append(
+                (
+                    f"Median latency on {device}",
+                    f"{milliseconds(timing.p50_ms.value)} ({ends_ms(timing.p50_ms)})",
+                )
+            )
+    if winner.peak_memory_bytes is not None:
+        facts.append(("Peak memory above the runtime's own", short_bytes(winner.peak_memory_bytes)))
+    return Table(head, rows), Facts(tuple(facts)), Facts(tuple(method(decision)))
+
+
+def _cell(interval: Interval | None) -> str:
+    return spread(interval.value, interval.low, interval.high) if interval else "unknown"
+
+
+def _caveats(
+    manifest: Mapping[str, Any], decision: Decision, sealed: SealedResult
+) -> tuple[str, ...]:
+    found: list[str] = []
+    if not manifest["promoted"]:
+        found.append(f"Not promoted: {manifest['reason']}.")
+    if decision.baseline and not decision.baseline.reference_above:
+        found.append(f"{decision.baseline.note}.")
+    threshold = manifest["output"].get("compare", {}).get("threshold")
+    if threshold is not None:
+        found.append(
+            f"The threshold {decimal(threshold)} suits these images. Another camera or another "
+            "crop shifts the scores: measure again before relying on it."
+        )
+    found.append(
+        f"{sealed.reference.n_images:,} sealed images: the intervals say how much that leaves "
+        "open, and nothing here holds for images of another kind."
+    )
+    found.append(
+        f"Latency was measured on {', '.join(decision.devices) or 'no device'}; measure on the "
+        "devices that the app is for."
+    )
+    found.append("The sealed split is worth less each time it is opened; the runs' records count.")
+    return tuple(found)
+
+
+def _lineage(manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    file = ((manifest["file"], f"sha256 {manifest['sha256']}"),)
+    return file + tuple((role, str(value)) for role, value in manifest["lineage"].items())
+
+
+def nothing_sections(decision: Decision) -> list[Section]:
+    """Return what there is to say when nobody won.
+
+    Args:
+        decision: Why nobody won.
+    """
+    asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
+    misses = tuple(f"{miss.name}: {miss.reason}" for miss in decision.near_misses)
+    nearest = Listing(misses) if misses else Paragraph("No candidate could be measured at all.")
+    loosen = (
+        "Loosen the budget that the nearest miss names, or add variants that give up less: a "
+        "longer distillation, a wider student, a milder pruning."
+    )
+    return [
+        Section("Budgets", (Paragraph(asked),)),
+        Section("Nearest misses, nearest first", (nearest,)),
+        Section("What can be done", (Paragraph(loosen),)),
+        Section("What was measured, and how", (Facts(tuple(method(decision))),)),
+    ]

@@ -1,0 +1,84 @@
+"""Words: how pages and cards say what reports keep as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.selection.candidates import Budgets
+from components.selection.choosing import Verdict
+from components.statistics.bootstrap import Interval
+from components.statistics.metrics import METRICS
+from components.statistics.quantities import decimal, exact_places, milliseconds, significant
+
+VERDICTS: dict[Verdict, str] = {
+    "winner": "winner",
+    "kept": "kept",
+    "over-budget": "over budget",
+    "undecided": "undecided",
+    "failed": "failed",
+    "reference": "reference",
+}
+"""How a verdict is called on pages."""
+
+_TELLING = ("backbone", "alpha", "method", "sparsity", "clusters", "scheme", "source")
+_SILENT = frozenset({"post_training", "weights"})
+
+
+def steps_in_words(steps: Sequence[Mapping[str, Any]]) -> str:
+    """Say how a variant was made: ``train resnet50, distill mobilenet_v2 0.35, quantize int8``."""
+    return ", ".join(_step(step) for step in steps)
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    told = [step[name] for name in _TELLING if step.get(name) not in (None, *_SILENT)]
+    if step.get("alpha") == 1 and "alpha" in step:
+        told.remove(step["alpha"])
+    values = [significant(value) if isinstance(value, float) else str(value) for value in told]
+    return " ".join([str(step["component"]), *values])
+
+
+def ends(interval: Interval, places: int = 3) -> str:
+    """Write the ends of an interval: ``0.012 to 0.052``."""
+    return f"{decimal(interval.low, places)} to {decimal(interval.high, places)}"
+
+
+def ends_ms(interval: Interval) -> str:
+    """Write the ends of an interval of milliseconds."""
+    return f"{significant(interval.low)} to {milliseconds(interval.high)}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a count with its noun: ``1 thread``, ``2 threads``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """Write a share: ``95 %``."""
+    return f"{significant(share * 100, 2)} %"
+
+
+def budgets_in_words(budgets: Budgets) -> str:
+    """Say what had to be kept: ``at most 0.010 less ROC-AUC, 5 MB and 100 ms on every device``."""
+    metric, limit = METRICS[budgets.metric], decimal(budgets.drop, exact_places(budgets.drop))
+    parts = [f"{limit} {'less' if metric.higher_is_better else 'more'} {metric.title}"]
+    if budgets.size_mb is not None:
+        parts.append(f"{significant(budgets.size_mb)} MB")
+    if budgets.latency_ms is not None:
+        parts.append(f"{milliseconds(budgets.latency_ms)} median latency on every device")
+    *head, last = parts
+    return f"at most {', '.join(head)} and {last}" if head else f"at most {last}"
+
+
+def splits_in_words(splits: Mapping[str, int]) -> str:
+    """Say how many images each split has: ``train 3,000, validation 600``."""
+    order = {name: place for place, name in enumerate(("train", "validation", "selection"))}
+    names = sorted(splits, key=lambda name: (order.get(name, len(order)), name))
+    return ", ".join(f"{name} {splits[name]:,}" for name in names)
+
+
+def unit_in_words(task: str, resample: str) -> str:
+    """Say what the intervals were resampled over."""
+    if resample == "identity":
+        return "whole identities, because what has to hold is the result on people never seen"
+    return "images" if task == "classification" else "images, and with them all their pairs"

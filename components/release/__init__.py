@@ -1,0 +1,1 @@
+"""Release: the files that an app is built on."""

@@ -1,0 +1,230 @@
+"""Release: what an app has to know of a model, as the over-the-air manifest says it.
+
+Pure: cards and results in, JSON values out. An app that reads the manifest needs no other file but
+the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from components.artifacts.decision import Decision, Result, Split
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.lite_model import (
+    LIMITS,
+    MODEL_FILE,
+    TIE,
+    LiteCard,
+    LiteInput,
+    LiteOutput,
+)
+from components.selection.candidates import Budgets, drop_breach
+from components.statistics.bootstrap import Interval
+from components.statistics.quantities import decimal, exact_places, spread
+
+FILE = "manifest.json"
+SCHEMA = 1
+
+_ROUNDING = 0.5 + TIE
+
+
+@dataclass(frozen=True)
+class SealedResult:
+    """How winner and reference did on the images that nothing else ever looked at.
+
+    Attributes:
+        winner: Report on the winner.
+        reference: Report on the reference.
+        drop: Paired drop of the winner; None when one of the two gave no answers.
+        failure: Why the winner's answers cannot be used, or None.
+    """
+
+    winner: Evaluation
+    reference: Evaluation
+    drop: Interval | None
+    failure: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the manifest says of it."""
+        trivial = self.reference.baseline
+        return {
+            "description": self.winner.description,
+            "n_images": self.winner.n_images,
+            "n_identities": self.winner.n_identities,
+            "metrics": _plain(self.winner.metrics),
+            "reference": _plain(self.reference.metrics),
+            "baseline": {"name": trivial.name, "metrics": _plain(trivial.metrics)},
+            "drop": self.drop and asdict(self.drop),
+        }
+
+
+def manifest_of(
+    card: LiteCard,
+    decision: Decision,
+    sealed: SealedResult,
+    *,
+    name: str,
+    budgets: Budgets,
+    confidence: float,
+    lineage: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the content of ``manifest.json``.
+
+    Args:
+        card: Of the winning LiteModel.
+        decision: How it won.
+        sealed: How it did on the sealed split.
+        name: Of the release.
+        budgets: What it has to keep there as well.
+        confidence: Which share the interval of the sealed drop holds.
+        lineage: Digests of what the release was made from, by role.
+    """
+    assert decision.winner, "only a winner is released"
+    won = decision.result(decision.winner)
+    promoted, reason = promotion(sealed, budgets)
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "variant": won.name,
+        "task": card.task,
+        "file": MODEL_FILE,
+        "sha256": card.sha256,
+        "size_bytes": card.size_bytes,
+        "gzip_bytes": card.gzip_bytes,
+        "parameters": card.parameters,
+        "runtime": sorted({machine.runtime for machine in decision.devices.values()}),
+        "input": _input(card.input),
+        "output": _output(card.output, sealed.winner.threshold),
+        "budgets": asdict(budgets),
+        "selection": _selection(won, decision.split),
+        "sealed": {**sealed.to_json(), "confidence": confidence},
+        "promoted": promoted,
+        "reason": reason,
+        "steps": [dict(step) for step in card.steps],
+        "lineage": dict(lineage),
+    }
+
+
+def _selection(won: Result, split: Split) -> dict[str, Any]:
+    """Return how the winner did where it was chosen."""
+    return {
+        "metric": won.metric and asdict(won.metric),
+        "drop": won.drop and asdict(won.drop),
+        "p50_ms": {
+            device: timing.p50_ms and asdict(timing.p50_ms)
+            for device, timing in won.latency.items()
+        },
+        "peak_memory_bytes": won.peak_memory_bytes,
+        "description": split.description,
+        "n_images": split.n_images,
+    }
+
+
+def promotion(sealed: SealedResult, budgets: Budgets) -> tuple[bool, str]:
+    """Say whether a release may be promoted, and why.
+
+    The rule is that of the choice: the upper end of the drop's interval keeps to the budget.
+    """
+    if sealed.failure:
+        return False, f"the sealed images: {sealed.failure}"
+    if sealed.drop is None:
+        return False, "the reference gave no answers on the sealed images: the drop is unknown"
+    if sealed.drop.high > budgets.drop:
+        return False, f"on the sealed images: {drop_breach(sealed.drop, budgets.drop).text}"
+    drop = spread(sealed.drop.value, sealed.drop.low, sealed.drop.high)
+    limit = decimal(budgets.drop, exact_places(budgets.drop))
+    return True, f"the sealed images confirm it: drop {drop} keeps to {limit}"
+
+
+def _plain(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+    return {name: asdict(interval) for name, interval in metrics.items()}
+
+
+def _input(given: LiteInput) -> dict[str, Any]:
+    """Return everything about the one input tensor, in numbers and in words."""
+    shape = (1, given.height, given.width, given.channels)
+    quantization = None
+    if given.quantization:
+        low, high = LIMITS[given.dtype]
+        quantization = {
+            **asdict(given.quantization), "lowest": low, "highest": high, "rounding": _ROUNDING,
+        }  # fmt: skip
+    return {
+        "shape": list(shape),
+        "dtype": given.dtype,
+        "layout": "NHWC: batch, rows from the top, columns from the left, channels",
+        "channels": "grey" if given.channels == 1 else "red, green, blue",
+        "pixels": "whole numbers from 0 (dark) to 255 (bright)",
+        "normalization": {"mean": given.mean, "scale": given.scale},
+        "quantization": quantization,
+        "takes_pixels": given.takes_pixels,
+        "formula": _input_formula(given),
+    }
+
+
+def _input_formula(given: LiteInput) -> str:
+    size = f"Scale the image to {given.height} rows and {given.width} columns."
+    normal = f"(pixel - {_exact(given.mean)}) / {_exact(given.scale)}"
+    if given.quantization is None:
+        return f"{size} Feed {normal} as {given.dtype}."
+    if given.takes_pixels and given.dtype == "uint8":
+        return f"{size} Feed its pixels as they are, as uint8."
+    if given.takes_pixels:
+        return f"{size} Feed pixel - 128 as int8."
+    low, high = LIMITS[given.dtype]
+    scale, zero = given.quantization.scale, given.quantization.zero_point
+    return (
+        f"{size} Feed floor({normal} / {scale!r} + {zero} + {_ROUNDING!r}), no lower than {low} "
+        f"and no higher than {high}, as {given.dtype}."
+    )
+
+
+def _exact(number: float) -> str:
+    """Write a number such that nothing of it is lost, and 1.0 as 1."""
+    return repr(number).removesuffix(".0")
+
+
+def _output(answer: LiteOutput, threshold: float | None) -> dict[str, Any]:
+    """Return everything about the one output tensor, in numbers and in words."""
+    quantization = answer.quantization
+    real = "The numbers are real numbers as they are."
+    if quantization:
+        real = (
+            f"The real numbers are (number - {quantization.zero_point}) * {quantization.scale!r}."
+        )
+    common = {
+        "shape": [1, answer.size],
+        "dtype": answer.dtype,
+        "quantization": asdict(quantization) if quantization else None,
+        "formula": real,
+    }
+    if answer.kind == "embedding":
+        return {**common, "meaning": "embedding", "compare": _compare(answer.size, threshold)}
+    probabilities = answer.activation == "softmax"
+    return {
+        **common,
+        "meaning": "scores",
+        "activation": answer.activation,
+        "labels": list(answer.classes or ()),
+        "read": "The image's class is the label at the position of the largest number. "
+        + ("The numbers are probabilities." if probabilities else "The numbers are logits."),
+    }
+
+
+def _compare(size: int, threshold: float | None) -> dict[str, Any]:
+    """Return how two embeddings are compared."""
+    rule = (
+        "No threshold could be chosen: there were no validation pairs. Choose one on images of "
+        "your own."
+        if threshold is None
+        else f"The two images show the same when it is {threshold!r} or more."
+    )
+    return {
+        "normalize": "l2",
+        "similarity": "dot product",
+        "threshold": threshold,
+        "rule": f"Divide each of the two vectors of {size} numbers by its length, the square root "
+        f"of the sum of its squares. Multiply them number by number and add up. {rule}",
+    }

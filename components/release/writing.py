@@ -1,0 +1,172 @@
+"""Publication: the files of a release, written from what select and the sealed evaluations say."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from components.artifacts.decision import Decision
+from components.artifacts.empty import FILE as NOTHING
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.lite_model import MODEL_FILE, LiteCard
+from components.contract.digests import canonical_json
+from components.contract.tree import tree_of
+from components.measure.paired import Answers, Yardstick
+from components.pages.blocks import Section, markdown
+from components.pages.charts.gallery import answer_pictures
+from components.pages.model_card import card_sections, lead_of, nothing_sections
+from components.pages.templates import render
+from components.release.manifest import FILE as MANIFEST
+from components.release.manifest import SealedResult, manifest_of
+from components.selection.deciding import fate
+
+CARD, CARD_PAGE = "card.md", "card.html"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Folders of what goes into a release."""
+
+    winner: Path
+    decision: Path
+    sealed: Path
+    sealed_teacher: Path
+
+    @property
+    def lineage(self) -> dict[str, str]:
+        """Tree digests by role, as far as they can be known here."""
+        return {
+            "LiteModel": tree_of(self.winner).digest,
+            "decision": tree_of(self.decision).digest,
+            "sealed evaluation": tree_of(self.sealed).digest,
+            "sealed evaluation of the reference": tree_of(self.sealed_teacher).digest,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the drop on the sealed split is measured, and what it must keep to."""
+
+    metric: str
+    drop: float
+    resamples: int
+    confidence: float
+    seed: int
+
+
+def write(
+    parts: Parts,
+    decision: Decision,
+    release: Path,
+    page: Path,
+    *,
+    name: str,
+    comparison: Comparison,
+) -> None:
+    """Write the release of a winner.
+
+    Args:
+        parts: What goes in.
+        decision: How it won.
+        release: Folder to write.
+        page: File to write the card to, as one page.
+        name: Of the release.
+        comparison: How the sealed drop is measured.
+
+    Raises:
+        UserError: An input is not what it should be, or the task has no such metric.
+    """
+    card = LiteCard.read(parts.winner)
+    budgets = replace(decision.budgets, metric=comparison.metric, drop=comparison.drop)
+    result, answers = _sealed(parts, comparison)
+    manifest = manifest_of(
+        card,
+        decision,
+        result,
+        name=name,
+        budgets=budgets,
+        confidence=comparison.confidence,
+        lineage=parts.lineage,
+    )
+    release.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(parts.winner / MODEL_FILE, release / MODEL_FILE)
+    (release / MANIFEST).write_bytes(canonical_json(manifest))
+    sections = card_sections(manifest, decision, result)
+    (release / CARD).write_text(markdown(f"{name}: {decision.winner}", lead_of(manifest), sections))
+    html = _page(manifest, decision, sections, answers)
+    (release / CARD_PAGE).write_text(html)
+    page.write_text(html)
+
+
+def _sealed(
+    parts: Parts, comparison: Comparison
+) -> tuple[SealedResult, tuple[Answers | None, Answers | None]]:
+    """Compare winner and reference on the sealed split, and return the answers of both."""
+    winner, reference = Evaluation.read(parts.sealed), Evaluation.read(parts.sealed_teacher)
+    ours = None if winner.crashed else Answers.read(parts.sealed)
+    theirs = None if reference.crashed else Answers.read(parts.sealed_teacher)
+    drop = None
+    if ours and theirs:
+        drop = Yardstick.of(
+            theirs,
+            comparison.metric,
+            resamples=comparison.resamples,
+            confidence=comparison.confidence,
+            seed=comparison.seed,
+        ).drop_of(ours)
+    failure = ours.useless if ours else None
+    if winner.crashed:
+        failure = f"crashed while it was evaluated: {fate(winner.crashed)}"
+    return SealedResult(winner, reference, drop, failure), (theirs, ours)
+
+
+def _page(
+    manifest: dict[str, Any],
+    decision: Decision,
+    sections: list[Section],
+    answers: tuple[Answers | None, Answers | None],
+) -> str:
+    theirs, ours = answers
+    assert decision.winner
+    drawings = answer_pictures(decision, theirs, (decision.winner, ours) if ours else None)
+    return render(
+        "card.html",
+        title=f"{manifest['name']}: {decision.winner} - model card",
+        tone="winner" if manifest["promoted"] else "failed",
+        eyebrow=f"Model card · {'promoted' if manifest['promoted'] else 'not promoted'}",
+        heading=f"{manifest['name']}: {decision.winner}",
+        lead=lead_of(manifest),
+        drawings=drawings,
+        sections=sections,
+    )
+
+
+def write_nothing_won(decision: Decision, release: Path, page: Path) -> None:
+    """Write the empty release of a choice that nobody won, with the nearest misses.
+
+    Args:
+        decision: Why nobody won.
+        release: Folder to write ``none.json`` to.
+        page: File to write the page to.
+    """
+    release.mkdir(parents=True, exist_ok=True)
+    misses = [
+        {"name": miss.name, "excess": miss.excess, "reason": miss.reason}
+        for miss in decision.near_misses
+    ]
+    content = {"winner": None, "reason": decision.reason, "near_misses": misses}
+    (release / NOTHING).write_bytes(canonical_json(content))
+    page.write_text(
+        render(
+            "card.html",
+            title="Nothing to release - slimline",
+            tone="undecided",
+            eyebrow="Nothing to release",
+            heading="Nothing keeps every budget",
+            lead=f"{decision.reason[:1].upper()}{decision.reason[1:]}.",
+            drawings=[],
+            sections=nothing_sections(decision),
+        )
+    )

@@ -1,0 +1,1 @@
+"""Statistics: pure numbers, no artifact and no framework."""

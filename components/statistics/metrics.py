@@ -1,0 +1,190 @@
+"""Metrics of verification and of classification, under weights and over resamples.
+
+One model's outputs on a split are a *sample*; a matrix of draws is common to all models:
+
+    reference = sample_of("verification", outputs, labels, resample="identity", threshold=0.4)
+    draws = reference.draw(2000, seed=0)
+    before, after = estimate(reference, draws), estimate(variant, draws)
+    after["auc"].interval(0.95)                        # the metric
+    drop("auc", before["auc"], after["auc"]).interval(0.95)   # paired; positive is worse
+
+Shapes: n samples, d outputs, u units to resample, r resamples, k classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.artifacts.dataset import Unit
+from components.statistics.bootstrap import Estimate, draw
+from components.statistics.verification import Pairs
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Counts = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric is called and which way is better.
+
+    Attributes:
+        name: As in configuration and reports.
+        title: As on pages.
+        tasks: Where it exists.
+        higher_is_better: Direction of a drop.
+    """
+
+    name: str
+    title: str
+    tasks: frozenset[str]
+    higher_is_better: bool = True
+
+
+_VERIFICATION = frozenset({"verification"})
+_CLASSIFICATION = frozenset({"classification"})
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("auc", "ROC-AUC", _VERIFICATION),
+        Metric("eer", "equal error rate", _VERIFICATION, higher_is_better=False),
+        Metric("accuracy", "accuracy", _VERIFICATION | _CLASSIFICATION),
+        Metric("tar", "TAR at FAR 1e-2", _VERIFICATION),
+        Metric("macro_f1", "macro F1", _CLASSIFICATION),
+    )
+}
+"""Every metric there is. Verification's ``accuracy`` is balanced: the mean of the genuine pairs
+accepted and the impostor pairs rejected, so that the many impostors do not decide it alone."""
+
+PRIMARY: Mapping[str, str] = {"verification": "auc", "classification": "accuracy"}
+"""The metric that leads when nobody chose one."""
+
+
+class Sample(Protocol):
+    """One model's outputs on one split, ready to be measured under any weights."""
+
+    @property
+    def units(self) -> int:
+        """How many units there are to resample."""
+        ...
+
+    def draw(self, resamples: int, seed: int) -> Counts:
+        """Return r x u counts on which every metric exists; they depend on labels alone."""
+        ...
+
+    def measure(self, weights_ru: Counts) -> dict[str, Floats]:
+        """Return every metric under each row of weights: name to r values."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a classifier says beside what is true: the sample of classification.
+
+    Attributes:
+        predicted: n class indices.
+        labels: n class indices.
+        classes: How many there are.
+    """
+
+    predicted: Ints
+    labels: Ints
+    classes: int
+
+    @classmethod
+    def of(cls, outputs: NDArray[np.generic], labels: NDArray[np.integer]) -> Predictions:
+        """Take the class of the highest score; the lowest index among tied ones.
+
+        Args:
+            outputs: n x classes scores, of any scale.
+            labels: n class indices.
+
+        Raises:
+            ValueError: A score is not finite, or a label is no class.
+        """
+        if not np.isfinite(outputs).all():
+            raise ValueError("a score is not finite")
+        classes = outputs.shape[1]
+        if len(labels) == 0 or labels.min() < 0 or labels.max() >= classes:
+            raise ValueError(f"{len(labels)} labels do not index {classes} classes")
+        return cls(np.argmax(outputs, axis=1).astype(np.int64), labels.astype(np.int64), classes)
+
+    @property
+    def units(self) -> int:
+        """How many images there are."""
+        return self.labels.size
+
+    def draw(self, resamples: int, seed: int) -> Counts:
+        """Return r x n counts of images."""
+        return draw(np.zeros(self.units, np.int64), resamples, seed)
+
+    def measure(self, weights_ru: Counts) -> dict[str, Floats]:
+        """Return accuracy and macro-F1: name to r values.
+
+        The mean of F1 is over the classes that occur, in truth or in prediction, with a weight.
+        """
+        weights = weights_ru.astype(np.float64)
+        classes = np.arange(self.classes)
+        true_nk = (self.labels[:, None] == classes).astype(np.float64)
+        said_nk = (self.predicted[:, None] == classes).astype(np.float64)
+        right_rk = weights @ (true_nk * said_nk)
+        occurs_rk = weights @ (true_nk + said_nk)
+        f1_rk = 2 * right_rk / np.maximum(occurs_rk, 1)
+        return {
+            "accuracy": right_rk.sum(axis=1) / weights.sum(axis=1),
+            "macro_f1": f1_rk.sum(axis=1) / (occurs_rk > 0).sum(axis=1),
+        }
+
+    def confusion(self) -> Ints:
+        """Return classes x classes counts: rows are true, columns predicted."""
+        flat = np.bincount(self.labels * self.classes + self.predicted, minlength=self.classes**2)
+        return flat.reshape(self.classes, self.classes).astype(np.int64)
+
+
+def sample_of(
+    task: str,
+    outputs: NDArray[np.generic],
+    labels: NDArray[np.integer],
+    *,
+    resample: Unit,
+    threshold: float | None = None,
+) -> Pairs | Predictions:
+    """Return the sample of a model's outputs.
+
+    Args:
+        task: "verification" or "classification".
+        outputs: n x d embeddings or scores.
+        labels: n identities or class indices.
+        resample: See ``Pairs.of``; classification draws images whatever it is.
+        threshold: See ``Pairs``; unused in classification.
+
+    Raises:
+        ValueError: See ``Pairs.of`` and ``Predictions.of``.
+    """
+    if task == "verification":
+        return Pairs.of(outputs, labels, resample=resample, threshold=threshold)
+    return Predictions.of(outputs, labels)
+
+
+def estimate(sample: Sample, draws_ru: Counts) -> dict[str, Estimate]:
+    """Measure a sample as it is and under every draw: name to estimate."""
+    now = sample.measure(np.ones((1, sample.units), np.int32))
+    resampled = sample.measure(draws_ru)
+    return {name: Estimate(float(now[name][0]), resampled[name]) for name in now}
+
+
+def drop(metric: str, reference: Estimate, variant: Estimate) -> Estimate:
+    """Return by how much ``variant`` is worse than ``reference``, paired; negative is better.
+
+    Raises:
+        KeyError: There is no such metric.
+    """
+    if METRICS[metric].higher_is_better:
+        return reference.minus(variant)
+    return variant.minus(reference)

@@ -1,0 +1,350 @@
+"""All pairs of a split with their scores: how well a verifier tells them apart.
+
+Shapes: n samples, d outputs, u units to resample, r resamples, c resamples of one chunk, p pairs,
+k distinct scores of genuine pairs, i identities.
+
+References:
+    Fawcett, An introduction to ROC analysis (2006): ties count half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.artifacts.dataset import Unit
+from components.statistics.bootstrap import draw
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Counts = NDArray[np.int32]
+
+FAR = 0.01
+"""The false accept rate at which ``tar`` is read."""
+
+_DECIMALS = 9
+"""Cosines are rounded to this: what is equal in exact arithmetic must tie, whatever BLAS does with
+the last bit, and the outputs are float32, so nothing real is lost."""
+_PIXELS = 4096
+# Sizes that keep the arrays of a resampling step in the processor's caches.
+_SLAB, _BLOCK, _COLUMNS, _CELLS = 8192, 32, 64, 2_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Roc:
+    """The operating points of a verifier, from accepting nothing to accepting everything.
+
+    Attributes:
+        thresholds: Accept at this score or above, descending; the first accepts nothing.
+        false_positive_rate: Share of impostor pairs accepted.
+        true_positive_rate: Share of genuine pairs accepted.
+    """
+
+    thresholds: Floats
+    false_positive_rate: Floats
+    true_positive_rate: Floats
+
+    def thinned(self, points: int) -> Roc:
+        """Return at most ``points`` of them, evenly along the curve, both ends kept."""
+        if self.thresholds.size <= points:
+            return self
+        travelled = self.false_positive_rate + self.true_positive_rate
+        kept = np.unique(np.searchsorted(travelled, np.linspace(0, 2, points)))
+        kept = np.clip(kept, 0, self.thresholds.size - 1)
+        return Roc(
+            self.thresholds[kept], self.false_positive_rate[kept], self.true_positive_rate[kept]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """All pairs of a split with their scores: the sample of verification.
+
+    Genuine pairs lie in descending order of score, and so do impostor pairs.
+
+    Attributes:
+        units: How many units there are to resample.
+        resample: What a unit is.
+        labels: n labels.
+        scores_genuine: Score of each genuine pair.
+        scores_impostor: Score of each impostor pair.
+        units_genuine: 2 x p, the units that a genuine pair's weight is the product of; one row
+            where an identity is drawn as a whole.
+        units_impostor: 2 x p.
+        threshold: Where ``accuracy`` is read; None leaves it out.
+    """
+
+    units: int
+    resample: Unit
+    labels: Ints
+    scores_genuine: Floats
+    scores_impostor: Floats
+    units_genuine: Ints
+    units_impostor: Ints
+    threshold: float | None
+
+    @classmethod
+    def of(
+        cls,
+        outputs: NDArray[np.generic],
+        labels: NDArray[np.integer],
+        *,
+        resample: Unit = "identity",
+        threshold: float | None = None,
+    ) -> Pairs:
+        """Score all pairs of samples by the cosine of their outputs.
+
+        Args:
+            outputs: n x d embeddings (or anything to compare), of any length; a zero vector has the
+                cosine 0 with everything.
+            labels: n identities.
+            resample: "identity" draws whole identities, for people never trained on; "image" draws
+                images within each, where all identities there are were trained on.
+            threshold: See the class.
+
+        Raises:
+            ValueError: An output is not finite, or there are no genuine or no impostor pairs.
+        """
+        first, second = np.triu_indices(len(labels), k=1)
+        scores = cosines(outputs)[first, second]
+        known, identity = np.unique(labels, return_inverse=True)
+        genuine = identity[first] == identity[second]
+        unit = identity if resample == "identity" else np.arange(len(labels))
+        if not genuine.any() or genuine.all():
+            missing = "impostor" if genuine.all() else "genuine"
+            raise ValueError(f"{len(labels)} samples of {known.size} identities: no {missing} pair")
+
+        def side(chosen: NDArray[np.bool_]) -> tuple[Floats, Ints]:
+            order = np.argsort(-scores[chosen], kind="stable")
+            return scores[chosen][order], np.stack([unit[first[chosen]], unit[second[chosen]]])[
+                :, order
+            ]
+
+        scores_genuine, units_genuine = side(genuine)
+        scores_impostor, units_impostor = side(~genuine)
+        return cls(
+            units=known.size if resample == "identity" else len(labels),
+            resample=resample,
+            labels=identity.astype(np.int64),
+            scores_genuine=scores_genuine,
+            scores_impostor=scores_impostor,
+            units_genuine=units_genuine[:1] if resample == "identity" else units_genuine,
+            units_impostor=units_impostor,
+            threshold=threshold,
+        )
+
+    def draw(self, resamples: int, seed: int) -> Counts:
+        """Return r x u counts; a draw without genuine or without impostor pairs is drawn again.
+
+        Identities are drawn from all of them, images from those of the same identity: when images
+        are the units, which identities there are and how many images of each is the design.
+        """
+        strata = np.zeros(self.units, np.int64) if self.resample == "identity" else self.labels
+        return draw(strata, resamples, seed, self._usable)
+
+    def _usable(self, weights_ru: Counts) -> NDArray[np.bool_]:
+        members = np.bincount(self.labels)
+        if self.resample == "identity":
+            drawn = weights_ru > 0
+            return (drawn.sum(axis=1) > 1) & drawn[:, members > 1].any(axis=1)
+        of_identity_ni = (self.labels[:, None] == np.arange(members.size)).astype(np.float32)
+        distinct_ri = (weights_ru > 0).astype(np.float32) @ of_identity_ni
+        return ((distinct_ri > 0).sum(axis=1) > 1) & (distinct_ri > 1).any(axis=1)
+
+    def measure(self, weights_ru: Counts) -> dict[str, Floats]:
+        """Return auc, eer, tar and, with a threshold, accuracy: name to r values.
+
+        A pair weighs the product of its units' weights; a genuine pair within a drawn identity
+        weighs what the identity weighs. All sums are of integers, so exact in any order.
+        """
+        cuts = _Cuts.of(self)
+        step = int(np.clip(_CELLS // cuts.genuine.size, 8, _COLUMNS))
+        chunks = [
+            cuts.measure(np.ascontiguousarray(weights_ru[start : start + step].T))
+            for start in range(0, len(weights_ru), step)
+        ]
+        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+    def roc(self) -> Roc:
+        """Return the curve over all distinct scores, thresholds finite."""
+        genuine, impostor = -self.scores_genuine, -self.scores_impostor
+        cuts = np.unique(np.concatenate([genuine, impostor]))
+        nothing = np.nextafter(cuts[:1], -np.inf)
+        return Roc(
+            -np.concatenate([nothing, cuts]),
+            np.searchsorted(impostor, np.append(nothing, cuts), "right") / impostor.size,
+            np.searchsorted(genuine, np.append(nothing, cuts), "right") / genuine.size,
+        )
+
+    def balanced_threshold(self) -> float:
+        """Return the score at which as many genuine pairs are refused as impostors accepted.
+
+        The equal-error point and not the best accuracy: an argmax over few pairs is far noisier.
+        It lies half-way between two scores that occurred, so that rounding decides nothing.
+        """
+        roc = self.roc()
+        balance = roc.false_positive_rate - (1 - roc.true_positive_rate)
+        crossing = int(np.argmax(balance >= 0))
+        if abs(balance[crossing - 1]) < balance[crossing]:
+            crossing -= 1
+        below = roc.thresholds[min(crossing + 1, roc.thresholds.size - 1)]
+        return float((roc.thresholds[crossing] + below) / 2)
+
+    def histogram(self, bins: int = 50) -> dict[str, list[float] | list[int]]:
+        """Count genuine and impostor pairs by score over -1 to 1, equal bins for every model."""
+        edges = np.linspace(-1, 1, bins + 1)
+        genuine, impostor = (
+            np.histogram(np.clip(scores, -1, 1), edges)[0].tolist()
+            for scores in (self.scores_genuine, self.scores_impostor)
+        )
+        return {"edges": edges.tolist(), "genuine": genuine, "impostor": impostor}
+
+
+@dataclass(frozen=True, eq=False)
+class _Cuts:
+    """Where the distinct genuine scores cut the sorted pairs: what a resample needs, found once.
+
+    The curve's corners are (impostors above a cut, genuine pairs before it) and (impostors above
+    or tied, genuine pairs up to it); between two cuts it only runs sideways, so the impostors'
+    own scores need no corner.
+    """
+
+    pairs: Pairs
+    genuine: Ints  # k cuts, descending: genuine pairs up to and with this score
+    above: Ints  # impostor pairs strictly above it
+    level: Ints  # impostor pairs above it or tied with it
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> _Cuts:
+        genuine, impostor = -pairs.scores_genuine, -pairs.scores_impostor
+        cuts = np.unique(genuine)
+        return cls(
+            pairs=pairs,
+            genuine=np.searchsorted(genuine, cuts, "right"),
+            above=np.searchsorted(impostor, cuts, "left"),
+            level=np.searchsorted(impostor, cuts, "right"),
+        )
+
+    def measure(self, weights_uc: Counts) -> dict[str, Floats]:
+        """Return the metrics under each column of weights."""
+        pairs, cuts, many = self.pairs, self.genuine.size, len(weights_uc[0])
+        threshold = np.inf if pairs.threshold is None else pairs.threshold
+        genuine = _running(
+            weights_uc,
+            pairs.units_genuine,
+            np.append(self.genuine, np.count_nonzero(pairs.scores_genuine >= threshold)),
+        )
+        accepted = np.count_nonzero(pairs.scores_impostor >= threshold)
+        impostor = _running(
+            weights_uc,
+            pairs.units_impostor,
+            np.concatenate([self.above, self.level, [accepted]]),
+        )
+        tpr, fpr = genuine.share, impostor.share
+        tpr_kc = np.concatenate([np.zeros((1, many)), tpr[:cuts]])  # one row before the first cut
+        above_kc, level_kc = fpr[:cuts], fpr[cuts : 2 * cuts]
+        columns = np.arange(many)
+        risen_kc = np.diff(genuine.sums[:cuts].astype(np.int64), axis=0, prepend=0)
+        beside_kc = impostor.sums[:cuts].astype(np.int64) + impostor.sums[cuts : 2 * cuts]
+        lost = np.einsum("kc,kc->c", risen_kc, beside_kc)
+        # Both rates rise along the curve, so counting rows finds where one is crossed.
+        within = np.count_nonzero(level_kc <= FAR * (1 + 1e-12), axis=0)
+        metrics = {
+            "auc": 1 - lost / (2.0 * genuine.total * impostor.total),
+            "eer": _equal_error(tpr_kc, above_kc, level_kc),
+            "tar": tpr_kc[within, columns],
+        }
+        if pairs.threshold is not None:
+            metrics["accuracy"] = (tpr[-1] + 1 - fpr[-1]) / 2
+        return metrics
+
+
+def _equal_error(tpr_kc: Floats, above_kc: Floats, level_kc: Floats) -> Floats:
+    """Return, per column, the rate at which the curve crosses false accepts = false rejects.
+
+    Args:
+        tpr_kc: k + 1 x c true positive rates, before the first cut and after each.
+        above_kc: k x c false positive rates as a cut is reached.
+        level_kc: k x c false positive rates after it.
+    """
+    columns = np.arange(len(tpr_kc[0]))
+    cut = np.count_nonzero(level_kc + tpr_kc[1:] < 1, axis=0)
+    start, stop = above_kc[cut, columns], level_kc[cut, columns]
+    before, after = tpr_kc[cut, columns], tpr_kc[cut + 1, columns]
+    rise = stop - start + after - before
+    share = (1 - start - before) / np.where(rise > 0, rise, 1)
+    return np.where(start + before >= 1, 1 - before, start + share * (stop - start))
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """Sums of the weights of the first pairs, at the positions that were asked for."""
+
+    sums: Counts  # positions x c
+    total: Floats  # c
+
+    @property
+    def share(self) -> Floats:
+        return self.sums / self.total
+
+
+def _running(weights_uc: Counts, units: Ints, positions: Ints) -> _Running:
+    """Sum the weights of the first ``positions`` pairs, for each column of weights.
+
+    Args:
+        weights_uc: Counts of the units.
+        units: 1 or 2 x p: a pair weighs the product of its units' weights.
+        positions: Any, each 0 to p.
+    """
+    # Counts of a resample are small, and a gather costs what it moves.
+    small_uc = weights_uc.astype(np.uint8 if int(weights_uc.max()) < 16 else np.int32)
+    pairs, columns = units.shape[1], weights_uc.shape[1]
+    sums = np.zeros((positions.size, columns), np.int32)
+    total = np.zeros(columns, np.int32)
+    for start in range(0, pairs, _SLAB):
+        slab = units[:, start : start + _SLAB]
+        weights_pc = np.take(small_uc, slab[0], axis=0)
+        if len(slab) > 1:
+            weights_pc *= np.take(small_uc, slab[1], axis=0)
+        rows = _cumulative(weights_pc)
+        (here,) = np.nonzero((positions > start) & (positions <= start + _SLAB))
+        sums[here] = rows[positions[here] - start] + total
+        total += rows[-1]
+    return _Running(sums, total.astype(np.float64))
+
+
+def _cumulative(weights_pc: NDArray[np.integer]) -> Counts:
+    """Return running sums, row i over the first i rows; rows beyond the last repeat the total.
+
+    ``np.cumsum`` walks down one column at a time; adding whole rows, first inside blocks and then
+    the blocks' totals, is ten times as fast and, on integers, the same.
+    """
+    pairs, columns = weights_pc.shape
+    sums = np.zeros((pairs // _BLOCK + 1, _BLOCK, columns), np.int32)
+    rows = sums.reshape(-1, columns)
+    rows[1 : pairs + 1] = weights_pc
+    for row in range(1, _BLOCK):
+        sums[:, row] += sums[:, row - 1]
+    sums[1:] += np.cumsum(sums[:-1, -1], axis=0, dtype=np.int32)[:, None]
+    return rows
+
+
+def has_pairs(labels: NDArray[np.integer]) -> bool:
+    """Whether there is a genuine pair and an impostor pair among samples with these labels."""
+    members = np.unique(labels, return_counts=True)[1]
+    return members.size > 1 and bool((members > 1).any())
+
+
+def cosines(outputs: NDArray[np.generic]) -> Floats:
+    """Return the n x n cosines of the rows of ``outputs`` (n x d, not all finite: ValueError)."""
+    if not np.isfinite(outputs).all():
+        raise ValueError("an output is not finite")
+    gram = np.zeros((len(outputs), len(outputs)))
+    for start in range(0, outputs.shape[1], _PIXELS):  # raw pixels are too many for float64 at once
+        part = outputs[:, start : start + _PIXELS].astype(np.float64)
+        gram += part @ part.T
+    length = np.sqrt(np.diag(gram))
+    length[length == 0] = np.inf
+    return np.round(gram / length[:, None] / length, _DECIMALS)

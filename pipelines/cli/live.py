@@ -1,0 +1,94 @@
+"""The live view of a run: what is done stays as a line, what runs is shown with its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from pipelines.engines.engine import Event, StepDone, StepFailed, StepSkipped, StepStarted
+
+_PER_SECOND = 4
+
+
+class LiveView:
+    """Told every event of a run; a picture on a terminal, plain lines elsewhere.
+
+    Args:
+        console: Where to.
+        steps: Names of all steps of the graph.
+    """
+
+    def __init__(self, console: Console, steps: Sequence[str]) -> None:
+        self._console = console
+        self._total = len(steps)
+        self._width = max(map(len, steps), default=0)
+        self._began = time.monotonic()
+        self._running: dict[str, float] = {}
+        self._skipped = 0
+        self._cached: dict[str, bool] = {}  # by finished step; a repaired one is told twice
+        self._live = Live(
+            console=console,
+            get_renderable=self._picture,
+            refresh_per_second=_PER_SECOND,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+        if self._skipped:
+            self._line("skipped", f"{self._skipped} steps", "", "dim")
+
+    def on_event(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case StepStarted():
+                self._running[event.step] = time.monotonic()
+                if not self._console.is_terminal:
+                    self._line("started", event.step, "")
+            case StepDone():
+                self._running.pop(event.step, None)
+                self._cached[event.step] = event.cached
+                if event.cached:
+                    self._line("cached", event.step, "", "dim")
+                else:
+                    took = f"{event.wall_s:.1f} s, {event.function_s:.1f} s in the function"
+                    self._line("done", event.step, took, "green")
+            case StepFailed():
+                self._running.pop(event.step, None)
+                self._line("failed", event.step, event.what.partition("\n")[0], "red")
+            case StepSkipped():
+                self._skipped += 1
+
+    def _line(self, state: str, step: str, text: str, style: str = "") -> None:
+        elapsed = time.monotonic() - self._began
+        line = f"{elapsed:7.1f} s  {state:<7}  {step:<{self._width}}  {text}".rstrip()
+        self._console.print(Text(line, style=style), soft_wrap=True)
+
+    def _picture(self) -> RenderableType:
+        now = time.monotonic()
+        lines = [
+            Text(f"           running  {step:<{self._width}}  {now - since:.0f} s", style="cyan")
+            for step, since in self._running.copy().items()
+        ]
+        summary = (
+            f"{now - self._began:7.1f} s  {len(self._cached)} of {self._total} steps are there, "
+            f"{sum(self._cached.values())} of them cached"
+        )
+        return Group(*lines, Text(summary, style="bold"))

@@ -1,0 +1,284 @@
+"""Show: a leaderboard, the runs and an explanation as a terminal prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from components.statistics.quantities import (
+    decimal,
+    milliseconds,
+    short_bytes,
+    spread,
+    whole_bytes,
+)
+from pipelines.launch.launching import Changed, Explanation, Upstream
+from pipelines.runs.leaderboard import Leaderboard, Sealed, Variant
+from pipelines.runs.records import RunRecord
+
+_STYLES = {
+    "winner": "bold green", "kept": "green", "over-budget": "yellow", "undecided": "magenta",
+    "failed": "red", "reference": "dim",
+}  # fmt: skip
+_EXPORTED = (
+    ("model.tflite", "model"),
+    ("manifest.json", "how to feed it"),
+    ("card.md", "model card"),
+    ("report.html", "report"),
+)
+
+
+def leaderboard(board: Leaderboard) -> Group:
+    """Return what a person sees after a run."""
+    parts: list[RenderableType] = [Text(_headline(board), style="bold")]
+    if board.data:
+        parts.append(Text(f"decided on {board.data}"))
+    if board.variants:
+        parts += [_table(board), *map(Text, _conclusion(board))]
+    elif not board.failures and not board.fault:
+        parts.append(Text("no choice was made in this run"))
+    parts += [Text(f"failed: {failure.what}", style="red") for failure in board.failures]
+    if board.fault:
+        parts.append(Text(f"broken: {board.fault}", style="red"))
+    parts += [Text(line) for line in _files(board)]
+    return Group(*parts)
+
+
+def _headline(board: Leaderboard) -> str:
+    took = f" in {board.wall_s:.1f} s" if board.finished else ""
+    path = f", critical path of the functions {board.critical_path_s:.1f} s" if took else ""
+    counts = f"{board.steps_run} steps run, {board.steps_cached} cached"
+    return f"{board.name}: {board.outcome}{took} ({counts}{path})  run {board.run}"
+
+
+def _table(board: Leaderboard) -> Table:
+    percent = f"{100 * (board.confidence or 0):g}%"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant", no_wrap=True)
+    for header in (f"{board.metric} ({percent})", "drop vs teacher", "bytes", "gzip"):
+        table.add_column(header, justify="right")
+    devices = list(board.variants[0].latency)
+    for device in devices:
+        suffix = f" {device}" if len(devices) > 1 else ""
+        table.add_column(f"p50{suffix} ({percent})", justify="right")
+    table.add_column("memory", justify="right")
+    table.add_column("verdict", no_wrap=True)
+    for variant in board.variants:
+        table.add_row(*_row(variant, devices), style=_STYLES.get(variant.verdict))
+    return table
+
+
+def _row(variant: Variant, devices: Sequence[str]) -> Iterator[str]:
+    yield f"{variant.name} *" if variant.on_front else variant.name
+    yield _interval(variant.metric)
+    yield _interval(variant.drop)
+    yield f"{variant.size_bytes:,}"
+    yield f"{variant.gzip_bytes:,}"
+    for device in devices:
+        yield _latency(variant.latency[device])
+    memory = variant.peak_memory_bytes
+    yield "-" if memory is None else short_bytes(memory)
+    yield variant.verdict
+
+
+def _interval(value: Mapping[str, float] | None) -> str:
+    return spread(value["value"], value["low"], value["high"]) if value else "-"
+
+
+def _latency(timing: Mapping[str, Any]) -> str:
+    p50 = timing["p50_ms"]
+    if p50 is None:
+        return str(timing["verdict"])
+    ends = f"{milliseconds(p50['low']).removesuffix(' ms')} to {milliseconds(p50['high'])}"
+    return f"{milliseconds(p50['value'])} ({ends})"
+
+
+def _conclusion(board: Leaderboard) -> Iterator[str]:
+    if any(variant.on_front for variant in board.variants):
+        yield "* on the Pareto front of size, latency and metric"
+    if board.winner:
+        yield f"winner: {board.winner}. {board.reason}"
+    else:
+        yield f"no winner: {board.reason}"
+    yield from _losers(board)
+    if board.baseline:
+        metric = board.metric or ""
+        value = _interval(board.baseline["metrics"].get(metric))
+        yield f"baseline: {board.baseline['name']} {metric} {value}. {board.baseline['note']}"
+    if board.sealed:
+        yield _sealed(board.sealed, board.metric or "")
+
+
+def _losers(board: Leaderboard) -> Iterator[str]:
+    """Say of each candidate why it did not win; without a winner the nearest miss comes first."""
+    excess = {str(miss["name"]): float(miss["excess"]) for miss in board.near_misses}
+    reasons = {
+        one.name: one.reason for one in board.variants if one.candidate and one.name != board.winner
+    }
+    for name in (*excess, *(name for name in reasons if name not in excess)):
+        by = f" (missed by {100 * excess[name]:.3g}%)" if excess.get(name) else ""
+        yield f"  {name}: {reasons[name]}{by}"
+
+
+def _sealed(sealed: Sealed, metric: str) -> str:
+    teacher = _interval((sealed.teacher or {}).get(metric))
+    opened = f"opened by {sealed.times_opened} run{'s' if sealed.times_opened != 1 else ''}"
+    if sealed.winner is None:
+        return f"sealed images ({opened}): teacher {metric} {teacher}"
+    winner = _interval(sealed.winner.get(metric))
+    drop = f", drop {_interval(sealed.drop)}" if sealed.drop else ""
+    promoted = "promoted" if sealed.promoted else "not promoted"
+    return (
+        f"sealed images ({opened}): winner {metric} {winner}, teacher {teacher}{drop}; "
+        f"{promoted}: {sealed.reason}"
+    )
+
+
+def _files(board: Leaderboard) -> Iterator[str]:
+    if not board.exported:
+        return
+    for name, what in _EXPORTED:
+        path = Path(board.exported, name)
+        if path.is_file():
+            size = f" ({whole_bytes(path.stat().st_size)})" if name.endswith(".tflite") else ""
+            yield f"{what}: {path}{size}"
+
+
+def runs(records: Sequence[RunRecord]) -> Table:
+    """Return the list of runs, newest last."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in ("run", "outcome", "started", "engine", "steps", "cached", "took"):
+        table.add_column(header, no_wrap=True)
+    for record in records:
+        cached = sum(step.get("state") == "cached" for step in record.steps.values())
+        table.add_row(
+            record.run,
+            record.outcome,
+            record.started[:19].replace("T", " "),
+            record.engine,
+            str(len(record.steps)),
+            str(cached),
+            f"{record.wall_s:.1f} s" if record.finished else "-",
+        )
+    return table
+
+
+def explanation(explained: Sequence[Explanation]) -> Group:
+    """Return what would run, and why."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in ("step", "state", "because"):
+        table.add_column(header, no_wrap=header != "because")
+    for item in explained:
+        state, style = ("run", "yellow") if item.reason else ("cached", "dim")
+        table.add_row(item.step, state, because(item), style=style)
+    count = sum(item.reason is not None for item in explained)
+    summary = f"{count} of {len(explained)} steps would run"
+    return Group(table, Text(summary, style="bold"))
+
+
+def because(item: Explanation) -> str:
+    """Say in words why a step would run."""
+    match item.reason:
+        case Changed(what=("new",)):
+            return "it has never run"
+        case Changed(what=("result lost",)):
+            return "the store has lost its result"
+        case Changed(what=what):
+            return f"changed: {', '.join(what)}"
+        case Upstream(step=step):
+            return f"{step} would run"
+        case None:
+            return "its result is there"
+
+
+@dataclass(frozen=True)
+class ExplainedStep:
+    """What would become of one step.
+
+    Attributes:
+        step: Its name.
+        state: ``cached`` or ``run``.
+        changed: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
+            there was none, ``result lost`` when the store no longer has all of it.
+        upstream: The step that would run before and that this one waits for, or null.
+    """
+
+    step: str
+    state: str
+    changed: Sequence[str]
+    upstream: str | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a run of a configuration would do.
+
+    Attributes:
+        name: The configuration's name.
+        config_digest: Digest of the resolved configuration without the places of files.
+        steps: One entry each, in the order of the graph.
+    """
+
+    name: str
+    config_digest: str
+    steps: Sequence[ExplainedStep]
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """One run of a store.
+
+    Attributes:
+        run: Its identifier.
+        name: The configuration's name.
+        outcome: ``running``, ``done``, ``failed``, ``cancelled`` or ``broken``.
+        fault: What broke a broken run, where that could still be written, or null.
+        engine: Which engine ran it.
+        started: ISO 8601, UTC.
+        finished: The same, or null.
+        wall_s: Wall time of the run.
+        config_digest: Digest of the resolved configuration without the places of files.
+    """
+
+    run: str
+    name: str
+    outcome: str
+    fault: str | None
+    engine: str
+    started: str
+    finished: str | None
+    wall_s: float
+    config_digest: str
+
+
+def explained_step(item: Explanation) -> ExplainedStep:
+    """Return one entry of the document of ``slimline explain --json``."""
+    reason = item.reason
+    return ExplainedStep(
+        step=item.step,
+        state="run" if reason else "cached",
+        changed=reason.what if isinstance(reason, Changed) else (),
+        upstream=reason.step if isinstance(reason, Upstream) else None,
+    )
+
+
+def listed_run(record: RunRecord) -> ListedRun:
+    """Return one entry of the document of ``slimline runs --json``."""
+    return ListedRun(
+        run=record.run,
+        name=record.name,
+        outcome=record.outcome,
+        fault=record.fault,
+        engine=record.engine,
+        started=record.started,
+        finished=record.finished,
+        wall_s=float(decimal(record.wall_s)),
+        config_digest=record.config_digest,
+    )

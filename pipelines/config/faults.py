@@ -1,0 +1,72 @@
+"""Faults of a configuration: a place, what is wrong there, and the fix."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from components.contract.errors import suggest
+
+_SHOWN_CHARACTERS_MAX = 80
+_OURS = "slimline"
+
+Location: TypeAlias = tuple[str | int, ...]
+Fault: TypeAlias = tuple[Location, str, str]
+"""Where in the configuration, what is wrong there, and the fix."""
+
+
+def custom(what: str, fix: str, key: str | None = None) -> PydanticCustomError:
+    """Return the error that a validator raises.
+
+    Args:
+        what: A sentence.
+        fix: See ``UserError``.
+        key: The key inside the validated section that is at fault.
+    """
+    return PydanticCustomError(_OURS, "{what}", {"what": what, "fix": fix, "key": key})
+
+
+def where(location: Location) -> str:
+    """Write a location the way people do: ``variants.student[0].distill``."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def fault_of(error: ErrorDetails) -> Fault:
+    """Turn pydantic's finding into a place, a sentence and a fix."""
+    location = tuple(part for part in error["loc"] if not str(part).startswith("<"))
+    if location and location[-1] == "[key]":  # the name itself is wrong, not what it holds
+        location = location[:-1]
+    place = where(location)
+    prefix = f"{place}: " if place else ""
+    context = error.get("ctx", {})
+    if error["type"] == _OURS:
+        key = (context["key"],) if context["key"] else ()
+        return (*location, *key), f"{prefix}{context['what']}", context["fix"]
+    if error["type"] == "missing":
+        return location[:-1], f"{place} is missing", f"add the key {location[-1]}"
+    shown = repr(error["input"])
+    if len(shown) > _SHOWN_CHARACTERS_MAX:
+        shown = f"{shown[:_SHOWN_CHARACTERS_MAX]}..."
+    if error["type"] == "literal_error":
+        valid = re.findall(r"'([^']*)'|(\d+)", context["expected"])
+        return (
+            location,
+            f"{prefix}must be {context['expected']} (got {shown})",
+            suggest(str(error["input"]), [text or number for text, number in valid]),
+        )
+    return location, f"{prefix}{_sentence(error)} (got {shown})", f"correct {place} in the file"
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] in ("model_type", "dict_type", "mapping_type"):
+        return "must be a mapping of keys to values"
+    if error["type"] == "tuple_type":
+        return "must be a list"
+    if error["type"] in ("too_short", "string_too_short"):
+        return "must not be empty"
+    return error["msg"].replace("Input should be", "must be")

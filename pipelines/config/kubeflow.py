@@ -1,0 +1,207 @@
+"""The section `kubeflow` of a configuration: where on a cluster the graph runs, and on what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from components.contract.interface import Image, NonNegativeInt, PositiveFloat, PositiveInt
+from pipelines.config.faults import custom
+from pipelines.config.sections import ComponentName, Section, as_tuple
+from pipelines.images.building import REGISTRY
+
+SCHEMES = ("gs", "s3", "minio")
+"""Object storage that the launcher of Kubeflow Pipelines reads and writes."""
+
+_ROOT = re.compile(rf"({'|'.join(SCHEMES)})://[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#\s]*)?")
+_REFERENCE = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+_RESOURCE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PUSH = "slimline images push REGISTRY prints the names with their digests"
+
+
+def _root(value: str) -> str:
+    if not _ROOT.fullmatch(value):
+        raise custom(
+            f"{value!r} is no place that pods can write to: expected "
+            f"{', '.join(f'{scheme}://bucket/prefix' for scheme in SCHEMES)}",
+            "write pipeline_root: gs://BUCKET/pipelines",
+        )
+    return value.rstrip("/")
+
+
+def _registry(value: str) -> str:
+    if not REGISTRY.fullmatch(value):
+        raise custom(
+            f"{value!r} is no registry prefix, such as europe-docker.pkg.dev/me/mine",
+            f"give the REGISTRY of `slimline images push`, or the name of each image; {_PUSH}",
+        )
+    return value.rstrip("/")
+
+
+def _kind_of_images(value: object) -> str:
+    return "<registry>" if isinstance(value, str) else "<names>"
+
+
+def _reference(value: str) -> str:
+    if not _REFERENCE.fullmatch(value):
+        raise custom(
+            f"{value!r} has no digest: a tag may mean another image tomorrow, and a pod cannot "
+            "pull what only this machine has",
+            f"write REPOSITORY@sha256:...; {_PUSH}",
+        )
+    return value
+
+
+def _resource_name(value: str) -> str:
+    if not _RESOURCE_NAME.fullmatch(value):
+        raise custom(
+            f"{value!r} is no name of a Kubernetes resource",
+            "give the name that kubectl shows: lower-case letters, digits, hyphens and points",
+        )
+    return value
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise custom(
+            f"{value!r} is no name of an environment variable",
+            "letters, digits and underscores, no digit first",
+        )
+    return value
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise custom(f"{value!r} is no absolute path", f"write /{value}")
+    return value
+
+
+ResourceName = Annotated[str, AfterValidator(_resource_name)]
+Variable = Annotated[str, AfterValidator(_variable)]
+_References: TypeAlias = Mapping[Image, Annotated[str, AfterValidator(_reference)]]
+# Tags in angle brackets are left out of the places that errors name.
+Images: TypeAlias = Annotated[
+    Annotated[str, AfterValidator(_registry), Tag("<registry>")]
+    | Annotated[_References, Tag("<names>")],
+    Discriminator(_kind_of_images),
+]
+
+
+class Toleration(Section):
+    """A taint of nodes that pods of a component may run on all the same."""
+
+    key: str | None = Field(default=None, description="the taint's key; without it every taint")
+    operator: Literal["Exists", "Equal"] = Field(
+        default="Exists", description="`Equal` also compares the value"
+    )
+    value: str | None = Field(default=None, description="the taint's value")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="the taint's effect; without it every effect"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Toleration:
+        if (self.operator == "Equal") != (self.value is not None):
+            raise custom(
+                f"operator {self.operator} {'needs' if self.value is None else 'takes no'} value",
+                "operator: Equal goes with a value, operator: Exists without one",
+            )
+        return self
+
+
+class Resources(Section):
+    """What the pods of a component ask for; what is not given follows from the step."""
+
+    cpu: PositiveFloat | None = Field(default=None, description="cores; without it its threads")
+    memory_gb: PositiveFloat | None = Field(
+        default=None, description="1e9 bytes; without it its `limits`"
+    )
+    minutes: PositiveFloat | None = Field(
+        default=None, description="life of a pod; without it its `limits` and ten minutes more"
+    )
+    accelerator: str | None = Field(
+        default=None, min_length=1, description="resource of the device, such as `nvidia.com/gpu`"
+    )
+    accelerators: PositiveInt = Field(default=1, description="how many of them")
+    node_selector: Mapping[str, str] = Field(
+        default_factory=dict[str, str], description="labels that the node must have"
+    )
+    tolerations: Annotated[tuple[Toleration, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="taints of nodes to run on all the same"
+    )
+
+
+class Secret(Section):
+    """A Kubernetes secret that every pod sees, as variables, as files, or both."""
+
+    name: ResourceName = Field(description="of the secret")
+    variables: Mapping[str, Variable] = Field(
+        default_factory=dict[str, str],
+        description="by key of the secret the environment variable that holds it",
+    )
+    path: Annotated[str, AfterValidator(_absolute)] | None = Field(
+        default=None, description="folder where its keys lie as files"
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> Secret:
+        if not self.variables and self.path is None:
+            raise custom(
+                f"nothing says how pods see the secret {self.name!r}",
+                "add variables: {KEY: VARIABLE}, or path: /folder",
+            )
+        return self
+
+
+class Kubeflow(Section):
+    """Where the graph runs under `--engine kubeflow`, and on what."""
+
+    pipeline_root: Annotated[str, AfterValidator(_root)] = Field(
+        description="bucket and prefix where the artifacts of all runs are kept"
+    )
+    images: Images = Field(
+        description="the registry that `slimline images push` was given, or by image its "
+        "`repository@sha256:...`"
+    )
+    service_account: ResourceName | None = Field(
+        default=None, description="Kubernetes service account of the pods"
+    )
+    retries: NonNegativeInt = Field(
+        default=2, description="how often a step that failed is tried again"
+    )
+    backoff_s: PositiveInt = Field(
+        default=60, description="seconds before the first retry; each further wait is twice as long"
+    )
+    cache: bool = Field(
+        default=True,
+        description="whether the cluster may take results of earlier runs; `select` and `publish` "
+        "always run",
+    )
+    environment: Mapping[Variable, str] = Field(
+        default_factory=dict[str, str], description="environment variables of every pod"
+    )
+    secrets: Annotated[tuple[Secret, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="secrets that every pod sees"
+    )
+    image_pull_secrets: Annotated[tuple[ResourceName, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="secrets that the images are pulled with"
+    )
+    resources: Mapping[ComponentName, Resources] = Field(
+        default_factory=dict[str, Resources], description="by component what its pods ask for"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Kubeflow:
+        if not isinstance(self.images, str):
+            missing = [image for image in get_args(Image) if image not in self.images]
+            if missing:
+                raise custom(
+                    f"there is no image {missing[0]!r}: {', '.join(get_args(Image))} are needed",
+                    f"add it; {_PUSH}",
+                    key="images",
+                )
+        return self

@@ -1,0 +1,247 @@
+"""The sections of a configuration: keys, types and ranges, one class each.
+
+Parameters of components are not described here: see ``parameters.offered``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, TypeAlias, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_serializer,
+    model_validator,
+)
+
+from components import COMPONENTS
+from components.contract.errors import suggest
+from components.contract.interface import NonNegativeFloat, PositiveFloat, PositiveInt
+from pipelines.config.faults import custom
+
+EDGES = ("distill", "prune", "quantize")
+"""The components that a variant's path may be made of."""
+
+REFERENCE = "teacher"
+"""What the teacher is called among the variants."""
+
+_RESERVED = (REFERENCE, "sealed", "sealed-teacher")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_NAME_CHARACTERS_MAX = 40
+
+Parameters: TypeAlias = Mapping[str, object]
+
+
+def _named(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > _NAME_CHARACTERS_MAX:
+        raise custom(
+            f"{value!r} is no name: lower-case letters, digits and single hyphens between them, "
+            f"at most {_NAME_CHARACTERS_MAX}",
+            f"call it {re.sub('[^a-z0-9]+', '-', value.lower()).strip('-')[:40] or 'faces'!r}",
+        )
+    return value
+
+
+def _unreserved(value: str) -> str:
+    if value in _RESERVED:
+        raise custom(
+            f"a variant cannot be called {value!r}: the name is taken by a step of every graph",
+            "call it something else; the teacher is always listed by itself",
+        )
+    return value
+
+
+def _component(value: str) -> str:
+    if value not in COMPONENTS:
+        raise custom(f"there is no component {value!r}", suggest(value, COMPONENTS))
+    return value
+
+
+def as_tuple(value: object) -> object:
+    """Take a list for the tuple that an immutable section holds."""
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+
+
+Name = Annotated[str, AfterValidator(_named)]
+VariantName = Annotated[Name, AfterValidator(_unreserved)]
+ComponentName = Annotated[str, AfterValidator(_component)]
+
+
+class Section(BaseModel):
+    """A mapping with known keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, value: object) -> object:
+        for key in cast("dict[str, object]", value) if isinstance(value, dict) else ():
+            if key not in cls.model_fields:
+                what = f"there is no key {key!r}"
+                raise custom(what, suggest(key, cls.model_fields), key=key)
+        return cast("object", value)
+
+
+class _WithParameters(BaseModel):
+    """A mapping with a few keys of its own, and parameters of a component beside them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    component: ClassVar[str]
+    parameters: Parameters
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        given = cast("dict[str, object]", value)
+        own = cls.model_fields.keys() - {"parameters"}
+        return {
+            **{key: item for key, item in given.items() if key in own},
+            "parameters": {key: item for key, item in given.items() if key not in own},
+        }
+
+    @model_serializer
+    def _flat(self) -> dict[str, object]:
+        own = {name: getattr(self, name) for name in type(self).model_fields}
+        return {**own.pop("parameters"), **own}
+
+
+class Image(Section):
+    """The size that every image is brought to, and what its pixel values mean."""
+
+    height: PositiveInt = Field(description="rows")
+    width: PositiveInt = Field(description="columns")
+    channels: Literal[1, 3] = Field(default=3, description="1 for grey, 3 for colour")
+    maximum: PositiveInt = Field(default=255, description="largest pixel value in the files")
+
+
+class Normalization(Section):
+    """What an imported model expects: input = (pixel - mean) / scale, pixels from 0 to 255."""
+
+    mean: float = Field(description="subtracted from every pixel", allow_inf_nan=False)
+    scale: PositiveFloat = Field(description="what the difference is divided by")
+
+
+class ImportedTeacher(Section):
+    """A model of the user's own, taken as it is."""
+
+    model: str = Field(
+        description="path or `gs://bucket/name` of a `.keras` or `.h5` file or of a SavedModel "
+        "folder"
+    )
+    trusted: bool = Field(
+        default=False,
+        description="the file may run code when it is opened, as `.h5` and SavedModel can",
+    )
+    normalization: Normalization = Field(description="how its input is made from pixels")
+
+
+class TrainedTeacher(_WithParameters):
+    """A teacher that is trained here; all other keys are parameters of `train`."""
+
+    component = "train"
+    weights: str | None = Field(
+        default=None, description="path or `gs://bucket/name` of a file with weights to begin from"
+    )
+    parameters: Parameters
+
+
+def _kind_of_teacher(value: object) -> str:
+    given = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    imported = "model" in given or isinstance(value, ImportedTeacher)
+    return "<imported>" if imported else "<trained>"
+
+
+# Tags in angle brackets are left out of the places that errors name.
+Teacher: TypeAlias = Annotated[
+    Annotated[ImportedTeacher, Tag("<imported>")] | Annotated[TrainedTeacher, Tag("<trained>")],
+    Discriminator(_kind_of_teacher),
+]
+
+
+class Edge(BaseModel):
+    """One step on the path of a variant: a component and its parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    component: str
+    parameters: Parameters
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_key(cls, value: object) -> object:
+        example = "write it as {quantize: {scheme: int8}}"
+        if not isinstance(value, dict) or len(cast("dict[str, object]", value)) != 1:
+            raise custom("a step is one component with its parameters", example)
+        ((component, parameters),) = cast("dict[str, object]", value).items()
+        if component not in EDGES:
+            what = (
+                f"a variant's path cannot hold {component!r}: it follows every path by itself"
+                if component in COMPONENTS
+                else f"there is no component {component!r}"
+            )
+            raise custom(what, suggest(component, EDGES))
+        if parameters is not None and not isinstance(parameters, dict):
+            raise custom(f"the parameters of {component} are no mapping", example)
+        return {"component": component, "parameters": cast("object", parameters or {})}
+
+    @model_serializer
+    def _flat(self) -> dict[str, object]:
+        return {self.component: dict(self.parameters)}
+
+
+class HostDevice(_WithParameters):
+    """This machine; all other keys are parameters of `benchmark`."""
+
+    component = "benchmark"
+    kind: Literal["host"] = Field(description="`host`, the machine that runs slimline")
+    parameters: Parameters
+
+
+def _device(value: object) -> object:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+# A union that discriminates on ``kind`` as soon as there is a second kind.
+Device: TypeAlias = Annotated[HostDevice, BeforeValidator(_device)]
+
+
+class Budgets(Section):
+    """What a variant must keep to, to be able to win."""
+
+    size_mb: PositiveFloat | None = Field(
+        default=None, description="largest `.tflite` file in units of 1,000,000 bytes"
+    )
+    latency_ms: PositiveFloat | None = Field(
+        default=None,
+        description="longest median inference on every device, upper end of its interval",
+    )
+    metric: str | None = Field(
+        default=None,
+        description="what the drop is taken of; without it `auc` or `accuracy` by task",
+    )
+    drop: NonNegativeFloat = Field(
+        default=0.01,
+        description="largest loss against the teacher, upper end of its paired interval",
+    )
+
+
+class Limit(Section):
+    """How much a step may take before it is ended."""
+
+    memory_gb: PositiveFloat | None = Field(
+        default=None,
+        description="resident memory, 1e9 bytes; without it 6 for `train`, `distill` and `prune`, "
+        "4 for others",
+    )
+    minutes: PositiveFloat | None = Field(
+        default=None,
+        description="wall time; without it 360 for `train`, `distill` and `prune`, 60 for others",
+    )

@@ -1,0 +1,66 @@
+"""The images by the names that pods pull them under: with digests that a registry has given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from components.contract.errors import UserError
+from components.contract.interface import Image
+from pipelines.config.kubeflow import Kubeflow
+from pipelines.images.building import IMAGES, find, image_name
+from pipelines.images.daemon import connect, daemon_faults
+
+
+def references(settings: Kubeflow) -> Mapping[Image, str]:
+    """Return `repository@sha256:...` of every image.
+
+    Images that were pushed from this machine are named by the registry alone: the Docker Engine
+    remembers the digest under which it accepted them, and that they hold the code at hand.
+
+    Raises:
+        UserError: An image was never pushed to that registry from here, or the digest given is
+            one that only the local Docker Engine knows.
+    """
+    if isinstance(settings.images, str):
+        client = connect()
+        with daemon_faults("the images that were pushed cannot be looked up"):
+            return {image: _pushed(client, image, settings.images) for image in IMAGES}
+    try:
+        client = connect()
+    except UserError:  # without a Docker Engine there is no digest that it alone could know
+        return settings.images
+    with daemon_faults("the images of this machine cannot be looked up"):
+        for image, reference in settings.images.items():
+            _check_known_elsewhere(client, image, reference)
+    return settings.images
+
+
+def _pushed(client: Any, image: Image, registry: str) -> str:
+    """Return the name under which a registry holds the image of the code at hand."""
+    find(client, image)
+    for listed in _names(client, image_name(image)):
+        if listed.startswith(f"{registry}/{image}@"):
+            return listed
+    raise UserError(
+        f"the image {image_name(image)} was not pushed to {registry}: pods cannot pull it",
+        f"slimline images push {registry}",
+    )
+
+
+def _check_known_elsewhere(client: Any, image: Image, reference: str) -> None:
+    """Refuse the identifier of a local image in the place of a registry's digest."""
+    digest = reference.rpartition("@")[2]
+    known = client.images.list(filters={"label": "slimline.source"})
+    local = next((item for item in known if item.id == digest), None)
+    if local is not None and not local.attrs["RepoDigests"]:
+        raise UserError(
+            f"kubeflow.images.{image}: {digest} is what the Docker Engine of this machine calls "
+            "the image; no registry has it under that digest",
+            f"slimline images push {reference.partition('@')[0].rpartition('/')[0] or 'REGISTRY'}, "
+            "and give the name that it prints",
+        )
+
+
+def _names(client: Any, name: str) -> list[str]:
+    return cast("list[str]", client.images.get(name).attrs["RepoDigests"])

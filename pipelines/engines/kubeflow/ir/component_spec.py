@@ -1,0 +1,129 @@
+"""The interface of a step as the component that Kubeflow Pipelines sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+from pydantic import TypeAdapter
+
+from components.contract.execution import SOURCE_DIGEST, STATEMENT
+from components.contract.interface import Kind, interface_of
+from pipelines.runs.graph import Flow, Ref, SourceRef, Step
+
+Json: TypeAlias = dict[str, Any]
+
+TITLES: Mapping[Kind, str] = {
+    "Dataset": "system.Dataset",
+    "Model": "system.Model",
+    "LiteModel": "system.Model",
+    "Metrics": "system.Metrics",
+    "Curve": "system.ClassificationMetrics",
+    "Page": "system.HTML",
+}
+"""Kinds that the UI of Kubeflow Pipelines knows how to show; all others are plain artifacts."""
+
+ARTIFACT = "artifact"
+"""Name of an importer's output."""
+
+_PARAMETER_TYPES = {
+    "string": "STRING",
+    "integer": "NUMBER_INTEGER",
+    "number": "NUMBER_DOUBLE",
+    "boolean": "BOOLEAN",
+    "array": "LIST",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One artifact that enters a component under a name of its own.
+
+    Attributes:
+        name: The port's name; of a port that takes many, the name and a number.
+        kind: What the artifact is.
+        flow: Where it comes from.
+    """
+
+    name: str
+    kind: Kind
+    flow: Ref | SourceRef
+
+
+def schema(kind: Kind | None) -> Json:
+    """Return the artifact type of a kind; None: of a statement."""
+    title = TITLES.get(kind, "system.Artifact") if kind else "system.Artifact"
+    return {"schemaTitle": title, "schemaVersion": "0.0.1"}
+
+
+def entries(step: Step) -> Iterator[Entry]:
+    """Yield what enters a step; inputs that are absent are no inputs of its component."""
+    for port in step.interface.inputs:
+        flow: Flow = step.inputs[port.name]
+        if isinstance(flow, tuple):
+            for index, ref in enumerate(flow):
+                yield Entry(f"{port.name}_{index}", port.kind, ref)
+        elif flow is not None:
+            yield Entry(port.name, port.kind, flow)
+
+
+def parameters(step: Step, sources: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters of a step by name, with the digest of every source that enters it.
+
+    A parameter without a value is left out: its default is that it has none.
+
+    Args:
+        step: The step.
+        sources: Digest of every source of the graph.
+    """
+    values: dict[str, Any] = {}
+    for parameter in step.interface.parameters:
+        value = step.parameters[parameter.name]
+        if value is None:
+            assert not parameter.required, parameter.name
+            assert parameter.default is None, parameter.name
+            continue
+        values[parameter.name] = value
+    for entry in entries(step):
+        if isinstance(entry.flow, SourceRef):
+            values[f"{entry.name}{SOURCE_DIGEST}"] = sources[entry.flow.name]
+    return values
+
+
+def component(step: Step, executor: str, names: Mapping[str, Any]) -> Json:
+    """Return the component of a step.
+
+    Args:
+        step: The step.
+        executor: Label of its executor.
+        names: Names of its parameters.
+    """
+    types = parameter_types(step.component)
+    artifacts = {entry.name: {"artifactType": schema(entry.kind)} for entry in entries(step)}
+    outputs = {port.name: {"artifactType": schema(port.kind)} for port in step.interface.outputs}
+    outputs[STATEMENT] = {"artifactType": schema(None)}
+    return {
+        "executorLabel": executor,
+        "inputDefinitions": {
+            "artifacts": artifacts,
+            "parameters": {name: {"parameterType": types.get(name, "STRING")} for name in names},
+        },
+        "outputDefinitions": {"artifacts": outputs},
+    }
+
+
+@cache
+def parameter_types(name: str) -> Mapping[str, str]:
+    """Return the type of every parameter of a component as Kubeflow Pipelines calls it."""
+    return {
+        parameter.name: _parameter_type(TypeAdapter(parameter.annotation).json_schema())
+        for parameter in interface_of(name).parameters
+    }
+
+
+def _parameter_type(schema: Mapping[str, Any]) -> str:
+    """Return the type of what a JSON schema accepts besides null."""
+    (kind,) = {part["type"] for part in schema.get("anyOf", [schema])} - {"null"}
+    return _PARAMETER_TYPES[kind]

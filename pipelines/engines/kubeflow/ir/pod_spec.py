@@ -1,0 +1,61 @@
+"""What only Kubernetes understands of a step: the second document of a compiled pipeline."""
+
+from __future__ import annotations
+
+from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
+from pipelines.engines.kubeflow.ir.component_spec import Json
+from pipelines.runs.graph import Step
+
+_AROUND_S = 600
+"""What a pod may need besides its step: to pull the image, to fetch inputs, to upload outputs."""
+
+
+def pod(step: Step, settings: Kubeflow) -> Json:
+    """Return the Kubernetes configuration of the pods of a step."""
+    resources = settings.resources.get(step.component, Resources())
+    life_s = 60 * resources.minutes if resources.minutes else step.time_limit_s + _AROUND_S
+    config: Json = {"activeDeadlineSeconds": str(round(life_s))}
+    if resources.node_selector:
+        config["nodeSelector"] = {"labels": dict(resources.node_selector)}
+    if resources.tolerations:
+        config["tolerations"] = [_toleration(item) for item in resources.tolerations]
+    if settings.image_pull_secrets:
+        config["imagePullSecret"] = [_named(name) for name in settings.image_pull_secrets]
+    variables = [secret for secret in settings.secrets if secret.variables]
+    if variables:
+        config["secretAsEnv"] = [_variables(secret) for secret in variables]
+    mounted = [secret for secret in settings.secrets if secret.path]
+    if mounted:
+        config["secretAsVolume"] = [
+            {**_named(secret.name), "mountPath": secret.path, "optional": False}
+            for secret in mounted
+        ]
+    return config
+
+
+def _toleration(toleration: Toleration) -> Json:
+    return {
+        key: value
+        for key, value in {
+            "key": toleration.key,
+            "operator": toleration.operator,
+            "value": toleration.value,
+            "effect": toleration.effect,
+        }.items()
+        if value is not None
+    }
+
+
+def _variables(secret: Secret) -> Json:
+    pairs = [
+        {"secretKey": key, "envVar": variable} for key, variable in sorted(secret.variables.items())
+    ]
+    return {**_named(secret.name), "keyToEnv": pairs, "optional": False}
+
+
+def _named(name: str) -> Json:
+    """Name a secret in the old and in the new way: servers of both kinds are about."""
+    return {
+        "secretName": name,
+        "secretNameParameter": {"runtimeValue": {"constant": name}},
+    }

@@ -1,0 +1,87 @@
+"""The pipeline root: opened by this machine, and sources laid into it, once for all runs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from google.api_core import exceptions as api
+
+from components.contract.errors import UserError
+from pipelines.sources import snapshot
+from pipelines.sources.snapshot import Source
+from pipelines.stores.connection import cloud_faults, parse_object
+from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.store import Store
+from pipelines.stores.threads import call_each
+
+_LISTING = "source.json"
+
+
+def open_root(uri: str) -> Store:
+    """Open a pipeline root to read what runs left there, and to write plans and sources.
+
+    Args:
+        uri: ``gs://bucket/prefix``.
+
+    Raises:
+        UserError: It is in another kind of storage, or cannot be reached.
+    """
+    if not uri.startswith("gs://"):
+        raise UserError(
+            f"the pipeline root {uri} cannot be read from here: slimline reads gs:// alone",
+            "write pipeline_root: gs://BUCKET/pipelines under kubeflow; with another root "
+            "compile the pipeline (slimline compile) and launch it in the user interface",
+        )
+    from pipelines.stores.bucket import BucketStore
+
+    return BucketStore(uri)
+
+
+def stage(source: Source, place: str, scratch: Path) -> None:
+    """Make sure that a source lies at its place, whole.
+
+    The place is named by the source's digest, so what is there is right, and the listing, which is
+    written last, says that all of it is there.
+
+    Args:
+        source: What to lay there.
+        place: ``gs://bucket/prefix`` that the pipeline imports.
+        scratch: A folder of this machine for what is on its way.
+
+    Raises:
+        UserError: The bucket cannot be written, or the user's files changed since they were listed.
+    """
+    bucket, prefix = parse_object(place)
+    objects = Objects(place, bucket)
+    with cloud_faults(place):
+        if objects.look(f"{prefix}/{_LISTING}") is not None:
+            return
+        with tempfile.TemporaryDirectory(prefix="source-", dir=scratch) as temporary:
+            folder = Path(temporary, "source")
+            snapshot.stage(source, folder)
+            call_each(
+                lambda name: _write(objects, f"{prefix}/files/{name}", folder / "files" / name),
+                ((file.name,) for file in source.files),
+                THREADS,
+            )
+            _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)
+
+
+def stage_all(staged: Mapping[str, Source], places: Mapping[str, str]) -> None:
+    """Do ``stage`` for each source, by name.
+
+    Raises:
+        UserError: See ``stage``, or a place that is not in ``gs://``.
+    """
+    with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
+        for name, source in staged.items():
+            stage(source, places[name], Path(scratch))
+
+
+def _write(objects: Objects, name: str, path: Path) -> None:
+    try:
+        objects.write(name, path, 0, {})
+    except api.PreconditionFailed:
+        return  # another launch was faster, with the same bytes

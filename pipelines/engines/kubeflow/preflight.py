@@ -1,0 +1,59 @@
+"""What pods can reach: refused before anything is compiled, with the command that helps."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from components.contract.errors import UserError
+from pipelines.compress import DATA
+from pipelines.config.kubeflow import Kubeflow
+from pipelines.config.loading import Config
+from pipelines.runs.graph import Graph
+from pipelines.sources.local import PACKAGE, local_files
+
+_DEVICES = ("host",)
+"""Kinds of devices that a pod has: the node that it runs on."""
+
+
+def check(config: Config, graph: Graph) -> Kubeflow:
+    """Check that everything which the graph starts from and runs on can be reached from pods.
+
+    Returns:
+        The section `kubeflow` of the configuration.
+
+    Raises:
+        UserError: There is no such section, a place is on this machine alone, or a device is
+            attached to it.
+    """
+    if config.kubeflow is None:
+        raise UserError(
+            "the configuration has no section kubeflow, which says where runs keep their artifacts "
+            "and which images pods pull",
+            "add kubeflow: {pipeline_root: gs://BUCKET/pipelines, images: REGISTRY}",
+        )
+    for name, place in graph.sources.items():
+        if "://" not in place:
+            raise _local(name, place, config.kubeflow)
+    for device in config.devices:
+        if device.kind not in _DEVICES:
+            raise UserError(
+                f"devices: a pod cannot reach {device.kind}, which is attached to this machine",
+                "list host alone, and measure that device with --engine local",
+            )
+    return config.kubeflow
+
+
+def _local(name: str, place: str, settings: Kubeflow) -> UserError:
+    """Return the error for files of this machine, with the command that uploads them."""
+    package = place.startswith(PACKAGE)
+    path = local_files(place, "data or a model").root if package else Path(place)
+    root = settings.pipeline_root
+    bucket = root if root.startswith("gs://") else "gs://BUCKET"
+    folder = f"{bucket}/uploads/"
+    key = name if name == DATA else f"teacher.{name}"
+    return UserError(
+        f"{key}: {place} is on this machine, where pods cannot read it",
+        f"{shlex.join(['gcloud', 'storage', 'cp', '-r', str(path), folder])}, "
+        f"then write {key}: {folder}{path.name}",
+    )

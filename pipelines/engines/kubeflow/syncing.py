@@ -1,0 +1,224 @@
+"""Sync: every finished run of slimline's pipelines comes home, whoever launched it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from components.contract.errors import UserError
+from pipelines.engines.engine import StepDone, StepFailed, StepSkipped
+from pipelines.engines.kubeflow.connection import Connection, Resource
+from pipelines.engines.kubeflow.pipeline_root import open_root
+from pipelines.engines.kubeflow.results import ENGINE, Homecoming
+from pipelines.engines.kubeflow.status import FINAL, failure, outcome_of, states
+from pipelines.engines.kubeflow.versions import Plan, is_version_name
+from pipelines.launch.launching import Settled, critical_path, settled_json
+from pipelines.runs.cache import Cache
+from pipelines.runs.records import RunRecord, put_finished, register_release
+from pipelines.stores.store import Store
+
+State = Literal["brought home", "here already", "still running", "damaged"]
+
+_LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What became of one run.
+
+    Attributes:
+        run: Identifier under which the store keeps it.
+        kfp_run: Kubeflow's identifier.
+        state: What was done.
+        outcome: ``done``, ``failed`` or ``cancelled``; None while it runs or is damaged.
+        error: What keeps it from coming home.
+    """
+
+    run: str
+    kfp_run: str
+    state: State
+    outcome: str | None = None
+    error: UserError | None = None
+
+
+def sync(
+    connection: Connection,
+    cache: Cache,
+    scratch: Path,
+    told: Callable[[Synced], None] = lambda _: None,
+) -> list[Synced]:
+    """Bring home every finished run that is not there yet.
+
+    Each run comes home by itself: one that is damaged does not keep the others away.
+
+    Args:
+        connection: The API server.
+        cache: Of the store that the runs come to.
+        scratch: A folder of this machine for what is on its way.
+        told: Told of each run as soon as it is dealt with.
+
+    Raises:
+        UserError: The server, the bucket or the store cannot be used.
+    """
+    roots: dict[str, Store] = {}
+    plans: dict[str, Plan | UserError] = {}
+    synced: list[Synced] = []
+    for run, version, uri in _ours(connection):
+        if uri not in roots:
+            roots[uri] = open_root(uri)
+        root = roots[uri]
+        place = f"{uri} {version}"
+        if place not in plans:
+            plans[place] = _plan(root, version)
+        result = _one(connection, root, plans[place], run, cache, scratch)
+        synced.append(result)
+        told(result)
+    return synced
+
+
+def run_id(name: str, run: Resource) -> str:
+    """Return the identifier under which a store keeps a run of Kubeflow, always the same.
+
+    A run that slimline launched is called as its launch. Any other, such as one of a schedule,
+    gets an identifier of the same form from when it was created and from Kubeflow's own.
+    """
+    if not run.recurring_run_id and re.fullmatch(
+        _LAUNCHED.format(name=re.escape(name)), run.display_name
+    ):
+        return run.display_name
+    created: datetime = run.created_at.astimezone(UTC)
+    short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
+    return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
+
+
+def finish(store: Store, plan: Plan, run: str, kfp: Resource, page: str, home: Homecoming) -> str:
+    """Write the record of a run whose results are at home, and register its release.
+
+    Args:
+        store: Where.
+        plan: Its pipeline version.
+        run: Identifier under which the store keeps it.
+        kfp: The run as the API tells of it.
+        page: Where the user interface shows it.
+        home: What was brought home.
+
+    Returns:
+        The outcome.
+    """
+    outcome = outcome_of(kfp)
+    steps = dict(_settled(plan, kfp, page, home))
+    created = kfp.created_at.astimezone(UTC)
+    finished = max(created, kfp.finished_at.astimezone(UTC))
+    published = steps.get("publish")
+    if outcome == "done" and isinstance(published, StepDone):
+        release = published.outputs["release"]
+        register_release(store, plan.graph.name, run, release, _iso(finished))
+    record = RunRecord(
+        run=run,
+        name=plan.graph.name,
+        config_digest=plan.config_digest,
+        graph_digest=plan.graph.digest,
+        engine=ENGINE,
+        started=_iso(created),
+        finished=_iso(finished),
+        outcome=outcome,
+        budgets=plan.budgets,
+        steps={name: settled_json(event) for name, event in steps.items()},
+        sources=plan.sources,
+        wall_s=(finished - created).total_seconds(),
+        critical_path_s=critical_path(plan.graph, steps),
+        page=page,
+    )
+    put_finished(store, record)
+    return outcome
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _settled(
+    plan: Plan, kfp: Resource, page: str, home: Homecoming
+) -> Iterator[tuple[str, Settled]]:
+    seen = states(kfp)
+    for step in plan.graph.ordered:
+        if done := home.done.get(step.name):
+            yield step.name, done
+        elif seen.get(step.name) == "FAILED":
+            what, fix, user_fault = failure(kfp, step.name, page)
+            yield step.name, StepFailed(step.name, what, fix, user_fault, "")
+        else:
+            yield step.name, StepSkipped(step.name)
+
+
+def _ours(connection: Connection) -> Iterator[tuple[Resource, str, str]]:
+    """Yield every run of a pipeline version of slimline, with the version and its root."""
+    versions: dict[str, Resource | None] = {}
+    listing = connection.runs.run_service_list_runs
+    for run in connection.all(
+        listing, "runs", namespace=connection.namespace, sort_by="created_at asc"
+    ):
+        reference = run.pipeline_version_reference
+        if reference is None or not reference.pipeline_version_id:
+            continue
+        identifier = reference.pipeline_version_id
+        if identifier not in versions:
+            versions[identifier] = _version(connection, reference)
+        version = versions[identifier]
+        if version is not None and is_version_name(version.display_name):
+            yield run, version.display_name, _root_of(run, version)
+
+
+def _version(connection: Connection, reference: Resource) -> Resource | None:
+    try:
+        return connection.ask(
+            connection.pipelines.pipeline_service_get_pipeline_version,
+            reference.pipeline_id,
+            reference.pipeline_version_id,
+        )
+    except LookupError:  # somebody deleted it, and with it what says whose run this is
+        return None
+
+
+def _root_of(run: Resource, version: Resource) -> str:
+    given = run.runtime_config and run.runtime_config.pipeline_root
+    spec = version.pipeline_spec
+    return given or spec.get("pipeline_spec", spec)["defaultPipelineRoot"]
+
+
+def _plan(root: Store, version: str) -> Plan | UserError:
+    try:
+        return Plan.get(root, version)
+    except UserError as error:
+        return error
+
+
+def _one(
+    connection: Connection,
+    root: Store,
+    plan: Plan | UserError,
+    run: Resource,
+    cache: Cache,
+    scratch: Path,
+) -> Synced:
+    if isinstance(plan, UserError):
+        return Synced(run.display_name, run.run_id, "damaged", error=plan)
+    name = run_id(plan.graph.name, run)
+    if cache.store.stat(f"runs/{name}/run.json") is not None:
+        return Synced(name, run.run_id, "here already")
+    if run.state not in FINAL:
+        return Synced(name, run.run_id, "still running")
+    try:
+        home = Homecoming(root, plan, run.run_id, name, cache, scratch)
+        home.bring_all(complete=run.state == "SUCCEEDED")
+    except UserError as error:
+        return Synced(name, run.run_id, "damaged", error=error)
+    page = connection.page_of(run.run_id)
+    full = connection.ask(connection.runs.run_service_get_run, run.run_id)
+    outcome = finish(cache.store, plan, name, full, page, home)
+    return Synced(name, run.run_id, "brought home", outcome)

@@ -1,0 +1,103 @@
+"""Plans: what whoever brings runs home must know of a pipeline version, kept in the pipeline root.
+
+A run that a schedule started knows its pipeline version and its pipeline root, nothing else of
+slimline. The plan of that version, ``<pipeline root>/plans/<version>.json``, says the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError
+from components.contract.interface import Image
+from pipelines.runs.graph import Graph
+from pipelines.stores.store import KeyMissing, Store
+
+SCHEMA = 1
+"""Raised when the meaning of a plan changes."""
+
+_VERSION = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
+_SHORT = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One version of a pipeline.
+
+    Attributes:
+        version: Its name: the beginnings of the configuration's digest and of the IR's.
+        config_digest: Digest of the resolved configuration.
+        graph: Steps and flow; its name is the pipeline's.
+        budgets: As configured.
+        sources: Digest of every source.
+        images: By image the name with digest that pods pull.
+        environments: By image the digest of its packages, Python and architecture.
+    """
+
+    version: str
+    config_digest: str
+    graph: Graph
+    budgets: Mapping[str, Any]
+    sources: Mapping[str, str]
+    images: Mapping[Image, str]
+    environments: Mapping[Image, str]
+
+    @cached_property
+    def _content(self) -> dict[str, object]:
+        return {
+            "schema": SCHEMA,
+            "version": self.version,
+            "config_digest": self.config_digest,
+            "graph": self.graph.to_json(),
+            "budgets": dict(self.budgets),
+            "sources": dict(self.sources),
+            "images": dict(self.images),
+            "environments": dict(self.environments),
+        }
+
+    def put(self, root: Store) -> None:
+        """Keep the plan in a pipeline root, where the same version has the same plan."""
+        root.put_if_absent(_key(self.version), canonical_json(self._content))
+
+    @classmethod
+    def get(cls, root: Store, version: str) -> Plan:
+        """Read the plan of a version.
+
+        Raises:
+            UserError: There is none, or another version of slimline wrote it.
+        """
+        try:
+            content = cast("dict[str, Any]", json.loads(root.get(_key(version))))
+        except KeyMissing:
+            raise UserError(
+                f"{root.uri} has no plan of the pipeline version {version}",
+                "slimline run --engine kubeflow, or slimline schedule add, of its configuration "
+                "writes it again",
+            ) from None
+        if content.pop("schema") != SCHEMA:
+            raise UserError(
+                f"the plan of {version} in {root.uri} is of another version of slimline",
+                "bring its runs home with the version that launched them",
+            )
+        graph = Graph.from_json(content.pop("graph"))
+        return cls(graph=graph, **content)
+
+
+def version_name(config_digest: str, compiled_digest: str) -> str:
+    """Return the name of the pipeline version of a configuration as it is compiled now."""
+    return f"{config_digest[:_SHORT]}-{compiled_digest[:_SHORT]}"
+
+
+def is_version_name(name: str) -> bool:
+    """Whether slimline gave this name to a pipeline version."""
+    return _VERSION.fullmatch(name) is not None
+
+
+def _key(version: str) -> str:
+    return f"plans/{version}.json"

@@ -1,0 +1,1 @@
+"""Engines of one machine: processes and containers."""

@@ -1,0 +1,80 @@
+"""What may run at the same time on one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from threading import Event
+
+import psutil
+
+from pipelines.runs.graph import Step
+
+_MEMORY_SHARE = 0.9  # of the machine's memory, for all steps together
+_POLL_S = 0.05
+
+
+class Admission:
+    """Counts cores and memory that running steps have declared.
+
+    A step that measures time runs alone. A step that wants more than the machine has runs alone
+    too: its limit ends it if it really takes that much.
+    """
+
+    def __init__(self) -> None:
+        self.cores = len(os.sched_getaffinity(0))
+        self._memory_gb = psutil.virtual_memory().total / 1e9 * _MEMORY_SHARE
+        self._running: dict[str, Step] = {}
+
+    def enter(self, step: Step) -> bool:
+        """Admit the step if it fits beside what runs."""
+        running = self._running.values()
+        if running:
+            if step.interface.measures_time or any(s.interface.measures_time for s in running):
+                return False
+            if sum(s.threads for s in running) + step.threads > self.cores:
+                return False
+            if sum(s.memory_gb for s in running) + step.memory_gb > self._memory_gb:
+                return False
+        self._running[step.name] = step
+        return True
+
+    def leave(self, name: str) -> None:
+        """Give back what the step had."""
+        del self._running[name]
+
+
+def by_urgency(steps: Iterable[Step], height: dict[str, int]) -> list[Step]:
+    """Order steps that could start: what measures time last, since it stops everything else.
+
+    Among the others the one with the longest way to the end of the graph comes first.
+    """
+    return sorted(steps, key=lambda s: (s.interface.measures_time, -height[s.name], s.name))
+
+
+@contextlib.contextmanager
+def machine(*, alone: bool, cancelled: Event) -> Generator[None]:
+    """Hold this machine's lock: shared by the steps of all engines, exclusive to measure time.
+
+    Args:
+        alone: Wait until no other step runs, of whichever engine, and keep others from starting.
+        cancelled: Gives up waiting; the caller finds out by asking it.
+    """
+    path = Path(tempfile.gettempdir()) / f"slimline-machine-{os.getuid()}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while not cancelled.is_set():
+            try:
+                fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_POLL_S)
+            else:
+                break
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,56 @@
+"""The embedded engine: steps are child processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from components.contract.images import environment_digest
+from components.contract.interface import Image
+from pipelines.engines.machine.execution import Ended, Job
+from pipelines.engines.machine.processes import PRELOADED, Processes
+from pipelines.runs.graph import Graph, Step
+
+
+class LocalRunner:
+    """The ``Runner`` without containers.
+
+    Args:
+        preloaded: What the zygote of each image imports before it serves.
+    """
+
+    name = "local"
+
+    def __init__(self, preloaded: Mapping[Image, tuple[str, ...]] = PRELOADED) -> None:
+        self._processes = Processes(preloaded)
+
+    def prepare(self, graph: Graph) -> None:
+        """See ``Runner``."""
+        for step in graph.steps:
+            self.environment(step)
+
+    def run(self, job: Job) -> Ended:
+        """See ``Runner``."""
+        return self._processes.run(
+            job.step.interface.image,
+            [job.step.component, "--executor-input", f"@{job.executor_input}"],
+            job.folder,
+            job.log,
+            memory_gb=job.step.memory_gb,
+            time_limit_s=job.step.time_limit_s,
+        )
+
+    def environment(self, step: Step) -> str:
+        """See ``Runner``."""
+        return environment_digest(step.interface.image)
+
+    def image_digest(self, step: Step) -> str | None:  # noqa: ARG002
+        """See ``Runner``."""
+        return None
+
+    def cancel(self) -> None:
+        """See ``Runner``."""
+        self._processes.cancel()
+
+    def close(self) -> None:
+        """See ``Runner``."""
+        self._processes.close()

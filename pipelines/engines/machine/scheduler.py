@@ -1,0 +1,225 @@
+"""Walking a graph on one machine: what the local and the docker engine have in common.
+
+The walk looks every step up in the action cache, stages inputs, hands a job to a ``Runner``, and
+commits what came out. A runner knows only how to execute one job.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from components.contract.errors import UserError
+from components.contract.tree import SINGLE
+from pipelines.engines.engine import Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.engines.machine.admission import Admission, by_urgency
+from pipelines.engines.machine.execution import Context, Runner, perform
+from pipelines.runs.cache import Cache, CorruptionError, Result
+from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
+from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
+from pipelines.sources.snapshot import Source
+
+_MAX_ATTEMPTS = 5
+
+_Message = StepStarted | StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
+
+
+class Walk:
+    """The ``Engine`` of one machine.
+
+    Args:
+        runner: Executes the steps.
+        cache: Where results are looked up and committed.
+        work: A folder of this run's own on this machine.
+        remeasure: Measure again what was disturbed the last time.
+    """
+
+    def __init__(
+        self, runner: Runner, cache: Cache, work: Path, *, remeasure: bool = False
+    ) -> None:
+        self.name = runner.name
+        self.page = None
+        self.outlives = False
+        self.goes_on = False
+        self._runner = runner
+        self._cache = cache
+        self._work = work
+        self._remeasure = remeasure
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """End everything that runs; ``submit`` then yields the rest as skipped."""
+        self._cancelled.set()
+        self._runner.cancel()
+
+    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
+        """See ``Engine``. Broken bytes in the store end a walk; the next one repairs them.
+
+        Raises:
+            UserError: An image is missing, or the store keeps breaking.
+        """
+        context = Context(self._runner, self._cache, self._work, run, sources, self._cancelled)
+        told: dict[str, StepDone] = {}
+        broken: CorruptionError | None = None
+        try:
+            self._runner.prepare(graph)
+            for _ in range(_MAX_ATTEMPTS):
+                attempt = _Attempt(context, graph, remeasure=self._remeasure)
+                for event in attempt.events():
+                    if isinstance(event, StepDone):
+                        before = told.get(event.step)
+                        if event.cached and before and before.outputs == event.outputs:
+                            continue
+                        told[event.step] = event
+                    yield event
+                if (broken := attempt.broken) is None:
+                    return
+        finally:
+            self._runner.close()
+        raise UserError(
+            f"the store {self._cache.store.uri} broke {_MAX_ATTEMPTS} times during one run, "
+            f"the last time at {broken.key if broken else 'no key'}",
+            "check the disk or the bucket under the store, then run again",
+        )
+
+
+class _Attempt:
+    """One walk over the graph."""
+
+    def __init__(self, context: Context, graph: Graph, *, remeasure: bool) -> None:
+        self._context = context
+        self._remeasure = remeasure
+        self._graph = graph
+        self._height = _heights(graph)
+        self._sorter = TopologicalSorter(
+            {step.name: {ref.step for ref in step.refs} for step in graph.ordered}
+        )
+        self._sorter.prepare()
+        self._admission = Admission()
+        self._waiting: dict[str, tuple[Step, Ingredients]] = {}
+        self._running: set[str] = set()
+        self._done: dict[str, StepDone] = {}
+        self._failed: set[str] = set()
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+        self.broken: CorruptionError | None = None
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens until nothing runs and nothing more can start."""
+        with ThreadPoolExecutor(max_workers=self._admission.cores + 1) as pool:
+            while True:
+                yield from self._settle()
+                self._start(pool)
+                if not self._running:
+                    break
+                message = self._messages.get()
+                if not isinstance(message, StepStarted):
+                    self._take(message)
+                if not isinstance(message, tuple | StepSkipped):
+                    yield message
+        if self.broken is None:
+            for step in self._graph.ordered:
+                if step.name not in self._failed and step.name not in self._done:
+                    yield StepSkipped(step.name)
+
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        """Start what fits beside what runs, the most urgent first."""
+        if self._stopping:
+            return
+        for step in by_urgency((step for step, _ in self._waiting.values()), self._height):
+            if self._admission.enter(step):
+                self._running.add(step.name)
+                pool.submit(self._perform, *self._waiting.pop(step.name))
+
+    def _take(
+        self, message: StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
+    ) -> None:
+        """Note how a step ended.
+
+        Raises:
+            BaseException: What its thread raised, if that is not corruption.
+        """
+        name = message[0] if isinstance(message, tuple) else message.step
+        self._running.remove(name)
+        self._admission.leave(name)
+        if isinstance(message, StepDone):
+            self._done[name] = message
+            self._sorter.done(name)
+        elif isinstance(message, StepFailed):
+            self._failed.add(name)
+        elif isinstance(message, tuple):
+            if not isinstance(message[1], CorruptionError):
+                self._context.runner.cancel()  # the store or the disk is at fault: nothing can stay
+                raise message[1]
+            self.broken = message[1]
+
+    @property
+    def _stopping(self) -> bool:
+        return bool(self._failed or self.broken or self._context.cancelled.is_set())
+
+    def _settle(self) -> Iterator[Event]:
+        """Look up every step whose inputs are known; what is missing goes to ``_waiting``."""
+        runner, cache = self._context.runner, self._context.cache
+        while not self._stopping and self._sorter.is_active():
+            ready = self._sorter.get_ready()
+            for name in ready:
+                step = self._graph.by_name[name]
+                inputs = self._input_digests(step)
+                ingredients = ingredients_of(step, inputs, runner.environment(step))
+                result = cache.lookup(ingredients.key)
+                if result and self._remeasure and _is_disturbed(cache, step, result):
+                    cache.forget(result.key)
+                    result = None
+                if result is None:
+                    self._waiting[name] = (step, ingredients)
+                    continue
+                self._done[name] = StepDone(
+                    name, result.key, result.outputs, result.record,
+                    cached=True, function_s=result.function_s, wall_s=0.0,
+                )  # fmt: skip
+                self._sorter.done(name)
+                yield self._done[name]
+            if not ready:
+                return
+
+    def _input_digests(self, step: Step) -> dict[str, InputDigest]:
+        def of(flow: Flow) -> InputDigest:
+            if isinstance(flow, tuple):
+                return [self._done[ref.step].outputs[ref.output] for ref in flow]
+            if isinstance(flow, SourceRef):
+                return self._context.sources[flow.name].digest
+            return self._done[flow.step].outputs[flow.output] if isinstance(flow, Ref) else None
+
+        return {port: of(flow) for port, flow in step.inputs.items()}
+
+    def _perform(self, step: Step, ingredients: Ingredients) -> None:
+        """Execute one step in a thread of the pool; every way it can end becomes a message."""
+        try:
+            message: _Message = perform(self._context, step, ingredients, self._messages.put)
+        except BaseException as error:  # noqa: BLE001 raised again by the thread that walks
+            message = (step.name, error)
+        self._messages.put(message)
+
+
+def _is_disturbed(cache: Cache, step: Step, result: Result) -> bool:
+    """Whether a measurement says of itself that something disturbed it, or says nothing more."""
+    if not step.interface.measures_time:
+        return False
+    try:
+        metrics = json.loads(cache.read_file(result.outputs["metrics"], SINGLE))
+    except CorruptionError:
+        return True
+    return metrics.get("disturbed") == 1
+
+
+def _heights(graph: Graph) -> dict[str, int]:
+    """Return for every step the number of steps on the longest way to the graph's end."""
+    height = dict.fromkeys(graph.by_name, 0)
+    for step in reversed(graph.ordered):
+        for ref in step.refs:
+            height[ref.step] = max(height[ref.step], height[step.name] + 1)
+    return height

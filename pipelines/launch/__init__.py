@@ -1,0 +1,1 @@
+"""Launching a run, explaining one before, exporting one after."""

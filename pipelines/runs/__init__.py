@@ -1,0 +1,1 @@
+"""Runs: graphs, keys, records and cached results."""

@@ -1,0 +1,190 @@
+"""The graph of one run: its steps and what flows between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, cast
+
+from components.contract.digests import digest
+from components.contract.interface import Interface, interface_of
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The output called ``output`` of the step called ``step``."""
+
+    step: str
+    output: str
+
+
+@dataclass(frozen=True)
+class SourceRef:
+    """A snapshot of the user's own files that the host made: the data, a model, weights."""
+
+    name: str
+
+
+Flow = Ref | SourceRef | tuple[Ref, ...] | None
+"""What enters an input: one artifact, many in order, or nothing where the input is optional."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One execution of a component.
+
+    Attributes:
+        name: Unique in its graph, lower case letters, digits and hyphens; people read it in the
+            picture.
+        component: Which function runs.
+        inputs: What enters every input port of the component.
+        parameters: Complete and checked values of every parameter.
+        memory_gb: Resident memory after which the step is ended.
+        time_limit_s: Wall time after which the step is ended.
+    """
+
+    name: str
+    component: str
+    inputs: Mapping[str, Flow]
+    parameters: Mapping[str, object]
+    memory_gb: float
+    time_limit_s: float
+
+    @property
+    def interface(self) -> Interface:
+        """The interface of the step's component."""
+        return interface_of(self.component)
+
+    @property
+    def threads(self) -> int:
+        """How many cores the step keeps busy."""
+        threads = self.parameters.get("threads", 1)
+        assert isinstance(threads, int)
+        return threads
+
+    @property
+    def opens_sealed(self) -> bool:
+        """Whether the step looks at the sealed images, which the store keeps a ledger of."""
+        return self.parameters.get("split") == "sealed"
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """Every output of other steps that enters this one."""
+        return tuple(ref for flow in self.inputs.values() for ref in refs_in(flow))
+
+
+def refs_in(flow: Flow) -> tuple[Ref, ...]:
+    """Return the references in one flow."""
+    if isinstance(flow, tuple):
+        return flow
+    return (flow,) if isinstance(flow, Ref) else ()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The steps of a run; static, so the same picture on every engine.
+
+    Attributes:
+        name: The configuration's name.
+        steps: Any order; ``ordered`` sorts.
+        sources: What the host snapshots before the run: name to address.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    sources: Mapping[str, str]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Step]:
+        """The steps by their names."""
+        return {step.name: step for step in self.steps}
+
+    @cached_property
+    def ordered(self) -> tuple[Step, ...]:
+        """The steps such that each comes after all that it needs.
+
+        Raises:
+            ValueError: A name is used twice, a reference leads nowhere, or there is a cycle.
+        """
+        if len(self.by_name) != len(self.steps):
+            raise ValueError(f"graph {self.name}: a step name is used twice")
+        for step in self.steps:
+            for ref in step.refs:
+                self._check(step, ref)
+        upstream = {step.name: {ref.step for ref in step.refs} for step in self.steps}
+        try:
+            return tuple(self.by_name[name] for name in TopologicalSorter(upstream).static_order())
+        except CycleError as error:
+            raise ValueError(f"graph {self.name}: cycle {' -> '.join(error.args[1])}") from None
+
+    def _check(self, step: Step, ref: Ref) -> None:
+        if ref.step not in self.by_name:
+            raise ValueError(f"{step.name} needs {ref.step}, which is no step")
+        producer = self.by_name[ref.step].interface
+        if ref.output not in {port.name for port in producer.outputs}:
+            raise ValueError(f"{step.name} needs {ref.step}.{ref.output}, which is no output")
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of what would run: steps, parameters and flow, not the data."""
+        return digest("graph", [_plain(step) for step in sorted(self.steps, key=lambda s: s.name)])
+
+    def to_json(self) -> dict[str, object]:
+        """Return a form from which ``from_json`` makes an equal graph."""
+        return {
+            "name": self.name,
+            "steps": [_plain(step) for step in self.steps],
+            "sources": dict(self.sources),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Graph:
+        """Read what ``to_json`` wrote."""
+        steps = (
+            Step(
+                name=step["name"],
+                component=step["component"],
+                inputs={port: _flow(item) for port, item in step["inputs"].items()},
+                parameters=step["parameters"],
+                memory_gb=step["limits"][0],
+                time_limit_s=step["limits"][1],
+            )
+            for step in value["steps"]
+        )
+        return cls(value["name"], tuple(steps), value["sources"])
+
+    def edges(self) -> Iterator[tuple[str, str]]:
+        """Yield every pair of steps between which something flows, once."""
+        for step in self.steps:
+            for producer in dict.fromkeys(ref.step for ref in step.refs):
+                yield producer, step.name
+
+
+def _plain(step: Step) -> dict[str, object]:
+    def flow(value: Flow) -> object:
+        if isinstance(value, tuple):
+            return [[ref.step, ref.output] for ref in value]
+        if isinstance(value, Ref):
+            return [value.step, value.output]
+        return {"source": value.name} if value else None
+
+    return {
+        "name": step.name,
+        "component": step.component,
+        "inputs": {port: flow(value) for port, value in step.inputs.items()},
+        "parameters": dict(step.parameters),
+        "limits": [step.memory_gb, step.time_limit_s],
+    }
+
+
+def _flow(value: object) -> Flow:
+    if isinstance(value, dict):
+        return SourceRef(cast("dict[str, str]", value)["source"])
+    if not isinstance(value, list):
+        return None
+    items = cast("list[Any]", value)
+    if items and isinstance(items[0], str):
+        return Ref(*items)
+    return tuple(Ref(*item) for item in items)

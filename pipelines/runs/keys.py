@@ -1,0 +1,88 @@
+"""Step keys: equal keys promise equal results, so a result is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from components.contract.closure import code_digest
+from components.contract.digests import digest
+from components.devices.fingerprint import fingerprint
+from pipelines.runs.graph import Step
+
+SCHEMA = 1
+"""Raised when the meaning of a record or of a tree changes, so that old results are misses."""
+
+InputDigest = str | list[str] | None
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """Everything that a step's result hangs on, kept in its record so that a miss can be explained.
+
+    Attributes:
+        component: Name of the component.
+        code: Digest of its source closure.
+        environment: Digest of packages, Python and architecture of its image.
+        inputs: Tree digest of what enters every port.
+        parameters: Complete parameters, threads and seed included.
+        device: Fingerprint of the measured device, for steps that measure time.
+        schema: Version of records and trees.
+    """
+
+    component: str
+    code: str
+    environment: str
+    inputs: Mapping[str, InputDigest]
+    parameters: Mapping[str, object]
+    device: Mapping[str, str] | None
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, object]:
+        """Return the canonical form that the key is the digest of."""
+        return {
+            "component": self.component,
+            "code": self.code,
+            "environment": self.environment,
+            "inputs": dict(self.inputs),
+            "parameters": dict(self.parameters),
+            "device": dict(self.device) if self.device else None,
+            "schema": self.schema,
+        }
+
+    @property
+    def key(self) -> str:
+        """The step key: 64 hexadecimal digits."""
+        return digest("step", self.to_json())
+
+    def changed_since(self, before: Mapping[str, object]) -> tuple[str, ...]:
+        """Name what differs from the ingredients of an earlier execution, most telling first."""
+        now = self.to_json()
+        whole = ("code", "environment", "device", "schema")
+        changed = [name for name in whole if now[name] != before[name]]
+        for group in ("parameters", "inputs"):
+            old = cast("Mapping[str, object]", before[group])
+            new = cast("Mapping[str, object]", now[group])
+            names = sorted({*old, *new})
+            changed += [f"{group}.{name}" for name in names if old.get(name) != new.get(name)]
+        return tuple(changed)
+
+
+def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: str) -> Ingredients:
+    """Return what the key of ``step`` is made of.
+
+    Args:
+        step: The step.
+        inputs: Tree digest of what enters every port.
+        environment: Digest of the environment that it will run in.
+    """
+    interface = step.interface
+    return Ingredients(
+        component=step.component,
+        code=code_digest(step.component),
+        environment=environment,
+        inputs=inputs,
+        parameters=step.parameters,
+        device=fingerprint() if interface.measures_time else None,
+    )

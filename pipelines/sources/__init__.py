@@ -1,0 +1,1 @@
+"""Sources: the user's own files, listed and hashed."""

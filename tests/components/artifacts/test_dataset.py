@@ -1,0 +1,100 @@
+"""A dataset reads back as it was written, by the same bytes every time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.artifacts.dataset import Dataset, write_dataset
+from components.contract.errors import UserError
+from components.contract.tree import tree_of
+
+
+def _images(count: int, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(count).integers(0, 256, (count, 4, 5, channels), dtype=np.uint8)
+
+
+def _labels(count: int) -> np.ndarray:
+    return np.arange(count) % 3
+
+
+def _write(path: Path, **changes: object) -> Dataset:
+    arguments = {"task": "verification", "classes": ["a", "b", "c"], **changes}
+    splits = {
+        "train": (_images(9), _labels(9)),
+        "validation": (_images(4), _labels(4)),
+        "selection": (_images(3), _labels(3)),
+    }
+    return write_dataset(path, splits, **arguments)  # type: ignore[arg-type]
+
+
+def test_reads_back_what_was_written(tmp_path: Path) -> None:
+    lines = [{"name": "a/1.png", "status": "used", "split": "train", "index": 0}]
+    _write(tmp_path / "d", description="three things", split_by="identity", manifest=lines)
+    dataset = Dataset.open(tmp_path / "d")
+    assert dataset.info.shape == (4, 5, 1)
+    assert dataset.info.classes == ("a", "b", "c")
+    assert dict(dataset.info.splits) == {"train": 9, "validation": 4, "selection": 3}
+    assert (dataset.info.split_by, dataset.info.resample) == ("identity", "image")
+    assert dataset.info.description == "three things"
+    assert dataset.manifest() == lines
+    images, labels = dataset.images("train"), dataset.labels("train")
+    assert isinstance(images, np.memmap)
+    assert images.dtype == np.uint8
+    assert labels.dtype == np.int32
+    assert np.array_equal(images, _images(9))
+    assert np.array_equal(labels, _labels(9))
+
+
+def test_shards_read_as_one_array_in_order(tmp_path: Path) -> None:
+    dataset = _write(tmp_path, shard_bytes=2 * 4 * 5)
+    names = sorted(path.name for path in (tmp_path / "train").glob("images*"))
+    assert names == [f"images-{number:05d}.npy" for number in range(5)]
+    assert np.array_equal(dataset.images("train"), _images(9))
+    assert dataset.images("train").dtype == np.uint8
+
+
+def test_equal_datasets_are_equal_bytes(tmp_path: Path) -> None:
+    one, other = _write(tmp_path / "1"), _write(tmp_path / "2")
+    assert tree_of(one.path).digest == tree_of(other.path).digest
+    assert one.info == Dataset.open(other.path).info
+
+
+def test_a_split_that_does_not_exist(tmp_path: Path) -> None:
+    dataset = _write(tmp_path)
+    with pytest.raises(UserError, match="no split 'trian'") as caught:
+        dataset.images("trian")
+    assert "did you mean 'train'" in caught.value.fix
+    with pytest.raises(UserError, match="no split 'sealed'") as caught:
+        dataset.labels("sealed")
+    assert "other output of ingest" in caught.value.fix
+
+
+def test_a_folder_that_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no dataset\.json"):
+        Dataset.open(tmp_path)
+    (tmp_path / "dataset.json").write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="schema 99"):
+        Dataset.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        (_images(3).astype(np.float32), _labels(3)),
+        (_images(3), _labels(2)),
+        (_images(3), _labels(3) + 1),
+        (_images(3), _labels(3) - 1),
+        (_images(3)[:, :, :, 0], _labels(3)),
+        (_images(3)[:0], _labels(3)[:0]),
+    ],
+)
+def test_arrays_that_do_not_fit_are_our_own_fault(
+    tmp_path: Path, images: np.ndarray, labels: np.ndarray
+) -> None:
+    with pytest.raises(ValueError):
+        write_dataset(
+            tmp_path, {"train": (images, labels)}, task="classification", classes=("a", "b", "c")
+        )

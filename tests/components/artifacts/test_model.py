@@ -1,0 +1,67 @@
+"""The card of a Model: what is written is read, and steps add up."""
+
+import json
+
+import pytest
+
+from components.artifacts.model import (
+    Embedding,
+    ImageInput,
+    ModelCard,
+    QuantizationPlan,
+    Scores,
+)
+from components.contract.errors import UserError
+
+TOWER = ModelCard(
+    task="verification",
+    input=ImageInput(112, 92, 1, 127.5, 127.5),
+    output=Embedding(128),
+    parameters=1234,
+    steps=({"component": "train", "backbone": "conv"},),
+)
+CLASSIFIER = ModelCard(
+    task="classification",
+    input=ImageInput(32, 32, 3, 0.0, 255.0),
+    output=Scores(("cat", "dog"), "softmax"),
+    parameters=9,
+    trainable=False,
+    quantization=QuantizationPlan("int8", "post_training", "uint8", "int8"),
+    source="imported from mine.h5",
+)
+
+
+@pytest.mark.parametrize("card", [TOWER, CLASSIFIER])
+def test_what_is_written_is_read(card, tmp_path):
+    card.write(tmp_path / "model")
+    assert ModelCard.read(tmp_path / "model") == card
+
+
+def test_the_file_says_what_an_app_needs(tmp_path):
+    CLASSIFIER.write(tmp_path)
+    content = json.loads((tmp_path / "model.json").read_text())
+    assert content["schema"] == 1
+    assert content["input"] == {
+        "height": 32, "width": 32, "channels": 3, "mean": 0.0, "scale": 255.0,
+    }  # fmt: skip
+    assert content["output"] == {
+        "kind": "scores", "classes": ["cat", "dog"], "activation": "softmax",
+    }  # fmt: skip
+    TOWER.write(tmp_path)
+    content = json.loads((tmp_path / "model.json").read_text())
+    assert content["output"] == {"kind": "embedding", "size": 128, "normalized": False}
+
+
+def test_a_step_is_added_and_the_rest_stays():
+    after = TOWER.after({"component": "prune", "sparsity": 0.5}, parameters=7)
+    assert [step["component"] for step in after.steps] == ["train", "prune"]
+    assert (after.parameters, after.output, TOWER.parameters) == (7, TOWER.output, 1234)
+    assert (after.image_shape, CLASSIFIER.output.size) == ((112, 92, 1), 2)
+
+
+def test_what_is_no_model_is_said(tmp_path):
+    with pytest.raises(UserError, match="no Model"):
+        ModelCard.read(tmp_path)
+    (tmp_path / "model.json").write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="another version"):
+        ModelCard.read(tmp_path)

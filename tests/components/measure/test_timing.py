@@ -1,0 +1,175 @@
+"""The verdict on raw samples, and what is derived from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from components.artifacts.measurement import Attempt, Block, Device, Measurement, Process
+from components.measure.timing import flat_metrics, judge, summarize
+
+RUNS = 50
+
+
+def block(**changes: float | None) -> Block:
+    quiet = Block(
+        runs=RUNS,
+        wall_ms=RUNS * 0.2,
+        cpu_ms=RUNS * 0.2,
+        voluntary_switches=0,
+        involuntary_switches=0,
+        psi_cpu_us=0,
+    )
+    return replace(quiet, **changes)
+
+
+def process(p50s_ms: list[float], blocks: list[Block] | None = None, seed: int = 0) -> Process:
+    """A process whose blocks have about these medians."""
+    random = np.random.default_rng(seed)
+    samples = [p50 * (1 + 0.02 * random.standard_normal(RUNS)) for p50 in p50s_ms]
+    return Process(
+        load_ms=3.0 + seed,
+        first_ms=1.0 + seed,
+        warmups=1,
+        warmups_ms=(0.2,),
+        samples_ms=tuple(np.concatenate(samples).tolist()),
+        blocks=tuple(blocks or [block() for _ in p50s_ms]),
+        machine={"wall_ms": 80.0, "own_cpu_ms": 80.0, "busy_ms": 120.0, "stolen_ms": 0.0},
+        baseline_memory_bytes=30_000_000,
+        peak_memory_bytes=36_000_000 + seed,
+        peak_was_reset=True,
+        delegate_partitions=1,
+        imported=("ai_edge_litert", "numpy"),
+        python="3.11.7",
+    )
+
+
+def quiet() -> tuple[Process, ...]:
+    return tuple(process([0.2] * 8, seed=seed) for seed in range(3))
+
+
+def test_a_quiet_machine_is_stable() -> None:
+    attempt = judge(quiet())
+    assert attempt.verdict == "stable"
+    assert attempt.evidence.startswith("24 of 24 blocks undisturbed (0 interrupted, 0 more than")
+    assert (
+        "waited for a processor 0% of the time; other programs kept 0.5 cores" in attempt.evidence
+    )
+
+
+def with_blocks(count: int, **changes: float | None) -> tuple[Process, ...]:
+    """``quiet`` with the first ``count`` blocks of every process changed."""
+    blocks = [block(**changes) for _ in range(count)] + [block() for _ in range(8 - count)]
+    return tuple(replace(each, blocks=tuple(blocks)) for each in quiet())
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(2, "stable"), (3, "disturbed")])
+def test_a_third_of_the_blocks_may_be_interrupted(count: int, verdict: str) -> None:
+    assert judge(with_blocks(count, involuntary_switches=RUNS // 4)).verdict == verdict
+
+
+def test_a_switch_now_and_then_moves_no_median() -> None:
+    assert judge(with_blocks(8, involuntary_switches=RUNS // 10)).verdict == "stable"
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(2, "stable"), (3, "disturbed")])
+def test_a_third_of_the_blocks_may_lie_off(count: int, verdict: str) -> None:
+    p50s = [0.3] * count + [0.2] * (8 - count)
+    attempt = judge(tuple(process(p50s, seed=seed) for seed in range(3)))
+    assert attempt.verdict == verdict
+    assert f"{3 * count} more than 30% off" in attempt.evidence
+
+
+def test_processes_that_disagree_are_disturbed() -> None:
+    slow = process([0.4] * 8, seed=3)
+    attempt = judge((*quiet()[:2], slow, slow))
+    assert attempt.verdict == "disturbed"
+    assert "4 processes 10" in attempt.evidence  # about 100 % apart
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.4, "stable"), (0.6, "disturbed")])
+def test_a_crowded_machine_is_disturbed_however_well_blocks_agree(
+    share: float, verdict: str
+) -> None:
+    wall_us = block().wall_ms * 1e3
+    assert judge(with_blocks(8, psi_cpu_us=share * wall_us)).verdict == verdict
+
+
+def test_without_pressure_figures_the_blocks_decide() -> None:
+    attempt = judge(with_blocks(8, psi_cpu_us=None))
+    assert attempt.verdict == "stable"
+    assert "an unknown part of the time" in attempt.evidence
+
+
+def test_the_summary_follows_from_the_samples() -> None:
+    processes = quiet()
+    summary = summarize(processes, resamples=300, confidence=0.95, seed=0)
+    samples = np.sort(np.concatenate([each.samples_ms for each in processes]))
+    assert summary.samples == samples.size == 1200
+    assert summary.p50_ms.value == samples[599]
+    assert summary.p90_ms is not None
+    assert summary.p90_ms.value == samples[1079]
+    assert summary.p99_ms is not None
+    assert summary.p99_ms.value == samples[1187]
+    for found in (summary.p50_ms, summary.p90_ms, summary.p99_ms):
+        assert found.low <= found.value <= found.high
+    medians = [each.p50_ms for each in processes]
+    assert summary.spread_ms == max(medians) - min(medians)
+    assert (summary.load_ms, summary.first_ms) == (4.0, 2.0)
+    assert summary.peak_memory_bytes == 6_000_002
+
+
+@pytest.mark.parametrize(
+    ("runs", "has_p90", "has_p99"),
+    [(63, False, False), (64, True, False), (661, True, False), (662, True, True)],
+)
+def test_a_tail_of_too_few_samples_is_not_told(runs: int, has_p90: bool, has_p99: bool) -> None:
+    one = replace(
+        process([0.2]), samples_ms=tuple(np.linspace(0.1, 0.3, runs)), blocks=(block(runs=runs),)
+    )
+    summary = summarize((one,), resamples=20, confidence=0.9, seed=0)
+    assert (summary.p90_ms is not None, summary.p99_ms is not None) == (has_p90, has_p99)
+
+
+def test_the_interval_spans_processes_that_disagree() -> None:
+    """Drawn one by one, as a mutation would, 800 samples make any interval look narrow."""
+    processes = process([0.2] * 8, seed=1), process([0.24] * 8, seed=2)
+    p50 = summarize(processes, resamples=400, confidence=0.95, seed=0).p50_ms
+    assert p50.low == pytest.approx(0.2, rel=0.02)
+    assert p50.high == pytest.approx(0.24, rel=0.02)
+
+
+def test_more_blocks_make_the_interval_narrower() -> None:
+    random = np.random.default_rng(0)
+
+    def width(blocks: int) -> float:
+        p50s = (0.2 * (1 + 0.1 * random.standard_normal(blocks))).tolist()
+        found = summarize((process(p50s),), resamples=400, confidence=0.95, seed=0).p50_ms
+        return found.high - found.low
+
+    assert width(64) < 0.6 * width(4)
+
+
+def test_flat_metrics_hold_numbers_alone() -> None:
+    processes = quiet()
+    measurement = Measurement(
+        device=Device("host", {}, {}, {}),
+        threads=1,
+        model_sha256="00",
+        size_bytes=9,
+        gzip_bytes=8,
+        runtime={},
+        processes=processes,
+        attempts=(Attempt("disturbed", "noise"),),
+        crashed=None,
+        summary=summarize(processes, resamples=20, confidence=0.9, seed=0),
+    )
+    flat = flat_metrics(measurement)
+    assert all(isinstance(value, int | float) for value in flat.values())
+    assert flat["disturbed"] == 1
+    assert flat["p50_ms_low"] <= flat["p50_ms"] <= flat["p50_ms_high"]
+    assert flat_metrics(replace(measurement, summary=None)) == {
+        "size_bytes": 9, "gzip_bytes": 8, "crashed": 1,
+    }  # fmt: skip

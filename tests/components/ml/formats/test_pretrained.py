@@ -1,0 +1,103 @@
+"""Weights that a backbone starts from."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from components.artifacts.model import Embedding, ImageInput, ModelCard
+from components.contract.errors import UserError
+from components.ml.formats import model_folder, pretrained
+from components.ml.networks import backbones
+from components.ml.runtime import configure, tf_keras
+from pipelines.sources.snapshot import snapshot_model, stage
+
+SHAPE = (8, 8, 1)
+
+
+@pytest.fixture
+def load(tmp_path):
+    def run(model, path):
+        stage(snapshot_model(str(path)), tmp_path / "source")
+        return pretrained.load(model, tmp_path / "source")
+
+    configure(2, 0)
+    return run
+
+
+def tower(shape=SHAPE, alpha=0.25, size=4):
+    return backbones.tower("conv", shape, "embedding", size, alpha=alpha)
+
+
+def backbone(model):
+    return [w.numpy() for layer in model.layers[:-1] for w in layer.weights]
+
+
+def moved(model):
+    """Weights that no fresh model has."""
+    for weight in model.weights:
+        weight.assign(weight + 0.5)
+    return model
+
+
+def written(kind, tmp_path, model):
+    if kind == "weights":
+        model.save_weights(tmp_path / "given.h5")
+    elif kind == "model":
+        model.save(tmp_path / "given.h5")
+    else:
+        card = ModelCard("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
+        model_folder.save(tmp_path / "model", model, card)
+        return tmp_path / "model" / "weights.safetensors"
+    return tmp_path / "given.h5"
+
+
+@pytest.mark.parametrize("kind", ["weights", "model", "safetensors"])
+def test_the_backbone_is_taken_and_the_head_is_not(kind, load, tmp_path):
+    original, fresh = moved(tower(size=4)), tower(size=6)
+    head = fresh.layers[-1].get_weights()
+    path = written(kind, tmp_path, original)
+    note = load(fresh, path)
+    for weight, other in zip(backbone(original), backbone(fresh), strict=True):
+        np.testing.assert_array_equal(weight, other)
+    for weight, other in zip(head, fresh.layers[-1].get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+    assert path.name in note
+
+
+def test_a_colour_backbone_answers_to_grey_as_to_equal_colours(load, tmp_path):
+    colour, grey = moved(tower((8, 8, 3))), tower()
+    load(grey, written("weights", tmp_path, colour))
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32)
+    features = [
+        tf_keras.Model(model.inputs, model.get_layer("pool").output) for model in (colour, grey)
+    ]
+    np.testing.assert_allclose(
+        features[0](images.repeat(3, axis=3)), features[1](images), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_weights_of_another_backbone_are_refused(load, tmp_path):
+    other = tf_keras.Sequential([tf_keras.layers.Input((4,)), tf_keras.layers.Dense(2)])
+    with pytest.raises(UserError, match=r"no weights for 6 of 6 layers.*block1_conv"):
+        load(tower(), written("weights", tmp_path, other))
+
+
+def test_weights_of_another_width_are_refused(load, tmp_path):
+    with pytest.raises(UserError, match=r"block1_conv/kernel.*\(3, 3, 1, 32\)"):
+        load(tower(), written("weights", tmp_path, tower(alpha=1.0)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("given.h5", b"not at all"), ("given.safetensors", b"not at all"), ("given.h5", b"")],
+)
+def test_a_bad_file_is_one_clear_message(name, content, load, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match="given"):
+        load(tower(), tmp_path / name)
+
+
+def test_names_that_are_no_layers_are_shown(load, tmp_path):
+    save_file({"encoder.conv.weight": np.zeros((2, 2), np.float32)}, tmp_path / "given.safetensors")
+    with pytest.raises(UserError, match=r"encoder\.conv\.weight"):
+        load(tower(), tmp_path / "given.safetensors")

@@ -1,0 +1,202 @@
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.artifacts.lite_model import MODEL_FILE
+from components.artifacts.model import Embedding, ImageInput, ModelCard, QuantizationPlan
+from components.contract.errors import UserError
+from components.ml.lite.flatbuffer import LiteFile
+from tests.data.patterns import images_of
+
+INT8 = QuantizationPlan("int8", "post_training")
+
+
+def file_of(folder: Path) -> LiteFile:
+    return LiteFile.parse((folder / "lite" / MODEL_FILE).read_bytes())
+
+
+def program(path: Path, function: Callable[[Any], Any], plan: QuantizationPlan | None) -> Path:
+    """A Model without an architecture: 8 x 8 pixels to four numbers by ``function``."""
+    from components.ml.formats import model_folder
+    from components.ml.runtime import configure, tf
+
+    configure(threads=2, seed=0)
+    card = ModelCard(
+        task="verification",
+        input=ImageInput(8, 8, 1),
+        output=Embedding(4),
+        parameters=0,
+        trainable=False,
+        quantization=plan,
+        source="a test",
+    )
+    model_folder.export(
+        path, lambda x: function(tf.reshape(x, (1, 64))[:, 8:12]), tf.Module(), card
+    )
+    card.write(path)
+    if plan:
+        images, _ = images_of(8, seed=0)
+        np.savez(path / "calibration.npz", images=model_folder.normalize(images, card))
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["float32", "dynamic", "float16"])
+def test_a_plan_of_int8_on_a_file_that_computes_in_float_is_refused(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path, scheme: str
+) -> None:
+    from components.ml.lite import conversion
+
+    card = replace(ModelCard.read(pattern_classifier), quantization=INT8)
+    conversion.refuse(file_of(lite_patterns["int8"]), card)
+    with pytest.raises(UserError, match=r"still compute in float: .*CONV_2D"):
+        conversion.refuse(file_of(lite_patterns[scheme]), card)
+
+
+def test_an_operator_that_the_converter_leaves_in_float_without_a_word_is_named(
+    tmp_path: Path,
+) -> None:
+    from components.ml.lite import conversion
+    from components.ml.runtime import tf
+
+    model = program(tmp_path / "model", tf.floor, INT8)
+    with pytest.raises(UserError, match="FLOOR") as caught:
+        conversion.convert(model, tmp_path / "lite", tmp_path / "report", seed=0)
+    assert "dynamic" in caught.value.fix
+    assert not (tmp_path / "lite").exists()
+
+
+def test_an_operator_that_no_file_can_express_is_named(tmp_path: Path) -> None:
+    from components.ml.lite import conversion
+    from components.ml.runtime import tf
+
+    model = program(tmp_path / "model", tf.math.erf, None)
+    with pytest.raises(UserError, match=r"as float32: tf\.Erf is neither"):
+        conversion.convert(model, tmp_path / "lite", tmp_path / "report", seed=0)
+
+
+def test_edges_of_another_type_than_planned_are_refused(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path
+) -> None:
+    from components.ml.lite import conversion
+
+    card = ModelCard.read(pattern_classifier)
+    planned = replace(card, quantization=replace(INT8, input_type="uint8", output_type="uint8"))
+    conversion.refuse(file_of(lite_patterns["int8-uint8"]), planned)
+    for other in ("int8", "int8-int8"):
+        with pytest.raises(AssertionError, match="plan: uint8"):
+            conversion.refuse(file_of(lite_patterns[other]), planned)
+    half = replace(card, quantization=QuantizationPlan("float16", "post_training"))
+    conversion.refuse(file_of(lite_patterns["float16"]), half)
+    with pytest.raises(AssertionError, match="left in float32"):
+        conversion.refuse(file_of(lite_patterns["float32"]), half)
+
+
+def test_a_file_that_lost_the_zeros_of_a_pruned_model_is_refused(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path
+) -> None:
+    from components.ml.lite import conversion
+
+    card = ModelCard.read(pattern_classifier)
+    file = file_of(lite_patterns["float32"])
+    kept = card.after({"component": "prune", "zeros": file.zeros})
+    conversion.refuse(file, kept)
+    lost = card.after({"component": "prune", "zeros": file.zeros + 1})
+    with pytest.raises(AssertionError, match="were pruned"):
+        conversion.refuse(file, lost)
+    with pytest.raises(AssertionError, match="were pruned"):
+        conversion.refuse(file, lost.after({"component": "quantize"}))
+    assert conversion.pruned_zeros(lost.after({"component": "distill"})) == 0
+
+
+def test_a_float_file_that_answers_something_else_is_refused(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path, tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file
+
+    from components.ml.formats import model_folder
+    from components.ml.lite import parity
+    from components.ml.runtime import configure
+
+    configure(threads=2, seed=0)
+    lite, card = lite_patterns["float32"] / "lite", ModelCard.read(pattern_classifier)
+    measured = parity.measure(pattern_classifier, lite, card, None, seed=0)
+    assert measured.differences["cosine_min"] > 0.9999
+    model, _ = model_folder.load(pattern_classifier)
+    name = "embedding/bias"
+    assert name in load_file(pattern_classifier / model_folder.WEIGHTS)
+    changed = model.get_layer("embedding")
+    changed.bias.assign_add(np.full(8, 0.5, np.float32))
+    model_folder.save(tmp_path / "other", model, card)
+    with pytest.raises(AssertionError, match="float32 file differs"):
+        parity.measure(tmp_path / "other", lite, card, None, seed=0)
+
+
+def test_answers_that_are_not_finite_are_refused() -> None:
+    from components.ml.lite import parity
+
+    fine, broken = np.ones((2, 3), np.float32), np.full((2, 3), np.inf, np.float32)
+    parity.refuse_infinite(fine, fine, "float16")
+    with pytest.raises(UserError, match="float16 file answers"):
+        parity.refuse_infinite(fine, broken, "float16")
+    with pytest.raises(UserError, match="Keras model answers"):
+        parity.refuse_infinite(broken, broken, "float16")
+
+
+def test_a_runtime_that_dies_is_written_down(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path, tmp_path: Path
+) -> None:
+    from components.ml.lite import parity
+
+    lite = shutil.copytree(lite_patterns["float32"] / "lite", tmp_path / "lite")
+    (lite / MODEL_FILE).unlink()
+    measured = parity.measure(
+        pattern_classifier, lite, ModelCard.read(pattern_classifier), None, seed=0
+    )
+    assert measured.delegate is None
+    assert measured.differences["crashed"]["name"]
+
+
+def test_what_differs_is_measured() -> None:
+    from components.ml.lite import parity
+
+    one = np.array([[3.0, 4.0], [1.0, 0.0]], np.float32)
+    assert parity.differences(one, one) == {
+        "max_abs": 0.0, "share": 0.0, "cosine_min": 1.0, "cosine_mean": 1.0
+    }  # fmt: skip
+    turned = np.array([[3.0, 4.0], [0.0, 1.0]], np.float32)
+    assert parity.differences(one, turned) == {
+        "max_abs": 1.0, "share": 0.25, "cosine_min": 0.0, "cosine_mean": 0.5
+    }  # fmt: skip
+
+
+def test_small_answers_have_directions_too() -> None:
+    from components.ml.lite import parity
+
+    small = np.array([[3e-9, 4e-9]], np.float32)
+    assert parity.differences(small, 2 * small)["cosine_min"] == pytest.approx(1)
+    assert parity.differences(small, 0 * small)["cosine_min"] == 0
+
+
+def test_synthetic_images_fill_the_range_and_hang_on_the_seed() -> None:
+    from components.ml.lite import parity
+
+    card = ModelCard("verification", ImageInput(20, 12, 3), Embedding(4), 0)
+    images = parity.synthetic_images(card, seed=1)
+    assert images.shape == (32, 20, 12, 3)
+    assert (images.min(), images.max()) == (-1.0, 1.0)
+    assert np.array_equal(images, parity.synthetic_images(card, seed=1))
+    assert not np.array_equal(images, parity.synthetic_images(card, seed=2))
+
+
+def test_operators_before_fusion_are_those_of_the_signature(pattern_classifier: Path) -> None:
+    from components.ml.lite import conversion
+
+    assert conversion.operators_of_program(pattern_classifier) == {
+        "BiasAdd": 3, "Conv2D": 2, "DepthwiseConv2dNative": 1, "FusedBatchNormV3": 2,
+        "MatMul": 2, "Mean": 1, "Relu": 3, "Softmax": 1,
+    }  # fmt: skip

@@ -1,0 +1,441 @@
+"""The user's own model: what is refused and how, and that what is taken answers the same."""
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from components.artifacts.dataset import write_dataset
+from components.artifacts.model import ModelCard
+from components.contract.errors import UserError
+from components.ml.formats import model_folder
+from components.ml.runtime import configure, tf, tf_keras
+from components.ml.techniques.importing import import_model
+from pipelines.sources.snapshot import snapshot_model, stage
+from tests.data.patterns import NAMES, SIDE
+
+layers = tf_keras.layers
+
+
+def staged(path: Path, folder: Path) -> Path:
+    stage(snapshot_model(str(path)), folder)
+    return folder
+
+
+@pytest.fixture
+def take(tmp_path, pattern_data):
+    """Import a file; returns the Model's folder and the report."""
+
+    def run(path, data=pattern_data, *, trusted=False, mean=127.5, scale=127.5):
+        source = staged(path, tmp_path / "source")
+        import_model(
+            source, data, tmp_path / "model", tmp_path / "report",
+            trusted=trusted, mean=mean, scale=scale,
+        )  # fmt: skip
+        return tmp_path / "model", json.loads((tmp_path / "report" / "import.json").read_bytes())
+
+    configure(2, 0)
+    return run
+
+
+@pytest.fixture
+def refused(take):
+    """Import a file that is refused, and return what the user is told."""
+
+    def run(path, **options):
+        with pytest.raises(UserError) as caught:
+            take(path, **options)
+        return str(caught.value)
+
+    return run
+
+
+def images(shape, count=6):
+    return np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype(np.float32)
+
+
+def functional(*extra):
+    image = flow = layers.Input((SIDE, SIDE, 1))
+    flow = layers.Conv2D(4, 3, activation="relu", kernel_regularizer="l2")(flow)
+    flow = layers.BatchNormalization()(flow)
+    for layer in extra:
+        flow = layer(flow)
+    flow = layers.Flatten()(flow)
+    return tf_keras.Model(image, layers.Dense(len(NAMES), activation="softmax")(flow))
+
+
+def nested():
+    inner_input = layers.Input((6, 6, 4))
+    inner = tf_keras.Model(
+        inner_input,
+        layers.Add()([inner_input, layers.Conv2D(4, 3, padding="same", name="conv")(inner_input)]),
+        name="inner",
+    )
+    image = layers.Input((SIDE, SIDE, 1))
+    flow = layers.Conv2D(4, 3, name="conv")(image)
+    flow = inner(inner(flow))  # shared: one set of weights, called twice
+    head = tf_keras.Sequential(
+        [layers.Input((6, 6, 4)), layers.Flatten(), layers.Dense(len(NAMES)), layers.Softmax()],
+        name="head",
+    )
+    return tf_keras.Model(image, head(flow))
+
+
+def sequential():
+    return tf_keras.Sequential(
+        [
+            layers.Input((None, None, 1)),
+            layers.SeparableConv2D(4, 3, activation="swish"),
+            layers.PReLU(shared_axes=[1, 2]),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(len(NAMES)),
+        ]
+    )
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("make", [functional, nested, sequential])
+def test_a_keras_model_answers_the_same_after_it_was_imported(make, ending, take, tmp_path):
+    original = make()
+    for weight in original.weights:  # moving statistics that differ from fresh ones
+        weight.assign(weight + 0.1)
+    original.compile("adam", "mse")
+    path = tmp_path / f"mine.{ending}"
+    original.save(path)
+    model, report = take(path)
+    given = images((SIDE, SIDE, 1))
+    expected = original(given, training=False).numpy()
+    rebuilt, card = model_folder.load(model)
+    np.testing.assert_allclose(rebuilt(given, training=False).numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(model_folder.inference(model)(given), expected, atol=1e-6)
+    assert not any(isinstance(layer, tf_keras.Model) for layer in rebuilt.layers)
+    assert rebuilt.input_shape == (None, SIDE, SIDE, 1)
+    assert card.output.classes == NAMES
+    assert card.output.activation == ("none" if make is sequential else "softmax")
+    assert card.parameters == original.count_params()
+    assert card.trainable
+    assert f"mine.{ending}" in card.source
+    assert report["metric"] == "accuracy"
+
+
+def test_the_normalization_is_the_users(take, tmp_path):
+    functional().save(tmp_path / "mine.h5")
+    model, _ = take(tmp_path / "mine.h5", mean=0.0, scale=255.0)
+    card = ModelCard.read(model)
+    assert (card.input.mean, card.input.scale) == (0.0, 255.0)
+
+
+def executing(path):
+    """A layer whose code writes a file as soon as it is called."""
+
+    def code(value):
+        from pathlib import Path as Place
+
+        Place(place).write_text("ran")
+        return value
+
+    place = str(path)
+    return layers.Lambda(code, name="innocent")
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_lambda_is_refused_by_name_and_does_not_run(ending, inside, refused, tmp_path):
+    proof = tmp_path / "proof"
+    model = functional(executing(proof))
+    if inside:
+        image = layers.Input((SIDE, SIDE, 1))
+        model = tf_keras.Model(image, model(image))
+    model.save(tmp_path / f"mine.{ending}")
+    proof.unlink()
+    # The file is armed: Keras itself runs the code, though it is asked to be safe (.h5).
+    if ending == "h5":
+        tf_keras.models.load_model(tmp_path / "mine.h5", compile=False, safe_mode=True)
+        assert proof.exists()
+        proof.unlink()
+    message = refused(tmp_path / f"mine.{ending}")
+    assert "Lambda 'innocent'" in message
+    assert "trusted: true" in message
+    assert not proof.exists()
+
+
+def test_a_lambda_of_the_users_own_runs_and_can_only_be_run(take, tmp_path):
+    model = functional(layers.Lambda(lambda value: value * 2.0, name="innocent"))
+    model.save(tmp_path / "mine.h5")
+    path, report = take(tmp_path / "mine.h5", trusted=True)
+    given = images((SIDE, SIDE, 1))
+    np.testing.assert_allclose(
+        model_folder.inference(path)(given), model(given, training=False).numpy(), atol=1e-6
+    )
+    assert not report["trainable"]
+    assert not (path / "architecture.json").exists()
+    with pytest.raises(UserError, match=r"cannot be pruned.*mine\.h5"):
+        model_folder.load(path, "pruned")
+
+
+class Homemade(layers.Layer):
+    def call(self, value):
+        return value + 1.0
+
+
+def edited(path, change):
+    """Change the architecture inside a ``.keras`` file, as an attacker would."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(parts["config.json"])
+    change(config)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (parts | {"config.json": json.dumps(config)}).items():
+            archive.writestr(name, content)
+
+
+def layer_of(config, class_name):
+    return next(item for item in config["config"]["layers"] if item["class_name"] == class_name)
+
+
+def as_tfsm(config):
+    layer_of(config, "Flatten")["class_name"] = "TFSMLayer"
+    layer_of(config, "TFSMLayer")["config"]["filepath"] = "/somewhere"
+
+
+def as_os_system(config):
+    conv = layer_of(config, "Conv2D")
+    conv["config"]["kernel_initializer"] = {
+        "class_name": "function", "config": "system", "module": "os", "registered_name": "system",
+    }  # fmt: skip
+
+
+def as_foreign_module(config):
+    layer_of(config, "Dense")["module"] = "antigravity"
+
+
+def as_registered(config):
+    layer_of(config, "Dense")["registered_name"] = "evil>Dense"
+
+
+def as_activation(config):
+    layer_of(config, "Dense")["config"]["activation"] = "os.system"
+
+
+def as_tf_op(config):
+    layer_of(config, "Flatten")["class_name"] = "TFOpLambda"
+
+
+def as_constant(config):
+    layer_of(config, "Flatten")["inbound_nodes"] = [[["_CONSTANT_VALUE", -1, 1.0, {}]]]
+
+
+def as_argument(config):
+    layer_of(config, "Flatten")["inbound_nodes"][0][0][3] = {"function": "x"}
+
+
+def as_circle(config):
+    layer_of(config, "Conv2D")["inbound_nodes"][0][0][0] = layer_of(config, "Dense")["name"]
+
+
+def as_subclass(config):
+    config["class_name"] = "MyModel"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (as_tfsm, "TFSMLayer"),
+        (as_os_system, "function"),
+        (as_foreign_module, "'antigravity'"),
+        (as_registered, "'evil>Dense'"),
+        (as_activation, "'os.system'"),
+        (as_tf_op, "TFOpLambda"),
+        (as_constant, "Flatten"),
+        (as_argument, "'function'"),
+        (as_circle, "circle"),
+        (as_subclass, "'MyModel'"),
+    ],
+)
+def test_what_is_not_on_the_list_is_refused_by_name(change, named, refused, tmp_path):
+    functional().save(tmp_path / "mine.keras")
+    edited(tmp_path / "mine.keras", change)
+    message = refused(tmp_path / "mine.keras")
+    assert named in message
+    assert "mine.keras" in message
+
+
+def test_an_unknown_layer_is_refused_by_name(refused, tmp_path):
+    functional(Homemade(name="mine")).save(tmp_path / "mine.h5")
+    assert "Homemade 'mine'" in refused(tmp_path / "mine.h5")
+    assert "Homemade" in refused_anew(refused, tmp_path, trusted=True)
+
+
+def refused_anew(refused, tmp_path, **options):
+    (tmp_path / "source").rename(tmp_path / "earlier")
+    return refused(tmp_path / "mine.h5", **options)
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.write_text, (self.path, "ran")
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_pickle_is_never_opened(trusted, refused, tmp_path):
+    proof = tmp_path / "proof"
+    path = tmp_path / "mine.keras"
+    path.write_bytes(pickle.dumps(Bomb(proof)))
+    assert "pickle" in refused(path, trusted=trusted)
+    assert not proof.exists()
+
+
+def test_data_outside_of_the_file_is_not_taken_in(refused, tmp_path):
+    functional().save(tmp_path / "mine.h5")
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(4 * 4))
+    with h5py.File(tmp_path / "mine.h5", "r+") as file:
+        names = []
+        file["model_weights"].visit(names.append)
+        bias = next(name for name in names if "conv2d" in name and name.endswith("bias:0"))
+        del file["model_weights"][bias]
+        file["model_weights"].create_dataset(
+            bias, (4,), "float32", external=[(str(secret), 0, h5py.h5f.UNLIMITED)]
+        )
+    assert "lies in another file" in refused(tmp_path / "mine.h5")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "neither a .keras nor an .h5"),
+        (b"PK\x03\x04 and then nothing", "damaged"),
+        (b"\x89HDF\r\n\x1a\n and then nothing", "HDF5"),
+        (b"\x20\x00\x00\x00TFL3 rest", "already converted"),
+        (b"<html>not found</html>", "neither a .keras nor an .h5"),
+    ],
+)
+def test_a_damaged_file_is_one_clear_message(content, said, refused, tmp_path):
+    (tmp_path / "mine.keras").write_bytes(content)
+    message = refused(tmp_path / "mine.keras")
+    assert said in message
+    assert "mine.keras" in message
+
+
+def test_a_truncated_file_is_one_clear_message(refused, tmp_path):
+    functional().save(tmp_path / "mine.keras")
+    whole = (tmp_path / "mine.keras").read_bytes()
+    (tmp_path / "mine.keras").write_bytes(whole[: len(whole) // 2])
+    assert "damaged" in refused(tmp_path / "mine.keras")
+
+
+def test_weights_alone_are_no_model(refused, tmp_path):
+    functional().save_weights(tmp_path / "mine.h5")
+    assert "weights and no architecture" in refused(tmp_path / "mine.h5")
+
+
+def test_a_file_of_keras_3_is_named_as_one(refused, tmp_path):
+    functional().save(tmp_path / "mine.keras")
+    with zipfile.ZipFile(tmp_path / "mine.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["metadata.json"] = b'{"keras_version": "3.8.0", "date_saved": "now"}'
+    with zipfile.ZipFile(tmp_path / "mine.keras", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    assert "Keras 3.8.0" in refused(tmp_path / "mine.keras")
+
+
+def test_a_model_that_does_not_fit_the_data_is_refused(refused, tmp_path, pattern_pairs):
+    def save(name, inputs, units, activation=None, *, pooled=True):
+        flow = layers.Flatten()(inputs) if pooled else inputs
+        output = layers.Dense(units, activation=activation)(flow)
+        tf_keras.Model(inputs, output).save(tmp_path / name)
+        return tmp_path / name
+
+    def message(*arguments, data=None, **options):
+        path = save(*arguments, **options)
+        for folder in ("source", "model", "report"):
+            if (tmp_path / folder).exists():
+                (tmp_path / folder).rename(tmp_path / f"{folder}-before-{path.name}")
+        return refused(path, **({} if data is None else {"data": data}))
+
+    larger = layers.Input((32, 32, 3))
+    assert "height: 32, width: 32, channels: 3" in message("a.h5", larger, 4)
+    image = layers.Input((SIDE, SIDE, 1))
+    assert "7 scores" in message("b.h5", image, 7)
+    assert "8 x 8 x 4" in message("c.h5", image, 4, pooled=False)
+    said = message("d.h5", image, 4, "softmax", data=pattern_pairs)
+    assert "ends in a softmax" in said
+
+
+def test_an_embedding_model_is_taken_for_verification(take, pattern_pairs, tmp_path):
+    image = layers.Input((SIDE, SIDE, 1))
+    model = tf_keras.Model(image, layers.Dense(5)(layers.Flatten()(image)))
+    model.save(tmp_path / "mine.h5")
+    path, report = take(tmp_path / "mine.h5", pattern_pairs)
+    card = ModelCard.read(path)
+    assert (card.output.kind, card.output.size, card.output.normalized) == ("embedding", 5, False)
+    assert report["metric"] == "auc"
+
+
+def test_a_saved_model_is_a_program_and_needs_trust(refused, tmp_path):
+    tf.saved_model.save(functional(), tmp_path / "mine")
+    said = refused(tmp_path / "mine")
+    assert "program" in said
+    assert "trusted: true" in said
+
+
+def test_a_saved_model_of_the_users_own_can_only_be_run(take, tmp_path):
+    model = functional()
+    tf.saved_model.save(model, tmp_path / "mine")
+    path, report = take(tmp_path / "mine", trusted=True)
+    given = images((SIDE, SIDE, 1))
+    np.testing.assert_allclose(
+        model_folder.inference(path)(given), model(given, training=False).numpy(), atol=1e-6
+    )
+    card = ModelCard.read(path)
+    assert not card.trainable
+    assert card.output.activation == "softmax"
+    assert card.parameters == model.count_params()
+    assert report["imported"]["form"] == "SavedModel"
+    with pytest.raises(UserError, match="cannot be pruned"):
+        model_folder.load(path, "pruned")
+
+
+def write_noise(path, shape, classes):
+    """A dataset of noise of some size, for models that were trained on something else."""
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (2 * classes, *shape)).astype(np.uint8)
+    labels = np.arange(2 * classes) % classes
+    return write_dataset(
+        path,
+        dict.fromkeys(("train", "validation", "selection"), (noise, labels)),
+        task="classification",
+        classes=[f"class{index:02d}" for index in range(classes)],
+    ).path
+
+
+def test_resnet_8_of_mlperf_tiny(take, shared, tmp_path):
+    path = shared / "data/models/mlperf_tiny/pretrainedResnet.h5"
+    data = write_noise(tmp_path / "data", (32, 32, 3), 10)
+    model, _ = take(path, data, mean=0.0, scale=1.0)
+    original = tf_keras.models.load_model(path, compile=False)
+    given = np.load(data / "train" / "images.npy").astype(np.float32)
+    expected = original(given, training=False).numpy()
+    rebuilt, card = model_folder.load(model)
+    np.testing.assert_array_equal(rebuilt(given, training=False).numpy(), expected)
+    np.testing.assert_allclose(model_folder.inference(model)(given), expected, atol=1e-5)
+    assert (card.parameters, card.output.activation) == (original.count_params(), "softmax")
+
+
+def test_the_keyword_spotter_of_mlperf_tiny(take, shared, tmp_path):
+    path = shared / "data/models/mlperf_tiny/kws_ref_model"
+    data = write_noise(tmp_path / "data", (49, 10, 1), 12)
+    model, _ = take(path, data, trusted=True, mean=127.5, scale=1.0)
+    signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+    given = 10 * images((49, 10, 1))
+    expected = signature(input_1=tf.constant(given))["dense"].numpy()
+    np.testing.assert_allclose(model_folder.inference(model)(given), expected, atol=1e-6)
+    assert not ModelCard.read(model).trainable

@@ -1,0 +1,55 @@
+"""The live view: plain lines where nobody looks, a picture on a terminal."""
+
+import io
+
+from rich.console import Console
+
+from pipelines.cli.live import LiveView
+from pipelines.engines.engine import StepDone, StepFailed, StepSkipped, StepStarted
+
+STEPS = ["ingest", "train", "publish"]
+
+
+def done(step: str, *, cached: bool) -> StepDone:
+    return StepDone(step, "k", {}, "r", cached=cached, function_s=1.25, wall_s=1.5)
+
+
+def told(*, terminal: bool) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=100)
+    with LiveView(console, STEPS) as view:
+        view.on_event(done("ingest", cached=True))
+        view.on_event(StepStarted("train", "log"))
+        view.on_event(StepFailed("train", "exited with 1\nand more", "look", False, "r"))
+        view.on_event(StepSkipped("publish"))
+    return file.getvalue()
+
+
+def test_plain_lines() -> None:
+    lines = [line.split(" s  ", 1)[1].split() for line in told(terminal=False).splitlines()]
+    assert lines == [
+        ["cached", "ingest"],
+        ["started", "train"],
+        ["failed", "train", "exited", "with", "1"],
+        ["skipped", "1", "steps"],
+    ]
+
+
+def test_a_terminal_keeps_what_is_done() -> None:
+    text = told(terminal=True)
+    for word in ("cached", "ingest", "failed", "skipped"):
+        assert word in text
+    assert "\x1b[" in text
+
+
+def test_what_runs_and_how_much_is_there() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=100)
+    view = LiveView(console, STEPS)
+    view.on_event(done("ingest", cached=False))
+    view.on_event(done("ingest", cached=True))  # repaired, so told twice
+    view.on_event(StepStarted("train", "log"))
+    with console.capture() as capture:
+        console.print(view._picture())
+    assert "running  train" in capture.get()
+    assert "1 of 3 steps are there" in capture.get()

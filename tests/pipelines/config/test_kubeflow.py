@@ -1,0 +1,55 @@
+"""The section kubeflow: every wrong value is told with its place and the way out."""
+
+import pytest
+
+from components.contract.errors import UserError
+from pipelines.config.loading import load
+from tests.pipelines.engines.kubeflow.graphs import (
+    EVERYTHING,
+    REFERENCES,
+    SETTINGS,
+    TINY,
+    config_of,
+)
+
+
+def test_what_was_written_is_what_is_loaded(tmp_path):
+    settings = config_of(tmp_path, kubeflow=EVERYTHING).kubeflow
+    assert settings.model_dump(mode="json", exclude_defaults=True) == EVERYTHING
+    assert settings.resources["train"].tolerations[0].operator == "Exists"
+
+
+def test_it_is_no_part_of_what_a_run_is_known_by(tmp_path):
+    without = config_of(tmp_path, kubeflow=None)
+    assert config_of(tmp_path, kubeflow=EVERYTHING).digest == without.digest
+    assert load(TINY).kubeflow is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "fix"),
+    [
+        ({"pipeline_root": "./runs"}, "kubeflow.pipeline_root: './runs' is no place", "gs://"),
+        ({"pipeline_root": "oci://b/p"}, "expected gs://bucket/prefix, s3://", "gs://"),
+        ({"pipeline_root": "gs://"}, "no place that pods can write to", "gs://"),
+        ({"pipeline_root": "gs://b/p?region=x"}, "no place that pods can write to", "gs://"),
+        ({"images": "me at home"}, "kubeflow.images: 'me at home' is no registry", "push REGISTRY"),
+        ({"images": "R.io/me"}, "kubeflow.images: 'R.io/me' is no registry", "push REGISTRY"),
+        ({"images": REFERENCES | {"train": "r.io/train:1"}}, "images.train: .* has no digest", "push"),
+        ({"images": {"train": REFERENCES["train"]}}, "there is no image 'device'", "push"),
+        ({"retries": -1}, "kubeflow.retries", "correct kubeflow.retries"),
+        ({"resources": {"trian": {}}}, "there is no component 'trian'", "did you mean 'train'"),
+        ({"resources": {"train": {"gpu": 1}}}, "there is no key 'gpu'", "valid here: accelerator"),
+        ({"resources": {"train": {"tolerations": [{"operator": "Equal"}]}}}, "needs value", "goes"),
+        ({"resources": {"train": {"tolerations": [{"value": "a"}]}}}, "takes no value", "goes"),
+        ({"secrets": [{"name": "tokens"}]}, "nothing says how pods see", "add variables"),
+        ({"secrets": [{"name": "Tokens", "path": "/t"}]}, "no name of a Kubernetes", "kubectl"),
+        ({"secrets": [{"name": "t", "path": "t"}]}, "'t' is no absolute path", "write /t"),
+        ({"secrets": [{"name": "t", "variables": {"a": "1A"}}]}, "no name of an env", "digit"),
+        ({"environment": {"a-b": "c"}}, "'a-b' is no name of an environment variable", "digit"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_right_is_said_with_its_place(changes, what, fix, tmp_path):
+    with pytest.raises(UserError, match=what) as caught:
+        config_of(tmp_path, kubeflow=SETTINGS | changes)
+    assert str(tmp_path / "config.yaml:") in caught.value.what
+    assert fix in caught.value.fix

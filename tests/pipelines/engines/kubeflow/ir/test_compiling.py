@@ -1,0 +1,296 @@
+"""The compiled pipeline is what the SDK would have written, and says all that is configured."""
+
+import gc
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.contract.errors import UserError
+from components.contract.interface import interface_of
+from pipelines.compress import graph_of
+from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled, write
+from pipelines.runs.graph import Graph, Ref, Step
+from tests.pipelines.engines.kubeflow import sdk
+from tests.pipelines.engines.kubeflow.graphs import (
+    EVERYTHING,
+    EXAMPLES,
+    REFERENCES,
+    SETTINGS,
+    TINY,
+    compile_config,
+    config_of,
+)
+
+GUIDED = {"teacher": {"backbone": "conv", "epochs": 1, "weights": "gs://bucket/w.safetensors"}}
+IMPORTED = {
+    "teacher": {
+        "model": "gs://bucket/face.keras",
+        "normalization": {"mean": 127.5, "scale": 127.5},
+    }
+}
+
+
+def messages(text):
+    """Parse both documents strictly into the messages that the server reads."""
+    from google.protobuf import json_format
+    from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    pipeline, platform = yaml.safe_load_all(text)
+    spec = json_format.ParseDict(pipeline, pipeline_spec_pb2.PipelineSpec())
+    json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
+    pods = {
+        name: json_format.ParseDict(pod, kubernetes.KubernetesExecutorConfig())
+        for name, pod in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].items()
+    }
+    return spec, pods
+
+
+def documents(config):
+    return list(yaml.safe_load_all(compile_config(config).text))
+
+
+# against the SDK --------------------------------------------------------------------------------
+
+
+def test_the_sdk_would_have_written_the_same(tmp_path):
+    config = config_of(tmp_path, kubeflow=EVERYTHING, store=str(tmp_path / "store"))
+    ours, theirs = documents(config), sdk.compiled(config, tmp_path / "sdk.yaml")
+    assert theirs[0] == ours[0]
+    assert theirs[1] == ours[1]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_parses_strictly_and_the_sdk_loads_it(example, tmp_path):
+    from kfp.components import load_component_from_text
+
+    config = config_of(tmp_path, example)
+    made = compile_config(config)
+    spec, pods = messages(made.text)
+    graph = graph_of(config)
+    assert set(spec.root.dag.tasks) == {"source-data", *(step.name for step in graph.steps)}
+    assert set(pods) == {f"exec-{step.name}" for step in graph.steps}
+    assert load_component_from_text(made.text).name == config.name
+    for step in graph.steps:
+        task = spec.root.dag.tasks[step.name]
+        assert task.task_info.name == step.name
+        producers = {ref.step for ref in step.refs} | (
+            {"source-data"} if step.name == "ingest" else set()
+        )
+        assert set(task.dependent_tasks) == producers
+
+
+def test_an_sdk_of_another_version_is_told_apart():
+    from importlib.metadata import version
+
+    assert f"kfp-{version('kfp')}" == SDK_VERSION
+
+
+# what it says -----------------------------------------------------------------------------------
+
+
+def test_equal_configurations_give_equal_bytes_in_any_process(tmp_path):
+    config = config_of(tmp_path, kubeflow=EVERYTHING)
+    made = compile_config(config)
+    assert made.digest == hashlib.sha256(made.text.encode()).hexdigest()
+    script = (
+        "import sys; from pathlib import Path; from tests.pipelines.engines.kubeflow.graphs import *;"
+        "print(compile_config(load(Path(sys.argv[1]))).digest)"
+    )
+    for seed in "01":
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / "config.yaml")],
+            cwd=TINY.parents[1],
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == made.digest
+
+
+def test_a_source_enters_by_an_importer_and_its_digest_as_a_parameter(tmp_path):
+    made = compile_config(config_of(tmp_path, **IMPORTED))
+    place = f"gs://bucket/pipelines/sources/{'1' * 64}"
+    assert made.sources == {"data": place, "model": place}
+    spec, _ = messages(made.text)
+    importer = spec.deployment_spec["executors"]["exec-source-model"]["importer"]
+    assert importer["artifactUri"]["constant"] == place
+    assert importer["metadata"]["digest"] == "1" * 64
+    train = spec.root.dag.tasks["train"].inputs
+    assert train.artifacts["imported"].task_output_artifact.producer_task == "source-model"
+    assert train.parameters["imported_digest"].runtime_value.constant.string_value == "1" * 64
+    assert "weights" not in train.artifacts
+    weights, _ = messages(compile_config(config_of(tmp_path, **GUIDED)).text)
+    assert "weights_digest" in weights.root.dag.tasks["train"].inputs.parameters
+
+
+def test_many_inputs_have_a_name_each(tmp_path):
+    spec, _ = messages(compile_config(config_of(tmp_path)).text)
+    select = spec.root.dag.tasks["select"].inputs.artifacts
+    assert [select[f"models_{i}"].task_output_artifact.producer_task for i in range(3)] == [
+        "convert-teacher", "convert-student", "convert-pruned-int8",
+    ]  # fmt: skip
+    assert "models_3" not in select
+    assert "models" not in select
+
+
+def test_the_ui_gets_types_that_it_can_show(tmp_path):
+    spec, _ = messages(compile_config(config_of(tmp_path)).text)
+
+    def outputs(step):
+        artifacts = spec.components[f"comp-{step}"].output_definitions.artifacts
+        return {name: artifact.artifact_type.schema_title for name, artifact in artifacts.items()}
+
+    assert outputs("evaluate-teacher") == {
+        "report": "system.Artifact",
+        "metrics": "system.Metrics",
+        "curve": "system.ClassificationMetrics",
+        "statement": "system.Artifact",
+    }
+    assert outputs("select")["page"] == "system.HTML"
+    assert outputs("ingest")["dataset"] == "system.Dataset"
+    assert outputs("train")["model"] == outputs("convert-teacher")["lite"] == "system.Model"
+
+
+def test_all_is_cached_but_what_a_run_is_found_by(tmp_path):
+    spec, _ = messages(compile_config(config_of(tmp_path)).text)
+    never = {n for n, task in spec.root.dag.tasks.items() if not task.caching_options.enable_cache}
+    assert never == {"select", "publish"}
+    spec, _ = messages(
+        compile_config(config_of(tmp_path, kubeflow=SETTINGS | {"cache": False})).text
+    )
+    assert not any(task.caching_options.enable_cache for task in spec.root.dag.tasks.values())
+
+
+def test_resources_follow_from_the_step_unless_given(tmp_path):
+    limits = {"distill": {"memory_gb": 3.5, "minutes": 20}}
+    config = config_of(tmp_path, kubeflow=EVERYTHING, threads=2, limits=limits)
+    pipeline, platform = documents(config)
+    executors = pipeline["deploymentSpec"]["executors"]
+    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    given = executors["exec-train"]["container"]["resources"]
+    assert (given["resourceCpuLimit"], given["resourceMemoryRequest"]) == ("4000m", "12500M")
+    assert given["accelerator"]["resourceType"] == "nvidia.com/gpu"
+    assert given["accelerator"]["resourceCount"] == "2"
+    assert pods["exec-train"]["activeDeadlineSeconds"] == "5400"
+    name = next(name for name in executors if name.startswith("exec-distill"))
+    derived = executors[name]["container"]["resources"]
+    assert (derived["resourceCpuRequest"], derived["resourceMemoryLimit"]) == ("2000m", "3500M")
+    assert "accelerator" not in derived
+    assert pods[name]["activeDeadlineSeconds"] == "1800", "ten minutes around the step's twenty"
+
+
+def test_without_retries_there_is_no_retry(tmp_path):
+    config = config_of(tmp_path, kubeflow=SETTINGS | {"retries": 0})
+    assert "retryPolicy" not in documents(config)[0]["root"]["dag"]["tasks"]["train"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1e3", "0x10", "1_000", "12e45", "yes", "null", "1:30", "é", "a: b"]
+)
+def test_text_stays_text_for_every_reader(text, tmp_path):
+    environment = SETTINGS | {"environment": {"VALUE": text}}
+    made = compile_config(config_of(tmp_path, kubeflow=environment))
+    container = documents(config_of(tmp_path, kubeflow=environment))[0]["deploymentSpec"][
+        "executors"
+    ]
+    assert container["exec-train"]["container"]["env"] == [{"name": "VALUE", "value": text}]
+    (line,) = {line.strip() for line in made.text.splitlines() if "value:" in line}
+    if text != "é":
+        assert line.endswith("'") or text == "é", line
+
+
+# scale ------------------------------------------------------------------------------------------
+
+
+def chain(count):
+    parameters = dict(interface_of("quantize").complete({"scheme": "int8"}, where="quantize"))
+    return Graph(
+        "chain",
+        tuple(
+            Step(
+                f"s{index}", "quantize",
+                {"model": Ref(f"s{(index - 1) // 3}", "quantized") if index else None, "dataset": None},
+                parameters | {"seed": index}, 4.0, 60.0,
+            )
+            for index in range(count)
+        ),
+        {},
+    )  # fmt: skip
+
+
+def test_time_and_length_grow_with_the_steps_and_not_faster(tmp_path):
+    config = config_of(tmp_path)
+    spent, length = {}, {}
+    gc.disable()  # it walks over whatever else this process holds
+    for count in (100, 400):
+        began = time.process_time()
+        length[count] = len(compiled(config, chain(count), {}, REFERENCES).text)
+        spent[count] = time.process_time() - began
+    gc.enable()
+    assert length[400] < 4.2 * length[100]
+    assert spent[400] < 8 * spent[100]
+
+
+def test_more_artifacts_than_one_argument_can_name_are_refused(tmp_path):
+    from pipelines.engines.kubeflow.ir.argument_size import (
+        ARGUMENT_BYTES_MAX,
+        worst_case_bytes,
+    )
+    from pipelines.engines.kubeflow.ir.component_spec import parameters
+
+    def variants(count):
+        return {
+            f"v{index}": [
+                {"distill": {"backbone": "conv", "epochs": index + 1}},
+                {"quantize": {"scheme": "int8"}},
+            ]
+            for index in range(count)
+        }
+
+    assert compile_config(config_of(tmp_path, variants=variants(20)))
+    with pytest.raises(UserError, match="select takes 303 artifacts") as caught:
+        compile_config(config_of(tmp_path, variants=variants(100)))
+    assert "fewer variants" in caught.value.fix
+    select = graph_of(config_of(tmp_path, variants=variants(100))).by_name["select"]
+    size = worst_case_bytes(
+        select,
+        parameters(select, {}),
+        pipeline="tiny",
+        root="gs://bucket/pipelines",
+        source_root="",
+    )
+    assert size > ARGUMENT_BYTES_MAX
+
+
+def test_linux_takes_an_argument_of_that_length_and_no_longer():
+    from pipelines.engines.kubeflow.ir.argument_size import ARGUMENT_BYTES_MAX
+
+    subprocess.run(["true", "x" * ARGUMENT_BYTES_MAX], check=True)
+    with pytest.raises(OSError, match="Argument list too long"):
+        subprocess.run(["true", "x" * (ARGUMENT_BYTES_MAX + 1)], check=True)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    made = compile_config(config_of(tmp_path))
+    write(made.text, tmp_path / "pipeline.yaml")
+    assert (tmp_path / "pipeline.yaml").read_text() == made.text
+    with pytest.raises(UserError, match="cannot be written"):
+        write(made.text, tmp_path / "missing" / "pipeline.yaml")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match="cannot be written"):
+        write(made.text, tmp_path / "folder")
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path / "pipe" / "in", Path("/"), Path("n" * 300)):
+        with pytest.raises(UserError, match="cannot be written"):
+            write(made.text, place)
+    assert (tmp_path / "pipe").is_fifo()
+    names = {"config.yaml", "pipeline.yaml", "folder", "pipe"}
+    assert {path.name for path in tmp_path.iterdir()} == names

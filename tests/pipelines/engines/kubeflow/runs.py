@@ -1,0 +1,74 @@
+"""The smallest configuration, run by the local engine and staged for Kubeflow: what to compare."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.compress import graph_of
+from pipelines.config.loading import Config, load
+from pipelines.engines.engine import StepDone
+from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
+from pipelines.images.building import IMAGES
+from pipelines.launch.launching import launch
+from pipelines.runs.graph import Graph
+from pipelines.sources.snapshot import Source, snapshot, stage
+from tests.pipelines.engines.kubeflow.graphs import TINY, config_of
+
+REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
+"""Components that promise equal bytes on equal machines and threads."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """What the local engine made: by step and output the tree digest."""
+
+    config: Config
+    outputs: dict[str, dict[str, str]]
+
+    @property
+    def reproducible(self) -> dict[str, dict[str, str]]:
+        return {n: made for n, made in self.outputs.items() if n.startswith(REPRODUCIBLE)}
+
+
+def run_locally(folder: Path) -> Local:
+    """Run the smallest configuration to its end."""
+    config = load(TINY)
+    launched = launch(
+        config, store=str(folder / "store"), output=folder / "out", on_event=lambda _: None
+    )
+    assert launched.outcome == "done", launched.steps
+    steps = {n: e for n, e in launched.steps.items() if isinstance(e, StepDone)}
+    return Local(config, {name: dict(event.outputs) for name, event in steps.items()})
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The same configuration, compiled, and its data where the importer finds them."""
+
+    graph: Graph
+    made: Compiled
+    source: Source
+
+
+def stage_for_kubeflow(folder: Path, storage: Path, images: dict[str, str], root: str) -> Staged:
+    """Compile for a pipeline root, and lay the real data below it as real files.
+
+    Args:
+        folder: For the configuration.
+        storage: What stands for the root's bucket.
+        images: Name of every image.
+        root: Pipeline root.
+    """
+    settings = {
+        "pipeline_root": root,
+        "images": {image: f"r/{image}@sha256:{'0' * 64}" for image in IMAGES},
+        "retries": 0,
+    }
+    config = config_of(folder, kubeflow=settings)
+    graph, source = graph_of(config), snapshot(load(TINY).data)
+    made = compiled(config, graph, {"data": source.digest}, images)
+    stage(source, folder / "staged")
+    shutil.copytree(folder / "staged", storage / made.sources["data"].split("://")[1])
+    return Staged(graph, made, source)

@@ -1,0 +1,289 @@
+"""Sync: what nobody watched comes home, whole or not at all, however often and by whomever."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.contract.errors import UserError
+from pipelines.cli.main import main
+from pipelines.compress import graph_of
+from pipelines.config.loading import load
+from pipelines.engines.kubeflow import submitting
+from pipelines.engines.kubeflow.connection import Connection
+from pipelines.engines.kubeflow.preparing import prepare
+from pipelines.engines.kubeflow.syncing import Synced, sync
+from pipelines.launch.launching import snapshots
+from pipelines.runs.cache import Cache
+from pipelines.runs.records import list_runs, read_run
+from pipelines.stores.store import open_store
+from tests.servers.kfp import cluster as kfp_cluster
+from tests.servers.kfp.cluster import Cluster
+
+BOARD = ("winner", "reason", "variants", "budgets", "minimize", "baseline", "near_misses", "data")
+
+
+def launched(cluster: Cluster, config: Path, scratch: Path, name: str = "by hand") -> str:
+    """Launch a run that nobody watches, under a name of one's own."""
+    scratch.mkdir(exist_ok=True)
+    loaded = load(config)
+    graph = graph_of(loaded)
+    connection = Connection(cluster.kfp.url)
+    prepared = prepare(connection, loaded, graph, snapshots(graph), scratch)
+    return submitting.submit(connection, prepared.uploaded, name)
+
+
+@pytest.fixture
+def finished(cluster: Cluster, config_path: Path, tmp_path: Path) -> str:
+    """A run that has ended, as the cluster knows it."""
+    run = launched(cluster, config_path, tmp_path / "launch")
+    cluster.complete(run)
+    return run
+
+
+def bring(cluster: Cluster, store: Path) -> list[Synced]:
+    scratch = store.parent / f"scratch-{threading.get_ident()}"
+    scratch.mkdir(exist_ok=True)
+    return sync(Connection(cluster.kfp.url), Cache(open_store(str(store)), scratch), scratch)
+
+
+def everything(store: Path) -> dict[str, bytes]:
+    """Return what a store holds."""
+    opened = open_store(str(store))
+    return {key: opened.get(key) for key in opened.list("")}
+
+
+def board(store: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert main(["show", "--store", str(store), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_show_answers_as_if_the_run_had_been_local(
+    cluster: Cluster, finished: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["sync", "--engine", "kubeflow", "--host", cluster.kfp.url]
+    assert main([*command, "--store", str(tmp_path / "store")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "1 of 1 runs brought home\n"
+    assert captured.err.startswith("brought home  tiny-")
+    home, there = board(tmp_path / "store", capsys), board(cluster.local.store, capsys)
+    assert {key: home[key] for key in BOARD} == {key: there[key] for key in BOARD}
+    assert (home["engine"], home["outcome"], home["steps_run"]) == ("kubeflow", "done", 18)
+    store = open_store(str(tmp_path / "store"))
+    (release,) = [json.loads(store.get(key)) for key in store.list("releases/tiny/")]
+    (record,) = list_runs(store)
+    assert release["release"] == record.steps["publish"]["outputs"]["release"]
+    assert record.page == f"{cluster.kfp.url}/#/runs/details/{finished}"
+
+
+def test_syncing_again_changes_nothing(cluster: Cluster, finished: str, tmp_path: Path) -> None:
+    first = bring(cluster, tmp_path / "store")
+    before = everything(tmp_path / "store")
+    second = bring(cluster, tmp_path / "store")
+    assert [one.state for one in first] == ["brought home"]
+    assert [(one.run, one.state) for one in second] == [(first[0].run, "here already")]
+    assert everything(tmp_path / "store") == before
+    elsewhere = bring(cluster, tmp_path / "elsewhere")
+    assert elsewhere[0].run == first[0].run, "the identifier hangs on the run alone"
+    assert everything(tmp_path / "elsewhere") == before
+
+
+def test_what_the_cluster_took_from_an_earlier_run_is_found_there(
+    cluster: Cluster, config_path: Path, finished: str, tmp_path: Path
+) -> None:
+    again = launched(cluster, config_path, tmp_path / "launch", "again")
+    cluster.complete(again, cached_from=finished)
+    own = kfp_cluster.names(cluster.gcs, f"{kfp_cluster.ROOT}/tiny/{again}/")
+    assert {name.split("/")[6] for name in own} == {"select", "evaluate-sealed", "publish"}
+    synced = bring(cluster, tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
+    first, second = (read_run(store, one.run) for one in synced)
+    states = {name: step["state"] for name, step in second.steps.items()}
+    assert {name for name, state in states.items() if state == "done"} == {
+        "select", "evaluate-sealed", "publish"
+    }  # fmt: skip
+    assert {n: s["outputs"] for n, s in first.steps.items()} == {
+        n: s["outputs"] for n, s in second.steps.items()
+    }
+    record = json.loads(store.get(second.steps["train"]["record"]))
+    assert record["predicate"]["runDetails"]["metadata"]["invocationId"] == f"{finished}/train"
+
+
+def test_a_flipped_byte_keeps_its_run_away_and_no_other(
+    cluster: Cluster, config_path: Path, finished: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    folder = cluster.places[finished, "evaluate-student"]
+    victim = f"{folder}/report/evaluation.json"
+    data = bytearray(kfp_cluster.read(cluster.gcs, victim))
+    data[len(data) // 2] ^= 1
+    kfp_cluster.put(cluster.gcs, victim, bytes(data))
+    other = launched(cluster, config_path, tmp_path / "launch", "other")
+    cluster.complete(other)
+    command = ["sync", "--engine", "kubeflow", "--host", cluster.kfp.url, "--store"]
+    assert main([*command, str(tmp_path / "store")]) == 2
+    said = capsys.readouterr().err
+    assert "evaluate-student" in said
+    assert "its report has the digest" in said
+    assert len(list_runs(open_store(str(tmp_path / "store")))) == 1
+    data[len(data) // 2] ^= 1
+    kfp_cluster.put(cluster.gcs, victim, bytes(data))
+    assert main([*command, str(tmp_path / "store"), "--json"]) == 0
+    states = [run["state"] for run in json.loads(capsys.readouterr().out)["runs"]]
+    assert states == ["brought home", "here already"]
+
+
+@pytest.mark.parametrize("step", ["publish", "train", "convert-teacher"])
+def test_a_missing_statement_is_said(
+    cluster: Cluster, finished: str, tmp_path: Path, step: str
+) -> None:
+    kfp_cluster.remove(cluster.gcs, f"{cluster.places[finished, step]}/statement")
+    (one,) = bring(cluster, tmp_path / "store")
+    assert one.state == "damaged"
+    assert one.error
+    assert step in one.error.what
+    assert "statement" in one.error.what
+    assert list_runs(open_store(str(tmp_path / "store"))) == []
+
+
+def test_a_statement_that_lies_about_its_inputs_is_found_out(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    place = f"{cluster.places[finished, 'train']}/statement"
+    statement = json.loads(kfp_cluster.read(cluster.gcs, place))
+    statement["outputs"]["model"]["digest"] = "0" * 64
+    kfp_cluster.put(cluster.gcs, place, json.dumps(statement).encode())
+    (one,) = bring(cluster, tmp_path / "store")
+    assert one.state == "damaged"
+    assert "and train says that it made 000" in one.error.what
+
+
+def test_an_output_too_deep_to_be_an_artifact_is_found_out(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    place = f"{cluster.places[finished, 'publish']}/release/{'d/' * 100}file"
+    kfp_cluster.put(cluster.gcs, place, b"deep")
+    (one,) = bring(cluster, tmp_path / "store")
+    assert one.state == "damaged"
+    assert one.error
+    assert "publish" in one.error.what
+    assert "lies deeper than the 64 levels of an artifact" in one.error.what
+
+
+def test_an_interrupted_sync_is_gone_on_with(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    command = [
+        *(sys.executable, "-m", "pipelines.cli.main", "sync", "--engine", "kubeflow"),
+        *("--host", cluster.kfp.url, "--store", str(tmp_path / "store")),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    steps = tmp_path / "store" / "runs"
+    while not list(steps.glob("*/steps/*.json")):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert list_runs(open_store(str(tmp_path / "store"))) == []
+    (one,) = bring(cluster, tmp_path / "store")
+    assert one.state == "brought home"
+    bring(cluster, tmp_path / "elsewhere")
+    assert everything(tmp_path / "store") == everything(tmp_path / "elsewhere")
+
+
+def test_two_syncs_at_once_agree(cluster: Cluster, finished: str, tmp_path: Path) -> None:
+    results: list[list[Synced]] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(bring(cluster, tmp_path / "store")))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 2
+    assert all(one.error is None for result in results for one in result)
+    (record,) = list_runs(open_store(str(tmp_path / "store")))
+    bring(cluster, tmp_path / "elsewhere")
+    assert everything(tmp_path / "store") == everything(tmp_path / "elsewhere")
+    assert record.outcome == "done"
+
+
+def test_runs_of_a_schedule_come_home_and_of_other_people_stay_away(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    backend = cluster.kfp.backend
+    run = backend.runs[finished]
+    keys = ("pipeline_version_reference", "runtime_config", "experiment_id")
+    recurring = backend.create_recurring(
+        {
+            **{key: run[key] for key in keys},
+            "display_name": "nightly",
+            "max_concurrency": "1",
+            "trigger": {"cron_schedule": {"cron": "0 30 3 * * *"}},
+        }
+    )
+    fired = backend.fire(recurring["recurring_run_id"], "2026-06-01T03:30:00Z")
+    cluster.complete(fired["run_id"])
+    text = b"pipelineInfo: {name: other}"
+    pipeline = backend.create_pipeline({"name": "other"})
+    theirs = backend.upload_version(pipeline["pipeline_id"], "v1", text, {})
+    foreign = backend.create_run(
+        {
+            "display_name": "theirs",
+            "experiment_id": run["experiment_id"],
+            "pipeline_version_reference": {
+                "pipeline_id": pipeline["pipeline_id"],
+                "pipeline_version_id": theirs["pipeline_version_id"],
+            },
+        }
+    )
+    backend.begin(foreign["run_id"])
+    backend.end(foreign["run_id"])
+    synced = bring(cluster, tmp_path / "store")
+    assert [one.kfp_run for one in synced] == [finished, fired["run_id"]]
+    assert {one.state for one in synced} == {"brought home"}
+    assert len({one.run for one in synced}) == 2
+
+
+def test_what_runs_is_left_and_what_failed_comes_home_as_failed(
+    cluster: Cluster, config_path: Path, tmp_path: Path
+) -> None:
+    broken = launched(cluster, config_path, tmp_path / "launch", "broken")
+    cluster.fail(broken, "convert-student", "Error (exit code 2)")
+    going = launched(cluster, config_path, tmp_path / "launch", "going")
+    cluster.advance(going)
+    failed, running = bring(cluster, tmp_path / "store")
+    assert (failed.state, failed.outcome) == ("brought home", "failed")
+    assert (running.state, running.outcome) == ("still running", None)
+    record = read_run(open_store(str(tmp_path / "store")), failed.run)
+    assert record.steps["convert-student"]["state"] == "failed"
+    assert record.steps["train"]["state"] == "done"
+    assert record.steps["publish"]["state"] == "skipped"
+
+
+def test_sealed_images_are_counted_where_they_were_opened(
+    cluster: Cluster, config_path: Path, finished: str, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    again = launched(cluster, config_path, tmp_path / "launch", "again")
+    cluster.complete(again, cached_from=finished)
+    bring(cluster, tmp_path / "store")
+    assert board(tmp_path / "store", capsys)["sealed"]["times_opened"] == 2
+
+
+def test_other_engines_have_nothing_to_bring(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sync", "--engine", "kubeflw", "--host", "http://localhost:1"]) == 2
+    assert "did you mean 'kubeflow'" in capsys.readouterr().err
+
+
+def test_a_root_that_cannot_be_read_from_here_is_said() -> None:
+    from pipelines.engines.kubeflow.pipeline_root import open_root
+
+    with pytest.raises(UserError, match="slimline reads gs:// alone"):
+        open_root("s3://bucket/root")

@@ -1,0 +1,58 @@
+"""Plans: kept once in the pipeline root, and read back whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.contract.errors import UserError
+from pipelines.compress import graph_of
+from pipelines.config.loading import load
+from pipelines.engines.kubeflow.versions import Plan, is_version_name, version_name
+from pipelines.stores.store import open_store
+
+TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
+VERSION = version_name("a" * 64, "b" * 64)
+
+
+def plan() -> Plan:
+    config = load(TINY)
+    images = {
+        "train": "r/train@sha256:0",
+        "device": "r/device@sha256:1",
+        "light": "r/light@sha256:2",
+    }
+    return Plan(
+        VERSION, config.digest, graph_of(config), config.budgets.model_dump(), {"data": "d"},
+        images, dict.fromkeys(images, "e"),
+    )  # fmt: skip
+
+
+def test_a_plan_is_read_back_whole(tmp_path: Path) -> None:
+    root = open_store(str(tmp_path))
+    plan().put(root)
+    plan().put(root)
+    again = Plan.get(root, VERSION)
+    assert again.graph.digest == plan().graph.digest
+    assert (again.budgets, again.images, again.sources) == (
+        plan().budgets, plan().images, plan().sources
+    )  # fmt: skip
+    assert list(root.list("")) == [f"plans/{VERSION}.json"]
+
+
+def test_a_missing_plan_and_a_foreign_one_are_said(tmp_path: Path) -> None:
+    root = open_store(str(tmp_path))
+    with pytest.raises(UserError, match="has no plan"):
+        Plan.get(root, VERSION)
+    root.put_if_absent(f"plans/{VERSION}.json", json.dumps({"schema": 99}).encode())
+    with pytest.raises(UserError, match="another version of slimline"):
+        Plan.get(root, VERSION)
+
+
+def test_names_of_versions_are_told_from_other_peoples() -> None:
+    assert f"{'a' * 16}-{'b' * 16}" == VERSION
+    assert is_version_name(VERSION)
+    assert not is_version_name("v1")
+    assert not is_version_name(f"{VERSION}x")

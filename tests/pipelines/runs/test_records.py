@@ -1,0 +1,224 @@
+"""Records of runs: what they say of a run that did not come to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.contract.errors import UserError
+from pipelines.config.loading import load
+from pipelines.launch.launching import launch
+from pipelines.runs.records import (
+    RunRecord,
+    list_runs,
+    new_run_id,
+    now,
+    put_finished,
+    put_started,
+    read_ingredients,
+    read_log,
+    read_run,
+)
+from pipelines.runs.workspace import machine_name, workspace
+from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.store import open_store
+from tests.servers.gcs.server import GcsServer
+
+TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    """The record of a run that has begun on this machine."""
+    run = new_run_id("tiny")
+    return RunRecord(
+        run=run,
+        name="tiny",
+        config_digest="c",
+        graph_digest="g",
+        engine="local",
+        started=now(),
+        finished=None,
+        outcome="running",
+        budgets={},
+        steps={},
+        sources={},
+        wall_s=0.0,
+        critical_path_s=0.0,
+        machine=machine_name(),
+        work=str(tmp_path / "work" / run),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "store")
+
+
+def outcomes(store: DirectoryStore) -> list[str]:
+    (listed,) = list_runs(store)
+    assert read_run(store, None) == read_run(store, listed.run) == listed
+    return [listed.outcome]
+
+
+def test_a_run_runs_while_its_process_lives(
+    record: RunRecord, store: DirectoryStore, tmp_path: Path
+) -> None:
+    with workspace(tmp_path / "work", record.run):
+        put_started(store, record)
+        assert outcomes(store) == ["running"]
+    assert outcomes(store) == ["broken"]
+    put_finished(store, replace(record, outcome="done", finished=now()))
+    assert outcomes(store) == ["done"]
+
+
+def test_a_killed_process_leaves_a_broken_run(
+    record: RunRecord, store: DirectoryStore, tmp_path: Path
+) -> None:
+    code = (
+        "import sys, time, pathlib; from pipelines.runs.workspace import workspace\n"
+        "with workspace(pathlib.Path(sys.argv[1]), sys.argv[2]):\n"
+        "    print('there', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "work"), record.run]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "there\n"
+        put_started(store, record)
+        assert outcomes(store) == ["running"]
+        process.kill()
+    assert outcomes(store) == ["broken"]
+
+
+@pytest.mark.parametrize("change", [{"machine": "another"}, {"machine": "", "work": ""}])
+def test_of_another_machine_nothing_is_known(
+    record: RunRecord, store: DirectoryStore, change: dict[str, str]
+) -> None:
+    put_started(store, replace(record, **change))
+    assert outcomes(store) == ["running"]
+
+
+NO_NAMES = ("../x", "..", "a b", "", "ü", "a" * 600, "a\nb", "\udcff", "/", "[x]")
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_names_that_can_be_of_no_run_and_no_step(
+    record: RunRecord, store: DirectoryStore, name: str
+) -> None:
+    put_started(store, record)
+    with pytest.raises(UserError, match="holds no run") as caught:
+        read_run(store, name)
+    assert record.run in caught.value.fix
+    with pytest.raises(UserError, match="has no log of a step"):
+        read_log(store, record.run, name)
+
+
+DAMAGE: Mapping[str, bytes] = {
+    "cut short": b'{"run": "tiny-2026',
+    "empty": b"",
+    "a list": b"[]",
+    "null": b"null",
+    "deep": b"[" * 100_000 + b"]" * 100_000,
+    "a long number": b'{"run": ' + b"9" * 5000 + b"}",
+    "no text": b"\xff\xfe\x00",
+    "without keys": b"{}",
+}
+
+
+@pytest.mark.parametrize("name", ["run.json", "started.json"])
+@pytest.mark.parametrize("data", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_record_is_said_to_be_damaged(
+    record: RunRecord, store: DirectoryStore, name: str, data: bytes
+) -> None:
+    key = f"runs/{record.run}/{name}"
+    store.put_if_absent(key, data)
+    for read in (list_runs, lambda store: read_run(store, record.run)):
+        with pytest.raises(UserError, match=f"{key} in the store .* is damaged"):
+            read(store)
+
+
+DONE = {
+    "state": "done",
+    "key": "0" * 64,
+    "outputs": {"model": "0" * 64},
+    "record": "runs/r/steps/train.json",
+    "cached": False,
+    "function_s": 1.0,
+    "wall_s": 1.0,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"wall_s": "long"},
+        {"wall_s": 10**400},
+        {"wall_s": None},
+        {"started": 5},
+        {"steps": []},
+        {"steps": {"train": 3}},
+        {"steps": {"train": {}}},
+        {"steps": {"train": {"state": "flown"}}},
+        {"steps": {"train": {"state": "failed"}}},
+        {"steps": {"train": {**DONE, "outputs": {"model": "../../etc/passwd"}}}},
+        {"steps": {"train": {**DONE, "outputs": ["model"]}}},
+        {"steps": {"train": {**DONE, "record": "x"}}},
+    ],
+)
+def test_a_record_of_wrong_types_is_damaged(
+    record: RunRecord, store: DirectoryStore, change: dict[str, object]
+) -> None:
+    plain = {**record.to_json(), "outcome": "done", "steps": {"train": DONE}}
+    store.put_if_absent("runs/whole/run.json", json.dumps(plain).encode())
+    assert read_run(store, "whole").steps == {"train": DONE}
+    store.put_if_absent(f"runs/{record.run}/run.json", json.dumps({**plain, **change}).encode())
+    with pytest.raises(UserError, match="is damaged"):
+        read_run(store, record.run)
+
+
+def test_a_record_that_is_no_file(record: RunRecord, store: DirectoryStore) -> None:
+    put_started(store, record)
+    for number, make in enumerate((os.mkfifo, os.mkdir, lambda path: path.symlink_to("x"))):
+        path = store.path(f"runs/{number}/run.json")
+        path.parent.mkdir()
+        make(path)
+    assert [found.run for found in list_runs(store)] == [record.run]
+    with pytest.raises(UserError, match="holds no run '0'"):
+        read_run(store, "0")
+
+
+@pytest.mark.parametrize("data", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_record_of_a_step(store: DirectoryStore, data: bytes) -> None:
+    store.put_if_absent("runs/r/steps/train.json", data)
+    with pytest.raises(UserError, match=r"runs/r/steps/train.json in the store .* is damaged"):
+        read_ingredients(store, "runs/r/steps/train.json")
+    assert read_ingredients(store, "runs/r/steps/../../x") is None
+
+
+def test_what_breaks_a_run_is_recorded(
+    gcs: GcsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    bucket = gcs.bucket("stores")
+
+    def refuse_for_a_while(operation: str) -> None:
+        bucket.read_only = gcs.requests["upload"] >= 3 and gcs.requests["list"] < 2
+
+    gcs.before = refuse_for_a_while  # until the store is opened again, to say how it ended
+    with pytest.raises(UserError, match="access is forbidden"):
+        launch(load(TINY), store="gs://stores/x", output=tmp_path / "out", on_event=lambda _: None)
+    store = open_store("gs://stores/x")
+    record = read_run(store, None)
+    assert (record.outcome, record.steps) == ("broken", {})
+    assert record.fault
+    assert "storage.objects.create" in record.fault
+    assert record.finished
+    assert not list(store.list("ac/"))
+    assert not (tmp_path / "out").exists()

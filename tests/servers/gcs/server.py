@@ -1,0 +1,496 @@
+"""A Google Cloud Storage server for tests: the JSON API as the client library uses it.
+
+Unlike the emulators of the package index it enforces preconditions, so that "exactly one winner"
+means something, and it fails on request the way a network and a busy service do. Objects live in
+memory. In a test it is a thread of the process; ``python -m tests.servers.gcs.server --port 9000`` gives
+one to other processes.
+
+Not here: access control beyond a forbidden bucket, object versioning, the XML API, signed URLs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol, Self
+from urllib.parse import parse_qsl, unquote
+
+from tests.servers.gcs.faults import FaultKind, Faults, Operation
+from tests.servers.gcs.storage import Bucket, GcsObject, RefusedError, Storage
+
+_BUCKETS = re.compile(r"/storage/v1/b/?")
+_BUCKET = re.compile(r"/storage/v1/b/([^/]+)")
+_OBJECTS = re.compile(r"/storage/v1/b/([^/]+)/o")
+_OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
+_COMPOSE = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)/compose")
+_COPY = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)/(rewriteTo|copyTo)/b/([^/]+)/o/([^/]+)")
+_UPLOAD = re.compile(r"(?:/resumable)?/upload/storage/v1/b/([^/]+)/o")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+_BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
+
+
+class ConnectionCutError(Exception):
+    """There is no answer: the connection ends with a reset."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response; ``promised_bytes`` is its Content-Length where the body is cut short."""
+
+    status: int
+    body: bytes | memoryview = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    promised_bytes: int | None = None
+
+    @classmethod
+    def of(cls, value: object, status: int = 200) -> Answer:
+        return cls(status, json.dumps(value).encode(), (("Content-Type", "application/json"),))
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request with its body; ``corrupt`` asks for a flipped bit in the content of an upload."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+    corrupt: bool = False
+
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.body or b"{}")
+
+    def content(self, data: bytes) -> bytes:
+        return flipped(data) if self.corrupt else data
+
+
+class GcsServer:
+    """The server, running in a thread from ``start`` (or ``with``) to ``stop``.
+
+    Args:
+        port: Where to listen on the loopback interface; 0 takes a free one.
+        faults: What goes wrong.
+        latency_s: Wait before each answer, as a distant service makes one wait.
+    """
+
+    def __init__(self, port: int = 0, faults: Faults | None = None, latency_s: float = 0.0) -> None:
+        self.storage = Storage()
+        self.faults = faults or Faults()
+        self.latency_s = latency_s
+        self.requests: Counter[Operation] = Counter()
+        self.received_bytes: Counter[Operation] = Counter()
+        self.sent_bytes: Counter[Operation] = Counter()
+        self.before: Callable[[Operation], None] = lambda _: None
+        """Called before each request is looked at."""
+        self._http = HttpServer(("127.0.0.1", port), Handler)
+        self._http.owner = self
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._counting = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """What ``STORAGE_EMULATOR_HOST`` has to be."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def start(self) -> GcsServer:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; connections that are open stay so until their clients go."""
+        self._http.shutdown()
+        self._http.server_close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def bucket(self, name: str) -> Bucket:
+        """Return a bucket, made without a request where there is none."""
+        with self.storage.lock:
+            return self.storage.buckets.get(name) or self.storage.make_bucket(name)
+
+    @contextmanager
+    def environment(self) -> Iterator[None]:
+        """Point clients of this process, and of its children, at this server."""
+        before = os.environ.get("STORAGE_EMULATOR_HOST")
+        os.environ["STORAGE_EMULATOR_HOST"] = self.url
+        try:
+            yield
+        finally:
+            del os.environ["STORAGE_EMULATOR_HOST"]
+            if before is not None:
+                os.environ["STORAGE_EMULATOR_HOST"] = before
+
+    def answer(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        read: Callable[[float], bytes],
+    ) -> Answer:
+        """Answer one request, or fail it as planned.
+
+        Args:
+            method: HTTP verb.
+            target: Path and query.
+            headers: Names in lower case.
+            read: Reads this share of the body.
+
+        Raises:
+            ConnectionCutError: The request gets no answer.
+        """
+        path, _, query = target.partition("?")
+        given = dict(parse_qsl(query, keep_blank_values=True))
+        operation = operation_of(method, path, given)
+        with self._counting:
+            self.requests[operation] += 1
+        self.before(operation)
+        fault = self.faults.next(operation)
+        if fault == "truncated" and operation == "upload":
+            read(0.5)
+            raise ConnectionCutError
+        body = read(1.0)
+        with self._counting:
+            self.received_bytes[operation] += len(body)
+        request = Request(method, path, given, headers, body, corrupt=fault == "corrupted")
+        time.sleep(self.latency_s)
+        try:
+            self._fail(fault)
+            answer = _dispatch(self.storage, request)
+        except RefusedError as refused:
+            error = {"message": refused.message, "reason": refused.reason}
+            answer = Answer.of(
+                {"error": {"code": refused.status, "message": refused.message, "errors": [error]}},
+                refused.status,
+            )
+        if fault == "lost":
+            raise ConnectionCutError
+        if fault == "truncated":
+            half = answer.body[: len(answer.body) // 2]
+            answer = Answer(answer.status, half, answer.headers, len(answer.body))
+        if fault == "corrupted" and operation == "download" and answer.status < 300:
+            answer = Answer(answer.status, flipped(answer.body), answer.headers)
+        with self._counting:
+            self.sent_bytes[operation] += len(answer.body)
+        return answer
+
+    def _fail(self, fault: FaultKind | None) -> None:
+        if fault == "429":
+            raise RefusedError(
+                429, "The rate of requests to this bucket is too high.", "rateLimited"
+            )
+        if fault == "503":
+            raise RefusedError(503, "We encountered an internal error. Try again.", "backendError")
+        if fault == "stall":
+            time.sleep(self.faults.stall_s)
+        if fault in ("stall", "reset"):
+            raise ConnectionCutError
+
+
+def flipped(data: bytes | memoryview) -> bytes:
+    """Return the same bytes with one bit of the middle one changed."""
+    made = bytearray(data)
+    if made:
+        made[len(made) // 2] ^= 1
+    return bytes(made)
+
+
+def operation_of(method: str, path: str, query: dict[str, str]) -> Operation:
+    """Say what a request is about."""
+    if _UPLOAD.fullmatch(path):
+        return "upload"
+    if _COMPOSE.fullmatch(path) or _COPY.fullmatch(path):
+        return "compose"
+    if _OBJECTS.fullmatch(path):
+        return "list"
+    if _OBJECT.fullmatch(path):
+        if method == "GET":
+            return "download" if query.get("alt") == "media" else "stat"
+        return "delete" if method == "DELETE" else "patch"
+    return "bucket"
+
+
+def _dispatch(storage: Storage, request: Request) -> Answer:
+    method, path, query = request.method, request.path, request.query
+    if found := _UPLOAD.fullmatch(path):
+        return _upload(storage, request, unquote(found[1]))
+    if found := _OBJECT.fullmatch(path):
+        return _object(storage, request, unquote(found[1]), unquote(found[2]))
+    if (found := _OBJECTS.fullmatch(path)) and method == "GET":
+        return Answer.of(storage.listing(unquote(found[1]), query))
+    if found := _COMPOSE.fullmatch(path):
+        wanted = request.json()
+        made = storage.compose(
+            unquote(found[1]),
+            unquote(found[2]),
+            query,
+            wanted["sourceObjects"],
+            wanted.get("destination") or {},
+        )
+        return Answer.of(made.resource())
+    if found := _COPY.fullmatch(path):
+        bucket, name, verb, to_bucket, to_name = (unquote(part) for part in found.groups())
+        source = storage.live(bucket, name, {})
+        made = storage.copy(source, to_bucket, to_name, query)
+        if verb == "copyTo":
+            return Answer.of(made.resource())
+        size = str(len(made.data))
+        done = {"kind": "storage#rewriteResponse", "done": True, "resource": made.resource()}
+        return Answer.of({**done, "objectSize": size, "totalBytesRewritten": size})
+    return _bucket(storage, request)
+
+
+def _bucket(storage: Storage, request: Request) -> Answer:
+    if _BUCKETS.fullmatch(request.path):
+        if request.method == "POST":
+            return Answer.of(storage.make_bucket(request.json()["name"]).resource())
+        return Answer.of({"items": [bucket.resource() for bucket in storage.buckets.values()]})
+    if found := _BUCKET.fullmatch(request.path):
+        if request.method == "DELETE":
+            storage.drop_bucket(found[1])
+            return Answer(204)
+        return Answer.of(storage.bucket(found[1]).resource())
+    raise RefusedError(501, f"This server does not know {request.method} {request.path}")
+
+
+def _object(storage: Storage, request: Request, bucket: str, name: str) -> Answer:
+    query = request.query
+    if request.method == "DELETE":
+        storage.delete(bucket, name, query)
+        return Answer(204)
+    if request.method in ("PATCH", "PUT"):
+        return Answer.of(storage.patch(bucket, name, query, request.json()).resource())
+    found = storage.live(bucket, name, query)
+    if query.get("alt") != "media":
+        return Answer.of(found.resource())
+    return _media(found, request.headers.get("range"))
+
+
+def _media(found: GcsObject, wanted: str | None) -> Answer:
+    size = len(found.data)
+    headers = (
+        ("Content-Type", found.content_type),
+        ("X-Goog-Hash", found.hashes),
+        ("X-Goog-Generation", str(found.generation)),
+        ("X-Goog-Metageneration", str(found.metageneration)),
+        ("X-Goog-Stored-Content-Length", str(size)),
+        ("X-Goog-Stored-Content-Encoding", "identity"),
+        ("ETag", f'"{found.md5}"'),
+    )
+    parsed = _RANGE.fullmatch(wanted or "")
+    if not parsed:
+        return Answer(200, memoryview(found.data), headers)
+    start = int(parsed[1]) if parsed[1] else max(0, size - int(parsed[2]))
+    end = min(int(parsed[2]) + 1, size) if parsed[1] and parsed[2] else size
+    if start >= end:
+        return Answer(416, b"", (("Content-Range", f"bytes */{size}"),))
+    part = memoryview(found.data)[start:end]
+    return Answer(206, part, (*headers, ("Content-Range", f"bytes {start}-{end - 1}/{size}")))
+
+
+def _upload(storage: Storage, request: Request, bucket: str) -> Answer:
+    query = request.query
+    if "upload_id" in query:
+        return _resume(storage, request, query["upload_id"])
+    kind = query.get("uploadType")
+    if kind == "media":
+        resource = {"contentType": request.headers.get("content-type")}
+        data = request.content(request.body)
+        return Answer.of(storage.write(bucket, query["name"], data, query, resource).resource())
+    if kind == "multipart":
+        resource, data = _parts(request)
+        name = resource.get("name") or query["name"]
+        return Answer.of(storage.write(bucket, name, data, query, resource).resource())
+    resource = request.json()
+    resource.setdefault("contentType", request.headers.get("x-upload-content-type"))
+    name = resource.get("name") or query["name"]
+    identifier = storage.begin_upload(bucket, name, query, resource)
+    place = f"http://{request.headers['host']}{request.path}"
+    location = f"{place}?uploadType=resumable&upload_id={identifier}"
+    return Answer(200, b"", (("Location", location), ("X-GUploader-UploadID", identifier)))
+
+
+def _parts(request: Request) -> tuple[dict[str, Any], bytes]:
+    """Split a multipart/related body into the resource and the content."""
+    found = _BOUNDARY.search(request.headers.get("content-type", ""))
+    if not found:
+        raise RefusedError(400, "Malformed multipart body: no boundary")
+    boundary = b"--" + found[1].encode()
+    _, first, second = request.body.split(boundary, 2)
+    resource = json.loads(first.partition(b"\r\n\r\n")[2])
+    head, _, rest = second.partition(b"\r\n\r\n")
+    end = rest.rfind(b"\r\n" + boundary + b"--")
+    if end < 0:
+        raise RefusedError(400, "Malformed multipart body: no end")
+    types = re.findall(rb"(?i)content-type:\s*([^\r\n]+)", head)
+    resource.setdefault("contentType", types[0].decode() if types else None)
+    return resource, request.content(rest[:end])
+
+
+def _resume(storage: Storage, request: Request, identifier: str) -> Answer:
+    """Take one chunk of a resumable upload, or say how far it is."""
+    if request.method == "DELETE":
+        storage.drop_upload(identifier)
+        return Answer(499)
+    upload = storage.upload(identifier)
+    if upload.made:  # the answer to the last chunk was lost, and it came again
+        return Answer.of(upload.made.resource())
+    parsed = _CONTENT_RANGE.fullmatch(request.headers.get("content-range", "bytes */*"))
+    if not parsed:
+        raise RefusedError(400, "Malformed Content-Range")
+    start, total = parsed[1], parsed[3]
+    if start is not None:
+        ahead = int(start) - len(upload.received)
+        if ahead > 0:
+            raise RefusedError(503, f"{ahead} bytes before this chunk are missing")
+        upload.received += (
+            request.content(request.body)[-ahead:] if ahead else request.content(request.body)
+        )
+    if total != "*" and len(upload.received) == int(total):
+        return Answer.of(storage.finish_upload(identifier, _hashes(request)).resource())
+    last = len(upload.received) - 1
+    return Answer(308, b"", (("Range", f"bytes=0-{last}"),) if last >= 0 else ())
+
+
+def _hashes(request: Request) -> dict[str, str]:
+    """Read ``X-Goog-Hash`` into the names that an object's resource has for it."""
+    named = (
+        item.strip().partition("=") for item in request.headers.get("x-goog-hash", "").split(",")
+    )
+    return {"md5Hash" if name == "md5" else name: value for name, _, value in named if value}
+
+
+class Owner(Protocol):
+    """What answers the requests that a ``Handler`` reads."""
+
+    def answer(
+        self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
+    ) -> Answer: ...
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads requests off a kept-alive connection and sends the answers."""
+
+    server: HttpServer
+    disable_nagle_algorithm = True
+    rbufsize = 1 << 16
+
+    def handle_one_request(self) -> None:
+        # The header parser of the standard library takes longer than the rest of a small request.
+        line = self.rfile.readline(65537)
+        if not line.strip():
+            self.close_connection = True
+            return
+        method, target, _ = line.decode("latin-1").split(" ", 2)
+        headers: dict[str, str] = {}
+        while (line := self.rfile.readline(65537)).strip():
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.strip().lower()] = value.strip()
+        self.close_connection = headers.get("connection", "").lower() == "close"
+
+        def read(share: float) -> bytes:
+            return self._body(headers, share)
+
+        try:
+            self._send(self.server.owner.answer(method, target, headers, read))
+        except ConnectionCutError:
+            self._cut()
+
+    def _body(self, headers: dict[str, str], share: float) -> bytes:
+        """Read the body, or the first part of it."""
+        if headers.get("transfer-encoding", "").lower() != "chunked":
+            return self.rfile.read(int(int(headers.get("content-length") or 0) * share))
+        parts: list[bytes] = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _send(self, answer: Answer) -> None:
+        status = HTTPStatus(answer.status) if answer.status != 499 else HTTPStatus.OK
+        length = len(answer.body) if answer.promised_bytes is None else answer.promised_bytes
+        lines = [
+            f"HTTP/1.1 {answer.status} {status.phrase}",
+            f"Content-Length: {length}",
+            *(f"{name}: {value}" for name, value in answer.headers),
+            "\r\n",
+        ]
+        head = "\r\n".join(lines).encode("latin-1")
+        if len(answer.body) < 1 << 16:
+            self.connection.sendall(head + answer.body)
+        else:
+            self.connection.sendall(head)
+            self.connection.sendall(answer.body)
+        if length != len(answer.body):
+            self.close_connection = True
+
+    def _cut(self) -> None:
+        """End the connection so that the other side sees a reset."""
+        self.close_connection = True
+        # A linger time of zero makes close() send RST and not FIN.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+class HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+    owner: Owner
+
+    def shutdown_request(self, request: Any) -> None:
+        linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        if linger == struct.pack("ii", 1, 0):
+            request.close()  # a shutdown first would send FIN
+        else:
+            super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet about clients that went away; show bugs of the server."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def main() -> None:
+    """Serve until interrupted or terminated; then print how often which request failed on purpose."""
+    parser = argparse.ArgumentParser(prog="python -m tests.servers.gcs.server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--bucket", action="append", default=[], help="make this bucket")
+    parser.add_argument("--faults", type=float, default=0.0, help="share of requests that fail")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--latency-ms", type=float, default=0.0)
+    given = parser.parse_args()
+    faults = Faults(given.faults, given.seed)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with GcsServer(given.port, faults, given.latency_ms / 1000) as server:
+        for name in given.bucket:
+            server.bucket(name)
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    hit = {f"{operation} {kind}": count for (operation, kind), count in faults.hit.items()}
+    sys.stdout.write(f"{json.dumps(hit)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""A cluster for tests: what a launched graph leaves in its pipeline root, and what the API says.
+
+Nothing is executed here. A run of the local engine has made every artifact for real; they are laid
+into the bucket as Kubeflow's launcher lays them, ``<root>/<pipeline>/<run>/<task>/<salt>/<output>``,
+with statements that name the addresses of the inputs, and the API server is told of each task.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.contract.digests import canonical_json
+from components.contract.tree import SINGLE
+from pipelines.config.loading import Config, load
+from pipelines.runs.cache import Cache
+from pipelines.runs.graph import Graph, Ref, SourceRef, Step
+from pipelines.runs.records import read_run
+from pipelines.stores.store import open_store
+from tests.servers.gcs.server import GcsServer
+from tests.servers.kfp.server import KfpServer
+
+ROOT = "gs://kubeflow/pipelines"
+DATA = "gs://kubeflow/uploads/digits.csv.gz"
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A finished run of the local engine: configuration, store and the run's identifier."""
+
+    config: Config
+    store: Path
+    run: str
+
+
+def configured(config: Path, path: Path, **kubeflow: Any) -> Path:
+    """Write the same configuration for a cluster, with its data in the bucket."""
+    plain = yaml.safe_load(config.read_text())
+    images = {
+        image: f"registry.example/{image}@sha256:{index:064x}"
+        for index, image in enumerate(("train", "device", "light"), 1)
+    }
+    plain |= {"data": DATA, "kubeflow": {"pipeline_root": ROOT, "images": images, **kubeflow}}
+    path.write_text(yaml.safe_dump(plain, sort_keys=False))
+    return path
+
+
+def put_data(gcs: GcsServer) -> None:
+    """Put the data of the smallest configuration into the bucket."""
+    import sklearn
+
+    data = Path(sklearn.__file__).parent / "datasets/data/digits.csv.gz"
+    put(gcs, DATA, data.read_bytes())
+
+
+def put(gcs: GcsServer, uri: str, data: bytes) -> None:
+    """Write an object."""
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    gcs.bucket(bucket)
+    gcs.storage.write(bucket, name, data, {}, {})
+
+
+def names(gcs: GcsServer, prefix: str = ROOT) -> list[str]:
+    """Return the addresses of all objects that begin so."""
+    bucket, _, start = prefix.removeprefix("gs://").partition("/")
+    return [f"gs://{bucket}/{n}" for n in gcs.bucket(bucket).objects if n.startswith(start)]
+
+
+def read(gcs: GcsServer, uri: str) -> bytes:
+    """Return the bytes of an object."""
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    return bytes(gcs.storage.live(bucket, name, {}).data)
+
+
+def remove(gcs: GcsServer, uri: str) -> None:
+    """Remove an object, as a lifecycle rule would."""
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    gcs.storage.delete(bucket, name, {})
+
+
+@dataclass
+class Cluster:
+    """Carries out runs by laying out what a local run made.
+
+    Attributes:
+        kfp: The API server.
+        gcs: The storage service.
+        local: Where artifacts come from.
+        graph: What runs.
+        places: By run and step the folder of its results.
+    """
+
+    kfp: KfpServer
+    gcs: GcsServer
+    local: LocalRun
+    graph: Graph
+    places: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        store = open_store(str(self.local.store))
+        self._cache = Cache(store, self.local.store / "tmp" / "cluster")
+        self._steps: Mapping[str, Any] = read_run(store, self.local.run).steps
+        self._store = store
+
+    def execute(self, run: str, step: str) -> str:
+        """Lay out the results of one step, and return their folder."""
+        folder = f"{ROOT}/{self.graph.name}/{run}/{step}/{uuid.uuid4()}"
+        self.places[run, step] = folder
+        record = json.loads(self._store.get(self._steps[step]["record"]))
+        (byproduct,) = record["predicate"]["runDetails"]["byproducts"]
+        statement = byproduct["content"]
+        for output, tree in self._steps[step]["outputs"].items():
+            for entry in self._cache.tree(tree).entries:
+                name = output if entry.path == SINGLE else f"{output}/{entry.path}"
+                data = self._cache.read_file(tree, entry.path)
+                put(self.gcs, f"{folder}/{name}", data)
+        flows = self.graph.by_name[step]
+        statement["inputs"] = {
+            port: self._said(run, flows, port, digest)
+            for port, digest in statement["inputs"].items()
+        }
+        put(self.gcs, f"{folder}/statement", canonical_json(statement))
+        return folder
+
+    def _said(self, run: str, step: Step, port: str, digest: Any) -> Any:
+        flow = step.inputs[port]
+        if isinstance(flow, tuple):
+            return [
+                {"digest": one, "uri": self._address(run, ref)}
+                for one, ref in zip(digest, flow, strict=True)
+            ]
+        if isinstance(flow, SourceRef):
+            return {"digest": digest, "uri": f"{ROOT}/sources/{digest}"}
+        return {"digest": digest, "uri": self._address(run, flow)} if flow else None
+
+    def _address(self, run: str, ref: Ref) -> str:
+        return f"{self.places[run, ref.step]}/{ref.output}"
+
+    def advance(
+        self, run: str, *, cached_from: str | None = None, uncached: Collection[str] = ()
+    ) -> bool:
+        """Take the next step of a run; True when there was one.
+
+        Args:
+            run: Kubeflow's identifier.
+            cached_from: A run whose results the cluster takes again, except for steps in the
+                light image, those in ``uncached``, and what reads what they make.
+            uncached: See there.
+        """
+        backend = self.kfp.backend
+        if backend.runs[run]["state"] == "PENDING":
+            backend.begin(run)
+            return True
+        if backend.runs[run]["state"] != "RUNNING":
+            return False
+        for step in self.graph.ordered:
+            if (run, step.name) in self.places:
+                continue
+            # Artifacts that were made anew have new names, and names are part of the cache's key.
+            fresh = any(self.places[run, ref.step].split("/")[5] == run for ref in step.refs)
+            light = step.interface.image == "light"
+            if cached_from and not (light or fresh or step.name in uncached):
+                self.places[run, step.name] = self.places[cached_from, step.name]
+                backend.skip(run, step.name)
+                return True
+            backend.start(run, step.name)
+            self.execute(run, step.name)
+            backend.finish(run, step.name)
+            return True
+        backend.end(run)
+        return False
+
+    def complete(self, run: str, **how: Any) -> None:
+        """Carry a run out to its end."""
+        while self.advance(run, **how):
+            pass
+
+    def fail(self, run: str, step: str, message: str = "") -> None:
+        """Carry a run out to a step that fails."""
+        assert step in self.graph.by_name
+        backend = self.kfp.backend
+        if backend.runs[run]["state"] == "PENDING":
+            backend.begin(run)
+        for before in self.graph.ordered:
+            if before.name == step:
+                break
+            backend.start(run, before.name)
+            self.execute(run, before.name)
+            backend.finish(run, before.name)
+        backend.start(run, step)
+        backend.finish(run, step, "FAILED", message)
+        backend.end(run, "FAILED")
+
+
+def local_run(config: Path, store: Path) -> LocalRun:
+    """Run a configuration here, for real."""
+    from pipelines.launch.launching import launch
+
+    loaded = load(config)
+    launched = launch(
+        loaded, store=str(store), output=store.parent / "out", on_event=lambda _: None
+    )
+    assert launched.outcome == "done"
+    return LocalRun(loaded, store, launched.run)
+
+
+def shared_local_run(config: Path, folder: Path) -> LocalRun:
+    """The same, or what ``SLIMLINE_TINY_RUN`` names: a store that has one run of it."""
+    ready = os.environ.get("SLIMLINE_TINY_RUN")
+    if not ready:
+        return local_run(config, folder / "store")
+    return LocalRun(load(config), Path(ready), read_run(open_store(ready), None).run)

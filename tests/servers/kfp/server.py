@@ -1,0 +1,266 @@
+"""An API server of Kubeflow Pipelines for tests: the part of v2beta1 that a client needs.
+
+Bodies are held against the models of kfp-server-api, errors have the shape that grpc-gateway gives
+them, and it fails on request. ``tests.servers.kfp.backend`` says what it keeps and by which rules.
+"""
+
+from __future__ import annotations
+
+import email
+import json
+import re
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote
+
+from tests.servers.gcs.server import Answer, ConnectionCutError, Handler, HttpServer
+from tests.servers.kfp.backend import CODES, Backend, RefusedError, Resource
+from tests.servers.kfp.schema import fault
+
+_V2 = "/apis/v2beta1"
+_ROUTES: tuple[tuple[str, str, str], ...] = (
+    ("GET", r"/healthz", "healthz"),
+    ("POST", r"/pipelines", "create_pipeline"),
+    ("POST", r"/pipelines/upload_version", "upload_version"),
+    ("GET", r"/pipelines", "list_pipelines"),
+    ("GET", r"/pipelines/names/([^/]+)", "pipeline_by_name"),
+    ("GET", r"/pipelines/([^/]+)", "get_pipeline"),
+    ("GET", r"/pipelines/([^/]+)/versions", "list_versions"),
+    ("GET", r"/pipelines/([^/]+)/versions/([^/]+)", "get_version"),
+    ("POST", r"/experiments", "create_experiment"),
+    ("GET", r"/experiments", "list_experiments"),
+    ("POST", r"/runs", "create_run"),
+    ("GET", r"/runs", "list_runs"),
+    ("GET", r"/runs/([^/:]+)", "get_run"),
+    ("POST", r"/runs/([^/:]+):terminate", "terminate_run"),
+    ("POST", r"/recurringruns", "create_recurring_run"),
+    ("GET", r"/recurringruns", "list_recurring_runs"),
+    ("GET", r"/recurringruns/([^/:]+)", "get_recurring_run"),
+    ("POST", r"/recurringruns/([^/:]+):enable", "enable_recurring_run"),
+    ("POST", r"/recurringruns/([^/:]+):disable", "disable_recurring_run"),
+    ("DELETE", r"/recurringruns/([^/:]+)", "delete_recurring_run"),
+)
+_BODIES = {
+    "create_pipeline": "V2beta1Pipeline",
+    "create_experiment": "V2beta1Experiment",
+    "create_run": "V2beta1Run",
+    "create_recurring_run": "V2beta1RecurringRun",
+}
+_MESSAGES = {
+    401: "Unauthenticated: Request header error: there is no user identity header.",
+    403: "PermissionDenied: User 'me' is not authorized with reason: RBAC: access denied",
+    404: "ResourceNotFoundError: it is not there.",
+    409: "Already exist error: it is there.",
+    429: "ResourceExhausted: quota exceeded: count/workflows.argoproj.io",
+    500: "Internal Server Error: dial tcp: connection refused",
+    503: "upstream connect error or disconnect/reset before headers",
+}
+
+
+class KfpServer:
+    """The server, running in a thread inside ``with``.
+
+    Args:
+        namespaces: Those that the caller may use; None is an installation for one user.
+        token: The bearer token that every request must carry.
+        api: The version that it speaks; ``v1beta1`` knows none of the paths, ``page`` shows a page
+            for people at each of them, and ``login`` leads to one.
+    """
+
+    def __init__(
+        self,
+        namespaces: Iterable[str] | None = None,
+        token: str | None = None,
+        api: str = "v2beta1",
+    ) -> None:
+        self.backend = Backend(namespaces)
+        self.token = token
+        self.api = api
+        self.requests: Counter[str] = Counter()
+        self.bodies: list[tuple[str, Resource]] = []
+        self.after: Callable[[str], None] = lambda _: None
+        """Called after each request that was answered: a test moves runs on here."""
+        self._planned: deque[tuple[str, str]] = deque()
+        self._always: dict[str, str] = {}
+        self._lock = threading.RLock()
+        self._http = HttpServer(("127.0.0.1", 0), Handler)
+        self._http.owner = self
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    def plan(self, operation: str, *kinds: str) -> None:
+        """Fail the next requests of this operation: a status, ``reset``, ``lost`` or ``stall``.
+
+        ``lost`` does the work and then cuts the connection; ``stall`` never answers.
+        """
+        self._planned.extend((operation, kind) for kind in kinds)
+
+    def always(self, operation: str, kind: str) -> None:
+        """Fail every request of this operation, or of all with ``*``."""
+        self._always[operation] = kind
+
+    def recover(self) -> None:
+        """Fail nothing from now on."""
+        self._planned.clear()
+        self._always.clear()
+
+    def answer(
+        self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
+    ) -> Answer:
+        """See ``Handler``.
+
+        Raises:
+            ConnectionCutError: The request gets no answer.
+        """
+        body = read(1.0)
+        path, _, query = target.partition("?")
+        found = _route(method, path.removeprefix(_V2)) if path.startswith(_V2) else None
+        if self.api == "page":
+            return Answer(200, b"<html>Welcome</html>", (("Content-Type", "text/html"),))
+        if self.api == "login":
+            return Answer(302, b"", (("Location", "/dex/auth"),))
+        if self.api != "v2beta1" or found is None:
+            return _refused(404, "Not Found")
+        operation, parts = found
+        with self._lock:
+            self.requests[operation] += 1
+            kind = self._fault(operation)
+            if kind == "stall":
+                time.sleep(5)
+            if kind in ("stall", "reset"):
+                raise ConnectionCutError
+            try:
+                self._admit(kind, headers)
+                given = dict(parse_qsl(query, keep_blank_values=True))
+                made = self._answered(operation, parts, given, headers, body)
+            except RefusedError as refused:
+                return _refused(refused.status, refused.message)
+            if kind == "lost":
+                raise ConnectionCutError
+            answer = Answer.of(made)
+            self.after(operation)
+            return answer
+
+    def _admit(self, kind: str | None, headers: dict[str, str]) -> None:
+        """Refuse what is planned to be, and callers without the token."""
+        if kind and kind.isdigit():
+            raise RefusedError(int(kind), _MESSAGES[int(kind)])
+        if self.token and headers.get("authorization") != f"Bearer {self.token}":
+            raise RefusedError(401, _MESSAGES[401])
+
+    def _fault(self, operation: str) -> str | None:
+        for index, (planned, kind) in enumerate(self._planned):
+            if planned == operation:
+                del self._planned[index]
+                return kind
+        return self._always.get(operation) or self._always.get("*")
+
+    def _answered(
+        self,
+        operation: str,
+        parts: tuple[str, ...],
+        query: dict[str, str],
+        headers: dict[str, str],
+        body: bytes,
+    ) -> Any:
+        backend = self.backend
+        message: Resource = {}
+        if operation in _BODIES:
+            message = json.loads(body)
+            if wrong := fault(message, _BODIES[operation]):
+                raise RefusedError(400, wrong)
+            self.bodies.append((operation, message))
+        if operation == "healthz":
+            return {"multi_user": backend.namespaces is not None, "pipeline_store": "database"}
+        if operation == "upload_version":
+            text = _uploaded(headers, body)
+            return backend.upload_version(query["pipelineid"], query.get("name", ""), text, query)
+        if operation.startswith("list_"):
+            return self._listed(operation.removeprefix("list_"), parts, query)
+        actions: dict[str, Callable[[], Any]] = {
+            "create_pipeline": lambda: backend.create_pipeline(message),
+            "pipeline_by_name": lambda: backend.pipeline_by_name(parts[0], query.get("namespace")),
+            "get_pipeline": lambda: backend.pipeline(parts[0]),
+            "get_version": lambda: _get(backend.versions, parts[1], "PipelineVersion"),
+            "create_experiment": lambda: backend.create_experiment(message),
+            "create_run": lambda: backend.create_run(message),
+            "get_run": lambda: _get(backend.runs, parts[0], "Run"),
+            "terminate_run": lambda: backend.terminate(parts[0]),
+            "create_recurring_run": lambda: backend.create_recurring(message),
+            "get_recurring_run": lambda: _get(backend.recurring, parts[0], "RecurringRun"),
+            "enable_recurring_run": lambda: backend.switch(parts[0], "ENABLED"),
+            "disable_recurring_run": lambda: backend.switch(parts[0], "DISABLED"),
+            "delete_recurring_run": lambda: backend.delete_recurring(parts[0]),
+        }
+        return actions[operation]() or {}
+
+    def _listed(self, what: str, parts: tuple[str, ...], query: dict[str, str]) -> Resource:
+        backend = self.backend
+        namespace = "" if what == "versions" else query.get("namespace", "")
+        if what not in ("versions", "pipelines"):
+            namespace = backend.checked(namespace) if not query.get("experiment_id") else ""
+        table = {"recurring_runs": "recurring"}.get(what, what)
+        experiment = query.get("experiment_id")
+
+        def wanted(row: Resource) -> bool:
+            if what == "versions":
+                return row["pipeline_id"] == parts[0]
+            if experiment:
+                return row.get("experiment_id") == experiment
+            holder = row
+            if what in ("runs", "recurring_runs"):
+                holder = backend.experiments[row["experiment_id"]]
+            return holder.get("namespace", "") == namespace
+
+        rows, total, token = backend.listing(table, query, wanted)
+        key = {"versions": "pipeline_versions", "recurring_runs": "recurringRuns"}.get(what, what)
+        return {key: rows, "total_size": total, "next_page_token": token}
+
+
+def _get(table: dict[str, Resource], identifier: str, kind: str) -> Resource:
+    if identifier not in table:
+        raise RefusedError(404, f"ResourceNotFoundError: {kind} {identifier} not found.")
+    return table[identifier]
+
+
+def _route(method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
+    for verb, pattern, operation in _ROUTES:
+        found = re.fullmatch(pattern, path)
+        if verb == method and found:
+            return operation, tuple(unquote(part) for part in found.groups())
+    return None
+
+
+def _refused(status: int, message: str) -> Answer:
+    """grpc-gateway 1: the status as its own message, and once more inside ``details``."""
+    code = CODES[status]
+    details = [{"@type": "type.googleapis.com/google.rpc.Status", "code": code, "message": message}]
+    return Answer.of(
+        {"error": message, "code": code, "message": message, "details": details}, status
+    )
+
+
+def _uploaded(headers: dict[str, str], body: bytes) -> bytes:
+    """Return the file of a multipart/form-data body."""
+    head = f"Content-Type: {headers['content-type']}\r\n\r\n".encode()
+    for part in email.message_from_bytes(head + body).walk():
+        if part.get_param("name", header="content-disposition") == "uploadfile":
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            return payload
+    raise RefusedError(400, "Failed to read pipeline from file")
