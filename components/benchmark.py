@@ -62,14 +62,14 @@ def benchmark(
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
-    from components.artifacts.lite_model import MODEL_FILE, LiteCard
+    from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
     from components.artifacts.measurement import Device, Measurement
     from components.contract.digests import canonical_json
     from components.devices import host
     from components.devices.fingerprint import fingerprint, runtime, state
     from components.measure.timing import flat_metrics, summarize
 
-    card, before = LiteCard.read(model), state()
+    info, before = LiteModelInfo.read(model), state()
     plan = host.Plan(threads, processes, blocks, block_ms, warm_up_ms, limit_s, seed)
     outcome = host.measure(model / MODEL_FILE, plan)
     summary = None
@@ -80,9 +80,9 @@ def benchmark(
     measurement = Measurement(
         device=Device(device, fingerprint(), before, state()),
         threads=threads,
-        model_sha256=card.sha256,
-        size_bytes=card.size_bytes,
-        gzip_bytes=card.gzip_bytes,
+        model_sha256=info.sha256,
+        size_bytes=info.size_bytes,
+        gzip_bytes=info.gzip_bytes,
         runtime=runtime(),
         processes=outcome.processes,
         attempts=outcome.attempts,

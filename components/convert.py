@@ -23,7 +23,7 @@ def convert(
     that answers something else than the Keras model. The same model gives the same bytes.
 
     Args:
-        model: The Model: its program, its card and its calibration images; nothing else is read.
+        model: The Model: its program, its info and its calibration images; nothing else is read.
         lite: ``model.tflite`` and ``lite.json``, which says what to feed it.
         report: ``conversion.json``: operators before and after fusion, those that compute in
             float, what falls off the runtime's delegate on this machine, weights by type, share of

@@ -65,7 +65,7 @@ def evaluate(
 
     from components.artifacts import evaluation
     from components.artifacts.dataset import Dataset
-    from components.artifacts.empty import nothing_in, write_nothing
+    from components.artifacts.empty import empty_reason, write_empty
     from components.contract.digests import canonical_json
     from components.measure import scoring
     from components.statistics.verification import Pairs
@@ -73,8 +73,8 @@ def evaluate(
     def write(path: Path, value: object) -> None:
         path.write_bytes(canonical_json(value))
 
-    if reason := nothing_in(model):
-        write_nothing(report, reason)
+    if reason := empty_reason(model):
+        write_empty(report, reason)
         write(metrics, {})
         write(curve, {})
         return

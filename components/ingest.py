@@ -90,7 +90,7 @@ def ingest(
         manifest,
         settle,
     )
-    from components.data.reading import Target, take_in
+    from components.data.reading import Target, read_source
 
     plan = Plan(
         task=task,
@@ -103,7 +103,7 @@ def ingest(
     )
     plan.check()
     opened = Source.open(source)
-    intake = take_in(opened, Target(height, width, channels, maximum, max_pixels), threads)
+    intake = read_source(opened, Target(height, width, channels, maximum, max_pixels), threads)
     settled = settle(opened, intake.samples, curate(intake.samples, plan))
     intake.check_brightness(maximum)
     classes = class_names(sample.label for sample, _ in settled.used())

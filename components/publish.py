@@ -64,7 +64,7 @@ def publish(
 
     made = Decision.read(decision)
     if made.winner is None:
-        writing.write_nothing_won(made, release, page)
+        writing.write_empty(made, release, page)
         return
     writing.write(
         writing.Parts(winner, decision, sealed, sealed_teacher),

@@ -86,7 +86,7 @@ def select(
     """
     import shutil
 
-    from components.artifacts.empty import write_nothing
+    from components.artifacts.empty import write_empty
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
     from components.pages.leaderboard import leaderboard_page
@@ -100,9 +100,9 @@ def select(
         )
     entries = deciding.entries_of(models, evaluations, benchmarks, names=names, devices=devices)
     deciding.check_candidates(candidates, names)
-    other = next((entry for entry in entries if entry.card.task != task), None)
+    other = next((entry for entry in entries if entry.info.task != task), None)
     if other:
-        raise UserError(f"{other.name} is for {other.card.task}, not for {task}", f"task: {task}")
+        raise UserError(f"{other.name} is for {other.info.task}, not for {task}", f"task: {task}")
     made = deciding.decide(
         entries,
         Budgets(metric, drop, size_mb, latency_ms),
@@ -113,8 +113,8 @@ def select(
         seed=seed,
     )
     if made.winner is None:
-        write_nothing(winner, made.reason)
-        write_nothing(winner_evaluation, made.reason)
+        write_empty(winner, made.reason)
+        write_empty(winner_evaluation, made.reason)
     else:
         place = names.index(made.winner)
         shutil.copytree(models[place], winner, dirs_exist_ok=True)

@@ -119,7 +119,7 @@ class LiteOutput:
 
 
 @dataclass(frozen=True)
-class LiteCard:
+class LiteModelInfo:
     """The content of ``lite.json``.
 
     Attributes:
@@ -149,7 +149,7 @@ class LiteCard:
         return {"schema": SCHEMA, **asdict(self)}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> LiteCard:
+    def from_json(cls, content: Mapping[str, Any]) -> LiteModelInfo:
         """Read what ``to_json`` gave."""
         given, output, plan = content["input"], content["output"], content["quantization"]
         classes = output["classes"]
@@ -175,7 +175,7 @@ class LiteCard:
         (path / FILE).write_bytes(canonical_json(self.to_json()))
 
     @classmethod
-    def read(cls, path: Path) -> LiteCard:
+    def read(cls, path: Path) -> LiteModelInfo:
         """Read ``lite.json`` from the folder ``path``.
 
         Raises:

@@ -87,7 +87,7 @@ class QuantizationPlan:
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelInfo:
     """The content of ``model.json``.
 
     Attributes:
@@ -116,12 +116,12 @@ class ModelCard:
         """Height, width and channels of one picture."""
         return (self.input.height, self.input.width, self.input.channels)
 
-    def after(self, step: Mapping[str, Any], **changes: Any) -> ModelCard:
+    def after(self, step: Mapping[str, Any], **changes: Any) -> ModelInfo:
         """Return the card of the model that ``step`` made of this one.
 
         Args:
             step: ``{"component": name, ...}`` with the parameters that matter to a reader.
-            **changes: Attributes of the card that are different afterwards.
+            **changes: Attributes of it that are different afterwards.
         """
         assert "component" in step, "a step names its component"
         return replace(self, steps=(*self.steps, dict(step)), **changes)
@@ -134,7 +134,7 @@ class ModelCard:
         (path / FILE).write_bytes(canonical_json({"schema": SCHEMA, **content}))
 
     @classmethod
-    def read(cls, path: Path) -> ModelCard:
+    def read(cls, path: Path) -> ModelInfo:
         """Read ``model.json`` from the folder ``path``.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Intake: every picture of a source read, checked, decoded and kept in the size of the model.
+"""Pictures: every picture of a source read, checked, decoded and kept in the size of the model.
 
 Only digests stay in memory; the resized pictures wait in a temporary file until it is known where
 they belong.
@@ -96,7 +96,7 @@ class SpoolRows:
 
 
 @dataclass(frozen=True)
-class Intake:
+class Pictures:
     """All that was found in a source.
 
     Attributes:
@@ -154,7 +154,7 @@ class _Seen:
     brightest: int = 0
 
 
-def take_in(source: Source, target: Target, threads: int) -> Intake:
+def read_source(source: Source, target: Target, threads: int) -> Pictures:
     """Read every picture of a source.
 
     Args:
@@ -174,7 +174,7 @@ def take_in(source: Source, target: Target, threads: int) -> Intake:
         # Numbers need no decoding: handing them to a thread costs more than it saves.
         seen = (_see_record(record, target) for record in records)
     spool = Spool((target.height, target.width, target.channels))
-    intake = Intake([], [], spool, Counter(), 0)
+    intake = Pictures([], [], spool, Counter(), 0)
     brightest = 0
     for item in seen:
         intake.samples.append(item.sample)
@@ -182,7 +182,7 @@ def take_in(source: Source, target: Target, threads: int) -> Intake:
         if item.image is not None:
             intake.sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
-    return Intake(intake.samples, intake.places, spool, intake.sizes, brightest)
+    return Pictures(intake.samples, intake.places, spool, intake.sizes, brightest)
 
 
 def _see_file(source: Source, file: SourceFile, target: Target) -> _Seen:

@@ -5,7 +5,7 @@ run, dequantise. It needs ai-edge-litert and numpy alone, and each step is a lin
 the same can be written in Kotlin, Swift or C++:
 
     model = LiteModel.open(Path("lite"), threads=1)
-    vectors_nd = model.embed(images_nhwc)      # uint8 pictures of the card's height and width
+    vectors_nd = model.embed(images_nhwc)      # uint8 pictures of the model's height and width
     same = vectors_nd[0] @ vectors_nd[1] >= threshold
 
 Legend: n pictures, h rows, w columns, c channels, d numbers of the answer.
@@ -22,7 +22,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
-from components.artifacts.lite_model import LIMITS, MODEL_FILE, TIE, LiteCard
+from components.artifacts.lite_model import LIMITS, MODEL_FILE, TIE, LiteModelInfo
 from components.contract.digests import file_sha256
 from components.contract.errors import UserError
 
@@ -32,14 +32,14 @@ _TINY = 1e-12
 
 @dataclass(frozen=True)
 class LiteModel:
-    """A ``.tflite`` loaded by the runtime, with its card.
+    """A ``.tflite`` loaded by the runtime, with its info.
 
     Attributes:
-        card: What to feed it and how to read its answer.
+        info: What to feed it and how to read its answer.
         interpreter: The runtime's handle, tensors allocated. Not for two threads at once.
     """
 
-    card: LiteCard
+    info: LiteModelInfo
     interpreter: Any
 
     @classmethod
@@ -51,48 +51,48 @@ class LiteModel:
             threads: Threads of the runtime.
 
         Raises:
-            UserError: There is no LiteModel at ``path``, or the file is not the card's.
+            UserError: There is no LiteModel at ``path``, or the file is not the model's.
             ValueError: The runtime refuses to load the file. It may also end the process.
         """
-        card, file = LiteCard.read(path), path / MODEL_FILE
-        if not file.is_file() or file_sha256(file) != card.sha256:
+        info, file = LiteModelInfo.read(path), path / MODEL_FILE
+        if not file.is_file() or file_sha256(file) != info.sha256:
             raise UserError(
                 f"{file} is not the file that its lite.json describes",
                 "run convert again, or fetch the LiteModel again",
             )
         interpreter = Interpreter(model_path=str(file), num_threads=threads)
         interpreter.allocate_tensors()
-        return cls(card, interpreter)
+        return cls(info, interpreter)
 
     def embed(self, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return one vector of length 1 a picture; the cosine of two is their dot product.
 
         Args:
-            images_nhwc: Pictures of the card's height, width and channels; values 0 to 255.
+            images_nhwc: Pictures of the model's height, width and channels; values 0 to 255.
         """
-        assert self.card.output.kind == "embedding", "this model gives class scores"
+        assert self.info.output.kind == "embedding", "this model gives class scores"
         vectors_nd = self.run(images_nhwc)
         lengths_n1 = np.linalg.norm(vectors_nd, axis=1, keepdims=True)
         return (vectors_nd / np.maximum(lengths_n1, _TINY)).astype(np.float32)
 
     def scores(self, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return one number a class and picture, in the order of the card's classes.
+        """Return one number a class and picture, in the order of the model's classes.
 
         Args:
-            images_nhwc: Pictures of the card's height, width and channels; values 0 to 255.
+            images_nhwc: Pictures of the model's height, width and channels; values 0 to 255.
         """
-        assert self.card.output.kind == "scores", "this model gives embeddings"
+        assert self.info.output.kind == "scores", "this model gives embeddings"
         return self.run(images_nhwc)
 
     def run(self, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the answer to every picture as real numbers, n x d.
 
         Args:
-            images_nhwc: Pictures of the card's height, width and channels; values 0 to 255.
+            images_nhwc: Pictures of the model's height, width and channels; values 0 to 255.
         """
         assert images_nhwc.dtype == np.uint8, "pictures are uint8, 0 to 255"
-        values = np.array([self.card.input.value(pixel) for pixel in range(256)])
-        table = values.astype(self.card.input.dtype)
+        values = np.array([self.info.input.value(pixel) for pixel in range(256)])
+        table = values.astype(self.info.input.dtype)
         return self._answers(table[image_hwc] for image_hwc in images_nhwc)
 
     def run_normalised(self, images_nhwc: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -104,7 +104,7 @@ class LiteModel:
         return self._answers(self._quantised(image_hwc) for image_hwc in images_nhwc)
 
     def _quantised(self, image_hwc: NDArray[np.float32]) -> NDArray[Any]:
-        given = self.card.input
+        given = self.info.input
         if given.quantization is None:
             return image_hwc
         low, high = LIMITS[given.dtype]
@@ -119,11 +119,11 @@ class LiteModel:
             self.interpreter.set_tensor(source, tensor_hwc[np.newaxis])
             self.interpreter.invoke()
             found.append(self._real(self.interpreter.get_tensor(target)[0]))
-        size = self.card.output.size
+        size = self.info.output.size
         return np.stack(found) if found else np.empty((0, size), np.float32)
 
     def _real(self, answer_d: NDArray[Any]) -> NDArray[np.float32]:
-        affine = self.card.output.quantization
+        affine = self.info.output.quantization
         if affine is None:
             return answer_d.astype(np.float32)
         return (affine.scale * (answer_d.astype(np.float32) - affine.zero_point)).astype(np.float32)

@@ -72,7 +72,7 @@ class Answers:
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class Reference:
     """The reference's answers on a split with the resamples that everybody shares.
 
     One matrix of draws for all models is what makes the differences paired: an easy draw of
@@ -95,7 +95,7 @@ class Yardstick:
     @classmethod
     def of(
         cls, reference: Answers, metric: str, *, resamples: int, confidence: float, seed: int
-    ) -> Yardstick:
+    ) -> Reference:
         """Measure the reference.
 
         Args:

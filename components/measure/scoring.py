@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.empty import nothing_in
+from components.artifacts.empty import empty_reason
 from components.artifacts.evaluation import Baseline, Evaluation
-from components.artifacts.lite_model import LiteCard
+from components.artifacts.lite_model import LiteModelInfo
 from components.contract.errors import UserError
 from components.devices.isolated import Crash, answers_of
 from components.statistics.bootstrap import Estimate, Interval
@@ -97,12 +97,12 @@ def score(
     Raises:
         UserError: Dataset and model do not fit each other, or nothing can be compared in the split.
     """
-    card, info = LiteCard.read(model), data.info
+    lite, info = LiteModelInfo.read(model), data.info
     labels = data.labels(split)
-    _check_fit(data, card, labels, split)
+    _check_fit(data, lite, labels, split)
     trivial = _baseline(data, split, earlier)
     beaten = resampling.estimates(trivial.sample)
-    answered = _answers(data, card, model, split, threads)
+    answered = _answers(data, lite, model, split, threads)
     threshold, sample, measured = None, None, dict[str, Estimate]()
     if not isinstance(answered, Crash):
         threshold = _threshold(
@@ -142,20 +142,20 @@ def score(
 
 def read_earlier(path: Path | None) -> Evaluation | None:
     """Read the evaluation that a sealed one takes its threshold from, where there is one."""
-    return None if path is None or nothing_in(path) else Evaluation.read(path)
+    return None if path is None or empty_reason(path) else Evaluation.read(path)
 
 
-def _check_fit(data: Dataset, card: LiteCard, labels: NDArray[np.int32], split: str) -> None:
+def _check_fit(data: Dataset, lite: LiteModelInfo, labels: NDArray[np.int32], split: str) -> None:
     info = data.info
-    takes = (card.input.height, card.input.width, card.input.channels)
-    if card.task != info.task or takes != info.shape:
+    takes = (lite.input.height, lite.input.width, lite.input.channels)
+    if lite.task != info.task or takes != info.shape:
         raise UserError(
-            f"the model is for {card.task} of images of {_size(takes)}, the dataset "
+            f"the model is for {lite.task} of images of {_size(takes)}, the dataset "
             f"for {info.task} of images of {_size(info.shape)}",
             "evaluate a model that was made from this dataset",
         )
-    if info.task == "classification" and set(card.output.classes or ()) != set(info.classes):
-        unknown = sorted(set(info.classes) ^ set(card.output.classes or ()))
+    if info.task == "classification" and set(lite.output.classes or ()) != set(info.classes):
+        unknown = sorted(set(info.classes) ^ set(lite.output.classes or ()))
         raise UserError(
             f"the classes of model and dataset differ: {', '.join(unknown[:5])}",
             "evaluate a model that was made from this dataset",
@@ -173,7 +173,7 @@ def _size(shape: tuple[int, int, int]) -> str:
 
 
 def _answers(
-    data: Dataset, card: LiteCard, model: Path, split: str, threads: int
+    data: Dataset, lite: LiteModelInfo, model: Path, split: str, threads: int
 ) -> dict[str, NDArray[np.float32]] | Crash:
     """Run all splits that are needed in one process; columns in the order of the dataset."""
     splits = [split]
@@ -190,8 +190,8 @@ def _answers(
     if broken:
         what = f"an output is not finite on {broken} of {len(outputs)} images"
         return Crash(signal=None, name=what, stderr="")
-    if card.output.classes:
-        place = {name: column for column, name in enumerate(card.output.classes)}
+    if lite.output.classes:
+        place = {name: column for column, name in enumerate(lite.output.classes)}
         outputs = outputs[:, [place[name] for name in data.info.classes]]
     ends = np.cumsum([len(part) for part in images])[:-1]
     return dict(zip(splits, np.split(outputs, ends), strict=True))

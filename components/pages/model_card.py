@@ -254,7 +254,7 @@ def _lineage(manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return file + tuple((role, str(value)) for role, value in manifest["lineage"].items())
 
 
-def nothing_sections(decision: Decision) -> list[Section]:
+def empty_sections(decision: Decision) -> list[Section]:
     """Return what there is to say when nobody won.
 
     Args:

@@ -16,8 +16,8 @@ from components.artifacts.lite_model import (
     LIMITS,
     MODEL_FILE,
     TIE,
-    LiteCard,
     LiteInput,
+    LiteModelInfo,
     LiteOutput,
 )
 from components.selection.candidates import Budgets, drop_breach
@@ -61,7 +61,7 @@ class SealedResult:
 
 
 def manifest_of(
-    card: LiteCard,
+    info: LiteModelInfo,
     decision: Decision,
     sealed: SealedResult,
     *,
@@ -88,21 +88,21 @@ def manifest_of(
         "schema": SCHEMA,
         "name": name,
         "variant": won.name,
-        "task": card.task,
+        "task": info.task,
         "file": MODEL_FILE,
-        "sha256": card.sha256,
-        "size_bytes": card.size_bytes,
-        "gzip_bytes": card.gzip_bytes,
-        "parameters": card.parameters,
+        "sha256": info.sha256,
+        "size_bytes": info.size_bytes,
+        "gzip_bytes": info.gzip_bytes,
+        "parameters": info.parameters,
         "runtime": sorted({machine.runtime for machine in decision.devices.values()}),
-        "input": _input(card.input),
-        "output": _output(card.output, sealed.winner.threshold),
+        "input": _input(info.input),
+        "output": _output(info.output, sealed.winner.threshold),
         "budgets": asdict(budgets),
         "selection": _selection(won, decision.split),
         "sealed": {**sealed.to_json(), "confidence": confidence},
         "promoted": promoted,
         "reason": reason,
-        "steps": [dict(step) for step in card.steps],
+        "steps": [dict(step) for step in info.steps],
         "lineage": dict(lineage),
     }
 

@@ -10,13 +10,13 @@ from typing import Any
 from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
-from components.artifacts.lite_model import MODEL_FILE, LiteCard
+from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
-from components.measure.paired import Answers, Yardstick
+from components.measure.paired import Answers, Reference
 from components.pages.blocks import Section, markdown
 from components.pages.charts.gallery import answer_pictures
-from components.pages.model_card import card_sections, lead_of, nothing_sections
+from components.pages.model_card import card_sections, empty_sections, lead_of
 from components.pages.templates import render
 from components.release.manifest import FILE as MANIFEST
 from components.release.manifest import SealedResult, manifest_of
@@ -78,7 +78,7 @@ def write(
     Raises:
         UserError: An input is not what it should be, or the task has no such metric.
     """
-    card = LiteCard.read(parts.winner)
+    card = LiteModelInfo.read(parts.winner)
     budgets = replace(decision.budgets, metric=comparison.metric, drop=comparison.drop)
     result, answers = _sealed(parts, comparison)
     manifest = manifest_of(
@@ -109,7 +109,7 @@ def _sealed(
     theirs = None if reference.crashed else Answers.read(parts.sealed_teacher)
     drop = None
     if ours and theirs:
-        drop = Yardstick.of(
+        drop = Reference.of(
             theirs,
             comparison.metric,
             resamples=comparison.resamples,
@@ -143,7 +143,7 @@ def _page(
     )
 
 
-def write_nothing_won(decision: Decision, release: Path, page: Path) -> None:
+def write_empty(decision: Decision, release: Path, page: Path) -> None:
     """Write the empty release of a choice that nobody won, with the nearest misses.
 
     Args:
@@ -167,6 +167,6 @@ def write_nothing_won(decision: Decision, release: Path, page: Path) -> None:
             heading="Nothing keeps every budget",
             lead=f"{decision.reason[:1].upper()}{decision.reason[1:]}.",
             drawings=[],
-            sections=nothing_sections(decision),
+            sections=empty_sections(decision),
         )
     )

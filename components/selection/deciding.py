@@ -16,11 +16,11 @@ from components.artifacts.decision import (
     Timing,
 )
 from components.artifacts.evaluation import Evaluation
-from components.artifacts.lite_model import LiteCard
+from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError, suggest
 from components.devices.isolated import Crash
-from components.measure.paired import Answers, Yardstick
+from components.measure.paired import Answers, Reference
 from components.selection.candidates import Budgets, Contender, Latency
 from components.selection.choosing import Choice, Goal, Judgement, choose
 from components.statistics.metrics import METRICS
@@ -34,7 +34,7 @@ class Entry:
     Attributes:
         name: The user's name for it.
         path: Folder of its LiteModel.
-        card: What ``lite.json`` says.
+        info: What ``lite.json`` says.
         evaluation: The report of evaluate.
         answers: What it answered; None after a crash.
         benchmarks: By device.
@@ -42,7 +42,7 @@ class Entry:
 
     name: str
     path: Path
-    card: LiteCard
+    info: LiteModelInfo
     evaluation: Evaluation
     answers: Answers | None
     benchmarks: Mapping[str, Measurement]
@@ -106,11 +106,11 @@ def entries_of(
 def _entry(
     name: str, model: Path, evaluation: Path, benchmarks: Mapping[str, Measurement]
 ) -> Entry:
-    card, report = LiteCard.read(model), Evaluation.read(evaluation)
+    info, report = LiteModelInfo.read(model), Evaluation.read(evaluation)
     for device, benchmark in benchmarks.items():
-        assert benchmark.model_sha256 == card.sha256, f"{name} on {device}: timed another file"
+        assert benchmark.model_sha256 == info.sha256, f"{name} on {device}: timed another file"
     answers = None if report.crashed else Answers.read(evaluation)
-    return Entry(name, model, card, report, answers, benchmarks)
+    return Entry(name, model, info, report, answers, benchmarks)
 
 
 def check_candidates(candidates: Sequence[str], names: Sequence[str]) -> None:
@@ -153,7 +153,7 @@ def decide(
     reference = entries[0]
     yardstick = None
     if reference.answers:
-        yardstick = Yardstick.of(
+        yardstick = Reference.of(
             reference.answers,
             budgets.metric,
             resamples=resamples,
@@ -184,13 +184,13 @@ def decide(
     )
 
 
-def _contender(entry: Entry, yardstick: Yardstick | None, candidates: Sequence[str]) -> Contender:
+def _contender(entry: Entry, yardstick: Reference | None, candidates: Sequence[str]) -> Contender:
     drop = yardstick.drop_of(entry.answers) if yardstick and entry.answers else None
     return Contender(
         name=entry.name,
         candidate=entry.name in candidates,
-        size_bytes=entry.card.size_bytes,
-        gzip_bytes=entry.card.gzip_bytes,
+        size_bytes=entry.info.size_bytes,
+        gzip_bytes=entry.info.gzip_bytes,
         drop=drop,
         latency={
             device: Latency(item.summary and item.summary.p50_ms, item.verdict, _evidence(item))
@@ -211,12 +211,12 @@ def _result(entry: Entry, contender: Contender, judgement: Judgement, metric: st
     summaries = [item.summary for item in entry.benchmarks.values() if item.summary]
     return Result(
         name=entry.name,
-        steps=entry.card.steps,
+        steps=entry.info.steps,
         candidate=contender.candidate,
-        sha256=entry.card.sha256,
-        size_bytes=entry.card.size_bytes,
-        gzip_bytes=entry.card.gzip_bytes,
-        parameters=entry.card.parameters,
+        sha256=entry.info.sha256,
+        size_bytes=entry.info.size_bytes,
+        gzip_bytes=entry.info.gzip_bytes,
+        parameters=entry.info.parameters,
         metric=entry.evaluation.metrics.get(metric),
         metrics=entry.evaluation.metrics,
         drop=contender.drop,

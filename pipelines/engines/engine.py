@@ -97,12 +97,12 @@ class Engine(Protocol):
         ...
 
     @property
-    def outlives(self) -> bool:
+    def detached(self) -> bool:
         """Whether a run lives on when this process dies."""
         ...
 
     @property
-    def goes_on(self) -> bool:
+    def still_running(self) -> bool:
         """Whether the run goes on although ``submit`` has ended."""
         ...
 

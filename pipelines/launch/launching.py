@@ -29,7 +29,7 @@ from pipelines.engines.engine import (
     StepSkipped,
     StepStarted,
 )
-from pipelines.engines.machine.scheduler import Walk
+from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef
 from pipelines.runs.keys import InputDigest, ingredients_of
@@ -164,8 +164,8 @@ def launch(
             sources={name: source.digest for name, source in sources.items()},
             wall_s=0.0,
             critical_path_s=0.0,
-            machine="" if chosen.outlives else machine_name(),
-            work="" if chosen.outlives else str(work),
+            machine="" if chosen.detached else machine_name(),
+            work="" if chosen.detached else str(work),
         )
         put_started(opened, record)
         steps: dict[str, Settled] = {}
@@ -240,7 +240,7 @@ def _breaking_recorded(
     try:
         yield
     except BaseException as error:
-        if engine.goes_on:
+        if engine.still_running:
             raise
         said = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         broken = _ended(graph, record, steps, "broken", began, fault=said)
@@ -260,11 +260,11 @@ def open_engine(name: str, cache: Cache, work: Path, *, remeasure: bool = False)
     if name == "local":
         from pipelines.engines.machine.local import LocalRunner
 
-        return Walk(LocalRunner(), cache, work, remeasure=remeasure)
+        return Scheduler(LocalRunner(), cache, work, remeasure=remeasure)
     if name == "docker":
         from pipelines.engines.machine.docker import DockerRunner
 
-        return Walk(DockerRunner(work), cache, work, remeasure=remeasure)
+        return Scheduler(DockerRunner(work), cache, work, remeasure=remeasure)
     raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
 
 
@@ -373,7 +373,7 @@ def critical_path(graph: Graph, steps: Mapping[str, Settled]) -> float:
 
 
 def _outcome(steps: Mapping[str, Settled], engine: Engine, *, cancelled: bool) -> Outcome:
-    if engine.goes_on:
+    if engine.still_running:
         return "running"
     if any(isinstance(event, StepFailed) for event in steps.values()):
         return "failed"

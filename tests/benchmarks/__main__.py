@@ -46,7 +46,7 @@ class Row:
 def bench_walk(scratch: Path) -> list[Row]:
     """A synthetic graph whose every result is there: compile, key and walk."""
     from pipelines.engines.machine.local import LocalRunner
-    from pipelines.engines.machine.scheduler import Walk
+    from pipelines.engines.machine.scheduler import Scheduler
     from pipelines.runs.cache import Cache, Result
     from pipelines.runs.graph import Graph, Ref, Step
     from pipelines.runs.keys import ingredients_of
@@ -90,7 +90,7 @@ def bench_walk(scratch: Path) -> list[Row]:
         cache.store.put_many(items)
         began = time.perf_counter()
         built = graph(count)
-        events = list(Walk(runner, cache, folder / "work").submit(built, {}, "bench"))
+        events = list(Scheduler(runner, cache, folder / "work").submit(built, {}, "bench"))
         spent = time.perf_counter() - began
         assert len(events) == count
         assert all(event.cached for event in events)

@@ -90,7 +90,7 @@ def bench_docker(scratch: Path) -> list[Row]:
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
     from pipelines.engines.engine import StepDone
-    from pipelines.engines.machine.scheduler import Walk
+    from pipelines.engines.machine.scheduler import Scheduler
     from pipelines.images.building import IMAGES, find
     from pipelines.images.daemon import connect
     from pipelines.launch.launching import snapshots
@@ -108,7 +108,7 @@ def bench_docker(scratch: Path) -> list[Row]:
     graph = graph_of(load(TINY))
     with workspace(scratch / "work", "bench") as work:
         runner = BesideDockerRun(work)
-        walk = Walk(runner, Cache(open_store(str(scratch / "store")), work), work)
+        walk = Scheduler(runner, Cache(open_store(str(scratch / "store")), work), work)
         ended = list(walk.submit(graph, snapshots(graph), "bench"))
     walls = {event.step: event.wall_s for event in ended if isinstance(event, StepDone)}
     engine = {name: walls[name] - waited for name, waited in runner.waited_s.items()}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.artifacts.lite_model import LiteCard
+from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Measurement
 from components.benchmark import benchmark
 from components.contract.errors import UserError
@@ -37,7 +37,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory, model: Path) -> tuple[Path
 def test_the_report_says_what_was_measured_and_where(
     reports: tuple[Path, dict[str, float]], model: Path
 ) -> None:
-    found, card = Measurement.read(reports[0]), LiteCard.read(model)
+    found, card = Measurement.read(reports[0]), LiteModelInfo.read(model)
     assert (found.model_sha256, found.size_bytes, found.gzip_bytes) == (
         card.sha256, card.size_bytes, card.gzip_bytes,
     )  # fmt: skip

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifacts.lite_model import MODEL_FILE, Affine, LiteCard
-from components.artifacts.model import ModelCard
+from components.artifacts.lite_model import MODEL_FILE, Affine, LiteModelInfo
+from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
 from components.convert import convert
@@ -25,7 +25,7 @@ def report_of(folder: Path) -> dict:
 def test_the_card_describes_the_file(lite_patterns: Mapping[str, Path]) -> None:
     folder = lite_patterns["int8-uint8"]
     content = (folder / "lite" / MODEL_FILE).read_bytes()
-    card, model = LiteCard.read(folder / "lite"), ModelCard.read(folder / "model")
+    card, model = LiteModelInfo.read(folder / "lite"), ModelInfo.read(folder / "model")
     assert card.sha256 == hashlib.sha256(content).hexdigest()
     assert card.size_bytes == len(content)
     assert card.gzip_bytes == len(gzip.compress(content, 9, mtime=0)) < len(content)
@@ -44,7 +44,8 @@ def test_the_card_describes_the_file(lite_patterns: Mapping[str, Path]) -> None:
 
 def test_each_scheme_is_smaller_than_the_last(lite_patterns: Mapping[str, Path]) -> None:
     sizes = {
-        name: LiteCard.read(folder / "lite").size_bytes for name, folder in lite_patterns.items()
+        name: LiteModelInfo.read(folder / "lite").size_bytes
+        for name, folder in lite_patterns.items()
     }
     assert sizes["float32"] > sizes["float16"] > sizes["int8-int8"]
     assert sizes["float32"] > sizes["dynamic"]
@@ -59,7 +60,7 @@ def test_the_report_says_what_is_in_the_file(
     lite_patterns: Mapping[str, Path], scheme: str, drawn_from: str, left: int, cosine: float
 ) -> None:
     report = report_of(lite_patterns[scheme])
-    card = LiteCard.read(lite_patterns[scheme] / "lite")
+    card = LiteModelInfo.read(lite_patterns[scheme] / "lite")
     assert report["scheme"] == scheme
     assert report["parity"]["drawn_from"] == drawn_from
     assert cosine < report["parity"]["cosine_min"] <= 1.0001
@@ -115,7 +116,7 @@ def test_a_tower_is_converted_and_calibrated_on_its_own_images(
         scheme="int8", input_type="int8", output_type="int8", calibration_images=16,
     )  # fmt: skip
     convert(tmp_path / "model", tmp_path / "lite", tmp_path / "report")
-    card = LiteCard.read(tmp_path / "lite")
+    card = LiteModelInfo.read(tmp_path / "lite")
     assert (card.output.kind, card.output.size, card.output.classes) == ("embedding", 8, None)
     assert card.output.dtype == card.input.dtype == "int8"
     report = report_of(tmp_path)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.distill import distill
@@ -29,7 +29,7 @@ def test_a_classifier_is_the_same_here_and_in_a_fresh_process(
     here = tmp_path / "here"
     distill(pattern_data, pattern_classifier, here / "model", here / "report", **STUDENT)
     assert tree_of(tmp_path / "fresh") == tree_of(here)
-    card = ModelCard.read(here / "model")
+    card = ModelInfo.read(here / "model")
     assert [step["component"] for step in card.steps] == ["train", "distill"]
     report = json.loads((here / "report" / "training.json").read_bytes())
     assert report["parameters"]["temperature"] == 4.0

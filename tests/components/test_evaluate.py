@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.dataset import Dataset, write_dataset
-from components.artifacts.empty import nothing_in, write_nothing
+from components.artifacts.empty import empty_reason, write_empty
 from components.artifacts.evaluation import Evaluation, sample_in
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
@@ -239,9 +239,9 @@ def test_answers_that_are_no_numbers_are_an_answer(tmp_path: Path, faces: Path) 
 
 
 def test_an_empty_result_is_passed_on(tmp_path: Path, faces: Path) -> None:
-    write_nothing(tmp_path / "none", "nothing keeps to 5 MB")
+    write_empty(tmp_path / "none", "nothing keeps to 5 MB")
     run = Run(tmp_path / "run", tmp_path / "none", faces, split="sealed")
-    assert nothing_in(run.report) == "nothing keeps to 5 MB"
+    assert empty_reason(run.report) == "nothing keeps to 5 MB"
     assert (run.files, run.metrics, run.curve) == ({"none.json"}, {}, {})
 
 

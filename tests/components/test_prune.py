@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from components.artifacts.lite_model import LiteCard
-from components.artifacts.model import Embedding, ImageInput, ModelCard
+from components.artifacts.lite_model import LiteModelInfo
+from components.artifacts.model import Embedding, ImageInput, ModelInfo
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.convert import convert
@@ -32,7 +32,7 @@ def pruned(
 def test_the_zeros_are_there_and_the_answers_too(pruned: Path, pattern_classifier: Path) -> None:
     from components.ml.formats import model_folder
 
-    before, after = ModelCard.read(pattern_classifier), ModelCard.read(pruned / "model")
+    before, after = ModelInfo.read(pattern_classifier), ModelInfo.read(pruned / "model")
     step = after.steps[-1]
     assert [given["component"] for given in after.steps] == ["train", "prune"]
     weights = load_file(pruned / "model" / "weights.safetensors")
@@ -77,8 +77,8 @@ def test_zeros_outlive_quantization_and_shrink_what_is_shipped(
     )  # fmt: skip
     convert(tmp_path / "model", tmp_path / "lite", tmp_path / "report")
     card, dense = (
-        LiteCard.read(tmp_path / "lite"),
-        LiteCard.read(lite_patterns["int8-int8"] / "lite"),
+        LiteModelInfo.read(tmp_path / "lite"),
+        LiteModelInfo.read(lite_patterns["int8-int8"] / "lite"),
     )
     report = json.loads((tmp_path / "report" / "conversion.json").read_bytes())
     assert report["sparsity"] > 0.55
@@ -102,7 +102,7 @@ def test_the_same_call_gives_the_same_bytes(
 def test_a_program_without_an_architecture_cannot_be_pruned_and_hears_what_it_can_do(
     pattern_data: Path, tmp_path: Path
 ) -> None:
-    ModelCard(
+    ModelInfo(
         "verification", ImageInput(8, 8, 1), Embedding(4), 0, trainable=False, source="a SavedModel"
     ).write(tmp_path / "program")
     with pytest.raises(UserError, match=r"cannot be pruned: .*a SavedModel") as caught:
@@ -131,7 +131,7 @@ def test_a_model_with_nothing_to_prune_is_refused(pattern_pairs: Path, tmp_path:
     model = tf_keras.Sequential(
         [layers.Input((8, 8, 1)), layers.DepthwiseConv2D(3, name="only"), layers.Flatten()]
     )
-    card = ModelCard("verification", ImageInput(8, 8, 1), Embedding(36), 0)
+    card = ModelInfo("verification", ImageInput(8, 8, 1), Embedding(36), 0)
     model_folder.save(tmp_path / "program", model, card.after({"component": "train"}))
     with pytest.raises(UserError, match="can be pruned: only: TFMOT prunes no weight") as caught:
         prune(tmp_path / "program", pattern_pairs, tmp_path / "model", tmp_path / "report")

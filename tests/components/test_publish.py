@@ -14,8 +14,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from components.artifacts.dataset import write_dataset
-from components.artifacts.empty import write_nothing
-from components.artifacts.lite_model import LiteCard
+from components.artifacts.empty import write_empty
+from components.artifacts.lite_model import LiteModelInfo
 from components.contract.digests import canonical_json, file_sha256
 from components.contract.tree import tree_of
 from components.convert import convert
@@ -67,7 +67,7 @@ def folder_of(tmp_path_factory, pattern_tower, pattern_pairs, pattern_classifier
             folder / "lite", data, None, folder / "evaluation", folder / "m", folder / "c",
             resamples=20,
         )  # fmt: skip
-        write_benchmark(folder / "host", Variant(scheme), LiteCard.read(folder / "lite"))
+        write_benchmark(folder / "host", Variant(scheme), LiteModelInfo.read(folder / "lite"))
         return folder
 
     return make
@@ -308,7 +308,7 @@ def test_the_same_inputs_give_the_same_bytes(tmp_path):
 
 def test_an_empty_result_is_passed_on_with_the_nearest_misses(tmp_path):
     chosen(tmp_path, drop=0.0, size_mb=0.001)
-    write_nothing(tmp_path / "sealed", "nothing keeps the budgets")
+    write_empty(tmp_path / "sealed", "nothing keeps the budgets")
     publish(
         tmp_path / "winner", tmp_path / "decision", tmp_path / "sealed", tmp_path / "sealed",
         tmp_path / "release", tmp_path / "release.html", drop=0.0, **BUDGET,

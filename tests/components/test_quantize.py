@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifacts.model import FILE, ModelCard, QuantizationPlan
+from components.artifacts.model import FILE, ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.quantize import quantize
@@ -24,7 +24,7 @@ def test_the_model_goes_with_its_plan_and_its_images(
         pattern_classifier, pattern_data, tmp_path,
         scheme="int8", input_type="uint8", calibration_images=40,
     )  # fmt: skip
-    before, after = ModelCard.read(pattern_classifier), ModelCard.read(model)
+    before, after = ModelInfo.read(pattern_classifier), ModelInfo.read(model)
     plan = QuantizationPlan("int8", "post_training", "uint8", "float32")
     assert after.quantization == plan
     assert [step["component"] for step in after.steps] == ["train", "quantize"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from components.artifacts.decision import Decision
-from components.artifacts.empty import nothing_in
-from components.artifacts.lite_model import LiteCard
+from components.artifacts.empty import empty_reason
+from components.artifacts.lite_model import LiteModelInfo
 from components.contract.errors import UserError
 from components.contract.execution import OK, Call, execute
 from components.contract.interface import interface_of
@@ -63,7 +63,7 @@ def test_the_smallest_that_keeps_the_budgets_wins(tmp_path, task):
     assert verdicts(decision) == {
         "teacher": "reference", "student": "kept", "tiny": "winner", "poor": "over-budget",
     }  # fmt: skip
-    assert LiteCard.read(out / "winner").size_bytes == 20_000
+    assert LiteModelInfo.read(out / "winner").size_bytes == 20_000
     assert tree_of(out / "winner").digest == tree_of(tmp_path / "in/2/lite").digest
     assert tree_of(out / "evaluation").digest == tree_of(tmp_path / "in/2/evaluation").digest
     assert json.loads((out / "metrics.json").read_bytes())["winner"] == "tiny"
@@ -95,7 +95,7 @@ def test_impossible_budgets_are_an_answer(tmp_path):
     assert decision.winner is None
     assert [miss.name for miss in decision.near_misses] == ["tiny", "poor", "student"]
     assert decision.near_misses[0].excess == pytest.approx(19)  # 20 kB for 1 kB
-    assert nothing_in(out / "winner") == nothing_in(out / "evaluation") == decision.reason
+    assert empty_reason(out / "winner") == empty_reason(out / "evaluation") == decision.reason
     assert [path.name for path in (out / "winner").iterdir()] == ["none.json"]
     assert "Nothing keeps every budget" in (out / "page.html").read_text()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.dataset import write_dataset
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
@@ -24,9 +24,9 @@ SMALL = {
 }  # fmt: skip
 
 
-def run(data: Path, folder: Path, **parameters: object) -> tuple[ModelCard, dict]:
+def run(data: Path, folder: Path, **parameters: object) -> tuple[ModelInfo, dict]:
     train(data, None, None, folder / "model", folder / "report", **{**SMALL, **parameters})
-    card = ModelCard.read(folder / "model")
+    card = ModelInfo.read(folder / "model")
     return card, json.loads((folder / "report" / "training.json").read_bytes())
 
 
@@ -105,7 +105,7 @@ def test_training_starts_from_given_weights(pattern_pairs, tmp_path):
     )  # fmt: skip
     report = json.loads((folder / "report" / "training.json").read_bytes())
     assert "weights.safetensors" in report["weights"]
-    assert "weights.safetensors" in ModelCard.read(folder / "model").steps[0]["weights"]
+    assert "weights.safetensors" in ModelInfo.read(folder / "model").steps[0]["weights"]
     assert report["kept"]["validation"] > 0.9
 
 

@@ -41,7 +41,7 @@ def write_model(path: Path, task: str) -> Path:
 
     A classifier ends in a softmax; a tower for verification in the eight numbers before it.
     """
-    from components.artifacts.model import Embedding, ImageInput, ModelCard, Scores
+    from components.artifacts.model import Embedding, ImageInput, ModelInfo, Scores
     from components.ml.formats import model_folder
     from components.ml.runtime import configure, tf_keras
 
@@ -58,7 +58,7 @@ def write_model(path: Path, task: str) -> Path:
     scores = layers.Dense(len(NAMES), activation="softmax", name="scores")(vector)
     classifier = tf_keras.Model(image, scores)
     pixels, labels = images_of(160, seed=0)
-    card = ModelCard(
+    card = ModelInfo(
         task="classification" if task == "classification" else "verification",
         input=ImageInput(SIDE, SIDE, 1),
         output=Scores(NAMES, "softmax") if task == "classification" else Embedding(8),

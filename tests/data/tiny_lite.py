@@ -11,7 +11,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from components.artifacts.lite_model import MODEL_FILE, LiteCard, LiteInput, LiteOutput
+from components.artifacts.lite_model import MODEL_FILE, LiteInput, LiteModelInfo, LiteOutput
 
 
 def write_lite(
@@ -42,7 +42,7 @@ def write_lite(
     data = data or (endless(shape) if kills else one_layer(weights_dp.astype(np.float32), shape))
     (path / MODEL_FILE).write_bytes(data)
     kind: Any = "scores" if classes else "embedding"
-    LiteCard(
+    LiteModelInfo(
         task="classification" if classes else "verification",
         input=LiteInput(*shape, mean, scale, "float32", None),
         output=LiteOutput(

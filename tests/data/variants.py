@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.evaluation import HISTOGRAM, LABELS, OUTPUTS, Baseline, Evaluation
-from components.artifacts.lite_model import Affine, LiteCard, LiteInput, LiteOutput
+from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.measurement import (
     Attempt,
     Block,
@@ -96,13 +96,13 @@ def write_variants(
     return written
 
 
-def write_lite(path: Path, variant: Variant, *, task: str = "verification") -> LiteCard:
+def write_lite(path: Path, variant: Variant, *, task: str = "verification") -> LiteModelInfo:
     """Write a LiteModel whose bytes nothing runs."""
     path.mkdir(parents=True)
     content = hashlib.sha256(variant.name.encode()).digest() * (variant.size_bytes // 32 + 1)
     (path / "model.tflite").write_bytes(content[: variant.size_bytes])
     verification = task == "verification"
-    card = LiteCard(
+    card = LiteModelInfo(
         task=task,
         input=LiteInput(8, 8, 1, 127.5, 127.5, "uint8", Affine(1 / 127.5, 128)),
         output=LiteOutput(
@@ -190,7 +190,9 @@ def write_evaluation(
             (path / HISTOGRAM).write_bytes(canonical_json(measured.histogram()))
 
 
-def write_benchmark(path: Path, variant: Variant, card: LiteCard, *, device: str = "host") -> None:
+def write_benchmark(
+    path: Path, variant: Variant, card: LiteModelInfo, *, device: str = "host"
+) -> None:
     """Write the report of benchmark: two processes, two blocks each."""
     crash = variant.benchmark_crashed
     samples = tuple(round(variant.p50_ms * (1 + step / 100), 6) for step in (-2, 0, 0, 2))

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats.saved_model_bytes import renumber
@@ -32,14 +32,14 @@ SIGNATURE = "serving_default"
 INPUT = "image"
 
 
-def save(path: Path, model: Any, card: ModelCard) -> None:
+def save(path: Path, model: Any, info: ModelInfo) -> None:
     """Write the Model tree of a Keras model.
 
     Args:
         path: The folder to make.
         model: A ``tf_keras`` model that takes one normalized batch ``bhwc`` and returns ``bd``.
             Its weights count as they are; no optimizer is kept.
-        card: Goes into ``model.json``; count of parameters and ``trainable`` are set here.
+        info: Goes into ``model.json``; count of parameters and ``trainable`` are set here.
     """
     path.mkdir(parents=True, exist_ok=True)
     (path / ARCHITECTURE).write_bytes(canonical_json(json.loads(model.to_json())))
@@ -50,11 +50,11 @@ def save(path: Path, model: Any, card: ModelCard) -> None:
         },
         path / WEIGHTS,
     )
-    export(path, lambda image_bhwc: model(image_bhwc, training=False), model.weights, card)
-    replace(card, parameters=int(model.count_params()), trainable=True).write(path)
+    export(path, lambda image_bhwc: model(image_bhwc, training=False), model.weights, info)
+    replace(info, parameters=int(model.count_params()), trainable=True).write(path)
 
 
-def export(path: Path, function: Callable[[Any], Any], held: Any, card: ModelCard) -> None:
+def export(path: Path, function: Callable[[Any], Any], held: Any, info: ModelInfo) -> None:
     """Write ``saved_model/``: from "image" ``1hwc`` to "embedding" or "scores" ``1d``.
 
     Args:
@@ -62,14 +62,14 @@ def export(path: Path, function: Callable[[Any], Any], held: Any, card: ModelCar
         function: From a normalized float32 tensor to the output.
         held: What ``function`` reads: its variables, or the loaded program that has them. (Not
             the Keras model: Keras would then trace each of its layers, which takes 15 s.)
-        card: Gives the shape of the image and the name of the output.
+        info: Gives the shape of the image and the name of the output.
     """
     module = tf.Module()
     module.held = held
-    name = card.output.kind
+    name = info.output.kind
 
     @tf.function(
-        input_signature=[tf.TensorSpec((1, *card.image_shape), tf.float32, name=INPUT)],
+        input_signature=[tf.TensorSpec((1, *info.image_shape), tf.float32, name=INPUT)],
         autograph=False,
     )
     def serve(image: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def export(path: Path, function: Callable[[Any], Any], held: Any, card: ModelCar
     renumber(path / PROGRAM / "saved_model.pb")
 
 
-def load(path: Path, purpose: str = "trained further") -> tuple[Any, ModelCard]:
+def load(path: Path, purpose: str = "trained further") -> tuple[Any, ModelInfo]:
     """Rebuild the Keras model of a Model tree.
 
     Args:
@@ -93,22 +93,22 @@ def load(path: Path, purpose: str = "trained further") -> tuple[Any, ModelCard]:
         purpose: Ends the sentence "this model cannot be ...", such as "pruned".
 
     Returns:
-        The ``tf_keras`` model and its card.
+        The ``tf_keras`` model and its info.
 
     Raises:
         UserError: The tree holds a program only, or was damaged.
     """
-    card = ModelCard.read(path)
-    if not card.trainable:
+    info = ModelInfo.read(path)
+    if not info.trainable:
         raise UserError(
             f"the model in {path} cannot be {purpose}: it is a program without an architecture "
-            f"({card.source or 'made by ' + ', '.join(s['component'] for s in card.steps)})",
+            f"({info.source or 'made by ' + ', '.join(s['component'] for s in info.steps)})",
             "use it for float16, dynamic or int8 after training; for everything else import the "
             "Keras 2 model as .keras or .h5, or distill a student from it",
         )
     model = architecture.build(json.loads((path / ARCHITECTURE).read_bytes()), str(path))
     set_weights(model, load_arrays(path / WEIGHTS), str(path / WEIGHTS))
-    return model, card
+    return model, info
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -163,28 +163,28 @@ def inference(path: Path) -> Callable[[np.ndarray], np.ndarray]:
     Returns:
         From normalized float32 images ``bhwc`` to float32 outputs ``bd``.
     """
-    card = ModelCard.read(path)
+    info = ModelInfo.read(path)
     program = tf.saved_model.load(str(path / PROGRAM))
 
     def run(images_bhwc: np.ndarray) -> np.ndarray:
-        assert images_bhwc.shape[1:] == card.image_shape, "images are not as the card says"
+        assert images_bhwc.shape[1:] == info.image_shape, "images are not as the info says"
         images = np.asarray(images_bhwc, np.float32)
         signature = program.signatures[SIGNATURE]  # does not keep its variables alive by itself
         rows = [
-            signature(**{INPUT: tf.constant(image[None])})[card.output.kind].numpy()[0]
+            signature(**{INPUT: tf.constant(image[None])})[info.output.kind].numpy()[0]
             for image in images
         ]
-        return np.stack(rows) if rows else np.zeros((0, card.output.size), np.float32)
+        return np.stack(rows) if rows else np.zeros((0, info.output.size), np.float32)
 
     return run
 
 
-def normalize(images_bhwc: np.ndarray, card: ModelCard) -> np.ndarray:
+def normalize(images_bhwc: np.ndarray, info: ModelInfo) -> np.ndarray:
     """Return what the network is fed for these pixels: ``(pixel - mean) / scale`` in float32.
 
     Args:
         images_bhwc: uint8.
-        card: Gives mean and scale.
+        info: Gives mean and scale.
     """
-    mean, scale = np.float32(card.input.mean), np.float32(card.input.scale)
+    mean, scale = np.float32(info.input.mean), np.float32(info.input.scale)
     return (images_bhwc.astype(np.float32) - mean) / scale

@@ -31,7 +31,7 @@ def load(model: Any, source: Path) -> str:
         source: A staged Source of one file.
 
     Returns:
-        One sentence on what was taken, for the model's card.
+        One sentence on what was taken, for the model's info.
 
     Raises:
         UserError: Not such a file, a layer missing in it, or a shape that differs.

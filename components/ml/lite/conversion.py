@@ -24,11 +24,11 @@ from tensorflow.lite.python.convert import ConverterError
 from components.artifacts.lite_model import (
     MODEL_FILE,
     DType,
-    LiteCard,
     LiteInput,
+    LiteModelInfo,
     LiteOutput,
 )
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
@@ -49,7 +49,7 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
     """Write the LiteModel of a Model, and the report of what became of it.
 
     Args:
-        path: The Model: its program, card and calibration images; nothing else is read.
+        path: The Model: its program, info and calibration images; nothing else is read.
         lite: Folder of the LiteModel to write.
         report: Folder to write ``conversion.json`` into.
         seed: Of the images that parity is measured on when the Model brings none.
@@ -57,22 +57,22 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
     Raises:
         UserError: The plan cannot be carried out on this model.
     """
-    card = ModelCard.read(path)
+    info = ModelInfo.read(path)
     calibration_nhwc = calibration(path)
-    content = to_lite(path, card, calibration_nhwc)
+    content = to_lite(path, info, calibration_nhwc)
     file = LiteFile.parse(content)
-    refuse(file, card)
-    made = lite_card(card, file, content)
+    refuse(file, info)
+    made = lite_card(info, file, content)
     lite.mkdir(parents=True, exist_ok=True)
     (lite / MODEL_FILE).write_bytes(content)
     made.write(lite)
-    measured = parity.measure(path, lite, card, calibration_nhwc, seed=seed)
+    measured = parity.measure(path, lite, info, calibration_nhwc, seed=seed)
     report.mkdir(parents=True, exist_ok=True)
     (report / "conversion.json").write_bytes(
         canonical_json(
             {
                 "schema": 1,
-                "scheme": scheme_of(card),
+                "scheme": scheme_of(info),
                 "operators": {"before": operators_of_program(path), "after": file.operators},
                 "float_operators": list(file.float_operators),
                 "delegate": measured.delegate,
@@ -89,12 +89,12 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
     )
 
 
-def to_lite(path: Path, card: ModelCard, calibration_nhwc: np.ndarray | None) -> bytes:
+def to_lite(path: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None) -> bytes:
     """Convert ``saved_model/`` by the plan.
 
     Args:
         path: The Model's folder.
-        card: Its card.
+        info: Its info.
         calibration_nhwc: Normalized images; int8 needs them.
 
     Returns:
@@ -108,7 +108,7 @@ def to_lite(path: Path, card: ModelCard, calibration_nhwc: np.ndarray | None) ->
         str(path / model_folder.PROGRAM), signature_keys=[model_folder.SIGNATURE]
     )
     converter.exclude_conversion_metadata = True
-    plan, scheme = card.quantization, scheme_of(card)
+    plan, scheme = info.quantization, scheme_of(info)
     if plan is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme == "float16":
@@ -140,44 +140,44 @@ def _cause(message: str) -> str:
     return "; ".join(named) or next(iter(lines), "it gives no reason")
 
 
-def refuse(file: LiteFile, card: ModelCard) -> None:
+def refuse(file: LiteFile, info: ModelInfo) -> None:
     """Hold the file against what the Model says of it.
 
     Raises:
         UserError: An int8 file computes something in float.
         AssertionError: Types at the edges or zeros of pruned weights are not as they must be.
     """
-    plan = card.quantization
-    if scheme_of(card) == "int8" and file.float_operators:
+    plan = info.quantization
+    if scheme_of(info) == "int8" and file.float_operators:
         raise UserError(
             "convert: the plan says int8 and these operators still compute in float: "
             + "; ".join(file.float_operators),
             "take scheme dynamic or float16 for this variant, or replace those layers",
         )
-    for tensor, given in zip((file.input, file.output), edges_of(card), strict=True):
+    for tensor, given in zip((file.input, file.output), edges_of(info), strict=True):
         assert tensor.dtype == given.upper(), f"{tensor.name} is {tensor.dtype}, plan: {given}"
         assert given == FLOAT or tensor.affine, f"{tensor.name} is {given} without a scale"
     if plan and plan.scheme in {"float16", "int8"}:
         wide = [tensor.name for tensor in file.weights if tensor.dtype == "FLOAT32"]
         assert not wide, f"weights left in float32: {wide}"
-    zeros = pruned_zeros(card)
+    zeros = pruned_zeros(info)
     assert file.zeros >= zeros, f"{zeros} weights were pruned and {file.zeros} are 0 in the file"
 
 
-def edges_of(card: ModelCard) -> tuple[DType, DType]:
+def edges_of(info: ModelInfo) -> tuple[DType, DType]:
     """Return the types of a file's input and output; float32 without a plan."""
-    plan = card.quantization
+    plan = info.quantization
     return (
         cast("tuple[DType, DType]", (plan.input_type, plan.output_type)) if plan else (FLOAT, FLOAT)
     )
 
 
-def pruned_zeros(card: ModelCard) -> int:
+def pruned_zeros(info: ModelInfo) -> int:
     """Return how many weights must be 0: as many as the last prune step left.
 
     A step after it that trains, and does not keep zeros, takes the promise away.
     """
-    for step in reversed(card.steps):
+    for step in reversed(info.steps):
         if step["component"] == "prune":
             return int(step["zeros"])
         if step["component"] not in _KEEPS_ZEROS:
@@ -185,17 +185,17 @@ def pruned_zeros(card: ModelCard) -> int:
     return 0
 
 
-def lite_card(card: ModelCard, file: LiteFile, content: bytes) -> LiteCard:
+def lite_card(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
     """Return the card of the LiteModel that ``content`` is.
 
     Args:
-        card: Of the Model it was made from.
+        info: Of the Model it was made from.
         file: ``content``, read.
         content: The bytes of the ``.tflite``.
     """
-    given, (dtype_in, dtype_out) = card.input, edges_of(card)
-    return LiteCard(
-        task=card.task,
+    given, (dtype_in, dtype_out) = info.input, edges_of(info)
+    return LiteModelInfo(
+        task=info.task,
         input=LiteInput(
             height=given.height,
             width=given.width,
@@ -205,13 +205,13 @@ def lite_card(card: ModelCard, file: LiteFile, content: bytes) -> LiteCard:
             dtype=dtype_in,
             quantization=file.input.affine,
         ),
-        output=LiteOutput.of(card.output, dtype_out, file.output.affine),
+        output=LiteOutput.of(info.output, dtype_out, file.output.affine),
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
         gzip_bytes=len(gzip.compress(content, 9, mtime=0)),
-        parameters=card.parameters,
-        steps=card.steps,
-        quantization=card.quantization,
+        parameters=info.parameters,
+        steps=info.steps,
+        quantization=info.quantization,
     )
 
 

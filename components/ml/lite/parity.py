@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.devices.isolated import Answers, answers_of
 from components.ml.formats import model_folder
@@ -37,13 +37,13 @@ class Parity:
     delegate: dict[str, object] | None
 
 
-def scheme_of(card: ModelCard) -> str:
+def scheme_of(info: ModelInfo) -> str:
     """Return the scheme of the plan; float32 where there is no plan."""
-    return card.quantization.scheme if card.quantization else FLOAT
+    return info.quantization.scheme if info.quantization else FLOAT
 
 
 def measure(
-    path: Path, lite: Path, card: ModelCard, calibration_nhwc: np.ndarray | None, *, seed: int
+    path: Path, lite: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None, *, seed: int
 ) -> Parity:
     """Run the file on its runtime and the Model in TensorFlow on the same images.
 
@@ -53,7 +53,7 @@ def measure(
     Args:
         path: The Model.
         lite: The LiteModel.
-        card: The Model's card.
+        info: The Model's info.
         calibration_nhwc: The images to compare on, or None for synthetic ones.
         seed: Of the synthetic images.
 
@@ -65,7 +65,7 @@ def measure(
         AssertionError: A float32 file computes something else than the Model.
     """
     synthetic = calibration_nhwc is None
-    images_nhwc = synthetic_images(card, seed) if synthetic else calibration_nhwc[:IMAGES]
+    images_nhwc = synthetic_images(info, seed) if synthetic else calibration_nhwc[:IMAGES]
     of: dict[str, object] = {
         "images": len(images_nhwc),
         "drawn_from": "synthetic" if synthetic else "calibration",
@@ -74,9 +74,9 @@ def measure(
     if not isinstance(answers, Answers):
         return Parity({**of, "crashed": asdict(answers)}, None)
     expected_nd = model_folder.inference(path)(images_nhwc)
-    refuse_infinite(expected_nd, answers.outputs_nd, scheme_of(card))
+    refuse_infinite(expected_nd, answers.outputs_nd, scheme_of(info))
     found = differences(expected_nd, answers.outputs_nd)
-    if scheme_of(card) == FLOAT:
+    if scheme_of(info) == FLOAT:
         limit = _TOLERANCE * max(float(np.abs(expected_nd).max()), _TINY)
         assert found["max_abs"] <= limit, f"float32 file differs by {found['max_abs']} > {limit}"
     return Parity({**of, **found}, asdict(answers.delegation))
@@ -121,17 +121,17 @@ def differences(expected_nd: np.ndarray, answers_nd: np.ndarray) -> dict[str, fl
     return {name: float(f"{value:.6g}") for name, value in found.items()}
 
 
-def synthetic_images(card: ModelCard, seed: int) -> np.ndarray:
+def synthetic_images(info: ModelInfo, seed: int) -> np.ndarray:
     """Return normalized images ``nhwc`` for a Model that brings none.
 
     Half are noise, half are large soft patches of light, closer to what a photograph looks like to
     the first layers.
     """
-    height, width, channels = card.image_shape
+    height, width, channels = info.image_shape
     random = np.random.default_rng(seed)
     half = IMAGES // 2
     noise_nhwc = random.integers(0, 256, (half, height, width, channels))
     coarse_nhwc = random.integers(0, 256, (half, -(-height // 8), -(-width // 8), channels))
     patches_nhwc = coarse_nhwc.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :width]
     pixels_nhwc = np.concatenate([noise_nhwc, patches_nhwc]).astype(np.uint8)
-    return model_folder.normalize(pixels_nhwc, card)
+    return model_folder.normalize(pixels_nhwc, info)

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import Embedding, ModelCard, Scores
+from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
 from components.ml.runtime import tf
 from components.ml.settings import Recipe, Target, Tower, Transfer
-from components.ml.techniques.supervised import build, card_of, examples_of, write_report
+from components.ml.techniques.supervised import build, examples_of, info_of, write_report
 from components.ml.training import augmentation, loop, losses
 from components.ml.training.augmentation import STRENGTHS, Draws
-from components.ml.training.examples import Examples, Mixes, Taught
+from components.ml.training.examples import Examples, Mixes, TeacherOutputs
 from components.ml.training.objectives import LABELS, TEACHER, Supervised, supervised
 from components.ml.training.validation import Validation, outputs_of
 
@@ -95,18 +95,18 @@ def distill(
 ) -> None:
     """Train a student and write it; see ``components.distill``."""
     data = Dataset.open(dataset)
-    teacher_card = ModelCard.read(teacher)
+    teacher_card = ModelInfo.read(teacher)
     _check(teacher_card, data)
     size = embedding or teacher_card.output.size
-    card = card_of(data, size, teacher_card.input.mean, teacher_card.input.scale)
-    model = build(tower, card)  # before the teacher, whose building would draw from the seed too
+    info = info_of(data, size, teacher_card.input.mean, teacher_card.input.scale)
+    model = build(tower, info)  # before the teacher, whose building would draw from the seed too
     examples = taught(
         examples_of(data), teacher, teacher_card,
         views=transfer.views, mixes=transfer.mixes, recipe=recipe,
     )  # fmt: skip
-    objective = _objective(card, teacher_card, target, transfer, examples.classes, recipe.seed)
-    validation = Validation(data, card.task)
-    history = loop.fit(model, card, examples, objective, validation, recipe)
+    objective = _objective(info, teacher_card, target, transfer, examples.classes, recipe.seed)
+    validation = Validation(data, info.task)
+    history = loop.fit(model, info, examples, objective, validation, recipe)
     step = {
         "component": "distill",
         "backbone": tower.backbone,
@@ -114,7 +114,7 @@ def distill(
         "loss": objective.labels.loss,
         "epochs": history.kept.number,
     }
-    model_folder.save(path, model, replace(card, steps=teacher_card.steps).after(step))
+    model_folder.save(path, model, replace(info, steps=teacher_card.steps).after(step))
     parameters = {**asdict(tower), **asdict(target), **asdict(transfer), **asdict(recipe)}
     teacher_score = validation.measure(_answers(teacher, teacher_card))
     write_report(
@@ -123,7 +123,7 @@ def distill(
     )  # fmt: skip
 
 
-def _check(teacher: ModelCard, data: Dataset) -> None:
+def _check(teacher: ModelInfo, data: Dataset) -> None:
     if teacher.task != data.info.task:
         raise UserError(
             f"the teacher is for {teacher.task} and the dataset for {data.info.task}",
@@ -144,31 +144,31 @@ def _check(teacher: ModelCard, data: Dataset) -> None:
 
 
 def _objective(
-    card: ModelCard,
-    teacher: ModelCard,
+    info: ModelInfo,
+    teacher: ModelInfo,
     target: Target,
     transfer: Transfer,
     classes: int,
     seed: int,
 ) -> Distilled:
-    size, asked = card.output.size, teacher.output.size
-    labels = supervised(card.task, target, classes=classes, embedding=size, seed=seed)
+    size, asked = info.output.size, teacher.output.size
+    labels = supervised(info.task, target, classes=classes, embedding=size, seed=seed)
     projection_dt = None
-    if isinstance(card.output, Embedding) and size != asked:
+    if isinstance(info.output, Embedding) and size != asked:
         start_dt = tf.random.stateless_normal((size, asked), seed=(seed, asked))
         projection_dt = tf.Variable(start_dt / size**0.5, name="projection")
-    return Distilled(isinstance(card.output, Scores), labels, transfer, projection_dt)
+    return Distilled(isinstance(info.output, Scores), labels, transfer, projection_dt)
 
 
 def taught(
-    examples: Examples, teacher: Path, card: ModelCard, *, views: int, mixes: int, recipe: Recipe
+    examples: Examples, teacher: Path, info: ModelInfo, *, views: int, mixes: int, recipe: Recipe
 ) -> Examples:
     """Return the examples with the teacher's answers about every view of every image.
 
     Args:
         examples: What is to be learned from.
         teacher: A Model; a program without an architecture will do.
-        card: The teacher's.
+        info: The teacher's.
         views: Ways in which each image is seen; one is enough where nothing changes it.
         mixes: Mixes that a batch is to have; the teacher is asked about as many as there are views
             of images.
@@ -180,7 +180,7 @@ def taught(
     draws_vnk = np.stack(
         [augmentation.draw(examples.images, flip=recipe.flip, random=random) for _ in range(views)]
     )
-    ask = _asking(teacher, card)
+    ask = _asking(teacher, info)
     changed = _changing(examples, draws_vnk, recipe)
     rows_n = np.arange(examples.images)
     outputs_vnt = np.stack(
@@ -192,7 +192,7 @@ def taught(
         ]
     )
     if not mixes:
-        return replace(examples, taught=Taught(draws_vnk, outputs_vnt))
+        return replace(examples, taught=TeacherOutputs(draws_vnk, outputs_vnt))
     count = views * examples.images
     views_x2 = random.integers(0, views, (count, 2))
     rows_x2 = random.integers(0, examples.images, (count, 2))
@@ -210,27 +210,27 @@ def taught(
         ]
     )
     known = Mixes(views_x2, rows_x2, shares_x, outputs_xt, mixes)
-    return replace(examples, taught=Taught(draws_vnk, outputs_vnt, known))
+    return replace(examples, taught=TeacherOutputs(draws_vnk, outputs_vnt, known))
 
 
 def _parts(rows: np.ndarray) -> list[np.ndarray]:
     return [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
 
 
-def _asking(teacher: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
+def _asking(teacher: Path, info: ModelInfo) -> Callable[[np.ndarray], np.ndarray]:
     """Return the teacher as a function to what is learned: embeddings, logits or their like."""
-    answers = _answers(teacher, card)
-    if not (isinstance(card.output, Scores) and card.output.activation == "softmax"):
+    answers = _answers(teacher, info)
+    if not (isinstance(info.output, Scores) and info.output.activation == "softmax"):
         return answers
     return lambda images_nhwc: np.log(np.maximum(answers(images_nhwc), np.float32(_LEAST)))
 
 
-def _answers(teacher: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
+def _answers(teacher: Path, info: ModelInfo) -> Callable[[np.ndarray], np.ndarray]:
     """Return the teacher as a function from images ``nhwc``, 0 to 255, to its outputs ``nt``."""
-    if card.trainable:
-        return outputs_of(model_folder.load(teacher)[0], card)
+    if info.trainable:
+        return outputs_of(model_folder.load(teacher)[0], info)
     program = model_folder.inference(teacher)
-    return lambda images_nhwc: program(model_folder.normalize(images_nhwc, card))
+    return lambda images_nhwc: program(model_folder.normalize(images_nhwc, info))
 
 
 def _changing(

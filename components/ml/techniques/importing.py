@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import ModelCard, Scores
+from components.artifacts.model import ModelInfo, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.source import Source
 from components.ml.formats import keras_files, model_folder, users_saved_model
 from components.ml.networks import architecture, flattening
-from components.ml.techniques.supervised import card_of
+from components.ml.techniques.supervised import info_of
 from components.ml.training.validation import Validation, outputs_of
 
 REPORT = "import.json"
@@ -81,19 +81,19 @@ def import_model(
         origin = Origin(_folder_name(source), source.digest, "SavedModel")
         if not trusted:
             raise UserError(f"{origin.name} is a SavedModel, which is a program", _TRUST)
-        answers, card = _import_program(source, origin, data, path, mean, scale)
+        answers, info = _import_program(source, origin, data, path, mean, scale)
     elif len(source.files) == 1:
         file = source.files[0]
         local = source.verified(file)
         origin = Origin(file.name, file.sha256, keras_files.form_of(local, file.name))
         model = keras_files.read(local, origin.name, origin.form, trusted=trusted)
-        answers, card = _import_keras(model, origin, data, path, mean, scale)
+        answers, info = _import_keras(model, origin, data, path, mean, scale)
     else:
         raise UserError(
             f"a model is one file or a SavedModel, and {len(names)} files were given",
             "give the path of the .keras or .h5 file",
         )
-    validation = Validation(data, card.task)
+    validation = Validation(data, info.task)
     report.mkdir(parents=True, exist_ok=True)
     (report / REPORT).write_bytes(
         canonical_json(
@@ -101,7 +101,7 @@ def import_model(
                 "schema": 1,
                 "component": "train",
                 "imported": {"name": origin.name, "sha256": origin.sha256, "form": origin.form},
-                "trainable": card.trainable,
+                "trainable": info.trainable,
                 "metric": validation.metric,
                 # Near chance it is mostly the normalization, or the order of the classes.
                 "validation": validation.measure(answers),
@@ -112,7 +112,7 @@ def import_model(
 
 def _import_keras(
     model: Any, origin: Origin, data: Dataset, path: Path, mean: float, scale: float
-) -> tuple[Callable[[np.ndarray], np.ndarray], ModelCard]:
+) -> tuple[Callable[[np.ndarray], np.ndarray], ModelInfo]:
     """Write a Keras model; one with layers that nobody knows as a program."""
     if len(model.inputs or ()) != 1 or len(model.outputs or ()) != 1:
         raise UserError(
@@ -123,42 +123,42 @@ def _import_keras(
     _check_input(tuple(model.inputs[0].shape[1:]), data, origin.name)
     answered = tuple(model.outputs[0].shape[1:])
     softmax = flattening.ends_in_softmax(model)
-    card = _fitted(data, origin, answered, mean, scale, softmax=softmax)
+    info = _fitted(data, origin, answered, mean, scale, softmax=softmax)
     if architecture.is_known(model):
-        model = flattening.flattened(model, card.image_shape)
-        card = replace(card, source=f"imported from {origin}")
-        model_folder.save(path, model, card)
+        model = flattening.flattened(model, info.image_shape)
+        info = replace(info, source=f"imported from {origin}")
+        model_folder.save(path, model, info)
     else:
-        card = replace(
-            card,
+        info = replace(
+            info,
             parameters=int(model.count_params()),
             trainable=False,
             source=f"imported from {origin}, whose own layers can be run and not be changed",
         )
-        model_folder.export(path, lambda image: model(image, training=False), model.weights, card)
-        card.write(path)
-    return outputs_of(model, card), card
+        model_folder.export(path, lambda image: model(image, training=False), model.weights, info)
+        info.write(path)
+    return outputs_of(model, info), info
 
 
 def _import_program(
     source: Source, origin: Origin, data: Dataset, path: Path, mean: float, scale: float
-) -> tuple[Callable[[np.ndarray], np.ndarray], ModelCard]:
+) -> tuple[Callable[[np.ndarray], np.ndarray], ModelInfo]:
     """Write a SavedModel, with its signature brought to ours."""
     with tempfile.TemporaryDirectory() as folder:
         program = users_saved_model.load(_staged(source, Path(folder)), origin.name)
         _check_input(program.input_shape, data, origin.name)
         softmax = program.softmax(data.info.shape)
-        card = _fitted(data, origin, program.output_shape, mean, scale, softmax=softmax)
-        card = replace(
-            card,
+        info = _fitted(data, origin, program.output_shape, mean, scale, softmax=softmax)
+        info = replace(
+            info,
             parameters=program.parameters,
             trainable=False,
             source=f"imported from {origin}, a program that can be run and not be changed",
         )
-        model_folder.export(path, program.run, program.held, card)
-    card.write(path)
+        model_folder.export(path, program.run, program.held, info)
+    info.write(path)
     answers = model_folder.inference(path)
-    return lambda images_nhwc: answers(model_folder.normalize(images_nhwc, card)), card
+    return lambda images_nhwc: answers(model_folder.normalize(images_nhwc, info)), info
 
 
 def _staged(source: Source, folder: Path) -> Path:
@@ -183,15 +183,15 @@ def _fitted(
     scale: float,
     *,
     softmax: bool,
-) -> ModelCard:
+) -> ModelInfo:
     """Return the card of a model with this input and output on this dataset.
 
     Args:
         data: What it is to be used on.
         origin: How errors call the model.
         answered: Shape of one output, without the batch.
-        mean: Goes into the card.
-        scale: Goes into the card.
+        mean: Goes into the info.
+        scale: Goes into the info.
         softmax: Whether the output is probabilities.
 
     Raises:
@@ -214,10 +214,10 @@ def _fitted(
             f"{origin.name} ends in a softmax: it classifies, and verification compares embeddings",
             "save the model without its last layer, or set task: classification",
         )
-    card = card_of(data, answered[0], mean, scale)
-    if isinstance(card.output, Scores) and softmax:
-        card = replace(card, output=replace(card.output, activation="softmax"))
-    return card
+    info = info_of(data, answered[0], mean, scale)
+    if isinstance(info.output, Scores) and softmax:
+        info = replace(info, output=replace(info.output, activation="softmax"))
+    return info
 
 
 def _check_input(shape: tuple[int | None, ...], data: Dataset, name: str) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import FILE, ModelCard, QuantizationPlan
+from components.artifacts.model import FILE, ModelInfo, QuantizationPlan
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import files_of
@@ -50,20 +50,20 @@ def plan(
     Raises:
         UserError: Integer edges without int8, a plan twice, or images of another size.
     """
-    card, data = ModelCard.read(path), Dataset.open(dataset)
-    _check(card, data, chosen, path)
+    info, data = ModelInfo.read(path), Dataset.open(dataset)
+    _check(info, data, chosen, path)
     rows = draw(data.labels(_CALIBRATION_SPLIT), images, seed)
     pixels_nhwc = np.asarray(data.images(_CALIBRATION_SPLIT)[rows])
     if full_range:
         pixels_nhwc = with_full_range(pixels_nhwc)
-    images_nhwc = model_folder.normalize(pixels_nhwc, card)
+    images_nhwc = model_folder.normalize(pixels_nhwc, info)
     step = {"component": "quantize", **asdict(chosen), "calibration_images": len(rows)}
     for name, file in files_of(path):
         if name != FILE:
             (quantized / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, quantized / name)
     _write_calibration(quantized / CALIBRATION, images_nhwc)
-    card.after(step, quantization=chosen).write(quantized)
+    info.after(step, quantization=chosen).write(quantized)
     report.mkdir(parents=True, exist_ok=True)
     drawn = np.bincount(data.labels(_CALIBRATION_SPLIT)[rows], minlength=len(data.info.classes))
     (report / "quantization.json").write_bytes(
@@ -100,21 +100,21 @@ def _write_calibration(path: Path, images_nhwc: np.ndarray) -> None:
         archive.writestr(zipfile.ZipInfo("images.npy"), npy.getvalue())
 
 
-def _check(card: ModelCard, data: Dataset, chosen: QuantizationPlan, path: Path) -> None:
+def _check(info: ModelInfo, data: Dataset, chosen: QuantizationPlan, path: Path) -> None:
     if chosen.scheme != "int8" and {chosen.input_type, chosen.output_type} != {"float32"}:
         raise UserError(
             f"quantize: scheme {chosen.scheme} computes in floating point, so its input_type and "
             f"output_type are float32 (given: {chosen.input_type} and {chosen.output_type})",
             "use scheme: int8, or leave input_type and output_type away",
         )
-    if card.quantization is not None:
+    if info.quantization is not None:
         raise UserError(
-            f"quantize: the model in {path} is quantized already ({card.quantization.scheme})",
+            f"quantize: the model in {path} is quantized already ({info.quantization.scheme})",
             "let each variant have one quantize step",
         )
-    if data.info.shape != card.image_shape:
+    if data.info.shape != info.image_shape:
         raise UserError(
-            f"quantize: the model takes images of {_size(card.image_shape)} and the dataset has "
+            f"quantize: the model takes images of {_size(info.image_shape)} and the dataset has "
             f"{_size(data.info.shape)}",
             "give image: the size that the model was made for",
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import Embedding, ImageInput, ModelCard, Scores
+from components.artifacts.model import Embedding, ImageInput, ModelInfo, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, pretrained
@@ -43,19 +43,19 @@ def teach(
     """Train a tower on labels and write it; see ``components.train``."""
     data = Dataset.open(dataset)
     examples = examples_of(data)
-    card = card_of(data, embedding, mean, scale)
-    model = build(tower, card)
+    info = info_of(data, embedding, mean, scale)
+    model = build(tower, info)
     notes = {} if weights is None else {"weights": pretrained.load(model, weights)}
     objective = supervised(
-        card.task,
+        info.task,
         target,
         classes=examples.classes,
-        embedding=card.output.size,
+        embedding=info.output.size,
         seed=recipe.seed,
     )
-    validation = Validation(data, card.task)
+    validation = Validation(data, info.task)
     guide = guide_of(examples, guidance, recipe)
-    history = loop.fit(model, card, examples, objective, validation, recipe, guide)
+    history = loop.fit(model, info, examples, objective, validation, recipe, guide)
     step = {
         "component": "train",
         "backbone": tower.backbone,
@@ -64,7 +64,7 @@ def teach(
         "epochs": history.kept.number,
         **notes,
     }
-    model_folder.save(path, model, card.after(step))
+    model_folder.save(path, model, info.after(step))
     parameters = {**asdict(tower), **asdict(target), **asdict(guidance), **asdict(recipe)}
     write_report(report, "train", history, examples, recipe, {"parameters": parameters, **notes})
 
@@ -100,11 +100,11 @@ def examples_of(data: Dataset) -> Examples:
     )
 
 
-def card_of(data: Dataset, embedding: int, mean: float, scale: float) -> ModelCard:
+def info_of(data: Dataset, embedding: int, mean: float, scale: float) -> ModelInfo:
     """Return the card of a network for this dataset; its parameters are counted when saved."""
     info = data.info
     verification = info.task == "verification"
-    return ModelCard(
+    return ModelInfo(
         task=info.task,
         input=ImageInput(info.height, info.width, info.channels, mean, scale),
         output=Embedding(embedding) if verification else Scores(info.classes),
@@ -112,13 +112,13 @@ def card_of(data: Dataset, embedding: int, mean: float, scale: float) -> ModelCa
     )
 
 
-def build(tower: Tower, card: ModelCard) -> Any:
-    """Build the untrained tower that a card describes."""
+def build(tower: Tower, info: ModelInfo) -> Any:
+    """Build the untrained tower that a info describes."""
     return backbones.tower(
         tower.backbone,
-        card.image_shape,
-        card.output.kind,
-        card.output.size,
+        info.image_shape,
+        info.output.kind,
+        info.output.size,
         alpha=tower.alpha,
         dropout=tower.dropout,
         batch_norm_momentum=tower.batch_norm_momentum,

@@ -25,7 +25,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras import (
 from tensorflow_model_optimization.sparsity import keras as sparsity_keras
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import Embedding, ModelCard, Scores
+from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.interface import Task
@@ -262,9 +262,9 @@ def prune(
     *, sparsity: float, views: int, mixes: int, recipe: Recipe,
 ) -> None:  # fmt: skip
     """Prune a Model and write it; see ``components.prune``."""
-    trained, card = model_folder.load(path, "pruned")
+    trained, info = model_folder.load(path, "pruned")
     data = Dataset.open(dataset)
-    _check(card, data, path)
+    _check(info, data, path)
     model, _ = model_folder.load(path)  # as it came; takes the pruned weights in the end
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
@@ -275,13 +275,13 @@ def prune(
         )
     # Batches are drawn over all images: nothing is compared but before and after.
     examples = replace(examples_of(data), compared=False)
-    examples = taught(examples, path, card, views=views, mixes=mixes, recipe=recipe)
+    examples = taught(examples, path, info, views=views, mixes=mixes, recipe=recipe)
     steps = examples.steps(recipe)
     schedule = schedule_of(sparsity, steps * recipe.epochs)
     network = wrapped(trained, schedule)
-    reference = Validation(data, card.task).measure(outputs_of(model, card))
-    counting = OncePruned(data, card.task, network, schedule.end_step)
-    history = loop.fit(network, card, examples, Unchanged(card.output), counting, recipe)
+    reference = Validation(data, info.task).measure(outputs_of(model, info))
+    counting = OncePruned(data, info.task, network, schedule.end_step)
+    history = loop.fit(network, info, examples, Unchanged(info.output), counting, recipe)
     strip(network, model)
     layers = compare(before, kernels_of(model))
     refuse(layers, sparsity)
@@ -292,7 +292,7 @@ def prune(
         "epochs": history.kept.number,
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
-    model_folder.save(pruned, model, card.after(step))
+    model_folder.save(pruned, model, info.after(step))
     _write_report(
         report,
         {
@@ -308,15 +308,15 @@ def prune(
     )
 
 
-def _check(card: ModelCard, data: Dataset, path: Path) -> None:
-    if card.quantization is not None:
+def _check(info: ModelInfo, data: Dataset, path: Path) -> None:
+    if info.quantization is not None:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",
             "put prune before quantize in this variant",
         )
-    if card.task != data.info.task or card.image_shape != data.info.shape:
+    if info.task != data.info.task or info.image_shape != data.info.shape:
         raise UserError(
-            f"prune: the model is for {card.task} of images of {card.image_shape} and the dataset "
+            f"prune: the model is for {info.task} of images of {info.image_shape} and the dataset "
             f"for {data.info.task} of {data.info.shape} (height, width, channels)",
             "give the dataset that the model was trained on",
         )

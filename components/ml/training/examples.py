@@ -42,7 +42,7 @@ class Mixes:
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
+class TeacherOutputs:
     """What a teacher said of the training images, each seen in a few ways.
 
     Attributes:
@@ -72,7 +72,7 @@ class Examples:
     labels_n: np.ndarray
     classes: int
     compared: bool
-    taught: Taught | None = None
+    taught: TeacherOutputs | None = None
 
     @property
     def images(self) -> int:
@@ -127,7 +127,7 @@ class Examples:
     def _add(
         self,
         batch: dict[str, np.ndarray],
-        taught: Taught,
+        taught: TeacherOutputs,
         mixes: Mixes,
         random: np.random.Generator,
     ) -> None:

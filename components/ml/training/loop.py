@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.runtime import tf
 from components.ml.settings import Recipe
@@ -74,7 +74,7 @@ class History:
 
 def fit(
     model: Any,
-    card: ModelCard,
+    info: ModelInfo,
     examples: Examples,
     objective: Objective,
     validation: Validation,
@@ -87,7 +87,7 @@ def fit(
 
     Args:
         model: A ``tf_keras`` model from normalized ``bhwc`` to ``bd``.
-        card: How images are normalized.
+        info: How images are normalized.
         examples: What is learned from.
         objective: What is made small.
         validation: What decides on the best.
@@ -97,8 +97,8 @@ def fit(
     Raises:
         UserError: The loss is no longer a finite number.
     """
-    learner = _Learner(model, card, objective, recipe, guide)
-    outputs = outputs_of(model, card)
+    learner = _Learner(model, info, objective, recipe, guide)
+    outputs = outputs_of(model, info)
     steps = examples.steps(recipe)
     total, warmup = steps * recipe.epochs, int(steps * recipe.warmup_epochs)
     every = max(1, recipe.epochs // _VALIDATIONS)
@@ -151,7 +151,7 @@ class _Learner:
     def __init__(
         self,
         model: Any,
-        card: ModelCard,
+        info: ModelInfo,
         objective: Objective,
         recipe: Recipe,
         guide: Guide | None,
@@ -175,7 +175,7 @@ class _Learner:
             asked = pixels_bhwc.shape[0]
             if guide is not None:
                 pixels_bhwc = guide.mixed(pixels_bhwc, noise_seed)
-            images_bhwc = (pixels_bhwc - card.input.mean) / card.input.scale
+            images_bhwc = (pixels_bhwc - info.input.mean) / info.input.scale
             with tf.GradientTape() as tape:
                 outputs_bd = model(images_bhwc, training=True)
                 loss = objective(outputs_bd[:asked], batch, progress)

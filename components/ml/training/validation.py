@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.interface import Task
 from components.ml.formats.model_folder import normalize
@@ -24,18 +24,18 @@ _MOST = 600
 _BATCH = 32
 
 
-def outputs_of(model: Any, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
+def outputs_of(model: Any, info: ModelInfo) -> Callable[[np.ndarray], np.ndarray]:
     """Return the function from uint8 images ``nhwc`` to the float32 outputs ``nd`` of a network."""
 
     @tf.function(
-        input_signature=[tf.TensorSpec((None, *card.image_shape), tf.float32)], autograph=False
+        input_signature=[tf.TensorSpec((None, *info.image_shape), tf.float32)], autograph=False
     )
     def forward(images_bhwc: Any) -> Any:
         return model(images_bhwc, training=False)
 
     def run(images_nhwc: np.ndarray) -> np.ndarray:
         parts = [
-            forward(normalize(images_nhwc[start : start + _BATCH], card)).numpy()
+            forward(normalize(images_nhwc[start : start + _BATCH], info)).numpy()
             for start in range(0, len(images_nhwc), _BATCH)
         ]
         return np.concatenate(parts)

@@ -16,7 +16,7 @@ from pipelines.engines.engine import Cluster, Event, StepFailed, StepSkipped, St
 from pipelines.engines.kubeflow import status, submitting
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.preparing import prepare
-from pipelines.engines.kubeflow.results import ENGINE, Homecoming
+from pipelines.engines.kubeflow.results import ENGINE, ResultImporter
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Step
 from pipelines.sources.snapshot import Source
@@ -48,8 +48,8 @@ class KubeflowEngine:
         self._connection = Connection(cluster.host, cluster.namespace)
         self._interrupted = threading.Event()
         self.page: str | None = None
-        self.outlives = True
-        self.goes_on = False
+        self.detached = True
+        self.still_running = False
 
     def cancel(self) -> None:
         """Stop looking on; the run goes on unless the user wants it to end with this process."""
@@ -66,9 +66,9 @@ class KubeflowEngine:
             yield from (StepSkipped(step.name) for step in graph.ordered)
             return
         kfp_run = submitting.submit(self._connection, prepared.uploaded, run)
-        self.goes_on = True
+        self.still_running = True
         self.page = self._connection.page_of(kfp_run)
-        home = Homecoming(prepared.root, prepared.plan, kfp_run, run, self._cache, self._work)
+        home = ResultImporter(prepared.root, prepared.plan, kfp_run, run, self._cache, self._work)
         seen = self._look(kfp_run)
         started: set[str] = set()
         wait_s = _POLL_S
@@ -98,7 +98,7 @@ class KubeflowEngine:
             ) from error
 
     def _progress(
-        self, graph: Graph, seen: Resource, home: Homecoming, started: set[str]
+        self, graph: Graph, seen: Resource, home: ResultImporter, started: set[str]
     ) -> Iterator[Event]:
         """Tell what has begun, and bring home what was executed to its end."""
         states, cached = status.states(seen), status.cached(seen)
@@ -112,9 +112,9 @@ class KubeflowEngine:
             if state == "SUCCEEDED" and home.find(step) is not None:
                 yield home.bring(step, status.wall_s(seen, step.name))
 
-    def _end(self, graph: Graph, seen: Resource, home: Homecoming) -> Iterator[Event]:
+    def _end(self, graph: Graph, seen: Resource, home: ResultImporter) -> Iterator[Event]:
         brought = home.bring_all(complete=seen.state == "SUCCEEDED")
-        self.goes_on = False
+        self.still_running = False
         yield from brought
         states = status.states(seen)
         for step in graph.ordered:

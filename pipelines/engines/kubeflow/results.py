@@ -1,4 +1,4 @@
-"""Homecoming: what a run left in its pipeline root becomes results and records of a store here.
+"""ResultImporter: what a run left in its pipeline root becomes results and records of a store here.
 
 The pipeline root is the only witness: ``task_details`` of the API never say what a task read or
 wrote. The statement of each step lies beside its outputs and names the address of each input, so
@@ -68,7 +68,7 @@ class Found:
         return (started + timedelta(seconds=self.function_s)).isoformat(timespec="milliseconds")
 
 
-class Homecoming:
+class ResultImporter:
     """Brings one run of a pipeline version home, step by step; again and again to the same end.
 
     Args:

@@ -14,7 +14,7 @@ from components.contract.errors import UserError
 from pipelines.engines.engine import StepDone, StepFailed, StepSkipped
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.results import ENGINE, Homecoming
+from pipelines.engines.kubeflow.results import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.status import FINAL, failure, outcome_of, states
 from pipelines.engines.kubeflow.versions import Plan, is_version_name
 from pipelines.launch.launching import Settled, critical_path, settled_json
@@ -96,7 +96,9 @@ def run_id(name: str, run: Resource) -> str:
     return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
 
 
-def finish(store: Store, plan: Plan, run: str, kfp: Resource, page: str, home: Homecoming) -> str:
+def finish(
+    store: Store, plan: Plan, run: str, kfp: Resource, page: str, home: ResultImporter
+) -> str:
     """Write the record of a run whose results are at home, and register its release.
 
     Args:
@@ -143,7 +145,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _settled(
-    plan: Plan, kfp: Resource, page: str, home: Homecoming
+    plan: Plan, kfp: Resource, page: str, home: ResultImporter
 ) -> Iterator[tuple[str, Settled]]:
     seen = states(kfp)
     for step in plan.graph.ordered:
@@ -214,7 +216,7 @@ def _one(
     if run.state not in FINAL:
         return Synced(name, run.run_id, "still running")
     try:
-        home = Homecoming(root, plan, run.run_id, name, cache, scratch)
+        home = ResultImporter(root, plan, run.run_id, name, cache, scratch)
         home.bring_all(complete=run.state == "SUCCEEDED")
     except UserError as error:
         return Synced(name, run.run_id, "damaged", error=error)

@@ -114,7 +114,7 @@ class Context:
     cancelled: threading.Event
 
 
-def perform(
+def execute_step(
     context: Context,
     step: Step,
     ingredients: Ingredients,

@@ -18,7 +18,7 @@ from components.contract.errors import UserError
 from components.contract.tree import SINGLE
 from pipelines.engines.engine import Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.machine.admission import Admission, by_urgency
-from pipelines.engines.machine.execution import Context, Runner, perform
+from pipelines.engines.machine.execution import Context, Runner, execute_step
 from pipelines.runs.cache import Cache, CorruptionError, Result
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
@@ -29,7 +29,7 @@ _MAX_ATTEMPTS = 5
 _Message = StepStarted | StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
 
 
-class Walk:
+class Scheduler:
     """The ``Engine`` of one machine.
 
     Args:
@@ -44,8 +44,8 @@ class Walk:
     ) -> None:
         self.name = runner.name
         self.page = None
-        self.outlives = False
-        self.goes_on = False
+        self.detached = False
+        self.still_running = False
         self._runner = runner
         self._cache = cache
         self._work = work
@@ -69,7 +69,7 @@ class Walk:
         try:
             self._runner.prepare(graph)
             for _ in range(_MAX_ATTEMPTS):
-                attempt = _Attempt(context, graph, remeasure=self._remeasure)
+                attempt = _Pass(context, graph, remeasure=self._remeasure)
                 for event in attempt.events():
                     if isinstance(event, StepDone):
                         before = told.get(event.step)
@@ -88,7 +88,7 @@ class Walk:
         )
 
 
-class _Attempt:
+class _Pass:
     """One walk over the graph."""
 
     def __init__(self, context: Context, graph: Graph, *, remeasure: bool) -> None:
@@ -199,7 +199,7 @@ class _Attempt:
     def _perform(self, step: Step, ingredients: Ingredients) -> None:
         """Execute one step in a thread of the pool; every way it can end becomes a message."""
         try:
-            message: _Message = perform(self._context, step, ingredients, self._messages.put)
+            message: _Message = execute_step(self._context, step, ingredients, self._messages.put)
         except BaseException as error:  # noqa: BLE001 raised again by the thread that walks
             message = (step.name, error)
         self._messages.put(message)

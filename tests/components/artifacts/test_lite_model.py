@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from components.artifacts.lite_model import Affine, LiteCard, LiteInput, LiteOutput
+from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.model import Embedding, QuantizationPlan, Scores
 from components.contract.errors import UserError
 
 UINT8 = LiteInput(8, 8, 1, 127.5, 127.5, "uint8", Affine(2 / 255, 127))
-CARD = LiteCard(
+CARD = LiteModelInfo(
     task="classification",
     input=UINT8,
     output=LiteOutput.of(Scores(("a", "b"), "softmax"), "uint8", Affine(1 / 256, 0)),
@@ -34,18 +34,18 @@ CARD = LiteCard(
         ),
     ],
 )
-def test_what_is_written_is_read(tmp_path: Path, card: LiteCard) -> None:
+def test_what_is_written_is_read(tmp_path: Path, card: LiteModelInfo) -> None:
     card.write(tmp_path)
-    assert LiteCard.read(tmp_path) == card
-    assert LiteCard.from_json(json.loads((tmp_path / "lite.json").read_bytes())) == card
+    assert LiteModelInfo.read(tmp_path) == card
+    assert LiteModelInfo.from_json(json.loads((tmp_path / "lite.json").read_bytes())) == card
 
 
 def test_another_schema_and_another_folder_are_the_users_fault(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no LiteModel"):
-        LiteCard.read(tmp_path)
+        LiteModelInfo.read(tmp_path)
     (tmp_path / "lite.json").write_text('{"schema": 0}')
     with pytest.raises(UserError, match="another version"):
-        LiteCard.read(tmp_path)
+        LiteModelInfo.read(tmp_path)
 
 
 @pytest.mark.parametrize(("dtype", "zero_point", "low"), [("uint8", 127, 0), ("int8", -1, -128)])

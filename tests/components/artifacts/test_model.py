@@ -7,20 +7,20 @@ import pytest
 from components.artifacts.model import (
     Embedding,
     ImageInput,
-    ModelCard,
+    ModelInfo,
     QuantizationPlan,
     Scores,
 )
 from components.contract.errors import UserError
 
-TOWER = ModelCard(
+TOWER = ModelInfo(
     task="verification",
     input=ImageInput(112, 92, 1, 127.5, 127.5),
     output=Embedding(128),
     parameters=1234,
     steps=({"component": "train", "backbone": "conv"},),
 )
-CLASSIFIER = ModelCard(
+CLASSIFIER = ModelInfo(
     task="classification",
     input=ImageInput(32, 32, 3, 0.0, 255.0),
     output=Scores(("cat", "dog"), "softmax"),
@@ -34,7 +34,7 @@ CLASSIFIER = ModelCard(
 @pytest.mark.parametrize("card", [TOWER, CLASSIFIER])
 def test_what_is_written_is_read(card, tmp_path):
     card.write(tmp_path / "model")
-    assert ModelCard.read(tmp_path / "model") == card
+    assert ModelInfo.read(tmp_path / "model") == card
 
 
 def test_the_file_says_what_an_app_needs(tmp_path):
@@ -61,7 +61,7 @@ def test_a_step_is_added_and_the_rest_stays():
 
 def test_what_is_no_model_is_said(tmp_path):
     with pytest.raises(UserError, match="no Model"):
-        ModelCard.read(tmp_path)
+        ModelInfo.read(tmp_path)
     (tmp_path / "model.json").write_text('{"schema": 99}')
     with pytest.raises(UserError, match="another version"):
-        ModelCard.read(tmp_path)
+        ModelInfo.read(tmp_path)

@@ -19,11 +19,11 @@ TOLERANCE = {
 @pytest.fixture(scope="module")
 def expected(pattern_classifier: Path) -> np.ndarray:
     """What Keras answers to forty images that were not trained on."""
-    from components.artifacts.model import ModelCard
+    from components.artifacts.model import ModelInfo
     from components.ml.formats import model_folder
 
     images, _ = images_of(40, seed=2)
-    card = ModelCard.read(pattern_classifier)
+    card = ModelInfo.read(pattern_classifier)
     return model_folder.inference(pattern_classifier)(model_folder.normalize(images, card))
 
 
@@ -47,7 +47,7 @@ def test_an_app_feeds_bytes_and_reads_bytes_by_the_card_alone(
     from ai_edge_litert.interpreter import Interpreter
 
     model = LiteModel.open(lite_patterns[scheme] / "lite")
-    given, answer = model.card.input, model.card.output
+    given, answer = model.info.input, model.info.output
     assert given.takes_pixels
     images, _ = images_of(5, seed=3)
     app = Interpreter(model_path=str(lite_patterns[scheme] / "lite" / MODEL_FILE), num_threads=1)

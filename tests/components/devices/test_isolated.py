@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.artifacts.lite_model import MODEL_FILE, LiteCard
+from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.devices.interpreter import LiteModel
 from components.devices.isolated import Answers, Crash, answers_of, crash_of
 from tests.data.patterns import images_of
@@ -28,7 +28,7 @@ def test_a_file_that_the_runtime_cannot_take_is_an_answer(
 ) -> None:
     broken = (lite_patterns["float32"] / "lite" / MODEL_FILE).read_bytes()[:64]
     (tmp_path / MODEL_FILE).write_bytes(broken)
-    card = LiteCard.read(lite_patterns["float32"] / "lite")
+    card = LiteModelInfo.read(lite_patterns["float32"] / "lite")
     replace(card, sha256=hashlib.sha256(broken).hexdigest()).write(tmp_path)
     images, _ = images_of(1, seed=5)
     died = answers_of(tmp_path, images, threads=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from components.contract.errors import UserError
-from components.measure.paired import Answers, Yardstick
+from components.measure.paired import Answers, Reference
 from tests.data.variants import Variant, write_evaluation
 
 
@@ -14,7 +14,7 @@ def answers(path, variant, task="verification"):
 
 
 def yardstick(reference, metric="auc"):
-    return Yardstick.of(reference, metric, resamples=300, confidence=0.95, seed=0)
+    return Reference.of(reference, metric, resamples=300, confidence=0.95, seed=0)
 
 
 def test_a_model_does_not_drop_against_itself(tmp_path):

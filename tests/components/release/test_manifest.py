@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.artifacts.lite_model import Affine, LiteCard, LiteInput, LiteOutput
+from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.model import Embedding, Scores
 from components.release.manifest import _input, _output
 
@@ -73,4 +73,4 @@ def test_scores_have_labels(activation, word):
 def test_the_card_of_a_file_is_what_the_fixtures_write(tmp_path):
     from tests.data.variants import Variant, write_lite
 
-    assert write_lite(tmp_path / "lite", Variant("a")) == LiteCard.read(tmp_path / "lite")
+    assert write_lite(tmp_path / "lite", Variant("a")) == LiteModelInfo.read(tmp_path / "lite")

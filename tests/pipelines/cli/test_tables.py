@@ -16,7 +16,7 @@ from components.artifacts.decision import (
     Split,
     Timing,
 )
-from components.artifacts.empty import write_nothing
+from components.artifacts.empty import write_empty
 from components.contract.errors import UserError
 from components.selection.candidates import Budgets
 from components.statistics.bootstrap import Interval
@@ -139,7 +139,7 @@ class Kept:
             }
             steps["publish"] = {"release": self._tree("release", {"manifest.json": manifest})}
         else:
-            write_nothing(folder / "nothing", "nothing keeps to the budgets")
+            write_empty(folder / "nothing", "nothing keeps to the budgets")
             nothing = self.cache.put_tree(folder / "nothing").digest
             steps["evaluate-sealed"] = {"report": nothing}
             steps["publish"] = {"release": nothing}

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from components.artifacts.model import Embedding, ImageInput, ModelCard, Scores
+from components.artifacts.model import Embedding, ImageInput, ModelInfo, Scores
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.ml.formats import model_folder
@@ -15,7 +15,7 @@ from components.ml.networks import backbones
 from components.ml.runtime import configure, tf, tf_keras
 
 SHAPE = (8, 8, 1)
-CARD = ModelCard("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
+CARD = ModelInfo("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
 
 
 def small(path, *, earlier=0, card=CARD, head="embedding"):
@@ -45,7 +45,7 @@ def test_what_was_saved_comes_back(kept):
     for weight, other in zip(model.get_weights(), again.get_weights(), strict=True):
         assert np.array_equal(weight, other)
     assert card.parameters == model.count_params()
-    assert card == ModelCard.read(path)
+    assert card == ModelInfo.read(path)
     assert np.array_equal(again(images()), model(images()))
 
 
@@ -88,7 +88,7 @@ def test_other_weights_are_other_bytes(kept, tmp_path):
 
 
 def test_scores_are_called_scores(tmp_path):
-    card = ModelCard(
+    card = ModelInfo(
         "classification", ImageInput(*SHAPE), Scores(("a", "b", "c", "d")), parameters=0
     )
     small(tmp_path / "model", card=card, head="scores")
@@ -97,7 +97,7 @@ def test_scores_are_called_scores(tmp_path):
 
 
 def test_weights_are_normalized_as_the_card_says():
-    card = ModelCard("verification", ImageInput(1, 1, 1, 10.0, 5.0), Embedding(1), parameters=0)
+    card = ModelInfo("verification", ImageInput(1, 1, 1, 10.0, 5.0), Embedding(1), parameters=0)
     pixels = np.array([0, 10, 255], np.uint8).reshape(3, 1, 1, 1)
     normalized = model_folder.normalize(pixels, card)
     assert normalized.dtype == np.float32

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from components.artifacts.model import Embedding, ImageInput, ModelCard
+from components.artifacts.model import Embedding, ImageInput, ModelInfo
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, pretrained
 from components.ml.networks import backbones
@@ -45,7 +45,7 @@ def written(kind, tmp_path, model):
     elif kind == "model":
         model.save(tmp_path / "given.h5")
     else:
-        card = ModelCard("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
+        card = ModelInfo("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
         model_folder.save(tmp_path / "model", model, card)
         return tmp_path / "model" / "weights.safetensors"
     return tmp_path / "given.h5"

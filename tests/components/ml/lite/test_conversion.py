@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.lite_model import MODEL_FILE
-from components.artifacts.model import Embedding, ImageInput, ModelCard, QuantizationPlan
+from components.artifacts.model import Embedding, ImageInput, ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile
 from tests.data.patterns import images_of
@@ -26,7 +26,7 @@ def program(path: Path, function: Callable[[Any], Any], plan: QuantizationPlan |
     from components.ml.runtime import configure, tf
 
     configure(threads=2, seed=0)
-    card = ModelCard(
+    card = ModelInfo(
         task="verification",
         input=ImageInput(8, 8, 1),
         output=Embedding(4),
@@ -51,7 +51,7 @@ def test_a_plan_of_int8_on_a_file_that_computes_in_float_is_refused(
 ) -> None:
     from components.ml.lite import conversion
 
-    card = replace(ModelCard.read(pattern_classifier), quantization=INT8)
+    card = replace(ModelInfo.read(pattern_classifier), quantization=INT8)
     conversion.refuse(file_of(lite_patterns["int8"]), card)
     with pytest.raises(UserError, match=r"still compute in float: .*CONV_2D"):
         conversion.refuse(file_of(lite_patterns[scheme]), card)
@@ -84,7 +84,7 @@ def test_edges_of_another_type_than_planned_are_refused(
 ) -> None:
     from components.ml.lite import conversion
 
-    card = ModelCard.read(pattern_classifier)
+    card = ModelInfo.read(pattern_classifier)
     planned = replace(card, quantization=replace(INT8, input_type="uint8", output_type="uint8"))
     conversion.refuse(file_of(lite_patterns["int8-uint8"]), planned)
     for other in ("int8", "int8-int8"):
@@ -101,7 +101,7 @@ def test_a_file_that_lost_the_zeros_of_a_pruned_model_is_refused(
 ) -> None:
     from components.ml.lite import conversion
 
-    card = ModelCard.read(pattern_classifier)
+    card = ModelInfo.read(pattern_classifier)
     file = file_of(lite_patterns["float32"])
     kept = card.after({"component": "prune", "zeros": file.zeros})
     conversion.refuse(file, kept)
@@ -123,7 +123,7 @@ def test_a_float_file_that_answers_something_else_is_refused(
     from components.ml.runtime import configure
 
     configure(threads=2, seed=0)
-    lite, card = lite_patterns["float32"] / "lite", ModelCard.read(pattern_classifier)
+    lite, card = lite_patterns["float32"] / "lite", ModelInfo.read(pattern_classifier)
     measured = parity.measure(pattern_classifier, lite, card, None, seed=0)
     assert measured.differences["cosine_min"] > 0.9999
     model, _ = model_folder.load(pattern_classifier)
@@ -155,7 +155,7 @@ def test_a_runtime_that_dies_is_written_down(
     lite = shutil.copytree(lite_patterns["float32"] / "lite", tmp_path / "lite")
     (lite / MODEL_FILE).unlink()
     measured = parity.measure(
-        pattern_classifier, lite, ModelCard.read(pattern_classifier), None, seed=0
+        pattern_classifier, lite, ModelInfo.read(pattern_classifier), None, seed=0
     )
     assert measured.delegate is None
     assert measured.differences["crashed"]["name"]
@@ -185,7 +185,7 @@ def test_small_answers_have_directions_too() -> None:
 def test_synthetic_images_fill_the_range_and_hang_on_the_seed() -> None:
     from components.ml.lite import parity
 
-    card = ModelCard("verification", ImageInput(20, 12, 3), Embedding(4), 0)
+    card = ModelInfo("verification", ImageInput(20, 12, 3), Embedding(4), 0)
     images = parity.synthetic_images(card, seed=1)
     assert images.shape == (32, 20, 12, 3)
     assert (images.min(), images.max()) == (-1.0, 1.0)

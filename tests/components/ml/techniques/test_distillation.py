@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.dataset import Dataset, write_dataset
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
 from components.ml.runtime import configure, tf
@@ -89,7 +89,7 @@ def selection(data):
 
 
 def unit_outputs(model, images):
-    outputs = model_folder.inference(model)(model_folder.normalize(images, ModelCard.read(model)))
+    outputs = model_folder.inference(model)(model_folder.normalize(images, ModelInfo.read(model)))
     return outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
 
 
@@ -103,7 +103,7 @@ def test_a_student_sees_images_as_its_teacher_does(pattern_pairs, pattern_tower,
     transfer = replace(TRANSFER, label_weight=0.0, relational_weight=3.0)
     recipe = replace(RECIPE, epochs=8)
     student, report = distilled(pattern_pairs, pattern_tower, tmp_path, recipe, transfer)
-    card, teacher = ModelCard.read(student), ModelCard.read(pattern_tower)
+    card, teacher = ModelInfo.read(student), ModelInfo.read(pattern_tower)
     assert card.output == teacher.output
     assert [step["component"] for step in card.steps] == ["train", "distill"]
     assert card.parameters < 10_000
@@ -117,7 +117,7 @@ def test_a_student_sees_images_as_its_teacher_does(pattern_pairs, pattern_tower,
 def test_a_student_may_have_an_embedding_of_another_size(pattern_pairs, pattern_tower, tmp_path):
     recipe = replace(RECIPE, epochs=3)
     student, report = distilled(pattern_pairs, pattern_tower, tmp_path, recipe, embedding=5)
-    assert ModelCard.read(student).output.size == 5
+    assert ModelInfo.read(student).output.size == 5
     assert report["kept"]["validation"] > 0.9
 
 
@@ -126,15 +126,15 @@ def test_a_classifier_learns_from_soft_labels_alone(pattern_data, pattern_classi
     recipe = replace(RECIPE, epochs=10, learning_rate=0.02)
     student, report = distilled(pattern_data, pattern_classifier, tmp_path, recipe, transfer)
     assert report["kept"]["validation"] > 0.9
-    card = ModelCard.read(student)
+    card = ModelInfo.read(student)
     assert (card.output.classes, card.output.activation) == (
-        ModelCard.read(pattern_classifier).output.classes, "none",
+        ModelInfo.read(pattern_classifier).output.classes, "none",
     )  # fmt: skip
 
 
 def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pattern_classifier):
     examples = examples_of(Dataset.open(pattern_data))
-    card = ModelCard.read(pattern_classifier)
+    card = ModelInfo.read(pattern_classifier)
     recipe = replace(RECIPE, augment="none")
     known = distillation.taught(
         examples, pattern_classifier, card, views=3, mixes=0, recipe=recipe
@@ -151,7 +151,7 @@ def test_the_teacher_is_asked_about_the_mixes_that_are_shown(fixture, pattern_pa
     """What the training makes of a batch, laid before the teacher, gets the answers in the batch."""
     teacher = request.getfixturevalue(fixture)
     data = pattern_pairs if fixture == "pattern_tower" else request.getfixturevalue("pattern_data")
-    card = ModelCard.read(teacher)
+    card = ModelInfo.read(teacher)
     recipe = replace(RECIPE, augment="none", flip=True)
     known = distillation.taught(
         examples_of(Dataset.open(data)), teacher, card, views=3, mixes=5, recipe=recipe
@@ -213,8 +213,8 @@ def test_the_student_takes_over_the_normalization(pattern_pairs, pattern_tower, 
     other = tmp_path / "teacher"
     model_folder.save(other, model, replace(card, input=replace(card.input, mean=10.0, scale=99.0)))
     student, _ = distilled(pattern_pairs, other, tmp_path, replace(RECIPE, epochs=1))
-    assert ModelCard.read(student).input.mean == 10.0
-    assert ModelCard.read(student).input.scale == 99.0
+    assert ModelInfo.read(student).input.mean == 10.0
+    assert ModelInfo.read(student).input.scale == 99.0
 
 
 def test_a_teacher_that_does_not_fit_is_said(

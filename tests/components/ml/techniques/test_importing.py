@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.dataset import write_dataset
-from components.artifacts.model import ModelCard
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
 from components.ml.runtime import configure, tf, tf_keras
@@ -125,7 +125,7 @@ def test_a_keras_model_answers_the_same_after_it_was_imported(make, ending, take
 def test_the_normalization_is_the_users(take, tmp_path):
     functional().save(tmp_path / "mine.h5")
     model, _ = take(tmp_path / "mine.h5", mean=0.0, scale=255.0)
-    card = ModelCard.read(model)
+    card = ModelInfo.read(model)
     assert (card.input.mean, card.input.scale) == (0.0, 255.0)
 
 
@@ -375,7 +375,7 @@ def test_an_embedding_model_is_taken_for_verification(take, pattern_pairs, tmp_p
     model = tf_keras.Model(image, layers.Dense(5)(layers.Flatten()(image)))
     model.save(tmp_path / "mine.h5")
     path, report = take(tmp_path / "mine.h5", pattern_pairs)
-    card = ModelCard.read(path)
+    card = ModelInfo.read(path)
     assert (card.output.kind, card.output.size, card.output.normalized) == ("embedding", 5, False)
     assert report["metric"] == "auc"
 
@@ -395,7 +395,7 @@ def test_a_saved_model_of_the_users_own_can_only_be_run(take, tmp_path):
     np.testing.assert_allclose(
         model_folder.inference(path)(given), model(given, training=False).numpy(), atol=1e-6
     )
-    card = ModelCard.read(path)
+    card = ModelInfo.read(path)
     assert not card.trainable
     assert card.output.activation == "softmax"
     assert card.parameters == model.count_params()
@@ -438,4 +438,4 @@ def test_the_keyword_spotter_of_mlperf_tiny(take, shared, tmp_path):
     given = 10 * images((49, 10, 1))
     expected = signature(input_1=tf.constant(given))["dense"].numpy()
     np.testing.assert_allclose(model_folder.inference(model)(given), expected, atol=1e-6)
-    assert not ModelCard.read(model).trainable
+    assert not ModelInfo.read(model).trainable

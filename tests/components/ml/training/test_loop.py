@@ -12,9 +12,9 @@ from components.contract.errors import UserError
 from components.ml.networks import backbones
 from components.ml.runtime import configure
 from components.ml.settings import Recipe, Target
-from components.ml.techniques.supervised import card_of, examples_of
+from components.ml.techniques.supervised import examples_of, info_of
 from components.ml.training import loop
-from components.ml.training.examples import DRAWS, IMAGES, Examples, Taught
+from components.ml.training.examples import DRAWS, IMAGES, Examples, TeacherOutputs
 from components.ml.training.objectives import LABELS, TEACHER, supervised
 from components.ml.training.validation import Validation, outputs_of
 from tests.data import patterns
@@ -33,7 +33,7 @@ def fitted(path, recipe=RECIPE, target=TARGET, dropout=0.0):
     """Train a small tower; return its weights, history and validation metric."""
     configure(2, recipe.seed)
     data = Dataset.open(path)
-    card = card_of(data, 8, 127.5, 127.5)
+    card = info_of(data, 8, 127.5, 127.5)
     examples = examples_of(data)
     model = backbones.tower(
         "conv", card.image_shape, card.output.kind, card.output.size, alpha=0.25, dropout=dropout
@@ -102,7 +102,7 @@ class Scripted:
 def scripted(path, recipe, *scores):
     configure(2, 0)
     data = Dataset.open(path)
-    card, examples = card_of(data, 8, 127.5, 127.5), examples_of(data)
+    card, examples = info_of(data, 8, 127.5, 127.5), examples_of(data)
     model = backbones.tower("conv", card.image_shape, "embedding", 8, alpha=0.25)
     objective = supervised(card.task, TARGET, classes=4, embedding=8, seed=0)
     validation = Scripted(*scores)
@@ -186,7 +186,7 @@ def test_epochs_differ_and_are_drawn_by_the_seed():
 def test_a_teachers_answer_goes_with_the_view_that_it_saw():
     random = np.random.default_rng(0)
     draws = random.random((3, 40, 18), dtype=np.float32)
-    taught = Taught(draws, draws[:, :, :2].copy())
+    taught = TeacherOutputs(draws, draws[:, :, :2].copy())
     for compared in (True, False):
         seen = set()
         for epoch in range(3):

@@ -8,7 +8,7 @@ from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from pipelines.engines.kubeflow.ir.argument_size import worst_case_bytes
 from pipelines.engines.kubeflow.ir.component_spec import parameters
-from pipelines.engines.kubeflow.results import Homecoming
+from pipelines.engines.kubeflow.results import ResultImporter
 from pipelines.engines.kubeflow.versions import Plan
 from pipelines.images.building import find
 from pipelines.images.daemon import connect
@@ -141,7 +141,7 @@ def test_what_the_launcher_left_comes_home_as_if_the_run_had_been_local(ran, loc
     store = open_store(str(tmp_path / "store"))
     cache = Cache(store, tmp_path)
     kfp_run = ran.root.rpartition("/")[2]
-    home = Homecoming(BucketStore(ROOT), plan, kfp_run, "tiny-1", cache, tmp_path)
+    home = ResultImporter(BucketStore(ROOT), plan, kfp_run, "tiny-1", cache, tmp_path)
     home.bring_all(complete=True)
     assert home.done.keys() == graph.by_name.keys()
     assert not any(done.cached for done in home.done.values())

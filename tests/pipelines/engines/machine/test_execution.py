@@ -11,7 +11,7 @@ import pytest
 
 from components.contract.execution import CRASHED, OK
 from pipelines.engines.engine import StepDone, StepFailed
-from pipelines.engines.machine.execution import EXITED, Context, Ended, perform
+from pipelines.engines.machine.execution import EXITED, Context, Ended, execute_step
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import ingredients_of
@@ -48,7 +48,7 @@ def performed(tmp_path):
         work.mkdir()
         cache = Cache(open_store(str(tmp_path / "store")), tmp_path / "scratch")
         context = Context(Leaves(leave, code), cache, work, "a-run", {}, threading.Event())
-        return perform(context, STEP, ingredients, lambda event: None)
+        return execute_step(context, STEP, ingredients, lambda event: None)
 
     ingredients = ingredients_of(STEP, {}, "0" * 64)
     return perform_step
@@ -300,10 +300,10 @@ def test_a_process_that_digs_deep_fails_alone_and_the_next_run_starts(cleared, c
     with workspace(root, "a-run") as work:
         runner = Leaves(dig_and_end, code)
         context = Context(runner, Cache(store, work), work, "a-run", {}, threading.Event())
-        failed = perform(context, STEP, ingredients, lambda event: None)
+        failed = execute_step(context, STEP, ingredients, lambda event: None)
         assert isinstance(failed, StepFailed)
         assert ("deeper than the 64 levels" in failed.what) == (code == OK)
     assert not list(root.iterdir())
     with workspace(root, "another-run") as work:
         context = Context(Leaves(whole), Cache(store, work), work, "b", {}, threading.Event())
-        assert isinstance(perform(context, STEP, ingredients, lambda event: None), StepDone)
+        assert isinstance(execute_step(context, STEP, ingredients, lambda event: None), StepDone)

@@ -11,7 +11,7 @@ import pytest
 from components.contract.interface import interface_of
 from pipelines.engines.engine import StepDone, StepStarted
 from pipelines.engines.machine.local import LocalRunner
-from pipelines.engines.machine.scheduler import Walk
+from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, SourceRef, Step
 from pipelines.runs.workspace import workspace
@@ -97,7 +97,7 @@ def walk(uri, cache_folder, graph, source, scratch, run, kill_at=None):
     """Run the graph; return its events and the store operations."""
     store = CountingStore(open_store(uri, cache=cache_folder), kill_at)
     with workspace(scratch, run) as work:
-        engine = Walk(LocalRunner(PLAIN), Cache(store, work), work)
+        engine = Scheduler(LocalRunner(PLAIN), Cache(store, work), work)
         events = list(engine.submit(graph, {"data": source}, run))
     return events, store.done
 
