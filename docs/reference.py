@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from components.contract.errors import UserError
 from components.contract.interface import function_of
-from pipelines.cli.tables import Explained, ExplainedStep, ListedRun
+from pipelines.cli.documents import Explained, ExplainedStep, ListedRun
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.loading import Config
 from pipelines.config.parameters import component_name, offered

@@ -50,7 +50,7 @@ def test_the_commands_run_in_the_order_of_the_readme(tmp_path):
     assert [words[1] for words in tried] == ["init", "explain", "run", "show"]
     for words in tried:
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.main", *words[1:]],
+            [sys.executable, "-m", "pipelines.cli", *words[1:]],
             cwd=tmp_path,
             env=environment(),
             capture_output=True,
