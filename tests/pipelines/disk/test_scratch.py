@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 DIES = """
 import os, sys
 from pathlib import Path
-from pipelines.runs.workspace import scratch_folder
+from pipelines.disk.scratch import scratch_folder
 from tests.data.deep_trees import dig
 with scratch_folder(Path(sys.argv[1]), "dead") as folder:
     dig(folder, int(sys.argv[2]), sys.argv[3])

@@ -84,7 +84,7 @@ def test_a_killed_process_leaves_a_broken_run(
     record: RunRecord, store: DirectoryStore, tmp_path: Path
 ) -> None:
     code = (
-        "import sys, time, pathlib; from pipelines.runs.workspace import scratch_folder\n"
+        "import sys, time, pathlib; from pipelines.disk.scratch import scratch_folder\n"
         "with scratch_folder(pathlib.Path(sys.argv[1]), sys.argv[2]):\n"
         "    print('there', flush=True); time.sleep(60)"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import UserError
-from components.contract.source import Snapshot as Staged
+from components.contract.source import Source as Staged
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.snapshot import Snapshot, snapshot, snapshot_model, stage
 from pipelines.stores.objects import CHUNK_BYTES

@@ -107,7 +107,7 @@ def test_equal_configurations_give_equal_bytes_in_any_process(tmp_path):
     for seed in "01":
         done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path / "config.yaml")],
-            cwd=TINY.parents[1],
+            cwd=TINY.parents[2],
             env={"PYTHONHASHSEED": seed, "PATH": ""},
             capture_output=True,
             text=True,
