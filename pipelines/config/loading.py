@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from components.contract.digests import digest
 from components.contract.errors import UserError, suggest
+from components.contract.interface import interface_of
 from components.contract.types import Fraction, PositiveInt, Seed, Task
 from components.statistics.metrics import METRICS, PRIMARY
 from pipelines.config.faults import Fault, Location, fault_of, where
@@ -233,14 +234,12 @@ def _split_faults(config: Config) -> Iterator[Fault]:
 def _parameter_faults(
     location: Location, component: str, given: Parameters, also: tuple[str, ...] = ()
 ) -> Iterator[Fault]:
-    known = {parameter.name: parameter for parameter in offered(component).parameters}
+    interface = offered(component)
+    known = {parameter.name: parameter for parameter in interface.parameters}
     for name, value in given.items():
         if name not in known:
-            yield (
-                (*location, name),
-                f"{where(location)}: {component} has no parameter {name!r}",
-                suggest(name, {*known, *also}),
-            )
+            what, fix = interface.unknown(name, also)
+            yield (*location, name), f"{where(location)}: {what}", fix
             continue
         try:
             known[name].validate(value, strict=True)
@@ -260,16 +259,17 @@ def _parameter_faults(
 def _path_faults(variant: str, path: tuple[Edge, ...]) -> Iterator[Fault]:
     for index, edge in enumerate(path):
         location = ("variants", variant, index)
-        if edge.component == "distill" and index > 0:
+        rule, name = interface_of(edge.component).path, edge.component
+        if rule == "first" and index > 0:
             yield (
                 location,
-                f"{where(location)}: distill trains a new student, so it comes first on a path",
+                f"{where(location)}: {name} makes a new model, so it comes first on a path",
                 "move it to the front, or remove what stands before it",
             )
-        if edge.component == "quantize" and index < len(path) - 1:
+        if rule == "last" and index < len(path) - 1:
             yield (
                 location,
-                f"{where(location)}: nothing can follow quantize",
+                f"{where(location)}: nothing can follow {name}",
                 "move it to the end of the path",
             )
         yield from _parameter_faults((*location, edge.component), edge.component, edge.parameters)
