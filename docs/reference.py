@@ -20,9 +20,9 @@ from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.loading import Config
 from pipelines.config.parameters import offered, steps_of_paths
 from pipelines.config.sections import (
-    Budgets,
+    BudgetSection,
     HostDevice,
-    Image,
+    ImageShape,
     ImportedTeacher,
     Limit,
     Normalization,
@@ -33,10 +33,10 @@ from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 
 _SECTIONS: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "image": (Image,),
+    "image": (ImageShape,),
     "teacher": (TrainedTeacher, ImportedTeacher, Normalization),
     "devices[]": (HostDevice,),
-    "budgets": (Budgets,),
+    "budgets": (BudgetSection,),
     "limits.<component>": (Limit,),
     "kubeflow": (Kubeflow,),
     "kubeflow.resources.<component>": (Resources,),

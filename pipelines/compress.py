@@ -29,7 +29,7 @@ _TOLD_MAX = 2  # differences in a name; a number tells the rest apart
 
 
 @dataclass(frozen=True)
-class Node:
+class SharedStep:
     """One edge of the prefix tree: a step that some variants have in common.
 
     Attributes:
@@ -44,7 +44,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Tree:
+class VariantTree:
     """All paths, merged where they begin alike.
 
     Attributes:
@@ -52,7 +52,7 @@ class Tree:
         leaves: Variant to the index of the node where its path ends.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[SharedStep, ...]
     leaves: Mapping[str, int]
 
 
@@ -94,13 +94,13 @@ def _sources(config: Config) -> dict[str, str]:
     return sources
 
 
-def tree_of(config: Config) -> Tree:
+def tree_of(config: Config) -> VariantTree:
     """Merge the variants' paths.
 
     Raises:
         UserError: Two variants are the same path.
     """
-    nodes: list[Node] = []
+    nodes: list[SharedStep] = []
     index_of: dict[bytes, int] = {}
     leaves: dict[str, int] = {}
     variant_at: dict[int, str] = {}
@@ -111,7 +111,7 @@ def tree_of(config: Config) -> Tree:
             identity = canonical_json([parent, edge.component, parameters])
             if identity not in index_of:
                 index_of[identity] = len(nodes)
-                nodes.append(Node(edge.component, parameters, parent))
+                nodes.append(SharedStep(edge.component, parameters, parent))
             parent = index_of[identity]
         assert parent is not None, "a path is never empty"
         if parent in variant_at:
@@ -121,7 +121,7 @@ def tree_of(config: Config) -> Tree:
             )
         leaves[variant] = parent
         variant_at[parent] = variant
-    return Tree(tuple(nodes), leaves)
+    return VariantTree(tuple(nodes), leaves)
 
 
 def _parameters(
@@ -144,7 +144,7 @@ def _parameters(
     return filled(component, given or {}, fixed=fixed, unless_given=common)
 
 
-def step_names(tree: Tree, root: str = "train") -> tuple[str, ...]:
+def step_names(tree: VariantTree, root: str = "train") -> tuple[str, ...]:
     """Name every node so that a person reads the picture, each differently.
 
     ``quantize-int8`` where that is the only one, ``quantize-int8-of-prune-weights-50`` where it is
@@ -156,7 +156,7 @@ def step_names(tree: Tree, root: str = "train") -> tuple[str, ...]:
     """
     labels = [label_of(node) for node in tree.nodes]
     alike = Counter(labels)
-    siblings: dict[tuple[int | None, str], list[Node]] = {}
+    siblings: dict[tuple[int | None, str], list[SharedStep]] = {}
     for node, label in zip(tree.nodes, labels, strict=True):
         siblings.setdefault((node.parent, label), []).append(node)
     differing = {place: _differing(nodes) for place, nodes in siblings.items()}
@@ -178,7 +178,7 @@ def step_names(tree: Tree, root: str = "train") -> tuple[str, ...]:
     return tuple(names)
 
 
-def label_of(node: Node) -> str:
+def label_of(node: SharedStep) -> str:
     """Return what a step does in a few words, such as ``distill-mobilenet-v2-035``."""
     known = {parameter.name: parameter for parameter in interface_of(node.component).parameters}
     words = (
@@ -200,7 +200,7 @@ def _slug(value: object) -> str:
     return re.sub("[^a-z0-9]+", "-", str(value).lower()).strip("-")
 
 
-def _differing(nodes: Sequence[Node]) -> list[str]:
+def _differing(nodes: Sequence[SharedStep]) -> list[str]:
     """Return the parameters in which nodes of one component differ, in the order of the names."""
     return [
         name

@@ -23,12 +23,12 @@ from pipelines.config.faults import Fault, Location, fault_of, where
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import offered
 from pipelines.config.sections import (
-    Budgets,
+    BudgetSection,
     ComponentName,
     Device,
     Edge,
     HostDevice,
-    Image,
+    ImageShape,
     ImportedTeacher,
     Limit,
     Name,
@@ -56,7 +56,7 @@ class Config(Section):
         "file, a folder of idx files; on this machine, `gs://bucket/name` for the same in a "
         "bucket, or `package:...` for data inside a Python package",
     )
-    image: Image = Field(description="shape of the model's input")
+    image: ImageShape = Field(description="shape of the model's input")
     split: Parameters = Field(
         default_factory=dict[str, object],
         description="how the data is divided: parameters of `ingest`; without `by` verification "
@@ -75,7 +75,9 @@ class Config(Section):
         min_length=1,
         description="where inference is timed: `host`, or `{kind: host, threads: 2}`",
     )
-    budgets: Budgets = Field(default_factory=Budgets, description="what the winner keeps to")
+    budgets: BudgetSection = Field(
+        default_factory=BudgetSection, description="what the winner keeps to"
+    )
     minimize: Literal["size", "latency"] = Field(
         "size", description="what is best among those that keep to the budgets"
     )

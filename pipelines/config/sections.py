@@ -112,7 +112,7 @@ class _WithParameters(BaseModel):
         return {**own.pop("parameters"), **own}
 
 
-class Image(Section):
+class ImageShape(Section):
     """The size that every image is brought to, and what its pixel values mean."""
 
     height: PositiveInt = Field(description="rows")
@@ -211,7 +211,7 @@ def _device(value: object) -> object:
 Device: TypeAlias = Annotated[HostDevice, BeforeValidator(_device)]
 
 
-class Budgets(Section):
+class BudgetSection(Section):
     """What a variant must keep to, to be able to win."""
 
     size_mb: PositiveFloat | None = Field(
