@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from components.contract.interface import (
+from typing import Annotated
+
+from components.contract.types import (
     DatasetIn,
+    Formerly,
     ModelOut,
     NonNegativeFloat,
     NonNegativeInt,
@@ -29,8 +32,8 @@ def train(
     network: Network = Network(),
     embedding: PositiveInt = 128,
     loss: LossSettings = LossSettings(),
-    fisher_weight: NonNegativeFloat = 0.0,
-    mixup: NonNegativeInt = 16,
+    fisher_weight: Annotated[NonNegativeFloat, Formerly("guide_weight")] = 0.0,
+    mixup: Annotated[NonNegativeInt, Formerly("mixes")] = 16,
     augmentation: Augmentation = Augmentation(),
     optimization: Optimization = Optimization(),
     mean: float = 127.5,

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
-
-from components.contract.interface import (
+from components.contract.types import (
+    Formerly,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    Several,
+    Share,
 )
 
 Backbone: TypeAlias = Literal["resnet50", "mobilenet_v2", "conv"]
@@ -27,12 +28,6 @@ Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_ent
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
 Augment: TypeAlias = Literal["none", "light", "strong"]
 Keep: TypeAlias = Literal["best", "last"]
-
-Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-"""A part of a whole that is never all of it."""
-
-Several: TypeAlias = Annotated[int, Field(ge=2, le=2**53)]
-"""A count of what can only be compared with another of its kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +93,7 @@ class TeacherViews:
     """
 
     views: PositiveInt = 8
-    mixup: NonNegativeInt = 0
+    mixup: Annotated[NonNegativeInt, Formerly("mixes")] = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field
 
 from components.contract.errors import UserError
-from components.contract.interface import Fraction, PositiveInt
+from components.contract.types import Fraction, PositiveInt
 from docs import reference
 from pipelines.config.loading import Config
 from pipelines.config.parameters import offered

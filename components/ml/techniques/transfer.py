@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.contract.interface import NonNegativeFloat, PositiveFloat
+from components.contract.types import NonNegativeFloat, PositiveFloat
 
 
 @dataclass(frozen=True, kw_only=True)
