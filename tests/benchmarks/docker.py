@@ -1,6 +1,6 @@
 """What the docker engine costs beside `docker run` of the same steps, and how large images are.
 
-Part of ``python -m tests.benchmarks.__main__``: ``docker``.
+Part of ``python -m tests.benchmarks``: ``docker``.
 """
 
 from __future__ import annotations

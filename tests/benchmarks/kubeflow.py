@@ -1,6 +1,6 @@
 """What Kubeflow costs: compiling, and the demo under the SDK's own local runner.
 
-Part of ``python -m tests.benchmarks.__main__``: ``compile`` and ``engines``.
+Part of ``python -m tests.benchmarks``: ``compile`` and ``engines``.
 """
 
 from __future__ import annotations
