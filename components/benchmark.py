@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.contract.interface import (
+from components.contract.types import (
     Fraction,
     LiteModelIn,
     MetricsOut,
@@ -15,7 +15,7 @@ from components.contract.interface import (
 )
 
 IMAGE = "device"
-MEASURES_TIME = True
+OCCUPIES = "device"
 TIME_LIMIT_S = 3600
 
 

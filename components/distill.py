@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.contract.interface import (
+from components.contract.types import (
     DatasetIn,
     ModelIn,
     ModelOut,
@@ -16,8 +16,10 @@ from components.contract.interface import (
     PositiveInt,
     ReportOut,
     Seed,
+    Several,
+    Share,
 )
-from components.ml.settings import Backbone, Several, Share
+from components.ml.settings import Backbone
 
 IMAGE = "train"
 MEMORY_GB = 6

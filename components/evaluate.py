@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from components.contract.interface import (
+from components.contract.types import (
     CurveOut,
     DatasetIn,
     Fraction,

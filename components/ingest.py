@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.contract.interface import (
+from components.contract.types import (
     DatasetOut,
     Fraction,
     PositiveInt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.contract.interface import (
+from components.contract.types import (
     DatasetIn,
     Fraction,
     ModelIn,

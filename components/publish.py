@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.contract.interface import (
+from components.contract.types import (
     Fraction,
     LiteModelIn,
     NonNegativeFloat,

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.contract.interface import (
-    DatasetIn,
-    ModelIn,
-    ModelOut,
-    PositiveInt,
-    ReportOut,
-    Seed,
-)
+from components.contract.types import DatasetIn, ModelIn, ModelOut, PositiveInt, ReportOut, Seed
 
 IMAGE = "train"
 

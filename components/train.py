@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from components.contract.errors import UserError
-from components.contract.interface import (
+from components.contract.types import (
     DatasetIn,
     ModelOut,
     NonNegativeFloat,
@@ -14,9 +14,11 @@ from components.contract.interface import (
     PositiveInt,
     ReportOut,
     Seed,
+    Several,
+    Share,
     SourceIn,
 )
-from components.ml.settings import Backbone, Several, Share
+from components.ml.settings import Backbone
 
 IMAGE = "train"
 MEMORY_GB = 6

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,11 +15,11 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
-from components.contract.interface import Parameter, function_of
+from components.contract.docstrings import entries_of, first_line
 from pipelines.cli.tables import Explained, ExplainedStep, ListedRun
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.loading import Config
-from pipelines.config.parameters import component_name, offered
+from pipelines.config.parameters import offered
 from pipelines.config.sections import (
     EDGES,
     Budgets,
@@ -199,7 +197,7 @@ def _rows(section: Section) -> Iterator[Row]:
 
 
 def _first_sentence(model: type[BaseModel]) -> str:
-    return (inspect.getdoc(model) or "").partition("\n")[0].rstrip(".")
+    return first_line(model).rstrip(".")
 
 
 def _model_rows(model: type[BaseModel]) -> Iterator[Row]:
@@ -212,18 +210,12 @@ def _model_rows(model: type[BaseModel]) -> Iterator[Row]:
 
 
 def _component_rows(component: str) -> Iterator[Row]:
-    said = arguments_of(component)
     interface = offered(component)
     common = ("seed", "threads") if interface.image == "train" else ("seed",)
     for parameter in interface.parameters:
         default = "required" if parameter.required else _value(parameter.default)
         default = f"top-level `{parameter.name}`" if parameter.name in common else default
-        text = _help(parameter) or said.get(component_name(component, parameter.name), "")
-        yield Row(parameter.name, _kind(parameter.annotation), default, text)
-
-
-def _help(parameter: Parameter) -> str:
-    return getattr(parameter, "help", "")
+        yield Row(parameter.name, _kind(parameter.annotation), default, parameter.help)
 
 
 def _cell(text: str) -> str:
@@ -266,28 +258,9 @@ def _words(schema: Mapping[str, Any]) -> str:
     return " ".join([_KINDS[schema["type"]], *bounds])
 
 
-def arguments_of(component: str) -> dict[str, str]:
-    """Return what the docstring of a component says of each of its arguments."""
-    return _entries(inspect.getdoc(function_of(component)) or "", "Args")
-
-
-def _entries(docstring: str, section: str) -> dict[str, str]:
-    """Return names and texts of one section of a Google-style docstring."""
-    found = re.search(rf"^{section}:\n((?:[ ].*\n|\n)*)", docstring + "\n", re.MULTILINE)
-    said: dict[str, str] = {}
-    name = ""
-    for line in found[1].splitlines() if found else ():
-        if entry := re.match(r" {4}(\w+): (.*)", line):
-            name = entry[1]
-            said[name] = entry[2]
-        elif name and line.strip():
-            said[name] += f" {line.strip()}"
-    return said
-
-
 def _document_table(document: type[object]) -> Iterator[str]:
     yield from ("| key | meaning |", "|---|---|")
-    for name, text in _entries(inspect.getdoc(document) or "", "Attributes").items():
+    for name, text in entries_of(document, "Attributes").items():
         yield f"| `{name}` | {_cell(text)} |"
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
-
-from pydantic import Field
+from typing import Literal, TypeAlias
 
 Backbone: TypeAlias = Literal["resnet50", "mobilenet_v2", "conv"]
 """resnet50: 23.5 million parameters (arXiv:1512.03385), a teacher. mobilenet_v2: inverted
@@ -16,12 +14,6 @@ Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_ent
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
 Augment: TypeAlias = Literal["none", "light", "strong"]
 Keep: TypeAlias = Literal["best", "last"]
-
-Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-"""A part of a whole that is never all of it."""
-
-Several: TypeAlias = Annotated[int, Field(ge=2, le=2**53)]
-"""A count of what can only be compared with another of its kind."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pipelines.disk.names import absolute, check_name
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from components.contract.interface import Image
+    from components.contract.types import ImageName
     from pipelines.config.loading import Config
     from pipelines.launch.launching import Launched
     from pipelines.runs.leaderboard import Leaderboard
@@ -381,7 +381,7 @@ def _open_existing(arguments: argparse.Namespace) -> Store:
     return _open(uri)
 
 
-def _image_names(arguments: argparse.Namespace) -> list[Image]:
+def _image_names(arguments: argparse.Namespace) -> list[ImageName]:
     from components.contract.errors import suggest
     from pipelines.images.building import IMAGES
 

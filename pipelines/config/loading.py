@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from components.contract.digests import digest
 from components.contract.errors import UserError, suggest
-from components.contract.interface import Fraction, PositiveInt, Seed, Task
+from components.contract.types import Fraction, PositiveInt, Seed, Task
 from components.statistics.metrics import METRICS, PRIMARY
 from pipelines.config.faults import Fault, Location, fault_of, where
 from pipelines.config.kubeflow import Kubeflow

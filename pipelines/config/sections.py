@@ -23,7 +23,7 @@ from pydantic import (
 
 from components import COMPONENTS
 from components.contract.errors import suggest
-from components.contract.interface import NonNegativeFloat, PositiveFloat, PositiveInt
+from components.contract.types import NonNegativeFloat, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
 
 EDGES = ("distill", "prune", "quantize")

@@ -77,12 +77,11 @@ def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: s
         inputs: Tree digest of what enters every port.
         environment: Digest of the environment that it will run in.
     """
-    interface = step.interface
     return Ingredients(
         component=step.component,
         code=code_digest(step.component),
         environment=environment,
         inputs=inputs,
         parameters=step.parameters,
-        device=fingerprint() if interface.measures_time else None,
+        device=fingerprint() if step.alone else None,
     )

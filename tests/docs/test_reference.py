@@ -1,7 +1,6 @@
 """The reference says of every key what the code that checks it knows."""
 
 import dataclasses
-import inspect
 import re
 from typing import Annotated, Literal
 
@@ -9,7 +8,8 @@ import pytest
 import yaml
 from pydantic import Field
 
-from components.contract.interface import Fraction, PositiveInt
+from components.contract.docstrings import entries_of
+from components.contract.types import Fraction, PositiveInt
 from docs import reference
 from pipelines.config.loading import Config
 from pipelines.config.parameters import offered
@@ -68,7 +68,7 @@ def test_every_parameter_is_listed_and_explained(keys: str, place: str, componen
 def test_every_key_of_a_document_is_explained(documents: str, document: type) -> None:
     for field in dataclasses.fields(document):
         assert re.search(rf"^\| `{field.name}` \| .+ \|$", documents, re.MULTILINE), field.name
-    assert list(reference._entries(inspect.getdoc(document) or "", "Attributes")) == [
+    assert list(entries_of(document, "Attributes")) == [
         field.name for field in dataclasses.fields(document)
     ]
 

@@ -28,7 +28,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 from components.ml.formats import model_folder
 from components.ml.runtime import tf, tf_keras
 from components.ml.settings import Recipe

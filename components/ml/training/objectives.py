@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 from components.ml.runtime import tf
 from components.ml.settings import Loss, Target
 from components.ml.training import losses

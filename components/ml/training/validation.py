@@ -13,7 +13,7 @@ import numpy as np
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 from components.ml.formats.model_folder import normalize
 from components.ml.runtime import tf
 from components.statistics.metrics import PRIMARY, sample_of

@@ -19,8 +19,8 @@ from typing import Any, cast
 from components.artifacts.measurement import FILE as MEASUREMENT
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.execution import STATEMENT
-from components.contract.interface import SINGLE_FILE_KINDS, Kind
+from components.contract.executor_input import STATEMENT
+from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.engine import StepDone
 from pipelines.engines.kubeflow.versions import Plan
@@ -264,7 +264,7 @@ class ResultImporter:
             environment=self._plan.environments[step.interface.image],
             inputs=inputs,
             parameters=statement["parameters"],
-            device=self._device(step, statement) if step.interface.measures_time else None,
+            device=self._device(step, statement) if step.alone else None,
         )
 
     def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:
