@@ -6,14 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.contract.interface import (
+from components.contract.types import (
     DatasetOut,
     Fraction,
+    FromGraph,
+    Offered,
     PositiveInt,
     ReportOut,
     Seed,
     SourceIn,
     Task,
+    Unit,
 )
 
 IMAGE = "train"
@@ -26,15 +29,15 @@ def ingest(
     sealed: DatasetOut,
     report: ReportOut,
     *,
-    task: Task,
-    height: PositiveInt,
-    width: PositiveInt,
-    channels: Literal[1, 3] = 3,
-    maximum: PositiveInt = 255,
-    split_by: Literal["identity", "image"] = "identity",
+    task: Annotated[Task, FromGraph()],
+    height: Annotated[PositiveInt, FromGraph()],
+    width: Annotated[PositiveInt, FromGraph()],
+    channels: Annotated[Literal[1, 3], FromGraph()] = 3,
+    maximum: Annotated[PositiveInt, FromGraph()] = 255,
+    split_by: Annotated[Unit, Offered("by")] = "identity",
     validation: Fraction = 0.15,
     selection: Fraction = 0.15,
-    sealed_fraction: Fraction = 0.15,
+    sealed_fraction: Annotated[Fraction, Offered("sealed")] = 0.15,
     subset: PositiveInt | None = None,
     evaluation_images: PositiveInt = 2000,
     minimum_images: PositiveInt = 2,

@@ -11,10 +11,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from components.artifacts.dataset import Unit
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task, Unit
 from components.devices.isolated import Crash
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import Predictions, sample_of

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, cast
 from components.artifacts.model import Embedding, QuantizationPlan, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 
 FILE = "lite.json"
 MODEL_FILE = "model.tflite"

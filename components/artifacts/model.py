@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 
 FILE = "model.json"
 SCHEMA = 1

@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from components.artifacts.dataset import SEALED, Unit
+from components.artifacts.dataset import SEALED
 from components.contract.source import IDX_LABELS, Source
+from components.contract.types import Unit
 from components.data.curation import Fate, Sample, kind_of
 
 _MOST_SIZES = 10  # listed in a report

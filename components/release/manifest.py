@@ -73,7 +73,7 @@ def manifest_of(
     """Return the content of ``manifest.json``.
 
     Args:
-        card: Of the winning LiteModel.
+        info: Of the winning LiteModel.
         decision: How it won.
         sealed: How it did on the sealed split.
         name: Of the release.

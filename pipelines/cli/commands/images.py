@@ -12,7 +12,7 @@ from pipelines.cli.arguments import add_command
 from pipelines.cli.output import OK, USER_FAULT, complain
 
 if TYPE_CHECKING:
-    from components.contract.interface import Image
+    from components.contract.types import ImageName
 
 
 def add(commands: Any) -> None:
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     add_command(actions, "list", "say which images of the code at hand are there", _list)
 
 
-def _names(arguments: argparse.Namespace) -> list[Image]:
+def _names(arguments: argparse.Namespace) -> list[ImageName]:
     from pipelines.images.building import IMAGES
 
     for name in arguments.names:

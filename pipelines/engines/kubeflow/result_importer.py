@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from components.artifacts.measurement import FILE as MEASUREMENT
 from components.contract.digests import canonical_json
-from components.contract.interface import SINGLE_FILE_KINDS, Kind
+from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.kubeflow.statements import Found, Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
@@ -166,7 +166,7 @@ class ResultImporter:
             environment=self._version.environments[step.interface.image],
             inputs=inputs,
             parameters=statement["parameters"],
-            device=self._device(step, statement) if step.interface.measures_time else None,
+            device=self._device(step, statement) if step.alone else None,
         )
 
     def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from components.contract.errors import UserError
-from components.contract.execution import STATEMENT
+from components.contract.executor_input import STATEMENT
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.graph import Ref, Step
 from pipelines.stores.store import KeyMissing, Store

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.runs.graph import Graph
 from pipelines.stores.store import KeyMissing, Store
 
@@ -45,8 +45,8 @@ class PipelineVersion:
     graph: Graph
     budgets: Mapping[str, Any]
     sources: Mapping[str, str]
-    images: Mapping[Image, str]
-    environments: Mapping[Image, str]
+    images: Mapping[ImageName, str]
+    environments: Mapping[ImageName, str]
 
     @cached_property
     def _content(self) -> dict[str, object]:

@@ -14,8 +14,9 @@ from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.execution import CRASHED, OK, STATEMENT
-from components.contract.interface import SINGLE_FILE_KINDS
+from components.contract.execution import CRASHED, OK
+from components.contract.executor_input import STATEMENT
+from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.machine.admission import machine
@@ -68,7 +69,7 @@ def execute_step(
     began = time.monotonic()
     with disk_faults(context.work):
         job = _job(context, step, ingredients)
-    with machine(alone=step.interface.measures_time, cancelled=context.cancelled):
+    with machine(alone=step.alone, cancelled=context.cancelled):
         if context.cancelled.is_set():
             return StepSkipped(step.name)
         if step.opens_sealed:

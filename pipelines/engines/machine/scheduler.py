@@ -210,7 +210,7 @@ class _Pass:
 
 def _is_disturbed(cache: Cache, step: Step, result: CachedResult) -> bool:
     """Whether a measurement says of itself that something disturbed it, or says nothing more."""
-    if not step.interface.measures_time:
+    if not step.alone:
         return False
     try:
         metrics = json.loads(cache.read_file(result.outputs["metrics"], SINGLE))

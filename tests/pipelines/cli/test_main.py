@@ -85,7 +85,7 @@ import json, pathlib, sys
 import pipelines.cli.main, pipelines.launch.launching, pipelines.launch.explaining, pipelines.cli.tables, pipelines.runs.leaderboard, pipelines.cli.machine_check
 import pipelines.engines.kubeflow.ir.compiling, pipelines.engines.kubeflow.image_digests
 from components import COMPONENTS
-from components.contract.interface import interface_of
+from components.contract.interface import (interface_of)
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 for name in COMPONENTS:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.contract.errors import UserError
-from components.contract.execution import STATEMENT
+from components.contract.executor_input import STATEMENT
 from pipelines.engines.kubeflow.ir.component_spec import Json, input_artifacts, schema
 from pipelines.runs.graph import Ref, Step
 

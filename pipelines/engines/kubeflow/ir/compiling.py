@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.config.kubeflow import Kubeflow, Resources
 from pipelines.config.loading import Config
 from pipelines.disk.files import beside
@@ -41,7 +41,7 @@ SDK_VERSION = "kfp-2.17.0"
 _SCHEMA_VERSION = "2.1.0"
 _IMPORTER = "source-"
 _BACKOFF_FACTOR, _BACKOFF_MAX_S = 2.0, 3600
-_NEVER_CACHED: Image = "light"
+_NEVER_CACHED: ImageName = "light"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Compiled:
 
 
 def compiled(
-    reachable: Reachable, sources: Mapping[str, str], images: Mapping[Image, str]
+    reachable: Reachable, sources: Mapping[str, str], images: Mapping[ImageName, str]
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
 
@@ -173,7 +173,7 @@ def _import_task(label: str, place: str, settings: Kubeflow) -> Json:
 # steps ------------------------------------------------------------------------------------------
 
 
-def _container(step: Step, settings: Kubeflow, images: Mapping[Image, str]) -> Json:
+def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
     container: Json = {
         "image": images[step.interface.image],
         "command": ["python", "-m", "components"],

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
-from components.contract.execution import SOURCE_DIGEST, STATEMENT
-from components.contract.interface import Kind, interface_of
+from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
+from components.contract.interface import interface_of
+from components.contract.types import Kind
 from pipelines.runs.graph import Flow, Ref, SourceRef, Step
 
 Json: TypeAlias = dict[str, Any]

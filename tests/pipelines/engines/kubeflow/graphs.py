@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.compress import graph_of
 from pipelines.config.loading import Config, load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
@@ -17,7 +17,7 @@ from pipelines.images.building import IMAGES
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "pipelines" / "examples").glob("*.yaml"))
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
-REFERENCES: dict[Image, str] = {
+REFERENCES: dict[ImageName, str] = {
     image: f"registry.example/slimline/{image}@sha256:{'0' * 64}" for image in IMAGES
 }
 SETTINGS = {"pipeline_root": "gs://bucket/pipelines", "images": dict(REFERENCES)}
