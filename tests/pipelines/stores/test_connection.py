@@ -77,5 +77,5 @@ def test_a_name_that_no_object_can_have(gcs):
     name = "ä" * 512
     assert parse_object(f"gs://bucket/{name}") == ("bucket", name)
     with pytest.raises(UserError, match="at most 1024 bytes, this one has 1025") as caught:
-        bucket_files(f"gs://bucket/{name}x", "expected pictures")
+        bucket_files(f"gs://bucket/{name}x", "expected images")
     assert caught.value.fix == "correct the name: gcloud storage ls gs://bucket"

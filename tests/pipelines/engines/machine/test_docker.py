@@ -208,7 +208,7 @@ def test_only_a_signal_s_number_becomes_a_signal():
 
 
 @containers
-def test_a_step_killed_for_memory_is_told_apart(runner, tmp_path):
+def test_a_step_killed_for_memory_is_recognized(runner, tmp_path):
     ended, _ = run(runner, tmp_path, "held = b'x' * 1_000_000_000", memory_gb=0.1)
     assert (ended.code, ended.reason) == (-signal.SIGKILL, OUT_OF_MEMORY)
     assert ended.peak_rss_bytes == 100_000_000
@@ -458,7 +458,7 @@ def test_a_container_of_which_nobody_knows_whether_its_run_lives_stays(tmp_path,
     assert not dead.exists()
 
 
-def test_an_image_that_is_deleted_while_a_run_goes_on_is_said(tmp_path, monkeypatch):
+def test_an_image_that_is_deleted_while_a_run_continues_is_said(tmp_path, monkeypatch):
     answers = {
         **all_built(),
         "GET /info": Reply.of({}),

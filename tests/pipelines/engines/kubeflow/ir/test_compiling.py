@@ -87,7 +87,7 @@ def test_every_example_parses_strictly_and_the_sdk_loads_it(example, tmp_path):
         assert set(task.dependent_tasks) == producers
 
 
-def test_an_sdk_of_another_version_is_told_apart():
+def test_an_sdk_of_another_version_is_recognized():
     from importlib.metadata import version
 
     assert f"kfp-{version('kfp')}" == SDK_VERSION
