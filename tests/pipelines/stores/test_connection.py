@@ -7,7 +7,8 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.sources.bucket import bucket_files
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import Patience, parse_object, parse_place
+from pipelines.stores.connection import Patience
+from pipelines.stores.places import parse_object, parse_place
 from pipelines.stores.store import KEY_CHARACTERS_MAX
 from tests.servers.web import Reply, web_server
 

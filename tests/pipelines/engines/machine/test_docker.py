@@ -22,7 +22,8 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.disk.folders import remove_tree, walk
 from pipelines.engines.machine import docker as engine
-from pipelines.engines.machine.docker import DockerRunner, exit_code
+from pipelines.engines.machine.containers import exit_code, nano_cpus
+from pipelines.engines.machine.docker import DockerRunner
 from pipelines.engines.machine.runner import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Job
 from pipelines.images.building import BuiltImage, image_name
 from pipelines.images.daemon import connect
@@ -183,7 +184,7 @@ def test_a_step_has_as_many_processors_as_threads_but_all_while_it_measures(
     component, threads, share
 ):
     given = Step("one", component, {}, {"threads": threads}, 0.5, 60.0)
-    assert engine._nano_cpus(given) == share
+    assert nano_cpus(given) == share
 
 
 @containers

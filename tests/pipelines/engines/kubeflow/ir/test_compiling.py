@@ -14,7 +14,8 @@ import yaml
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from pipelines.compress import graph_of
-from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled, write
+from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled
+from pipelines.engines.kubeflow.ir.yaml_text import write
 from pipelines.engines.kubeflow.preflight import check
 from pipelines.runs.graph import Graph, Ref, Step
 from tests.pipelines.engines.kubeflow import sdk
