@@ -27,7 +27,7 @@ from pipelines.engines.machine.docker import DockerRunner
 from pipelines.engines.machine.runner import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Job
 from pipelines.images.building import BuiltImage, image_name
 from pipelines.images.daemon import connect
-from pipelines.runs.graph import Graph, Step
+from pipelines.runs.graph import HOST, Graph, Step
 from tests.servers.docker import all_built, docker_engine, refused
 from tests.servers.web import Reply
 
@@ -177,13 +177,13 @@ def test_the_container_as_the_docker_engine_sees_it(runner, tmp_path, client):
 
 
 @pytest.mark.parametrize(
-    ("component", "threads", "share"),
-    [("train", 1, 1e9), ("train", 1000, os.cpu_count() * 1e9), ("benchmark", 1, None)],
+    ("occupies", "threads", "share"),
+    [(None, 1, 1e9), (None, 1000, os.cpu_count() * 1e9), (HOST, 1, None)],
 )
 def test_a_step_has_as_many_processors_as_threads_but_all_while_it_measures(
-    component, threads, share
+    occupies, threads, share
 ):
-    given = Step("one", component, {}, {"threads": threads}, 0.5, 60.0)
+    given = Step("one", "benchmark", {}, {"threads": threads}, 0.5, 60.0, occupies)
     assert nano_cpus(given) == share
 
 
