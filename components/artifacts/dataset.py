@@ -7,16 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
-from components.contract.interface import Task
-
-Unit = Literal["identity", "image"]
+from components.contract.interface import Task, Unit
 
 SCHEMA: Final = 1
 OPEN_SPLITS: Final = ("train", "validation", "selection")

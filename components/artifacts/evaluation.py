@@ -11,11 +11,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from components.artifacts.dataset import Unit
+from components.artifacts.measurement import Crash
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Task
-from components.devices.isolated import Crash
+from components.contract.interface import Task, Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import Predictions, sample_of
 from components.statistics.verification import Pairs

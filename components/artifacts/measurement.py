@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.devices.isolated import Crash
 from components.statistics.bootstrap import Interval, quantile
 
 FILE = "benchmark.json"
@@ -20,7 +19,35 @@ SCHEMA = 1
 P90_SAMPLES, P99_SAMPLES = 64, 662
 """Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
 
-Verdict = Literal["stable", "disturbed", "crashed"]
+Stability: TypeAlias = Literal["stable", "disturbed", "crashed"]
+
+CRASHED = "crashed: "
+"""What stands before the signal in the evidence of a measurement."""
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A process that the runtime ended or that refused the model.
+
+    Attributes:
+        signal: Number of the signal, or None when the process ended by itself with an error.
+        name: Name of the signal such as SIGSEGV, or the last line of the error.
+        stderr: The end of what it wrote.
+    """
+
+    signal: int | None
+    name: str
+    stderr: str
+
+    @property
+    def cause(self) -> str:
+        """How it ended: ``signal 11 (SIGSEGV)``, or the last line of its error."""
+        return self.name if self.signal is None else f"signal {self.signal} ({self.name})"
+
+    @property
+    def sentence(self) -> str:
+        """The same as evidence of a measurement."""
+        return self.cause if self.signal is None else f"{CRASHED}{self.cause}"
 
 
 @dataclass(frozen=True)
@@ -152,7 +179,7 @@ class Attempt:
         evidence: Why, in one sentence with numbers.
     """
 
-    verdict: Verdict
+    verdict: Stability
     evidence: str
 
 
@@ -187,7 +214,7 @@ class Measurement:
     unit: str = "ms"
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Stability:
         """Whether the last attempt can be believed."""
         return self.attempts[-1].verdict
 

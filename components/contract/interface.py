@@ -78,6 +78,7 @@ PageOut: TypeAlias = Annotated[Path, Output("Page")]
 CurveOut: TypeAlias = Annotated[Path, Output("Curve")]
 
 Task: TypeAlias = Literal["verification", "classification"]
+Unit: TypeAlias = Literal["identity", "image"]
 PositiveInt: TypeAlias = Annotated[int, Field(gt=0, le=2**53)]
 NonNegativeInt: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
 PositiveFloat: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]

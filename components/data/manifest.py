@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from components.artifacts.dataset import SEALED, Unit
+from components.artifacts.dataset import SEALED
+from components.contract.interface import Unit
 from components.contract.source import IDX_LABELS, Source
 from components.data.curation import Fate, Sample, kind_of
 

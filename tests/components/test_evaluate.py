@@ -13,9 +13,9 @@ import pytest
 from components.artifacts.dataset import Dataset, write_dataset
 from components.artifacts.empty import empty_reason, write_empty
 from components.artifacts.evaluation import Evaluation, sample_in
+from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
-from components.devices.isolated import Crash
 from components.evaluate import evaluate
 from components.statistics.metrics import drop, estimate
 from components.statistics.verification import Pairs

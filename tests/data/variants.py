@@ -15,13 +15,13 @@ from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, Li
 from components.artifacts.measurement import (
     Attempt,
     Block,
+    Crash,
     Device,
     Measurement,
     Process,
     Summary,
 )
 from components.contract.digests import canonical_json
-from components.devices.isolated import Crash
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import PRIMARY, drop, estimate, sample_of
 from components.statistics.verification import Pairs
