@@ -23,7 +23,7 @@ from pipelines.config.loading import Config, load
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.runs.records import read_run
-from pipelines.stores.store import open_store
+from pipelines.stores.opening import open_store
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp.server import KfpServer
 
