@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from components.contract.errors import UserError, suggest
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow import cron, preflight
 from pipelines.engines.kubeflow.connection import Connection, ReplyLostError, Resource
 from pipelines.engines.kubeflow.cron import Times

@@ -19,8 +19,8 @@ import yaml
 
 from components.contract.errors import UserError
 from components.contract.types import ImageName
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.config.loading import Config
 from pipelines.disk.files import beside
 from pipelines.engines.kubeflow.ir import argument_size
 from pipelines.engines.kubeflow.ir.component_spec import (
