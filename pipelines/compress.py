@@ -17,7 +17,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.interface import Interface, Parameter, interface_of
 from components.contract.types import Fraction
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.config.parameters import filled
 from pipelines.config.sections import REFERENCE, ImportedTeacher
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step

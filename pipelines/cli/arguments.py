@@ -12,7 +12,7 @@ from pipelines.cli.output import CODES
 from pipelines.disk.names import absolute
 
 if TYPE_CHECKING:
-    from pipelines.config.loading import Config
+    from pipelines.config.configuration import Config
     from pipelines.engines.kubeflow.connection import Connection
     from pipelines.stores.store import Store
 

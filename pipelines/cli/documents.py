@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.statistics.quantities import decimal
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
 from pipelines.runs.records import RunRecord
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from components.contract.errors import UserError, suggest
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.engines.engine import Cluster, Engine
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph

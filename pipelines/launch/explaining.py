@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from components.contract.images import environment_digest
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Flow, Ref, SourceRef
 from pipelines.runs.keys import InputDigest, ingredients_of

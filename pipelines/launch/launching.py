@@ -14,7 +14,7 @@ from typing import Literal
 
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.engine import Cluster, Engine
 from pipelines.engines.opening import Request, choose

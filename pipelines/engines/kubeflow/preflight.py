@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.contract.errors import UserError
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow
-from pipelines.config.loading import Config
 from pipelines.runs.graph import Graph
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.snapshot import DATA

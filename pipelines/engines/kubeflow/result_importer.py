@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from components.artifacts.measurement import FILE as MEASUREMENT
+from components.artifacts.measurement import Measurement
 from components.contract.digests import canonical_json
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
@@ -173,7 +173,7 @@ class ResultImporter:
         """Return the fingerprint of the measured machine, which the report holds."""
         (report,) = (port.name for port in step.interface.outputs if port.kind == "Report")
         tree = statement["outputs"][report]["digest"]
-        return json.loads(self._cache.read_file(tree, MEASUREMENT))["device"]["fingerprint"]
+        return json.loads(self._cache.read_file(tree, Measurement.FILE))["device"]["fingerprint"]
 
     def _record(
         self,

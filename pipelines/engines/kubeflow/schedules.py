@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from components.contract.errors import UserError, suggest
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow import preflight
 from pipelines.engines.kubeflow.api_faults import ReplyLostError
 from pipelines.engines.kubeflow.connection import Connection, Resource

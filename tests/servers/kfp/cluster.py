@@ -19,7 +19,8 @@ import yaml
 
 from components.contract.digests import canonical_json
 from components.contract.tree import SINGLE
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.runs.records import read_run

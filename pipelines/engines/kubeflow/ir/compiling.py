@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contract.types import ImageName
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.config.loading import Config
 from pipelines.engines.kubeflow.ir import argument_size
 from pipelines.engines.kubeflow.ir.component_spec import (
     ARTIFACT,

@@ -9,7 +9,8 @@ import yaml
 
 from components.contract.types import ImageName
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
 from pipelines.engines.kubeflow.preflight import check
 from pipelines.images.building import IMAGES
