@@ -141,7 +141,9 @@ def test_the_source_is_staged_once_and_whole(
         f"{kfp_cluster.ROOT}/sources/{digest}/files/digits.csv.gz",
         f"{kfp_cluster.ROOT}/sources/{digest}/source.json",
     ]
-    assert cluster.read(cluster.gcs, staged[0]) == cluster.read(cluster.gcs, cluster.DATA)
+    assert kfp_cluster.read(cluster.gcs, staged[0]) == kfp_cluster.read(
+        cluster.gcs, kfp_cluster.DATA
+    )
     uploads = cluster.gcs.requests["upload"]
     (before,) = cluster.kfp.backend.runs
     Launch(cluster, config_path, tmp_path / "store", cached_from=before)()

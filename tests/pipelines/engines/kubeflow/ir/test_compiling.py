@@ -125,10 +125,10 @@ def test_a_source_enters_by_an_importer_and_its_digest_as_a_parameter(tmp_path):
     importer = spec.deployment_spec["executors"]["exec-source-model"]["importer"]
     assert importer["artifactUri"]["constant"] == place
     assert importer["metadata"]["digest"] == "1" * 64
-    train = spec.root.dag.tasks["train"].inputs
-    assert train.artifacts["imported"].task_output_artifact.producer_task == "source-model"
-    assert train.parameters["imported_digest"].runtime_value.constant.string_value == "1" * 64
-    assert "weights" not in train.artifacts
+    imported = spec.root.dag.tasks["import-model"].inputs
+    assert imported.artifacts["source"].task_output_artifact.producer_task == "source-model"
+    assert imported.parameters["source_digest"].runtime_value.constant.string_value == "1" * 64
+    assert "train" not in spec.root.dag.tasks
     weights, _ = messages(compile_config(config_of(tmp_path, **GUIDED)).text)
     assert "weights_digest" in weights.root.dag.tasks["train"].inputs.parameters
 
