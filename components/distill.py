@@ -12,6 +12,7 @@ from components.contract.types import (
     ModelOut,
     NonNegativeFloat,
     NonNegativeInt,
+    OnlyWith,
     PositiveFloat,
     PositiveInt,
     ReportOut,
@@ -22,6 +23,8 @@ from components.contract.types import (
 from components.ml.settings import Backbone
 
 IMAGE = "train"
+PATH = "first"  # it makes a new model
+NAMED_BY = ("backbone", "alpha")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 
@@ -33,7 +36,7 @@ def distill(
     report: ReportOut,
     *,
     backbone: Backbone = "mobilenet_v2",
-    alpha: PositiveFloat = 0.35,
+    alpha: Annotated[PositiveFloat, OnlyWith("backbone", ("mobilenet_v2", "conv"))] = 0.35,
     embedding: PositiveInt | None = None,
     temperature: PositiveFloat = 4.0,
     soft_weight: Annotated[float, Field(ge=0, le=1)] = 0.7,

@@ -1,10 +1,9 @@
-"""Train: the teacher, from scratch, from given weights, or the user's own."""
+"""Train: a network on labels, from scratch or from given weights."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from components.contract.errors import UserError
 from components.contract.types import (
     DatasetIn,
     ModelOut,
@@ -27,7 +26,6 @@ TIME_LIMIT_S = 6 * 3600
 
 def train(
     dataset: DatasetIn,
-    imported: SourceIn | None,
     weights: SourceIn | None,
     model: ModelOut,
     report: ReportOut,
@@ -58,13 +56,12 @@ def train(
     flip: bool = False,
     dropout: Share = 0.0,
     batch_norm_momentum: Share = 0.9,
-    trusted: bool = False,
     mean: float = 127.5,
     scale: PositiveFloat = 127.5,
     threads: PositiveInt = 2,
     seed: Seed = 0,
 ) -> None:
-    """Train a network on the dataset, or import the user's own.
+    """Train a network on the dataset.
 
     Reads the splits train and validation. The network of the best epoch is kept: the one with the
     highest validation metric (AUC over all pairs, or accuracy); or the last. Verification trains
@@ -72,12 +69,8 @@ def train(
     the tower.
     The learning rate rises in a line during the warm-up and falls as half a cosine.
 
-    A file under ``imported`` is not trained: it is checked, given this task's head meaning and
-    written as a Model. Without ``trusted`` nothing of it is executed.
-
     Args:
         dataset: Images and labels; the network takes images of its size.
-        imported: The user's own model: ``.keras`` or ``.h5`` of Keras 2, or a SavedModel.
         weights: What the backbone starts from: Keras ``.h5`` weights by name, or safetensors.
         model: The network.
         report: ``training.json``: loss and validation metric of every epoch.
@@ -117,7 +110,6 @@ def train(
         flip: Mirror half of the images. Right for faces and most objects, wrong for digits.
         dropout: Share of the features hidden from the head.
         batch_norm_momentum: Of the moving statistics.
-        trusted: The imported file is the user's own: what is in it may be executed.
         mean: Subtracted from every pixel of 0 to 255 before the network.
         scale: What the difference is divided by.
         threads: Threads of TensorFlow, count.
@@ -135,19 +127,9 @@ def train(
     """
     from components.ml.runtime import configure
     from components.ml.settings import Guidance, Recipe, Target, Tower
-    from components.ml.techniques import importing, supervised
+    from components.ml.techniques import supervised
 
     configure(threads, seed)
-    if imported is not None and weights is not None:
-        raise UserError(
-            "train was given a model to import and weights to start from",
-            "give one of them: an imported model is not trained",
-        )
-    if imported is not None:
-        importing.import_model(
-            imported, dataset, model, report, trusted=trusted, mean=mean, scale=scale
-        )
-        return
     supervised.teach(
         dataset,
         model,

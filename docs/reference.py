@@ -19,12 +19,11 @@ from components.contract.docstrings import entries_of, first_line
 from pipelines.cli.tables import Explained, ExplainedStep, ListedRun
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.loading import Config
-from pipelines.config.parameters import offered
+from pipelines.config.parameters import offered, steps_of_paths
 from pipelines.config.sections import (
-    EDGES,
-    Budgets,
+    BudgetSection,
     HostDevice,
-    Image,
+    ImageShape,
     ImportedTeacher,
     Limit,
     Normalization,
@@ -69,14 +68,14 @@ class Row:
 _TOP = "the whole file"
 SECTIONS: Sequence[Section] = (
     Section(_TOP, Config),
-    Section("image", Image),
+    Section("image", ImageShape),
     Section("split", component="ingest"),
     Section("teacher (trained here)", TrainedTeacher, "train"),
     Section("teacher (your own model)", ImportedTeacher),
     Section("teacher.normalization", Normalization),
-    *(Section(f"variants.NAME[].{edge}", component=edge) for edge in EDGES),
+    *(Section(f"variants.NAME[].{edge}", component=edge) for edge in steps_of_paths()),
     Section("devices[]", HostDevice, "benchmark"),
-    Section("budgets", Budgets),
+    Section("budgets", BudgetSection),
     Section("evaluate", component="evaluate"),
     Section("select", component="select"),
     Section("limits.COMPONENT", Limit),

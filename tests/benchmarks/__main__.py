@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING
 from components.devices.fingerprint import cpu_name, usable_cores
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
+from tests.benchmarks.planning import bench_plan
+from tests.benchmarks.table import Row
 
 if TYPE_CHECKING:
     from pipelines.launch.launching import Launched
@@ -32,17 +34,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    value: float
-    unit: str
-    target: str
-    note: str = ""
 
 
 def bench_walk(scratch: Path) -> list[Row]:
@@ -362,6 +353,7 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
 
 BENCHES = {
     "run": bench_run,
+    "plan": bench_plan,
     "walk": bench_walk,
     "store": bench_store,
     "bucket": bench_bucket,

@@ -21,7 +21,7 @@ from pipelines.engines.machine.execution import Ended, Job
 from pipelines.engines.machine.ownership import give, make_readable, take_back
 
 if TYPE_CHECKING:
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.yaml"
 NOBODY = 65532
@@ -97,7 +97,7 @@ def bench_docker(scratch: Path) -> list[Row]:
     from pipelines.runs.cache import Cache
     from pipelines.runs.workspace import workspace
     from pipelines.stores.store import open_store
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
     try:
         client = connect()
