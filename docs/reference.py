@@ -110,7 +110,10 @@ _JSON = """\
 
 What commands print with `--json`, written by `python -m docs.reference` from the classes that make
 them. Each command prints one document and nothing else. When a command fails, the document is
-`{"error": {"what": ..., "fix": ...}}` and the exit code is not 0.
+`{"error": {"what": ..., "fix": ...}}`.
+
+Exit codes: 0 done (look at `promoted`), 1 a bug of slimline, 2 something given cannot be used, 3 no variant
+keeps the budgets, 130 cancelled.
 """
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
