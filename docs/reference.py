@@ -112,8 +112,8 @@ What commands print with `--json`, written by `python -m docs.reference` from th
 them. Each command prints one document and nothing else. When a command fails, the document is
 `{"error": {"what": ..., "fix": ...}}`.
 
-Exit codes: 0 done (look at `promoted`), 1 a bug of slimline, 2 something given cannot be used, 3 no variant
-keeps the budgets, 130 cancelled.
+Exit codes: 0 done (look at `promoted`), 1 a bug of slimline, 2 something given cannot be used, 3 no
+variant keeps the budgets, 130 cancelled.
 """
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
