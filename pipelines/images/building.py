@@ -36,6 +36,7 @@ REGISTRY = re.compile(
 _COMPONENTS = Path(components.__path__[0])
 _ROOT = _COMPONENTS.parent
 _BUILD = "slimline images build"
+_NOT_COPIED = (".pyc", ".md")  # what no step reads: an edit of it leaves the images as they are
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class BuiltImage:
 
 @cache
 def source_digest(image: ImageName) -> str:
-    """Return the digest of the Dockerfile, the pins and everything under ``components/``."""
+    """Return the digest of the Dockerfile, the pins and all that runs under ``components/``."""
     return digest("sources", {name: file_sha256(path) for name, path in _sources(image).items()})
 
 
@@ -101,7 +102,7 @@ def _sources(image: ImageName) -> dict[str, Path]:
     copied = sorted(
         path
         for path in _COMPONENTS.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in _NOT_COPIED
     )
     names = (f"components/{path.relative_to(_COMPONENTS).as_posix()}" for path in copied)
     return {**{name: _file(name) for name in alone}, **dict(zip(names, copied, strict=True))}
