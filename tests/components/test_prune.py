@@ -11,6 +11,7 @@ from components.artifacts.model import Embedding, ImageInput, ModelInfo
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.convert import convert
+from components.ml.settings import Augmentation
 from components.prune import prune
 from components.quantize import quantize
 from tests.data.patterns import images_of
@@ -24,7 +25,7 @@ def pruned(
     path = tmp_path_factory.mktemp("pruned")
     prune(
         pattern_classifier, pattern_data, path / "model", path / "report",
-        sparsity=0.6, epochs=3, augment="none",
+        sparsity=0.6, epochs=3, augmentation=Augmentation(augment="none"),
     )  # fmt: skip
     return path
 

@@ -22,9 +22,9 @@ def small(path, *, earlier=0, card=CARD, head="embedding"):
     """Write a model in a process that has built others before."""
     for _ in range(earlier):
         tf.function(lambda x: x * 2.0)(tf.constant(1.0))
-        backbones.tower("conv", SHAPE, "embedding", 4)
+        backbones.with_head("conv", SHAPE, "embedding", 4)
     configure(2, 0)
-    model = backbones.tower("conv", SHAPE, head, 4, alpha=0.25)
+    model = backbones.with_head("conv", SHAPE, head, 4, alpha=0.25)
     model_folder.save(path, model, card)
     return model
 

@@ -25,7 +25,7 @@ def load(tmp_path):
 
 
 def tower(shape=SHAPE, alpha=0.25, size=4):
-    return backbones.tower("conv", shape, "embedding", size, alpha=alpha)
+    return backbones.with_head("conv", shape, "embedding", size, alpha=alpha)
 
 
 def backbone(model):
