@@ -20,6 +20,8 @@ from components.ml.settings import (
 from components.ml.techniques.transfer import Transfer
 
 IMAGE = "train"
+PATH = "first"  # it makes a new model
+NAMED_BY = ("backbone", "alpha")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 

@@ -17,6 +17,8 @@ from components.contract.types import (
 from components.ml.settings import Augmentation, Keep, Optimization, TeacherViews
 
 IMAGE = "train"
+PATH = "middle"
+NAMED_BY = ("method", "sparsity")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 

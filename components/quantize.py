@@ -7,6 +7,8 @@ from typing import Literal
 from components.contract.types import DatasetIn, ModelIn, ModelOut, PositiveInt, ReportOut, Seed
 
 IMAGE = "train"
+PATH = "last"  # what changes weights would have to calibrate again
+NAMED_BY = ("scheme",)
 
 
 def quantize(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,17 +13,16 @@ from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
 
+from components.contract.docstrings import entries_of
 from components.contract.errors import UserError
-from components.contract.interface import function_of
 from pipelines.cli.tables import Explained, ExplainedStep, ListedRun
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.loading import Config
-from pipelines.config.parameters import component_name, offered
+from pipelines.config.parameters import offered, steps_of_paths
 from pipelines.config.sections import (
-    EDGES,
-    Budgets,
+    BudgetSection,
     HostDevice,
-    Image,
+    ImageShape,
     ImportedTeacher,
     Limit,
     Normalization,
@@ -35,10 +33,10 @@ from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 
 _SECTIONS: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "image": (Image,),
+    "image": (ImageShape,),
     "teacher": (TrainedTeacher, ImportedTeacher, Normalization),
     "devices[]": (HostDevice,),
-    "budgets": (Budgets,),
+    "budgets": (BudgetSection,),
     "limits.<component>": (Limit,),
     "kubeflow": (Kubeflow,),
     "kubeflow.resources.<component>": (Resources,),
@@ -48,7 +46,7 @@ _SECTIONS: Mapping[str, tuple[type[BaseModel], ...]] = {
 _COMPONENTS: Mapping[str, str] = {
     "split": "ingest",
     "teacher": "train",
-    **{f"variants.<name>[].{edge}": edge for edge in EDGES},
+    **{f"variants.<name>[].{edge}": edge for edge in steps_of_paths()},
     "devices[]": "benchmark",
     "evaluate": "evaluate",
     "select": "select",
@@ -123,15 +121,13 @@ def _model_table(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _component_table(component: str) -> Iterator[str]:
-    said = arguments_of(component)
     interface = offered(component)
     common = ("seed", "threads") if interface.image == "train" else ("seed",)
     yield from _head()
     for parameter in interface.parameters:
         default = "required" if parameter.required else _value(parameter.default)
         default = f"top-level `{parameter.name}`" if parameter.name in common else default
-        text = said.get(component_name(component, parameter.name), "")
-        yield _row(parameter.name, _kind(parameter.annotation), default, text)
+        yield _row(parameter.name, _kind(parameter.annotation), default, parameter.help)
 
 
 def _head() -> tuple[str, str]:
@@ -182,28 +178,9 @@ def _words(schema: Mapping[str, Any]) -> str:
     return " ".join([_KINDS[schema["type"]], *bounds])
 
 
-def arguments_of(component: str) -> dict[str, str]:
-    """Return what the docstring of a component says of each of its arguments."""
-    return _entries(inspect.getdoc(function_of(component)) or "", "Args")
-
-
-def _entries(docstring: str, section: str) -> dict[str, str]:
-    """Return names and texts of one section of a Google-style docstring."""
-    found = re.search(rf"^{section}:\n((?:[ ].*\n|\n)*)", docstring + "\n", re.MULTILINE)
-    said: dict[str, str] = {}
-    name = ""
-    for line in found[1].splitlines() if found else ():
-        if entry := re.match(r" {4}(\w+): (.*)", line):
-            name = entry[1]
-            said[name] = entry[2]
-        elif name and line.strip():
-            said[name] += f" {line.strip()}"
-    return said
-
-
 def _document_table(document: type[object]) -> Iterator[str]:
     yield from ("| key | meaning |", "|---|---|")
-    for name, text in _entries(inspect.getdoc(document) or "", "Attributes").items():
+    for name, text in entries_of(document, "Attributes").items():
         yield f"| `{name}` | {_cell(text)} |"
 
 

@@ -13,6 +13,7 @@ from components.contract.types import (
     Formerly,
     NonNegativeFloat,
     NonNegativeInt,
+    OnlyWith,
     PositiveFloat,
     PositiveInt,
     Several,
@@ -42,7 +43,7 @@ class Network:
     """
 
     backbone: Backbone = "resnet50"
-    alpha: PositiveFloat = 1.0
+    alpha: Annotated[PositiveFloat, OnlyWith("backbone", ("mobilenet_v2", "conv"))] = 1.0
     dropout: Share = 0.0
     batch_norm_momentum: Share = 0.9
 

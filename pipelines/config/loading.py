@@ -16,18 +16,19 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from components.contract.digests import digest
 from components.contract.errors import UserError, suggest
+from components.contract.interface import interface_of
 from components.contract.types import Fraction, PositiveInt, Seed, Task
 from components.statistics.metrics import METRICS, PRIMARY
 from pipelines.config.faults import Fault, Location, fault_of, where
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import offered
 from pipelines.config.sections import (
-    Budgets,
+    BudgetSection,
     ComponentName,
     Device,
     Edge,
     HostDevice,
-    Image,
+    ImageShape,
     ImportedTeacher,
     Limit,
     Name,
@@ -55,7 +56,7 @@ class Config(Section):
         "file, a folder of idx files; on this machine, `gs://bucket/name` for the same in a "
         "bucket, or `package:...` for data inside a Python package",
     )
-    image: Image = Field(description="shape of the model's input")
+    image: ImageShape = Field(description="shape of the model's input")
     split: Parameters = Field(
         default_factory=dict[str, object],
         description="how the data is divided: parameters of `ingest`; without `by` verification "
@@ -74,7 +75,9 @@ class Config(Section):
         min_length=1,
         description="where inference is timed: `host`, or `{kind: host, threads: 2}`",
     )
-    budgets: Budgets = Field(default_factory=Budgets, description="what the winner keeps to")
+    budgets: BudgetSection = Field(
+        default_factory=BudgetSection, description="what the winner keeps to"
+    )
     minimize: Literal["size", "latency"] = Field(
         "size", description="what is best among those that keep to the budgets"
     )
@@ -233,14 +236,12 @@ def _split_faults(config: Config) -> Iterator[Fault]:
 def _parameter_faults(
     location: Location, component: str, given: Parameters, also: tuple[str, ...] = ()
 ) -> Iterator[Fault]:
-    known = {parameter.name: parameter for parameter in offered(component).parameters}
+    interface = offered(component)
+    known = {parameter.name: parameter for parameter in interface.parameters}
     for name, value in given.items():
         if name not in known:
-            yield (
-                (*location, name),
-                f"{where(location)}: {component} has no parameter {name!r}",
-                suggest(name, {*known, *also}),
-            )
+            what, fix = interface.unknown(name, also)
+            yield (*location, name), f"{where(location)}: {what}", fix
             continue
         try:
             known[name].validate(value, strict=True)
@@ -260,16 +261,17 @@ def _parameter_faults(
 def _path_faults(variant: str, path: tuple[Edge, ...]) -> Iterator[Fault]:
     for index, edge in enumerate(path):
         location = ("variants", variant, index)
-        if edge.component == "distill" and index > 0:
+        rule, name = interface_of(edge.component).path, edge.component
+        if rule == "first" and index > 0:
             yield (
                 location,
-                f"{where(location)}: distill trains a new student, so it comes first on a path",
+                f"{where(location)}: {name} makes a new model, so it comes first on a path",
                 "move it to the front, or remove what stands before it",
             )
-        if edge.component == "quantize" and index < len(path) - 1:
+        if rule == "last" and index < len(path) - 1:
             yield (
                 location,
-                f"{where(location)}: nothing can follow quantize",
+                f"{where(location)}: nothing can follow {name}",
                 "move it to the end of the path",
             )
         yield from _parameter_faults((*location, edge.component), edge.component, edge.parameters)

@@ -1,6 +1,6 @@
 """What slimline costs beyond the work itself: one table, ratios from one run.
 
-``make bench`` runs all of it; ``python -m tests.benchmarks.__main__ store walk`` runs some.
+``make bench`` runs all of it; ``python -m tests.benchmarks store walk`` runs some.
 """
 
 from __future__ import annotations
@@ -17,30 +17,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
+from tests.benchmarks.planning import bench_plan
+from tests.benchmarks.table import Row
 
 if TYPE_CHECKING:
     from pipelines.launch.launching import Launched
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    value: float
-    unit: str
-    target: str
-    note: str = ""
 
 
 def bench_walk(scratch: Path) -> list[Row]:
@@ -360,6 +351,7 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
 
 BENCHES = {
     "run": bench_run,
+    "plan": bench_plan,
     "walk": bench_walk,
     "store": bench_store,
     "bucket": bench_bucket,

@@ -1,6 +1,6 @@
 """What the docker engine costs beside `docker run` of the same steps, and how large images are.
 
-Part of ``python -m tests.benchmarks.__main__``: ``docker``.
+Part of ``python -m tests.benchmarks``: ``docker``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipelines.engines.machine.execution import Ended, Job
 from pipelines.engines.machine.ownership import give, make_readable, take_back
 
 if TYPE_CHECKING:
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.yaml"
 NOBODY = 65532
@@ -97,7 +97,7 @@ def bench_docker(scratch: Path) -> list[Row]:
     from pipelines.runs.cache import Cache
     from pipelines.runs.workspace import workspace
     from pipelines.stores.store import open_store
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
     try:
         client = connect()

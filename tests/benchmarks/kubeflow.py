@@ -1,6 +1,6 @@
 """What Kubeflow costs: compiling, and the demo under the SDK's own local runner.
 
-Part of ``python -m tests.benchmarks.__main__``: ``compile`` and ``engines``.
+Part of ``python -m tests.benchmarks``: ``compile`` and ``engines``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
 ROOT = Path(__file__).parents[2]
 PIPELINE_ROOT = "gs://bucket/pipelines"
@@ -35,10 +35,10 @@ assert "kfp" not in sys.modules
 _DOCKER_RUNNER = """
 import sys
 from pathlib import Path
-from tests import kfp_docker_runner
+from tests.servers.kfp import docker_runner
 scratch = Path(sys.argv[1])
 text = (scratch / "pipeline.yaml").read_text()
-outputs = kfp_docker_runner.run(text, scratch / "gcs", scratch / "outputs")
+outputs = docker_runner.run(text, scratch / "gcs", scratch / "outputs")
 assert (outputs.path("publish", "release") / "manifest.json").exists()
 """
 
@@ -65,7 +65,7 @@ def bench_compile(scratch: Path) -> list[Row]:
     from pipelines.engines.kubeflow.ir.compiling import compiled
     from pipelines.images.building import IMAGES
     from pipelines.runs.graph import Graph, Ref, Step
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
     faces = relocated(ROOT / "pipelines/examples/faces.yaml", scratch)
     command = [sys.executable, "-c", _COMPILE, str(faces), str(scratch / "pipeline.yaml")]
@@ -108,7 +108,7 @@ def bench_engines(scratch: Path) -> list[Row]:
     """The demo from nothing under three engines, one after the other, in one run."""
     from pipelines.config.loading import load
     from pipelines.launch.launching import launch
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
     example = ROOT / "pipelines/examples/digits.yaml"
     rows: list[Row] = []

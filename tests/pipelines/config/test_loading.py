@@ -155,7 +155,7 @@ FAULTS = {
                    "[]\n  s: [{distill: &student {}}]", 7, "variants.student: must not be empty", ""),
     "distill is not first": ("    - distill: *student\n    - prune: {method: weights, sparsity: 0.5}\n",
                              "    - prune: {sparsity: 0.5}\n    - distill: *student\n", 11,
-                             "variants.slim-int8[1]: distill trains a new student, so it comes first", "front"),
+                             "variants.slim-int8[1]: distill makes a new model, so it comes first", "front"),
     "quantize is not last": ("    - quantize: {scheme: int8}\n",
                              "    - quantize: {scheme: int8}\n    - prune: {}\n", 12,
                              "variants.slim-int8[2]: nothing can follow quantize", "end of the path"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from components.__main__ import main
-from components.contract import execution, executor_input
+from components.contract import executor_input
 
 if __name__ == "__main__":
     root, *arguments = sys.argv[1:]
