@@ -89,7 +89,7 @@ class TeacherViews:
 
     Attributes:
         views: Ways that each image is seen in, count; 1 without augmentation.
-        mixup: Mixes of two images each that a batch has beside its images, count. The more, the
+        mixup: Mixed images, of two each, that a batch has beside its images, count. The more, the
             closer a network follows its teacher to people whom neither has seen; for few images.
     """
 

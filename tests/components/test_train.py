@@ -15,6 +15,7 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
+from components.contract.types import Formerly
 from components.ml.settings import Augmentation, Network, Optimization
 from components.train import train
 from pipelines.sources.snapshot import snapshot_model, stage
@@ -125,13 +126,13 @@ def test_training_starts_from_given_weights(pattern_pairs, tmp_path):
 @pytest.mark.parametrize(
     ("component", "old", "new"),
     [
-        ("train", "guide_weight", "fisher_weight"), ("train", "mixes", "mixup"),
-        ("distill", "mixes", "mixup"), ("prune", "mixes", "mixup"),
+        ("train", Formerly("guide_weight"), "fisher_weight"), ("train", Formerly("mixes"), "mixup"),
+        ("distill", Formerly("mixes"), "mixup"), ("prune", Formerly("mixes"), "mixup"),
     ],
 )  # fmt: skip
 def test_a_former_name_is_an_error_that_gives_the_new_one(component, old, new):
-    with pytest.raises(UserError, match=rf"write {new} in place of {old}"):
-        interface_of(component).complete({old: 1}, where="teacher")
+    with pytest.raises(UserError, match=rf"write {new} in place of {old.name}"):
+        interface_of(component).complete({old.name: 1}, where="teacher")
 
 
 def test_one_identity_is_refused_and_nothing_is_written(tmp_path):

@@ -135,7 +135,7 @@ def test_a_classifier_learns_from_soft_labels_alone(pattern_data, pattern_classi
     )  # fmt: skip
 
 
-def test_a_student_of_a_few_images_follows_further_on_mixes(pattern_tower, tmp_path):
+def test_a_student_of_a_few_images_follows_further_on_mixed_ones(pattern_tower, tmp_path):
     """On twelve images it learns these by heart, unless it is also shown what is between them."""
     images, labels = patterns.images_of(40, 5)
     few = write_dataset(

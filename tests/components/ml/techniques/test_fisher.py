@@ -1,4 +1,4 @@
-"""The Fisher term: training follows the discriminants, also on mixes, and goes without them too."""
+"""The Fisher term: training follows the discriminants, also on mixed images, and goes without them too."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_labels_are_those_of_the_first_images_and_all_are_compared_by_pixels():
     assert term(embeddings, pixels) == pytest.approx(difference, rel=1e-4)
 
 
-def test_mixes_lie_between_two_images_of_the_batch():
+def test_mixed_images_lie_between_two_images_of_the_batch():
     def prepared(seed):
         return objective(mixup=7).prepare({PIXELS: PIXELS_BHWC}, seed)[PIXELS].numpy()
 

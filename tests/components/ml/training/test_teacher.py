@@ -10,7 +10,7 @@ from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training.examples import DRAWS, IMAGES, SHARES, examples_of
 from components.ml.training.objectives import LABELS, PIXELS, TEACHER
-from components.ml.training.teacher import ask_teacher, outputs_of_folder, with_mixes
+from components.ml.training.teacher import ask_teacher, outputs_of_folder, with_mixup
 from tests.components.ml.training.test_loop import OPTIMIZATION
 
 
@@ -34,7 +34,9 @@ def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pa
 
 
 @pytest.mark.parametrize("fixture", ["pattern_classifier", "pattern_tower"])
-def test_the_teacher_is_asked_about_the_mixes_that_are_shown(fixture, pattern_pairs, request):
+def test_the_teacher_is_asked_about_the_mixed_images_that_are_shown(
+    fixture, pattern_pairs, request
+):
     """What the training makes of a batch, laid before the teacher, gets the answers in the batch."""
     teacher = request.getfixturevalue(fixture)
     data = pattern_pairs if fixture == "pattern_tower" else request.getfixturevalue("pattern_data")
@@ -53,7 +55,7 @@ def test_the_teacher_is_asked_about_the_mixes_that_are_shown(fixture, pattern_pa
     first, second = shown[labelled : labelled + 5], shown[labelled + 5 :]
     share = batch[SHARES][:, None, None, None]
     seen = np.concatenate([shown[:labelled], share * first + (1 - share) * second])
-    prepared = with_mixes({PIXELS: tf.constant(shown), SHARES: batch[SHARES]})[PIXELS]
+    prepared = with_mixup({PIXELS: tf.constant(shown), SHARES: batch[SHARES]})[PIXELS]
     np.testing.assert_allclose(prepared, seen, rtol=1e-6)
     info = ModelInfo.read(teacher)
     answers = model_folder.inference(teacher)(model_folder.normalize(seen, info))
@@ -62,6 +64,6 @@ def test_the_teacher_is_asked_about_the_mixes_that_are_shown(fixture, pattern_pa
     np.testing.assert_allclose(batch[TEACHER], answers, atol=1e-3)
 
 
-def test_a_batch_without_mixes_stays_as_it_is():
+def test_a_batch_without_mixed_images_stays_as_it_is():
     batch = {PIXELS: np.zeros((2, 8, 8, 1))}
-    assert with_mixes(batch) is batch
+    assert with_mixup(batch) is batch
