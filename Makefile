@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion test test-containers check bench pictures install tools clean
+.PHONY: demo faces fashion test test-containers check bench reference pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -49,7 +49,11 @@ check: tools
 	@$(BIN)/pyright | tail -n 40
 
 bench: tools
-	@$(BIN)/python -m tests.benchmarks --json bench.json
+	@$(BIN)/python -m tests.benchmarks --json bench.json --page docs/benchmarks.md
+
+# Configuration and JSON documents, from the code; a test says when they are out of date.
+reference: install
+	@$(BIN)/python -m docs.reference
 
 # The faces example must have run: its newest run is what is drawn.
 pictures: install

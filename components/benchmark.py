@@ -66,13 +66,13 @@ def benchmark(
     from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
     from components.artifacts.measurement import Device, Measurement
     from components.contract.digests import canonical_json
-    from components.devices import host
     from components.devices.fingerprint import fingerprint, runtime, state
-    from components.measure.timing import flat_metrics, summarize
+    from components.devices.host import TimingPlan
+    from components.measure.timing import flat_metrics, measure, summarize
 
     info, before = LiteModelInfo.read(model), state()
-    plan = host.Plan(threads, processes, blocks, block_ms, warm_up_ms, limit_s, seed)
-    outcome = host.measure(model / MODEL_FILE, plan)
+    plan = TimingPlan(threads, processes, blocks, block_ms, warm_up_ms, limit_s, seed)
+    outcome = measure(model / MODEL_FILE, plan)
     summary = None
     if outcome.crashed is None:
         summary = summarize(

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from components.contract.digests import canonical_json
-from components.contract.errors import UserError
+from components.artifacts.json_file import JsonFile
+from components.artifacts.measurement import Crash
 from components.contract.types import Task, Unit
-from components.devices.isolated import Crash
 from components.statistics.bootstrap import Interval
-from components.statistics.metrics import Predictions, sample_of
-from components.statistics.verification import Pairs
 
-FILE = "evaluation.json"
 OUTPUTS = "outputs.npy"
 LABELS = "labels.npy"
 HISTOGRAM = "histogram.json"
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +37,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(JsonFile):
     """The content of ``evaluation.json``.
 
     Attributes:
@@ -69,6 +59,12 @@ class Evaluation:
         crashed: How the model's process ended, or None when it answered.
     """
 
+    FILE: ClassVar[str] = "evaluation.json"
+    SCHEMA: ClassVar[int] = 1
+    KIND: ClassVar[str] = "evaluation"
+    FIX_ABSENT: ClassVar[str] = "give the report of evaluate"
+    FIX_VERSION: ClassVar[str] = "run evaluate again"
+
     task: Task
     split: str
     description: str
@@ -86,71 +82,4 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""
-        return {"schema": SCHEMA, "opened": self.split, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Evaluation:
-        """Read what ``to_json`` gave."""
-        crashed = content["crashed"]
-        baseline: dict[str, Any] = {**content["baseline"]}
-        baseline["metrics"] = _intervals(baseline["metrics"])
-        baseline["lead"] = _intervals(baseline["lead"])
-        changed: dict[str, Any] = {
-            **content,
-            "classes": tuple(content["classes"]),
-            "metrics": _intervals(content["metrics"]),
-            "baseline": Baseline(**baseline),
-            "crashed": None if crashed is None else Crash(**crashed),
-        }
-        del changed["schema"], changed["opened"]
-        return cls(**changed)
-
-    def write(self, path: Path) -> None:
-        """Write ``evaluation.json`` into the folder ``path``."""
-        path.mkdir(parents=True, exist_ok=True)
-        (path / FILE).write_bytes(canonical_json(self.to_json()))
-
-    @classmethod
-    def read(cls, path: Path) -> Evaluation:
-        """Read ``evaluation.json`` from the folder ``path``.
-
-        Raises:
-            UserError: There is none, or another version of slimline wrote it.
-        """
-        file = path / FILE
-        if not file.is_file():
-            raise UserError(
-                f"{path} is no evaluation: it holds no {FILE}", "give the report of evaluate"
-            )
-        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
-        if content.get("schema") != SCHEMA:
-            raise UserError(
-                f"{file} was written by another version of slimline", "run evaluate again"
-            )
-        return cls.from_json(content)
-
-
-def sample_in(path: Path) -> Pairs | Predictions:
-    """Return the sample that an evaluation measured, to resample it together with others.
-
-    Args:
-        path: A report of ``evaluate`` whose model answered.
-
-    Raises:
-        UserError: See ``Evaluation.read``.
-        FileNotFoundError: The model crashed and left no outputs.
-    """
-    evaluation = Evaluation.read(path)
-    outputs: NDArray[np.float32] = np.load(path / OUTPUTS)
-    labels: NDArray[np.int32] = np.load(path / LABELS)
-    return sample_of(
-        evaluation.task,
-        outputs,
-        labels,
-        resample=evaluation.resample,
-        threshold=evaluation.threshold,
-    )
-
-
-def _intervals(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, Interval]:
-    return {name: Interval.from_json(value) for name, value in metrics.items()}
+        return {**super().to_json(), "opened": self.split}

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
 
+from components.artifacts.json_file import JsonFile
 from components.artifacts.model import Embedding, QuantizationPlan, Scores
-from components.contract.digests import canonical_json
-from components.contract.errors import UserError
 from components.contract.types import Task
 
-FILE = "lite.json"
 MODEL_FILE = "model.tflite"
-SCHEMA = 1
 
 DType: TypeAlias = Literal["float32", "int8", "uint8"]
 LIMITS: Mapping[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255)}
@@ -119,7 +114,7 @@ class LiteOutput:
 
 
 @dataclass(frozen=True)
-class LiteModelInfo:
+class LiteModelInfo(JsonFile):
     """The content of ``lite.json``.
 
     Attributes:
@@ -134,6 +129,12 @@ class LiteModelInfo:
         quantization: The plan that was carried out, or None for float32.
     """
 
+    FILE: ClassVar[str] = "lite.json"
+    SCHEMA: ClassVar[int] = 1
+    KIND: ClassVar[str] = "LiteModel"
+    FIX_ABSENT: ClassVar[str] = "give the folder that convert wrote"
+    FIX_VERSION: ClassVar[str] = "run the steps that made it again"
+
     task: Task
     input: LiteInput
     output: LiteOutput
@@ -143,57 +144,3 @@ class LiteModelInfo:
     parameters: int
     steps: tuple[Mapping[str, Any], ...] = ()
     quantization: QuantizationPlan | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of the file."""
-        return {"schema": SCHEMA, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> LiteModelInfo:
-        """Read what ``to_json`` gave."""
-        given, output, plan = content["input"], content["output"], content["quantization"]
-        classes = output["classes"]
-        inside: dict[str, Any] = {**given, "quantization": _affine(given["quantization"])}
-        outside: dict[str, Any] = {
-            **output,
-            "classes": None if classes is None else tuple(classes),
-            "quantization": _affine(output["quantization"]),
-        }
-        changed: dict[str, Any] = {
-            **content,
-            "input": LiteInput(**inside),
-            "output": LiteOutput(**outside),
-            "steps": tuple(content["steps"]),
-            "quantization": None if plan is None else QuantizationPlan(**plan),
-        }
-        changed.pop("schema")
-        return cls(**changed)
-
-    def write(self, path: Path) -> None:
-        """Write ``lite.json`` into the folder ``path``."""
-        path.mkdir(parents=True, exist_ok=True)
-        (path / FILE).write_bytes(canonical_json(self.to_json()))
-
-    @classmethod
-    def read(cls, path: Path) -> LiteModelInfo:
-        """Read ``lite.json`` from the folder ``path``.
-
-        Raises:
-            UserError: There is none, or another version of slimline wrote it.
-        """
-        file = path / FILE
-        if not file.is_file():
-            raise UserError(
-                f"{path} is no LiteModel: it holds no {FILE}", "give the folder that convert wrote"
-            )
-        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
-        if content.get("schema") != SCHEMA:
-            raise UserError(
-                f"{file} was written by another version of slimline",
-                "run the steps that made it again",
-            )
-        return cls.from_json(content)
-
-
-def _affine(value: Mapping[str, Any] | None) -> Affine | None:
-    return None if value is None else Affine(value["scale"], value["zero_point"])

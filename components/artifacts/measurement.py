@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from components.contract.digests import canonical_json
-from components.contract.errors import UserError
-from components.devices.isolated import Crash
+from components.artifacts.json_file import JsonFile
 from components.statistics.bootstrap import Interval, quantile
 
-FILE = "benchmark.json"
-SCHEMA = 1
 P90_SAMPLES, P99_SAMPLES = 64, 662
 """Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
 
-Verdict = Literal["stable", "disturbed", "crashed"]
+Stability: TypeAlias = Literal["stable", "disturbed", "crashed"]
+
+CRASHED = "crashed: "
+"""What stands before the signal in the evidence of a measurement."""
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A process that the runtime ended or that refused the model.
+
+    Attributes:
+        signal: Number of the signal, or None when the process ended by itself with an error.
+        name: Name of the signal such as SIGSEGV, or the last line of the error.
+        stderr: The end of what it wrote.
+    """
+
+    signal: int | None
+    name: str
+    stderr: str
+
+    @property
+    def cause(self) -> str:
+        """How it ended: ``signal 11 (SIGSEGV)``, or the last line of its error."""
+        return self.name if self.signal is None else f"signal {self.signal} ({self.name})"
+
+    @property
+    def sentence(self) -> str:
+        """The same as evidence of a measurement."""
+        return self.cause if self.signal is None else f"{CRASHED}{self.cause}"
 
 
 @dataclass(frozen=True)
@@ -152,12 +174,12 @@ class Attempt:
         evidence: Why, in one sentence with numbers.
     """
 
-    verdict: Verdict
+    verdict: Stability
     evidence: str
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Measurement(JsonFile):
     """The content of ``benchmark.json``.
 
     Attributes:
@@ -174,6 +196,12 @@ class Measurement:
         unit: Of all samples.
     """
 
+    FILE: ClassVar[str] = "benchmark.json"
+    SCHEMA: ClassVar[int] = 1
+    KIND: ClassVar[str] = "measurement"
+    FIX_ABSENT: ClassVar[str] = "give the report of benchmark"
+    FIX_VERSION: ClassVar[str] = "run benchmark again"
+
     device: Device
     threads: int
     model_sha256: str
@@ -187,7 +215,7 @@ class Measurement:
     unit: str = "ms"
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Stability:
         """Whether the last attempt can be believed."""
         return self.attempts[-1].verdict
 
@@ -203,53 +231,9 @@ class Measurement:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""
-        derived = {
-            "schema": SCHEMA,
+        return {
+            **super().to_json(),
             "verdict": self.verdict,
             "evidence": self.evidence,
             "delegate_partitions": self.delegate_partitions,
         }
-        return {**asdict(self), **derived}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Measurement:
-        """Read what ``to_json`` gave."""
-        crashed, summary = content["crashed"], content["summary"]
-        known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
-        known["device"] = Device(**content["device"])
-        known["processes"] = tuple(map(Process.from_json, content["processes"]))
-        known["attempts"] = tuple(Attempt(**item) for item in content["attempts"])
-        known["crashed"] = None if crashed is None else Crash(**crashed)
-        known["summary"] = None if summary is None else _summary(summary)
-        return cls(**known)
-
-    def write(self, path: Path) -> None:
-        """Write ``benchmark.json`` into the folder ``path``."""
-        path.mkdir(parents=True, exist_ok=True)
-        (path / FILE).write_bytes(canonical_json(self.to_json()))
-
-    @classmethod
-    def read(cls, path: Path) -> Measurement:
-        """Read ``benchmark.json`` from the folder ``path``.
-
-        Raises:
-            UserError: There is none, or another version of slimline wrote it.
-        """
-        file = path / FILE
-        if not file.is_file():
-            raise UserError(
-                f"{path} is no measurement: it holds no {FILE}", "give the report of benchmark"
-            )
-        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
-        if content.get("schema") != SCHEMA:
-            raise UserError(
-                f"{file} was written by another version of slimline", "run benchmark again"
-            )
-        return cls.from_json(content)
-
-
-def _summary(content: Mapping[str, Any]) -> Summary:
-    known: dict[str, Any] = {**content}
-    for name in ("p50_ms", "p90_ms", "p99_ms"):
-        known[name] = None if content[name] is None else Interval.from_json(content[name])
-    return Summary(**known)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
-from components.contract.digests import canonical_json
-from components.contract.errors import UserError
+from components.artifacts.json_file import JsonFile
 from components.contract.types import Task
-
-FILE = "model.json"
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ class QuantizationPlan:
 
 
 @dataclass(frozen=True)
-class ModelInfo:
+class ModelInfo(JsonFile):
     """The content of ``model.json``.
 
     Attributes:
@@ -101,6 +95,12 @@ class ModelInfo:
         quantization: Set by ``quantize``.
         source: Where it came from when it was imported, in words.
     """
+
+    FILE: ClassVar[str] = "model.json"
+    SCHEMA: ClassVar[int] = 1
+    KIND: ClassVar[str] = "Model"
+    FIX_ABSENT: ClassVar[str] = "give the folder that train wrote"
+    FIX_VERSION: ClassVar[str] = "run the steps that made it again"
 
     task: Task
     input: ImageInput
@@ -126,40 +126,8 @@ class ModelInfo:
         assert "component" in step, "a step names its component"
         return replace(self, steps=(*self.steps, dict(step)), **changes)
 
-    def write(self, path: Path) -> None:
-        """Write ``model.json`` into the folder ``path``."""
-        path.mkdir(parents=True, exist_ok=True)
-        content = asdict(self)
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of the file."""
+        content = super().to_json()
         content["output"] = {"kind": self.output.kind, **content["output"]}
-        (path / FILE).write_bytes(canonical_json({"schema": SCHEMA, **content}))
-
-    @classmethod
-    def read(cls, path: Path) -> ModelInfo:
-        """Read ``model.json`` from the folder ``path``.
-
-        Raises:
-            UserError: There is none, or another version of slimline wrote it.
-        """
-        file = path / FILE
-        if not file.is_file():
-            raise UserError(
-                f"{path} is no Model: it holds no {FILE}", "give the folder that train wrote"
-            )
-        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
-        if content.pop("schema", None) != SCHEMA:
-            raise UserError(
-                f"{file} was written by another version of slimline",
-                "run the steps that made it again",
-            )
-        output, plan = content.pop("output"), content.pop("quantization")
-        if output.pop("kind") == Embedding.kind:
-            head = Embedding(**output)
-        else:
-            head = Scores(tuple(output["classes"]), output["activation"])
-        return cls(
-            input=ImageInput(**content.pop("input")),
-            output=head,
-            quantization=None if plan is None else QuantizationPlan(**plan),
-            steps=tuple(content.pop("steps")),
-            **content,
-        )
+        return content

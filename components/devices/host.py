@@ -1,4 +1,4 @@
-"""Benchmark on this machine: fresh processes that hold the runtime and nothing else."""
+"""This machine as a device: a fresh process that holds the runtime and nothing else."""
 
 from __future__ import annotations
 
@@ -6,30 +6,24 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from components.artifacts.measurement import Attempt, Process
+from components.artifacts.measurement import Crash, Process
 from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
-from components.devices.isolated import Crash, crash_of
-from components.measure.timing import CROWDED, judge
+from components.devices.isolated import crash_of
 
 if TYPE_CHECKING:
     # Started by its path, so never imported: but a change of it has to change what is cached.
     from components.devices import probe as probe  # noqa: PLC0414 named, never used
 
 PROBE = Path(__file__).with_name("probe.py")
-PRESSURE = Path("/proc/pressure/cpu")
-PATIENCE_S = (0.0, 3.0, 3.0)
-"""How long each attempt waits for a quiet moment; a repetition without one would tell the same."""
-LOOK_S = 0.25
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimingPlan:
     """How a model is timed.
 
     Attributes:
@@ -51,21 +45,6 @@ class Plan:
     seed: int
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it.
-
-    Attributes:
-        processes: Of the last attempt.
-        attempts: All, the last one counts.
-        crashed: How the process ended that gave no answer.
-    """
-
-    processes: tuple[Process, ...]
-    attempts: tuple[Attempt, ...]
-    crashed: Crash | None
-
-
 def check_threads(threads: int) -> None:
     """Refuse more threads than there are cores: they would wait for each other.
 
@@ -80,57 +59,7 @@ def check_threads(threads: int) -> None:
         )
 
 
-def measure(model: Path, plan: Plan) -> Outcome:
-    """Time a ``.tflite``; a disturbed attempt is repeated when the machine falls quiet.
-
-    Args:
-        model: The file.
-        plan: How.
-
-    Raises:
-        UserError: More threads than cores.
-    """
-    check_threads(plan.threads)
-    attempts: list[Attempt] = []
-    processes: tuple[Process, ...] = ()
-    for patience_s in PATIENCE_S:
-        if attempts and not falls_quiet(patience_s):
-            break
-        processes = ()
-        for _ in range(plan.processes):
-            ran = run_probe(model, plan)
-            if isinstance(ran, Crash):
-                attempts.append(Attempt("crashed", ran.sentence))
-                return Outcome(processes, tuple(attempts), ran)
-            processes += (ran,)
-        attempts.append(judge(processes))
-        if attempts[-1].verdict == "stable":
-            break
-    return Outcome(processes, tuple(attempts), None)
-
-
-def falls_quiet(patience_s: float) -> bool:
-    """Wait up to ``patience_s`` until hardly anything waits for a processor; False if never.
-
-    True at once where the kernel does not say.
-    """
-    end, last = time.monotonic() + patience_s, _waited_s()
-    while last is not None and time.monotonic() < end:
-        time.sleep(LOOK_S)
-        now = _waited_s()
-        if now is None or now - last < CROWDED / 2 * LOOK_S:
-            return True
-        last = now
-    return last is None
-
-
-def _waited_s() -> float | None:
-    if not PRESSURE.is_file():
-        return None
-    return int(PRESSURE.read_text().splitlines()[0].rpartition("total=")[2]) / 1e6
-
-
-def run_probe(model: Path, plan: Plan) -> Process | Crash:
+def run_probe(model: Path, plan: TimingPlan) -> Process | Crash:
     """Time a ``.tflite`` in one fresh process, or say how that process died."""
     command = [
         sys.executable,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.measurement import Crash
 from components.contract.digests import canonical_json
 from components.devices.delegates import Delegation
 
@@ -24,31 +25,11 @@ _TAIL_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
-class Crash:
-    """A process that the runtime ended or that refused the model.
+class IsolatedOutputs:
+    """What a model answered in a process of its own.
 
     Attributes:
-        signal: Number of the signal, or None when the process ended by itself with an error.
-        name: Name of the signal such as SIGSEGV, or the last line of the error.
-        stderr: The end of what it wrote.
-    """
-
-    signal: int | None
-    name: str
-    stderr: str
-
-    @property
-    def sentence(self) -> str:
-        """What happened, in words."""
-        return f"crashed: signal {self.signal} ({self.name})" if self.signal else self.name
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What came back from the process apart.
-
-    Attributes:
-        outputs_nd: One row of real numbers a picture.
+        outputs_nd: One row of real numbers an image.
         delegation: How the runtime divided the model.
     """
 
@@ -58,12 +39,12 @@ class Answers:
 
 def answers_of(
     path: Path, images_nhwc: NDArray[Any], *, threads: int, scratch: Path | None = None
-) -> Answers | Crash:
-    """Run every picture through the LiteModel in a fresh process.
+) -> IsolatedOutputs | Crash:
+    """Run every image through the LiteModel in a fresh process.
 
     Args:
         path: Folder of the LiteModel.
-        images_nhwc: uint8 pictures of 0 to 255, or float32 pictures that are normalised already.
+        images_nhwc: uint8 images of 0 to 255, or float32 images that are normalised already.
         threads: Threads of the runtime.
         scratch: Folder for the files that go over and come back.
 
@@ -86,7 +67,7 @@ def answers_of(
         if done.returncode == 0:
             divided = json.loads(answers.with_suffix(".json").read_bytes())
             divided["outside"] = tuple(divided["outside"])
-            return Answers(np.load(answers), Delegation(**divided))
+            return IsolatedOutputs(np.load(answers), Delegation(**divided))
         return crash_of(done.returncode, done.stderr.decode(errors="replace"))
 
 
@@ -101,7 +82,7 @@ def crash_of(returncode: int, stderr: str) -> Crash:
 
 
 def _main(argv: list[str]) -> None:
-    """The process apart: loads, answers, writes."""
+    """Load, answer and write: what runs in the process of its own."""
     from components.devices.interpreter import LiteModel
 
     parser = argparse.ArgumentParser()

@@ -17,8 +17,9 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.empty import empty_reason
 from components.artifacts.evaluation import Baseline, Evaluation
 from components.artifacts.lite_model import LiteModelInfo
+from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
-from components.devices.isolated import Crash, answers_of
+from components.devices.isolated import answers_of
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import (
     PRIMARY,

@@ -1,6 +1,14 @@
-"""Latency: what raw samples of several processes say, and whether they can be believed."""
+"""Timing: attempts until one is stable, judged by their evidence and summarized.
+
+The same on every device: what a process measured comes from the device, what it is worth is
+decided here.
+"""
 
 from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +17,12 @@ from components.artifacts.measurement import (
     P90_SAMPLES,
     P99_SAMPLES,
     Attempt,
+    Crash,
     Measurement,
     Process,
     Summary,
 )
+from components.devices.host import TimingPlan, check_threads, run_probe
 from components.statistics.bootstrap import Interval, quantile, weighted_quantiles
 
 INTERRUPTED = 0.2
@@ -23,6 +33,75 @@ SHARE = 1 / 3
 """Of the blocks may be interrupted or off before the whole is disturbed."""
 CROWDED = 0.5
 """Share of the time for which something may have waited for a processor."""
+PRESSURE = Path("/proc/pressure/cpu")
+PATIENCE_S = (0.0, 3.0, 3.0)
+"""How long each attempt waits for a quiet moment; a repetition without one would tell the same."""
+LOOK_S = 0.25
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        processes: Of the last attempt.
+        attempts: All, the last one counts.
+        crashed: How the process ended that gave no answer.
+    """
+
+    processes: tuple[Process, ...]
+    attempts: tuple[Attempt, ...]
+    crashed: Crash | None
+
+
+def measure(model: Path, plan: TimingPlan) -> Outcome:
+    """Time a ``.tflite``; a disturbed attempt is repeated when the machine falls quiet.
+
+    Args:
+        model: The file.
+        plan: How.
+
+    Raises:
+        UserError: More threads than cores.
+    """
+    check_threads(plan.threads)
+    attempts: list[Attempt] = []
+    processes: tuple[Process, ...] = ()
+    for patience_s in PATIENCE_S:
+        if attempts and not falls_quiet(patience_s):
+            break
+        processes = ()
+        for _ in range(plan.processes):
+            ran = run_probe(model, plan)
+            if isinstance(ran, Crash):
+                attempts.append(Attempt("crashed", ran.sentence))
+                return Outcome(processes, tuple(attempts), ran)
+            processes += (ran,)
+        attempts.append(judge(processes))
+        if attempts[-1].verdict == "stable":
+            break
+    return Outcome(processes, tuple(attempts), None)
+
+
+def falls_quiet(patience_s: float) -> bool:
+    """Wait up to ``patience_s`` until hardly anything waits for a processor; False if never.
+
+    True at once where the kernel does not say.
+    """
+    end, last = time.monotonic() + patience_s, _waited_s()
+    while last is not None and time.monotonic() < end:
+        time.sleep(LOOK_S)
+        now = _waited_s()
+        if now is None or now - last < CROWDED / 2 * LOOK_S:
+            return True
+        last = now
+    return last is None
+
+
+def _waited_s() -> float | None:
+    if not PRESSURE.is_file():
+        return None
+    return int(PRESSURE.read_text().splitlines()[0].rpartition("total=")[2]) / 1e6
 
 
 def judge(processes: tuple[Process, ...]) -> Attempt:

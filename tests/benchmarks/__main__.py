@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.devices.fingerprint import cpu_name, usable_cores
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
 from tests.benchmarks.planning import bench_plan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def bench_walk(scratch: Path) -> list[Row]:
@@ -364,7 +366,8 @@ BENCHES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; all when none is given")
-    parser.add_argument("--json", type=Path, help="also write the table here")
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--page", type=Path, help="also write the table between this page's marks")
     arguments = parser.parse_args()
     rows: list[Row] = []
     for name in arguments.names or BENCHES:
@@ -373,22 +376,39 @@ def main() -> None:
             rows += BENCHES[name](scratch)
         finally:
             shutil.rmtree(scratch)
-    width = max(len(row.name) for row in rows)
-    for row in rows:
-        value = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"
-        print(f"{row.name:<{width}}  {value:>9} {row.unit:<8} {row.target}")
+    text = table(rows)
+    print(text)
+    at = datetime.now(UTC)
+    machine = {
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
+        "python": platform.python_version(),
+    }
     if arguments.json:
-        machine = {
-            "cpu": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        }
         document = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "at": at.isoformat(timespec="seconds"),
             "machine": machine,
             "rows": [asdict(row) for row in rows],
         }
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    if arguments.page:
+        where = f"{machine['cores']} cores of {machine['cpu']}, Python {machine['python']}"
+        measured = f"Measured on {at:%Y-%m-%d} on {where}:"
+        page = arguments.page.read_text()
+        before, after = page[: page.index(BEGIN)], page[page.index(END) :]
+        arguments.page.write_text(
+            f"{before}{BEGIN}\n\n{measured}\n\n```text\n{text}\n```\n\n{after}"
+        )
+
+
+def table(rows: list[Row]) -> str:
+    """Return what people see: name, value, unit and target, in columns."""
+    width = max(len(row.name) for row in rows)
+    lines: list[str] = []
+    for row in rows:
+        value = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"
+        lines.append(f"{row.name:<{width}}  {value:>9} {row.unit:<8} {row.target}".rstrip())
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ import pytest
 
 from components.artifacts.dataset import Dataset, write_dataset
 from components.artifacts.empty import empty_reason, write_empty
-from components.artifacts.evaluation import Evaluation, sample_in
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
-from components.devices.isolated import Crash
 from components.evaluate import evaluate
+from components.measure.paired import Answers
 from components.statistics.metrics import drop, estimate
 from components.statistics.verification import Pairs
 from tests.data.tiny_lite import write_lite
@@ -122,7 +123,7 @@ def test_every_answer_is_kept(verified: Run, faces: Path) -> None:
     assert outputs.dtype == np.float32
     assert outputs == pytest.approx(centred(data.images("selection")) / 127.5, abs=1e-5)
     assert (np.load(verified.report / "labels.npy") == data.labels("selection")).all()
-    again = sample_in(verified.report)
+    again = Answers.read(verified.report).sample
     assert again.measure(np.ones((1, 6), np.int32))["auc"][0] == (
         verified.evaluation.metrics["auc"].value
     )
@@ -138,7 +139,7 @@ def test_the_baseline_is_the_cosine_of_raw_pixels(verified: Run, faces: Path) ->
     assert baseline.threshold == chosen
     for name, item in estimate(pixels, draws).items():
         assert baseline.metrics[name] == item.interval(0.95)
-    model = estimate(sample_in(verified.report), draws)
+    model = estimate(Answers.read(verified.report).sample, draws)
     lead = drop("auc", model["auc"], estimate(pixels, draws)["auc"]).interval(0.95)
     assert baseline.lead["auc"].to_json() == pytest.approx(lead.to_json())
     assert verified.metrics["baseline_auc"] == baseline.metrics["auc"].value

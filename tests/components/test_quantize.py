@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifacts.model import FILE, ModelInfo, QuantizationPlan
+from components.artifacts.model import ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.quantize import quantize
@@ -31,10 +31,12 @@ def test_the_model_goes_with_its_plan_and_its_images(
     assert (after.input, after.output, after.parameters) == (
         before.input, before.output, before.parameters,
     )  # fmt: skip
-    same = {e.path: e.sha256 for e in tree_of(pattern_classifier).entries if e.path != FILE}
+    same = {
+        e.path: e.sha256 for e in tree_of(pattern_classifier).entries if e.path != ModelInfo.FILE
+    }
     rest = {e.path: e.sha256 for e in tree_of(model).entries}
     assert rest.items() >= same.items()
-    assert rest.keys() - same.keys() == {FILE, "calibration.npz"}
+    assert rest.keys() - same.keys() == {ModelInfo.FILE, "calibration.npz"}
     with np.load(model / "calibration.npz") as arrays:
         images = arrays["images"]
     assert (images.dtype, images.shape) == (np.float32, (40, 8, 8, 1))

@@ -15,13 +15,13 @@ from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, Li
 from components.artifacts.measurement import (
     Attempt,
     Block,
+    Crash,
     Device,
     Measurement,
     Process,
     Summary,
 )
 from components.contract.digests import canonical_json
-from components.devices.isolated import Crash
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import PRIMARY, drop, estimate, sample_of
 from components.statistics.verification import Pairs
@@ -194,7 +194,8 @@ def write_benchmark(
     path: Path, variant: Variant, card: LiteModelInfo, *, device: str = "host"
 ) -> None:
     """Write the report of benchmark: two processes, two blocks each."""
-    crash = variant.benchmark_crashed
+    signal = variant.benchmark_crashed
+    crash = None if signal is None else Crash(signal, "SIGSEGV", "")
     samples = tuple(round(variant.p50_ms * (1 + step / 100), 6) for step in (-2, 0, 0, 2))
     block = Block(2, 1.0, 1.0, 0, 0, 0.0)
     process = Process(
@@ -232,7 +233,11 @@ def write_benchmark(
         gzip_bytes=card.gzip_bytes,
         runtime={"name": "ai-edge-litert", "version": "0.0"},
         processes=() if crash else (process, process),
-        attempts=(Attempt("crashed" if crash else verdict, "1 of 4 blocks undisturbed; made up"),),
-        crashed=Crash(crash, "SIGSEGV", "") if crash else None,
+        attempts=(
+            Attempt("crashed", crash.sentence)
+            if crash
+            else Attempt(verdict, "1 of 4 blocks undisturbed; made up"),
+        ),
+        crashed=crash,
         summary=None if crash else summary,
     ).write(path)

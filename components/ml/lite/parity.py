@@ -13,7 +13,7 @@ import numpy as np
 
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
-from components.devices.isolated import Answers, answers_of
+from components.devices.isolated import IsolatedOutputs, answers_of
 from components.ml.formats import model_folder
 
 FLOAT: Final = "float32"
@@ -71,7 +71,7 @@ def measure(
         "drawn_from": "synthetic" if synthetic else "calibration",
     }
     answers = answers_of(lite, images_nhwc, threads=1)
-    if not isinstance(answers, Answers):
+    if not isinstance(answers, IsolatedOutputs):
         return Parity({**of, "crashed": asdict(answers)}, None)
     expected_nd = model_folder.inference(path)(images_nhwc)
     refuse_infinite(expected_nd, answers.outputs_nd, scheme_of(info))

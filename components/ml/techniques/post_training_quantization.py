@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import FILE, ModelInfo, QuantizationPlan
+from components.artifacts.model import ModelInfo, QuantizationPlan
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import files_of
@@ -59,7 +59,7 @@ def plan(
     images_nhwc = model_folder.normalize(pixels_nhwc, info)
     step = {"component": "quantize", **asdict(chosen), "calibration_images": len(rows)}
     for name, file in files_of(path):
-        if name != FILE:
+        if name != ModelInfo.FILE:
             (quantized / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, quantized / name)
     _write_calibration(quantized / CALIBRATION, images_nhwc)

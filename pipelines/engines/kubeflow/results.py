@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
-from components.artifacts.measurement import FILE as MEASUREMENT
+from components.artifacts.measurement import Measurement
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.executor_input import STATEMENT
@@ -271,7 +271,7 @@ class ResultImporter:
         """Return the fingerprint of the measured machine, which the report holds."""
         (report,) = (port.name for port in step.interface.outputs if port.kind == "Report")
         tree = statement["outputs"][report]["digest"]
-        return json.loads(self._cache.read_file(tree, MEASUREMENT))["device"]["fingerprint"]
+        return json.loads(self._cache.read_file(tree, Measurement.FILE))["device"]["fingerprint"]
 
     def _record(
         self,

@@ -61,9 +61,10 @@ def test_addresses_become_the_paths_of_their_mounts():
 
 
 def test_null_is_an_input_that_is_absent():
-    given = {"dataset": artifact("/d"), "imported": None, "weights": {"artifacts": []}}
-    call = parse_executor_input("train", message("train", "/o", given, {"patience": None}))
-    assert call.inputs["imported"] is call.inputs["weights"] is None
+    for absent in (None, {"artifacts": []}):
+        given = {"dataset": artifact("/d"), "weights": absent}
+        call = parse_executor_input("train", message("train", "/o", given, {"patience": None}))
+        assert call.inputs["weights"] is None
     assert call.parameters["patience"] is None
 
 

@@ -1,4 +1,4 @@
-"""Probes as processes of this machine: plans kept, deaths told, disturbances repeated."""
+"""Probes as processes of this machine: plans kept, deaths reported."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from components.artifacts.measurement import Process
+from components.artifacts.measurement import Crash, Process
 from components.contract.closure import closure_of
 from components.contract.errors import UserError
-from components.devices import host
 from components.devices.fingerprint import usable_cores
-from components.devices.host import Plan, check_threads, falls_quiet, measure, run_probe
-from components.devices.isolated import Crash
+from components.devices.host import TimingPlan, check_threads, run_probe
 from tests.data.tiny_lite import write_lite
 
-PLAN = Plan(
+PLAN = TimingPlan(
     threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, time_limit_s=60, seed=0
 )  # fmt: skip
 
@@ -40,24 +38,12 @@ def test_a_probe_keeps_to_its_plan(model: Path) -> None:
     assert not {"tensorflow", "components"} & set(found.imported)
 
 
-def test_every_process_is_a_fresh_one(model: Path) -> None:
-    outcome = measure(model, replace(PLAN, processes=3))
-    assert len(outcome.processes) == 3
-    assert outcome.crashed is None
-    assert outcome.attempts[-1].verdict in ("stable", "disturbed")
-    # A second load in one process would not have to map the file or pack the weights again.
-    assert all(each.peak_memory_bytes > each.baseline_memory_bytes for each in outcome.processes)
-
-
 def test_a_process_killed_by_a_signal_has_its_name(tmp_path: Path) -> None:
     lite = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
-    outcome = measure(lite / "model.tflite", PLAN)
-    assert outcome.crashed is not None
-    assert (outcome.crashed.signal, outcome.crashed.name) == (11, "SIGSEGV")
-    assert "allocate_tensors" in outcome.crashed.stderr
-    assert outcome.attempts[-1].verdict == "crashed"
-    assert "signal 11 (SIGSEGV)" in outcome.attempts[-1].evidence
-    assert outcome.processes == ()
+    found = run_probe(lite / "model.tflite", PLAN)
+    assert isinstance(found, Crash)
+    assert (found.signal, found.name) == (11, "SIGSEGV")
+    assert "allocate_tensors" in found.stderr
 
 
 def test_a_damaged_file_of_a_real_model_kills_only_the_probe(tmp_path: Path, shared: Path) -> None:
@@ -93,58 +79,11 @@ def test_a_process_that_hangs_is_ended(model: Path) -> None:
     assert found == Crash(None, "time limit of 0.01 s", "")
 
 
-def test_more_threads_than_cores_are_refused(model: Path) -> None:
+def test_more_threads_than_cores_are_refused() -> None:
     cores = usable_cores()
     check_threads(cores)
     with pytest.raises(UserError, match=f"{cores + 1} threads on {cores} cores"):
-        measure(model, replace(PLAN, threads=cores + 1))
-
-
-def pressure(path: Path, total_us: int) -> Path:
-    path.write_text(f"some avg10=0.00 avg60=0.00 avg300=0.00 total={total_us}\nfull total=0\n")
-    return path
-
-
-@pytest.fixture
-def judged_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make any share of waiting, even none, too much."""
-    monkeypatch.setattr("components.measure.timing.SHARE", -1)
-
-
-@pytest.mark.usefixtures("judged_disturbed")
-def test_a_disturbed_attempt_is_repeated_when_the_machine_falls_quiet(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "PRESSURE", pressure(tmp_path / "cpu", 7))  # does not rise
-    outcome = measure(model, replace(PLAN, processes=1))
-    assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"] * 3
-    assert len(outcome.processes) == 1
-
-
-@pytest.mark.usefixtures("judged_disturbed")
-def test_it_is_not_repeated_on_a_machine_that_stays_crowded(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "falls_quiet", lambda patience_s: False)
-    outcome = measure(model, replace(PLAN, processes=1))
-    assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"]
-
-
-def test_a_machine_falls_quiet_or_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = pressure(tmp_path / "cpu", 0)
-    monkeypatch.setattr(host, "PRESSURE", file)
-    assert falls_quiet(5.0)
-
-    waited_us = iter(range(0, 10**9, 10**6))  # a second more each look
-    monkeypatch.setattr(host, "_waited_s", lambda: next(waited_us) / 1e6)
-    assert not falls_quiet(0.6)
-
-
-def test_a_kernel_without_pressure_figures_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(host, "PRESSURE", tmp_path / "absent")
-    assert falls_quiet(1e9)
+        check_threads(cores + 1)
 
 
 def test_a_change_of_the_probe_changes_what_is_cached() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
+from components.artifacts.measurement import Crash
 from components.devices.interpreter import LiteModel
-from components.devices.isolated import Answers, Crash, answers_of, crash_of
+from components.devices.isolated import IsolatedOutputs, answers_of, crash_of
 from tests.data.patterns import images_of
 
 
@@ -15,11 +16,11 @@ def test_a_process_apart_answers_the_same(lite_patterns: Mapping[str, Path]) -> 
     lite = lite_patterns["int8-uint8"] / "lite"
     images, _ = images_of(4, seed=5)
     answers = answers_of(lite, images, threads=1)
-    assert isinstance(answers, Answers)
+    assert isinstance(answers, IsolatedOutputs)
     model = LiteModel.open(lite)
     assert np.array_equal(answers.outputs_nd, model.run(images))
     floats = answers_of(lite, images.astype(np.float32) / 127.5 - 1, threads=1)
-    assert isinstance(floats, Answers)
+    assert isinstance(floats, IsolatedOutputs)
     assert floats.outputs_nd.shape == (4, 4)
 
 

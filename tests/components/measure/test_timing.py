@@ -1,16 +1,33 @@
-"""The verdict on raw samples, and what is derived from them."""
+"""Attempts, repeated when disturbed, the verdict on raw samples and what is derived from them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from components.artifacts.measurement import Attempt, Block, Device, Measurement, Process
-from components.measure.timing import flat_metrics, judge, summarize
+from components.contract.errors import UserError
+from components.devices.fingerprint import usable_cores
+from components.devices.host import TimingPlan
+from components.measure import timing
+from components.measure.timing import falls_quiet, flat_metrics, judge, measure, summarize
+from tests.data.tiny_lite import write_lite
 
 RUNS = 50
+PLAN = TimingPlan(
+    threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, time_limit_s=60, seed=0
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    weights = np.random.default_rng(0).normal(size=(8, 64))
+    return write_lite(tmp_path_factory.mktemp("small") / "lite", weights, (8, 8, 1)) / (
+        "model.tflite"
+    )
 
 
 def block(**changes: float | None) -> Block:
@@ -173,3 +190,73 @@ def test_flat_metrics_hold_numbers_alone() -> None:
     assert flat_metrics(replace(measurement, summary=None)) == {
         "size_bytes": 9, "gzip_bytes": 8, "crashed": 1,
     }  # fmt: skip
+
+
+def test_every_process_is_a_fresh_one(model: Path) -> None:
+    outcome = measure(model, replace(PLAN, processes=3))
+    assert len(outcome.processes) == 3
+    assert outcome.crashed is None
+    assert outcome.attempts[-1].verdict in ("stable", "disturbed")
+    # A second load in one process would not have to map the file or pack the weights again.
+    assert all(each.peak_memory_bytes > each.baseline_memory_bytes for each in outcome.processes)
+
+
+def test_a_model_that_kills_its_process_is_measured_as_crashed(tmp_path: Path) -> None:
+    lite = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
+    outcome = measure(lite / "model.tflite", PLAN)
+    assert outcome.crashed is not None
+    assert outcome.attempts[-1].verdict == "crashed"
+    assert "signal 11 (SIGSEGV)" in outcome.attempts[-1].evidence
+    assert outcome.processes == ()
+
+
+def test_more_threads_than_cores_are_not_measured(model: Path) -> None:
+    with pytest.raises(UserError, match="threads that wait for each other"):
+        measure(model, replace(PLAN, threads=usable_cores() + 1))
+
+
+def pressure(path: Path, total_us: int) -> Path:
+    path.write_text(f"some avg10=0.00 avg60=0.00 avg300=0.00 total={total_us}\nfull total=0\n")
+    return path
+
+
+@pytest.fixture
+def judged_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make any share of waiting, even none, too much."""
+    monkeypatch.setattr(timing, "SHARE", -1)
+
+
+@pytest.mark.usefixtures("judged_disturbed")
+def test_a_disturbed_attempt_is_repeated_when_the_machine_falls_quiet(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "PRESSURE", pressure(tmp_path / "cpu", 7))  # does not rise
+    outcome = measure(model, replace(PLAN, processes=1))
+    assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"] * 3
+    assert len(outcome.processes) == 1
+
+
+@pytest.mark.usefixtures("judged_disturbed")
+def test_it_is_not_repeated_on_a_machine_that_stays_crowded(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "falls_quiet", lambda patience_s: False)
+    outcome = measure(model, replace(PLAN, processes=1))
+    assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"]
+
+
+def test_a_machine_falls_quiet_or_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = pressure(tmp_path / "cpu", 0)
+    monkeypatch.setattr(timing, "PRESSURE", file)
+    assert falls_quiet(5.0)
+
+    waited_us = iter(range(0, 10**9, 10**6))  # a second more each look
+    monkeypatch.setattr(timing, "_waited_s", lambda: next(waited_us) / 1e6)
+    assert not falls_quiet(0.6)
+
+
+def test_a_kernel_without_pressure_figures_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "PRESSURE", tmp_path / "absent")
+    assert falls_quiet(1e9)
