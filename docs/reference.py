@@ -16,9 +16,9 @@ import yaml
 from pydantic import BaseModel, TypeAdapter
 
 from components.contract.docstrings import entries_of, first_line
-from pipelines.cli.tables import Explained, ExplainedStep, ListedRun
+from pipelines.cli.documents import Explained, ExplainedStep, ListedRun
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
-from pipelines.config.loading import Config
 from pipelines.config.parameters import offered, steps_of_paths
 from pipelines.config.sections import (
     BudgetSection,

@@ -17,13 +17,11 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.interface import Interface, Parameter, interface_of
 from components.contract.types import Fraction
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.config.parameters import filled
 from pipelines.config.sections import REFERENCE, ImportedTeacher
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
-
-DATA, MODEL, WEIGHTS = "data", "model", "weights"
-"""Names of the sources that a graph may have."""
+from pipelines.sources.snapshot import DATA, MODEL, WEIGHTS
 
 _TOLD_MAX = 2  # differences in a name; a number tells the rest apart
 

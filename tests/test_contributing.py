@@ -60,7 +60,7 @@ def test_the_text_gives_a_component_its_technique_and_its_test():
 def test_its_own_test_and_those_of_every_component_pass(copy):
     written = next(name for name in FILES if name.startswith("tests/"))
     interface = "tests/components/contract/test_interface.py"
-    said = ran(copy, "pytest", "-q", "-p", "no:cacheprovider", written, interface)
+    said = ran(copy, "pytest", "-p", "no:cacheprovider", written, interface)
     assert " passed" in said
     assert "failed" not in said
 

@@ -65,7 +65,7 @@ def ran(tmp_path_factory):
     assert [words[1] for words in tried] == ["init", "explain", "run", "show"]
     for words in tried:
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.main", *words[1:]],
+            [sys.executable, "-m", "pipelines.cli", *words[1:]],
             cwd=folder,
             env=environment(),
             capture_output=True,

@@ -17,7 +17,8 @@ from components.artifacts.decision import Decision, Result
 from components.artifacts.empty import FILE as NOTHING
 from components.contract.errors import UserError
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.records import RunRecord, times_opened
+from pipelines.runs.ledger import times_opened
+from pipelines.runs.records import RunRecord
 
 SCHEMA = 1
 _EVALUATION = "evaluation.json"

@@ -40,7 +40,7 @@ def bench_walk(scratch: Path) -> list[Row]:
     """A synthetic graph whose every result is there: compile, key and walk."""
     from pipelines.engines.machine.local import LocalRunner
     from pipelines.engines.machine.scheduler import Scheduler
-    from pipelines.runs.cache import Cache, Result
+    from pipelines.runs.cache import Cache, CachedResult
     from pipelines.runs.graph import Graph, Ref, Step
     from pipelines.runs.keys import ingredients_of
     from pipelines.stores.directory import DirectoryStore
@@ -78,7 +78,7 @@ def bench_walk(scratch: Path) -> list[Row]:
         for step in graph(count).ordered:
             inputs = {port: tree if flow else None for port, flow in step.inputs.items()}
             keys[step.name] = ingredients_of(step, inputs, runner.environment(step)).key
-            result = Result(keys[step.name], {"quantized": tree, "report": tree}, "r", 0.0)
+            result = CachedResult(keys[step.name], {"quantized": tree, "report": tree}, "r", 0.0)
             items.append((f"ac/{result.key}.json", json.dumps(result.to_json()).encode()))
         cache.store.put_many(items)
         began = time.perf_counter()
@@ -165,8 +165,8 @@ def bench_store(scratch: Path) -> list[Row]:
 def bench_run(scratch: Path) -> list[Row]:
     """A small real run: the engine's share of every step, the same steps cached, its memory."""
     from pipelines.config.loading import load
-    from pipelines.engines.engine import StepDone
     from pipelines.launch.launching import launch
+    from pipelines.runs.events import StepDone
 
     events: list[StepDone] = []
     store = str(scratch / "store")
@@ -198,7 +198,7 @@ def bench_run(scratch: Path) -> list[Row]:
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli.main",
+        "pipelines.cli",
         "run",
         str(TINY),
         "--store",
@@ -224,9 +224,9 @@ def bench_run(scratch: Path) -> list[Row]:
 
 def _fresh(scratch: Path, launched: Launched, store: str) -> float:
     """Wall time beyond the function of a convert step started by hand, as a fresh process."""
-    from pipelines.engines.engine import StepDone
     from pipelines.runs.cache import Cache
-    from pipelines.stores.store import open_store
+    from pipelines.runs.events import StepDone
+    from pipelines.stores.opening import open_store
 
     cache = Cache(open_store(store), scratch / "stage")
     trained = launched.steps["train"]

@@ -26,9 +26,12 @@ from pathlib import Path
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import compiled, write
+from pipelines.engines.kubeflow.preflight import check
 config = load(Path(sys.argv[1]))
 graph = graph_of(config)
-made = compiled(config, graph, dict.fromkeys(graph.sources, "{_DIGEST}"), config.kubeflow.images)
+made = compiled(
+    check(config, graph), dict.fromkeys(graph.sources, "{_DIGEST}"), config.kubeflow.images
+)
 write(made.text, Path(sys.argv[2]))
 assert "kfp" not in sys.modules
 """
@@ -63,6 +66,7 @@ def bench_compile(scratch: Path) -> list[Row]:
     from pipelines.config.loading import load
     from pipelines.config.parameters import filled
     from pipelines.engines.kubeflow.ir.compiling import compiled
+    from pipelines.engines.kubeflow.preflight import check
     from pipelines.images.building import IMAGES
     from pipelines.runs.graph import Graph, Ref, Step
     from tests.benchmarks.table import Row
@@ -93,7 +97,7 @@ def bench_compile(scratch: Path) -> list[Row]:
     spent: dict[int, float] = {}
     for count in (1_000, 4_000):
         began = time.perf_counter()
-        compiled(config, chain(count), {}, images)
+        compiled(check(config, chain(count)), {}, images)
         spent[count] = time.perf_counter() - began
     return [
         Row("compile of faces for Kubeflow, fresh process (median of 5)",
@@ -132,6 +136,7 @@ def _under_the_docker_runner(example: Path, scratch: Path) -> float:
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
     from pipelines.engines.kubeflow.ir.compiling import compiled
+    from pipelines.engines.kubeflow.preflight import check
     from pipelines.images.building import IMAGES, find
     from pipelines.images.daemon import connect
     from pipelines.sources.snapshot import snapshot, stage
@@ -139,7 +144,7 @@ def _under_the_docker_runner(example: Path, scratch: Path) -> float:
     source = snapshot(load(example).data)
     config = load(relocated(example, scratch))
     images = {image: find(connect(), image).name for image in IMAGES}
-    made = compiled(config, graph_of(config), {"data": source.digest}, images)
+    made = compiled(check(config, graph_of(config)), {"data": source.digest}, images)
     stage(source, scratch / "staged")
     place = scratch / "gcs" / made.sources["data"].removeprefix("gs://")
     shutil.copytree(scratch / "staged", place)

@@ -11,7 +11,7 @@ from pydantic import Field
 from components.contract.docstrings import entries_of
 from components.contract.types import Fraction, PositiveInt
 from docs import reference
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.config.parameters import offered
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
 

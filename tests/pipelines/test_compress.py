@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from components.contract.errors import UserError
 from pipelines.compress import graph_of, step_names, tree_of
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step, refs_in
 
 STUDENT: Mapping[str, object] = {"distill": {"backbone": "mobilenet_v2", "alpha": 0.35}}

@@ -17,7 +17,9 @@ from components.contract.errors import UserError
 from components.contract.types import ImageName
 from pipelines.disk.files import disk_faults, write_all
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.machine.execution import (
+from pipelines.disk.scratch import is_held
+from pipelines.engines.machine.ownership import give, make_readable, take_back
+from pipelines.engines.machine.runner import (
     CANCELLED,
     EXITED,
     OUT_OF_MEMORY,
@@ -25,11 +27,9 @@ from pipelines.engines.machine.execution import (
     Ended,
     Job,
 )
-from pipelines.engines.machine.ownership import give, make_readable, take_back
 from pipelines.images.building import IMAGES, BuiltImage, find
 from pipelines.images.daemon import connect, daemon_faults
 from pipelines.runs.graph import Graph, Step
-from pipelines.runs.workspace import is_held
 
 _POLL_S = 0.1
 _SOON_S = 0.01

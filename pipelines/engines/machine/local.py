@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from components.contract.images import PRELOADED, environment_digest
 from components.contract.types import ImageName
-from pipelines.engines.machine.execution import Ended, Job
 from pipelines.engines.machine.processes import Processes
+from pipelines.engines.machine.runner import Ended, Job
 from pipelines.runs.graph import Graph, Step
 
 

@@ -25,13 +25,7 @@ from components.contract.errors import UserError
 from components.contract.images import PRELOADED
 from components.contract.types import ImageName
 from pipelines.engines.machine import zygote
-from pipelines.engines.machine.execution import (
-    CANCELLED,
-    EXITED,
-    OUT_OF_MEMORY,
-    OUT_OF_TIME,
-    Ended,
-)
+from pipelines.engines.machine.runner import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Ended
 
 _ZYGOTE = Path(zygote.__file__)
 _POLL_S = 0.2
@@ -151,9 +145,9 @@ class Processes:
     def _broken(self, server: _Server, image: ImageName) -> UserError:
         server.process.wait()
         server.errors.seek(0)
-        told = server.errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+        last = server.errors.read().decode(errors="replace").strip().rpartition("\n")[2]
         return UserError(
-            f"the frameworks for {image} steps cannot be loaded: {told or 'no reason given'}",
+            f"the frameworks for {image} steps cannot be loaded: {last or 'no reason given'}",
             "make install, then slimline doctor",
         )
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.contract.errors import UserError
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.config.sections import HostDevice, ImportedTeacher, TrainedTeacher
 from pipelines.config.yaml_file import read
 

@@ -149,7 +149,7 @@ def test_a_run_of_changed_code_asks_for_its_images(tmp_path):
         file.write("# changed\n")
     done = subprocess.run(
         [
-            sys.executable, "-m", "pipelines.cli.main", "run", str(TINY), "--engine", "docker",
+            sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--engine", "docker",
             "--store", str(tmp_path / "store"), "--output", str(tmp_path / "out"),
         ],
         capture_output=True, text=True, check=False, cwd=tmp_path,

@@ -9,8 +9,10 @@ import yaml
 
 from components.contract.types import ImageName
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
+from pipelines.engines.kubeflow.preflight import check
 from pipelines.images.building import IMAGES
 
 ROOT = Path(__file__).parents[4]
@@ -60,4 +62,4 @@ def config_of(folder: Path, example: Path = TINY, **changes: object) -> Config:
 def compile_config(config: Config) -> Compiled:
     """Compile with digests as a snapshot and a registry would give them."""
     graph = graph_of(config)
-    return compiled(config, graph, dict.fromkeys(graph.sources, "1" * 64), REFERENCES)
+    return compiled(check(config, graph), dict.fromkeys(graph.sources, "1" * 64), REFERENCES)

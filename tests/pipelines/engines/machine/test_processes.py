@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.engines.machine.execution import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME
 from pipelines.engines.machine.processes import Processes, _environment
+from pipelines.engines.machine.runner import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME
 
 ROOT = Path(__file__).parents[4]
 
