@@ -117,7 +117,7 @@ class Interface:
 
     Attributes:
         name: Module, function, command and KFP component alike.
-        image: Which of ``Dockerfiles/`` it runs in.
+        image: Which image it runs in.
         summary: First line of the function's docstring.
         inputs: Artifacts in, in order of the signature.
         outputs: Artifacts out, in order of the signature.

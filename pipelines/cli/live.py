@@ -16,7 +16,7 @@ _PER_SECOND = 4
 
 
 class LiveView:
-    """Told every event of a run; a picture on a terminal, plain lines elsewhere.
+    """Shows every event of a run; drawn on a terminal, plain lines elsewhere.
 
     Args:
         console: Where to.

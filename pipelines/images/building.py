@@ -1,4 +1,4 @@
-"""The container images: built from ``Dockerfiles/``, named by what is in them, checked before use.
+"""The container images: built, named by what is in them, and checked before use.
 
 An image's tag is its source digest, and its labels say which sources and which environment it
 holds. A step never runs in an image of other sources than the code at hand.
@@ -35,6 +35,7 @@ REGISTRY = re.compile(
 
 _COMPONENTS = Path(components.__path__[0])
 _ROOT = _COMPONENTS.parent
+_DOCKERFILE = "Dockerfiles/Dockerfile"
 _BUILD = "slimline images build"
 _NOT_COPIED = (".pyc", ".md")  # what no step reads: an edit of it leaves the images as they are
 
@@ -60,8 +61,9 @@ class BuiltImage:
 
 @cache
 def source_digest(image: ImageName) -> str:
-    """Return the digest of the Dockerfile, the pins and all that runs under ``components/``."""
-    return digest("sources", {name: file_sha256(path) for name, path in _sources(image).items()})
+    """Return the digest of name, Dockerfile, pins and all that runs under ``components/``."""
+    files = {name: file_sha256(path) for name, path in _sources().items()}
+    return digest("sources", {"image": image, "files": files})
 
 
 def image_name(image: ImageName, repository: str = "slimline") -> str:
@@ -96,9 +98,9 @@ def _pins() -> Mapping[str, str]:
     return {name.strip().lower().replace("_", "-"): version.strip() for name, _, version in pairs}
 
 
-def _sources(image: ImageName) -> dict[str, Path]:
-    """Return what an image is built from, by its path in the build context."""
-    alone = (f"Dockerfiles/{image}.Dockerfile", "constraints.txt")
+def _sources() -> dict[str, Path]:
+    """Return what every image is built from, by its path in the build context."""
+    alone = (_DOCKERFILE, "constraints.txt")
     copied = sorted(
         path
         for path in _COMPONENTS.rglob("*")
@@ -137,12 +139,13 @@ def build(
 
     try:
         for part in client.api.build(
-            fileobj=io.BytesIO(_context(image, ca_bundle)),
+            fileobj=io.BytesIO(_context(ca_bundle)),
             custom_context=True,
-            dockerfile=f"Dockerfiles/{image}.Dockerfile",
+            dockerfile=_DOCKERFILE,
             tag=image_name(image),
             buildargs={
                 "BASE_IMAGE": base,
+                "IMAGE": image,
                 "PACKAGES": " ".join(PACKAGES[image]),
                 "VERSION": __version__,
                 "SOURCE_DIGEST": source_digest(image),
@@ -155,7 +158,7 @@ def build(
         ):
             if "error" in part:
                 raise UserError(
-                    f"Dockerfiles/{image}.Dockerfile: {part['error'].strip()}",
+                    f"{_DOCKERFILE} ({image}): {part['error'].strip()}",
                     "on a closed network: --base NAME --network host --ca-bundle FILE",
                 )
             if text := part.get("stream", "").strip():
@@ -167,11 +170,11 @@ def build(
         ) from None
 
 
-def _context(image: ImageName, ca_bundle: Path | None) -> bytes:
+def _context(ca_bundle: Path | None) -> bytes:
     """Return the build context: what the Dockerfile copies, with neither dates nor owners."""
     members = {
         "ca-bundle.pem": _certificates(ca_bundle) if ca_bundle else b"",
-        **{name: path.read_bytes() for name, path in _sources(image).items()},
+        **{name: path.read_bytes() for name, path in _sources().items()},
     }
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.runs.graph import Graph
 
@@ -12,7 +12,7 @@ from pipelines.runs.graph import Graph
 class Planned:
     """What the run consists of is known; nothing has been read or started yet."""
 
-    graph: Graph
+    graph: Graph = field(repr=False)
 
 
 @dataclass(frozen=True)

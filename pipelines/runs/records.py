@@ -85,7 +85,7 @@ class RunRecord:
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Settled(BaseModel):
+class _StepState(BaseModel):
     """What every reader of how a step ended relies on."""
 
     model_config = ConfigDict(strict=True)
@@ -93,19 +93,19 @@ class _Settled(BaseModel):
     record: Annotated[str, Field(pattern=r"^(runs/[^/]+/steps/[^/]+)?$")] | None = None
 
 
-class _Done(_Settled):
+class _Done(_StepState):
     state: Literal["done", "cached"]
     outputs: Mapping[str, _Digest] = Field(default_factory=dict)
 
 
-class _Failed(_Settled):
+class _Failed(_StepState):
     state: Literal["failed"]
     what: str
     fix: str
     user_fault: bool
 
 
-class _Skipped(_Settled):
+class _Skipped(_StepState):
     state: Literal["skipped"]
 
 

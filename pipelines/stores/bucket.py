@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 from google.api_core import exceptions as api
 
 from pipelines.disk.files import beside, disk_faults
-from pipelines.stores.connection import Patience, cloud_faults, parse_place
+from pipelines.stores.connection import Patience
+from pipelines.stores.faults import cloud_faults
 from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.places import parse_place
 from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix
 from pipelines.stores.threads import call_each
 

@@ -9,37 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import secrets
 import stat
 import time
-import zlib
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from components.contract.errors import UserError
 from pipelines.disk.files import (
     beside,
-    copy,
     copy_hashed,
     disk_faults,
     make_folders,
     sync_folder,
-    write_all,
 )
 from pipelines.stores.store import TEMPORARY, KeyMissing, Stat, check_key, check_prefix
 from pipelines.stores.threads import call_each
-
-_LOCKS = "locks"
-_LOCK_COUNT = 256
-_STALE_S = 60.0
-"""A temporary file is locked within microseconds of its creation; unlocked this long after, its
-writer is dead."""
-
-_MODE = 0o444
-"""Values never change in place; replacing one is a rename."""
+from pipelines.stores.unfinished import MODE, UnfinishedFiles
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES)
 """Linking is not possible from here to there (another file system, another owner, too many)."""
@@ -62,8 +50,7 @@ class DirectoryStore:
     def __init__(self, root: Path, *, durable: bool = True) -> None:
         self._root = root
         self._durable = durable
-        self._temporary = root / TEMPORARY
-        self._swept = False
+        self._unfinished = UnfinishedFiles(root / TEMPORARY, durable=durable)
         with disk_faults(root):
             if root.exists() and not root.is_dir():
                 raise UserError(
@@ -88,7 +75,7 @@ class DirectoryStore:
                 # Its writer may have been killed between link and sync.
                 self._sync(path.parent)
                 return False
-            with self._unfinished(data) as unfinished:
+            with self._unfinished.write(data) as unfinished:
                 won = _link_new(unfinished, path)
             self._sync(path.parent)
             return won
@@ -101,7 +88,7 @@ class DirectoryStore:
         target = self.path(key)
         with disk_faults(target):
             try:
-                path.chmod(_MODE)
+                path.chmod(MODE)
                 return _link_new(path, target)
             except OSError as error:
                 if error.errno not in _NO_LINK:
@@ -118,7 +105,7 @@ class DirectoryStore:
         with disk_faults(path):
             if not self._is(path, version):
                 return False
-            with self._unfinished(data) as unfinished, self.locked(key):
+            with self._unfinished.write(data) as unfinished, self.locked(key):
                 if not self._is(path, version):
                     return False
                 # Clocks may stand still or step back; a version never does.
@@ -200,6 +187,10 @@ class DirectoryStore:
                 self._sync(path.parent)
             return True
 
+    def locked(self, key: str) -> AbstractContextManager[None]:
+        """Keep others from replacing or deleting this key: see ``UnfinishedFiles``."""
+        return self._unfinished.locked(key)
+
     def _sync(self, folder: Path) -> None:
         if self._durable:
             sync_folder(folder)
@@ -235,74 +226,6 @@ class DirectoryStore:
                 yield source
             finally:
                 os.close(source)
-
-    @contextlib.contextmanager
-    def _unfinished(self, data: bytes | Path) -> Generator[Path]:
-        """Give a synced temporary file that holds ``data``; it is gone afterwards."""
-        if not self._swept:
-            make_folders(self._temporary)
-            self._sweep()
-            self._swept = True
-        path = self._temporary / f"{os.getpid()}-{secrets.token_hex(8)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            target = os.open(path, flags, _MODE)
-        except FileNotFoundError:  # somebody removed the folder since
-            make_folders(self._temporary)
-            target = os.open(path, flags, _MODE)
-        try:
-            fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if isinstance(data, Path):
-                source = os.open(data, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    copy(source, target)
-                finally:
-                    os.close(source)
-            else:
-                write_all(target, data)
-            # The kernel's own stamps come in ticks of milliseconds: two versions could be equal.
-            now = time.time_ns()
-            os.utime(target, ns=(now, now))
-            if self._durable:
-                os.fsync(target)
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
-            os.close(target)
-
-    def _sweep(self) -> None:
-        """Remove the temporary files of dead writers; a live one holds a lock on its own."""
-        with os.scandir(self._temporary) as entries:
-            for entry in entries:
-                if not entry.is_file(
-                    follow_symlinks=False
-                ):  # locks, and the scratch folders of runs
-                    continue
-                with contextlib.suppress(FileNotFoundError, BlockingIOError):
-                    if time.time() - entry.stat().st_mtime < _STALE_S:
-                        continue
-                    opened = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
-                    try:
-                        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        Path(entry).unlink()
-                    finally:
-                        os.close(opened)
-
-    @contextlib.contextmanager
-    def locked(self, key: str) -> Generator[None]:
-        """Keep others, threads and processes, from replacing or deleting this key.
-
-        Some other keys are kept so, too: whoever holds one lock must not ask for a second.
-        """
-        folder = self._temporary / _LOCKS
-        make_folders(folder)
-        path = folder / f"{zlib.crc32(key.encode()) % _LOCK_COUNT:02x}"
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
     def _link_out(self, key: str, source: int, path: Path) -> bool:
         """Link the open file of ``key`` to ``path``; False where that cannot be done."""

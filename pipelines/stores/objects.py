@@ -25,7 +25,8 @@ from google.cloud.storage.exceptions import DataCorruption  # pyright: ignore[re
 from requests.exceptions import InvalidJSONError
 
 from pipelines.disk.files import disk_faults, write_all
-from pipelines.stores.connection import Patience, connect, may_pass
+from pipelines.stores.connection import Patience, connect
+from pipelines.stores.faults import may_pass
 
 CHUNK_BYTES = 8 << 20
 """Part of an object that one request moves: a broken transfer goes on from the last whole part."""

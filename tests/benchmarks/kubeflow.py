@@ -25,7 +25,8 @@ import sys
 from pathlib import Path
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
-from pipelines.engines.kubeflow.ir.compiling import compiled, write
+from pipelines.engines.kubeflow.ir.compiling import compiled
+from pipelines.engines.kubeflow.ir.yaml_text import write
 from pipelines.engines.kubeflow.preflight import check
 config = load(Path(sys.argv[1]))
 graph = graph_of(config)

@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.engines.kubeflow import preflight
     from pipelines.engines.kubeflow.image_digests import references
     from pipelines.engines.kubeflow.ir import compiling, vertex
+    from pipelines.engines.kubeflow.ir.yaml_text import write
     from pipelines.sources.snapshot import snapshots
 
     config = load_config(arguments)
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         stage_all(sources, made.sources)
     text = made.pipeline if arguments.target == _VERTEX else made.text
-    compiling.write(text, arguments.output)
+    write(text, arguments.output)
     if arguments.json:
         print_json(
             {

@@ -11,8 +11,9 @@ from google.api_core import exceptions as api
 from components.contract.errors import UserError
 from pipelines.sources import snapshot
 from pipelines.sources.snapshot import Snapshot
-from pipelines.stores.connection import cloud_faults, parse_object
+from pipelines.stores.faults import cloud_faults
 from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.places import parse_object
 from pipelines.stores.store import Store
 from pipelines.stores.threads import call_each
 

@@ -8,13 +8,9 @@ adding the schedule once more leaves one.
 
 from __future__ import annotations
 
-import re
 import secrets
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,79 +18,19 @@ from zoneinfo import ZoneInfo
 from components.contract.errors import UserError, suggest
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
-from pipelines.engines.kubeflow import cron, preflight
-from pipelines.engines.kubeflow.connection import Connection, ReplyLostError, Resource
+from pipelines.engines.kubeflow import preflight
+from pipelines.engines.kubeflow.api_faults import ReplyLostError
+from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.cron import Times
 from pipelines.engines.kubeflow.preparing import prepare
+from pipelines.engines.kubeflow.recurring_run import Schedule, mark, read
 from pipelines.engines.kubeflow.submitting import MODELS, Uploaded
 from pipelines.sources.snapshot import snapshots
 
 CONCURRENCY_MAX = 10
 """How many runs of one schedule Kubeflow lets go on at a time."""
 
-_MARK = re.compile(
-    r"slimline schedule: zone (\S+), version ([0-9a-f]{16}-[0-9a-f]{16}), revision (\w+)"
-)
-_NEXT = 5
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A schedule as the server keeps it.
-
-    Attributes:
-        name: Its name.
-        recurring_run: Kubeflow's identifier.
-        times: When it fires.
-        zone: The zone that ``times`` are in, if the cluster's schedules are in it.
-        concurrency: How many of its runs go on at a time at most.
-        enabled: Whether it fires at all.
-        version: Name of the pipeline version that runs.
-        revision: Random; tells it from others of its name.
-    """
-
-    name: str
-    recurring_run: str
-    times: Times
-    zone: ZoneInfo
-    concurrency: int
-    enabled: bool
-    version: str
-    revision: str
-
-    def next(self, moment: datetime | None = None) -> list[datetime]:
-        """Return the next five times, in the zone; none while it is paused."""
-        if not self.enabled:
-            return []
-        return list(islice(self.times.after(moment or datetime.now(UTC), self.zone), _NEXT))
-
-    def lines(self) -> list[str]:
-        """Return what a person reads."""
-        state = "enabled" if self.enabled else "paused"
-        head = f"{self.name}  {state}  {self.times.five}  {self.zone.key}"
-        lines = [f"{head}  {self.concurrency} at a time  version {self.version}"]
-        lines += [f"  next  {_local(moment)}" for moment in self.next()]
-        if self.zone.key != "UTC":
-            lines.append(
-                "  these times are so if the cluster's schedules are in this zone: kubectl set env "
-                "-n kubeflow deployment/ml-pipeline-scheduledworkflow "
-                f"CRON_SCHEDULE_TIMEZONE={self.zone.key}"
-            )
-        return lines
-
-    def to_json(self) -> dict[str, Any]:
-        """Return one entry of the document of ``slimline schedule list --json``."""
-        return {
-            "name": self.name,
-            "recurring_run": self.recurring_run,
-            "cron": self.times.five,
-            "zone": self.zone.key,
-            "concurrency": self.concurrency,
-            "enabled": self.enabled,
-            "version": self.version,
-            "next": [moment.isoformat(timespec="seconds") for moment in self.next()],
-        }
 
 
 def check_concurrency(concurrency: int) -> None:
@@ -135,7 +71,7 @@ def add(
         uploaded = prepare(connection, reachable, snapshots(graph.sources), Path(scratch)).uploaded
     before = _named(connection, name)
     wanted = (times.five, zone.key, concurrency, uploaded.version)
-    same = [one for one in before if wanted == _settings(one)]
+    same = [one for one in before if wanted == one.settings]
     kept = same[-1] if same else _create(connection, uploaded, name, times, zone, concurrency)
     fires = not before or any(one.enabled for one in before)
     if fires and not kept.enabled:  # also one that a kill left behind before it could fire
@@ -154,7 +90,7 @@ def listed(connection: Connection) -> list[Schedule]:
         namespace=connection.namespace,
         sort_by="created_at asc",
     )
-    return [schedule for row in rows if (schedule := _schedule(row))]
+    return [schedule for row in rows if (schedule := read(row))]
 
 
 def pause(connection: Connection, name: str) -> Schedule:
@@ -201,9 +137,7 @@ def _create(
     revision = secrets.token_hex(4)
     body = MODELS.V2beta1RecurringRun(
         display_name=name,
-        description=(
-            f"slimline schedule: zone {zone.key}, version {uploaded.version}, revision {revision}"
-        ),
+        description=mark(zone, uploaded.version, revision),
         experiment_id=uploaded.experiment_id,
         pipeline_version_reference=uploaded.reference,
         runtime_config=uploaded.runtime,
@@ -273,7 +207,7 @@ def _switch(connection: Connection, schedule: Schedule, *, enabled: bool) -> Sch
     made: Any = connection.ask(
         service.recurring_run_service_get_recurring_run, schedule.recurring_run
     )
-    switched = _schedule(made)
+    switched = read(made)
     assert switched
     return switched
 
@@ -302,30 +236,3 @@ def _existing(connection: Connection, name: str) -> Sequence[Schedule]:
             else "slimline schedule add CONFIG --cron FIELDS --engine kubeflow",
         )
     return named
-
-
-def _schedule(row: Resource) -> Schedule | None:
-    """Read a recurring run; None where it is none of slimline's."""
-    found = _MARK.fullmatch(row.description or "")
-    if not found:
-        return None
-    return Schedule(
-        name=row.display_name,
-        recurring_run=row.recurring_run_id,
-        times=cron.parse(row.trigger.cron_schedule.cron.split(" ", 1)[1]),
-        zone=cron.zone(found[1]),
-        concurrency=int(row.max_concurrency),
-        enabled=row.status == "ENABLED",
-        version=found[2],
-        revision=found[3],
-    )
-
-
-def _settings(schedule: Schedule) -> tuple[str, str, int, str]:
-    return schedule.times.five, schedule.zone.key, schedule.concurrency, schedule.version
-
-
-def _local(moment: datetime) -> str:
-    if moment.tzname() == "UTC":
-        return f"{moment:%a %Y-%m-%d %H:%M} UTC"
-    return f"{moment:%a %Y-%m-%d %H:%M %Z} ({moment.astimezone(UTC):%H:%M} UTC)"

@@ -12,13 +12,8 @@ from typing import Any, cast
 import kfp_server_api as api  # pyright: ignore[reportMissingTypeStubs]
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.connection import (
-    AlreadyExistsError,
-    Connection,
-    ReplyLostError,
-    Resource,
-    equals,
-)
+from pipelines.engines.kubeflow.api_faults import AlreadyExistsError, ReplyLostError
+from pipelines.engines.kubeflow.connection import Connection, Resource, equals
 
 MODELS = cast("Any", api)
 """The messages of the generated client, which has no types."""

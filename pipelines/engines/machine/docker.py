@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import platform
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 from components.contract.errors import UserError
 from components.contract.types import ImageName
-from pipelines.disk.files import disk_faults, write_all
+from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
 from pipelines.disk.scratch import is_held
+from pipelines.engines.machine.containers import (
+    CONFLICT,
+    ContainerLog,
+    api_error,
+    exit_code,
+    kill,
+    mounts,
+    nano_cpus,
+    out_of_memory,
+    processor_time,
+)
 from pipelines.engines.machine.ownership import give, make_readable, take_back
 from pipelines.engines.machine.runner import (
     CANCELLED,
@@ -33,12 +42,8 @@ from pipelines.runs.graph import Graph, Step
 
 _POLL_S = 0.1
 _SOON_S = 0.01
-_LATE_OOM_S = 1.0
-"""The word that memory ran out may come after the word that the container ended."""
-
-_SPARE_S = 60
 _NOBODY = 65532
-_NOT_FOUND, _CONFLICT = 404, 409
+_NOT_FOUND = 404
 _WORK_LABEL = "slimline.work"
 _OWNER_LABEL = "slimline.owner"
 
@@ -112,13 +117,13 @@ class DockerRunner:
             try:
                 # Attached before it starts, so that nothing it prints is lost, and nothing is kept
                 # twice: the Docker Engine writes no log of its own.
-                log = _Log(container.attach(stdout=True, stderr=True, stream=True), job.log)
+                log = ContainerLog(container.attach(stdout=True, stderr=True, stream=True), job.log)
                 log.start()
                 container.start()
                 ended = self._wait(container, job, log)
             finally:
                 # Where that fails, ``close`` and the next start try again.
-                with contextlib.suppress(_api_error()):
+                with contextlib.suppress(api_error()):
                     self._remove(container.id)
             if log.error is not None:
                 raise log.error
@@ -139,20 +144,20 @@ class DockerRunner:
             security_opt=["no-new-privileges"],
             mem_limit=memory_bytes,
             memswap_limit=memory_bytes,
-            nano_cpus=_nano_cpus(job.step),
+            nano_cpus=nano_cpus(job.step),
             pids_limit=4096,
-            ulimits=[_processor_time(job.step)],
+            ulimits=[processor_time(job.step)],
             init=True,
             # The images' health line would import the frameworks once a minute beside the step.
             healthcheck={"test": ["NONE"]},
             log_config={"type": "none"},
-            mounts=list(_mounts(job)),
+            mounts=list(mounts(job)),
             working_dir=str(job.folder),
             environment={"TMPDIR": scratch, "HOME": scratch},
             labels={_WORK_LABEL: str(self._work), _OWNER_LABEL: _owner()},
         )
 
-    def _wait(self, container: Any, job: Job, log: _Log) -> Ended:
+    def _wait(self, container: Any, job: Job, log: ContainerLog) -> Ended:
         """Watch the container until it ends, and read its exit code before it is removed."""
         deadline, reason, pause_s = time.monotonic() + job.step.time_limit_s, EXITED, _SOON_S
         while True:
@@ -165,7 +170,7 @@ class DockerRunner:
             elif reason == EXITED and time.monotonic() > deadline:
                 reason = OUT_OF_TIME
             if reason != EXITED or log.error is not None:
-                _kill(container)
+                kill(container)
             if log.is_alive():
                 log.join(_POLL_S)  # the end of the output most often is the end of the container
             else:
@@ -173,7 +178,7 @@ class DockerRunner:
                 pause_s = min(2 * pause_s, _POLL_S)
         log.join()
         code = exit_code(state["ExitCode"])
-        if reason == EXITED and code != 0 and _out_of_memory(container, code):
+        if reason == EXITED and code != 0 and out_of_memory(container, code):
             return Ended(code, OUT_OF_MEMORY, int(job.step.memory_gb * 1e9))
         return Ended(code, reason, 0)
 
@@ -200,98 +205,9 @@ class DockerRunner:
         """End and remove a container, or find that somebody else is doing it."""
         try:
             self._client.api.remove_container(container, force=True)
-        except _api_error() as error:
-            if error.status_code not in (_NOT_FOUND, _CONFLICT):
+        except api_error() as error:
+            if error.status_code not in (_NOT_FOUND, CONFLICT):
                 raise
-
-
-class _Log(threading.Thread):
-    """Copies what a container prints into the log of its step.
-
-    Args:
-        parts: What it prints.
-        path: The log, which the container cannot reach.
-    """
-
-    def __init__(self, parts: Iterable[bytes], path: Path) -> None:
-        super().__init__(daemon=True)
-        self._parts, self._file = parts, path.open("ab", buffering=0)
-        self.error: OSError | None = None
-
-    def run(self) -> None:
-        """Copy until the container closes its output.
-
-        Where the disk is full the rest is read all the same: the Docker Engine waits for its
-        reader, and can neither end nor list a container meanwhile.
-        """
-        from docker.utils.socket import SocketError
-
-        # Who watches the container finds out that the Docker Engine is gone.
-        with self._file, contextlib.suppress(SocketError, ConnectionError):
-            for part in self._parts:
-                if self.error is None:
-                    try:
-                        write_all(self._file.fileno(), part)
-                    except OSError as error:
-                        self.error = error
-
-
-def _mounts(job: Job) -> Generator[Any]:
-    """Bind what the step reads and its own folder; unlike a volume, never made when missing."""
-    from docker.types import Mount
-
-    for path in job.readable:
-        yield Mount(str(path), str(path), type="bind", read_only=True)
-    yield Mount(str(job.folder), str(job.folder), type="bind")
-
-
-def _nano_cpus(step: Step) -> int | None:
-    """Return the step's share of the processors.
-
-    None for a step that measures time: it has the machine to itself, and a share would stop it in
-    the middle of what it measures.
-    """
-    if step.alone:
-        return None
-    return int(min(step.threads, os.cpu_count() or 1) * 1e9)
-
-
-def _processor_time(step: Step) -> Any:
-    """Return a limit that only a step meets whose engine was killed and ends it no more."""
-    from docker.types import Ulimit
-
-    seconds = math.ceil(step.time_limit_s * (os.cpu_count() or 1)) + _SPARE_S
-    return Ulimit(name="cpu", soft=seconds, hard=seconds)
-
-
-def _kill(container: Any) -> None:
-    try:
-        container.kill()
-    except _api_error() as error:
-        if error.status_code != _CONFLICT:  # it ended by itself meanwhile
-            raise
-
-
-def _out_of_memory(container: Any, code: int) -> bool:
-    deadline = time.monotonic() + (_LATE_OOM_S if code == -signal.SIGKILL else 0.0)
-    while not container.attrs["State"]["OOMKilled"]:
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(_POLL_S)
-        container.reload()
-    return True
-
-
-def exit_code(status: int) -> int:
-    """Return a container's exit status as ``Ended`` has it: minus the signal that ended it."""
-    ended_by = status - 128
-    return -ended_by if ended_by in {int(number) for number in signal.Signals} else status
-
-
-def _api_error() -> Any:
-    from docker.errors import APIError
-
-    return APIError
 
 
 def _may_live(work: Path) -> bool:

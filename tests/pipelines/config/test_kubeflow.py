@@ -32,7 +32,7 @@ def test_it_is_no_part_of_what_a_run_is_known_by(tmp_path):
         ({"pipeline_root": "oci://b/p"}, "expected gs://bucket/prefix, s3://", "gs://"),
         ({"pipeline_root": "gs://"}, "no place that pods can write to", "gs://"),
         ({"pipeline_root": "gs://b/p?region=x"}, "no place that pods can write to", "gs://"),
-        ({"images": "me at home"}, "kubeflow.images: 'me at home' is no registry", "push REGISTRY"),
+        ({"images": "my images"}, "kubeflow.images: 'my images' is no registry", "push REGISTRY"),
         ({"images": "R.io/me"}, "kubeflow.images: 'R.io/me' is no registry", "push REGISTRY"),
         ({"images": REFERENCES | {"train": "r.io/train:1"}}, "images.train: .* has no digest", "push"),
         ({"images": {"train": REFERENCES["train"]}}, "there is no image 'device'", "push"),

@@ -53,7 +53,7 @@ def test_an_image_and_this_environment_have_one_digest():
 def test_whatever_an_image_is_built_from_changes_its_name(tmp_path, monkeypatch):
     for folder in ("components/__pycache__", "Dockerfiles"):
         (tmp_path / folder).mkdir(parents=True)
-    module, dockerfile = tmp_path / "components/one.py", tmp_path / "Dockerfiles/light.Dockerfile"
+    module, dockerfile = tmp_path / "components/one.py", tmp_path / "Dockerfiles/Dockerfile"
     pins = tmp_path / "constraints.txt"
     monkeypatch.setattr(building, "_ROOT", tmp_path)
     monkeypatch.setattr(building, "_COMPONENTS", module.parent)

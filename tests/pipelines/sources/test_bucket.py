@@ -198,7 +198,7 @@ def test_what_is_damaged_in_the_cache_is_downloaded_again(
     assert read(source, tmp_path / "staged") == FOLDER
 
 
-def test_a_snapshot_that_broke_goes_on_where_it_broke(
+def test_a_snapshot_that_broke_continues_where_it_broke(
     gcs: GcsServer, put: Callable[..., None], cache: ChecksumCache
 ) -> None:
     for index in range(100):

@@ -27,7 +27,7 @@ def faces(tmp_path: Path) -> Path:
     for name in ("bob/1.pgm", "ann/2.pgm", "ann/1.pgm"):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"picture {name}")
+        path.write_text(f"image {name}")
     return root
 
 
@@ -52,7 +52,7 @@ def test_the_digest_is_of_names_and_contents_alone(faces: Path, tmp_path: Path) 
     assert snapshot(str(copy)).digest != digest
     (copy / "ann/3.pgm").rename(copy / "ann/1.pgm")
     assert snapshot(str(copy)).digest == digest
-    (copy / "ann/1.pgm").write_text("picture ann/1.pgM")
+    (copy / "ann/1.pgm").write_text("image ann/1.pgM")
     assert snapshot(str(copy)).digest != digest
 
 
@@ -254,7 +254,7 @@ def test_a_staged_folder_reads_back(faces: Path, tmp_path: Path) -> None:
     stage(source, tmp_path / "staged")
     staged = Staged.open(tmp_path / "staged")
     assert (staged.format, staged.files, staged.digest) == ("folder", source.files, source.digest)
-    assert staged.read(staged.files[0]) == b"picture ann/1.pgm"
+    assert staged.read(staged.files[0]) == b"image ann/1.pgm"
     assert staged.verified(staged.files[0]) == faces / "ann/1.pgm"
     assert json.loads((tmp_path / "staged/source.json").read_text())["uri"] == str(faces)
 

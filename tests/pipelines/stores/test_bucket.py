@@ -165,7 +165,7 @@ def test_random_faults(gcs: GcsServer, store: BucketStore, tmp_path: Path) -> No
     assert gcs.faults.hit.total() > 10
 
 
-def test_a_broken_download_goes_on_where_it_broke(
+def test_a_broken_download_continues_where_it_broke(
     gcs: GcsServer, store: BucketStore, tmp_path: Path
 ) -> None:
     store.put_if_absent("there", LARGE)

@@ -7,7 +7,8 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.sources.bucket import bucket_files
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import Patience, parse_object, parse_place
+from pipelines.stores.connection import Patience
+from pipelines.stores.places import parse_object, parse_place
 from pipelines.stores.store import KEY_CHARACTERS_MAX
 from tests.servers.web import Reply, web_server
 
@@ -77,5 +78,5 @@ def test_a_name_that_no_object_can_have(gcs):
     name = "ä" * 512
     assert parse_object(f"gs://bucket/{name}") == ("bucket", name)
     with pytest.raises(UserError, match="at most 1024 bytes, this one has 1025") as caught:
-        bucket_files(f"gs://bucket/{name}x", "expected pictures")
+        bucket_files(f"gs://bucket/{name}x", "expected images")
     assert caught.value.fix == "correct the name: gcloud storage ls gs://bucket"

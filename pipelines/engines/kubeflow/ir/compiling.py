@@ -9,19 +9,13 @@ component would overwrite each other's results.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from components.contract.errors import UserError
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.disk.files import beside
 from pipelines.engines.kubeflow.ir import argument_size
 from pipelines.engines.kubeflow.ir.component_spec import (
     ARTIFACT,
@@ -32,6 +26,7 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     schema,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import pod
+from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.runs.graph import Ref, SourceRef, Step
 
@@ -112,28 +107,10 @@ def compiled(
     }
     pods = {f"exec-{step.name}": pod(step, settings) for step in steps}
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": pods}}}}
-    documents = [_text(pipeline), _text(platform)]
+    documents = [yaml_text(pipeline), yaml_text(platform)]
     text = "---\n".join(documents)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Compiled(text, documents[0], digest, graph.name, places)
-
-
-def write(text: str, path: Path) -> None:
-    """Write a compiled pipeline to a file, whole or not at all.
-
-    Raises:
-        UserError: The place cannot be written to.
-    """
-    fix = "name another place with --output FILE"
-    try:
-        # A device or a pipe, such as /dev/stdout, would be replaced as well.
-        if not path.name or (path.exists() and not path.is_file()):
-            raise UserError(f"{path} cannot be written: it is no file", fix)
-        with beside(path) as temporary:
-            temporary.write_text(text)
-            temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}", fix) from error
 
 
 def _description(config: Config) -> str:
@@ -248,34 +225,3 @@ def _task_output(flow: Ref | SourceRef) -> Json:
 
 def _constant(value: object) -> Json:
     return {"runtimeValue": {"constant": value}}
-
-
-# text -------------------------------------------------------------------------------------------
-
-_WIDTH = 1 << 20
-_TEXT = "tag:yaml.org,2002:str"
-_NUMERIC_TO_SOME = re.compile(r"[-+.]?[0-9]")
-
-
-def _text(document: Json) -> str:
-    return yaml.dump(document, Dumper=_Dumper, default_flow_style=False, width=_WIDTH)
-
-
-class _Dumper(yaml.CSafeDumper):
-    """The safe dumper without anchors, and with quotes around all that looks like a number.
-
-    PyYAML follows YAML 1.1, where ``1e3`` is text; to the YAML library of the server it is 1000.
-    """
-
-    def ignore_aliases(self, data: object) -> bool:
-        """Write equal parts out each time: not every reader resolves anchors."""
-        del data
-        return True
-
-
-def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
-    style = "'" if _NUMERIC_TO_SOME.match(text) else None
-    return dumper.represent_scalar(_TEXT, text, style=style)  # pyright: ignore[reportUnknownMemberType]
-
-
-_Dumper.add_representer(str, _represent_text)

@@ -10,13 +10,9 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.connection import (
-    TOKEN_PATH,
-    AlreadyExistsError,
-    Connection,
-    ReplyLostError,
-    equals,
-)
+from pipelines.engines.kubeflow.access import TOKEN_PATH
+from pipelines.engines.kubeflow.api_faults import AlreadyExistsError, ReplyLostError
+from pipelines.engines.kubeflow.connection import Connection, equals
 from pipelines.stores.connection import Patience
 from tests.servers.kfp.server import KfpServer
 

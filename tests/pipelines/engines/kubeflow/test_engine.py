@@ -325,7 +325,7 @@ def test_the_command_ends_with_the_board_of_the_run(
     assert "done     publish" in captured.err
 
 
-def test_the_command_says_how_to_follow_what_goes_on(
+def test_the_command_says_how_to_follow_what_continues(
     cluster: Cluster,
     config_path: Path,
     tmp_path: Path,

@@ -22,11 +22,12 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.disk.folders import remove_tree, walk
 from pipelines.engines.machine import docker as engine
-from pipelines.engines.machine.docker import DockerRunner, exit_code
+from pipelines.engines.machine.containers import exit_code, nano_cpus
+from pipelines.engines.machine.docker import DockerRunner
 from pipelines.engines.machine.runner import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Job
 from pipelines.images.building import BuiltImage, image_name
 from pipelines.images.daemon import connect
-from pipelines.runs.graph import Graph, Step
+from pipelines.runs.graph import HOST, Graph, Step
 from tests.servers.docker import all_built, docker_engine, refused
 from tests.servers.web import Reply
 
@@ -176,14 +177,14 @@ def test_the_container_as_the_docker_engine_sees_it(runner, tmp_path, client):
 
 
 @pytest.mark.parametrize(
-    ("component", "threads", "share"),
-    [("train", 1, 1e9), ("train", 1000, os.cpu_count() * 1e9), ("benchmark", 1, None)],
+    ("occupies", "threads", "share"),
+    [(None, 1, 1e9), (None, 1000, os.cpu_count() * 1e9), (HOST, 1, None)],
 )
 def test_a_step_has_as_many_processors_as_threads_but_all_while_it_measures(
-    component, threads, share
+    occupies, threads, share
 ):
-    given = Step("one", component, {}, {"threads": threads}, 0.5, 60.0)
-    assert engine._nano_cpus(given) == share
+    given = Step("one", "benchmark", {}, {"threads": threads}, 0.5, 60.0, occupies)
+    assert nano_cpus(given) == share
 
 
 @containers
@@ -208,7 +209,7 @@ def test_only_a_signal_s_number_becomes_a_signal():
 
 
 @containers
-def test_a_step_killed_for_memory_is_told_apart(runner, tmp_path):
+def test_a_step_killed_for_memory_is_recognized(runner, tmp_path):
     ended, _ = run(runner, tmp_path, "held = b'x' * 1_000_000_000", memory_gb=0.1)
     assert (ended.code, ended.reason) == (-signal.SIGKILL, OUT_OF_MEMORY)
     assert ended.peak_rss_bytes == 100_000_000
@@ -458,7 +459,7 @@ def test_a_container_of_which_nobody_knows_whether_its_run_lives_stays(tmp_path,
     assert not dead.exists()
 
 
-def test_an_image_that_is_deleted_while_a_run_goes_on_is_said(tmp_path, monkeypatch):
+def test_an_image_that_is_deleted_while_a_run_continues_is_said(tmp_path, monkeypatch):
     answers = {
         **all_built(),
         "GET /info": Reply.of({}),

@@ -14,7 +14,8 @@ import yaml
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from pipelines.compress import graph_of
-from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled, write
+from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled
+from pipelines.engines.kubeflow.ir.yaml_text import write
 from pipelines.engines.kubeflow.preflight import check
 from pipelines.runs.graph import Graph, Ref, Step
 from tests.pipelines.engines.kubeflow import sdk
@@ -87,7 +88,7 @@ def test_every_example_parses_strictly_and_the_sdk_loads_it(example, tmp_path):
         assert set(task.dependent_tasks) == producers
 
 
-def test_an_sdk_of_another_version_is_told_apart():
+def test_an_sdk_of_another_version_is_recognized():
     from importlib.metadata import version
 
     assert f"kfp-{version('kfp')}" == SDK_VERSION
