@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, TypeAdapter
 
+from components.artifacts.decision import Candidate
 from components.contract.errors import UserError
 from components.contract.interface import function_of
 from pipelines.cli.tables import Explained, ExplainedStep, ListedRun
@@ -30,7 +31,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
-from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
+from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Row, Sealed
 
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 
@@ -53,14 +54,14 @@ _COMPONENTS: Mapping[str, str] = {
     "evaluate": "evaluate",
     "select": "select",
 }
-_DOCUMENTS: Mapping[str, type[object]] = {
-    "JSON of `slimline show --json` and `slimline run --json`": Leaderboard,
-    "`variants[]` in that document": Variant,
-    "`sealed` in that document": Sealed,
-    "`failures[]` in that document": Failure,
-    "JSON of `slimline explain --json`": Explained,
-    "`steps[]` in that document": ExplainedStep,
-    "JSON of `slimline runs --json`: `runs[]`": ListedRun,
+_DOCUMENTS: Mapping[str, tuple[type[object], ...]] = {
+    "JSON of `slimline show --json` and `slimline run --json`": (Leaderboard,),
+    "`variants[]` in that document": (Candidate, Row),
+    "`sealed` in that document": (Sealed,),
+    "`failures[]` in that document": (Failure,),
+    "JSON of `slimline explain --json`": (Explained,),
+    "`steps[]` in that document": (ExplainedStep,),
+    "JSON of `slimline runs --json`: `runs[]`": (ListedRun,),
 }
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
@@ -82,8 +83,8 @@ def markdown() -> str:
         summary = offered(component).summary.rstrip(".")
         lines += [f"### `{place}`: parameters of `{component}`", "", f"{summary}.", ""]
         lines += [*_component_table(component), ""]
-    for place, document in _DOCUMENTS.items():
-        lines += [f"### {place}", "", *_document_table(document), ""]
+    for place, documents in _DOCUMENTS.items():
+        lines += [f"### {place}", "", *_document_table(documents), ""]
     return "\n".join(lines)
 
 
@@ -201,10 +202,14 @@ def _entries(docstring: str, section: str) -> dict[str, str]:
     return said
 
 
-def _document_table(document: type[object]) -> Iterator[str]:
+def _document_table(documents: tuple[type[object], ...]) -> Iterator[str]:
+    """Explain the keys of a document that is made of these; those of a row are in ``ROW``."""
+    texts: dict[str, str] = {}
+    for document in documents:
+        texts |= _entries(inspect.getdoc(document) or "", "Attributes")
     yield from ("| key | meaning |", "|---|---|")
-    for name, text in _entries(inspect.getdoc(document) or "", "Attributes").items():
-        yield f"| `{name}` | {_cell(text)} |"
+    for name in ROW if Row in documents else texts:
+        yield f"| `{name}` | {_cell(texts[name]).replace('None', 'null')} |"
 
 
 def main(argv: list[str]) -> int:

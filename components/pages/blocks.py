@@ -61,14 +61,14 @@ Block: TypeAlias = Paragraph | Listing | Facts | Table | Code
 
 
 @dataclass(frozen=True)
-class Section:
-    """A heading with its blocks."""
+class CardSection:
+    """A heading of a model card with its blocks."""
 
     title: str
     blocks: tuple[Block, ...]
 
 
-def markdown(title: str, lead: str, sections: Sequence[Section]) -> str:
+def markdown(title: str, lead: str, sections: Sequence[CardSection]) -> str:
     """Return the document as CommonMark with tables; every text is escaped.
 
     Args:

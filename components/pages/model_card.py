@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.artifacts.decision import Decision
-from components.pages.blocks import Code, Facts, Listing, Paragraph, Section, Table
+from components.pages.blocks import CardSection, Code, Facts, Listing, Paragraph, Table
 from components.pages.example import example
 from components.pages.method import method
 from components.pages.words import (
@@ -20,16 +20,16 @@ from components.pages.words import (
     splits_in_words,
     steps_in_words,
 )
-from components.release.manifest import SealedResult
+from components.selection.sealed import SealedResult
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
     decimal,
     milliseconds,
+    ratio,
     short_bytes,
-    spread,
-    times,
     whole_bytes,
+    with_interval,
 )
 
 _USES = {
@@ -67,7 +67,7 @@ def lead_of(manifest: Mapping[str, Any]) -> str:
 
 def card_sections(
     manifest: Mapping[str, Any], decision: Decision, sealed: SealedResult
-) -> list[Section]:
+) -> list[CardSection]:
     """Return the card.
 
     Args:
@@ -76,17 +76,19 @@ def card_sections(
         sealed: How it did on the sealed split.
     """
     return [
-        Section("Model details", (_details(manifest),)),
-        Section("Intended use", _uses(manifest, sealed)),
-        Section("How to feed it", _feeding(manifest)),
-        Section("Factors", _factors(sealed)),
-        Section("Metrics", _metrics(manifest, decision)),
-        Section("Evaluation data", _evaluation_data(decision, sealed)),
-        Section("Training data", _training_data(decision)),
-        Section("Quantitative analyses", _analyses(decision, sealed)),
-        Section("Ethical considerations", (Paragraph(_ETHICS),)),
-        Section("Caveats and recommendations", (Listing(_caveats(manifest, decision, sealed)),)),
-        Section("Lineage", (Paragraph(_LINEAGE), Facts(_lineage(manifest), exact=True))),
+        CardSection("Model details", (_details(manifest),)),
+        CardSection("Intended use", _uses(manifest, sealed)),
+        CardSection("How to feed it", _feeding(manifest)),
+        CardSection("Factors", _factors(sealed)),
+        CardSection("Metrics", _metrics(manifest, decision)),
+        CardSection("Evaluation data", _evaluation_data(decision, sealed)),
+        CardSection("Training data", _training_data(decision)),
+        CardSection("Quantitative analyses", _analyses(decision, sealed)),
+        CardSection("Ethical considerations", (Paragraph(_ETHICS),)),
+        CardSection(
+            "Caveats and recommendations", (Listing(_caveats(manifest, decision, sealed)),)
+        ),
+        CardSection("Lineage", (Paragraph(_LINEAGE), Facts(_lineage(manifest), exact=True))),
     ]
 
 
@@ -182,7 +184,7 @@ def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
 
 def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts | Paragraph, ...]:
     assert decision.winner
-    winner = decision.result(decision.winner)
+    winner = decision.candidate(decision.winner)
     names = [name for name in METRICS if name in sealed.reference.baseline.metrics]
     rows = tuple(
         (
@@ -199,8 +201,8 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
         decision.reference,
         sealed.reference.baseline.name,
     )
-    size = decision.result(decision.reference).size_bytes
-    whole = f"{whole_bytes(size)}, {times(size / winner.size_bytes)}"
+    size = decision.candidate(decision.reference).size_bytes
+    whole = f"{whole_bytes(size)}, {ratio(size / winner.size_bytes)}"
     facts = [
         (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),
         (f"Drop of {METRICS[decision.metric].title}, selection", _cell(winner.drop)),
@@ -220,7 +222,7 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
 
 
 def _cell(interval: Interval | None) -> str:
-    return spread(interval.value, interval.low, interval.high) if interval else "unknown"
+    return with_interval(interval) if interval else "unknown"
 
 
 def _caveats(
@@ -254,7 +256,7 @@ def _lineage(manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return file + tuple((role, str(value)) for role, value in manifest["lineage"].items())
 
 
-def empty_sections(decision: Decision) -> list[Section]:
+def empty_sections(decision: Decision) -> list[CardSection]:
     """Return what there is to say when nobody won.
 
     Args:
@@ -268,8 +270,8 @@ def empty_sections(decision: Decision) -> list[Section]:
         "longer distillation, a wider student, a milder pruning."
     )
     return [
-        Section("Budgets", (Paragraph(asked),)),
-        Section("Nearest misses, nearest first", (nearest,)),
-        Section("What can be done", (Paragraph(loosen),)),
-        Section("What was measured, and how", (Facts(tuple(method(decision))),)),
+        CardSection("Budgets", (Paragraph(asked),)),
+        CardSection("Nearest misses, nearest first", (nearest,)),
+        CardSection("What can be done", (Paragraph(loosen),)),
+        CardSection("What was measured, and how", (Facts(tuple(method(decision))),)),
     ]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.selection.candidates import Budgets
-from components.selection.choosing import Verdict
+from components.artifacts.decision import Budgets, Verdict
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import decimal, exact_places, milliseconds, significant
@@ -31,11 +30,11 @@ def steps_in_words(steps: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    told = [step[name] for name in _TELLING if step.get(name) not in (None, *_SILENT)]
+    values = [step[name] for name in _TELLING if step.get(name) not in (None, *_SILENT)]
     if step.get("alpha") == 1 and "alpha" in step:
-        told.remove(step["alpha"])
-    values = [significant(value) if isinstance(value, float) else str(value) for value in told]
-    return " ".join([str(step["component"]), *values])
+        values.remove(step["alpha"])
+    words = [significant(value) if isinstance(value, float) else str(value) for value in values]
+    return " ".join([str(step["component"]), *words])
 
 
 def ends(interval: Interval, places: int = 3) -> str:

@@ -7,7 +7,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +30,6 @@ class Interval:
     value: float
     low: float
     high: float
-
-    def to_json(self) -> dict[str, float]:
-        """Return the form in which reports keep it."""
-        return {"value": self.value, "low": self.low, "high": self.high}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, float]) -> Interval:
-        """Read what ``to_json`` wrote."""
-        return cls(float(value["value"]), float(value["low"]), float(value["high"]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,9 +132,9 @@ class Predictions:
         weights = weights_ru.astype(np.float64)
         classes = np.arange(self.classes)
         true_nk = (self.labels[:, None] == classes).astype(np.float64)
-        said_nk = (self.predicted[:, None] == classes).astype(np.float64)
-        right_rk = weights @ (true_nk * said_nk)
-        occurs_rk = weights @ (true_nk + said_nk)
+        predicted_nk = (self.predicted[:, None] == classes).astype(np.float64)
+        right_rk = weights @ (true_nk * predicted_nk)
+        occurs_rk = weights @ (true_nk + predicted_nk)
         f1_rk = 2 * right_rk / np.maximum(occurs_rk, 1)
         return {
             "accuracy": right_rk.sum(axis=1) / weights.sum(axis=1),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a command that only writes a size loads no numpy
+    from components.statistics.bootstrap import Interval
 
 MEGABYTE = 1_000_000
 """Bytes in a megabyte. Budgets and reports count in powers of ten, as phones and shops do."""
@@ -47,9 +51,9 @@ def short_bytes(count: float) -> str:
     return f"{count:,.0f} B"
 
 
-def times(ratio: float) -> str:
+def ratio(value: float) -> str:
     """Write how many times smaller something is: ``122x``, ``3.9x``."""
-    return f"{significant(ratio, 2)}x"
+    return f"{significant(value, 2)}x"
 
 
 def decimal(value: float, places: int = 3) -> str:
@@ -64,12 +68,15 @@ def exact_places(value: float, places: int = 3) -> int:
     return places
 
 
-def spread(value: float, low: float, high: float, places: int = 3) -> str:
+def with_interval(given: Interval, places: int = 3) -> str:
     """Write a value with its interval: ``0.031 (0.012 to 0.052)``."""
-    return f"{decimal(value, places)} ({decimal(low, places)} to {decimal(high, places)})"
+    low, high = decimal(given.low, places), decimal(given.high, places)
+    return f"{decimal(given.value, places)} ({low} to {high})"
 
 
-def apart(one: float, other: float, write: Callable[[float, int], str], digits: int = 3) -> int:
+def distinct_digits(
+    one: float, other: float, write: Callable[[float, int], str], digits: int = 3
+) -> int:
     """Return the digits that ``write`` needs for two different numbers to look different.
 
     A sentence that says "1 MB > 1 MB" helps nobody.

@@ -31,7 +31,9 @@ def test_the_model_goes_with_its_plan_and_its_images(
     assert (after.input, after.output, after.parameters) == (
         before.input, before.output, before.parameters,
     )  # fmt: skip
-    same = {e.path: e.sha256 for e in tree_of(pattern_classifier).entries if e.path != ModelInfo.FILE}
+    same = {
+        e.path: e.sha256 for e in tree_of(pattern_classifier).entries if e.path != ModelInfo.FILE
+    }
     rest = {e.path: e.sha256 for e in tree_of(model).entries}
     assert rest.items() >= same.items()
     assert rest.keys() - same.keys() == {ModelInfo.FILE, "calibration.npz"}

@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
+from components.artifacts.decision import Candidate
 from components.contract.errors import UserError
 from components.contract.interface import Fraction, PositiveInt
 from docs import reference
 from pipelines.config.loading import Config
 from pipelines.config.parameters import offered
-from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
+from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Row, Sealed
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,13 +41,20 @@ def test_every_parameter_is_listed_and_said(text: str, component: str) -> None:
     assert all(row[3] for row in rows), "the docstring explains each"
 
 
-@pytest.mark.parametrize("document", [Leaderboard, Variant, Sealed, Failure])
+@pytest.mark.parametrize("document", [Leaderboard, Sealed, Failure])
 def test_every_key_of_a_document_is_explained(text: str, document: type) -> None:
     for field in dataclasses.fields(document):
         assert re.search(rf"^\| `{field.name}` \| .+ \|$", text, re.MULTILINE), field.name
     assert list(reference._entries(inspect.getdoc(document) or "", "Attributes")) == [
         field.name for field in dataclasses.fields(document)
     ]
+
+
+def test_every_key_of_a_variant_is_explained(text: str) -> None:
+    explained = text.partition("### `variants[]` in that document")[2].partition("###")[0]
+    assert re.findall(r"^\| `(\w+)` \| .+ \|$", explained, re.MULTILINE) == list(ROW)
+    fields = {field.name for document in (Candidate, Row) for field in dataclasses.fields(document)}
+    assert set(ROW) <= fields
 
 
 def test_every_description_is_written() -> None:

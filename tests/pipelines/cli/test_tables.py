@@ -10,15 +10,15 @@ from rich.console import Console
 
 from components.artifacts.decision import (
     BaselineCheck,
+    Budgets,
+    Candidate,
     Decision,
     NearMiss,
-    Result,
     Split,
     Timing,
 )
 from components.artifacts.empty import write_empty
 from components.contract.errors import UserError
-from components.selection.candidates import Budgets
 from components.statistics.bootstrap import Interval
 from pipelines.cli import tables
 from pipelines.launch.launching import Changed, Explanation, Upstream
@@ -27,7 +27,7 @@ from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
 from pipelines.runs.records import RunRecord, open_sealed, put_finished, read_run
 from pipelines.stores.store import Store, open_store
 
-TEACHER = Result(
+TEACHER = Candidate(
     name="teacher",
     steps=({"component": "train", "backbone": "conv"},),
     candidate=False,
@@ -275,7 +275,7 @@ def test_a_failed_run(tmp_path: Path) -> None:
         {"step": "train", "what": "train: too small", "fix": "more", "user_fault": True}
     ]
     assert board.winner is None
-    assert board.variants == []
+    assert board.to_json()["variants"] == []
     assert "failed: train: too small" in text_of(board)
 
 
