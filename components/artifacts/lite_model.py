@@ -67,7 +67,7 @@ class LiteInput:
 
     @property
     def takes_pixels(self) -> bool:
-        """Whether the bytes of the picture are the input as they are.
+        """Whether the bytes of the image are the input as they are.
 
         For int8 the same bytes less 128, which is what ``byte ^ 0x80`` gives.
         """

@@ -1,7 +1,7 @@
 """Splits: which identities and images are trained on, and which judge.
 
 Decided by names, counts and a seed alone, so that equal data is split equally everywhere. The
-order comes from hashes and not from a random generator: a picture keeps its place in it when
+order comes from hashes and not from a random generator: an image keeps its place in it when
 others are added.
 """
 

@@ -176,7 +176,7 @@ def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
     sizes = splits_in_words(decision.split.splits)
     return (
         Paragraph(
-            f"The train split of the same source; images by split: {sizes}. Identical pictures "
+            f"The train split of the same source; images by split: {sizes}. Identical images "
             "were removed before the split."
         ),
     )
