@@ -1,7 +1,7 @@
 """The README's pictures, drawn from a configuration and from a run.
 
-``python -m pipelines.pictures graph CONFIG FILE.svg`` draws the steps of a configuration;
-``python -m pipelines.pictures pareto STORE FILE.svg`` the newest run of a store, size against
+``python -m docs.pictures graph CONFIG FILE.svg`` draws the steps of a configuration;
+``python -m docs.pictures pareto STORE FILE.svg`` the newest run of a store, size against
 metric.
 """
 
@@ -54,7 +54,7 @@ def pareto(store: str) -> str:
 
 def main() -> None:
     """Draw one picture."""
-    parser = argparse.ArgumentParser(prog="python -m pipelines.pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m docs.pictures", description=__doc__)
     parser.add_argument("what", choices=("graph", "pareto"))
     parser.add_argument("source", help="a configuration, or a store")
     parser.add_argument("file", type=Path)

@@ -1,4 +1,4 @@
-"""Blocks: a document told once, written as Markdown and as HTML."""
+"""Blocks: a document said once, written as Markdown and as HTML."""
 
 from __future__ import annotations
 

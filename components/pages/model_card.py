@@ -1,18 +1,23 @@
 """The model card: what a release is for, how good it is, what it cannot do and how to feed it.
 
+Where nothing keeps every budget, the page of an empty release stands in its place.
+
 References:
     arXiv:1810.03993 (Mitchell et al., Model cards for model reporting): the sections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.artifacts.decision import Decision
+from components.measure.paired import Answers
 from components.pages.blocks import CardSection, Code, Facts, Listing, Paragraph, Table
+from components.pages.charts.gallery import answer_pictures
 from components.pages.example import example
 from components.pages.method import method
+from components.pages.templates import render
 from components.pages.words import (
     budgets_in_words,
     ends_ms,
@@ -89,6 +94,74 @@ def card_sections(
             "Caveats and recommendations", (Listing(_caveats(manifest, decision, sealed)),)
         ),
         CardSection("Lineage", (Paragraph(_LINEAGE), Facts(_lineage(manifest), exact=True))),
+    ]
+
+
+def card_page(
+    manifest: Mapping[str, Any],
+    decision: Decision,
+    sections: Sequence[CardSection],
+    reference: Answers | None,
+    winner: Answers | None,
+) -> str:
+    """Return the card as one HTML page with its pictures.
+
+    Args:
+        manifest: Content of ``manifest.json``.
+        decision: How the model won.
+        sections: What ``card_sections`` gave.
+        reference: What the reference answered on the sealed split; None after a crash.
+        winner: The same of the winner.
+    """
+    assert decision.winner
+    heading = f"{manifest['name']}: {decision.winner}"
+    promoted = manifest["promoted"]
+    return render(
+        "card.html",
+        title=f"{heading} - model card",
+        tone="winner" if promoted else "failed",
+        eyebrow=f"Model card · {'promoted' if promoted else 'not promoted'}",
+        heading=heading,
+        lead=lead_of(manifest),
+        drawings=answer_pictures(
+            decision, reference, (decision.winner, winner) if winner else None
+        ),
+        sections=sections,
+    )
+
+
+def empty_page(decision: Decision) -> str:
+    """Return the page of a release that is empty because nothing keeps every budget.
+
+    Args:
+        decision: Why nobody won.
+    """
+    return render(
+        "card.html",
+        title="Nothing to release - slimline",
+        tone="undecided",
+        eyebrow="Nothing to release",
+        heading="Nothing keeps every budget",
+        lead=f"{decision.reason[:1].upper()}{decision.reason[1:]}.",
+        drawings=[],
+        sections=_empty_sections(decision),
+    )
+
+
+def _empty_sections(decision: Decision) -> list[CardSection]:
+    """Return what was asked for, what came nearest, and what can be done about it."""
+    asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
+    misses = tuple(f"{miss.name}: {miss.reason}" for miss in decision.near_misses)
+    nearest = Listing(misses) if misses else Paragraph("No candidate could be measured at all.")
+    loosen = (
+        "Loosen the budget that the nearest miss names, or add variants that give up less: a "
+        "longer distillation, a wider student, a milder pruning."
+    )
+    return [
+        CardSection("Budgets", (Paragraph(asked),)),
+        CardSection("Nearest misses, nearest first", (nearest,)),
+        CardSection("What can be done", (Paragraph(loosen),)),
+        CardSection("What was measured, and how", (Facts(tuple(method(decision))),)),
     ]
 
 
@@ -254,24 +327,3 @@ def _caveats(
 def _lineage(manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     file = ((manifest["file"], f"sha256 {manifest['sha256']}"),)
     return file + tuple((role, str(value)) for role, value in manifest["lineage"].items())
-
-
-def empty_sections(decision: Decision) -> list[CardSection]:
-    """Return what there is to say when nobody won.
-
-    Args:
-        decision: Why nobody won.
-    """
-    asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
-    misses = tuple(f"{miss.name}: {miss.reason}" for miss in decision.near_misses)
-    nearest = Listing(misses) if misses else Paragraph("No candidate could be measured at all.")
-    loosen = (
-        "Loosen the budget that the nearest miss names, or add variants that give up less: a "
-        "longer distillation, a wider student, a milder pruning."
-    )
-    return [
-        CardSection("Budgets", (Paragraph(asked),)),
-        CardSection("Nearest misses, nearest first", (nearest,)),
-        CardSection("What can be done", (Paragraph(loosen),)),
-        CardSection("What was measured, and how", (Facts(tuple(method(decision))),)),
-    ]

@@ -5,18 +5,15 @@ from __future__ import annotations
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
-from components.measure.paired import Answers, read_evaluated
-from components.pages.blocks import CardSection, markdown
-from components.pages.charts.gallery import answer_pictures
-from components.pages.model_card import card_sections, empty_sections, lead_of
-from components.pages.templates import render
+from components.measure.paired import read_evaluated
+from components.pages.blocks import markdown
+from components.pages.model_card import card_page, card_sections, empty_page, lead_of
 from components.release.manifest import FILE as MANIFEST
 from components.release.manifest import manifest_of
 from components.selection.sealed import SealedResult
@@ -102,31 +99,9 @@ def write(
     (release / MANIFEST).write_bytes(canonical_json(manifest))
     sections = card_sections(manifest, decision, result)
     (release / CARD).write_text(markdown(f"{name}: {decision.winner}", lead_of(manifest), sections))
-    html = _page(manifest, decision, sections, reference=reference[1], winner=winner[1])
+    html = card_page(manifest, decision, sections, reference[1], winner[1])
     (release / CARD_PAGE).write_text(html)
     page.write_text(html)
-
-
-def _page(
-    manifest: dict[str, Any],
-    decision: Decision,
-    sections: list[CardSection],
-    *,
-    reference: Answers | None,
-    winner: Answers | None,
-) -> str:
-    assert decision.winner
-    drawings = answer_pictures(decision, reference, (decision.winner, winner) if winner else None)
-    return render(
-        "card.html",
-        title=f"{manifest['name']}: {decision.winner} - model card",
-        tone="winner" if manifest["promoted"] else "failed",
-        eyebrow=f"Model card · {'promoted' if manifest['promoted'] else 'not promoted'}",
-        heading=f"{manifest['name']}: {decision.winner}",
-        lead=lead_of(manifest),
-        drawings=drawings,
-        sections=sections,
-    )
 
 
 def write_empty(decision: Decision, release: Path, page: Path) -> None:
@@ -141,15 +116,4 @@ def write_empty(decision: Decision, release: Path, page: Path) -> None:
     misses = [asdict(miss) for miss in decision.near_misses]
     content = {"winner": None, "reason": decision.reason, "near_misses": misses}
     (release / NOTHING).write_bytes(canonical_json(content))
-    page.write_text(
-        render(
-            "card.html",
-            title="Nothing to release - slimline",
-            tone="undecided",
-            eyebrow="Nothing to release",
-            heading="Nothing keeps every budget",
-            lead=f"{decision.reason[:1].upper()}{decision.reason[1:]}.",
-            drawings=[],
-            sections=empty_sections(decision),
-        )
-    )
+    page.write_text(empty_page(decision))

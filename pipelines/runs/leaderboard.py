@@ -172,7 +172,7 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
     Args:
         cache: The store that holds the run.
         record: Which run.
-        exported: Where its release was laid, if that is known.
+        exported: Folder that its release was copied to, if that is known.
     """
     choice = _read(cache, record, "select", "decision", Decision.FILE)
     if choice and choice["schema"] != Decision.SCHEMA:

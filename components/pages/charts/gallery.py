@@ -1,4 +1,4 @@
-"""Gallery: which pictures a decision is told with."""
+"""Gallery: the pictures that go with a decision, drawn from it."""
 
 from __future__ import annotations
 
