@@ -57,7 +57,7 @@ class Code:
     text: str
 
 
-Block: TypeAlias = Paragraph | Listing | Facts | Table | Code
+CardBlock: TypeAlias = Paragraph | Listing | Facts | Table | Code
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class CardSection:
     """A heading of a model card with its blocks."""
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[CardBlock, ...]
 
 
 def markdown(title: str, lead: str, sections: Sequence[CardSection]) -> str:
@@ -95,7 +95,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"{number}\\{mark}" if number else f"\\{match.group(0)}"
 
 
-def _markdown(block: Block) -> str:
+def _markdown(block: CardBlock) -> str:
     match block:
         case Paragraph(text):
             return plain(text)

@@ -294,7 +294,7 @@ def test_reasons_read_well(one, reason):
         ),
     ],
 )
-def test_a_keeper_hears_in_what_the_winner_is_better(one, other, goal, reason):
+def test_the_reason_of_a_keeper_says_in_what_the_winner_is_better(one, other, goal, reason):
     choice = choose([TEACHER, one, other], LIMITS, reference="teacher", minimize=goal)
     assert choice.winner == other.name
     assert judged(choice)[one.name].reason == reason
