@@ -25,7 +25,13 @@ _SILENT = frozenset({"post_training", "weights"})
 
 
 def steps_in_words(steps: Sequence[Mapping[str, Any]]) -> str:
-    """Say how a variant was made: ``train resnet50, distill mobilenet_v2 0.35, quantize int8``."""
+    """Say how a variant was made.
+
+    Example:
+        >>> student = {"component": "distill", "backbone": "mobilenet_v2", "alpha": 0.35}
+        >>> steps_in_words([student, {"component": "quantize", "scheme": "int8"}])
+        'distill mobilenet_v2 0.35, quantize int8'
+    """
     return ", ".join(_step(step) for step in steps)
 
 
@@ -58,7 +64,12 @@ def percent(share: float) -> str:
 
 
 def budgets_in_words(budgets: Budgets) -> str:
-    """Say what had to be kept: ``at most 0.010 less ROC-AUC, 5 MB and 100 ms on every device``."""
+    """Say what had to be kept.
+
+    Example:
+        >>> budgets_in_words(Budgets("auc", drop=0.01, size_mb=5))
+        'at most 0.010 less ROC-AUC and 5 MB'
+    """
     metric, limit = METRICS[budgets.metric], decimal(budgets.drop, exact_places(budgets.drop))
     parts = [f"{limit} {'less' if metric.higher_is_better else 'more'} {metric.title}"]
     if budgets.size_mb is not None:

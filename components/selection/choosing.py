@@ -46,6 +46,23 @@ def choose(
         budgets: What has to be kept.
         reference: The variant that drops are taken against. It wins only as a candidate.
         minimize: What is best among those that keep every budget.
+
+    Example:
+        >>> from components.statistics.bootstrap import Interval
+        >>> teacher = Candidate(
+        ...     "teacher", steps=(), candidate=False, sha256="", size_bytes=900_000,
+        ...     gzip_bytes=800_000, parameters=225_000, metric=None, metrics={},
+        ...     drop=Interval(0, 0, 0), latency={}, peak_memory_bytes=None,
+        ... )
+        >>> small = replace(
+        ...     teacher, name="small", candidate=True, size_bytes=9_000,
+        ...     drop=Interval(0.004, 0.001, 0.008),
+        ... )
+        >>> choice = choose([teacher, small], Budgets("auc", drop=0.005), reference="teacher")
+        >>> [one.verdict for one in choice.candidates], choice.winner
+        (['reference', 'over-budget'], None)
+        >>> choice.candidates[1].reason
+        'drop 0.004 (0.001 to 0.008) may exceed 0.005'
     """
     front = _front(measured)
     keepers = [one for one in measured if one.candidate and _keeps(one, budgets, minimize)]

@@ -25,6 +25,11 @@ class Interval:
         value: The number on the data as they are.
         low: Lower end of the interval.
         high: Upper end.
+
+    Example:
+        >>> estimate = Estimate(value=50.0, resampled=np.arange(101.0))
+        >>> estimate.interval(0.5)
+        Interval(value=50.0, low=25.0, high=75.0)
     """
 
     value: float
