@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion test test-containers check bench pictures install clean
+.PHONY: demo faces fashion test test-containers check bench reference pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
+
+# What tests and checks need besides; the demo does without.
+tools: $(VENV)/tools
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "setting up $(VENV) (about two minutes the first time)"
@@ -15,8 +18,12 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "error: $(PYTHON) is older than Python 3.11"; echo "fix: make PYTHON=python3.11 ..."; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "error: $(PYTHON) cannot make a virtual environment"; echo "fix: apt-get install python3-venv"; exit 2; }
-	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e .
 	@$(BIN)/python -m compileall -q components pipelines  # steps read bytecode and write none
+	@touch $@
+
+$(VENV)/tools: $(VENV)/installed
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
 	@touch $@
 
 demo: install
@@ -28,21 +35,25 @@ faces: install
 fashion: install
 	$(BIN)/slimline run pipelines/examples/fashion.yaml --data $(or $(DATA),$(SHARED)/data/fashion_mnist)
 
-test: install
+test: tools
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs
 
 # The images are built from the code at hand; IMAGES='--base NAME --network host' on closed networks.
-test-containers: install
+test-containers: tools
 	@$(BIN)/slimline images build $(IMAGES)
 	@$(BIN)/python -m pytest --containers -m containers -r fEs
 
-check: install
+check: tools
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/pyright | tail -n 40
 
-bench: install
-	@$(BIN)/python -m tests.benchmarks --json bench.json
+bench: tools
+	@$(BIN)/python -m tests.benchmarks --json bench.json --page docs/benchmarks.md
+
+# Configuration and JSON documents, from the code; a test says when they are out of date.
+reference: install
+	@$(BIN)/python -m docs.reference
 
 # The faces example must have run: its newest run is what is drawn.
 pictures: install

@@ -38,5 +38,5 @@ WORKDIR /tmp
 # The label says what steps run in; hold it against what is really there.
 RUN python -c "from components.contract.images import environment_digest as of; \
     found = of('train'); assert found == '${ENVIRONMENT_DIGEST}', found"
-HEALTHCHECK --interval=1m --timeout=1m CMD ["python", "-m", "components", "doctor"]
+HEALTHCHECK --interval=1m --timeout=1m CMD ["python", "-m", "components.contract.doctor"]
 ENTRYPOINT ["python", "-m", "components"]

@@ -7,6 +7,7 @@ the function ``<name>``, and its signature is the interface that everything else
 COMPONENTS = (
     "ingest",
     "train",
+    "import_model",
     "distill",
     "prune",
     "quantize",

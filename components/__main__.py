@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,20 +12,15 @@ import yaml
 
 from components import COMPONENTS
 from components.contract.errors import UserError
-from components.contract.execution import USER_FAULT, Call, execute, parse_executor_input
+from components.contract.execution import USER_FAULT, execute
+from components.contract.executor_input import Call, parse_executor_input
 from components.contract.interface import Interface, interface_of
-
-_FRAMEWORKS = {
-    "train": ("tensorflow", "tf_keras", "tensorflow_model_optimization", "safetensors", "PIL"),
-    "device": ("ai_edge_litert.interpreter", "numpy"),
-    "light": ("numpy", "jinja2"),
-}
 
 
 def main(argv: list[str]) -> int:
-    """Run one component, or ``doctor``, and return the exit code."""
+    """Run one component and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m components")
-    parser.add_argument("name", choices=(*COMPONENTS, "doctor"))
+    parser.add_argument("name", choices=COMPONENTS)
     arguments = parser.parse_args(argv[:1])
     # Our own progress only: the frameworks' loggers are theirs.
     handler = logging.StreamHandler()
@@ -36,8 +28,6 @@ def main(argv: list[str]) -> int:
     logging.getLogger("components").addHandler(handler)
     logging.getLogger("components").setLevel(logging.INFO)
     try:
-        if arguments.name == "doctor":
-            return _doctor(argv[1:])
         return execute(_call(interface_of(arguments.name), argv[1:]))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
@@ -52,13 +42,18 @@ def _call(interface: Interface, argv: list[str]) -> Call:
     parser.add_argument("--executor-input", metavar="@FILE|JSON")
     for port in interface.inputs:
         parser.add_argument(
-            _flag(port.name), type=Path, nargs="*" if port.many else None, help=f"{port.kind} in"
+            _flag(port.name),
+            type=Path,
+            nargs="*" if port.many else None,
+            help=_help(port.help, f"{port.kind} in"),
         )
     for port in interface.outputs:
-        parser.add_argument(_flag(port.name), type=Path, help=f"{port.kind} out")
+        parser.add_argument(_flag(port.name), type=Path, help=_help(port.help, f"{port.kind} out"))
     for parameter in interface.parameters:
         default = "required" if parameter.required else f"default {parameter.default}"
-        parser.add_argument(_flag(parameter.name), default=argparse.SUPPRESS, help=default)
+        parser.add_argument(
+            _flag(parameter.name), default=argparse.SUPPRESS, help=_help(parameter.help, default)
+        )
     given = vars(parser.parse_args(argv))
     if text := given.pop("executor_input"):
         return parse_executor_input(interface.name, text)
@@ -88,17 +83,13 @@ def _call(interface: Interface, argv: list[str]) -> Call:
     )
 
 
+def _help(text: str, facts: str) -> str:
+    """Return what argparse prints, which takes a percent sign for the start of a name."""
+    return f"{text.rstrip('.')} ({facts})".replace("%", "%%")
+
+
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def _doctor(argv: list[str]) -> int:
-    """Import what this image is for; the health line of the Dockerfiles."""
-    image = argv[0] if argv else os.environ.get("SLIMLINE_IMAGE", "light")
-    for module in _FRAMEWORKS[image]:
-        importlib.import_module(module)
-    sys.stdout.write(json.dumps({"image": image, "modules": _FRAMEWORKS[image]}) + "\n")
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from components.contract.interface import (
+from components.contract.types import (
     Fraction,
+    FromGraph,
     LiteModelIn,
     MetricsOut,
     PositiveFloat,
@@ -15,7 +16,7 @@ from components.contract.interface import (
 )
 
 IMAGE = "device"
-MEASURES_TIME = True
+OCCUPIES = "device"
 TIME_LIMIT_S = 3600
 
 
@@ -24,7 +25,7 @@ def benchmark(
     report: ReportOut,
     metrics: MetricsOut,
     *,
-    device: Literal["host"] = "host",
+    device: Annotated[Literal["host"], FromGraph()] = "host",
     threads: PositiveInt = 1,
     processes: PositiveInt = 3,
     blocks: PositiveInt = 8,
@@ -32,7 +33,7 @@ def benchmark(
     warm_up_ms: PositiveFloat = 50.0,
     limit_s: PositiveFloat = 300.0,
     resamples: PositiveInt = 1000,
-    confidence: Fraction = 0.95,
+    confidence: Annotated[Fraction, FromGraph()] = 0.95,
     seed: Seed = 0,
 ) -> None:
     """Time a converted model in fresh processes that hold the runtime and nothing else.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.contract.interface import LiteModelOut, ModelIn, PositiveInt, ReportOut, Seed
+from components.contract.types import LiteModelOut, ModelIn, PositiveInt, ReportOut, Seed
 
 IMAGE = "train"
 

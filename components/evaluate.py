@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from components.contract.interface import (
+from components.contract.types import (
     CurveOut,
     DatasetIn,
     Fraction,
+    FromGraph,
     LiteModelIn,
     MetricsOut,
     PositiveInt,
@@ -29,9 +30,9 @@ def evaluate(
     metrics: MetricsOut,
     curve: CurveOut,
     *,
-    split: Literal["selection", "sealed"] = "selection",
+    split: Annotated[Literal["selection", "sealed"], FromGraph()] = "selection",
     resamples: PositiveInt = 1000,
-    confidence: Fraction = 0.95,
+    confidence: Annotated[Fraction, FromGraph()] = 0.95,
     threads: PositiveInt = 1,
     seed: Seed = 0,
 ) -> None:

@@ -6,14 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.contract.interface import (
+from components.contract.types import (
     DatasetOut,
     Fraction,
+    FromGraph,
+    Offered,
     PositiveInt,
     ReportOut,
     Seed,
     SourceIn,
     Task,
+    Unit,
 )
 
 IMAGE = "train"
@@ -26,15 +29,15 @@ def ingest(
     sealed: DatasetOut,
     report: ReportOut,
     *,
-    task: Task,
-    height: PositiveInt,
-    width: PositiveInt,
-    channels: Literal[1, 3] = 3,
-    maximum: PositiveInt = 255,
-    split_by: Literal["identity", "image"] = "identity",
+    task: Annotated[Task, FromGraph()],
+    height: Annotated[PositiveInt, FromGraph()],
+    width: Annotated[PositiveInt, FromGraph()],
+    channels: Annotated[Literal[1, 3], FromGraph()] = 3,
+    maximum: Annotated[PositiveInt, FromGraph()] = 255,
+    split_by: Annotated[Unit, Offered("by")] = "identity",
     validation: Fraction = 0.15,
     selection: Fraction = 0.15,
-    sealed_fraction: Fraction = 0.15,
+    sealed_fraction: Annotated[Fraction, Offered("sealed")] = 0.15,
     subset: PositiveInt | None = None,
     evaluation_images: PositiveInt = 2000,
     minimum_images: PositiveInt = 2,
@@ -88,7 +91,7 @@ def ingest(
         described,
         ingest_report,
         manifest,
-        settle,
+        with_rows,
     )
     from components.data.reading import TargetFormat, read_source
 
@@ -105,10 +108,10 @@ def ingest(
     opened = Source.open(source)
     target = TargetFormat(height, width, channels, maximum, max_pixels)
     found = read_source(opened, target, threads)
-    settled = settle(opened, found.images, curate(found.images, plan))
+    curated = with_rows(opened, found.images, curate(found.images, plan))
     found.check_brightness(maximum)
-    classes = class_names(image.label for image, _ in settled.used())
-    splits = found.splits(settled, classes)
+    classes = class_names(image.label for image, _ in curated.used())
+    splits = found.splits(curated, classes)
     for path, names in ((dataset, OPEN_SPLITS), (sealed, (SEALED,))):
         write_dataset(
             path,
@@ -117,8 +120,8 @@ def ingest(
             classes=classes,
             split_by=split_by,
             resample="identity" if (task, split_by) == ("verification", "identity") else "image",
-            description=described(settled, names[-1], split_by),
-            manifest=manifest(settled, sealed=path is sealed),
+            description=described(curated, names[-1], split_by),
+            manifest=manifest(curated, sealed=path is sealed),
         )
     report.mkdir(parents=True, exist_ok=True)
-    (report / "ingest.json").write_bytes(canonical_json(ingest_report(settled, found.sizes)))
+    (report / "ingest.json").write_bytes(canonical_json(ingest_report(curated, found.sizes)))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.contract.interface import (
+from components.contract.types import (
     DatasetIn,
     Fraction,
     ModelIn,
     ModelOut,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ReportOut,
     Seed,
 )
+from components.ml.settings import Augmentation, Keep, Optimization, TeacherViews
 
 IMAGE = "train"
+PATH = "middle"
+NAMED_BY = ("method", "sparsity")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 
@@ -32,11 +34,9 @@ def prune(
     epochs: PositiveInt = 6,
     batch: PositiveInt = 32,
     learning_rate: PositiveFloat = 3e-3,
-    keep: Literal["best", "last"] = "best",
-    augment: Literal["none", "light", "strong"] = "light",
-    flip: bool = False,
-    views: PositiveInt = 4,
-    mixes: NonNegativeInt = 0,
+    keep: Keep = "best",
+    augmentation: Augmentation = Augmentation(),
+    teacher_views: TeacherViews = TeacherViews(views=4),
     threads: PositiveInt = 2,
     seed: Seed = 0,
 ) -> None:
@@ -45,8 +45,7 @@ def prune(
     The share of zeros rises as a cubic curve during the first 60 % of the training; what follows is
     recovery. The network learns to answer as it did before: the directions and distances of its
     embeddings, or its probabilities. The best epoch with all zeros in place is kept, or the last.
-    Layers that
-    cannot be pruned stay as they are, and the report says why.
+    Layers that cannot be pruned stay as they are, and the report says why.
 
     Zeros make the file smaller once it is compressed, as on the way to a phone; the file itself
     keeps its size, and a CPU needs far more than half of them to become faster.
@@ -63,10 +62,8 @@ def prune(
         batch: Images per step, count.
         learning_rate: At the start; falls as half a cosine.
         keep: Which epoch's network: the best on the validation split, or the last.
-        augment: How much images are turned, moved, lit and (strong) covered.
-        flip: Mirror half of the images.
-        views: How many ways each image is seen in, count.
-        mixes: Mixes of two images each that a batch has beside its images, count; for few images.
+        augmentation: How images are changed.
+        teacher_views: What the network is asked about before it is pruned.
         threads: Threads of TensorFlow, count.
         seed: Of everything random.
 
@@ -79,7 +76,6 @@ def prune(
         arXiv:1503.02531 (probabilities of a teacher).
     """
     from components.ml.runtime import configure
-    from components.ml.settings import Recipe
     from components.ml.techniques import weight_pruning
 
     configure(threads, seed)
@@ -90,23 +86,15 @@ def prune(
         pruned,
         report,
         sparsity=sparsity,
-        views=views,
-        mixes=mixes,
-        recipe=Recipe(
+        teacher_views=teacher_views,
+        augmentation=augmentation,
+        optimization=Optimization(
             epochs=epochs,
             batch=batch,
-            identities_per_batch=2,
-            images_per_identity=2,
-            optimizer="adamw",
             learning_rate=learning_rate,
             weight_decay=0.0,
             warmup_epochs=0.0,
-            clip_norm=1.0,
-            averaging=0.0,
-            patience=None,
             keep=keep,
-            augment=augment,
-            flip=flip,
-            seed=seed,
         ),
+        seed=seed,
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from components.contract.interface import (
+from typing import Annotated
+
+from components.contract.types import (
     Fraction,
+    FromGraph,
     LiteModelIn,
     NonNegativeFloat,
     PageOut,
@@ -25,9 +28,9 @@ def publish(
     release: ReleaseOut,
     page: PageOut,
     *,
-    name: str,
-    metric: str,
-    drop: NonNegativeFloat,
+    name: Annotated[str, FromGraph()],
+    metric: Annotated[str, FromGraph()],
+    drop: Annotated[NonNegativeFloat, FromGraph()],
     resamples: PositiveInt = 2000,
     confidence: Fraction = 0.95,
     seed: Seed = 0,

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.contract.interface import (
-    DatasetIn,
-    ModelIn,
-    ModelOut,
-    PositiveInt,
-    ReportOut,
-    Seed,
-)
+from components.contract.types import DatasetIn, ModelIn, ModelOut, PositiveInt, ReportOut, Seed
 
 IMAGE = "train"
+PATH = "last"  # what changes weights would have to calibrate again
+NAMED_BY = ("scheme",)
 
 
 def quantize(

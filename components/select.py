@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from components.contract.interface import (
+from components.contract.types import (
     Fraction,
+    FromGraph,
     LiteModelOut,
     LiteModelsIn,
     MetricsOut,
@@ -33,17 +34,17 @@ def select(
     page: PageOut,
     metrics: MetricsOut,
     *,
-    names: list[str],
-    devices: list[str],
-    candidates: list[str],
-    task: Task,
-    metric: str,
-    drop: NonNegativeFloat,
-    size_mb: PositiveFloat | None = None,
-    latency_ms: PositiveFloat | None = None,
-    minimize: Literal["size", "latency"] = "size",
+    names: Annotated[list[str], FromGraph()],
+    devices: Annotated[list[str], FromGraph()],
+    candidates: Annotated[list[str], FromGraph()],
+    task: Annotated[Task, FromGraph()],
+    metric: Annotated[str, FromGraph()],
+    drop: Annotated[NonNegativeFloat, FromGraph()],
+    size_mb: Annotated[PositiveFloat | None, FromGraph()] = None,
+    latency_ms: Annotated[PositiveFloat | None, FromGraph()] = None,
+    minimize: Annotated[Literal["size", "latency"], FromGraph()] = "size",
     resamples: PositiveInt = 2000,
-    confidence: Fraction = 0.95,
+    confidence: Annotated[Fraction, FromGraph()] = 0.95,
     seed: Seed = 0,
 ) -> None:
     """Choose the best variant within the budgets, with a reason for every other.

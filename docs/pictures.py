@@ -37,7 +37,7 @@ def pareto(store: str) -> str:
     from components.pages.charts.gallery import pareto_pictures
     from pipelines.runs.cache import Cache
     from pipelines.runs.records import read_run
-    from pipelines.stores.store import open_store
+    from pipelines.stores.opening import open_store
 
     opened = open_store(store)
     record = read_run(opened, None)

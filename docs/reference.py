@@ -1,68 +1,118 @@
 """The reference in Markdown: configuration and JSON documents, made from the code itself.
 
-``python -m docs.reference README.md`` writes it between the two marks in that file.
+``python -m docs.reference`` writes ``configuration.md`` and ``documents.md`` beside this file.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
 from pydantic import BaseModel, TypeAdapter
 
 from components.artifacts.decision import Candidate
-from components.contract.errors import UserError
-from components.contract.interface import function_of
-from pipelines.cli.tables import Explained, ExplainedStep, ListedRun
+from components.contract.docstrings import entries_of, first_line
+from pipelines.cli.documents import Explained, ExplainedStep, ListedRun
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
-from pipelines.config.loading import Config
-from pipelines.config.parameters import component_name, offered
+from pipelines.config.parameters import offered, steps_of_paths
 from pipelines.config.sections import (
-    EDGES,
-    Budgets,
+    BudgetSection,
     HostDevice,
-    Image,
+    ImageShape,
     ImportedTeacher,
     Limit,
     Normalization,
     TrainedTeacher,
 )
-from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Row, Sealed
+from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Sealed, VariantRow
 
-BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
+FOLDER = Path(__file__).parent
+DEMO = FOLDER.parent / "pipelines" / "examples" / "digits.yaml"
 
-_SECTIONS: Mapping[str, tuple[type[BaseModel], ...]] = {
-    "image": (Image,),
-    "teacher": (TrainedTeacher, ImportedTeacher, Normalization),
-    "devices[]": (HostDevice,),
-    "budgets": (Budgets,),
-    "limits.<component>": (Limit,),
-    "kubeflow": (Kubeflow,),
-    "kubeflow.resources.<component>": (Resources,),
-    "kubeflow.resources.<component>.tolerations[]": (Toleration,),
-    "kubeflow.secrets[]": (Secret,),
-}
-_COMPONENTS: Mapping[str, str] = {
-    "split": "ingest",
-    "teacher": "train",
-    **{f"variants.<name>[].{edge}": edge for edge in EDGES},
-    "devices[]": "benchmark",
-    "evaluate": "evaluate",
-    "select": "select",
-}
+
+@dataclass(frozen=True)
+class Section:
+    """One mapping of a configuration.
+
+    Attributes:
+        title: Its heading, the place in the YAML file; a note in brackets tells two forms apart.
+        model: Its own keys, or None.
+        component: The component whose parameters it also takes, or None.
+    """
+
+    title: str
+    model: type[BaseModel] | None = None
+    component: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The place alone, without the note."""
+        return self.title.partition(" (")[0]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table of keys."""
+
+    key: str
+    kind: str
+    default: str
+    text: str
+
+
+_TOP = "the whole file"
+SECTIONS: Sequence[Section] = (
+    Section(_TOP, Config),
+    Section("image", ImageShape),
+    Section("split", component="ingest"),
+    Section("teacher (trained here)", TrainedTeacher, "train"),
+    Section("teacher (your own model)", ImportedTeacher),
+    Section("teacher.normalization", Normalization),
+    *(Section(f"variants.NAME[].{edge}", component=edge) for edge in steps_of_paths()),
+    Section("devices[]", HostDevice, "benchmark"),
+    Section("budgets", BudgetSection),
+    Section("evaluate", component="evaluate"),
+    Section("select", component="select"),
+    Section("limits.COMPONENT", Limit),
+    Section("kubeflow", Kubeflow),
+    Section("kubeflow.resources.COMPONENT", Resources),
+    Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
+    Section("kubeflow.secrets[]", Secret),
+)
 _DOCUMENTS: Mapping[str, tuple[type[object], ...]] = {
-    "JSON of `slimline show --json` and `slimline run --json`": (Leaderboard,),
-    "`variants[]` in that document": (Candidate, Row),
-    "`sealed` in that document": (Sealed,),
-    "`failures[]` in that document": (Failure,),
-    "JSON of `slimline explain --json`": (Explained,),
-    "`steps[]` in that document": (ExplainedStep,),
-    "JSON of `slimline runs --json`: `runs[]`": (ListedRun,),
+    "`slimline show --json` and `slimline run --json`": (Leaderboard,),
+    "`variants[]` of that document": (Candidate, VariantRow),
+    "`sealed` of that document": (Sealed,),
+    "`failures[]` of that document": (Failure,),
+    "`slimline explain --json`": (Explained,),
+    "`steps[]` of that document": (ExplainedStep,),
+    "`slimline runs --json`: `runs[]`": (ListedRun,),
 }
+_CONFIGURATION = """\
+# Configuration
+
+Every key of a configuration, written by `python -m docs.reference` from the code that checks it; a
+test holds the two together. `slimline init my.yaml` writes a commented file to begin with, and
+`slimline explain my.yaml` checks one without running anything. A key that does not exist is an
+error that names the nearest one.
+
+The first part has the keys that the demo uses ([digits.yaml](../pipelines/examples/digits.yaml)),
+the second part all others. `variants.NAME[].distill` means: in the list of steps of any variant,
+the mapping after `distill:`. Where a default is `none`, the meaning says what happens without it.
+"""
+_JSON = """\
+# JSON documents
+
+What commands print with `--json`, written by `python -m docs.reference` from the classes that make
+them. Each command prints one document and nothing else. When a command fails, the document is
+`{"error": {"what": ..., "fix": ...}}` and the exit code is not 0.
+"""
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
     "number": "number", "object": "mapping", "string": "text",
@@ -73,74 +123,99 @@ _LARGEST = 2**31 - 1
 """Bounds at or beyond this are there for the sake of JSON, not of people."""
 
 
-def markdown() -> str:
-    """Return the whole reference."""
-    lines = ["### Keys", "", *_model_table(Config), ""]
-    for place, models in _SECTIONS.items():
-        for model in models:
-            lines += [f"### `{place}`: {_first_sentence(model)}", "", *_model_table(model), ""]
-    for place, component in _COMPONENTS.items():
-        summary = offered(component).summary.rstrip(".")
-        lines += [f"### `{place}`: parameters of `{component}`", "", f"{summary}.", ""]
-        lines += [*_component_table(component), ""]
-    for place, documents in _DOCUMENTS.items():
-        lines += [f"### {place}", "", *_document_table(documents), ""]
-    return "\n".join(lines)
+def configuration() -> str:
+    """Return ``configuration.md``: the keys of the demo first, all others below."""
+    demo = keys_of(yaml.safe_load(DEMO.read_text()))
+    first: list[str] = []
+    others: list[str] = []
+    for section in SECTIONS:
+        rows = list(_rows(section))
+        used = [row for row in rows if row.key in demo[section.title]]
+        rest = [row for row in rows if row not in used]
+        if used:
+            first += _titled(_quoted(section.place), section, used)
+        if rest:
+            _, bracket, note = section.title.partition(" (")
+            title = f"{_quoted(section.place)}{bracket}{note}{': other keys' if used else ''}"
+            others += _titled(title, section, rest)
+    lines = [_CONFIGURATION, "## What the demo uses", "", *first, "## Everything else", "", *others]
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def update(path: Path) -> bool:
-    """Write the reference between its marks in a file.
+def documents() -> str:
+    """Return ``documents.md``: what commands print with ``--json``."""
+    lines = [_JSON]
+    for title, classes in _DOCUMENTS.items():
+        lines += [f"## {title}", "", *_document_table(classes), ""]
+    return "\n".join(lines).rstrip() + "\n"
 
-    Returns:
-        True when that changed the file.
 
-    Raises:
-        UserError: The file lacks one of the marks.
-    """
-    text = path.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise UserError(f"{path} does not hold {BEGIN} and {END} once", "add the two lines")
-    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
-    fresh = f"{before}{BEGIN}\n\n{markdown()}\n{after}"
-    if fresh == text:
-        return False
-    path.write_text(fresh)
-    return True
+PAGES: Mapping[str, Callable[[], str]] = {
+    "configuration.md": configuration,
+    "documents.md": documents,
+}
+
+
+def keys_of(demo: Mapping[str, Any]) -> Mapping[str, set[str]]:
+    """Return which keys of each section a configuration gives, by the section's title."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    found[_TOP] = set(demo)
+    for section in SECTIONS:
+        value = demo.get(section.place)
+        if isinstance(value, dict) and (section.model is None or "model" not in value):
+            found[section.title] = set(cast("dict[str, Any]", value))
+    for path in demo["variants"].values():
+        for edge in path:
+            ((component, parameters),) = edge.items()
+            found[f"variants.NAME[].{component}"] |= set(parameters)
+    return found
+
+
+def _quoted(place: str) -> str:
+    return "The whole file" if place == _TOP else f"`{place}`"
+
+
+def _titled(title: str, section: Section, rows: Sequence[Row]) -> Iterator[str]:
+    yield from (f"### {title}", "")
+    if section.model and section.model is not Config:
+        yield from (f"{_first_sentence(section.model)}.", "")
+    elif section.component:
+        summary = offered(section.component).summary
+        yield from (f"Parameters of `{section.component}`: {summary[0].lower()}{summary[1:]}", "")
+    yield from ("| key | value | default | meaning |", "|---|---|---|---|")
+    for row in rows:
+        cells = (_cell(text) for text in (row.kind, row.default, row.text))
+        yield f"| `{row.key}` | {' | '.join(cells)} |"
+    yield ""
+
+
+def _rows(section: Section) -> Iterator[Row]:
+    if section.model:
+        yield from _model_rows(section.model)
+    if section.component:
+        yield from _component_rows(section.component)
 
 
 def _first_sentence(model: type[BaseModel]) -> str:
-    text = (inspect.getdoc(model) or "").partition("\n")[0].rstrip(".")
-    return text[0].lower() + text[1:]
+    return first_line(model).rstrip(".")
 
 
-def _model_table(model: type[BaseModel]) -> Iterator[str]:
-    yield from _head()
+def _model_rows(model: type[BaseModel]) -> Iterator[Row]:
     for name, field in model.model_fields.items():
         if name == "parameters":
             continue
         default = field.get_default(call_default_factory=True)
         shown = "required" if field.is_required() else _value(default)
-        yield _row(name, _kind(field.rebuild_annotation()), shown, field.description or "")
+        yield Row(name, _kind(field.rebuild_annotation()), shown, field.description or "")
 
 
-def _component_table(component: str) -> Iterator[str]:
-    said = arguments_of(component)
+def _component_rows(component: str) -> Iterator[Row]:
     interface = offered(component)
     common = ("seed", "threads") if interface.image == "train" else ("seed",)
-    yield from _head()
     for parameter in interface.parameters:
         default = "required" if parameter.required else _value(parameter.default)
         default = f"top-level `{parameter.name}`" if parameter.name in common else default
-        text = said.get(component_name(component, parameter.name), "")
-        yield _row(parameter.name, _kind(parameter.annotation), default, text)
-
-
-def _head() -> tuple[str, str]:
-    return "| key | value | default | meaning |", "|---|---|---|---|"
-
-
-def _row(name: str, kind: str, default: str, text: str) -> str:
-    return f"| `{name}` | {_cell(kind)} | {_cell(default)} | {_cell(text)} |"
+        yield Row(parameter.name, _kind(parameter.annotation), default, parameter.help)
 
 
 def _cell(text: str) -> str:
@@ -151,7 +226,7 @@ def _value(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, BaseModel):
-        return "see below"
+        return "see there"
     if isinstance(value, tuple) and value:
         return "`[host]`"
     if isinstance(value, dict | tuple):
@@ -183,41 +258,24 @@ def _words(schema: Mapping[str, Any]) -> str:
     return " ".join([_KINDS[schema["type"]], *bounds])
 
 
-def arguments_of(component: str) -> dict[str, str]:
-    """Return what the docstring of a component says of each of its arguments."""
-    return _entries(inspect.getdoc(function_of(component)) or "", "Args")
-
-
-def _entries(docstring: str, section: str) -> dict[str, str]:
-    """Return names and texts of one section of a Google-style docstring."""
-    found = re.search(rf"^{section}:\n((?:[ ].*\n|\n)*)", docstring + "\n", re.MULTILINE)
-    said: dict[str, str] = {}
-    name = ""
-    for line in found[1].splitlines() if found else ():
-        if entry := re.match(r" {4}(\w+): (.*)", line):
-            name = entry[1]
-            said[name] = entry[2]
-        elif name and line.strip():
-            said[name] += f" {line.strip()}"
-    return said
-
-
-def _document_table(documents: tuple[type[object], ...]) -> Iterator[str]:
-    """Explain the keys of a document that is made of these; those of a row are in ``ROW``."""
+def _document_table(classes: tuple[type[object], ...]) -> Iterator[str]:
+    """Explain the keys of a document that these make up; ``ROW`` lists those of a variant."""
     texts: dict[str, str] = {}
-    for document in documents:
-        texts |= _entries(inspect.getdoc(document) or "", "Attributes")
+    for each in classes:
+        texts |= entries_of(each, "Attributes")
     yield from ("| key | meaning |", "|---|---|")
-    for name in ROW if Row in documents else texts:
+    for name in ROW if VariantRow in classes else texts:
         yield f"| `{name}` | {_cell(texts[name]).replace('None', 'null')} |"
 
 
-def main(argv: list[str]) -> int:
-    """Update one file and say whether it changed."""
-    changed = update(Path(argv[0]))
-    sys.stdout.write(f"{argv[0]}: {'written' if changed else 'already up to date'}\n")
-    return 0
+def main() -> None:
+    """Write both pages and say which of them changed."""
+    for name, page in PAGES.items():
+        path, text = FOLDER / name, page()
+        changed = not path.is_file() or path.read_text() != text
+        path.write_text(text)
+        sys.stdout.write(f"docs/{name}: {'written' if changed else 'already up to date'}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()

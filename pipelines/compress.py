@@ -11,26 +11,23 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Interface, interface_of
-from pipelines.config.loading import Config
+from components.contract.interface import Interface, Parameter, interface_of
+from components.contract.types import Fraction
+from pipelines.config.configuration import Config
 from pipelines.config.parameters import filled
-from pipelines.config.sections import REFERENCE, Edge, ImportedTeacher
+from pipelines.config.sections import REFERENCE, ImportedTeacher
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
+from pipelines.sources.snapshot import DATA, MODEL, WEIGHTS
 
-DATA, MODEL, WEIGHTS = "data", "model", "weights"
-"""Names of the sources that a graph may have."""
-
-_FIXED_WIDTH = ("resnet50",)
 _TOLD_MAX = 2  # differences in a name; a number tells the rest apart
 
 
 @dataclass(frozen=True)
-class Node:
+class SharedStep:
     """One edge of the prefix tree: a step that some variants have in common.
 
     Attributes:
@@ -45,7 +42,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Tree:
+class VariantTree:
     """All paths, merged where they begin alike.
 
     Attributes:
@@ -53,7 +50,7 @@ class Tree:
         leaves: Variant to the index of the node where its path ends.
     """
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[SharedStep, ...]
     leaves: Mapping[str, int]
 
 
@@ -64,11 +61,12 @@ def graph_of(config: Config) -> Graph:
         UserError: Two variants are the same path.
     """
     tree = tree_of(config)
-    names = step_names(tree)
-    models = {REFERENCE: Ref("train", "model")}
-    steps = [*_teacher(config)]
+    teacher = _teacher(config)
+    names = step_names(tree, teacher.name)
+    models = {REFERENCE: Ref(teacher.name, model_port(teacher.component))}
+    steps = [_ingest(config), teacher]
     for node, name in zip(tree.nodes, names, strict=True):
-        previous = Ref("train", "model")
+        previous = models[REFERENCE]
         if node.parent is not None:
             parent = tree.nodes[node.parent]
             previous = Ref(names[node.parent], model_port(parent.component))
@@ -94,24 +92,24 @@ def _sources(config: Config) -> dict[str, str]:
     return sources
 
 
-def tree_of(config: Config) -> Tree:
+def tree_of(config: Config) -> VariantTree:
     """Merge the variants' paths.
 
     Raises:
         UserError: Two variants are the same path.
     """
-    nodes: list[Node] = []
+    nodes: list[SharedStep] = []
     index_of: dict[bytes, int] = {}
     leaves: dict[str, int] = {}
     variant_at: dict[int, str] = {}
     for variant, path in config.variants.items():
         parent: int | None = None
         for edge in path:
-            parameters = _edge_parameters(config, edge)
+            parameters = _parameters(config, edge.component, edge.parameters)
             identity = canonical_json([parent, edge.component, parameters])
             if identity not in index_of:
                 index_of[identity] = len(nodes)
-                nodes.append(Node(edge.component, parameters, parent))
+                nodes.append(SharedStep(edge.component, parameters, parent))
             parent = index_of[identity]
         assert parent is not None, "a path is never empty"
         if parent in variant_at:
@@ -121,79 +119,92 @@ def tree_of(config: Config) -> Tree:
             )
         leaves[variant] = parent
         variant_at[parent] = variant
-    return Tree(tuple(nodes), leaves)
+    return VariantTree(tuple(nodes), leaves)
 
 
-def _edge_parameters(config: Config, edge: Edge) -> dict[str, object]:
-    return filled(edge.component, edge.parameters, unless_given=_common(config, edge.component))
+def _parameters(
+    config: Config, component: str, given: Mapping[str, object] | None = None, **fixed: object
+) -> dict[str, object]:
+    """Return the complete parameters of a step.
 
-
-def _common(config: Config, component: str) -> dict[str, object]:
-    """What holds for every step unless its own parameters say otherwise."""
+    Args:
+        config: What holds for every step unless its own parameters say otherwise.
+        component: Which one.
+        given: Its own parameters, as a configuration calls them.
+        **fixed: What follows from the graph.
+    """
     common: dict[str, object] = {
         "seed": config.seed, "task": config.task, "confidence": config.confidence,
     }  # fmt: skip
     # What measures a model runs it as an app would, on the threads that its component says.
     if interface_of(component).image == "train":
         common["threads"] = config.threads
-    return common
+    return filled(component, given or {}, fixed=fixed, unless_given=common)
 
 
-def step_names(tree: Tree) -> tuple[str, ...]:
+def step_names(tree: VariantTree, root: str = "train") -> tuple[str, ...]:
     """Name every node so that a person reads the picture, each differently.
 
     ``quantize-int8`` where that is the only one, ``quantize-int8-of-prune-weights-50`` where it is
     not, and where siblings are still alike with the parameters in which they differ.
+
+    Args:
+        tree: The nodes.
+        root: Name of the step that makes the model before all of them.
     """
     labels = [label_of(node) for node in tree.nodes]
     alike = Counter(labels)
-    siblings: dict[tuple[int | None, str], list[int]] = {}
-    for index, node in enumerate(tree.nodes):
-        siblings.setdefault((node.parent, labels[index]), []).append(index)
-    names: list[str] = []
-    taken: set[str] = set()
+    siblings: dict[tuple[int | None, str], list[SharedStep]] = {}
     for node, label in zip(tree.nodes, labels, strict=True):
-        same = siblings[node.parent, label]
+        siblings.setdefault((node.parent, label), []).append(node)
+    differing = {place: _differing(nodes) for place, nodes in siblings.items()}
+    names: list[str] = []
+    used: Counter[str] = Counter()
+    for node, label in zip(tree.nodes, labels, strict=True):
+        place = (node.parent, label)
         name = label
-        if alike[label] > len(same):
-            name += f"-of-{'train' if node.parent is None else names[node.parent]}"
-        if len(same) > 1:
-            differences = _differences(node, [tree.nodes[index] for index in same])
-            name += "".join(islice(differences, _TOLD_MAX))
-        number, unique = 2, name
-        while unique in taken:
-            unique, number = f"{name}-{number}", number + 1
-        taken.add(unique)
+        if alike[label] > len(siblings[place]):
+            name += f"-of-{root if node.parent is None else names[node.parent]}"
+        for parameter in differing[place][:_TOLD_MAX]:
+            name += f"-{_slug(parameter)}-{_slug(node.parameters[parameter])}"
+        unique = name
+        while used[unique]:  # at most as often as names were made alike by others' numbers
+            used[name] += 1
+            unique = f"{name}-{used[name]}"
+        used[unique] += 1
         names.append(unique)
     return tuple(names)
 
 
-def label_of(node: Node) -> str:
+def label_of(node: SharedStep) -> str:
     """Return what a step does in a few words, such as ``distill-mobilenet-v2-035``."""
-    values = node.parameters
-    words = [node.component]
-    if "backbone" in values:
-        words.append(_slug(values["backbone"]))
-    if "alpha" in values and values.get("backbone") not in _FIXED_WIDTH:
-        words.append(f"{cast('float', values['alpha']):.2f}".replace(".", ""))
-    if "scheme" in values:
-        words.append(_slug(values["scheme"]))
-    if "method" in values and values["method"] != "post_training":
-        words.append(_slug(values["method"]))
-    if "sparsity" in values:
-        words.append(_slug(f"{100 * cast('float', values['sparsity']):.4g}"))
-    return "-".join(words)
+    known = {parameter.name: parameter for parameter in interface_of(node.component).parameters}
+    words = (
+        _word(known[name], node.parameters[name])
+        for name in interface_of(node.component).named_by
+        if known[name].matters(node.parameters)
+    )
+    return "-".join((_slug(node.component), *words))
+
+
+def _word(parameter: Parameter, value: object) -> str:
+    """Return a value as it stands in a name: parts of a whole in percent, 0.35 as ``035``."""
+    if parameter.annotation == Fraction:
+        return _slug(f"{100 * cast('float', value):.4g}")
+    return f"{value:.2f}".replace(".", "") if isinstance(value, float) else _slug(value)
 
 
 def _slug(value: object) -> str:
     return re.sub("[^a-z0-9]+", "-", str(value).lower()).strip("-")
 
 
-def _differences(node: Node, siblings: Sequence[Node]) -> Iterator[str]:
-    """Yield the parameters in which nodes that are called alike differ."""
-    for name, value in sorted(node.parameters.items()):
-        if any(sibling.parameters[name] != value for sibling in siblings):
-            yield f"-{_slug(name)}-{_slug(value)}"
+def _differing(nodes: Sequence[SharedStep]) -> list[str]:
+    """Return the parameters in which nodes of one component differ, in the order of the names."""
+    return [
+        name
+        for name in sorted(nodes[0].parameters)
+        if len({canonical_json(node.parameters[name]) for node in nodes}) > 1
+    ]
 
 
 def model_port(component: str) -> str:
@@ -212,10 +223,12 @@ def _step(
     component: str,
     inputs: Mapping[str, Flow],
     parameters: Mapping[str, object],
+    device: str | None = None,
 ) -> Step:
     interface = interface_of(component)
     missing = {port.name for port in interface.inputs} ^ inputs.keys()
     assert not missing, f"{name}: inputs {missing} do not fit {component}"
+    assert (interface.occupies == "device") == (device is not None), f"{name}: on which device?"
     limit = config.limits.get(component)
     return Step(
         name=name,
@@ -224,48 +237,42 @@ def _step(
         parameters=parameters,
         memory_gb=(limit and limit.memory_gb) or interface.memory_gb,
         time_limit_s=(limit and limit.minutes and 60 * limit.minutes) or interface.time_limit_s,
+        occupies=device,
     )
 
 
-def _teacher(config: Config) -> Iterator[Step]:
-    """Yield ``ingest`` and ``train``, or the import of the user's model in its place."""
+def _ingest(config: Config) -> Step:
+    """Return the step that turns the user's files into datasets."""
     image = config.image
     by = "identity" if config.task == "verification" else "image"
-    shape = {
-        "height": image.height, "width": image.width, "channels": image.channels,
-        "maximum": image.maximum,
-    }  # fmt: skip
-    yield _step(
+    parameters = _parameters(
         config,
         "ingest",
-        "ingest",
-        {"source": SourceRef(DATA)},
-        filled(
-            "ingest",
-            {"by": by, **config.split},
-            always=shape,
-            unless_given=_common(config, "ingest"),
-        ),
+        {"by": by, **config.split},
+        height=image.height,
+        width=image.width,
+        channels=image.channels,
+        maximum=image.maximum,
     )
-    teacher = config.teacher
-    imported = isinstance(teacher, ImportedTeacher)
-    if imported:
-        given: Mapping[str, object] = {}
-        always: dict[str, object] = {"trusted": teacher.trusted}
-        always |= {"mean": teacher.normalization.mean, "scale": teacher.normalization.scale}
-    else:
-        given, always = teacher.parameters, {}
-    yield _step(
-        config,
-        "train",
-        "train",
-        {
-            "dataset": Ref("ingest", "dataset"),
-            "imported": SourceRef(MODEL) if imported else None,
-            "weights": SourceRef(WEIGHTS) if not imported and teacher.weights else None,
-        },
-        filled("train", given, always=always, unless_given=_common(config, "train")),
-    )
+    return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
+
+
+def _teacher(config: Config) -> Step:
+    """Return the step that makes the teacher: a training, or the import of the user's model."""
+    teacher, dataset = config.teacher, Ref("ingest", "dataset")
+    if isinstance(teacher, ImportedTeacher):
+        parameters = _parameters(
+            config,
+            "import_model",
+            trusted=teacher.trusted,
+            mean=teacher.normalization.mean,
+            scale=teacher.normalization.scale,
+        )
+        inputs: dict[str, Flow] = {"source": SourceRef(MODEL), "dataset": dataset}
+        return _step(config, "import-model", "import_model", inputs, parameters)
+    inputs = {"dataset": dataset, "weights": SourceRef(WEIGHTS) if teacher.weights else None}
+    parameters = _parameters(config, "train", teacher.parameters)
+    return _step(config, "train", "train", inputs, parameters)
 
 
 def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
@@ -275,7 +282,7 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
         f"convert-{variant}",
         "convert",
         _by_kind(interface_of("convert"), {"Model": model}),
-        filled("convert", {}, unless_given=_common(config, "convert")),
+        _parameters(config, "convert"),
     )
     lite = Ref(f"convert-{variant}", "lite")
     yield _step(
@@ -283,7 +290,7 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
         f"evaluate-{variant}",
         "evaluate",
         {"model": lite, "dataset": Ref("ingest", "dataset"), "thresholds": None},
-        _evaluation(config, "selection"),
+        _parameters(config, "evaluate", config.evaluate, split="selection"),
     )
     for device, name in zip(config.devices, config.device_names, strict=True):
         yield _step(
@@ -291,22 +298,9 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
             f"benchmark-{variant}-{name}",
             "benchmark",
             {"model": lite},
-            filled(
-                "benchmark",
-                device.parameters,
-                always={"device": device.kind},
-                unless_given=_common(config, "benchmark"),
-            ),
+            _parameters(config, "benchmark", device.parameters, device=device.kind),
+            device.kind,
         )
-
-
-def _evaluation(config: Config, split: str) -> dict[str, object]:
-    return filled(
-        "evaluate",
-        config.evaluate,
-        always={"split": split},
-        unless_given=_common(config, "evaluate"),
-    )
 
 
 def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
@@ -325,20 +319,18 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
                 "report",
             ),
         },
-        filled(
+        _parameters(
+            config,
             "select",
             config.select,
-            always={
-                "names": list(names),
-                "devices": list(config.device_names),
-                "candidates": [name for name in names if name != REFERENCE],
-                "metric": config.metric,
-                "drop": budgets.drop,
-                "size_mb": budgets.size_mb,
-                "latency_ms": budgets.latency_ms,
-                "minimize": config.minimize,
-            },
-            unless_given=_common(config, "select"),
+            names=list(names),
+            devices=list(config.device_names),
+            candidates=[name for name in names if name != REFERENCE],
+            metric=config.metric,
+            drop=budgets.drop,
+            size_mb=budgets.size_mb,
+            latency_ms=budgets.latency_ms,
+            minimize=config.minimize,
         ),
     )
     for name, model, thresholds in (
@@ -352,7 +344,8 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
         inputs: dict[str, Flow] = {
             "model": model, "dataset": Ref("ingest", "sealed"), "thresholds": thresholds,
         }  # fmt: skip
-        yield _step(config, name, "evaluate", inputs, _evaluation(config, "sealed"))
+        parameters = _parameters(config, "evaluate", config.evaluate, split="sealed")
+        yield _step(config, name, "evaluate", inputs, parameters)
     yield _step(
         config,
         "publish",
@@ -363,12 +356,7 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             "sealed": Ref("evaluate-sealed", "report"),
             "sealed_teacher": Ref("evaluate-sealed-teacher", "report"),
         },
-        filled(
-            "publish",
-            {},
-            always={"name": config.name, "metric": config.metric, "drop": budgets.drop},
-            unless_given=_common(config, "publish"),
-        ),
+        _parameters(config, "publish", name=config.name, metric=config.metric, drop=budgets.drop),
     )
 
 

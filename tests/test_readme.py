@@ -1,8 +1,10 @@
-"""The README says what is so: its commands run, its code works, its reference is the code's."""
+"""The README says what is so: its commands run, its configurations load, its Python runs.
+
+Beside it: each folder explains itself, and every link between the documents leads somewhere.
+"""
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,17 @@ import yaml
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TINY = (ROOT / "tests" / "data" / "tiny.yaml").read_text()
+ROOMS = sorted(
+    path.parent
+    for tree in ("components", "pipelines")
+    for path in (ROOT / tree).rglob("__init__.py")
+)
+DOCUMENTS = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not {".venv", "build", "node_modules"} & set(path.relative_to(ROOT).parts)
+    and not any(part.startswith("slimline-") for part in path.relative_to(ROOT).parts)
+)
 
 
 def blocks(language):
@@ -33,6 +46,10 @@ def environment():
     }
 
 
+def test_a_newcomer_reads_it_to_the_end():
+    assert len(README.splitlines()) <= 200
+
+
 def test_every_command_is_one_that_is_tried_here_or_a_target_of_make():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for command in commands():
@@ -40,18 +57,16 @@ def test_every_command_is_one_that_is_tried_here_or_a_target_of_make():
         assert program == "slimline" or (program == "make" and argument in targets), command
 
 
-def test_the_commands_run_in_the_order_of_the_readme(tmp_path):
-    config = re.sub(r"store: .*", "store: ./slimline-store", TINY)
-    tried = [
-        command.split()
-        for command in commands()
-        if command.startswith("slimline") and "images" not in command
-    ]
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """A folder in which the commands of the README ran in their order, on the tiny example."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    tried = [command.split() for command in commands() if command.startswith("slimline")]
     assert [words[1] for words in tried] == ["init", "explain", "run", "show"]
     for words in tried:
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.main", *words[1:]],
-            cwd=tmp_path,
+            [sys.executable, "-m", "pipelines.cli", *words[1:]],
+            cwd=folder,
             env=environment(),
             capture_output=True,
             text=True,
@@ -59,30 +74,35 @@ def test_the_commands_run_in_the_order_of_the_readme(tmp_path):
         )
         assert done.returncode == 0, done.stderr
         if words[1] == "init":
-            (tmp_path / "my.yaml").write_text(config)
-    laid = {path.name for path in (tmp_path / "slimline-out" / "tiny").iterdir()}
-    for name in re.findall(r"`slimline-out/digits/([a-z.]+)`", README):
-        assert name in laid
+            config = re.sub(r"store: .*", "store: ./slimline-store", TINY)
+            (folder / "my.yaml").write_text(config)
+    return folder
 
 
-def test_the_component_of_the_readme_has_the_interface_it_shows(tmp_path):
-    shutil.copytree(
-        ROOT / "components", tmp_path / "components", ignore=shutil.ignore_patterns("__pycache__")
-    )
+def test_the_release_holds_what_the_readme_names(ran):
+    names = re.search(
+        r"^`slimline-out/digits` then holds.*?\n\n", README, re.MULTILINE | re.DOTALL
+    )[0]
+    files = set(re.findall(r"`([a-z]+\.[a-z]+)`", names))
+    assert len(files) == 5
+    assert files == {path.name for path in (ran / "slimline-out" / "tiny").iterdir()}
+
+
+def test_its_python_uses_the_release(ran):
     (code,) = blocks("python")
-    (tmp_path / "components/coarsen.py").write_text(code)
-    names = tmp_path / "components/__init__.py"
-    names.write_text(names.read_text().replace('"ingest",', '"ingest",\n    "coarsen",'))
-    script = "from components.contract.interface import interface_of as i; b = i('coarsen'); print([p.name for p in b.inputs], [p.name for p in b.outputs], b.complete({}, where='x'))"
+    program = code.replace("slimline-out/digits", "slimline-out/tiny") + (
+        "one, other = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1))\n"
+        "print(embed(one).shape, same(one, one), same(one, other) in (True, False))\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path)},
+        [sys.executable, "-c", program],
+        cwd=ran,
+        env={**environment(), "PYTHONPATH": ""},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "['model'] ['coarser'] {'bits': 8}"
+    assert done.stdout.splitlines()[-1] == "(8,) True True"
 
 
 @pytest.mark.parametrize("block", blocks("yaml"))
@@ -90,25 +110,54 @@ def test_yaml_of_the_readme_is_a_configuration(block, tmp_path):
     from pipelines.config.loading import load
 
     given = yaml.safe_load(block)
-    if "teacher" in given:
+    rest = {"name": "mine"}
+    if "variants" not in given:
         (tmp_path / "face.keras").touch()
-        (tmp_path / "my.yaml").write_text(
-            yaml.safe_dump(
-                yaml.safe_load(TINY)
-                | given
-                | {"variants": {"int8": [{"quantize": {"scheme": "int8"}}]}}
-            )
-        )
-        assert load(tmp_path / "my.yaml").teacher
+        rest = yaml.safe_load(TINY) | {"variants": {"int8": [{"quantize": {"scheme": "int8"}}]}}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(rest | given))
+    assert load(tmp_path / "my.yaml").teacher
 
 
-def test_the_reference_is_what_the_code_says():
-    from docs.reference import BEGIN, END, markdown
-
-    inside = README.partition(BEGIN)[2].partition(END)[0]
-    assert inside.strip() == markdown().strip()
+def test_the_configuration_that_it_shows_is_the_demo():
+    shown = yaml.safe_load(blocks("yaml")[0])
+    demo = yaml.safe_load((ROOT / "pipelines/examples/digits.yaml").read_text())
+    for name, path in shown.pop("variants").items():
+        for step, original in zip(path, demo["variants"][name], strict=True):
+            ((component, parameters),) = step.items()
+            assert parameters.items() <= original[component].items(), name
+    assert shown.items() <= demo.items()
 
 
 def test_pictures_exist_and_are_small():
     for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
         assert (ROOT / name).stat().st_size < 150_000
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.relative_to(ROOT).as_posix())
+def test_every_room_explains_itself_and_each_of_its_modules(room):
+    text = (room / "README.md").read_text()
+    assert 20 <= len(text.splitlines()) <= 60
+    modules = {path.name for path in room.glob("*.py")} - {"__init__.py"}
+    modules |= {f"{path.parent.name}/" for path in room.glob("*/__init__.py")}
+    named = set(re.findall(r"^\| `([\w/.]+)`", text, re.MULTILINE))
+    assert modules - named == set(), "not in its table"
+    assert not {name for name in named if not (room / name).exists()}, "there is no such file"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(document):
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target or target.startswith("#"):
+            continue
+        path, _, anchor = target.partition("#")
+        found = document.parent / path
+        assert found.exists(), target
+        if anchor:
+            assert anchor in anchors(found), target
+
+
+def anchors(document):
+    """The anchors that a hosting site gives the headings of a document."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
-from components.contract.interface import Task, Unit
+from components.contract.types import Task, Unit
 
 SCHEMA: Final = 1
 OPEN_SPLITS: Final = ("train", "validation", "selection")

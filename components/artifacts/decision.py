@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Stability
-from components.contract.interface import Unit
+from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import MEGABYTE
 

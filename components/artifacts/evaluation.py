@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import Crash
-from components.contract.interface import Task, Unit
+from components.contract.types import Task, Unit
 from components.statistics.bootstrap import Interval
 
 OUTPUTS = "outputs.npy"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.json_file import JsonFile
 from components.artifacts.model import Embedding, QuantizationPlan, Scores
-from components.contract.interface import Task
+from components.contract.types import Task
 
 MODEL_FILE = "model.tflite"
 

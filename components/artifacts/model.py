@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from components.artifacts.json_file import JsonFile
-from components.contract.interface import Task
+from components.contract.types import Task
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The environment of an image: what its packages pin, so that equal environments share results."""
+"""What each image is made of: its packages, what is imported there, and its environment digest."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from importlib import metadata
 
 from components.contract.digests import digest
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.types import ImageName
 
 _LIGHT = ("jinja2", "numpy", "pydantic", "pyyaml")
 _DEVICE = (*_LIGHT, "ai-edge-litert")
-PACKAGES: Mapping[Image, tuple[str, ...]] = {
+PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
     "light": _LIGHT,
     "device": _DEVICE,
     "train": (
@@ -26,11 +26,43 @@ PACKAGES: Mapping[Image, tuple[str, ...]] = {
         "tf-keras",
     ),
 }
-"""What each of ``Dockerfiles/`` installs, at the versions of ``constraints.txt``."""
+"""What each image installs, at the versions of ``constraints.txt``."""
+
+FRAMEWORKS: Mapping[ImageName, tuple[str, ...]] = {
+    "light": ("numpy", "jinja2"),
+    "device": ("numpy", "ai_edge_litert.interpreter"),
+    "train": (
+        "numpy",
+        "tensorflow",
+        "tf_keras",
+        "tensorflow_model_optimization",
+        "safetensors.numpy",
+        "PIL.Image",
+    ),
+}
+"""The modules that an image is there for; importing them proves that it holds together."""
+
+# What every step imports before its function; a bare ``pydantic`` loads these only when asked.
+_ENTRY = (
+    "argparse",
+    "hashlib",
+    "importlib.metadata",
+    "logging",
+    "pydantic.fields",
+    "pydantic.type_adapter",
+    "yaml",
+)
+PRELOADED: Mapping[ImageName, tuple[str, ...]] = {
+    "light": _ENTRY,
+    "device": _ENTRY,
+    "train": (*_ENTRY, *FRAMEWORKS["train"]),
+}
+"""What a server imports once before it forks steps: the frameworks only where they take seconds,
+and never for what is measured, which begins as a fresh process would."""
 
 
 @cache
-def versions(image: Image) -> Mapping[str, str]:
+def versions(image: ImageName) -> Mapping[str, str]:
     """Return the installed version of every package that ``image`` is made of.
 
     Raises:
@@ -49,7 +81,7 @@ def versions(image: Image) -> Mapping[str, str]:
 
 
 @cache
-def environment_digest(image: Image) -> str:
+def environment_digest(image: ImageName) -> str:
     """Return the digest of packages, Python and architecture that results of ``image`` hang on."""
     return digest(
         "environment",

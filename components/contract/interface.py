@@ -1,90 +1,40 @@
-"""The interface of a component, read from its function's signature.
+"""The interface of a component, read from its function's signature and its module.
 
 Configuration checks, the command line, the KFP specification and the reference documentation all
 derive from the ``Interface`` made here; nothing else describes a component.
+
+A parameter whose annotation is a frozen dataclass is a *part*: its fields are parameters under
+their own flat names, and ``Interface.arguments`` puts them together again for the call.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from types import NoneType, UnionType
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    TypeAlias,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from components import COMPONENTS
+from components.contract.docstrings import entries_of, first_line
 from components.contract.errors import UserError, suggest
+from components.contract.types import (
+    Formerly,
+    ImageName,
+    Input,
+    Inputs,
+    Kind,
+    OnlyWith,
+    Output,
+    PathRule,
+    Resource,
+)
 
-Kind = Literal[
-    "Source", "Dataset", "Model", "LiteModel", "Report", "Release", "Metrics", "Page", "Curve"
-]
-Image = Literal["train", "device", "light"]
-
-SINGLE_FILE_KINDS: frozenset[Kind] = frozenset({"Metrics", "Page", "Curve"})
-"""Kinds whose artifact is one file; every other kind is a folder."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """Marks a parameter as the path of an input artifact of this kind."""
-
-    kind: Kind
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Marks a parameter as the paths of any number of input artifacts of this kind."""
-
-    kind: Kind
-
-
-@dataclass(frozen=True)
-class Output:
-    """Marks a parameter as the path where an output artifact of this kind is to be written."""
-
-    kind: Kind
-
-
-SourceIn: TypeAlias = Annotated[Path, Input("Source")]
-DatasetIn: TypeAlias = Annotated[Path, Input("Dataset")]
-ModelIn: TypeAlias = Annotated[Path, Input("Model")]
-LiteModelIn: TypeAlias = Annotated[Path, Input("LiteModel")]
-ReportIn: TypeAlias = Annotated[Path, Input("Report")]
-LiteModelsIn: TypeAlias = Annotated[list[Path], Inputs("LiteModel")]
-ReportsIn: TypeAlias = Annotated[list[Path], Inputs("Report")]
-
-DatasetOut: TypeAlias = Annotated[Path, Output("Dataset")]
-ModelOut: TypeAlias = Annotated[Path, Output("Model")]
-LiteModelOut: TypeAlias = Annotated[Path, Output("LiteModel")]
-ReportOut: TypeAlias = Annotated[Path, Output("Report")]
-ReleaseOut: TypeAlias = Annotated[Path, Output("Release")]
-MetricsOut: TypeAlias = Annotated[Path, Output("Metrics")]
-PageOut: TypeAlias = Annotated[Path, Output("Page")]
-CurveOut: TypeAlias = Annotated[Path, Output("Curve")]
-
-Task: TypeAlias = Literal["verification", "classification"]
-Unit: TypeAlias = Literal["identity", "image"]
-PositiveInt: TypeAlias = Annotated[int, Field(gt=0, le=2**53)]
-NonNegativeInt: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
-PositiveFloat: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
-Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
+_Marker = TypeVar("_Marker")
 
 
 @dataclass(frozen=True)
@@ -96,27 +46,53 @@ class Port:
         kind: What the artifact is.
         many: Any number of artifacts, in order.
         optional: May be absent (``None``).
+        help: What the docstring says of it.
     """
 
     name: str
     kind: Kind
     many: bool = False
     optional: bool = False
+    help: str = ""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One scalar or list parameter: its annotation with ranges, and its default."""
+    """One scalar or list parameter.
+
+    Attributes:
+        name: Unique in its component.
+        annotation: Its type with the range.
+        default: What holds where it is not given.
+        required: It has no default.
+        help: What the docstring says of it.
+    """
 
     name: str
     annotation: Any
     default: Any
     required: bool
+    help: str = ""
 
     @cached_property
     def _adapter(self) -> TypeAdapter[Any]:
         """Made once: a graph of thousands of steps checks the same parameters in each."""
         return TypeAdapter(self.annotation)
+
+    def marker(self, kind: type[_Marker]) -> _Marker | None:
+        """Return the marker of this kind in the annotation, if it has one."""
+        return next((item for item in _markers(self.annotation) if isinstance(item, kind)), None)
+
+    @property
+    def formerly(self) -> str | None:
+        """The name that it had in earlier versions."""
+        marker = self.marker(Formerly)
+        return marker and marker.name
+
+    def matters(self, values: Mapping[str, object]) -> bool:
+        """Whether it means anything beside these values of other parameters."""
+        rule = self.marker(OnlyWith)
+        return rule is None or values.get(rule.parameter) in rule.values
 
     def validate(self, value: object, *, strict: bool) -> object:
         """Return ``value`` as the annotation's type.
@@ -145,21 +121,27 @@ class Interface:
         summary: First line of the function's docstring.
         inputs: Artifacts in, in order of the signature.
         outputs: Artifacts out, in order of the signature.
-        parameters: Everything after the star.
+        parameters: Everything after the star, parts as their fields.
+        parts: The dataclass of every part, by its name in the signature.
         memory_gb: Resident memory that a step may take before it is ended.
         time_limit_s: Wall time that a step may take before it is ended.
-        measures_time: Needs the machine to itself.
+        occupies: What a step needs for itself alone, or None.
+        path: Where on a variant's path it may stand; None where it stands on none.
+        named_by: Which parameters name its steps, in this order.
     """
 
     name: str
-    image: Image
+    image: ImageName
     summary: str
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     parameters: tuple[Parameter, ...]
+    parts: Mapping[str, type[object]]
     memory_gb: float
     time_limit_s: float
-    measures_time: bool
+    occupies: Resource | None
+    path: PathRule | None
+    named_by: tuple[str, ...]
 
     def complete(
         self, given: Mapping[str, object], *, where: str, strict: bool = True
@@ -177,9 +159,8 @@ class Interface:
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in given:
             if name not in known:
-                raise UserError(
-                    f"{where}: {self.name} has no parameter {name!r}", suggest(name, known)
-                )
+                what, fix = self.unknown(name)
+                raise UserError(f"{where}: {what}", fix)
         complete: dict[str, object] = {}
         for name, parameter in known.items():
             if name not in given:
@@ -195,6 +176,31 @@ class Interface:
             except ValueError as error:
                 raise UserError(f"{where}.{name}: {error}", f"correct {name} there") from None
         return complete
+
+    def unknown(self, name: str, also: tuple[str, ...] = ()) -> tuple[str, str]:
+        """Say what is wrong with a parameter that there is none of, and how to put it right.
+
+        Args:
+            name: The name that was given.
+            also: What else could have been meant in that place.
+        """
+        for parameter in self.parameters:
+            if parameter.formerly == name:
+                return (
+                    f"the parameter {name!r} of {self.name} is called {parameter.name!r} now",
+                    f"write {parameter.name} in place of {name}",
+                )
+        known = {*also, *(parameter.name for parameter in self.parameters)}
+        return f"{self.name} has no parameter {name!r}", suggest(name, known)
+
+    def arguments(self, complete: Mapping[str, object]) -> dict[str, object]:
+        """Return complete parameters as the function takes them, with its parts put together."""
+        rest = dict(complete)
+        arguments: dict[str, object] = {}
+        for name, part in self.parts.items():
+            names = (field.name for field in fields(cast("type[Any]", part)))
+            arguments[name] = part(**{field: rest.pop(field) for field in names})
+        return arguments | rest
 
 
 def function_of(name: str) -> Callable[..., None]:
@@ -218,42 +224,73 @@ def interface_of(name: str) -> Interface:
     function = function_of(name)
     module = importlib.import_module(f"components.{name}")
     hints = get_type_hints(function, include_extras=True)
+    texts = entries_of(function, "Args")
     inputs: list[Port] = []
     outputs: list[Port] = []
     parameters: list[Parameter] = []
+    parts: dict[str, type[object]] = {}
     for item in inspect.signature(function).parameters.values():
-        hint = hints[item.name]
-        marker, optional = _marker(hint)
+        hint, text = hints[item.name], texts.get(item.name, "")
+        marker = next((m for m in _markers(hint) if isinstance(m, Input | Inputs | Output)), None)
         if isinstance(marker, Output):
-            outputs.append(Port(item.name, marker.kind))
+            outputs.append(Port(item.name, marker.kind, help=text))
         elif marker is not None:
-            inputs.append(
-                Port(item.name, marker.kind, many=isinstance(marker, Inputs), optional=optional)
-            )
+            many, optional = isinstance(marker, Inputs), get_origin(hint) in (UnionType, Union)
+            inputs.append(Port(item.name, marker.kind, many, optional, text))
+        elif is_dataclass(hint):
+            parts[item.name] = cast("type[object]", hint)
+            parameters += _fields_of(cast("type[Any]", hint), item.default)
         else:
             required = item.default is inspect.Parameter.empty
-            parameters.append(
-                Parameter(item.name, hint, None if required else item.default, required)
-            )
+            default = None if required else item.default
+            parameters.append(Parameter(item.name, hint, default, required, text))
+    _check_names(name, [*inputs, *outputs, *parameters])
     return Interface(
         name=name,
         image=module.IMAGE,
-        summary=(inspect.getdoc(function) or "").partition("\n")[0],
+        summary=first_line(function),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         parameters=tuple(parameters),
+        parts=parts,
         memory_gb=float(getattr(module, "MEMORY_GB", 4)),
         time_limit_s=float(getattr(module, "TIME_LIMIT_S", 3600)),
-        measures_time=bool(getattr(module, "MEASURES_TIME", False)),
+        occupies=getattr(module, "OCCUPIES", None),
+        path=getattr(module, "PATH", None),
+        named_by=getattr(module, "NAMED_BY", ()),
     )
 
 
-def _marker(hint: object) -> tuple[Input | Inputs | Output | None, bool]:
-    """Find the artifact marker in an annotation, and whether the artifact may be absent."""
+def _fields_of(part: type[Any], default: object) -> Iterator[Parameter]:
+    """Yield a part's fields as parameters; an instance as default gives each its default."""
+    hints, texts = get_type_hints(part, include_extras=True), entries_of(part, "Attributes")
+    for field in fields(part):
+        given = default is not inspect.Parameter.empty
+        value = getattr(default, field.name) if given else _default_of(field)
+        required = value is MISSING
+        yield Parameter(
+            field.name, hints[field.name], None if required else value, required,
+            texts.get(field.name, ""),
+        )  # fmt: skip
+
+
+def _default_of(field: Field[Any]) -> object:
+    assert field.default_factory is MISSING, "a parameter's default is a plain value"
+    return field.default
+
+
+def _check_names(component: str, items: list[Port | Parameter]) -> None:
+    names = [item.name for item in items]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TypeError(f"{component}: two parameters are called {twice[0]!r}")
+
+
+def _markers(hint: object) -> Iterator[object]:
+    """Yield what an annotation carries beside its type, also inside ``... | None``."""
     if get_origin(hint) in (UnionType, Union):
-        found = [_marker(part)[0] for part in get_args(hint) if part is not NoneType]
-        return next((marker for marker in found if marker), None), True
-    for part in get_args(hint) if get_origin(hint) is Annotated else ():
-        if isinstance(part, Input | Inputs | Output):
-            return part, False
-    return None, False
+        for part in get_args(hint):
+            if part is not NoneType:
+                yield from _markers(part)
+    elif get_origin(hint) is Annotated:
+        yield from get_args(hint)[1:]

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
-from components.contract.interface import Task, Unit
+from components.contract.types import Task, Unit
 from components.data.splits import LEAST_IDENTITIES, TRAIN, by_identity, by_image, draw
 
 Status = Literal["used", "quarantined", "duplicate", "unused"]

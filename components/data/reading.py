@@ -28,7 +28,7 @@ from components.data.images import (
     pixel_digest,
     resized,
 )
-from components.data.manifest import Settled
+from components.data.manifest import CuratedSource
 from components.data.readers import Record, records_of
 
 _AHEAD = 8  # images in work or waiting, per thread
@@ -128,13 +128,13 @@ class SourceImages:
             )
 
     def splits(
-        self, settled: Settled, classes: Sequence[str]
+        self, curated: CuratedSource, classes: Sequence[str]
     ) -> dict[str, tuple[SpoolRows, NDArray[np.int32]]]:
         """Return images and labels of every split, in order of the source."""
         places: dict[str, list[int]] = defaultdict(list)
         labels: dict[str, list[int]] = defaultdict(list)
         numbers = {name: number for number, name in enumerate(classes)}
-        for (image, result), place in zip(settled.pairs(), self.places, strict=True):
+        for (image, result), place in zip(curated.pairs(), self.places, strict=True):
             if result.split:
                 places[result.split].append(place)
                 labels[result.split].append(numbers[image.label])

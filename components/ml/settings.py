@@ -1,88 +1,133 @@
-"""How a network is trained: the choices, named once for train and distill; no frameworks."""
+"""Settings that several components share, each documented once; no frameworks.
+
+A component's signature holds them as parts, whose fields are its parameters: ``epochs`` on the
+command line is ``Optimization.epochs`` here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from components.contract.types import (
+    Formerly,
+    NonNegativeFloat,
+    NonNegativeInt,
+    OnlyWith,
+    PositiveFloat,
+    PositiveInt,
+    Several,
+    Share,
+)
 
 Backbone: TypeAlias = Literal["resnet50", "mobilenet_v2", "conv"]
 """resnet50: 23.5 million parameters (arXiv:1512.03385), a teacher. mobilenet_v2: inverted
 residuals whose width follows ``alpha`` (arXiv:1801.04381), a student. conv: a few plain
-convolutions whose width follows ``alpha``, for small pictures such as 8 x 8 digits."""
+convolutions whose width follows ``alpha``, for small images such as 8 x 8 digits."""
 
 Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"]
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
 Augment: TypeAlias = Literal["none", "light", "strong"]
 Keep: TypeAlias = Literal["best", "last"]
 
-Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
-"""A part of a whole that is never all of it."""
 
-Several: TypeAlias = Annotated[int, Field(ge=2, le=2**53)]
-"""A count of what can only be compared with another of its kind."""
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What a network is built of.
 
+    Attributes:
+        backbone: What lies before the head.
+        alpha: Width of mobilenet_v2 and conv against the usual one, factor.
+        dropout: Share of the features hidden from the head.
+        batch_norm_momentum: Of the moving statistics.
+    """
 
-@dataclass(frozen=True)
-class Tower:
-    """What a network is built of; ``train`` says what these parameters mean."""
-
-    backbone: Backbone
-    alpha: float
-    dropout: float
-    batch_norm_momentum: float
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is made small when learning from labels; ``train`` says what these parameters mean."""
-
-    loss: Loss | None
-    margin: float | None
-    scale_of_cosines: float
-    contrast_weight: float
-    label_smoothing: float
+    backbone: Backbone = "resnet50"
+    alpha: Annotated[PositiveFloat, OnlyWith("backbone", ("mobilenet_v2", "conv"))] = 1.0
+    dropout: Share = 0.0
+    batch_norm_momentum: Share = 0.9
 
 
-@dataclass(frozen=True)
-class Guidance:
-    """What a guide does beside the labels; ``train`` says what these parameters mean."""
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """What is made small when learning from labels.
 
-    guide_weight: float
-    mixes: int
+    Attributes:
+        loss: None takes cosine_softmax for verification, cross_entropy for classification.
+        margin: Of the loss, in its own unit: part of the way from equal to opposite for
+            contrastive, squared distance for triplet, cosine for cosine_softmax, where it rises
+            from 0 during the first half. None takes 0.5, 0.2 and 0.1.
+        scale_of_cosines: What cosine_softmax multiplies cosines of -1 to 1 by.
+        contrast_weight: Weight of the supervised contrastive loss, which is added for
+            verification; 0 leaves it out.
+        label_smoothing: Share of the target spread over all classes; with a softmax alone.
+    """
+
+    loss: Loss | None = None
+    margin: NonNegativeFloat | None = None
+    scale_of_cosines: PositiveFloat = 16.0
+    contrast_weight: NonNegativeFloat = 1.0
+    label_smoothing: Share = 0.0
 
 
-@dataclass(frozen=True)
-class Transfer:
-    """How the teacher is learned from; ``distill`` says what these parameters mean."""
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How images are changed each time they are seen.
 
-    temperature: float
-    soft_weight: float
-    embedding_weight: float
-    relational_weight: float
-    similarity_weight: float
-    label_weight: float
-    views: int
-    mixes: int
+    Attributes:
+        augment: How much images are turned, moved, lit and (strong) covered.
+        flip: Mirror half of the images. Right for faces and most objects, wrong for digits.
+    """
+
+    augment: Augment = "light"
+    flip: bool = False
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The training loop's part of a component's parameters; ``train`` says what they mean."""
+@dataclass(frozen=True, kw_only=True)
+class TeacherViews:
+    """What a teacher is asked about before the training.
 
-    epochs: int
-    batch: int
-    identities_per_batch: int
-    images_per_identity: int
-    optimizer: Optimizer
-    learning_rate: float
-    weight_decay: float
-    warmup_epochs: float
-    clip_norm: float
-    averaging: float
-    patience: int | None
-    keep: Keep
-    augment: Augment
-    flip: bool
-    seed: int
+    Attributes:
+        views: Ways that each image is seen in, count; 1 without augmentation.
+        mixup: Mixes of two images each that a batch has beside its images, count. The more, the
+            closer a network follows its teacher to people whom neither has seen; for few images.
+    """
+
+    views: PositiveInt = 8
+    mixup: Annotated[NonNegativeInt, Formerly("mixes")] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimization:
+    """How a network is trained.
+
+    Attributes:
+        epochs: Times that about all images are seen, count.
+        batch: Images per step, count; where images are not compared (classification).
+        identities_per_batch: P, count, at least 2; at most as many as there are (verification).
+        images_per_identity: K, count, at least 2; small identities repeat (verification).
+        optimizer: adamw, or sgd with Nesterov momentum 0.9.
+        learning_rate: Its peak, after the warm-up.
+        weight_decay: Decoupled: a step shrinks the kernels by this share times the learning rate.
+        warmup_epochs: Length of the rise, epochs.
+        clip_norm: Longest gradient over all weights; 0 leaves it as it is.
+        averaging: Decay of the moving average of the weights that is kept in their place, 0 to
+            below 1; 0 keeps the weights themselves.
+        patience: Epochs without a better validation metric after which training stops; None
+            goes through all of them.
+        keep: Which epoch's network: the best on the validation split, or the last, which is the
+            safer choice where so few validate that the best is the luckiest.
+    """
+
+    epochs: PositiveInt = 30
+    batch: PositiveInt = 32
+    identities_per_batch: Several = 8
+    images_per_identity: Several = 4
+    optimizer: Optimizer = "adamw"
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.05
+    warmup_epochs: NonNegativeFloat = 3.0
+    clip_norm: NonNegativeFloat = 1.0
+    averaging: Share = 0.0
+    patience: PositiveInt | None = None
+    keep: Keep = "best"

@@ -41,7 +41,7 @@ _USES = {
     "verification": "Deciding whether two images show the same identity, by their embeddings",
     "classification": "Telling which of the classes below an image shows",
 }
-_REVIEW = "Decisions about people that nobody reviews and nobody can contest."
+_REVIEW = "Decisions about people that nobody reviews and nobody can appeal against."
 _NOT_FOR = {
     "verification": (
         "Finding one identity among many: every comparison is another chance of a false accept.",

@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from components.contract.interface import Unit
+from components.contract.types import Unit
 from components.statistics.bootstrap import Estimate, draw
 from components.statistics.verification import Pairs
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from components.contract.interface import Unit
+from components.contract.types import Unit
 from components.statistics.bootstrap import draw
 
 Floats = NDArray[np.float64]

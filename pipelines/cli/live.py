@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from pipelines.engines.engine import Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import Event, Planned, StepDone, StepFailed, StepSkipped, StepStarted
 
 _PER_SECOND = 4
 
@@ -21,17 +20,16 @@ class LiveView:
 
     Args:
         console: Where to.
-        steps: Names of all steps of the graph.
     """
 
-    def __init__(self, console: Console, steps: Sequence[str]) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._total = len(steps)
-        self._width = max(map(len, steps), default=0)
+        self._total = 0
+        self._width = 0
         self._began = time.monotonic()
         self._running: dict[str, float] = {}
         self._skipped = 0
-        self._cached: dict[str, bool] = {}  # by finished step; a repaired one is told twice
+        self._cached: dict[str, bool] = {}  # by finished step; a repaired one is announced twice
         self._live = Live(
             console=console,
             get_renderable=self._picture,
@@ -58,6 +56,10 @@ class LiveView:
     def on_event(self, event: Event) -> None:
         """Take one event."""
         match event:
+            case Planned():
+                names = [step.name for step in event.graph.steps]
+                self._total = len(names)
+                self._width = max(map(len, names))
             case StepStarted():
                 self._running[event.step] = time.monotonic()
                 if not self._console.is_terminal:

@@ -1,9 +1,8 @@
-"""Show: a leaderboard, the runs and an explanation as a terminal prints them."""
+"""A leaderboard, the runs and an explanation as a terminal prints them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -14,13 +13,12 @@ from rich.text import Text
 from components.artifacts.decision import Candidate, Timing
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
-    decimal,
     milliseconds,
     short_bytes,
     whole_bytes,
     with_interval,
 )
-from pipelines.launch.launching import Changed, Explanation, Upstream
+from pipelines.launch.explaining import Changed, Explanation, Upstream
 from pipelines.runs.leaderboard import Leaderboard, Sealed
 from pipelines.runs.records import RunRecord
 
@@ -198,89 +196,3 @@ def because(item: Explanation) -> str:
             return f"{step} would run"
         case None:
             return "its result is there"
-
-
-@dataclass(frozen=True)
-class ExplainedStep:
-    """What would become of one step.
-
-    Attributes:
-        step: Its name.
-        state: ``cached`` or ``run``.
-        changed: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
-            there was none, ``result lost`` when the store no longer has all of it.
-        upstream: The step that would run before and that this one waits for, or null.
-    """
-
-    step: str
-    state: str
-    changed: Sequence[str]
-    upstream: str | None
-
-
-@dataclass(frozen=True)
-class Explained:
-    """What a run of a configuration would do.
-
-    Attributes:
-        name: The configuration's name.
-        config_digest: Digest of the resolved configuration without the places of files.
-        steps: One entry each, in the order of the graph.
-    """
-
-    name: str
-    config_digest: str
-    steps: Sequence[ExplainedStep]
-
-
-@dataclass(frozen=True)
-class ListedRun:
-    """One run of a store.
-
-    Attributes:
-        run: Its identifier.
-        name: The configuration's name.
-        outcome: ``running``, ``done``, ``failed``, ``cancelled`` or ``broken``.
-        fault: What broke a broken run, where that could still be written, or null.
-        engine: Which engine ran it.
-        started: ISO 8601, UTC.
-        finished: The same, or null.
-        wall_s: Wall time of the run.
-        config_digest: Digest of the resolved configuration without the places of files.
-    """
-
-    run: str
-    name: str
-    outcome: str
-    fault: str | None
-    engine: str
-    started: str
-    finished: str | None
-    wall_s: float
-    config_digest: str
-
-
-def explained_step(item: Explanation) -> ExplainedStep:
-    """Return one entry of the document of ``slimline explain --json``."""
-    reason = item.reason
-    return ExplainedStep(
-        step=item.step,
-        state="run" if reason else "cached",
-        changed=reason.what if isinstance(reason, Changed) else (),
-        upstream=reason.step if isinstance(reason, Upstream) else None,
-    )
-
-
-def listed_run(record: RunRecord) -> ListedRun:
-    """Return one entry of the document of ``slimline runs --json``."""
-    return ListedRun(
-        run=record.run,
-        name=record.name,
-        outcome=record.outcome,
-        fault=record.fault,
-        engine=record.engine,
-        started=record.started,
-        finished=record.finished,
-        wall_s=float(decimal(record.wall_s)),
-        config_digest=record.config_digest,
-    )

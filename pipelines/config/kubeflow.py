@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from components.contract.interface import Image, NonNegativeInt, PositiveFloat, PositiveInt
+from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
 from pipelines.config.sections import ComponentName, Section, as_tuple
 from pipelines.images.building import REGISTRY
@@ -82,7 +82,7 @@ def _absolute(value: str) -> str:
 
 ResourceName = Annotated[str, AfterValidator(_resource_name)]
 Variable = Annotated[str, AfterValidator(_variable)]
-_References: TypeAlias = Mapping[Image, Annotated[str, AfterValidator(_reference)]]
+_References: TypeAlias = Mapping[ImageName, Annotated[str, AfterValidator(_reference)]]
 # Tags in angle brackets are left out of the places that errors name.
 Images: TypeAlias = Annotated[
     Annotated[str, AfterValidator(_registry), Tag("<registry>")]
@@ -197,10 +197,11 @@ class Kubeflow(Section):
     @model_validator(mode="after")
     def _complete(self) -> Kubeflow:
         if not isinstance(self.images, str):
-            missing = [image for image in get_args(Image) if image not in self.images]
+            needed = get_args(ImageName)
+            missing = [image for image in needed if image not in self.images]
             if missing:
                 raise custom(
-                    f"there is no image {missing[0]!r}: {', '.join(get_args(Image))} are needed",
+                    f"there is no image {missing[0]!r}: {', '.join(needed)} are needed",
                     f"add it; {_PUSH}",
                     key="images",
                 )

@@ -23,11 +23,9 @@ from pydantic import (
 
 from components import COMPONENTS
 from components.contract.errors import suggest
-from components.contract.interface import NonNegativeFloat, PositiveFloat, PositiveInt
+from components.contract.types import NonNegativeFloat, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
-
-EDGES = ("distill", "prune", "quantize")
-"""The components that a variant's path may be made of."""
+from pipelines.config.parameters import steps_of_paths
 
 REFERENCE = "teacher"
 """What the teacher is called among the variants."""
@@ -114,7 +112,7 @@ class _WithParameters(BaseModel):
         return {**own.pop("parameters"), **own}
 
 
-class Image(Section):
+class ImageShape(Section):
     """The size that every image is brought to, and what its pixel values mean."""
 
     height: PositiveInt = Field(description="rows")
@@ -181,13 +179,13 @@ class Edge(BaseModel):
         if not isinstance(value, dict) or len(cast("dict[str, object]", value)) != 1:
             raise custom("a step is one component with its parameters", example)
         ((component, parameters),) = cast("dict[str, object]", value).items()
-        if component not in EDGES:
+        if component not in steps_of_paths():
             what = (
                 f"a variant's path cannot hold {component!r}: it follows every path by itself"
                 if component in COMPONENTS
                 else f"there is no component {component!r}"
             )
-            raise custom(what, suggest(component, EDGES))
+            raise custom(what, suggest(component, steps_of_paths()))
         if parameters is not None and not isinstance(parameters, dict):
             raise custom(f"the parameters of {component} are no mapping", example)
         return {"component": component, "parameters": cast("object", parameters or {})}
@@ -213,7 +211,7 @@ def _device(value: object) -> object:
 Device: TypeAlias = Annotated[HostDevice, BeforeValidator(_device)]
 
 
-class Budgets(Section):
+class BudgetSection(Section):
     """What a variant must keep to, to be able to win."""
 
     size_mb: PositiveFloat | None = Field(
@@ -238,10 +236,9 @@ class Limit(Section):
 
     memory_gb: PositiveFloat | None = Field(
         default=None,
-        description="resident memory, 1e9 bytes; without it 6 for `train`, `distill` and `prune`, "
-        "4 for others",
+        description="resident memory, 1e9 bytes; without it what the component says, 4 or 6",
     )
     minutes: PositiveFloat | None = Field(
         default=None,
-        description="wall time; without it 360 for `train`, `distill` and `prune`, 60 for others",
+        description="wall time; without it what the component says, 60 or 360",
     )

@@ -1,4 +1,4 @@
-"""Engines: what runs a graph. Loaded by name and only when asked for."""
+"""What an engine is: it runs a graph and says what happens."""
 
 from __future__ import annotations
 
@@ -6,68 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipelines.runs.events import StepEvent
 from pipelines.runs.graph import Graph
-from pipelines.sources.snapshot import Source
-
-
-@dataclass(frozen=True)
-class StepStarted:
-    """A step's process or container has been started."""
-
-    step: str
-    log: str
-
-
-@dataclass(frozen=True)
-class StepDone:
-    """A step's result is durable in the store.
-
-    Attributes:
-        step: Name of the step.
-        key: Its step key.
-        outputs: Tree digest of every output.
-        record: Store key of the record that says how it came to be.
-        cached: The result was there before.
-        function_s: Wall time of the component's function when it ran.
-        wall_s: Wall time that the engine spent on the step in this run.
-    """
-
-    step: str
-    key: str
-    outputs: Mapping[str, str]
-    record: str
-    cached: bool
-    function_s: float
-    wall_s: float
-
-
-@dataclass(frozen=True)
-class StepFailed:
-    """A step ended without a result; nothing starts after it, and what runs is let finish.
-
-    Attributes:
-        step: Name of the step.
-        what: What happened and where.
-        fix: What the user can do.
-        user_fault: False when it is our bug.
-        record: Store key of the record of the failure.
-    """
-
-    step: str
-    what: str
-    fix: str
-    user_fault: bool
-    record: str
-
-
-@dataclass(frozen=True)
-class StepSkipped:
-    """A step without a result, because something before it failed or the run was cancelled."""
-
-    step: str
-
-
-Event = StepStarted | StepDone | StepFailed | StepSkipped
+from pipelines.sources.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -106,7 +47,9 @@ class Engine(Protocol):
         """Whether the run goes on although ``submit`` has ended."""
         ...
 
-    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
+    def submit(
+        self, graph: Graph, sources: Mapping[str, Snapshot], run: str
+    ) -> Iterator[StepEvent]:
         """Run every step whose result is not there yet.
 
         Args:

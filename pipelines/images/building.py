@@ -20,10 +20,10 @@ import components
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 from components.contract.images import PACKAGES
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines import __version__
 
-IMAGES = cast("tuple[Image, ...]", get_args(Image))
+IMAGES = cast("tuple[ImageName, ...]", get_args(ImageName))
 BASE_IMAGE = "python:3.11-slim-bookworm"
 PYTHON = "3.11"
 SOURCE_LABEL = "slimline.source"
@@ -50,7 +50,7 @@ class BuiltImage:
         size_bytes: All layers, the base included.
     """
 
-    image: Image
+    image: ImageName
     name: str
     digest: str
     environment: str
@@ -58,18 +58,18 @@ class BuiltImage:
 
 
 @cache
-def source_digest(image: Image) -> str:
+def source_digest(image: ImageName) -> str:
     """Return the digest of the Dockerfile, the pins and everything under ``components/``."""
     return digest("sources", {name: file_sha256(path) for name, path in _sources(image).items()})
 
 
-def image_name(image: Image, repository: str = "slimline") -> str:
+def image_name(image: ImageName, repository: str = "slimline") -> str:
     """Return repository and tag of the image that holds the code at hand."""
     return f"{repository}/{image}:{__version__}-{source_digest(image)[:12]}"
 
 
 @cache
-def image_environment(image: Image) -> str:
+def image_environment(image: ImageName) -> str:
     """Return the environment digest that ``image`` has when built from the constraints at hand.
 
     Raises:
@@ -95,7 +95,7 @@ def _pins() -> Mapping[str, str]:
     return {name.strip().lower().replace("_", "-"): version.strip() for name, _, version in pairs}
 
 
-def _sources(image: Image) -> dict[str, Path]:
+def _sources(image: ImageName) -> dict[str, Path]:
     """Return what an image is built from, by its path in the build context."""
     alone = (f"Dockerfiles/{image}.Dockerfile", "constraints.txt")
     copied = sorted(
@@ -118,7 +118,7 @@ def _file(name: str) -> Path:
 
 
 def build(
-    client: Any, image: Image, *, base: str, network: str | None, ca_bundle: Path | None
+    client: Any, image: ImageName, *, base: str, network: str | None, ca_bundle: Path | None
 ) -> Iterator[str]:
     """Build one image, yielding what Docker says on the way.
 
@@ -166,7 +166,7 @@ def build(
         ) from None
 
 
-def _context(image: Image, ca_bundle: Path | None) -> bytes:
+def _context(image: ImageName, ca_bundle: Path | None) -> bytes:
     """Return the build context: what the Dockerfile copies, with neither dates nor owners."""
     members = {
         "ca-bundle.pem": _certificates(ca_bundle) if ca_bundle else b"",
@@ -193,7 +193,7 @@ def _certificates(bundle: Path) -> bytes:
         ) from None
 
 
-def find(client: Any, image: Image) -> BuiltImage:
+def find(client: Any, image: ImageName) -> BuiltImage:
     """Return the image that holds the code at hand.
 
     Raises:
@@ -241,7 +241,7 @@ def check_registry(registry: str) -> str:
     )
 
 
-def push(client: Any, image: Image, registry: str) -> str:
+def push(client: Any, image: ImageName, registry: str) -> str:
     """Push an image to a registry.
 
     Args:

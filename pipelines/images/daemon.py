@@ -55,8 +55,8 @@ def daemon_faults(what: str) -> Generator[None]:
     try:
         yield
     except APIError as error:
-        said = str(error.explanation or error)
-        raise UserError(f"{what}: the Docker Engine says: {said}", _fix(said)) from error
+        message = str(error.explanation or error)
+        raise UserError(f"{what}: the Docker Engine says: {message}", _fix(message)) from error
     except (DockerException, RequestException, HTTPError) as error:  # the last: amid an answer
         raise UserError(
             f"{what}: the Docker Engine at {address()} answers no more: {error}",
@@ -64,14 +64,14 @@ def daemon_faults(what: str) -> Generator[None]:
         ) from error
 
 
-def _fix(said: str) -> str:
-    if _NO_SUCH_PATH in said:
+def _fix(message: str) -> str:
+    if _NO_SUCH_PATH in message:
         return (
             f"the Docker Engine at {address()} sees other files than this process does: run "
             "slimline on its machine, unset DOCKER_HOST, or use --engine local"
         )
-    if _NO_SPACE in said:
+    if _NO_SPACE in message:
         return "free space under the Docker Engine's folder: docker system prune, docker system df"
-    if _NO_SUCH_IMAGE in said.lower():  # whoever prunes images may do so while a run goes on
+    if _NO_SUCH_IMAGE in message.lower():  # whoever prunes images may do so while a run goes on
         return "slimline images build, then run again: what is done stays done"
     return "docker info and the Docker Engine's log (journalctl -u docker) say more"

@@ -1,10 +1,9 @@
-"""Launching a run, and explaining one before it is launched."""
+"""Launching a run: from the snapshot of its data to the release."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -13,46 +12,24 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from components.contract.errors import UserError, suggest
-from components.contract.images import environment_digest
-from components.contract.tree import SINGLE
-from pipelines.compress import DATA, graph_of
-from pipelines.config.loading import Config
-from pipelines.disk.files import disk_faults
-from pipelines.disk.names import absolute
-from pipelines.engines.engine import (
-    Cluster,
-    Engine,
-    Event,
-    StepDone,
-    StepFailed,
-    StepSkipped,
-    StepStarted,
-)
-from pipelines.engines.machine.scheduler import Scheduler
+from components.contract.errors import UserError
+from pipelines.compress import graph_of
+from pipelines.config.configuration import Config
+from pipelines.disk.scratch import scratch_folder
+from pipelines.engines.engine import Cluster, Engine
+from pipelines.engines.opening import Request, choose
+from pipelines.launch.exporting import check_output, export
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.graph import Flow, Graph, Ref, SourceRef
-from pipelines.runs.keys import InputDigest, ingredients_of
-from pipelines.runs.records import (
-    RunRecord,
-    list_runs,
-    new_run_id,
-    now,
-    put_finished,
-    put_started,
-    read_ingredients,
-    register_release,
-)
-from pipelines.runs.workspace import machine_name, workspace, workspace_root
-from pipelines.sources.snapshot import ChecksumCache, Source, snapshot, snapshot_model
-from pipelines.stores.store import CACHE, Store, open_store
+from pipelines.runs.events import Event, Planned, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.graph import Graph
+from pipelines.runs.outcomes import Settled, critical_path, settled_json
+from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
+from pipelines.runs.workspace import machine_name, workspace_root
+from pipelines.sources.snapshot import Snapshot, snapshots
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import Store
 
-Settled = StepDone | StepFailed | StepSkipped
 Outcome = Literal["done", "failed", "cancelled", "running"]
-
-_PAGE = "report.html"
-
-ENGINES = ("local", "docker", "kubeflow")
 
 
 @dataclass(frozen=True)
@@ -79,38 +56,6 @@ class Launched:
     page: str | None = None
 
 
-@dataclass(frozen=True)
-class Changed:
-    """The step would run because of its own ingredients.
-
-    Attributes:
-        what: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
-            there was none, ``result lost`` when the store no longer has all of it.
-    """
-
-    what: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """The step would run because this other step would."""
-
-    step: str
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What would become of one step.
-
-    Attributes:
-        step: Its name.
-        reason: Why it would run; None when its result is there.
-    """
-
-    step: str
-    reason: Changed | Upstream | None
-
-
 def launch(
     config: Config,
     *,
@@ -130,26 +75,24 @@ def launch(
         output: Where release and report are exported; None: ``slimline-out/<name>``.
         remeasure: Measure again what was disturbed the last time.
         cluster: Where, for an engine that is not of this machine.
-        on_event: Told everything that happens, in the calling thread.
+        on_event: Told everything that happens, in the calling thread; what is planned comes first.
 
     Raises:
         UserError: Something that the user gave cannot be used.
     """
     began = time.monotonic()
-    folder = output or Path("slimline-out") / config.name
-    _check_output(folder)
-    opened = open_store(store or config.store)
     graph = graph_of(config)
-    check_reach(engine, config, graph)
-    sources = snapshots(graph)
+    on_event(Planned(graph))
+    folder = output or Path("slimline-out") / config.name
+    check_output(folder)
+    opened = open_store(store or config.store)
+    request = Request(config, graph, cluster or Cluster(), remeasure)
+    opener = choose(engine, request)
+    sources = snapshots(graph.sources)
     run = new_run_id(config.name)
-    with workspace(workspace_root(opened), run) as work:
+    with scratch_folder(workspace_root(opened), run) as work:
         cache = Cache(opened, work)
-        chosen = (
-            open_kubeflow(config, cache, work, cluster or Cluster(), remeasure=remeasure)
-            if engine == "kubeflow"
-            else open_engine(engine, cache, work, remeasure=remeasure)
-        )
+        chosen = opener(cache, work)
         record = RunRecord(
             run=run,
             name=config.name,
@@ -170,7 +113,7 @@ def launch(
         put_started(opened, record)
         steps: dict[str, Settled] = {}
         with _breaking_recorded(opened, chosen, graph, record, steps, began):
-            outcome, exported = _walked(
+            outcome, exported = _run_steps(
                 chosen, cache, graph, sources, record, steps, folder, on_event
             )
             ended = _ended(graph, record, steps, outcome, began, page=chosen.page)
@@ -179,11 +122,11 @@ def launch(
     return Launched(run, outcome, steps, ended.wall_s, ended.critical_path_s, exported, chosen.page)
 
 
-def _walked(
+def _run_steps(
     engine: Engine,
     cache: Cache,
     graph: Graph,
-    sources: Mapping[str, Source],
+    sources: Mapping[str, Snapshot],
     record: RunRecord,
     steps: dict[str, Settled],
     folder: Path,
@@ -201,7 +144,7 @@ def _walked(
                 return outcome, None
             # Corruption found on the way out is in quarantine now: the next round repairs it.
             with contextlib.suppress(CorruptionError):
-                return outcome, _export(cache, steps, folder, record.name, record.run)
+                return outcome, export(cache, steps, folder, record.name, record.run)
 
 
 def _ended(
@@ -242,134 +185,13 @@ def _breaking_recorded(
     except BaseException as error:
         if engine.still_running:
             raise
-        said = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        broken = _ended(graph, record, steps, "broken", began, fault=said)
+        fault = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        broken = _ended(graph, record, steps, "broken", began, fault=fault)
         # The error itself is what counts. A store that is not to be reached is given up sooner
         # when it is opened than when it is written.
         with contextlib.suppress(Exception):
             put_finished(open_store(store.uri), broken)
         raise
-
-
-def open_engine(name: str, cache: Cache, work: Path, *, remeasure: bool = False) -> Engine:
-    """Load the engine called ``name``.
-
-    Raises:
-        UserError: There is none of that name.
-    """
-    if name == "local":
-        from pipelines.engines.machine.local import LocalRunner
-
-        return Scheduler(LocalRunner(), cache, work, remeasure=remeasure)
-    if name == "docker":
-        from pipelines.engines.machine.docker import DockerRunner
-
-        return Scheduler(DockerRunner(work), cache, work, remeasure=remeasure)
-    raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
-
-
-def open_kubeflow(
-    config: Config, cache: Cache, work: Path, cluster: Cluster, *, remeasure: bool
-) -> Engine:
-    """Load the engine that runs on a cluster, and find the cluster.
-
-    Raises:
-        UserError: It cannot be reached, or cannot do what is asked for.
-    """
-    if remeasure:
-        raise UserError(
-            "the engine kubeflow cannot measure again: its cache is the cluster's own",
-            "set cache: false under kubeflow and run again",
-        )
-    from pipelines.engines.kubeflow.engine import KubeflowEngine
-
-    return KubeflowEngine(config, cache, work, cluster)
-
-
-def check_reach(engine: str, config: Config, graph: Graph) -> None:
-    """Refuse, before anything is read, what an engine that is not of this machine cannot reach.
-
-    Raises:
-        UserError: A place of this machine, or a device that is attached to it.
-    """
-    if engine == "kubeflow":
-        from pipelines.engines.kubeflow import preflight
-
-        preflight.check(config, graph)
-
-
-def snapshots(graph: Graph) -> dict[str, Source]:
-    """List and hash the user's files that the graph starts from.
-
-    Raises:
-        UserError: They are missing, empty or cannot be read.
-    """
-    with ChecksumCache(absolute(CACHE) / "checksums.sqlite") as cache:
-        return {
-            name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
-            for name, uri in graph.sources.items()
-        }
-
-
-def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
-    """Say for every step whether its result is there, and why not.
-
-    Raises:
-        UserError: Something that the user gave cannot be used.
-    """
-    opened = open_store(store or config.store)
-    cache = Cache(opened, workspace_root(opened))
-    graph = graph_of(config)
-    sources = snapshots(graph)
-    before = [record for record in list_runs(opened) if record.name == config.name]
-    outputs: dict[str, Mapping[str, str]] = {}
-    explained: list[Explanation] = []
-    for step in graph.ordered:
-        missing = next((ref.step for ref in step.refs if ref.step not in outputs), None)
-        if missing:
-            explained.append(Explanation(step.name, Upstream(missing)))
-            continue
-        inputs = {port: _digests(flow, outputs, sources) for port, flow in step.inputs.items()}
-        ingredients = ingredients_of(step, inputs, environment_digest(step.interface.image))
-        if result := cache.lookup(ingredients.key):
-            outputs[step.name] = result.outputs
-            explained.append(Explanation(step.name, None))
-            continue
-        last = _last_ingredients(opened, before, step.name)
-        what = ("new",) if last is None else ingredients.changed_since(last)
-        explained.append(Explanation(step.name, Changed(what or ("result lost",))))
-    return explained
-
-
-def _digests(
-    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Source]
-) -> InputDigest:
-    if isinstance(flow, tuple):
-        return [outputs[ref.step][ref.output] for ref in flow]
-    if isinstance(flow, SourceRef):
-        return sources[flow.name].digest
-    return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
-
-
-def _last_ingredients(
-    store: Store, before: list[RunRecord], step: str
-) -> Mapping[str, object] | None:
-    """Find what the newest execution of a step in runs of this name was made of."""
-    for record in reversed(before):
-        key = record.steps.get(step, {}).get("record")
-        if key and (found := read_ingredients(store, key)):
-            return found
-    return None
-
-
-def critical_path(graph: Graph, steps: Mapping[str, Settled]) -> float:
-    """Return the sum of function times, in seconds, along the longest path through the graph."""
-    finish: dict[str, float] = {}
-    for step in graph.ordered:
-        event = steps.get(step.name)
-        own = event.function_s if isinstance(event, StepDone) else 0.0
-        finish[step.name] = own + max((finish[ref.step] for ref in step.refs), default=0.0)
-    return max(finish.values(), default=0.0)
 
 
 def _outcome(steps: Mapping[str, Settled], engine: Engine, *, cancelled: bool) -> Outcome:
@@ -380,31 +202,6 @@ def _outcome(steps: Mapping[str, Settled], engine: Engine, *, cancelled: bool) -
     if cancelled or any(isinstance(event, StepSkipped) for event in steps.values()):
         return "cancelled"
     return "done"
-
-
-def settled_json(event: Settled) -> dict[str, object]:
-    """Return how a step ended in the form of a run's record."""
-    match event:
-        case StepDone():
-            return {
-                "state": "cached" if event.cached else "done",
-                "key": event.key,
-                "outputs": dict(event.outputs),
-                "record": event.record,
-                "cached": event.cached,
-                "function_s": event.function_s,
-                "wall_s": event.wall_s,
-            }
-        case StepFailed():
-            return {
-                "state": "failed",
-                "what": event.what,
-                "fix": event.fix,
-                "user_fault": event.user_fault,
-                "record": event.record,
-            }
-        case StepSkipped():
-            return {"state": "skipped"}
 
 
 @contextlib.contextmanager
@@ -425,51 +222,3 @@ def _interruptible(engine: Engine) -> Generator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _check_output(folder: Path) -> None:
-    """Refuse, before anything runs, a place that the release must not replace.
-
-    Raises:
-        UserError: It is no folder, cannot be exchanged, or holds something other than a release.
-    """
-    fix = "name another folder, which need not exist yet, with --output DIR"
-    with disk_faults(folder):
-        blocked = any(path.exists() and not path.is_dir() for path in (folder, *folder.parents))
-        if blocked or folder.name in ("", ".."):
-            raise UserError(f"{folder} is no folder that a release can replace", fix)
-        held = [path.name for path in folder.iterdir()] if folder.exists() else []
-    if held and _PAGE not in held:
-        raise UserError(
-            f"{folder} would be replaced as a whole, and holds no release but {min(held)}", fix
-        )
-
-
-def _export(cache: Cache, steps: Mapping[str, Settled], folder: Path, name: str, run: str) -> Path:
-    """Register the release, and lay it and the leaderboard where a person finds them.
-
-    The folder is replaced as a whole, or stays as it was.
-    """
-    published, selected = steps["publish"], steps["select"]
-    assert isinstance(published, StepDone)
-    assert isinstance(selected, StepDone)
-    release = published.outputs["release"]
-    register_release(cache.store, name, run, release)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
-            fresh = Path(temporary, "new")
-            for entry in cache.tree(release).entries:
-                path = fresh / entry.path
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(cache.read_file(release, entry.path))
-            (fresh / _PAGE).write_bytes(cache.read_file(selected.outputs["page"], SINGLE))
-            if folder.exists():
-                folder.rename(Path(temporary, "old"))
-            fresh.rename(folder)
-    except OSError as error:
-        raise UserError(
-            f"the release cannot be written to {folder}: {error.strerror}",
-            "name another place with --output DIR, then run again: every step is cached",
-        ) from error
-    return folder

@@ -19,6 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from components.contract.digests import canonical_json
 from components.contract.tree import SINGLE, Entry, Tree, files_of, tree_of
 from pipelines.disk.folders import remove_tree
+from pipelines.stores.layout import blob_key, quarantine_key, result_key, tree_key
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 
@@ -35,7 +36,7 @@ class CorruptionError(Exception):
 
 
 @dataclass(frozen=True)
-class Result:
+class CachedResult:
     """What the action cache knows of one step key.
 
     Attributes:
@@ -62,7 +63,7 @@ class Result:
         }
 
 
-_RESULT = TypeAdapter(Result)
+_RESULT = TypeAdapter(CachedResult)
 
 
 class Cache:
@@ -78,7 +79,7 @@ class Cache:
         self._scratch = scratch
         self._trees: dict[str, Tree] = {}
 
-    def lookup(self, key: str) -> Result | None:
+    def lookup(self, key: str) -> CachedResult | None:
         """Return the result of ``key`` if all of it is there, byte counts included.
 
         Content is not hashed here but when it is first read: see ``stage`` and ``read_file``.
@@ -88,9 +89,9 @@ class Cache:
             return None
         return found
 
-    def _entry(self, key: str) -> Result | None:
+    def _entry(self, key: str) -> CachedResult | None:
         try:
-            return _RESULT.validate_json(self.store.get(_entry_key(key)))
+            return _RESULT.validate_json(self.store.get(result_key(key)))
         except KeyMissing:
             return None
         except ValidationError:
@@ -115,7 +116,7 @@ class Cache:
         """
         if tree_digest in self._trees:
             return self._trees[tree_digest]
-        key = _tree_key(tree_digest)
+        key = tree_key(tree_digest)
         if not is_key(key):  # out of a damaged entry
             raise CorruptionError(key)
         try:
@@ -139,7 +140,7 @@ class Cache:
         for (key, entry), new in zip(blobs.items(), written, strict=True):
             if not new:
                 self._check_size(key, entry, files[entry.path])
-        self.store.put_if_absent(_tree_key(tree.digest), canonical_json(tree.to_json()))
+        self.store.put_if_absent(tree_key(tree.digest), canonical_json(tree.to_json()))
         self._trees[tree.digest] = tree
         return tree
 
@@ -150,13 +151,13 @@ class Cache:
             self._quarantine(key)
             self.store.put_if_absent(key, path)
 
-    def commit(self, result: Result) -> Result:
+    def commit(self, result: CachedResult) -> CachedResult:
         """Make ``result`` the answer for its key, or adopt the answer that came first.
 
         Returns:
             The result that counts from now on.
         """
-        key, data = _entry_key(result.key), canonical_json(result.to_json())
+        key, data = result_key(result.key), canonical_json(result.to_json())
         while True:
             if self.store.put_if_absent(key, data):
                 return result
@@ -170,9 +171,9 @@ class Cache:
 
     def forget(self, key: str) -> None:
         """Drop the result of ``key``, so that its step runs again; its bytes stay."""
-        stat = self.store.stat(_entry_key(key))
+        stat = self.store.stat(result_key(key))
         if stat is not None:
-            self.store.delete_if_match(_entry_key(key), stat.version)
+            self.store.delete_if_match(result_key(key), stat.version)
 
     def stage(self, tree_digest: str, folder: Path) -> Path:
         """Bring an artifact to this machine, every byte verified.
@@ -251,19 +252,5 @@ class Cache:
             data = self.store.get(key)
         except KeyMissing:  # another reader has just moved them
             return
-        name = f"quarantine/{key.replace('/', '_')}-{sha256(data).hexdigest()[:16]}"
-        self.store.put_if_absent(name, data)
+        self.store.put_if_absent(quarantine_key(key, sha256(data).hexdigest()), data)
         self.store.delete_if_match(key, stat.version)
-
-
-def blob_key(sha: str) -> str:
-    """Return where the blob with this sha256 lies."""
-    return f"cas/sha256/{sha[:2]}/{sha}"
-
-
-def _tree_key(tree_digest: str) -> str:
-    return f"trees/{tree_digest}.json"
-
-
-def _entry_key(key: str) -> str:
-    return f"ac/{key}.json"

@@ -20,6 +20,10 @@ class Ref:
     output: str
 
 
+HOST = "host"
+"""The device that is the machine a step runs on."""
+
+
 @dataclass(frozen=True)
 class SourceRef:
     """A snapshot of the user's own files that the host made: the data, a model, weights."""
@@ -43,6 +47,7 @@ class Step:
         parameters: Complete and checked values of every parameter.
         memory_gb: Resident memory after which the step is ended.
         time_limit_s: Wall time after which the step is ended.
+        occupies: Kind of the device that it needs for itself alone, or None.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Step:
     parameters: Mapping[str, object]
     memory_gb: float
     time_limit_s: float
+    occupies: str | None = None
 
     @property
     def interface(self) -> Interface:
@@ -63,6 +69,11 @@ class Step:
         threads = self.parameters.get("threads", 1)
         assert isinstance(threads, int)
         return threads
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else may run beside it: it measures the machine that it runs on."""
+        return self.occupies == HOST
 
     @property
     def opens_sealed(self) -> bool:
@@ -150,6 +161,7 @@ class Graph:
                 parameters=step["parameters"],
                 memory_gb=step["limits"][0],
                 time_limit_s=step["limits"][1],
+                occupies=step.get("occupies"),
             )
             for step in value["steps"]
         )
@@ -176,6 +188,7 @@ def _plain(step: Step) -> dict[str, object]:
         "inputs": {port: flow(value) for port, value in step.inputs.items()},
         "parameters": dict(step.parameters),
         "limits": [step.memory_gb, step.time_limit_s],
+        "occupies": step.occupies,
     }
 
 

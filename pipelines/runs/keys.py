@@ -8,6 +8,7 @@ from typing import cast
 
 from components.contract.closure import code_digest
 from components.contract.digests import digest
+from components.contract.interface import interface_of
 from components.devices.fingerprint import fingerprint
 from pipelines.runs.graph import Step
 
@@ -64,9 +65,17 @@ class Ingredients:
         for group in ("parameters", "inputs"):
             old = cast("Mapping[str, object]", before[group])
             new = cast("Mapping[str, object]", now[group])
+            if group == "parameters":
+                old = self._renamed(old)
             names = sorted({*old, *new})
             changed += [f"{group}.{name}" for name in names if old.get(name) != new.get(name)]
         return tuple(changed)
+
+    def _renamed(self, old: Mapping[str, object]) -> dict[str, object]:
+        """Return parameters of a record under the names that they have now."""
+        parameters = interface_of(self.component).parameters
+        names = {parameter.formerly: parameter.name for parameter in parameters}
+        return {names.get(name, name): value for name, value in old.items()}
 
 
 def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: str) -> Ingredients:
@@ -77,12 +86,11 @@ def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: s
         inputs: Tree digest of what enters every port.
         environment: Digest of the environment that it will run in.
     """
-    interface = step.interface
     return Ingredients(
         component=step.component,
         code=code_digest(step.component),
         environment=environment,
         inputs=inputs,
         parameters=step.parameters,
-        device=fingerprint() if interface.measures_time else None,
+        device=fingerprint() if step.alone else None,
     )

@@ -16,7 +16,8 @@ from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.records import RunRecord, times_opened
+from pipelines.runs.ledger import times_opened
+from pipelines.runs.records import RunRecord
 
 SCHEMA = 1
 _MANIFEST = "manifest.json"
@@ -31,7 +32,7 @@ _LATENCY = ("p50_ms", "verdict", "evidence")
 
 
 @dataclass(frozen=True)
-class Row:
+class VariantRow:
     """One variant: a candidate of the decision, and where the store keeps its file.
 
     Attributes:
@@ -157,7 +158,7 @@ class Leaderboard:
     baseline: BaselineCheck | None
     near_misses: Sequence[NearMiss]
     sealed: Sealed | None
-    variants: Sequence[Row]
+    variants: Sequence[VariantRow]
     failures: Sequence[Failure]
     exported: str | None
 
@@ -212,9 +213,9 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
     )
 
 
-def _rows(record: RunRecord, decision: Decision) -> tuple[Row, ...]:
+def _rows(record: RunRecord, decision: Decision) -> tuple[VariantRow, ...]:
     return tuple(
-        Row(_output(record, f"convert-{variant.name}", "lite"), variant)
+        VariantRow(_output(record, f"convert-{variant.name}", "lite"), variant)
         for variant in decision.variants
     )
 

@@ -19,14 +19,13 @@ from google.api_core import exceptions as api
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
 from pipelines.disk.files import disk_faults
-from pipelines.disk.names import absolute, check_name, is_junk
-from pipelines.runs.cache import blob_key
-from pipelines.runs.workspace import workspace
+from pipelines.disk.names import check_name, is_junk
+from pipelines.disk.scratch import cache_folder, scratch_folder, scratch_root
 from pipelines.sources.checksums import ChecksumCache, ObjectState
 from pipelines.stores.blobs import BlobCache
 from pipelines.stores.connection import cloud_faults, parse_object
+from pipelines.stores.layout import blob_key
 from pipelines.stores.objects import THREADS, Objects
-from pipelines.stores.store import CACHE
 from pipelines.stores.threads import call_each
 
 _FIELDS = "name,generation,size,crc32c,contentEncoding"
@@ -54,8 +53,7 @@ class BucketFiles:
         self._uri = uri
         self._objects = objects
         self._states = states
-        self._folder = absolute(CACHE)
-        self._blobs = BlobCache(self._folder)
+        self._blobs = BlobCache(cache_folder())
 
     @property
     def names(self) -> Sequence[str]:
@@ -72,13 +70,13 @@ class BucketFiles:
             for name, state in sorted(self._states.items())
         )
 
-    def lay(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
+    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
         """See ``Files``. Each file is a link to this machine's own blob where that can be."""
         folder.mkdir()
-        call_each(self._lay, ((file, folder / file.name) for file in files), THREADS)
+        call_each(self._link, ((file, folder / file.name) for file in files), THREADS)
         return ()
 
-    def _lay(self, file: SourceFile, path: Path) -> None:
+    def _link(self, file: SourceFile, path: Path) -> None:
         state = self._states[file.name]
         with disk_faults(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,10 +94,10 @@ class BucketFiles:
         made: dict[ObjectState, str] = {}
         pending: dict[ObjectState, str] = {}
         remembered = time.monotonic()
-        place = self._folder / "work"
+        place = scratch_root()
         with (
             disk_faults(place),
-            workspace(place, f"snapshot-{secrets.token_hex(8)}") as scratch,
+            scratch_folder(place, f"snapshot-{secrets.token_hex(8)}") as scratch,
             ThreadPoolExecutor(THREADS) as pool,
         ):
             try:
@@ -146,7 +144,7 @@ def bucket_files(uri: str, expected: str) -> BucketFiles:
     objects = Objects(uri, bucket)
     prefix = f"{name.rstrip('/')}/" if name else ""
     with cloud_faults(uri):
-        objects.greet(prefix)
+        objects.check_access(prefix)
         one = objects.look(name) if prefix != name else None
         states = _below(prefix, (_state(bucket, item) for item in objects.list(prefix, _FIELDS)))
     if one and states:

@@ -61,7 +61,7 @@ class LocalFiles:
             for name, state in sorted(self.states.items())
         )
 
-    def lay(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:  # noqa: ARG002
+    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:  # noqa: ARG002
         """See ``Files``. A link to the user's folder, or a folder with a link to the one file."""
         if self.single:
             folder.mkdir()

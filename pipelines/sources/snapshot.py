@@ -1,4 +1,4 @@
-"""Sources: what the user's data is, file by file, before anything runs.
+"""Snapshots of sources: what the user's data is, file by file, before anything runs.
 
 The snapshot is what caching hangs on: the same names, sizes and contents are the same source,
 wherever they lie and whenever they were written. Hidden files and what operating systems leave in
@@ -18,10 +18,12 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.source import IDX_IMAGES, Format, SourceFile, source_digest
 from pipelines.disk.names import check_name
+from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
 
-__all__ = ["ChecksumCache", "Source", "snapshot", "snapshot_model", "stage"]
+DATA, MODEL, WEIGHTS = "data", "model", "weights"
+"""Names of the sources that a graph may have."""
 
 _FILE_FORMATS: Mapping[str, Format] = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
@@ -52,7 +54,7 @@ class Files(Protocol):
         """Return all files in name order, each with the checksum of its bytes."""
         ...
 
-    def lay(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
+    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
         """Make ``folder``, which is not there yet, hold the files or lead to them.
 
         Returns:
@@ -62,7 +64,7 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class Snapshot:
     """The user's files as they were when they were listed.
 
     Attributes:
@@ -88,7 +90,7 @@ class Source:
         return sum(file.size_bytes for file in self.files)
 
 
-def snapshot(data: str, cache: ChecksumCache | None = None) -> Source:
+def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
     """List and hash the user's data.
 
     Args:
@@ -97,14 +99,14 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Source:
         cache: Remembers checksums of what has not changed since.
 
     Raises:
-        UserError: Nothing there, nothing in it, not readable, or not laid out as data.
+        UserError: Nothing there, nothing in it, not readable, or not ordered as data is.
     """
     place = _files(data, _DATA_EXPECTED)
     form = _file_format(data, place.names[0]) if place.single else _folder_format(data, place.names)
-    return Source(data, form, place.hashed(cache), place)
+    return Snapshot(data, form, place.hashed(cache), place)
 
 
-def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Source:
+def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Snapshot:
     """List and hash a model, or weights, that the user made elsewhere.
 
     Args:
@@ -120,14 +122,14 @@ def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Source:
         raise UserError(f"{model} has no saved_model.pb; {_MODEL_EXPECTED}", "correct the path")
     if place.single and PurePosixPath(place.names[0]).suffix.lower() not in _MODEL_SUFFIXES:
         raise UserError(f"{model} is no model; {_MODEL_EXPECTED}", "correct the path")
-    return Source(model, "model", place.hashed(cache), place)
+    return Snapshot(model, "model", place.hashed(cache), place)
 
 
-def stage(source: Source, folder: Path) -> tuple[Path, ...]:
+def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
     """Write a source as components read it: ``source.json``, and ``files`` that leads to the data.
 
     Args:
-        source: What to stage.
+        taken: What to stage.
         folder: Made here.
 
     Returns:
@@ -137,14 +139,30 @@ def stage(source: Source, folder: Path) -> tuple[Path, ...]:
         UserError: A file in a bucket changed since it was listed, or cannot be downloaded.
     """
     folder.mkdir(parents=True)
-    elsewhere = source.place.lay(source.files, folder / "files")
+    elsewhere = taken.place.link_into(taken.files, folder / "files")
     listing = {
-        "uri": source.uri,
-        "format": source.format,
-        "files": [asdict(file) for file in source.files],
+        "uri": taken.uri,
+        "format": taken.format,
+        "files": [asdict(file) for file in taken.files],
     }
     (folder / "source.json").write_bytes(canonical_json(listing))
     return elsewhere
+
+
+def snapshots(places: Mapping[str, str]) -> dict[str, Snapshot]:
+    """List and hash the user's files that a graph starts from.
+
+    Args:
+        places: Where each source is, by its name.
+
+    Raises:
+        UserError: They are missing, empty or cannot be read.
+    """
+    with ChecksumCache(cache_folder() / "checksums.sqlite") as cache:
+        return {
+            name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
+            for name, uri in places.items()
+        }
 
 
 def _files(uri: str, expected: str) -> Files:
@@ -184,5 +202,5 @@ def _folder_format(uri: str, names: Sequence[str]) -> Format:
         f"{uri} has {len(names)} files and no sub-folder; {_DATA_EXPECTED}",
         f"give the file: {uri.rstrip('/')}/{single[0]}"
         if single
-        else "move the pictures of each identity or class into a sub-folder named after it",
+        else "move the images of each identity or class into a sub-folder named after it",
     )

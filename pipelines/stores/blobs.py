@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.layout import BLOBS, blob_digest
 from pipelines.stores.store import KeyMissing
 
 CACHE_BYTES = 20 << 30
 
-_BLOB = re.compile(r"cas/sha256/(?:.*/)?([0-9a-f]{64})")
 _MEASURED_SHARE = 20
 
 
@@ -58,7 +57,8 @@ class BlobCache:
 
     def get(self, key: str, read: Callable[[], bytes]) -> bytes:
         """Return a blob; ``read`` is called, and its answer kept, where it is not here."""
-        digest = digest_of(key)
+        digest = blob_digest(key)
+        assert digest, f"{key} is no blob"
         with contextlib.suppress(KeyMissing):
             data = self._folder.get(key)
             if hashlib.sha256(data).hexdigest() == digest:
@@ -83,7 +83,8 @@ class BlobCache:
             The sha256 of what lies at ``path``, which is the key's unless ``download`` brought
             something else; that is not kept.
         """
-        digest = digest_of(key)
+        digest = blob_digest(key)
+        assert digest, f"{key} is no blob"
         if self._has(key, path, digest, link=link):
             return digest
         with self._folder.locked(key):
@@ -144,7 +145,7 @@ class BlobCache:
     def _evict(self, limit_bytes: int) -> None:
         """Remove what was not used for longest until the rest is this small."""
         found: list[tuple[int, int, Path]] = []
-        for key in self._folder.list("cas/"):
+        for key in self._folder.list(BLOBS):
             path = self._folder.path(key)
             with contextlib.suppress(FileNotFoundError):
                 stat = path.stat()
@@ -155,15 +156,3 @@ class BlobCache:
                 return
             path.unlink(missing_ok=True)
             total_bytes -= size_bytes
-
-
-def is_blob(key: str) -> bool:
-    """Whether what lies under ``key`` is known by its name."""
-    return _BLOB.fullmatch(key) is not None
-
-
-def digest_of(key: str) -> str:
-    """Return the digest of the blob under ``key``."""
-    found = _BLOB.fullmatch(key)
-    assert found, f"{key} is no blob"
-    return found[1]

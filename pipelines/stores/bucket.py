@@ -44,7 +44,7 @@ class BucketStore:
         self.uri = f"gs://{name}/{self._prefix}".rstrip("/")
         self._objects = Objects(uri, name, patience)
         with cloud_faults(uri):
-            self._objects.greet(self._prefix)
+            self._objects.check_access(self._prefix)
 
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """See ``Store``."""

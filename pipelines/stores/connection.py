@@ -247,29 +247,29 @@ def _fault(uri: str, error: Exception) -> UserError:
         cause = cast("Any", error).cause or error
     if isinstance(cause, InvalidResponse):
         cause = cast("Any", api).from_http_response(cast("Any", cause).response)
-    said = {
+    facts = {
         "bucket": uri.removeprefix("gs://").partition("/")[0],
         "host": _host(),
         "message": _message(cause),
     }
     for kinds, what, fix in _FAULTS:
         if isinstance(cause, kinds):
-            return UserError(f"{uri}: {what.format(**said)}", fix.format(**said))
-    if isinstance(cause, api.BadRequest) and "user project" in said["message"].lower():
+            return UserError(f"{uri}: {what.format(**facts)}", fix.format(**facts))
+    if isinstance(cause, api.BadRequest) and "user project" in facts["message"].lower():
         return UserError(
             f"{uri}: the bucket is another project's, which lets the requester pay: "
-            f"{said['message']}",
+            f"{facts['message']}",
             "use a bucket of your own project, or ask its owner to switch requester pays off",
         )
     if may_pass(cause) or isinstance(cause, api.RetryError):
         return _unreachable(uri, cause)
     if isinstance(cause, auth.GoogleAuthError):
         return UserError(
-            f"{uri}: the Google Cloud credentials cannot be used: {said['message']}",
+            f"{uri}: the Google Cloud credentials cannot be used: {facts['message']}",
             "gcloud auth application-default login",
         )
     return UserError(
-        f"{uri}: {_host()} answers with status {int(cause.code or 0)}: {said['message']}",
+        f"{uri}: {_host()} answers with status {int(cause.code or 0)}: {facts['message']}",
         f"look the status up ({_STATUS_CODES}), and check {_EMULATOR}",
     )
 

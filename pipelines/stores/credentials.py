@@ -37,17 +37,17 @@ def find_credentials(place: str, scopes: Sequence[str]) -> Any:
         return cast("Any", google.auth).default(scopes=scopes)[0]
     # The last: JSON that is a list, for example, which the library does not expect.
     except (auth.DefaultCredentialsError, OSError, AttributeError) as error:
-        said = str(error)
+        reason = str(error)
         if isinstance(error, auth.GoogleAuthError) and error.args:
-            said = str(error.args[0])  # the others are errors that it wraps
+            reason = str(error.args[0])  # the others are errors that it wraps
         if named := os.environ.get(_CREDENTIALS):
             raise UserError(
-                f"{place}: {_CREDENTIALS} names {named}, which cannot be used: {said}; expected "
+                f"{place}: {_CREDENTIALS} names {named}, which cannot be used: {reason}; expected "
                 "the JSON file of a service account's key or of a login",
                 f"correct the path or the file, or: unset {_CREDENTIALS}, then {_LOGIN}",
             ) from error
         raise UserError(
-            f"{place}: this machine has no Google Cloud credentials that can be used: {said}",
+            f"{place}: this machine has no Google Cloud credentials that can be used: {reason}",
             f"{_LOGIN}, or set {_CREDENTIALS} to the file of a service account's key",
         ) from error
 

@@ -61,7 +61,7 @@ class Objects:
         self._bucket: Any = self._client.bucket(bucket)
         self._large = threading.BoundedSemaphore(_STREAMS)
 
-    def greet(self, prefix: str) -> None:
+    def check_access(self, prefix: str) -> None:
         """Ask for one object, so that a bucket that cannot be used is known at once.
 
         Listing is allowed to whoever may use objects; reading the bucket itself is not.

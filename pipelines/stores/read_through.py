@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pipelines.stores.blobs import CACHE_BYTES, BlobCache, is_blob
+from pipelines.stores.blobs import CACHE_BYTES, BlobCache
+from pipelines.stores.layout import blob_digest
 from pipelines.stores.store import Stat, Store
 from pipelines.stores.threads import call_each
 
@@ -37,7 +38,7 @@ class ReadThroughStore:
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """See ``Store``. The next step on this machine has a blob without downloading it."""
         won = self._store.put_if_absent(key, data)
-        if is_blob(key):
+        if blob_digest(key):
             self._blobs.keep(key, data)
         return won
 
@@ -51,13 +52,13 @@ class ReadThroughStore:
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """See ``Store``."""
-        if not is_blob(key) or start or end is not None:
+        if not blob_digest(key) or start or end is not None:
             return self._store.get(key, start, end)
         return self._blobs.get(key, lambda: self._store.get(key))
 
     def fetch(self, key: str, path: Path, *, link: bool = False) -> str:
         """See ``Store``."""
-        if not is_blob(key):
+        if not blob_digest(key):
             return self._store.fetch(key, path, link=link)
         return self._blobs.fetch(key, path, lambda: self._store.fetch(key, path), link=link)
 

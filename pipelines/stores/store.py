@@ -1,4 +1,4 @@
-"""Stores: where bytes and records are kept, a directory or a bucket."""
+"""What a store is: keys and values, and what may be a key."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from components.contract.errors import UserError, suggest
-from pipelines.disk.names import absolute
-
 TEMPORARY = "tmp"
 """The first segment that no key may have: a directory store keeps unfinished files there."""
-
-CACHE = Path("~/.cache/slimline")
-"""Where blobs of a bucket are kept on this machine, unless the caller names another folder."""
 
 KEY_CHARACTERS_MAX = 500
 """Far more than keys have. A prefix in a bucket, where a name's length is limited, leaves room."""
 
 _KEY = re.compile(r"[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*")
 _PREFIX = re.compile(r"[A-Za-z0-9._/=-]*")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 class KeyMissing(LookupError):  # noqa: N818 it is the answer to a question, not always an error
@@ -178,37 +171,3 @@ def check_prefix(prefix: str) -> str:
     if not _PREFIX.fullmatch(prefix) or prefix.startswith("/"):
         raise ValueError(f"no key of a store begins with {prefix!r}")
     return prefix
-
-
-def open_store(uri: str, *, cache: Path | None = None) -> Store:
-    """Open the store at a folder or in a bucket.
-
-    Args:
-        uri: A folder, which is made by the first write, or ``gs://bucket/prefix``.
-        cache: Folder for blobs that were downloaded, shared by all processes of this machine
-            (None: ``CACHE``). A directory store needs none.
-
-    Raises:
-        UserError: No such kind of store, a path that is no folder, a bucket that is missing,
-            forbidden or not to be reached.
-    """
-    scheme = _SCHEME.match(uri)
-    if scheme is None:
-        from pipelines.stores.directory import DirectoryStore
-
-        return DirectoryStore(_folder(uri))
-    if scheme[1] != "gs":
-        raise UserError(
-            f"store {uri!r}: there is no store of the kind {scheme[1]!r}",
-            suggest(f"{scheme[1]}://bucket/prefix", ("gs://bucket/prefix", "./folder")),
-        )
-    from pipelines.stores.bucket import BucketStore
-    from pipelines.stores.read_through import ReadThroughStore
-
-    return ReadThroughStore(BucketStore(uri), cache or absolute(CACHE))
-
-
-def _folder(uri: str) -> Path:
-    if not uri.strip() or "\0" in uri:
-        raise UserError(f"store {uri!r} names no folder", "give a folder such as ./slimline-store")
-    return absolute(uri)

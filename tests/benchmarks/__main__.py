@@ -1,6 +1,6 @@
 """What slimline costs beyond the work itself: one table, ratios from one run.
 
-``make bench`` runs all of it; ``python -m tests.benchmarks.__main__ store walk`` runs some.
+``make bench`` runs all of it; ``python -m tests.benchmarks store walk`` runs some.
 """
 
 from __future__ import annotations
@@ -17,37 +17,30 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.devices.fingerprint import cpu_name, usable_cores
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
+from tests.benchmarks.planning import bench_plan
+from tests.benchmarks.table import Row
 
 if TYPE_CHECKING:
     from pipelines.launch.launching import Launched
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    value: float
-    unit: str
-    target: str
-    note: str = ""
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def bench_walk(scratch: Path) -> list[Row]:
     """A synthetic graph whose every result is there: compile, key and walk."""
     from pipelines.engines.machine.local import LocalRunner
     from pipelines.engines.machine.scheduler import Scheduler
-    from pipelines.runs.cache import Cache, Result
+    from pipelines.runs.cache import Cache, CachedResult
     from pipelines.runs.graph import Graph, Ref, Step
     from pipelines.runs.keys import ingredients_of
     from pipelines.stores.directory import DirectoryStore
@@ -85,7 +78,7 @@ def bench_walk(scratch: Path) -> list[Row]:
         for step in graph(count).ordered:
             inputs = {port: tree if flow else None for port, flow in step.inputs.items()}
             keys[step.name] = ingredients_of(step, inputs, runner.environment(step)).key
-            result = Result(keys[step.name], {"quantized": tree, "report": tree}, "r", 0.0)
+            result = CachedResult(keys[step.name], {"quantized": tree, "report": tree}, "r", 0.0)
             items.append((f"ac/{result.key}.json", json.dumps(result.to_json()).encode()))
         cache.store.put_many(items)
         began = time.perf_counter()
@@ -172,8 +165,8 @@ def bench_store(scratch: Path) -> list[Row]:
 def bench_run(scratch: Path) -> list[Row]:
     """A small real run: the engine's share of every step, the same steps cached, its memory."""
     from pipelines.config.loading import load
-    from pipelines.engines.engine import StepDone
     from pipelines.launch.launching import launch
+    from pipelines.runs.events import StepDone
 
     events: list[StepDone] = []
     store = str(scratch / "store")
@@ -205,7 +198,7 @@ def bench_run(scratch: Path) -> list[Row]:
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli.main",
+        "pipelines.cli",
         "run",
         str(TINY),
         "--store",
@@ -231,9 +224,9 @@ def bench_run(scratch: Path) -> list[Row]:
 
 def _fresh(scratch: Path, launched: Launched, store: str) -> float:
     """Wall time beyond the function of a convert step started by hand, as a fresh process."""
-    from pipelines.engines.engine import StepDone
     from pipelines.runs.cache import Cache
-    from pipelines.stores.store import open_store
+    from pipelines.runs.events import StepDone
+    from pipelines.stores.opening import open_store
 
     cache = Cache(open_store(store), scratch / "stage")
     trained = launched.steps["train"]
@@ -360,6 +353,7 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
 
 BENCHES = {
     "run": bench_run,
+    "plan": bench_plan,
     "walk": bench_walk,
     "store": bench_store,
     "bucket": bench_bucket,
@@ -372,7 +366,8 @@ BENCHES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; all when none is given")
-    parser.add_argument("--json", type=Path, help="also write the table here")
+    parser.add_argument("--json", type=Path, help="also write the numbers here")
+    parser.add_argument("--page", type=Path, help="also write the table between this page's marks")
     arguments = parser.parse_args()
     rows: list[Row] = []
     for name in arguments.names or BENCHES:
@@ -381,22 +376,39 @@ def main() -> None:
             rows += BENCHES[name](scratch)
         finally:
             shutil.rmtree(scratch)
-    width = max(len(row.name) for row in rows)
-    for row in rows:
-        value = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"
-        print(f"{row.name:<{width}}  {value:>9} {row.unit:<8} {row.target}")
+    text = table(rows)
+    print(text)
+    at = datetime.now(UTC)
+    machine = {
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
+        "python": platform.python_version(),
+    }
     if arguments.json:
-        machine = {
-            "cpu": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        }
         document = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "at": at.isoformat(timespec="seconds"),
             "machine": machine,
             "rows": [asdict(row) for row in rows],
         }
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
+    if arguments.page:
+        where = f"{machine['cores']} cores of {machine['cpu']}, Python {machine['python']}"
+        measured = f"Measured on {at:%Y-%m-%d} on {where}:"
+        page = arguments.page.read_text()
+        before, after = page[: page.index(BEGIN)], page[page.index(END) :]
+        arguments.page.write_text(
+            f"{before}{BEGIN}\n\n{measured}\n\n```text\n{text}\n```\n\n{after}"
+        )
+
+
+def table(rows: list[Row]) -> str:
+    """Return what people see: name, value, unit and target, in columns."""
+    width = max(len(row.name) for row in rows)
+    lines: list[str] = []
+    for row in rows:
+        value = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.3g}"
+        lines.append(f"{row.name:<{width}}  {value:>9} {row.unit:<8} {row.target}".rstrip())
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the docker engine costs beside `docker run` of the same steps, and how large images are.
 
-Part of ``python -m tests.benchmarks.__main__``: ``docker``.
+Part of ``python -m tests.benchmarks``: ``docker``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.engines.machine.docker import DockerRunner
-from pipelines.engines.machine.execution import Ended, Job
 from pipelines.engines.machine.ownership import give, make_readable, take_back
+from pipelines.engines.machine.runner import Ended, Job
 
 if TYPE_CHECKING:
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.yaml"
 NOBODY = 65532
@@ -89,15 +89,15 @@ def bench_docker(scratch: Path) -> list[Row]:
     from components.contract.errors import UserError
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
-    from pipelines.engines.engine import StepDone
+    from pipelines.disk.scratch import scratch_folder
     from pipelines.engines.machine.scheduler import Scheduler
     from pipelines.images.building import IMAGES, find
     from pipelines.images.daemon import connect
-    from pipelines.launch.launching import snapshots
     from pipelines.runs.cache import Cache
-    from pipelines.runs.workspace import workspace
-    from pipelines.stores.store import open_store
-    from tests.benchmarks.__main__ import Row
+    from pipelines.runs.events import StepDone
+    from pipelines.sources.snapshot import snapshots
+    from pipelines.stores.opening import open_store
+    from tests.benchmarks.table import Row
 
     try:
         client = connect()
@@ -106,10 +106,10 @@ def bench_docker(scratch: Path) -> list[Row]:
         print(f"rows of docker left out: {error}", file=sys.stderr)
         return []
     graph = graph_of(load(TINY))
-    with workspace(scratch / "work", "bench") as work:
+    with scratch_folder(scratch / "work", "bench") as work:
         runner = BesideDockerRun(work)
-        walk = Scheduler(runner, Cache(open_store(str(scratch / "store")), work), work)
-        ended = list(walk.submit(graph, snapshots(graph), "bench"))
+        scheduler = Scheduler(runner, Cache(open_store(str(scratch / "store")), work), work)
+        ended = list(scheduler.submit(graph, snapshots(graph.sources), "bench"))
     walls = {event.step: event.wall_s for event in ended if isinstance(event, StepDone)}
     engine = {name: walls[name] - waited for name, waited in runner.waited_s.items()}
     alone = runner.alone_s

@@ -1,6 +1,6 @@
 """What Kubeflow costs: compiling, and the demo under the SDK's own local runner.
 
-Part of ``python -m tests.benchmarks.__main__``: ``compile`` and ``engines``.
+Part of ``python -m tests.benchmarks``: ``compile`` and ``engines``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
 ROOT = Path(__file__).parents[2]
 PIPELINE_ROOT = "gs://bucket/pipelines"
@@ -26,19 +26,22 @@ from pathlib import Path
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import compiled, write
+from pipelines.engines.kubeflow.preflight import check
 config = load(Path(sys.argv[1]))
 graph = graph_of(config)
-made = compiled(config, graph, dict.fromkeys(graph.sources, "{_DIGEST}"), config.kubeflow.images)
+made = compiled(
+    check(config, graph), dict.fromkeys(graph.sources, "{_DIGEST}"), config.kubeflow.images
+)
 write(made.text, Path(sys.argv[2]))
 assert "kfp" not in sys.modules
 """
 _DOCKER_RUNNER = """
 import sys
 from pathlib import Path
-from tests import kfp_docker_runner
+from tests.servers.kfp import docker_runner
 scratch = Path(sys.argv[1])
 text = (scratch / "pipeline.yaml").read_text()
-outputs = kfp_docker_runner.run(text, scratch / "gcs", scratch / "outputs")
+outputs = docker_runner.run(text, scratch / "gcs", scratch / "outputs")
 assert (outputs.path("publish", "release") / "manifest.json").exists()
 """
 
@@ -63,9 +66,10 @@ def bench_compile(scratch: Path) -> list[Row]:
     from pipelines.config.loading import load
     from pipelines.config.parameters import filled
     from pipelines.engines.kubeflow.ir.compiling import compiled
+    from pipelines.engines.kubeflow.preflight import check
     from pipelines.images.building import IMAGES
     from pipelines.runs.graph import Graph, Ref, Step
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
     faces = relocated(ROOT / "pipelines/examples/faces.yaml", scratch)
     command = [sys.executable, "-c", _COMPILE, str(faces), str(scratch / "pipeline.yaml")]
@@ -93,7 +97,7 @@ def bench_compile(scratch: Path) -> list[Row]:
     spent: dict[int, float] = {}
     for count in (1_000, 4_000):
         began = time.perf_counter()
-        compiled(config, chain(count), {}, images)
+        compiled(check(config, chain(count)), {}, images)
         spent[count] = time.perf_counter() - began
     return [
         Row("compile of faces for Kubeflow, fresh process (median of 5)",
@@ -108,7 +112,7 @@ def bench_engines(scratch: Path) -> list[Row]:
     """The demo from nothing under three engines, one after the other, in one run."""
     from pipelines.config.loading import load
     from pipelines.launch.launching import launch
-    from tests.benchmarks.__main__ import Row
+    from tests.benchmarks.table import Row
 
     example = ROOT / "pipelines/examples/digits.yaml"
     rows: list[Row] = []
@@ -132,6 +136,7 @@ def _under_the_docker_runner(example: Path, scratch: Path) -> float:
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
     from pipelines.engines.kubeflow.ir.compiling import compiled
+    from pipelines.engines.kubeflow.preflight import check
     from pipelines.images.building import IMAGES, find
     from pipelines.images.daemon import connect
     from pipelines.sources.snapshot import snapshot, stage
@@ -139,7 +144,7 @@ def _under_the_docker_runner(example: Path, scratch: Path) -> float:
     source = snapshot(load(example).data)
     config = load(relocated(example, scratch))
     images = {image: find(connect(), image).name for image in IMAGES}
-    made = compiled(config, graph_of(config), {"data": source.digest}, images)
+    made = compiled(check(config, graph_of(config)), {"data": source.digest}, images)
     stage(source, scratch / "staged")
     place = scratch / "gcs" / made.sources["data"].removeprefix("gs://")
     shutil.copytree(scratch / "staged", place)

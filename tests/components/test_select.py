@@ -8,7 +8,8 @@ from components.artifacts.decision import Decision
 from components.artifacts.empty import empty_reason
 from components.artifacts.lite_model import LiteModelInfo
 from components.contract.errors import UserError
-from components.contract.execution import OK, Call, execute
+from components.contract.execution import OK, execute
+from components.contract.executor_input import Call
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.measure.paired import Answers

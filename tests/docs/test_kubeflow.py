@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.cli.main import _parser
+from pipelines.cli.main import parser
 from pipelines.config.loading import load
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_commands_of_slimline_parse(words: list[str]) -> None:
     if words[0] != "slimline":
         assert words[1:], "a command of another program, which nothing here can check"
         return
-    arguments = _parser().parse_args(words[1:], argparse.Namespace(given=words[1:]))
+    arguments = parser().parse_args(words[1:], argparse.Namespace(given=words[1:]))
     assert callable(arguments.command)
     cron = getattr(arguments, "cron", None)
     if cron:
@@ -82,7 +82,7 @@ def test_python_compiles(code: str) -> None:
 
 def test_the_estimate_of_the_cost_runs(tmp_path: Path) -> None:
     from pipelines.runs.records import RunRecord, put_finished
-    from pipelines.stores.store import open_store
+    from pipelines.stores.opening import open_store
 
     (code,) = [block for block in blocks("python") if "CORE_HOUR" in block]
     store = open_store(str(tmp_path / "slimline-store"))

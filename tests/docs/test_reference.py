@@ -1,59 +1,85 @@
 """The reference says of every key what the code that checks it knows."""
 
 import dataclasses
-import inspect
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
+import yaml
 from pydantic import Field
 
 from components.artifacts.decision import Candidate
-from components.contract.errors import UserError
-from components.contract.interface import Fraction, PositiveInt
+from components.contract.docstrings import entries_of
+from components.contract.types import Fraction, PositiveInt
 from docs import reference
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.config.parameters import offered
-from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Row, Sealed
-
-ROOT = Path(__file__).parents[2]
+from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Sealed, VariantRow
 
 
 @pytest.fixture(scope="module")
-def text() -> str:
-    return reference.markdown()
+def keys() -> str:
+    return reference.configuration()
 
 
-def test_every_key_is_listed(text: str) -> None:
-    keys = text.partition("### `image`")[0]
-    assert re.findall(r"^\| `(\w+)` \|", keys, re.MULTILINE) == list(Config.model_fields)
+@pytest.fixture(scope="module")
+def documents() -> str:
+    return reference.documents()
+
+
+def rows_of(text: str, place: str) -> dict[str, str]:
+    """Keys and meanings of a section in both parts of the page."""
+    found: dict[str, str] = {}
+    sections = re.findall(
+        rf"^### {re.escape(place)}([ :][^\n]*)?\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL
+    )
+    for _, section in sections:
+        for key, meaning in re.findall(
+            r"^\| `(\w+)` \| .+ \| .+ \| (.*) \|$", section, re.MULTILINE
+        ):
+            assert key not in found, f"{place}.{key} stands twice"
+            found[key] = meaning
+    return found
+
+
+def test_every_key_is_listed_once(keys: str) -> None:
+    assert set(rows_of(keys, "The whole file")) == set(Config.model_fields)
+
+
+def test_the_keys_of_the_demo_come_first(keys: str) -> None:
+    first = keys.partition("## Everything else")[0]
+    demo = yaml.safe_load(reference.DEMO.read_text())
+    assert set(rows_of(first, "The whole file")) == demo.keys()
+    assert set(rows_of(first, "`teacher`")) == demo["teacher"].keys()
+    assert set(rows_of(first, "`variants.NAME[].quantize`")) == {"scheme", "input_type"}
+    assert "kubeflow" not in first
 
 
 @pytest.mark.parametrize(
-    "component", ["ingest", "train", "distill", "prune", "quantize", "benchmark", "evaluate"]
+    ("place", "component"),
+    [(section.place, section.component) for section in reference.SECTIONS if section.component],
 )
-def test_every_parameter_is_listed_and_said(text: str, component: str) -> None:
-    section = re.search(rf"`: parameters of `{component}`\n(.*?)(\n###|\Z)", text, re.DOTALL)
-    assert section
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| (.*) \|$", section[1], re.MULTILINE)
-    assert [row[0] for row in rows] == [p.name for p in offered(component).parameters]
-    assert all(row[3] for row in rows), "the docstring explains each"
+def test_every_parameter_is_listed_and_explained(keys: str, place: str, component: str) -> None:
+    rows = rows_of(keys, f"`{place}`")
+    for parameter in offered(component).parameters:
+        assert rows[parameter.name], parameter.name
 
 
 @pytest.mark.parametrize("document", [Leaderboard, Sealed, Failure])
-def test_every_key_of_a_document_is_explained(text: str, document: type) -> None:
+def test_every_key_of_a_document_is_explained(documents: str, document: type) -> None:
     for field in dataclasses.fields(document):
-        assert re.search(rf"^\| `{field.name}` \| .+ \|$", text, re.MULTILINE), field.name
-    assert list(reference._entries(inspect.getdoc(document) or "", "Attributes")) == [
+        assert re.search(rf"^\| `{field.name}` \| .+ \|$", documents, re.MULTILINE), field.name
+    assert list(entries_of(document, "Attributes")) == [
         field.name for field in dataclasses.fields(document)
     ]
 
 
-def test_every_key_of_a_variant_is_explained(text: str) -> None:
-    explained = text.partition("### `variants[]` in that document")[2].partition("###")[0]
+def test_every_key_of_a_variant_is_explained(documents: str) -> None:
+    explained = documents.partition("## `variants[]` of that document")[2].partition("##")[0]
     assert re.findall(r"^\| `(\w+)` \| .+ \|$", explained, re.MULTILINE) == list(ROW)
-    fields = {field.name for document in (Candidate, Row) for field in dataclasses.fields(document)}
+    fields = {
+        field.name for document in (Candidate, VariantRow) for field in dataclasses.fields(document)
+    }
     assert set(ROW) <= fields
 
 
@@ -79,21 +105,8 @@ def test_types_in_words(annotation: object, words: str) -> None:
     assert reference._kind(annotation) == words
 
 
-def test_the_reference_is_written_between_its_marks(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "README.md"
-    path.write_text(f"before\n{reference.BEGIN}\nold\n{reference.END}\nafter\n")
-    assert reference.update(path)
-    assert path.read_text() == f"before\n{reference.BEGIN}\n\n{text}\n{reference.END}\nafter\n"
-    assert not reference.update(path), "up to date"
-    path.write_text("no marks")
-    with pytest.raises(UserError, match="does not hold"):
-        reference.update(path)
-
-
-def test_the_readme_is_up_to_date(text: str) -> None:
-    path = ROOT / "README.md"
-    if not path.exists():
-        pytest.fail("there is no README.md")
-    assert f"{reference.BEGIN}\n\n{text}\n{reference.END}" in path.read_text(), (
-        "python -m docs.reference README.md"
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_pages_are_up_to_date(name: str) -> None:
+    assert (reference.FOLDER / name).read_text() == reference.PAGES[name](), (
+        "python -m docs.reference"
     )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from components.contract.errors import UserError
 from pipelines.compress import graph_of, step_names, tree_of
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step, refs_in
 
 STUDENT: Mapping[str, object] = {"distill": {"backbone": "mobilenet_v2", "alpha": 0.35}}
@@ -209,20 +210,21 @@ def test_the_users_own_model_and_weights_are_sources(tmp_path: Path) -> None:
         "normalization": {"mean": 0, "scale": 255},
     }
     built = graph(tmp_path, {"int8": [INT8]}, teacher=own)
-    train = built.by_name["train"]
+    step = built.by_name["import-model"]
+    assert "train" not in built.by_name
     assert built.sources == {
         "data": str(tmp_path / "faces"),
         "model": str(tmp_path / "face.keras"),
     }
-    assert train.inputs["imported"] == SourceRef("model")
-    assert train.inputs["weights"] is None
-    assert train.parameters["trusted"] is True
-    assert (train.parameters["mean"], train.parameters["scale"]) == (0.0, 255.0)
+    assert step.inputs["source"] == SourceRef("model")
+    assert step.parameters["trusted"] is True
+    assert (step.parameters["mean"], step.parameters["scale"]) == (0.0, 255.0)
+    assert built.by_name["quantize-int8"].inputs["model"] == Ref("import-model", "model")
 
     built = graph(tmp_path, {"int8": [INT8]}, teacher={"weights": "w.h5"})
     assert built.sources["weights"] == str(tmp_path / "w.h5")
     assert built.by_name["train"].inputs["weights"] == SourceRef("weights")
-    assert built.by_name["train"].inputs["imported"] is None
+    assert "import-model" not in built.by_name
 
 
 # properties ------------------------------------------------------------------------------------

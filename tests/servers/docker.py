@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.images.building import (
     ENVIRONMENT_LABEL,
     IMAGES,
@@ -32,7 +32,7 @@ def lines(*parts: object, cut: bool = False) -> Reply:
     return Reply(body=body, streamed=True, cut=cut)
 
 
-def built(image: Image) -> Reply:
+def built(image: ImageName) -> Reply:
     """The image that holds the code at hand."""
     labels = {SOURCE_LABEL: source_digest(image), ENVIRONMENT_LABEL: image_environment(image)}
     return Reply.of(

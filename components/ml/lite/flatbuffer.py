@@ -38,7 +38,7 @@ _TYPES = _names_of(schema.TensorType)
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor of a graph.
+    """One tensor of a subgraph.
 
     Attributes:
         name: As the converter wrote it; fused layers are joined by semicolons.
@@ -71,12 +71,12 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator of a graph.
+    """One operator of a subgraph.
 
     Attributes:
         name: Name in the schema such as CONV_2D, or the name of a custom operator.
-        inputs: Indices into the graph's tensors; -1 for an optional input that is absent.
-        outputs: Indices into the graph's tensors.
+        inputs: Indices into the subgraph's tensors; -1 for an optional input that is absent.
+        outputs: Indices into the subgraph's tensors.
     """
 
     name: str
@@ -85,8 +85,8 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Graph:
-    """One graph of a file: the main one, or the body of a loop or a condition."""
+class Subgraph:
+    """One subgraph of a file: the main one, or the body of a loop or a condition."""
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
@@ -99,12 +99,12 @@ class LiteFile:
     """The content of a ``.tflite``.
 
     Attributes:
-        graphs: The main graph first.
+        subgraphs: The main subgraph first.
         metadata: Size in bytes of every metadata entry by its name.
         size_bytes: Length of the file.
     """
 
-    graphs: tuple[Graph, ...]
+    subgraphs: tuple[Subgraph, ...]
     metadata: Mapping[str, int]
     size_bytes: int
 
@@ -118,29 +118,29 @@ class LiteFile:
         if content[4:8] != _IDENTIFIER:
             raise ValueError(f"no .tflite: bytes 4 to 8 are {content[4:8]!r}, not {_IDENTIFIER!r}")
         model: Any = schema.Model.GetRootAs(content, 0)
-        graphs = tuple(_graph(model, number) for number in range(model.SubgraphsLength()))
+        subgraphs = tuple(_subgraph(model, number) for number in range(model.SubgraphsLength()))
         entries = (model.Metadata(number) for number in range(model.MetadataLength()))
         metadata = {
             entry.Name().decode(): model.Buffers(entry.Buffer()).DataLength() for entry in entries
         }
-        return cls(graphs, metadata, len(content))
+        return cls(subgraphs, metadata, len(content))
 
     @property
     def input(self) -> Tensor:
-        """The only input of the main graph."""
-        (index,) = self.graphs[0].inputs
-        return self.graphs[0].tensors[index]
+        """The only input of the main subgraph."""
+        (index,) = self.subgraphs[0].inputs
+        return self.subgraphs[0].tensors[index]
 
     @property
     def output(self) -> Tensor:
-        """The only output of the main graph."""
-        (index,) = self.graphs[0].outputs
-        return self.graphs[0].tensors[index]
+        """The only output of the main subgraph."""
+        (index,) = self.subgraphs[0].outputs
+        return self.subgraphs[0].tensors[index]
 
     @cached_property
     def operators(self) -> Mapping[str, int]:
-        """Count of operators by name, over all graphs."""
-        found = Counter(op.name for graph in self.graphs for op in graph.operators)
+        """Count of operators by name, over all subgraphs."""
+        found = Counter(op.name for subgraph in self.subgraphs for op in subgraph.operators)
         return dict(sorted(found.items()))
 
     @cached_property
@@ -151,17 +151,21 @@ class LiteFile:
         a file with float edges starts and ends, and do not count.
         """
         return tuple(
-            f"{op.name} -> {graph.tensors[op.outputs[0]].name}"
-            for graph in self.graphs
-            for op in graph.operators
-            if _computes_in_float(graph, op) and not (graph is self.graphs[0] and _edge(graph, op))
+            f"{op.name} -> {subgraph.tensors[op.outputs[0]].name}"
+            for subgraph in self.subgraphs
+            for op in subgraph.operators
+            if _computes_in_float(subgraph, op)
+            and not (subgraph is self.subgraphs[0] and _edge(subgraph, op))
         )
 
     @cached_property
     def weights(self) -> tuple[Tensor, ...]:
         """Constants of two dimensions and more that hold trained numbers, in file order."""
         return tuple(
-            tensor for graph in self.graphs for tensor in graph.tensors if tensor.zeros is not None
+            tensor
+            for subgraph in self.subgraphs
+            for tensor in subgraph.tensors
+            if tensor.zeros is not None
         )
 
     @property
@@ -175,29 +179,29 @@ class LiteFile:
         return self.zeros / max(1, sum(tensor.elements for tensor in self.weights))
 
 
-def _edge(graph: Graph, op: Operator) -> bool:
-    enters = op.name == "QUANTIZE" and op.inputs[0] in graph.inputs
-    leaves = op.name == "DEQUANTIZE" and op.outputs[0] in graph.outputs
+def _edge(subgraph: Subgraph, op: Operator) -> bool:
+    enters = op.name == "QUANTIZE" and op.inputs[0] in subgraph.inputs
+    leaves = op.name == "DEQUANTIZE" and op.outputs[0] in subgraph.outputs
     return enters or leaves
 
 
-def _computes_in_float(graph: Graph, op: Operator) -> bool:
-    touched = [graph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
+def _computes_in_float(subgraph: Subgraph, op: Operator) -> bool:
+    touched = [subgraph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0]
     return any(tensor.dtype in FLOATS for tensor in touched)
 
 
-def _graph(model: Any, number: int) -> Graph:
-    graph = model.Subgraphs(number)
+def _subgraph(model: Any, number: int) -> Subgraph:
+    subgraph = model.Subgraphs(number)
     operators = tuple(
-        _operator(model, graph.Operators(index)) for index in range(graph.OperatorsLength())
+        _operator(model, subgraph.Operators(index)) for index in range(subgraph.OperatorsLength())
     )
-    return Graph(
+    return Subgraph(
         tensors=tuple(
-            _tensor(model, graph.Tensors(index)) for index in range(graph.TensorsLength())
+            _tensor(model, subgraph.Tensors(index)) for index in range(subgraph.TensorsLength())
         ),
         operators=operators,
-        inputs=_integers(graph.InputsAsNumpy()),
-        outputs=_integers(graph.OutputsAsNumpy()),
+        inputs=_integers(subgraph.InputsAsNumpy()),
+        outputs=_integers(subgraph.OutputsAsNumpy()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Towers: a backbone and a head, from one normalized picture to an embedding or to scores.
+"""Networks: a backbone and a head, from one normalized image to an embedding or to scores.
 
 Every activation follows a batch norm (or is part of it, as ReLU6), and no layer here is one that
 pruning, clustering or quantization would refuse. All layers have names of their own, so that
@@ -23,7 +23,7 @@ _WIDTH = 32
 """Channels of the first convolution of ``conv`` at alpha 1."""
 
 
-def tower(
+def with_head(
     backbone: Backbone,
     image_shape: tuple[int, int, int],
     head: str,
@@ -33,7 +33,7 @@ def tower(
     dropout: float = 0.0,
     batch_norm_momentum: float = 0.9,
 ) -> Any:
-    """Build an untrained tower.
+    """Build an untrained network.
 
     Args:
         backbone: Which one.
@@ -49,7 +49,7 @@ def tower(
         A ``tf_keras`` model from float32 ``bhwc`` to ``bd``, without softmax or normalization.
 
     Raises:
-        UserError: An alpha for ``resnet50``, whose width is fixed, or a picture too small.
+        UserError: An alpha for ``resnet50``, whose width is fixed, or an image too small.
     """
     if min(image_shape[:2]) < 4:
         raise UserError(

@@ -8,12 +8,9 @@ program and is never opened without the user's word for it; neither is anything 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo, Scores
@@ -22,8 +19,8 @@ from components.contract.errors import UserError
 from components.contract.source import Source
 from components.ml.formats import keras_files, model_folder, users_saved_model
 from components.ml.networks import architecture, flattening
-from components.ml.techniques.supervised import info_of
-from components.ml.training.validation import Validation, outputs_of
+from components.ml.networks.building import info_of
+from components.ml.training.validation import Outputs, Validation, outputs_of
 
 REPORT = "import.json"
 
@@ -99,7 +96,7 @@ def import_model(
         canonical_json(
             {
                 "schema": 1,
-                "component": "train",
+                "component": "import_model",
                 "imported": {"name": origin.name, "sha256": origin.sha256, "form": origin.form},
                 "trainable": info.trainable,
                 "metric": validation.metric,
@@ -112,7 +109,7 @@ def import_model(
 
 def _import_keras(
     model: Any, origin: Origin, data: Dataset, path: Path, mean: float, scale: float
-) -> tuple[Callable[[np.ndarray], np.ndarray], ModelInfo]:
+) -> tuple[Outputs, ModelInfo]:
     """Write a Keras model; one with layers that nobody knows as a program."""
     if len(model.inputs or ()) != 1 or len(model.outputs or ()) != 1:
         raise UserError(
@@ -142,7 +139,7 @@ def _import_keras(
 
 def _import_program(
     source: Source, origin: Origin, data: Dataset, path: Path, mean: float, scale: float
-) -> tuple[Callable[[np.ndarray], np.ndarray], ModelInfo]:
+) -> tuple[Outputs, ModelInfo]:
     """Write a SavedModel, with its signature brought to ours."""
     with tempfile.TemporaryDirectory() as folder:
         program = users_saved_model.load(_staged(source, Path(folder)), origin.name)
@@ -184,7 +181,7 @@ def _fitted(
     *,
     softmax: bool,
 ) -> ModelInfo:
-    """Return the card of a model with this input and output on this dataset.
+    """Return the info of a model with this input and output on this dataset.
 
     Args:
         data: What it is to be used on.

@@ -11,7 +11,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,16 +28,15 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Task
 from components.ml.formats import model_folder
 from components.ml.runtime import tf, tf_keras
-from components.ml.settings import Recipe
-from components.ml.techniques.distillation import taught
-from components.ml.techniques.supervised import examples_of
+from components.ml.settings import Augmentation, Optimization, TeacherViews
 from components.ml.training import loop, losses
+from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
 from components.ml.training.objectives import TEACHER
-from components.ml.training.validation import Validation, outputs_of
+from components.ml.training.teacher import ask_teacher, with_mixes
+from components.ml.training.validation import Outputs, Validation, outputs_of
 
 _PRUNED_BY = 0.6
 """The part of the training after which all zeros are chosen; the rest is recovery."""
@@ -219,6 +218,11 @@ class Unchanged:
         """None of its own."""
         return []
 
+    def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+        """Return the batch with the mixes that the network was asked about."""
+        del seed
+        return with_mixes(batch)
+
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss: of directions and distances of embeddings, or of probabilities."""
         del progress
@@ -232,40 +236,44 @@ class Unchanged:
         return losses.soft_labels(logits_bd, before_bd, _TEMPERATURE)
 
 
-class OncePruned(Validation):
+@dataclass(frozen=True)
+class OncePruned:
     """Validation that counts from the moment on when all zeros are chosen.
 
     Before that a network is better than it will be, and must not be taken for the best.
 
-    Args:
-        dataset: Where the validation split is.
-        task: What to measure.
+    Attributes:
+        validation: What is measured.
         network: Wrapped layers; what is masked is set to 0 before each measurement.
         last: Step at which the last zeros are chosen.
     """
 
-    def __init__(self, dataset: Dataset, task: Task, network: Any, last: int) -> None:
-        super().__init__(dataset, task)
-        self._network = network
-        self._last = last
+    validation: Validation
+    network: Any
+    last: int
 
-    def measure(self, outputs: Callable[[np.ndarray], np.ndarray]) -> float:
+    @property
+    def metric(self) -> str:
+        """Name of what is measured; higher is better."""
+        return self.validation.metric
+
+    def measure(self, outputs: Outputs) -> float:
         """Return the metric, 0 to 1; 0 while zeros are still being chosen."""
-        apply_masks(self._network)
-        layers = pruning_wrapper.collect_prunable_layers(self._network)
-        reached = all(int(layer.pruning_step) >= self._last for layer in layers)
-        return super().measure(outputs) if reached else 0.0
+        apply_masks(self.network)
+        layers = pruning_wrapper.collect_prunable_layers(self.network)
+        reached = all(int(layer.pruning_step) >= self.last for layer in layers)
+        return self.validation.measure(outputs) if reached else 0.0
 
 
 def prune(
     path: Path, dataset: Path, pruned: Path, report: Path,
-    *, sparsity: float, views: int, mixes: int, recipe: Recipe,
+    *, sparsity: float, teacher_views: TeacherViews, augmentation: Augmentation,
+    optimization: Optimization, seed: int,
 ) -> None:  # fmt: skip
     """Prune a Model and write it; see ``components.prune``."""
-    trained, info = model_folder.load(path, "pruned")
+    model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
     data = Dataset.open(dataset)
     _check(info, data, path)
-    model, _ = model_folder.load(path)  # as it came; takes the pruned weights in the end
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
         raise UserError(
@@ -273,15 +281,21 @@ def prune(
             + "; ".join(f"{row.name}: {row.skipped}" for row in compare(before, before)),
             "leave prune away for this model",
         )
+    trained = tf_keras.models.clone_model(model)
+    trained.set_weights(model.get_weights())
+    answers = outputs_of(model, info)
     # Batches are drawn over all images: nothing is compared but before and after.
     examples = replace(examples_of(data), compared=False)
-    examples = taught(examples, path, info, views=views, mixes=mixes, recipe=recipe)
-    steps = examples.steps(recipe)
-    schedule = schedule_of(sparsity, steps * recipe.epochs)
+    examples = ask_teacher(examples, answers, info, teacher_views, augmentation, seed)
+    steps = examples.steps(optimization)
+    schedule = schedule_of(sparsity, steps * optimization.epochs)
     network = wrapped(trained, schedule)
-    reference = Validation(data, info.task).measure(outputs_of(model, info))
-    counting = OncePruned(data, info.task, network, schedule.end_step)
-    history = loop.fit(network, info, examples, Unchanged(info.output), counting, recipe)
+    validation = Validation(data, info.task)
+    reference = validation.measure(answers)
+    counting = OncePruned(validation, network, schedule.end_step)
+    history = loop.fit(
+        network, info, examples, Unchanged(info.output), counting, optimization, augmentation, seed
+    )
     strip(network, model)
     layers = compare(before, kernels_of(model))
     refuse(layers, sparsity)

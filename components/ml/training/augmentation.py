@@ -75,11 +75,11 @@ STRENGTHS: Mapping[Augment, Strength] = {
     ),
 }  # fmt: skip
 
-SHARES = (0.25, 0.75)
+MIX_SHARES = (0.25, 0.75)
 """Of the first image in a mix: neither is hidden."""
 
 
-def draw(images: int, *, flip: bool, random: np.random.Generator) -> Draws:
+def draw_changes(images: int, *, flip: bool, random: np.random.Generator) -> Draws:
     """Draw what happens to each image.
 
     Args:
@@ -95,12 +95,12 @@ def draw(images: int, *, flip: bool, random: np.random.Generator) -> Draws:
     return draws_nk
 
 
-def apply(images_bhwc: Any, draws_bk: Any, strength: Strength, noise_seed: Any) -> Any:
+def apply_changes(images_bhwc: Any, draws_bk: Any, strength: Strength, noise_seed: Any) -> Any:
     """Change the images as drawn; in a graph.
 
     Args:
         images_bhwc: float32, 0 to 255.
-        draws_bk: See ``draw``.
+        draws_bk: See ``draw_changes``.
         strength: How far.
         noise_seed: Two integers, for the noise of the pixels.
 
@@ -118,7 +118,7 @@ def apply(images_bhwc: Any, draws_bk: Any, strength: Strength, noise_seed: Any) 
     return moved_bhwc
 
 
-def mix(first_mhwc: Any, second_mhwc: Any, share_m: Any) -> Any:
+def mix_images(first_mhwc: Any, second_mhwc: Any, share_m: Any) -> Any:
     """Return mixes of two images each (mixup, arXiv:1710.09412); in a graph.
 
     Args:

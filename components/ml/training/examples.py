@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.ml.settings import Recipe
-from components.ml.training import augmentation, batches
-from components.ml.training.augmentation import Draws
+from components.artifacts.dataset import Dataset
+from components.contract.errors import UserError
+from components.ml.settings import Optimization
+from components.ml.training import batches
+from components.ml.training.augmentation import Draws, draw_changes
 from components.ml.training.objectives import LABELS, TEACHER
 
 IMAGES = "images"
@@ -23,8 +25,8 @@ SHARES = "shares"
 
 
 @dataclass(frozen=True, eq=False)
-class Mixes:
-    """What a teacher said of mixes of two views each.
+class MixupOutputs:
+    """What a teacher answered about mixes of two views each.
 
     Attributes:
         views_x2: Views of both.
@@ -43,17 +45,17 @@ class Mixes:
 
 @dataclass(frozen=True, eq=False)
 class TeacherOutputs:
-    """What a teacher said of the training images, each seen in a few ways.
+    """What a teacher answered about the training images, each seen in a few ways.
 
     Attributes:
         draws_vnk: How each image is changed in each view.
         outputs_vnt: The teacher's answers.
-        mixes: And of mixes of these, when batches are to have some.
+        mixup: And about mixes of these, when batches are to have some.
     """
 
     draws_vnk: Draws
     outputs_vnt: np.ndarray
-    mixes: Mixes | None = None
+    mixup: MixupOutputs | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,81 +67,116 @@ class Examples:
         labels_n: 0 to ``classes`` - 1.
         classes: How many labels occur.
         compared: Whether batches hold several images of one label, to compare them.
-        taught: With a teacher, images are seen in its views; without, each epoch draws new ones.
+        teacher: What it answered: images are then seen in its views; without, each epoch draws
+            new ones.
     """
 
     images_nhwc: np.ndarray
     labels_n: np.ndarray
     classes: int
     compared: bool
-    taught: TeacherOutputs | None = None
+    teacher: TeacherOutputs | None = None
 
     @property
     def images(self) -> int:
         """How many there are."""
         return len(self.labels_n)
 
-    def batch(self, recipe: Recipe) -> int:
+    def batch(self, optimization: Optimization) -> int:
         """Return b: no batch holds more than there is."""
         if not self.compared:
-            return min(recipe.batch, self.images)
-        return min(recipe.identities_per_batch, self.classes) * recipe.images_per_identity
+            return min(optimization.batch, self.images)
+        identities = min(optimization.identities_per_batch, self.classes)
+        return identities * optimization.images_per_identity
 
-    def steps(self, recipe: Recipe) -> int:
+    def steps(self, optimization: Optimization) -> int:
         """Return the batches of an epoch, which hold about all images once."""
-        share = self.images / self.batch(recipe)
+        share = self.images / self.batch(optimization)
         return max(1, round(share)) if self.compared else int(share)
 
-    def epoch(self, number: int, recipe: Recipe) -> Iterator[dict[str, np.ndarray]]:
+    def epoch(
+        self, number: int, optimization: Optimization, *, flip: bool, seed: int
+    ) -> Iterator[dict[str, np.ndarray]]:
         """Draw the batches of an epoch: images, draws, labels and the teacher's outputs.
 
-        With mixes, the images and draws of what is mixed come behind those that have labels, first
+        With mixup, the images and draws of what is mixed come behind those that have labels, first
         all firsts and then all seconds; the teacher's outputs are of the b images and the m mixes.
         """
-        random = np.random.default_rng([recipe.seed, number])
+        random = np.random.default_rng([seed, number])
         if self.compared:
             rows_sb = batches.of_identities(
                 self.labels_n,
-                recipe.identities_per_batch,
-                recipe.images_per_identity,
-                self.steps(recipe),
+                optimization.identities_per_batch,
+                optimization.images_per_identity,
+                self.steps(optimization),
                 random,
             )
         else:
-            rows_sb = batches.shuffled(self.images, recipe.batch, random)
-        if self.taught is None:
-            fresh_nk = augmentation.draw(self.images, flip=recipe.flip, random=random)
+            rows_sb = batches.shuffled(self.images, optimization.batch, random)
+        if self.teacher is None:
+            fresh_nk = draw_changes(self.images, flip=flip, random=random)
             for rows_b in rows_sb:
                 yield {**self._known(rows_b), DRAWS: fresh_nk[rows_b]}
             return
-        views_n = random.integers(0, len(self.taught.draws_vnk), self.images)
+        views_n = random.integers(0, len(self.teacher.draws_vnk), self.images)
         for rows_b in rows_sb:
             seen = (views_n[rows_b], rows_b)
             batch = {
                 **self._known(rows_b),
-                DRAWS: self.taught.draws_vnk[seen],
-                TEACHER: self.taught.outputs_vnt[seen],
+                DRAWS: self.teacher.draws_vnk[seen],
+                TEACHER: self.teacher.outputs_vnt[seen],
             }
-            if self.taught.mixes is not None:
-                self._add(batch, self.taught, self.taught.mixes, random)
+            if self.teacher.mixup is not None:
+                self._add(batch, self.teacher.draws_vnk, self.teacher.mixup, random)
             yield batch
 
     def _add(
         self,
         batch: dict[str, np.ndarray],
-        taught: TeacherOutputs,
-        mixes: Mixes,
+        draws_vnk: Draws,
+        mixup: MixupOutputs,
         random: np.random.Generator,
     ) -> None:
-        chosen_m = random.integers(0, len(mixes.shares_x), mixes.batch)
-        views, rows = (half[chosen_m].T.ravel() for half in (mixes.views_x2, mixes.rows_x2))
+        chosen_m = random.integers(0, len(mixup.shares_x), mixup.batch)
+        views, rows = (half[chosen_m].T.ravel() for half in (mixup.views_x2, mixup.rows_x2))
         batch[IMAGES] = np.concatenate([batch[IMAGES], self.images_nhwc[rows]])
-        batch[DRAWS] = np.concatenate([batch[DRAWS], taught.draws_vnk[views, rows]])
-        batch[SHARES] = mixes.shares_x[chosen_m]
-        batch[TEACHER] = np.concatenate([batch[TEACHER], mixes.outputs_xt[chosen_m]])
+        batch[DRAWS] = np.concatenate([batch[DRAWS], draws_vnk[views, rows]])
+        batch[SHARES] = mixup.shares_x[chosen_m]
+        batch[TEACHER] = np.concatenate([batch[TEACHER], mixup.outputs_xt[chosen_m]])
 
     def _known(self, rows_b: np.ndarray) -> dict[str, np.ndarray]:
         return {
             IMAGES: self.images_nhwc[rows_b],
             LABELS: self.labels_n[rows_b].astype(np.int32),
         }
+
+
+def examples_of(data: Dataset) -> Examples:
+    """Return the train split as examples.
+
+    Raises:
+        UserError: One identity or class only, or no identity with a second image.
+    """
+    task, split = data.info.task, "train"
+    labels_n = np.asarray(data.labels(split))
+    present, dense_n, counts = np.unique(labels_n, return_inverse=True, return_counts=True)
+    unit = "identity" if task == "verification" else "class"
+    if len(present) < 2:
+        raise UserError(
+            f"all {len(labels_n)} training images are of one {unit}, "
+            f"{data.info.classes[present[0]]!r}: there is nothing to tell apart",
+            f"give the images of a second {unit}",
+        )
+    if task == "verification" and counts.max() < 2:
+        raise UserError(
+            "no identity has a second training image, so nothing says what stays the same",
+            "give at least two images of each identity",
+        )
+    compared = task == "verification"
+    # An embedding learns from the identities that are there; a classifier knows all classes.
+    return Examples(
+        images_nhwc=data.images(split),
+        labels_n=dense_n if compared else labels_n,
+        classes=len(present) if compared else len(data.info.classes),
+        compared=compared,
+    )

@@ -17,14 +17,12 @@ import numpy as np
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.runtime import tf
-from components.ml.settings import Recipe
-from components.ml.training import augmentation
-from components.ml.training.augmentation import STRENGTHS
-from components.ml.training.discriminants import Guide
-from components.ml.training.examples import DRAWS, IMAGES, SHARES, Examples
-from components.ml.training.objectives import Objective
+from components.ml.settings import Augmentation, Optimization
+from components.ml.training.augmentation import STRENGTHS, apply_changes
+from components.ml.training.examples import DRAWS, IMAGES, Examples
+from components.ml.training.objectives import PIXELS, Objective
 from components.ml.training.optimizers import Updates, learning_rate_at
-from components.ml.training.validation import Validation, outputs_of
+from components.ml.training.validation import Measure, outputs_of
 
 _VALIDATIONS = 20
 """How often a training looks at the validation split, at most."""
@@ -77,9 +75,10 @@ def fit(
     info: ModelInfo,
     examples: Examples,
     objective: Objective,
-    validation: Validation,
-    recipe: Recipe,
-    guide: Guide | None = None,
+    validation: Measure,
+    optimization: Optimization,
+    augmentation: Augmentation,
+    seed: int,
 ) -> History:
     """Train ``model`` in place and leave it with the weights of its best epoch, or of its last.
 
@@ -91,58 +90,52 @@ def fit(
         examples: What is learned from.
         objective: What is made small.
         validation: What decides on the best.
-        recipe: How.
-        guide: What the network is led by beside the objective.
+        optimization: How.
+        augmentation: How images are changed.
+        seed: Of the order of the images and of how each is changed.
 
     Raises:
         UserError: The loss is no longer a finite number.
     """
-    learner = _Learner(model, info, objective, recipe, guide)
+    learner = _Learner(model, info, objective, optimization, augmentation, seed)
     outputs = outputs_of(model, info)
-    steps = examples.steps(recipe)
-    total, warmup = steps * recipe.epochs, int(steps * recipe.warmup_epochs)
-    every = max(1, recipe.epochs // _VALIDATIONS)
+    epochs, steps = optimization.epochs, examples.steps(optimization)
+    total, warmup = steps * epochs, int(steps * optimization.warmup_epochs)
+    highest, every = optimization.learning_rate, max(1, epochs // _VALIDATIONS)
     done: list[Epoch] = []
     best, kept, weights = None, None, model.get_weights()
-    for number in range(1, recipe.epochs + 1):
+    for number in range(1, epochs + 1):
         loss, rate = 0.0, 0.0
-        for index, batch in enumerate(examples.epoch(number, recipe)):
+        batches = examples.epoch(number, optimization, flip=augmentation.flip, seed=seed)
+        for index, batch in enumerate(batches):
             step = (number - 1) * steps + index
-            rate = learning_rate_at(step, total, min(warmup, total - 1), recipe.learning_rate)
+            rate = learning_rate_at(step, total, min(warmup, total - 1), highest)
             loss += learner.learn(batch, rate, step, total) / steps
         if not math.isfinite(loss):
             raise UserError(
                 f"training came apart in epoch {number}: the loss is {loss}",
-                f"set learning_rate below {recipe.learning_rate:g}",
+                f"set learning_rate below {highest:g}",
             )
         score = None
-        if number % every == 0 or number == recipe.epochs:
+        if number % every == 0 or number == epochs:
             with learner.averaged():
                 score = validation.measure(outputs)
                 epoch = Epoch(number, loss, rate, score)
                 if best is None or score >= (best.validation or 0.0):
                     best = epoch
-                if best is epoch or recipe.keep == "last":
+                if best is epoch or optimization.keep == "last":
                     kept, weights = epoch, model.get_weights()
         done.append(Epoch(number, loss, rate, score))
         _LOG.info(
-            "epoch %d of %d: loss %.4f%s", number, recipe.epochs, loss,
+            "epoch %d of %d: loss %.4f%s", number, epochs, loss,
             "" if score is None else f", validation {validation.metric} {score:.4f}",
         )  # fmt: skip
-        if best and recipe.patience is not None and number - best.number >= recipe.patience:
+        patience = optimization.patience
+        if best and patience is not None and number - best.number >= patience:
             break
     assert kept is not None, "the last epoch is always measured"
     model.set_weights(weights)
     return History(validation.metric, tuple(done), kept)
-
-
-def _with_mixes(pixels_bhwc: Any, share_m: Any) -> Any:
-    """Put mixes in the place of what is mixed: the last 2 m images, firsts before seconds."""
-    mixes = share_m.shape[0]
-    alone = pixels_bhwc.shape[0] - 2 * mixes
-    first_mhwc, second_mhwc = pixels_bhwc[alone : alone + mixes], pixels_bhwc[alone + mixes :]
-    mixed_mhwc = augmentation.mix(first_mhwc, second_mhwc, share_m)
-    return tf.concat([pixels_bhwc[:alone], mixed_mhwc], axis=0)
 
 
 class _Learner:
@@ -153,40 +146,37 @@ class _Learner:
         model: Any,
         info: ModelInfo,
         objective: Objective,
-        recipe: Recipe,
-        guide: Guide | None,
+        optimization: Optimization,
+        augmentation: Augmentation,
+        seed: int,
     ) -> None:
         self._model = model
         self._averages: list[Any] = []
-        if recipe.averaging:  # of batch norms' statistics too, which belong to the weights
+        if optimization.averaging:  # of batch norms' statistics too, which belong to the weights
             self._averages = [tf.Variable(weight, trainable=False) for weight in model.weights]
         variables = [*model.trainable_variables, *objective.variables]
-        updates = Updates(recipe.optimizer, variables, recipe.weight_decay, recipe.clip_norm)
+        updates = Updates(
+            optimization.optimizer, variables, optimization.weight_decay, optimization.clip_norm
+        )
 
         @tf.function(autograph=False)
         def learn(batch: Mapping[str, Any], learning_rate: Any, step: Any, progress: Any) -> Any:
-            noise_seed = tf.stack([tf.constant(recipe.seed, tf.int32), tf.cast(step, tf.int32)])
-            pixels_bhwc = augmentation.apply(
-                tf.cast(batch[IMAGES], tf.float32), batch[DRAWS], STRENGTHS[recipe.augment],
+            noise_seed = tf.stack([tf.constant(seed, tf.int32), tf.cast(step, tf.int32)])
+            pixels_bhwc = apply_changes(
+                tf.cast(batch[IMAGES], tf.float32), batch[DRAWS], STRENGTHS[augmentation.augment],
                 noise_seed,
             )  # fmt: skip
-            if SHARES in batch:
-                pixels_bhwc = _with_mixes(pixels_bhwc, batch[SHARES])
-            asked = pixels_bhwc.shape[0]
-            if guide is not None:
-                pixels_bhwc = guide.mixed(pixels_bhwc, noise_seed)
-            images_bhwc = (pixels_bhwc - info.input.mean) / info.input.scale
+            batch = objective.prepare({**batch, PIXELS: pixels_bhwc}, noise_seed)
+            images_bhwc = (batch[PIXELS] - info.input.mean) / info.input.scale
             with tf.GradientTape() as tape:
                 outputs_bd = model(images_bhwc, training=True)
-                loss = objective(outputs_bd[:asked], batch, progress)
-                if guide is not None:
-                    loss += guide.weight * guide(outputs_bd, pixels_bhwc)
+                loss = objective(outputs_bd, batch, progress)
             gradients = tape.gradient(
                 loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
             updates.apply(gradients, learning_rate, step + 1.0)
             # Young averages follow fast, or they would remember the random start.
-            keep = tf.minimum(recipe.averaging, (2.0 + step) / (11.0 + step))
+            keep = tf.minimum(optimization.averaging, (2.0 + step) / (11.0 + step))
             for average, weight in zip(self._averages, model.weights, strict=False):
                 average.assign_sub((1.0 - keep) * (average - weight))
             return loss

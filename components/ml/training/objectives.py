@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 from components.ml.runtime import tf
-from components.ml.settings import Loss, Target
+from components.ml.settings import Loss, LossSettings
 from components.ml.training import losses
 from components.ml.training.losses import MARGINS
 
+PIXELS = "pixels"
 LABELS = "labels"
 TEACHER = "teacher"
 _RAMP = (0.15, 0.45)
@@ -31,13 +32,22 @@ class Objective(Protocol):
         """Weights that are trained beside the network's."""
         ...
 
+    def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+        """Return the batch as the network is to see it; in a graph.
+
+        Args:
+            batch: ``PIXELS`` (0 to 255, augmented), ``LABELS`` (indices, of the first images) and,
+                when a teacher is asked, ``TEACHER`` (its outputs, for all images).
+            seed: Two integers.
+        """
+        ...
+
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss of a batch, a scalar; in a graph.
 
         Args:
             outputs_bd: Of the network.
-            batch: ``LABELS`` (indices, of the first images) and, when a teacher is asked,
-                ``TEACHER`` (its outputs, for all images).
+            batch: As ``prepare`` returned it.
             progress: Share of the training that is done, 0 to 1.
         """
         ...
@@ -68,6 +78,11 @@ class Supervised:
         """The directions of the identities, which are thrown away when training ends."""
         return [] if self.head_kd is None else [self.head_kd]
 
+    def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
+        """Return the batch as it is."""
+        del seed
+        return batch
+
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss."""
         loss = self._loss(outputs_bd, batch[LABELS], progress)
@@ -96,13 +111,13 @@ class Supervised:
 
 
 def supervised(
-    task: Task, target: Target, *, classes: int, embedding: int, seed: int
+    task: Task, settings: LossSettings, *, classes: int, embedding: int, seed: int
 ) -> Supervised:
     """Return the objective of a task.
 
     Args:
         task: verification or classification.
-        target: The parameters.
+        settings: Which loss, and its parameters.
         classes: How many labels there are to learn from.
         embedding: Numbers in the embedding; unused for classification.
         seed: Where the directions of the identities start.
@@ -111,7 +126,7 @@ def supervised(
         UserError: A loss that compares images, for a classifier.
     """
     usual: Loss = "cosine_softmax" if task == "verification" else "cross_entropy"
-    loss = target.loss or usual
+    loss = settings.loss or usual
     head_kd = None
     if task == "classification" and loss != "cross_entropy":
         raise UserError(
@@ -123,9 +138,9 @@ def supervised(
         head_kd = tf.Variable(start_kd / embedding**0.5, name="identities")
     return Supervised(
         loss=loss,
-        margin=MARGINS[loss] if target.margin is None else target.margin,
-        scale=target.scale_of_cosines,
-        label_smoothing=target.label_smoothing,
-        contrast_weight=target.contrast_weight if task == "verification" else 0.0,
+        margin=MARGINS[loss] if settings.margin is None else settings.margin,
+        scale=settings.scale_of_cosines,
+        label_smoothing=settings.label_smoothing,
+        contrast_weight=settings.contrast_weight if task == "verification" else 0.0,
         head_kd=head_kd,
     )

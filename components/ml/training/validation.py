@@ -6,14 +6,14 @@ Shapes: n images, d numbers of an output.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 from components.ml.formats.model_folder import normalize
 from components.ml.runtime import tf
 from components.statistics.metrics import PRIMARY, sample_of
@@ -23,9 +23,12 @@ _MOST = 600
 """Images looked at: all pairs of them are compared after every epoch."""
 _BATCH = 32
 
+Outputs: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""A network as a function from uint8 images ``nhwc`` to its float32 outputs ``nd``."""
 
-def outputs_of(model: Any, info: ModelInfo) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function from uint8 images ``nhwc`` to the float32 outputs ``nd`` of a network."""
+
+def outputs_of(model: Any, info: ModelInfo) -> Outputs:
+    """Return the function of a Keras model."""
 
     @tf.function(
         input_signature=[tf.TensorSpec((None, *info.image_shape), tf.float32)], autograph=False
@@ -41,6 +44,19 @@ def outputs_of(model: Any, info: ModelInfo) -> Callable[[np.ndarray], np.ndarray
         return np.concatenate(parts)
 
     return run
+
+
+class Measure(Protocol):
+    """What training asks how good a network is."""
+
+    @property
+    def metric(self) -> str:
+        """Name of what is measured; higher is better."""
+        ...
+
+    def measure(self, outputs: Outputs) -> float:
+        """Return the metric of a network, 0 to 1."""
+        ...
 
 
 class Validation:
@@ -72,7 +88,7 @@ class Validation:
                 "give more images an identity, or a larger share under validation",
             )
 
-    def measure(self, outputs: Callable[[np.ndarray], np.ndarray]) -> float:
+    def measure(self, outputs: Outputs) -> float:
         """Return the metric of a network, 0 to 1; 0 when it answers with something not finite."""
         outputs_nd = outputs(self._images_nhwc)
         if not np.isfinite(outputs_nd).all():

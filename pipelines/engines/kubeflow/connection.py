@@ -58,7 +58,7 @@ _FAULTS: Mapping[int, tuple[str, str]] = {
         "{host} does not know who asks ({token} was sent): {message}",
         (
             f"write a fresh token into a file and name it: export {TOKEN_PATH}=FILE "
-            "(kubectl create token ACCOUNT --audience pipelines.engines.kubeflow.org > FILE)"
+            "(kubectl create token ACCOUNT --audience pipelines.kubeflow.org > FILE)"
         ),
     ),
     403: (
@@ -118,7 +118,7 @@ class Connection:
         self.runs: Resource = generated.RunServiceApi(client)
         self.recurring: Resource = generated.RecurringRunServiceApi(client)
         self._health: Resource = generated.HealthzServiceApi(client)
-        self._greet()
+        self._check_access()
 
     def page_of(self, run: str) -> str:
         """Return the address of a run's page in the user interface."""
@@ -180,7 +180,7 @@ class Connection:
     def _call(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
         return call(*arguments, _request_timeout=self.patience.timeout, **named)
 
-    def _greet(self) -> None:
+    def _check_access(self) -> None:
         """Ask the server how it is, and hold the namespace against its answer."""
         what = f"{self.host} answers, but not as the API v2beta1 of Kubeflow Pipelines"
         fix = (
@@ -231,7 +231,7 @@ class Connection:
         what, fix = _FAULTS.get(401 if status in _LOGIN else status) or (
             _REFUSED if status and status not in _PASSING else _FAILING
         )
-        said = {
+        facts = {
             "host": self.host,
             "inside": f" in the namespace {self.namespace}" if self.namespace else "",
             "token": f"the token in {self._token_path}" if self._token_path else "no token",
@@ -239,7 +239,7 @@ class Connection:
             "deadline_s": self.patience.deadline_s,
             "message": _message(error) or "it says no more",
         }
-        return UserError(what.format(**said), fix.format(**said))
+        return UserError(what.format(**facts), fix.format(**facts))
 
 
 def equals(key: str, value: str) -> str:

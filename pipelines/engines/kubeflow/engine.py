@@ -1,4 +1,4 @@
-"""The kubeflow engine: the whole graph is submitted at once, and what it makes is brought home.
+"""The kubeflow engine: the whole graph is submitted at once, and what it makes is imported.
 
 Which steps run, where and whether at all is the cluster's to decide; this machine looks on.
 """
@@ -11,15 +11,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from components.contract.errors import UserError
-from pipelines.config.loading import Config
-from pipelines.engines.engine import Cluster, Event, StepFailed, StepSkipped, StepStarted
+from pipelines.engines.engine import Cluster
 from pipelines.engines.kubeflow import status, submitting
 from pipelines.engines.kubeflow.connection import Connection, Resource
+from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.preparing import prepare
-from pipelines.engines.kubeflow.results import ENGINE, ResultImporter
+from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.runs.cache import Cache
+from pipelines.runs.events import StepEvent, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Graph, Step
-from pipelines.sources.snapshot import Source
+from pipelines.sources.snapshot import Snapshot
 
 _POLL_S, _POLL_MAX_S = 1.0, 10.0
 """The first wait between two questions how the run is, and the longest."""
@@ -29,8 +30,8 @@ class KubeflowEngine:
     """The ``Engine`` of a cluster.
 
     Args:
-        config: What ``submit`` will be given the graph of.
-        cache: Where results come home to.
+        reachable: What ``submit`` will be given the graph of.
+        cache: Where results are imported into.
         work: A folder of this run's own on this machine.
         cluster: Where, and what an interruption means there.
 
@@ -40,8 +41,8 @@ class KubeflowEngine:
 
     name = ENGINE
 
-    def __init__(self, config: Config, cache: Cache, work: Path, cluster: Cluster) -> None:
-        self._config = config
+    def __init__(self, reachable: Reachable, cache: Cache, work: Path, cluster: Cluster) -> None:
+        self._reachable = reachable
         self._cache = cache
         self._work = work
         self._cluster = cluster
@@ -55,26 +56,31 @@ class KubeflowEngine:
         """Stop looking on; the run goes on unless the user wants it to end with this process."""
         self._interrupted.set()
 
-    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
-        """See ``Engine``. A step is done when its results are at home.
+    def submit(
+        self, graph: Graph, sources: Mapping[str, Snapshot], run: str
+    ) -> Iterator[StepEvent]:
+        """See ``Engine``. A step is done when its results are imported.
 
         Raises:
             UserError: The cluster refuses the run, or what it made is not what it says.
         """
-        prepared = prepare(self._connection, self._config, graph, sources, self._work)
+        assert graph == self._reachable.graph
+        prepared = prepare(self._connection, self._reachable, sources, self._work)
         if self._interrupted.is_set():
             yield from (StepSkipped(step.name) for step in graph.ordered)
             return
         kfp_run = submitting.submit(self._connection, prepared.uploaded, run)
         self.still_running = True
         self.page = self._connection.page_of(kfp_run)
-        home = ResultImporter(prepared.root, prepared.plan, kfp_run, run, self._cache, self._work)
+        importer = ResultImporter(
+            prepared.root, prepared.version, kfp_run, run, self._cache, self._work
+        )
         seen = self._look(kfp_run)
         started: set[str] = set()
         wait_s = _POLL_S
         terminated = False
         while seen.state not in status.FINAL:
-            yield from self._progress(graph, seen, home, started)
+            yield from self._progress(graph, seen, importer, started)
             if terminated:
                 time.sleep(wait_s)
             elif self._interrupted.wait(wait_s):
@@ -84,7 +90,7 @@ class KubeflowEngine:
                 terminated = True
             wait_s = min(1.2 * wait_s, _POLL_MAX_S)
             seen = self._look(kfp_run)
-        yield from self._end(graph, seen, home)
+        yield from self._end(graph, seen, importer)
 
     def _look(self, kfp_run: str) -> Resource:
         """Ask how the run is."""
@@ -98,27 +104,27 @@ class KubeflowEngine:
             ) from error
 
     def _progress(
-        self, graph: Graph, seen: Resource, home: ResultImporter, started: set[str]
-    ) -> Iterator[Event]:
-        """Tell what has begun, and bring home what was executed to its end."""
+        self, graph: Graph, seen: Resource, importer: ResultImporter, started: set[str]
+    ) -> Iterator[StepEvent]:
+        """Tell what has begun, and import what was executed to its end."""
         states, cached = status.states(seen), status.cached(seen)
         for step in graph.ordered:
             state = states.get(step.name)
-            if state is None or step.name in home.done or step.name in cached:
+            if state is None or step.name in importer.done or step.name in cached:
                 continue
             if step.name not in started:
                 started.add(step.name)
                 yield StepStarted(step.name, self.page or "")
-            if state == "SUCCEEDED" and home.find(step) is not None:
-                yield home.bring(step, status.wall_s(seen, step.name))
+            if state == "SUCCEEDED" and importer.find(step) is not None:
+                yield importer.import_step(step, status.wall_s(seen, step.name))
 
-    def _end(self, graph: Graph, seen: Resource, home: ResultImporter) -> Iterator[Event]:
-        brought = home.bring_all(complete=seen.state == "SUCCEEDED")
+    def _end(self, graph: Graph, seen: Resource, importer: ResultImporter) -> Iterator[StepEvent]:
+        imported = importer.import_all(complete=seen.state == "SUCCEEDED")
         self.still_running = False
-        yield from brought
+        yield from imported
         states = status.states(seen)
         for step in graph.ordered:
-            if step.name in home.done:
+            if step.name in importer.done:
                 continue
             if states.get(step.name) == "FAILED":
                 yield self._failed(seen, step)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.images.building import IMAGES, find, image_name
 from pipelines.images.daemon import connect, daemon_faults
 
 
-def references(settings: Kubeflow) -> Mapping[Image, str]:
+def references(settings: Kubeflow) -> Mapping[ImageName, str]:
     """Return `repository@sha256:...` of every image.
 
     Images that were pushed from this machine are named by the registry alone: the Docker Engine
@@ -36,7 +36,7 @@ def references(settings: Kubeflow) -> Mapping[Image, str]:
     return settings.images
 
 
-def _pushed(client: Any, image: Image, registry: str) -> str:
+def _pushed(client: Any, image: ImageName, registry: str) -> str:
     """Return the name under which a registry holds the image of the code at hand."""
     find(client, image)
     for listed in _names(client, image_name(image)):
@@ -48,7 +48,7 @@ def _pushed(client: Any, image: Image, registry: str) -> str:
     )
 
 
-def _check_known_elsewhere(client: Any, image: Image, reference: str) -> None:
+def _check_known_elsewhere(client: Any, image: ImageName, reference: str) -> None:
     """Refuse the identifier of a local image in the place of a registry's digest."""
     digest = reference.rpartition("@")[2]
     known = client.images.list(filters={"label": "slimline.source"})

@@ -1,4 +1,4 @@
-"""The pipeline root: opened by this machine, and sources laid into it, once for all runs."""
+"""The pipeline root: opened by this machine, and sources written into it, once for all runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.api_core import exceptions as api
 
 from components.contract.errors import UserError
 from pipelines.sources import snapshot
-from pipelines.sources.snapshot import Source
+from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.connection import cloud_faults, parse_object
 from pipelines.stores.objects import THREADS, Objects
 from pipelines.stores.store import Store
@@ -20,7 +20,7 @@ _LISTING = "source.json"
 
 
 def open_root(uri: str) -> Store:
-    """Open a pipeline root to read what runs left there, and to write plans and sources.
+    """Open a pipeline root to read what runs left there, and to write versions and sources.
 
     Args:
         uri: ``gs://bucket/prefix``.
@@ -39,14 +39,14 @@ def open_root(uri: str) -> Store:
     return BucketStore(uri)
 
 
-def stage(source: Source, place: str, scratch: Path) -> None:
+def stage(taken: Snapshot, place: str, scratch: Path) -> None:
     """Make sure that a source lies at its place, whole.
 
     The place is named by the source's digest, so what is there is right, and the listing, which is
     written last, says that all of it is there.
 
     Args:
-        source: What to lay there.
+        taken: The source.
         place: ``gs://bucket/prefix`` that the pipeline imports.
         scratch: A folder of this machine for what is on its way.
 
@@ -60,16 +60,16 @@ def stage(source: Source, place: str, scratch: Path) -> None:
             return
         with tempfile.TemporaryDirectory(prefix="source-", dir=scratch) as temporary:
             folder = Path(temporary, "source")
-            snapshot.stage(source, folder)
+            snapshot.stage(taken, folder)
             call_each(
                 lambda name: _write(objects, f"{prefix}/files/{name}", folder / "files" / name),
-                ((file.name,) for file in source.files),
+                ((file.name,) for file in taken.files),
                 THREADS,
             )
             _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)
 
 
-def stage_all(staged: Mapping[str, Source], places: Mapping[str, str]) -> None:
+def stage_all(staged: Mapping[str, Snapshot], places: Mapping[str, str]) -> None:
     """Do ``stage`` for each source, by name.
 
     Raises:

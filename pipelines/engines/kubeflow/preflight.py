@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from components.contract.errors import UserError
-from pipelines.compress import DATA
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow
-from pipelines.config.loading import Config
 from pipelines.runs.graph import Graph
 from pipelines.sources.local import PACKAGE, local_files
+from pipelines.sources.snapshot import DATA
 
 _DEVICES = ("host",)
 """Kinds of devices that a pod has: the node that it runs on."""
 
 
-def check(config: Config, graph: Graph) -> Kubeflow:
-    """Check that everything which the graph starts from and runs on can be reached from pods.
+@dataclass(frozen=True)
+class Reachable:
+    """A graph whose data and devices pods can reach: only ``check`` makes it.
 
-    Returns:
-        The section `kubeflow` of the configuration.
+    Attributes:
+        config: What the graph is of.
+        graph: What runs.
+        settings: The section `kubeflow` of the configuration.
+    """
+
+    config: Config
+    graph: Graph
+    settings: Kubeflow
+
+
+def check(config: Config, graph: Graph) -> Reachable:
+    """Check that everything which the graph starts from and runs on can be reached from pods.
 
     Raises:
         UserError: There is no such section, a place is on this machine alone, or a device is
@@ -41,7 +54,7 @@ def check(config: Config, graph: Graph) -> Kubeflow:
                 f"devices: a pod cannot reach {device.kind}, which is attached to this machine",
                 "list host alone, and measure that device with --engine local",
             )
-    return config.kubeflow
+    return Reachable(config, graph, config.kubeflow)
 
 
 def _local(name: str, place: str, settings: Kubeflow) -> UserError:

@@ -21,13 +21,13 @@ from zoneinfo import ZoneInfo
 
 from components.contract.errors import UserError, suggest
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config
+from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow import cron, preflight
 from pipelines.engines.kubeflow.connection import Connection, ReplyLostError, Resource
 from pipelines.engines.kubeflow.cron import Times
 from pipelines.engines.kubeflow.preparing import prepare
 from pipelines.engines.kubeflow.submitting import MODELS, Uploaded
-from pipelines.launch.launching import snapshots
+from pipelines.sources.snapshot import snapshots
 
 CONCURRENCY_MAX = 10
 """How many runs of one schedule Kubeflow lets go on at a time."""
@@ -74,7 +74,7 @@ class Schedule:
         state = "enabled" if self.enabled else "paused"
         head = f"{self.name}  {state}  {self.times.five}  {self.zone.key}"
         lines = [f"{head}  {self.concurrency} at a time  version {self.version}"]
-        lines += [f"  next  {_told(moment)}" for moment in self.next()]
+        lines += [f"  next  {_local(moment)}" for moment in self.next()]
         if self.zone.key != "UTC":
             lines.append(
                 "  these times are so if the cluster's schedules are in this zone: kubectl set env "
@@ -130,12 +130,12 @@ def add(
     """
     check_concurrency(concurrency)
     graph = graph_of(config)
-    preflight.check(config, graph)
+    reachable = preflight.check(config, graph)
     with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
-        uploaded = prepare(connection, config, graph, snapshots(graph), Path(scratch)).uploaded
+        uploaded = prepare(connection, reachable, snapshots(graph.sources), Path(scratch)).uploaded
     before = _named(connection, name)
     wanted = (times.five, zone.key, concurrency, uploaded.version)
-    same = [one for one in before if wanted == _said(one)]
+    same = [one for one in before if wanted == _settings(one)]
     kept = same[-1] if same else _create(connection, uploaded, name, times, zone, concurrency)
     fires = not before or any(one.enabled for one in before)
     if fires and not kept.enabled:  # also one that a kill left behind before it could fire
@@ -321,11 +321,11 @@ def _schedule(row: Resource) -> Schedule | None:
     )
 
 
-def _said(schedule: Schedule) -> tuple[str, str, int, str]:
+def _settings(schedule: Schedule) -> tuple[str, str, int, str]:
     return schedule.times.five, schedule.zone.key, schedule.concurrency, schedule.version
 
 
-def _told(moment: datetime) -> str:
+def _local(moment: datetime) -> str:
     if moment.tzname() == "UTC":
         return f"{moment:%a %Y-%m-%d %H:%M} UTC"
     return f"{moment:%a %Y-%m-%d %H:%M %Z} ({moment.astimezone(UTC):%H:%M} UTC)"

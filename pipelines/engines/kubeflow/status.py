@@ -79,13 +79,13 @@ def failure(run: Resource, step: str, page: str) -> tuple[str, str, bool]:
 
     The pod's log is the cluster's: nothing of a step that failed is uploaded.
     """
-    said = " ".join(
+    stated = " ".join(
         task.error.message
         for task in _details(run)
         if task.display_name == step and task.error and task.error.message
     )
     look = f"look at its log: {page}"
     for pattern, what, user_fault in _CAUSES:
-        if re.search(pattern, said):
-            return f"{step}: {what} ({said})", _FIXES.get(what, look), user_fault
-    return f"{step}: failed in the cluster{f' ({said})' if said else ''}", look, True
+        if re.search(pattern, stated):
+            return f"{step}: {what} ({stated})", _FIXES.get(what, look), user_fault
+    return f"{step}: failed in the cluster{f' ({stated})' if stated else ''}", look, True

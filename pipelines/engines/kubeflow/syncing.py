@@ -1,4 +1,4 @@
-"""Sync: every finished run of slimline's pipelines comes home, whoever launched it."""
+"""Sync: every finished run of slimline's pipelines is imported, whoever launched it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from components.contract.errors import UserError
-from pipelines.engines.engine import StepDone, StepFailed, StepSkipped
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.results import ENGINE, ResultImporter
+from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.status import FINAL, failure, outcome_of, states
-from pipelines.engines.kubeflow.versions import Plan, is_version_name
-from pipelines.launch.launching import Settled, critical_path, settled_json
+from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.runs.cache import Cache
-from pipelines.runs.records import RunRecord, put_finished, register_release
+from pipelines.runs.events import StepDone, StepFailed, StepSkipped
+from pipelines.runs.outcomes import Settled, critical_path, settled_json
+from pipelines.runs.records import RunRecord, put_finished
+from pipelines.runs.registry import register_release
+from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 
-State = Literal["brought home", "here already", "still running", "damaged"]
+State = Literal["imported", "here already", "still running", "damaged"]
+IMPORTED: State = "imported"
 
 _LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
 
@@ -36,7 +39,7 @@ class Synced:
         kfp_run: Kubeflow's identifier.
         state: What was done.
         outcome: ``done``, ``failed`` or ``cancelled``; None while it runs or is damaged.
-        error: What keeps it from coming home.
+        error: What keeps it from being imported.
     """
 
     run: str
@@ -45,39 +48,47 @@ class Synced:
     outcome: str | None = None
     error: UserError | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return one entry of the document of ``slimline sync --json``."""
+        error = {"what": self.error.what, "fix": self.error.fix} if self.error else None
+        return {
+            "run": self.run, "kfp_run": self.kfp_run, "state": self.state, "outcome": self.outcome,
+            "error": error,
+        }  # fmt: skip
+
 
 def sync(
     connection: Connection,
     cache: Cache,
     scratch: Path,
-    told: Callable[[Synced], None] = lambda _: None,
+    on_result: Callable[[Synced], None] = lambda _: None,
 ) -> list[Synced]:
-    """Bring home every finished run that is not there yet.
+    """Import every finished run that is not there yet.
 
-    Each run comes home by itself: one that is damaged does not keep the others away.
+    Each run is imported by itself: one that is damaged does not hinder the others.
 
     Args:
         connection: The API server.
-        cache: Of the store that the runs come to.
+        cache: Of the store that the runs are imported into.
         scratch: A folder of this machine for what is on its way.
-        told: Told of each run as soon as it is dealt with.
+        on_result: Called with each run as soon as it is dealt with.
 
     Raises:
         UserError: The server, the bucket or the store cannot be used.
     """
     roots: dict[str, Store] = {}
-    plans: dict[str, Plan | UserError] = {}
+    known: dict[str, PipelineVersion | UserError] = {}
     synced: list[Synced] = []
     for run, version, uri in _ours(connection):
         if uri not in roots:
             roots[uri] = open_root(uri)
         root = roots[uri]
         place = f"{uri} {version}"
-        if place not in plans:
-            plans[place] = _plan(root, version)
-        result = _one(connection, root, plans[place], run, cache, scratch)
+        if place not in known:
+            known[place] = _known(root, version)
+        result = _one(connection, root, known[place], run, cache, scratch)
         synced.append(result)
-        told(result)
+        on_result(result)
     return synced
 
 
@@ -97,43 +108,48 @@ def run_id(name: str, run: Resource) -> str:
 
 
 def finish(
-    store: Store, plan: Plan, run: str, kfp: Resource, page: str, home: ResultImporter
+    store: Store,
+    version: PipelineVersion,
+    run: str,
+    kfp: Resource,
+    page: str,
+    importer: ResultImporter,
 ) -> str:
-    """Write the record of a run whose results are at home, and register its release.
+    """Write the record of a run whose results are imported, and register its release.
 
     Args:
         store: Where.
-        plan: Its pipeline version.
+        version: Its pipeline version.
         run: Identifier under which the store keeps it.
         kfp: The run as the API tells of it.
         page: Where the user interface shows it.
-        home: What was brought home.
+        importer: What was imported.
 
     Returns:
         The outcome.
     """
     outcome = outcome_of(kfp)
-    steps = dict(_settled(plan, kfp, page, home))
+    steps = dict(_settled(version, kfp, page, importer))
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
     published = steps.get("publish")
     if outcome == "done" and isinstance(published, StepDone):
         release = published.outputs["release"]
-        register_release(store, plan.graph.name, run, release, _iso(finished))
+        register_release(store, version.graph.name, run, release, _iso(finished))
     record = RunRecord(
         run=run,
-        name=plan.graph.name,
-        config_digest=plan.config_digest,
-        graph_digest=plan.graph.digest,
+        name=version.graph.name,
+        config_digest=version.config_digest,
+        graph_digest=version.graph.digest,
         engine=ENGINE,
         started=_iso(created),
         finished=_iso(finished),
         outcome=outcome,
-        budgets=plan.budgets,
+        budgets=version.budgets,
         steps={name: settled_json(event) for name, event in steps.items()},
-        sources=plan.sources,
+        sources=version.sources,
         wall_s=(finished - created).total_seconds(),
-        critical_path_s=critical_path(plan.graph, steps),
+        critical_path_s=critical_path(version.graph, steps),
         page=page,
     )
     put_finished(store, record)
@@ -145,11 +161,11 @@ def _iso(moment: datetime) -> str:
 
 
 def _settled(
-    plan: Plan, kfp: Resource, page: str, home: ResultImporter
+    version: PipelineVersion, kfp: Resource, page: str, importer: ResultImporter
 ) -> Iterator[tuple[str, Settled]]:
     seen = states(kfp)
-    for step in plan.graph.ordered:
-        if done := home.done.get(step.name):
+    for step in version.graph.ordered:
+        if done := importer.done.get(step.name):
             yield step.name, done
         elif seen.get(step.name) == "FAILED":
             what, fix, user_fault = failure(kfp, step.name, page)
@@ -193,9 +209,9 @@ def _root_of(run: Resource, version: Resource) -> str:
     return given or spec.get("pipeline_spec", spec)["defaultPipelineRoot"]
 
 
-def _plan(root: Store, version: str) -> Plan | UserError:
+def _known(root: Store, name: str) -> PipelineVersion | UserError:
     try:
-        return Plan.get(root, version)
+        return PipelineVersion.get(root, name)
     except UserError as error:
         return error
 
@@ -203,24 +219,24 @@ def _plan(root: Store, version: str) -> Plan | UserError:
 def _one(
     connection: Connection,
     root: Store,
-    plan: Plan | UserError,
+    version: PipelineVersion | UserError,
     run: Resource,
     cache: Cache,
     scratch: Path,
 ) -> Synced:
-    if isinstance(plan, UserError):
-        return Synced(run.display_name, run.run_id, "damaged", error=plan)
-    name = run_id(plan.graph.name, run)
-    if cache.store.stat(f"runs/{name}/run.json") is not None:
+    if isinstance(version, UserError):
+        return Synced(run.display_name, run.run_id, "damaged", error=version)
+    name = run_id(version.graph.name, run)
+    if cache.store.stat(run_key(name)) is not None:
         return Synced(name, run.run_id, "here already")
     if run.state not in FINAL:
         return Synced(name, run.run_id, "still running")
     try:
-        home = ResultImporter(root, plan, run.run_id, name, cache, scratch)
-        home.bring_all(complete=run.state == "SUCCEEDED")
+        importer = ResultImporter(root, version, run.run_id, name, cache, scratch)
+        importer.import_all(complete=run.state == "SUCCEEDED")
     except UserError as error:
         return Synced(name, run.run_id, "damaged", error=error)
     page = connection.page_of(run.run_id)
     full = connection.ask(connection.runs.run_service_get_run, run.run_id)
-    outcome = finish(cache.store, plan, name, full, page, home)
-    return Synced(name, run.run_id, "brought home", outcome)
+    outcome = finish(cache.store, version, name, full, page, importer)
+    return Synced(name, run.run_id, IMPORTED, outcome)

@@ -1,7 +1,7 @@
-"""Plans: what whoever brings runs home must know of a pipeline version, kept in the pipeline root.
+"""Pipeline versions: what whoever imports runs must know of one, kept in the pipeline root.
 
 A run that a schedule started knows its pipeline version and its pipeline root, nothing else of
-slimline. The plan of that version, ``<pipeline root>/plans/<version>.json``, says the rest.
+slimline. What is written of that version, ``<pipeline root>/plans/<version>.json``, says the rest.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.runs.graph import Graph
 from pipelines.stores.store import KeyMissing, Store
 
 SCHEMA = 1
-"""Raised when the meaning of a plan changes."""
+"""Raised when the meaning of what is written changes."""
 
 _VERSION = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 _SHORT = 16
 
 
 @dataclass(frozen=True)
-class Plan:
+class PipelineVersion:
     """One version of a pipeline.
 
     Attributes:
-        version: Its name: the beginnings of the configuration's digest and of the IR's.
+        name: The beginnings of the configuration's digest and of the IR's.
         config_digest: Digest of the resolved configuration.
         graph: Steps and flow; its name is the pipeline's.
         budgets: As configured.
@@ -40,19 +40,19 @@ class Plan:
         environments: By image the digest of its packages, Python and architecture.
     """
 
-    version: str
+    name: str
     config_digest: str
     graph: Graph
     budgets: Mapping[str, Any]
     sources: Mapping[str, str]
-    images: Mapping[Image, str]
-    environments: Mapping[Image, str]
+    images: Mapping[ImageName, str]
+    environments: Mapping[ImageName, str]
 
     @cached_property
     def _content(self) -> dict[str, object]:
         return {
             "schema": SCHEMA,
-            "version": self.version,
+            "version": self.name,
             "config_digest": self.config_digest,
             "graph": self.graph.to_json(),
             "budgets": dict(self.budgets),
@@ -62,31 +62,31 @@ class Plan:
         }
 
     def put(self, root: Store) -> None:
-        """Keep the plan in a pipeline root, where the same version has the same plan."""
-        root.put_if_absent(_key(self.version), canonical_json(self._content))
+        """Write it into a pipeline root, where the same name always means the same."""
+        root.put_if_absent(_key(self.name), canonical_json(self._content))
 
     @classmethod
-    def get(cls, root: Store, version: str) -> Plan:
-        """Read the plan of a version.
+    def get(cls, root: Store, name: str) -> PipelineVersion:
+        """Read what is known of a version.
 
         Raises:
             UserError: There is none, or another version of slimline wrote it.
         """
         try:
-            content = cast("dict[str, Any]", json.loads(root.get(_key(version))))
+            content = cast("dict[str, Any]", json.loads(root.get(_key(name))))
         except KeyMissing:
             raise UserError(
-                f"{root.uri} has no plan of the pipeline version {version}",
+                f"{root.uri} has no record of the pipeline version {name}",
                 "slimline run --engine kubeflow, or slimline schedule add, of its configuration "
                 "writes it again",
             ) from None
         if content.pop("schema") != SCHEMA:
             raise UserError(
-                f"the plan of {version} in {root.uri} is of another version of slimline",
-                "bring its runs home with the version that launched them",
+                f"the record of {name} in {root.uri} is of another version of slimline",
+                "import its runs with the version that launched them",
             )
         graph = Graph.from_json(content.pop("graph"))
-        return cls(graph=graph, **content)
+        return cls(name=content.pop("version"), graph=graph, **content)
 
 
 def version_name(config_digest: str, compiled_digest: str) -> str:
@@ -99,5 +99,5 @@ def is_version_name(name: str) -> bool:
     return _VERSION.fullmatch(name) is not None
 
 
-def _key(version: str) -> str:
-    return f"plans/{version}.json"
+def _key(name: str) -> str:
+    return f"plans/{name}.json"

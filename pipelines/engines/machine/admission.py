@@ -35,7 +35,7 @@ class Admission:
         """Admit the step if it fits beside what runs."""
         running = self._running.values()
         if running:
-            if step.interface.measures_time or any(s.interface.measures_time for s in running):
+            if step.alone or any(s.alone for s in running):
                 return False
             if sum(s.threads for s in running) + step.threads > self.cores:
                 return False
@@ -54,7 +54,7 @@ def by_urgency(steps: Iterable[Step], height: dict[str, int]) -> list[Step]:
 
     Among the others the one with the longest way to the end of the graph comes first.
     """
-    return sorted(steps, key=lambda s: (s.interface.measures_time, -height[s.name], s.name))
+    return sorted(steps, key=lambda s: (s.alone, -height[s.name], s.name))
 
 
 @contextlib.contextmanager

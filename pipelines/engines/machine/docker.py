@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.disk.files import disk_faults, write_all
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.machine.execution import (
+from pipelines.disk.scratch import is_held
+from pipelines.engines.machine.ownership import give, make_readable, take_back
+from pipelines.engines.machine.runner import (
     CANCELLED,
     EXITED,
     OUT_OF_MEMORY,
@@ -25,11 +27,9 @@ from pipelines.engines.machine.execution import (
     Ended,
     Job,
 )
-from pipelines.engines.machine.ownership import give, make_readable, take_back
 from pipelines.images.building import IMAGES, BuiltImage, find
 from pipelines.images.daemon import connect, daemon_faults
 from pipelines.runs.graph import Graph, Step
-from pipelines.runs.workspace import is_held
 
 _POLL_S = 0.1
 _SOON_S = 0.01
@@ -58,7 +58,7 @@ class DockerRunner:
     def __init__(self, work: Path) -> None:
         self._work = work
         self._client: Any = connect()
-        self._images: dict[Image, BuiltImage] = {}
+        self._images: dict[ImageName, BuiltImage] = {}
         self._remapped = False
         self._cancelled = threading.Event()
 
@@ -251,7 +251,7 @@ def _nano_cpus(step: Step) -> int | None:
     None for a step that measures time: it has the machine to itself, and a share would stop it in
     the middle of what it measures.
     """
-    if step.interface.measures_time:
+    if step.alone:
         return None
     return int(min(step.threads, os.cpu_count() or 1) * 1e9)
 

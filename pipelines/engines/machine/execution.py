@@ -2,104 +2,38 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import signal
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.execution import CRASHED, OK, STATEMENT, USER_FAULT
-from components.contract.interface import SINGLE_FILE_KINDS
+from components.contract.execution import CRASHED, OK
+from components.contract.executor_input import STATEMENT
+from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.engine import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.machine.admission import machine
-from pipelines.runs.cache import Cache, Result
-from pipelines.runs.graph import Graph, SourceRef, Step
+from pipelines.engines.machine.diagnosis import diagnose
+from pipelines.engines.machine.runner import CANCELLED, Job, Runner
+from pipelines.runs.cache import Cache, CachedResult
+from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.graph import SourceRef, Step
 from pipelines.runs.keys import Ingredients
-from pipelines.runs.records import log_key, open_sealed, put_step_record, step_record
-from pipelines.sources.snapshot import Source, stage
-
-_FULL_BYTES = 1 << 20
-
-CANCELLED, OUT_OF_MEMORY, OUT_OF_TIME, EXITED = "cancel", "memory", "time", "exit"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a step's process or container ended.
-
-    Attributes:
-        code: Exit code; negative, the signal's number.
-        reason: ``EXITED``, or why the engine ended it.
-        peak_rss_bytes: Highest resident size of all its processes that was seen.
-    """
-
-    code: int
-    reason: str
-    peak_rss_bytes: int
-
-
-@dataclass(frozen=True)
-class Job:
-    """One step, ready to execute.
-
-    Attributes:
-        step: Which step.
-        folder: Its own writable folder.
-        readable: What the executor input names, or links lead to: to be mounted read-only.
-        executor_input: Path of the executor input inside ``folder``.
-        log: Where the step's output goes: outside ``folder``, where no step can put a link.
-    """
-
-    step: Step
-    folder: Path
-    readable: tuple[Path, ...]
-    executor_input: Path
-    log: Path
+from pipelines.runs.ledger import open_sealed
+from pipelines.runs.step_records import put_step_record, step_record
+from pipelines.sources.snapshot import Snapshot, stage
+from pipelines.stores.layout import log_key
 
 
 class _NoResultError(Exception):
     """A step ended well, and yet what it left is no result."""
-
-
-class Runner(Protocol):
-    """Executes jobs; one instance a run."""
-
-    name: str
-
-    def prepare(self, graph: Graph) -> None:
-        """Check that everything the graph's steps run in is there; start what takes long."""
-        ...
-
-    def run(self, job: Job) -> Ended:
-        """Execute a job and wait for its end."""
-        ...
-
-    def environment(self, step: Step) -> str:
-        """Return the digest of the environment that the step runs in, part of its key."""
-        ...
-
-    def image_digest(self, step: Step) -> str | None:
-        """Return the digest of the image that the step runs in, or None without images."""
-        ...
-
-    def cancel(self) -> None:
-        """End every job, and those that are still to come."""
-        ...
-
-    def close(self) -> None:
-        """Leave no process behind."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -110,7 +44,7 @@ class Context:
     cache: Cache
     work: Path
     run: str
-    sources: Mapping[str, Source]
+    sources: Mapping[str, Snapshot]
     cancelled: threading.Event
 
 
@@ -135,7 +69,7 @@ def execute_step(
     began = time.monotonic()
     with disk_faults(context.work):
         job = _job(context, step, ingredients)
-    with machine(alone=step.interface.measures_time, cancelled=context.cancelled):
+    with machine(alone=step.alone, cancelled=context.cancelled):
         if context.cancelled.is_set():
             return StepSkipped(step.name)
         if step.opens_sealed:
@@ -173,10 +107,10 @@ def execute_step(
         ),
     )
     if ended.code != OK:
-        what, fix, user_fault = _diagnosis(context, job, ended, statement)
+        what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
     result = context.cache.commit(
-        Result(ingredients.key, outputs, record, float(statement["wall_s"]))
+        CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
     )
     remove_tree(job.folder)
     return StepDone(
@@ -227,7 +161,7 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
 
 
 def _statement(job: Job) -> dict[str, Any]:
-    """Read what the component's process said of itself; one that was killed said nothing."""
+    """Read what the component's process stated of itself; one that was killed stated nothing."""
     try:
         # Neither a link nor a pipe in its place may lead, or hold up, who reads it.
         handle = os.open(
@@ -252,14 +186,14 @@ def _statement(job: Job) -> dict[str, Any]:
 def _collect(
     context: Context, job: Job, ingredients: Ingredients, statement: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Store all outputs and hold them against what the component's process said of them.
+    """Store all outputs and hold them against what the component's process states of them.
 
     Raises:
-        _NoResultError: They are not what it said, or not what an output may be.
+        _NoResultError: They are not what it states, or not what an output may be.
     """
     try:
         code, _ = statement["code"], float(statement["wall_s"])
-        said = {name: item["digest"] for name, item in statement["outputs"].items()}
+        stated = {name: item["digest"] for name, item in statement["outputs"].items()}
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _NoResultError("ended well, but left no statement that can be read") from None
     if code != ingredients.code:
@@ -279,67 +213,6 @@ def _collect(
             raise _NoResultError(f"its output {port.name} cannot be kept: {error}") from None
         if path.is_file() != (port.kind in SINGLE_FILE_KINDS):
             raise _NoResultError(f"its output {port.name} is no {port.kind}")
-        if outputs[port.name] != said.get(port.name):
+        if outputs[port.name] != stated.get(port.name):
             raise _NoResultError(f"its output {port.name} is not what its statement says")
     return outputs
-
-
-def _diagnosis(
-    context: Context, job: Job, ended: Ended, statement: Mapping[str, Any]
-) -> tuple[str, str, bool]:
-    """Return what happened, what to do, and whether it is the user's to do."""
-    step = job.step
-    logs = f"slimline logs {context.run} {step.name}"
-    limit = f"limits: {{{step.component}: "
-    if ended.reason == OUT_OF_MEMORY:
-        peak_gb = ended.peak_rss_bytes / 1e9
-        return (
-            f"{step.name}: took {peak_gb:.1f} GB of memory, its limit is {step.memory_gb:g} GB",
-            f"raise it in the configuration, {limit}{{memory_gb: ...}}}}, or lower the batch",
-            True,
-        )
-    if ended.reason == OUT_OF_TIME:
-        return (
-            f"{step.name}: ran longer than its limit of {step.time_limit_s / 60:g} minutes",
-            f"raise it in the configuration, {limit}{{minutes: ...}}}}, or lower the epochs",
-            True,
-        )
-    outcome = _outcome(statement)
-    if ended.code == USER_FAULT and "fix" in outcome:
-        return f"{step.name}: {outcome['what']}", outcome["fix"], True
-    if not outcome and _is_full(job.folder):
-        return (
-            f"{step.name}: the disk is full at {context.work}",
-            "free some space there; it lies in a store that is a folder, else in ~/.cache/slimline",
-            True,
-        )
-    if ended.code == -signal.SIGKILL:
-        return (
-            f"{step.name}: was killed by SIGKILL, most likely because memory ran out",
-            f"free memory, or lower the batch or the threads; then run again ({logs})",
-            True,
-        )
-    what = outcome.get("what", f"exited with {ended.code}")
-    if ended.code < 0:
-        what = f"died by signal {-ended.code} ({signal.Signals(-ended.code).name})"
-    return f"{step.name}: {what}", logs, False
-
-
-def _outcome(statement: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return what the step said of its end, ``what`` at least; nothing if that is no text."""
-    said = statement.get("outcome")
-    if not isinstance(said, dict):
-        return {}
-    told = cast("dict[str, object]", said)
-    texts = {name: text for name, text in told.items() if isinstance(text, str)}
-    return texts if "what" in texts else {}
-
-
-def _is_full(folder: Path) -> bool:
-    """Whether a disk takes no more: a step that ran out of it could not even say so."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, _FULL_BYTES)
-    except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return False

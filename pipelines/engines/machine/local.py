@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.contract.images import environment_digest
-from components.contract.interface import Image
-from pipelines.engines.machine.execution import Ended, Job
-from pipelines.engines.machine.processes import PRELOADED, Processes
+from components.contract.images import PRELOADED, environment_digest
+from components.contract.types import ImageName
+from pipelines.engines.machine.processes import Processes
+from pipelines.engines.machine.runner import Ended, Job
 from pipelines.runs.graph import Graph, Step
 
 
@@ -20,7 +20,7 @@ class LocalRunner:
 
     name = "local"
 
-    def __init__(self, preloaded: Mapping[Image, tuple[str, ...]] = PRELOADED) -> None:
+    def __init__(self, preloaded: Mapping[ImageName, tuple[str, ...]] = PRELOADED) -> None:
         self._processes = Processes(preloaded)
 
     def prepare(self, graph: Graph) -> None:

@@ -22,41 +22,13 @@ import psutil
 
 import components
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.images import PRELOADED
+from components.contract.types import ImageName
 from pipelines.engines.machine import zygote
-from pipelines.engines.machine.execution import (
-    CANCELLED,
-    EXITED,
-    OUT_OF_MEMORY,
-    OUT_OF_TIME,
-    Ended,
-)
+from pipelines.engines.machine.runner import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Ended
 
 _ZYGOTE = Path(zygote.__file__)
 _POLL_S = 0.2
-# What every step imports before its function; a bare ``pydantic`` loads these only when asked.
-_ENTRY = (
-    "argparse",
-    "hashlib",
-    "importlib.metadata",
-    "logging",
-    "pydantic.fields",
-    "pydantic.type_adapter",
-    "yaml",
-)
-PRELOADED: Mapping[Image, tuple[str, ...]] = {
-    "train": (
-        *_ENTRY,
-        "numpy",
-        "tensorflow",
-        "tf_keras",
-        "tensorflow_model_optimization",
-        "safetensors.numpy",
-        "PIL.Image",
-    ),
-    "device": _ENTRY,
-    "light": _ENTRY,
-}
 
 
 @dataclass(frozen=True)
@@ -75,7 +47,7 @@ class Processes:
         preloaded: What the zygote of each image imports before it serves.
     """
 
-    def __init__(self, preloaded: Mapping[Image, tuple[str, ...]] = PRELOADED) -> None:
+    def __init__(self, preloaded: Mapping[ImageName, tuple[str, ...]] = PRELOADED) -> None:
         self._preloaded = preloaded
         self._servers: dict[tuple[str, ...], _Server] = {}
         self._lock = threading.Lock()
@@ -83,7 +55,7 @@ class Processes:
 
     def run(
         self,
-        image: Image,
+        image: ImageName,
         argv: list[str],
         folder: Path,
         log: Path,
@@ -150,7 +122,7 @@ class Processes:
             return OUT_OF_MEMORY
         return OUT_OF_TIME if time_up else EXITED
 
-    def _server(self, image: Image) -> _Server:
+    def _server(self, image: ImageName) -> _Server:
         modules = self._preloaded[image]
         with self._lock:
             if modules in self._servers and self._servers[modules].process.poll() is None:
@@ -170,12 +142,12 @@ class Processes:
             self._servers[modules] = _Server(process, ours, errors)
             return self._servers[modules]
 
-    def _broken(self, server: _Server, image: Image) -> UserError:
+    def _broken(self, server: _Server, image: ImageName) -> UserError:
         server.process.wait()
         server.errors.seek(0)
-        told = server.errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+        last = server.errors.read().decode(errors="replace").strip().rpartition("\n")[2]
         return UserError(
-            f"the frameworks for {image} steps cannot be loaded: {told or 'no reason given'}",
+            f"the frameworks for {image} steps cannot be loaded: {last or 'no reason given'}",
             "make install, then slimline doctor",
         )
 

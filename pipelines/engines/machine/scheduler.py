@@ -1,7 +1,7 @@
-"""Walking a graph on one machine: what the local and the docker engine have in common.
+"""Scheduling a graph on one machine: what the local and the docker engine have in common.
 
-The walk looks every step up in the action cache, stages inputs, hands a job to a ``Runner``, and
-commits what came out. A runner knows only how to execute one job.
+It looks every step up in the action cache, stages inputs, hands a job to a ``Runner``, and commits
+what came out. A runner knows only how to execute one job.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from pathlib import Path
 
 from components.contract.errors import UserError
 from components.contract.tree import SINGLE
-from pipelines.engines.engine import Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.engines.machine.admission import Admission, by_urgency
-from pipelines.engines.machine.execution import Context, Runner, execute_step
-from pipelines.runs.cache import Cache, CorruptionError, Result
+from pipelines.engines.machine.execution import Context, execute_step
+from pipelines.engines.machine.runner import Runner
+from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
-from pipelines.sources.snapshot import Source
+from pipelines.sources.snapshot import Snapshot
 
-_MAX_ATTEMPTS = 5
+_MAX_PASSES = 5
 
-_Message = StepStarted | StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
+_Message = StepEvent | tuple[str, BaseException]
 
 
 class Scheduler:
@@ -57,39 +58,41 @@ class Scheduler:
         self._cancelled.set()
         self._runner.cancel()
 
-    def submit(self, graph: Graph, sources: Mapping[str, Source], run: str) -> Iterator[Event]:
-        """See ``Engine``. Broken bytes in the store end a walk; the next one repairs them.
+    def submit(
+        self, graph: Graph, sources: Mapping[str, Snapshot], run: str
+    ) -> Iterator[StepEvent]:
+        """See ``Engine``. Broken bytes in the store end a pass; the next one repairs them.
 
         Raises:
             UserError: An image is missing, or the store keeps breaking.
         """
         context = Context(self._runner, self._cache, self._work, run, sources, self._cancelled)
-        told: dict[str, StepDone] = {}
+        ready: dict[str, StepDone] = {}
         broken: CorruptionError | None = None
         try:
             self._runner.prepare(graph)
-            for _ in range(_MAX_ATTEMPTS):
-                attempt = _Pass(context, graph, remeasure=self._remeasure)
-                for event in attempt.events():
+            for _ in range(_MAX_PASSES):
+                one = _Pass(context, graph, remeasure=self._remeasure)
+                for event in one.events():
                     if isinstance(event, StepDone):
-                        before = told.get(event.step)
+                        before = ready.get(event.step)
                         if event.cached and before and before.outputs == event.outputs:
                             continue
-                        told[event.step] = event
+                        ready[event.step] = event
                     yield event
-                if (broken := attempt.broken) is None:
+                if (broken := one.broken) is None:
                     return
         finally:
             self._runner.close()
         raise UserError(
-            f"the store {self._cache.store.uri} broke {_MAX_ATTEMPTS} times during one run, "
+            f"the store {self._cache.store.uri} broke {_MAX_PASSES} times during one run, "
             f"the last time at {broken.key if broken else 'no key'}",
             "check the disk or the bucket under the store, then run again",
         )
 
 
 class _Pass:
-    """One walk over the graph."""
+    """One pass over the graph."""
 
     def __init__(self, context: Context, graph: Graph, *, remeasure: bool) -> None:
         self._context = context
@@ -108,7 +111,7 @@ class _Pass:
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self.broken: CorruptionError | None = None
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[StepEvent]:
         """Yield what happens until nothing runs and nothing more can start."""
         with ThreadPoolExecutor(max_workers=self._admission.cores + 1) as pool:
             while True:
@@ -133,7 +136,7 @@ class _Pass:
         for step in by_urgency((step for step, _ in self._waiting.values()), self._height):
             if self._admission.enter(step):
                 self._running.add(step.name)
-                pool.submit(self._perform, *self._waiting.pop(step.name))
+                pool.submit(self._execute, *self._waiting.pop(step.name))
 
     def _take(
         self, message: StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
@@ -161,7 +164,7 @@ class _Pass:
     def _stopping(self) -> bool:
         return bool(self._failed or self.broken or self._context.cancelled.is_set())
 
-    def _settle(self) -> Iterator[Event]:
+    def _settle(self) -> Iterator[StepEvent]:
         """Look up every step whose inputs are known; what is missing goes to ``_waiting``."""
         runner, cache = self._context.runner, self._context.cache
         while not self._stopping and self._sorter.is_active():
@@ -196,18 +199,18 @@ class _Pass:
 
         return {port: of(flow) for port, flow in step.inputs.items()}
 
-    def _perform(self, step: Step, ingredients: Ingredients) -> None:
+    def _execute(self, step: Step, ingredients: Ingredients) -> None:
         """Execute one step in a thread of the pool; every way it can end becomes a message."""
         try:
             message: _Message = execute_step(self._context, step, ingredients, self._messages.put)
-        except BaseException as error:  # noqa: BLE001 raised again by the thread that walks
+        except BaseException as error:  # noqa: BLE001 raised again by the thread that schedules
             message = (step.name, error)
         self._messages.put(message)
 
 
-def _is_disturbed(cache: Cache, step: Step, result: Result) -> bool:
+def _is_disturbed(cache: Cache, step: Step, result: CachedResult) -> bool:
     """Whether a measurement says of itself that something disturbed it, or says nothing more."""
-    if not step.interface.measures_time:
+    if not step.alone:
         return False
     try:
         metrics = json.loads(cache.read_file(result.outputs["metrics"], SINGLE))

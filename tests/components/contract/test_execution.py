@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from components.contract import execution
+from components.contract import execution, executor_input
 from components.contract.errors import UserError
-from components.contract.execution import CRASHED, USER_FAULT, execute, parse_executor_input
+from components.contract.execution import CRASHED, USER_FAULT, execute
+from components.contract.executor_input import parse_executor_input
 from components.contract.interface import interface_of
 from components.contract.source import SourceFile, source_digest
 from components.contract.tree import tree_of
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def mount(tmp_path, monkeypatch):
     """A folder in the place of /gcs/, where the launcher lays what it has downloaded."""
-    monkeypatch.setitem(execution._MOUNTS, "gs://", f"{tmp_path}/gcs/")
+    monkeypatch.setitem(executor_input._MOUNTS, "gs://", f"{tmp_path}/gcs/")
     return tmp_path / "gcs"
 
 
@@ -60,9 +61,10 @@ def test_addresses_become_the_paths_of_their_mounts():
 
 
 def test_null_is_an_input_that_is_absent():
-    given = {"dataset": artifact("/d"), "imported": None, "weights": {"artifacts": []}}
-    call = parse_executor_input("train", message("train", "/o", given, {"patience": None}))
-    assert call.inputs["imported"] is call.inputs["weights"] is None
+    for absent in (None, {"artifacts": []}):
+        given = {"dataset": artifact("/d"), "weights": absent}
+        call = parse_executor_input("train", message("train", "/o", given, {"patience": None}))
+        assert call.inputs["weights"] is None
     assert call.parameters["patience"] is None
 
 

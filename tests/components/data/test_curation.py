@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.contract.errors import UserError
-from components.contract.interface import Task
+from components.contract.types import Task
 from components.data.curation import CurationPlan, CurationResult, SourceImage, curate, kind_of
 
 SHARES: Mapping[str, float] = {"sealed": 0.15, "selection": 0.15, "validation": 0.15}

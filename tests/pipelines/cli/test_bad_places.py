@@ -24,7 +24,7 @@ def run(folder: Path, *arguments: str | bytes, **environment: str) -> str:
 def refused(folder: Path, *arguments: str | bytes, **environment: str) -> str:
     """Call the command line as it must not be called; return what was said."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.main", *arguments],
+        [sys.executable, "-m", "pipelines.cli", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,

@@ -5,19 +5,27 @@ import io
 from rich.console import Console
 
 from pipelines.cli.live import LiveView
-from pipelines.engines.engine import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import Planned, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.graph import Graph, Step
 
-STEPS = ["ingest", "train", "publish"]
+PLANNED = Planned(
+    Graph(
+        "live",
+        tuple(Step(name, name, {}, {}, 1.0, 1.0) for name in ("ingest", "train", "publish")),
+        {},
+    )
+)
 
 
 def done(step: str, *, cached: bool) -> StepDone:
     return StepDone(step, "k", {}, "r", cached=cached, function_s=1.25, wall_s=1.5)
 
 
-def told(*, terminal: bool) -> str:
+def shown(*, terminal: bool) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=100)
-    with LiveView(console, STEPS) as view:
+    with LiveView(console) as view:
+        view.on_event(PLANNED)
         view.on_event(done("ingest", cached=True))
         view.on_event(StepStarted("train", "log"))
         view.on_event(StepFailed("train", "exited with 1\nand more", "look", False, "r"))
@@ -26,7 +34,7 @@ def told(*, terminal: bool) -> str:
 
 
 def test_plain_lines() -> None:
-    lines = [line.split(" s  ", 1)[1].split() for line in told(terminal=False).splitlines()]
+    lines = [line.split(" s  ", 1)[1].split() for line in shown(terminal=False).splitlines()]
     assert lines == [
         ["cached", "ingest"],
         ["started", "train"],
@@ -36,7 +44,7 @@ def test_plain_lines() -> None:
 
 
 def test_a_terminal_keeps_what_is_done() -> None:
-    text = told(terminal=True)
+    text = shown(terminal=True)
     for word in ("cached", "ingest", "failed", "skipped"):
         assert word in text
     assert "\x1b[" in text
@@ -45,9 +53,10 @@ def test_a_terminal_keeps_what_is_done() -> None:
 def test_what_runs_and_how_much_is_there() -> None:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=100)
-    view = LiveView(console, STEPS)
+    view = LiveView(console)
+    view.on_event(PLANNED)
     view.on_event(done("ingest", cached=False))
-    view.on_event(done("ingest", cached=True))  # repaired, so told twice
+    view.on_event(done("ingest", cached=True))  # repaired, so announced twice
     view.on_event(StepStarted("train", "log"))
     with console.capture() as capture:
         console.print(view._picture())

@@ -43,7 +43,7 @@ def slimline(
     *arguments: str | Path, cwd: Path = ROOT, check: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.main", *map(str, arguments)],
+        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
         capture_output=True,
@@ -59,10 +59,10 @@ def slimline(
 
 HELP = """
 import contextlib, io, json, sys
-from pipelines import cli
+from pipelines.cli.main import main
 for command in ((), *((name,) for name in sys.argv[1:])):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-        cli.main([*command, "--help"])
+        main([*command, "--help"])
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -82,10 +82,10 @@ def test_help_loads_nothing_that_takes_time() -> None:
 
 EVERYTHING = """
 import json, pathlib, sys
-import pipelines.cli.main, pipelines.launch.launching, pipelines.cli.tables, pipelines.runs.leaderboard, pipelines.cli.commands.doctor
+import pipelines.cli.main, pipelines.launch.launching, pipelines.launch.explaining, pipelines.cli.tables, pipelines.runs.leaderboard, pipelines.cli.machine_check
 import pipelines.engines.kubeflow.ir.compiling, pipelines.engines.kubeflow.image_digests
 from components import COMPONENTS
-from components.contract.interface import interface_of
+from components.contract.interface import (interface_of)
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 for name in COMPONENTS:
@@ -192,7 +192,7 @@ def test_a_reader_that_has_had_enough(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     process = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli.main", "doctor"],
+        [sys.executable, "-m", "pipelines.cli", "doctor"],
         cwd=ROOT,
         stdout=write,
         stderr=subprocess.PIPE,
@@ -220,7 +220,7 @@ def test_standard_output_that_is_full(
     (tmp_path / "slimline-store").mkdir()
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.main", *command],
+            [sys.executable, "-m", "pipelines.cli", *command],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
@@ -236,7 +236,7 @@ def test_standard_output_that_is_full(
 
 
 def test_standard_streams_that_are_closed(tmp_path: Path) -> None:
-    program = f"{sys.executable} -m pipelines.cli.main explain {TINY} --store st <&- >&- 2>&-"
+    program = f"{sys.executable} -m pipelines.cli explain {TINY} --store st <&- >&- 2>&-"
     done = subprocess.run(
         ["/bin/sh", "-c", program],
         cwd=tmp_path,
@@ -252,7 +252,7 @@ def test_text_that_standard_output_cannot_encode(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     for command in (("init", "ü.yaml"), ("explain", "ä.yaml", "--json")):
         done = subprocess.run(
-            [sys.executable, "-m", "pipelines.cli.main", *command],
+            [sys.executable, "-m", "pipelines.cli", *command],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -317,7 +317,7 @@ def test_ctrl_c_ends_a_run_in_order(tmp_path: Path) -> None:
         [
             sys.executable,
             "-m",
-            "pipelines.cli.main",
+            "pipelines.cli",
             "run",
             str(TINY),
             "--store",

@@ -20,12 +20,15 @@ from components.artifacts.decision import (
 from components.artifacts.empty import write_empty
 from components.contract.errors import UserError
 from components.statistics.bootstrap import Interval
-from pipelines.cli import tables
-from pipelines.launch.launching import Changed, Explanation, Upstream
-from pipelines.runs.cache import Cache, blob_key
+from pipelines.cli import documents, tables
+from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.runs.cache import Cache
 from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
-from pipelines.runs.records import RunRecord, open_sealed, put_finished, read_run
-from pipelines.stores.store import Store, open_store
+from pipelines.runs.ledger import open_sealed
+from pipelines.runs.records import RunRecord, put_finished, read_run
+from pipelines.stores.layout import blob_key
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import Store
 
 TEACHER = Candidate(
     name="teacher",
@@ -327,7 +330,7 @@ def test_an_explanation(
 ) -> None:
     item = Explanation("prune", reason)
     assert tables.because(item) == words
-    assert asdict(tables.explained_step(item)) == {"step": "prune", **document}
+    assert asdict(documents.explained_step(item)) == {"step": "prune", **document}
     console = Console(width=200)
     with console.capture() as capture:
         console.print(tables.explanation([item]))
@@ -343,4 +346,4 @@ def test_the_list_of_runs(tmp_path: Path) -> None:
     lines = capture.get().splitlines()
     assert any("digits-1" in line and "done" in line and "60.0 s" in line for line in lines)
     assert any("digits-2" in line and "60.0 s" not in line for line in lines)
-    assert tables.listed_run(record).run == "digits-1"
+    assert documents.listed_run(record).run == "digits-1"

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.contract.errors import UserError
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.config.sections import HostDevice, ImportedTeacher, TrainedTeacher
 from pipelines.config.yaml_file import read
 
@@ -155,7 +156,7 @@ FAULTS = {
                    "[]\n  s: [{distill: &student {}}]", 7, "variants.student: must not be empty", ""),
     "distill is not first": ("    - distill: *student\n    - prune: {method: weights, sparsity: 0.5}\n",
                              "    - prune: {sparsity: 0.5}\n    - distill: *student\n", 11,
-                             "variants.slim-int8[1]: distill trains a new student, so it comes first", "front"),
+                             "variants.slim-int8[1]: distill makes a new model, so it comes first", "front"),
     "quantize is not last": ("    - quantize: {scheme: int8}\n",
                              "    - quantize: {scheme: int8}\n    - prune: {}\n", 12,
                              "variants.slim-int8[2]: nothing can follow quantize", "end of the path"),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.config.loading import load
-from pipelines.engines.engine import StepDone, StepStarted
 from pipelines.launch.launching import launch
+from pipelines.runs.events import StepDone, StepStarted
 from pipelines.sources.snapshot import snapshot
 from pipelines.stores.bucket import BucketStore
 

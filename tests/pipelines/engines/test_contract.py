@@ -16,11 +16,14 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.config.loading import load
-from pipelines.engines.engine import StepDone, StepFailed, StepSkipped, StepStarted
-from pipelines.launch.launching import Changed, Upstream, explain, launch
+from pipelines.launch.explaining import Changed, Upstream, explain
+from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.records import list_runs, read_log, read_run, times_opened
-from pipelines.stores.store import open_store
+from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.ledger import times_opened
+from pipelines.runs.logs import read_log
+from pipelines.runs.records import list_runs, read_run
+from pipelines.stores.opening import open_store
 
 TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
 REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
@@ -234,7 +237,7 @@ def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli.main",
+        "pipelines.cli",
         "run",
         str(TINY),
         "--store",
@@ -271,7 +274,7 @@ def test_two_engines_on_one_store_agree_on_every_result(first, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli.main",
+        "pipelines.cli",
         "run",
         str(TINY),
         "--store",
@@ -302,7 +305,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_result(first, small_disk, tmp_pa
     command = [
         sys.executable,
         "-m",
-        "pipelines.cli.main",
+        "pipelines.cli",
         "run",
         str(TINY),
         "--store",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.config.loading import load
-from pipelines.engines.engine import StepDone, StepStarted
 from pipelines.launch.launching import launch
+from pipelines.runs.events import StepDone, StepStarted
 
 DEMO = Path(__file__).parents[3] / "pipelines" / "examples" / "digits.yaml"
 REPRODUCIBLE = (

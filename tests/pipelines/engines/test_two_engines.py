@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from pipelines.runs.cache import Cache
-from pipelines.stores.store import open_store
+from pipelines.stores.opening import open_store
 from tests.pipelines.engines.machine.test_kill import write_data
 
 ROUNDS = 20

@@ -87,7 +87,7 @@ def test_an_image_is_what_it_should_be(client, image):
     found, settings = built(client, image)
     assert found.size_bytes < LARGEST_BYTES.get(image, 3e9)
     assert settings["User"] == "65532:65532"
-    assert settings["Healthcheck"]["Test"] == ["CMD", "python", "-m", "components", "doctor"]
+    assert settings["Healthcheck"]["Test"] == ["CMD", "python", "-m", "components.contract.doctor"]
     assert settings["Labels"]["org.opencontainers.image.version"] == "0.1.0"
     program = (
         "import importlib.util, json, os; from components.contract.images import environment_digest;"
@@ -149,7 +149,7 @@ def test_a_run_of_changed_code_asks_for_its_images(tmp_path):
         file.write("# changed\n")
     done = subprocess.run(
         [
-            sys.executable, "-m", "pipelines.cli.main", "run", str(TINY), "--engine", "docker",
+            sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--engine", "docker",
             "--store", str(tmp_path / "store"), "--output", str(tmp_path / "out"),
         ],
         capture_output=True, text=True, check=False, cwd=tmp_path,

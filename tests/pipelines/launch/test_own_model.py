@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pipelines.config.loading import load
-from pipelines.engines.engine import StepDone, StepFailed
 from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
-from pipelines.stores.store import open_store
+from pipelines.runs.events import StepDone, StepFailed
+from pipelines.stores.opening import open_store
 
 CONFIG = """
 name: own

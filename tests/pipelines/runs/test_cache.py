@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.runs.cache import Cache, CorruptionError, Result, blob_key
+from pipelines.runs.cache import Cache, CachedResult, CorruptionError
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.layout import blob_key
 from tests.pipelines.stores.damage import overwrite, remove
 
 KEY = "k" * 64
@@ -35,7 +36,7 @@ def artifact(tmp_path):
 
 def commit(cache, artifact, key=KEY):
     tree = cache.put_tree(artifact)
-    return tree, cache.commit(Result(key, {"model": tree.digest}, "runs/r/steps/s.json", 1.5))
+    return tree, cache.commit(CachedResult(key, {"model": tree.digest}, "runs/r/steps/s.json", 1.5))
 
 
 def again(cache, tmp_path):

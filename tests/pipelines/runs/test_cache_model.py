@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from components.contract.tree import Tree
-from pipelines.runs.cache import Cache, CorruptionError, Result, blob_key
+from pipelines.runs.cache import Cache, CachedResult, CorruptionError
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.connection import Patience
 from pipelines.stores.directory import DirectoryStore
+from pipelines.stores.layout import blob_key
 from pipelines.stores.read_through import ReadThroughStore
 from pipelines.stores.store import KeyMissing, Store
 from tests.pipelines.stores.damage import overwrite, remove
@@ -50,7 +51,7 @@ class AgainstModel(RuleBasedStateMachine):
         self.reopen = reopen
         self.folder = folder
         self.numbers = itertools.count()
-        self.counting: dict[str, tuple[Result, int]] = {}
+        self.counting: dict[str, tuple[CachedResult, int]] = {}
         """By step key the result that counts, and which of ``CONTENTS`` is in it."""
         self.restart()
 
@@ -79,7 +80,7 @@ class AgainstModel(RuleBasedStateMachine):
         for name, data in CONTENTS[content].items():
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             (made / name).write_bytes(data)
-        mine = Result(key, {"model": cache.put_tree(made).digest}, f"runs/{number}", 1.0)
+        mine = CachedResult(key, {"model": cache.put_tree(made).digest}, f"runs/{number}", 1.0)
         before, stood = self.counting.get(key), self.stands(key)
         counting = cache.commit(mine)
         if before and counting == before[0]:
@@ -128,7 +129,7 @@ class AgainstModel(RuleBasedStateMachine):
             flipped = bytes([data[0] ^ 1]) + data[1:]
             overwrite(self.store, name, {"cut": data[:-1], "flipped": flipped, "empty": b""}[how])
 
-    def staged(self, engine: int, key: str, found: Result) -> bool:
+    def staged(self, engine: int, key: str, found: CachedResult) -> bool:
         """Bring a result to an engine: its bytes are those that were committed, or there are none."""
         folder = self.folder / f"staged-{next(self.numbers)}"
         try:
@@ -238,7 +239,7 @@ def test_the_model_notices_a_winner_that_is_overwritten(
 ) -> None:
     commit = Cache.commit
 
-    def overwriting(self: Cache, result: Result) -> Result:
+    def overwriting(self: Cache, result: CachedResult) -> CachedResult:
         self.forget(result.key)
         return commit(self, result)
 

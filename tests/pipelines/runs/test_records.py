@@ -14,7 +14,9 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.config.loading import load
+from pipelines.disk.scratch import scratch_folder
 from pipelines.launch.launching import launch
+from pipelines.runs.logs import read_log
 from pipelines.runs.records import (
     RunRecord,
     list_runs,
@@ -22,13 +24,12 @@ from pipelines.runs.records import (
     now,
     put_finished,
     put_started,
-    read_ingredients,
-    read_log,
     read_run,
 )
-from pipelines.runs.workspace import machine_name, workspace
+from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.workspace import machine_name
 from pipelines.stores.directory import DirectoryStore
-from pipelines.stores.store import open_store
+from pipelines.stores.opening import open_store
 from tests.servers.gcs.server import GcsServer
 
 TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
@@ -71,7 +72,7 @@ def outcomes(store: DirectoryStore) -> list[str]:
 def test_a_run_runs_while_its_process_lives(
     record: RunRecord, store: DirectoryStore, tmp_path: Path
 ) -> None:
-    with workspace(tmp_path / "work", record.run):
+    with scratch_folder(tmp_path / "work", record.run):
         put_started(store, record)
         assert outcomes(store) == ["running"]
     assert outcomes(store) == ["broken"]
@@ -83,8 +84,8 @@ def test_a_killed_process_leaves_a_broken_run(
     record: RunRecord, store: DirectoryStore, tmp_path: Path
 ) -> None:
     code = (
-        "import sys, time, pathlib; from pipelines.runs.workspace import workspace\n"
-        "with workspace(pathlib.Path(sys.argv[1]), sys.argv[2]):\n"
+        "import sys, time, pathlib; from pipelines.disk.scratch import scratch_folder\n"
+        "with scratch_folder(pathlib.Path(sys.argv[1]), sys.argv[2]):\n"
         "    print('there', flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "work"), record.run]

@@ -12,7 +12,7 @@ import pytest
 from components.contract.errors import UserError
 from components.contract.source import Source as Staged
 from pipelines.sources.checksums import ChecksumCache
-from pipelines.sources.snapshot import Source, snapshot, snapshot_model, stage
+from pipelines.sources.snapshot import Snapshot, snapshot, snapshot_model, stage
 from pipelines.stores.objects import CHUNK_BYTES
 from tests.servers.gcs.server import GcsServer
 
@@ -60,7 +60,7 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def read(source: Source, folder: Path) -> dict[str, bytes]:
+def read(source: Snapshot, folder: Path) -> dict[str, bytes]:
     """Stage a source and read it as a component does."""
     assert stage(source, folder) == (), "everything lies inside"
     staged = Staged.open(folder)

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.stores.store import Store, open_store
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import Store
 
 FILE_CALLS = (
     *("open", "close", "read", "write", "pread", "copy_file_range", "fsync", "fstat", "stat"),

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipelines.stores.store import Store, open_store
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import Store
 
 
 def race(store: Store, rounds: int, keys: int) -> list[int]:

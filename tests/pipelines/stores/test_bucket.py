@@ -17,7 +17,8 @@ from components.contract.errors import UserError
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.connection import Patience, connect
 from pipelines.stores.objects import CHUNK_BYTES
-from pipelines.stores.store import KeyMissing, Store, open_store
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import KeyMissing, Store
 from tests.pipelines.stores.interrupted import check_everywhere
 from tests.servers.gcs.faults import FAULTS, FaultKind, Operation
 from tests.servers.gcs.server import GcsServer

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.stores.store import KeyMissing, Store, check_key, open_store
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import KeyMissing, Store, check_key
 from tests.pipelines.stores.racing import race
 
 LARGE = os.urandom(20 << 20)  # several parts of a transfer, and not a whole number of them

@@ -18,7 +18,8 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.stores.directory import DirectoryStore
-from pipelines.stores.store import TEMPORARY, KeyMissing, open_store
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import TEMPORARY, KeyMissing
 from tests.pipelines.stores.interrupted import FILE_CALLS, check_everywhere
 
 BIG = os.urandom(3 << 20)
@@ -87,7 +88,7 @@ def test_a_value_is_on_the_disk_before_its_name_is(
 
 def test_google_is_not_imported_for_a_folder(tmp_path: Path) -> None:
     program = (
-        "import sys; from pipelines.stores.store import open_store\n"
+        "import sys; from pipelines.stores.opening import open_store\n"
         "store = open_store(sys.argv[1]); store.put_if_absent('a', b'1'); store.get('a')\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('google', 'requests')])"
     )

@@ -19,11 +19,12 @@ import yaml
 
 from components.contract.digests import canonical_json
 from components.contract.tree import SINGLE
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.runs.records import read_run
-from pipelines.stores.store import open_store
+from pipelines.stores.opening import open_store
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp.server import KfpServer
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 
 from components.__main__ import main
-from components.contract import execution
+from components.contract import executor_input
 
 if __name__ == "__main__":
     root, *arguments = sys.argv[1:]
-    for scheme, mount in list(execution._MOUNTS.items()):
-        execution._MOUNTS[scheme] = f"{root}{mount}"
+    for scheme, mount in list(executor_input._MOUNTS.items()):
+        executor_input._MOUNTS[scheme] = f"{root}{mount}"
     sys.exit(main(arguments))

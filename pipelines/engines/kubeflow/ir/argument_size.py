@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.contract.errors import UserError
-from components.contract.execution import STATEMENT
-from pipelines.engines.kubeflow.ir.component_spec import Json, entries, schema
+from components.contract.executor_input import STATEMENT
+from pipelines.engines.kubeflow.ir.component_spec import Json, input_artifacts, schema
 from pipelines.runs.graph import Ref, Step
 
 ARGUMENT_BYTES_MAX = 131_071
@@ -59,14 +59,14 @@ def worst_case_bytes(
         return f"{root}/{pipeline}/{_RUN}/{task}/{_SALT}/{output}"
 
     inputs: Json = {}
-    for entry in entries(step):
-        flow = entry.flow
+    for artifact in input_artifacts(step):
+        flow = artifact.flow
         place = made(flow.step, flow.output) if isinstance(flow, Ref) else source_root
         metadata = {
             "digest": _SHA256, "size_bytes": _LARGEST, "display_name": "d" * 64,
             "store_session_info": "s" * 256 if not root.startswith("gs://") else "",
         }  # fmt: skip
-        inputs[entry.name] = _artifact(place, schema(entry.kind), metadata)
+        inputs[artifact.name] = _artifact(place, schema(artifact.kind), metadata)
     outputs = {
         port.name: _artifact(made(step.name, port.name), schema(port.kind), {})
         for port in step.interface.outputs

@@ -18,22 +18,22 @@ from typing import Any
 import yaml
 
 from components.contract.errors import UserError
-from components.contract.interface import Image
+from components.contract.types import ImageName
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.config.loading import Config
 from pipelines.disk.files import beside
-from pipelines.engines.kubeflow import preflight
 from pipelines.engines.kubeflow.ir import argument_size
 from pipelines.engines.kubeflow.ir.component_spec import (
     ARTIFACT,
     Json,
     component,
-    entries,
+    input_artifacts,
     parameters,
     schema,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import pod
-from pipelines.runs.graph import Graph, Ref, SourceRef, Step
+from pipelines.engines.kubeflow.preflight import Reachable
+from pipelines.runs.graph import Ref, SourceRef, Step
 
 SDK_VERSION = "kfp-2.17.0"
 """The SDK whose representation this is."""
@@ -41,7 +41,7 @@ SDK_VERSION = "kfp-2.17.0"
 _SCHEMA_VERSION = "2.1.0"
 _IMPORTER = "source-"
 _BACKOFF_FACTOR, _BACKOFF_MAX_S = 2.0, 3600
-_NEVER_CACHED: Image = "light"
+_NEVER_CACHED: ImageName = "light"
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,19 @@ class Compiled:
 
 
 def compiled(
-    config: Config, graph: Graph, sources: Mapping[str, str], images: Mapping[Image, str]
+    reachable: Reachable, sources: Mapping[str, str], images: Mapping[ImageName, str]
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
 
     Args:
-        config: With a section `kubeflow`.
-        graph: What ``config`` describes.
+        reachable: What runs.
         sources: Digest of every source of the graph.
         images: The name with digest that pods pull every image by.
 
     Raises:
-        UserError: A place or a device cannot be reached from pods, or a step takes more artifacts
-            than fit into the argument that tells it of them.
+        UserError: A step takes more artifacts than fit into the argument that tells it of them.
     """
-    settings = preflight.check(config, graph)
+    graph, settings = reachable.graph, reachable.settings
     places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
     steps = graph.ordered
     values = {step.name: parameters(step, sources) for step in steps}
@@ -104,7 +102,7 @@ def compiled(
         executors[f"exec-{label}"] = _importer(place, sources[name])
         tasks[label] = _import_task(label, place, settings)
     pipeline: Json = {
-        "pipelineInfo": {"name": graph.name, "description": _description(config)},
+        "pipelineInfo": {"name": graph.name, "description": _description(reachable.config)},
         "defaultPipelineRoot": settings.pipeline_root,
         "schemaVersion": _SCHEMA_VERSION,
         "sdkVersion": SDK_VERSION,
@@ -175,7 +173,7 @@ def _import_task(label: str, place: str, settings: Kubeflow) -> Json:
 # steps ------------------------------------------------------------------------------------------
 
 
-def _container(step: Step, settings: Kubeflow, images: Mapping[Image, str]) -> Json:
+def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
     container: Json = {
         "image": images[step.interface.image],
         "command": ["python", "-m", "components"],
@@ -213,7 +211,7 @@ def _resources(step: Step, given: Resources) -> Json:
 
 
 def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow) -> Json:
-    flows = {entry.name: entry.flow for entry in entries(step)}
+    flows = {artifact.name: artifact.flow for artifact in input_artifacts(step)}
     producers = {_producer(flow)[0] for flow in flows.values()}
     cached = settings.cache and step.interface.image != _NEVER_CACHED
     task: Json = {

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
-from components.contract.execution import SOURCE_DIGEST, STATEMENT
-from components.contract.interface import Kind, interface_of
+from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
+from components.contract.interface import interface_of
+from components.contract.types import Kind
 from pipelines.runs.graph import Flow, Ref, SourceRef, Step
 
 Json: TypeAlias = dict[str, Any]
@@ -38,7 +39,7 @@ _PARAMETER_TYPES = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class InputArtifact:
     """One artifact that enters a component under a name of its own.
 
     Attributes:
@@ -58,15 +59,15 @@ def schema(kind: Kind | None) -> Json:
     return {"schemaTitle": title, "schemaVersion": "0.0.1"}
 
 
-def entries(step: Step) -> Iterator[Entry]:
+def input_artifacts(step: Step) -> Iterator[InputArtifact]:
     """Yield what enters a step; inputs that are absent are no inputs of its component."""
     for port in step.interface.inputs:
         flow: Flow = step.inputs[port.name]
         if isinstance(flow, tuple):
             for index, ref in enumerate(flow):
-                yield Entry(f"{port.name}_{index}", port.kind, ref)
+                yield InputArtifact(f"{port.name}_{index}", port.kind, ref)
         elif flow is not None:
-            yield Entry(port.name, port.kind, flow)
+            yield InputArtifact(port.name, port.kind, flow)
 
 
 def parameters(step: Step, sources: Mapping[str, str]) -> dict[str, Any]:
@@ -86,9 +87,9 @@ def parameters(step: Step, sources: Mapping[str, str]) -> dict[str, Any]:
             assert parameter.default is None, parameter.name
             continue
         values[parameter.name] = value
-    for entry in entries(step):
-        if isinstance(entry.flow, SourceRef):
-            values[f"{entry.name}{SOURCE_DIGEST}"] = sources[entry.flow.name]
+    for artifact in input_artifacts(step):
+        if isinstance(artifact.flow, SourceRef):
+            values[f"{artifact.name}{SOURCE_DIGEST}"] = sources[artifact.flow.name]
     return values
 
 
@@ -101,7 +102,9 @@ def component(step: Step, executor: str, names: Mapping[str, Any]) -> Json:
         names: Names of its parameters.
     """
     types = parameter_types(step.component)
-    artifacts = {entry.name: {"artifactType": schema(entry.kind)} for entry in entries(step)}
+    artifacts = {
+        artifact.name: {"artifactType": schema(artifact.kind)} for artifact in input_artifacts(step)
+    }
     outputs = {port.name: {"artifactType": schema(port.kind)} for port in step.interface.outputs}
     outputs[STATEMENT] = {"artifactType": schema(None)}
     return {

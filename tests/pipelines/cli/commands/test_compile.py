@@ -96,4 +96,4 @@ def test_neither_it_nor_its_modules_load_the_sdk(config, tmp_path):
         "assert not {'kfp', 'kubernetes', 'tensorflow'} & set(sys.modules)"
     )
     command = [sys.executable, "-c", script, "compile", str(path), "-o", str(tmp_path / "p.yaml")]
-    subprocess.run(command, cwd=TINY.parents[1], check=True)
+    subprocess.run(command, cwd=TINY.parents[2], check=True)

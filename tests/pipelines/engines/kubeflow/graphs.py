@@ -7,16 +7,18 @@ from pathlib import Path
 
 import yaml
 
-from components.contract.interface import Image
+from components.contract.types import ImageName
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config, load
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
+from pipelines.engines.kubeflow.preflight import check
 from pipelines.images.building import IMAGES
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "pipelines" / "examples").glob("*.yaml"))
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
-REFERENCES: dict[Image, str] = {
+REFERENCES: dict[ImageName, str] = {
     image: f"registry.example/slimline/{image}@sha256:{'0' * 64}" for image in IMAGES
 }
 SETTINGS = {"pipeline_root": "gs://bucket/pipelines", "images": dict(REFERENCES)}
@@ -60,4 +62,4 @@ def config_of(folder: Path, example: Path = TINY, **changes: object) -> Config:
 def compile_config(config: Config) -> Compiled:
     """Compile with digests as a snapshot and a registry would give them."""
     graph = graph_of(config)
-    return compiled(config, graph, dict.fromkeys(graph.sources, "1" * 64), REFERENCES)
+    return compiled(check(config, graph), dict.fromkeys(graph.sources, "1" * 64), REFERENCES)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.compress import graph_of
-from pipelines.config.loading import Config, load
-from pipelines.engines.engine import StepDone
+from pipelines.config.configuration import Config
+from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
+from pipelines.engines.kubeflow.preflight import check
 from pipelines.images.building import IMAGES
 from pipelines.launch.launching import launch
+from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Graph
-from pipelines.sources.snapshot import Source, snapshot, stage
+from pipelines.sources.snapshot import Snapshot, snapshot, stage
 from tests.pipelines.engines.kubeflow.graphs import TINY, config_of
 
 REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
@@ -49,11 +51,11 @@ class Staged:
 
     graph: Graph
     made: Compiled
-    source: Source
+    source: Snapshot
 
 
 def stage_for_kubeflow(folder: Path, storage: Path, images: dict[str, str], root: str) -> Staged:
-    """Compile for a pipeline root, and lay the real data below it as real files.
+    """Compile for a pipeline root, and put the real data below it as real files.
 
     Args:
         folder: For the configuration.
@@ -68,7 +70,7 @@ def stage_for_kubeflow(folder: Path, storage: Path, images: dict[str, str], root
     }
     config = config_of(folder, kubeflow=settings)
     graph, source = graph_of(config), snapshot(load(TINY).data)
-    made = compiled(config, graph, {"data": source.digest}, images)
+    made = compiled(check(config, graph), {"data": source.digest}, images)
     stage(source, folder / "staged")
     shutil.copytree(folder / "staged", storage / made.sources["data"].split("://")[1])
     return Staged(graph, made, source)

@@ -11,8 +11,8 @@ from kfp import compiler, dsl, kubernetes
 
 from components.contract.interface import interface_of
 from pipelines.compress import graph_of
+from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.config.loading import Config
 from pipelines.runs.graph import Step
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
 

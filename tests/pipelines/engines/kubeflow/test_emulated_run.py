@@ -8,13 +8,13 @@ from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from pipelines.engines.kubeflow.ir.argument_size import worst_case_bytes
 from pipelines.engines.kubeflow.ir.component_spec import parameters
-from pipelines.engines.kubeflow.results import ResultImporter
-from pipelines.engines.kubeflow.versions import Plan
+from pipelines.engines.kubeflow.result_importer import ResultImporter
+from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import find
 from pipelines.images.daemon import connect
 from pipelines.runs.cache import Cache
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.store import open_store
+from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
 from tests.pipelines.engines.kubeflow.runs import run_locally, stage_for_kubeflow
 from tests.servers.kfp import cluster as kfp_cluster
@@ -131,25 +131,29 @@ def test_data_that_changed_under_its_address_is_refused(tmp_path, capfd):
     assert f"expected {staged.source.digest}" in capfd.readouterr().err
 
 
-def test_what_the_launcher_left_comes_home_as_if_the_run_had_been_local(ran, local, gcs, tmp_path):
+def test_what_the_launcher_left_is_imported_as_if_the_run_had_been_local(ran, local, gcs, tmp_path):
     for file in sorted(item for item in ran.storage.rglob("*") if item.is_file()):
         kfp_cluster.put(gcs, f"gs://{file.relative_to(ran.storage)}", file.read_bytes())
     graph = ran.staged.graph
     images = dict.fromkeys(REFERENCES, f"r/i@sha256:{'0' * 64}")
     environments = dict.fromkeys(REFERENCES, "e" * 64)
-    plan = Plan("0" * 16 + "-" + "1" * 16, "c" * 64, graph, {}, {}, images, environments)
+    version = PipelineVersion(
+        "0" * 16 + "-" + "1" * 16, "c" * 64, graph, {}, {}, images, environments
+    )
     store = open_store(str(tmp_path / "store"))
     cache = Cache(store, tmp_path)
     kfp_run = ran.root.rpartition("/")[2]
-    home = ResultImporter(BucketStore(ROOT), plan, kfp_run, "tiny-1", cache, tmp_path)
-    home.bring_all(complete=True)
-    assert home.done.keys() == graph.by_name.keys()
-    assert not any(done.cached for done in home.done.values())
+    importer = ResultImporter(BucketStore(ROOT), version, kfp_run, "tiny-1", cache, tmp_path)
+    importer.import_all(complete=True)
+    assert importer.done.keys() == graph.by_name.keys()
+    assert not any(done.cached for done in importer.done.values())
     for step, outputs in local.reproducible.items():
-        assert home.done[step].outputs == outputs
-    decision = json.loads(cache.read_file(home.done["select"].outputs["decision"], "decision.json"))
+        assert importer.done[step].outputs == outputs
+    decision = json.loads(
+        cache.read_file(importer.done["select"].outputs["decision"], "decision.json")
+    )
     assert decision["schema"]
-    for done in home.done.values():
+    for done in importer.done.values():
         record = json.loads(store.get(done.record))
         assert record["predicate"]["runDetails"]["metadata"]["invocationId"] == (
             f"{kfp_run}/{done.step}"

@@ -1,4 +1,4 @@
-"""The kubeflow engine: submitted once, watched, brought home; interrupted, it says what goes on."""
+"""The kubeflow engine: submitted once, watched, imported; interrupted, it says what goes on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
-from pipelines.engines.engine import Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.cache import Cache
+from pipelines.runs.events import Event, StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.leaderboard import leaderboard_of
-from pipelines.runs.records import RunRecord, list_runs, read_log, read_run
-from pipelines.stores.store import open_store
+from pipelines.runs.logs import read_log
+from pipelines.runs.records import RunRecord, list_runs, read_run
+from pipelines.stores.opening import open_store
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 from tests.servers.kfp.server import KfpServer
@@ -79,18 +80,18 @@ def test_a_run_ends_as_if_it_had_been_local(
         name: step["outputs"] for name, step in local.steps.items()
     }
     store = open_store(str(tmp_path / "store"))
-    home = leaderboard_of(Cache(store, tmp_path / "scratch"), record).to_json()
+    here = leaderboard_of(Cache(store, tmp_path / "scratch"), record).to_json()
     there = leaderboard_of(
         Cache(open_store(str(cluster.local.store)), tmp_path / "scratch"), local
     ).to_json()
     differing = ("run", "engine", "started", "finished", "wall_s", "config_digest", "sealed")
-    for key in home.keys() - set(differing):
+    for key in here.keys() - set(differing):
         assert (
-            home[key] == pytest.approx(there[key])
+            here[key] == pytest.approx(there[key])
             if key == "critical_path_s"
-            else (home[key] == there[key])
+            else (here[key] == there[key])
         ), key
-    assert home["sealed"] == {**there["sealed"], "times_opened": 1}
+    assert here["sealed"] == {**there["sealed"], "times_opened": 1}
     assert (launched.exported / "model.tflite").read_bytes()
     assert launched.page in (record.page or "")
     done = [event.step for event in started.events if isinstance(event, StepDone)]
@@ -144,7 +145,9 @@ def test_the_source_is_staged_once_and_whole(
     uploads = cluster.gcs.requests["upload"]
     (before,) = cluster.kfp.backend.runs
     Launch(cluster, config_path, tmp_path / "store", cached_from=before)()
-    assert cluster.gcs.requests["upload"] == uploads + 1, "the plan alone, which is there already"
+    assert cluster.gcs.requests["upload"] == uploads + 1, (
+        "the version alone, which is there already"
+    )
 
 
 @pytest.mark.parametrize("kind", ["lost", "reset", "500", "503", "429"])
@@ -181,7 +184,7 @@ def test_a_run_that_comes_through_late_is_terminated(
     assert states == ["SUCCEEDED", "CANCELING"]
 
 
-def test_ctrl_c_leaves_the_run_going_and_sync_brings_it_home(
+def test_ctrl_c_leaves_the_run_going_and_sync_imports_it(
     cluster: Cluster, config_path: Path, tmp_path: Path
 ) -> None:
     started = Launch(cluster, config_path, tmp_path / "store")
@@ -195,8 +198,8 @@ def test_ctrl_c_leaves_the_run_going_and_sync_brings_it_home(
     assert read_run(store, launched.run).outcome == "running"
     cluster.kfp.after = lambda _: None
     cluster.complete(run["run_id"])
-    synced = bring_home(cluster, tmp_path / "store")
-    assert [(one.run, one.state) for one in synced] == [(launched.run, "brought home")]
+    synced = synced_runs(cluster, tmp_path / "store")
+    assert [(one.run, one.state) for one in synced] == [(launched.run, "imported")]
     assert read_run(store, launched.run).outcome == "done"
     assert len(list_runs(store)) == 1
 
@@ -291,7 +294,7 @@ def interrupting(events: list[Event], step: str) -> Callable[[Event], None]:
     return on_event
 
 
-def bring_home(cluster: Cluster, store: Path) -> list[Any]:
+def synced_runs(cluster: Cluster, store: Path) -> list[Any]:
     from pipelines.engines.kubeflow.connection import Connection
     from pipelines.engines.kubeflow.syncing import sync
 
@@ -345,7 +348,7 @@ def test_the_command_says_how_to_follow_what_goes_on(
     cluster.kfp.after = lambda _: None
     cluster.complete(run)
     assert main(shlex.split(line.removeprefix("when it has ended: slimline "))) == 0
-    assert "1 of 1 runs brought home" in capsys.readouterr().out
+    assert "1 of 1 runs imported" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

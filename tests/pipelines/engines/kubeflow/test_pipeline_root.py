@@ -29,7 +29,7 @@ def faces(tmp_path: Path) -> Path:
     return tmp_path / "faces"
 
 
-def laid(gcs: GcsServer, folder: Path) -> Path:
+def downloaded(gcs: GcsServer, folder: Path) -> Path:
     """Fetch what lies there, as a pod's launcher would."""
     for uri in kfp_cluster.names(gcs, PLACE):
         path = folder / uri.removeprefix(f"{PLACE}/")
@@ -42,7 +42,7 @@ def test_what_a_pod_finds_is_the_source(gcs: GcsServer, faces: Path, tmp_path: P
     gcs.bucket("kubeflow")
     source = snapshot(str(faces))
     stage(source, PLACE, tmp_path)
-    found = Staged.open(laid(gcs, tmp_path / "pod"))
+    found = Staged.open(downloaded(gcs, tmp_path / "pod"))
     assert found.digest == source.digest
     for name in NAMES:
         assert (tmp_path / "pod/files" / name).read_bytes() == (faces / name).read_bytes()
@@ -65,7 +65,7 @@ def test_what_a_kill_left_is_gone_on_with(gcs: GcsServer, faces: Path, tmp_path:
     for name in (f"{PLACE}/source.json", f"{PLACE}/files/bea/1.png"):
         kfp_cluster.remove(gcs, name)
     stage(source, PLACE, tmp_path)
-    assert Staged.open(laid(gcs, tmp_path / "pod")).digest == source.digest
+    assert Staged.open(downloaded(gcs, tmp_path / "pod")).digest == source.digest
 
 
 def test_a_bucket_that_is_not_there_is_said(gcs: GcsServer, faces: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
-from pipelines.engines.kubeflow.preflight import check
+from pipelines.engines.kubeflow.preflight import Reachable, check
 from tests.pipelines.engines.kubeflow.graphs import TINY, config_of
 
 
@@ -19,7 +19,8 @@ def refusal(config):
 
 def test_what_lies_in_a_bucket_is_let_through(tmp_path):
     config = config_of(tmp_path)
-    assert check(config, graph_of(config)) is config.kubeflow
+    graph = graph_of(config)
+    assert check(config, graph) == Reachable(config, graph, config.kubeflow)
 
 
 def test_without_the_section_it_is_said_what_to_add(tmp_path):

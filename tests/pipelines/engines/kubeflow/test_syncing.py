@@ -1,4 +1,4 @@
-"""Sync: what nobody watched comes home, whole or not at all, however often and by whomever."""
+"""Sync: what nobody watched is imported, whole or not at all, however often and by whomever."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow import submitting
 from pipelines.engines.kubeflow.connection import Connection
+from pipelines.engines.kubeflow.preflight import check
 from pipelines.engines.kubeflow.preparing import prepare
 from pipelines.engines.kubeflow.syncing import Synced, sync
-from pipelines.launch.launching import snapshots
 from pipelines.runs.cache import Cache
 from pipelines.runs.records import list_runs, read_run
-from pipelines.stores.store import open_store
+from pipelines.sources.snapshot import snapshots
+from pipelines.stores.opening import open_store
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
@@ -34,8 +35,9 @@ def launched(cluster: Cluster, config: Path, scratch: Path, name: str = "by hand
     scratch.mkdir(exist_ok=True)
     loaded = load(config)
     graph = graph_of(loaded)
+    reachable = check(loaded, graph)
     connection = Connection(cluster.kfp.url)
-    prepared = prepare(connection, loaded, graph, snapshots(graph), scratch)
+    prepared = prepare(connection, reachable, snapshots(graph.sources), scratch)
     return submitting.submit(connection, prepared.uploaded, name)
 
 
@@ -70,11 +72,11 @@ def test_show_answers_as_if_the_run_had_been_local(
     command = ["sync", "--engine", "kubeflow", "--host", cluster.kfp.url]
     assert main([*command, "--store", str(tmp_path / "store")]) == 0
     captured = capsys.readouterr()
-    assert captured.out == "1 of 1 runs brought home\n"
-    assert captured.err.startswith("brought home  tiny-")
-    home, there = board(tmp_path / "store", capsys), board(cluster.local.store, capsys)
-    assert {key: home[key] for key in BOARD} == {key: there[key] for key in BOARD}
-    assert (home["engine"], home["outcome"], home["steps_run"]) == ("kubeflow", "done", 18)
+    assert captured.out == "1 of 1 runs imported\n"
+    assert captured.err.startswith("imported       tiny-")
+    here, there = board(tmp_path / "store", capsys), board(cluster.local.store, capsys)
+    assert {key: here[key] for key in BOARD} == {key: there[key] for key in BOARD}
+    assert (here["engine"], here["outcome"], here["steps_run"]) == ("kubeflow", "done", 18)
     store = open_store(str(tmp_path / "store"))
     (release,) = [json.loads(store.get(key)) for key in store.list("releases/tiny/")]
     (record,) = list_runs(store)
@@ -86,7 +88,7 @@ def test_syncing_again_changes_nothing(cluster: Cluster, finished: str, tmp_path
     first = bring(cluster, tmp_path / "store")
     before = everything(tmp_path / "store")
     second = bring(cluster, tmp_path / "store")
-    assert [one.state for one in first] == ["brought home"]
+    assert [one.state for one in first] == ["imported"]
     assert [(one.run, one.state) for one in second] == [(first[0].run, "here already")]
     assert everything(tmp_path / "store") == before
     elsewhere = bring(cluster, tmp_path / "elsewhere")
@@ -136,7 +138,7 @@ def test_a_flipped_byte_keeps_its_run_away_and_no_other(
     kfp_cluster.put(cluster.gcs, victim, bytes(data))
     assert main([*command, str(tmp_path / "store"), "--json"]) == 0
     states = [run["state"] for run in json.loads(capsys.readouterr().out)["runs"]]
-    assert states == ["brought home", "here already"]
+    assert states == ["imported", "here already"]
 
 
 @pytest.mark.parametrize("step", ["publish", "train", "convert-teacher"])
@@ -180,7 +182,7 @@ def test_an_interrupted_sync_is_gone_on_with(
     cluster: Cluster, finished: str, tmp_path: Path
 ) -> None:
     command = [
-        *(sys.executable, "-m", "pipelines.cli.main", "sync", "--engine", "kubeflow"),
+        *(sys.executable, "-m", "pipelines.cli", "sync", "--engine", "kubeflow"),
         *("--host", cluster.kfp.url, "--store", str(tmp_path / "store")),
     ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -191,7 +193,7 @@ def test_an_interrupted_sync_is_gone_on_with(
     process.communicate()
     assert list_runs(open_store(str(tmp_path / "store"))) == []
     (one,) = bring(cluster, tmp_path / "store")
-    assert one.state == "brought home"
+    assert one.state == "imported"
     bring(cluster, tmp_path / "elsewhere")
     assert everything(tmp_path / "store") == everything(tmp_path / "elsewhere")
 
@@ -214,7 +216,7 @@ def test_two_syncs_at_once_agree(cluster: Cluster, finished: str, tmp_path: Path
     assert record.outcome == "done"
 
 
-def test_runs_of_a_schedule_come_home_and_of_other_people_stay_away(
+def test_runs_of_a_schedule_are_imported_and_of_other_people_stay_away(
     cluster: Cluster, finished: str, tmp_path: Path
 ) -> None:
     backend = cluster.kfp.backend
@@ -247,11 +249,11 @@ def test_runs_of_a_schedule_come_home_and_of_other_people_stay_away(
     backend.end(foreign["run_id"])
     synced = bring(cluster, tmp_path / "store")
     assert [one.kfp_run for one in synced] == [finished, fired["run_id"]]
-    assert {one.state for one in synced} == {"brought home"}
+    assert {one.state for one in synced} == {"imported"}
     assert len({one.run for one in synced}) == 2
 
 
-def test_what_runs_is_left_and_what_failed_comes_home_as_failed(
+def test_what_runs_is_left_and_what_failed_is_imported_as_failed(
     cluster: Cluster, config_path: Path, tmp_path: Path
 ) -> None:
     broken = launched(cluster, config_path, tmp_path / "launch", "broken")
@@ -259,7 +261,7 @@ def test_what_runs_is_left_and_what_failed_comes_home_as_failed(
     going = launched(cluster, config_path, tmp_path / "launch", "going")
     cluster.advance(going)
     failed, running = bring(cluster, tmp_path / "store")
-    assert (failed.state, failed.outcome) == ("brought home", "failed")
+    assert (failed.state, failed.outcome) == ("imported", "failed")
     assert (running.state, running.outcome) == ("still running", None)
     record = read_run(open_store(str(tmp_path / "store")), failed.run)
     assert record.steps["convert-student"]["state"] == "failed"

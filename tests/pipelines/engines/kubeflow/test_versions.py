@@ -10,21 +10,21 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
-from pipelines.engines.kubeflow.versions import Plan, is_version_name, version_name
-from pipelines.stores.store import open_store
+from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name, version_name
+from pipelines.stores.opening import open_store
 
 TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 VERSION = version_name("a" * 64, "b" * 64)
 
 
-def plan() -> Plan:
+def version() -> PipelineVersion:
     config = load(TINY)
     images = {
         "train": "r/train@sha256:0",
         "device": "r/device@sha256:1",
         "light": "r/light@sha256:2",
     }
-    return Plan(
+    return PipelineVersion(
         VERSION, config.digest, graph_of(config), config.budgets.model_dump(), {"data": "d"},
         images, dict.fromkeys(images, "e"),
     )  # fmt: skip
@@ -32,23 +32,23 @@ def plan() -> Plan:
 
 def test_a_plan_is_read_back_whole(tmp_path: Path) -> None:
     root = open_store(str(tmp_path))
-    plan().put(root)
-    plan().put(root)
-    again = Plan.get(root, VERSION)
-    assert again.graph.digest == plan().graph.digest
+    version().put(root)
+    version().put(root)
+    again = PipelineVersion.get(root, VERSION)
+    assert again.graph.digest == version().graph.digest
     assert (again.budgets, again.images, again.sources) == (
-        plan().budgets, plan().images, plan().sources
+        version().budgets, version().images, version().sources
     )  # fmt: skip
     assert list(root.list("")) == [f"plans/{VERSION}.json"]
 
 
 def test_a_missing_plan_and_a_foreign_one_are_said(tmp_path: Path) -> None:
     root = open_store(str(tmp_path))
-    with pytest.raises(UserError, match="has no plan"):
-        Plan.get(root, VERSION)
+    with pytest.raises(UserError, match="has no record"):
+        PipelineVersion.get(root, VERSION)
     root.put_if_absent(f"plans/{VERSION}.json", json.dumps({"schema": 99}).encode())
     with pytest.raises(UserError, match="another version of slimline"):
-        Plan.get(root, VERSION)
+        PipelineVersion.get(root, VERSION)
 
 
 def test_names_of_versions_are_told_from_other_peoples() -> None:

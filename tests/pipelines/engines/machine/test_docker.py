@@ -23,13 +23,7 @@ from components.contract.errors import UserError
 from pipelines.disk.folders import remove_tree, walk
 from pipelines.engines.machine import docker as engine
 from pipelines.engines.machine.docker import DockerRunner, exit_code
-from pipelines.engines.machine.execution import (
-    CANCELLED,
-    EXITED,
-    OUT_OF_MEMORY,
-    OUT_OF_TIME,
-    Job,
-)
+from pipelines.engines.machine.runner import CANCELLED, EXITED, OUT_OF_MEMORY, OUT_OF_TIME, Job
 from pipelines.images.building import BuiltImage, image_name
 from pipelines.images.daemon import connect
 from pipelines.runs.graph import Graph, Step
@@ -412,10 +406,10 @@ def is_there(client, made):
 
 @containers
 def test_only_containers_of_own_dead_runs_are_removed(harmful, tmp_path, monkeypatch, client):
-    from pipelines.runs.workspace import workspace
+    from pipelines.disk.scratch import scratch_folder
 
     owner = engine._owner()
-    with workspace(tmp_path, "alive") as alive:
+    with scratch_folder(tmp_path, "alive") as alive:
         dead = str(tmp_path / "dead")
         (tmp_path / "dead" / "steps").mkdir(parents=True)
         left = client.containers.create(
@@ -575,7 +569,7 @@ def test_a_docker_engine_that_goes_away_is_said_and_leaves_what_the_next_start_r
 
 def command(tmp_path, *arguments):
     return [
-        sys.executable, "-m", "pipelines.cli.main", "run", str(TINY), "--engine", "docker",
+        sys.executable, "-m", "pipelines.cli", "run", str(TINY), "--engine", "docker",
         "--store", str(tmp_path / "store"), "--output", str(tmp_path / "out"), *arguments,
     ]  # fmt: skip
 

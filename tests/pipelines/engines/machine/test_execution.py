@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from components.contract.execution import CRASHED, OK
-from pipelines.engines.engine import StepDone, StepFailed
-from pipelines.engines.machine.execution import EXITED, Context, Ended, execute_step
+from pipelines.disk.scratch import scratch_folder
+from pipelines.engines.machine.execution import Context, execute_step
+from pipelines.engines.machine.runner import EXITED, Ended
 from pipelines.runs.cache import Cache
+from pipelines.runs.events import StepDone, StepFailed
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import ingredients_of
-from pipelines.runs.workspace import workspace
-from pipelines.stores.store import open_store
+from pipelines.stores.opening import open_store
 from tests.data.deep_trees import LONG, dig
 
 STEP = Step("release", "publish", {}, {"name": "x"}, 1.0, 60.0)
@@ -297,13 +298,13 @@ def test_a_process_that_digs_deep_fails_alone_and_the_next_run_starts(cleared, c
     root = cleared / "work"
     store = open_store(str(cleared / "store"))
     ingredients = ingredients_of(STEP, {}, "0" * 64)
-    with workspace(root, "a-run") as work:
+    with scratch_folder(root, "a-run") as work:
         runner = Leaves(dig_and_end, code)
         context = Context(runner, Cache(store, work), work, "a-run", {}, threading.Event())
         failed = execute_step(context, STEP, ingredients, lambda event: None)
         assert isinstance(failed, StepFailed)
         assert ("deeper than the 64 levels" in failed.what) == (code == OK)
     assert not list(root.iterdir())
-    with workspace(root, "another-run") as work:
+    with scratch_folder(root, "another-run") as work:
         context = Context(Leaves(whole), Cache(store, work), work, "b", {}, threading.Event())
         assert isinstance(execute_step(context, STEP, ingredients, lambda event: None), StepDone)

@@ -9,14 +9,14 @@ import psutil
 import pytest
 
 from components.contract.interface import interface_of
-from pipelines.engines.engine import StepDone, StepStarted
+from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.local import LocalRunner
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.runs.cache import Cache
+from pipelines.runs.events import StepDone, StepStarted
 from pipelines.runs.graph import Graph, SourceRef, Step
-from pipelines.runs.workspace import workspace
 from pipelines.sources.snapshot import snapshot
-from pipelines.stores.store import open_store
+from pipelines.stores.opening import open_store
 
 PLAIN = {"train": ("pydantic", "numpy"), "device": ("pydantic",), "light": ("pydantic",)}
 COUNTED = ("put_if_absent", "replace_if_match", "get", "fetch", "stat", "delete_if_match")
@@ -96,7 +96,7 @@ def graph():
 def walk(uri, cache_folder, graph, source, scratch, run, kill_at=None):
     """Run the graph; return its events and the store operations."""
     store = CountingStore(open_store(uri, cache=cache_folder), kill_at)
-    with workspace(scratch, run) as work:
+    with scratch_folder(scratch, run) as work:
         engine = Scheduler(LocalRunner(PLAIN), Cache(store, work), work)
         events = list(engine.submit(graph, {"data": source}, run))
     return events, store.done

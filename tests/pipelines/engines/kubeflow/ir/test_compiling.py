@@ -15,6 +15,7 @@ from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from pipelines.compress import graph_of
 from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled, write
+from pipelines.engines.kubeflow.preflight import check
 from pipelines.runs.graph import Graph, Ref, Step
 from tests.pipelines.engines.kubeflow import sdk
 from tests.pipelines.engines.kubeflow.graphs import (
@@ -106,7 +107,7 @@ def test_equal_configurations_give_equal_bytes_in_any_process(tmp_path):
     for seed in "01":
         done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path / "config.yaml")],
-            cwd=TINY.parents[1],
+            cwd=TINY.parents[2],
             env={"PYTHONHASHSEED": seed, "PATH": ""},
             capture_output=True,
             text=True,
@@ -232,7 +233,7 @@ def test_time_and_length_grow_with_the_steps_and_not_faster(tmp_path):
     gc.disable()  # it walks over whatever else this process holds
     for count in (100, 400):
         began = time.process_time()
-        length[count] = len(compiled(config, chain(count), {}, REFERENCES).text)
+        length[count] = len(compiled(check(config, chain(count)), {}, REFERENCES).text)
         spent[count] = time.process_time() - began
     gc.enable()
     assert length[400] < 4.2 * length[100]

@@ -1,0 +1,159 @@
+"""KFP's executor input, parsed: what a component is called with.
+
+It is the JSON that Kubeflow Pipelines puts in place of ``{{$}}``; local engines write the same JSON
+to a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from components.contract.errors import UserError
+from components.contract.interface import Interface, Port, interface_of
+
+STATEMENT = "statement"
+"""Name of the output that every component has besides its own: the facts of this execution."""
+SOURCE_DIGEST = "_digest"
+"""What follows a source's name in the name of the parameter that says its digest, so that new data
+is a new parameter to engines whose caches do not look into artifacts."""
+
+_MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One execution of a component, with paths of this machine.
+
+    Attributes:
+        interface: The component.
+        inputs: Path, list of paths or None for every input.
+        input_digests: The tree digest that the engine vouches for, where it gives one.
+        input_uris: Address of every input that came from a bucket, under its name.
+        outputs: Path for every output.
+        output_uris: Address of every output as it was given.
+        statement: Where the statement goes, or None when nobody asked for it.
+        parameters: Complete and checked.
+        output_file: Where KFP expects ``executor_output.json``, or None.
+    """
+
+    interface: Interface
+    inputs: dict[str, Path | list[Path] | None]
+    input_digests: dict[str, str | list[str] | None]
+    input_uris: dict[str, str | list[str]]
+    outputs: dict[str, Path]
+    output_uris: dict[str, str]
+    statement: Path | None
+    parameters: dict[str, object]
+    output_file: Path | None
+
+
+def local_path(uri: str) -> Path:
+    """Map an artifact's address to where KFP mounts it; local paths stay what they are."""
+    for scheme, mount in _MOUNTS.items():
+        if uri.startswith(scheme):
+            return Path(mount + uri.removeprefix(scheme))
+    return Path(uri.removeprefix("file://"))
+
+
+def parse_executor_input(component: str, text: str) -> Call:
+    """Read KFP's executor input.
+
+    Args:
+        component: Name of the component.
+        text: The JSON, or ``@`` and the path of a file that holds it.
+
+    Raises:
+        UserError: Not JSON, an input or output missing, or a parameter that does not fit.
+    """
+    interface = interface_of(component)
+    message = _message(component, text)
+    given = _artifacts(message, "inputs")
+    made = _artifacts(message, "outputs")
+    values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
+    inputs: dict[str, Path | list[Path] | None] = {}
+    digests: dict[str, str | list[str] | None] = {}
+    uris: dict[str, str | list[str]] = {}
+    for port in interface.inputs:
+        items = _items(given, port)
+        if not items and not port.many and not port.optional:
+            raise UserError(
+                f"{component} was given no input {port.name!r}",
+                f"pass a {port.kind} as {port.name}",
+            )
+        paths = [local_path(item["uri"]) for item in items]
+        told = [_digest_in(item) or "" for item in items]
+        if port.kind == "Source" and (digest := values.pop(port.name + SOURCE_DIGEST, None)):
+            told = [str(digest)]
+        inputs[port.name] = paths if port.many else next(iter(paths), None)
+        digests[port.name] = told if port.many else next(iter(told), None) or None
+        if places := [item["uri"] for item in items if item["uri"].startswith(tuple(_MOUNTS))]:
+            uris[port.name] = places if port.many else places[0]
+    missing = [port.name for port in interface.outputs if port.name not in made]
+    if missing:
+        raise UserError(
+            f"{component} was given no path for its output {missing[0]!r}",
+            "recompile the pipeline with this version of slimline",
+        )
+    output_file = _side(message, "outputs").get("outputFile")
+    return Call(
+        interface=interface,
+        inputs=inputs,
+        input_digests=digests,
+        input_uris=uris,
+        outputs={port.name: local_path(made[port.name][0]["uri"]) for port in interface.outputs},
+        output_uris={port.name: made[port.name][0]["uri"] for port in interface.outputs},
+        statement=local_path(made[STATEMENT][0]["uri"]) if STATEMENT in made else None,
+        parameters=interface.complete(
+            {name: value for name, value in values.items() if value is not None},
+            where=component,
+            strict=False,
+        ),
+        output_file=Path(output_file) if output_file else None,
+    )
+
+
+def _message(component: str, text: str) -> dict[str, Any]:
+    raw = Path(text[1:]).read_text() if text.startswith("@") else text
+    try:
+        return cast("dict[str, Any]", json.loads(raw))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"the executor input of {component} is no JSON: {error}",
+            "pass what {{$}} expands to, or @FILE",
+        ) from None
+
+
+def _side(message: Mapping[str, Any], side: str) -> dict[str, Any]:
+    return message.get(side) or {}
+
+
+def _artifacts(message: Mapping[str, Any], side: str) -> dict[str, list[dict[str, Any]]]:
+    listed = cast("dict[str, Any]", _side(message, side).get("artifacts") or {})
+    return {name: value["artifacts"] for name, value in listed.items() if _holds(value)}
+
+
+def _holds(value: Mapping[str, Any] | None) -> bool:
+    """Whether anything is in the list: absent is said in three ways."""
+    return bool(value and value.get("artifacts"))
+
+
+def _items(given: Mapping[str, list[dict[str, Any]]], port: Port) -> list[dict[str, Any]]:
+    """Collect what enters a port.
+
+    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit.
+    """
+    if port.name in given or not port.many:
+        return given.get(port.name, [])
+    items: list[dict[str, Any]] = []
+    while found := given.get(f"{port.name}_{len(items)}"):
+        items.append(found[0])
+    return items
+
+
+def _digest_in(item: Mapping[str, Any]) -> str | None:
+    metadata = cast("dict[str, Any]", item.get("metadata") or {})
+    return metadata.get("digest")

@@ -1,0 +1,59 @@
+"""Import: a model file of the user's own, checked and written as a Model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from components.contract.types import (
+    DatasetIn,
+    FromGraph,
+    ModelOut,
+    PositiveFloat,
+    PositiveInt,
+    ReportOut,
+    Seed,
+    SourceIn,
+)
+
+IMAGE = "train"
+MEMORY_GB = 6
+
+
+def import_model(
+    source: SourceIn,
+    dataset: DatasetIn,
+    model: ModelOut,
+    report: ReportOut,
+    *,
+    trusted: Annotated[bool, FromGraph()] = False,
+    mean: Annotated[float, FromGraph()] = 127.5,
+    scale: Annotated[PositiveFloat, FromGraph()] = 127.5,
+    threads: PositiveInt = 2,
+    seed: Seed = 0,
+) -> None:
+    """Turn a Keras file or a SavedModel into a Model, without training it.
+
+    The file is read as data: its layers are held against a list of known ones, the network is
+    built anew and the weights are copied in. Without ``trusted`` nothing of it is executed; what
+    needs that, such as a SavedModel, is refused. The model gets the meaning of the task's output
+    and is measured on the validation split.
+
+    Args:
+        source: The user's own model: ``.keras`` or ``.h5`` of Keras 2, or a SavedModel.
+        dataset: Gives task, size of the images and classes; its validation split is read.
+        model: The same network as a Model.
+        report: ``import.json``: where it came from, and the validation metric.
+        trusted: The file is the user's own: what is in it may be executed.
+        mean: Subtracted from every pixel of 0 to 255 before the network.
+        scale: What the difference is divided by.
+        threads: Threads of TensorFlow, count.
+        seed: Of everything random.
+
+    Raises:
+        UserError: The file is refused or damaged, or does not fit the dataset.
+    """
+    from components.ml.runtime import configure
+    from components.ml.techniques import importing
+
+    configure(threads, seed)
+    importing.import_model(source, dataset, model, report, trusted=trusted, mean=mean, scale=scale)

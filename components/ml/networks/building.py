@@ -1,0 +1,35 @@
+"""From a dataset to an untrained network that fits it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.artifacts.dataset import Dataset
+from components.artifacts.model import Embedding, ImageInput, ModelInfo, Scores
+from components.ml.networks import backbones
+from components.ml.settings import Network
+
+
+def info_of(data: Dataset, embedding: int, mean: float, scale: float) -> ModelInfo:
+    """Return the info of a network for this dataset; its parameters are counted when saved."""
+    info = data.info
+    verification = info.task == "verification"
+    return ModelInfo(
+        task=info.task,
+        input=ImageInput(info.height, info.width, info.channels, mean, scale),
+        output=Embedding(embedding) if verification else Scores(info.classes),
+        parameters=0,
+    )
+
+
+def build(network: Network, info: ModelInfo) -> Any:
+    """Build the untrained network that an info describes."""
+    return backbones.with_head(
+        network.backbone,
+        info.image_shape,
+        info.output.kind,
+        info.output.size,
+        alpha=network.alpha,
+        dropout=network.dropout,
+        batch_norm_momentum=network.batch_norm_momentum,
+    )

@@ -1,0 +1,148 @@
+"""A teacher, asked about augmented views of the training images and about mixes of these.
+
+It is asked before the training, about a few views of each image, so that it costs a few passes over
+the data and not one for every step; teacher and student see the same views (arXiv:2106.05237).
+
+Shapes: n images, v views, x mixes that the teacher is asked about, m mixes in a batch, b images in
+a batch, h rows, w columns, c channels, k numbers drawn an image, t numbers of a teacher's output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.artifacts.model import ModelInfo, Scores
+from components.ml.formats import model_folder
+from components.ml.runtime import tf
+from components.ml.settings import Augmentation, TeacherViews
+from components.ml.training.augmentation import (
+    MIX_SHARES,
+    STRENGTHS,
+    Draws,
+    apply_changes,
+    draw_changes,
+    mix_images,
+)
+from components.ml.training.examples import SHARES, Examples, MixupOutputs, TeacherOutputs
+from components.ml.training.objectives import PIXELS
+from components.ml.training.validation import Outputs, outputs_of
+
+_BATCH = 32
+_LEAST = 1e-12
+"""Probability below which a teacher's softmax says nothing more."""
+
+
+def outputs_of_folder(path: Path, info: ModelInfo) -> Outputs:
+    """Return a Model as a function of images ``nhwc``, 0 to 255; one that can only be run too."""
+    if info.trainable:
+        return outputs_of(model_folder.load(path)[0], info)
+    program = model_folder.inference(path)
+    return lambda images_nhwc: program(model_folder.normalize(images_nhwc, info))
+
+
+def ask_teacher(
+    examples: Examples,
+    outputs: Outputs,
+    info: ModelInfo,
+    teacher_views: TeacherViews,
+    augmentation: Augmentation,
+    seed: int,
+) -> Examples:
+    """Return the examples with the teacher's outputs for every view of every image.
+
+    Args:
+        examples: What is to be learned from.
+        outputs: The teacher, from images ``nhwc`` to its outputs ``nt``.
+        info: The teacher's. Of a softmax the logarithms are learned, which serve as logits.
+        teacher_views: How many views, of which one is enough where nothing changes an image; and
+            how many mixes a batch is to have. The teacher is asked about as many mixes as there are
+            views of images.
+        augmentation: How images are changed.
+        seed: Of views and mixes.
+    """
+    changed = augmentation.flip or augmentation.augment != "none"
+    views = teacher_views.views if changed else 1
+    random = np.random.default_rng([seed, views, examples.images])
+    draws_vnk = np.stack(
+        [draw_changes(examples.images, flip=augmentation.flip, random=random) for _ in range(views)]
+    )
+    ask = _logits(outputs, info)
+    view_of = _views(examples, draws_vnk, augmentation, seed)
+    rows_n = np.arange(examples.images)
+    outputs_vnt = np.stack(
+        [
+            np.concatenate(
+                [ask(view_of(np.full(len(rows), view), rows)) for rows in _batches(rows_n)]
+            )
+            for view in range(views)
+        ]
+    )
+    if not teacher_views.mixup:
+        return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt))
+    count = views * examples.images
+    views_x2 = random.integers(0, views, (count, 2))
+    rows_x2 = random.integers(0, examples.images, (count, 2))
+    shares_x = random.uniform(*MIX_SHARES, count).astype(np.float32)
+    outputs_xt = np.concatenate(
+        [
+            ask(
+                mix_images(
+                    view_of(views_x2[part, 0], rows_x2[part, 0]),
+                    view_of(views_x2[part, 1], rows_x2[part, 1]),
+                    shares_x[part],
+                )
+            )
+            for part in _batches(np.arange(count))
+        ]
+    )
+    mixup = MixupOutputs(views_x2, rows_x2, shares_x, outputs_xt, teacher_views.mixup)
+    return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt, mixup))
+
+
+def with_mixes(batch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put mixes in the place of what is mixed: the last 2 m images, firsts before seconds.
+
+    A batch of a teacher that was not asked about mixes stays as it is. In a graph.
+    """
+    if SHARES not in batch:
+        return batch
+    pixels_bhwc, share_m = batch[PIXELS], batch[SHARES]
+    mixup = share_m.shape[0]
+    alone = pixels_bhwc.shape[0] - 2 * mixup
+    first_mhwc, second_mhwc = pixels_bhwc[alone : alone + mixup], pixels_bhwc[alone + mixup :]
+    mixed_mhwc = mix_images(first_mhwc, second_mhwc, share_m)
+    return {**batch, PIXELS: tf.concat([pixels_bhwc[:alone], mixed_mhwc], axis=0)}
+
+
+def _batches(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+
+
+def _logits(outputs: Outputs, info: ModelInfo) -> Outputs:
+    """Return the teacher as a function to what is learned: embeddings, logits or their like."""
+    if not (isinstance(info.output, Scores) and info.output.activation == "softmax"):
+        return outputs
+    return lambda images_nhwc: np.log(np.maximum(outputs(images_nhwc), np.float32(_LEAST)))
+
+
+def _views(
+    examples: Examples, draws_vnk: Draws, augmentation: Augmentation, seed: int
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return images ``bhwc``, 0 to 255, as a function of their views and rows, ``b`` each."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def change(images_bhwc: Any, draws_bk: Any, noise: Any) -> Any:
+        pixels_bhwc = tf.cast(images_bhwc, tf.float32)
+        noise_seed = tf.stack([tf.constant(seed), noise])
+        return apply_changes(pixels_bhwc, draws_bk, STRENGTHS[augmentation.augment], noise_seed)
+
+    def run(views_b: np.ndarray, rows_b: np.ndarray) -> np.ndarray:
+        images_bhwc = np.asarray(examples.images_nhwc[rows_b])
+        return change(images_bhwc, draws_vnk[views_b, rows_b], tf.constant(int(views_b[0]))).numpy()
+
+    return run

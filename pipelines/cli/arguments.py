@@ -1,0 +1,135 @@
+"""Arguments that several commands have, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.contract.errors import UserError, suggest
+from pipelines.cli.output import CODES
+from pipelines.disk.names import absolute
+
+if TYPE_CHECKING:
+    from pipelines.config.configuration import Config
+    from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.stores.store import Store
+
+STORE = "./slimline-store"
+"""Where a store is looked for that nobody names."""
+
+LATEST = "latest"
+
+
+def add_command(
+    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int] | None
+) -> argparse.ArgumentParser:
+    """Add the parser of a command, or of an action of one.
+
+    Args:
+        commands: Where to, as ``add_subparsers`` returns it.
+        name: What it is called.
+        summary: What it does.
+        run: Does it and returns the exit code; None where its actions do.
+    """
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary, epilog=CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.set_defaults(command=run)
+    return parser
+
+
+# a configuration --------------------------------------------------------------------------------
+
+
+def config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says which configuration is meant."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
+    parser.add_argument("--data", metavar="PLACE", help="instead of the data of the configuration")
+    parser.add_argument("--store", metavar="PLACE", help="instead of the configuration's store")
+    parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
+
+
+def load_config(arguments: argparse.Namespace) -> Config:
+    """Load the configuration that ``config_arguments`` name.
+
+    Raises:
+        UserError: It cannot be read, or is not valid.
+    """
+    from pipelines.config.loading import load
+
+    return load(arguments.config).relocated(data=arguments.data, store=arguments.store)
+
+
+# a store and its runs ---------------------------------------------------------------------------
+
+
+def store_arguments(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
+    """Add what says which store is meant."""
+    parser.add_argument("--store", metavar="PLACE", help=f"default: {STORE}")
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="one JSON document, nothing else")
+
+
+def open_existing(arguments: argparse.Namespace) -> Store:
+    """Open the store that ``store_arguments`` name.
+
+    Raises:
+        UserError: There is none.
+    """
+    from pipelines.stores.opening import open_store
+
+    uri = arguments.store or STORE
+    if "://" not in uri and not _is_folder(absolute(uri)):
+        raise UserError(f"there is no store {uri}", "name the one of the run with --store PLACE")
+    return open_store(uri)
+
+
+def _is_folder(path: Path) -> bool:
+    from pipelines.disk.files import disk_faults
+
+    with disk_faults(path):
+        return path.is_dir()
+
+
+def run_id(arguments: argparse.Namespace) -> str | None:
+    """Return the run that is meant, or None for the latest."""
+    return None if arguments.run == LATEST else arguments.run
+
+
+# a cluster --------------------------------------------------------------------------------------
+
+
+def place_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says which cluster is meant."""
+    parser.add_argument(
+        "--host", metavar="URL", help="Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT"
+    )
+    parser.add_argument("--namespace", metavar="NAME", help="yours, where there are several users")
+
+
+def cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says whose runs and schedules are meant, for commands that need a cluster."""
+    parser.add_argument("--engine", required=True, metavar="NAME", help="kubeflow")
+    place_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
+
+
+def connect(arguments: argparse.Namespace) -> Connection:
+    """Connect to the cluster that ``cluster_arguments`` name.
+
+    Raises:
+        UserError: The engine has no cluster, or the cluster cannot be reached.
+    """
+    from pipelines.engines.opening import CLUSTERED
+
+    if arguments.engine != CLUSTERED:
+        raise UserError(
+            f"the engine {arguments.engine!r} keeps no runs and no schedules of its own",
+            suggest(arguments.engine, (CLUSTERED,)),
+        )
+    from pipelines.engines.kubeflow.connection import Connection
+
+    return Connection(arguments.host, arguments.namespace)

@@ -1,0 +1,99 @@
+"""``slimline images``: the images that steps run in, built, pushed and listed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.contract.errors import UserError, suggest
+from pipelines.cli.arguments import add_command
+from pipelines.cli.output import OK, USER_FAULT, complain
+
+if TYPE_CHECKING:
+    from components.contract.types import ImageName
+
+
+def add(commands: Any) -> None:
+    """Add the parsers of the command and its actions."""
+    parser = add_command(commands, "images", "build, push and list the images", None)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    build = add_command(actions, "build", "build the images of the code at hand", _build)
+    build.add_argument("names", nargs="*", metavar="IMAGE", help="train, device, light; none: all")
+    build.add_argument("--base", metavar="NAME", help="base image with Python 3.11 and pip")
+    build.add_argument("--network", metavar="NAME", help="Docker network of the build")
+    build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="extra certificates for pip")
+    push = add_command(actions, "push", "push the built images to a registry", _push)
+    push.add_argument("registry", metavar="REGISTRY", help="such as europe-docker.pkg.dev/me/mine")
+    push.add_argument("names", nargs="*", metavar="IMAGE", help="train, device, light; none: all")
+    add_command(actions, "list", "say which images of the code at hand are there", _list)
+
+
+def _names(arguments: argparse.Namespace) -> list[ImageName]:
+    from pipelines.images.building import IMAGES
+
+    for name in arguments.names:
+        if name not in IMAGES:
+            raise UserError(f"there is no image {name!r}", suggest(name, IMAGES))
+    return [image for image in IMAGES if not arguments.names or image in arguments.names]
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.markup import escape
+
+    from pipelines.images import building
+    from pipelines.images.daemon import connect, daemon_faults
+
+    names, client = _names(arguments), connect()
+    for name in names:
+        tag = building.image_name(name)
+        with (
+            daemon_faults(f"{tag} cannot be built"),
+            Console(stderr=True).status(f"building {tag}") as status,
+        ):
+            for line in building.build(
+                client,
+                name,
+                base=arguments.base or building.BASE_IMAGE,
+                network=arguments.network,
+                ca_bundle=arguments.ca_bundle,
+            ):
+                status.update(escape(f"{tag}: {line.splitlines()[-1][:100]}"))
+            built = building.find(client, name)
+        sys.stdout.write(f"{built.name}  {built.size_bytes / 1e6:,.0f} MB  {built.digest}\n")
+    return OK
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from pipelines.images import building
+    from pipelines.images.daemon import connect, daemon_faults
+
+    names, registry = _names(arguments), building.check_registry(arguments.registry)
+    client = connect()
+    for name in names:
+        with daemon_faults(f"{building.image_name(name)} cannot be pushed to {registry}"):
+            pushed = building.push(client, name, registry)
+        sys.stdout.write(f"{pushed}\n")
+    return OK
+
+
+def _list(_arguments: argparse.Namespace) -> int:
+    from pipelines.images import building
+    from pipelines.images.daemon import connect, daemon_faults
+
+    client, missing = connect(), 0
+    with daemon_faults("the images cannot be listed"):
+        for name in building.IMAGES:
+            try:
+                built = building.find(client, name)
+            except UserError as error:
+                missing += 1
+                sys.stdout.write(f"{building.image_name(name)}  missing: {error.what}\n")
+            else:
+                size_mb = f"{built.size_bytes / 1e6:,.0f} MB"
+                sys.stdout.write(f"{built.name}  {size_mb}  {built.digest}\n")
+    if missing:
+        complain(f"{missing} of {len(building.IMAGES)} images are missing", "slimline images build")
+    return USER_FAULT if missing else OK

@@ -1,0 +1,120 @@
+"""``slimline run``: a configuration from its data to the release."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.contract.errors import UserError
+from pipelines.cli.arguments import add_command, config_arguments, load_config, place_arguments
+from pipelines.cli.commands.show import print_board, read_board
+from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain
+
+if TYPE_CHECKING:
+    from pipelines.engines.engine import Cluster
+    from pipelines.launch.launching import Launched
+    from pipelines.runs.leaderboard import Leaderboard
+
+
+def add(commands: Any) -> None:
+    """Add the parser of the command."""
+    parser = add_command(commands, "run", "run a configuration from its data to the release", run)
+    config_arguments(parser)
+    parser.add_argument(
+        "--engine", default="local", help="local, docker or kubeflow (default: local)"
+    )
+    parser.add_argument(
+        "--remeasure", action="store_true", help="measure again what was disturbed the last time"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR",
+        help="where release and report are written (default: slimline-out/NAME)",
+    )  # fmt: skip
+    place_arguments(parser)
+    parser.add_argument(
+        "--cancel-on-interrupt", action="store_true",
+        help="Ctrl-C also ends the run in the cluster, which otherwise goes on",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the configuration, print its leaderboard, and return the exit code."""
+    from rich.console import Console
+
+    from pipelines.cli.live import LiveView
+    from pipelines.launch.launching import launch
+    from pipelines.stores.opening import open_store
+
+    config = load_config(arguments)
+    cluster = _cluster(arguments)
+    with LiveView(Console(stderr=True)) as view:
+        launched = launch(
+            config,
+            engine=arguments.engine,
+            output=arguments.output,
+            remeasure=arguments.remeasure,
+            cluster=cluster,
+            on_event=view.on_event,
+        )
+    board = read_board(open_store(config.store), launched.run, launched.exported)
+    print_board(board, as_json=arguments.json)
+    return _verdict(arguments, config.store, launched, board)
+
+
+def _cluster(arguments: argparse.Namespace) -> Cluster:
+    """Return the cluster that is meant.
+
+    Raises:
+        UserError: The engine is of this machine, and yet a cluster is given.
+    """
+    from pipelines.engines.engine import Cluster
+    from pipelines.engines.opening import CLUSTERED
+
+    given = {
+        "--host": arguments.host,
+        "--namespace": arguments.namespace,
+        "--cancel-on-interrupt": arguments.cancel_on_interrupt,
+    }
+    for option, value in given.items():
+        if value and arguments.engine != CLUSTERED:
+            raise UserError(
+                f"{option} is for the engine {CLUSTERED}, and the engine is {arguments.engine}",
+                f"add --engine {CLUSTERED}, or leave {option} out",
+            )
+    return Cluster(arguments.host, arguments.namespace, arguments.cancel_on_interrupt)
+
+
+def _verdict(
+    arguments: argparse.Namespace, store: str, launched: Launched, board: Leaderboard
+) -> int:
+    """Say what to do next where a run did not end well, and return the exit code."""
+    again = f"slimline {shlex.join(arguments.given)}"
+    if launched.outcome == "running":
+        sys.stderr.write(f"the run goes on in the cluster: {launched.page}\n")
+        sys.stderr.write(f"when it has ended: {_sync_command(arguments, store)}\n")
+        return CANCELLED
+    if launched.outcome == "cancelled":
+        sys.stderr.write(f"cancelled; what is done is kept, go on with: {again}\n")
+        return CANCELLED
+    if launched.outcome == "failed":
+        for failure in board.failures:
+            complain(failure.what, failure.fix)
+            log = shlex.join(["slimline", "logs", board.run, failure.step, "--store", store])
+            sys.stderr.write(f"log: {log}\n")
+        sys.stderr.write(f"then, with all finished steps kept: {again}\n")
+        return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
+    if any(row.variant.verdict == "undecided" for row in board.variants):
+        sys.stderr.write(f"when the machine is quiet: {again} --remeasure\n")
+    return OK if board.winner else NO_WINNER
+
+
+def _sync_command(arguments: argparse.Namespace, store: str) -> str:
+    """Return the command that imports the run which these arguments launched."""
+    words = ["slimline", "sync", "--engine", arguments.engine]
+    for option in ("host", "namespace"):
+        if value := getattr(arguments, option):
+            words += [f"--{option}", value]
+    return shlex.join([*words, "--store", store])

@@ -1,0 +1,65 @@
+"""``slimline sync``: runs of a cluster that nobody watched are imported into a store."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.cli.arguments import STORE, add_command, cluster_arguments, connect
+from pipelines.cli.output import OK, USER_FAULT, complain, print_json
+
+if TYPE_CHECKING:
+    from pipelines.engines.kubeflow.syncing import Synced
+    from pipelines.runs.cache import Cache
+
+
+def add(commands: Any) -> None:
+    """Add the parser of the command."""
+    summary = "import the runs of a cluster that nobody watched"
+    parser = add_command(commands, "sync", summary, run)
+    cluster_arguments(parser)
+    parser.add_argument("--store", metavar="PLACE", help=f"where they go (default: {STORE})")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import the runs, say what became of each, and return the exit code."""
+    connection = connect(arguments)
+    from pipelines.engines.kubeflow.syncing import IMPORTED, sync
+
+    def say(one: Synced) -> None:
+        if not arguments.json:
+            sys.stderr.write(
+                f"{one.state:<13}  {one.run}{f'  {one.outcome}' if one.outcome else ''}\n"
+            )
+
+    with _opened(arguments.store or STORE) as (cache, scratch):
+        synced = sync(connection, cache, scratch, say)
+    damaged = [one for one in synced if one.error]
+    if arguments.json:
+        print_json({"runs": [one.to_json() for one in synced]})
+    else:
+        imported = sum(one.state == IMPORTED for one in synced)
+        sys.stdout.write(f"{imported} of {len(synced)} runs imported\n")
+    for one in damaged:
+        assert one.error
+        complain(one.error.what, one.error.fix)
+    return USER_FAULT if damaged else OK
+
+
+@contextmanager
+def _opened(place: str) -> Generator[tuple[Cache, Path]]:
+    """Open a store and a scratch folder for what is on its way there."""
+    import secrets
+
+    from pipelines.disk.scratch import scratch_folder
+    from pipelines.runs.cache import Cache
+    from pipelines.runs.workspace import workspace_root
+    from pipelines.stores.opening import open_store
+
+    store = open_store(place)
+    with scratch_folder(workspace_root(store), f"sync-{secrets.token_hex(8)}") as scratch:
+        yield Cache(store, scratch), scratch

@@ -1,0 +1,102 @@
+"""What ``slimline explain --json`` and ``slimline runs --json`` print, key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.statistics.quantities import decimal
+from pipelines.config.configuration import Config
+from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.runs.records import RunRecord
+
+
+@dataclass(frozen=True)
+class ExplainedStep:
+    """What would become of one step.
+
+    Attributes:
+        step: Its name.
+        state: ``cached`` or ``run``.
+        changed: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
+            there was none, ``result lost`` when the store no longer has all of it.
+        upstream: The step that would run before and that this one waits for, or null.
+    """
+
+    step: str
+    state: str
+    changed: Sequence[str]
+    upstream: str | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a run of a configuration would do.
+
+    Attributes:
+        name: The configuration's name.
+        config_digest: Digest of the resolved configuration without the places of files.
+        steps: One entry each, in the order of the graph.
+    """
+
+    name: str
+    config_digest: str
+    steps: Sequence[ExplainedStep]
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """One run of a store.
+
+    Attributes:
+        run: Its identifier.
+        name: The configuration's name.
+        outcome: ``running``, ``done``, ``failed``, ``cancelled`` or ``broken``.
+        fault: What broke a broken run, where that could still be written, or null.
+        engine: Which engine ran it.
+        started: ISO 8601, UTC.
+        finished: The same, or null.
+        wall_s: Wall time of the run.
+        config_digest: Digest of the resolved configuration without the places of files.
+    """
+
+    run: str
+    name: str
+    outcome: str
+    fault: str | None
+    engine: str
+    started: str
+    finished: str | None
+    wall_s: float
+    config_digest: str
+
+
+def explained_step(item: Explanation) -> ExplainedStep:
+    """Return what would become of one step as the document has it."""
+    reason = item.reason
+    return ExplainedStep(
+        step=item.step,
+        state="run" if reason else "cached",
+        changed=reason.what if isinstance(reason, Changed) else (),
+        upstream=reason.step if isinstance(reason, Upstream) else None,
+    )
+
+
+def explained(config: Config, items: Sequence[Explanation]) -> Explained:
+    """Return the document of ``slimline explain --json``."""
+    return Explained(config.name, config.digest, [explained_step(item) for item in items])
+
+
+def listed_run(record: RunRecord) -> ListedRun:
+    """Return one entry of the document of ``slimline runs --json``."""
+    return ListedRun(
+        run=record.run,
+        name=record.name,
+        outcome=record.outcome,
+        fault=record.fault,
+        engine=record.engine,
+        started=record.started,
+        finished=record.finished,
+        wall_s=float(decimal(record.wall_s)),
+        config_digest=record.config_digest,
+    )

@@ -1,0 +1,39 @@
+"""What the command line answers: exit codes, JSON documents, tables, and complaints with a fix."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+OK, BUG, USER_FAULT, NO_WINNER, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+
+CODES = """\
+exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
+budgets; 130 cancelled"""
+
+_PLAIN_COLUMNS = 200
+
+
+def print_table(renderable: RenderableType) -> None:
+    """Print what a person reads."""
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        Console().print(renderable)
+    else:  # nobody sees where a line would have to break
+        Console(width=_PLAIN_COLUMNS).print(renderable, soft_wrap=True)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print a document for programs, in ASCII: the encoding of standard output may be any."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def complain(what: str, fix: str) -> None:
+    """Say on standard error what is amiss and what to do about it."""
+    sys.stderr.write(f"error: {what}\nfix: {fix}\n")

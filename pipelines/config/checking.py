@@ -1,0 +1,108 @@
+"""What no single key can tell of a configuration: faults between keys and in parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from components.contract.errors import suggest
+from components.contract.interface import interface_of
+from components.statistics.metrics import METRICS
+from pipelines.config.configuration import Config
+from pipelines.config.faults import Fault, Location, where
+from pipelines.config.parameters import offered
+from pipelines.config.sections import (
+    Edge,
+    Parameters,
+    TrainedTeacher,
+)
+
+
+def faults_of(config: Config) -> Iterator[Fault]:
+    """Check what spans several keys, and every parameter of a component."""
+    yield from _metric_faults(config)
+    yield from _split_faults(config)
+    if isinstance(config.teacher, TrainedTeacher):
+        yield from _parameter_faults(
+            ("teacher",), "train", config.teacher.parameters, also=("weights", "model")
+        )
+    for name, path in config.variants.items():
+        yield from _path_faults(name, path)
+    for index, device in enumerate(config.devices):
+        yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
+    if len(set(config.device_names)) != len(config.device_names):
+        yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
+    yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
+    yield from _parameter_faults(("select",), "select", config.select)
+
+
+def _metric_faults(config: Config) -> Iterator[Fault]:
+    valid = [name for name, metric in METRICS.items() if config.task in metric.tasks]
+    if config.metric not in valid:
+        yield (
+            ("budgets", "metric"),
+            f"budgets.metric: {config.task} has no metric {config.metric!r}",
+            suggest(config.metric, valid),
+        )
+
+
+def _split_faults(config: Config) -> Iterator[Fault]:
+    yield from _parameter_faults(("split",), "ingest", config.split)
+    if config.task == "classification" and config.split.get("by") == "identity":
+        yield (
+            ("split", "by"),
+            "split.by: classes cannot be split from each other in classification",
+            "write by: image, or task: verification",
+        )
+    defaults = {parameter.name: parameter.default for parameter in offered("ingest").parameters}
+    held_out = sum(
+        cast("float", config.split.get(name, defaults[name]))
+        for name in ("validation", "selection", "sealed")
+    )
+    if held_out >= 1:
+        what = f"split: validation, selection and sealed take {held_out:.3g} of the data"
+        yield ("split",), f"{what}: nothing is left to train on", "lower them to well below 1"
+
+
+def _parameter_faults(
+    location: Location, component: str, given: Parameters, also: tuple[str, ...] = ()
+) -> Iterator[Fault]:
+    interface = offered(component)
+    known = {parameter.name: parameter for parameter in interface.parameters}
+    for name, value in given.items():
+        if name not in known:
+            what, fix = interface.unknown(name, also)
+            yield (*location, name), f"{where(location)}: {what}", fix
+            continue
+        try:
+            known[name].validate(value, strict=True)
+        except ValueError as error:
+            place = where((*location, name))
+            sentence = str(error).replace("Input should be", "must be")
+            yield (*location, name), f"{place}: {sentence}", f"correct {place} in the file"
+    for parameter in known.values():
+        if parameter.required and parameter.name not in given:
+            yield (
+                location,
+                f"{where(location)}: {component} needs the parameter {parameter.name!r}",
+                f"add {parameter.name}: ... under {where(location)}",
+            )
+
+
+def _path_faults(variant: str, path: tuple[Edge, ...]) -> Iterator[Fault]:
+    for index, edge in enumerate(path):
+        location = ("variants", variant, index)
+        rule, name = interface_of(edge.component).path, edge.component
+        if rule == "first" and index > 0:
+            yield (
+                location,
+                f"{where(location)}: {name} makes a new model, so it comes first on a path",
+                "move it to the front, or remove what stands before it",
+            )
+        if rule == "last" and index < len(path) - 1:
+            yield (
+                location,
+                f"{where(location)}: nothing can follow {name}",
+                "move it to the end of the path",
+            )
+        yield from _parameter_faults((*location, edge.component), edge.component, edge.parameters)

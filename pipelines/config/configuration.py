@@ -1,0 +1,141 @@
+"""The whole configuration as a class: its keys, and what follows from them.
+
+Parameters of components are not described here. They are checked against the component's own
+signature, under the names that ``parameters.offered`` gives them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from components.contract.digests import digest
+from components.contract.types import Fraction, PositiveInt, Seed, Task
+from components.statistics.metrics import PRIMARY
+from pipelines.config.kubeflow import Kubeflow
+from pipelines.config.sections import (
+    BudgetSection,
+    ComponentName,
+    Device,
+    Edge,
+    HostDevice,
+    ImageShape,
+    Limit,
+    Name,
+    Parameters,
+    Section,
+    Teacher,
+    VariantName,
+    as_tuple,
+)
+from pipelines.disk.names import absolute
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|package:")
+
+
+class Config(Section):
+    """A whole configuration."""
+
+    name: Name = Field(description="lower-case letters, digits and hyphens")
+    task: Task = Field(description="what the model is to do")
+    data: str = Field(
+        min_length=1,
+        description="a folder with one sub-folder per identity or class, an `.npz` or `.csv.gz` "
+        "file, a folder of idx files; on this machine, `gs://bucket/name` for the same in a "
+        "bucket, or `package:...` for data inside a Python package",
+    )
+    image: ImageShape = Field(description="shape of the model's input")
+    split: Parameters = Field(
+        default_factory=dict[str, object],
+        description="how the data is divided: parameters of `ingest`; without `by` verification "
+        "splits by identity and classification by image",
+    )
+    teacher: Teacher = Field(description="the large model that everything is measured against")
+    variants: Mapping[
+        VariantName,
+        Annotated[tuple[Edge, ...], BeforeValidator(as_tuple), Field(min_length=1)],
+    ] = Field(
+        min_length=1,
+        description="by name the path of steps from the teacher; shared beginnings run once",
+    )
+    devices: Annotated[tuple[Device, ...], BeforeValidator(as_tuple)] = Field(
+        default_factory=lambda: (HostDevice.model_validate({"kind": "host"}),),
+        min_length=1,
+        description="where inference is timed: `host`, or `{kind: host, threads: 2}`",
+    )
+    budgets: BudgetSection = Field(
+        default_factory=BudgetSection, description="what the winner keeps to"
+    )
+    minimize: Literal["size", "latency"] = Field(
+        "size", description="what is best among those that keep to the budgets"
+    )
+    confidence: Fraction = Field(0.95, description="coverage of every interval")
+    evaluate: Parameters = Field(
+        default_factory=dict[str, object], description="parameters of `evaluate`"
+    )
+    select: Parameters = Field(
+        default_factory=dict[str, object], description="parameters of `select`"
+    )
+    store: str = Field(
+        "./slimline-store",
+        min_length=1,
+        description="where results and records are kept: a folder, or `gs://bucket/prefix`",
+    )
+    threads: PositiveInt = Field(2, description="cores that a training step keeps busy")
+    seed: Seed = Field(0, description="where all randomness starts")
+    limits: Mapping[ComponentName, Limit] = Field(
+        default_factory=dict[str, Limit],
+        description="by component the memory and time that its steps may take",
+    )
+    kubeflow: Kubeflow | None = Field(
+        default=None, description="where and on what `--engine kubeflow` runs the graph"
+    )
+
+    @property
+    def metric(self) -> str:
+        """The metric of the budget, the task's leading one where none was named."""
+        return self.budgets.metric or PRIMARY[self.task]
+
+    @property
+    def device_names(self) -> tuple[str, ...]:
+        """What the devices are called in the graph and in reports."""
+        if len(self.devices) == 1:
+            return (self.devices[0].kind,)
+        threads = [device.parameters.get("threads", 1) for device in self.devices]
+        return tuple(
+            f"{device.kind}-{count}-thread{'s' if count != 1 else ''}"
+            for device, count in zip(self.devices, threads, strict=True)
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what a file would hold; ``load`` of it gives an equal configuration."""
+        return self.model_dump(mode="json")
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that was configured, but not of where files lie and steps run."""
+        plain = self.to_plain()
+        del plain["data"], plain["store"], plain["kubeflow"]
+        for key in ("model", "weights"):
+            if plain["teacher"].get(key) is not None:
+                plain["teacher"][key] = "given"
+        return digest("config", plain)
+
+    def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:
+        """Return the same with other places, relative to the working folder."""
+        moved = {"data": data, "store": store}
+        return self.model_copy(
+            update={key: located(value, None) for key, value in moved.items() if value}
+        )
+
+
+def located(place: str, folder: Path | None) -> str:
+    """Return an absolute path; addresses such as ``gs://bucket`` and ``package:...`` stay."""
+    if _ADDRESS.match(place):
+        return place
+    return os.path.normpath(absolute(place, folder))

@@ -1,0 +1,201 @@
+"""What a run left in its pipeline root becomes results and records of a store here."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from components.artifacts.measurement import Measurement
+from components.contract.digests import canonical_json
+from components.contract.types import SINGLE_FILE_KINDS, Kind
+from pipelines.disk.folders import remove_tree
+from pipelines.engines.kubeflow.statements import Found, Statements
+from pipelines.engines.kubeflow.versions import PipelineVersion
+from pipelines.runs.cache import Cache
+from pipelines.runs.events import StepDone
+from pipelines.runs.graph import Step
+from pipelines.runs.keys import Ingredients, InputDigest
+from pipelines.runs.ledger import open_sealed
+from pipelines.runs.step_records import step_record
+from pipelines.stores.layout import step_record_key
+from pipelines.stores.store import KeyMissing, Store
+
+ENGINE = "kubeflow"
+
+IMPORTED_KINDS: frozenset[Kind] = frozenset({"Report", "Metrics", "Page", "Curve", "Release"})
+"""What is imported; data and models stay in the bucket, by digest and address in the record."""
+
+
+class ResultImporter:
+    """Imports one run of a pipeline version, step by step; again and again to the same end.
+
+    Args:
+        root: The pipeline root.
+        version: The pipeline version.
+        kfp_run: Kubeflow's identifier of the run.
+        run: Identifier under which the store keeps it.
+        cache: Where results go.
+        scratch: A folder of this machine for what is on its way.
+    """
+
+    def __init__(
+        self,
+        root: Store,
+        version: PipelineVersion,
+        kfp_run: str,
+        run: str,
+        cache: Cache,
+        scratch: Path,
+    ) -> None:
+        self._root = root
+        self._version = version
+        self._kfp_run = kfp_run
+        self._run = run
+        self._cache = cache
+        self._scratch = scratch
+        self._statements = Statements(root, version, kfp_run)
+        self._done: dict[str, StepDone] = {}
+
+    @property
+    def done(self) -> Mapping[str, StepDone]:
+        """What has been imported."""
+        return self._done
+
+    def find(self, step: Step) -> Found | None:
+        """Find what a step made, in this run or in the one that its consumers have read from."""
+        return self._statements.find(step)
+
+    def import_all(self, *, complete: bool) -> list[StepDone]:
+        """Import whatever is not there yet.
+
+        Args:
+            complete: The run succeeded, so every step must be found.
+
+        Returns:
+            The steps that this call imported, producers first.
+
+        Raises:
+            UserError: Something is missing, or is not what its statement says.
+        """
+        missing = self._statements.follow()
+        if missing and complete:
+            raise self._statements.damaged(
+                missing[0], f"there is no statement of it in {self._root.uri}"
+            )
+        absent = {step.name for step in missing} | self._done.keys()
+        return [
+            self.import_step(step)
+            for step in self._version.graph.ordered
+            if step.name not in absent
+        ]
+
+    def import_step(self, step: Step, wall_s: float | None = None) -> StepDone:
+        """Import one step that has been found: outputs, ledger, record.
+
+        Args:
+            step: Which one.
+            wall_s: What the engine spent on it; None is as long as its function ran.
+
+        Raises:
+            UserError: What lies in the bucket is not what the statement says.
+        """
+        if step.name in self._done:
+            return self._done[step.name]
+        found = self._statements.find(step)
+        assert found, step.name
+        statement = found.statement
+        cached = found.executed_by[0] != self._kfp_run
+        outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
+        for port in step.interface.outputs:
+            if port.kind in IMPORTED_KINDS:
+                self._fetch(step, f"{found.folder}/{port.name}", port.kind, outputs[port.name])
+        ingredients = self._ingredients(step, found)
+        if step.opens_sealed and not cached:
+            sealed = cast("str", ingredients.inputs["dataset"])
+            opened = cast("str", statement["started"])
+            open_sealed(self._cache.store, sealed, self._run, step.name, opened)
+        wall_s = found.function_s if wall_s is None else wall_s
+        record = self._record(step, found, ingredients, outputs, wall_s)
+        done = StepDone(
+            step.name, ingredients.key, outputs, record,
+            cached=cached, function_s=found.function_s, wall_s=0.0 if cached else wall_s,
+        )  # fmt: skip
+        self._done[step.name] = done
+        return done
+
+    def _fetch(self, step: Step, key: str, kind: Kind, digest: str) -> None:
+        """Copy an output that lies under a key into the store, every byte checked."""
+        output = key.rpartition("/")[2]
+        single = kind in SINGLE_FILE_KINDS
+        names = [key] if single else list(self._root.list(f"{key}/"))
+        folder = Path(tempfile.mkdtemp(prefix="import-", dir=self._scratch))
+        try:
+            path = folder / output
+            try:
+                self._root.fetch_many(
+                    (name, path if single else path / name.removeprefix(f"{key}/"))
+                    for name in names
+                )
+                found = self._cache.put_tree(path).digest if path.exists() else "nothing"
+            except KeyMissing:
+                found = "nothing"
+            except ValueError as error:
+                what = f"its {output} cannot be kept: {error}"
+                raise self._statements.damaged(step, what) from None
+        finally:
+            remove_tree(folder)
+        if found != digest:
+            raise self._statements.damaged(
+                step, f"its {output} has the digest {found}, and its statement says {digest}"
+            )
+
+    def _ingredients(self, step: Step, found: Found) -> Ingredients:
+        statement = found.statement
+        inputs: dict[str, InputDigest] = {}
+        for port, flow in step.inputs.items():
+            digests = [stated["digest"] for stated in found.inputs(port)]
+            inputs[port] = (
+                digests if isinstance(flow, tuple) else digests[0] if flow and digests else None
+            )
+        return Ingredients(
+            component=step.component,
+            code=statement["code"],
+            environment=self._version.environments[step.interface.image],
+            inputs=inputs,
+            parameters=statement["parameters"],
+            device=self._device(step, statement) if step.alone else None,
+        )
+
+    def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return the fingerprint of the measured machine, which the report holds."""
+        (report,) = (port.name for port in step.interface.outputs if port.kind == "Report")
+        tree = statement["outputs"][report]["digest"]
+        return json.loads(self._cache.read_file(tree, Measurement.FILE))["device"]["fingerprint"]
+
+    def _record(
+        self,
+        step: Step,
+        found: Found,
+        ingredients: Ingredients,
+        outputs: Mapping[str, str],
+        wall_s: float,
+    ) -> str:
+        """Write the step's record once: whoever imports the run again finds the same."""
+        kfp_run, task = found.executed_by
+        record = step_record(
+            run=kfp_run,
+            step=task,
+            engine=ENGINE,
+            ingredients=ingredients,
+            outputs=outputs,
+            statement={**found.statement, "folder": f"{self._root.uri}/{found.folder}"},
+            image_digest=self._version.images[step.interface.image].rpartition("@")[2],
+            wall_s=wall_s,
+            finished=found.finished,
+        )
+        key = step_record_key(self._run, step.name)
+        self._cache.store.put_if_absent(key, canonical_json(record))
+        return key

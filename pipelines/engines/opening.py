@@ -1,0 +1,105 @@
+"""Opening an engine by its name: the one list of the engines that there are.
+
+Each is loaded when it is opened, so that nobody waits for the libraries of another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from components.contract.errors import UserError, suggest
+from pipelines.config.configuration import Config
+from pipelines.engines.engine import Cluster, Engine
+from pipelines.runs.cache import Cache
+from pipelines.runs.graph import Graph
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an engine is asked for.
+
+    Attributes:
+        config: What to run.
+        graph: What ``config`` describes.
+        cluster: Where, for an engine that is not of this machine.
+        remeasure: Measure again what was disturbed the last time.
+    """
+
+    config: Config
+    graph: Graph
+    cluster: Cluster
+    remeasure: bool
+
+
+Opener: TypeAlias = Callable[[Cache, Path], Engine]
+"""Opens an engine, given where results are kept and a folder of this run's own on this machine.
+
+It raises ``UserError`` where a Docker Engine or a cluster cannot be used.
+"""
+
+
+def choose(name: str, request: Request) -> Opener:
+    """Find an engine, and refuse before anything is read what it cannot do.
+
+    Args:
+        name: One of ``ENGINES``.
+        request: What it is asked for.
+
+    Raises:
+        UserError: There is no engine of that name, or it cannot do what is asked for.
+    """
+    if name not in ENGINES:
+        raise UserError(f"there is no engine {name!r}", suggest(name, ENGINES))
+    return ENGINES[name](request)
+
+
+def _local(request: Request) -> Opener:
+    def opened(cache: Cache, work: Path) -> Engine:
+        from pipelines.engines.machine.local import LocalRunner
+        from pipelines.engines.machine.scheduler import Scheduler
+
+        return Scheduler(LocalRunner(), cache, work, remeasure=request.remeasure)
+
+    return opened
+
+
+def _docker(request: Request) -> Opener:
+    def opened(cache: Cache, work: Path) -> Engine:
+        from pipelines.engines.machine.docker import DockerRunner
+        from pipelines.engines.machine.scheduler import Scheduler
+
+        return Scheduler(DockerRunner(work), cache, work, remeasure=request.remeasure)
+
+    return opened
+
+
+def _kubeflow(request: Request) -> Opener:
+    from pipelines.engines.kubeflow import preflight
+
+    reachable = preflight.check(request.config, request.graph)
+    if request.remeasure:
+        raise UserError(
+            "the engine kubeflow cannot measure again: its cache is the cluster's own",
+            "set cache: false under kubeflow and run again",
+        )
+
+    def opened(cache: Cache, work: Path) -> Engine:
+        from pipelines.engines.kubeflow.engine import KubeflowEngine
+
+        return KubeflowEngine(reachable, cache, work, request.cluster)
+
+    return opened
+
+
+CLUSTERED = "kubeflow"
+"""The engine that runs on a cluster: it has an address, and keeps runs and schedules itself."""
+
+ENGINES: Mapping[str, Callable[[Request], Opener]] = {
+    "local": _local,
+    "docker": _docker,
+    CLUSTERED: _kubeflow,
+}
+"""Every engine by its name."""

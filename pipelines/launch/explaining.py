@@ -1,0 +1,102 @@
+"""Explaining a run before it is launched: which steps would run, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from components.contract.images import environment_digest
+from pipelines.compress import graph_of
+from pipelines.config.configuration import Config
+from pipelines.runs.cache import Cache
+from pipelines.runs.graph import Flow, Ref, SourceRef
+from pipelines.runs.keys import InputDigest, ingredients_of
+from pipelines.runs.records import RunRecord, list_runs
+from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.workspace import workspace_root
+from pipelines.sources.snapshot import Snapshot, snapshots
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import Store
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The step would run because of its own ingredients.
+
+    Attributes:
+        what: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
+            there was none, ``result lost`` when the store no longer has all of it.
+    """
+
+    what: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The step would run because this other step would."""
+
+    step: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What would become of one step.
+
+    Attributes:
+        step: Its name.
+        reason: Why it would run; None when its result is there.
+    """
+
+    step: str
+    reason: Changed | Upstream | None
+
+
+def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
+    """Say for every step whether its result is there, and why not.
+
+    Raises:
+        UserError: Something that the user gave cannot be used.
+    """
+    opened = open_store(store or config.store)
+    cache = Cache(opened, workspace_root(opened))
+    graph = graph_of(config)
+    sources = snapshots(graph.sources)
+    before = [record for record in list_runs(opened) if record.name == config.name]
+    outputs: dict[str, Mapping[str, str]] = {}
+    explained: list[Explanation] = []
+    for step in graph.ordered:
+        missing = next((ref.step for ref in step.refs if ref.step not in outputs), None)
+        if missing:
+            explained.append(Explanation(step.name, Upstream(missing)))
+            continue
+        inputs = {port: _digests(flow, outputs, sources) for port, flow in step.inputs.items()}
+        ingredients = ingredients_of(step, inputs, environment_digest(step.interface.image))
+        if result := cache.lookup(ingredients.key):
+            outputs[step.name] = result.outputs
+            explained.append(Explanation(step.name, None))
+            continue
+        last = _last_ingredients(opened, before, step.name)
+        what = ("new",) if last is None else ingredients.changed_since(last)
+        explained.append(Explanation(step.name, Changed(what or ("result lost",))))
+    return explained
+
+
+def _digests(
+    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Snapshot]
+) -> InputDigest:
+    if isinstance(flow, tuple):
+        return [outputs[ref.step][ref.output] for ref in flow]
+    if isinstance(flow, SourceRef):
+        return sources[flow.name].digest
+    return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
+
+
+def _last_ingredients(
+    store: Store, before: list[RunRecord], step: str
+) -> Mapping[str, object] | None:
+    """Find what the newest execution of a step in runs of this name was made of."""
+    for record in reversed(before):
+        key = record.steps.get(step, {}).get("record")
+        if key and (found := read_ingredients(store, key)):
+            return found
+    return None
