@@ -16,6 +16,7 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
+from components.artifacts.decision import Candidate
 from components.contract.docstrings import entries_of, first_line
 from pipelines.cli.documents import Explained, ExplainedStep, ListedRun
 from pipelines.config.configuration import Config
@@ -30,7 +31,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
-from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
+from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Sealed, VariantRow
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -86,14 +87,14 @@ SECTIONS: Sequence[Section] = (
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),
 )
-_DOCUMENTS: Mapping[str, type[object]] = {
-    "`slimline show --json` and `slimline run --json`": Leaderboard,
-    "`variants[]` of that document": Variant,
-    "`sealed` of that document": Sealed,
-    "`failures[]` of that document": Failure,
-    "`slimline explain --json`": Explained,
-    "`steps[]` of that document": ExplainedStep,
-    "`slimline runs --json`: `runs[]`": ListedRun,
+_DOCUMENTS: Mapping[str, tuple[type[object], ...]] = {
+    "`slimline show --json` and `slimline run --json`": (Leaderboard,),
+    "`variants[]` of that document": (Candidate, VariantRow),
+    "`sealed` of that document": (Sealed,),
+    "`failures[]` of that document": (Failure,),
+    "`slimline explain --json`": (Explained,),
+    "`steps[]` of that document": (ExplainedStep,),
+    "`slimline runs --json`: `runs[]`": (ListedRun,),
 }
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
@@ -126,8 +127,8 @@ def configuration() -> str:
 def documents() -> str:
     """Return what commands print with ``--json``, key by key."""
     lines: list[str] = []
-    for title, document in _DOCUMENTS.items():
-        lines += [f"## {title}", "", *_document_table(document), ""]
+    for title, parts in _DOCUMENTS.items():
+        lines += [f"## {title}", "", *_document_table(parts), ""]
     return "\n".join(lines)
 
 
@@ -239,10 +240,14 @@ def _words(schema: Mapping[str, Any]) -> str:
     return " ".join([_KINDS[schema["type"]], *bounds])
 
 
-def _document_table(document: type[object]) -> Iterator[str]:
+def _document_table(classes: tuple[type[object], ...]) -> Iterator[str]:
+    """Explain the keys of a document that these make up; ``ROW`` lists those of a variant."""
+    texts: dict[str, str] = {}
+    for each in classes:
+        texts |= entries_of(each, "Attributes")
     yield from ("| key | meaning |", "|---|---|")
-    for name, text in entries_of(document, "Attributes").items():
-        yield f"| `{name}` | {_cell(text)} |"
+    for name in ROW if VariantRow in classes else texts:
+        yield f"| `{name}` | {_cell(texts[name]).replace('None', 'null')} |"
 
 
 def page(name: str) -> str:
