@@ -222,7 +222,7 @@ def test_a_step_that_kills_itself_did_not_run_out_of_memory(runner, tmp_path):
 
 
 @containers
-def test_a_step_that_outlives_a_child_killed_for_memory_has_not_failed(runner, tmp_path):
+def test_a_step_that_survives_a_child_killed_for_memory_has_not_failed(runner, tmp_path):
     ended, given = run(
         runner,
         tmp_path,
