@@ -64,7 +64,7 @@ def benchmark(
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
     from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
-    from components.artifacts.measurement import Device, Measurement
+    from components.artifacts.measurement import MeasuredDevice, Measurement
     from components.contract.digests import canonical_json
     from components.devices.fingerprint import fingerprint, runtime, state
     from components.devices.host import TimingPlan
@@ -79,7 +79,7 @@ def benchmark(
             outcome.processes, resamples=resamples, confidence=confidence, seed=seed
         )
     measurement = Measurement(
-        device=Device(device, fingerprint(), before, state()),
+        device=MeasuredDevice(device, fingerprint(), before, state()),
         threads=threads,
         model_sha256=info.sha256,
         size_bytes=info.size_bytes,

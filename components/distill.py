@@ -47,8 +47,8 @@ def distill(
     Classification learns the teacher's probabilities, softened by a temperature, beside the
     labels. Verification learns the teacher's embedding (its direction) and the distances and
     cosines between images, beside the loss of ``train``. The teacher is asked beforehand about a
-    few views of every training image, augmented as the student will see them, and about mixes of
-    these, which are nobody and can be learned by heart by none. All else is as in ``train``:
+    few views of every training image, augmented as the student will see them, and about mixed
+    ones, which show nobody and cannot be learned by heart. All else is as in ``train``:
     the network of the best epoch on the validation split is kept, or the last.
 
     Args:
@@ -72,7 +72,7 @@ def distill(
 
     References:
         arXiv:1503.02531 (soft labels), arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines),
-        arXiv:2106.05237 (teacher and student see the same views and mixes); those of ``train``.
+        arXiv:2106.05237 (teacher and student see the same views, also mixed); those of ``train``.
     """
     from components.ml.runtime import configure
     from components.ml.techniques import distillation

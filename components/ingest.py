@@ -1,4 +1,4 @@
-"""Ingest: the user's pictures, checked, freed of duplicates and split once for all that follows."""
+"""Ingest: the user's images, checked, freed of duplicates and split once for all that follows."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def ingest(
     threads: PositiveInt = 2,
     seed: Seed = 0,
 ) -> None:
-    """Check, de-duplicate, resize and split pictures into an open and a sealed dataset.
+    """Check, de-duplicate, resize and split images into an open and a sealed dataset.
 
     Each file is decoded by what it is and not by its name. What is damaged or would need a guess
     (animated, transparent, CMYK, 16-bit colour, more than ``max_pixels`` in its header) is
-    quarantined by name and reason. Pictures with equal pixels are one; with different labels they
-    contradict each other and both are quarantined. The manifest and the report name the fate of
-    every file; the result depends on contents, parameters and seed, not on threads.
+    quarantined by name and reason. Images with equal pixels are one; with different labels they
+    contradict each other and both are quarantined. The manifest and the report say what
+    became of every file; the result depends on contents, parameters and seed, not on threads.
 
     The official test files of an idx folder are no split of their own: all records are one pool,
     so that the sealed images come from the same draw as the others.
@@ -66,7 +66,7 @@ def ingest(
         width: Of the resized images, pixels.
         channels: 1 for grey, 3 for RGB.
         maximum: Largest pixel value in the files: 16 for scikit-learn's digits, 1 for floats,
-            65535 for 16-bit pictures. It becomes 255.
+            65535 for 16-bit images. It becomes 255.
         split_by: Whole identities, so that people who judge were never trained on, or images.
         validation: Part of the identities or images, 0 to 1.
         selection: Part of the identities or images, 0 to 1.
@@ -75,7 +75,7 @@ def ingest(
         evaluation_images: Most images of a split other than train; all pairs are compared.
         minimum_images: A class or identity with fewer usable images is quarantined.
         max_pixels: Most pixels of a file, told before it is decoded.
-        threads: Pictures decoded at once.
+        threads: Images decoded at once.
         seed: Decides who goes to which split.
 
     Raises:
@@ -85,17 +85,17 @@ def ingest(
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
     from components.contract.source import Source
-    from components.data.curation import Plan, curate
+    from components.data.curation import CurationPlan, curate
     from components.data.manifest import (
         class_names,
         described,
         ingest_report,
         manifest,
-        settle,
+        with_rows,
     )
-    from components.data.reading import Target, read_source
+    from components.data.reading import TargetFormat, read_source
 
-    plan = Plan(
+    plan = CurationPlan(
         task=task,
         split_by=split_by,
         shares={SEALED: sealed_fraction, "selection": selection, "validation": validation},
@@ -106,11 +106,12 @@ def ingest(
     )
     plan.check()
     opened = Source.open(source)
-    intake = read_source(opened, Target(height, width, channels, maximum, max_pixels), threads)
-    settled = settle(opened, intake.samples, curate(intake.samples, plan))
-    intake.check_brightness(maximum)
-    classes = class_names(sample.label for sample, _ in settled.used())
-    splits = intake.splits(settled, classes)
+    target = TargetFormat(height, width, channels, maximum, max_pixels)
+    found = read_source(opened, target, threads)
+    curated = with_rows(opened, found.images, curate(found.images, plan))
+    found.check_brightness(maximum)
+    classes = class_names(image.label for image, _ in curated.used())
+    splits = found.splits(curated, classes)
     for path, names in ((dataset, OPEN_SPLITS), (sealed, (SEALED,))):
         write_dataset(
             path,
@@ -119,8 +120,8 @@ def ingest(
             classes=classes,
             split_by=split_by,
             resample="identity" if (task, split_by) == ("verification", "identity") else "image",
-            description=described(settled, names[-1], split_by),
-            manifest=manifest(settled, sealed=path is sealed),
+            description=described(curated, names[-1], split_by),
+            manifest=manifest(curated, sealed=path is sealed),
         )
     report.mkdir(parents=True, exist_ok=True)
-    (report / "ingest.json").write_bytes(canonical_json(ingest_report(settled, intake.sizes)))
+    (report / "ingest.json").write_bytes(canonical_json(ingest_report(curated, found.sizes)))

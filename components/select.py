@@ -87,25 +87,26 @@ def select(
     """
     import shutil
 
+    from components.artifacts.decision import Budgets
     from components.artifacts.empty import write_empty
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
     from components.pages.leaderboard import leaderboard_page
     from components.selection import deciding
-    from components.selection.candidates import Budgets
+    from components.selection.candidates import read_reports
 
     if not devices and (latency_ms is not None or minimize == "latency"):
         raise UserError(
             "latency matters, but nothing was measured on a device",
             "add a device, or take latency out of budgets and minimize",
         )
-    entries = deciding.entries_of(models, evaluations, benchmarks, names=names, devices=devices)
+    reports = read_reports(models, evaluations, benchmarks, names=names, devices=devices)
     deciding.check_candidates(candidates, names)
-    other = next((entry for entry in entries if entry.info.task != task), None)
+    other = next((one for one in reports if one.info.task != task), None)
     if other:
         raise UserError(f"{other.name} is for {other.info.task}, not for {task}", f"task: {task}")
     made = deciding.decide(
-        entries,
+        reports,
         Budgets(metric, drop, size_mb, latency_ms),
         candidates=candidates,
         minimize=minimize,
@@ -122,4 +123,4 @@ def select(
         shutil.copytree(evaluations[place], winner_evaluation, dirs_exist_ok=True)
     made.write(decision)
     metrics.write_bytes(canonical_json(made.scalars()))
-    page.write_text(leaderboard_page(made, *deciding.answers_to_show(entries, made)))
+    page.write_text(leaderboard_page(made, *deciding.answers_to_show(reports, made)))

@@ -61,7 +61,7 @@ def train(
             batch are to be those between them, 100 to 1000 to be led by it; 0 goes without. For
             aligned images of few identities, where a network alone learns these by heart
             (verification).
-        mixup: Mixes of two images each that a batch has beside its images, for the discriminants,
+        mixup: Mixed images, of two each, that a batch has beside its images, for the discriminants,
             count. The more, the closer the network follows them to people whom it has not seen.
         augmentation: How images are changed.
         optimization: How the network is trained.

@@ -1,6 +1,7 @@
 """The reference in Markdown: configuration and JSON documents, made from the code itself.
 
-``python -m docs.reference`` writes ``configuration.md`` and ``documents.md`` beside this file.
+``python -m docs.reference`` writes it into ``configuration.md`` and ``documents.md`` beside this
+file, between two marks; what stands outside of them is written by hand.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
+from components.artifacts.decision import Candidate
 from components.contract.docstrings import entries_of, first_line
 from pipelines.cli.documents import Explained, ExplainedStep, ListedRun
 from pipelines.config.configuration import Config
@@ -29,9 +31,10 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
-from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
+from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Sealed, VariantRow
 
 FOLDER = Path(__file__).parent
+BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
 DEMO = FOLDER.parent / "pipelines" / "examples" / "digits.yaml"
 
 
@@ -84,34 +87,15 @@ SECTIONS: Sequence[Section] = (
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),
 )
-_DOCUMENTS: Mapping[str, type[object]] = {
-    "`slimline show --json` and `slimline run --json`": Leaderboard,
-    "`variants[]` of that document": Variant,
-    "`sealed` of that document": Sealed,
-    "`failures[]` of that document": Failure,
-    "`slimline explain --json`": Explained,
-    "`steps[]` of that document": ExplainedStep,
-    "`slimline runs --json`: `runs[]`": ListedRun,
+_DOCUMENTS: Mapping[str, tuple[type[object], ...]] = {
+    "`slimline show --json` and `slimline run --json`": (Leaderboard,),
+    "`variants[]` of that document": (Candidate, VariantRow),
+    "`sealed` of that document": (Sealed,),
+    "`failures[]` of that document": (Failure,),
+    "`slimline explain --json`": (Explained,),
+    "`steps[]` of that document": (ExplainedStep,),
+    "`slimline runs --json`: `runs[]`": (ListedRun,),
 }
-_CONFIGURATION = """\
-# Configuration
-
-Every key of a configuration, written by `python -m docs.reference` from the code that checks it; a
-test holds the two together. `slimline init my.yaml` writes a commented file to begin with, and
-`slimline explain my.yaml` checks one without running anything. A key that does not exist is an
-error that names the nearest one.
-
-The first part has the keys that the demo uses ([digits.yaml](../pipelines/examples/digits.yaml)),
-the second part all others. `variants.NAME[].distill` means: in the list of steps of any variant,
-the mapping after `distill:`. Where a default is `none`, the meaning says what happens without it.
-"""
-_JSON = """\
-# JSON documents
-
-What commands print with `--json`, written by `python -m docs.reference` from the classes that make
-them. Each command prints one document and nothing else. When a command fails, the document is
-`{"error": {"what": ..., "fix": ...}}` and the exit code is not 0.
-"""
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
     "number": "number", "object": "mapping", "string": "text",
@@ -123,7 +107,7 @@ _LARGEST = 2**31 - 1
 
 
 def configuration() -> str:
-    """Return ``configuration.md``: the keys of the demo first, all others below."""
+    """Return the keys of a configuration: those of the demo first, all others below."""
     demo = keys_of(yaml.safe_load(DEMO.read_text()))
     first: list[str] = []
     others: list[str] = []
@@ -137,16 +121,15 @@ def configuration() -> str:
             _, bracket, note = section.title.partition(" (")
             title = f"{_quoted(section.place)}{bracket}{note}{': other keys' if used else ''}"
             others += _titled(title, section, rest)
-    lines = [_CONFIGURATION, "## What the demo uses", "", *first, "## Everything else", "", *others]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(["## What the demo uses", "", *first, "## Everything else", "", *others])
 
 
 def documents() -> str:
-    """Return ``documents.md``: what commands print with ``--json``."""
-    lines = [_JSON]
-    for title, document in _DOCUMENTS.items():
-        lines += [f"## {title}", "", *_document_table(document), ""]
-    return "\n".join(lines).rstrip() + "\n"
+    """Return what commands print with ``--json``, key by key."""
+    lines: list[str] = []
+    for title, parts in _DOCUMENTS.items():
+        lines += [f"## {title}", "", *_document_table(parts), ""]
+    return "\n".join(lines)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -225,7 +208,7 @@ def _value(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, BaseModel):
-        return "see there"
+        return "see below"
     if isinstance(value, tuple) and value:
         return "`[host]`"
     if isinstance(value, dict | tuple):
@@ -257,17 +240,28 @@ def _words(schema: Mapping[str, Any]) -> str:
     return " ".join([_KINDS[schema["type"]], *bounds])
 
 
-def _document_table(document: type[object]) -> Iterator[str]:
+def _document_table(classes: tuple[type[object], ...]) -> Iterator[str]:
+    """Explain the keys of a document that these make up; ``ROW`` lists those of a variant."""
+    texts: dict[str, str] = {}
+    for each in classes:
+        texts |= entries_of(each, "Attributes")
     yield from ("| key | meaning |", "|---|---|")
-    for name, text in entries_of(document, "Attributes").items():
-        yield f"| `{name}` | {_cell(text)} |"
+    for name in ROW if VariantRow in classes else texts:
+        yield f"| `{name}` | {_cell(texts[name]).replace('None', 'null')} |"
+
+
+def page(name: str) -> str:
+    """Return a page as it should be: its own text with what lies between the marks made anew."""
+    text = (FOLDER / name).read_text()
+    before, after = text[: text.index(BEGIN)], text[text.index(END) :]
+    return f"{before}{BEGIN}\n\n{PAGES[name]()}\n{after}"
 
 
 def main() -> None:
     """Write both pages and say which of them changed."""
-    for name, page in PAGES.items():
-        path, text = FOLDER / name, page()
-        changed = not path.is_file() or path.read_text() != text
+    for name in PAGES:
+        path, text = FOLDER / name, page(name)
+        changed = path.read_text() != text
         path.write_text(text)
         sys.stdout.write(f"docs/{name}: {'written' if changed else 'already up to date'}\n")
 

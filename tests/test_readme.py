@@ -18,7 +18,8 @@ TINY = (ROOT / "tests" / "data" / "tiny.yaml").read_text()
 ROOMS = sorted(
     path.parent
     for tree in ("components", "pipelines")
-    for path in (ROOT / tree).rglob("__init__.py")
+    for path in (*(ROOT / tree).rglob("__init__.py"), *(ROOT / tree).rglob("README.md"))
+    if path.name == "README.md" or not (path.parent / "README.md").exists()
 )
 DOCUMENTS = sorted(
     path
@@ -134,13 +135,13 @@ def test_pictures_exist_and_are_small():
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.relative_to(ROOT).as_posix())
-def test_every_room_explains_itself_and_each_of_its_modules(room):
+def test_every_room_explains_itself_and_each_of_its_files(room):
     text = (room / "README.md").read_text()
     assert 20 <= len(text.splitlines()) <= 60
-    modules = {path.name for path in room.glob("*.py")} - {"__init__.py"}
-    modules |= {f"{path.parent.name}/" for path in room.glob("*/__init__.py")}
-    named = set(re.findall(r"^\| `([\w/.]+)`", text, re.MULTILINE))
-    assert modules - named == set(), "not in its table"
+    files = {path.name for path in room.iterdir() if path.is_file()} - {"__init__.py", "README.md"}
+    folders = {f"{path.parent.name}/" for path in room.glob("*/README.md")}
+    named = set(re.findall(r"^\| `(\w+\.\w+|\w+/)`", text, re.MULTILINE))
+    assert files | folders <= named, "not in its table"
     assert not {name for name in named if not (room / name).exists()}, "there is no such file"
 
 
@@ -161,3 +162,24 @@ def anchors(document):
     """The anchors that a hosting site gives the headings of a document."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+TOPS = ("components", "pipelines", "tests", "docs", "Dockerfiles")
+WRITTEN = re.findall(r"^`([\w/]+\.py)`:$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+"""What a contributor writes by following the text."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_paths_that_documents_name_exist(document):
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    for name in re.findall(r"`([\w./-]+)`", text):
+        if name.partition("/")[0] in TOPS and "NAME" not in name and name not in WRITTEN:
+            assert (ROOT / name).exists(), name
+
+
+def test_the_tests_that_show_what_engines_do_exist():
+    text = (ROOT / "tests" / "README.md").read_text().partition("## What each engine")[2]
+    names = re.findall(r"`([\w./]+\.py)`", text)
+    assert len(names) > 15
+    for name in names:
+        assert (ROOT / "tests" / "pipelines" / "engines" / name).exists(), name

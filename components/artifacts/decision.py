@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from pydantic import TypeAdapter
-
-from components.contract.digests import canonical_json
-from components.contract.errors import UserError
-from components.selection.candidates import Budgets
-from components.selection.choosing import Goal, Verdict
+from components.artifacts.json_file import JsonFile
+from components.artifacts.measurement import CRASHED, Stability
+from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
+from components.statistics.quantities import MEGABYTE
 
-FILE = "decision.json"
-SCHEMA = 1
+Verdict: TypeAlias = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
+Goal: TypeAlias = Literal["size", "latency"]
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """What a variant must keep to.
+
+    Attributes:
+        metric: Name of the metric whose drop against the reference counts.
+        drop: Largest drop, in units of the metric; 0.01 is one point of AUC or accuracy.
+        size_mb: Largest file in units of 1,000,000 bytes, or None for no limit.
+        latency_ms: Longest steady median inference on every device, or None for no limit.
+    """
+
+    metric: str
+    drop: float
+    size_mb: float | None = None
+    latency_ms: float | None = None
+
+    @property
+    def size_bytes(self) -> int | None:
+        """The size budget in bytes."""
+        return None if self.size_mb is None else round(self.size_mb * MEGABYTE)
 
 
 @dataclass(frozen=True)
@@ -37,30 +56,41 @@ class Timing:
     p90_ms: Interval | None
     first_ms: float | None
     load_ms: float | None
-    verdict: Literal["stable", "disturbed", "crashed"]
+    verdict: Stability
     evidence: str
+
+    @property
+    def short_evidence(self) -> str:
+        """What a reason quotes: the first part of the evidence, or how the process ended."""
+        if self.verdict == "crashed":
+            return self.evidence.removeprefix(CRASHED)
+        return self.evidence.partition(";")[0]
 
 
 @dataclass(frozen=True)
-class Result:
-    """One variant with all that was measured and what became of it.
+class Candidate:
+    """One variant as it was measured and, once the choice is made, what became of it.
+
+    Before the choice its verdict is ``undecided``; or ``failed``, with the reason, where it cannot
+    be used at all, whatever was measured.
 
     Attributes:
-        name: The user's name for it.
-        steps: What made it, first to last.
+        name: The user's name for it, or ``teacher``.
+        steps: What made it, first to last, with the parameters that matter.
         candidate: Whether it could win.
         sha256: Of its ``.tflite`` file.
-        size_bytes: Length of that file.
-        gzip_bytes: Its length after gzip.
+        size_bytes: Length of the file.
+        gzip_bytes: Length of the file after gzip.
         parameters: Count of numbers in the weights.
-        metric: With its interval; None after a crash.
-        metrics: All metrics with their intervals.
-        drop: Against the reference, paired; positive is worse.
-        latency: By device.
-        peak_memory_bytes: Above the runtime's own baseline, the largest of all devices.
-        verdict: What became of it.
+        metric: ``value``, ``low`` and ``high`` on the selection split; None after a crash.
+        metrics: The same of every metric, by name.
+        drop: The same of the paired loss against the teacher; positive is worse; None after a crash
+            of one of the two.
+        latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``.
+        peak_memory_bytes: Above the baseline of the runtime alone, the largest of all devices.
+        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``reference``.
         on_front: Whether it lies on the Pareto front of size, latency and metric.
-        reason: Why, in one sentence.
+        reason: Why it got its verdict, in one sentence.
         excess: By which part its worst budget is missed; 0 when none is.
     """
 
@@ -76,10 +106,16 @@ class Result:
     drop: Interval | None
     latency: Mapping[str, Timing]
     peak_memory_bytes: int | None
-    verdict: Verdict
-    on_front: bool
-    reason: str
-    excess: float
+    verdict: Verdict = "undecided"
+    on_front: bool = False
+    reason: str = ""
+    excess: float = 0.0
+
+    @property
+    def slowest_ms(self) -> float:
+        """Upper end of the median's interval on the slowest device; infinite when unknown."""
+        ends = [item.p50_ms.high if item.p50_ms else math.inf for item in self.latency.values()]
+        return max(ends, default=math.inf)
 
 
 @dataclass(frozen=True)
@@ -133,7 +169,7 @@ class Split:
     description: str
     n_images: int
     n_identities: int
-    resample: Literal["identity", "image"]
+    resample: Unit
     splits: Mapping[str, int]
 
 
@@ -157,7 +193,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(JsonFile):
     """The content of ``decision.json``.
 
     Attributes:
@@ -176,6 +212,12 @@ class Decision:
         devices: By name.
     """
 
+    FILE: ClassVar[str] = "decision.json"
+    SCHEMA: ClassVar[int] = 1
+    KIND: ClassVar[str] = "decision"
+    FIX_ABSENT: ClassVar[str] = "give the folder that select wrote"
+    FIX_VERSION: ClassVar[str] = "run select again"
+
     winner: str | None
     reason: str
     reference: str
@@ -184,7 +226,7 @@ class Decision:
     minimize: Goal
     confidence: float
     resamples: int
-    variants: tuple[Result, ...]
+    variants: tuple[Candidate, ...]
     baseline: BaselineCheck | None
     near_misses: tuple[NearMiss, ...]
     split: Split
@@ -195,20 +237,20 @@ class Decision:
         """Name of the metric that counts."""
         return self.budgets.metric
 
-    def result(self, name: str) -> Result:
+    def candidate(self, name: str) -> Candidate:
         """Return the variant called ``name``."""
-        return next(result for result in self.variants if result.name == name)
+        return next(one for one in self.variants if one.name == name)
 
     def scalars(self) -> dict[str, float | str]:
         """Return what a list of runs shows of it: names and numbers."""
         found: dict[str, float | str] = {
             "winner": self.winner or "",
-            "candidates": sum(result.candidate for result in self.variants),
-            "kept": sum(result.verdict in ("winner", "kept") for result in self.variants),
+            "candidates": sum(one.candidate for one in self.variants),
+            "kept": sum(one.verdict in ("winner", "kept") for one in self.variants),
         }
         if self.winner is None:
             return found
-        best = self.result(self.winner)
+        best = self.candidate(self.winner)
         found |= {"size_bytes": best.size_bytes, "gzip_bytes": best.gzip_bytes}
         for name, interval in ((self.metric, best.metric), ("drop", best.drop)):
             if interval:
@@ -221,33 +263,4 @@ class Decision:
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""
-        return {"schema": SCHEMA, "metric": self.metric, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Decision:
-        """Read what ``to_json`` gave."""
-        return TypeAdapter(cls).validate_python(content)
-
-    def write(self, path: Path) -> None:
-        """Write ``decision.json`` into the folder ``path``."""
-        path.mkdir(parents=True, exist_ok=True)
-        (path / FILE).write_bytes(canonical_json(self.to_json()))
-
-    @classmethod
-    def read(cls, path: Path) -> Decision:
-        """Read ``decision.json`` from the folder ``path``.
-
-        Raises:
-            UserError: There is none, or another version of slimline wrote it.
-        """
-        file = path / FILE
-        if not file.is_file():
-            raise UserError(
-                f"{path} is no decision: it holds no {FILE}", "give the folder that select wrote"
-            )
-        content = json.loads(file.read_bytes())
-        if content.get("schema") != SCHEMA:
-            raise UserError(
-                f"{file} was written by another version of slimline", "run select again"
-            )
-        return cls.from_json(content)
+        return {**super().to_json(), "metric": self.metric}

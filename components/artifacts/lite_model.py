@@ -57,6 +57,11 @@ class LiteInput:
 
         ``(pixel - mean) / scale`` where the tensor is float32. Else the nearest level of that,
         halves upwards.
+
+        Example:
+            >>> pixels = LiteInput(8, 8, 1, 127.5, 127.5, "uint8", Affine(1 / 127.5, 127))
+            >>> [pixels.value(pixel) for pixel in (0, 128, 255)]
+            [0, 128, 255]
         """
         real = (pixel - self.mean) / self.scale
         if self.quantization is None:
@@ -67,7 +72,7 @@ class LiteInput:
 
     @property
     def takes_pixels(self) -> bool:
-        """Whether the bytes of the picture are the input as they are.
+        """Whether the bytes of the image are the input as they are.
 
         For int8 the same bytes less 128, which is what ``byte ^ 0x80`` gives.
         """

@@ -149,7 +149,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Device:
+class MeasuredDevice:
     """Where it was measured.
 
     Attributes:
@@ -202,7 +202,7 @@ class Measurement(JsonFile):
     FIX_ABSENT: ClassVar[str] = "give the report of benchmark"
     FIX_VERSION: ClassVar[str] = "run benchmark again"
 
-    device: Device
+    device: MeasuredDevice
     threads: int
     model_sha256: str
     size_bytes: int

@@ -12,7 +12,7 @@ from components.contract.types import Task
 
 @dataclass(frozen=True)
 class ImageInput:
-    """One picture as the network takes it: ``(pixel - mean) / scale`` in float32.
+    """One image as the network takes it: ``(pixel - mean) / scale`` in float32.
 
     Attributes:
         height: Rows in pixels.
@@ -113,7 +113,7 @@ class ModelInfo(JsonFile):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of one picture."""
+        """Height, width and channels of one image."""
         return (self.input.height, self.input.width, self.input.channels)
 
     def after(self, step: Mapping[str, Any], **changes: Any) -> ModelInfo:

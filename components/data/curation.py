@@ -1,4 +1,4 @@
-"""Curation: what becomes of every picture of a source. One fate each, and never in silence."""
+"""Curation: what becomes of every image of a source, and why; none vanishes in silence."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LEAST_IMAGES: Final[Mapping[Task, int]] = {"verification": 2, "classification":
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One picture as it was found.
+class SourceImage:
+    """One image as it was found.
 
     Attributes:
         name: Its file, or file, ``#`` and place for a record.
@@ -41,14 +41,14 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What became of a sample.
+class CurationResult:
+    """What became of an image.
 
     Attributes:
         status: ``used`` is in a split; ``unused`` is sound and was left out by a limit.
         split: Where it is used.
         reason: Why it is quarantined or unused; a word, a colon and details.
-        duplicate_of: Name of the sample that shows the same and was kept.
+        duplicate_of: Name of the image that shows the same and was kept.
     """
 
     status: Status
@@ -58,8 +58,8 @@ class Fate:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How samples are chosen and split.
+class CurationPlan:
+    """How images are chosen and split.
 
     Attributes:
         task: Verification needs two images of an identity; classification one of a class.
@@ -103,69 +103,71 @@ class Plan:
             )
 
 
-def curate(samples: Sequence[Sample], plan: Plan) -> list[Fate]:
-    """Decide the fate of every sample.
+def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationResult]:
+    """Decide what becomes of every image.
 
-    Samples that show the same are one: the first is kept, and where their labels differ none is.
+    Images that show the same are one: the first is kept, and where their labels differ none is.
     Then classes with too few images go, then what is beyond ``subset``; the rest is split.
 
     Args:
-        samples: In the order of the source, which decides which of several equal ones is first.
-        plan: See ``Plan``.
+        images: In the order of the source, which decides which of several equal ones is first.
+        plan: See ``CurationPlan``.
 
     Returns:
-        A fate for each sample, in the same order.
+        A result for each image, in the same order.
 
     Raises:
         UserError: Too little is left, with what became of the rest.
     """
-    fates: dict[str, Fate] = {}
-    kept = _without_duplicates(samples, fates)
-    by_label: dict[str, list[Sample]] = defaultdict(list)
-    for sample in kept:
-        by_label[sample.label].append(sample)
+    results: dict[str, CurationResult] = {}
+    kept = _without_duplicates(images, results)
+    by_label: dict[str, list[SourceImage]] = defaultdict(list)
+    for image in kept:
+        by_label[image.label].append(image)
     for label, group in by_label.items():
         if len(group) < plan.minimum_images:
             reason = (
                 f"few-images: {label!r} has {len(group)} usable; {plan.minimum_images} are needed"
             )
-            fates |= {sample.name: Fate("quarantined", reason=reason) for sample in group}
+            results |= {image.name: CurationResult("quarantined", reason=reason) for image in group}
     members = {
-        label: [sample.digest for sample in group]
+        label: [image.digest for image in group]
         for label, group in sorted(by_label.items())
         if len(group) >= plan.minimum_images
     }
     if plan.subset is not None and plan.subset < sum(map(len, members.values())):
         chosen = draw(members, plan.subset, plan.minimum_images, "subset", plan.seed)
         members = _only(members, chosen)
-    _check_enough(members, plan, samples, fates)
+    _check_enough(members, plan, images, results)
     splits = _split(members, plan)
     _check_splits(members, splits, plan)
-    for sample in kept:
-        if sample.name not in fates:
-            fates[sample.name] = _fate(sample, splits, plan)
-    return [fates[sample.name] for sample in samples]
+    for image in kept:
+        if image.name not in results:
+            results[image.name] = _result_of(image, splits, plan)
+    return [results[image.name] for image in images]
 
 
-def _without_duplicates(samples: Iterable[Sample], fates: dict[str, Fate]) -> list[Sample]:
-    """Return one sample of each picture, and record what becomes of the others."""
-    groups: dict[str, list[Sample]] = {}
-    for sample in samples:
-        if sample.fault:
-            fates[sample.name] = Fate("quarantined", reason=sample.fault)
+def _without_duplicates(
+    images: Iterable[SourceImage], results: dict[str, CurationResult]
+) -> list[SourceImage]:
+    """Return one of each group of equal images, and record what becomes of the others."""
+    groups: dict[str, list[SourceImage]] = {}
+    for image in images:
+        if image.fault:
+            results[image.name] = CurationResult("quarantined", reason=image.fault)
         else:
-            groups.setdefault(sample.digest, []).append(sample)
-    kept: list[Sample] = []
+            groups.setdefault(image.digest, []).append(image)
+    kept: list[SourceImage] = []
     for first, *others in groups.values():
         if any(other.label != first.label for other in others):
-            for sample in (first, *others):
-                rival = next(o for o in (first, *others) if o.label != sample.label)
+            for image in (first, *others):
+                rival = next(o for o in (first, *others) if o.label != image.label)
                 reason = f"conflict: shows the same as {rival.name}, labelled {rival.label!r}"
-                fates[sample.name] = Fate("quarantined", reason=reason)
+                results[image.name] = CurationResult("quarantined", reason=reason)
             continue
         kept.append(first)
         for other in others:
-            fates[other.name] = Fate("duplicate", duplicate_of=first.name)
+            results[other.name] = CurationResult("duplicate", duplicate_of=first.name)
     return kept
 
 
@@ -174,8 +176,8 @@ def _only(members: Mapping[str, Sequence[str]], chosen: set[str]) -> dict[str, l
     return {name: keys for name, keys in left.items() if keys}
 
 
-def _split(members: Mapping[str, Sequence[str]], plan: Plan) -> dict[str, str]:
-    """Return the split of every picture that has one, by digest."""
+def _split(members: Mapping[str, Sequence[str]], plan: CurationPlan) -> dict[str, str]:
+    """Return the split of every image that has one, by digest."""
     if plan.split_by == "image":
         return by_image(
             members, plan.shares, plan.evaluation_images, _LEAST_IMAGES[plan.task], plan.seed
@@ -194,19 +196,19 @@ def _split(members: Mapping[str, Sequence[str]], plan: Plan) -> dict[str, str]:
     return placed
 
 
-def _fate(sample: Sample, splits: Mapping[str, str], plan: Plan) -> Fate:
-    if sample.digest in splits:
-        return Fate("used", split=splits[sample.digest])
+def _result_of(image: SourceImage, splits: Mapping[str, str], plan: CurationPlan) -> CurationResult:
+    if image.digest in splits:
+        return CurationResult("used", split=splits[image.digest])
     limits = {"subset": plan.subset, "evaluation_images": plan.evaluation_images}
     text = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
-    return Fate("unused", reason=f"limit: left out by {text}")
+    return CurationResult("unused", reason=f"limit: left out by {text}")
 
 
 def _check_enough(
     members: Mapping[str, Sequence[str]],
-    plan: Plan,
-    samples: Sequence[Sample],
-    fates: Mapping[str, Fate],
+    plan: CurationPlan,
+    images: Sequence[SourceImage],
+    results: Mapping[str, CurationResult],
 ) -> None:
     noun = "identities" if plan.task == "verification" else "classes"
     needed = LEAST_IDENTITIES
@@ -216,35 +218,36 @@ def _check_enough(
         why = f"splitting by identity needs {needed}, {LEAST_IDENTITIES} in each split"
     if len(members) >= needed:
         return
-    found = f"{len(samples)} pictures" if samples else "no pictures at all"
+    found = f"{len(images)} images" if images else "no images at all"
     left = f"{len(members)} {noun}" if len(members) != 1 else f"one, {next(iter(members))!r},"
     fix = f"add {noun}, with {plan.minimum_images} different images or more each"
     if plan.split_by == "identity" and len(members) >= LEAST_IDENTITIES:
         fix += "; or set split_by: image, which tests on people who were trained on"
     raise UserError(
-        f"too little data: of {found}, {left} can be used; {why}{_losses(samples, fates)}", fix
+        f"too little data: of {found}, {left} can be used; {why}{_losses(images, results)}", fix
     )
 
 
-def _losses(samples: Sequence[Sample], fates: Mapping[str, Fate]) -> str:
+def _losses(images: Sequence[SourceImage], results: Mapping[str, CurationResult]) -> str:
     """Say what was lost, with an example of each kind."""
-    lost = [(sample.name, fates[sample.name]) for sample in samples if sample.name in fates]
-    kinds = Counter(kind_of(fate) for _, fate in lost)
+    lost = [(image.name, results[image.name]) for image in images if image.name in results]
+    kinds = Counter(kind_of(result) for _, result in lost)
     lines = [
-        f"\n  {count} {kind}: {name} ({fate.reason or f'shows the same as {fate.duplicate_of}'})"
+        f"\n  {count} {kind}: {name} "
+        f"({result.reason or f'shows the same as {result.duplicate_of}'})"
         for kind, count in kinds.most_common()
-        for name, fate in [next(item for item in lost if kind_of(item[1]) == kind)]
+        for name, result in [next(item for item in lost if kind_of(item[1]) == kind)]
     ]
     return "".join(lines)
 
 
-def kind_of(fate: Fate) -> str:
-    """Return the word under which reports count a fate that is not ``used``."""
-    return fate.reason.partition(":")[0] if fate.reason else fate.status
+def kind_of(result: CurationResult) -> str:
+    """Return the word under which reports count an image that is not ``used``."""
+    return result.reason.partition(":")[0] if result.reason else result.status
 
 
 def _check_splits(
-    members: Mapping[str, Sequence[str]], splits: Mapping[str, str], plan: Plan
+    members: Mapping[str, Sequence[str]], splits: Mapping[str, str], plan: CurationPlan
 ) -> None:
     """Refuse splits that nothing can be learnt from or measured on."""
     images = _LEAST_IMAGES[plan.task]

@@ -1,4 +1,4 @@
-"""Pictures: decoded when they are sound, refused with a reason when they are not.
+"""Images: decoded when they are sound, refused with a reason when they are not.
 
 What can be turned into 8-bit grey or RGB without a guess is; what cannot is refused: a guess would
 teach the model something that no camera shows it.
@@ -54,11 +54,11 @@ _BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
 
 
 class BadImage(Exception):  # noqa: N818 a verdict on a file, not a failure of the program
-    """A picture that cannot be used; ``kind`` groups what ``str`` explains.
+    """An image that cannot be used; ``kind`` groups what ``str`` explains.
 
     Args:
         kind: One of few words with hyphens, for counting.
-        detail: What is wrong with this picture.
+        detail: What is wrong with this image.
     """
 
     def __init__(self, kind: str, detail: str) -> None:
@@ -72,16 +72,16 @@ class BadImage(Exception):  # noqa: N818 a verdict on a file, not a failure of t
 def decode(
     data: bytes, *, channels: int, maximum: int = 255, max_pixels: int = 50_000_000
 ) -> NDArray[np.uint8]:
-    """Decode one picture, turned upright as its EXIF orientation says.
+    """Decode one image, turned upright as its EXIF orientation says.
 
-    Bilevel, palette, grey and RGB pictures of 8 bits and 16-bit grey ones are converted; colour
+    Bilevel, palette, grey and RGB images of 8 bits and 16-bit grey ones are converted; colour
     profiles are ignored, as apps do. Netpbm files state their own largest value. The CRC of every
     PNG chunk is checked; a JPEG has none, so flipped bits in its data can go unseen.
 
     Args:
         data: The file.
         channels: 1 for grey (ITU-R 601-2 luma), 3 for RGB.
-        maximum: Value that becomes 255. Above 255 it concerns 16-bit pictures, which are
+        maximum: Value that becomes 255. Above 255 it concerns 16-bit images, which are
             refused without it; up to 255 the 8-bit ones.
         max_pixels: Most pixels, told from the header before anything is decoded.
 
@@ -89,7 +89,7 @@ def decode(
         uint8, height x width x channels, in the size of the file.
 
     Raises:
-        BadImage: The picture is damaged, too large, or would need a guess.
+        BadImage: The image is damaged, too large, or would need a guess.
     """
     if not data:
         raise BadImage("empty", "the file has no bytes")
@@ -116,7 +116,7 @@ def max_bytes(max_pixels: int) -> int:
 
 
 def from_array(array: NDArray[np.generic], *, channels: int, maximum: int) -> NDArray[np.uint8]:
-    """Bring a picture that came as numbers into the form that ``decode`` gives.
+    """Bring an image that came as numbers into the form that ``decode`` gives.
 
     Args:
         array: Height x width, or height x width x 1 or 3; integers, floats or booleans.
@@ -146,7 +146,7 @@ def pixel_digest(image: NDArray[np.uint8]) -> str:
 
 
 def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Stretch a picture to a size: bilinear over all pixels that a new one covers.
+    """Stretch an image to a size: bilinear over all pixels that a new one covers.
 
     Args:
         image: uint8, any height x any width x channels.
@@ -172,7 +172,7 @@ def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArra
             _check_png(data)
         if data.count(_JPEG_SCAN) > _MOST_SCANS and image.format in ("JPEG", "MPO"):
             raise BadImage("corrupt", f"more than {_MOST_SCANS} scans, each a pass over it all")
-        # A JPEG with a second picture behind the one that is shown, as phones write it, is sound.
+        # A JPEG with a second image behind the one that is shown, as phones write it, is sound.
         if image.format != "MPO" and getattr(image, "is_animated", False):
             raise BadImage("animated", "which of its frames is meant is unknown")
         depth = _depth(image, data)
@@ -213,7 +213,7 @@ def _depth(image: Image.Image, data: bytes) -> int:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """Return the picture as L or RGB.
+    """Return the image as L or RGB.
 
     Raises:
         BadImage: It is transparent somewhere, or has colours that are none of these.

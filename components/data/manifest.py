@@ -10,97 +10,101 @@ from dataclasses import dataclass
 from components.artifacts.dataset import SEALED
 from components.contract.source import IDX_LABELS, Source
 from components.contract.types import Unit
-from components.data.curation import Fate, Sample, kind_of
+from components.data.curation import CurationResult, SourceImage, kind_of
 
 _MOST_SIZES = 10  # listed in a report
 
 
 @dataclass(frozen=True)
-class Settled:
+class CuratedSource:
     """A source after curation; the three lists run in parallel, in order of the source.
 
     Attributes:
-        source: Where the samples are from.
-        samples: Every picture that was found.
-        fates: What became of each.
+        source: Where the images are from.
+        images: Every image that was found.
+        results: What became of each.
         rows: Its row in the images of its split; None when it has none.
     """
 
     source: Source
-    samples: Sequence[Sample]
-    fates: Sequence[Fate]
+    images: Sequence[SourceImage]
+    results: Sequence[CurationResult]
     rows: Sequence[int | None]
 
-    def pairs(self) -> Iterator[tuple[Sample, Fate]]:
-        """Yield every sample with its fate."""
-        return zip(self.samples, self.fates, strict=True)
+    def pairs(self) -> Iterator[tuple[SourceImage, CurationResult]]:
+        """Yield every image with its result."""
+        return zip(self.images, self.results, strict=True)
 
-    def used(self) -> list[tuple[Sample, str]]:
-        """Return the samples that are in a split, and which."""
-        return [(sample, fate.split) for sample, fate in self.pairs() if fate.split]
+    def used(self) -> list[tuple[SourceImage, str]]:
+        """Return the images that are in a split, and which."""
+        return [(image, result.split) for image, result in self.pairs() if result.split]
 
 
-def settle(source: Source, samples: Sequence[Sample], fates: Sequence[Fate]) -> Settled:
-    """Give every used sample its row: splits keep the order of the source."""
+def with_rows(
+    source: Source, images: Sequence[SourceImage], results: Sequence[CurationResult]
+) -> CuratedSource:
+    """Give every used image its row: splits keep the order of the source."""
     counts: Counter[str] = Counter()
     rows: list[int | None] = []
-    for fate in fates:
-        if fate.split is None:
+    for result in results:
+        if result.split is None:
             rows.append(None)
             continue
-        rows.append(counts[fate.split])
-        counts[fate.split] += 1
-    return Settled(source, samples, fates, rows)
+        rows.append(counts[result.split])
+        counts[result.split] += 1
+    return CuratedSource(source, images, results, rows)
 
 
-def manifest(settled: Settled, *, sealed: bool) -> Iterator[dict[str, object]]:
+def manifest(curated: CuratedSource, *, sealed: bool) -> Iterator[dict[str, object]]:
     """Yield the lines of a dataset's manifest, in order of file name and place.
 
-    A file that is one picture has one line. A file of records has a line with counts, then one
+    A file that is one image has one line. A file of records has a line with counts, then one
     for each record that is not simply used; such names end in ``#`` and the record's place.
 
     Args:
-        settled: The source after curation.
+        curated: The source after curation.
         sealed: Only what is in the sealed split; the open manifest names those too, without row.
     """
     by_file: dict[str, list[int]] = defaultdict(list)
-    for index, sample in enumerate(settled.samples):
-        by_file[sample.file].append(index)
-    for file in settled.source.files:
+    for index, image in enumerate(curated.images):
+        by_file[image.file].append(index)
+    for file in curated.source.files:
         indices = by_file.get(file.name, [])
         if sealed:
-            indices = [index for index in indices if settled.fates[index].split == SEALED]
+            indices = [index for index in indices if curated.results[index].split == SEALED]
             if not indices:
                 continue
-        if settled.source.format == "folder":
+        if curated.source.format == "folder":
             (index,) = indices
-            yield _line(settled, index, file.sha256, sealed=sealed)
+            yield _line(curated, index, file.sha256, sealed=sealed)
             continue
-        yield _counts(settled, indices, file.name, file.sha256)
+        yield _counts(curated, indices, file.name, file.sha256)
         for index in indices:
-            if settled.fates[index].status in ("quarantined", "duplicate"):
-                yield _line(settled, index, file.sha256, sealed=sealed)
+            if curated.results[index].status in ("quarantined", "duplicate"):
+                yield _line(curated, index, file.sha256, sealed=sealed)
 
 
-def _line(settled: Settled, index: int, sha256: str, *, sealed: bool) -> dict[str, object]:
-    fate = settled.fates[index]
-    hidden = fate.split == SEALED and not sealed
+def _line(curated: CuratedSource, index: int, sha256: str, *, sealed: bool) -> dict[str, object]:
+    result = curated.results[index]
+    hidden = result.split == SEALED and not sealed
     return {
-        "name": settled.samples[index].name,
+        "name": curated.images[index].name,
         "sha256": sha256,
-        "status": fate.status,
-        "split": fate.split,
-        "index": None if hidden else settled.rows[index],
-        "reason": fate.reason,
-        "duplicate_of": fate.duplicate_of,
+        "status": result.status,
+        "split": result.split,
+        "index": None if hidden else curated.rows[index],
+        "reason": result.reason,
+        "duplicate_of": result.duplicate_of,
     }
 
 
-def _counts(settled: Settled, indices: Sequence[int], name: str, sha256: str) -> dict[str, object]:
+def _counts(
+    curated: CuratedSource, indices: Sequence[int], name: str, sha256: str
+) -> dict[str, object]:
     """Return the line of a file of records; one that holds none is described by another file."""
-    fates = [settled.fates[index] for index in indices]
-    counts = Counter(fate.status for fate in fates)
-    splits = Counter(fate.split for fate in fates if fate.split)
+    results = [curated.results[index] for index in indices]
+    counts = Counter(result.status for result in results)
+    splits = Counter(result.split for result in results if result.split)
     return {
         "name": name,
         "sha256": sha256,
@@ -113,31 +117,31 @@ def _counts(settled: Settled, indices: Sequence[int], name: str, sha256: str) ->
     }
 
 
-def ingest_report(settled: Settled, sizes: Counter[tuple[int, int]]) -> dict[str, object]:
-    """Return ``ingest.json``: how many pictures, what became of them, and of which class.
+def ingest_report(curated: CuratedSource, sizes: Counter[tuple[int, int]]) -> dict[str, object]:
+    """Return ``ingest.json``: how many images, what became of them, and of which class.
 
     Args:
-        settled: The source after curation.
-        sizes: How many sound pictures had which height and width.
+        curated: The source after curation.
+        sizes: How many sound images had which height and width.
     """
-    fates = settled.fates
-    status = Counter(fate.status for fate in fates)
+    results = curated.results
+    status = Counter(result.status for result in results)
     quarantined = [
-        (sample.name, fate) for sample, fate in settled.pairs() if fate.status == "quarantined"
+        (image.name, result) for image, result in curated.pairs() if result.status == "quarantined"
     ]
     return {
         "schema": 1,
-        "format": settled.source.format,
-        "files": len(settled.source.files),
-        "pictures": len(fates),
+        "format": curated.source.format,
+        "files": len(curated.source.files),
+        "pictures": len(results),
         "used": status["used"],
         "unused": status["unused"],
         "duplicates": status["duplicate"],
         "quarantined": status["quarantined"],
-        "quarantined_by_reason": dict(Counter(kind_of(fate) for _, fate in quarantined)),
-        "quarantine": [{"name": name, "reason": fate.reason} for name, fate in quarantined],
-        "splits": _splits(settled),
-        "classes": _classes(settled),
+        "quarantined_by_reason": dict(Counter(kind_of(result) for _, result in quarantined)),
+        "quarantine": [{"name": name, "reason": result.reason} for name, result in quarantined],
+        "splits": _splits(curated),
+        "classes": _classes(curated),
         "sizes": [
             {"height": height, "width": width, "pictures": count}
             for (height, width), count in sorted(
@@ -148,30 +152,30 @@ def ingest_report(settled: Settled, sizes: Counter[tuple[int, int]]) -> dict[str
     }
 
 
-def _splits(settled: Settled) -> dict[str, dict[str, int]]:
+def _splits(curated: CuratedSource) -> dict[str, dict[str, int]]:
     """Count images and classes of every split."""
     labels: dict[str, list[str]] = defaultdict(list)
-    for sample, split in settled.used():
-        labels[split].append(sample.label)
+    for image, split in curated.used():
+        labels[split].append(image.label)
     return {
         split: {"images": len(names), "classes": len(set(names))} for split, names in labels.items()
     }
 
 
-def _classes(settled: Settled) -> dict[str, dict[str, int]]:
+def _classes(curated: CuratedSource) -> dict[str, dict[str, int]]:
     """Count the images of every class in every split, and those that are not used."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for sample, fate in settled.pairs():
-        counts[sample.label][fate.split or fate.status] += 1
+    for image, result in curated.pairs():
+        counts[image.label][result.split or result.status] += 1
     return {label: dict(count) for label, count in counts.items()}
 
 
-def described(settled: Settled, split: str, split_by: Unit) -> str:
+def described(curated: CuratedSource, split: str, split_by: Unit) -> str:
     """Return the sentence by which reports say what a split consists of."""
-    names = {sample.label for sample, where in settled.used() if where == split}
+    names = {image.label for image, where in curated.used() if where == split}
     if split_by == "identity":
         return f"{len(names)} identities never trained on"
-    total = len({sample.label for sample, _ in settled.used()})
+    total = len({image.label for image, _ in curated.used()})
     return (
         f"unseen images of {'all' if len(names) == total else f'{len(names)} of'} {total} classes"
     )

@@ -1,4 +1,4 @@
-"""Records: pictures that come as numbers in one large file, read one after another.
+"""Records: images that come as numbers in one large file, read one after another.
 
 Shapes are in the files' headers; nothing is unpacked beyond what a header promised, so that a
 small file cannot fill the memory. Damage to such a file is an error and no quarantine: nothing
@@ -36,7 +36,7 @@ _LABEL_COLUMNS = ("label", "class", "target")
 
 @dataclass(frozen=True)
 class Record:
-    """One picture of a file that holds many.
+    """One image of a file that holds many.
 
     Attributes:
         file: Name of the file in the source.
@@ -58,7 +58,7 @@ def records_of(source: Source, *, height: int, width: int, max_pixels: int) -> I
         source: Of the format ``npz``, ``idx`` or ``csv``.
         height: Tells the shape of rows that are no square.
         width: Tells the shape of rows that are no square.
-        max_pixels: Most pixels of one picture.
+        max_pixels: Most pixels of one image.
 
     Raises:
         UserError: A file is damaged, changed, or not laid out as its format says.
@@ -68,21 +68,21 @@ def records_of(source: Source, *, height: int, width: int, max_pixels: int) -> I
         pixels = record.pixels
         if not isinstance(pixels, BadImage) and math.prod(pixels.shape[:2]) > max_pixels:
             raise UserError(
-                f"{record.file} holds pictures of {pixels.shape[1]} x {pixels.shape[0]} pixels; "
+                f"{record.file} holds images of {pixels.shape[1]} x {pixels.shape[0]} pixels; "
                 f"at most {max_pixels} are read",
-                "raise max_pixels, or store smaller pictures",
+                "raise max_pixels, or store smaller images",
             )
         yield record
 
 
 def _shaped(values: int, size: tuple[int, int], name: str) -> tuple[int, int]:
-    """Return height and width of a picture that came as a row of ``values`` numbers."""
+    """Return height and width of an image that came as a row of ``values`` numbers."""
     if values == size[0] * size[1]:
         return size
     side = math.isqrt(values)
     if side * side != values or not values:
         raise UserError(
-            f"{name} has {values} values a picture: no square, and not {size[0]} x {size[1]}",
+            f"{name} has {values} values an image: no square, and not {size[0]} x {size[1]}",
             "set image: {height, width} to the size in the file",
         )
     return side, side
@@ -149,7 +149,7 @@ def _npz_labels(archive: zipfile.ZipFile, name: str, file: str) -> list[str]:
         count = shape[0] if shape else 0
         if dtype.kind not in "iubUS" or shape not in ((count,), (count, 1)):
             raise UserError(
-                f"{where} is {dtype} of shape {shape}; expected one whole number or name a picture",
+                f"{where} is {dtype} of shape {shape}; expected one whole number or name an image",
                 "store labels, not one-hot rows: labels.argmax(axis=1)",
             )
         data = stream.read(count * dtype.itemsize)
@@ -169,20 +169,20 @@ def _npz_rows(
     if dtype.kind not in "iufb" or not fits or 0 in shape[1:]:
         raise UserError(
             f"{where} is {dtype} of shape {shape}; expected numbers, "
-            "pictures x height x width or pictures x height x width x 1 or 3",
+            "images x height x width or images x height x width x 1 or 3",
             "transpose or convert the array before saving it",
         )
     if shape[0] != labels:
         raise UserError(
-            f"{where} has {shape[0]} pictures and {labels} labels", "save one label a picture"
+            f"{where} has {shape[0]} images and {labels} labels", "save one label an image"
         )
-    yield from _pictures(stream, shape, dtype, where)
+    yield from _images(stream, shape, dtype, where)
 
 
-def _pictures(
+def _images(
     stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], where: str
 ) -> Iterator[NDArray[np.generic]]:
-    """Yield the pictures of an array that is too large for memory."""
+    """Yield the images of an array that is too large for memory."""
     row_bytes = math.prod(shape[1:]) * dtype.itemsize
     rows = max(1, _CHUNK_BYTES // row_bytes)
     for start in range(0, shape[0], rows):
@@ -191,7 +191,7 @@ def _pictures(
         if len(data) != count * row_bytes:
             held = start + len(data) // row_bytes
             raise UserError(
-                f"{where} says {shape[0]} pictures and ends after {held}",
+                f"{where} says {shape[0]} images and ends after {held}",
                 "fetch or write the file again",
             )
         yield from np.frombuffer(data, dtype).reshape((count, *shape[1:]))
@@ -255,23 +255,23 @@ def _idx_images(path: Path, file: SourceFile, labels: bytes) -> Iterator[Record]
         count, *shape = _idx_header(stream, file.name, (3, 4))
         if count != len(labels):
             raise UserError(
-                f"{file.name} has {count} pictures and {len(labels)} labels",
+                f"{file.name} has {count} images and {len(labels)} labels",
                 "fetch both files again",
             )
         if 0 in shape or (len(shape) == 3 and shape[2] not in (1, 3)):
-            raise UserError(f"{file.name} holds pictures of shape {shape}", "fetch it again")
-        pictures = _pictures(stream, (count, *shape), np.dtype(np.uint8), file.name)
-        for index, pixels in enumerate(pictures):
+            raise UserError(f"{file.name} holds images of shape {shape}", "fetch it again")
+        images = _images(stream, (count, *shape), np.dtype(np.uint8), file.name)
+        for index, pixels in enumerate(images):
             yield Record(file.name, index, str(labels[index]), pixels)
         if stream.read(1):
-            raise UserError(f"{file.name} goes on after {count} pictures", "fetch it again")
+            raise UserError(f"{file.name} goes on after {count} images", "fetch it again")
 
 
 # csv -------------------------------------------------------------------------------------------
 
 
 def _csv(source: Source, size: tuple[int, int]) -> Iterator[Record]:
-    """Read a picture a row: its pixels, then its label, or the label in the column named so."""
+    """Read an image a row: its pixels, then its label, or the label in the column named so."""
     for file in source.files:
         with _damage(file.name), _open(source.verified(file)) as stream:
             rows = (row for row in csv.reader(_lines(stream, file.name)) if row)
@@ -281,7 +281,7 @@ def _csv(source: Source, size: tuple[int, int]) -> Iterator[Record]:
                 column, first = (named[0] if named else -1), next(rows, None)
             if not first or len(first) < 2:
                 raise UserError(
-                    f"{file.name} has no row of pixels and a label", "write one picture a row"
+                    f"{file.name} has no row of pixels and a label", "write one image a row"
                 )
             shape = _shaped(len(first) - 1, size, file.name)
             yield _row(file.name, 0, first, column, shape)
@@ -292,7 +292,7 @@ def _csv(source: Source, size: tuple[int, int]) -> Iterator[Record]:
 def _lines(stream: IO[bytes], name: str) -> Iterator[str]:
     while line := stream.readline(_LINE_CHARACTERS):
         if len(line) == _LINE_CHARACTERS:
-            raise UserError(f"{name} has a line without end", "write one picture a row")
+            raise UserError(f"{name} has a line without end", "write one image a row")
         yield line.decode("utf-8-sig", errors="replace")
 
 

@@ -1,6 +1,6 @@
-"""Pictures: every picture of a source read, checked, decoded and kept in the size of the model.
+"""Reading: every image of a source read, checked, decoded and kept in the size of the model.
 
-Only digests stay in memory; the resized pictures wait in a temporary file until it is known where
+Only digests stay in memory; the resized images wait in a temporary file until it is known where
 they belong.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from components.contract.errors import UserError
 from components.contract.source import Source, SourceFile
-from components.data.curation import Sample
+from components.data.curation import SourceImage
 from components.data.images import (
     BadImage,
     decode,
@@ -28,10 +28,10 @@ from components.data.images import (
     pixel_digest,
     resized,
 )
-from components.data.manifest import Settled
+from components.data.manifest import CuratedSource
 from components.data.readers import Record, records_of
 
-_AHEAD = 8  # pictures in work or waiting, per thread
+_AHEAD = 8  # images in work or waiting, per thread
 _DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
 
 Given = TypeVar("Given")
@@ -39,15 +39,15 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Target:
-    """What pictures are turned into.
+class TargetFormat:
+    """What images are turned into.
 
     Attributes:
         height: Pixels.
         width: Pixels.
         channels: 1 or 3.
         maximum: Value in the files that becomes 255.
-        max_pixels: Most pixels of a picture in a file.
+        max_pixels: Most pixels of an image in a file.
     """
 
     height: int
@@ -58,7 +58,7 @@ class Target:
 
 
 class Spool:
-    """Pictures of one size in a temporary file, which vanishes with the process."""
+    """Images of one size in a temporary file, which vanishes with the process."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
@@ -67,21 +67,21 @@ class Spool:
         self._count = 0
 
     def append(self, image: NDArray[np.uint8]) -> int:
-        """Keep a picture and return its place."""
+        """Keep an image and return its place."""
         assert image.shape == self.shape, (image.shape, self.shape)
         self._file.write(image.tobytes())
         self._count += 1
         return self._count - 1
 
     def read(self, place: int) -> bytes:
-        """Return the bytes of the picture at a place."""
+        """Return the bytes of the image at a place."""
         self._file.flush()
         return os.pread(self._file.fileno(), self._image_bytes, place * self._image_bytes)
 
 
 @dataclass(frozen=True)
 class SpoolRows:
-    """Chosen pictures of a spool, read a slice at a time."""
+    """Chosen images of a spool, read a slice at a time."""
 
     spool: Spool
     places: Sequence[int]
@@ -96,48 +96,48 @@ class SpoolRows:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class SourceImages:
     """All that was found in a source.
 
     Attributes:
-        samples: Every picture, sound or not, in order of the source.
+        images: Every image, sound or not, in order of the source.
         places: Where in the spool each is; -1 for those that cannot be used.
-        spool: The resized pictures.
-        sizes: How many sound pictures had which height and width.
+        spool: The resized images.
+        sizes: How many sound images had which height and width.
         brightest: The largest pixel of all, 0 to 255.
     """
 
-    samples: list[Sample]
+    images: list[SourceImage]
     places: list[int]
     spool: Spool
     sizes: Counter[tuple[int, int]]
     brightest: int
 
     def check_brightness(self, maximum: int) -> None:
-        """Refuse pictures that a wrong ``maximum`` made nearly black, which nothing else notices.
+        """Refuse images that a wrong ``maximum`` made nearly black, which nothing else notices.
 
         Raises:
             UserError: Names the value that the files seem to have.
         """
         if self.brightest < _DARK:
             raise UserError(
-                f"all pictures are nearly black: with maximum {maximum} the brightest pixel is "
+                f"all images are nearly black: with maximum {maximum} the brightest pixel is "
                 f"{self.brightest} of 255",
                 "set maximum to the largest value in the files, which is about "
                 f"{max(1, round(self.brightest * maximum / 255))}",
             )
 
     def splits(
-        self, settled: Settled, classes: Sequence[str]
+        self, curated: CuratedSource, classes: Sequence[str]
     ) -> dict[str, tuple[SpoolRows, NDArray[np.int32]]]:
         """Return images and labels of every split, in order of the source."""
         places: dict[str, list[int]] = defaultdict(list)
         labels: dict[str, list[int]] = defaultdict(list)
         numbers = {name: number for number, name in enumerate(classes)}
-        for (sample, fate), place in zip(settled.pairs(), self.places, strict=True):
-            if fate.split:
-                places[fate.split].append(place)
-                labels[fate.split].append(numbers[sample.label])
+        for (image, result), place in zip(curated.pairs(), self.places, strict=True):
+            if result.split:
+                places[result.split].append(place)
+                labels[result.split].append(numbers[image.label])
         return {
             split: (SpoolRows(self.spool, places[split]), np.array(labels[split], np.int32))
             for split in places
@@ -145,56 +145,58 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One picture after decoding; without an image it cannot be used."""
+class _Read:
+    """One image after decoding; without pixels it cannot be used."""
 
-    sample: Sample
-    image: NDArray[np.uint8] | None = None
+    image: SourceImage
+    pixels: NDArray[np.uint8] | None = None
     size: tuple[int, int] = (0, 0)
     brightest: int = 0
 
 
-def read_source(source: Source, target: Target, threads: int) -> Pictures:
-    """Read every picture of a source.
+def read_source(source: Source, target: TargetFormat, threads: int) -> SourceImages:
+    """Read every image of a source.
 
     Args:
         source: Any format but ``model``.
-        target: What pictures are turned into.
+        target: What images are turned into.
         threads: How many are decoded at once; the result does not depend on it.
 
     Raises:
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
     if source.format == "folder":
-        seen = _in_order(lambda file: _see_file(source, file, target), source.files, threads)
+        read = _in_order(lambda file: _read_file(source, file, target), source.files, threads)
     else:
         records = records_of(
             source, height=target.height, width=target.width, max_pixels=target.max_pixels
         )
         # Numbers need no decoding: handing them to a thread costs more than it saves.
-        seen = (_see_record(record, target) for record in records)
+        read = (_read_record(record, target) for record in records)
     spool = Spool((target.height, target.width, target.channels))
-    intake = Pictures([], [], spool, Counter(), 0)
+    images: list[SourceImage] = []
+    places: list[int] = []
+    sizes: Counter[tuple[int, int]] = Counter()
     brightest = 0
-    for item in seen:
-        intake.samples.append(item.sample)
-        intake.places.append(-1 if item.image is None else spool.append(item.image))
-        if item.image is not None:
-            intake.sizes[item.size] += 1
+    for item in read:
+        images.append(item.image)
+        places.append(-1 if item.pixels is None else spool.append(item.pixels))
+        if item.pixels is not None:
+            sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
-    return Pictures(intake.samples, intake.places, spool, intake.sizes, brightest)
+    return SourceImages(images, places, spool, sizes, brightest)
 
 
-def _see_file(source: Source, file: SourceFile, target: Target) -> _Seen:
+def _read_file(source: Source, file: SourceFile, target: TargetFormat) -> _Read:
     label = file.name.partition("/")[0]
     try:
-        image = _decoded(source, file, target)
+        pixels = _decoded(source, file, target)
     except BadImage as error:
-        return _Seen(Sample(file.name, file.name, label, "", str(error)))
-    return _seen(file.name, file.name, label, image, target)
+        return _Read(SourceImage(file.name, file.name, label, "", str(error)))
+    return _sound(file.name, file.name, label, pixels, target)
 
 
-def _decoded(source: Source, file: SourceFile, target: Target) -> NDArray[np.uint8]:
+def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[np.uint8]:
     depth = file.name.count("/")
     if depth != 1:
         where = "deeper than one sub-folder" if depth else "beside the sub-folders, not in one"
@@ -209,23 +211,25 @@ def _decoded(source: Source, file: SourceFile, target: Target) -> NDArray[np.uin
     )
 
 
-def _see_record(record: Record, target: Target) -> _Seen:
+def _read_record(record: Record, target: TargetFormat) -> _Read:
     name = f"{record.file}#{record.index}"
     try:
         if isinstance(record.pixels, BadImage):
             raise record.pixels
-        image = from_array(record.pixels, channels=target.channels, maximum=target.maximum)
+        pixels = from_array(record.pixels, channels=target.channels, maximum=target.maximum)
     except BadImage as error:
-        return _Seen(Sample(name, record.file, record.label, "", str(error)))
-    return _seen(name, record.file, record.label, image, target)
+        return _Read(SourceImage(name, record.file, record.label, "", str(error)))
+    return _sound(name, record.file, record.label, pixels, target)
 
 
-def _seen(name: str, file: str, label: str, image: NDArray[np.uint8], target: Target) -> _Seen:
-    return _Seen(
-        Sample(name, file, label, pixel_digest(image)),
-        resized(image, target.height, target.width),
-        image.shape[:2],
-        int(image.max()),
+def _sound(
+    name: str, file: str, label: str, pixels: NDArray[np.uint8], target: TargetFormat
+) -> _Read:
+    return _Read(
+        SourceImage(name, file, label, pixel_digest(pixels)),
+        resized(pixels, target.height, target.width),
+        pixels.shape[:2],
+        int(pixels.max()),
     )
 
 

@@ -1,7 +1,7 @@
 """Splits: which identities and images are trained on, and which judge.
 
 Decided by names, counts and a seed alone, so that equal data is split equally everywhere. The
-order comes from hashes and not from a random generator: a picture keeps its place in it when
+order comes from hashes and not from a random generator: an image keeps its place in it when
 others are added.
 """
 
@@ -39,6 +39,10 @@ def apportion(total: int, weights: Sequence[int], most: Sequence[int]) -> list[i
 
     Returns:
         Parts that add up to ``total``, or to less when every part is at its bound.
+
+    Example:
+        >>> apportion(10, weights=[60, 30, 10], most=[5, 9, 9])
+        [5, 4, 1]
     """
     whole = sum(weights)
     parts = [
@@ -61,6 +65,10 @@ def level(total: int, available: Sequence[int]) -> list[int]:
 
     Returns:
         Parts that add up to ``total``, or to all that is available when that is less.
+
+    Example:
+        >>> level(10, available=[2, 20, 20])
+        [2, 4, 4]
     """
     parts = [0] * len(available)
     order = sorted(range(len(available)), key=lambda index: (available[index], -index))

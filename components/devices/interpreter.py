@@ -1,14 +1,14 @@
 """Run a LiteModel on this machine: the reference for what an app has to do.
 
-``LiteModel`` is all that stands between the bytes of a picture and an answer: normalise, quantise,
+``LiteModel`` is all that stands between the bytes of an image and an answer: normalise, quantise,
 run, dequantise. It needs ai-edge-litert and numpy alone, and each step is a line or two, so that
 the same can be written in Kotlin, Swift or C++:
 
     model = LiteModel.open(Path("lite"), threads=1)
-    vectors_nd = model.embed(images_nhwc)      # uint8 pictures of the model's height and width
+    vectors_nd = model.embed(images_nhwc)      # uint8 images of the model's height and width
     same = vectors_nd[0] @ vectors_nd[1] >= threshold
 
-Legend: n pictures, h rows, w columns, c channels, d numbers of the answer.
+Legend: n images, h rows, w columns, c channels, d numbers of the answer.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ class LiteModel:
         return cls(info, interpreter)
 
     def embed(self, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return one vector of length 1 a picture; the cosine of two is their dot product.
+        """Return one vector of length 1 an image; the cosine of two is their dot product.
 
         Args:
-            images_nhwc: Pictures of the model's height, width and channels; values 0 to 255.
+            images_nhwc: Images of the model's height, width and channels; values 0 to 255.
         """
         assert self.info.output.kind == "embedding", "this model gives class scores"
         vectors_nd = self.run(images_nhwc)
@@ -76,27 +76,27 @@ class LiteModel:
         return (vectors_nd / np.maximum(lengths_n1, _TINY)).astype(np.float32)
 
     def scores(self, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return one number a class and picture, in the order of the model's classes.
+        """Return one number a class and image, in the order of the model's classes.
 
         Args:
-            images_nhwc: Pictures of the model's height, width and channels; values 0 to 255.
+            images_nhwc: Images of the model's height, width and channels; values 0 to 255.
         """
         assert self.info.output.kind == "scores", "this model gives embeddings"
         return self.run(images_nhwc)
 
     def run(self, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the answer to every picture as real numbers, n x d.
+        """Return the answer to every image as real numbers, n x d.
 
         Args:
-            images_nhwc: Pictures of the model's height, width and channels; values 0 to 255.
+            images_nhwc: Images of the model's height, width and channels; values 0 to 255.
         """
-        assert images_nhwc.dtype == np.uint8, "pictures are uint8, 0 to 255"
+        assert images_nhwc.dtype == np.uint8, "images are uint8, 0 to 255"
         values = np.array([self.info.input.value(pixel) for pixel in range(256)])
         table = values.astype(self.info.input.dtype)
         return self._answers(table[image_hwc] for image_hwc in images_nhwc)
 
     def run_normalised(self, images_nhwc: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the answer to pictures that are normalised already, n x d.
+        """Return the answer to images that are normalised already, n x d.
 
         Args:
             images_nhwc: ``(pixel - mean) / scale``, as calibration data has them.

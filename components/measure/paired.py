@@ -1,4 +1,4 @@
-"""Comparison: by how much one model's answers are worse than another's on the same images."""
+"""Paired comparison: by how much one model's answers are worse than another's on equal images."""
 
 from __future__ import annotations
 
@@ -66,9 +66,26 @@ class Answers:
             directions = self.outputs_nd / np.where(lengths > 0, lengths, 1)
             same = bool((np.ptp(directions, axis=0) <= _SAME).all())
         else:
-            said = np.unique(self.outputs_nd.argmax(axis=1))
-            same = len(said) == 1 and len(np.unique(self.labels_n)) > 1
+            predicted = np.unique(self.outputs_nd.argmax(axis=1))
+            same = len(predicted) == 1 and len(np.unique(self.labels_n)) > 1
         return "answers the same to every image" if same else None
+
+
+def read_evaluated(path: Path) -> tuple[Evaluation, Answers | None]:
+    """Read a report of evaluate, with what the model answered unless it crashed.
+
+    Raises:
+        UserError: There is none.
+    """
+    evaluation = Evaluation.read(path)
+    return evaluation, None if evaluation.crashed else Answers.read(path)
+
+
+def failure_of(evaluation: Evaluation, answers: Answers | None) -> str | None:
+    """Say why a model cannot be used at all, whatever the budgets allow, or None."""
+    if evaluation.crashed:
+        return f"crashed while it was evaluated: {evaluation.crashed.cause}"
+    return answers.useless if answers else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,10 +21,6 @@ from components.contract.types import (
 )
 
 Backbone: TypeAlias = Literal["resnet50", "mobilenet_v2", "conv"]
-"""resnet50: 23.5 million parameters (arXiv:1512.03385), a teacher. mobilenet_v2: inverted
-residuals whose width follows ``alpha`` (arXiv:1801.04381), a student. conv: a few plain
-convolutions whose width follows ``alpha``, for small images such as 8 x 8 digits."""
-
 Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"]
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
 Augment: TypeAlias = Literal["none", "light", "strong"]
@@ -36,10 +32,12 @@ class Network:
     """What a network is built of.
 
     Attributes:
-        backbone: What lies before the head.
+        backbone: resnet50: 23.5 million parameters (arXiv:1512.03385), a teacher. mobilenet_v2:
+            inverted residuals whose width follows alpha (arXiv:1801.04381), a student. conv: a few
+            plain convolutions whose width follows alpha, for small images such as 8 x 8 digits.
         alpha: Width of mobilenet_v2 and conv against the usual one, factor.
-        dropout: Share of the features hidden from the head.
-        batch_norm_momentum: Of the moving statistics.
+        dropout: Share of the features that training hides from the head.
+        batch_norm_momentum: Momentum of the batch norms' moving statistics.
     """
 
     backbone: Backbone = "resnet50"
@@ -53,8 +51,9 @@ class LossSettings:
     """What is made small when learning from labels.
 
     Attributes:
-        loss: None takes cosine_softmax for verification, cross_entropy for classification.
-        margin: Of the loss, in its own unit: part of the way from equal to opposite for
+        loss: Loss on the labels. None takes cosine_softmax for verification, cross_entropy for
+            classification.
+        margin: Margin of the loss, in its own unit: part of the way from equal to opposite for
             contrastive, squared distance for triplet, cosine for cosine_softmax, where it rises
             from 0 during the first half. None takes 0.5, 0.2 and 0.1.
         scale_of_cosines: What cosine_softmax multiplies cosines of -1 to 1 by.
@@ -89,7 +88,7 @@ class TeacherViews:
 
     Attributes:
         views: Ways that each image is seen in, count; 1 without augmentation.
-        mixup: Mixes of two images each that a batch has beside its images, count. The more, the
+        mixup: Mixed images, of two each, that a batch has beside its images, count. The more, the
             closer a network follows its teacher to people whom neither has seen; for few images.
     """
 
@@ -107,16 +106,17 @@ class Optimization:
         identities_per_batch: P, count, at least 2; at most as many as there are (verification).
         images_per_identity: K, count, at least 2; small identities repeat (verification).
         optimizer: adamw, or sgd with Nesterov momentum 0.9.
-        learning_rate: Its peak, after the warm-up.
-        weight_decay: Decoupled: a step shrinks the kernels by this share times the learning rate.
-        warmup_epochs: Length of the rise, epochs.
+        learning_rate: Peak of the learning rate, after the warm-up.
+        weight_decay: Share by which a step shrinks the kernels, times the learning rate; decoupled
+            from the gradients.
+        warmup_epochs: Length of the learning rate's rise to its peak, epochs.
         clip_norm: Longest gradient over all weights; 0 leaves it as it is.
         averaging: Decay of the moving average of the weights that is kept in their place, 0 to
             below 1; 0 keeps the weights themselves.
         patience: Epochs without a better validation metric after which training stops; None
             goes through all of them.
-        keep: Which epoch's network: the best on the validation split, or the last, which is the
-            safer choice where so few validate that the best is the luckiest.
+        keep: Which epoch's network is kept: the best on the validation split, or the last, which is
+            the safer choice where so few validate that the best is the luckiest.
     """
 
     epochs: PositiveInt = 30

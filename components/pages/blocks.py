@@ -1,4 +1,4 @@
-"""Blocks: a document told once, written as Markdown and as HTML."""
+"""Blocks: a document said once, written as Markdown and as HTML."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ class Code:
     text: str
 
 
-Block: TypeAlias = Paragraph | Listing | Facts | Table | Code
+CardBlock: TypeAlias = Paragraph | Listing | Facts | Table | Code
 
 
 @dataclass(frozen=True)
-class Section:
-    """A heading with its blocks."""
+class CardSection:
+    """A heading of a model card with its blocks."""
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[CardBlock, ...]
 
 
-def markdown(title: str, lead: str, sections: Sequence[Section]) -> str:
+def markdown(title: str, lead: str, sections: Sequence[CardSection]) -> str:
     """Return the document as CommonMark with tables; every text is escaped.
 
     Args:
@@ -95,7 +95,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"{number}\\{mark}" if number else f"\\{match.group(0)}"
 
 
-def _markdown(block: Block) -> str:
+def _markdown(block: CardBlock) -> str:
     match block:
         case Paragraph(text):
             return plain(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.artifacts.decision import Decision, Result
+from components.artifacts.decision import Candidate, Decision
 from components.measure.paired import Answers
 from components.pages.charts.gallery import (
     answer_pictures,
@@ -22,8 +22,8 @@ from components.statistics.quantities import (
     exact_places,
     megabytes,
     milliseconds,
+    ratio,
     short_bytes,
-    times,
     whole_bytes,
 )
 
@@ -59,7 +59,7 @@ def leaderboard_page(
         reference: What the reference answered; None after a crash.
         other: Name and answers of the winner, or of the nearest miss, to draw beside it.
     """
-    winner = decision.result(decision.winner) if decision.winner else None
+    winner = decision.candidate(decision.winner) if decision.winner else None
     return render(
         "leaderboard.html",
         title=f"{winner.name if winner else 'No winner'} - slimline",
@@ -82,7 +82,7 @@ def leaderboard_page(
     )
 
 
-def _place(row: Result) -> tuple[int, float, int, str]:
+def _place(row: Candidate) -> tuple[int, float, int, str]:
     """Winner first, reference last; within a verdict the nearest to winning."""
     return _ORDER.index(row.verdict), row.excess, row.size_bytes, row.name
 
@@ -95,20 +95,20 @@ def _board_note(decision: Decision) -> str:
     )
 
 
-def _ratio(decision: Decision, row: Result) -> str:
+def _ratio(decision: Decision, row: Candidate) -> str:
     """Say how the file compares with the reference's."""
-    whole = decision.result(decision.reference).size_bytes
+    whole = decision.candidate(decision.reference).size_bytes
     if row.name == decision.reference:
         return f"{row.parameters:,} parameters"
     return (
-        f"{times(whole / row.size_bytes)} smaller"
+        f"{ratio(whole / row.size_bytes)} smaller"
         if row.size_bytes <= whole
-        else f"{times(row.size_bytes / whole)} larger"
+        else f"{ratio(row.size_bytes / whole)} larger"
     )
 
 
-def _tiles(decision: Decision, winner: Result) -> list[Tile]:
-    budgets, reference = decision.budgets, decision.result(decision.reference)
+def _tiles(decision: Decision, winner: Candidate) -> list[Tile]:
+    budgets, reference = decision.budgets, decision.candidate(decision.reference)
     tiles = [_size_tile(decision, winner)]
     if winner.drop and winner.metric:
         title = METRICS[decision.metric].title
@@ -152,13 +152,13 @@ def _tiles(decision: Decision, winner: Result) -> list[Tile]:
     return tiles
 
 
-def _size_tile(decision: Decision, winner: Result) -> Tile:
+def _size_tile(decision: Decision, winner: Candidate) -> Tile:
     limit = decision.budgets.size_bytes
     lines = [whole_bytes(winner.size_bytes) + (f"; budget {megabytes(limit)}" if limit else "")]
-    whole = decision.result(decision.reference).size_bytes
+    whole = decision.candidate(decision.reference).size_bytes
     if winner.name != decision.reference and winner.size_bytes < whole:
         lines.append(
-            f"{times(whole / winner.size_bytes)} smaller than {decision.reference} "
+            f"{ratio(whole / winner.size_bytes)} smaller than {decision.reference} "
             f"({short_bytes(whole)})"
         )
     return Tile(
@@ -178,8 +178,8 @@ def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     if decision.baseline and not decision.baseline.reference_above:
         found.append(("failed", "A weak reference.", decision.baseline.note))
-    if decision.result(decision.reference).metric is None:
-        reason = decision.result(decision.reference).reason
+    if decision.candidate(decision.reference).metric is None:
+        reason = decision.candidate(decision.reference).reason
         found.append(("failed", "No reference.", f"{decision.reference}: {reason}"))
     disturbed = [row.name for row in decision.variants if row.verdict == "undecided"]
     if disturbed:

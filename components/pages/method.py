@@ -11,7 +11,7 @@ from components.pages.words import (
     unit_in_words,
 )
 from components.statistics.metrics import METRICS
-from components.statistics.quantities import spread, whole_bytes
+from components.statistics.quantities import whole_bytes, with_interval
 
 _RULE = (
     "A budget is kept when the upper end of the interval keeps it: what the data cannot rule out "
@@ -78,9 +78,8 @@ def _machine(machine: Machine) -> str:
 
 
 def _reference(decision: Decision) -> str:
-    result = decision.result(decision.reference)
-    if result.metric is None:
-        return f"{result.name}: {result.reason}."
-    metric = spread(result.metric.value, result.metric.low, result.metric.high)
-    title = METRICS[decision.metric].title
-    return f"{result.name}: {title} {metric}, {whole_bytes(result.size_bytes)}."
+    reference = decision.candidate(decision.reference)
+    if reference.metric is None:
+        return f"{reference.name}: {reference.reason}."
+    title, metric = METRICS[decision.metric].title, with_interval(reference.metric)
+    return f"{reference.name}: {title} {metric}, {whole_bytes(reference.size_bytes)}."

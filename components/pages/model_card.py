@@ -1,18 +1,23 @@
 """The model card: what a release is for, how good it is, what it cannot do and how to feed it.
 
+Where nothing keeps every budget, the page of an empty release stands in its place.
+
 References:
     arXiv:1810.03993 (Mitchell et al., Model cards for model reporting): the sections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.artifacts.decision import Decision
-from components.pages.blocks import Code, Facts, Listing, Paragraph, Section, Table
+from components.measure.paired import Answers
+from components.pages.blocks import CardSection, Code, Facts, Listing, Paragraph, Table
+from components.pages.charts.gallery import answer_pictures
 from components.pages.example import example
 from components.pages.method import method
+from components.pages.templates import render
 from components.pages.words import (
     budgets_in_words,
     ends_ms,
@@ -20,23 +25,23 @@ from components.pages.words import (
     splits_in_words,
     steps_in_words,
 )
-from components.release.manifest import SealedResult
+from components.selection.sealed import SealedResult
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
     decimal,
     milliseconds,
+    ratio,
     short_bytes,
-    spread,
-    times,
     whole_bytes,
+    with_interval,
 )
 
 _USES = {
     "verification": "Deciding whether two images show the same identity, by their embeddings",
     "classification": "Telling which of the classes below an image shows",
 }
-_REVIEW = "Decisions about people that nobody reviews and nobody can contest."
+_REVIEW = "Decisions about people that nobody reviews and nobody can appeal against."
 _NOT_FOR = {
     "verification": (
         "Finding one identity among many: every comparison is another chance of a false accept.",
@@ -67,7 +72,7 @@ def lead_of(manifest: Mapping[str, Any]) -> str:
 
 def card_sections(
     manifest: Mapping[str, Any], decision: Decision, sealed: SealedResult
-) -> list[Section]:
+) -> list[CardSection]:
     """Return the card.
 
     Args:
@@ -76,17 +81,87 @@ def card_sections(
         sealed: How it did on the sealed split.
     """
     return [
-        Section("Model details", (_details(manifest),)),
-        Section("Intended use", _uses(manifest, sealed)),
-        Section("How to feed it", _feeding(manifest)),
-        Section("Factors", _factors(sealed)),
-        Section("Metrics", _metrics(manifest, decision)),
-        Section("Evaluation data", _evaluation_data(decision, sealed)),
-        Section("Training data", _training_data(decision)),
-        Section("Quantitative analyses", _analyses(decision, sealed)),
-        Section("Ethical considerations", (Paragraph(_ETHICS),)),
-        Section("Caveats and recommendations", (Listing(_caveats(manifest, decision, sealed)),)),
-        Section("Lineage", (Paragraph(_LINEAGE), Facts(_lineage(manifest), exact=True))),
+        CardSection("Model details", (_details(manifest),)),
+        CardSection("Intended use", _uses(manifest, sealed)),
+        CardSection("How to feed it", _feeding(manifest)),
+        CardSection("Factors", _factors(sealed)),
+        CardSection("Metrics", _metrics(manifest, decision)),
+        CardSection("Evaluation data", _evaluation_data(decision, sealed)),
+        CardSection("Training data", _training_data(decision)),
+        CardSection("Quantitative analyses", _analyses(decision, sealed)),
+        CardSection("Ethical considerations", (Paragraph(_ETHICS),)),
+        CardSection(
+            "Caveats and recommendations", (Listing(_caveats(manifest, decision, sealed)),)
+        ),
+        CardSection("Lineage", (Paragraph(_LINEAGE), Facts(_lineage(manifest), exact=True))),
+    ]
+
+
+def card_page(
+    manifest: Mapping[str, Any],
+    decision: Decision,
+    sections: Sequence[CardSection],
+    reference: Answers | None,
+    winner: Answers | None,
+) -> str:
+    """Return the card as one HTML page with its pictures.
+
+    Args:
+        manifest: Content of ``manifest.json``.
+        decision: How the model won.
+        sections: What ``card_sections`` gave.
+        reference: What the reference answered on the sealed split; None after a crash.
+        winner: The same of the winner.
+    """
+    assert decision.winner
+    heading = f"{manifest['name']}: {decision.winner}"
+    promoted = manifest["promoted"]
+    return render(
+        "card.html",
+        title=f"{heading} - model card",
+        tone="winner" if promoted else "failed",
+        eyebrow=f"Model card · {'promoted' if promoted else 'not promoted'}",
+        heading=heading,
+        lead=lead_of(manifest),
+        drawings=answer_pictures(
+            decision, reference, (decision.winner, winner) if winner else None
+        ),
+        sections=sections,
+    )
+
+
+def empty_page(decision: Decision) -> str:
+    """Return the page of a release that is empty because nothing keeps every budget.
+
+    Args:
+        decision: Why nobody won.
+    """
+    return render(
+        "card.html",
+        title="Nothing to release - slimline",
+        tone="undecided",
+        eyebrow="Nothing to release",
+        heading="Nothing keeps every budget",
+        lead=f"{decision.reason[:1].upper()}{decision.reason[1:]}.",
+        drawings=[],
+        sections=_empty_sections(decision),
+    )
+
+
+def _empty_sections(decision: Decision) -> list[CardSection]:
+    """Return what was asked for, what came nearest, and what can be done about it."""
+    asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
+    misses = tuple(f"{miss.name}: {miss.reason}" for miss in decision.near_misses)
+    nearest = Listing(misses) if misses else Paragraph("No candidate could be measured at all.")
+    loosen = (
+        "Loosen the budget that the nearest miss names, or add variants that give up less: a "
+        "longer distillation, a wider student, a milder pruning."
+    )
+    return [
+        CardSection("Budgets", (Paragraph(asked),)),
+        CardSection("Nearest misses, nearest first", (nearest,)),
+        CardSection("What can be done", (Paragraph(loosen),)),
+        CardSection("What was measured, and how", (Facts(tuple(method(decision))),)),
     ]
 
 
@@ -174,7 +249,7 @@ def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
     sizes = splits_in_words(decision.split.splits)
     return (
         Paragraph(
-            f"The train split of the same source; images by split: {sizes}. Identical pictures "
+            f"The train split of the same source; images by split: {sizes}. Identical images "
             "were removed before the split."
         ),
     )
@@ -182,7 +257,7 @@ def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
 
 def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts | Paragraph, ...]:
     assert decision.winner
-    winner = decision.result(decision.winner)
+    winner = decision.candidate(decision.winner)
     names = [name for name in METRICS if name in sealed.reference.baseline.metrics]
     rows = tuple(
         (
@@ -199,8 +274,8 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
         decision.reference,
         sealed.reference.baseline.name,
     )
-    size = decision.result(decision.reference).size_bytes
-    whole = f"{whole_bytes(size)}, {times(size / winner.size_bytes)}"
+    size = decision.candidate(decision.reference).size_bytes
+    whole = f"{whole_bytes(size)}, {ratio(size / winner.size_bytes)}"
     facts = [
         (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),
         (f"Drop of {METRICS[decision.metric].title}, selection", _cell(winner.drop)),
@@ -220,7 +295,7 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
 
 
 def _cell(interval: Interval | None) -> str:
-    return spread(interval.value, interval.low, interval.high) if interval else "unknown"
+    return with_interval(interval) if interval else "unknown"
 
 
 def _caveats(
@@ -252,24 +327,3 @@ def _caveats(
 def _lineage(manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     file = ((manifest["file"], f"sha256 {manifest['sha256']}"),)
     return file + tuple((role, str(value)) for role, value in manifest["lineage"].items())
-
-
-def empty_sections(decision: Decision) -> list[Section]:
-    """Return what there is to say when nobody won.
-
-    Args:
-        decision: Why nobody won.
-    """
-    asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
-    misses = tuple(f"{miss.name}: {miss.reason}" for miss in decision.near_misses)
-    nearest = Listing(misses) if misses else Paragraph("No candidate could be measured at all.")
-    loosen = (
-        "Loosen the budget that the nearest miss names, or add variants that give up less: a "
-        "longer distillation, a wider student, a milder pruning."
-    )
-    return [
-        Section("Budgets", (Paragraph(asked),)),
-        Section("Nearest misses, nearest first", (nearest,)),
-        Section("What can be done", (Paragraph(loosen),)),
-        Section("What was measured, and how", (Facts(tuple(method(decision))),)),
-    ]

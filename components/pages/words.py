@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.selection.candidates import Budgets
-from components.selection.choosing import Verdict
+from components.artifacts.decision import Budgets, Verdict
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import decimal, exact_places, milliseconds, significant
@@ -26,16 +25,22 @@ _SILENT = frozenset({"post_training", "weights"})
 
 
 def steps_in_words(steps: Sequence[Mapping[str, Any]]) -> str:
-    """Say how a variant was made: ``train resnet50, distill mobilenet_v2 0.35, quantize int8``."""
+    """Say how a variant was made.
+
+    Example:
+        >>> student = {"component": "distill", "backbone": "mobilenet_v2", "alpha": 0.35}
+        >>> steps_in_words([student, {"component": "quantize", "scheme": "int8"}])
+        'distill mobilenet_v2 0.35, quantize int8'
+    """
     return ", ".join(_step(step) for step in steps)
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    told = [step[name] for name in _TELLING if step.get(name) not in (None, *_SILENT)]
+    values = [step[name] for name in _TELLING if step.get(name) not in (None, *_SILENT)]
     if step.get("alpha") == 1 and "alpha" in step:
-        told.remove(step["alpha"])
-    values = [significant(value) if isinstance(value, float) else str(value) for value in told]
-    return " ".join([str(step["component"]), *values])
+        values.remove(step["alpha"])
+    words = [significant(value) if isinstance(value, float) else str(value) for value in values]
+    return " ".join([str(step["component"]), *words])
 
 
 def ends(interval: Interval, places: int = 3) -> str:
@@ -59,7 +64,12 @@ def percent(share: float) -> str:
 
 
 def budgets_in_words(budgets: Budgets) -> str:
-    """Say what had to be kept: ``at most 0.010 less ROC-AUC, 5 MB and 100 ms on every device``."""
+    """Say what had to be kept.
+
+    Example:
+        >>> budgets_in_words(Budgets("auc", drop=0.01, size_mb=5))
+        'at most 0.010 less ROC-AUC and 5 MB'
+    """
     metric, limit = METRICS[budgets.metric], decimal(budgets.drop, exact_places(budgets.drop))
     parts = [f"{limit} {'less' if metric.higher_is_better else 'more'} {metric.title}"]
     if budgets.size_mb is not None:

@@ -1,17 +1,16 @@
 """Release: what an app has to know of a model, as the over-the-air manifest says it.
 
-Pure: cards and results in, JSON values out. An app that reads the manifest needs no other file but
+Pure: infos and results in, JSON values out. An app that reads the manifest needs no other file but
 the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from components.artifacts.decision import Decision, Result, Split
-from components.artifacts.evaluation import Evaluation
+from components.artifacts.decision import Budgets, Candidate, Decision, Split
 from components.artifacts.lite_model import (
     LIMITS,
     MODEL_FILE,
@@ -20,44 +19,13 @@ from components.artifacts.lite_model import (
     LiteModelInfo,
     LiteOutput,
 )
-from components.selection.candidates import Budgets, drop_breach
+from components.selection.sealed import SealedResult, promotion
 from components.statistics.bootstrap import Interval
-from components.statistics.quantities import decimal, exact_places, spread
 
 FILE = "manifest.json"
 SCHEMA = 1
 
 _ROUNDING = 0.5 + TIE
-
-
-@dataclass(frozen=True)
-class SealedResult:
-    """How winner and reference did on the images that nothing else ever looked at.
-
-    Attributes:
-        winner: Report on the winner.
-        reference: Report on the reference.
-        drop: Paired drop of the winner; None when one of the two gave no answers.
-        failure: Why the winner's answers cannot be used, or None.
-    """
-
-    winner: Evaluation
-    reference: Evaluation
-    drop: Interval | None
-    failure: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what the manifest says of it."""
-        trivial = self.reference.baseline
-        return {
-            "description": self.winner.description,
-            "n_images": self.winner.n_images,
-            "n_identities": self.winner.n_identities,
-            "metrics": _plain(self.winner.metrics),
-            "reference": _plain(self.reference.metrics),
-            "baseline": {"name": trivial.name, "metrics": _plain(trivial.metrics)},
-            "drop": self.drop and asdict(self.drop),
-        }
 
 
 def manifest_of(
@@ -82,7 +50,7 @@ def manifest_of(
         lineage: Digests of what the release was made from, by role.
     """
     assert decision.winner, "only a winner is released"
-    won = decision.result(decision.winner)
+    won = decision.candidate(decision.winner)
     promoted, reason = promotion(sealed, budgets)
     return {
         "schema": SCHEMA,
@@ -99,7 +67,7 @@ def manifest_of(
         "output": _output(info.output, sealed.winner.threshold),
         "budgets": asdict(budgets),
         "selection": _selection(won, decision.split),
-        "sealed": {**sealed.to_json(), "confidence": confidence},
+        "sealed": {**_sealed(sealed), "confidence": confidence},
         "promoted": promoted,
         "reason": reason,
         "steps": [dict(step) for step in info.steps],
@@ -107,7 +75,7 @@ def manifest_of(
     }
 
 
-def _selection(won: Result, split: Split) -> dict[str, Any]:
+def _selection(won: Candidate, split: Split) -> dict[str, Any]:
     """Return how the winner did where it was chosen."""
     return {
         "metric": won.metric and asdict(won.metric),
@@ -122,20 +90,18 @@ def _selection(won: Result, split: Split) -> dict[str, Any]:
     }
 
 
-def promotion(sealed: SealedResult, budgets: Budgets) -> tuple[bool, str]:
-    """Say whether a release may be promoted, and why.
-
-    The rule is that of the choice: the upper end of the drop's interval keeps to the budget.
-    """
-    if sealed.failure:
-        return False, f"the sealed images: {sealed.failure}"
-    if sealed.drop is None:
-        return False, "the reference gave no answers on the sealed images: the drop is unknown"
-    if sealed.drop.high > budgets.drop:
-        return False, f"on the sealed images: {drop_breach(sealed.drop, budgets.drop).text}"
-    drop = spread(sealed.drop.value, sealed.drop.low, sealed.drop.high)
-    limit = decimal(budgets.drop, exact_places(budgets.drop))
-    return True, f"the sealed images confirm it: drop {drop} keeps to {limit}"
+def _sealed(result: SealedResult) -> dict[str, Any]:
+    """Return how winner and reference did on the sealed images."""
+    trivial = result.reference.baseline
+    return {
+        "description": result.winner.description,
+        "n_images": result.winner.n_images,
+        "n_identities": result.winner.n_identities,
+        "metrics": _plain(result.winner.metrics),
+        "reference": _plain(result.reference.metrics),
+        "baseline": {"name": trivial.name, "metrics": _plain(trivial.metrics)},
+        "drop": result.drop and asdict(result.drop),
+    }
 
 
 def _plain(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float]]:

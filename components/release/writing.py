@@ -1,26 +1,22 @@
-"""Publication: the files of a release, written from what select and the sealed evaluations say."""
+"""Writing: the files of a release, written from what select and the sealed evaluations say."""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
-from components.artifacts.evaluation import Evaluation
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
-from components.measure.paired import Answers, Reference
-from components.pages.blocks import Section, markdown
-from components.pages.charts.gallery import answer_pictures
-from components.pages.model_card import card_sections, empty_sections, lead_of
-from components.pages.templates import render
+from components.measure.paired import read_evaluated
+from components.pages.blocks import markdown
+from components.pages.model_card import card_page, card_sections, empty_page, lead_of
 from components.release.manifest import FILE as MANIFEST
-from components.release.manifest import SealedResult, manifest_of
-from components.selection.deciding import fate
+from components.release.manifest import manifest_of
+from components.selection.sealed import SealedResult
 
 CARD, CARD_PAGE = "card.md", "card.html"
 
@@ -78,11 +74,19 @@ def write(
     Raises:
         UserError: An input is not what it should be, or the task has no such metric.
     """
-    card = LiteModelInfo.read(parts.winner)
+    info = LiteModelInfo.read(parts.winner)
     budgets = replace(decision.budgets, metric=comparison.metric, drop=comparison.drop)
-    result, answers = _sealed(parts, comparison)
+    winner, reference = read_evaluated(parts.sealed), read_evaluated(parts.sealed_teacher)
+    result = SealedResult.of(
+        winner,
+        reference,
+        metric=comparison.metric,
+        resamples=comparison.resamples,
+        confidence=comparison.confidence,
+        seed=comparison.seed,
+    )
     manifest = manifest_of(
-        card,
+        info,
         decision,
         result,
         name=name,
@@ -95,52 +99,9 @@ def write(
     (release / MANIFEST).write_bytes(canonical_json(manifest))
     sections = card_sections(manifest, decision, result)
     (release / CARD).write_text(markdown(f"{name}: {decision.winner}", lead_of(manifest), sections))
-    html = _page(manifest, decision, sections, answers)
+    html = card_page(manifest, decision, sections, reference[1], winner[1])
     (release / CARD_PAGE).write_text(html)
     page.write_text(html)
-
-
-def _sealed(
-    parts: Parts, comparison: Comparison
-) -> tuple[SealedResult, tuple[Answers | None, Answers | None]]:
-    """Compare winner and reference on the sealed split, and return the answers of both."""
-    winner, reference = Evaluation.read(parts.sealed), Evaluation.read(parts.sealed_teacher)
-    ours = None if winner.crashed else Answers.read(parts.sealed)
-    theirs = None if reference.crashed else Answers.read(parts.sealed_teacher)
-    drop = None
-    if ours and theirs:
-        drop = Reference.of(
-            theirs,
-            comparison.metric,
-            resamples=comparison.resamples,
-            confidence=comparison.confidence,
-            seed=comparison.seed,
-        ).drop_of(ours)
-    failure = ours.useless if ours else None
-    if winner.crashed:
-        failure = f"crashed while it was evaluated: {fate(winner.crashed)}"
-    return SealedResult(winner, reference, drop, failure), (theirs, ours)
-
-
-def _page(
-    manifest: dict[str, Any],
-    decision: Decision,
-    sections: list[Section],
-    answers: tuple[Answers | None, Answers | None],
-) -> str:
-    theirs, ours = answers
-    assert decision.winner
-    drawings = answer_pictures(decision, theirs, (decision.winner, ours) if ours else None)
-    return render(
-        "card.html",
-        title=f"{manifest['name']}: {decision.winner} - model card",
-        tone="winner" if manifest["promoted"] else "failed",
-        eyebrow=f"Model card · {'promoted' if manifest['promoted'] else 'not promoted'}",
-        heading=f"{manifest['name']}: {decision.winner}",
-        lead=lead_of(manifest),
-        drawings=drawings,
-        sections=sections,
-    )
 
 
 def write_empty(decision: Decision, release: Path, page: Path) -> None:
@@ -152,21 +113,7 @@ def write_empty(decision: Decision, release: Path, page: Path) -> None:
         page: File to write the page to.
     """
     release.mkdir(parents=True, exist_ok=True)
-    misses = [
-        {"name": miss.name, "excess": miss.excess, "reason": miss.reason}
-        for miss in decision.near_misses
-    ]
+    misses = [asdict(miss) for miss in decision.near_misses]
     content = {"winner": None, "reason": decision.reason, "near_misses": misses}
     (release / NOTHING).write_bytes(canonical_json(content))
-    page.write_text(
-        render(
-            "card.html",
-            title="Nothing to release - slimline",
-            tone="undecided",
-            eyebrow="Nothing to release",
-            heading="Nothing keeps every budget",
-            lead=f"{decision.reason[:1].upper()}{decision.reason[1:]}.",
-            drawings=[],
-            sections=empty_sections(decision),
-        )
-    )
+    page.write_text(empty_page(decision))

@@ -1,161 +1,124 @@
-"""Contender: one variant as it was measured, and the budgets that it has to keep."""
+"""Candidates: the reports on every variant, and each variant as they measured it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
 
-from components.statistics.bootstrap import Interval
-from components.statistics.quantities import (
-    MEGABYTE,
-    apart,
-    decimal,
-    exact_places,
-    megabytes,
-    milliseconds,
-    spread,
-)
-
-DROP_SCALE = 0.01
-"""What a drop beyond a budget of zero is measured against when near misses are ordered."""
+from components.artifacts.decision import Candidate, Timing
+from components.artifacts.evaluation import Evaluation
+from components.artifacts.lite_model import LiteModelInfo
+from components.artifacts.measurement import Measurement
+from components.contract.errors import UserError
+from components.measure.paired import Answers, Reference, failure_of, read_evaluated
 
 
-@dataclass(frozen=True)
-class Budgets:
-    """What a variant must keep to.
-
-    Attributes:
-        metric: Name of the metric whose drop against the reference counts.
-        drop: Largest drop, in units of the metric; 0.01 is one point of AUC or accuracy.
-        size_mb: Largest file in units of 1,000,000 bytes, or None for no limit.
-        latency_ms: Longest steady median inference on every device, or None for no limit.
-    """
-
-    metric: str
-    drop: float
-    size_mb: float | None = None
-    latency_ms: float | None = None
-
-    @property
-    def size_bytes(self) -> int | None:
-        """The size budget in bytes."""
-        return None if self.size_mb is None else round(self.size_mb * MEGABYTE)
-
-
-@dataclass(frozen=True)
-class Latency:
-    """How fast a variant was on one device.
-
-    Attributes:
-        p50_ms: Median of steady inferences with its interval; None after a crash.
-        verdict: Whether the measurement can be believed.
-        evidence: What the verdict rests on, in words.
-    """
-
-    p50_ms: Interval | None
-    verdict: Literal["stable", "disturbed", "crashed"]
-    evidence: str = ""
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One variant as it was measured.
+@dataclass(frozen=True, eq=False)
+class Reports:
+    """What convert, evaluate and benchmark say of one variant.
 
     Attributes:
         name: The user's name for it.
-        candidate: Whether it may win.
-        size_bytes: Length of its ``.tflite`` file.
-        gzip_bytes: Length of that file after gzip.
-        drop: Metric of the reference minus its own, oriented so that more is worse, with the
-            paired interval; None when one of the two has no metric.
-        latency: By device.
-        failure: Why it cannot be used at all, or None.
+        info: What ``lite.json`` says.
+        evaluation: The report of evaluate.
+        answers: What it answered; None after a crash.
+        benchmarks: By device.
     """
 
     name: str
-    candidate: bool
-    size_bytes: int
-    gzip_bytes: int
-    drop: Interval | None
-    latency: Mapping[str, Latency]
-    failure: str | None = None
-
-    @property
-    def slowest_ms(self) -> float:
-        """Upper end of the median's interval on the slowest device; infinite when unknown."""
-        ends = [item.p50_ms.high if item.p50_ms else math.inf for item in self.latency.values()]
-        return max(ends, default=math.inf)
-
-    @property
-    def crash(self) -> str | None:
-        """What stopped it, wherever it died first."""
-        if self.failure:
-            return self.failure
-        crashed = (
-            f"crashed on {device}: {item.evidence}"
-            for device, item in self.latency.items()
-            if item.verdict == "crashed"
-        )
-        return next(crashed, None)
-
-    def doubt(self, *, timed: bool) -> str | None:
-        """Say what is not known of it, or None; a latency counts only where it decides anything."""
-        if self.drop is None:
-            return "the reference gave no answers to compare with, so its drop is unknown"
-        for device, item in self.latency.items():
-            if timed and item.verdict == "disturbed":
-                return f"disturbed on {device}: {item.evidence or 'no quiet moment'}"
-        return None
+    info: LiteModelInfo
+    evaluation: Evaluation
+    answers: Answers | None
+    benchmarks: Mapping[str, Measurement]
 
 
-@dataclass(frozen=True)
-class Breach:
-    """One budget that a variant does not keep.
+def read_reports(
+    models: Sequence[Path],
+    evaluations: Sequence[Path],
+    benchmarks: Sequence[Path],
+    *,
+    names: Sequence[str],
+    devices: Sequence[str],
+) -> tuple[Reports, ...]:
+    """Read every report.
 
-    Attributes:
-        text: The sentence.
-        excess: By which part of the budget it is missed; 0.5 is half as much again.
-        certain: False when it rests on a disturbed measurement.
+    Args:
+        models: LiteModels.
+        evaluations: A report of evaluate for each of them.
+        benchmarks: Reports of benchmark: the first model on every device, then the second.
+        names: Of the variants, in the order of ``models``.
+        devices: Names, in the order of ``benchmarks``.
+
+    Raises:
+        UserError: The counts do not fit each other, or a name is there twice.
     """
-
-    text: str
-    excess: float
-    certain: bool = True
-
-
-def breaches_of(one: Contender, budgets: Budgets) -> Iterator[Breach]:
-    """Yield every budget that is not kept, in the order in which people ask."""
-    if one.drop and one.drop.high > budgets.drop:
-        yield drop_breach(one.drop, budgets.drop)
-    limit = budgets.latency_ms
-    if limit is not None:
-        for device, item in one.latency.items():
-            if item.p50_ms and item.p50_ms.high > limit:
-                high = item.p50_ms.high
-                digits = apart(high, limit, milliseconds)
-                where = f" on {device}" if len(one.latency) > 1 else ""
-                yield Breach(
-                    f"p50{where} up to {milliseconds(high, digits)} > "
-                    f"{milliseconds(limit, digits)}",
-                    high / limit - 1,
-                    certain=item.verdict == "stable",
-                )
-    allowed = budgets.size_bytes
-    if allowed is not None and one.size_bytes > allowed:
-        digits = apart(one.size_bytes, allowed, megabytes, 2)
-        yield Breach(
-            f"{megabytes(one.size_bytes, digits)} > {megabytes(allowed, digits)}",
-            one.size_bytes / allowed - 1 if allowed else math.inf,
-        )
+    wanted = {"models": len(names), "evaluations": len(names)}
+    wanted["benchmarks"] = len(names) * len(devices)
+    given = {"models": models, "evaluations": evaluations, "benchmarks": benchmarks}
+    for port, count in wanted.items():
+        if len(given[port]) != count:
+            raise UserError(
+                f"select was given {len(given[port])} {port} for {len(names)} names and "
+                f"{len(devices)} devices; {count} were expected",
+                "give one model and evaluation a name, and one benchmark a name and device",
+            )
+    for value in {*names}:
+        if list(names).count(value) > 1:
+            raise UserError(f"two variants are called {value!r}", "give every variant its own name")
+    timed = iter(benchmarks)
+    return tuple(
+        _read(name, model, report, {device: Measurement.read(next(timed)) for device in devices})
+        for name, model, report in zip(names, models, evaluations, strict=True)
+    )
 
 
-def drop_breach(drop: Interval, limit: float) -> Breach:
-    """Say that a drop does not keep to its budget: certainly, or only possibly."""
-    places = apart(drop.high, limit, decimal, exact_places(limit))
-    verb = "exceeds" if drop.low > limit else "may exceed"
-    return Breach(
-        f"drop {spread(drop.value, drop.low, drop.high, places)} {verb} {decimal(limit, places)}",
-        (drop.high - limit) / max(limit, DROP_SCALE),
+def _read(name: str, model: Path, report: Path, benchmarks: Mapping[str, Measurement]) -> Reports:
+    info = LiteModelInfo.read(model)
+    for device, benchmark in benchmarks.items():
+        assert benchmark.model_sha256 == info.sha256, f"{name} on {device}: timed another file"
+    return Reports(name, info, *read_evaluated(report), benchmarks)
+
+
+def as_measured(
+    reports: Reports, reference: Reference | None, metric: str, *, candidate: bool
+) -> Candidate:
+    """Return a variant as its reports measured it, before anything is chosen.
+
+    Args:
+        reports: What they say.
+        reference: What its drop is measured against; None when the reference crashed.
+        metric: The one that counts.
+        candidate: Whether it may win.
+    """
+    info, answers = reports.info, reports.answers
+    failure = failure_of(reports.evaluation, answers)
+    summaries = [item.summary for item in reports.benchmarks.values() if item.summary]
+    return Candidate(
+        name=reports.name,
+        steps=info.steps,
+        candidate=candidate,
+        sha256=info.sha256,
+        size_bytes=info.size_bytes,
+        gzip_bytes=info.gzip_bytes,
+        parameters=info.parameters,
+        metric=reports.evaluation.metrics.get(metric),
+        metrics=reports.evaluation.metrics,
+        drop=reference.drop_of(answers) if reference and answers else None,
+        latency={device: _timing(item) for device, item in reports.benchmarks.items()},
+        peak_memory_bytes=max((item.peak_memory_bytes for item in summaries), default=None),
+        verdict="failed" if failure else "undecided",
+        reason=failure or "",
+    )
+
+
+def _timing(measurement: Measurement) -> Timing:
+    summary = measurement.summary
+    return Timing(
+        p50_ms=summary and summary.p50_ms,
+        p90_ms=summary and summary.p90_ms,
+        first_ms=summary and summary.first_ms,
+        load_ms=summary and summary.load_ms,
+        verdict=measurement.verdict,
+        evidence=measurement.evidence,
     )

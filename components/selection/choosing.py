@@ -1,39 +1,17 @@
-"""Choice: which variant wins under the budgets, and in one sentence each why the others do not.
+"""Choosing: which candidate wins under the budgets, and in one sentence each why the others do not.
 
-Pure: measurements in, judgements out. Reading them from reports is ``contest``'s part.
+Pure: measured candidates in, judged ones out. Reading them from reports is ``candidates``' part.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from components.selection.candidates import Breach, Budgets, Contender, breaches_of
-from components.statistics.quantities import apart, decimal, milliseconds, whole_bytes
-
-Verdict = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
-Goal = Literal["size", "latency"]
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What became of one variant.
-
-    Attributes:
-        name: The variant.
-        verdict: What became of it.
-        reason: One sentence that a person understands without the table.
-        on_front: No other is at least as good in size, latency and metric, and better in one.
-        excess: By which part the worst budget is missed; 0 when none is.
-    """
-
-    name: str
-    verdict: Verdict
-    reason: str
-    on_front: bool
-    excess: float
+from components.artifacts.decision import Budgets, Candidate, Goal, Verdict
+from components.selection.budgets import Breach, breaches_of
+from components.statistics.quantities import decimal, distinct_digits, milliseconds, whole_bytes
 
 
 @dataclass(frozen=True)
@@ -44,57 +22,91 @@ class Choice:
         winner: Name of the smallest, or fastest, candidate that keeps every budget; None when none
             does.
         reason: Why, in one sentence.
-        judgements: One a contender, in their order.
+        candidates: All that were measured, in their order, each with its verdict.
         near_misses: Without a winner the candidates that ran, nearest first.
     """
 
     winner: str | None
     reason: str
-    judgements: tuple[Judgement, ...]
-    near_misses: tuple[Judgement, ...]
+    candidates: tuple[Candidate, ...]
+    near_misses: tuple[Candidate, ...]
 
 
 def choose(
-    contenders: Sequence[Contender], budgets: Budgets, *, reference: str, minimize: Goal = "size"
+    measured: Sequence[Candidate], budgets: Budgets, *, reference: str, minimize: Goal = "size"
 ) -> Choice:
-    """Pick the winner and judge everybody.
+    """Pick the winner and give everybody a verdict.
 
     A variant keeps to a budget when the *upper* end of its interval does: what the data cannot
     rule out counts against it. A disturbed measurement leaves a variant undecided where latency
-    is limited or minimized. The order of the contenders never matters.
+    is limited or minimized. The order of the candidates never matters.
 
     Args:
-        contenders: The measured variants, the reference among them; names differ.
+        measured: The variants as they were measured, the reference among them; names differ.
         budgets: What has to be kept.
-        reference: The contender that drops are taken against. It wins only as a candidate.
+        reference: The variant that drops are taken against. It wins only as a candidate.
         minimize: What is best among those that keep every budget.
+
+    Example:
+        >>> from components.statistics.bootstrap import Interval
+        >>> teacher = Candidate(
+        ...     "teacher", steps=(), candidate=False, sha256="", size_bytes=900_000,
+        ...     gzip_bytes=800_000, parameters=225_000, metric=None, metrics={},
+        ...     drop=Interval(0, 0, 0), latency={}, peak_memory_bytes=None,
+        ... )
+        >>> small = replace(
+        ...     teacher, name="small", candidate=True, size_bytes=9_000,
+        ...     drop=Interval(0.004, 0.001, 0.008),
+        ... )
+        >>> choice = choose([teacher, small], Budgets("auc", drop=0.005), reference="teacher")
+        >>> [one.verdict for one in choice.candidates], choice.winner
+        (['reference', 'over-budget'], None)
+        >>> choice.candidates[1].reason
+        'drop 0.004 (0.001 to 0.008) may exceed 0.005'
     """
-    front = _front(contenders)
-    keepers = [one for one in contenders if one.candidate and _keeps(one, budgets, minimize)]
+    front = _front(measured)
+    keepers = [one for one in measured if one.candidate and _keeps(one, budgets, minimize)]
     winner = min(keepers, key=lambda one: _rank(one, minimize), default=None)
-    judgements = tuple(
-        _judge(
+    judged = tuple(
+        _judged(
             one, budgets, winner, minimize, reference=one.name == reference, front=one.name in front
         )
-        for one in contenders
+        for one in measured
     )
-    near = [
-        judgement
-        for one, judgement in zip(contenders, judgements, strict=True)
-        if winner is None and one.candidate and not one.crash and one.drop
-    ]
-    sizes = {one.name: one.size_bytes for one in contenders}
-    near.sort(key=lambda judgement: (judgement.excess, sizes[judgement.name], judgement.name))
+    near = [] if winner else [one for one in judged if _came_near(one)]
+    near.sort(key=lambda one: (one.excess, one.size_bytes, one.name))
     return Choice(
         winner=winner.name if winner else None,
-        reason=_outcome(winner, minimize, keepers, near, contenders),
-        judgements=judgements,
+        reason=_outcome(winner, minimize, keepers, near, measured),
+        candidates=judged,
         near_misses=tuple(near),
     )
 
 
-def _keeps(one: Contender, budgets: Budgets, minimize: Goal) -> bool:
-    if one.crash or one.doubt(timed=_timed(budgets, minimize)):
+def _failure(one: Candidate) -> str | None:
+    """Say why it cannot be used, wherever it died first, or None."""
+    if one.verdict == "failed":
+        return one.reason
+    crashed = (
+        f"crashed on {device}: {timing.short_evidence}"
+        for device, timing in one.latency.items()
+        if timing.verdict == "crashed"
+    )
+    return next(crashed, None)
+
+
+def _doubt(one: Candidate, *, timed: bool) -> str | None:
+    """Say what is not known of it, or None; a latency counts only where it decides anything."""
+    if one.drop is None:
+        return "the reference gave no answers to compare with, so its drop is unknown"
+    for device, timing in one.latency.items():
+        if timed and timing.verdict == "disturbed":
+            return f"disturbed on {device}: {timing.short_evidence or 'no quiet moment'}"
+    return None
+
+
+def _keeps(one: Candidate, budgets: Budgets, minimize: Goal) -> bool:
+    if _failure(one) or _doubt(one, timed=_timed(budgets, minimize)):
         return False
     return not any(breaches_of(one, budgets))
 
@@ -104,20 +116,20 @@ def _timed(budgets: Budgets, minimize: Goal) -> bool:
     return budgets.latency_ms is not None or minimize == "latency"
 
 
-def _rank(one: Contender, minimize: Goal) -> tuple[float | str, ...]:
+def _rank(one: Candidate, minimize: Goal) -> tuple[float | str, ...]:
     """The order among keepers; the name last, so that no tie is left to chance."""
     drop = one.drop.high if one.drop else math.inf
     first = (one.size_bytes, one.slowest_ms)
     return (*(first if minimize == "size" else first[::-1]), drop, one.gzip_bytes, one.name)
 
 
-def _front(contenders: Sequence[Contender]) -> frozenset[str]:
-    """Return the names that no other contender dominates in size, median latency and metric."""
+def _front(measured: Sequence[Candidate]) -> frozenset[str]:
+    """Return the names that no other candidate dominates in size, median latency and metric."""
     costs: dict[str, tuple[float, ...]] = {}
-    for one in contenders:
+    for one in measured:
         medians = [item.p50_ms.value for item in one.latency.values() if item.p50_ms]
         stable = all(item.verdict == "stable" for item in one.latency.values())
-        if one.drop and not one.crash and stable:
+        if one.drop and not _failure(one) and stable:
             costs[one.name] = (one.size_bytes, one.drop.value, *medians)
     return frozenset(
         name
@@ -129,38 +141,39 @@ def _front(contenders: Sequence[Contender]) -> frozenset[str]:
     )
 
 
-def _judge(
-    one: Contender,
+def _judged(
+    one: Candidate,
     budgets: Budgets,
-    winner: Contender | None,
+    winner: Candidate | None,
     minimize: Goal,
     *,
     reference: bool,
     front: bool,
-) -> Judgement:
+) -> Candidate:
     breaches = list(breaches_of(one, budgets))
-    doubt = one.doubt(timed=_timed(budgets, minimize))
+    doubt = _doubt(one, timed=_timed(budgets, minimize))
     verdict, reason = _verdict(one, breaches, doubt, winner, minimize, reference=reference)
     excess = max((breach.excess for breach in breaches), default=0.0)
-    return Judgement(one.name, verdict, reason, front, excess)
+    return replace(one, verdict=verdict, reason=reason, on_front=front, excess=excess)
 
 
 def _verdict(
-    one: Contender,
+    one: Candidate,
     breaches: Sequence[Breach],
     doubt: str | None,
-    winner: Contender | None,
+    winner: Candidate | None,
     minimize: Goal,
     *,
     reference: bool,
 ) -> tuple[Verdict, str]:
     if winner and one.name == winner.name:
         return "winner", f"{_best(minimize)} that keeps every budget: {_measure(one, minimize)}"
+    failure = _failure(one)
     if reference and not one.candidate:
         reason = "the reference that every drop is measured against"
-        return "reference", f"{reason}; {one.crash}" if one.crash else reason
-    if one.crash:
-        return "failed", one.crash
+        return "reference", f"{reason}; {failure}" if failure else reason
+    if failure:
+        return "failed", failure
     if certain := [breach.text for breach in breaches if breach.certain]:
         return "over-budget", "; ".join(certain)
     if doubt:
@@ -168,7 +181,12 @@ def _verdict(
     return "kept", _second(one, winner, minimize)
 
 
-def _second(one: Contender, winner: Contender | None, minimize: Goal) -> str:
+def _came_near(judged: Candidate) -> bool:
+    """Whether a candidate that did not win ran, so that its distance to the budgets is known."""
+    return judged.candidate and judged.verdict != "failed" and judged.drop is not None
+
+
+def _second(one: Candidate, winner: Candidate | None, minimize: Goal) -> str:
     """Say why a variant that keeps every budget did not win."""
     if not one.candidate:
         return "keeps every budget, but is no candidate"
@@ -180,18 +198,18 @@ def _best(minimize: Goal) -> str:
     return "the smallest" if minimize == "size" else "the fastest"
 
 
-def _measure(one: Contender, minimize: Goal) -> str:
+def _measure(one: Candidate, minimize: Goal) -> str:
     if minimize == "size":
         return whole_bytes(one.size_bytes)
     return f"p50 up to {milliseconds(one.slowest_ms)}"
 
 
-def _beaten(one: Contender, winner: Contender, minimize: Goal) -> str:
+def _beaten(one: Candidate, winner: Candidate, minimize: Goal) -> str:
     """Say in which respect, the first that differs, the winner is better."""
     size = (winner.size_bytes, one.size_bytes)
     speed = (winner.slowest_ms, one.slowest_ms)
     smaller = f"{winner.name} is smaller ({size[0]:,} < {size[1]:,} bytes)"
-    digits = apart(*speed, milliseconds)
+    digits = distinct_digits(*speed, milliseconds)
     faster = (
         f"{winner.name} is faster (p50 up to {milliseconds(speed[0], digits)} < "
         f"{milliseconds(speed[1], digits)})"
@@ -203,7 +221,7 @@ def _beaten(one: Contender, winner: Contender, minimize: Goal) -> str:
     assert one.drop
     assert winner.drop
     if winner.drop.high < one.drop.high:
-        places = apart(winner.drop.high, one.drop.high, decimal)
+        places = distinct_digits(winner.drop.high, one.drop.high, decimal)
         return (
             f"{winner.name}, as small and as fast, loses less (drop up to "
             f"{decimal(winner.drop.high, places)} < {decimal(one.drop.high, places)})"
@@ -212,13 +230,13 @@ def _beaten(one: Contender, winner: Contender, minimize: Goal) -> str:
 
 
 def _outcome(
-    winner: Contender | None,
+    winner: Candidate | None,
     minimize: Goal,
-    keepers: Sequence[Contender],
-    near: Sequence[Judgement],
-    contenders: Sequence[Contender],
+    keepers: Sequence[Candidate],
+    near: Sequence[Candidate],
+    measured: Sequence[Candidate],
 ) -> str:
-    count = sum(one.candidate for one in contenders)
+    count = sum(one.candidate for one in measured)
     if winner and len(keepers) == 1:
         return f"{winner.name} alone of {count} candidates keeps every budget"
     if winner:

@@ -7,7 +7,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,20 +25,16 @@ class Interval:
         value: The number on the data as they are.
         low: Lower end of the interval.
         high: Upper end.
+
+    Example:
+        >>> estimate = Estimate(value=50.0, resampled=np.arange(101.0))
+        >>> estimate.interval(0.5)
+        Interval(value=50.0, low=25.0, high=75.0)
     """
 
     value: float
     low: float
     high: float
-
-    def to_json(self) -> dict[str, float]:
-        """Return the form in which reports keep it."""
-        return {"value": self.value, "low": self.low, "high": self.high}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, float]) -> Interval:
-        """Read what ``to_json`` wrote."""
-        return cls(float(value["value"]), float(value["low"]), float(value["high"]))
 
 
 @dataclass(frozen=True, eq=False)

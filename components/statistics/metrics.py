@@ -132,9 +132,9 @@ class Predictions:
         weights = weights_ru.astype(np.float64)
         classes = np.arange(self.classes)
         true_nk = (self.labels[:, None] == classes).astype(np.float64)
-        said_nk = (self.predicted[:, None] == classes).astype(np.float64)
-        right_rk = weights @ (true_nk * said_nk)
-        occurs_rk = weights @ (true_nk + said_nk)
+        predicted_nk = (self.predicted[:, None] == classes).astype(np.float64)
+        right_rk = weights @ (true_nk * predicted_nk)
+        occurs_rk = weights @ (true_nk + predicted_nk)
         f1_rk = 2 * right_rk / np.maximum(occurs_rk, 1)
         return {
             "accuracy": right_rk.sum(axis=1) / weights.sum(axis=1),
@@ -173,7 +173,15 @@ def sample_of(
 
 
 def estimate(sample: Sample, draws_ru: Counts) -> dict[str, Estimate]:
-    """Measure a sample as it is and under every draw: name to estimate."""
+    """Measure a sample as it is and under every draw: name to estimate.
+
+    Example:
+        >>> labels = np.array([0, 0, 1, 1])
+        >>> scores = np.array([[2.0, 0.1], [0.3, 0.9], [0.2, 1.5], [0.4, 0.6]])
+        >>> sample = Predictions.of(scores, labels)
+        >>> estimate(sample, sample.draw(100, seed=0))["accuracy"].value
+        0.75
+    """
     now = sample.measure(np.ones((1, sample.units), np.int32))
     resampled = sample.measure(draws_ru)
     return {name: Estimate(float(now[name][0]), resampled[name]) for name in now}
@@ -184,6 +192,11 @@ def drop(metric: str, reference: Estimate, variant: Estimate) -> Estimate:
 
     Raises:
         KeyError: There is no such metric.
+
+    Example:
+        >>> before, after = (Estimate(value, np.full(9, value)) for value in (0.75, 0.5))
+        >>> drop("auc", before, after).value, drop("eer", before, after).value
+        (0.25, -0.25)
     """
     if METRICS[metric].higher_is_better:
         return reference.minus(variant)

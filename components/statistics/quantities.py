@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a command that only writes a size loads no numpy
+    from components.statistics.bootstrap import Interval
 
 MEGABYTE = 1_000_000
 """Bytes in a megabyte. Budgets and reports count in powers of ten, as phones and shops do."""
@@ -14,8 +18,11 @@ _MOST_DIGITS = 17  # of a float: beyond them two different numbers cannot look e
 def significant(value: float, digits: int = 3) -> str:
     """Write a number with so many significant digits, commas, and no idle zeros.
 
-    131.6 is "132", 0.0314159 is "0.0314", 1.90 is "1.9" and 1234567 is "1,234,567": digits in
-    front of the point are never rounded away.
+    Digits in front of the point are never rounded away.
+
+    Example:
+        >>> [significant(value) for value in (131.6, 0.0314159, 1.90, 1234567)]
+        ['132', '0.0314', '1.9', '1,234,567']
     """
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
@@ -25,54 +32,103 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def milliseconds(value: float, digits: int = 3) -> str:
-    """Write a time: ``0.153 ms``."""
+    """Write a time.
+
+    Example:
+        >>> milliseconds(0.15312)
+        '0.153 ms'
+    """
     return f"{significant(value, digits)} ms"
 
 
 def whole_bytes(count: int) -> str:
-    """Write an exact size: ``41,320 bytes``."""
+    """Write an exact size.
+
+    Example:
+        >>> whole_bytes(41320)
+        '41,320 bytes'
+    """
     return f"{count:,} bytes"
 
 
 def megabytes(count: float, digits: int = 3) -> str:
-    """Write a size in units of 1,000,000 bytes: ``1.9 MB``."""
+    """Write a size in units of 1,000,000 bytes.
+
+    Example:
+        >>> megabytes(1_900_000)
+        '1.9 MB'
+    """
     return f"{significant(count / MEGABYTE, digits)} MB"
 
 
 def short_bytes(count: float) -> str:
-    """Write a size in the decimal unit that suits it: ``780 kB``, ``2.24 MB``."""
+    """Write a size in the decimal unit that suits it.
+
+    Example:
+        >>> short_bytes(780_000), short_bytes(2_240_436)
+        ('780 kB', '2.24 MB')
+    """
     for unit, size in (("GB", 1_000 * MEGABYTE), ("MB", MEGABYTE), ("kB", 1_000)):
         if count >= size:
             return f"{significant(count / size)} {unit}"
     return f"{count:,.0f} B"
 
 
-def times(ratio: float) -> str:
-    """Write how many times smaller something is: ``122x``, ``3.9x``."""
-    return f"{significant(ratio, 2)}x"
+def ratio(value: float) -> str:
+    """Write how many times smaller something is.
+
+    Example:
+        >>> ratio(122.3), ratio(3.91)
+        ('122x', '3.9x')
+    """
+    return f"{significant(value, 2)}x"
 
 
 def decimal(value: float, places: int = 3) -> str:
-    """Write a metric or a drop with fixed places, without a negative zero."""
+    """Write a metric or a drop with fixed places, without a negative zero.
+
+    Example:
+        >>> decimal(0.99132), decimal(-0.0001)
+        ('0.991', '0.000')
+    """
     return f"{round(value, places) + 0.0:.{places}f}"
 
 
 def exact_places(value: float, places: int = 3) -> int:
-    """Return how many places, at least ``places``, a number that somebody wrote down needs."""
+    """Return how many places, at least ``places``, a number that somebody wrote down needs.
+
+    Example:
+        >>> exact_places(0.01), exact_places(0.0125)
+        (3, 4)
+    """
     while places < _MOST_DIGITS and not math.isclose(float(decimal(value, places)), value):
         places += 1
     return places
 
 
-def spread(value: float, low: float, high: float, places: int = 3) -> str:
-    """Write a value with its interval: ``0.031 (0.012 to 0.052)``."""
-    return f"{decimal(value, places)} ({decimal(low, places)} to {decimal(high, places)})"
+def with_interval(given: Interval, places: int = 3) -> str:
+    """Write a value with its interval.
+
+    Example:
+        >>> from components.statistics.bootstrap import Interval
+        >>> with_interval(Interval(0.0311, 0.012, 0.052))
+        '0.031 (0.012 to 0.052)'
+    """
+    low, high = decimal(given.low, places), decimal(given.high, places)
+    return f"{decimal(given.value, places)} ({low} to {high})"
 
 
-def apart(one: float, other: float, write: Callable[[float, int], str], digits: int = 3) -> int:
+def distinct_digits(
+    one: float, other: float, write: Callable[[float, int], str], digits: int = 3
+) -> int:
     """Return the digits that ``write`` needs for two different numbers to look different.
 
     A sentence that says "1 MB > 1 MB" helps nobody.
+
+    Example:
+        >>> digits = distinct_digits(1_000_001, 1_000_000, megabytes)
+        >>> megabytes(1_000_001, digits)
+        '1.000001 MB'
     """
     while digits < _MOST_DIGITS and one != other and write(one, digits) == write(other, digits):
         digits += 1

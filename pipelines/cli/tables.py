@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from components.artifacts.decision import Candidate, Timing
+from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
     short_bytes,
-    spread,
     whole_bytes,
+    with_interval,
 )
 from pipelines.launch.explaining import Changed, Explanation, Upstream
-from pipelines.runs.leaderboard import Leaderboard, Sealed, Variant
+from pipelines.runs.leaderboard import Leaderboard, Sealed
 from pipelines.runs.records import RunRecord
 
 _STYLES = {
@@ -62,18 +63,18 @@ def _table(board: Leaderboard) -> Table:
     table.add_column("variant", no_wrap=True)
     for header in (f"{board.metric} ({percent})", "drop vs teacher", "bytes", "gzip"):
         table.add_column(header, justify="right")
-    devices = list(board.variants[0].latency)
+    devices = list(board.variants[0].variant.latency)
     for device in devices:
         suffix = f" {device}" if len(devices) > 1 else ""
         table.add_column(f"p50{suffix} ({percent})", justify="right")
     table.add_column("memory", justify="right")
     table.add_column("verdict", no_wrap=True)
-    for variant in board.variants:
-        table.add_row(*_row(variant, devices), style=_STYLES.get(variant.verdict))
+    for row in board.variants:
+        table.add_row(*_row(row.variant, devices), style=_STYLES.get(row.variant.verdict))
     return table
 
 
-def _row(variant: Variant, devices: Sequence[str]) -> Iterator[str]:
+def _row(variant: Candidate, devices: Sequence[str]) -> Iterator[str]:
     yield f"{variant.name} *" if variant.on_front else variant.name
     yield _interval(variant.metric)
     yield _interval(variant.drop)
@@ -86,20 +87,22 @@ def _row(variant: Variant, devices: Sequence[str]) -> Iterator[str]:
     yield variant.verdict
 
 
-def _interval(value: Mapping[str, float] | None) -> str:
-    return spread(value["value"], value["low"], value["high"]) if value else "-"
+def _interval(given: Interval | Mapping[str, float] | None) -> str:
+    if given is None:
+        return "-"
+    return with_interval(given if isinstance(given, Interval) else Interval(**given))
 
 
-def _latency(timing: Mapping[str, Any]) -> str:
-    p50 = timing["p50_ms"]
+def _latency(timing: Timing) -> str:
+    p50 = timing.p50_ms
     if p50 is None:
-        return str(timing["verdict"])
-    ends = f"{milliseconds(p50['low']).removesuffix(' ms')} to {milliseconds(p50['high'])}"
-    return f"{milliseconds(p50['value'])} ({ends})"
+        return timing.verdict
+    ends = f"{milliseconds(p50.low).removesuffix(' ms')} to {milliseconds(p50.high)}"
+    return f"{milliseconds(p50.value)} ({ends})"
 
 
 def _conclusion(board: Leaderboard) -> Iterator[str]:
-    if any(variant.on_front for variant in board.variants):
+    if any(row.variant.on_front for row in board.variants):
         yield "* on the Pareto front of size, latency and metric"
     if board.winner:
         yield f"winner: {board.winner}. {board.reason}"
@@ -108,18 +111,17 @@ def _conclusion(board: Leaderboard) -> Iterator[str]:
     yield from _losers(board)
     if board.baseline:
         metric = board.metric or ""
-        value = _interval(board.baseline["metrics"].get(metric))
-        yield f"baseline: {board.baseline['name']} {metric} {value}. {board.baseline['note']}"
+        value = _interval(board.baseline.metrics.get(metric))
+        yield f"baseline: {board.baseline.name} {metric} {value}. {board.baseline.note}"
     if board.sealed:
         yield _sealed(board.sealed, board.metric or "")
 
 
 def _losers(board: Leaderboard) -> Iterator[str]:
     """Say of each candidate why it did not win; without a winner the nearest miss comes first."""
-    excess = {str(miss["name"]): float(miss["excess"]) for miss in board.near_misses}
-    reasons = {
-        one.name: one.reason for one in board.variants if one.candidate and one.name != board.winner
-    }
+    excess = {miss.name: miss.excess for miss in board.near_misses}
+    every = (row.variant for row in board.variants)
+    reasons = {one.name: one.reason for one in every if one.candidate and one.name != board.winner}
     for name in (*excess, *(name for name in reasons if name not in excess)):
         by = f" (missed by {100 * excess[name]:.3g}%)" if excess.get(name) else ""
         yield f"  {name}: {reasons[name]}{by}"

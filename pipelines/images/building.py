@@ -37,6 +37,7 @@ _COMPONENTS = Path(components.__path__[0])
 _ROOT = _COMPONENTS.parent
 _DOCKERFILE = "Dockerfiles/Dockerfile"
 _BUILD = "slimline images build"
+_NOT_COPIED = (".pyc", ".md")  # what no step reads: an edit of it leaves the images as they are
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class BuiltImage:
 
 @cache
 def source_digest(image: ImageName) -> str:
-    """Return the digest of name, Dockerfile, pins and everything under ``components/``."""
+    """Return the digest of name, Dockerfile, pins and all that runs under ``components/``."""
     files = {name: file_sha256(path) for name, path in _sources().items()}
     return digest("sources", {"image": image, "files": files})
 
@@ -103,7 +104,7 @@ def _sources() -> dict[str, Path]:
     copied = sorted(
         path
         for path in _COMPONENTS.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in _NOT_COPIED
     )
     names = (f"components/{path.relative_to(_COMPONENTS).as_posix()}" for path in copied)
     return {**{name: _file(name) for name in alone}, **dict(zip(names, copied, strict=True))}

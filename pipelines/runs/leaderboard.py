@@ -11,57 +11,46 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from components.artifacts.decision import FILE as DECISION
-from components.artifacts.decision import SCHEMA as DECISION_SCHEMA
-from components.artifacts.decision import Decision, Result
+from components.artifacts.decision import BaselineCheck, Budgets, Candidate, Decision, NearMiss
 from components.artifacts.empty import FILE as NOTHING
+from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.records import RunRecord
 
 SCHEMA = 1
-_EVALUATION = "evaluation.json"
 _MANIFEST = "manifest.json"
 
 
+ROW = (
+    "name", "steps", "digest", "sha256", "candidate", "size_bytes", "gzip_bytes", "parameters",
+    "metric", "drop", "latency", "peak_memory_bytes", "verdict", "on_front", "reason",
+)  # fmt: skip
+"""What the document says of a variant: keys of a candidate and of a row."""
+_LATENCY = ("p50_ms", "verdict", "evidence")
+
+
 @dataclass(frozen=True)
-class Variant:
-    """One row.
+class VariantRow:
+    """One variant: a candidate of the decision, and where the store keeps its file.
 
     Attributes:
-        name: The user's name for it, or ``teacher``.
-        steps: What made it, first to last, with the parameters that matter.
         digest: Tree digest of its LiteModel, under which the store keeps it.
-        sha256: Of its ``.tflite`` file.
-        candidate: Whether it could win.
-        size_bytes: Length of the file.
-        gzip_bytes: Length of the file after gzip.
-        parameters: Count of numbers in the weights.
-        metric: ``value``, ``low`` and ``high`` on the selection split; null after a crash.
-        drop: The same of the paired loss against the teacher; positive is worse.
-        latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``.
-        peak_memory_bytes: Above the baseline of the runtime alone.
-        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``reference``.
-        on_front: Whether it lies on the Pareto front.
-        reason: One sentence.
+        variant: How it was measured and what became of it.
     """
 
-    name: str
-    steps: Sequence[Mapping[str, Any]]
     digest: str
-    sha256: str
-    candidate: bool
-    size_bytes: int
-    gzip_bytes: int
-    parameters: int
-    metric: Mapping[str, float] | None
-    drop: Mapping[str, float] | None
-    latency: Mapping[str, Mapping[str, Any]]
-    peak_memory_bytes: int | None
-    verdict: str
-    on_front: bool
-    reason: str
+    variant: Candidate
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its entry in the document: the keys of ``ROW``."""
+        content: dict[str, Any] = {**asdict(self.variant), "digest": self.digest}
+        content["latency"] = {
+            device: {key: timing[key] for key in _LATENCY}
+            for device, timing in content["latency"].items()
+        }
+        return {key: content[key] for key in ROW}
 
 
 @dataclass(frozen=True)
@@ -161,21 +150,21 @@ class Leaderboard:
     task: str | None
     winner: str | None
     reason: str | None
-    budgets: Mapping[str, Any]
+    budgets: Budgets | Mapping[str, Any]
     minimize: str | None
     metric: str | None
     confidence: float | None
     data: str | None
-    baseline: Mapping[str, Any] | None
-    near_misses: Sequence[Mapping[str, Any]]
+    baseline: BaselineCheck | None
+    near_misses: Sequence[NearMiss]
     sealed: Sealed | None
-    variants: Sequence[Variant]
+    variants: Sequence[VariantRow]
     failures: Sequence[Failure]
     exported: str | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the document."""
-        return asdict(self)
+        return {**asdict(self), "variants": [row.to_json() for row in self.variants]}
 
 
 def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None) -> Leaderboard:
@@ -184,10 +173,10 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
     Args:
         cache: The store that holds the run.
         record: Which run.
-        exported: Where its release was laid, if that is known.
+        exported: Folder that its release was copied to, if that is known.
     """
-    choice = _read(cache, record, "select", "decision", DECISION)
-    if choice and choice["schema"] != DECISION_SCHEMA:
+    choice = _read(cache, record, "select", "decision", Decision.FILE)
+    if choice and choice["schema"] != Decision.SCHEMA:
         raise UserError(
             f"run {record.run} was written by another version of slimline", "slimline run CONFIG"
         )
@@ -210,52 +199,32 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
         task=decision and decision.task,
         winner=decision and decision.winner,
         reason=decision and decision.reason,
-        budgets=asdict(decision.budgets) if decision else record.budgets,
+        budgets=decision.budgets if decision else record.budgets,
         minimize=decision and decision.minimize,
         metric=decision and decision.metric,
         confidence=decision and decision.confidence,
         data=decision and decision.split.description,
-        baseline=asdict(decision.baseline) if decision and decision.baseline else None,
-        near_misses=[asdict(miss) for miss in decision.near_misses] if decision else [],
+        baseline=decision and decision.baseline,
+        near_misses=decision.near_misses if decision else (),
         sealed=_sealed(cache, record),
-        variants=[_variant(record, result) for result in decision.variants] if decision else [],
+        variants=_rows(record, decision) if decision else (),
         failures=_failures(record),
         exported=exported,
     )
 
 
-def _variant(record: RunRecord, result: Result) -> Variant:
-    return Variant(
-        name=result.name,
-        steps=result.steps,
-        digest=_output(record, f"convert-{result.name}", "lite"),
-        sha256=result.sha256,
-        candidate=result.candidate,
-        size_bytes=result.size_bytes,
-        gzip_bytes=result.gzip_bytes,
-        parameters=result.parameters,
-        metric=asdict(result.metric) if result.metric else None,
-        drop=asdict(result.drop) if result.drop else None,
-        latency={
-            device: {
-                "p50_ms": asdict(timing.p50_ms) if timing.p50_ms else None,
-                "verdict": timing.verdict,
-                "evidence": timing.evidence,
-            }
-            for device, timing in result.latency.items()
-        },
-        peak_memory_bytes=result.peak_memory_bytes,
-        verdict=result.verdict,
-        on_front=result.on_front,
-        reason=result.reason,
+def _rows(record: RunRecord, decision: Decision) -> tuple[VariantRow, ...]:
+    return tuple(
+        VariantRow(_output(record, f"convert-{variant.name}", "lite"), variant)
+        for variant in decision.variants
     )
 
 
 def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
-    teacher = _read(cache, record, "evaluate-sealed-teacher", "report", _EVALUATION)
+    teacher = _read(cache, record, "evaluate-sealed-teacher", "report", Evaluation.FILE)
     if teacher is None:
         return None
-    winner = _read(cache, record, "evaluate-sealed", "report", _EVALUATION)
+    winner = _read(cache, record, "evaluate-sealed", "report", Evaluation.FILE)
     unpublished = {"reason": "nothing was released"}
     manifest = _read(cache, record, "publish", "release", _MANIFEST) or unpublished
     digest = _output(record, "ingest", "sealed")

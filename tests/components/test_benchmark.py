@@ -108,8 +108,8 @@ def test_more_threads_than_cores_are_a_fault_of_the_user(tmp_path: Path, model: 
     assert not (tmp_path / "report").exists()
 
 
-def test_the_engine_learns_that_time_is_measured() -> None:
-    assert interface_of("benchmark").measures_time
+def test_it_occupies_the_device_that_it_measures() -> None:
+    assert interface_of("benchmark").occupies == "device"
 
 
 def test_what_is_no_measurement_is_not_read(tmp_path: Path) -> None:

@@ -25,19 +25,19 @@ def report_of(folder: Path) -> dict:
 def test_the_card_describes_the_file(lite_patterns: Mapping[str, Path]) -> None:
     folder = lite_patterns["int8-uint8"]
     content = (folder / "lite" / MODEL_FILE).read_bytes()
-    card, model = LiteModelInfo.read(folder / "lite"), ModelInfo.read(folder / "model")
-    assert card.sha256 == hashlib.sha256(content).hexdigest()
-    assert card.size_bytes == len(content)
-    assert card.gzip_bytes == len(gzip.compress(content, 9, mtime=0)) < len(content)
-    assert (card.task, card.parameters, card.quantization) == (
+    info, model = LiteModelInfo.read(folder / "lite"), ModelInfo.read(folder / "model")
+    assert info.sha256 == hashlib.sha256(content).hexdigest()
+    assert info.size_bytes == len(content)
+    assert info.gzip_bytes == len(gzip.compress(content, 9, mtime=0)) < len(content)
+    assert (info.task, info.parameters, info.quantization) == (
         model.task, model.parameters, model.quantization,
     )  # fmt: skip
-    assert card.steps == model.steps
-    assert card.input.quantization == Affine(pytest.approx(2 / 255), 127)
-    assert card.input.takes_pixels
-    assert (card.output.kind, card.output.size) == ("scores", 4)
-    assert card.output.classes == ("bars", "checks", "edge", "ring")
-    assert card.output.quantization == Affine(1 / 256, 0)
+    assert info.steps == model.steps
+    assert info.input.quantization == Affine(pytest.approx(2 / 255), 127)
+    assert info.input.takes_pixels
+    assert (info.output.kind, info.output.size) == ("scores", 4)
+    assert info.output.classes == ("bars", "checks", "edge", "ring")
+    assert info.output.quantization == Affine(1 / 256, 0)
     assert tree_of(folder / "lite").entries[0].path == "lite.json"
     assert len(tree_of(folder / "lite").entries) == 2
 
@@ -60,7 +60,7 @@ def test_the_report_says_what_is_in_the_file(
     lite_patterns: Mapping[str, Path], scheme: str, drawn_from: str, left: int, cosine: float
 ) -> None:
     report = report_of(lite_patterns[scheme])
-    card = LiteModelInfo.read(lite_patterns[scheme] / "lite")
+    info = LiteModelInfo.read(lite_patterns[scheme] / "lite")
     assert report["scheme"] == scheme
     assert report["parity"]["drawn_from"] == drawn_from
     assert cosine < report["parity"]["cosine_min"] <= 1.0001
@@ -70,7 +70,7 @@ def test_the_report_says_what_is_in_the_file(
     assert report["operators"]["after"]["CONV_2D"] == 2
     assert report["delegate"]["partitions"] >= 1
     assert report["delegate"]["outside"] == (["SOFTMAX"] if scheme == "int8" else [])
-    assert (report["size_bytes"], report["gzip_bytes"]) == (card.size_bytes, card.gzip_bytes)
+    assert (report["size_bytes"], report["gzip_bytes"]) == (info.size_bytes, info.gzip_bytes)
     elements = sum(row["elements"] for row in report["weights"].values())
     assert elements == 12 * 9 + 12 * 24 * 9 + 24 * 4 + 24 * 8 + 8 * 4
     assert (
@@ -116,9 +116,9 @@ def test_a_tower_is_converted_and_calibrated_on_its_own_images(
         scheme="int8", input_type="int8", output_type="int8", calibration_images=16,
     )  # fmt: skip
     convert(tmp_path / "model", tmp_path / "lite", tmp_path / "report")
-    card = LiteModelInfo.read(tmp_path / "lite")
-    assert (card.output.kind, card.output.size, card.output.classes) == ("embedding", 8, None)
-    assert card.output.dtype == card.input.dtype == "int8"
+    info = LiteModelInfo.read(tmp_path / "lite")
+    assert (info.output.kind, info.output.size, info.output.classes) == ("embedding", 8, None)
+    assert info.output.dtype == info.input.dtype == "int8"
     report = report_of(tmp_path)
     assert report["parity"]["images"] == 16
     assert report["parity"]["cosine_min"] > 0.95

@@ -8,16 +8,21 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.distill import distill
-from tests.components.test_train import SMALL, fresh
+from components.ml.settings import Augmentation, TeacherViews
+from tests.components.test_train import NETWORK, OPTIMIZATION, fresh
 
-STUDENT = {**SMALL, "views": 2}
-del STUDENT["embedding"]
+STUDENT = {
+    "network": NETWORK, "teacher_views": TeacherViews(views=2), "optimization": OPTIMIZATION,
+}  # fmt: skip
 
 
 def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, pattern_tower, tmp_path):
     inputs = {"dataset": pattern_pairs, "teacher": pattern_tower}
     for name in ("one", "other"):
-        fresh("distill", tmp_path / name, inputs, **STUDENT, augment="strong", flip="true")
+        fresh(
+            "distill", tmp_path / name, inputs, **STUDENT,
+            augmentation=Augmentation(augment="strong", flip=True),
+        )  # fmt: skip
     assert tree_of(tmp_path / "one") == tree_of(tmp_path / "other")
 
 
@@ -29,8 +34,8 @@ def test_a_classifier_is_the_same_here_and_in_a_fresh_process(
     here = tmp_path / "here"
     distill(pattern_data, pattern_classifier, here / "model", here / "report", **STUDENT)
     assert tree_of(tmp_path / "fresh") == tree_of(here)
-    card = ModelInfo.read(here / "model")
-    assert [step["component"] for step in card.steps] == ["train", "distill"]
+    info = ModelInfo.read(here / "model")
+    assert [step["component"] for step in info.steps] == ["train", "distill"]
     report = json.loads((here / "report" / "training.json").read_bytes())
     assert report["parameters"]["temperature"] == 4.0
     assert report["kept"]["validation"] > 0.5

@@ -63,7 +63,7 @@ def _ingest(data: Path | str, path: Path, **parameters: Any) -> Outcome:
     return Outcome(path)
 
 
-def _no_picture_twice(outcome: Outcome) -> None:
+def _no_image_twice(outcome: Outcome) -> None:
     digests = [
         hashlib.sha256(image.tobytes()).hexdigest()
         for images, _ in outcome.splits().values()
@@ -111,8 +111,8 @@ def test_every_row_is_the_file_that_the_manifest_says(faces: Outcome, shared: Pa
             assert dataset.info.classes[label] == line["name"].partition("/")[0]
 
 
-def test_the_sealed_pictures_are_nowhere_else(faces: Outcome) -> None:
-    _no_picture_twice(faces)
+def test_the_sealed_images_are_nowhere_else(faces: Outcome) -> None:
+    _no_image_twice(faces)
     assert dict(faces.sealed.info.splits) == {"sealed": 60}
     assert {line["split"] for line in faces.sealed.manifest()} == {"sealed"}
     hidden = [line for line in faces.open.manifest() if line["split"] == "sealed"]
@@ -136,7 +136,7 @@ def test_digits_are_split_by_image(tmp_path: Path) -> None:
     for _, labels in outcome.splits().values():
         counts = Counter(labels.tolist()).values()
         assert max(counts) - min(counts) <= 0.1 * sum(counts)
-    _no_picture_twice(outcome)
+    _no_image_twice(outcome)
     (line,) = outcome.open.manifest()
     assert line["records"] == {
         "used": 1797,
@@ -174,7 +174,7 @@ def test_clothes_are_pooled_and_drawn_evenly(shared: Path, tmp_path: Path) -> No
         assert counts["splits"].keys() == {"train", "validation", "selection", "sealed"}
         assert lines[f"{official}-labels-idx1-ubyte.gz"]["status"] == "used"
     assert lines["LICENSE"]["status"] == "unused"
-    _no_picture_twice(outcome)
+    _no_image_twice(outcome)
 
 
 # bad files --------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def messy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "p1" / "session" / "1.png").write_bytes(pictures.png(1))
     shutil.copy(root / "p2" / "0.png", root / "p2" / "copy.png")
     again = pictures.encoded(pictures.picture(1000 + 4 * 3), "BMP")  # p3/0.png once more
-    (root / "p3" / "other-file-same-picture.jpg").write_bytes(again)
+    (root / "p3" / "other-file-same-image.jpg").write_bytes(again)
     shutil.copy(root / "p4" / "0.png", root / "p5" / "not-mine.png")
     return root
 
@@ -218,11 +218,11 @@ def test_every_bad_file_is_quarantined_by_name_and_reason(cleaned: Outcome) -> N
 
 def test_duplicates_are_told_by_what_they_show(cleaned: Outcome) -> None:
     lines = {line["name"]: line for line in cleaned.open.manifest()}
-    for copy, kept in (("p2/copy.png", "p2/0.png"), ("p3/other-file-same-picture.jpg", "p3/0.png")):
+    for copy, kept in (("p2/copy.png", "p2/0.png"), ("p3/other-file-same-image.jpg", "p3/0.png")):
         assert lines[copy]["status"] == "duplicate"
         assert lines[copy]["duplicate_of"] == kept
         assert lines[kept]["status"] == "used"
-    _no_picture_twice(cleaned)
+    _no_image_twice(cleaned)
 
 
 def test_every_file_has_one_fate_and_the_report_counts_it(cleaned: Outcome, messy: Path) -> None:
@@ -308,7 +308,7 @@ def test_bytes_depend_on_nothing_but_content_parameters_and_seed(
     assert other.digests[0] != cleaned.digests[0]
 
 
-def test_pictures_are_resized_in_the_channels_asked_for(tmp_path: Path) -> None:
+def test_images_are_resized_in_the_channels_asked_for(tmp_path: Path) -> None:
     root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     outcome = _ingest(root, tmp_path / "out", height=6, width=9, channels=3)
     assert outcome.open.info.shape == (6, 9, 3)
@@ -316,7 +316,7 @@ def test_pictures_are_resized_in_the_channels_asked_for(tmp_path: Path) -> None:
     assert outcome.report["sizes"] == [{"height": 12, "width": 10, "pictures": 24}]
 
 
-def test_duplicates_are_of_the_whole_picture_not_of_its_small_copy(tmp_path: Path) -> None:
+def test_duplicates_are_of_the_whole_image_not_of_its_small_copy(tmp_path: Path) -> None:
     root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     outcome = _ingest(root, tmp_path / "out", height=1, width=1)
     assert outcome.report["duplicates"] == 0

@@ -11,6 +11,7 @@ from components.artifacts.model import Embedding, ImageInput, ModelInfo
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.convert import convert
+from components.ml.settings import Augmentation
 from components.prune import prune
 from components.quantize import quantize
 from tests.data.patterns import images_of
@@ -24,7 +25,7 @@ def pruned(
     path = tmp_path_factory.mktemp("pruned")
     prune(
         pattern_classifier, pattern_data, path / "model", path / "report",
-        sparsity=0.6, epochs=3, augment="none",
+        sparsity=0.6, epochs=3, augmentation=Augmentation(augment="none"),
     )  # fmt: skip
     return path
 
@@ -76,14 +77,14 @@ def test_zeros_outlive_quantization_and_shrink_what_is_shipped(
         scheme="int8", input_type="int8", output_type="int8",
     )  # fmt: skip
     convert(tmp_path / "model", tmp_path / "lite", tmp_path / "report")
-    card, dense = (
+    info, dense = (
         LiteModelInfo.read(tmp_path / "lite"),
         LiteModelInfo.read(lite_patterns["int8-int8"] / "lite"),
     )
     report = json.loads((tmp_path / "report" / "conversion.json").read_bytes())
     assert report["sparsity"] > 0.55
-    assert card.gzip_bytes < 0.9 * dense.gzip_bytes
-    assert card.size_bytes == pytest.approx(dense.size_bytes, rel=0.05)
+    assert info.gzip_bytes < 0.9 * dense.gzip_bytes
+    assert info.size_bytes == pytest.approx(dense.size_bytes, rel=0.05)
 
 
 def test_the_same_call_gives_the_same_bytes(
@@ -131,8 +132,8 @@ def test_a_model_with_nothing_to_prune_is_refused(pattern_pairs: Path, tmp_path:
     model = tf_keras.Sequential(
         [layers.Input((8, 8, 1)), layers.DepthwiseConv2D(3, name="only"), layers.Flatten()]
     )
-    card = ModelInfo("verification", ImageInput(8, 8, 1), Embedding(36), 0)
-    model_folder.save(tmp_path / "program", model, card.after({"component": "train"}))
+    info = ModelInfo("verification", ImageInput(8, 8, 1), Embedding(36), 0)
+    model_folder.save(tmp_path / "program", model, info.after({"component": "train"}))
     with pytest.raises(UserError, match="can be pruned: only: TFMOT prunes no weight") as caught:
         prune(tmp_path / "program", pattern_pairs, tmp_path / "model", tmp_path / "report")
     assert "leave prune away" in caught.value.fix

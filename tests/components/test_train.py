@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,27 +15,38 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
+from components.contract.types import Formerly
+from components.ml.settings import Augmentation, Network, Optimization
 from components.train import train
 from pipelines.sources.snapshot import snapshot_model, stage
 from tests.data.patterns import NAMES
 
-SMALL = {
-    "backbone": "conv", "alpha": 0.25, "embedding": 8, "epochs": 3, "learning_rate": 0.01,
-    "warmup_epochs": 1.0, "identities_per_batch": 4,
-}  # fmt: skip
+NETWORK = Network(backbone="conv", alpha=0.25)
+OPTIMIZATION = Optimization(
+    epochs=3, learning_rate=0.01, warmup_epochs=1.0, identities_per_batch=4
+)  # fmt: skip
 
 
 def run(data: Path, folder: Path, **parameters: object) -> tuple[ModelInfo, dict]:
-    train(data, None, None, folder / "model", folder / "report", **{**SMALL, **parameters})
-    card = ModelInfo.read(folder / "model")
-    return card, json.loads((folder / "report" / "training.json").read_bytes())
+    given = {"network": NETWORK, "embedding": 8, "optimization": OPTIMIZATION, **parameters}
+    train(data, given.pop("weights", None), folder / "model", folder / "report", **given)
+    info = ModelInfo.read(folder / "model")
+    return info, json.loads((folder / "report" / "training.json").read_bytes())
+
+
+def flat(parameters: dict[str, object]) -> dict[str, object]:
+    """Return parameters as the command line takes them: the fields of each part."""
+    flat: dict[str, object] = {}
+    for name, value in parameters.items():
+        flat |= asdict(value) if is_dataclass(value) else {name: value}
+    return {name: value for name, value in flat.items() if value is not None}
 
 
 def fresh(component: str, folder: Path, inputs: dict[str, Path], **parameters: object) -> str:
     """Run a component in a process of its own, as an engine does, and return its log."""
-    arguments = {**inputs, "model": folder / "model", "report": folder / "report", **parameters}
+    arguments = {**inputs, "model": folder / "model", "report": folder / "report"}
     command = [sys.executable, "-m", "components", component]
-    for name, value in arguments.items():
+    for name, value in (arguments | flat(parameters)).items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False,
@@ -48,7 +60,9 @@ def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, tmp_path):
     for name in ("one", "other"):
         fresh(
             "train", tmp_path / name, {"dataset": pattern_pairs},
-            **SMALL, augment="strong", flip="true", dropout=0.2, averaging=0.9, guide_weight=10.0,
+            network=replace(NETWORK, dropout=0.2), embedding=8, fisher_weight=10.0,
+            augmentation=Augmentation(augment="strong", flip=True),
+            optimization=replace(OPTIMIZATION, averaging=0.9),
         )  # fmt: skip
     one, other = (tree_of(tmp_path / name) for name in ("one", "other"))
     assert one == other
@@ -64,33 +78,35 @@ def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, tmp_path):
 
 
 def test_a_process_that_did_other_things_before_writes_them_too(pattern_pairs, tmp_path):
-    guided = {**SMALL, "guide_weight": 10.0}
-    fresh("train", tmp_path / "fresh", {"dataset": pattern_pairs}, **guided)
-    run(pattern_pairs, tmp_path / "here", **guided)
-    run(pattern_pairs, tmp_path / "again", **guided)
+    fresh(
+        "train", tmp_path / "fresh", {"dataset": pattern_pairs},
+        network=NETWORK, embedding=8, optimization=OPTIMIZATION, fisher_weight=10.0,
+    )  # fmt: skip
+    run(pattern_pairs, tmp_path / "here", fisher_weight=10.0)
+    run(pattern_pairs, tmp_path / "again", fisher_weight=10.0)
     trees = {tree_of(tmp_path / name).digest for name in ("fresh", "here", "again")}
     assert len(trees) == 1
 
 
 def test_the_report_tells_the_whole_training(pattern_pairs, tmp_path):
-    card, report = run(pattern_pairs, tmp_path)
+    info, report = run(pattern_pairs, tmp_path)
     assert (report["metric"], report["classes"], report["images"]) == ("auc", 4, 160)
     assert (report["batch"], report["steps_per_epoch"]) == (16, 10)
     assert [epoch["number"] for epoch in report["epochs"]] == [1, 2, 3]
     assert report["parameters"]["learning_rate"] == 0.01
-    assert card.steps == (
+    assert info.steps == (
         {
             "component": "train", "backbone": "conv", "alpha": 0.25, "loss": "cosine_softmax",
             "epochs": report["kept"]["number"],
         },
     )  # fmt: skip
-    assert card.output.size == 8
+    assert info.output.size == 8
 
 
 def test_a_classifier_answers_for_the_classes_by_name(pattern_data, tmp_path):
-    card, report = run(pattern_data, tmp_path, mean=0.0, scale=255.0)
-    assert card.output.classes == NAMES
-    assert (card.input.mean, card.input.scale) == (0.0, 255.0)
+    info, report = run(pattern_data, tmp_path, mean=0.0, scale=255.0)
+    assert info.output.classes == NAMES
+    assert (info.input.mean, info.input.scale) == (0.0, 255.0)
     assert report["metric"] == "accuracy"
 
 
@@ -98,20 +114,25 @@ def test_training_starts_from_given_weights(pattern_pairs, tmp_path):
     run(pattern_pairs, tmp_path / "first")
     given = tmp_path / "first" / "model" / "weights.safetensors"
     stage(snapshot_model(str(given)), tmp_path / "source")
-    folder = tmp_path / "second"
-    train(
-        pattern_pairs, None, tmp_path / "source", folder / "model", folder / "report",
-        **SMALL | {"epochs": 1, "embedding": 5},
+    info, report = run(
+        pattern_pairs, tmp_path / "second", weights=tmp_path / "source", embedding=5,
+        optimization=replace(OPTIMIZATION, epochs=1),
     )  # fmt: skip
-    report = json.loads((folder / "report" / "training.json").read_bytes())
     assert "weights.safetensors" in report["weights"]
-    assert "weights.safetensors" in ModelInfo.read(folder / "model").steps[0]["weights"]
+    assert "weights.safetensors" in info.steps[0]["weights"]
     assert report["kept"]["validation"] > 0.9
 
 
-def test_given_weights_and_an_imported_model_are_one_too_many(pattern_pairs, tmp_path):
-    with pytest.raises(UserError, match="weights"):
-        train(pattern_pairs, tmp_path, tmp_path, tmp_path / "model", tmp_path / "report")
+@pytest.mark.parametrize(
+    ("component", "old", "new"),
+    [
+        ("train", Formerly("guide_weight"), "fisher_weight"), ("train", Formerly("mixes"), "mixup"),
+        ("distill", Formerly("mixes"), "mixup"), ("prune", Formerly("mixes"), "mixup"),
+    ],
+)  # fmt: skip
+def test_a_former_name_is_an_error_that_gives_the_new_one(component, old, new):
+    with pytest.raises(UserError, match=rf"write {new} in place of {old.name}"):
+        interface_of(component).complete({old.name: 1}, where="teacher")
 
 
 def test_one_identity_is_refused_and_nothing_is_written(tmp_path):

@@ -58,14 +58,14 @@ def write_model(path: Path, task: str) -> Path:
     scores = layers.Dense(len(NAMES), activation="softmax", name="scores")(vector)
     classifier = tf_keras.Model(image, scores)
     pixels, labels = images_of(160, seed=0)
-    card = ModelInfo(
+    info = ModelInfo(
         task="classification" if task == "classification" else "verification",
         input=ImageInput(SIDE, SIDE, 1),
         output=Scores(NAMES, "softmax") if task == "classification" else Embedding(8),
         parameters=0,
     )
     classifier.compile(tf_keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    classifier.fit(model_folder.normalize(pixels, card), labels, batch_size=32, epochs=6, verbose=0)
+    classifier.fit(model_folder.normalize(pixels, info), labels, batch_size=32, epochs=6, verbose=0)
     deployed = classifier if task == "classification" else tf_keras.Model(image, vector)
-    model_folder.save(path, deployed, card.after({"component": "train", "backbone": "patterns"}))
+    model_folder.save(path, deployed, info.after({"component": "train", "backbone": "patterns"}))
     return path

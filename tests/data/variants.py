@@ -16,7 +16,7 @@ from components.artifacts.measurement import (
     Attempt,
     Block,
     Crash,
-    Device,
+    MeasuredDevice,
     Measurement,
     Process,
     Summary,
@@ -84,14 +84,14 @@ def write_variants(
     written = Written([variant.name for variant in variants], list(devices))
     for index, variant in enumerate(variants):
         folder = root / f"{index}"
-        card = write_lite(folder / "lite", variant, task=task)
+        info = write_lite(folder / "lite", variant, task=task)
         write_evaluation(
             folder / "evaluation", variant, task=task, baseline_noise=baseline_noise, split=split
         )
         written.models.append(folder / "lite")
         written.evaluations.append(folder / "evaluation")
         for device in devices:
-            write_benchmark(folder / device, variant, card, device=device)
+            write_benchmark(folder / device, variant, info, device=device)
             written.benchmarks.append(folder / device)
     return written
 
@@ -102,7 +102,7 @@ def write_lite(path: Path, variant: Variant, *, task: str = "verification") -> L
     content = hashlib.sha256(variant.name.encode()).digest() * (variant.size_bytes // 32 + 1)
     (path / "model.tflite").write_bytes(content[: variant.size_bytes])
     verification = task == "verification"
-    card = LiteModelInfo(
+    info = LiteModelInfo(
         task=task,
         input=LiteInput(8, 8, 1, 127.5, 127.5, "uint8", Affine(1 / 127.5, 128)),
         output=LiteOutput(
@@ -119,8 +119,8 @@ def write_lite(path: Path, variant: Variant, *, task: str = "verification") -> L
         parameters=variant.size_bytes // 4,
         steps=tuple(variant.steps),
     )
-    card.write(path)
-    return card
+    info.write(path)
+    return info
 
 
 def answers_of(variant: Variant, task: str) -> tuple[np.ndarray, np.ndarray]:
@@ -191,7 +191,7 @@ def write_evaluation(
 
 
 def write_benchmark(
-    path: Path, variant: Variant, card: LiteModelInfo, *, device: str = "host"
+    path: Path, variant: Variant, info: LiteModelInfo, *, device: str = "host"
 ) -> None:
     """Write the report of benchmark: two processes, two blocks each."""
     signal = variant.benchmark_crashed
@@ -226,11 +226,11 @@ def write_benchmark(
     )
     verdict = "disturbed" if variant.disturbed else "stable"
     Measurement(
-        device=Device(device, {"cpu": "made up", "cores": "2"}, {}, {}),
+        device=MeasuredDevice(device, {"cpu": "made up", "cores": "2"}, {}, {}),
         threads=1,
-        model_sha256=card.sha256,
-        size_bytes=card.size_bytes,
-        gzip_bytes=card.gzip_bytes,
+        model_sha256=info.sha256,
+        size_bytes=info.size_bytes,
+        gzip_bytes=info.gzip_bytes,
         runtime={"name": "ai-edge-litert", "version": "0.0"},
         processes=() if crash else (process, process),
         attempts=(

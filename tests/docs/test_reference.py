@@ -8,12 +8,13 @@ import pytest
 import yaml
 from pydantic import Field
 
+from components.artifacts.decision import Candidate
 from components.contract.docstrings import entries_of
 from components.contract.types import Fraction, PositiveInt
 from docs import reference
 from pipelines.config.configuration import Config
 from pipelines.config.parameters import offered
-from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, Variant
+from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Sealed, VariantRow
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +65,22 @@ def test_every_parameter_is_listed_and_explained(keys: str, place: str, componen
         assert rows[parameter.name], parameter.name
 
 
-@pytest.mark.parametrize("document", [Leaderboard, Variant, Sealed, Failure])
+@pytest.mark.parametrize("document", [Leaderboard, Sealed, Failure])
 def test_every_key_of_a_document_is_explained(documents: str, document: type) -> None:
     for field in dataclasses.fields(document):
         assert re.search(rf"^\| `{field.name}` \| .+ \|$", documents, re.MULTILINE), field.name
     assert list(entries_of(document, "Attributes")) == [
         field.name for field in dataclasses.fields(document)
     ]
+
+
+def test_every_key_of_a_variant_is_explained(documents: str) -> None:
+    explained = documents.partition("## `variants[]` of that document")[2].partition("##")[0]
+    assert re.findall(r"^\| `(\w+)` \| .+ \|$", explained, re.MULTILINE) == list(ROW)
+    fields = {
+        field.name for document in (Candidate, VariantRow) for field in dataclasses.fields(document)
+    }
+    assert set(ROW) <= fields
 
 
 def test_every_description_is_written() -> None:
@@ -97,6 +107,4 @@ def test_types_in_words(annotation: object, words: str) -> None:
 
 @pytest.mark.parametrize("name", reference.PAGES)
 def test_the_pages_are_up_to_date(name: str) -> None:
-    assert (reference.FOLDER / name).read_text() == reference.PAGES[name](), (
-        "python -m docs.reference"
-    )
+    assert (reference.FOLDER / name).read_text() == reference.page(name), "make reference"

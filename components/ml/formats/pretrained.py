@@ -21,13 +21,13 @@ _FIX = (
 
 
 def load(model: Any, source: Path) -> str:
-    """Set the backbone of a tower from a file; its head stays as it is.
+    """Set the backbone of a network from a file; its head stays as it is.
 
     A first convolution for colour serves grey pictures too: its kernels are summed over the
     channels, which answers to grey as the three did to equal red, green and blue.
 
     Args:
-        model: From ``models.tower``.
+        model: From ``backbones.with_head``.
         source: A staged Source of one file.
 
     Returns:

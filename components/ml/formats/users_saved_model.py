@@ -19,7 +19,7 @@ _TRIED = 8
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A signature with one picture in and one answer out.
+    """A signature with one image in and one answer out.
 
     Attributes:
         run: From a float32 tensor ``1hwc`` to the answer.
@@ -52,7 +52,7 @@ def load(path: Path, name: str) -> Program:
         name: How errors call it.
 
     Raises:
-        UserError: It is damaged, or no signature of it takes one float picture and gives one
+        UserError: It is damaged, or no signature of it takes one float image and gives one
             answer.
     """
     try:

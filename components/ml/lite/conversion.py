@@ -186,7 +186,7 @@ def pruned_zeros(info: ModelInfo) -> int:
 
 
 def lite_card(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
-    """Return the card of the LiteModel that ``content`` is.
+    """Return the info of the LiteModel that ``content`` is.
 
     Args:
         info: Of the Model it was made from.

@@ -28,7 +28,7 @@ from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.objectives import LABELS, TEACHER, Supervised, supervised
 from components.ml.training.reporting import write_report
-from components.ml.training.teacher import ask_teacher, outputs_of_folder, with_mixes
+from components.ml.training.teacher import ask_teacher, outputs_of_folder, with_mixup
 from components.ml.training.validation import Validation
 
 
@@ -55,14 +55,14 @@ class Distilled:
         return [*self.labels.variables, *extra]
 
     def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
-        """Return the batch with the mixes that the teacher was asked about."""
+        """Return the batch with the mixed images that the teacher was asked about."""
         del seed
-        return with_mixes(batch)
+        return with_mixup(batch)
 
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss."""
         teacher_bt, transfer = batch[TEACHER], self.transfer
-        labelled_bd = outputs_bd[: batch[LABELS].shape[0]]  # mixes have no label
+        labelled_bd = outputs_bd[: batch[LABELS].shape[0]]  # mixed images have none
         hard = self.labels(labelled_bd, batch, progress)
         if self.scores:
             soft = losses.soft_labels(outputs_bd, teacher_bt, transfer.temperature)

@@ -1,10 +1,10 @@
 """Learning from labels, led by Fisher's linear discriminants of the pixels.
 
 The cosines between the images of a batch are to be those between their discriminants; also for
-images that are nobody: mixes of two. It keeps a network from learning the few people of a small
-dataset by heart.
+images that show nobody: two of them mixed. It keeps a network from learning the few people of a
+small dataset by heart.
 
-Shapes: b images of a batch, m of them mixes, n images of the fit, p numbers of an image, h rows, w
+Shapes: b images of a batch, m of them mixed, n images of the fit, p numbers of an image, h rows, w
 columns, c channels, k numbers drawn an image, d numbers of an embedding.
 
 References:
@@ -49,7 +49,7 @@ class Fisher:
         labels: Learning from labels.
         discriminants: Of the training images.
         weight: Of the mean squared difference between both cosines.
-        mixup: m: mixes of two images each that are added to a batch.
+        mixup: m: mixed images, of two each, that are added to a batch.
     """
 
     labels: Supervised
@@ -63,7 +63,7 @@ class Fisher:
         return self.labels.variables
 
     def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
-        """Return the batch with mixes of two random images each behind its images."""
+        """Return the batch with mixed images, of two random ones each, behind its own."""
         if not self.mixup:
             return batch
         pixels_bhwc = batch[PIXELS]
@@ -75,8 +75,8 @@ class Fisher:
         share_m = tf.random.stateless_uniform((self.mixup,), seed=seed, minval=least, maxval=most)
         first_mhwc = tf.gather(pixels_bhwc, pair_m2[:, 0])
         second_mhwc = tf.gather(pixels_bhwc, pair_m2[:, 1])
-        mixes_mhwc = mix_images(first_mhwc, second_mhwc, share_m)
-        return {**batch, PIXELS: tf.concat([pixels_bhwc, mixes_mhwc], axis=0)}
+        mixed_mhwc = mix_images(first_mhwc, second_mhwc, share_m)
+        return {**batch, PIXELS: tf.concat([pixels_bhwc, mixed_mhwc], axis=0)}
 
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss."""

@@ -35,7 +35,7 @@ from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
 from components.ml.training.objectives import TEACHER
-from components.ml.training.teacher import ask_teacher, with_mixes
+from components.ml.training.teacher import ask_teacher, with_mixup
 from components.ml.training.validation import Outputs, Validation, outputs_of
 
 _PRUNED_BY = 0.6
@@ -219,9 +219,9 @@ class Unchanged:
         return []
 
     def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
-        """Return the batch with the mixes that the network was asked about."""
+        """Return the batch with the mixed images that the network was asked about."""
         del seed
-        return with_mixes(batch)
+        return with_mixup(batch)
 
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss: of directions and distances of embeddings, or of probabilities."""

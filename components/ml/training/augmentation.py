@@ -119,7 +119,7 @@ def apply_changes(images_bhwc: Any, draws_bk: Any, strength: Strength, noise_see
 
 
 def mix_images(first_mhwc: Any, second_mhwc: Any, share_m: Any) -> Any:
-    """Return mixes of two images each (mixup, arXiv:1710.09412); in a graph.
+    """Mix images, two at a time (mixup, arXiv:1710.09412); in a graph.
 
     Args:
         first_mhwc: Float.

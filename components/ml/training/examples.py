@@ -1,8 +1,8 @@
 """The examples of a training: its images, their labels, and how an epoch goes through them.
 
-Shapes: n images, s batches of an epoch, b images in a batch, m mixes in a batch, x mixes that the
-teacher was asked about, h rows, w columns, c channels, k numbers drawn an image, v views, t numbers
-of a teacher's output.
+Shapes: n images, s batches of an epoch, b images in a batch, m mixed images in a batch, x mixed
+images that the teacher was asked about, h rows, w columns, c channels, k numbers drawn an image, v
+views, t numbers of a teacher's output.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHARES = "shares"
 
 @dataclass(frozen=True, eq=False)
 class MixupOutputs:
-    """What a teacher answered about mixes of two views each.
+    """What a teacher answered about mixed images, of two views each.
 
     Attributes:
         views_x2: Views of both.
@@ -50,7 +50,7 @@ class TeacherOutputs:
     Attributes:
         draws_vnk: How each image is changed in each view.
         outputs_vnt: The teacher's answers.
-        mixup: And about mixes of these, when batches are to have some.
+        mixup: And about mixed ones, when batches are to have some.
     """
 
     draws_vnk: Draws
@@ -100,7 +100,8 @@ class Examples:
         """Draw the batches of an epoch: images, draws, labels and the teacher's outputs.
 
         With mixup, the images and draws of what is mixed come behind those that have labels, first
-        all firsts and then all seconds; the teacher's outputs are of the b images and the m mixes.
+        all firsts and then all seconds; the teacher's outputs are of the b images and then of the m
+        mixed ones.
         """
         random = np.random.default_rng([seed, number])
         if self.compared:

@@ -1,10 +1,11 @@
-"""A teacher, asked about augmented views of the training images and about mixes of these.
+"""A teacher, asked about augmented views of the training images and about mixed ones.
 
 It is asked before the training, about a few views of each image, so that it costs a few passes over
 the data and not one for every step; teacher and student see the same views (arXiv:2106.05237).
 
-Shapes: n images, v views, x mixes that the teacher is asked about, m mixes in a batch, b images in
-a batch, h rows, w columns, c channels, k numbers drawn an image, t numbers of a teacher's output.
+Shapes: n images, v views, x mixed images that the teacher is asked about, m of them in a batch, b
+images in a batch, h rows, w columns, c channels, k numbers drawn an image, t numbers of a teacher's
+output.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ def ask_teacher(
         outputs: The teacher, from images ``nhwc`` to its outputs ``nt``.
         info: The teacher's. Of a softmax the logarithms are learned, which serve as logits.
         teacher_views: How many views, of which one is enough where nothing changes an image; and
-            how many mixes a batch is to have. The teacher is asked about as many mixes as there are
-            views of images.
+            how many mixed images a batch is to have. The teacher is asked about as many of these as
+            there are views of images.
         augmentation: How images are changed.
-        seed: Of views and mixes.
+        seed: Of views and mixed images.
     """
     changed = augmentation.flip or augmentation.augment != "none"
     views = teacher_views.views if changed else 1
@@ -104,10 +105,10 @@ def ask_teacher(
     return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt, mixup))
 
 
-def with_mixes(batch: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Put mixes in the place of what is mixed: the last 2 m images, firsts before seconds.
+def with_mixup(batch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Mix the last 2 m images of a batch, the firsts with the seconds behind them.
 
-    A batch of a teacher that was not asked about mixes stays as it is. In a graph.
+    A batch of a teacher that was not asked about mixed images stays as it is. In a graph.
     """
     if SHARES not in batch:
         return batch

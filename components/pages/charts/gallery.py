@@ -1,21 +1,21 @@
-"""Gallery: which pictures a decision is told with."""
+"""Gallery: the pictures that go with a decision, drawn from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from markupsafe import Markup
 
-from components.artifacts.decision import Decision
+from components.artifacts.decision import Decision, Verdict
 from components.measure.paired import Answers
 from components.pages.charts.latency import Speed, interval_svg, latency_svg
 from components.pages.charts.pareto import Point, mark_svg, pareto_svg
 from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
 from components.pages.charts.svg import NARROW, WIDE
-from components.pages.words import VERDICTS
 from components.statistics.metrics import METRICS, Predictions
 from components.statistics.quantities import decimal
 from components.statistics.verification import Pairs
@@ -42,14 +42,14 @@ class Picture:
 def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     """Draw size against metric for desks and for phones; None when nothing has a metric."""
     points = [
-        Point(row.name, row.size_bytes, row.metric, row.verdict, row.on_front)
-        for row in decision.variants
-        if row.metric
+        Point(one.name, one.size_bytes, one.metric, one.verdict, one.on_front)
+        for one in decision.variants
+        if one.metric
     ]
     if not points:
         return None
     better = METRICS[decision.metric].higher_is_better
-    reference = decision.result(decision.reference).metric
+    reference = decision.candidate(decision.reference).metric
     allowed = decision.budgets.drop if better else -decision.budgets.drop
     wide, narrow = (
         pareto_svg(
@@ -66,25 +66,25 @@ def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     return wide, narrow
 
 
-def marks(decision: Decision) -> list[tuple[Markup, str]]:
-    """Return the key of the Pareto picture: the marks that occur, with their meaning."""
-    seen = {row.verdict for row in decision.variants if row.metric}
-    return [(mark_svg(verdict), text) for verdict, text in VERDICTS.items() if verdict in seen]
+def marks(decision: Decision) -> list[tuple[Markup, Verdict]]:
+    """Return the key of the Pareto picture: the marks that occur, with what they stand for."""
+    seen = {one.verdict for one in decision.variants if one.metric}
+    return [(mark_svg(verdict), verdict) for verdict in get_args(Verdict) if verdict in seen]
 
 
 def latency_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     """Draw all medians for desks and for phones; None without a device."""
     speeds = [
         Speed(
-            name=row.name,
+            name=one.name,
             device=device,
             p50_ms=timing.p50_ms,
             p90_ms=timing.p90_ms.value if timing.p90_ms else None,
-            verdict=row.verdict,
+            verdict=one.verdict,
             note="" if timing.verdict == "stable" else timing.verdict,
         )
-        for row in decision.variants
-        for device, timing in row.latency.items()
+        for one in decision.variants
+        for device, timing in one.latency.items()
     ]
     if not speeds:
         return None
@@ -99,15 +99,15 @@ def latency_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
 
 def drop_bars(decision: Decision) -> dict[str, Markup]:
     """Draw every drop as a small bar on one axis: name to drawing."""
-    drops = [row.drop for row in decision.variants if row.drop]
+    drops = [one.drop for one in decision.variants if one.drop]
     limit = decision.budgets.drop
     reach = max(limit * _BAR_BUDGETS, 0.005)
     low = max(min([0.0, *(drop.low for drop in drops)]), -reach)
     high = max(min(max([limit, *(drop.high for drop in drops)]), reach), low + 1e-4)
     return {
-        row.name: interval_svg(row.drop, low=low, high=high, limit=limit, verdict=row.verdict)
-        for row in decision.variants
-        if row.drop
+        one.name: interval_svg(one.drop, low=low, high=high, limit=limit, verdict=one.verdict)
+        for one in decision.variants
+        if one.drop
     }
 
 

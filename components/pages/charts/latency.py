@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from components.artifacts.decision import Verdict
 from components.pages.charts.axes import Scale, horizontal, padded
 from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
-from components.selection.choosing import Verdict
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import milliseconds, significant
 

@@ -9,12 +9,12 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from components.artifacts.decision import Verdict
 from components.pages.charts.axes import Scale, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
 from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
-from components.selection.choosing import Verdict
 from components.statistics.bootstrap import Interval
-from components.statistics.quantities import decimal, short_bytes, significant, spread
+from components.statistics.quantities import decimal, short_bytes, significant, with_interval
 
 _MARK = 5.5
 _COLLAPSED = 6.0
@@ -267,7 +267,7 @@ def _label(point: Point, y: Scale) -> str:
 
 
 def _words(point: Point) -> str:
-    metric = spread(point.metric.value, point.metric.low, point.metric.high)
+    metric = with_interval(point.metric)
     front = ", on the Pareto front" if point.on_front else ""
     return f"{short_bytes(point.size_bytes)}, {metric}, {point.verdict}{front}"
 

@@ -106,7 +106,7 @@ def _verdict(
             sys.stderr.write(f"log: {log}\n")
         sys.stderr.write(f"then, with all finished steps kept: {again}\n")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
-    if any(variant.verdict == "undecided" for variant in board.variants):
+    if any(row.variant.verdict == "undecided" for row in board.variants):
         sys.stderr.write(f"when the machine is quiet: {again} --remeasure\n")
     return OK if board.winner else NO_WINNER
 

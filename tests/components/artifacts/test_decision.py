@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from components.artifacts.decision import FILE, Decision
+from components.artifacts.decision import Decision
 from components.contract.errors import UserError
 from tests.components.test_select import decided
 from tests.data.variants import Variant
@@ -19,7 +19,7 @@ def test_a_decision_reads_back_as_it_was_written(tmp_path):
 
 def test_the_file_has_the_keys_that_others_rely_on(tmp_path):
     decided(tmp_path / "trees", [Variant("teacher"), Variant("a")]).write(tmp_path)
-    content = json.loads((tmp_path / FILE).read_bytes())
+    content = json.loads((tmp_path / Decision.FILE).read_bytes())
     assert {
         "schema", "winner", "reason", "reference", "budgets", "metric", "minimize", "variants",
         "baseline", "near_misses", "split",
@@ -41,6 +41,6 @@ def test_scalars_are_strings_and_numbers(tmp_path):
 def test_what_is_no_decision_is_refused(tmp_path):
     with pytest.raises(UserError, match="no decision"):
         Decision.read(tmp_path)
-    (tmp_path / FILE).write_text('{"schema": 99}')
+    (tmp_path / Decision.FILE).write_text('{"schema": 99}')
     with pytest.raises(UserError, match="another version"):
         Decision.read(tmp_path)

@@ -77,8 +77,8 @@ def test_npz_reads_flat_rows_and_names(tmp_path: Path) -> None:
     ("arrays", "match"),
     [
         ({"a": IMAGES}, "holds the arrays a; expected x and y"),
-        ({"x": IMAGES, "y": LABELS[:5]}, "7 pictures and 5 labels"),
-        ({"x": IMAGES, "y": np.eye(7)}, "expected one whole number or name a picture"),
+        ({"x": IMAGES, "y": LABELS[:5]}, "7 images and 5 labels"),
+        ({"x": IMAGES, "y": np.eye(7)}, "expected one whole number or name an image"),
         ({"x": np.array([{}] * 7, object), "y": LABELS}, "Python objects"),
         ({"x": IMAGES, "y": np.array([{}] * 7, object)}, "Python objects"),
         ({"x": IMAGES.transpose(1, 2, 0)[None], "y": LABELS[:1]}, "shape"),
@@ -111,7 +111,7 @@ def test_npz_damage_is_said(tmp_path: Path) -> None:
 
 
 def test_npz_headers_cannot_ask_for_memory(tmp_path: Path) -> None:
-    """A header that promises far more pictures than there are bytes is an early end, no crash."""
+    """A header that promises far more images than there are bytes is an early end, no crash."""
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
         for name, shape, data in (("x", (10**12, 4, 4), IMAGES), ("y", (10**12,), LABELS)):
             stream = io.BytesIO()
@@ -166,9 +166,9 @@ def test_idx_reads_colour_and_files_unpacked_under_a_packed_name(tmp_path: Path)
 @pytest.mark.parametrize(
     ("images", "labels", "match"),
     [
-        (_idx(IMAGES)[:-1], _idx(LABELS), "says 7 pictures and ends after 6"),
-        (_idx(IMAGES) + b"x", _idx(LABELS), "goes on after 7 pictures"),
-        (_idx(IMAGES), _idx(LABELS[:5]), "7 pictures and 5 labels"),
+        (_idx(IMAGES)[:-1], _idx(LABELS), "says 7 images and ends after 6"),
+        (_idx(IMAGES) + b"x", _idx(LABELS), "goes on after 7 images"),
+        (_idx(IMAGES), _idx(LABELS[:5]), "7 images and 5 labels"),
         (_idx(IMAGES), _idx(LABELS)[:-1], "says 7 labels and holds 6"),
         (_idx(IMAGES), _idx(LABELS) + b"x", "says 7 labels and holds more"),
         (b"\x1f\x9d\x90" + bytes(20), _idx(LABELS), "starts with 1f 9d 90 00; an idx file"),
@@ -248,7 +248,7 @@ def test_csv_damage_is_said(tmp_path: Path) -> None:
         _records(tmp_path / "d.csv.gz")
 
 
-def test_pictures_beyond_the_limit_are_refused(tmp_path: Path) -> None:
+def test_images_beyond_the_limit_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=IMAGES, y=LABELS)
     with pytest.raises(UserError, match="4 x 4 pixels; at most 15"):
         _records(tmp_path / "d.npz", max_pixels=15)

@@ -112,7 +112,7 @@ def test_draws_are_even_and_stable(
         assert count == 0 or count >= min(least, len(members[name])) or total < least
 
 
-def test_a_seed_decides_and_a_purpose_keeps_decisions_apart() -> None:
+def test_a_seed_decides_and_each_purpose_has_an_order_of_its_own() -> None:
     names = [f"p{number}" for number in range(30)]
     orders = {tuple(ranked(names, purpose, seed)) for purpose in "ab" for seed in (0, 1)}
     assert len(orders) == 4

@@ -13,13 +13,13 @@ def answers(path, variant, task="verification"):
     return Answers.read(path)
 
 
-def yardstick(reference, metric="auc"):
+def reference_of(reference, metric="auc"):
     return Reference.of(reference, metric, resamples=300, confidence=0.95, seed=0)
 
 
 def test_a_model_does_not_drop_against_itself(tmp_path):
     reference = answers(tmp_path / "a", Variant("a", noise=0.7))
-    drop = yardstick(reference).drop_of(reference)
+    drop = reference_of(reference).drop_of(reference)
     assert (drop.value, drop.low, drop.high) == (0, 0, 0)
 
 
@@ -27,15 +27,15 @@ def test_a_worse_model_drops_and_a_better_one_gains(tmp_path):
     reference = answers(tmp_path / "a", Variant("a", noise=0.8))
     worse = answers(tmp_path / "b", Variant("b", noise=1.4))
     better = answers(tmp_path / "c", Variant("c", noise=0.4))
-    scale = yardstick(reference)
-    assert 0 < scale.drop_of(worse).low < scale.drop_of(worse).value
-    assert scale.drop_of(better).high < 0
+    measured = reference_of(reference)
+    assert 0 < measured.drop_of(worse).low < measured.drop_of(worse).value
+    assert measured.drop_of(better).high < 0
 
 
 def test_more_errors_are_a_drop_as_well(tmp_path):
     reference = answers(tmp_path / "a", Variant("a", noise=0.8))
     worse = answers(tmp_path / "b", Variant("b", noise=1.4))
-    assert yardstick(reference, "eer").drop_of(worse).low > 0
+    assert reference_of(reference, "eer").drop_of(worse).low > 0
 
 
 def test_the_drop_is_paired(tmp_path):
@@ -43,7 +43,7 @@ def test_the_drop_is_paired(tmp_path):
     reference = answers(tmp_path / "a", Variant("a", noise=0.8))
     twin = answers(tmp_path / "b", Variant("b", noise=0.801))
     metric = reference.evaluation.metrics["auc"]
-    drop = yardstick(reference).drop_of(twin)
+    drop = reference_of(reference).drop_of(twin)
     assert drop.high - drop.low < (metric.high - metric.low) / 10
 
 
@@ -52,13 +52,13 @@ def test_other_images_cannot_be_compared(tmp_path):
     other = answers(tmp_path / "b", Variant("b"))
     shuffled = replace(other, labels_n=other.labels_n[::-1])
     with pytest.raises(ValueError, match="same images"):
-        yardstick(reference).drop_of(shuffled)
+        reference_of(reference).drop_of(shuffled)
 
 
 def test_a_metric_of_another_task_is_refused_with_the_valid_ones(tmp_path):
     reference = answers(tmp_path / "a", Variant("a"), task="classification")
     with pytest.raises(UserError, match="no metric 'auc'") as caught:
-        yardstick(reference)
+        reference_of(reference)
     assert "accuracy, macro_f1" in caught.value.fix
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifacts.measurement import Attempt, Block, Device, Measurement, Process
+from components.artifacts.measurement import Attempt, Block, MeasuredDevice, Measurement, Process
 from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
 from components.devices.host import TimingPlan
@@ -172,7 +172,7 @@ def test_more_blocks_make_the_interval_narrower() -> None:
 def test_flat_metrics_hold_numbers_alone() -> None:
     processes = quiet()
     measurement = Measurement(
-        device=Device("host", {}, {}, {}),
+        device=MeasuredDevice("host", {}, {}, {}),
         threads=1,
         model_sha256="00",
         size_bytes=9,

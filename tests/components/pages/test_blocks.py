@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from components.pages.blocks import (
+    CardSection,
     Code,
     Facts,
     Listing,
     Paragraph,
-    Section,
     Table,
     markdown,
     plain,
@@ -52,7 +52,7 @@ def test_a_document_has_all_its_blocks():
         "Title <b>",
         "Lead.",
         [
-            Section(
+            CardSection(
                 "One",
                 (
                     Paragraph("A | B"),

@@ -31,16 +31,16 @@ PIXELS = LiteInput(112, 92, 1, 127.5, 127.5, "float32", None)
         ),
     ],
 )
-def test_the_formula_is_the_cards(given, formula):
-    told = _input(given)
-    assert told["formula"] == f"Scale the image to 112 rows and 92 columns. {formula}"
-    assert told["shape"] == [1, 112, 92, 1]
-    assert told["takes_pixels"] == given.takes_pixels
+def test_the_formula_says_what_to_feed(given, formula):
+    written = _input(given)
+    assert written["formula"] == f"Scale the image to 112 rows and 92 columns. {formula}"
+    assert written["shape"] == [1, 112, 92, 1]
+    assert written["takes_pixels"] == given.takes_pixels
 
 
 @pytest.mark.parametrize("zero_point", [-128, -1, 0, 5])
 @pytest.mark.parametrize("scale", [1 / 127.5, 0.0078, 0.02])
-def test_the_numbers_give_what_the_card_computes(scale, zero_point):
+def test_the_numbers_give_what_the_info_computes(scale, zero_point):
     given = replace(PIXELS, dtype="int8", quantization=Affine(scale, zero_point))
     levels, normal = _input(given)["quantization"], _input(given)["normalization"]
     for pixel in range(256):
@@ -51,9 +51,9 @@ def test_the_numbers_give_what_the_card_computes(scale, zero_point):
 
 
 def test_two_embeddings_are_compared_by_the_threshold():
-    told = _output(LiteOutput.of(Embedding(128), "float32", None), 0.41)
-    assert told["compare"]["threshold"] == 0.41
-    assert "when it is 0.41 or more" in told["compare"]["rule"]
+    written = _output(LiteOutput.of(Embedding(128), "float32", None), 0.41)
+    assert written["compare"]["threshold"] == 0.41
+    assert "when it is 0.41 or more" in written["compare"]["rule"]
     assert (
         "Choose one on images"
         in _output(LiteOutput.of(Embedding(128), "float32", None), None)["compare"]["rule"]
@@ -63,14 +63,14 @@ def test_two_embeddings_are_compared_by_the_threshold():
 @pytest.mark.parametrize(("activation", "word"), [("softmax", "probabilities"), ("none", "logits")])
 def test_scores_have_labels(activation, word):
     head = LiteOutput.of(Scores(("cat", "dog"), activation), "uint8", Affine(1 / 256, 0))
-    told = _output(head, None)
-    assert told["labels"] == ["cat", "dog"]
-    assert word in told["read"]
-    assert told["formula"] == "The real numbers are (number - 0) * 0.00390625."
-    assert "compare" not in told
+    written = _output(head, None)
+    assert written["labels"] == ["cat", "dog"]
+    assert word in written["read"]
+    assert written["formula"] == "The real numbers are (number - 0) * 0.00390625."
+    assert "compare" not in written
 
 
-def test_the_card_of_a_file_is_what_the_fixtures_write(tmp_path):
+def test_the_info_of_a_file_is_what_the_fixtures_write(tmp_path):
     from tests.data.variants import Variant, write_lite
 
     assert write_lite(tmp_path / "lite", Variant("a")) == LiteModelInfo.read(tmp_path / "lite")

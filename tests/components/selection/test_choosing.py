@@ -5,9 +5,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.selection.candidates import Budgets, Contender, Latency
+from components.artifacts.decision import Budgets, Candidate, Timing
 from components.selection.choosing import Choice, choose
 from components.statistics.bootstrap import Interval
+
+
+def timing(p50, verdict, evidence=""):
+    return Timing(p50, None, None, None, verdict, evidence)
+
+
+def measured(name, **changes):
+    """A candidate that only differs from others in what choosing looks at."""
+    made = {
+        "name": name, "steps": (), "candidate": True, "sha256": "", "size_bytes": 40_000,
+        "gzip_bytes": 20_000, "parameters": 0, "metric": None, "metrics": {},
+        "drop": Interval(0, 0, 0), "latency": {}, "peak_memory_bytes": None,
+    }  # fmt: skip
+    return Candidate(**{**made, **changes})
 
 
 def interval(value, below=0.0, above=0.0):
@@ -20,8 +34,11 @@ def intervals(draw, low, high):
     return interval(value, span, span)
 
 
+FAILED = {"verdict": "failed", "reason": "answers the same"}
+
+
 @st.composite
-def contenders(draw):
+def candidates(draw):
     names = draw(st.lists(st.sampled_from("abcdefgh"), unique=True, min_size=1, max_size=6))
     devices = draw(st.sampled_from([(), ("host",), ("host", "phone")]))
     verdicts = st.sampled_from([*["stable"] * 8, "disturbed", "crashed"])
@@ -31,16 +48,16 @@ def contenders(draw):
         for device in devices:
             verdict = draw(verdicts)
             p50 = None if verdict == "crashed" else draw(intervals(0.1, 50))
-            latency[device] = Latency(p50, verdict, "evidence")
+            latency[device] = timing(p50, verdict, "evidence")
         made.append(
-            Contender(
-                name=name,
+            measured(
+                name,
                 candidate=name != "teacher" and draw(st.integers(0, 4)) > 0,
                 size_bytes=draw(st.integers(1_000, 9_000)),
                 gzip_bytes=draw(st.integers(500, 9_000)),
                 drop=draw(st.one_of(intervals(-0.02, 0.02), intervals(0, 0.2), st.none())),
                 latency=latency,
-                failure=draw(st.sampled_from([*[None] * 6, "answers the same"])),
+                **draw(st.sampled_from([*[{}] * 6, FAILED])),
             )
         )
     return made
@@ -57,7 +74,7 @@ goals = st.sampled_from(["size", "latency"])
 
 
 def judged(choice: Choice):
-    return {judgement.name: judgement for judgement in choice.judgements}
+    return {one.name: one for one in choice.candidates}
 
 
 def timed(limits, goal):
@@ -65,14 +82,14 @@ def timed(limits, goal):
     return limits.latency_ms is not None or goal == "latency"
 
 
-@given(contenders(), budgets, goals)
+@given(candidates(), budgets, goals)
 def test_the_winner_keeps_every_budget_and_was_measured_in_peace(variants, limits, goal):
     choice = choose(variants, limits, reference="teacher", minimize=goal)
     if choice.winner is None:
         return
     winner = next(one for one in variants if one.name == choice.winner)
     assert winner.candidate
-    assert winner.failure is None
+    assert winner.verdict != "failed"
     assert winner.drop.high <= limits.drop
     assert limits.size_mb is None or winner.size_bytes <= round(limits.size_mb * 1e6)
     for item in winner.latency.values():
@@ -80,10 +97,10 @@ def test_the_winner_keeps_every_budget_and_was_measured_in_peace(variants, limit
         assert limits.latency_ms is None or item.p50_ms.high <= limits.latency_ms
 
 
-@given(contenders(), budgets, goals)
+@given(candidates(), budgets, goals)
 def test_nobody_who_keeps_every_budget_is_better_than_the_winner(variants, limits, goal):
     choice = choose(variants, limits, reference="teacher", minimize=goal)
-    kept = [j.name for j in choice.judgements if j.verdict in ("winner", "kept")]
+    kept = [one.name for one in choice.candidates if one.verdict in ("winner", "kept")]
     keepers = [one for one in variants if one.name in kept and one.candidate]
     if choice.winner is None:
         assert not keepers
@@ -95,7 +112,7 @@ def test_nobody_who_keeps_every_budget_is_better_than_the_winner(variants, limit
         assert winner.slowest_ms == min(one.slowest_ms for one in keepers)
 
 
-@given(contenders(), budgets, goals, st.floats(1, 4), st.floats(0, 0.2))
+@given(candidates(), budgets, goals, st.floats(1, 4), st.floats(0, 0.2))
 def test_a_looser_budget_never_gives_a_worse_winner(variants, limits, goal, factor, more):
     looser = replace(
         limits,
@@ -116,7 +133,7 @@ def test_a_looser_budget_never_gives_a_worse_winner(variants, limits, goal, fact
         assert other.slowest_ms <= one.slowest_ms
 
 
-orders = contenders().flatmap(lambda made: st.tuples(st.just(made), st.permutations(made)))
+orders = candidates().flatmap(lambda made: st.tuples(st.just(made), st.permutations(made)))
 
 
 @given(orders, budgets, goals)
@@ -131,24 +148,24 @@ def test_the_order_of_the_variants_does_not_matter(order, limits, goal):
     assert one.near_misses == other.near_misses
 
 
-@given(contenders(), budgets, goals)
+@given(candidates(), budgets, goals)
 def test_everyone_has_a_verdict_and_a_reason(variants, limits, goal):
     choice = choose(variants, limits, reference="teacher", minimize=goal)
-    assert [j.name for j in choice.judgements] == [one.name for one in variants]
+    assert [one.name for one in choice.candidates] == [one.name for one in variants]
     assert choice.reason
-    for one, judgement in zip(variants, choice.judgements, strict=True):
-        assert judgement.reason.strip()
-        assert (judgement.verdict == "winner") == (one.name == choice.winner)
+    for one, after in zip(variants, choice.candidates, strict=True):
+        assert after.reason.strip()
+        assert (after.verdict == "winner") == (one.name == choice.winner)
         crashed = any(item.verdict == "crashed" for item in one.latency.values())
-        if (crashed or one.failure) and one.name != "teacher":
-            assert judgement.verdict == "failed"
+        if (crashed or one.verdict == "failed") and one.name != "teacher":
+            assert after.verdict == "failed"
         disturbed = any(item.verdict == "disturbed" for item in one.latency.values())
         if timed(limits, goal):
-            assert not (disturbed and judgement.verdict in ("winner", "kept"))
+            assert not (disturbed and after.verdict in ("winner", "kept"))
     assert judged(choice)["teacher"].verdict == "reference"
 
 
-@given(contenders(), budgets, goals)
+@given(candidates(), budgets, goals)
 def test_near_misses_are_listed_only_without_a_winner_and_nearest_first(variants, limits, goal):
     choice = choose(variants, limits, reference="teacher", minimize=goal)
     if choice.winner:
@@ -158,7 +175,7 @@ def test_near_misses_are_listed_only_without_a_winner_and_nearest_first(variants
     assert all(miss.verdict in ("over-budget", "undecided") for miss in choice.near_misses)
 
 
-@given(contenders())
+@given(candidates())
 def test_no_one_on_the_front_is_dominated_and_everyone_off_it_is(variants):
     limits = Budgets("auc", 1.0)
     front = judged(choose(variants, limits, reference="teacher", minimize="size"))
@@ -170,7 +187,7 @@ def test_no_one_on_the_front_is_dominated_and_everyone_off_it_is(variants):
         one
         for one in variants
         if one.drop
-        and one.failure is None
+        and one.verdict != "failed"
         and all(item.verdict == "stable" for item in one.latency.values())
     ]
     for one in variants:
@@ -185,19 +202,18 @@ def test_no_one_on_the_front_is_dominated_and_everyone_off_it_is(variants):
         assert front[one.name].on_front == (not dominated)
 
 
-def contender(name, size=40_000, drop=0.0, spread=0.0, p50=1.0, **changes):
-    made = Contender(
-        name=name,
-        candidate=True,
+def candidate(name, size=40_000, drop=0.0, half=0.0, p50=1.0, **changes):
+    made = measured(
+        name,
         size_bytes=size,
         gzip_bytes=size // 2,
-        drop=interval(drop, spread, spread),
-        latency={"host": Latency(interval(p50), "stable")},
+        drop=interval(drop, half, half),
+        latency={"host": timing(interval(p50), "stable")},
     )
     return replace(made, **changes)
 
 
-TEACHER = contender("teacher", size=1_000_000, candidate=False)
+TEACHER = candidate("teacher", size=1_000_000, candidate=False)
 LIMITS = Budgets("auc", 0.01, size_mb=1.0, latency_ms=100.0)
 
 
@@ -209,30 +225,32 @@ def reason_of(one, limits=LIMITS, *others):
     ("one", "reason"),
     [
         (
-            contender("a", drop=0.031, spread=0.022),
+            candidate("a", drop=0.031, half=0.022),
             "drop 0.031 (0.009 to 0.053) may exceed 0.010",
         ),
-        (contender("a", drop=0.031, spread=0.002), "drop 0.031 (0.029 to 0.033) exceeds 0.010"),
-        (contender("a", p50=132.0), "p50 up to 132 ms > 100 ms"),
-        (contender("a", size=1_900_000), "1.9 MB > 1 MB"),
-        (contender("a", size=1_000_001), "1.000001 MB > 1 MB"),
-        (contender("a", p50=100.04), "p50 up to 100.04 ms > 100 ms"),
-        (contender("a", drop=0.0102), "drop 0.0102 (0.0102 to 0.0102) exceeds 0.0100"),
+        (candidate("a", drop=0.031, half=0.002), "drop 0.031 (0.029 to 0.033) exceeds 0.010"),
+        (candidate("a", p50=132.0), "p50 up to 132 ms > 100 ms"),
+        (candidate("a", size=1_900_000), "1.9 MB > 1 MB"),
+        (candidate("a", size=1_000_001), "1.000001 MB > 1 MB"),
+        (candidate("a", p50=100.04), "p50 up to 100.04 ms > 100 ms"),
+        (candidate("a", drop=0.0102), "drop 0.0102 (0.0102 to 0.0102) exceeds 0.0100"),
         (
-            contender("a", drop=0.5, size=2_000_000),
+            candidate("a", drop=0.5, size=2_000_000),
             "drop 0.500 (0.500 to 0.500) exceeds 0.010; 2 MB > 1 MB",
         ),
         (
-            contender("a", latency={"host": Latency(None, "crashed", "signal 11 (SIGSEGV)")}),
+            candidate(
+                "a", latency={"host": timing(None, "crashed", "crashed: signal 11 (SIGSEGV)")}
+            ),
             "crashed on host: signal 11 (SIGSEGV)",
         ),
         (
-            contender("a", latency={"host": Latency(interval(1), "disturbed", "2 of 8 blocks")}),
+            candidate("a", latency={"host": timing(interval(1), "disturbed", "2 of 8 blocks")}),
             "disturbed on host: 2 of 8 blocks",
         ),
-        (contender("a", candidate=False), "keeps every budget, but is no candidate"),
+        (candidate("a", candidate=False), "keeps every budget, but is no candidate"),
         (
-            replace(contender("a"), drop=None),
+            replace(candidate("a"), drop=None),
             "the reference gave no answers to compare with, so its drop is unknown",
         ),
     ],
@@ -245,38 +263,38 @@ def test_reasons_read_well(one, reason):
     ("one", "other", "goal", "reason"),
     [
         (
-            contender("student", size=88_104),
-            contender("student-int8", size=41_320),
+            candidate("student", size=88_104),
+            candidate("student-int8", size=41_320),
             "size",
             "kept the budget, but student-int8 is smaller (41,320 < 88,104 bytes)",
         ),
         (
-            contender("a", p50=1.0004),
-            contender("b", p50=1.0),
+            candidate("a", p50=1.0004),
+            candidate("b", p50=1.0),
             "latency",
             "kept the budget, but b is faster (p50 up to 1 ms < 1.0004 ms)",
         ),
         (
-            contender("a", p50=2.0),
-            contender("b", p50=1.0),
+            candidate("a", p50=2.0),
+            candidate("b", p50=1.0),
             "size",
             "kept the budget, but b is faster (p50 up to 1 ms < 2 ms)",
         ),
         (
-            contender("a", drop=0.005),
-            contender("b", drop=0.004),
+            candidate("a", drop=0.005),
+            candidate("b", drop=0.004),
             "size",
             "kept the budget, but b, as small and as fast, loses less (drop up to 0.004 < 0.005)",
         ),
         (
-            contender("b"),
-            contender("a"),
+            candidate("b"),
+            candidate("a"),
             "size",
             "kept the budget, but a is equal in every respect and was taken by its gzip size and name",
         ),
     ],
 )
-def test_a_keeper_hears_in_what_the_winner_is_better(one, other, goal, reason):
+def test_the_reason_of_a_keeper_says_in_what_the_winner_is_better(one, other, goal, reason):
     choice = choose([TEACHER, one, other], LIMITS, reference="teacher", minimize=goal)
     assert choice.winner == other.name
     assert judged(choice)[one.name].reason == reason
@@ -284,31 +302,31 @@ def test_a_keeper_hears_in_what_the_winner_is_better(one, other, goal, reason):
 
 def test_a_slow_device_is_named_where_there_are_several():
     devices = {
-        "host": Latency(interval(1.0), "stable"),
-        "pi5": Latency(interval(200.0), "stable"),
+        "host": timing(interval(1.0), "stable"),
+        "pi5": timing(interval(200.0), "stable"),
     }
-    slow = contender("a", latency=devices)
-    (judgement,) = choose([slow], LIMITS, reference="teacher").judgements
-    assert judgement.reason == "p50 on pi5 up to 200 ms > 100 ms"
+    slow = candidate("a", latency=devices)
+    (after,) = choose([slow], LIMITS, reference="teacher").candidates
+    assert after.reason == "p50 on pi5 up to 200 ms > 100 ms"
 
 
 def test_the_reference_wins_only_as_a_candidate():
-    teacher = contender("teacher", size=500)
+    teacher = candidate("teacher", size=500)
     outside = replace(teacher, candidate=False)
-    student = contender("student")
+    student = candidate("student")
     assert choose([outside, student], LIMITS, reference="teacher").winner == "student"
     assert choose([teacher, student], LIMITS, reference="teacher").winner == "teacher"
 
 
 def test_a_disturbed_latency_beyond_the_budget_leaves_the_variant_undecided():
-    slow = contender("a", latency={"host": Latency(interval(900), "disturbed", "busy")})
+    slow = candidate("a", latency={"host": timing(interval(900), "disturbed", "busy")})
     choice = choose([TEACHER, slow], LIMITS, reference="teacher")
     assert judged(choice)["a"].verdict == "undecided"
     assert choice.near_misses[0].excess == pytest.approx(8.0)
 
 
 def test_a_disturbed_latency_matters_only_where_latency_does():
-    shaken = contender("a", latency={"host": Latency(interval(900), "disturbed", "busy")})
+    shaken = candidate("a", latency={"host": timing(interval(900), "disturbed", "busy")})
     free = replace(LIMITS, latency_ms=None)
     assert choose([TEACHER, shaken], free, reference="teacher").winner == "a"
     assert choose([TEACHER, shaken], free, reference="teacher", minimize="latency").winner is None
@@ -317,7 +335,7 @@ def test_a_disturbed_latency_matters_only_where_latency_does():
 def test_a_budget_of_exactly_the_file_is_kept():
     # 4.35 * 1e6 is 4349999.999999999 in floating point.
     limits = Budgets("auc", 0.01, size_mb=4.35)
-    one = contender("a", size=4_350_000)
+    one = candidate("a", size=4_350_000)
     assert choose([TEACHER, one], limits, reference="teacher").winner == "a"
     assert limits.size_bytes == 4_350_000
     larger = replace(one, size_bytes=4_350_001)
@@ -325,4 +343,4 @@ def test_a_budget_of_exactly_the_file_is_kept():
 
 
 def test_an_unknown_latency_is_the_slowest():
-    assert contender("a", latency={}).slowest_ms == math.inf
+    assert candidate("a", latency={}).slowest_ms == math.inf

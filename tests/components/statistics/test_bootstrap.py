@@ -60,11 +60,6 @@ def test_data_on_which_nothing_is_usable_are_refused() -> None:
         draw(one_stratum(1), 10, seed=0, usable=lambda weights: (weights > 0).sum(axis=1) > 1)
 
 
-def test_an_interval_reads_back() -> None:
-    interval = Interval(0.5, 0.25, 0.75)
-    assert Interval.from_json(interval.to_json()) == interval
-
-
 def test_the_percentile_interval_holds_its_share() -> None:
     estimate = Estimate(50.0, np.arange(101, dtype=np.float64))
     assert estimate.interval(0.5) == Interval(50.0, 25.0, 75.0)

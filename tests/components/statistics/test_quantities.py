@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.statistics import quantities
+from components.statistics.bootstrap import Interval
 
 
 @pytest.mark.parametrize(
@@ -26,12 +27,12 @@ def test_a_megabyte_is_a_million_bytes(count, text):
 
 def test_decimals_have_no_negative_zero():
     assert quantities.decimal(-0.0001) == "0.000"
-    assert quantities.spread(0.0311, 0.012, 0.052) == "0.031 (0.012 to 0.052)"
+    assert quantities.with_interval(Interval(0.0311, 0.012, 0.052)) == "0.031 (0.012 to 0.052)"
 
 
 @given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
 def test_different_numbers_are_told_apart(one, other):
-    digits = quantities.apart(one, other, quantities.milliseconds)
+    digits = quantities.distinct_digits(one, other, quantities.milliseconds)
     texts = [quantities.milliseconds(each, digits) for each in (one, other)]
     assert (texts[0] == texts[1]) == (one == other) or digits == 17
 

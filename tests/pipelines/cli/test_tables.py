@@ -10,15 +10,15 @@ from rich.console import Console
 
 from components.artifacts.decision import (
     BaselineCheck,
+    Budgets,
+    Candidate,
     Decision,
     NearMiss,
-    Result,
     Split,
     Timing,
 )
 from components.artifacts.empty import write_empty
 from components.contract.errors import UserError
-from components.selection.candidates import Budgets
 from components.statistics.bootstrap import Interval
 from pipelines.cli import documents, tables
 from pipelines.launch.explaining import Changed, Explanation, Upstream
@@ -30,7 +30,7 @@ from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
-TEACHER = Result(
+TEACHER = Candidate(
     name="teacher",
     steps=({"component": "train", "backbone": "conv"},),
     candidate=False,
@@ -278,7 +278,7 @@ def test_a_failed_run(tmp_path: Path) -> None:
         {"step": "train", "what": "train: too small", "fix": "more", "user_fault": True}
     ]
     assert board.winner is None
-    assert board.variants == []
+    assert board.to_json()["variants"] == []
     assert "failed: train: too small" in text_of(board)
 
 

@@ -68,6 +68,7 @@ def test_whatever_an_image_is_built_from_changes_its_name(tmp_path, monkeypatch)
         pins.write_text("numpy==1\n")
         before = name()
         (tmp_path / "components/__pycache__/one.pyc").write_text("")
+        (tmp_path / "components/README.md").write_text("what it is")
         assert name() == before
         module.write_text("2")
         after = name()

@@ -15,17 +15,17 @@ from components.ml.networks import backbones
 from components.ml.runtime import configure, tf, tf_keras
 
 SHAPE = (8, 8, 1)
-CARD = ModelInfo("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
+INFO = ModelInfo("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
 
 
-def small(path, *, earlier=0, card=CARD, head="embedding"):
+def small(path, *, earlier=0, info=INFO, head="embedding"):
     """Write a model in a process that has built others before."""
     for _ in range(earlier):
         tf.function(lambda x: x * 2.0)(tf.constant(1.0))
-        backbones.tower("conv", SHAPE, "embedding", 4)
+        backbones.with_head("conv", SHAPE, "embedding", 4)
     configure(2, 0)
-    model = backbones.tower("conv", SHAPE, head, 4, alpha=0.25)
-    model_folder.save(path, model, card)
+    model = backbones.with_head("conv", SHAPE, head, 4, alpha=0.25)
+    model_folder.save(path, model, info)
     return model
 
 
@@ -41,11 +41,11 @@ def images(count=5):
 
 def test_what_was_saved_comes_back(kept):
     path, model = kept
-    again, card = model_folder.load(path)
+    again, info = model_folder.load(path)
     for weight, other in zip(model.get_weights(), again.get_weights(), strict=True):
         assert np.array_equal(weight, other)
-    assert card.parameters == model.count_params()
-    assert card == ModelInfo.read(path)
+    assert info.parameters == model.count_params()
+    assert info == ModelInfo.read(path)
     assert np.array_equal(again(images()), model(images()))
 
 
@@ -81,25 +81,25 @@ def test_a_fresh_process_writes_the_same_bytes(kept, tmp_path):
 
 
 def test_other_weights_are_other_bytes(kept, tmp_path):
-    model, card = model_folder.load(kept[0])
+    model, info = model_folder.load(kept[0])
     model.layers[1].set_weights([weight + 1e-6 for weight in model.layers[1].get_weights()])
-    model_folder.save(tmp_path / "other", model, card)
+    model_folder.save(tmp_path / "other", model, info)
     assert tree_of(tmp_path / "other").digest != tree_of(kept[0]).digest
 
 
 def test_scores_are_called_scores(tmp_path):
-    card = ModelInfo(
+    info = ModelInfo(
         "classification", ImageInput(*SHAPE), Scores(("a", "b", "c", "d")), parameters=0
     )
-    small(tmp_path / "model", card=card, head="scores")
+    small(tmp_path / "model", info=info, head="scores")
     program = tf.saved_model.load(str(tmp_path / "model" / "saved_model"))
     assert list(program.signatures["serving_default"].structured_outputs) == ["scores"]
 
 
 def test_weights_are_normalized_as_the_card_says():
-    card = ModelInfo("verification", ImageInput(1, 1, 1, 10.0, 5.0), Embedding(1), parameters=0)
+    info = ModelInfo("verification", ImageInput(1, 1, 1, 10.0, 5.0), Embedding(1), parameters=0)
     pixels = np.array([0, 10, 255], np.uint8).reshape(3, 1, 1, 1)
-    normalized = model_folder.normalize(pixels, card)
+    normalized = model_folder.normalize(pixels, info)
     assert normalized.dtype == np.float32
     assert normalized.ravel().tolist() == [-2.0, 0.0, 49.0]
 
@@ -111,16 +111,16 @@ def test_a_copied_layer_keeps_its_own_weights(tmp_path):
     flow = tf_keras.layers.Flatten()(image)
     inner = [tf_keras.Sequential([tf_keras.layers.Dense(2, name="same")]) for _ in range(2)]
     model = tf_keras.Model(image, tf_keras.layers.Concatenate()([part(flow) for part in inner]))
-    model_folder.save(tmp_path / "model", model, CARD)
+    model_folder.save(tmp_path / "model", model, INFO)
     again, _ = model_folder.load(tmp_path / "model")
     assert np.array_equal(again(images()), model(images()))
 
 
 def test_a_model_without_an_architecture_says_what_it_cannot_do(kept, tmp_path):
-    model, card = model_folder.load(kept[0])
+    model, info = model_folder.load(kept[0])
     program = tmp_path / "program"
-    model_folder.export(program, lambda image: model(image, training=False), model.weights, card)
-    card.after({"component": "quantize"}, trainable=False).write(program)
+    model_folder.export(program, lambda image: model(image, training=False), model.weights, info)
+    info.after({"component": "quantize"}, trainable=False).write(program)
     with pytest.raises(UserError, match=r"cannot be pruned.*quantize"):
         model_folder.load(program, "pruned")
     np.testing.assert_allclose(

@@ -24,8 +24,8 @@ def load(tmp_path):
     return run
 
 
-def tower(shape=SHAPE, alpha=0.25, size=4):
-    return backbones.tower("conv", shape, "embedding", size, alpha=alpha)
+def network(shape=SHAPE, alpha=0.25, size=4):
+    return backbones.with_head("conv", shape, "embedding", size, alpha=alpha)
 
 
 def backbone(model):
@@ -45,15 +45,15 @@ def written(kind, tmp_path, model):
     elif kind == "model":
         model.save(tmp_path / "given.h5")
     else:
-        card = ModelInfo("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
-        model_folder.save(tmp_path / "model", model, card)
+        info = ModelInfo("verification", ImageInput(*SHAPE), Embedding(4), parameters=0)
+        model_folder.save(tmp_path / "model", model, info)
         return tmp_path / "model" / "weights.safetensors"
     return tmp_path / "given.h5"
 
 
 @pytest.mark.parametrize("kind", ["weights", "model", "safetensors"])
 def test_the_backbone_is_taken_and_the_head_is_not(kind, load, tmp_path):
-    original, fresh = moved(tower(size=4)), tower(size=6)
+    original, fresh = moved(network(size=4)), network(size=6)
     head = fresh.layers[-1].get_weights()
     path = written(kind, tmp_path, original)
     note = load(fresh, path)
@@ -65,7 +65,7 @@ def test_the_backbone_is_taken_and_the_head_is_not(kind, load, tmp_path):
 
 
 def test_a_colour_backbone_answers_to_grey_as_to_equal_colours(load, tmp_path):
-    colour, grey = moved(tower((8, 8, 3))), tower()
+    colour, grey = moved(network((8, 8, 3))), network()
     load(grey, written("weights", tmp_path, colour))
     images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32)
     features = [
@@ -79,12 +79,12 @@ def test_a_colour_backbone_answers_to_grey_as_to_equal_colours(load, tmp_path):
 def test_weights_of_another_backbone_are_refused(load, tmp_path):
     other = tf_keras.Sequential([tf_keras.layers.Input((4,)), tf_keras.layers.Dense(2)])
     with pytest.raises(UserError, match=r"no weights for 6 of 6 layers.*block1_conv"):
-        load(tower(), written("weights", tmp_path, other))
+        load(network(), written("weights", tmp_path, other))
 
 
 def test_weights_of_another_width_are_refused(load, tmp_path):
     with pytest.raises(UserError, match=r"block1_conv/kernel.*\(3, 3, 1, 32\)"):
-        load(tower(), written("weights", tmp_path, tower(alpha=1.0)))
+        load(network(), written("weights", tmp_path, network(alpha=1.0)))
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_weights_of_another_width_are_refused(load, tmp_path):
 def test_a_bad_file_is_one_clear_message(name, content, load, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match="given"):
-        load(tower(), tmp_path / name)
+        load(network(), tmp_path / name)
 
 
 def test_names_that_are_no_layers_are_shown(load, tmp_path):
     save_file({"encoder.conv.weight": np.zeros((2, 2), np.float32)}, tmp_path / "given.safetensors")
     with pytest.raises(UserError, match=r"encoder\.conv\.weight"):
-        load(tower(), tmp_path / "given.safetensors")
+        load(network(), tmp_path / "given.safetensors")

@@ -26,7 +26,7 @@ def program(path: Path, function: Callable[[Any], Any], plan: QuantizationPlan |
     from components.ml.runtime import configure, tf
 
     configure(threads=2, seed=0)
-    card = ModelInfo(
+    info = ModelInfo(
         task="verification",
         input=ImageInput(8, 8, 1),
         output=Embedding(4),
@@ -36,12 +36,12 @@ def program(path: Path, function: Callable[[Any], Any], plan: QuantizationPlan |
         source="a test",
     )
     model_folder.export(
-        path, lambda x: function(tf.reshape(x, (1, 64))[:, 8:12]), tf.Module(), card
+        path, lambda x: function(tf.reshape(x, (1, 64))[:, 8:12]), tf.Module(), info
     )
-    card.write(path)
+    info.write(path)
     if plan:
         images, _ = images_of(8, seed=0)
-        np.savez(path / "calibration.npz", images=model_folder.normalize(images, card))
+        np.savez(path / "calibration.npz", images=model_folder.normalize(images, info))
     return path
 
 
@@ -51,10 +51,10 @@ def test_a_plan_of_int8_on_a_file_that_computes_in_float_is_refused(
 ) -> None:
     from components.ml.lite import conversion
 
-    card = replace(ModelInfo.read(pattern_classifier), quantization=INT8)
-    conversion.refuse(file_of(lite_patterns["int8"]), card)
+    info = replace(ModelInfo.read(pattern_classifier), quantization=INT8)
+    conversion.refuse(file_of(lite_patterns["int8"]), info)
     with pytest.raises(UserError, match=r"still compute in float: .*CONV_2D"):
-        conversion.refuse(file_of(lite_patterns[scheme]), card)
+        conversion.refuse(file_of(lite_patterns[scheme]), info)
 
 
 def test_an_operator_that_the_converter_leaves_in_float_without_a_word_is_named(
@@ -84,13 +84,13 @@ def test_edges_of_another_type_than_planned_are_refused(
 ) -> None:
     from components.ml.lite import conversion
 
-    card = ModelInfo.read(pattern_classifier)
-    planned = replace(card, quantization=replace(INT8, input_type="uint8", output_type="uint8"))
+    info = ModelInfo.read(pattern_classifier)
+    planned = replace(info, quantization=replace(INT8, input_type="uint8", output_type="uint8"))
     conversion.refuse(file_of(lite_patterns["int8-uint8"]), planned)
     for other in ("int8", "int8-int8"):
         with pytest.raises(AssertionError, match="plan: uint8"):
             conversion.refuse(file_of(lite_patterns[other]), planned)
-    half = replace(card, quantization=QuantizationPlan("float16", "post_training"))
+    half = replace(info, quantization=QuantizationPlan("float16", "post_training"))
     conversion.refuse(file_of(lite_patterns["float16"]), half)
     with pytest.raises(AssertionError, match="left in float32"):
         conversion.refuse(file_of(lite_patterns["float32"]), half)
@@ -101,11 +101,11 @@ def test_a_file_that_lost_the_zeros_of_a_pruned_model_is_refused(
 ) -> None:
     from components.ml.lite import conversion
 
-    card = ModelInfo.read(pattern_classifier)
+    info = ModelInfo.read(pattern_classifier)
     file = file_of(lite_patterns["float32"])
-    kept = card.after({"component": "prune", "zeros": file.zeros})
+    kept = info.after({"component": "prune", "zeros": file.zeros})
     conversion.refuse(file, kept)
-    lost = card.after({"component": "prune", "zeros": file.zeros + 1})
+    lost = info.after({"component": "prune", "zeros": file.zeros + 1})
     with pytest.raises(AssertionError, match="were pruned"):
         conversion.refuse(file, lost)
     with pytest.raises(AssertionError, match="were pruned"):
@@ -123,17 +123,17 @@ def test_a_float_file_that_answers_something_else_is_refused(
     from components.ml.runtime import configure
 
     configure(threads=2, seed=0)
-    lite, card = lite_patterns["float32"] / "lite", ModelInfo.read(pattern_classifier)
-    measured = parity.measure(pattern_classifier, lite, card, None, seed=0)
+    lite, info = lite_patterns["float32"] / "lite", ModelInfo.read(pattern_classifier)
+    measured = parity.measure(pattern_classifier, lite, info, None, seed=0)
     assert measured.differences["cosine_min"] > 0.9999
     model, _ = model_folder.load(pattern_classifier)
     name = "embedding/bias"
     assert name in load_file(pattern_classifier / model_folder.WEIGHTS)
     changed = model.get_layer("embedding")
     changed.bias.assign_add(np.full(8, 0.5, np.float32))
-    model_folder.save(tmp_path / "other", model, card)
+    model_folder.save(tmp_path / "other", model, info)
     with pytest.raises(AssertionError, match="float32 file differs"):
-        parity.measure(tmp_path / "other", lite, card, None, seed=0)
+        parity.measure(tmp_path / "other", lite, info, None, seed=0)
 
 
 def test_answers_that_are_not_finite_are_refused() -> None:
@@ -185,12 +185,12 @@ def test_small_answers_have_directions_too() -> None:
 def test_synthetic_images_fill_the_range_and_hang_on_the_seed() -> None:
     from components.ml.lite import parity
 
-    card = ModelInfo("verification", ImageInput(20, 12, 3), Embedding(4), 0)
-    images = parity.synthetic_images(card, seed=1)
+    info = ModelInfo("verification", ImageInput(20, 12, 3), Embedding(4), 0)
+    images = parity.synthetic_images(info, seed=1)
     assert images.shape == (32, 20, 12, 3)
     assert (images.min(), images.max()) == (-1.0, 1.0)
-    assert np.array_equal(images, parity.synthetic_images(card, seed=1))
-    assert not np.array_equal(images, parity.synthetic_images(card, seed=2))
+    assert np.array_equal(images, parity.synthetic_images(info, seed=1))
+    assert not np.array_equal(images, parity.synthetic_images(info, seed=2))
 
 
 def test_operators_before_fusion_are_those_of_the_signature(pattern_classifier: Path) -> None:

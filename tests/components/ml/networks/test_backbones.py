@@ -12,7 +12,7 @@ from components.ml.runtime import configure, tf_keras
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (4, 5, 3), (56, 46, 1), (112, 92, 3)])
 def test_conv_takes_any_size_and_stays_shallow(shape):
-    model = backbones.tower("conv", shape, "embedding", 16)
+    model = backbones.with_head("conv", shape, "embedding", 16)
     assert model.output_shape == (None, 16)
     convolutions = [layer for layer in model.layers if isinstance(layer, tf_keras.layers.Conv2D)]
     assert 2 <= len(convolutions) <= 7
@@ -21,7 +21,7 @@ def test_conv_takes_any_size_and_stays_shallow(shape):
 
 def test_conv_follows_alpha():
     half, one, double = (
-        backbones.tower("conv", (8, 8, 1), "embedding", 16, alpha=alpha).count_params()
+        backbones.with_head("conv", (8, 8, 1), "embedding", 16, alpha=alpha).count_params()
         for alpha in (0.5, 1.0, 2.0)
     )
     assert half < one / 3
@@ -29,7 +29,7 @@ def test_conv_follows_alpha():
 
 
 def test_the_large_backbone_is_a_whole_resnet50():
-    model = backbones.tower("resnet50", (32, 32, 1), "embedding", 128)
+    model = backbones.with_head("resnet50", (32, 32, 1), "embedding", 128)
     head = 2048 * 128 + 128
     # 23.59 million with colour; a grey first convolution has 2 x 7 x 7 x 64 fewer.
     assert model.count_params() - head == 23_587_712 - 2 * 7 * 7 * 64
@@ -42,7 +42,7 @@ def test_the_large_backbone_is_a_whole_resnet50():
 
 
 def test_mobilenet_v2_follows_alpha_and_takes_dropout():
-    model = backbones.tower(
+    model = backbones.with_head(
         "mobilenet_v2", (32, 24, 1), "scores", 5,
         alpha=0.35, dropout=0.2, batch_norm_momentum=0.8,
     )  # fmt: skip
@@ -59,13 +59,13 @@ def test_an_architecture_does_not_tell_what_its_process_built_before(backbone):
         configure(2, 0)
         for _ in range(earlier):
             tf_keras.Sequential([tf_keras.layers.Input((4,)), tf_keras.layers.Dense(2)])
-        texts.append(backbones.tower(backbone, (8, 8, 1), "embedding", 4).to_json())
+        texts.append(backbones.with_head(backbone, (8, 8, 1), "embedding", 4).to_json())
     assert texts[0] == texts[1]
     assert architecture.checked(json.loads(texts[0]), "test")
 
 
 def test_what_cannot_be_built_is_said():
     with pytest.raises(UserError, match="one width"):
-        backbones.tower("resnet50", (32, 32, 1), "embedding", 8, alpha=0.5)
+        backbones.with_head("resnet50", (32, 32, 1), "embedding", 8, alpha=0.5)
     with pytest.raises(UserError, match="too small"):
-        backbones.tower("conv", (3, 8, 1), "embedding", 8)
+        backbones.with_head("conv", (3, 8, 1), "embedding", 8)

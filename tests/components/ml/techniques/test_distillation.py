@@ -11,20 +11,16 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
 from components.ml.runtime import configure, tf
-from components.ml.settings import Tower, Transfer
+from components.ml.settings import Augmentation, LossSettings, TeacherViews
 from components.ml.techniques import distillation
-from components.ml.techniques.supervised import examples_of
+from components.ml.techniques.transfer import Transfer
 from components.ml.training import losses
-from components.ml.training.examples import DRAWS, IMAGES, SHARES
 from components.ml.training.objectives import LABELS, TEACHER, supervised
-from tests.components.ml.training.test_loop import RECIPE, TARGET, tiny
+from tests.components.ml.training.test_loop import NETWORK, OPTIMIZATION, tiny
 from tests.data import patterns
 
-TOWER = Tower("conv", 0.25, 0.0, 0.9)
-TRANSFER = Transfer(
-    temperature=4.0, soft_weight=0.7, embedding_weight=1.0, relational_weight=1.0,
-    similarity_weight=0.0, label_weight=1.0, views=2, mixes=0,
-)  # fmt: skip
+TRANSFER = Transfer()
+VIEWS = TeacherViews(views=2)
 OUTPUTS, TEACHERS = (
     np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32) for seed in (0, 1)
 )
@@ -33,9 +29,12 @@ BATCH = {LABELS: np.array([0, 0, 1, 1]), TEACHER: TEACHERS}
 
 def objective(task, transfer=TRANSFER, projection=None):
     labels = supervised(
-        task, replace(TARGET, loss="contrastive" if task == "verification" else None),
-        classes=3, embedding=3, seed=0,
-    )  # fmt: skip
+        task,
+        LossSettings(loss="contrastive" if task == "verification" else None, contrast_weight=0.0),
+        classes=3,
+        embedding=3,
+        seed=0,
+    )
     return distillation.Distilled(task == "classification", labels, transfer, projection)
 
 
@@ -73,12 +72,16 @@ def test_another_size_is_matched_through_a_projection_that_is_learned():
     assert float(loss) == pytest.approx(float(losses.embedding_matching(OUTPUTS, TEACHERS)))
 
 
-def distilled(data, teacher, folder, recipe=RECIPE, transfer=TRANSFER, embedding=None):
-    configure(2, recipe.seed)
+def distilled(
+    data, teacher, folder, optimization=OPTIMIZATION, transfer=TRANSFER, embedding=None,
+    teacher_views=VIEWS,
+):  # fmt: skip
+    configure(2, 0)
     distillation.distill(
         data, teacher, folder / "model", folder / "report",
-        tower=TOWER, embedding=embedding, target=replace(TARGET, contrast_weight=0.5),
-        transfer=transfer, recipe=recipe,
+        network=NETWORK, embedding=embedding, transfer=transfer, teacher_views=teacher_views,
+        loss=LossSettings(contrast_weight=0.5), augmentation=Augmentation(),
+        optimization=optimization, seed=0,
     )  # fmt: skip
     return folder / "model", json.loads((folder / "report" / "training.json").read_bytes())
 
@@ -101,12 +104,12 @@ def cosines(model, data):
 def test_a_student_sees_images_as_its_teacher_does(pattern_pairs, pattern_tower, tmp_path):
     """Without labels it learns the teacher's cosines, and more of them than it was born with."""
     transfer = replace(TRANSFER, label_weight=0.0, relational_weight=3.0)
-    recipe = replace(RECIPE, epochs=8)
-    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, recipe, transfer)
-    card, teacher = ModelInfo.read(student), ModelInfo.read(pattern_tower)
-    assert card.output == teacher.output
-    assert [step["component"] for step in card.steps] == ["train", "distill"]
-    assert card.parameters < 10_000
+    optimization = replace(OPTIMIZATION, epochs=8)
+    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, optimization, transfer)
+    info, teacher = ModelInfo.read(student), ModelInfo.read(pattern_tower)
+    assert info.output == teacher.output
+    assert [step["component"] for step in info.steps] == ["train", "distill"]
+    assert info.parameters < 10_000
     wanted, got = cosines(pattern_tower, pattern_pairs), cosines(student, pattern_pairs)
     assert np.corrcoef(wanted.ravel(), got.ravel())[0, 1] > 0.9
     assert report["component"] == "distill"
@@ -115,66 +118,24 @@ def test_a_student_sees_images_as_its_teacher_does(pattern_pairs, pattern_tower,
 
 
 def test_a_student_may_have_an_embedding_of_another_size(pattern_pairs, pattern_tower, tmp_path):
-    recipe = replace(RECIPE, epochs=3)
-    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, recipe, embedding=5)
+    optimization = replace(OPTIMIZATION, epochs=3)
+    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, optimization, embedding=5)
     assert ModelInfo.read(student).output.size == 5
     assert report["kept"]["validation"] > 0.9
 
 
 def test_a_classifier_learns_from_soft_labels_alone(pattern_data, pattern_classifier, tmp_path):
     transfer = replace(TRANSFER, soft_weight=1.0)
-    recipe = replace(RECIPE, epochs=10, learning_rate=0.02)
-    student, report = distilled(pattern_data, pattern_classifier, tmp_path, recipe, transfer)
+    optimization = replace(OPTIMIZATION, epochs=10, learning_rate=0.02)
+    student, report = distilled(pattern_data, pattern_classifier, tmp_path, optimization, transfer)
     assert report["kept"]["validation"] > 0.9
-    card = ModelInfo.read(student)
-    assert (card.output.classes, card.output.activation) == (
+    info = ModelInfo.read(student)
+    assert (info.output.classes, info.output.activation) == (
         ModelInfo.read(pattern_classifier).output.classes, "none",
     )  # fmt: skip
 
 
-def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pattern_classifier):
-    examples = examples_of(Dataset.open(pattern_data))
-    card = ModelInfo.read(pattern_classifier)
-    recipe = replace(RECIPE, augment="none")
-    known = distillation.taught(
-        examples, pattern_classifier, card, views=3, mixes=0, recipe=recipe
-    ).taught
-    assert known.outputs_vnt.shape == (1, 160, 4)  # nothing changes: one view is all there is
-    shares = model_folder.inference(pattern_classifier)(
-        model_folder.normalize(examples.images_nhwc, card)
-    )
-    np.testing.assert_allclose(np.exp(known.outputs_vnt[0]), shares, atol=1e-5)
-
-
-@pytest.mark.parametrize("fixture", ["pattern_classifier", "pattern_tower"])
-def test_the_teacher_is_asked_about_the_mixes_that_are_shown(fixture, pattern_pairs, request):
-    """What the training makes of a batch, laid before the teacher, gets the answers in the batch."""
-    teacher = request.getfixturevalue(fixture)
-    data = pattern_pairs if fixture == "pattern_tower" else request.getfixturevalue("pattern_data")
-    card = ModelInfo.read(teacher)
-    recipe = replace(RECIPE, augment="none", flip=True)
-    known = distillation.taught(
-        examples_of(Dataset.open(data)), teacher, card, views=3, mixes=5, recipe=recipe
-    )
-    (batch, *_) = known.epoch(1, recipe)
-    labelled = len(batch[LABELS])
-    assert [len(batch[name]) for name in (IMAGES, DRAWS, SHARES, TEACHER)] == [
-        labelled + 10, labelled + 10, 5, labelled + 5,
-    ]  # fmt: skip
-    assert ((batch[SHARES] > 0.25) & (batch[SHARES] < 0.75)).all()
-    shown = batch[IMAGES].astype(np.float32)
-    mirrored = batch[DRAWS][:, 0] == 1
-    shown[mirrored] = shown[mirrored][:, :, ::-1]
-    first, second = shown[labelled : labelled + 5], shown[labelled + 5 :]
-    share = batch[SHARES][:, None, None, None]
-    seen = np.concatenate([shown[:labelled], share * first + (1 - share) * second])
-    answers = model_folder.inference(teacher)(model_folder.normalize(seen, card))
-    if fixture == "pattern_classifier":
-        answers = np.log(answers)
-    np.testing.assert_allclose(batch[TEACHER], answers, atol=1e-3)
-
-
-def test_a_student_of_a_few_images_follows_further_on_mixes(pattern_tower, tmp_path):
+def test_a_student_of_a_few_images_follows_further_on_mixed_ones(pattern_tower, tmp_path):
     """On twelve images it learns these by heart, unless it is also shown what is between them."""
     images, labels = patterns.images_of(40, 5)
     few = write_dataset(
@@ -185,10 +146,13 @@ def test_a_student_of_a_few_images_follows_further_on_mixes(pattern_tower, tmp_p
     ).path
     wanted = unit_outputs(pattern_tower, images[12:])
 
-    def followed(mixes):
-        transfer = replace(TRANSFER, label_weight=0.0, similarity_weight=10.0, mixes=mixes, views=8)
-        recipe = replace(RECIPE, epochs=60, keep="last")
-        student, _ = distilled(few, pattern_tower, tmp_path / str(mixes), recipe, transfer)
+    def followed(mixup):
+        transfer = replace(TRANSFER, label_weight=0.0, similarity_weight=10.0)
+        optimization = replace(OPTIMIZATION, epochs=60, keep="last")
+        student, _ = distilled(
+            few, pattern_tower, tmp_path / str(mixup), optimization, transfer,
+            teacher_views=TeacherViews(views=8, mixup=mixup),
+        )  # fmt: skip
         got = unit_outputs(student, images[12:])
         return np.corrcoef((wanted @ wanted.T).ravel(), (got @ got.T).ravel())[0, 1]
 
@@ -197,22 +161,22 @@ def test_a_student_of_a_few_images_follows_further_on_mixes(pattern_tower, tmp_p
 
 def test_a_program_teaches_too_and_the_same(pattern_pairs, pattern_tower, tmp_path):
     program = tmp_path / "program"
-    model, card = model_folder.load(pattern_tower)
-    model_folder.export(program, lambda image: model(image, training=False), model.weights, card)
-    replace(card, trainable=False).write(program)
-    recipe = replace(RECIPE, epochs=1)
-    one, _ = distilled(pattern_pairs, pattern_tower, tmp_path / "a", recipe)
-    other, _ = distilled(pattern_pairs, program, tmp_path / "b", recipe)
+    model, info = model_folder.load(pattern_tower)
+    model_folder.export(program, lambda image: model(image, training=False), model.weights, info)
+    replace(info, trainable=False).write(program)
+    optimization = replace(OPTIMIZATION, epochs=1)
+    one, _ = distilled(pattern_pairs, pattern_tower, tmp_path / "a", optimization)
+    other, _ = distilled(pattern_pairs, program, tmp_path / "b", optimization)
     np.testing.assert_allclose(
         cosines(one, pattern_pairs), cosines(other, pattern_pairs), atol=1e-3
     )
 
 
 def test_the_student_takes_over_the_normalization(pattern_pairs, pattern_tower, tmp_path):
-    model, card = model_folder.load(pattern_tower)
+    model, info = model_folder.load(pattern_tower)
     other = tmp_path / "teacher"
-    model_folder.save(other, model, replace(card, input=replace(card.input, mean=10.0, scale=99.0)))
-    student, _ = distilled(pattern_pairs, other, tmp_path, replace(RECIPE, epochs=1))
+    model_folder.save(other, model, replace(info, input=replace(info.input, mean=10.0, scale=99.0)))
+    student, _ = distilled(pattern_pairs, other, tmp_path, replace(OPTIMIZATION, epochs=1))
     assert ModelInfo.read(student).input.mean == 10.0
     assert ModelInfo.read(student).input.scale == 99.0
 
@@ -230,8 +194,8 @@ def test_a_teacher_that_does_not_fit_is_said(
         pattern_data, pattern_tower
     )
     larger = tmp_path / "larger"
-    _, card = model_folder.load(pattern_tower)
-    replace(card, input=replace(card.input, height=16)).write(larger)
+    _, info = model_folder.load(pattern_tower)
+    replace(info, input=replace(info.input, height=16)).write(larger)
     assert "(16, 8, 1)" in message(pattern_pairs, larger)
     others = tiny(tmp_path / "others", [0, 0, 1, 1], task="classification").path
     assert "knows the classes bars, checks" in message(others, pattern_classifier)

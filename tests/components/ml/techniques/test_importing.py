@@ -109,24 +109,24 @@ def test_a_keras_model_answers_the_same_after_it_was_imported(make, ending, take
     model, report = take(path)
     given = images((SIDE, SIDE, 1))
     expected = original(given, training=False).numpy()
-    rebuilt, card = model_folder.load(model)
+    rebuilt, info = model_folder.load(model)
     np.testing.assert_allclose(rebuilt(given, training=False).numpy(), expected, atol=1e-6)
     np.testing.assert_allclose(model_folder.inference(model)(given), expected, atol=1e-6)
     assert not any(isinstance(layer, tf_keras.Model) for layer in rebuilt.layers)
     assert rebuilt.input_shape == (None, SIDE, SIDE, 1)
-    assert card.output.classes == NAMES
-    assert card.output.activation == ("none" if make is sequential else "softmax")
-    assert card.parameters == original.count_params()
-    assert card.trainable
-    assert f"mine.{ending}" in card.source
+    assert info.output.classes == NAMES
+    assert info.output.activation == ("none" if make is sequential else "softmax")
+    assert info.parameters == original.count_params()
+    assert info.trainable
+    assert f"mine.{ending}" in info.source
     assert report["metric"] == "accuracy"
 
 
 def test_the_normalization_is_the_users(take, tmp_path):
     functional().save(tmp_path / "mine.h5")
     model, _ = take(tmp_path / "mine.h5", mean=0.0, scale=255.0)
-    card = ModelInfo.read(model)
-    assert (card.input.mean, card.input.scale) == (0.0, 255.0)
+    info = ModelInfo.read(model)
+    assert (info.input.mean, info.input.scale) == (0.0, 255.0)
 
 
 def executing(path):
@@ -375,8 +375,8 @@ def test_an_embedding_model_is_taken_for_verification(take, pattern_pairs, tmp_p
     model = tf_keras.Model(image, layers.Dense(5)(layers.Flatten()(image)))
     model.save(tmp_path / "mine.h5")
     path, report = take(tmp_path / "mine.h5", pattern_pairs)
-    card = ModelInfo.read(path)
-    assert (card.output.kind, card.output.size, card.output.normalized) == ("embedding", 5, False)
+    info = ModelInfo.read(path)
+    assert (info.output.kind, info.output.size, info.output.normalized) == ("embedding", 5, False)
     assert report["metric"] == "auc"
 
 
@@ -395,10 +395,10 @@ def test_a_saved_model_of_the_users_own_can_only_be_run(take, tmp_path):
     np.testing.assert_allclose(
         model_folder.inference(path)(given), model(given, training=False).numpy(), atol=1e-6
     )
-    card = ModelInfo.read(path)
-    assert not card.trainable
-    assert card.output.activation == "softmax"
-    assert card.parameters == model.count_params()
+    info = ModelInfo.read(path)
+    assert not info.trainable
+    assert info.output.activation == "softmax"
+    assert info.parameters == model.count_params()
     assert report["imported"]["form"] == "SavedModel"
     with pytest.raises(UserError, match="cannot be pruned"):
         model_folder.load(path, "pruned")
@@ -424,10 +424,10 @@ def test_resnet_8_of_mlperf_tiny(take, shared, tmp_path):
     original = tf_keras.models.load_model(path, compile=False)
     given = np.load(data / "train" / "images.npy").astype(np.float32)
     expected = original(given, training=False).numpy()
-    rebuilt, card = model_folder.load(model)
+    rebuilt, info = model_folder.load(model)
     np.testing.assert_array_equal(rebuilt(given, training=False).numpy(), expected)
     np.testing.assert_allclose(model_folder.inference(model)(given), expected, atol=1e-5)
-    assert (card.parameters, card.output.activation) == (original.count_params(), "softmax")
+    assert (info.parameters, info.output.activation) == (original.count_params(), "softmax")
 
 
 def test_the_keyword_spotter_of_mlperf_tiny(take, shared, tmp_path):

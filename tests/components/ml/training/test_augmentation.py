@@ -31,11 +31,13 @@ def drawn(count=4, **fixed):
 
 def changed(strength, draws, images=None):
     images = gradient(len(draws)) if images is None else images
-    return augmentation.apply(tf.constant(images), tf.constant(draws), strength, SEED).numpy()
+    return augmentation.apply_changes(
+        tf.constant(images), tf.constant(draws), strength, SEED
+    ).numpy()
 
 
 def test_none_leaves_every_pixel():
-    draws = augmentation.draw(4, flip=False, random=np.random.default_rng(0))
+    draws = augmentation.draw_changes(4, flip=False, random=np.random.default_rng(0))
     np.testing.assert_array_equal(changed(STRENGTHS["none"], draws), gradient())
 
 
@@ -46,10 +48,10 @@ def test_middle_draws_leave_the_picture_but_for_noise_and_cover():
 
 def test_flip_mirrors_exactly_half_and_only_when_asked():
     random = np.random.default_rng(0)
-    draws = augmentation.draw(1000, flip=True, random=random)
+    draws = augmentation.draw_changes(1000, flip=True, random=random)
     assert set(draws[:, 0]) == {0.0, 1.0}
     assert 400 < draws[:, 0].sum() < 600
-    assert not augmentation.draw(1000, flip=False, random=random)[:, 0].any()
+    assert not augmentation.draw_changes(1000, flip=False, random=random)[:, 0].any()
     np.testing.assert_allclose(
         changed(STRENGTHS["none"], drawn(mirror=1)), gradient()[:, :, ::-1], atol=1e-3
     )
@@ -112,19 +114,19 @@ def test_cover_hides_a_rectangle_of_one_grey_in_the_chosen_images():
 def test_results_stay_pixels_and_depend_on_the_draws_alone(strength):
     configure(2, 0)
     noise = np.random.default_rng(1).integers(0, 256, (16, *SHAPE)).astype(np.float32)
-    draws = augmentation.draw(16, flip=True, random=np.random.default_rng(2))
+    draws = augmentation.draw_changes(16, flip=True, random=np.random.default_rng(2))
     once, again = (changed(STRENGTHS[strength], draws, noise) for _ in range(2))
     assert np.array_equal(once, again)
     assert once.min() >= 0
     assert once.max() <= 255
-    other = augmentation.draw(16, flip=True, random=np.random.default_rng(3))
+    other = augmentation.draw_changes(16, flip=True, random=np.random.default_rng(3))
     assert not np.array_equal(once, changed(STRENGTHS[strength], other, noise))
 
 
 def test_strong_is_stronger_than_light():
     images, draws = (
         gradient(64),
-        augmentation.draw(64, flip=False, random=np.random.default_rng(0)),
+        augmentation.draw_changes(64, flip=False, random=np.random.default_rng(0)),
     )
     light, strong = (
         np.abs(changed(STRENGTHS[name], draws, images) - images).mean()

@@ -9,47 +9,41 @@ import pytest
 
 from components.artifacts.dataset import Dataset, write_dataset
 from components.contract.errors import UserError
-from components.ml.networks import backbones
+from components.ml.networks.building import build, info_of
 from components.ml.runtime import configure
-from components.ml.settings import Recipe, Target
-from components.ml.techniques.supervised import examples_of, info_of
+from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.training import loop
-from components.ml.training.examples import DRAWS, IMAGES, Examples, TeacherOutputs
+from components.ml.training.examples import DRAWS, IMAGES, Examples, TeacherOutputs, examples_of
 from components.ml.training.objectives import LABELS, TEACHER, supervised
 from components.ml.training.validation import Validation, outputs_of
 from tests.data import patterns
 
-RECIPE = Recipe(
-    epochs=4, batch=32, identities_per_batch=4, images_per_identity=4, optimizer="adamw",
-    learning_rate=1e-2, weight_decay=0.01, warmup_epochs=1, clip_norm=1.0, averaging=0.0,
-    patience=None, keep="best", augment="light", flip=False, seed=0,
+OPTIMIZATION = Optimization(
+    epochs=4, identities_per_batch=4, images_per_identity=4, learning_rate=1e-2,
+    weight_decay=0.01, warmup_epochs=1,
 )  # fmt: skip
-TARGET = Target(
-    loss=None, margin=None, scale_of_cosines=16.0, contrast_weight=0.0, label_smoothing=0.0,
-)  # fmt: skip
+LOSS = LossSettings(contrast_weight=0.0)
+NETWORK = Network(backbone="conv", alpha=0.25)
+LIGHT = Augmentation()
 
 
-def fitted(path, recipe=RECIPE, target=TARGET, dropout=0.0):
-    """Train a small tower; return its weights, history and validation metric."""
-    configure(2, recipe.seed)
+def fitted(path, optimization=OPTIMIZATION, loss=LOSS, network=NETWORK, changes=LIGHT, seed=0):
+    """Train a small network; return its weights, history and validation metric."""
+    configure(2, seed)
     data = Dataset.open(path)
-    card = info_of(data, 8, 127.5, 127.5)
+    info = info_of(data, 8, 127.5, 127.5)
     examples = examples_of(data)
-    model = backbones.tower(
-        "conv", card.image_shape, card.output.kind, card.output.size, alpha=0.25, dropout=dropout
-    )
-    objective = supervised(
-        card.task, target, classes=examples.classes, embedding=8, seed=recipe.seed
-    )
-    validation = Validation(data, card.task)
-    history = loop.fit(model, card, examples, objective, validation, recipe)
-    return model.get_weights(), history, validation.measure(outputs_of(model, card))
+    model = build(network, info)
+    objective = supervised(info.task, loss, classes=examples.classes, embedding=8, seed=seed)
+    validation = Validation(data, info.task)
+    history = loop.fit(model, info, examples, objective, validation, optimization, changes, seed)
+    return model.get_weights(), history, validation.measure(outputs_of(model, info))
 
 
 @pytest.mark.parametrize("loss", ["cosine_softmax", "cross_entropy", "contrastive", "triplet"])
 def test_every_loss_of_verification_learns(loss, pattern_pairs):
     _, history, score = fitted(
-        pattern_pairs, replace(RECIPE, epochs=6), replace(TARGET, loss=loss, contrast_weight=0.5)
+        pattern_pairs, replace(OPTIMIZATION, epochs=6), LossSettings(loss=loss, contrast_weight=0.5)
     )
     assert score > 0.95
     assert history.metric == "auc"
@@ -58,25 +52,28 @@ def test_every_loss_of_verification_learns(loss, pattern_pairs):
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_classification_learns(optimizer, pattern_data):
-    recipe = replace(
-        RECIPE, epochs=8, optimizer=optimizer, learning_rate=0.1 if optimizer == "sgd" else 0.02
-    )
-    _, history, score = fitted(pattern_data, recipe, replace(TARGET, label_smoothing=0.05))
+    rate = 0.1 if optimizer == "sgd" else 0.02
+    optimization = replace(OPTIMIZATION, epochs=8, optimizer=optimizer, learning_rate=rate)
+    _, history, score = fitted(pattern_data, optimization, replace(LOSS, label_smoothing=0.05))
     assert score > 0.9
     assert history.metric == "accuracy"
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not(pattern_pairs):
-    recipe = replace(RECIPE, epochs=2, augment="strong", flip=True, averaging=0.9)
-    one, _, _ = fitted(pattern_pairs, recipe, dropout=0.3)
-    same, _, _ = fitted(pattern_pairs, recipe, dropout=0.3)
-    other, _, _ = fitted(pattern_pairs, replace(recipe, seed=1), dropout=0.3)
+    given = {
+        "optimization": replace(OPTIMIZATION, epochs=2, averaging=0.9),
+        "network": replace(NETWORK, dropout=0.3),
+        "changes": Augmentation(augment="strong", flip=True),
+    }
+    one, _, _ = fitted(pattern_pairs, **given)
+    same, _, _ = fitted(pattern_pairs, **given)
+    other, _, _ = fitted(pattern_pairs, **given, seed=1)
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_the_best_epoch_is_kept_and_measured_as_reported(pattern_pairs):
-    _, history, score = fitted(pattern_pairs, replace(RECIPE, epochs=5))
+    _, history, score = fitted(pattern_pairs, replace(OPTIMIZATION, epochs=5))
     scores = [epoch.validation for epoch in history.epochs]
     assert history.kept.validation == max(scores)
     assert history.kept.number == max(
@@ -99,21 +96,21 @@ class Scripted:
         return self.scores.pop(0)
 
 
-def scripted(path, recipe, *scores):
+def scripted(path, optimization, *scores):
     configure(2, 0)
     data = Dataset.open(path)
-    card, examples = info_of(data, 8, 127.5, 127.5), examples_of(data)
-    model = backbones.tower("conv", card.image_shape, "embedding", 8, alpha=0.25)
-    objective = supervised(card.task, TARGET, classes=4, embedding=8, seed=0)
+    info, examples = info_of(data, 8, 127.5, 127.5), examples_of(data)
+    model = build(NETWORK, info)
+    objective = supervised(info.task, LOSS, classes=4, embedding=8, seed=0)
     validation = Scripted(*scores)
-    history = loop.fit(model, card, examples, objective, validation, recipe)
-    now = outputs_of(model, card)(np.zeros((1, 8, 8, 1), np.uint8))
+    history = loop.fit(model, info, examples, objective, validation, optimization, LIGHT, 0)
+    now = outputs_of(model, info)(np.zeros((1, 8, 8, 1), np.uint8))
     return history, validation, now
 
 
 def test_training_stops_when_patience_ends_and_keeps_the_weights_of_then(pattern_pairs):
-    recipe = replace(RECIPE, epochs=9, patience=2)
-    history, validation, now = scripted(pattern_pairs, recipe, 0.5, 0.9, 0.8, 0.7, 0.6)
+    optimization = replace(OPTIMIZATION, epochs=9, patience=2)
+    history, validation, now = scripted(pattern_pairs, optimization, 0.5, 0.9, 0.8, 0.7, 0.6)
     assert [epoch.number for epoch in history.epochs] == [1, 2, 3, 4]
     assert history.kept.number == 2
     np.testing.assert_array_equal(now, validation.seen[1])
@@ -121,61 +118,70 @@ def test_training_stops_when_patience_ends_and_keeps_the_weights_of_then(pattern
 
 
 def test_without_patience_all_epochs_are_run(pattern_pairs):
-    history, validation, now = scripted(pattern_pairs, replace(RECIPE, epochs=3), 0.9, 0.1, 0.9)
+    history, validation, now = scripted(
+        pattern_pairs, replace(OPTIMIZATION, epochs=3), 0.9, 0.1, 0.9
+    )
     assert len(history.epochs) == 3
     assert history.kept.number == 3  # the last of equal ones
     np.testing.assert_array_equal(now, validation.seen[2])
 
 
 def test_the_last_epoch_is_kept_where_that_is_asked_for(pattern_pairs):
-    recipe = replace(RECIPE, epochs=9, patience=2, keep="last")
-    history, validation, now = scripted(pattern_pairs, recipe, 0.5, 0.9, 0.8, 0.7, 0.6)
+    optimization = replace(OPTIMIZATION, epochs=9, patience=2, keep="last")
+    history, validation, now = scripted(pattern_pairs, optimization, 0.5, 0.9, 0.8, 0.7, 0.6)
     assert history.kept == history.epochs[-1]
     assert history.kept.number == 4
     np.testing.assert_array_equal(now, validation.seen[3])
 
 
 def test_averaged_weights_are_what_is_measured_and_kept(pattern_pairs):
-    plain, _, _ = fitted(pattern_pairs, replace(RECIPE, epochs=2))
-    averaged, history, score = fitted(pattern_pairs, replace(RECIPE, epochs=2, averaging=0.5))
+    plain, _, _ = fitted(pattern_pairs, replace(OPTIMIZATION, epochs=2))
+    averaged, history, score = fitted(pattern_pairs, replace(OPTIMIZATION, epochs=2, averaging=0.5))
     assert not all(np.array_equal(a, b) for a, b in zip(plain, averaged, strict=True))
     assert score == pytest.approx(history.kept.validation, abs=1e-9)
 
 
 def test_a_learning_rate_at_which_training_comes_apart_is_said(pattern_data):
-    recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30, warmup_epochs=0, clip_norm=0.0)
+    optimization = replace(
+        OPTIMIZATION, optimizer="sgd", learning_rate=1e30, warmup_epochs=0, clip_norm=0.0
+    )
     with pytest.raises(UserError, match=r"came apart.*\n.*learning_rate below 1e\+30"):
-        fitted(pattern_data, recipe)
+        fitted(pattern_data, optimization)
 
 
 def test_the_history_is_plain_json(pattern_pairs):
-    _, history, _ = fitted(pattern_pairs, replace(RECIPE, epochs=1))
+    _, history, _ = fitted(pattern_pairs, replace(OPTIMIZATION, epochs=1))
     content = json.loads(json.dumps(history.to_json()))
     assert content["kept"] == content["epochs"][0]
     assert set(content["kept"]) == {"number", "loss", "learning_rate", "validation"}
 
 
-def examples(compared, taught=None):
+def examples(compared, teacher=None):
     images, labels = patterns.images_of(40, 0)
-    return Examples(images, labels, 4, compared, taught)
+    return Examples(images, labels, 4, compared, teacher)
+
+
+def epoch(shown, number, optimization=OPTIMIZATION, seed=0):
+    return shown.epoch(number, optimization, flip=False, seed=seed)
 
 
 def test_an_epoch_shows_about_all_images_with_their_labels():
-    shown = list(examples(compared=False).epoch(1, replace(RECIPE, batch=9)))
-    assert len(shown) == examples(compared=False).steps(replace(RECIPE, batch=9)) == 4
+    nine = replace(OPTIMIZATION, batch=9)
+    shown = list(epoch(examples(compared=False), 1, nine))
+    assert len(shown) == examples(compared=False).steps(nine) == 4
     images, labels = patterns.images_of(40, 0)
     for batch in shown:
         for image, label in zip(batch[IMAGES], batch[LABELS], strict=True):
             (index,) = np.flatnonzero((images == image).all(axis=(1, 2, 3)))
             assert labels[index] == label
-    pairs = list(examples(compared=True).epoch(1, RECIPE))
+    pairs = list(epoch(examples(compared=True), 1))
     assert [batch[IMAGES].shape for batch in pairs] == [(16, 8, 8, 1)] * 2
     assert sorted(np.unique(pairs[0][LABELS], return_counts=True)[1]) == [4, 4, 4, 4]
 
 
 def test_epochs_differ_and_are_drawn_by_the_seed():
     def first(number, seed=0):
-        return next(iter(examples(compared=True).epoch(number, replace(RECIPE, seed=seed))))
+        return next(iter(epoch(examples(compared=True), number, seed=seed)))
 
     assert np.array_equal(first(1)[DRAWS], first(1)[DRAWS])
     for other in (first(2), first(1, seed=1)):
@@ -186,11 +192,11 @@ def test_epochs_differ_and_are_drawn_by_the_seed():
 def test_a_teachers_answer_goes_with_the_view_that_it_saw():
     random = np.random.default_rng(0)
     draws = random.random((3, 40, 18), dtype=np.float32)
-    taught = TeacherOutputs(draws, draws[:, :, :2].copy())
+    teacher = TeacherOutputs(draws, draws[:, :, :2].copy())
     for compared in (True, False):
         seen = set()
-        for epoch in range(3):
-            for batch in examples(compared, taught).epoch(epoch, RECIPE):
+        for number in range(3):
+            for batch in epoch(examples(compared, teacher), number):
                 np.testing.assert_array_equal(batch[TEACHER], batch[DRAWS][:, :2])
                 views = [np.flatnonzero((draws == row).all(-1).any(1)) for row in batch[DRAWS]]
                 seen.update(int(view[0]) for view in views)
@@ -268,6 +274,4 @@ def test_a_large_validation_split_is_thinned_and_keeps_its_pairs(task, tmp_path)
 
 def test_a_loss_that_compares_images_is_no_loss_of_a_classifier():
     with pytest.raises(UserError, match="compares images"):
-        supervised(
-            "classification", replace(TARGET, loss="triplet"), classes=3, embedding=3, seed=0
-        )
+        supervised("classification", LossSettings(loss="triplet"), classes=3, embedding=3, seed=0)

@@ -7,19 +7,23 @@ import pytest
 
 from components.ml.training import losses
 from components.ml.training.objectives import LABELS, supervised
-from tests.components.ml.training.test_loop import TARGET
+from tests.components.ml.training.test_loop import LOSS
 
 OUTPUTS = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 BATCH = {LABELS: np.array([0, 0, 1, 1, 2, 2])}
 
 
-def made(task="verification", **target):
-    return supervised(task, replace(TARGET, **target), classes=3, embedding=4, seed=0)
+def made(task="verification", **settings):
+    return supervised(task, replace(LOSS, **settings), classes=3, embedding=4, seed=0)
 
 
 def test_a_task_gets_its_usual_loss_and_margin():
-    tower, classifier = made(), made("classification")
-    assert (tower.loss, tower.margin, tower.head_kd.shape) == ("cosine_softmax", 0.1, (3, 4))
+    embedding, classifier = made(), made("classification")
+    assert (embedding.loss, embedding.margin, embedding.head_kd.shape) == (
+        "cosine_softmax",
+        0.1,
+        (3, 4),
+    )
     assert (classifier.loss, classifier.head_kd, classifier.variables) == (
         "cross_entropy", None, [],
     )  # fmt: skip
@@ -57,7 +61,7 @@ def test_a_softmax_over_identities_has_a_head_of_its_own():
 
 def test_heads_start_by_the_seed():
     def head(seed):
-        return supervised("verification", TARGET, classes=3, embedding=4, seed=seed).head_kd.numpy()
+        return supervised("verification", LOSS, classes=3, embedding=4, seed=seed).head_kd.numpy()
 
     assert np.array_equal(head(0), head(0))
     assert not np.array_equal(head(0), head(1))

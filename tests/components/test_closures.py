@@ -1,0 +1,43 @@
+"""What an edit runs again: the components that have the edited module in their closure."""
+
+import pytest
+
+from components import COMPONENTS
+from components.contract.closure import closure_of, path_of
+
+EDITS = {
+    "ml.training.discriminants": {"train"},
+    "ml.techniques.fisher": {"train"},
+    "ml.techniques.supervised": {"train"},
+    "ml.formats.pretrained": {"train"},
+    "ml.techniques.importing": {"import_model"},
+    "ml.formats.keras_files": {"import_model"},
+    "ml.formats.users_saved_model": {"import_model"},
+    "ml.networks.flattening": {"import_model"},
+    "ml.techniques.distillation": {"distill"},
+    "ml.techniques.transfer": {"distill"},
+    "ml.training.teacher": {"distill", "prune"},
+    "ml.training.loop": {"train", "distill", "prune"},
+    "ml.techniques.weight_pruning": {"prune"},
+    "ml.lite.flatbuffer": {"convert"},
+}
+
+
+@pytest.mark.parametrize("module", EDITS)
+def test_an_edit_runs_those_components_again_and_no_others(module):
+    name = f"components.{module}"
+    assert path_of(name)
+    assert {component for component in COMPONENTS if name in closure_of(component)} == EDITS[module]
+
+
+@pytest.mark.parametrize("component", ["train", "distill", "prune"])
+def test_no_technique_is_in_the_closure_of_another(component):
+    rooms = {"train": {"supervised", "fisher"}, "distill": {"distillation", "transfer"}}
+    own = rooms.get(component, {"weight_pruning"})
+    loaded = {name for name in closure_of(component) if ".ml.techniques." in name}
+    assert loaded == {f"components.ml.techniques.{name}" for name in own}
+
+
+def test_pages_cards_and_charts_run_select_and_publish_alone():
+    for component in set(COMPONENTS) - {"select", "publish"}:
+        assert not [name for name in closure_of(component) if name.startswith("components.pages")]
