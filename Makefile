@@ -1,3 +1,7 @@
+# A check whose output is cut must still fail.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+
 # One environment, made on first use and again when what it is made from changes.
 PYTHON ?= python3
 VENV := .venv

@@ -17,6 +17,9 @@ SECTION = TEXT.partition("## A component step by step\n")[2].partition("\n## ")[
 FILES = dict(
     re.findall(r"^`([\w/]+\.py)`:\n```python\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
 )
+ROWS = dict(
+    re.findall(r"^`([\w/]+\.md)`:\n```markdown\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+)
 NAMED = re.search(r'Put `("\w+",)` behind `("\w+",)` in `COMPONENTS`', SECTION)
 
 
@@ -25,14 +28,17 @@ def copy(tmp_path_factory):
     """The tree with the component of the text in it, made by following the text alone."""
     copied = tmp_path_factory.mktemp("copy")
     for name in ("components", "pipelines", "tests"):
-        shutil.copytree(
-            ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__", "*.md")
-        )
+        shutil.copytree(ROOT / name, copied / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, copied)
     for name, text in FILES.items():
         assert not (copied / name).exists(), f"{name} is there already"
         (copied / name).write_text(text)
+    for name, row in ROWS.items():
+        readme = copied / name
+        before, line, after = readme.read_text().rpartition("\n|")  # the table's last row
+        end = after.index("\n") + 1
+        readme.write_text(before + line + after[:end] + row + after[end:])
     assert NAMED, "the text names no place in COMPONENTS"
     listed = copied / "components" / "__init__.py"
     assert f"    {NAMED[2]}\n" in listed.read_text()
@@ -57,10 +63,10 @@ def test_the_text_gives_a_component_its_technique_and_its_test():
     assert folders == ["components", "components/ml/techniques", "tests/components"]
 
 
-def test_its_own_test_and_those_of_every_component_pass(copy):
-    written = next(name for name in FILES if name.startswith("tests/"))
-    interface = "tests/components/contract/test_interface.py"
-    said = ran(copy, "pytest", "-p", "no:cacheprovider", written, interface)
+def test_its_own_tests_those_of_every_component_and_of_the_layout_pass(copy):
+    written = [name for name in FILES if name.startswith("tests/")]
+    held = ("tests/components/contract/test_interface.py", "tests/test_layout.py")
+    said = ran(copy, "pytest", "-p", "no:cacheprovider", *written, *held)
     assert " passed" in said
     assert "failed" not in said
 

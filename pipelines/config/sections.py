@@ -137,7 +137,8 @@ class ImportedTeacher(Section):
     )
     trusted: bool = Field(
         default=False,
-        description="the file may run code when it is opened, as `.h5` and SavedModel can",
+        description="the file is your own, and what is in it may be executed: a SavedModel and "
+        "layers that carry code, such as Lambda, need that",
     )
     normalization: Normalization = Field(description="how its input is made from pixels")
 

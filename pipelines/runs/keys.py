@@ -10,7 +10,7 @@ from components.contract.closure import code_digest
 from components.contract.digests import digest
 from components.contract.interface import interface_of
 from components.devices.fingerprint import fingerprint
-from pipelines.runs.graph import Step
+from pipelines.runs.graph import HOST, Step
 
 SCHEMA = 1
 """Raised when the meaning of a record or of a tree changes, so that old results are misses."""
@@ -86,6 +86,7 @@ def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: s
         inputs: Tree digest of what enters every port.
         environment: Digest of the environment that it will run in.
     """
+    assert step.occupies in (None, HOST), "another device would need its own fingerprint here"
     return Ingredients(
         component=step.component,
         code=code_digest(step.component),
