@@ -16,12 +16,14 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
+from components import COMPONENTS
 from components.artifacts.decision import Candidate
 from components.contract.docstrings import entries_of, first_line
+from components.contract.interface import interface_of
 from pipelines.cli.documents import Explained, ExplainedStep, ListedRun
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
-from pipelines.config.parameters import offered, steps_of_paths
+from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.sections import (
     BudgetSection,
     HostDevice,
@@ -169,6 +171,17 @@ def _titled(title: str, section: Section, rows: Sequence[Row]) -> Iterator[str]:
         cells = (_cell(text) for text in (row.kind, row.default, row.text))
         yield f"| `{row.key}` | {' | '.join(cells)} |"
     yield ""
+    if section.model is Limit:
+        yield from _limit_table()
+
+
+def _limit_table() -> Iterator[str]:
+    """Say what the steps of every component may take where a configuration does not limit them."""
+    yield from ("| component | `memory_gb` | `minutes` |", "|---|---|---|")
+    for name in COMPONENTS:
+        interface = interface_of(name)
+        yield f"| `{name}` | {interface.memory_gb:g} | {interface.time_limit_s / 60:g} |"
+    yield ""
 
 
 def _rows(section: Section) -> Iterator[Row]:
@@ -193,7 +206,7 @@ def _model_rows(model: type[BaseModel]) -> Iterator[Row]:
 
 def _component_rows(component: str) -> Iterator[Row]:
     interface = offered(component)
-    common = ("seed", "threads") if interface.image == "train" else ("seed",)
+    common = shared_keys(component)
     for parameter in interface.parameters:
         default = "required" if parameter.required else _value(parameter.default)
         default = f"top-level `{parameter.name}`" if parameter.name in common else default
