@@ -17,6 +17,7 @@ from components.contract.types import (
 )
 
 IMAGE = "light"
+CACHED_BY_NAME = False  # the release is of this run
 MEMORY_GB = 4
 
 

@@ -21,6 +21,7 @@ from components.contract.types import (
 )
 
 IMAGE = "light"
+CACHED_BY_NAME = False  # decides on what this run made
 MEMORY_GB = 4
 
 
