@@ -36,9 +36,9 @@ class RunRecord:
     """One run, from its beginning on.
 
     Attributes:
-        run: Identifier.
+        run: Identifier of the run.
         name: The configuration's name.
-        config_digest: Digest of the resolved configuration.
+        config_digest: Digest of the resolved configuration without the places of files.
         graph_digest: Digest of the steps and what flows between them.
         engine: Which engine ran it.
         started: ISO 8601, UTC.
@@ -53,7 +53,7 @@ class RunRecord:
         critical_path_s: Sum of function times along the longest path through the graph.
         machine: Name of the machine that runs it.
         work: Its scratch folder there, whose lock says that it lives.
-        fault: What broke it, where that could still be written.
+        fault: What broke a broken run, where that could still be written, or None.
         page: Where the engine itself shows the run; None where it does not.
     """
 

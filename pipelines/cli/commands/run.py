@@ -102,13 +102,13 @@ def _verdict(
     if launched.outcome == "failed":
         for failure in board.failures:
             complain(failure.what, failure.fix)
-            log = shlex.join(["slimline", "logs", board.run, failure.step, "--store", store])
+            log = shlex.join(["slimline", "logs", launched.run, failure.step, "--store", store])
             sys.stderr.write(f"log: {log}\n")
         sys.stderr.write(f"then, with all finished steps kept: {again}\n")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
     if any(row.variant.verdict == "undecided" for row in board.variants):
         sys.stderr.write(f"when the machine is quiet: {again} --remeasure\n")
-    return OK if board.winner else NO_WINNER
+    return OK if board.decision and board.decision.winner else NO_WINNER
 
 
 def _sync_command(arguments: argparse.Namespace, store: str) -> str:
