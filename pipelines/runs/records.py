@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -77,10 +77,6 @@ class RunRecord:
     fault: str | None = None
     page: str | None = None
 
-    def to_json(self) -> dict[str, object]:
-        """Return the form in which it is kept."""
-        return {**self.__dict__}
-
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -117,12 +113,12 @@ _STEPS = TypeAdapter(
 
 def put_started(store: Store, record: RunRecord) -> None:
     """Keep the record of a run that begins."""
-    store.put_if_absent(started_key(record.run), canonical_json(record.to_json()))
+    store.put_if_absent(started_key(record.run), canonical_json(asdict(record)))
 
 
 def put_finished(store: Store, record: RunRecord) -> None:
     """Keep the record of a run that has ended."""
-    store.put_if_absent(run_key(record.run), canonical_json(record.to_json()))
+    store.put_if_absent(run_key(record.run), canonical_json(asdict(record)))
 
 
 def list_runs(store: Store) -> list[RunRecord]:
