@@ -22,8 +22,8 @@ from pipelines.launch.exporting import check_output, export
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import Event, Planned, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Graph
-from pipelines.runs.outcomes import Settled, critical_path, settled_json
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
+from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.sources.snapshot import Snapshot, snapshots
 from pipelines.stores.opening import open_store

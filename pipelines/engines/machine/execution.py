@@ -19,7 +19,7 @@ from components.contract.executor_input import STATEMENT
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.machine.admission import machine
+from pipelines.engines.machine.admission import machine_lock
 from pipelines.engines.machine.diagnosis import diagnose
 from pipelines.engines.machine.runner import CANCELLED, Job, Runner
 from pipelines.runs.cache import Cache, CachedResult
@@ -60,7 +60,7 @@ def execute_step(
         context: The run.
         step: What to execute.
         ingredients: What its key is made of.
-        announce: Told when it starts.
+        announce: Called when it starts.
 
     Raises:
         CorruptionError: An input cannot be read from the store as it should be.
@@ -69,7 +69,7 @@ def execute_step(
     began = time.monotonic()
     with disk_faults(context.work):
         job = _job(context, step, ingredients)
-    with machine(alone=step.alone, cancelled=context.cancelled):
+    with machine_lock(alone=step.alone, cancelled=context.cancelled):
         if context.cancelled.is_set():
             return StepSkipped(step.name)
         if step.opens_sealed:
