@@ -13,7 +13,7 @@ from components.contract.types import (
     ReportOut,
     Seed,
 )
-from components.ml.settings import Augmentation, Schedule, TeacherViews
+from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
 
 IMAGE = "train"
 PATH = "middle"
@@ -30,7 +30,7 @@ def prune(
     *,
     method: Literal["weights"] = "weights",
     sparsity: Fraction = 0.5,
-    schedule: Schedule = Schedule(epochs=6, learning_rate=3e-3),
+    schedule: TrainingSchedule = TrainingSchedule(epochs=6, learning_rate=3e-3),
     augmentation: Augmentation = Augmentation(),
     teacher_views: TeacherViews = TeacherViews(views=4),
     threads: PositiveInt = 2,

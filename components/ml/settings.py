@@ -97,7 +97,7 @@ class TeacherViews:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class TrainingSchedule:
     """How long a network is trained, how fast, and which of its states is kept.
 
     Attributes:
@@ -116,7 +116,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimization(Schedule):
+class Optimization(TrainingSchedule):
     """How a network is trained: its schedule and all the rest.
 
     Attributes:

@@ -30,7 +30,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
 from components.ml.runtime import tf, tf_keras
-from components.ml.settings import Augmentation, Optimization, Schedule, TeacherViews
+from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
@@ -268,7 +268,7 @@ class OncePruned:
 def prune(
     path: Path, dataset: Path, pruned: Path, report: Path,
     *, sparsity: float, teacher_views: TeacherViews, augmentation: Augmentation,
-    schedule: Schedule, seed: int,
+    schedule: TrainingSchedule, seed: int,
 ) -> None:  # fmt: skip
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
