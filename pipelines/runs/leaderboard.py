@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from components.artifacts.decision import BaselineCheck, Budgets, Candidate, Decision, NearMiss
+from components.artifacts.budgets import Budgets
+from components.artifacts.decision import BaselineCheck, Candidate, Decision, NearMiss
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from components.artifacts.budgets import Budgets
 from components.artifacts.decision import (
     BaselineCheck,
-    Budgets,
     Candidate,
     Decision,
     NearMiss,
