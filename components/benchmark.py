@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from components.contract.types import (
-    Fraction,
-    FromGraph,
-    LiteModelIn,
-    MetricsOut,
-    PositiveFloat,
-    PositiveInt,
-    ReportOut,
-    Seed,
-)
+from components.contract.types import FromGraph, LiteModelIn, MetricsOut, ReportOut
+from components.devices.timing_plan import TimingPlan
+from components.statistics.resampling import Resampling
 
 IMAGE = "device"
 OCCUPIES = "device"
-TIME_LIMIT_S = 3600
 
 
 def benchmark(
@@ -26,15 +18,8 @@ def benchmark(
     metrics: MetricsOut,
     *,
     device: Annotated[Literal["host"], FromGraph()] = "host",
-    threads: PositiveInt = 1,
-    processes: PositiveInt = 3,
-    blocks: PositiveInt = 8,
-    block_ms: PositiveFloat = 40.0,
-    warm_up_ms: PositiveFloat = 50.0,
-    limit_s: PositiveFloat = 300.0,
-    resamples: PositiveInt = 1000,
-    confidence: Annotated[Fraction, FromGraph()] = 0.95,
-    seed: Seed = 0,
+    plan: TimingPlan = TimingPlan(),
+    resampling: Resampling = Resampling(),
 ) -> None:
     """Time a converted model in fresh processes that hold the runtime and nothing else.
 
@@ -47,15 +32,8 @@ def benchmark(
         report: ``benchmark.json``.
         metrics: The summary, flat.
         device: Where: this machine.
-        threads: Of the runtime, at most the cores that this process may use.
-        processes: Fresh processes, 3 to 5 to see how far they lie apart.
-        blocks: Groups of samples in each process.
-        block_ms: About how long a group takes; it has 3 to 250 samples.
-        warm_up_ms: Inferences before the first group, at least this long.
-        limit_s: What one process may take before it counts as hanging.
-        resamples: Draws behind each interval.
-        confidence: What the intervals hold, 0 to 1.
-        seed: Of input and draws.
+        plan: How the model is timed.
+        resampling: How intervals are made.
 
     Raises:
         UserError: More threads than cores.
@@ -67,20 +45,14 @@ def benchmark(
     from components.artifacts.measurement import MeasuredDevice, Measurement
     from components.contract.digests import canonical_json
     from components.devices.fingerprint import fingerprint, runtime, state
-    from components.devices.host import TimingPlan
     from components.measure.timing import flat_metrics, measure, summarize
 
     info, before = LiteModelInfo.read(model), state()
-    plan = TimingPlan(threads, processes, blocks, block_ms, warm_up_ms, limit_s, seed)
-    outcome = measure(model / MODEL_FILE, plan)
-    summary = None
-    if outcome.crashed is None:
-        summary = summarize(
-            outcome.processes, resamples=resamples, confidence=confidence, seed=seed
-        )
+    outcome = measure(model / MODEL_FILE, plan, resampling.seed)
+    crashed = outcome.crashed is not None
     measurement = Measurement(
         device=MeasuredDevice(device, fingerprint(), before, state()),
-        threads=threads,
+        threads=plan.threads,
         model_sha256=info.sha256,
         size_bytes=info.size_bytes,
         gzip_bytes=info.gzip_bytes,
@@ -88,7 +60,7 @@ def benchmark(
         processes=outcome.processes,
         attempts=outcome.attempts,
         crashed=outcome.crashed,
-        summary=summary,
+        summary=None if crashed else summarize(outcome.processes, resampling),
     )
     measurement.write(report)
     metrics.write_bytes(canonical_json(flat_metrics(measurement)))

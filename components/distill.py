@@ -17,7 +17,7 @@ from components.ml.settings import (
     Optimization,
     TeacherViews,
 )
-from components.ml.techniques.transfer import Transfer
+from components.ml.techniques.distillation_settings import DistillationSettings
 
 IMAGE = "train"
 PATH = "first"  # it makes a new model
@@ -34,7 +34,7 @@ def distill(
     *,
     network: Network = Network(backbone="mobilenet_v2", alpha=0.35),
     embedding: PositiveInt | None = None,
-    transfer: Transfer = Transfer(),
+    distillation: DistillationSettings = DistillationSettings(),
     teacher_views: TeacherViews = TeacherViews(views=8),
     loss: LossSettings = LossSettings(),
     augmentation: Augmentation = Augmentation(),
@@ -58,7 +58,7 @@ def distill(
         report: ``training.json``: loss and validation metric of every epoch, and the teacher's.
         network: What the student is built of.
         embedding: Numbers in the embedding; None takes the teacher's (verification).
-        transfer: How much each kind of the teacher's answers weighs.
+        distillation: How much each kind of the teacher's answers weighs.
         teacher_views: What the teacher is asked about.
         loss: What is learned from the labels.
         augmentation: How images are changed.
@@ -75,17 +75,17 @@ def distill(
         arXiv:2106.05237 (teacher and student see the same views, also mixed); those of ``train``.
     """
     from components.ml.runtime import configure
-    from components.ml.techniques import distillation
+    from components.ml.techniques.distillation import train_student
 
     configure(threads, seed)
-    distillation.distill(
+    train_student(
         dataset,
         teacher,
         model,
         report,
         network=network,
         embedding=embedding,
-        transfer=transfer,
+        settings=distillation,
         teacher_views=teacher_views,
         loss=loss,
         augmentation=augmentation,

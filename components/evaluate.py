@@ -8,18 +8,16 @@ from typing import Annotated, Literal
 from components.contract.types import (
     CurveOut,
     DatasetIn,
-    Fraction,
     FromGraph,
     LiteModelIn,
     MetricsOut,
     PositiveInt,
     ReportIn,
     ReportOut,
-    Seed,
 )
+from components.statistics.resampling import Resampling
 
 IMAGE = "device"
-TIME_LIMIT_S = 3600
 
 
 def evaluate(
@@ -31,10 +29,8 @@ def evaluate(
     curve: CurveOut,
     *,
     split: Annotated[Literal["selection", "sealed"], FromGraph()] = "selection",
-    resamples: PositiveInt = 1000,
-    confidence: Annotated[Fraction, FromGraph()] = 0.95,
+    resampling: Resampling = Resampling(),
     threads: PositiveInt = 1,
-    seed: Seed = 0,
 ) -> None:
     """Measure a converted model on a split, with intervals, beside the trivial baseline.
 
@@ -53,10 +49,8 @@ def evaluate(
         metrics: The same metrics, flat.
         curve: ROC, or the confusion matrix.
         split: What to measure on.
-        resamples: Draws behind each interval.
-        confidence: What the intervals hold, 0 to 1.
+        resampling: How intervals are made.
         threads: Of the runtime.
-        seed: Of the draws.
 
     Raises:
         UserError: Dataset and model do not fit each other, or the split is too small to compare
@@ -85,7 +79,7 @@ def evaluate(
         model,
         split=split,
         earlier=scoring.read_earlier(thresholds),
-        resampling=scoring.Resampling(resamples, confidence, seed),
+        resampling=resampling,
         threads=threads,
     )
     scored.evaluation.write(report)

@@ -9,12 +9,11 @@ from components.contract.types import (
     Fraction,
     ModelIn,
     ModelOut,
-    PositiveFloat,
     PositiveInt,
     ReportOut,
     Seed,
 )
-from components.ml.settings import Augmentation, Keep, Optimization, TeacherViews
+from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
 
 IMAGE = "train"
 PATH = "middle"
@@ -31,10 +30,7 @@ def prune(
     *,
     method: Literal["weights"] = "weights",
     sparsity: Fraction = 0.5,
-    epochs: PositiveInt = 6,
-    batch: PositiveInt = 32,
-    learning_rate: PositiveFloat = 3e-3,
-    keep: Keep = "best",
+    schedule: TrainingSchedule = TrainingSchedule(epochs=6, learning_rate=3e-3),
     augmentation: Augmentation = Augmentation(),
     teacher_views: TeacherViews = TeacherViews(views=4),
     threads: PositiveInt = 2,
@@ -58,10 +54,7 @@ def prune(
             validation before and by epoch.
         method: weights: single weights, wherever they are.
         sparsity: Share of the weights of each layer that becomes 0.
-        epochs: Times that all images are seen, count.
-        batch: Images per step, count.
-        learning_rate: At the start; falls as half a cosine.
-        keep: Which epoch's network: the best on the validation split, or the last.
+        schedule: How long and how fast the network is trained.
         augmentation: How images are changed.
         teacher_views: What the network is asked about before it is pruned.
         threads: Threads of TensorFlow, count.
@@ -88,13 +81,6 @@ def prune(
         sparsity=sparsity,
         teacher_views=teacher_views,
         augmentation=augmentation,
-        optimization=Optimization(
-            epochs=epochs,
-            batch=batch,
-            learning_rate=learning_rate,
-            weight_decay=0.0,
-            warmup_epochs=0.0,
-            keep=keep,
-        ),
+        schedule=schedule,
         seed=seed,
     )

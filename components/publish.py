@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from components.contract.types import (
-    Fraction,
-    FromGraph,
-    LiteModelIn,
-    NonNegativeFloat,
-    PageOut,
-    PositiveInt,
-    ReleaseOut,
-    ReportIn,
-    Seed,
-)
+from components.artifacts.budgets import DropBudget
+from components.contract.types import FromGraph, LiteModelIn, PageOut, ReleaseOut, ReportIn
+from components.statistics.resampling import Resampling
 
 IMAGE = "light"
 CACHED_BY_NAME = False  # the release is of this run
-MEMORY_GB = 4
 
 
 def publish(
@@ -30,11 +21,8 @@ def publish(
     page: PageOut,
     *,
     name: Annotated[str, FromGraph()],
-    metric: Annotated[str, FromGraph()],
-    drop: Annotated[NonNegativeFloat, FromGraph()],
-    resamples: PositiveInt = 2000,
-    confidence: Fraction = 0.95,
-    seed: Seed = 0,
+    budget: DropBudget,
+    resampling: Resampling = Resampling(resamples=2000),
 ) -> None:
     """Write the release: the file, how to feed it, what it is for and how good it is.
 
@@ -51,11 +39,8 @@ def publish(
             ``none.json``.
         page: The card as one file that needs nothing else.
         name: Of the release.
-        metric: Whose drop counts.
-        drop: Largest drop, in units of the metric.
-        resamples: Draws behind each interval, count.
-        confidence: Which share the intervals hold, 0 to 1.
-        seed: Of the draws.
+        budget: What the drop on the sealed split must keep to.
+        resampling: How its interval is made.
 
     Raises:
         UserError: An input is not what it should be, or the task has no such metric.
@@ -76,5 +61,6 @@ def publish(
         release,
         page,
         name=name,
-        comparison=writing.Comparison(metric, drop, resamples, confidence, seed),
+        budget=budget,
+        resampling=resampling,
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from components.artifacts.model import QuantizationPlan
 from components.contract.types import DatasetIn, ModelIn, ModelOut, PositiveInt, ReportOut, Seed
 
 IMAGE = "train"
@@ -17,10 +16,7 @@ def quantize(
     quantized: ModelOut,
     report: ReportOut,
     *,
-    scheme: Literal["float16", "dynamic", "int8"],
-    method: Literal["post_training"] = "post_training",
-    input_type: Literal["float32", "int8", "uint8"] = "float32",
-    output_type: Literal["float32", "int8", "uint8"] = "float32",
+    plan: QuantizationPlan,
     calibration_images: PositiveInt = 200,
     full_range: bool = True,
     threads: PositiveInt = 2,
@@ -36,11 +32,7 @@ def quantize(
         dataset: Where calibration images are drawn from, its train split alone.
         quantized: The same Model with the plan and ``calibration.npz``.
         report: ``quantization.json``: the plan, the rows drawn, their range, images by class.
-        scheme: float16: weights of 16 bits, computed in float, half the size. dynamic: weights of 8
-            bits, activations quantized while it runs. int8: integers alone, a quarter of the size.
-        method: When the rounding is dealt with: after training.
-        input_type: Type of an int8 file's input. uint8 takes a camera's bytes.
-        output_type: Type of an int8 file's output.
+        plan: What convert is to do.
         calibration_images: At most this many, count.
         full_range: Set two pixels of one image black and white, so that the levels of the input are
             exactly the pixel values 0 to 255.
@@ -54,7 +46,6 @@ def quantize(
     References:
         arXiv:1712.05877 (integer-arithmetic-only inference), arXiv:2106.08295 (a white paper).
     """
-    from components.artifacts.model import QuantizationPlan
     from components.ml.runtime import configure
     from components.ml.techniques import post_training_quantization
 
@@ -64,7 +55,7 @@ def quantize(
         dataset,
         quantized,
         report,
-        chosen=QuantizationPlan(scheme, method, input_type, output_type),
+        chosen=plan,
         images=calibration_images,
         full_range=full_range,
         seed=seed,

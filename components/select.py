@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from components.artifacts.budgets import Budgets
 from components.contract.types import (
-    Fraction,
     FromGraph,
     LiteModelOut,
     LiteModelsIn,
     MetricsOut,
-    NonNegativeFloat,
     PageOut,
-    PositiveFloat,
-    PositiveInt,
     ReportOut,
     ReportsIn,
-    Seed,
     Task,
 )
+from components.statistics.resampling import Resampling
 
 IMAGE = "light"
 CACHED_BY_NAME = False  # decides on what this run made
-MEMORY_GB = 4
 
 
 def select(
@@ -39,14 +35,9 @@ def select(
     devices: Annotated[list[str], FromGraph()],
     candidates: Annotated[list[str], FromGraph()],
     task: Annotated[Task, FromGraph()],
-    metric: Annotated[str, FromGraph()],
-    drop: Annotated[NonNegativeFloat, FromGraph()],
-    size_mb: Annotated[PositiveFloat | None, FromGraph()] = None,
-    latency_ms: Annotated[PositiveFloat | None, FromGraph()] = None,
+    budgets: Budgets,
     minimize: Annotated[Literal["size", "latency"], FromGraph()] = "size",
-    resamples: PositiveInt = 2000,
-    confidence: Annotated[Fraction, FromGraph()] = 0.95,
-    seed: Seed = 0,
+    resampling: Resampling = Resampling(resamples=2000),
 ) -> None:
     """Choose the best variant within the budgets, with a reason for every other.
 
@@ -70,14 +61,9 @@ def select(
         devices: Names, in the order of ``benchmarks``.
         candidates: Names that may win.
         task: What the models are for.
-        metric: Whose drop counts.
-        drop: Largest drop, in units of the metric.
-        size_mb: Largest file in units of 1,000,000 bytes; None for no limit.
-        latency_ms: Longest median inference in milliseconds on every device; None for no limit.
+        budgets: What has to be kept.
         minimize: What is best among those that keep every budget.
-        resamples: Draws behind each interval, count.
-        confidence: Which share the intervals hold, 0 to 1.
-        seed: Of the draws.
+        resampling: How intervals are made.
 
     Raises:
         UserError: Models, reports and names do not fit each other, a candidate is no variant, the
@@ -88,7 +74,6 @@ def select(
     """
     import shutil
 
-    from components.artifacts.decision import Budgets
     from components.artifacts.empty import write_empty
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
@@ -96,7 +81,7 @@ def select(
     from components.selection import deciding
     from components.selection.candidates import read_reports
 
-    if not devices and (latency_ms is not None or minimize == "latency"):
+    if not devices and (budgets.latency_ms is not None or minimize == "latency"):
         raise UserError(
             "latency matters, but nothing was measured on a device",
             "add a device, or take latency out of budgets and minimize",
@@ -108,12 +93,10 @@ def select(
         raise UserError(f"{other.name} is for {other.info.task}, not for {task}", f"task: {task}")
     made = deciding.decide(
         reports,
-        Budgets(metric, drop, size_mb, latency_ms),
+        budgets,
         candidates=candidates,
         minimize=minimize,
-        resamples=resamples,
-        confidence=confidence,
-        seed=seed,
+        resampling=resampling,
     )
     if made.winner is None:
         write_empty(winner, made.reason)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from components.contract.types import (
     DatasetIn,
-    Formerly,
     ModelOut,
-    NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ReportOut,
@@ -17,6 +12,7 @@ from components.contract.types import (
     SourceIn,
 )
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
+from components.ml.techniques.fisher_settings import FisherSettings
 
 IMAGE = "train"
 MEMORY_GB = 6
@@ -32,8 +28,7 @@ def train(
     network: Network = Network(),
     embedding: PositiveInt = 128,
     loss: LossSettings = LossSettings(),
-    fisher_weight: Annotated[NonNegativeFloat, Formerly("guide_weight")] = 0.0,
-    mixup: Annotated[NonNegativeInt, Formerly("mixes")] = 16,
+    fisher: FisherSettings = FisherSettings(),
     augmentation: Augmentation = Augmentation(),
     optimization: Optimization = Optimization(),
     mean: float = 127.5,
@@ -57,12 +52,7 @@ def train(
         network: What it is built of.
         embedding: Numbers in the embedding; verification alone.
         loss: What is learned from the labels.
-        fisher_weight: Weight of Fisher's linear discriminants of the pixels: the cosines within a
-            batch are to be those between them, 100 to 1000 to be led by it; 0 goes without. For
-            aligned images of few identities, where a network alone learns these by heart
-            (verification).
-        mixup: Mixed images, of two each, that a batch has beside its images, for the discriminants,
-            count. The more, the closer the network follows them to people whom it has not seen.
+        fisher: How much the discriminants of the pixels lead.
         augmentation: How images are changed.
         optimization: How the network is trained.
         mean: Subtracted from every pixel of 0 to 255 before the network.
@@ -92,8 +82,7 @@ def train(
         network=network,
         embedding=embedding,
         loss=loss,
-        fisher_weight=fisher_weight,
-        mixup=mixup,
+        fisher=fisher,
         augmentation=augmentation,
         optimization=optimization,
         mean=mean,

@@ -86,7 +86,7 @@ def lite_patterns(
     Int8 is there with float32, uint8 and int8 edges, as int8, int8-uint8 and int8-int8.
     """
     from components.convert import convert
-    from components.quantize import quantize
+    from tests.components.flat import quantize
 
     root = tmp_path_factory.mktemp("lite")
     plans: dict[str, dict[str, object] | None] = {

@@ -7,36 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from components.artifacts.budgets import Budgets
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Stability
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
-from components.statistics.quantities import MEGABYTE
 
 Verdict: TypeAlias = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
 Goal: TypeAlias = Literal["size", "latency"]
-
-
-@dataclass(frozen=True)
-class Budgets:
-    """What a variant must keep to.
-
-    Attributes:
-        metric: Name of the metric whose drop against the reference counts.
-        drop: Largest drop, in units of the metric; 0.01 is one point of AUC or accuracy.
-        size_mb: Largest file in units of 1,000,000 bytes, or None for no limit.
-        latency_ms: Longest steady median inference on every device, or None for no limit.
-    """
-
-    metric: str
-    drop: float
-    size_mb: float | None = None
-    latency_ms: float | None = None
-
-    @property
-    def size_bytes(self) -> int | None:
-        """The size budget in bytes."""
-        return None if self.size_mb is None else round(self.size_mb * MEGABYTE)
 
 
 @dataclass(frozen=True)

@@ -267,7 +267,10 @@ def interface_of(name: str) -> Interface:
 
 def _fields_of(part: type[Any], default: object) -> Iterator[Parameter]:
     """Yield a part's fields as parameters; an instance as default gives each its default."""
-    hints, texts = get_type_hints(part, include_extras=True), entries_of(part, "Attributes")
+    hints = get_type_hints(part, include_extras=True)
+    texts: dict[str, str] = {}
+    for each in reversed(part.__mro__):  # a part may have the fields of another one and more
+        texts |= entries_of(each, "Attributes")
     for field in fields(part):
         given = default is not inspect.Parameter.empty
         value = getattr(default, field.name) if given else _default_of(field)

@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
-from components.contract.types import Task, Unit
+from components.contract.types import Task
+from components.data.settings import CurationPlan
 from components.data.splits import LEAST_IDENTITIES, TRAIN, by_identity, by_image, draw
 
 Status = Literal["used", "quarantined", "duplicate", "unused"]
@@ -55,52 +56,6 @@ class CurationResult:
     split: str | None = None
     reason: str | None = None
     duplicate_of: str | None = None
-
-
-@dataclass(frozen=True)
-class CurationPlan:
-    """How images are chosen and split.
-
-    Attributes:
-        task: Verification needs two images of an identity; classification one of a class.
-        split_by: Whole identities or single images.
-        shares: Part of all for each split but train.
-        subset: Most images in all, or None.
-        evaluation_images: Most images of a split other than train.
-        minimum_images: Classes and identities with fewer are left out.
-        seed: Decides where chance would.
-    """
-
-    task: Task
-    split_by: Unit
-    shares: Mapping[str, float]
-    subset: int | None
-    evaluation_images: int
-    minimum_images: int
-    seed: int
-
-    def check(self) -> None:
-        """Refuse what cannot work whatever the data.
-
-        Raises:
-            UserError: Names the parameters that contradict each other.
-        """
-        if self.task == "classification" and self.split_by == "identity":
-            raise UserError(
-                "classification cannot be split by identity: every split needs every class",
-                "set split_by: image",
-            )
-        if sum(self.shares.values()) >= 1:
-            raise UserError(
-                f"validation, selection and sealed_fraction add up to "
-                f"{sum(self.shares.values()):g}; nothing is left to train on",
-                "lower them until their sum is below 1",
-            )
-        if self.task == "verification" and self.minimum_images < 2:
-            raise UserError(
-                "minimum_images is 1; verification compares two images of an identity",
-                "set minimum_images: 2",
-            )
 
 
 def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationResult]:

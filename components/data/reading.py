@@ -30,31 +30,13 @@ from components.data.images import (
 )
 from components.data.manifest import CuratedSource
 from components.data.readers import Record, records_of
+from components.data.settings import TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
 _DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class TargetFormat:
-    """What images are turned into.
-
-    Attributes:
-        height: Pixels.
-        width: Pixels.
-        channels: 1 or 3.
-        maximum: Value in the files that becomes 255.
-        max_pixels: Most pixels of an image in a file.
-    """
-
-    height: int
-    width: int
-    channels: int
-    maximum: int
-    max_pixels: int
 
 
 class Spool:

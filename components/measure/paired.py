@@ -13,6 +13,7 @@ from components.artifacts.evaluation import LABELS, OUTPUTS, Evaluation
 from components.contract.errors import UserError, suggest
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import METRICS, Predictions, drop, estimate, sample_of
+from components.statistics.resampling import Resampling
 from components.statistics.verification import Counts, Pairs
 
 _SAME = 1e-6
@@ -110,17 +111,13 @@ class Reference:
     measured: Estimate
 
     @classmethod
-    def of(
-        cls, reference: Answers, metric: str, *, resamples: int, confidence: float, seed: int
-    ) -> Reference:
+    def of(cls, reference: Answers, metric: str, resampling: Resampling) -> Reference:
         """Measure the reference.
 
         Args:
             reference: What it answered.
             metric: One of ``METRICS`` that exists for the reference's task.
-            resamples: How often to draw.
-            confidence: Which share the intervals hold, 0 to 1.
-            seed: Equal seeds, equal draws.
+            resampling: How intervals are made; equal seeds, equal draws.
 
         Raises:
             UserError: The task has no such metric.
@@ -129,9 +126,9 @@ class Reference:
         valid = [name for name, item in METRICS.items() if task in item.tasks]
         if metric not in valid:
             raise UserError(f"{task} has no metric {metric!r}", suggest(metric, valid))
-        draws = reference.sample.draw(resamples, seed)
+        draws = reference.sample.draw(resampling.resamples, resampling.seed)
         measured = estimate(reference.sample, draws)[metric]
-        return cls(reference, metric, confidence, draws, measured)
+        return cls(reference, metric, resampling.confidence, draws, measured)
 
     def drop_of(self, other: Answers) -> Interval:
         """Return the paired drop of ``other`` against the reference; positive is worse.

@@ -6,7 +6,7 @@ Shapes: n images, d outputs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.devices.isolated import answers_of
+from components.measure.baseline import TrivialAnswer, trivial_answer
+from components.measure.threshold import VALIDATION, threshold_of
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import (
     PRIMARY,
@@ -29,34 +31,11 @@ from components.statistics.metrics import (
     estimate,
     sample_of,
 )
+from components.statistics.resampling import Resampling
 from components.statistics.verification import Pairs, has_pairs
 
-VALIDATION = "validation"
 CURVE_POINTS = 200
 """Operating points in the curve: as many as the page of Kubeflow Pipelines draws quickly."""
-
-
-@dataclass(frozen=True)
-class Resampling:
-    """How intervals are made.
-
-    Attributes:
-        resamples: Draws behind each interval.
-        confidence: What an interval holds, 0 to 1.
-        seed: Of the draws.
-    """
-
-    resamples: int
-    confidence: float
-    seed: int
-
-    def estimates(self, sample: Sample) -> dict[str, Estimate]:
-        """Return every metric of a sample; of two samples on the same labels they are paired."""
-        return estimate(sample, sample.draw(self.resamples, self.seed))
-
-    def intervals(self, estimates: Mapping[str, Estimate]) -> dict[str, Interval]:
-        """Return every estimate with its interval."""
-        return {name: item.interval(self.confidence) for name, item in estimates.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,24 +77,37 @@ def score(
     Raises:
         UserError: Dataset and model do not fit each other, or nothing can be compared in the split.
     """
-    lite, info = LiteModelInfo.read(model), data.info
+    lite = LiteModelInfo.read(model)
     labels = data.labels(split)
     _check_fit(data, lite, labels, split)
-    trivial = _baseline(data, split, earlier)
-    beaten = resampling.estimates(trivial.sample)
+    trivial = trivial_answer(data, split, earlier)
     answered = _answers(data, lite, model, split, threads)
-    threshold, sample, measured = None, None, dict[str, Estimate]()
-    if not isinstance(answered, Crash):
-        threshold = _threshold(
-            answered.get(VALIDATION), data, earlier.threshold if earlier else None
-        )
-        sample = sample_of(
-            info.task, answered[split], labels, resample=info.resample, threshold=threshold
-        )
-        measured = resampling.estimates(sample)
+    if isinstance(answered, Crash):
+        evaluation = _evaluation(data, split, labels, trivial, None, resampling)
+        return Scored(replace(evaluation, crashed=answered), None, labels, None)
+    threshold = threshold_of(answered.get(VALIDATION), data, earlier.threshold if earlier else None)
+    sample = sample_of(
+        data.info.task, answered[split], labels, resample=data.info.resample, threshold=threshold
+    )
+    evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
+    return Scored(replace(evaluation, threshold=threshold), answered[split], labels, sample)
+
+
+def _evaluation(
+    data: Dataset,
+    split: str,
+    labels: NDArray[np.int32],
+    trivial: TrivialAnswer,
+    sample: Pairs | Predictions | None,
+    resampling: Resampling,
+) -> Evaluation:
+    """Return the report on a split; ``sample`` is None after a crash."""
+    info = data.info
+    beaten = _estimates(trivial.sample, resampling)
+    measured = _estimates(sample, resampling) if sample else {}
     # How far the model is ahead is how far the baseline drops against it.
     lead = {name: drop(name, measured[name], beaten[name]) for name in measured.keys() & beaten}
-    evaluation = Evaluation(
+    return Evaluation(
         task=info.task,
         split=split,
         description=info.description,
@@ -125,20 +117,26 @@ def score(
         classes=info.classes if info.task == "classification" else (),
         resample=info.resample,
         primary=PRIMARY[info.task],
-        metrics=resampling.intervals(measured),
-        threshold=threshold,
+        metrics=_intervals(measured, resampling),
+        threshold=None,
         baseline=Baseline(
             trivial.name,
-            metrics=resampling.intervals(beaten),
-            lead=resampling.intervals(lead),
+            metrics=_intervals(beaten, resampling),
+            lead=_intervals(lead, resampling),
             threshold=trivial.threshold,
             majority=trivial.majority,
         ),
         confidence=resampling.confidence,
-        crashed=answered if isinstance(answered, Crash) else None,
     )
-    outputs = None if isinstance(answered, Crash) else answered[split]
-    return Scored(evaluation, outputs, labels, sample)
+
+
+def _estimates(sample: Sample, resampling: Resampling) -> dict[str, Estimate]:
+    """Return every metric of a sample; of two samples on the same labels they are paired."""
+    return estimate(sample, sample.draw(resampling.resamples, resampling.seed))
+
+
+def _intervals(estimates: Mapping[str, Estimate], resampling: Resampling) -> dict[str, Interval]:
+    return {name: item.interval(resampling.confidence) for name, item in estimates.items()}
 
 
 def read_earlier(path: Path | None) -> Evaluation | None:
@@ -196,47 +194,6 @@ def _answers(
         outputs = outputs[:, [place[name] for name in data.info.classes]]
     ends = np.cumsum([len(part) for part in images])[:-1]
     return dict(zip(splits, np.split(outputs, ends), strict=True))
-
-
-def _threshold(
-    outputs: NDArray[np.generic] | None, data: Dataset, earlier: float | None
-) -> float | None:
-    """Choose the threshold on validation; where the dataset has none, take the earlier one."""
-    if outputs is None:
-        return earlier
-    labels = data.labels(VALIDATION)
-    return Pairs.of(outputs, labels).balanced_threshold() if has_pairs(labels) else None
-
-
-@dataclass(frozen=True, eq=False)
-class _Trivial:
-    name: str
-    sample: Pairs | Predictions
-    threshold: float | None = None
-    majority: str | None = None
-
-
-def _baseline(data: Dataset, split: str, earlier: Evaluation | None) -> _Trivial:
-    before, labels, info = earlier.baseline if earlier else None, data.labels(split), data.info
-    if info.task == "verification":
-        known = VALIDATION in info.splits
-        threshold = _threshold(
-            _pixels(data, VALIDATION) if known else None, data, before.threshold if before else None
-        )
-        sample = Pairs.of(_pixels(data, split), labels, resample=info.resample, threshold=threshold)
-        return _Trivial("raw-pixel cosine", sample, threshold=threshold)
-    # The class that was seen most in training; a sealed dataset alone does not know it.
-    seen = data.labels("train" if "train" in info.splits else split)
-    majority = info.classes[int(np.bincount(seen).argmax())]
-    if "train" not in info.splits and before and before.majority:
-        majority = before.majority
-    always = np.tile(np.array(info.classes) == majority, (len(labels), 1)).astype(np.float32)
-    return _Trivial("majority class", Predictions.of(always, labels), majority=majority)
-
-
-def _pixels(data: Dataset, split: str) -> NDArray[np.uint8]:
-    images = data.images(split)
-    return images.reshape(len(images), -1)
 
 
 def flat_metrics(evaluation: Evaluation) -> dict[str, float]:

@@ -22,8 +22,10 @@ from components.artifacts.measurement import (
     Process,
     Summary,
 )
-from components.devices.host import TimingPlan, check_threads, run_probe
+from components.devices.host import check_threads, run_probe
+from components.devices.timing_plan import TimingPlan
 from components.statistics.bootstrap import Interval, quantile, weighted_quantiles
+from components.statistics.resampling import Resampling
 
 INTERRUPTED = 0.2
 """Involuntary switches a sample from which on a block's median may be what a scheduler left."""
@@ -54,12 +56,13 @@ class Outcome:
     crashed: Crash | None
 
 
-def measure(model: Path, plan: TimingPlan) -> Outcome:
+def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
     """Time a ``.tflite``; a disturbed attempt is repeated when the machine falls quiet.
 
     Args:
         model: The file.
         plan: How.
+        seed: Of the input.
 
     Raises:
         UserError: More threads than cores.
@@ -72,7 +75,7 @@ def measure(model: Path, plan: TimingPlan) -> Outcome:
             break
         processes = ()
         for _ in range(plan.processes):
-            ran = run_probe(model, plan)
+            ran = run_probe(model, plan, seed)
             if isinstance(ran, Crash):
                 attempts.append(Attempt("crashed", ran.sentence))
                 return Outcome(processes, tuple(attempts), ran)
@@ -156,9 +159,7 @@ def _others(processes: tuple[Process, ...]) -> float:
     return max(0.0, others_ms / sum(machine["wall_ms"] for machine in machines))
 
 
-def summarize(
-    processes: tuple[Process, ...], *, resamples: int, confidence: float, seed: int
-) -> Summary:
+def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary:
     """Derive the summary from raw samples.
 
     Intervals come from a bootstrap in two stages, processes and then blocks within them: samples
@@ -166,17 +167,15 @@ def summarize(
 
     Args:
         processes: At least one.
-        resamples: Draws behind each interval.
-        confidence: What the intervals hold, 0 to 1.
-        seed: Of the draws.
+        resampling: How intervals are made.
     """
     values = np.concatenate([process.samples_ms for process in processes])
-    weights = _draws(processes, resamples, seed)
+    weights = _draws(processes, resampling.resamples, resampling.seed)
 
     def interval(share: float, floor: int) -> Interval | None:
         if values.size < floor:
             return None
-        tail = (1 - confidence) / 2
+        tail = (1 - resampling.confidence) / 2
         drawn = weighted_quantiles(values, weights, share)
         low, high = np.quantile(drawn, [tail, 1 - tail])
         return Interval(quantile(values, share), float(low), float(high))

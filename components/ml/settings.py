@@ -97,16 +97,32 @@ class TeacherViews:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimization:
-    """How a network is trained.
+class TrainingSchedule:
+    """How long a network is trained, how fast, and which of its states is kept.
 
     Attributes:
         epochs: Times that about all images are seen, count.
-        batch: Images per step, count; where images are not compared (classification).
+        batch: Images per step, count; where images are not compared: not by train and distill for
+            verification.
+        learning_rate: Its peak, after the warm-up where there is one; it falls as half a cosine.
+        keep: Which epoch's network is kept: the best on the validation split, or the last, which is
+            the safer choice where so few validate that the best is the luckiest.
+    """
+
+    epochs: PositiveInt = 30
+    batch: PositiveInt = 32
+    learning_rate: PositiveFloat = 1e-3
+    keep: Keep = "best"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimization(TrainingSchedule):
+    """How a network is trained: its schedule and all the rest.
+
+    Attributes:
         identities_per_batch: P, count, at least 2; at most as many as there are (verification).
         images_per_identity: K, count, at least 2; small identities repeat (verification).
         optimizer: adamw, or sgd with Nesterov momentum 0.9.
-        learning_rate: Peak of the learning rate, after the warm-up.
         weight_decay: Share by which a step shrinks the kernels, times the learning rate; decoupled
             from the gradients.
         warmup_epochs: Length of the learning rate's rise to its peak, epochs.
@@ -115,19 +131,13 @@ class Optimization:
             below 1; 0 keeps the weights themselves.
         patience: Epochs without a better validation metric after which training stops; None
             goes through all of them.
-        keep: Which epoch's network is kept: the best on the validation split, or the last, which is
-            the safer choice where so few validate that the best is the luckiest.
     """
 
-    epochs: PositiveInt = 30
-    batch: PositiveInt = 32
     identities_per_batch: Several = 8
     images_per_identity: Several = 4
     optimizer: Optimizer = "adamw"
-    learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.05
     warmup_epochs: NonNegativeFloat = 3.0
     clip_norm: NonNegativeFloat = 1.0
     averaging: Share = 0.0
     patience: PositiveInt | None = None
-    keep: Keep = "best"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.artifacts.decision import Budgets, Verdict
+from components.artifacts.budgets import Budgets
+from components.artifacts.decision import Verdict
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import decimal, exact_places, milliseconds, significant

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from components.artifacts.decision import Budgets, Candidate, Decision, Split
+from components.artifacts.budgets import Budgets
+from components.artifacts.decision import Candidate, Decision, Split
 from components.artifacts.lite_model import (
     LIMITS,
     MODEL_FILE,

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from components.artifacts.budgets import DropBudget
 from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
@@ -17,6 +18,7 @@ from components.pages.model_card import card_page, card_sections, empty_page, le
 from components.release.manifest import FILE as MANIFEST
 from components.release.manifest import manifest_of
 from components.selection.sealed import SealedResult
+from components.statistics.resampling import Resampling
 
 CARD, CARD_PAGE = "card.md", "card.html"
 
@@ -41,17 +43,6 @@ class Parts:
         }
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """How the drop on the sealed split is measured, and what it must keep to."""
-
-    metric: str
-    drop: float
-    resamples: int
-    confidence: float
-    seed: int
-
-
 def write(
     parts: Parts,
     decision: Decision,
@@ -59,7 +50,8 @@ def write(
     page: Path,
     *,
     name: str,
-    comparison: Comparison,
+    budget: DropBudget,
+    resampling: Resampling,
 ) -> None:
     """Write the release of a winner.
 
@@ -69,29 +61,23 @@ def write(
         release: Folder to write.
         page: File to write the card to, as one page.
         name: Of the release.
-        comparison: How the sealed drop is measured.
+        budget: What the sealed drop must keep to.
+        resampling: How its interval is made.
 
     Raises:
         UserError: An input is not what it should be, or the task has no such metric.
     """
     info = LiteModelInfo.read(parts.winner)
-    budgets = replace(decision.budgets, metric=comparison.metric, drop=comparison.drop)
+    budgets = replace(decision.budgets, metric=budget.metric, drop=budget.drop)
     winner, reference = read_evaluated(parts.sealed), read_evaluated(parts.sealed_teacher)
-    result = SealedResult.of(
-        winner,
-        reference,
-        metric=comparison.metric,
-        resamples=comparison.resamples,
-        confidence=comparison.confidence,
-        seed=comparison.seed,
-    )
+    result = SealedResult.of(winner, reference, metric=budget.metric, resampling=resampling)
     manifest = manifest_of(
         info,
         decision,
         result,
         name=name,
         budgets=budgets,
-        confidence=comparison.confidence,
+        confidence=resampling.confidence,
         lineage=parts.lineage,
     )
     release.mkdir(parents=True, exist_ok=True)

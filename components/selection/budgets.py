@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from components.artifacts.decision import Budgets, Candidate
+from components.artifacts.budgets import Budgets
+from components.artifacts.decision import Candidate
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     decimal,

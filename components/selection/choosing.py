@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from components.artifacts.decision import Budgets, Candidate, Goal, Verdict
+from components.artifacts.budgets import Budgets
+from components.artifacts.decision import Candidate, Goal, Verdict
 from components.selection.budgets import Breach, breaches_of
 from components.statistics.quantities import decimal, distinct_digits, milliseconds, whole_bytes
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from components.artifacts.budgets import Budgets
 from components.artifacts.decision import (
     BaselineCheck,
-    Budgets,
     Decision,
     Goal,
     Machine,
@@ -20,6 +20,7 @@ from components.selection.candidates import Reports, as_measured
 from components.selection.choosing import choose
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import decimal, with_interval
+from components.statistics.resampling import Resampling
 
 
 def check_candidates(candidates: Sequence[str], names: Sequence[str]) -> None:
@@ -41,9 +42,7 @@ def decide(
     *,
     candidates: Sequence[str],
     minimize: Goal,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    resampling: Resampling,
 ) -> Decision:
     """Compare all variants with the first, the reference, and choose.
 
@@ -52,9 +51,7 @@ def decide(
         budgets: What has to be kept.
         candidates: Names that may win.
         minimize: What is best among those that keep.
-        resamples: Draws behind each interval.
-        confidence: Which share the intervals hold, 0 to 1.
-        seed: Of the draws.
+        resampling: How intervals are made.
 
     Raises:
         UserError: The task has no such metric.
@@ -62,13 +59,7 @@ def decide(
     first = reports[0]
     reference = None
     if first.answers:
-        reference = Reference.of(
-            first.answers,
-            budgets.metric,
-            resamples=resamples,
-            confidence=confidence,
-            seed=seed,
-        )
+        reference = Reference.of(first.answers, budgets.metric, resampling)
     measured = [
         as_measured(one, reference, budgets.metric, candidate=one.name in candidates)
         for one in reports
@@ -81,8 +72,8 @@ def decide(
         task=first.evaluation.task,
         budgets=budgets,
         minimize=minimize,
-        confidence=confidence,
-        resamples=resamples,
+        confidence=resampling.confidence,
+        resamples=resampling.resamples,
         variants=choice.candidates,
         baseline=_baseline(first, budgets.metric),
         near_misses=tuple(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.artifacts.decision import Budgets
+from components.artifacts.budgets import DropBudget
 from components.artifacts.evaluation import Evaluation
 from components.measure.paired import Answers, Reference, failure_of
 from components.selection.budgets import drop_breach
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import decimal, exact_places, with_interval
+from components.statistics.resampling import Resampling
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,7 @@ class SealedResult:
         reference: tuple[Evaluation, Answers | None],
         *,
         metric: str,
-        resamples: int,
-        confidence: float,
-        seed: int,
+        resampling: Resampling,
     ) -> SealedResult:
         """Compare the winner with the reference.
 
@@ -45,9 +44,7 @@ class SealedResult:
             winner: The report of evaluate on it, and what it answered unless it crashed.
             reference: The same of the reference.
             metric: Whose drop counts.
-            resamples: Draws behind the interval.
-            confidence: Which share the interval holds, 0 to 1.
-            seed: Of the draws.
+            resampling: How its interval is made.
 
         Raises:
             UserError: The task has no such metric.
@@ -55,13 +52,11 @@ class SealedResult:
         answers, expected = winner[1], reference[1]
         drop = None
         if answers and expected:
-            drop = Reference.of(
-                expected, metric, resamples=resamples, confidence=confidence, seed=seed
-            ).drop_of(answers)
+            drop = Reference.of(expected, metric, resampling).drop_of(answers)
         return cls(winner[0], reference[0], drop, failure_of(*winner))
 
 
-def promotion(sealed: SealedResult, budgets: Budgets) -> tuple[bool, str]:
+def promotion(sealed: SealedResult, budgets: DropBudget) -> tuple[bool, str]:
     """Say whether a release may be promoted, and why.
 
     The rule is that of the choice: the upper end of the drop's interval keeps to the budget.

@@ -111,18 +111,18 @@ def launch(
             work="" if chosen.detached else str(work),
         )
         put_started(opened, record)
-        running = _Running(chosen, graph, record, began)
-        with running.breaking_recorded(opened):
-            outcome, exported = running.to_end(cache, sources, folder, on_event)
-            ended = running.ended(outcome)
+        current = _CurrentRun(chosen, graph, record, began)
+        with current.breaking_recorded(opened):
+            outcome, exported = current.to_end(cache, sources, folder, on_event)
+            ended = current.ended(outcome)
             if outcome != "running":
                 put_finished(opened, ended)
     return Launched(
-        run, outcome, running.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
+        run, outcome, current.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
     )
 
 
-class _Running:
+class _CurrentRun:
     """A run in progress: its engine, its record so far, and how its steps have ended.
 
     Args:

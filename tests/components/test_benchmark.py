@@ -11,11 +11,12 @@ import pytest
 
 from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Measurement
-from components.benchmark import benchmark
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.devices.fingerprint import fingerprint, usable_cores
 from components.measure.timing import judge, summarize
+from components.statistics.resampling import Resampling
+from tests.components.flat import benchmark
 from tests.data.tiny_lite import write_lite
 
 QUICK: dict[str, Any] = {"processes": 2, "blocks": 3, "block_ms": 1.0, "warm_up_ms": 1.0}
@@ -54,7 +55,7 @@ def test_raw_samples_are_kept_and_everything_else_follows(
 ) -> None:
     found = Measurement.read(reports[0])
     assert len(found.processes) == 2
-    assert found.summary == summarize(found.processes, resamples=50, confidence=0.95, seed=0)
+    assert found.summary == summarize(found.processes, Resampling(resamples=50))
     assert found.attempts[-1] == judge(found.processes)
     assert (found.verdict, found.evidence) == (
         found.attempts[-1].verdict, found.attempts[-1].evidence,

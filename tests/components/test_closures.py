@@ -15,7 +15,7 @@ EDITS = {
     "ml.formats.users_saved_model": {"import_model"},
     "ml.networks.flattening": {"import_model"},
     "ml.techniques.distillation": {"distill"},
-    "ml.techniques.transfer": {"distill"},
+    "ml.techniques.distillation_settings": {"distill"},
     "ml.training.teacher": {"distill", "prune"},
     "ml.training.loop": {"train", "distill", "prune"},
     "ml.techniques.weight_pruning": {"prune"},
@@ -32,7 +32,10 @@ def test_an_edit_runs_those_components_again_and_no_others(module):
 
 @pytest.mark.parametrize("component", ["train", "distill", "prune"])
 def test_no_technique_is_in_the_closure_of_another(component):
-    rooms = {"train": {"supervised", "fisher"}, "distill": {"distillation", "transfer"}}
+    rooms = {
+        "train": {"supervised", "fisher", "fisher_settings"},
+        "distill": {"distillation", "distillation_settings"},
+    }
     own = rooms.get(component, {"weight_pruning"})
     loaded = {name for name in closure_of(component) if ".ml.techniques." in name}
     assert loaded == {f"components.ml.techniques.{name}" for name in own}

@@ -15,7 +15,7 @@ from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
 from components.convert import convert
-from components.quantize import quantize
+from tests.components.flat import quantize
 
 
 def report_of(folder: Path) -> dict:

@@ -17,10 +17,10 @@ from components.artifacts.evaluation import Evaluation
 from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
-from components.evaluate import evaluate
 from components.measure.paired import Answers
 from components.statistics.metrics import drop, estimate
 from components.statistics.verification import Pairs
+from tests.components.flat import evaluate
 from tests.data.tiny_lite import write_lite
 
 SHAPE = (4, 4, 1)

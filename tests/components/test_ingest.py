@@ -21,8 +21,8 @@ from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.data.images import decode, pixel_digest
-from components.ingest import ingest
 from pipelines.sources.snapshot import snapshot, stage
+from tests.components.flat import ingest
 from tests.data import pictures
 
 DIGITS = "package:sklearn/datasets/data/digits.csv.gz"
@@ -330,7 +330,7 @@ def test_ingest_loads_no_framework_but_pillow(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from components.ingest import ingest
+        from tests.components.flat import ingest
         loaded = {"numpy", "PIL"} & set(sys.modules)
         assert not loaded, f"the interface alone loads {loaded}"
         root = Path(sys.argv[1])

@@ -11,9 +11,9 @@ from components.artifacts.model import Embedding, ImageInput, ModelInfo
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.convert import convert
-from components.ml.settings import Augmentation
+from components.ml.settings import Augmentation, TrainingSchedule
 from components.prune import prune
-from components.quantize import quantize
+from tests.components.flat import quantize
 from tests.data.patterns import images_of
 
 
@@ -25,7 +25,8 @@ def pruned(
     path = tmp_path_factory.mktemp("pruned")
     prune(
         pattern_classifier, pattern_data, path / "model", path / "report",
-        sparsity=0.6, epochs=3, augmentation=Augmentation(augment="none"),
+        sparsity=0.6, schedule=TrainingSchedule(epochs=3, learning_rate=3e-3),
+        augmentation=Augmentation(augment="none"),
     )  # fmt: skip
     return path
 
@@ -93,7 +94,7 @@ def test_the_same_call_gives_the_same_bytes(
     for name in ("one", "two"):
         prune(
             pattern_tower, pattern_pairs, tmp_path / name / "model", tmp_path / name / "report",
-            sparsity=0.5, epochs=1,
+            sparsity=0.5, schedule=TrainingSchedule(epochs=1, learning_rate=3e-3),
         )  # fmt: skip
     assert tree_of(tmp_path / "one").digest == tree_of(tmp_path / "two").digest
     weights = load_file(tmp_path / "one" / "model" / "weights.safetensors")

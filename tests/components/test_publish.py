@@ -19,10 +19,7 @@ from components.artifacts.lite_model import LiteModelInfo
 from components.contract.digests import canonical_json, file_sha256
 from components.contract.tree import tree_of
 from components.convert import convert
-from components.evaluate import evaluate
-from components.publish import publish
-from components.quantize import quantize
-from components.select import select
+from tests.components.flat import evaluate, publish, quantize, select
 from tests.data import patterns
 from tests.data.variants import Variant, write_benchmark, write_variants
 

@@ -9,7 +9,7 @@ import pytest
 from components.artifacts.model import ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
-from components.quantize import quantize
+from tests.components.flat import quantize
 
 
 def run(model: Path, data: Path, folder: Path, **parameters: object) -> tuple[Path, dict]:

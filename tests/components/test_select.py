@@ -13,7 +13,7 @@ from components.contract.executor_input import Call
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.measure.paired import Answers
-from components.select import select
+from tests.components.flat import select
 from tests.data.variants import Variant, write_variants
 
 TEACHER = Variant("teacher", noise=0.5, size_bytes=900_000, p50_ms=40.0)

@@ -17,6 +17,7 @@ from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.contract.types import Formerly
 from components.ml.settings import Augmentation, Network, Optimization
+from components.ml.techniques.fisher_settings import FisherSettings
 from components.train import train
 from pipelines.sources.snapshot import snapshot_model, stage
 from tests.data.patterns import NAMES
@@ -60,7 +61,7 @@ def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, tmp_path):
     for name in ("one", "other"):
         fresh(
             "train", tmp_path / name, {"dataset": pattern_pairs},
-            network=replace(NETWORK, dropout=0.2), embedding=8, fisher_weight=10.0,
+            network=replace(NETWORK, dropout=0.2), embedding=8, fisher=FisherSettings(fisher_weight=10.0),
             augmentation=Augmentation(augment="strong", flip=True),
             optimization=replace(OPTIMIZATION, averaging=0.9),
         )  # fmt: skip
@@ -80,10 +81,10 @@ def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, tmp_path):
 def test_a_process_that_did_other_things_before_writes_them_too(pattern_pairs, tmp_path):
     fresh(
         "train", tmp_path / "fresh", {"dataset": pattern_pairs},
-        network=NETWORK, embedding=8, optimization=OPTIMIZATION, fisher_weight=10.0,
+        network=NETWORK, embedding=8, optimization=OPTIMIZATION, fisher=FisherSettings(fisher_weight=10.0),
     )  # fmt: skip
-    run(pattern_pairs, tmp_path / "here", fisher_weight=10.0)
-    run(pattern_pairs, tmp_path / "again", fisher_weight=10.0)
+    run(pattern_pairs, tmp_path / "here", fisher=FisherSettings(fisher_weight=10.0))
+    run(pattern_pairs, tmp_path / "again", fisher=FisherSettings(fisher_weight=10.0))
     trees = {tree_of(tmp_path / name).digest for name in ("fresh", "here", "again")}
     assert len(trees) == 1
 

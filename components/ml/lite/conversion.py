@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from tensorflow.core.protobuf import saved_model_pb2
@@ -167,9 +166,7 @@ def refuse(file: LiteFile, info: ModelInfo) -> None:
 def edges_of(info: ModelInfo) -> tuple[DType, DType]:
     """Return the types of a file's input and output; float32 without a plan."""
     plan = info.quantization
-    return (
-        cast("tuple[DType, DType]", (plan.input_type, plan.output_type)) if plan else (FLOAT, FLOAT)
-    )
+    return (plan.input_type, plan.output_type) if plan else (FLOAT, FLOAT)
 
 
 def pruned_zeros(info: ModelInfo) -> int:

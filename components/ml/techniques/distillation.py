@@ -23,7 +23,7 @@ from components.ml.settings import (
     Optimization,
     TeacherViews,
 )
-from components.ml.techniques.transfer import Transfer
+from components.ml.techniques.distillation_settings import DistillationSettings
 from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.objectives import LABELS, TEACHER, Supervised, supervised
@@ -33,19 +33,19 @@ from components.ml.training.validation import Validation
 
 
 @dataclass(frozen=True, eq=False)
-class Distilled:
+class DistillationObjective:
     """Learning from a teacher and from labels.
 
     Attributes:
         scores: Whether outputs are scores, and not embeddings.
         labels: Learning from labels.
-        transfer: The weights.
+        settings: How much each kind of answer weighs.
         projection_dt: From the student's embedding to the teacher's where their sizes differ.
     """
 
     scores: bool
     labels: Supervised
-    transfer: Transfer
+    settings: DistillationSettings
     projection_dt: Any | None
 
     @property
@@ -61,29 +61,29 @@ class Distilled:
 
     def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss."""
-        teacher_bt, transfer = batch[TEACHER], self.transfer
+        teacher_bt, settings = batch[TEACHER], self.settings
         labelled_bd = outputs_bd[: batch[LABELS].shape[0]]  # mixed images have none
         hard = self.labels(labelled_bd, batch, progress)
         if self.scores:
-            soft = losses.soft_labels(outputs_bd, teacher_bt, transfer.temperature)
-            return transfer.soft_weight * soft + (1.0 - transfer.soft_weight) * hard
-        loss = transfer.label_weight * hard
-        if transfer.embedding_weight:
+            soft = losses.soft_labels(outputs_bd, teacher_bt, settings.temperature)
+            return settings.soft_weight * soft + (1.0 - settings.soft_weight) * hard
+        loss = settings.label_weight * hard
+        if settings.embedding_weight:
             mapped_bt = outputs_bd
             if self.projection_dt is not None:
                 mapped_bt = tf.matmul(outputs_bd, self.projection_dt)
             matching = losses.embedding_matching(mapped_bt, teacher_bt)
-            loss += transfer.embedding_weight * matching
-        if transfer.relational_weight:
+            loss += settings.embedding_weight * matching
+        if settings.relational_weight:
             relations = losses.relational_matching(outputs_bd, teacher_bt)
-            loss += transfer.relational_weight * relations
-        if transfer.similarity_weight:
+            loss += settings.relational_weight * relations
+        if settings.similarity_weight:
             similarity = losses.similarity_matching(outputs_bd, teacher_bt)
-            loss += transfer.similarity_weight * similarity
+            loss += settings.similarity_weight * similarity
         return loss
 
 
-def distill(
+def train_student(
     dataset: Path,
     teacher: Path,
     path: Path,
@@ -91,7 +91,7 @@ def distill(
     *,
     network: Network,
     embedding: int | None,
-    transfer: Transfer,
+    settings: DistillationSettings,
     teacher_views: TeacherViews,
     loss: LossSettings,
     augmentation: Augmentation,
@@ -113,7 +113,8 @@ def distill(
         info.task, loss, classes=examples.classes, embedding=info.output.size, seed=seed
     )
     projection_dt = _projection(info, teacher_info, seed)
-    objective = Distilled(isinstance(info.output, Scores), labels, transfer, projection_dt)
+    scores = isinstance(info.output, Scores)
+    objective = DistillationObjective(scores, labels, settings, projection_dt)
     validation = Validation(data, info.task)
     history = loop.fit(
         model, info, examples, objective, validation, optimization, augmentation, seed
@@ -129,7 +130,7 @@ def distill(
     parameters = {
         **asdict(network),
         **asdict(loss),
-        **asdict(transfer),
+        **asdict(settings),
         **asdict(teacher_views),
         **asdict(augmentation),
         **asdict(optimization),

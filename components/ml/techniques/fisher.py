@@ -22,6 +22,7 @@ import numpy as np
 
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation
+from components.ml.techniques.fisher_settings import FisherSettings
 from components.ml.training import discriminants
 from components.ml.training.augmentation import (
     MIX_SHARES,
@@ -42,20 +43,18 @@ _COPIES = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Fisher:
+class FisherObjective:
     """Learning from labels and from the discriminants of the training people.
 
     Attributes:
         labels: Learning from labels.
         discriminants: Of the training images.
-        weight: Of the mean squared difference between both cosines.
-        mixup: m: mixed images, of two each, that are added to a batch.
+        settings: The weight of the mean squared difference between both cosines, and m.
     """
 
     labels: Supervised
     discriminants: Discriminants
-    weight: float
-    mixup: int
+    settings: FisherSettings
 
     @property
     def variables(self) -> list[Any]:
@@ -64,15 +63,14 @@ class Fisher:
 
     def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
         """Return the batch with mixed images, of two random ones each, behind its own."""
-        if not self.mixup:
+        mixup = self.settings.mixup
+        if not mixup:
             return batch
         pixels_bhwc = batch[PIXELS]
         count = tf.shape(pixels_bhwc)[0]
-        pair_m2 = tf.random.stateless_uniform(
-            (self.mixup, 2), seed=seed, maxval=count, dtype=tf.int32
-        )
+        pair_m2 = tf.random.stateless_uniform((mixup, 2), seed=seed, maxval=count, dtype=tf.int32)
         least, most = MIX_SHARES
-        share_m = tf.random.stateless_uniform((self.mixup,), seed=seed, minval=least, maxval=most)
+        share_m = tf.random.stateless_uniform((mixup,), seed=seed, minval=least, maxval=most)
         first_mhwc = tf.gather(pixels_bhwc, pair_m2[:, 0])
         second_mhwc = tf.gather(pixels_bhwc, pair_m2[:, 1])
         mixed_mhwc = mix_images(first_mhwc, second_mhwc, share_m)
@@ -82,7 +80,7 @@ class Fisher:
         """Return the loss."""
         loss = self.labels(outputs_bd[: batch[LABELS].shape[0]], batch, progress)
         wanted_bg = self.discriminants(batch[PIXELS])
-        return loss + self.weight * similarity_matching(outputs_bd, wanted_bg)
+        return loss + self.settings.fisher_weight * similarity_matching(outputs_bd, wanted_bg)
 
 
 def discriminants_of(examples: Examples, augmentation: Augmentation, seed: int) -> Discriminants:

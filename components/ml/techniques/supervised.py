@@ -9,7 +9,8 @@ from components.artifacts.dataset import Dataset
 from components.ml.formats import model_folder, pretrained
 from components.ml.networks.building import build, info_of
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
-from components.ml.techniques.fisher import Fisher, discriminants_of
+from components.ml.techniques.fisher import FisherObjective, discriminants_of
+from components.ml.techniques.fisher_settings import FisherSettings
 from components.ml.training import loop
 from components.ml.training.examples import examples_of
 from components.ml.training.objectives import Objective, supervised
@@ -26,8 +27,7 @@ def fit_and_save(
     network: Network,
     embedding: int,
     loss: LossSettings,
-    fisher_weight: float,
-    mixup: int,
+    fisher: FisherSettings,
     augmentation: Augmentation,
     optimization: Optimization,
     mean: float,
@@ -45,9 +45,9 @@ def fit_and_save(
     )
     validation = Validation(data, info.task)
     objective: Objective = labels
-    if fisher_weight and examples.compared:
+    if fisher.fisher_weight and examples.compared:
         found = discriminants_of(examples, augmentation, seed)
-        objective = Fisher(labels, found, fisher_weight, mixup)
+        objective = FisherObjective(labels, found, fisher)
     history = loop.fit(
         model, info, examples, objective, validation, optimization, augmentation, seed
     )
@@ -63,8 +63,7 @@ def fit_and_save(
     parameters = {
         **asdict(network),
         **asdict(loss),
-        "fisher_weight": fisher_weight,
-        "mixup": mixup,
+        **asdict(fisher),
         **asdict(augmentation),
         **asdict(optimization),
         "seed": seed,

@@ -30,7 +30,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
 from components.ml.runtime import tf, tf_keras
-from components.ml.settings import Augmentation, Optimization, TeacherViews
+from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
@@ -268,7 +268,7 @@ class OncePruned:
 def prune(
     path: Path, dataset: Path, pruned: Path, report: Path,
     *, sparsity: float, teacher_views: TeacherViews, augmentation: Augmentation,
-    optimization: Optimization, seed: int,
+    schedule: TrainingSchedule, seed: int,
 ) -> None:  # fmt: skip
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
@@ -287,12 +287,13 @@ def prune(
     # Batches are drawn over all images: nothing is compared but before and after.
     examples = replace(examples_of(data), compared=False)
     examples = ask_teacher(examples, answers, info, teacher_views, augmentation, seed)
+    optimization = Optimization(**asdict(schedule), weight_decay=0.0, warmup_epochs=0.0)
     steps = examples.steps(optimization)
-    schedule = schedule_of(sparsity, steps * optimization.epochs)
-    network = wrapped(trained, schedule)
+    zeros = schedule_of(sparsity, steps * optimization.epochs)
+    network = wrapped(trained, zeros)
     validation = Validation(data, info.task)
     reference = validation.measure(answers)
-    counting = OncePruned(validation, network, schedule.end_step)
+    counting = OncePruned(validation, network, zeros.end_step)
     history = loop.fit(
         network, info, examples, Unchanged(info.output), counting, optimization, augmentation, seed
     )
@@ -312,12 +313,12 @@ def prune(
         {
             "method": "weights",
             "sparsity": sparsity,
-            "schedule": schedule.get_config()["config"],
+            "schedule": zeros.get_config()["config"],
             "steps_per_epoch": steps,
             "validation_before": reference,
             "layers": [asdict(layer) for layer in layers],
             "sparsity_of_model": overall(layers),
-            "history": counted(history, schedule.end_step / steps).to_json(),
+            "history": counted(history, zeros.end_step / steps).to_json(),
         },
     )
 

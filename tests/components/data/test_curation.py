@@ -11,21 +11,15 @@ from hypothesis import strategies as st
 
 from components.contract.errors import UserError
 from components.contract.types import Task
-from components.data.curation import CurationPlan, CurationResult, SourceImage, curate, kind_of
+from components.data.curation import CurationResult, SourceImage, curate, kind_of
+from components.data.settings import CurationPlan
 
-SHARES: Mapping[str, float] = {"sealed": 0.15, "selection": 0.15, "validation": 0.15}
+SHARES = ("sealed", "selection", "validation")
 
 
 def _plan(task: Task = "verification", **changes: object) -> CurationPlan:
-    settings: dict[str, object] = {
-        "split_by": "identity" if task == "verification" else "image",
-        "shares": SHARES,
-        "subset": None,
-        "evaluation_images": 2000,
-        "minimum_images": 2,
-        "seed": 0,
-    }
-    return CurationPlan(task=task, **(settings | changes))  # type: ignore[arg-type]
+    unit = "identity" if task == "verification" else "image"
+    return CurationPlan(task=task, **({"split_by": unit} | changes))  # type: ignore[arg-type]
 
 
 def _images(counts: Mapping[str, int]) -> list[SourceImage]:
@@ -204,7 +198,11 @@ def test_one_class_only_is_said_with_what_was_lost() -> None:
     [
         ("classification", {"split_by": "identity"}, "cannot be split by identity"),
         ("verification", {"minimum_images": 1}, "minimum_images is 1"),
-        ("verification", {"shares": {"sealed": 0.5, "selection": 0.5}}, "add up to 1; nothing"),
+        (
+            "verification",
+            {"validation": 0.2, "sealed_fraction": 0.5, "selection": 0.3},
+            "add up to 1; nothing",
+        ),
     ],
 )
 def test_contradictions_are_said_before_anything_is_read(

@@ -14,12 +14,11 @@ from components.artifacts.measurement import Crash, Process
 from components.contract.closure import closure_of
 from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
-from components.devices.host import TimingPlan, check_threads, run_probe
+from components.devices.host import check_threads, run_probe
+from components.devices.timing_plan import TimingPlan
 from tests.data.tiny_lite import write_lite
 
-PLAN = TimingPlan(
-    threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, time_limit_s=60, seed=0
-)  # fmt: skip
+PLAN = TimingPlan(threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, limit_s=60)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_probe_keeps_to_its_plan(model: Path) -> None:
-    found = run_probe(model, replace(PLAN, blocks=4))
+    found = run_probe(model, replace(PLAN, blocks=4), seed=0)
     assert isinstance(found, Process)
     assert len(found.blocks) == len(found.blocks_p50_ms) == 4
     assert min(found.samples_ms) <= found.p50_ms <= max(found.samples_ms)
@@ -40,7 +39,7 @@ def test_a_probe_keeps_to_its_plan(model: Path) -> None:
 
 def test_a_process_killed_by_a_signal_has_its_name(tmp_path: Path) -> None:
     lite = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
-    found = run_probe(lite / "model.tflite", PLAN)
+    found = run_probe(lite / "model.tflite", PLAN, seed=0)
     assert isinstance(found, Crash)
     assert (found.signal, found.name) == (11, "SIGSEGV")
     assert "allocate_tensors" in found.stderr
@@ -60,7 +59,7 @@ def test_a_damaged_file_of_a_real_model_kills_only_the_probe(tmp_path: Path, sha
     builder.Finish(content.Pack(builder), b"TFL3")
     damaged = tmp_path / "damaged.tflite"
     damaged.write_bytes(builder.Output())
-    found = run_probe(damaged, PLAN)
+    found = run_probe(damaged, PLAN, seed=0)
     assert isinstance(found, Crash)
     # The runtime reads what lies before its tensors: that kills it, or it takes it for a tensor.
     assert found.name in ("SIGSEGV", "Node number 3 (ADD) failed to prepare.")
@@ -68,14 +67,14 @@ def test_a_damaged_file_of_a_real_model_kills_only_the_probe(tmp_path: Path, sha
 
 def test_a_file_that_is_refused_is_a_crash_without_a_signal(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"no flatbuffer")
-    found = run_probe(tmp_path / "model.tflite", PLAN)
+    found = run_probe(tmp_path / "model.tflite", PLAN, seed=0)
     assert isinstance(found, Crash)
     assert found.signal is None
     assert found.name.startswith("ValueError")
 
 
 def test_a_process_that_hangs_is_ended(model: Path) -> None:
-    found = run_probe(model, replace(PLAN, time_limit_s=0.01))
+    found = run_probe(model, replace(PLAN, limit_s=0.01), seed=0)
     assert found == Crash(None, "time limit of 0.01 s", "")
 
 

@@ -77,7 +77,7 @@ def test_no_pictures_are_no_answers(lite_patterns: Mapping[str, Path]) -> None:
 
 def test_vectors_have_length_one(pattern_tower: Path, pattern_pairs: Path, tmp_path: Path) -> None:
     from components.convert import convert
-    from components.quantize import quantize
+    from tests.components.flat import quantize
 
     quantize(
         pattern_tower, pattern_pairs, tmp_path / "model", tmp_path / "plan",

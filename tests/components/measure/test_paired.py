@@ -5,6 +5,7 @@ import pytest
 
 from components.contract.errors import UserError
 from components.measure.paired import Answers, Reference
+from components.statistics.resampling import Resampling
 from tests.data.variants import Variant, write_evaluation
 
 
@@ -14,7 +15,7 @@ def answers(path, variant, task="verification"):
 
 
 def reference_of(reference, metric="auc"):
-    return Reference.of(reference, metric, resamples=300, confidence=0.95, seed=0)
+    return Reference.of(reference, metric, Resampling(resamples=300))
 
 
 def test_a_model_does_not_drop_against_itself(tmp_path):

@@ -11,15 +11,14 @@ import pytest
 from components.artifacts.measurement import Attempt, Block, MeasuredDevice, Measurement, Process
 from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
-from components.devices.host import TimingPlan
+from components.devices.timing_plan import TimingPlan
 from components.measure import timing
 from components.measure.timing import falls_quiet, flat_metrics, judge, measure, summarize
+from components.statistics.resampling import Resampling
 from tests.data.tiny_lite import write_lite
 
 RUNS = 50
-PLAN = TimingPlan(
-    threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, time_limit_s=60, seed=0
-)  # fmt: skip
+PLAN = TimingPlan(threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, limit_s=60)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +121,7 @@ def test_without_pressure_figures_the_blocks_decide() -> None:
 
 def test_the_summary_follows_from_the_samples() -> None:
     processes = quiet()
-    summary = summarize(processes, resamples=300, confidence=0.95, seed=0)
+    summary = summarize(processes, Resampling(resamples=300))
     samples = np.sort(np.concatenate([each.samples_ms for each in processes]))
     assert summary.samples == samples.size == 1200
     assert summary.p50_ms.value == samples[599]
@@ -146,14 +145,14 @@ def test_a_tail_of_too_few_samples_is_not_told(runs: int, has_p90: bool, has_p99
     one = replace(
         process([0.2]), samples_ms=tuple(np.linspace(0.1, 0.3, runs)), blocks=(block(runs=runs),)
     )
-    summary = summarize((one,), resamples=20, confidence=0.9, seed=0)
+    summary = summarize((one,), Resampling(resamples=20, confidence=0.9))
     assert (summary.p90_ms is not None, summary.p99_ms is not None) == (has_p90, has_p99)
 
 
 def test_the_interval_spans_processes_that_disagree() -> None:
     """Drawn one by one, as a mutation would, 800 samples make any interval look narrow."""
     processes = process([0.2] * 8, seed=1), process([0.24] * 8, seed=2)
-    p50 = summarize(processes, resamples=400, confidence=0.95, seed=0).p50_ms
+    p50 = summarize(processes, Resampling(resamples=400)).p50_ms
     assert p50.low == pytest.approx(0.2, rel=0.02)
     assert p50.high == pytest.approx(0.24, rel=0.02)
 
@@ -163,7 +162,7 @@ def test_more_blocks_make_the_interval_narrower() -> None:
 
     def width(blocks: int) -> float:
         p50s = (0.2 * (1 + 0.1 * random.standard_normal(blocks))).tolist()
-        found = summarize((process(p50s),), resamples=400, confidence=0.95, seed=0).p50_ms
+        found = summarize((process(p50s),), Resampling(resamples=400)).p50_ms
         return found.high - found.low
 
     assert width(64) < 0.6 * width(4)
@@ -181,7 +180,7 @@ def test_flat_metrics_hold_numbers_alone() -> None:
         processes=processes,
         attempts=(Attempt("disturbed", "noise"),),
         crashed=None,
-        summary=summarize(processes, resamples=20, confidence=0.9, seed=0),
+        summary=summarize(processes, Resampling(resamples=20, confidence=0.9)),
     )
     flat = flat_metrics(measurement)
     assert all(isinstance(value, int | float) for value in flat.values())
@@ -193,7 +192,7 @@ def test_flat_metrics_hold_numbers_alone() -> None:
 
 
 def test_every_process_is_a_fresh_one(model: Path) -> None:
-    outcome = measure(model, replace(PLAN, processes=3))
+    outcome = measure(model, replace(PLAN, processes=3), seed=0)
     assert len(outcome.processes) == 3
     assert outcome.crashed is None
     assert outcome.attempts[-1].verdict in ("stable", "disturbed")
@@ -203,7 +202,7 @@ def test_every_process_is_a_fresh_one(model: Path) -> None:
 
 def test_a_model_that_kills_its_process_is_measured_as_crashed(tmp_path: Path) -> None:
     lite = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
-    outcome = measure(lite / "model.tflite", PLAN)
+    outcome = measure(lite / "model.tflite", PLAN, seed=0)
     assert outcome.crashed is not None
     assert outcome.attempts[-1].verdict == "crashed"
     assert "signal 11 (SIGSEGV)" in outcome.attempts[-1].evidence
@@ -212,7 +211,7 @@ def test_a_model_that_kills_its_process_is_measured_as_crashed(tmp_path: Path) -
 
 def test_more_threads_than_cores_are_not_measured(model: Path) -> None:
     with pytest.raises(UserError, match="threads that wait for each other"):
-        measure(model, replace(PLAN, threads=usable_cores() + 1))
+        measure(model, replace(PLAN, threads=usable_cores() + 1), seed=0)
 
 
 def pressure(path: Path, total_us: int) -> Path:
@@ -231,7 +230,7 @@ def test_a_disturbed_attempt_is_repeated_when_the_machine_falls_quiet(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "PRESSURE", pressure(tmp_path / "cpu", 7))  # does not rise
-    outcome = measure(model, replace(PLAN, processes=1))
+    outcome = measure(model, replace(PLAN, processes=1), seed=0)
     assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"] * 3
     assert len(outcome.processes) == 1
 
@@ -241,7 +240,7 @@ def test_it_is_not_repeated_on_a_machine_that_stays_crowded(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "falls_quiet", lambda patience_s: False)
-    outcome = measure(model, replace(PLAN, processes=1))
+    outcome = measure(model, replace(PLAN, processes=1), seed=0)
     assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"]
 
 

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from components.pages.charts.svg import STYLE
-from components.publish import publish
+from tests.components.flat import publish
 from tests.components.test_select import STUDENT, TEACHER, TINY, run
 from tests.data.variants import Variant, write_variants
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.artifacts.decision import Budgets, Candidate, Timing
+from components.artifacts.budgets import Budgets
+from components.artifacts.decision import Candidate, Timing
 from components.selection.choosing import Choice, choose
 from components.statistics.bootstrap import Interval
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from components.artifacts.decision import Budgets
+from components.artifacts.budgets import Budgets
 from components.measure.paired import read_evaluated
 from components.selection.sealed import SealedResult, promotion
+from components.statistics.resampling import Resampling
 from tests.data.variants import Variant, write_evaluation
 
 LIMITS = Budgets("auc", 0.05)
@@ -16,7 +17,7 @@ def sealed(root, winner, reference=TEACHER):
     for variant in (winner, reference):
         write_evaluation(root / variant.name, variant, split="sealed")
         reports.append(read_evaluated(root / variant.name))
-    return SealedResult.of(*reports, metric="auc", resamples=100, confidence=0.95, seed=0)
+    return SealedResult.of(*reports, metric="auc", resampling=Resampling(resamples=100))
 
 
 @pytest.mark.parametrize(

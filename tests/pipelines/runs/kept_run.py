@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from components.artifacts.budgets import Budgets
 from components.artifacts.decision import (
     BaselineCheck,
-    Budgets,
     Candidate,
     Decision,
     NearMiss,

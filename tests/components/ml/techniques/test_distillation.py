@@ -13,13 +13,13 @@ from components.ml.formats import model_folder
 from components.ml.runtime import configure, tf
 from components.ml.settings import Augmentation, LossSettings, TeacherViews
 from components.ml.techniques import distillation
-from components.ml.techniques.transfer import Transfer
+from components.ml.techniques.distillation_settings import DistillationSettings
 from components.ml.training import losses
 from components.ml.training.objectives import LABELS, TEACHER, supervised
 from tests.components.ml.training.test_loop import NETWORK, OPTIMIZATION, tiny
 from tests.data import patterns
 
-TRANSFER = Transfer()
+SETTINGS = DistillationSettings()
 VIEWS = TeacherViews(views=2)
 OUTPUTS, TEACHERS = (
     np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32) for seed in (0, 1)
@@ -27,7 +27,7 @@ OUTPUTS, TEACHERS = (
 BATCH = {LABELS: np.array([0, 0, 1, 1]), TEACHER: TEACHERS}
 
 
-def objective(task, transfer=TRANSFER, projection=None):
+def objective(task, settings=SETTINGS, projection=None):
     labels = supervised(
         task,
         LossSettings(loss="contrastive" if task == "verification" else None, contrast_weight=0.0),
@@ -35,7 +35,9 @@ def objective(task, transfer=TRANSFER, projection=None):
         embedding=3,
         seed=0,
     )
-    return distillation.Distilled(task == "classification", labels, transfer, projection)
+    return distillation.DistillationObjective(
+        task == "classification", labels, settings, projection
+    )
 
 
 def test_classification_weighs_soft_and_hard_labels():
@@ -51,14 +53,14 @@ def test_verification_weighs_labels_embeddings_and_relations():
     matching = float(losses.embedding_matching(OUTPUTS, TEACHERS))
     relations = float(losses.relational_matching(OUTPUTS, TEACHERS))
     cosines = float(losses.similarity_matching(OUTPUTS, TEACHERS))
-    transfer = replace(
-        TRANSFER, label_weight=2.0, embedding_weight=3.0, relational_weight=5.0,
+    settings = replace(
+        SETTINGS, label_weight=2.0, embedding_weight=3.0, relational_weight=5.0,
         similarity_weight=7.0,
     )  # fmt: skip
-    assert float(objective("verification", transfer)(OUTPUTS, BATCH, 0.5)) == pytest.approx(
+    assert float(objective("verification", settings)(OUTPUTS, BATCH, 0.5)) == pytest.approx(
         2 * hard + 3 * matching + 5 * relations + 7 * cosines
     )
-    alone = replace(TRANSFER, label_weight=0.0, embedding_weight=0.0, relational_weight=1.0)
+    alone = replace(SETTINGS, label_weight=0.0, embedding_weight=0.0, relational_weight=1.0)
     assert float(objective("verification", alone)(OUTPUTS, BATCH, 0.5)) == pytest.approx(relations)
 
 
@@ -67,19 +69,19 @@ def test_another_size_is_matched_through_a_projection_that_is_learned():
     teacher = np.pad(TEACHERS, [[0, 0], [0, 2]])
     made = objective("verification", projection=projection)
     assert made.variables[-1] is projection
-    only = replace(TRANSFER, label_weight=0.0, relational_weight=0.0)
+    only = replace(SETTINGS, label_weight=0.0, relational_weight=0.0)
     loss = objective("verification", only, projection)(OUTPUTS, {**BATCH, TEACHER: teacher}, 0.5)
     assert float(loss) == pytest.approx(float(losses.embedding_matching(OUTPUTS, TEACHERS)))
 
 
 def distilled(
-    data, teacher, folder, optimization=OPTIMIZATION, transfer=TRANSFER, embedding=None,
+    data, teacher, folder, optimization=OPTIMIZATION, settings=SETTINGS, embedding=None,
     teacher_views=VIEWS,
 ):  # fmt: skip
     configure(2, 0)
-    distillation.distill(
+    distillation.train_student(
         data, teacher, folder / "model", folder / "report",
-        network=NETWORK, embedding=embedding, transfer=transfer, teacher_views=teacher_views,
+        network=NETWORK, embedding=embedding, settings=settings, teacher_views=teacher_views,
         loss=LossSettings(contrast_weight=0.5), augmentation=Augmentation(),
         optimization=optimization, seed=0,
     )  # fmt: skip
@@ -103,9 +105,9 @@ def cosines(model, data):
 
 def test_a_student_sees_images_as_its_teacher_does(pattern_pairs, pattern_tower, tmp_path):
     """Without labels it learns the teacher's cosines, and more of them than it was born with."""
-    transfer = replace(TRANSFER, label_weight=0.0, relational_weight=3.0)
+    settings = replace(SETTINGS, label_weight=0.0, relational_weight=3.0)
     optimization = replace(OPTIMIZATION, epochs=8)
-    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, optimization, transfer)
+    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, optimization, settings)
     info, teacher = ModelInfo.read(student), ModelInfo.read(pattern_tower)
     assert info.output == teacher.output
     assert [step["component"] for step in info.steps] == ["train", "distill"]
@@ -125,9 +127,9 @@ def test_a_student_may_have_an_embedding_of_another_size(pattern_pairs, pattern_
 
 
 def test_a_classifier_learns_from_soft_labels_alone(pattern_data, pattern_classifier, tmp_path):
-    transfer = replace(TRANSFER, soft_weight=1.0)
+    settings = replace(SETTINGS, soft_weight=1.0)
     optimization = replace(OPTIMIZATION, epochs=10, learning_rate=0.02)
-    student, report = distilled(pattern_data, pattern_classifier, tmp_path, optimization, transfer)
+    student, report = distilled(pattern_data, pattern_classifier, tmp_path, optimization, settings)
     assert report["kept"]["validation"] > 0.9
     info = ModelInfo.read(student)
     assert (info.output.classes, info.output.activation) == (
@@ -147,10 +149,10 @@ def test_a_student_of_a_few_images_follows_further_on_mixed_ones(pattern_tower, 
     wanted = unit_outputs(pattern_tower, images[12:])
 
     def followed(mixup):
-        transfer = replace(TRANSFER, label_weight=0.0, similarity_weight=10.0)
+        settings = replace(SETTINGS, label_weight=0.0, similarity_weight=10.0)
         optimization = replace(OPTIMIZATION, epochs=60, keep="last")
         student, _ = distilled(
-            few, pattern_tower, tmp_path / str(mixup), optimization, transfer,
+            few, pattern_tower, tmp_path / str(mixup), optimization, settings,
             teacher_views=TeacherViews(views=8, mixup=mixup),
         )  # fmt: skip
         got = unit_outputs(student, images[12:])

@@ -6,6 +6,7 @@ import pytest
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation
 from components.ml.techniques import fisher, supervised
+from components.ml.techniques.fisher_settings import FisherSettings
 from components.ml.training import losses
 from components.ml.training.examples import Examples
 from components.ml.training.objectives import LABELS, PIXELS
@@ -23,7 +24,8 @@ def discriminants():
 
 
 def objective(weight=1.0, mixup=0):
-    return fisher.Fisher(made(loss="contrastive"), discriminants(), weight, mixup)
+    settings = FisherSettings(fisher_weight=weight, mixup=mixup)
+    return fisher.FisherObjective(made(loss="contrastive"), discriminants(), settings)
 
 
 def term(embeddings, pixels):
@@ -82,7 +84,8 @@ def test_nothing_of_it_runs_when_nobody_asked(pattern_pairs, pattern_data, tmp_p
     for name, data, weight in (("pairs", pattern_pairs, 0.0), ("classes", pattern_data, 10.0)):
         supervised.fit_and_save(
             data, tmp_path / name, tmp_path / f"{name}-report",
-            weights=None, network=NETWORK, embedding=8, loss=LOSS, fisher_weight=weight, mixup=16,
+            weights=None, network=NETWORK, embedding=8, loss=LOSS,
+            fisher=FisherSettings(fisher_weight=weight),
             augmentation=Augmentation(), mean=127.5, scale=127.5, seed=0,
             optimization=OPTIMIZATION,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from components.contract.types import NonNegativeFloat, PositiveFloat
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transfer:
+class DistillationSettings:
     """How much each kind of the teacher's answers weighs.
 
     Attributes:

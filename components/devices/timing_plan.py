@@ -1,0 +1,28 @@
+"""The plan of a timing: what a benchmark does on any device; loads no numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.contract.types import PositiveFloat, PositiveInt
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimingPlan:
+    """How a model is timed.
+
+    Attributes:
+        threads: Of the runtime, at most the cores that this process may use.
+        processes: Fresh processes, one after the other; 3 to 5 to see how far they lie apart.
+        blocks: Groups of samples in each process.
+        block_ms: About how long a group takes; it has 3 to 250 samples.
+        warm_up_ms: Inferences before the first group, at least this long.
+        limit_s: What one process may take before it counts as hanging.
+    """
+
+    threads: PositiveInt = 1
+    processes: PositiveInt = 3
+    blocks: PositiveInt = 8
+    block_ms: PositiveFloat = 40.0
+    warm_up_ms: PositiveFloat = 50.0
+    limit_s: PositiveFloat = 300.0
