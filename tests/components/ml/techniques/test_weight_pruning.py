@@ -58,7 +58,7 @@ def test_the_last_zeros_are_chosen_on_the_last_step_of_the_schedule(steps: int) 
     assert 1 <= schedule.end_step <= steps
     assert schedule.end_step % schedule.frequency == 0
     assert schedule.end_step // schedule.frequency <= 40
-    assert schedule.end_step >= min(0.5 * steps, steps - 1)
+    assert schedule.end_step >= steps // 2
 
 
 def test_layers_of_nested_models_are_pruned_and_the_rest_is_told(weight_pruning: Any) -> None:
