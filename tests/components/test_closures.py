@@ -20,6 +20,8 @@ EDITS = {
     "ml.training.loop": {"train", "distill", "prune"},
     "ml.techniques.weight_pruning": {"prune"},
     "ml.lite.flatbuffer": {"convert"},
+    "ml.techniques.post_training_quantization": {"quantize"},
+    "ml.formats.calibration": {"quantize", "convert"},
 }
 
 

@@ -1,4 +1,4 @@
-"""From a dataset to an untrained network that fits it."""
+"""Building: from a dataset to an untrained network that fits it."""
 
 from __future__ import annotations
 

@@ -35,8 +35,9 @@ from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
 from components.ml.training.objectives import TEACHER
+from components.ml.training.outputs import Outputs, outputs_of
 from components.ml.training.teacher import ask_teacher, with_mixup
-from components.ml.training.validation import Outputs, Validation, outputs_of
+from components.ml.training.validation import Validation
 
 _PRUNED_BY = 0.6
 """The part of the training after which all zeros are chosen; the rest is recovery."""

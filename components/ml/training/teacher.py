@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components.artifacts.model import ModelInfo, Scores
-from components.ml.formats import model_folder
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training.augmentation import (
@@ -31,19 +29,11 @@ from components.ml.training.augmentation import (
 )
 from components.ml.training.examples import SHARES, Examples, MixupOutputs, TeacherOutputs
 from components.ml.training.objectives import PIXELS
-from components.ml.training.validation import Outputs, outputs_of
+from components.ml.training.outputs import Outputs
 
 _BATCH = 32
 _LEAST = 1e-12
 """Probability below which a teacher's softmax says nothing more."""
-
-
-def outputs_of_folder(path: Path, info: ModelInfo) -> Outputs:
-    """Return a Model as a function of images ``nhwc``, 0 to 255; one that can only be run too."""
-    if info.trainable:
-        return outputs_of(model_folder.load(path)[0], info)
-    program = model_folder.inference(path)
-    return lambda images_nhwc: program(model_folder.normalize(images_nhwc, info))
 
 
 def ask_teacher(

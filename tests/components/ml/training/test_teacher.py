@@ -10,7 +10,8 @@ from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training.examples import DRAWS, IMAGES, SHARES, examples_of
 from components.ml.training.objectives import LABELS, PIXELS, TEACHER
-from components.ml.training.teacher import ask_teacher, outputs_of_folder, with_mixup
+from components.ml.training.outputs import outputs_of_folder
+from components.ml.training.teacher import ask_teacher, with_mixup
 from tests.components.ml.training.test_loop import OPTIMIZATION
 
 
