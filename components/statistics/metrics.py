@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from components.contract.types import Unit
 from components.statistics.bootstrap import Estimate, draw
-from components.statistics.verification import Counts, Floats, Ints, Pairs
+from components.statistics.running_sums import Counts, Floats, Ints
+from components.statistics.verification import Pairs
 
 
 @dataclass(frozen=True)
