@@ -54,7 +54,12 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         parser.add_argument(
             _flag(parameter.name), default=argparse.SUPPRESS, help=_help(parameter.help, default)
         )
-    given = vars(parser.parse_args(argv))
+    known, rest = parser.parse_known_args(argv)
+    given = vars(known)
+    for flag in rest:
+        if flag.startswith("--"):
+            raise UserError(*interface.unknown(_name(flag), also=tuple(given)))
+        parser.error(f"{flag!r} belongs to no flag")
     if text := given.pop("executor_input"):
         return parse_executor_input(interface.name, text)
     ports = (*interface.inputs, *interface.outputs)
@@ -90,6 +95,10 @@ def _help(text: str, facts: str) -> str:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def _name(flag: str) -> str:
+    return flag.removeprefix("--").partition("=")[0].replace("-", "_")
 
 
 if __name__ == "__main__":

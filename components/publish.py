@@ -9,6 +9,7 @@ from components.contract.types import FromGraph, LiteModelIn, PageOut, ReleaseOu
 from components.statistics.resampling import Resampling
 
 IMAGE = "light"
+CACHED_BY_NAME = False  # the release is of this run
 
 
 def publish(

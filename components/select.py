@@ -18,6 +18,7 @@ from components.contract.types import (
 from components.statistics.resampling import Resampling
 
 IMAGE = "light"
+CACHED_BY_NAME = False  # decides on what this run made
 
 
 def select(

@@ -16,12 +16,14 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
-from components.artifacts.decision import Candidate
+from components import COMPONENTS
+from components.artifacts.decision import Candidate, Decision
 from components.contract.docstrings import entries_of, first_line
-from pipelines.cli.documents import Explained, ExplainedStep, ListedRun
+from components.contract.interface import interface_of
+from pipelines.cli.documents import LISTED_RUN, Explained, ExplainedStep
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
-from pipelines.config.parameters import offered, steps_of_paths
+from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.sections import (
     BudgetSection,
     HostDevice,
@@ -31,7 +33,9 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
-from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Sealed, VariantRow
+from pipelines.runs import leaderboard
+from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
+from pipelines.runs.records import RunRecord
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -87,15 +91,36 @@ SECTIONS: Sequence[Section] = (
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),
 )
-_DOCUMENTS: Mapping[str, tuple[type[object], ...]] = {
-    "`slimline show --json` and `slimline run --json`": (Leaderboard,),
-    "`variants[]` of that document": (Candidate, VariantRow),
-    "`sealed` of that document": (Sealed,),
-    "`failures[]` of that document": (Failure,),
-    "`slimline explain --json`": (Explained,),
-    "`steps[]` of that document": (ExplainedStep,),
-    "`slimline runs --json`: `runs[]`": (ListedRun,),
-}
+
+
+@dataclass(frozen=True)
+class Document:
+    """One table of keys of a JSON document.
+
+    Attributes:
+        title: Its heading.
+        classes: Whose attributes the keys are; a later one's text counts.
+        keys: Which of them, in this order; all where there is one class alone.
+    """
+
+    title: str
+    classes: tuple[type[object], ...]
+    keys: Sequence[str] | None = None
+
+
+DOCUMENTS: Sequence[Document] = (
+    Document(
+        "`slimline show --json` and `slimline run --json`",
+        (RunRecord, Decision, Leaderboard),
+        leaderboard.DOCUMENT,
+    ),
+    Document("`variants[]` of that document", (Candidate, VariantRow), leaderboard.ROW),
+    Document("`sealed` of that document", (Sealed,)),
+    Document("`failures[]` of that document", (Failure,)),
+    Document("`slimline explain --json`", (Explained,)),
+    Document("`steps[]` of that document", (ExplainedStep,)),
+    Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
+)
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",
     "number": "number", "object": "mapping", "string": "text",
@@ -127,8 +152,8 @@ def configuration() -> str:
 def documents() -> str:
     """Return what commands print with ``--json``, key by key."""
     lines: list[str] = []
-    for title, parts in _DOCUMENTS.items():
-        lines += [f"## {title}", "", *_document_table(parts), ""]
+    for document in DOCUMENTS:
+        lines += [f"## {document.title}", "", *_document_table(document), ""]
     return "\n".join(lines)
 
 
@@ -169,6 +194,17 @@ def _titled(title: str, section: Section, rows: Sequence[Row]) -> Iterator[str]:
         cells = (_cell(text) for text in (row.kind, row.default, row.text))
         yield f"| `{row.key}` | {' | '.join(cells)} |"
     yield ""
+    if section.model is Limit:
+        yield from _limit_table()
+
+
+def _limit_table() -> Iterator[str]:
+    """Say what the steps of every component may take where a configuration does not limit them."""
+    yield from ("| component | `memory_gb` | `minutes` |", "|---|---|---|")
+    for name in COMPONENTS:
+        interface = interface_of(name)
+        yield f"| `{name}` | {interface.memory_gb:g} | {interface.time_limit_s / 60:g} |"
+    yield ""
 
 
 def _rows(section: Section) -> Iterator[Row]:
@@ -193,7 +229,7 @@ def _model_rows(model: type[BaseModel]) -> Iterator[Row]:
 
 def _component_rows(component: str) -> Iterator[Row]:
     interface = offered(component)
-    common = ("seed", "threads") if interface.image == "train" else ("seed",)
+    common = shared_keys(component)
     for parameter in interface.parameters:
         default = "required" if parameter.required else _value(parameter.default)
         default = f"top-level `{parameter.name}`" if parameter.name in common else default
@@ -240,14 +276,23 @@ def _words(schema: Mapping[str, Any]) -> str:
     return " ".join([_KINDS[schema["type"]], *bounds])
 
 
-def _document_table(classes: tuple[type[object], ...]) -> Iterator[str]:
-    """Explain the keys of a document that these make up; ``ROW`` lists those of a variant."""
+def _document_table(document: Document) -> Iterator[str]:
+    """Explain the keys of a document."""
     texts: dict[str, str] = {}
-    for each in classes:
-        texts |= entries_of(each, "Attributes")
+    for each in document.classes:
+        texts |= entries_of(each, "Attributes") | _properties(each)
     yield from ("| key | meaning |", "|---|---|")
-    for name in ROW if VariantRow in classes else texts:
+    for name in document.keys or texts:
         yield f"| `{name}` | {_cell(texts[name]).replace('None', 'null')} |"
+
+
+def _properties(documented: type[object]) -> dict[str, str]:
+    """Return what the properties of a class are, by name."""
+    return {
+        name: first_line(item)
+        for name, item in vars(documented).items()
+        if isinstance(item, property)
+    }
 
 
 def page(name: str) -> str:

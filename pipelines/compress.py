@@ -18,7 +18,7 @@ from components.contract.errors import UserError
 from components.contract.interface import Interface, Parameter, interface_of
 from components.contract.types import Fraction
 from pipelines.config.configuration import Config
-from pipelines.config.parameters import filled
+from pipelines.config.parameters import filled, shared_keys
 from pipelines.config.sections import REFERENCE, ImportedTeacher
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.sources.snapshot import DATA, MODEL, WEIGHTS
@@ -133,12 +133,7 @@ def _parameters(
         given: Its own parameters, as a configuration calls them.
         **fixed: What follows from the graph.
     """
-    common: dict[str, object] = {
-        "seed": config.seed, "task": config.task, "confidence": config.confidence,
-    }  # fmt: skip
-    # What measures a model runs it as an app would, on the threads that its component says.
-    if interface_of(component).image == "train":
-        common["threads"] = config.threads
+    common = {key: getattr(config, key) for key in shared_keys(component)}
     return filled(component, given or {}, fixed=fixed, unless_given=common)
 
 

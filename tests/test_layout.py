@@ -1,6 +1,7 @@
 """The layout: which rooms there are, what may import what, and that every room explains itself."""
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -210,10 +211,22 @@ def test_what_takes_long_is_imported_in_its_rooms_alone(heavy):
     assert found or not HEAVY[heavy], f"nothing imports {heavy}: the rule sees nothing"
 
 
-@pytest.mark.parametrize("tree", FLOORS)
-def test_every_room_explains_itself(tree):
-    rooms = {path.parent for path in modules(tree)} | {ROOT / "pipelines" / "examples"}
-    for room in sorted(room for room in rooms if room.is_relative_to(ROOT / tree)):
-        readme = room / "README.md"
-        assert readme.is_file(), f"{room.relative_to(ROOT)} has no README.md"
-        assert 20 <= len(readme.read_text().splitlines()) <= 60, readme
+@pytest.mark.parametrize(
+    "room",
+    [f"{tree}/{room}" for tree, rooms in FLOORS.items() for room in rooms if room != tree],
+)
+def test_a_room_says_what_it_imports(room):
+    tree, name = room.split("/")
+    text = (ROOT / room / "README.md").read_text()
+    sentence = re.search(r"Imports: (.*?)\.\s", text.replace(".py`", "`"), re.DOTALL)
+    assert sentence, "no sentence 'Imports: ...'"
+    stated = set(re.findall(r"`([\w/]+)`", sentence[1]))
+    found = {
+        (room_of(module) if module.startswith(f"{tree}.") else f"components/{room_of(module)}")
+        for path in modules(tree)
+        if room_of(name_of(path)) == name
+        for module in ours(path)
+    }
+    assert {"compress" if item == tree else item for item in found - {name}} == stated - {
+        "COMPONENTS"
+    }

@@ -48,7 +48,7 @@ def environment():
 
 
 def test_a_newcomer_reads_it_to_the_end():
-    assert len(README.splitlines()) <= 200
+    assert len(README.splitlines()) <= 180
 
 
 def test_every_command_is_one_that_is_tried_here_or_a_target_of_make():

@@ -175,17 +175,18 @@ class Decision(JsonFile):
     """The content of ``decision.json``.
 
     Attributes:
-        winner: Name, or None when no candidate keeps every budget.
+        winner: Name of the winner, or None when no candidate keeps every budget.
         reason: Why, in one sentence.
         reference: The variant that drops are taken against.
-        task: "verification" or "classification".
-        budgets: What had to be kept.
-        minimize: What was best among those that keep.
-        confidence: Which share all intervals hold.
+        task: ``verification`` or ``classification``.
+        budgets: What had to be kept: ``metric``, ``drop``, ``size_mb`` and ``latency_ms``.
+        minimize: What was best among those that keep: ``size`` or ``latency``.
+        confidence: Coverage of all intervals.
         resamples: How often was drawn.
         variants: All of them, in the order of the configuration.
-        baseline: None when the reference crashed.
-        near_misses: Without a winner, nearest first.
+        baseline: ``name``, ``metrics``, ``lead`` and ``note`` of the trivial answer; None when the
+            reference crashed.
+        near_misses: Without a winner, ``name``, ``excess`` and ``reason``, nearest first.
         split: What it was decided on.
         devices: By name.
     """

@@ -128,6 +128,8 @@ class Interface:
         occupies: What a step needs for itself alone, or None.
         path: Where on a variant's path it may stand; None where it stands on none.
         named_by: Which parameters name its steps, in this order.
+        cached_by_name: Whether a cache that compares the names of input artifacts and not what
+            they hold, such as Kubeflow's, may answer in place of a step.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Interface:
     occupies: Resource | None
     path: PathRule | None
     named_by: tuple[str, ...]
+    cached_by_name: bool
 
     def complete(
         self, given: Mapping[str, object], *, where: str, strict: bool = True
@@ -258,6 +261,7 @@ def interface_of(name: str) -> Interface:
         occupies=getattr(module, "OCCUPIES", None),
         path=getattr(module, "PATH", None),
         named_by=getattr(module, "NAMED_BY", ()),
+        cached_by_name=getattr(module, "CACHED_BY_NAME", True),
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.contract.errors import UserError, suggest
+from components.contract.errors import UserError
 from pipelines.cli.output import CODES
 from pipelines.disk.names import absolute
+from pipelines.engines import opening
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
@@ -112,7 +113,9 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
 
 def cluster_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says whose runs and schedules are meant, for commands that need a cluster."""
-    parser.add_argument("--engine", required=True, metavar="NAME", help="kubeflow")
+    parser.add_argument(
+        "--engine", required=True, metavar="NAME", help=" or ".join(opening.CLUSTERED)
+    )
     place_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
@@ -123,13 +126,4 @@ def connect(arguments: argparse.Namespace) -> Connection:
     Raises:
         UserError: The engine has no cluster, or the cluster cannot be reached.
     """
-    from pipelines.engines.opening import CLUSTERED
-
-    if arguments.engine != CLUSTERED:
-        raise UserError(
-            f"the engine {arguments.engine!r} keeps no runs and no schedules of its own",
-            suggest(arguments.engine, (CLUSTERED,)),
-        )
-    from pipelines.engines.kubeflow.connection import Connection
-
-    return Connection(arguments.host, arguments.namespace)
+    return opening.connect(arguments.engine, arguments.host, arguments.namespace)

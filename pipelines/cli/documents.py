@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from components.statistics.quantities import decimal
 from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
 from pipelines.runs.records import RunRecord
+
+LISTED_RUN = (
+    "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s", "config_digest",
+)  # fmt: skip
+"""What the list of runs says of one: keys of its record."""
 
 
 @dataclass(frozen=True)
@@ -44,33 +49,6 @@ class Explained:
     steps: Sequence[ExplainedStep]
 
 
-@dataclass(frozen=True)
-class ListedRun:
-    """One run of a store.
-
-    Attributes:
-        run: Its identifier.
-        name: The configuration's name.
-        outcome: ``running``, ``done``, ``failed``, ``cancelled`` or ``broken``.
-        fault: What broke a broken run, where that could still be written, or null.
-        engine: Which engine ran it.
-        started: ISO 8601, UTC.
-        finished: The same, or null.
-        wall_s: Wall time of the run.
-        config_digest: Digest of the resolved configuration without the places of files.
-    """
-
-    run: str
-    name: str
-    outcome: str
-    fault: str | None
-    engine: str
-    started: str
-    finished: str | None
-    wall_s: float
-    config_digest: str
-
-
 def explained_step(item: Explanation) -> ExplainedStep:
     """Return what would become of one step as the document has it."""
     reason = item.reason
@@ -87,16 +65,7 @@ def explained(config: Config, items: Sequence[Explanation]) -> Explained:
     return Explained(config.name, config.digest, [explained_step(item) for item in items])
 
 
-def listed_run(record: RunRecord) -> ListedRun:
-    """Return one entry of the document of ``slimline runs --json``."""
-    return ListedRun(
-        run=record.run,
-        name=record.name,
-        outcome=record.outcome,
-        fault=record.fault,
-        engine=record.engine,
-        started=record.started,
-        finished=record.finished,
-        wall_s=float(decimal(record.wall_s)),
-        config_digest=record.config_digest,
-    )
+def listed_run(record: RunRecord) -> dict[str, object]:
+    """Return one entry of the document of ``slimline runs --json``: the keys of ``LISTED_RUN``."""
+    content = {**asdict(record), "wall_s": float(decimal(record.wall_s))}
+    return {key: content[key] for key in LISTED_RUN}

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from components.artifacts.decision import Candidate, Timing
+from components.artifacts.decision import Candidate, Decision, Timing
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -36,41 +36,45 @@ _EXPORTED = (
 
 def leaderboard(board: Leaderboard) -> Group:
     """Return what a person sees after a run."""
+    fault = board.record.fault
     parts: list[RenderableType] = [Text(_headline(board), style="bold")]
     if board.data:
         parts.append(Text(f"decided on {board.data}"))
-    if board.variants:
-        parts += [_table(board), *map(Text, _conclusion(board))]
-    elif not board.failures and not board.fault:
+    if board.decision:
+        parts += [_table(board.decision), *map(Text, _conclusion(board.decision))]
+        if board.sealed:
+            parts.append(Text(_sealed(board.sealed, board.decision.metric)))
+    elif not board.failures and not fault:
         parts.append(Text("no choice was made in this run"))
     parts += [Text(f"failed: {failure.what}", style="red") for failure in board.failures]
-    if board.fault:
-        parts.append(Text(f"broken: {board.fault}", style="red"))
+    if fault:
+        parts.append(Text(f"broken: {fault}", style="red"))
     parts += [Text(line) for line in _files(board)]
     return Group(*parts)
 
 
 def _headline(board: Leaderboard) -> str:
-    took = f" in {board.wall_s:.1f} s" if board.finished else ""
-    path = f", critical path of the functions {board.critical_path_s:.1f} s" if took else ""
+    record = board.record
+    took = f" in {record.wall_s:.1f} s" if record.finished else ""
+    path = f", critical path of the functions {record.critical_path_s:.1f} s" if took else ""
     counts = f"{board.steps_run} steps run, {board.steps_cached} cached"
-    return f"{board.name}: {board.outcome}{took} ({counts}{path})  run {board.run}"
+    return f"{record.name}: {record.outcome}{took} ({counts}{path})  run {record.run}"
 
 
-def _table(board: Leaderboard) -> Table:
-    percent = f"{100 * (board.confidence or 0):g}%"
+def _table(decision: Decision) -> Table:
+    percent = f"{100 * decision.confidence:g}%"
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("variant", no_wrap=True)
-    for header in (f"{board.metric} ({percent})", "drop vs teacher", "bytes", "gzip"):
+    for header in (f"{decision.metric} ({percent})", "drop vs teacher", "bytes", "gzip"):
         table.add_column(header, justify="right")
-    devices = list(board.variants[0].variant.latency)
+    devices = list(decision.variants[0].latency)
     for device in devices:
         suffix = f" {device}" if len(devices) > 1 else ""
         table.add_column(f"p50{suffix} ({percent})", justify="right")
     table.add_column("memory", justify="right")
     table.add_column("verdict", no_wrap=True)
-    for row in board.variants:
-        table.add_row(*_row(row.variant, devices), style=_STYLES.get(row.variant.verdict))
+    for variant in decision.variants:
+        table.add_row(*_row(variant, devices), style=_STYLES.get(variant.verdict))
     return table
 
 
@@ -101,27 +105,24 @@ def _latency(timing: Timing) -> str:
     return f"{milliseconds(p50.value)} ({ends})"
 
 
-def _conclusion(board: Leaderboard) -> Iterator[str]:
-    if any(row.variant.on_front for row in board.variants):
+def _conclusion(decision: Decision) -> Iterator[str]:
+    if any(variant.on_front for variant in decision.variants):
         yield "* on the Pareto front of size, latency and metric"
-    if board.winner:
-        yield f"winner: {board.winner}. {board.reason}"
+    if decision.winner:
+        yield f"winner: {decision.winner}. {decision.reason}"
     else:
-        yield f"no winner: {board.reason}"
-    yield from _losers(board)
-    if board.baseline:
-        metric = board.metric or ""
-        value = _interval(board.baseline.metrics.get(metric))
-        yield f"baseline: {board.baseline.name} {metric} {value}. {board.baseline.note}"
-    if board.sealed:
-        yield _sealed(board.sealed, board.metric or "")
+        yield f"no winner: {decision.reason}"
+    yield from _losers(decision)
+    if baseline := decision.baseline:
+        value = _interval(baseline.metrics.get(decision.metric))
+        yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
 
 
-def _losers(board: Leaderboard) -> Iterator[str]:
+def _losers(decision: Decision) -> Iterator[str]:
     """Say of each candidate why it did not win; without a winner the nearest miss comes first."""
-    excess = {miss.name: miss.excess for miss in board.near_misses}
-    every = (row.variant for row in board.variants)
-    reasons = {one.name: one.reason for one in every if one.candidate and one.name != board.winner}
+    excess = {miss.name: miss.excess for miss in decision.near_misses}
+    losers = (one for one in decision.variants if one.candidate and one.name != decision.winner)
+    reasons = {one.name: one.reason for one in losers}
     for name in (*excess, *(name for name in reasons if name not in excess)):
         by = f" (missed by {100 * excess[name]:.3g}%)" if excess.get(name) else ""
         yield f"  {name}: {reasons[name]}{by}"

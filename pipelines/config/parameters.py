@@ -37,6 +37,15 @@ def _short(parameter: Parameter) -> str:
     return marker.name if marker else parameter.name
 
 
+def shared_keys(component: str) -> tuple[str, ...]:
+    """Return the keys at the top of a configuration that are parameters of steps, too.
+
+    What measures a model runs it as an app would, on the threads that its component says.
+    """
+    threads = ("threads",) if interface_of(component).image == "train" else ()
+    return ("seed", "task", "confidence", *threads)
+
+
 def filled(
     component: str,
     given: Mapping[str, object],

@@ -182,7 +182,7 @@ class Edge(BaseModel):
         ((component, parameters),) = cast("dict[str, object]", value).items()
         if component not in steps_of_paths():
             what = (
-                f"a variant's path cannot hold {component!r}: it follows every path by itself"
+                f"a variant's path cannot hold {component!r}: it is no step of a variant"
                 if component in COMPONENTS
                 else f"there is no component {component!r}"
             )
@@ -237,9 +237,9 @@ class Limit(Section):
 
     memory_gb: PositiveFloat | None = Field(
         default=None,
-        description="resident memory, 1e9 bytes; without it what the component says, 4 or 6",
+        description="resident memory, 1e9 bytes; without it what the component says",
     )
     minutes: PositiveFloat | None = Field(
         default=None,
-        description="wall time; without it what the component says, 60 or 360",
+        description="wall time; without it what the component says",
     )

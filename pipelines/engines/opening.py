@@ -1,20 +1,25 @@
 """Opening an engine by its name: the one list of the engines that there are.
 
-Each is loaded when it is opened, so that nobody waits for the libraries of another one.
+Each is loaded when it is opened, so that nobody waits for the libraries of another one; the list
+itself costs nothing, so that help can show it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from components.contract.errors import UserError, suggest
-from pipelines.config.configuration import Config
-from pipelines.engines.engine import Cluster, Engine
-from pipelines.runs.cache import Cache
-from pipelines.runs.graph import Graph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.config.configuration import Config
+    from pipelines.engines.engine import Cluster, Engine
+    from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.runs.cache import Cache
+    from pipelines.runs.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Request:
     remeasure: bool
 
 
-Opener: TypeAlias = Callable[[Cache, Path], Engine]
+Opener: TypeAlias = "Callable[[Cache, Path], Engine]"
 """Opens an engine, given where results are kept and a folder of this run's own on this machine.
 
 It raises ``UserError`` where a Docker Engine or a cluster cannot be used.
@@ -94,12 +99,33 @@ def _kubeflow(request: Request) -> Opener:
     return opened
 
 
-CLUSTERED = "kubeflow"
-"""The engine that runs on a cluster: it has an address, and keeps runs and schedules itself."""
-
 ENGINES: Mapping[str, Callable[[Request], Opener]] = {
     "local": _local,
     "docker": _docker,
-    CLUSTERED: _kubeflow,
+    "kubeflow": _kubeflow,
 }
 """Every engine by its name."""
+
+CLUSTERED = ("kubeflow",)
+"""Engines that run on a cluster: it has an address, and keeps runs and schedules itself."""
+
+
+def connect(name: str, host: str | None, namespace: str | None) -> Connection:
+    """Connect to the cluster that an engine runs on.
+
+    Args:
+        name: One of ``CLUSTERED``.
+        host: Address of the cluster's API; None is the environment's.
+        namespace: The user's; None where there is only one.
+
+    Raises:
+        UserError: The engine has no cluster, or the cluster cannot be reached.
+    """
+    if name not in CLUSTERED:
+        raise UserError(
+            f"the engine {name!r} keeps no runs and no schedules of its own",
+            suggest(name, CLUSTERED),
+        )
+    from pipelines.engines.kubeflow.connection import Connection
+
+    return Connection(host, namespace)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
@@ -52,15 +52,6 @@ class CachedResult:
     outputs: Mapping[str, str]
     record: str
     function_s: float
-
-    def to_json(self) -> dict[str, object]:
-        """Return the entry's JSON form."""
-        return {
-            "key": self.key,
-            "outputs": dict(self.outputs),
-            "record": self.record,
-            "function_s": self.function_s,
-        }
 
 
 _RESULT = TypeAdapter(CachedResult)
@@ -157,7 +148,7 @@ class Cache:
         Returns:
             The result that counts from now on.
         """
-        key, data = result_key(result.key), canonical_json(result.to_json())
+        key, data = result_key(result.key), canonical_json(asdict(result))
         while True:
             if self.store.put_if_absent(key, data):
                 return result

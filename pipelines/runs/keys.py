@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import cast
 
 from components.contract.closure import code_digest
@@ -42,15 +42,7 @@ class Ingredients:
 
     def to_json(self) -> dict[str, object]:
         """Return the canonical form that the key is the digest of."""
-        return {
-            "component": self.component,
-            "code": self.code,
-            "environment": self.environment,
-            "inputs": dict(self.inputs),
-            "parameters": dict(self.parameters),
-            "device": dict(self.device) if self.device else None,
-            "schema": self.schema,
-        }
+        return asdict(self)
 
     @property
     def key(self) -> str:

@@ -1,7 +1,7 @@
 """The leaderboard: everything that a run found out, read from the store.
 
 ``Leaderboard.to_json`` is the document of ``slimline show --json`` and ``slimline run --json``;
-its keys are the attributes documented here.
+its keys are attributes documented here, in ``RunRecord`` and in ``Decision``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from components.artifacts.budgets import Budgets
-from components.artifacts.decision import BaselineCheck, Candidate, Decision, NearMiss
+from components.artifacts.decision import Candidate, Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError
@@ -23,6 +22,13 @@ from pipelines.runs.records import RunRecord
 SCHEMA = 1
 _MANIFEST = "manifest.json"
 
+DOCUMENT = (
+    "schema", "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s",
+    "critical_path_s", "steps_run", "steps_cached", "config_digest", "task", "winner", "reason",
+    "budgets", "minimize", "metric", "confidence", "data", "baseline", "near_misses", "sealed",
+    "variants", "failures", "exported",
+)  # fmt: skip
+"""The keys of the document: what it says of the run, then of the choice, then of both."""
 
 ROW = (
     "name", "steps", "digest", "sha256", "candidate", "size_bytes", "gzip_bytes", "parameters",
@@ -103,69 +109,57 @@ class Leaderboard:
     """One run and its outcome.
 
     Attributes:
-        schema: Version of this document.
-        run: Identifier of the run.
-        name: The configuration's name.
-        outcome: ``running``, ``done``, ``failed``, ``cancelled``, or ``broken`` when it was killed
-            or the store or the disk failed it.
-        fault: What broke a broken run, where that could still be written, or null.
-        engine: Which engine ran it.
-        started: ISO 8601, UTC.
-        finished: The same, or null.
-        wall_s: Wall time of the run.
-        critical_path_s: Sum of function times along the longest path through the graph.
-        steps_run: How many steps were executed.
-        steps_cached: How many results were there before.
-        config_digest: Digest of the resolved configuration without the places of files.
-        task: ``verification`` or ``classification``; null before the choice was made, as are all
-            that follow until ``variants``.
-        winner: Name of the winner, or null.
-        reason: Why, in one sentence.
-        budgets: ``metric``, ``drop``, ``size_mb`` and ``latency_ms``.
-        minimize: ``size`` or ``latency``.
-        metric: Name of the metric that counts.
-        confidence: Coverage of all intervals.
-        data: One sentence: what the images are that decided.
-        baseline: ``name``, ``metrics``, ``lead`` and ``note`` of the trivial answer; null when the
-            teacher crashed.
-        near_misses: Without a winner, ``name``, ``excess`` and ``reason``, nearest first.
+        record: The run.
+        decision: What it chose, or None before the choice was made.
         sealed: The sealed result, or null.
         variants: One entry each, the teacher first.
         failures: Steps that failed.
         exported: Folder with the release and the report; null in ``show``, which exports nothing.
     """
 
-    schema: int
-    run: str
-    name: str
-    outcome: str
-    fault: str | None
-    engine: str
-    started: str
-    finished: str | None
-    wall_s: float
-    critical_path_s: float
-    steps_run: int
-    steps_cached: int
-    config_digest: str
-    task: str | None
-    winner: str | None
-    reason: str | None
-    budgets: Budgets | Mapping[str, Any]
-    minimize: str | None
-    metric: str | None
-    confidence: float | None
-    data: str | None
-    baseline: BaselineCheck | None
-    near_misses: Sequence[NearMiss]
+    record: RunRecord
+    decision: Decision | None
     sealed: Sealed | None
     variants: Sequence[VariantRow]
     failures: Sequence[Failure]
     exported: str | None
 
+    @property
+    def schema(self) -> int:
+        """Version of this document."""
+        return SCHEMA
+
+    @property
+    def steps_run(self) -> int:
+        """How many steps were executed."""
+        return self._count("done")
+
+    @property
+    def steps_cached(self) -> int:
+        """How many results were there before."""
+        return self._count("cached")
+
+    @property
+    def data(self) -> str | None:
+        """One sentence: what the images are that decided."""
+        return self.decision and self.decision.split.description
+
+    def _count(self, state: str) -> int:
+        return sum(step["state"] == state for step in self.record.steps.values())
+
     def to_json(self) -> dict[str, Any]:
-        """Return the document."""
-        return {**asdict(self), "variants": [row.to_json() for row in self.variants]}
+        """Return the document: the keys of ``DOCUMENT``, null what no choice was made of."""
+        content: dict[str, Any] = {
+            **asdict(self.record),
+            "near_misses": (),
+            **(self.decision.to_json() if self.decision else {}),
+            **{key: getattr(self, key) for key in ("schema", "steps_run", "steps_cached", "data")},
+            "sealed": self.sealed and asdict(self.sealed),
+            "variants": [row.to_json() for row in self.variants],
+            "failures": [asdict(failure) for failure in self.failures],
+            "exported": self.exported,
+        }
+        return {key: content.get(key) for key in DOCUMENT}
 
 
 def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None) -> Leaderboard:
@@ -182,31 +176,9 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
             f"run {record.run} was written by another version of slimline", "slimline run CONFIG"
         )
     decision = Decision.from_json(choice) if choice else None
-    states = [str(step["state"]) for step in record.steps.values()]
     return Leaderboard(
-        schema=SCHEMA,
-        run=record.run,
-        name=record.name,
-        outcome=record.outcome,
-        fault=record.fault,
-        engine=record.engine,
-        started=record.started,
-        finished=record.finished,
-        wall_s=record.wall_s,
-        critical_path_s=record.critical_path_s,
-        steps_run=states.count("done"),
-        steps_cached=states.count("cached"),
-        config_digest=record.config_digest,
-        task=decision and decision.task,
-        winner=decision and decision.winner,
-        reason=decision and decision.reason,
-        budgets=decision.budgets if decision else record.budgets,
-        minimize=decision and decision.minimize,
-        metric=decision and decision.metric,
-        confidence=decision and decision.confidence,
-        data=decision and decision.split.description,
-        baseline=decision and decision.baseline,
-        near_misses=decision.near_misses if decision else (),
+        record=record,
+        decision=decision,
         sealed=_sealed(cache, record),
         variants=_rows(record, decision) if decision else (),
         failures=_failures(record),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph
@@ -15,25 +16,14 @@ def settled_json(event: Settled) -> dict[str, object]:
     """Return how a step ended in the form of a run's record."""
     match event:
         case StepDone():
-            return {
-                "state": "cached" if event.cached else "done",
-                "key": event.key,
-                "outputs": dict(event.outputs),
-                "record": event.record,
-                "cached": event.cached,
-                "function_s": event.function_s,
-                "wall_s": event.wall_s,
-            }
+            state = "cached" if event.cached else "done"
         case StepFailed():
-            return {
-                "state": "failed",
-                "what": event.what,
-                "fix": event.fix,
-                "user_fault": event.user_fault,
-                "record": event.record,
-            }
+            state = "failed"
         case StepSkipped():
-            return {"state": "skipped"}
+            state = "skipped"
+    content = asdict(event)
+    del content["step"]
+    return {"state": state, **content}
 
 
 def critical_path(graph: Graph, steps: Mapping[str, Settled]) -> float:

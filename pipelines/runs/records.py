@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -36,9 +36,9 @@ class RunRecord:
     """One run, from its beginning on.
 
     Attributes:
-        run: Identifier.
+        run: Identifier of the run.
         name: The configuration's name.
-        config_digest: Digest of the resolved configuration.
+        config_digest: Digest of the resolved configuration without the places of files.
         graph_digest: Digest of the steps and what flows between them.
         engine: Which engine ran it.
         started: ISO 8601, UTC.
@@ -53,7 +53,7 @@ class RunRecord:
         critical_path_s: Sum of function times along the longest path through the graph.
         machine: Name of the machine that runs it.
         work: Its scratch folder there, whose lock says that it lives.
-        fault: What broke it, where that could still be written.
+        fault: What broke a broken run, where that could still be written, or None.
         page: Where the engine itself shows the run; None where it does not.
     """
 
@@ -76,10 +76,6 @@ class RunRecord:
     work: str = ""
     fault: str | None = None
     page: str | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """Return the form in which it is kept."""
-        return {**self.__dict__}
 
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -117,12 +113,12 @@ _STEPS = TypeAdapter(
 
 def put_started(store: Store, record: RunRecord) -> None:
     """Keep the record of a run that begins."""
-    store.put_if_absent(started_key(record.run), canonical_json(record.to_json()))
+    store.put_if_absent(started_key(record.run), canonical_json(asdict(record)))
 
 
 def put_finished(store: Store, record: RunRecord) -> None:
     """Keep the record of a run that has ended."""
-    store.put_if_absent(run_key(record.run), canonical_json(record.to_json()))
+    store.put_if_absent(run_key(record.run), canonical_json(asdict(record)))
 
 
 def list_runs(store: Store) -> list[RunRecord]:

@@ -9,15 +9,12 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from components.contract.interface import Interface, interface_of
 from components.pages.charts.svg import picture, shorten, tag, text_width
 from pipelines.web.layered_layout import Edge, Layout, lay_out
 
 State = Literal["waiting", "running", "done", "cached", "failed"]
 
-_FAMILY = {
-    "ingest": "data", "evaluate": "measure", "benchmark": "measure", "convert": "measure",
-    "select": "decide", "publish": "decide",
-}  # fmt: skip
 _STATE = {
     "waiting": "over-budget", "running": "undecided", "done": "winner", "cached": "kept",
     "failed": "failed",
@@ -102,8 +99,20 @@ def _node_width(node: Node) -> float:
     return min(_WIDEST, max(first, text_width(node.object, 12))) + 28
 
 
+def _family(interface: Interface) -> str:
+    """Return the class of the picture's style sheet that colours a component, by what it makes."""
+    made = {port.kind for port in interface.outputs}
+    if "Dataset" in made:
+        return "data"
+    if "Model" in made:
+        return "make"
+    if "Release" in made or any(port.many for port in interface.inputs):
+        return "decide"
+    return "measure"
+
+
 def _node(node: Node, left: float, top: float, width: float) -> Markup:
-    family = _FAMILY.get(node.component, "make")
+    family = _family(interface_of(node.component))
     hint = ", ".join(part for part in (node.name, node.state or "", node.note) if part)
     verb = top + (17 if node.object else 26)
     parts = [

@@ -8,13 +8,13 @@ import pytest
 import yaml
 from pydantic import Field
 
-from components.artifacts.decision import Candidate
 from components.contract.docstrings import entries_of
 from components.contract.types import Fraction, PositiveInt
 from docs import reference
 from pipelines.config.configuration import Config
 from pipelines.config.parameters import offered
-from pipelines.runs.leaderboard import ROW, Failure, Leaderboard, Sealed, VariantRow
+from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed
+from pipelines.runs.records import RunRecord
 
 
 @pytest.fixture(scope="module")
@@ -65,22 +65,17 @@ def test_every_parameter_is_listed_and_explained(keys: str, place: str, componen
         assert rows[parameter.name], parameter.name
 
 
-@pytest.mark.parametrize("document", [Leaderboard, Sealed, Failure])
-def test_every_key_of_a_document_is_explained(documents: str, document: type) -> None:
-    for field in dataclasses.fields(document):
-        assert re.search(rf"^\| `{field.name}` \| .+ \|$", documents, re.MULTILINE), field.name
-    assert list(entries_of(document, "Attributes")) == [
-        field.name for field in dataclasses.fields(document)
-    ]
+@pytest.mark.parametrize("documented", [Leaderboard, RunRecord, Sealed, Failure])
+def test_every_attribute_is_explained_in_its_class(documented: type) -> None:
+    fields = [field.name for field in dataclasses.fields(documented)]
+    assert list(entries_of(documented, "Attributes")) == fields
 
 
-def test_every_key_of_a_variant_is_explained(documents: str) -> None:
-    explained = documents.partition("## `variants[]` of that document")[2].partition("##")[0]
-    assert re.findall(r"^\| `(\w+)` \| .+ \|$", explained, re.MULTILINE) == list(ROW)
-    fields = {
-        field.name for document in (Candidate, VariantRow) for field in dataclasses.fields(document)
-    }
-    assert set(ROW) <= fields
+@pytest.mark.parametrize("document", reference.DOCUMENTS, ids=lambda document: document.title)
+def test_every_key_of_a_document_is_explained(documents: str, document: reference.Document) -> None:
+    explained = documents.partition(f"## {document.title}\n")[2].partition("## ")[0]
+    keys = document.keys or [field.name for field in dataclasses.fields(document.classes[0])]
+    assert re.findall(r"^\| `(\w+)` \| .+ \|$", explained, re.MULTILINE) == list(keys)
 
 
 def test_every_description_is_written() -> None:

@@ -20,13 +20,13 @@ def add(commands: Any) -> None:
     parser = add_command(commands, "images", "build, push and list the images", None)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     build = add_command(actions, "build", "build the images of the code at hand", _build)
-    build.add_argument("names", nargs="*", metavar="IMAGE", help="train, device, light; none: all")
+    build.add_argument("names", nargs="*", metavar="IMAGE", help="such as train; none: all")
     build.add_argument("--base", metavar="NAME", help="base image with Python 3.11 and pip")
     build.add_argument("--network", metavar="NAME", help="Docker network of the build")
     build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="extra certificates for pip")
     push = add_command(actions, "push", "push the built images to a registry", _push)
     push.add_argument("registry", metavar="REGISTRY", help="such as europe-docker.pkg.dev/me/mine")
-    push.add_argument("names", nargs="*", metavar="IMAGE", help="train, device, light; none: all")
+    push.add_argument("names", nargs="*", metavar="IMAGE", help="such as train; none: all")
     add_command(actions, "list", "say which images of the code at hand are there", _list)
 
 

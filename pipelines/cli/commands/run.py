@@ -12,6 +12,7 @@ from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config, place_arguments
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain
+from pipelines.engines.opening import CLUSTERED, ENGINES
 
 if TYPE_CHECKING:
     from pipelines.engines.engine import Cluster
@@ -24,7 +25,7 @@ def add(commands: Any) -> None:
     parser = add_command(commands, "run", "run a configuration from its data to the release", run)
     config_arguments(parser)
     parser.add_argument(
-        "--engine", default="local", help="local, docker or kubeflow (default: local)"
+        "--engine", default="local", help=f"{' or '.join(ENGINES)} (default: local)"
     )
     parser.add_argument(
         "--remeasure", action="store_true", help="measure again what was disturbed the last time"
@@ -71,7 +72,6 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
         UserError: The engine is of this machine, and yet a cluster is given.
     """
     from pipelines.engines.engine import Cluster
-    from pipelines.engines.opening import CLUSTERED
 
     given = {
         "--host": arguments.host,
@@ -79,10 +79,11 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
         "--cancel-on-interrupt": arguments.cancel_on_interrupt,
     }
     for option, value in given.items():
-        if value and arguments.engine != CLUSTERED:
+        if value and arguments.engine not in CLUSTERED:
+            clustered = " or ".join(CLUSTERED)
             raise UserError(
-                f"{option} is for the engine {CLUSTERED}, and the engine is {arguments.engine}",
-                f"add --engine {CLUSTERED}, or leave {option} out",
+                f"{option} is for the engine {clustered}, and the engine is {arguments.engine}",
+                f"add --engine {clustered}, or leave {option} out",
             )
     return Cluster(arguments.host, arguments.namespace, arguments.cancel_on_interrupt)
 
@@ -102,13 +103,13 @@ def _verdict(
     if launched.outcome == "failed":
         for failure in board.failures:
             complain(failure.what, failure.fix)
-            log = shlex.join(["slimline", "logs", board.run, failure.step, "--store", store])
+            log = shlex.join(["slimline", "logs", launched.run, failure.step, "--store", store])
             sys.stderr.write(f"log: {log}\n")
         sys.stderr.write(f"then, with all finished steps kept: {again}\n")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
     if any(row.variant.verdict == "undecided" for row in board.variants):
         sys.stderr.write(f"when the machine is quiet: {again} --remeasure\n")
-    return OK if board.winner else NO_WINNER
+    return OK if board.decision and board.decision.winner else NO_WINNER
 
 
 def _sync_command(arguments: argparse.Namespace, store: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import Any
 
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
@@ -22,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     records = list_runs(open_existing(arguments))
     if arguments.json:
-        print_json({"runs": [asdict(documents.listed_run(record)) for record in records]})
+        print_json({"runs": [documents.listed_run(record) for record in records]})
     else:
         print_table(tables.runs(records))
     return OK

@@ -258,7 +258,8 @@ def test_a_person_is_told_everything(tmp_path: Path) -> None:
 
 def test_without_a_winner_the_nearest_misses_are_shown(tmp_path: Path) -> None:
     board = Kept(tmp_path, LOST).board()
-    assert board.winner is None
+    assert board.decision is not None
+    assert board.decision.winner is None
     assert board.sealed is not None
     assert board.sealed.winner is None
     assert not board.sealed.promoted
@@ -277,7 +278,8 @@ def test_a_failed_run(tmp_path: Path) -> None:
     assert board.to_json()["failures"] == [
         {"step": "train", "what": "train: too small", "fix": "more", "user_fault": True}
     ]
-    assert board.winner is None
+    assert board.decision is None
+    assert board.to_json()["winner"] is None
     assert board.to_json()["variants"] == []
     assert "failed: train: too small" in text_of(board)
 
@@ -346,4 +348,4 @@ def test_the_list_of_runs(tmp_path: Path) -> None:
     lines = capture.get().splitlines()
     assert any("digits-1" in line and "done" in line and "60.0 s" in line for line in lines)
     assert any("digits-2" in line and "60.0 s" not in line for line in lines)
-    assert documents.listed_run(record).run == "digits-1"
+    assert documents.listed_run(record)["run"] == "digits-1"

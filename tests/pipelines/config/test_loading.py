@@ -146,7 +146,7 @@ FAULTS = {
     "what the host fills": ("epochs: 30", "trusted: true", 5, "train has no parameter 'trusted'", "model"),
     "misspelt component": ("prune:", "prun:", 11, "there is no component 'prun'", "did you mean 'prune'?"),
     "component of every path": ("{quantize: {scheme: int8}}]", "{convert: }]", 8,
-                                "cannot hold 'convert': it follows every path by itself", "quantize"),
+                                "cannot hold 'convert': it is no step of a variant", "quantize"),
     "step that is no mapping": ("{quantize: {scheme: int8}}]", "quantize]", 8,
                                 "variants.student-int8[1]: a step is one component with its parameters",
                                 "{quantize: {scheme: int8}}"),

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,7 @@ def test_who_loses_the_race_adopts_the_winner(cache, tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(one, range(16)))
-    assert len({json.dumps(result.to_json()) for result in results}) == 1
+    assert len({json.dumps(asdict(result)) for result in results}) == 1
     assert cache.lookup(KEY) == results[0]
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -176,7 +176,7 @@ DONE = {
 def test_a_record_of_wrong_types_is_damaged(
     record: RunRecord, store: DirectoryStore, change: dict[str, object]
 ) -> None:
-    plain = {**record.to_json(), "outcome": "done", "steps": {"train": DONE}}
+    plain = {**asdict(record), "outcome": "done", "steps": {"train": DONE}}
     store.put_if_absent("runs/whole/run.json", json.dumps(plain).encode())
     assert read_run(store, "whole").steps == {"train": DONE}
     store.put_if_absent(f"runs/{record.run}/run.json", json.dumps({**plain, **change}).encode())

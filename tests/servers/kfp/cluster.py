@@ -151,8 +151,8 @@ class Cluster:
 
         Args:
             run: Kubeflow's identifier.
-            cached_from: A run whose results the cluster takes again, except for steps in the
-                light image, those in ``uncached``, and what reads what they make.
+            cached_from: A run whose results the cluster takes again, except for steps that its
+                cache may not answer for, those in ``uncached``, and what reads what they make.
             uncached: See there.
         """
         backend = self.kfp.backend
@@ -166,8 +166,8 @@ class Cluster:
                 continue
             # Artifacts that were made anew have new names, and names are part of the cache's key.
             fresh = any(self.places[run, ref.step].split("/")[5] == run for ref in step.refs)
-            light = step.interface.image == "light"
-            if cached_from and not (light or fresh or step.name in uncached):
+            always = not step.interface.cached_by_name
+            if cached_from and not (always or fresh or step.name in uncached):
                 self.places[run, step.name] = self.places[cached_from, step.name]
                 backend.skip(run, step.name)
                 return True

@@ -36,7 +36,6 @@ SDK_VERSION = "kfp-2.17.0"
 _SCHEMA_VERSION = "2.1.0"
 _IMPORTER = "source-"
 _BACKOFF_FACTOR, _BACKOFF_MAX_S = 2.0, 3600
-_NEVER_CACHED: ImageName = "light"
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def _resources(step: Step, given: Resources) -> Json:
 def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow) -> Json:
     flows = {artifact.name: artifact.flow for artifact in input_artifacts(step)}
     producers = {_producer(flow)[0] for flow in flows.values()}
-    cached = settings.cache and step.interface.image != _NEVER_CACHED
+    cached = settings.cache and step.interface.cached_by_name
     task: Json = {
         "taskInfo": {"name": step.name},
         "componentRef": {"name": f"comp-{step.name}"},

@@ -126,7 +126,7 @@ def configure(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:
     task.set_display_name(step.name)
     task.set_cpu_request(cpu).set_cpu_limit(cpu)
     task.set_memory_request(memory).set_memory_limit(memory)
-    task.set_caching_options(settings.cache and step.interface.image != "light")
+    task.set_caching_options(settings.cache and step.interface.cached_by_name)
     task.set_retry(settings.retries, f"{settings.backoff_s}s", 2.0, "3600s")
     for name, value in sorted(settings.environment.items()):
         task.set_env_variable(name, value)
