@@ -191,7 +191,7 @@ def messy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "p1" / "session").mkdir()
     (root / "p1" / "session" / "1.png").write_bytes(files.png(1))
     shutil.copy(root / "p2" / "0.png", root / "p2" / "copy.png")
-    again = files.encoded(files.image(1000 + 4 * 3), "BMP")  # p3/0.png once more
+    again = files.encoded(files.random_image(1000 + 4 * 3), "BMP")  # p3/0.png once more
     (root / "p3" / "other-file-same-image.jpg").write_bytes(again)
     shutil.copy(root / "p4" / "0.png", root / "p5" / "not-mine.png")
     return root
