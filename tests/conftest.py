@@ -60,7 +60,7 @@ def pattern_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pattern_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same pictures as ``pattern_data`` for verification."""
+    """The same images as ``pattern_data`` for verification."""
     path = tmp_path_factory.mktemp("patterns") / "dataset"
     return patterns.write_patterns(path, "verification").path
 
@@ -72,7 +72,7 @@ def pattern_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pattern_tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pattern_verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Model that embeds the patterns; read only."""
     return patterns.write_model(tmp_path_factory.mktemp("models") / "model", "verification")
 

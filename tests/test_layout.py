@@ -41,6 +41,9 @@ FLOORS = {
 }
 """Rooms, lowest first: a room imports lower ones and itself, imports inside functions included."""
 
+ML = ("networks", "formats", "lite", "training", "techniques")
+"""Folders of ``components/ml/``, lowest first; ``runtime.py`` and ``settings.py`` lie below them."""
+
 HEAVY = {
     **dict.fromkeys(("tensorflow", "tf_keras", "tensorflow_model_optimization"), ("ml",)),
     "PIL": ("ml", "data"),
@@ -111,6 +114,30 @@ def test_every_room_has_a_floor(tree):
 @pytest.mark.parametrize("tree", FLOORS)
 def test_no_room_imports_a_higher_one(tree):
     assert upward(tree) == []
+
+
+def test_folders_of_ml_import_lower_ones_alone():
+    upward = [
+        f"{name_of(path)} imports {name}"
+        for path in modules("components")
+        for name in sorted(ours(path))
+        for importing, imported in [(ml_folder(name_of(path)), ml_folder(name))]
+        if importing and imported and ML.index(imported) > ML.index(importing)
+    ]
+    assert upward == []
+    assert {ml_folder(name_of(path)) for path in modules("components")} == {None, *ML}
+
+
+def ml_folder(module: str) -> str | None:
+    """The folder inside ``components/ml/``; None for modules elsewhere and beside the folders."""
+    parts = module.split(".")
+    return parts[2] if len(parts) > 3 and parts[:2] == ["components", "ml"] else None
+
+
+def test_no_component_imports_another():
+    for component in COMPONENTS:
+        others = {f"components.{name}" for name in COMPONENTS} - {f"components.{component}"}
+        assert not others & imports_of(ROOT / "components" / f"{component}.py"), component
 
 
 def test_an_import_that_leads_up_is_found(monkeypatch):

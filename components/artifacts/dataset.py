@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
@@ -32,14 +32,27 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
+class ImageSize:
+    """The size that all images of a dataset have.
+
+    Attributes:
+        height: Pixels.
+        width: Pixels.
+        channels: 1 (grey) or 3 (RGB).
+    """
+
+    height: int
+    width: int
+    channels: int
+
+
+@dataclass(frozen=True)
 class DatasetInfo:
     """What ``dataset.json`` says.
 
     Attributes:
         task: What the labels are for.
-        height: Pixels.
-        width: Pixels.
-        channels: 1 (grey) or 3 (RGB).
+        image: The size of all images.
         split_by: Whether whole identities or single images went to the splits.
         resample: What intervals are to be resampled over.
         classes: Names of all classes or identities; a label is an index into them. The labels of
@@ -49,9 +62,7 @@ class DatasetInfo:
     """
 
     task: Task
-    height: int
-    width: int
-    channels: int
+    image: ImageSize
     split_by: Unit
     resample: Unit
     classes: tuple[str, ...]
@@ -61,35 +72,16 @@ class DatasetInfo:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels."""
-        return self.height, self.width, self.channels
+        return self.image.height, self.image.width, self.image.channels
 
     def to_json(self) -> dict[str, object]:
         """Return the content of ``dataset.json``."""
-        return {
-            "schema": SCHEMA,
-            "task": self.task,
-            "image": {"height": self.height, "width": self.width, "channels": self.channels},
-            "split_by": self.split_by,
-            "resample": self.resample,
-            "classes": list(self.classes),
-            "splits": dict(self.splits),
-            "description": self.description,
-        }
+        return {"schema": SCHEMA, **asdict(self)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> DatasetInfo:
         """Read what ``to_json`` wrote."""
-        return cls(
-            task=value["task"],
-            height=value["image"]["height"],
-            width=value["image"]["width"],
-            channels=value["image"]["channels"],
-            split_by=value["split_by"],
-            resample=value["resample"],
-            classes=tuple(value["classes"]),
-            splits=MappingProxyType(dict(value["splits"])),
-            description=value["description"],
-        )
+        return TypeAdapter(cls).validate_python(value)
 
 
 @dataclass(frozen=True)
@@ -203,13 +195,11 @@ def write_dataset(
         _check_split(split, images, labels, len(names))
     info = DatasetInfo(
         task=task,
-        height=shape[0],
-        width=shape[1],
-        channels=shape[2],
+        image=ImageSize(*shape),
         split_by=split_by,
         resample=resample,
         classes=names,
-        splits=MappingProxyType({split: len(images) for split, (images, _) in splits.items()}),
+        splits={split: len(images) for split, (images, _) in splits.items()},
         description=description,
     )
     path.mkdir(parents=True, exist_ok=True)

@@ -216,7 +216,7 @@ class Decision(JsonFile):
         """Name of the metric that counts."""
         return self.budgets.metric
 
-    def candidate(self, name: str) -> Candidate:
+    def variant(self, name: str) -> Candidate:
         """Return the variant called ``name``."""
         return next(one for one in self.variants if one.name == name)
 
@@ -229,7 +229,7 @@ class Decision(JsonFile):
         }
         if self.winner is None:
             return found
-        best = self.candidate(self.winner)
+        best = self.variant(self.winner)
         found |= {"size_bytes": best.size_bytes, "gzip_bytes": best.gzip_bytes}
         for name, interval in ((self.metric, best.metric), ("drop", best.drop)):
             if interval:

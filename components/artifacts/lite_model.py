@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.json_file import JsonFile
-from components.artifacts.model import Embedding, QuantizationPlan, Scores
+from components.artifacts.model import Embedding, ImageInput, QuantizationPlan, Scores
 from components.contract.types import Task
 
 MODEL_FILE = "model.tflite"
@@ -31,26 +31,16 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class LiteInput:
+class LiteInput(ImageInput):
     """The one input tensor, of shape 1 x height x width x channels.
 
     Attributes:
-        height: Rows in pixels.
-        width: Columns in pixels.
-        channels: 1 for grey, 3 for red, green, blue.
-        mean: Subtracted from every pixel of 0 to 255.
-        scale: What the difference is divided by.
         dtype: Type of the tensor.
         quantization: How the integers of an integer tensor stand for normalised pixels.
     """
 
-    height: int
-    width: int
-    channels: int
-    mean: float
-    scale: float
-    dtype: DType
-    quantization: Affine | None
+    dtype: DType = "float32"
+    quantization: Affine | None = None
 
     def value(self, pixel: int) -> float | int:
         """Return what the tensor takes for a pixel of 0 to 255.

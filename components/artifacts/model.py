@@ -31,7 +31,7 @@ class ImageInput:
 
 @dataclass(frozen=True)
 class Embedding:
-    """The output of a verification tower.
+    """The output of a verification network.
 
     Attributes:
         size: Numbers in the vector.
@@ -117,8 +117,13 @@ class ModelInfo(JsonFile):
         """Height, width and channels of one image."""
         return (self.input.height, self.input.width, self.input.channels)
 
+    @property
+    def scheme(self) -> str:
+        """The scheme of the quantization plan; float32 where there is no plan."""
+        return self.quantization.scheme if self.quantization else "float32"
+
     def after(self, step: Mapping[str, Any], **changes: Any) -> ModelInfo:
-        """Return the card of the model that ``step`` made of this one.
+        """Return the info of the model that ``step`` made of this one.
 
         Args:
             step: ``{"component": name, ...}`` with the parameters that matter to a reader.

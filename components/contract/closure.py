@@ -10,7 +10,7 @@ from components.contract.digests import digest, file_sha256
 
 ROOT = Path(__file__).parents[1]
 _ENTRY = ("components.__main__",)  # runs every component, so belongs to each
-_SUFFIXES = (".html", ".css", ".json")  # templates and tables that code reads
+_SUFFIXES = (".html", ".css")  # templates that code reads
 
 _NAME = re.compile(r"[\w.]+")
 _IMPORT = re.compile(

@@ -8,8 +8,6 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-CHUNK_BYTES = 1 << 20
-
 
 def canonical_json(value: object) -> bytes:
     """Return the one JSON text of ``value``: sorted keys, no spaces, UTF-8.

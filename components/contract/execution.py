@@ -97,7 +97,7 @@ def _outputs(call: Call) -> tuple[int, dict[str, str], dict[str, Tree]]:
 
 
 def _check_inputs(call: Call) -> None:
-    """Hold what came from a bucket against the digests that were told of it.
+    """Hold what came from a bucket against the digests that were stated for it.
 
     What an engine of this machine staged it has checked itself.
 
@@ -107,10 +107,10 @@ def _check_inputs(call: Call) -> None:
     for port in call.interface.inputs:
         if port.name not in call.input_uris and port.kind != "Source":
             continue
-        paths, told = call.inputs[port.name], call.input_digests.get(port.name)
+        paths, stated = call.inputs[port.name], call.input_digests.get(port.name)
         paths = paths if isinstance(paths, list) else [paths]
-        told = told if isinstance(told, list) else [told]
-        for path, digest in zip(paths, told, strict=True):
+        stated = stated if isinstance(stated, list) else [stated]
+        for path, digest in zip(paths, stated, strict=True):
             if path is None or not digest:
                 continue
             found = Source.open(path).digest if port.kind == "Source" else _digest_at(path)
@@ -128,15 +128,15 @@ def _digest_at(path: Path) -> str | None:
 
 def _statement_inputs(call: Call) -> dict[str, object]:
     """Say the digest of every input, and of what came from a bucket also where it lies there."""
-    said: dict[str, object] = dict(call.input_digests)
+    stated: dict[str, object] = dict(call.input_digests)
     for name, uris in call.input_uris.items():
         digests = call.input_digests[name]
         if isinstance(uris, list) and isinstance(digests, list):
             pairs = zip(digests, uris, strict=True)
-            said[name] = [{"digest": digest, "uri": uri} for digest, uri in pairs]
+            stated[name] = [{"digest": digest, "uri": uri} for digest, uri in pairs]
         else:
-            said[name] = {"digest": digests, "uri": uris}
-    return said
+            stated[name] = {"digest": digests, "uri": uris}
+    return stated
 
 
 def _statement(
@@ -194,7 +194,7 @@ def _cpu_model() -> str:
 def _executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
     """The file that KFP reads: metadata as strings and numbers, curves in the SDK's own shape.
 
-    Addresses are said again, as they were: the SDK's local runner forgets those that are not.
+    Addresses are repeated, as they were: the SDK's local runner forgets those that are not.
     """
     artifacts: dict[str, object] = {}
     for port in call.interface.outputs:

@@ -85,11 +85,11 @@ def parse_executor_input(component: str, text: str) -> Call:
                 f"pass a {port.kind} as {port.name}",
             )
         paths = [local_path(item["uri"]) for item in items]
-        told = [_digest_in(item) or "" for item in items]
+        stated = [_digest_in(item) or "" for item in items]
         if port.kind == "Source" and (digest := values.pop(port.name + SOURCE_DIGEST, None)):
-            told = [str(digest)]
+            stated = [str(digest)]
         inputs[port.name] = paths if port.many else next(iter(paths), None)
-        digests[port.name] = told if port.many else next(iter(told), None) or None
+        digests[port.name] = stated if port.many else next(iter(stated), None) or None
         if places := [item["uri"] for item in items if item["uri"].startswith(tuple(_MOUNTS))]:
             uris[port.name] = places if port.many else places[0]
     missing = [port.name for port in interface.outputs if port.name not in made]

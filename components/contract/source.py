@@ -15,9 +15,9 @@ from components.contract.errors import UserError
 Format = Literal["folder", "npz", "idx", "csv", "model"]
 
 IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
-"""Names of idx files that hold pictures, such as ``train-images-idx3-ubyte.gz``."""
+"""Names of idx files that hold images, such as ``train-images-idx3-ubyte.gz``."""
 IDX_LABELS: Final = r"(?P<stem>[^/]*)labels[-.]idx1-ubyte(\.gz)?"
-"""Names of idx files that hold labels: those of the pictures with the same stem."""
+"""Names of idx files that hold labels: those of the images with the same stem."""
 
 
 @dataclass(frozen=True, order=True)

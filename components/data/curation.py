@@ -116,8 +116,8 @@ def _without_duplicates(
     for first, *others in groups.values():
         if any(other.label != first.label for other in others):
             for image in (first, *others):
-                rival = next(o for o in (first, *others) if o.label != image.label)
-                reason = f"conflict: shows the same as {rival.name}, labelled {rival.label!r}"
+                against = next(o for o in (first, *others) if o.label != image.label)
+                reason = f"conflict: shows the same as {against.name}, labelled {against.label!r}"
                 results[image.name] = CurationResult("quarantined", reason=reason)
             continue
         kept.append(first)
@@ -138,10 +138,10 @@ def _split(members: Mapping[str, Sequence[str]], plan: CurationPlan) -> dict[str
             members, plan.shares, plan.evaluation_images, _LEAST_IMAGES[plan.task], plan.seed
         )
     most = max(LEAST_IDENTITIES, plan.evaluation_images // IMAGES_AN_IDENTITY)
-    homes = by_identity(members, plan.shares, most, plan.seed)
+    split_of = by_identity(members, plan.shares, most, plan.seed)
     placed: dict[str, str] = {}
     for split in (TRAIN, *plan.shares):
-        group = {name: keys for name, keys in members.items() if homes[name] == split}
+        group = {name: keys for name, keys in members.items() if split_of[name] == split}
         if split != TRAIN and sum(map(len, group.values())) > plan.evaluation_images:
             chosen = draw(
                 group, plan.evaluation_images, plan.minimum_images, f"cap of {split}", plan.seed

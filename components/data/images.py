@@ -33,7 +33,7 @@ _READERS = (
     WebPImagePlugin.WebPImageFile,
 )
 FORMATS = tuple(str(reader.format) for reader in _READERS)
-"""What is decoded, told by content and never by name; PPM includes PGM and PBM."""
+"""What is decoded, known by content and never by name; PPM includes PGM and PBM."""
 
 _BYTES_A_PIXEL = 8  # of the least economical file: no sound one is longer, beside its header
 _HEADER_BYTES = 1 << 20
@@ -83,7 +83,7 @@ def decode(
         channels: 1 for grey (ITU-R 601-2 luma), 3 for RGB.
         maximum: Value that becomes 255. Above 255 it concerns 16-bit images, which are
             refused without it; up to 255 the 8-bit ones.
-        max_pixels: Most pixels, told from the header before anything is decoded.
+        max_pixels: Most pixels, known from the header before anything is decoded.
 
     Returns:
         uint8, height x width x channels, in the size of the file.
@@ -94,7 +94,7 @@ def decode(
     if not data:
         raise BadImage("empty", "the file has no bytes")
     if len(data) > max_bytes(max_pixels):
-        raise BadImage("too-large", f"{len(data)} bytes are more than any picture allowed here has")
+        raise BadImage("too-large", f"{len(data)} bytes are more than any image allowed here has")
     try:
         return _decode(data, channels, maximum, max_pixels)
     except Image.UnidentifiedImageError:
@@ -182,7 +182,7 @@ def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArra
         if depth > 8 and not (grey and maximum > 255):
             raise BadImage(
                 "sixteen-bit",
-                "16 bits a channel; save it with 8, or set maximum for grey pictures",
+                "16 bits a channel; save it with 8, or set maximum for grey images",
             )
         ImageOps.exif_transpose(image, in_place=True)
         if depth > 8:

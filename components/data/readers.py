@@ -1,4 +1,4 @@
-"""Records: images that come as numbers in one large file, read one after another.
+"""Readers: images that come as numbers in one large file, read one after another.
 
 Shapes are in the files' headers; nothing is unpacked beyond what a header promised, so that a
 small file cannot fill the memory. Damage to such a file is an error and no quarantine: nothing

@@ -184,7 +184,7 @@ def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[
         where = "deeper than one sub-folder" if depth else "beside the sub-folders, not in one"
         raise BadImage("layout", f"lies {where}")
     if file.size_bytes > max_bytes(target.max_pixels):
-        raise BadImage("too-large", f"{file.size_bytes} bytes are more than any picture has here")
+        raise BadImage("too-large", f"{file.size_bytes} bytes are more than any image has here")
     return decode(
         source.read(file),
         channels=target.channels,

@@ -14,7 +14,8 @@ from components.contract.errors import UserError, suggest
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import METRICS, Predictions, drop, estimate, sample_of
 from components.statistics.resampling import Resampling
-from components.statistics.verification import Counts, Pairs
+from components.statistics.running_sums import Counts
+from components.statistics.verification import Pairs
 
 _SAME = 1e-6
 """Directions closer than this are one: far below what any image changes in a model that sees it."""

@@ -29,14 +29,14 @@ from components.statistics.resampling import Resampling
 
 INTERRUPTED = 0.2
 """Involuntary switches a sample from which on a block's median may be what a scheduler left."""
-OFF = 0.3
+MOST_OFF = 0.3
 """By which part a block's median may lie off the median block's."""
-SHARE = 1 / 3
+MOST_DISTURBED = 1 / 3
 """Of the blocks may be interrupted or off before the whole is disturbed."""
-CROWDED = 0.5
+MOST_WAITED = 0.5
 """Share of the time for which something may have waited for a processor."""
 PRESSURE = Path("/proc/pressure/cpu")
-PATIENCE_S = (0.0, 3.0, 3.0)
+QUIET_WAITS_S = (0.0, 3.0, 3.0)
 """How long each attempt waits for a quiet moment; a repetition without one would tell the same."""
 LOOK_S = 0.25
 
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
-    """Time a ``.tflite``; a disturbed attempt is repeated when the machine falls quiet.
+    """Time a ``.tflite``; a disturbed attempt is repeated when the machine is quiet again.
 
     Args:
         model: The file.
@@ -70,8 +70,8 @@ def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
     check_threads(plan.threads)
     attempts: list[Attempt] = []
     processes: tuple[Process, ...] = ()
-    for patience_s in PATIENCE_S:
-        if attempts and not falls_quiet(patience_s):
+    for wait_s in QUIET_WAITS_S:
+        if attempts and not is_quiet(wait_s):
             break
         processes = ()
         for _ in range(plan.processes):
@@ -86,16 +86,16 @@ def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
     return Outcome(processes, tuple(attempts), None)
 
 
-def falls_quiet(patience_s: float) -> bool:
-    """Wait up to ``patience_s`` until hardly anything waits for a processor; False if never.
+def is_quiet(wait_s: float) -> bool:
+    """Wait up to ``wait_s`` until hardly anything waits for a processor; False if never.
 
     True at once where the kernel does not say.
     """
-    end, last = time.monotonic() + patience_s, _waited_s()
+    end, last = time.monotonic() + wait_s, _waited_s()
     while last is not None and time.monotonic() < end:
         time.sleep(LOOK_S)
         now = _waited_s()
-        if now is None or now - last < CROWDED / 2 * LOOK_S:
+        if now is None or now - last < MOST_WAITED / 2 * LOOK_S:
             return True
         last = now
     return last is None
@@ -113,7 +113,7 @@ def judge(processes: tuple[Process, ...]) -> Attempt:
     A block is *interrupted* when its inferences were put aside often enough to reach the median,
     and *off* when its median is not the others', which also shows what no counter does: a
     neighbour on the same core, a clock that fell. A switch that hits one inference in a hundred
-    moves no median and is no reason to disbelieve. A *crowded* machine is: all blocks agree on
+    moves no median and is no reason to disbelieve. A *busy* machine is: all blocks agree on
     it, and all are slow alike, because processors share caches, memory and often their units.
 
     Args:
@@ -124,21 +124,21 @@ def judge(processes: tuple[Process, ...]) -> Attempt:
     interrupted = np.array(
         [block.involuntary_switches > INTERRUPTED * block.runs for block in blocks]
     )
-    off = np.abs(medians / quantile(medians, 0.5) - 1) > OFF
+    off = np.abs(medians / quantile(medians, 0.5) - 1) > MOST_OFF
     bad = int(np.count_nonzero(interrupted | off))
     waited = _waited(processes)
     p50s = [process.p50_ms for process in processes]
     evidence = (
         f"{len(blocks) - bad} of {len(blocks)} blocks undisturbed "
         f"({np.count_nonzero(interrupted)} interrupted, {np.count_nonzero(off)} more than "
-        f"{OFF:.0%} off the median block); {len(processes)} processes "
+        f"{MOST_OFF:.0%} off the median block); {len(processes)} processes "
         f"{max(p50s) / min(p50s) - 1:.0%} apart; something waited for a processor "
         f"{'for an unknown part' if waited is None else f'{waited:.0%}'} of the time; "
         f"other programs kept {_others(processes):.1f} cores busy"
     )
-    if bad > SHARE * len(blocks):
+    if bad > MOST_DISTURBED * len(blocks):
         return Attempt("disturbed", evidence)
-    if waited is not None and waited > CROWDED:
+    if waited is not None and waited > MOST_WAITED:
         return Attempt("disturbed", f"the machine was busy {waited:.0%} of the time; {evidence}")
     return Attempt("stable", evidence)
 

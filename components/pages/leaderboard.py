@@ -59,7 +59,7 @@ def leaderboard_page(
         reference: What the reference answered; None after a crash.
         other: Name and answers of the winner, or of the nearest miss, to draw beside it.
     """
-    winner = decision.candidate(decision.winner) if decision.winner else None
+    winner = decision.variant(decision.winner) if decision.winner else None
     return render(
         "leaderboard.html",
         title=f"{winner.name if winner else 'No winner'} - slimline",
@@ -97,7 +97,7 @@ def _board_note(decision: Decision) -> str:
 
 def _ratio(decision: Decision, row: Candidate) -> str:
     """Say how the file compares with the reference's."""
-    whole = decision.candidate(decision.reference).size_bytes
+    whole = decision.variant(decision.reference).size_bytes
     if row.name == decision.reference:
         return f"{row.parameters:,} parameters"
     return (
@@ -108,7 +108,7 @@ def _ratio(decision: Decision, row: Candidate) -> str:
 
 
 def _tiles(decision: Decision, winner: Candidate) -> list[Tile]:
-    budgets, reference = decision.budgets, decision.candidate(decision.reference)
+    budgets, reference = decision.budgets, decision.variant(decision.reference)
     tiles = [_size_tile(decision, winner)]
     if winner.drop and winner.metric:
         title = METRICS[decision.metric].title
@@ -155,7 +155,7 @@ def _tiles(decision: Decision, winner: Candidate) -> list[Tile]:
 def _size_tile(decision: Decision, winner: Candidate) -> Tile:
     limit = decision.budgets.size_bytes
     lines = [whole_bytes(winner.size_bytes) + (f"; budget {megabytes(limit)}" if limit else "")]
-    whole = decision.candidate(decision.reference).size_bytes
+    whole = decision.variant(decision.reference).size_bytes
     if winner.name != decision.reference and winner.size_bytes < whole:
         lines.append(
             f"{ratio(whole / winner.size_bytes)} smaller than {decision.reference} "
@@ -178,8 +178,8 @@ def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     if decision.baseline and not decision.baseline.reference_above:
         found.append(("failed", "A weak reference.", decision.baseline.note))
-    if decision.candidate(decision.reference).metric is None:
-        reason = decision.candidate(decision.reference).reason
+    if decision.variant(decision.reference).metric is None:
+        reason = decision.variant(decision.reference).reason
         found.append(("failed", "No reference.", f"{decision.reference}: {reason}"))
     disturbed = [row.name for row in decision.variants if row.verdict == "undecided"]
     if disturbed:

@@ -78,7 +78,7 @@ def _machine(machine: Machine) -> str:
 
 
 def _reference(decision: Decision) -> str:
-    reference = decision.candidate(decision.reference)
+    reference = decision.variant(decision.reference)
     if reference.metric is None:
         return f"{reference.name}: {reference.reason}."
     title, metric = METRICS[decision.metric].title, with_interval(reference.metric)

@@ -257,7 +257,7 @@ def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
 
 def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts | Paragraph, ...]:
     assert decision.winner
-    winner = decision.candidate(decision.winner)
+    winner = decision.variant(decision.winner)
     names = [name for name in METRICS if name in sealed.reference.baseline.metrics]
     rows = tuple(
         (
@@ -274,7 +274,7 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
         decision.reference,
         sealed.reference.baseline.name,
     )
-    size = decision.candidate(decision.reference).size_bytes
+    size = decision.variant(decision.reference).size_bytes
     whole = f"{whole_bytes(size)}, {ratio(size / winner.size_bytes)}"
     facts = [
         (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),

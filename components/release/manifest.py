@@ -51,7 +51,7 @@ def manifest_of(
         lineage: Digests of what the release was made from, by role.
     """
     assert decision.winner, "only a winner is released"
-    won = decision.candidate(decision.winner)
+    won = decision.variant(decision.winner)
     promoted, reason = promotion(sealed, budgets)
     return {
         "schema": SCHEMA,

@@ -22,11 +22,8 @@ from numpy.typing import NDArray
 
 from components.contract.types import Unit
 from components.statistics.bootstrap import Estimate, draw
+from components.statistics.running_sums import Counts, Floats, Ints
 from components.statistics.verification import Pairs
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Counts = NDArray[np.int32]
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from components.contract.types import Unit
 from components.statistics.bootstrap import draw
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Counts = NDArray[np.int32]
+from components.statistics.roc import Roc
+from components.statistics.running_sums import Counts, Floats, Ints, RunningSums, running_sums
 
 FAR = 0.01
 """The false accept rate at which ``tar`` is read."""
@@ -28,34 +26,8 @@ _DECIMALS = 9
 """Cosines are rounded to this: what is equal in exact arithmetic must tie, whatever BLAS does with
 the last bit, and the outputs are float32, so nothing real is lost."""
 _PIXELS = 4096
-# Sizes that keep the arrays of a resampling step in the processor's caches.
-_SLAB, _BLOCK, _COLUMNS, _CELLS = 8192, 32, 64, 2_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Roc:
-    """The operating points of a verifier, from accepting nothing to accepting everything.
-
-    Attributes:
-        thresholds: Accept at this score or above, descending; the first accepts nothing.
-        false_positive_rate: Share of impostor pairs accepted.
-        true_positive_rate: Share of genuine pairs accepted.
-    """
-
-    thresholds: Floats
-    false_positive_rate: Floats
-    true_positive_rate: Floats
-
-    def thinned(self, points: int) -> Roc:
-        """Return at most ``points`` of them, evenly along the curve, both ends kept."""
-        if self.thresholds.size <= points:
-            return self
-        travelled = self.false_positive_rate + self.true_positive_rate
-        kept = np.unique(np.searchsorted(travelled, np.linspace(0, 2, points)))
-        kept = np.clip(kept, 0, self.thresholds.size - 1)
-        return Roc(
-            self.thresholds[kept], self.false_positive_rate[kept], self.true_positive_rate[kept]
-        )
+# Most columns and cells of a chunk: its arrays stay in the processor's caches.
+_COLUMNS, _CELLS = 64, 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,36 +201,39 @@ class _Cuts:
 
     def measure(self, weights_uc: Counts) -> dict[str, Floats]:
         """Return the metrics under each column of weights."""
-        pairs, cuts, many = self.pairs, self.genuine.size, len(weights_uc[0])
-        threshold = np.inf if pairs.threshold is None else pairs.threshold
-        genuine = _running(
-            weights_uc,
-            pairs.units_genuine,
-            np.append(self.genuine, np.count_nonzero(pairs.scores_genuine >= threshold)),
-        )
-        accepted = np.count_nonzero(pairs.scores_impostor >= threshold)
-        impostor = _running(
-            weights_uc,
-            pairs.units_impostor,
-            np.concatenate([self.above, self.level, [accepted]]),
-        )
+        pairs, cuts = self.pairs, self.genuine.size
+        above, level = slice(cuts), slice(cuts, 2 * cuts)  # of the impostors' positions
+        genuine, impostor = self._sums(weights_uc)
         tpr, fpr = genuine.share, impostor.share
-        tpr_kc = np.concatenate([np.zeros((1, many)), tpr[:cuts]])  # one row before the first cut
-        above_kc, level_kc = fpr[:cuts], fpr[cuts : 2 * cuts]
-        columns = np.arange(many)
+        tpr_kc = np.concatenate([np.zeros_like(tpr[:1]), tpr[:cuts]])  # a row before the first cut
         risen_kc = np.diff(genuine.sums[:cuts].astype(np.int64), axis=0, prepend=0)
-        beside_kc = impostor.sums[:cuts].astype(np.int64) + impostor.sums[cuts : 2 * cuts]
+        beside_kc = impostor.sums[above].astype(np.int64) + impostor.sums[level]
         lost = np.einsum("kc,kc->c", risen_kc, beside_kc)
         # Both rates rise along the curve, so counting rows finds where one is crossed.
-        within = np.count_nonzero(level_kc <= FAR * (1 + 1e-12), axis=0)
+        within = np.count_nonzero(fpr[level] <= FAR * (1 + 1e-12), axis=0)
         metrics = {
             "auc": 1 - lost / (2.0 * genuine.total * impostor.total),
-            "eer": _equal_error(tpr_kc, above_kc, level_kc),
-            "tar": tpr_kc[within, columns],
+            "eer": _equal_error(tpr_kc, fpr[above], fpr[level]),
+            "tar": tpr_kc[within, np.arange(within.size)],
         }
         if pairs.threshold is not None:
             metrics["accuracy"] = (tpr[-1] + 1 - fpr[-1]) / 2
         return metrics
+
+    def _sums(self, weights_uc: Counts) -> tuple[RunningSums, RunningSums]:
+        """Return the weights of the first genuine and impostor pairs, up to each cut.
+
+        The last row of each is up to the threshold: what is accepted there.
+        """
+        pairs = self.pairs
+        threshold = np.inf if pairs.threshold is None else pairs.threshold
+        genuine = np.append(self.genuine, np.count_nonzero(pairs.scores_genuine >= threshold))
+        accepted = np.count_nonzero(pairs.scores_impostor >= threshold)
+        impostor = np.concatenate([self.above, self.level, [accepted]])
+        return (
+            running_sums(weights_uc, pairs.units_genuine, genuine),
+            running_sums(weights_uc, pairs.units_impostor, impostor),
+        )
 
 
 def _equal_error(tpr_kc: Floats, above_kc: Floats, level_kc: Floats) -> Floats:
@@ -276,59 +251,6 @@ def _equal_error(tpr_kc: Floats, above_kc: Floats, level_kc: Floats) -> Floats:
     rise = stop - start + after - before
     share = (1 - start - before) / np.where(rise > 0, rise, 1)
     return np.where(start + before >= 1, 1 - before, start + share * (stop - start))
-
-
-@dataclass(frozen=True, eq=False)
-class _Running:
-    """Sums of the weights of the first pairs, at the positions that were asked for."""
-
-    sums: Counts  # positions x c
-    total: Floats  # c
-
-    @property
-    def share(self) -> Floats:
-        return self.sums / self.total
-
-
-def _running(weights_uc: Counts, units: Ints, positions: Ints) -> _Running:
-    """Sum the weights of the first ``positions`` pairs, for each column of weights.
-
-    Args:
-        weights_uc: Counts of the units.
-        units: 1 or 2 x p: a pair weighs the product of its units' weights.
-        positions: Any, each 0 to p.
-    """
-    # Counts of a resample are small, and a gather costs what it moves.
-    small_uc = weights_uc.astype(np.uint8 if int(weights_uc.max()) < 16 else np.int32)
-    pairs, columns = units.shape[1], weights_uc.shape[1]
-    sums = np.zeros((positions.size, columns), np.int32)
-    total = np.zeros(columns, np.int32)
-    for start in range(0, pairs, _SLAB):
-        slab = units[:, start : start + _SLAB]
-        weights_pc = np.take(small_uc, slab[0], axis=0)
-        if len(slab) > 1:
-            weights_pc *= np.take(small_uc, slab[1], axis=0)
-        rows = _cumulative(weights_pc)
-        (here,) = np.nonzero((positions > start) & (positions <= start + _SLAB))
-        sums[here] = rows[positions[here] - start] + total
-        total += rows[-1]
-    return _Running(sums, total.astype(np.float64))
-
-
-def _cumulative(weights_pc: NDArray[np.integer]) -> Counts:
-    """Return running sums, row i over the first i rows; rows beyond the last repeat the total.
-
-    ``np.cumsum`` walks down one column at a time; adding whole rows, first inside blocks and then
-    the blocks' totals, is ten times as fast and, on integers, the same.
-    """
-    pairs, columns = weights_pc.shape
-    sums = np.zeros((pairs // _BLOCK + 1, _BLOCK, columns), np.int32)
-    rows = sums.reshape(-1, columns)
-    rows[1 : pairs + 1] = weights_pc
-    for row in range(1, _BLOCK):
-        sums[:, row] += sums[:, row - 1]
-    sums[1:] += np.cumsum(sums[:-1, -1], axis=0, dtype=np.int32)[:, None]
-    return rows
 
 
 def has_pairs(labels: NDArray[np.integer]) -> bool:

@@ -38,9 +38,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory, model: Path) -> tuple[Path
 def test_the_report_says_what_was_measured_and_where(
     reports: tuple[Path, dict[str, float]], model: Path
 ) -> None:
-    found, card = Measurement.read(reports[0]), LiteModelInfo.read(model)
+    found, info = Measurement.read(reports[0]), LiteModelInfo.read(model)
     assert (found.model_sha256, found.size_bytes, found.gzip_bytes) == (
-        card.sha256, card.size_bytes, card.gzip_bytes,
+        info.sha256, info.size_bytes, info.gzip_bytes,
     )  # fmt: skip
     assert (found.device.name, found.device.fingerprint) == ("host", fingerprint())
     assert found.runtime["name"] == "ai-edge-litert"

@@ -109,10 +109,10 @@ def test_a_fresh_process_writes_the_same_bytes(
 
 
 def test_a_tower_is_converted_and_calibrated_on_its_own_images(
-    pattern_tower: Path, pattern_pairs: Path, tmp_path: Path
+    pattern_verifier: Path, pattern_pairs: Path, tmp_path: Path
 ) -> None:
     quantize(
-        pattern_tower, pattern_pairs, tmp_path / "model", tmp_path / "plan",
+        pattern_verifier, pattern_pairs, tmp_path / "model", tmp_path / "plan",
         scheme="int8", input_type="int8", output_type="int8", calibration_images=16,
     )  # fmt: skip
     convert(tmp_path / "model", tmp_path / "lite", tmp_path / "report")

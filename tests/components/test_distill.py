@@ -16,8 +16,8 @@ STUDENT = {
 }  # fmt: skip
 
 
-def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, pattern_tower, tmp_path):
-    inputs = {"dataset": pattern_pairs, "teacher": pattern_tower}
+def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, pattern_verifier, tmp_path):
+    inputs = {"dataset": pattern_pairs, "teacher": pattern_verifier}
     for name in ("one", "other"):
         fresh(
             "distill", tmp_path / name, inputs, **STUDENT,
@@ -42,8 +42,8 @@ def test_a_classifier_is_the_same_here_and_in_a_fresh_process(
 
 
 def test_a_teacher_of_another_task_is_refused_and_nothing_is_written(
-    pattern_data, pattern_tower, tmp_path
+    pattern_data, pattern_verifier, tmp_path
 ):
     with pytest.raises(UserError, match="for verification"):
-        distill(pattern_data, pattern_tower, tmp_path / "model", tmp_path / "report", **STUDENT)
+        distill(pattern_data, pattern_verifier, tmp_path / "model", tmp_path / "report", **STUDENT)
     assert not (tmp_path / "model").exists()

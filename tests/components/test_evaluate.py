@@ -28,20 +28,20 @@ PIXELS = 16
 
 
 def people(count: int, images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Noisy pictures of a few people, labels 0 to count - 1."""
+    """Noisy images of a few people, labels 0 to count - 1."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(count), images)
     faces = random.integers(0, 256, (count, *SHAPE))
-    pictures = faces[labels] + 90 * random.standard_normal((labels.size, *SHAPE))
-    return np.clip(pictures, 0, 255).astype(np.uint8), labels
+    noisy = faces[labels] + 90 * random.standard_normal((labels.size, *SHAPE))
+    return np.clip(noisy, 0, 255).astype(np.uint8), labels
 
 
 def verification(path: Path, splits: dict[str, tuple[int, int]], **options: Any) -> Path:
     """A Dataset whose splits hold these numbers of people and of images of each."""
     first, made = 0, dict[str, tuple[np.ndarray, np.ndarray]]()
     for name, (count, images) in splits.items():
-        pictures, labels = people(count, images, seed=first)
-        made[name] = pictures, labels + first
+        found, labels = people(count, images, seed=first)
+        made[name] = found, labels + first
         first += count
     return write_dataset(
         path, made, task="verification", classes=[f"s{number:02d}" for number in range(first)],
@@ -61,10 +61,10 @@ def sealed_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pixels less their mean, which sets faces apart better than pixels do."""
     weights = np.eye(PIXELS) - 1 / PIXELS
-    return write_lite(tmp_path_factory.mktemp("tower") / "lite", weights, SHAPE)
+    return write_lite(tmp_path_factory.mktemp("verifier") / "lite", weights, SHAPE)
 
 
 class Run:
@@ -89,8 +89,8 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def verified(tmp_path_factory: pytest.TempPathFactory, tower: Path, faces: Path) -> Run:
-    return Run(tmp_path_factory.mktemp("verified") / "run", tower, faces)
+def verified(tmp_path_factory: pytest.TempPathFactory, verifier: Path, faces: Path) -> Run:
+    return Run(tmp_path_factory.mktemp("verified") / "run", verifier, faces)
 
 
 def centred(images: np.ndarray) -> np.ndarray:
@@ -176,15 +176,15 @@ def test_the_histogram_holds_all_pairs(verified: Run) -> None:
 
 
 def test_equal_inputs_give_equal_bytes(
-    tmp_path: Path, verified: Run, tower: Path, faces: Path
+    tmp_path: Path, verified: Run, verifier: Path, faces: Path
 ) -> None:
-    assert tree_of(Run(tmp_path / "run", tower, faces).report) == tree_of(verified.report)
+    assert tree_of(Run(tmp_path / "run", verifier, faces).report) == tree_of(verified.report)
 
 
 def test_a_sealed_split_takes_the_threshold_that_was_chosen_before(
-    tmp_path: Path, tower: Path, sealed_faces: Path, verified: Run
+    tmp_path: Path, verifier: Path, sealed_faces: Path, verified: Run
 ) -> None:
-    run = Run(tmp_path / "run", tower, sealed_faces, thresholds=verified.report, split="sealed")
+    run = Run(tmp_path / "run", verifier, sealed_faces, thresholds=verified.report, split="sealed")
     assert run.evaluation.threshold == verified.evaluation.threshold
     assert run.evaluation.baseline.threshold == verified.evaluation.baseline.threshold
     assert json.loads((run.report / "evaluation.json").read_bytes())["opened"] == "sealed"
@@ -192,9 +192,9 @@ def test_a_sealed_split_takes_the_threshold_that_was_chosen_before(
 
 
 def test_without_any_threshold_there_is_no_accuracy(
-    tmp_path: Path, tower: Path, sealed_faces: Path
+    tmp_path: Path, verifier: Path, sealed_faces: Path
 ) -> None:
-    found = Run(tmp_path / "run", tower, sealed_faces, split="sealed").evaluation
+    found = Run(tmp_path / "run", verifier, sealed_faces, split="sealed").evaluation
     assert found.threshold is None
     assert set(found.metrics) == {"auc", "eer", "tar"}
 
@@ -250,13 +250,13 @@ COLOURS = ("dark", "grey", "light")
 
 @pytest.fixture(scope="module")
 def shades(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Dark, grey and light pictures; of the training images most are light."""
+    """Dark, grey and light images; of the training images most are light."""
     random = np.random.default_rng(0)
 
     def split(labels: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        pictures = 40 + 85 * np.array(labels)[:, None, None, None]
+        images = 40 + 85 * np.array(labels)[:, None, None, None]
         noise = random.integers(-40, 40, (len(labels), *SHAPE))
-        return (pictures + noise).clip(0, 255).astype(np.uint8), np.array(labels)
+        return (images + noise).clip(0, 255).astype(np.uint8), np.array(labels)
 
     splits = {
         "train": split([0, 1, 2, 2]),
@@ -316,15 +316,15 @@ def test_a_model_of_another_dataset_is_refused(
     assert not (tmp_path / "run" / "report").exists()
 
 
-def test_a_split_without_pairs_is_refused(tmp_path: Path, tower: Path) -> None:
+def test_a_split_without_pairs_is_refused(tmp_path: Path, verifier: Path) -> None:
     data = verification(tmp_path / "data", {"selection": (5, 1)})
     with pytest.raises(UserError, match="selection split has 5 identities in 5 images"):
-        Run(tmp_path / "run", tower, data)
+        Run(tmp_path / "run", verifier, data)
 
 
-def test_a_split_that_is_not_there_is_refused(tmp_path: Path, tower: Path, faces: Path) -> None:
+def test_a_split_that_is_not_there_is_refused(tmp_path: Path, verifier: Path, faces: Path) -> None:
     with pytest.raises(UserError, match="no split 'sealed'"):
-        Run(tmp_path / "run", tower, faces, split="sealed")
+        Run(tmp_path / "run", verifier, faces, split="sealed")
 
 
 def test_what_is_no_evaluation_is_not_read(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from components.contract.tree import tree_of
 from components.data.images import decode, pixel_digest
 from pipelines.sources.snapshot import snapshot, stage
 from tests.components.flat import ingest
-from tests.data import pictures
+from tests.data import images as files
 
 DIGITS = "package:sklearn/datasets/data/digits.csv.gz"
 
@@ -184,14 +184,14 @@ def test_clothes_are_pooled_and_drawn_evenly(shared: Path, tmp_path: Path) -> No
 def messy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight sound people, and among them every kind of bad file, duplicates and a conflict."""
     root = tmp_path_factory.mktemp("messy") / "people"
-    pictures.folder(root, {f"p{number}": 4 for number in range(8)} | {"single": 1})
-    for name, (data, _) in pictures.bad().items():
+    files.folder(root, {f"p{number}": 4 for number in range(8)} | {"single": 1})
+    for name, (data, _) in files.bad().items():
         (root / "p0" / name).write_bytes(data)
     (root / "readme.txt").write_text("beside the people")
     (root / "p1" / "session").mkdir()
-    (root / "p1" / "session" / "1.png").write_bytes(pictures.png(1))
+    (root / "p1" / "session" / "1.png").write_bytes(files.png(1))
     shutil.copy(root / "p2" / "0.png", root / "p2" / "copy.png")
-    again = pictures.encoded(pictures.picture(1000 + 4 * 3), "BMP")  # p3/0.png once more
+    again = files.encoded(files.random_image(1000 + 4 * 3), "BMP")  # p3/0.png once more
     (root / "p3" / "other-file-same-image.jpg").write_bytes(again)
     shutil.copy(root / "p4" / "0.png", root / "p5" / "not-mine.png")
     return root
@@ -204,7 +204,7 @@ def cleaned(messy: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 def test_every_bad_file_is_quarantined_by_name_and_reason(cleaned: Outcome) -> None:
     lines = {line["name"]: line for line in cleaned.open.manifest()}
-    for name, (data, kind) in pictures.bad().items():
+    for name, (data, kind) in files.bad().items():
         line = lines[f"p0/{name}"]
         assert line["status"] == "quarantined"
         assert line["reason"].startswith(f"{kind}: ")
@@ -235,7 +235,7 @@ def test_every_file_has_one_fate_and_the_report_counts_it(cleaned: Outcome, mess
     assert status["quarantined"] == report["quarantined"] == len(report["quarantine"])
     assert status["duplicate"] == report["duplicates"] == 2
     assert sum(report["quarantined_by_reason"].values()) == report["quarantined"]
-    kinds = Counter(kind for _, kind in pictures.bad().values())
+    kinds = Counter(kind for _, kind in files.bad().values())
     expected = kinds | {"conflict": 2, "few-images": 1, "layout": 2}
     assert report["quarantined_by_reason"] == expected
     assert sum(split["images"] for split in report["splits"].values()) == report["used"]
@@ -250,8 +250,8 @@ def _people_of(outcome: Outcome, split: str) -> set[str]:
 
 
 def test_too_little_left_names_the_reasons_and_writes_nothing(tmp_path: Path) -> None:
-    root = pictures.folder(tmp_path / "data", {"a": 3, "b": 0})
-    (root / "b" / "page.jpg").write_bytes(pictures.bad()["html.jpg"][0])
+    root = files.folder(tmp_path / "data", {"a": 3, "b": 0})
+    (root / "b" / "page.jpg").write_bytes(files.bad()["html.jpg"][0])
     with pytest.raises(UserError, match="one, 'a', can be used") as caught:
         _ingest(root, tmp_path / "out", task="classification", split_by="image")
     assert "1 not-an-image: b/page.jpg (not-an-image: looks like HTML or XML)" in caught.value.what
@@ -259,9 +259,9 @@ def test_too_little_left_names_the_reasons_and_writes_nothing(tmp_path: Path) ->
 
 
 def test_a_file_that_changes_ends_the_run(tmp_path: Path) -> None:
-    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    root = files.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     stage(snapshot(str(root)), tmp_path / "source")
-    (root / "p3" / "1.png").write_bytes(pictures.png(5))
+    (root / "p3" / "1.png").write_bytes(files.png(5))
     with pytest.raises(UserError, match=r"p3/1\.png changed while it was read"):
         ingest(
             tmp_path / "source", tmp_path / "d", tmp_path / "s", tmp_path / "r",
@@ -270,7 +270,7 @@ def test_a_file_that_changes_ends_the_run(tmp_path: Path) -> None:
 
 
 def test_bad_records_are_named_by_file_and_place(tmp_path: Path) -> None:
-    images = np.stack([pictures.pixels(seed) for seed in range(40)]).astype(np.float32)
+    images = np.stack([files.pixels(seed) for seed in range(40)]).astype(np.float32)
     images[3, 0, 0] = np.nan
     images[7] = images[5]
     labels = np.arange(40) % 2
@@ -288,7 +288,7 @@ def test_bad_records_are_named_by_file_and_place(tmp_path: Path) -> None:
 
 
 def test_labels_that_are_numbers_keep_their_order(tmp_path: Path) -> None:
-    images = np.stack([pictures.pixels(seed) for seed in range(60)])
+    images = np.stack([files.pixels(seed) for seed in range(60)])
     np.savez(tmp_path / "d.npz", images=images, labels=np.repeat([2, 10, 9], 20))
     outcome = _ingest(tmp_path / "d.npz", tmp_path / "out", task="classification", split_by="image")
     assert outcome.open.info.classes == ("2", "9", "10")
@@ -309,7 +309,7 @@ def test_bytes_depend_on_nothing_but_content_parameters_and_seed(
 
 
 def test_images_are_resized_in_the_channels_asked_for(tmp_path: Path) -> None:
-    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    root = files.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     outcome = _ingest(root, tmp_path / "out", height=6, width=9, channels=3)
     assert outcome.open.info.shape == (6, 9, 3)
     assert outcome.open.images("train").shape[1:] == (6, 9, 3)
@@ -317,7 +317,7 @@ def test_images_are_resized_in_the_channels_asked_for(tmp_path: Path) -> None:
 
 
 def test_duplicates_are_of_the_whole_image_not_of_its_small_copy(tmp_path: Path) -> None:
-    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    root = files.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     outcome = _ingest(root, tmp_path / "out", height=1, width=1)
     assert outcome.report["duplicates"] == 0
     first = decode((root / "p0/0.png").read_bytes(), channels=1)
@@ -325,7 +325,7 @@ def test_duplicates_are_of_the_whole_image_not_of_its_small_copy(tmp_path: Path)
 
 
 def test_ingest_loads_no_framework_but_pillow(tmp_path: Path) -> None:
-    root = pictures.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    root = files.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     stage(snapshot(str(root)), tmp_path / "source")
     code = textwrap.dedent("""
         import sys

@@ -89,11 +89,11 @@ def test_zeros_outlive_quantization_and_shrink_what_is_shipped(
 
 
 def test_the_same_call_gives_the_same_bytes(
-    pattern_tower: Path, pattern_pairs: Path, tmp_path: Path
+    pattern_verifier: Path, pattern_pairs: Path, tmp_path: Path
 ) -> None:
     for name in ("one", "two"):
         prune(
-            pattern_tower, pattern_pairs, tmp_path / name / "model", tmp_path / name / "report",
+            pattern_verifier, pattern_pairs, tmp_path / name / "model", tmp_path / name / "report",
             sparsity=0.5, schedule=TrainingSchedule(epochs=1, learning_rate=3e-3),
         )  # fmt: skip
     assert tree_of(tmp_path / "one").digest == tree_of(tmp_path / "two").digest

@@ -45,11 +45,11 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def folder_of(tmp_path_factory, pattern_tower, pattern_pairs, pattern_classifier, pattern_data):
+def folder_of(tmp_path_factory, pattern_verifier, pattern_pairs, pattern_classifier, pattern_data):
     """Make lite, evaluation and host of a task in a scheme, once."""
     root = tmp_path_factory.mktemp("lites")
     sources = {
-        "verification": (pattern_tower, pattern_pairs),
+        "verification": (pattern_verifier, pattern_pairs),
         "classification": (pattern_classifier, pattern_data),
     }
 
@@ -117,8 +117,8 @@ def released(root, task, scheme, folder_of):
 
 
 @pytest.fixture(scope="module", params=list(SCHEMES))
-def tower(request, tmp_path_factory, folder_of):
-    root = tmp_path_factory.mktemp("tower")
+def verifier(request, tmp_path_factory, folder_of):
+    root = tmp_path_factory.mktemp("verifier")
     return released(root, "verification", request.param, folder_of)
 
 
@@ -156,17 +156,17 @@ def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def test_the_manifest_alone_gives_the_answers_of_evaluate(tower):
-    got = np.stack([answer(tower.release, image) for image in tower.images[:12]])
-    assert np.allclose(unit(got), unit(tower.outputs[:12]), atol=1e-5)
+def test_the_manifest_alone_gives_the_answers_of_evaluate(verifier):
+    got = np.stack([answer(verifier.release, image) for image in verifier.images[:12]])
+    assert np.allclose(unit(got), unit(verifier.outputs[:12]), atol=1e-5)
 
 
-def test_the_manifest_alone_decides_as_evaluate_does(tower):
-    compare = tower.manifest["output"]["compare"]
+def test_the_manifest_alone_decides_as_evaluate_does(verifier):
+    compare = verifier.manifest["output"]["compare"]
     assert compare["normalize"] == "l2"
-    vectors = unit(np.stack([answer(tower.release, image) for image in tower.images[:12]]))
+    vectors = unit(np.stack([answer(verifier.release, image) for image in verifier.images[:12]]))
     decided = vectors @ vectors.T >= compare["threshold"]
-    known = unit(tower.outputs[:12].astype(float))
+    known = unit(verifier.outputs[:12].astype(float))
     expected = known @ known.T
     clear = np.abs(expected - compare["threshold"]) > 1e-4
     assert (decided == (expected >= compare["threshold"]))[clear].all()
@@ -197,30 +197,30 @@ def run_example(published, code, tmp_path):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_example_of_the_card_runs(tower, classifier, tmp_path):
+def test_the_example_of_the_card_runs(verifier, classifier, tmp_path):
     same = "print(json.dumps([[bool(same(a, b)) for b in images] for a in images]))"
-    got = np.array(run_example(tower, same, tmp_path))
-    known = unit(tower.outputs[:8].astype(float))
-    threshold = tower.manifest["output"]["compare"]["threshold"]
+    got = np.array(run_example(verifier, same, tmp_path))
+    known = unit(verifier.outputs[:8].astype(float))
+    threshold = verifier.manifest["output"]["compare"]["threshold"]
     clear = np.abs(known @ known.T - threshold) > 1e-4
     assert (got == (known @ known.T >= threshold))[clear].all()
     labels = run_example(classifier, "print(json.dumps([label(i) for i in images]))", tmp_path)
     assert labels == [patterns.NAMES[row.argmax()] for row in classifier.outputs[:8]]
 
 
-def test_the_manifest_names_the_file_that_lies_beside_it(tower):
-    manifest = tower.manifest
-    file = tower.release / manifest["file"]
+def test_the_manifest_names_the_file_that_lies_beside_it(verifier):
+    manifest = verifier.manifest
+    file = verifier.release / manifest["file"]
     assert file_sha256(file) == manifest["sha256"]
     assert file.stat().st_size == manifest["size_bytes"]
-    assert {path.name for path in tower.release.iterdir()} == {
+    assert {path.name for path in verifier.release.iterdir()} == {
         "model.tflite", "manifest.json", "card.md", "card.html",
     }  # fmt: skip
-    assert (tower.release / "card.html").read_text() == tower.page.read_text()
+    assert (verifier.release / "card.html").read_text() == verifier.page.read_text()
 
 
-def test_the_words_of_the_formula_say_what_the_numbers_say(tower):
-    given = tower.manifest["input"]
+def test_the_words_of_the_formula_say_what_the_numbers_say(verifier):
+    given = verifier.manifest["input"]
     if given["dtype"] == "uint8":
         # Calibration sets one black and one white pixel, so levels are the pixels themselves.
         assert given["takes_pixels"]
@@ -231,14 +231,14 @@ def test_the_words_of_the_formula_say_what_the_numbers_say(tower):
         assert "(pixel - 127.5) / 127.5 as float32" in given["formula"]
 
 
-def test_the_sealed_result_is_in_manifest_and_card(tower):
-    sealed, card = tower.manifest["sealed"], (tower.release / "card.md").read_text()
+def test_the_sealed_result_is_in_manifest_and_card(verifier):
+    sealed, card = verifier.manifest["sealed"], (verifier.release / "card.md").read_text()
     assert sealed["drop"]["low"] <= sealed["drop"]["value"] <= sealed["drop"]["high"]
     assert sealed["description"] == "patterns nobody has seen"
-    assert tower.manifest["promoted"] == (sealed["drop"]["high"] <= 0.3)
+    assert verifier.manifest["promoted"] == (sealed["drop"]["high"] <= 0.3)
     for heading in ("Intended use", "Evaluation data", "Caveats", "Lineage", "Ethical"):
         assert f"## {heading}" in card
-    assert tower.manifest["sha256"] in card
+    assert verifier.manifest["sha256"] in card
 
 
 BUDGET = {"name": "faces", "metric": "auc", "resamples": 50}

@@ -111,11 +111,11 @@ def test_a_crash_or_a_disturbance_loses_with_its_reason(tmp_path):
     ]
     decision = decided(tmp_path, variants)
     assert decision.winner == "student"
-    assert decision.candidate("shaken").verdict == "undecided"
-    assert decision.candidate("shaken").reason.startswith("disturbed on host: ")
-    assert decision.candidate("timed").reason == "crashed on host: signal 11 (SIGSEGV)"
-    assert decision.candidate("asked").reason.startswith("crashed while it was evaluated: signal 6")
-    assert decision.candidate("asked").metric is None
+    assert decision.variant("shaken").verdict == "undecided"
+    assert decision.variant("shaken").reason.startswith("disturbed on host: ")
+    assert decision.variant("timed").reason == "crashed on host: signal 11 (SIGSEGV)"
+    assert decision.variant("asked").reason.startswith("crashed while it was evaluated: signal 6")
+    assert decision.variant("asked").metric is None
 
 
 @pytest.mark.parametrize("task", ["verification", "classification"])
@@ -123,8 +123,8 @@ def test_constant_answers_never_win_however_loose_the_budget(tmp_path, task):
     constant = Variant("constant", constant=True, size_bytes=1_000)
     decision = decided(tmp_path, [TEACHER, STUDENT, constant], task=task, drop=1.0)
     assert decision.winner == "student"
-    assert decision.candidate("constant").verdict == "failed"
-    assert decision.candidate("constant").reason == "answers the same to every image"
+    assert decision.variant("constant").verdict == "failed"
+    assert decision.variant("constant").reason == "answers the same to every image"
 
 
 def test_without_the_reference_nothing_can_be_told(tmp_path):
@@ -132,7 +132,7 @@ def test_without_the_reference_nothing_can_be_told(tmp_path):
     decision = Decision.read(out / "decision")
     assert decision.winner is None
     assert decision.baseline is None
-    assert decision.candidate("student").verdict == "undecided"
+    assert decision.variant("student").verdict == "undecided"
     assert "No reference." in (out / "page.html").read_text()
 
 
@@ -169,7 +169,7 @@ def test_every_device_has_to_keep_the_latency(tmp_path):
         latency_ms=10.0,
         resamples=50,
     )
-    tiny = Decision.read(out / "decision").candidate("tiny")
+    tiny = Decision.read(out / "decision").variant("tiny")
     assert tiny.reason == "p50 on pi5 up to 13 ms > 10 ms"
 
 
@@ -244,9 +244,9 @@ def test_it_is_the_gate_that_stops_constant_answers(tmp_path, monkeypatch):
 def test_it_is_the_upper_end_that_decides(tmp_path):
     # As good as the teacher within the noise of twelve identities, but not certainly.
     lucky = replace(TINY, name="lucky", noise=0.75, seed=5)
-    drop = decided(tmp_path / "wide", [TEACHER, lucky], drop=1.0).candidate("lucky").drop
+    drop = decided(tmp_path / "wide", [TEACHER, lucky], drop=1.0).variant("lucky").drop
     assert drop.value < drop.high
     between = (drop.value + drop.high) / 2
     decision = decided(tmp_path / "tight", [TEACHER, lucky], drop=max(between, 0.0))
     assert decision.winner is None
-    assert "may exceed" in decision.candidate("lucky").reason
+    assert "may exceed" in decision.variant("lucky").reason

@@ -39,7 +39,7 @@ def write_patterns(path: Path, task: str) -> Dataset:
 def write_model(path: Path, task: str) -> Path:
     """Train three convolutions on the patterns for a moment and write the Model.
 
-    A classifier ends in a softmax; a tower for verification in the eight numbers before it.
+    A classifier ends in a softmax; a verifier for verification in the eight numbers before it.
     """
     from components.artifacts.model import Embedding, ImageInput, ModelInfo, Scores
     from components.ml.formats import model_folder

@@ -23,7 +23,7 @@ _FIX = (
 def load(model: Any, source: Path) -> str:
     """Set the backbone of a network from a file; its head stays as it is.
 
-    A first convolution for colour serves grey pictures too: its kernels are summed over the
+    A first convolution for colour serves grey images too: its kernels are summed over the
     channels, which answers to grey as the three did to equal red, green and blue.
 
     Args:

@@ -14,7 +14,7 @@ from components.ml.runtime import tf
 
 _USUAL = "serving_default"
 _TRIED = 8
-"""Pictures of noise that a program is run on to see what its answers are."""
+"""Images of noise that a program is run on to see what its answers are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +74,13 @@ def load(path: Path, name: str) -> Program:
     if len(inputs) != 1 or len(outputs) != 1:
         raise UserError(
             f"{name} has the inputs {', '.join(inputs)} and the outputs {', '.join(outputs)}; one "
-            "picture in and one answer out is expected",
+            "image in and one answer out is expected",
             "export a model with one of each",
         )
     (given, spec), (answer, result) = next(iter(inputs.items())), next(iter(outputs.items()))
     if spec.dtype != tf.float32 or spec.shape.rank is None or spec.shape[0] not in (None, 1):
         raise UserError(
-            f"{name} takes {spec.dtype.name} of shape {spec.shape}; float32 pictures, one or any "
+            f"{name} takes {spec.dtype.name} of shape {spec.shape}; float32 images, one or any "
             "number at a time, are expected",
             "export the model for float32 input with a batch of any size",
         )

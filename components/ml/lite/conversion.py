@@ -30,12 +30,10 @@ from components.artifacts.lite_model import (
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import calibration, model_folder
 from components.ml.lite import parity
 from components.ml.lite.flatbuffer import LiteFile
-from components.ml.lite.parity import FLOAT, scheme_of
 from components.ml.runtime import tf
-from components.ml.techniques.post_training_quantization import calibration
 
 _COMPLAINT = re.compile(r"'(tfl?\.\w+)' op (.*)")
 _KEEPS_ZEROS = frozenset({"prune", "quantize"})
@@ -57,11 +55,11 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
         UserError: The plan cannot be carried out on this model.
     """
     info = ModelInfo.read(path)
-    calibration_nhwc = calibration(path)
+    calibration_nhwc = calibration.read(path)
     content = to_lite(path, info, calibration_nhwc)
     file = LiteFile.parse(content)
     refuse(file, info)
-    made = lite_card(info, file, content)
+    made = lite_info(info, file, content)
     lite.mkdir(parents=True, exist_ok=True)
     (lite / MODEL_FILE).write_bytes(content)
     made.write(lite)
@@ -71,7 +69,7 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
         canonical_json(
             {
                 "schema": 1,
-                "scheme": scheme_of(info),
+                "scheme": info.scheme,
                 "operators": {"before": operators_of_program(path), "after": file.operators},
                 "float_operators": list(file.float_operators),
                 "delegate": measured.delegate,
@@ -107,7 +105,7 @@ def to_lite(path: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None) ->
         str(path / model_folder.PROGRAM), signature_keys=[model_folder.SIGNATURE]
     )
     converter.exclude_conversion_metadata = True
-    plan, scheme = info.quantization, scheme_of(info)
+    plan, scheme = info.quantization, info.scheme
     if plan is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme == "float16":
@@ -147,7 +145,7 @@ def refuse(file: LiteFile, info: ModelInfo) -> None:
         AssertionError: Types at the edges or zeros of pruned weights are not as they must be.
     """
     plan = info.quantization
-    if scheme_of(info) == "int8" and file.float_operators:
+    if info.scheme == "int8" and file.float_operators:
         raise UserError(
             "convert: the plan says int8 and these operators still compute in float: "
             + "; ".join(file.float_operators),
@@ -155,7 +153,7 @@ def refuse(file: LiteFile, info: ModelInfo) -> None:
         )
     for tensor, given in zip((file.input, file.output), edges_of(info), strict=True):
         assert tensor.dtype == given.upper(), f"{tensor.name} is {tensor.dtype}, plan: {given}"
-        assert given == FLOAT or tensor.affine, f"{tensor.name} is {given} without a scale"
+        assert given == "float32" or tensor.affine, f"{tensor.name} is {given} without a scale"
     if plan and plan.scheme in {"float16", "int8"}:
         wide = [tensor.name for tensor in file.weights if tensor.dtype == "FLOAT32"]
         assert not wide, f"weights left in float32: {wide}"
@@ -166,7 +164,7 @@ def refuse(file: LiteFile, info: ModelInfo) -> None:
 def edges_of(info: ModelInfo) -> tuple[DType, DType]:
     """Return the types of a file's input and output; float32 without a plan."""
     plan = info.quantization
-    return (plan.input_type, plan.output_type) if plan else (FLOAT, FLOAT)
+    return (plan.input_type, plan.output_type) if plan else ("float32", "float32")
 
 
 def pruned_zeros(info: ModelInfo) -> int:
@@ -182,7 +180,7 @@ def pruned_zeros(info: ModelInfo) -> int:
     return 0
 
 
-def lite_card(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
+def lite_info(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
     """Return the info of the LiteModel that ``content`` is.
 
     Args:
@@ -190,18 +188,10 @@ def lite_card(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
         file: ``content``, read.
         content: The bytes of the ``.tflite``.
     """
-    given, (dtype_in, dtype_out) = info.input, edges_of(info)
+    dtype_in, dtype_out = edges_of(info)
     return LiteModelInfo(
         task=info.task,
-        input=LiteInput(
-            height=given.height,
-            width=given.width,
-            channels=given.channels,
-            mean=given.mean,
-            scale=given.scale,
-            dtype=dtype_in,
-            quantization=file.input.affine,
-        ),
+        input=LiteInput(**asdict(info.input), dtype=dtype_in, quantization=file.input.affine),
         output=LiteOutput.of(info.output, dtype_out, file.output.affine),
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from components.contract.errors import UserError
 from components.devices.isolated import IsolatedOutputs, answers_of
 from components.ml.formats import model_folder
 
-FLOAT: Final = "float32"
 IMAGES = 32
 _TOLERANCE = 1e-3
 """Largest difference of a float32 file from Keras, as a share of the largest output."""
@@ -35,11 +33,6 @@ class Parity:
 
     differences: dict[str, object]
     delegate: dict[str, object] | None
-
-
-def scheme_of(info: ModelInfo) -> str:
-    """Return the scheme of the plan; float32 where there is no plan."""
-    return info.quantization.scheme if info.quantization else FLOAT
 
 
 def measure(
@@ -74,9 +67,9 @@ def measure(
     if not isinstance(answers, IsolatedOutputs):
         return Parity({**of, "crashed": asdict(answers)}, None)
     expected_nd = model_folder.inference(path)(images_nhwc)
-    refuse_infinite(expected_nd, answers.outputs_nd, scheme_of(info))
+    refuse_infinite(expected_nd, answers.outputs_nd, info.scheme)
     found = differences(expected_nd, answers.outputs_nd)
-    if scheme_of(info) == FLOAT:
+    if info.scheme == "float32":
         limit = _TOLERANCE * max(float(np.abs(expected_nd).max()), _TINY)
         assert found["max_abs"] <= limit, f"float32 file differs by {found['max_abs']} > {limit}"
     return Parity({**of, **found}, asdict(answers.delegation))

@@ -116,6 +116,15 @@ def is_known(model: Any) -> bool:
     return True
 
 
+def ends_in_softmax(model: Any) -> bool:
+    """Whether what comes out of a model are probabilities."""
+    last = model.layers[-1]
+    if isinstance(last, tf_keras.Model):
+        return ends_in_softmax(last)
+    activation = getattr(last, "activation", None)
+    return isinstance(last, tf_keras.layers.Softmax) or (activation is tf_keras.activations.softmax)
+
+
 def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
     """Check one serialized object: a model, a layer or a part of a layer."""
     name, config = value.get("class_name"), value.get("config")

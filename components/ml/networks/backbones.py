@@ -18,7 +18,6 @@ from components.ml.runtime import tf_keras
 from components.ml.settings import Backbone
 
 INPUT = "image"
-HEADS = frozenset({"embedding", "scores"})
 _WIDTH = 32
 """Channels of the first convolution of ``conv`` at alpha 1."""
 

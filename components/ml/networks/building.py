@@ -1,4 +1,4 @@
-"""From a dataset to an untrained network that fits it."""
+"""Building: from a dataset to an untrained network that fits it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def info_of(data: Dataset, embedding: int, mean: float, scale: float) -> ModelIn
     verification = info.task == "verification"
     return ModelInfo(
         task=info.task,
-        input=ImageInput(info.height, info.width, info.channels, mean, scale),
+        input=ImageInput(*info.shape, mean, scale),
         output=Embedding(embedding) if verification else Scores(info.classes),
         parameters=0,
     )

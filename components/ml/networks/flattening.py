@@ -28,15 +28,6 @@ def flattened(model: Any, image_shape: tuple[int, int, int]) -> Any:
     return flat
 
 
-def ends_in_softmax(model: Any) -> bool:
-    """Whether what comes out of a model are probabilities."""
-    last = model.layers[-1]
-    if isinstance(last, tf_keras.Model):
-        return ends_in_softmax(last)
-    activation = getattr(last, "activation", None)
-    return isinstance(last, tf_keras.layers.Softmax) or (activation is tf_keras.activations.softmax)
-
-
 class _Copies:
     """Copies of layers: one for each layer, however often it is called."""
 

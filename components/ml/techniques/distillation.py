@@ -27,8 +27,9 @@ from components.ml.techniques.distillation_settings import DistillationSettings
 from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.objectives import LABELS, TEACHER, Supervised, supervised
+from components.ml.training.outputs import outputs_of_folder
 from components.ml.training.reporting import write_report
-from components.ml.training.teacher import ask_teacher, outputs_of_folder, with_mixup
+from components.ml.training.teacher import ask_teacher, with_mixup
 from components.ml.training.validation import Validation
 
 

@@ -1,4 +1,4 @@
-"""The user's own model, turned into a Model.
+"""Importing: the user's own model, turned into a Model.
 
 What may be executed is asked first: a Keras file from outside is read as data, its architecture is
 checked by ``architecture`` and built by us, and its weights are copied in. A SavedModel is a
@@ -20,7 +20,8 @@ from components.contract.source import Source
 from components.ml.formats import keras_files, model_folder, users_saved_model
 from components.ml.networks import architecture, flattening
 from components.ml.networks.building import info_of
-from components.ml.training.validation import Outputs, Validation, outputs_of
+from components.ml.training.outputs import Outputs, outputs_of
+from components.ml.training.validation import Validation
 
 REPORT = "import.json"
 
@@ -114,12 +115,12 @@ def _import_keras(
     if len(model.inputs or ()) != 1 or len(model.outputs or ()) != 1:
         raise UserError(
             f"{origin.name} has {len(model.inputs or ())} inputs and "
-            f"{len(model.outputs or ())} outputs; one picture in and one answer out is expected",
+            f"{len(model.outputs or ())} outputs; one image in and one answer out is expected",
             "save a model with one of each",
         )
     _check_input(tuple(model.inputs[0].shape[1:]), data, origin.name)
     answered = tuple(model.outputs[0].shape[1:])
-    softmax = flattening.ends_in_softmax(model)
+    softmax = architecture.ends_in_softmax(model)
     info = _fitted(data, origin, answered, mean, scale, softmax=softmax)
     if architecture.is_known(model):
         model = flattening.flattened(model, info.image_shape)
@@ -224,7 +225,7 @@ def _check_input(shape: tuple[int | None, ...], data: Dataset, name: str) -> Non
         side in (None, pixels) for side, pixels in zip(shape, wanted, strict=True)
     ):
         return
-    fix = "give a model that takes pictures: height x width x channels"
+    fix = "give a model that takes images: height x width x channels"
     if len(shape) == 3:
         height, width, channels = shape
         fix = f"set image: {{height: {height}, width: {width}, channels: {channels}}}"

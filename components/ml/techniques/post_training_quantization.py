@@ -12,9 +12,7 @@ References:
 
 from __future__ import annotations
 
-import io
 import shutil
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,9 +23,8 @@ from components.artifacts.model import ModelInfo, QuantizationPlan
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import files_of
-from components.ml.formats import model_folder
+from components.ml.formats import calibration, model_folder
 
-CALIBRATION = "calibration.npz"
 _CALIBRATION_SPLIT = "train"
 
 
@@ -62,7 +59,7 @@ def plan(
         if name != ModelInfo.FILE:
             (quantized / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, quantized / name)
-    _write_calibration(quantized / CALIBRATION, images_nhwc)
+    calibration.write(quantized, images_nhwc)
     info.after(step, quantization=chosen).write(quantized)
     report.mkdir(parents=True, exist_ok=True)
     drawn = np.bincount(data.labels(_CALIBRATION_SPLIT)[rows], minlength=len(data.info.classes))
@@ -86,18 +83,6 @@ def plan(
             }
         )
     )
-
-
-def _write_calibration(path: Path, images_nhwc: np.ndarray) -> None:
-    """Write what ``np.savez`` does, in the same bytes under every release of Python.
-
-    ``np.savez`` asks for the large form of the format, which Python marks differently from 3.11.4
-    on. Given whole, an array below 2 GB gets the plain form.
-    """
-    npy = io.BytesIO()
-    np.lib.format.write_array(npy, np.ascontiguousarray(images_nhwc), allow_pickle=False)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("images.npy"), npy.getvalue())
 
 
 def _check(info: ModelInfo, data: Dataset, chosen: QuantizationPlan, path: Path) -> None:
@@ -148,7 +133,7 @@ def draw(labels_n: np.ndarray, count: int, seed: int) -> np.ndarray:
 def with_full_range(pixels_nhwc: np.ndarray) -> np.ndarray:
     """Return the images with one black and one white pixel somewhere.
 
-    Calibration takes the smallest and the largest value of the input for its range. Pictures that
+    Calibration takes the smallest and the largest value of the input for its range. Images that
     happen to be neither quite black nor quite white anywhere would make the app's pixels fall
     between the levels; with both in, one level is one pixel value and an app can hand over its
     bytes as they are. Two pixels in opposite corners of the first image do that; whole black and
@@ -161,12 +146,3 @@ def with_full_range(pixels_nhwc: np.ndarray) -> np.ndarray:
     marked_nhwc[0, 0, 0] = 0
     marked_nhwc[0, -1, -1] = 255
     return marked_nhwc
-
-
-def calibration(path: Path) -> np.ndarray | None:
-    """Return a Model's calibration images, normalized float32 ``nhwc``; None when it has none."""
-    file = path / CALIBRATION
-    if not file.is_file():
-        return None
-    with np.load(file) as arrays:
-        return arrays["images"]

@@ -1,4 +1,4 @@
-"""From a dataset to a Model: a network trained on labels."""
+"""Supervised training: from a dataset to a Model, a network trained on labels."""
 
 from __future__ import annotations
 

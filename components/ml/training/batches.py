@@ -59,18 +59,18 @@ def of_identities(
             f"a batch of {identities} identities with {images} images each has no pair of both "
             "kinds: at least 2 of each are needed"
         )
-    turn = _Turn(np.array(list(members)), random)
-    turns = {label: _Turn(rows, random) for label, rows in members.items()}
+    order = _Cycle(np.array(list(members)), random)
+    cycles = {label: _Cycle(rows, random) for label, rows in members.items()}
     return np.stack(
         [
-            np.concatenate([turns[label].next(images) for label in turn.next(identities)])
+            np.concatenate([cycles[label].next(images) for label in order.next(identities)])
             for _ in range(batches)
         ]
     )
 
 
-class _Turn:
-    """Deals items out in a random order, all of them before any comes again."""
+class _Cycle:
+    """Draws items in a random order, all of them before any comes again."""
 
     def __init__(self, items: Rows, random: np.random.Generator) -> None:
         self._items = items
@@ -79,11 +79,11 @@ class _Turn:
 
     def next(self, count: int) -> list[int]:
         """Return ``count`` items, none twice unless there are fewer."""
-        dealt: list[int] = []
-        while len(dealt) < count:
+        drawn: list[int] = []
+        while len(drawn) < count:
             if not self._left:
                 fresh = self._random.permutation(self._items).tolist()
-                # Those just dealt come last, so that they are not in this hand twice.
-                self._left = [i for i in fresh if i in dealt] + [i for i in fresh if i not in dealt]
-            dealt.append(self._left.pop())
-        return dealt
+                # Those just drawn come last, so that none of them is in this draw twice.
+                self._left = [i for i in fresh if i in drawn] + [i for i in fresh if i not in drawn]
+            drawn.append(self._left.pop())
+        return drawn

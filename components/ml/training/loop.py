@@ -22,7 +22,8 @@ from components.ml.training.augmentation import STRENGTHS, apply_changes
 from components.ml.training.examples import DRAWS, IMAGES, Examples
 from components.ml.training.objectives import PIXELS, Objective
 from components.ml.training.optimizers import Updates, learning_rate_at
-from components.ml.training.validation import Measure, outputs_of
+from components.ml.training.outputs import outputs_of
+from components.ml.training.validation import Measure
 
 _VALIDATIONS = 20
 """How often a training looks at the validation split, at most."""

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from components.artifacts.model import ModelInfo, Scores
-from components.ml.formats import model_folder
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training.augmentation import (
@@ -31,19 +29,12 @@ from components.ml.training.augmentation import (
 )
 from components.ml.training.examples import SHARES, Examples, MixupOutputs, TeacherOutputs
 from components.ml.training.objectives import PIXELS
-from components.ml.training.validation import Outputs, outputs_of
+from components.ml.training.outputs import Outputs
 
+_ViewOf: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _BATCH = 32
 _LEAST = 1e-12
 """Probability below which a teacher's softmax says nothing more."""
-
-
-def outputs_of_folder(path: Path, info: ModelInfo) -> Outputs:
-    """Return a Model as a function of images ``nhwc``, 0 to 255; one that can only be run too."""
-    if info.trainable:
-        return outputs_of(model_folder.load(path)[0], info)
-    program = model_folder.inference(path)
-    return lambda images_nhwc: program(model_folder.normalize(images_nhwc, info))
 
 
 def ask_teacher(
@@ -74,20 +65,37 @@ def ask_teacher(
     )
     ask = _logits(outputs, info)
     view_of = _views(examples, draws_vnk, augmentation, seed)
-    rows_n = np.arange(examples.images)
-    outputs_vnt = np.stack(
+    outputs_vnt = _ask_views(ask, view_of, views, examples.images)
+    mixup = None
+    if teacher_views.mixup:
+        mixup = _ask_mixup(ask, view_of, views, examples.images, teacher_views.mixup, random)
+    return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt, mixup))
+
+
+def _ask_views(ask: Outputs, view_of: _ViewOf, views: int, images: int) -> np.ndarray:
+    """Return the teacher's outputs ``vnt`` for every view of every image."""
+    return np.stack(
         [
             np.concatenate(
-                [ask(view_of(np.full(len(rows), view), rows)) for rows in _batches(rows_n)]
+                [ask(view_of(np.full(len(rows), view), rows)) for rows in _batches(images)]
             )
             for view in range(views)
         ]
     )
-    if not teacher_views.mixup:
-        return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt))
-    count = views * examples.images
+
+
+def _ask_mixup(
+    ask: Outputs,
+    view_of: _ViewOf,
+    views: int,
+    images: int,
+    batch: int,
+    random: np.random.Generator,
+) -> MixupOutputs:
+    """Draw as many mixed images as there are views of images, and ask about each."""
+    count = views * images
     views_x2 = random.integers(0, views, (count, 2))
-    rows_x2 = random.integers(0, examples.images, (count, 2))
+    rows_x2 = random.integers(0, images, (count, 2))
     shares_x = random.uniform(*MIX_SHARES, count).astype(np.float32)
     outputs_xt = np.concatenate(
         [
@@ -98,11 +106,10 @@ def ask_teacher(
                     shares_x[part],
                 )
             )
-            for part in _batches(np.arange(count))
+            for part in _batches(count)
         ]
     )
-    mixup = MixupOutputs(views_x2, rows_x2, shares_x, outputs_xt, teacher_views.mixup)
-    return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt, mixup))
+    return MixupOutputs(views_x2, rows_x2, shares_x, outputs_xt, batch)
 
 
 def with_mixup(batch: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -120,8 +127,9 @@ def with_mixup(batch: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**batch, PIXELS: tf.concat([pixels_bhwc[:alone], mixed_mhwc], axis=0)}
 
 
-def _batches(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+def _batches(count: int) -> list[np.ndarray]:
+    rows = np.arange(count)
+    return [rows[start : start + _BATCH] for start in range(0, count, _BATCH)]
 
 
 def _logits(outputs: Outputs, info: ModelInfo) -> Outputs:
@@ -131,9 +139,7 @@ def _logits(outputs: Outputs, info: ModelInfo) -> Outputs:
     return lambda images_nhwc: np.log(np.maximum(outputs(images_nhwc), np.float32(_LEAST)))
 
 
-def _views(
-    examples: Examples, draws_vnk: Draws, augmentation: Augmentation, seed: int
-) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _views(examples: Examples, draws_vnk: Draws, augmentation: Augmentation, seed: int) -> _ViewOf:
     """Return images ``bhwc``, 0 to 255, as a function of their views and rows, ``b`` each."""
 
     @tf.function(autograph=False, reduce_retracing=True)

@@ -5,45 +5,19 @@ Shapes: n images, d numbers of an output.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.types import Task
-from components.ml.formats.model_folder import normalize
-from components.ml.runtime import tf
+from components.ml.training.outputs import Outputs
 from components.statistics.metrics import PRIMARY, sample_of
 
 SPLIT = "validation"
 _MOST = 600
 """Images looked at: all pairs of them are compared after every epoch."""
-_BATCH = 32
-
-Outputs: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""A network as a function from uint8 images ``nhwc`` to its float32 outputs ``nd``."""
-
-
-def outputs_of(model: Any, info: ModelInfo) -> Outputs:
-    """Return the function of a Keras model."""
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, *info.image_shape), tf.float32)], autograph=False
-    )
-    def forward(images_bhwc: Any) -> Any:
-        return model(images_bhwc, training=False)
-
-    def run(images_nhwc: np.ndarray) -> np.ndarray:
-        parts = [
-            forward(normalize(images_nhwc[start : start + _BATCH], info)).numpy()
-            for start in range(0, len(images_nhwc), _BATCH)
-        ]
-        return np.concatenate(parts)
-
-    return run
 
 
 class Measure(Protocol):

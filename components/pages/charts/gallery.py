@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from components.artifacts.decision import Decision, Verdict
 from components.measure.paired import Answers
-from components.pages.charts.latency import Speed, interval_svg, latency_svg
+from components.pages.charts.drop import interval_svg
+from components.pages.charts.latency import Speed, latency_svg
 from components.pages.charts.pareto import Point, mark_svg, pareto_svg
 from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
@@ -41,15 +42,11 @@ class Picture:
 
 def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     """Draw size against metric for desks and for phones; None when nothing has a metric."""
-    points = [
-        Point(one.name, one.size_bytes, one.metric, one.verdict, one.on_front)
-        for one in decision.variants
-        if one.metric
-    ]
+    points = [Point(one, one.metric) for one in decision.variants if one.metric]
     if not points:
         return None
     better = METRICS[decision.metric].higher_is_better
-    reference = decision.candidate(decision.reference).metric
+    reference = decision.variant(decision.reference).metric
     allowed = decision.budgets.drop if better else -decision.budgets.drop
     wide, narrow = (
         pareto_svg(
@@ -74,18 +71,7 @@ def marks(decision: Decision) -> list[tuple[Markup, Verdict]]:
 
 def latency_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     """Draw all medians for desks and for phones; None without a device."""
-    speeds = [
-        Speed(
-            name=one.name,
-            device=device,
-            p50_ms=timing.p50_ms,
-            p90_ms=timing.p90_ms.value if timing.p90_ms else None,
-            verdict=one.verdict,
-            note="" if timing.verdict == "stable" else timing.verdict,
-        )
-        for one in decision.variants
-        for device, timing in one.latency.items()
-    ]
+    speeds = [Speed(one, device) for one in decision.variants for device in one.latency]
     if not speeds:
         return None
     wide, narrow = (

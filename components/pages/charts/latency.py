@@ -1,4 +1,4 @@
-"""The latency picture, and the small bars that a column of drops is read by."""
+"""The latency picture: the median of every variant on every device, fastest first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from components.artifacts.decision import Verdict
+from components.artifacts.decision import Candidate
 from components.pages.charts.axes import Scale, horizontal, padded
 from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
 from components.statistics.bootstrap import Interval
@@ -20,20 +20,29 @@ class Speed:
     """One variant on one device in the latency picture.
 
     Attributes:
-        name: The variant.
+        variant: Its verdict decides the colour.
         device: Where it was measured.
-        p50_ms: Median with its interval; None after a crash.
-        p90_ms: Where nine of ten inferences ended, when there were enough of them.
-        verdict: Decides the colour.
-        note: What is to be said beside it, such as "disturbed" or "crashed".
     """
 
-    name: str
+    variant: Candidate
     device: str
-    p50_ms: Interval | None
-    p90_ms: float | None
-    verdict: Verdict
-    note: str = ""
+
+    @property
+    def p50_ms(self) -> Interval | None:
+        """Median with its interval; None after a crash."""
+        return self.variant.latency[self.device].p50_ms
+
+    @property
+    def p90_ms(self) -> float | None:
+        """Where nine of ten inferences ended, when there were enough of them."""
+        p90_ms = self.variant.latency[self.device].p90_ms
+        return p90_ms and p90_ms.value
+
+    @property
+    def note(self) -> str:
+        """What is to be said beside it: "disturbed" or "crashed"."""
+        verdict = self.variant.latency[self.device].verdict
+        return "" if verdict == "stable" else verdict
 
 
 def latency_svg(
@@ -51,7 +60,7 @@ def latency_svg(
         width: ``WIDE`` or ``NARROW``.
         ident: Unique in the page.
     """
-    ordered = sorted(speeds, key=lambda one: (one.device, _median(one), one.name))
+    ordered = sorted(speeds, key=lambda one: (one.device, _median(one), one.variant.name))
     devices = list(dict.fromkeys(one.device for one in ordered))
     gutter = 170.0 if width >= WIDE else 8.0
     row = 26 if width >= WIDE else 38
@@ -86,7 +95,9 @@ def latency_svg(
         ident=ident,
         size=(width, frame.bottom + 44),
         title=f"Median latency of {len(ordered)} measurements",
-        description="; ".join(f"{one.name} on {one.device}: {_pace(one)}" for one in ordered),
+        description="; ".join(
+            f"{one.variant.name} on {one.device}: {_pace(one)}" for one in ordered
+        ),
     )
 
 
@@ -128,19 +139,19 @@ class _Row:
         room = self.gutter - 18 if self.wide else self.width * 0.7
         return tag(
             "text",
-            shorten(one.name, room),
+            shorten(one.variant.name, room),
             x=self.gutter - 12 if self.wide else 0,
             y=self.middle + 4 if self.wide else self.top + 14,
             text_anchor="end" if self.wide else "start",
-            class_="name strong" if one.verdict == "winner" else "name",
+            class_="name strong" if one.variant.verdict == "winner" else "name",
         )
 
 
 def _speed_row(one: Speed, x: Scale, row: _Row, budget_ms: float | None) -> Markup:
-    hint, y = tag("title", f"{one.name}: {_pace(one)}"), row.middle
+    hint, y = tag("title", f"{one.variant.name}: {_pace(one)}"), row.middle
     if one.p50_ms is None:
         note = tag("text", one.note or "no measurement", x=x.start + 4, y=y + 4, class_="note")
-        return tag("g", hint, row.name(one), note, class_=one.verdict)
+        return tag("g", hint, row.name(one), note, class_=one.variant.verdict)
     low, at, high = x(one.p50_ms.low), x(one.p50_ms.value), x(one.p50_ms.high)
     marks = [tag("path", d=f"M{low:.1f} {y:.1f}H{max(high, low + 1):.1f}", class_="whisker")]
     end = high
@@ -153,7 +164,7 @@ def _speed_row(one: Speed, x: Scale, row: _Row, budget_ms: float | None) -> Mark
     if budget_ms is not None and start - 4 < x(budget_ms) < start + text_width(text, 11):
         start = x(budget_ms) + 6  # behind the budget's line rather than across it
     marks.append(tag("text", text, x=start, y=y + 4, class_="note halo"))
-    return tag("g", hint, row.name(one), *marks, class_=one.verdict)
+    return tag("g", hint, row.name(one), *marks, class_=one.variant.verdict)
 
 
 def _pace(one: Speed) -> str:
@@ -162,29 +173,3 @@ def _pace(one: Speed) -> str:
     low, high = milliseconds(one.p50_ms.low), milliseconds(one.p50_ms.high)
     tail = f", p90 {milliseconds(one.p90_ms)}" if one.p90_ms else ""
     return f"p50 {milliseconds(one.p50_ms.value)} ({low} to {high}){tail}"
-
-
-def interval_svg(
-    interval: Interval, *, low: float, high: float, limit: float, verdict: Verdict
-) -> Markup:
-    """Draw one drop as a small bar with zero and the budget, to be read down a column.
-
-    Decoration beside the numbers, so hidden from screen readers.
-
-    Args:
-        interval: The drop.
-        low: Left end of the common axis.
-        high: Right end of the common axis.
-        limit: The budget.
-        verdict: Decides the colour.
-    """
-    x = Scale(low, high, 5, 115)
-    zero, budget = x(0), x(limit)
-    return tag(
-        "svg",
-        tag("line", x1=zero, x2=zero, y1=1, y2=17, class_="axis"),
-        tag("line", x1=budget, x2=budget, y1=1, y2=17, class_="budget"),
-        tag("line", x1=x(interval.low), x2=x(interval.high), y1=9, y2=9, class_="whisker"),
-        tag("circle", cx=x(interval.value), cy=9, r=3.5, class_="mark solid"),
-        viewBox="0 0 120 18", class_=f"picture forest {verdict}", aria_hidden="true",
-    )  # fmt: skip

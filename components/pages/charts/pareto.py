@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from components.artifacts.decision import Verdict
+from components.artifacts.decision import Candidate, Verdict
 from components.pages.charts.axes import Scale, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
 from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
@@ -31,18 +31,12 @@ class Point:
     """One variant in the Pareto picture.
 
     Attributes:
-        name: The variant.
-        size_bytes: Length of its file.
-        metric: With its interval.
-        verdict: Decides colour and shape.
-        on_front: Filled, and joined to the others of the front.
+        variant: Its verdict decides colour and shape; of the front it is filled and joined.
+        metric: Its metric, which a variant that crashed has not.
     """
 
-    name: str
-    size_bytes: int
+    variant: Candidate
     metric: Interval
-    verdict: Verdict
-    on_front: bool
 
 
 def pareto_svg(
@@ -69,14 +63,14 @@ def pareto_svg(
     height = round(width * 0.42) if width >= WIDE else round(width * 0.95)
     frame = Box(46, 34, width - 46 - 14, height - 34 - 44)
     limits = [float(size_budget_bytes)] if size_budget_bytes else []
-    x = Scale(
-        *padded([float(point.size_bytes) for point in points] + limits, log=True, share=0.08),
-        frame.x, frame.right, log=True,
-    )  # fmt: skip
+    sizes = [float(point.variant.size_bytes) for point in points]
+    x = Scale(*padded(sizes + limits, log=True, share=0.08), frame.x, frame.right, log=True)
     bottom, top = _metric_ends(points, metric_limit, higher_is_better)
     ends = (frame.bottom, frame.y) if higher_is_better else (frame.y, frame.bottom)
     y = Scale(bottom, top, *ends)
-    ordered = sorted(points, key=lambda point: (_IMPORTANCE[point.verdict], point.name))
+    ordered = sorted(
+        points, key=lambda point: (_IMPORTANCE[point.variant.verdict], point.variant.name)
+    )
     return picture(
         *_keeping(x, y, frame, size_budget_bytes, metric_limit),
         *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric),
@@ -106,7 +100,7 @@ def _metric_ends(
     shown = [
         point.metric
         for point in points
-        if point.verdict not in _MAY_COLLAPSE
+        if point.variant.verdict not in _MAY_COLLAPSE
         or abs(point.metric.value - best) <= _COLLAPSED * usual
     ]
     ends = [end for item in shown for end in (item.low, item.high, item.value)]
@@ -164,33 +158,35 @@ def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bo
     """Join, from small to large, the points of the front that get better with size."""
     sign = 1 if higher_is_better else -1
     best, corners = -math.inf, list[Point]()
-    for point in sorted(points, key=lambda p: (p.size_bytes, -sign * p.metric.value, p.name)):
+    for point in sorted(
+        points, key=lambda p: (p.variant.size_bytes, -sign * p.metric.value, p.variant.name)
+    ):
         shown = y.low <= point.metric.value <= y.high
-        if point.on_front and shown and sign * point.metric.value > best:
+        if point.variant.on_front and shown and sign * point.metric.value > best:
             best = sign * point.metric.value
             corners.append(point)
     if len(corners) < 2:
         return Markup()
-    path = f"M{x(corners[0].size_bytes):.1f} {y(corners[0].metric.value):.1f}"
+    path = f"M{x(corners[0].variant.size_bytes):.1f} {y(corners[0].metric.value):.1f}"
     for _, after in pairwise(corners):
-        path += f"H{x(after.size_bytes):.1f}V{y(after.metric.value):.1f}"
+        path += f"H{x(after.variant.size_bytes):.1f}V{y(after.metric.value):.1f}"
     return tag("path", d=path, class_="front")
 
 
 def _pareto_mark(point: Point, x: Scale, y: Scale) -> list[Markup]:
-    at, level = x(point.size_bytes), y(point.metric.value)
-    hint = tag("title", f"{point.name}: {_words(point)}")
+    at, level = x(point.variant.size_bytes), y(point.metric.value)
+    hint = tag("title", f"{point.variant.name}: {_words(point)}")
     if not y.low <= point.metric.value <= y.high:
-        return [_off_scale(at, level, point.verdict, hint)]
+        return [_off_scale(at, level, point.variant.verdict, hint)]
     low, high = y(point.metric.low), y(point.metric.high)
     whisker = (
         f"M{at:.1f} {low:.1f}V{high:.1f}M{at - 3.5:.1f} {low:.1f}h7M{at - 3.5:.1f} {high:.1f}h7"
     )
     drawn = [tag("path", d=whisker, class_="whisker")]
-    if point.verdict == "winner":
+    if point.variant.verdict == "winner":
         drawn.append(tag("circle", cx=at, cy=level, r=_MARK + 5, class_="ring"))
-    drawn.append(_shape(at, level, point.verdict, solid=point.on_front))
-    return [tag("g", hint, *drawn, class_=point.verdict)]
+    drawn.append(_shape(at, level, point.variant.verdict, solid=point.variant.on_front))
+    return [tag("g", hint, *drawn, class_=point.variant.verdict)]
 
 
 def _off_scale(at: float, level: float, verdict: Verdict, hint: Markup) -> Markup:
@@ -228,10 +224,10 @@ def _names(
     texts = [shorten(_label(point, y), widest) for point in ordered]
     anchors = [
         Anchor(
-            x(point.size_bytes),
+            x(point.variant.size_bytes),
             y(point.metric.value),
-            text_width(text) * (1.08 if point.verdict == "winner" else 1) + 4,
-            clearance=14 if point.verdict == "winner" else 10,
+            text_width(text) * (1.08 if point.variant.verdict == "winner" else 1) + 4,
+            clearance=14 if point.variant.verdict == "winner" else 10,
         )
         for point, text in zip(ordered, texts, strict=True)
     ]
@@ -253,7 +249,7 @@ def _names(
             drawn.append(
                 tag("line", x1=anchor.x, y1=anchor.y, x2=nearest, y2=edge, class_="leader")
             )
-        strong = " strong" if point.verdict == "winner" else ""
+        strong = " strong" if point.variant.verdict == "winner" else ""
         drawn.append(
             tag("text", text, x=box.x + 2, y=box.bottom - 3.5, class_=f"name halo{strong}")
         )
@@ -262,16 +258,16 @@ def _names(
 
 def _label(point: Point, y: Scale) -> str:
     if y.low <= point.metric.value <= y.high:
-        return point.name
-    return f"{point.name} {decimal(point.metric.value)}"
+        return point.variant.name
+    return f"{point.variant.name} {decimal(point.metric.value)}"
 
 
 def _words(point: Point) -> str:
     metric = with_interval(point.metric)
-    front = ", on the Pareto front" if point.on_front else ""
-    return f"{short_bytes(point.size_bytes)}, {metric}, {point.verdict}{front}"
+    front = ", on the Pareto front" if point.variant.on_front else ""
+    return f"{short_bytes(point.variant.size_bytes)}, {metric}, {point.variant.verdict}{front}"
 
 
 def _pareto_words(ordered: Sequence[Point], metric: str) -> str:
-    listed = "; ".join(f"{point.name}: {_words(point)}" for point in ordered)
+    listed = "; ".join(f"{point.variant.name}: {_words(point)}" for point in ordered)
     return f"Size and {metric} with interval. {listed}."

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from components.pages.charts.axes import Scale, horizontal, padded, vertical
 from components.pages.charts.svg import Box, picture, shorten, tag
 from components.statistics.quantities import decimal, significant
-from components.statistics.verification import FAR, Roc
+from components.statistics.roc import Roc
+from components.statistics.verification import FAR
 
 WIDTH = 430
 """User units: drawn once, for half a desk or a whole phone."""

@@ -9,7 +9,7 @@ from components.artifacts.model import Embedding, QuantizationPlan, Scores
 from components.contract.errors import UserError
 
 UINT8 = LiteInput(8, 8, 1, 127.5, 127.5, "uint8", Affine(2 / 255, 127))
-CARD = LiteModelInfo(
+INFO = LiteModelInfo(
     task="classification",
     input=UINT8,
     output=LiteOutput.of(Scores(("a", "b"), "softmax"), "uint8", Affine(1 / 256, 0)),
@@ -23,21 +23,21 @@ CARD = LiteModelInfo(
 
 
 @pytest.mark.parametrize(
-    "card",
+    "info",
     [
-        CARD,
+        INFO,
         replace(
-            CARD,
+            INFO,
             input=replace(UINT8, dtype="float32", quantization=None),
             output=LiteOutput.of(Embedding(4), "float32", None),
             quantization=None,
         ),
     ],
 )
-def test_what_is_written_is_read(tmp_path: Path, card: LiteModelInfo) -> None:
-    card.write(tmp_path)
-    assert LiteModelInfo.read(tmp_path) == card
-    assert LiteModelInfo.from_json(json.loads((tmp_path / "lite.json").read_bytes())) == card
+def test_what_is_written_is_read(tmp_path: Path, info: LiteModelInfo) -> None:
+    info.write(tmp_path)
+    assert LiteModelInfo.read(tmp_path) == info
+    assert LiteModelInfo.from_json(json.loads((tmp_path / "lite.json").read_bytes())) == info
 
 
 def test_another_schema_and_another_folder_are_the_users_fault(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The card of a Model: what is written is read, and steps add up."""
+"""The info of a Model: what is written is read, and steps add up."""
 
 import json
 
@@ -13,7 +13,7 @@ from components.artifacts.model import (
 )
 from components.contract.errors import UserError
 
-TOWER = ModelInfo(
+VERIFIER = ModelInfo(
     task="verification",
     input=ImageInput(112, 92, 1, 127.5, 127.5),
     output=Embedding(128),
@@ -31,10 +31,10 @@ CLASSIFIER = ModelInfo(
 )
 
 
-@pytest.mark.parametrize("card", [TOWER, CLASSIFIER])
-def test_what_is_written_is_read(card, tmp_path):
-    card.write(tmp_path / "model")
-    assert ModelInfo.read(tmp_path / "model") == card
+@pytest.mark.parametrize("info", [VERIFIER, CLASSIFIER])
+def test_what_is_written_is_read(info, tmp_path):
+    info.write(tmp_path / "model")
+    assert ModelInfo.read(tmp_path / "model") == info
 
 
 def test_the_file_says_what_an_app_needs(tmp_path):
@@ -47,15 +47,15 @@ def test_the_file_says_what_an_app_needs(tmp_path):
     assert content["output"] == {
         "kind": "scores", "classes": ["cat", "dog"], "activation": "softmax",
     }  # fmt: skip
-    TOWER.write(tmp_path)
+    VERIFIER.write(tmp_path)
     content = json.loads((tmp_path / "model.json").read_text())
     assert content["output"] == {"kind": "embedding", "size": 128, "normalized": False}
 
 
 def test_a_step_is_added_and_the_rest_stays():
-    after = TOWER.after({"component": "prune", "sparsity": 0.5}, parameters=7)
+    after = VERIFIER.after({"component": "prune", "sparsity": 0.5}, parameters=7)
     assert [step["component"] for step in after.steps] == ["train", "prune"]
-    assert (after.parameters, after.output, TOWER.parameters) == (7, TOWER.output, 1234)
+    assert (after.parameters, after.output, VERIFIER.parameters) == (7, VERIFIER.output, 1234)
     assert (after.image_shape, CLASSIFIER.output.size) == ((112, 92, 1), 2)
 
 

@@ -36,7 +36,7 @@ def _people(count: int, images: int = 4) -> list[SourceImage]:
 
 @st.composite
 def messy(draw: st.DrawFn) -> list[SourceImage]:
-    """Pictures of which some are bad, some shown twice, some under two labels."""
+    """Images of which some are bad, some shown twice, some under two labels."""
     found: list[SourceImage] = []
     for person in range(draw(st.integers(8, 14))):
         for number in range(draw(st.integers(1, 6))):

@@ -1,4 +1,4 @@
-"""Pictures: what can be read without a guess is, all else is refused, and nothing hangs."""
+"""Images: what can be read without a guess is, all else is refused, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.data.images import BadImage, decode, from_array, pixel_digest, resized
-from tests.data import pictures
-from tests.data.pictures import HEIGHT, WIDTH, encoded, picture, pixels
+from tests.data import images as files
+from tests.data.images import HEIGHT, WIDTH, encoded, pixels, random_image
 
-BAD = pictures.bad()
+BAD = files.bad()
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "GIF", "PPM"])
 def test_lossless_grey_is_read_as_it_is(form: str) -> None:
-    image = decode(encoded(picture(1), form), channels=1)
+    image = decode(encoded(random_image(1), form), channels=1)
     assert np.array_equal(image, pixels(1)[:, :, None])
-    three = decode(encoded(picture(1), form), channels=3)
+    three = decode(encoded(random_image(1), form), channels=3)
     assert np.array_equal(three, np.repeat(pixels(1)[:, :, None], 3, axis=2))
 
 
@@ -30,7 +30,7 @@ def test_lossless_grey_is_read_as_it_is(form: str) -> None:
     ("form", "options"), [("PNG", {}), ("BMP", {}), ("PPM", {}), ("WEBP", {"lossless": True})]
 )
 def test_lossless_colour_is_read_as_it_is(form: str, options: dict[str, bool]) -> None:
-    data = encoded(picture(1, 3), form, **options)
+    data = encoded(random_image(1, 3), form, **options)
     assert np.array_equal(decode(data, channels=3), pixels(1, 3))
     luma = pixels(1, 3) @ np.array([0.299, 0.587, 0.114])
     assert np.abs(decode(data, channels=1)[:, :, 0] - luma).max() <= 1
@@ -65,9 +65,9 @@ def test_reasons_help() -> None:
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP", "BMP"])
 def test_the_header_alone_refuses_a_bomb(form: str) -> None:
     """Files that promise 60,000 x 60,000 pixels are refused before memory is taken for them."""
-    data = bytearray(encoded(picture(1, 3), form))
+    data = bytearray(encoded(random_image(1, 3), form))
     if form == "PNG":
-        data = bytearray(pictures.bomb())
+        data = bytearray(files.bomb())
     elif form == "JPEG":
         frame = data.index(b"\xff\xc0")
         data[frame + 5 : frame + 9] = struct.pack(">HH", 60000, 60000)
@@ -86,7 +86,7 @@ def test_the_header_alone_refuses_a_bomb(form: str) -> None:
 
 
 def test_a_jpeg_of_endless_scans_is_refused() -> None:
-    data = encoded(picture(1), "JPEG", progressive=True)
+    data = encoded(random_image(1), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     scan = data[last:-2]
     assert decode(data[:-2] + scan * 9 + data[-2:], channels=1).shape == (HEIGHT, WIDTH, 1)
@@ -95,7 +95,7 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
 
 
 def test_the_limits_are_the_callers() -> None:
-    data = pictures.png(1)
+    data = files.png(1)
     assert decode(data, channels=1, max_pixels=HEIGHT * WIDTH).shape == (HEIGHT, WIDTH, 1)
     with pytest.raises(BadImage, match="10 x 12 are more than 119"):
         decode(data, channels=1, max_pixels=HEIGHT * WIDTH - 1)
@@ -104,7 +104,7 @@ def test_the_limits_are_the_callers() -> None:
 
 
 def test_what_needs_no_guess_is_converted() -> None:
-    grey, colour = picture(1), picture(1, 3)
+    grey, colour = random_image(1), random_image(1, 3)
     palette = colour.quantize(16)
     opaque = grey.convert("RGBA")
     bilevel = grey.convert("1")
@@ -122,14 +122,14 @@ def test_what_needs_no_guess_is_converted() -> None:
 
 
 def test_the_first_picture_of_a_phones_jpeg_is_the_one_shown() -> None:
-    first, second = picture(1), picture(2)
+    first, second = random_image(1), random_image(2)
     both = encoded(first, "MPO", save_all=True, append_images=[second])
     assert np.array_equal(decode(both, channels=1), decode(encoded(first, "JPEG"), channels=1))
 
 
 def test_a_name_says_nothing() -> None:
     """The decoder sees bytes alone; a JPEG is one whatever its file is called."""
-    assert decode(encoded(picture(1), "JPEG"), channels=1).shape == (HEIGHT, WIDTH, 1)
+    assert decode(encoded(random_image(1), "JPEG"), channels=1).shape == (HEIGHT, WIDTH, 1)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
@@ -146,15 +146,15 @@ def test_orientation_is_applied(form: str) -> None:
 
 
 def test_maximum_scales_deep_grey() -> None:
-    expected = np.rint(np.asarray(pictures.sixteen_bit()) * (255 / 65535))[:, :, None]
+    expected = np.rint(np.asarray(files.sixteen_bit()) * (255 / 65535))[:, :, None]
     for form in ("PNG", "PPM"):
-        image = decode(encoded(pictures.sixteen_bit(), form), channels=1, maximum=65535)
+        image = decode(encoded(files.sixteen_bit(), form), channels=1, maximum=65535)
         assert np.array_equal(image, expected)
-    twelve = decode(encoded(pictures.sixteen_bit(4095), "PNG"), channels=1, maximum=4095)
+    twelve = decode(encoded(files.sixteen_bit(4095), "PNG"), channels=1, maximum=4095)
     assert (twelve.min(), twelve.max()) == (0, 255)
     with pytest.raises(BadImage, match="range: pixels from 0 to 65535; expected 0 to 4095"):
-        decode(encoded(pictures.sixteen_bit(), "PNG"), channels=1, maximum=4095)
-    eight = decode(pictures.png(1), channels=1, maximum=65535)  # has its own scale
+        decode(encoded(files.sixteen_bit(), "PNG"), channels=1, maximum=4095)
+    eight = decode(files.png(1), channels=1, maximum=65535)  # has its own scale
     assert np.array_equal(eight[:, :, 0], pixels(1))
 
 
@@ -187,10 +187,10 @@ def test_numbers_out_of_range_are_refused(value: float) -> None:
         from_array(np.array([[0.0, value]]), channels=1, maximum=16)
 
 
-def test_digests_tell_pictures_apart_and_nothing_else() -> None:
-    same = decode(pictures.png(1), channels=1)
-    assert pixel_digest(same) == pixel_digest(decode(encoded(picture(1), "BMP"), channels=1))
-    assert pixel_digest(same) != pixel_digest(decode(pictures.png(2), channels=1))
+def test_digests_tell_images_apart_and_nothing_else() -> None:
+    same = decode(files.png(1), channels=1)
+    assert pixel_digest(same) == pixel_digest(decode(encoded(random_image(1), "BMP"), channels=1))
+    assert pixel_digest(same) != pixel_digest(decode(files.png(2), channels=1))
     assert pixel_digest(same) != pixel_digest(same.reshape(WIDTH, HEIGHT, 1))
 
 
@@ -206,13 +206,13 @@ def test_resizing_averages_all_that_a_pixel_covers() -> None:
 # fuzzing ----------------------------------------------------------------------------------------
 
 ORIGINALS = {
-    form: encoded(picture(7, 3) if form != "GIF" else picture(7), form)
+    form: encoded(random_image(7, 3) if form != "GIF" else random_image(7), form)
     for form in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "PPM")
-} | {"progressive": encoded(picture(7, 3), "JPEG", progressive=True)}
+} | {"progressive": encoded(random_image(7, 3), "JPEG", progressive=True)}
 
 
 def _survives(data: bytes) -> np.ndarray | None:
-    """Decode what may be damaged: a sound picture or a refusal, and nothing else."""
+    """Decode what may be damaged: a sound image or a refusal, and nothing else."""
     try:
         image = decode(data, channels=3, max_pixels=1_000_000)
     except BadImage:

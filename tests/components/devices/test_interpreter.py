@@ -23,8 +23,8 @@ def expected(pattern_classifier: Path) -> np.ndarray:
     from components.ml.formats import model_folder
 
     images, _ = images_of(40, seed=2)
-    card = ModelInfo.read(pattern_classifier)
-    return model_folder.inference(pattern_classifier)(model_folder.normalize(images, card))
+    info = ModelInfo.read(pattern_classifier)
+    return model_folder.inference(pattern_classifier)(model_folder.normalize(images, info))
 
 
 @pytest.mark.parametrize("scheme", TOLERANCE)
@@ -70,17 +70,19 @@ def test_normalized_images_give_what_pixels_give(lite_patterns: Mapping[str, Pat
         assert np.allclose(model.run_normalised(normalised), model.run(images), atol=1e-6)
 
 
-def test_no_pictures_are_no_answers(lite_patterns: Mapping[str, Path]) -> None:
+def test_no_images_are_no_answers(lite_patterns: Mapping[str, Path]) -> None:
     model = LiteModel.open(lite_patterns["float32"] / "lite")
     assert model.run(np.empty((0, 8, 8, 1), np.uint8)).shape == (0, 4)
 
 
-def test_vectors_have_length_one(pattern_tower: Path, pattern_pairs: Path, tmp_path: Path) -> None:
+def test_vectors_have_length_one(
+    pattern_verifier: Path, pattern_pairs: Path, tmp_path: Path
+) -> None:
     from components.convert import convert
     from tests.components.flat import quantize
 
     quantize(
-        pattern_tower, pattern_pairs, tmp_path / "model", tmp_path / "plan",
+        pattern_verifier, pattern_pairs, tmp_path / "model", tmp_path / "plan",
         scheme="int8", input_type="uint8", output_type="int8",
     )  # fmt: skip
     convert(tmp_path / "model", tmp_path / "lite", tmp_path / "report")

@@ -29,8 +29,8 @@ def test_a_file_that_the_runtime_cannot_take_is_an_answer(
 ) -> None:
     broken = (lite_patterns["float32"] / "lite" / MODEL_FILE).read_bytes()[:64]
     (tmp_path / MODEL_FILE).write_bytes(broken)
-    card = LiteModelInfo.read(lite_patterns["float32"] / "lite")
-    replace(card, sha256=hashlib.sha256(broken).hexdigest()).write(tmp_path)
+    info = LiteModelInfo.read(lite_patterns["float32"] / "lite")
+    replace(info, sha256=hashlib.sha256(broken).hexdigest()).write(tmp_path)
     images, _ = images_of(1, seed=5)
     died = answers_of(tmp_path, images, threads=1)
     assert isinstance(died, Crash)

@@ -13,7 +13,7 @@ from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
 from components.devices.timing_plan import TimingPlan
 from components.measure import timing
-from components.measure.timing import falls_quiet, flat_metrics, judge, measure, summarize
+from components.measure.timing import flat_metrics, is_quiet, judge, measure, summarize
 from components.statistics.resampling import Resampling
 from tests.data.tiny_lite import write_lite
 
@@ -222,11 +222,11 @@ def pressure(path: Path, total_us: int) -> Path:
 @pytest.fixture
 def judged_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make any share of waiting, even none, too much."""
-    monkeypatch.setattr(timing, "SHARE", -1)
+    monkeypatch.setattr(timing, "MOST_DISTURBED", -1)
 
 
 @pytest.mark.usefixtures("judged_disturbed")
-def test_a_disturbed_attempt_is_repeated_when_the_machine_falls_quiet(
+def test_a_disturbed_attempt_is_repeated_when_the_machine_is_quiet(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "PRESSURE", pressure(tmp_path / "cpu", 7))  # does not rise
@@ -239,23 +239,23 @@ def test_a_disturbed_attempt_is_repeated_when_the_machine_falls_quiet(
 def test_it_is_not_repeated_on_a_machine_that_stays_crowded(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timing, "falls_quiet", lambda patience_s: False)
+    monkeypatch.setattr(timing, "is_quiet", lambda wait_s: False)
     outcome = measure(model, replace(PLAN, processes=1), seed=0)
     assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"]
 
 
-def test_a_machine_falls_quiet_or_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_is_quiet_or_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = pressure(tmp_path / "cpu", 0)
     monkeypatch.setattr(timing, "PRESSURE", file)
-    assert falls_quiet(5.0)
+    assert is_quiet(5.0)
 
     waited_us = iter(range(0, 10**9, 10**6))  # a second more each look
     monkeypatch.setattr(timing, "_waited_s", lambda: next(waited_us) / 1e6)
-    assert not falls_quiet(0.6)
+    assert not is_quiet(0.6)
 
 
 def test_a_kernel_without_pressure_figures_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timing, "PRESSURE", tmp_path / "absent")
-    assert falls_quiet(1e9)
+    assert is_quiet(1e9)

@@ -6,23 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.artifacts.budgets import Budgets
-from components.artifacts.decision import Candidate, Timing
+from components.artifacts.decision import Timing
 from components.selection.choosing import Choice, choose
 from components.statistics.bootstrap import Interval
+from tests.data.candidates import measured
 
 
 def timing(p50, verdict, evidence=""):
     return Timing(p50, None, None, None, verdict, evidence)
-
-
-def measured(name, **changes):
-    """A candidate that only differs from others in what choosing looks at."""
-    made = {
-        "name": name, "steps": (), "candidate": True, "sha256": "", "size_bytes": 40_000,
-        "gzip_bytes": 20_000, "parameters": 0, "metric": None, "metrics": {},
-        "drop": Interval(0, 0, 0), "latency": {}, "peak_memory_bytes": None,
-    }  # fmt: skip
-    return Candidate(**{**made, **changes})
 
 
 def interval(value, below=0.0, above=0.0):

@@ -94,7 +94,7 @@ def test_a_drop_is_positive_where_the_variant_is_worse(metric: str, worse: float
     assert drop(metric, variant, reference).interval(0.9).high == pytest.approx(-0.1)
 
 
-def towers(noise: float, seed: int = 0) -> tuple[Pairs, np.ndarray]:
+def verifiers(noise: float, seed: int = 0) -> tuple[Pairs, np.ndarray]:
     """A good embedding of 12 identities; a second call with more noise is a worse variant."""
     random = np.random.default_rng(5)
     labels = np.repeat(np.arange(12), 6)
@@ -104,7 +104,7 @@ def towers(noise: float, seed: int = 0) -> tuple[Pairs, np.ndarray]:
 
 
 def test_the_same_answers_drop_by_nothing() -> None:
-    sample, _ = towers(0)
+    sample, _ = verifiers(0)
     draws = sample.draw(300, seed=0)
     found = drop("auc", estimate(sample, draws)["auc"], estimate(sample, draws)["auc"])
     assert found.interval(0.95) == Interval(0, 0, 0)
@@ -112,8 +112,8 @@ def test_the_same_answers_drop_by_nothing() -> None:
 
 def test_a_paired_drop_is_narrower_than_two_intervals() -> None:
     """Draws of another seed, as a mutation would take them, lose the pairing."""
-    reference, _ = towers(0)
-    variant, _ = towers(0.15)
+    reference, _ = verifiers(0)
+    variant, _ = verifiers(0.15)
     before = estimate(reference, reference.draw(400, seed=0))["auc"]
     paired = drop("auc", before, estimate(variant, variant.draw(400, seed=0))["auc"])
     unpaired = drop("auc", before, estimate(variant, variant.draw(400, seed=1))["auc"])
@@ -124,10 +124,10 @@ def test_a_paired_drop_is_narrower_than_two_intervals() -> None:
 def test_a_constant_embedding_turns_the_gate_red() -> None:
     """The budget holds when the upper end of the drop does: near copies pass, a constant fails."""
     budget = 0.02
-    reference, outputs = towers(0)
+    reference, outputs = verifiers(0)
     draws = reference.draw(500, seed=0)
     before = estimate(reference, draws)["auc"]
-    near, _ = towers(0.02)
+    near, _ = verifiers(0.02)
     passed = drop("auc", before, estimate(near, draws)["auc"]).interval(0.95)
     assert passed.high <= budget
     constant = Pairs.of(np.broadcast_to(outputs[0], outputs.shape), reference.labels)

@@ -1,4 +1,4 @@
-"""Towers: any image size, the right width, and nothing that compression refuses."""
+"""Networks for verification: any image size, the right width, and nothing that compression refuses."""
 
 import json
 

@@ -103,25 +103,27 @@ def cosines(model, data):
     return unit @ unit.T
 
 
-def test_a_student_sees_images_as_its_teacher_does(pattern_pairs, pattern_tower, tmp_path):
+def test_a_student_sees_images_as_its_teacher_does(pattern_pairs, pattern_verifier, tmp_path):
     """Without labels it learns the teacher's cosines, and more of them than it was born with."""
     settings = replace(SETTINGS, label_weight=0.0, relational_weight=3.0)
     optimization = replace(OPTIMIZATION, epochs=8)
-    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, optimization, settings)
-    info, teacher = ModelInfo.read(student), ModelInfo.read(pattern_tower)
+    student, report = distilled(pattern_pairs, pattern_verifier, tmp_path, optimization, settings)
+    info, teacher = ModelInfo.read(student), ModelInfo.read(pattern_verifier)
     assert info.output == teacher.output
     assert [step["component"] for step in info.steps] == ["train", "distill"]
     assert info.parameters < 10_000
-    wanted, got = cosines(pattern_tower, pattern_pairs), cosines(student, pattern_pairs)
+    wanted, got = cosines(pattern_verifier, pattern_pairs), cosines(student, pattern_pairs)
     assert np.corrcoef(wanted.ravel(), got.ravel())[0, 1] > 0.9
     assert report["component"] == "distill"
     assert 0.9 < report["teacher"]["validation"] <= 1
     assert report["metric"] == "auc"
 
 
-def test_a_student_may_have_an_embedding_of_another_size(pattern_pairs, pattern_tower, tmp_path):
+def test_a_student_may_have_an_embedding_of_another_size(pattern_pairs, pattern_verifier, tmp_path):
     optimization = replace(OPTIMIZATION, epochs=3)
-    student, report = distilled(pattern_pairs, pattern_tower, tmp_path, optimization, embedding=5)
+    student, report = distilled(
+        pattern_pairs, pattern_verifier, tmp_path, optimization, embedding=5
+    )
     assert ModelInfo.read(student).output.size == 5
     assert report["kept"]["validation"] > 0.9
 
@@ -137,7 +139,7 @@ def test_a_classifier_learns_from_soft_labels_alone(pattern_data, pattern_classi
     )  # fmt: skip
 
 
-def test_a_student_of_a_few_images_follows_further_on_mixed_ones(pattern_tower, tmp_path):
+def test_a_student_of_a_few_images_follows_further_on_mixed_ones(pattern_verifier, tmp_path):
     """On twelve images it learns these by heart, unless it is also shown what is between them."""
     images, labels = patterns.images_of(40, 5)
     few = write_dataset(
@@ -146,13 +148,13 @@ def test_a_student_of_a_few_images_follows_further_on_mixed_ones(pattern_tower, 
         task="verification",
         classes=("a", "b", "c", "d"),
     ).path
-    wanted = unit_outputs(pattern_tower, images[12:])
+    wanted = unit_outputs(pattern_verifier, images[12:])
 
     def followed(mixup):
         settings = replace(SETTINGS, label_weight=0.0, similarity_weight=10.0)
         optimization = replace(OPTIMIZATION, epochs=60, keep="last")
         student, _ = distilled(
-            few, pattern_tower, tmp_path / str(mixup), optimization, settings,
+            few, pattern_verifier, tmp_path / str(mixup), optimization, settings,
             teacher_views=TeacherViews(views=8, mixup=mixup),
         )  # fmt: skip
         got = unit_outputs(student, images[12:])
@@ -161,21 +163,21 @@ def test_a_student_of_a_few_images_follows_further_on_mixed_ones(pattern_tower, 
     assert followed(32) > followed(0)
 
 
-def test_a_program_teaches_too_and_the_same(pattern_pairs, pattern_tower, tmp_path):
+def test_a_program_teaches_too_and_the_same(pattern_pairs, pattern_verifier, tmp_path):
     program = tmp_path / "program"
-    model, info = model_folder.load(pattern_tower)
+    model, info = model_folder.load(pattern_verifier)
     model_folder.export(program, lambda image: model(image, training=False), model.weights, info)
     replace(info, trainable=False).write(program)
     optimization = replace(OPTIMIZATION, epochs=1)
-    one, _ = distilled(pattern_pairs, pattern_tower, tmp_path / "a", optimization)
+    one, _ = distilled(pattern_pairs, pattern_verifier, tmp_path / "a", optimization)
     other, _ = distilled(pattern_pairs, program, tmp_path / "b", optimization)
     np.testing.assert_allclose(
         cosines(one, pattern_pairs), cosines(other, pattern_pairs), atol=1e-3
     )
 
 
-def test_the_student_takes_over_the_normalization(pattern_pairs, pattern_tower, tmp_path):
-    model, info = model_folder.load(pattern_tower)
+def test_the_student_takes_over_the_normalization(pattern_pairs, pattern_verifier, tmp_path):
+    model, info = model_folder.load(pattern_verifier)
     other = tmp_path / "teacher"
     model_folder.save(other, model, replace(info, input=replace(info.input, mean=10.0, scale=99.0)))
     student, _ = distilled(pattern_pairs, other, tmp_path, replace(OPTIMIZATION, epochs=1))
@@ -184,7 +186,7 @@ def test_the_student_takes_over_the_normalization(pattern_pairs, pattern_tower, 
 
 
 def test_a_teacher_that_does_not_fit_is_said(
-    pattern_pairs, pattern_data, pattern_tower, pattern_classifier, tmp_path
+    pattern_pairs, pattern_data, pattern_verifier, pattern_classifier, tmp_path
 ):
     def message(data, teacher):
         with pytest.raises(UserError) as caught:
@@ -193,10 +195,10 @@ def test_a_teacher_that_does_not_fit_is_said(
         return str(caught.value)
 
     assert "for verification and the dataset for classification" in message(
-        pattern_data, pattern_tower
+        pattern_data, pattern_verifier
     )
     larger = tmp_path / "larger"
-    _, info = model_folder.load(pattern_tower)
+    _, info = model_folder.load(pattern_verifier)
     replace(info, input=replace(info.input, height=16)).write(larger)
     assert "(16, 8, 1)" in message(pattern_pairs, larger)
     others = tiny(tmp_path / "others", [0, 0, 1, 1], task="classification").path

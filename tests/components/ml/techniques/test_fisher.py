@@ -79,7 +79,7 @@ def test_nothing_of_it_runs_when_nobody_asked(pattern_pairs, pattern_data, tmp_p
         raise AssertionError(arguments)
 
     monkeypatch.setattr(supervised, "discriminants_of", never)
-    monkeypatch.setattr(supervised, "Fisher", never)
+    monkeypatch.setattr(supervised, "FisherObjective", never)
     # Without a weight, and for a classifier, which compares no images.
     for name, data, weight in (("pairs", pattern_pairs, 0.0), ("classes", pattern_data, 10.0)):
         supervised.fit_and_save(

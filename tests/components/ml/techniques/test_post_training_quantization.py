@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.ml.formats import calibration
 from components.ml.techniques import post_training_quantization
 
 
@@ -48,7 +49,7 @@ def test_full_range_marks_two_pixels_and_leaves_the_original_alone() -> None:
 def test_calibration_images_are_the_same_bytes_under_every_python(tmp_path: Path) -> None:
     """The fields that a release of Python may choose are those of the plain zip format."""
     images = np.arange(12, dtype=np.float32).reshape(1, 3, 4, 1)
-    post_training_quantization._write_calibration(tmp_path / "calibration.npz", images)
+    calibration.write(tmp_path, images)
     with np.load(tmp_path / "calibration.npz") as arrays:
         assert np.array_equal(arrays["images"], images)
     content = (tmp_path / "calibration.npz").read_bytes()

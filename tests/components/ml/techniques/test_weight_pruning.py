@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-
-@pytest.fixture(scope="module")
-def weight_pruning() -> Any:
-    from components.ml.runtime import configure
-    from components.ml.techniques import weight_pruning
-
-    configure(threads=2, seed=0)
-    return weight_pruning
+from components.ml.techniques import sparsity, tfmot_wrapping, weight_pruning
 
 
 def nested() -> Any:
@@ -41,8 +34,8 @@ def disturb(network: Any) -> None:
         weight.assign_add(random.normal(0, 0.01, weight.shape).astype(np.float32))
 
 
-def trained(weight_pruning: Any, model: Any, sparsity: float, steps: int = 10) -> Any:
-    network = weight_pruning.wrapped(model, weight_pruning.schedule_of(sparsity, steps))
+def trained(model: Any, share: float, steps: int = 10) -> Any:
+    network = tfmot_wrapping.wrapped(model, tfmot_wrapping.schedule_of(share, steps))
     image = np.random.default_rng(1).normal(size=(2, 8, 8, 1)).astype(np.float32)
     for _ in range(steps):
         network(image, training=True)
@@ -52,26 +45,22 @@ def trained(weight_pruning: Any, model: Any, sparsity: float, steps: int = 10) -
 
 @given(steps=st.integers(1, 100_000))
 def test_the_last_zeros_are_chosen_on_the_last_step_of_the_schedule(steps: int) -> None:
-    from components.ml.techniques.weight_pruning import schedule_of
-
-    schedule = schedule_of(0.5, steps)
+    schedule = tfmot_wrapping.schedule_of(0.5, steps)
     assert 1 <= schedule.end_step <= steps
     assert schedule.end_step % schedule.frequency == 0
     assert schedule.end_step // schedule.frequency <= 40
-    assert schedule.end_step >= min(0.5 * steps, steps - 1)
+    assert schedule.end_step >= steps // 2
 
 
-def test_layers_of_nested_models_are_pruned_and_the_rest_is_told(weight_pruning: Any) -> None:
+def test_layers_of_nested_models_are_pruned_and_the_rest_is_told() -> None:
     model = nested()
-    before = weight_pruning.kernels_of(model)
+    before = sparsity.kernels_of(model)
     assert list(before) == ["first", "inner/deep", "inner/bent", "deepwise", "apart", "twice"]
     copy = nested()
     copy.set_weights(model.get_weights())
-    network = trained(weight_pruning, copy, 0.5)
-    weight_pruning.strip(network, model)
-    rows = {
-        row.name: row for row in weight_pruning.compare(before, weight_pruning.kernels_of(model))
-    }
+    network = trained(copy, 0.5)
+    tfmot_wrapping.strip(network, model)
+    rows = {row.name: row for row in sparsity.compare(before, sparsity.kernels_of(model))}
     skipped = {name: row.skipped for name, row in rows.items() if row.skipped}
     assert skipped == {
         "inner/bent": "TFMOT does not know PReLU",
@@ -83,38 +72,38 @@ def test_layers_of_nested_models_are_pruned_and_the_rest_is_told(weight_pruning:
         assert rows[name].sparsity_before == 0
     for name in skipped:  # alphas of a PReLU start at 0 and have moved
         assert rows[name].zeros_after == 0
-    weight_pruning.refuse(tuple(rows.values()), 0.5)
+    sparsity.refuse(tuple(rows.values()), 0.5)
 
 
 def test_weights_that_moved_after_the_last_mask_fail_the_gate(
-    weight_pruning: Any, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = nested()
-    before = weight_pruning.kernels_of(model)
-    network = trained(weight_pruning, nested(), 0.5)
-    monkeypatch.setattr(weight_pruning, "apply_masks", lambda network: None)
-    weight_pruning.strip(network, model)
+    before = sparsity.kernels_of(model)
+    network = trained(nested(), 0.5)
+    monkeypatch.setattr(tfmot_wrapping, "apply_masks", lambda network: None)
+    tfmot_wrapping.strip(network, model)
     with pytest.raises(AssertionError, match=r"first has 0 zeros of 36, .* and not 0\.5"):
-        weight_pruning.refuse(weight_pruning.compare(before, weight_pruning.kernels_of(model)), 0.5)
+        sparsity.refuse(sparsity.compare(before, sparsity.kernels_of(model)), 0.5)
 
 
-def test_a_model_that_never_got_the_pruned_weights_fails_the_gate(weight_pruning: Any) -> None:
+def test_a_model_that_never_got_the_pruned_weights_fails_the_gate() -> None:
     model = nested()
-    before = weight_pruning.kernels_of(model)
-    trained(weight_pruning, nested(), 0.5)
+    before = sparsity.kernels_of(model)
+    trained(nested(), 0.5)
     with pytest.raises(AssertionError, match="0 zeros"):
-        weight_pruning.refuse(weight_pruning.compare(before, weight_pruning.kernels_of(model)), 0.5)
+        sparsity.refuse(sparsity.compare(before, sparsity.kernels_of(model)), 0.5)
 
 
-def test_one_layer_below_the_target_is_enough_to_fail(weight_pruning: Any) -> None:
-    good = weight_pruning.Layer("a", "Dense", 1000, 0, 499, 0.0, 0.499, None)
-    weight_pruning.refuse([good], 0.5)  # rounding
+def test_one_layer_below_the_target_is_enough_to_fail() -> None:
+    good = sparsity.Layer("a", "Dense", 1000, 0, 499, 0.0, 0.499, None)
+    sparsity.refuse([good], 0.5)  # rounding
     with pytest.raises(AssertionError, match="b has 480"):
-        weight_pruning.refuse([good, replace(good, name="b", zeros_after=480)], 0.5)
-    weight_pruning.refuse([replace(good, zeros_after=0, skipped="because")], 0.5)
+        sparsity.refuse([good, replace(good, name="b", zeros_after=480)], 0.5)
+    sparsity.refuse([replace(good, zeros_after=0, skipped="because")], 0.5)
 
 
-def test_a_network_counts_for_nothing_before_all_its_zeros_are_chosen(weight_pruning: Any) -> None:
+def test_a_network_counts_for_nothing_before_all_its_zeros_are_chosen() -> None:
     from components.ml.training.loop import Epoch, History
 
     epochs = tuple(Epoch(number, 1.0, 0.1, 0.9) for number in (1, 2, 3))
@@ -122,20 +111,20 @@ def test_a_network_counts_for_nothing_before_all_its_zeros_are_chosen(weight_pru
     assert [epoch.validation for epoch in history.epochs] == [None, 0.9, 0.9]
 
 
-def test_answering_as_before_costs_nothing(weight_pruning: Any) -> None:
+def test_answering_as_before_costs_nothing() -> None:
     from components.artifacts.model import Embedding, Scores
     from components.ml.training.objectives import TEACHER
 
     random = np.random.default_rng(0)
     vectors = random.normal(size=(6, 8)).astype(np.float32)
-    towers = weight_pruning.Unchanged(Embedding(8))
-    assert float(towers(vectors, {TEACHER: vectors}, 0.5)) == pytest.approx(0, abs=1e-5)
-    assert float(towers(vectors, {TEACHER: -vectors}, 0.5)) > 1
+    preservation = weight_pruning.OutputPreservation(Embedding(8))
+    assert float(preservation(vectors, {TEACHER: vectors}, 0.5)) == pytest.approx(0, abs=1e-5)
+    assert float(preservation(vectors, {TEACHER: -vectors}, 0.5)) > 1
     for activation in ("none", "softmax"):
         answers, logarithms = vectors, vectors
         if activation == "softmax":
             answers = np.exp(vectors) / np.exp(vectors).sum(axis=1, keepdims=True)
             logarithms = np.log(answers)
-        classes = weight_pruning.Unchanged(Scores(tuple("abcdefgh"), activation))
+        classes = weight_pruning.OutputPreservation(Scores(tuple("abcdefgh"), activation))
         assert float(classes(answers, {TEACHER: logarithms}, 0)) == pytest.approx(0, abs=1e-5)
         assert float(classes(answers, {TEACHER: -logarithms}, 0)) > 0.1

@@ -1,4 +1,4 @@
-"""What augmentation does to pictures, told by pictures that show it."""
+"""What augmentation does to images, told by images that show it."""
 
 from dataclasses import replace
 

@@ -15,7 +15,8 @@ from components.ml.settings import Augmentation, LossSettings, Network, Optimiza
 from components.ml.training import loop
 from components.ml.training.examples import DRAWS, IMAGES, Examples, TeacherOutputs, examples_of
 from components.ml.training.objectives import LABELS, TEACHER, supervised
-from components.ml.training.validation import Validation, outputs_of
+from components.ml.training.outputs import outputs_of
+from components.ml.training.validation import Validation
 from tests.data import patterns
 
 OPTIMIZATION = Optimization(

@@ -10,7 +10,8 @@ from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training.examples import DRAWS, IMAGES, SHARES, examples_of
 from components.ml.training.objectives import LABELS, PIXELS, TEACHER
-from components.ml.training.teacher import ask_teacher, outputs_of_folder, with_mixup
+from components.ml.training.outputs import outputs_of_folder
+from components.ml.training.teacher import ask_teacher, with_mixup
 from tests.components.ml.training.test_loop import OPTIMIZATION
 
 
@@ -33,13 +34,15 @@ def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pa
     np.testing.assert_allclose(np.exp(known.teacher.outputs_vnt[0]), shares, atol=1e-5)
 
 
-@pytest.mark.parametrize("fixture", ["pattern_classifier", "pattern_tower"])
+@pytest.mark.parametrize("fixture", ["pattern_classifier", "pattern_verifier"])
 def test_the_teacher_is_asked_about_the_mixed_images_that_are_shown(
     fixture, pattern_pairs, request
 ):
     """What the training makes of a batch, laid before the teacher, gets the answers in the batch."""
     teacher = request.getfixturevalue(fixture)
-    data = pattern_pairs if fixture == "pattern_tower" else request.getfixturevalue("pattern_data")
+    data = (
+        pattern_pairs if fixture == "pattern_verifier" else request.getfixturevalue("pattern_data")
+    )
     known = asked(
         data, teacher, TeacherViews(views=3, mixup=5), Augmentation(augment="none", flip=True)
     )

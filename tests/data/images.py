@@ -1,4 +1,4 @@
-"""Pictures for tests: real files made in memory, sound and in every way unsound."""
+"""Images for tests: real files made in memory, sound and in every way unsound."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def pixels(seed: int, channels: int = 1, height: int = HEIGHT, width: int = WIDT
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def picture(seed: int, channels: int = 1) -> Image.Image:
-    """Return random pixels as a picture."""
+def random_image(seed: int, channels: int = 1) -> Image.Image:
+    """Return random pixels as an image."""
     return Image.fromarray(pixels(seed, channels))
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
-    """Return a picture as the bytes of a file."""
+    """Return an image as the bytes of a file."""
     file = io.BytesIO()
     image.save(file, form, **options)
     return file.getvalue()
@@ -34,7 +34,7 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
 
 def png(seed: int) -> bytes:
     """Return a sound grey PNG."""
-    return encoded(picture(seed), "PNG")
+    return encoded(random_image(seed), "PNG")
 
 
 def sixteen_bit(largest: int = 65535) -> Image.Image:
@@ -73,13 +73,13 @@ def sixteen_bit_colour() -> bytes:
 
 def animated(form: str) -> bytes:
     """Return three different frames as one GIF, PNG or WebP."""
-    frames = [picture(seed, 3) for seed in range(3)]
+    frames = [random_image(seed, 3) for seed in range(3)]
     return encoded(frames[0], form, save_all=True, append_images=frames[1:], duration=100)
 
 
 def transparent(form: str) -> bytes:
-    """Return a picture with one pixel that shows what is behind it."""
-    image = picture(1, 3).convert("RGBA")
+    """Return an image with one pixel that shows what is behind it."""
+    image = random_image(1, 3).convert("RGBA")
     image.putpixel((0, 0), (1, 2, 3, 0))
     if form == "GIF":
         return encoded(image, form)
@@ -88,7 +88,7 @@ def transparent(form: str) -> bytes:
 
 def bad() -> Mapping[str, tuple[bytes, str]]:
     """Return files that must be quarantined: name, bytes and the kind of reason."""
-    jpeg, sound = encoded(picture(1, 3), "JPEG"), png(1)
+    jpeg, sound = encoded(random_image(1, 3), "JPEG"), png(1)
     flipped = bytearray(sound)
     flipped[sound.index(b"IDAT") + 8] ^= 0x10
     return {
@@ -98,18 +98,18 @@ def bad() -> Mapping[str, tuple[bytes, str]]:
         "signature.png": (sound[:8], "not-an-image"),
         "document.pdf": (b"%PDF-1.7\n", "not-an-image"),
         "photo.heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), "not-an-image"),
-        "scan.tiff": (encoded(picture(1), "TIFF"), "not-an-image"),
+        "scan.tiff": (encoded(random_image(1), "TIFF"), "not-an-image"),
         "truncated.jpg": (jpeg[: len(jpeg) // 2], "truncated"),
         "truncated.png": (sound[: len(sound) - 30], "truncated"),
         "endless.png": (sound[:-12], "truncated"),  # has all its pixels, and lacks its end
-        "truncated.bmp": (encoded(picture(1), "BMP")[:-20], "truncated"),
-        "truncated.pgm": (encoded(picture(1), "PPM")[:-1], "truncated"),
+        "truncated.bmp": (encoded(random_image(1), "BMP")[:-20], "truncated"),
+        "truncated.pgm": (encoded(random_image(1), "PPM")[:-1], "truncated"),
         "flipped.png": (bytes(flipped), "corrupt"),
         "bomb.png": (bomb(), "too-many-pixels"),
         "animated.gif": (animated("GIF"), "animated"),
         "animated.png": (animated("PNG"), "animated"),
         "animated.webp": (animated("WEBP"), "animated"),
-        "print.jpg": (encoded(picture(1, 3).convert("CMYK"), "JPEG"), "cmyk"),
+        "print.jpg": (encoded(random_image(1, 3).convert("CMYK"), "JPEG"), "cmyk"),
         "deep.png": (encoded(sixteen_bit(), "PNG"), "sixteen-bit"),
         "deep.pgm": (encoded(sixteen_bit(), "PPM"), "sixteen-bit"),
         "deep-colour.png": (sixteen_bit_colour(), "sixteen-bit"),
@@ -122,7 +122,7 @@ def bad() -> Mapping[str, tuple[bytes, str]]:
 
 
 def folder(root: Path, counts: Mapping[str, int], first_seed: int = 1000) -> Path:
-    """Write a data folder: for each name a sub-folder with so many different pictures."""
+    """Write a data folder: for each name a sub-folder with so many different images."""
     seed = first_seed
     for name, count in counts.items():
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,10 @@ EDITS = {
     "ml.training.teacher": {"distill", "prune"},
     "ml.training.loop": {"train", "distill", "prune"},
     "ml.techniques.weight_pruning": {"prune"},
+    "ml.techniques.sparsity": {"prune"},
     "ml.lite.flatbuffer": {"convert"},
+    "ml.techniques.post_training_quantization": {"quantize"},
+    "ml.formats.calibration": {"quantize", "convert"},
 }
 
 
@@ -36,7 +39,7 @@ def test_no_technique_is_in_the_closure_of_another(component):
         "train": {"supervised", "fisher", "fisher_settings"},
         "distill": {"distillation", "distillation_settings"},
     }
-    own = rooms.get(component, {"weight_pruning"})
+    own = rooms.get(component, {"weight_pruning", "sparsity", "tfmot_wrapping"})
     loaded = {name for name in closure_of(component) if ".ml.techniques." in name}
     assert loaded == {f"components.ml.techniques.{name}" for name in own}
 

@@ -1,0 +1,86 @@
+"""The Pareto picture: right places, no overlap, nothing but text in names."""
+
+import xml.etree.ElementTree as ET
+from itertools import combinations
+
+import pytest
+
+from components.pages.charts.pareto import Point, pareto_svg
+from components.pages.charts.svg import NARROW, WIDE, Box, text_width
+from components.statistics.bootstrap import Interval
+from tests.data.candidates import measured
+
+SVG = "{http://www.w3.org/2000/svg}"
+NASTY = "<script>x</script>&\"'"
+
+
+def point(name, size_bytes, value, verdict, *, on_front):
+    variant = measured(name, size_bytes=size_bytes, verdict=verdict, on_front=on_front)
+    return Point(variant, Interval(value, value - 0.002, value + 0.002))
+
+
+POINTS = [
+    point("teacher", 95_000_000, 0.97, "reference", on_front=True),
+    point(NASTY, 2_240_000, 0.968, "kept", on_front=True),
+    point("student-int8", 780_000, 0.967, "winner", on_front=True),
+    point("student-dynamic", 790_000, 0.967, "undecided", on_front=False),
+    point("slim", 780_000, 0.955, "over-budget", on_front=False),
+    point("gone", 100_000, 0.5, "over-budget", on_front=True),
+]
+
+
+def named(drawing):
+    """Texts that are names, with the boxes that they take."""
+    root = ET.fromstring(drawing)
+    return {
+        item.text: Box(
+            float(item.get("x")), float(item.get("y")) - 11, text_width(item.text) - 4, 14
+        )
+        for item in root.iter(f"{SVG}text")
+        if "name" in (item.get("class") or "")
+    }
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_all_names_are_there_and_apart(width):
+    drawn = pareto_svg(
+        POINTS, metric="ROC-AUC", size_budget_bytes=5_000_000, metric_limit=0.96, width=width
+    )
+    boxes = named(drawn)
+    assert len(boxes) == len(POINTS)
+    assert not any(one.overlap(other) for one, other in combinations(boxes.values(), 2))
+    assert all(box.x >= 0 and box.right <= width + 4 for box in boxes.values())
+
+
+def test_the_pareto_picture_says_its_message_in_words():
+    root = ET.fromstring(pareto_svg(POINTS, metric="ROC-AUC"))
+    description = root.find(f"{SVG}desc").text
+    assert (
+        "student-int8: 780 kB, 0.967 (0.965 to 0.969), winner, on the Pareto front" in description
+    )
+    assert root.find(f"{SVG}title").text == "ROC-AUC against size of 6 variants"
+
+
+def test_what_has_collapsed_does_not_squeeze_the_others():
+    drawn = pareto_svg(POINTS, metric="ROC-AUC")
+    assert "gone 0.500" in named(drawn)
+    assert "0.6" not in [text.text for text in ET.fromstring(drawn).iter(f"{SVG}text")]
+
+
+def test_smaller_and_better_lie_left_and_up():
+    def place(drawn, verdict):
+        for group in ET.fromstring(drawn).iter(f"{SVG}g"):
+            if group.get("class") == verdict:
+                mark = next(iter(group.iter(f"{SVG}circle")))
+                return float(mark.get("cx")), float(mark.get("cy"))
+        raise AssertionError(verdict)
+
+    points = [
+        point("a", 1_000, 0.9, "winner", on_front=True),
+        point("b", 9_000, 0.95, "kept", on_front=True),
+    ]
+    drawn = pareto_svg(points, metric="ROC-AUC")
+    assert place(drawn, "winner")[0] < place(drawn, "kept")[0]
+    assert place(drawn, "winner")[1] > place(drawn, "kept")[1]
+    turned = pareto_svg(points, metric="equal error rate", higher_is_better=False)
+    assert place(turned, "winner")[1] < place(turned, "kept")[1]
