@@ -23,6 +23,7 @@ from pipelines.disk.names import check_name
 from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
+from pipelines.sources.other_forms import check_form
 
 DATA, MODEL, WEIGHTS = "data", "model", "weights"
 """Names of the sources that a graph may have."""
@@ -119,6 +120,7 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
         UserError: Nothing there, nothing in it, not readable, or not ordered as data is.
     """
     place = _files(data, _DATA_EXPECTED)
+    check_form(data, place.names)
     if not place.single:
         form = _folder_format(data, place.names)
         return Snapshot(data, form, place.hashed(cache), place)
