@@ -18,7 +18,7 @@ _FORMS = {
     r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$": (
         "TFRecord",
         (
-            "parse it with tf.data.TFRecordDataset and tf.io.parse_single_example, decode each image "
+            "parse it with tf.data.TFRecordDataset, tf.io.parse_single_example, decode images "
             f"with tf.io.decode_image(...).numpy(), then {_SAVED}"
         ),
     ),
@@ -32,7 +32,7 @@ _FORMS = {
     r"\.(zip|tar|tgz|tar\.(gz|bz2|xz)|7z|rar)$": (
         "an archive",
         (
-            "unpack it, for example with python -m zipfile -e FILE FOLDER or tar -xf FILE -C FOLDER, "
+            "unpack it, as with python -m zipfile -e FILE FOLDER or tar -xf FILE -C FOLDER, "
             "and give the folder"
         ),
     ),
