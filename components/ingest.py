@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from components.contract.types import DatasetOut, PositiveInt, ReportOut, SourceIn
 from components.data.settings import CurationPlan, TargetFormat
 
@@ -16,6 +18,7 @@ def ingest(
     *,
     target: TargetFormat,
     curation: CurationPlan,
+    label_column: Literal["first", "last"] | None = None,
     threads: PositiveInt = 2,
 ) -> None:
     """Check, de-duplicate, resize and split images into an open and a sealed dataset.
@@ -30,12 +33,14 @@ def ingest(
     so that the sealed images come from the same draw as the others.
 
     Args:
-        source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files.
+        source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files, or
+            images that a csv file lists.
         dataset: Splits train, validation (best epoch, threshold) and selection.
         sealed: The one split that nothing sees before the winner is known.
         report: ``ingest.json``: counts, reasons, classes, sizes.
         target: What the images are turned into.
         curation: How they are chosen and split.
+        label_column: Where a csv of pixels has its labels, if no header says so.
         threads: Images decoded at once.
 
     Raises:
@@ -57,7 +62,7 @@ def ingest(
 
     curation.check()
     opened = Source.open(source)
-    found = read_source(opened, target, threads)
+    found = read_source(opened, target, threads, label_column)
     curated = with_rows(opened, found.images, curate(found.images, curation))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())

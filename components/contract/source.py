@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, cast
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 
-Format = Literal["folder", "npz", "idx", "csv", "model"]
+Format = Literal["folder", "npz", "idx", "csv", "list", "model"]
 
 IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
 """Names of idx files that hold images, such as ``train-images-idx3-ubyte.gz``."""
@@ -27,18 +27,36 @@ class SourceFile:
     Attributes:
         name: Relative POSIX path.
         size_bytes: Length when the source was listed.
-        sha256: Digest of its bytes then, 64 hexadecimal digits.
+        sha256: Digest of its bytes then, 64 hexadecimal digits; empty where it has a fault.
+        link: Name in the source of the file or folder that it is a link to. Content counts once,
+            under its own name, and not once more under this one.
+        fault: Why it cannot be read; a word, a colon and details. Empty when it can.
     """
 
     name: str
     size_bytes: int
     sha256: str
+    link: str = ""
+    fault: str = ""
+
+    @property
+    def readable(self) -> bool:
+        """Whether it has bytes of its own: no fault, and no link to a folder."""
+        return bool(self.sha256)
 
 
-def source_digest(form: Format, files: tuple[SourceFile, ...]) -> str:
-    """Return the digest of a source: names, sizes and contents, not places and times."""
+def source_digest(form: Format, files: tuple[SourceFile, ...], index: str = "") -> str:
+    """Return the digest of a source: names, sizes and contents, not places and times.
+
+    Args:
+        form: How the files are to be read.
+        files: All files.
+        index: Name of the list of images among them, if there is one.
+    """
     # One string a file, the name last, is as unambiguous as a list and digested faster.
-    return digest("source", [form, [f"{f.sha256} {f.size_bytes} {f.name}" for f in files]])
+    content: list[object] = [form, [f"{f.sha256} {f.size_bytes} {f.name}" for f in files]]
+    odd = [[file.name, file.link, file.fault] for file in files if file.link or file.fault]
+    return digest("source", [*content, odd, index] if odd or index else content)
 
 
 @dataclass(frozen=True)
@@ -49,11 +67,15 @@ class Source:
         path: The staged folder.
         format: How the files are to be read.
         files: All files, in name order.
+        index: Name of the list of images, for the format ``list``.
+        root: Where the names start from on the user's side: a path or ``gs://bucket/prefix``.
     """
 
     path: Path
     format: Format
     files: tuple[SourceFile, ...]
+    index: str = ""
+    root: str = ""
 
     @classmethod
     def open(cls, path: Path) -> Source:
@@ -70,17 +92,17 @@ class Source:
         value = cast("Mapping[str, Any]", json.loads(listed.read_bytes()))
         files = tuple(SourceFile(**file) for file in value["files"])
         for file in files:
-            if file.name.startswith("/") or {"..", ".", ""} & set(file.name.split("/")):
+            if file.readable and _leaves(file.name):
                 raise UserError(
                     f"{listed} names {file.name!r}, which is not inside the source",
                     "let slimline stage the data again",
                 )
-        return cls(path, value["format"], files)
+        return cls(path, value["format"], files, value.get("index", ""), value.get("root", ""))
 
     @property
     def digest(self) -> str:
         """See ``source_digest``."""
-        return source_digest(self.format, self.files)
+        return source_digest(self.format, self.files, self.index)
 
     def path_of(self, file: SourceFile) -> Path:
         """Return where a file lies, following links only inside the source.
@@ -97,8 +119,8 @@ class Source:
         # A real folder holds links that the host made, one for each file it means.
         if folder.is_symlink() and not resolved.is_relative_to(folder.resolve()):
             raise UserError(
-                f"{file.name} is a link that leaves the data folder",
-                "copy the file into the folder in place of the link",
+                f"{file.name} became a link that leaves the data folder since it was listed",
+                "run again when nothing writes to the data",
             )
         return resolved
 
@@ -128,3 +150,7 @@ class Source:
                 f"{file.name} changed while it was read: its checksum is not the listed one",
                 "run again when nothing writes to the data",
             )
+
+
+def _leaves(name: str) -> bool:
+    return name.startswith("/") or bool({"..", ".", ""} & set(name.split("/")))

@@ -32,6 +32,8 @@ class SourceImage:
         label: Name of its class or identity.
         digest: Of its pixels; empty when it cannot be used.
         fault: Why it cannot be used; a word, a colon and details. Empty when it can.
+        split: Lower-case word by which its source says where it is used; None where it does not.
+        group: What its source says it belongs to (a site, a camera); None where it does not.
     """
 
     name: str
@@ -39,6 +41,8 @@ class SourceImage:
     label: str
     digest: str
     fault: str = ""
+    split: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,8 @@ def manifest(curated: CuratedSource, *, sealed: bool) -> Iterator[dict[str, obje
             indices = [index for index in indices if curated.results[index].split == SEALED]
             if not indices:
                 continue
-        if curated.source.format == "folder":
+        one_image = curated.source.format in ("folder", "list")
+        if one_image and file.name != curated.source.index:
             (index,) = indices
             yield _line(curated, index, file.sha256, sealed=sealed)
             continue
@@ -104,11 +105,12 @@ def _counts(
     """Return the line of a file of records; one that holds none is described by another file."""
     results = [curated.results[index] for index in indices]
     counts = Counter(result.status for result in results)
+    describes = re.fullmatch(IDX_LABELS, name) or name == curated.source.index
     splits = Counter(result.split for result in results if result.split)
     return {
         "name": name,
         "sha256": sha256,
-        "status": "used" if counts["used"] or re.fullmatch(IDX_LABELS, name) else "unused",
+        "status": "used" if counts["used"] or describes else "unused",
         "split": None,
         "index": None,
         "reason": None if indices else "holds no pictures",

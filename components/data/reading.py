@@ -11,8 +11,8 @@ import tempfile
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from components.contract.errors import UserError
 from components.contract.source import Source, SourceFile
 from components.data.curation import SourceImage
+from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
     decode,
@@ -29,7 +30,8 @@ from components.data.images import (
     resized,
 )
 from components.data.manifest import CuratedSource
-from components.data.readers import Record, records_of
+from components.data.readers import records_of
+from components.data.record import Record, RecordFormat
 from components.data.settings import TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
@@ -136,23 +138,32 @@ class _Read:
     brightest: int = 0
 
 
-def read_source(source: Source, target: TargetFormat, threads: int) -> SourceImages:
+def read_source(
+    source: Source,
+    target: TargetFormat,
+    threads: int,
+    label_column: Literal["first", "last"] | None = None,
+) -> SourceImages:
     """Read every image of a source.
 
     Args:
         source: Any format but ``model``.
         target: What images are turned into.
         threads: How many are decoded at once; the result does not depend on it.
+        label_column: Where a csv of pixels without a header has its labels.
 
     Raises:
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
     if source.format == "folder":
         read = _in_order(lambda file: _read_file(source, file, target), source.files, threads)
-    else:
-        records = records_of(
-            source, height=target.height, width=target.width, max_pixels=target.max_pixels
+    elif source.format == "list":
+        read = _in_order(
+            lambda item: _read_named(source, item, target), named_images(source), threads
         )
+    else:
+        form = RecordFormat(target.height, target.width, target.max_pixels, label_column)
+        records = records_of(source, form)
         # Numbers need no decoding: handing them to a thread costs more than it saves.
         read = (_read_record(record, target) for record in records)
     spool = Spool((target.height, target.width, target.channels))
@@ -172,17 +183,28 @@ def read_source(source: Source, target: TargetFormat, threads: int) -> SourceIma
 def _read_file(source: Source, file: SourceFile, target: TargetFormat) -> _Read:
     label = file.name.partition("/")[0]
     try:
+        _check_place(file)
         pixels = _decoded(source, file, target)
     except BadImage as error:
         return _Read(SourceImage(file.name, file.name, label, "", str(error)))
-    return _sound(file.name, file.name, label, pixels, target)
+    return _sound(SourceImage(file.name, file.name, label, ""), pixels, target)
 
 
-def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[np.uint8]:
+def _check_place(file: SourceFile) -> None:
+    """Refuse what lies where no image of a folder does."""
+    if file.fault:
+        raise BadImage(*file.fault.split(": ", 1))
+    if file.link:
+        raise BadImage("link", f"leads to {file.link}, which counts once, by that name")
     depth = file.name.count("/")
     if depth != 1:
         where = "deeper than one sub-folder" if depth else "beside the sub-folders, not in one"
-        raise BadImage("layout", f"lies {where}")
+        table = file.name.lower().endswith((".csv", ".csv.gz"))
+        advice = "; if it lists the images, give this file as the data" if table else ""
+        raise BadImage("layout", f"lies {where}{advice}")
+
+
+def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[np.uint8]:
     if file.size_bytes > max_bytes(target.max_pixels):
         raise BadImage("too-large", f"{file.size_bytes} bytes are more than any image has here")
     return decode(
@@ -193,6 +215,22 @@ def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[
     )
 
 
+def _read_named(source: Source, named: NamedImage, target: TargetFormat) -> _Read:
+    """Read the image that a row of a list names."""
+    row = named.row
+    file = source.index if named.name != getattr(named.file, "name", None) else named.name
+    image = SourceImage(
+        named.name, file, row.label, "", named.fault, split=row.split, group=row.group
+    )
+    if named.file is None or named.fault:
+        return _Read(image)
+    try:
+        pixels = _decoded(source, named.file, target)
+    except BadImage as error:
+        return _Read(replace(image, fault=str(error)))
+    return _sound(image, pixels, target)
+
+
 def _read_record(record: Record, target: TargetFormat) -> _Read:
     name = f"{record.file}#{record.index}"
     try:
@@ -201,14 +239,12 @@ def _read_record(record: Record, target: TargetFormat) -> _Read:
         pixels = from_array(record.pixels, channels=target.channels, maximum=target.maximum)
     except BadImage as error:
         return _Read(SourceImage(name, record.file, record.label, "", str(error)))
-    return _sound(name, record.file, record.label, pixels, target)
+    return _sound(SourceImage(name, record.file, record.label, ""), pixels, target)
 
 
-def _sound(
-    name: str, file: str, label: str, pixels: NDArray[np.uint8], target: TargetFormat
-) -> _Read:
+def _sound(image: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) -> _Read:
     return _Read(
-        SourceImage(name, file, label, pixel_digest(pixels)),
+        replace(image, digest=pixel_digest(pixels)),
         resized(pixels, target.height, target.width),
         pixels.shape[:2],
         int(pixels.max()),

@@ -46,9 +46,10 @@ class Config(Section):
     task: Task = Field(description="what the model is to do")
     data: str = Field(
         min_length=1,
-        description="a folder with one sub-folder per identity or class, an `.npz` or `.csv.gz` "
-        "file, a folder of idx files; on this machine, `gs://bucket/name` for the same in a "
-        "bucket, or `package:...` for data inside a Python package",
+        description="a folder with one sub-folder per identity or class, a `.csv` file that "
+        "lists images or holds their pixels, an `.npz` file, a folder of idx files; on this "
+        "machine, `gs://bucket/name` for the same in a bucket, or `package:...` for data inside a "
+        "Python package",
     )
     image: ImageShape = Field(description="shape of the model's input")
     split: Parameters = Field(

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from components.contract.errors import UserError
 
-_JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_JUNK = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r", "$recycle.bin",
+     "system volume information", "lost+found", "@eadir", "_success"}
+)  # fmt: skip
+_UNFINISHED = (".partial", ".tmp")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder of this name is hidden, or left there by an operating system."""
-    return name.startswith(".") or name.lower() in _JUNK
+    """Whether a file or folder of this name is no data.
+
+    It is hidden, left there by an operating system, a mark that something is complete, or not
+    written to its end.
+    """
+    lower = name.lower()
+    return name.startswith(".") or lower in _JUNK or lower.endswith(_UNFINISHED)
+
+
+def fault_of_name(name: str) -> str:
+    """Return why no engine could carry a name: it "holds ..." or "is ..."; empty when all can."""
+    if _CONTROL.search(name):
+        return "holds a control character"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    return ""
+
+
+def printable(name: str) -> str:
+    """Return a name as text that every disk and terminal takes, odd bytes in hexadecimal."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def check_name(name: str) -> None:
@@ -22,17 +49,10 @@ def check_name(name: str) -> None:
     Raises:
         UserError: It holds a control character, or bytes that are not UTF-8.
     """
-    if _CONTROL.search(name):
-        raise UserError(
-            f"the name {name!r} holds a control character", "rename the file, or correct the name"
-        )
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            f"the name {name.encode(errors='surrogateescape')!r} is not UTF-8",
-            "rename the file, or correct the name",
-        ) from None
+    fault = fault_of_name(name)
+    if fault:
+        shown = repr(name) if "control" in fault else repr(os.fsencode(name))
+        raise UserError(f"the name {shown} {fault}", "rename the file, or correct the name")
 
 
 def absolute(place: str | Path, folder: Path | None = None) -> Path:

@@ -6,6 +6,7 @@ by name, generation and size: a second look downloads nothing, and neither does 
 
 from __future__ import annotations
 
+import posixpath
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,10 +19,12 @@ from google.api_core import exceptions as api
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
+from components.data.image_list import names_meant
 from pipelines.disk.files import disk_faults
-from pipelines.disk.names import check_name, is_junk
+from pipelines.disk.names import fault_of_name, is_junk, printable
 from pipelines.disk.scratch import cache_folder, scratch_folder, scratch_root
 from pipelines.sources.checksums import ChecksumCache, ObjectState
+from pipelines.sources.walking import unreadable
 from pipelines.stores.blobs import BlobCache
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.call_each import call_each
@@ -44,13 +47,22 @@ class BucketFiles:
         uri: What the user wrote.
         objects: The bucket.
         states: Every object that is data, by its name below the prefix.
+        others: What is there and cannot be a file.
         single: Whether the user named one object.
     """
 
     def __init__(
-        self, uri: str, objects: Objects, states: Mapping[str, ObjectState], *, single: bool
+        self,
+        uri: str,
+        objects: Objects,
+        states: Mapping[str, ObjectState],
+        others: Sequence[SourceFile] = (),
+        *,
+        single: bool,
     ) -> None:
         self.single = single
+        self.base = uri.rstrip("/")
+        self._others = others
         self._uri = uri
         self._objects = objects
         self._states = states
@@ -66,15 +78,35 @@ class BucketFiles:
         checksums = cache.known_objects(*parse_object(self._uri)) if cache else {}
         new = [state for state in self._states.values() if state not in checksums]
         checksums.update(self._downloaded(new, cache))
-        return tuple(
+        readable = (
             SourceFile(name, state.size_bytes, checksums[state])
-            for name, state in sorted(self._states.items())
+            for name, state in self._states.items()
         )
+        return tuple(sorted([*readable, *self._others]))
+
+    def with_listed(self, paths: Iterable[str]) -> tuple[BucketFiles, str]:
+        """See ``Files``. Names start from the folder that the list and all it names lie in."""
+        bucket, index = parse_object(self._uri)
+        meant = [names_meant(path, index, f"gs://{bucket}") for path in paths]
+        folders = {posixpath.dirname(name) for names in meant for name in names}
+        # A leading slash, so that the whole bucket is a folder that they have in common.
+        common = posixpath.commonpath([f"/{name}" for name in {*folders, posixpath.dirname(index)}])
+        prefix = f"{common[1:]}/" if common != "/" else ""
+        wanted = {index, *(name for names in meant for name in names)}
+        with cloud_faults(self._uri):
+            states = {
+                item.name.removeprefix(prefix): _state(bucket, item)
+                for item in self._objects.list(prefix, _FIELDS)
+                if item.name in wanted
+            }
+        root = f"gs://{bucket}/{prefix}".rstrip("/")
+        return BucketFiles(root, self._objects, states, single=False), index.removeprefix(prefix)
 
     def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
         """See ``Files``. Each file is a link to this machine's own blob where that can be."""
         folder.mkdir()
-        call_each(self._link, ((file, folder / file.name) for file in files), THREADS)
+        readable = ((file, folder / file.name) for file in files if file.readable)
+        call_each(self._link, readable, THREADS)
         return ()
 
     def _link(self, file: SourceFile, path: Path) -> None:
@@ -147,67 +179,65 @@ def bucket_files(uri: str, expected: str) -> BucketFiles:
     with cloud_faults(uri):
         objects.check_access(prefix)
         one = objects.look(name) if prefix != name else None
-        states = _below(prefix, (_state(bucket, item) for item in objects.list(prefix, _FIELDS)))
+        found = (_state(bucket, item) for item in objects.list(prefix, _FIELDS))
+        states, others = _below(prefix, found)
     if one and states:
         raise UserError(
             f"{uri} is an object and also, with {len(states)} files, a folder",
             f"write {uri}/ for the folder, or give the object another name",
         )
     if one:
-        states = {name.rpartition("/")[2]: _state(bucket, one)}
+        states, others = {name.rpartition("/")[2]: _state(bucket, one)}, []
+    if others and not states:
+        raise unreadable(uri, others)
     if not states:
         raise UserError(
             f"there is nothing under {uri}; {expected}",
             f"correct the name: gcloud storage ls gs://{bucket}",
         )
-    return BucketFiles(uri, objects, states, single=one is not None)
+    return BucketFiles(uri, objects, states, others, single=one is not None)
 
 
-def _below(prefix: str, found: Iterable[ObjectState]) -> dict[str, ObjectState]:
-    """Return the objects that are data, by their name below the prefix.
+def _below(
+    prefix: str, found: Iterable[ObjectState]
+) -> tuple[dict[str, ObjectState], list[SourceFile]]:
+    """Return the objects that are data, by their name below the prefix, and what cannot be files.
 
-    Raises:
-        UserError: Names that no folder could hold, or not beside each other.
+    Folders that consoles make are empty objects, and are no data.
     """
     states: dict[str, ObjectState] = {}
+    faults: dict[str, str] = {}
     for state in found:
         name = state.name.removeprefix(prefix)
-        if _is_data(state, name):
+        if any(is_junk(part) for part in name.split("/") if part not in (".", "..")):
+            continue
+        if not name or name.endswith("/"):
+            if state.size_bytes:
+                held = f"is like that of a folder, and the object holds {state.size_bytes} bytes"
+                faults[name or "/"] = f"name: {held}"
+        elif fault := _fault(name):
+            faults[name] = f"name: {fault}"
+        else:
             states[name] = state
-    for name, state in states.items():
-        for folder in PurePosixPath(name).parents:
-            if str(folder) in states:
-                raise UserError(
-                    f"{states[str(folder)].uri} is an object and also the folder of {state.uri}",
-                    "give one of the two another name: gcloud storage mv",
-                )
-    return states
+    for name in list(states):
+        for folder in map(str, PurePosixPath(name).parents):
+            if folder in states:
+                del states[folder]
+                faults[folder] = f"name: is also the folder of {name}"
+    shown = {printable(name): fault for name, fault in faults.items()}
+    return states, [SourceFile(name, 0, "", fault=fault) for name, fault in shown.items()]
 
 
-def _is_data(state: ObjectState, name: str) -> bool:
-    """Whether an object is a file of the data; folders that consoles make are objects, too."""
-    if not name or name.endswith("/"):
-        if state.size_bytes:
-            raise UserError(
-                f"{state.uri} is named like a folder and holds {state.size_bytes} bytes",
-                "give the object a name that does not end in /, or remove it",
-            )
-        return False
-    check_name(state.uri)
+def _fault(name: str) -> str:
+    """Return why an object cannot be a file of a folder; empty when it can."""
+    if fault := fault_of_name(name):
+        return fault
     for segment in name.split("/"):
         if segment in ("", ".", ".."):
-            raise UserError(
-                f"{state.uri} has the part {segment!r} in its name, which no file can have",
-                "give the object another name: gcloud storage mv",
-            )
-        if is_junk(segment):
-            return False
+            return f"has the part {segment!r}, which no file can have"
         if len(segment.encode()) > _SEGMENT_BYTES_MAX:
-            raise UserError(
-                f"{state.uri} has a part of more than {_SEGMENT_BYTES_MAX} bytes in its name",
-                "give the object a shorter name: gcloud storage mv",
-            )
-    return True
+            return f"has a part of more than {_SEGMENT_BYTES_MAX} bytes"
+    return ""
 
 
 def _state(bucket: str, found: Any) -> ObjectState:

@@ -7,15 +7,17 @@ import importlib.util
 import os
 import stat
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
-from pipelines.disk.names import absolute, check_name, is_junk
+from components.data.image_list import names_meant
+from pipelines.disk.names import absolute, check_name
 from pipelines.sources.checksums import ChecksumCache, FileState, hash_unchanged
+from pipelines.sources.walking import Contents, contents_of, state_of, unreadable
 
 PACKAGE = "package:"
 _HASH_THREADS = 4
@@ -27,14 +29,14 @@ class LocalFiles:
 
     Attributes:
         uri: What the user wrote.
-        root: The folder that the names start from, or the one file itself.
-        states: Every file by its name.
+        root: The folder that the names start from, or the one file itself, as the user means it.
+        contents: What is there, by its name.
         seen_ns: Time just before the states were taken.
     """
 
     uri: str
     root: Path
-    states: Mapping[str, FileState]
+    contents: Contents
     seen_ns: int
 
     @property
@@ -43,32 +45,81 @@ class LocalFiles:
         return not self.root.is_dir()
 
     @property
+    def base(self) -> str:
+        """See ``Files``."""
+        return str(self.root)
+
+    @property
     def names(self) -> Sequence[str]:
         """See ``Files``."""
-        return sorted(self.states)
+        return sorted(self.contents.states)
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``."""
-        checksums = cache.known(str(self.root)) if cache else {}
-        new = [state for state in self.states.values() if state not in checksums]
+        states = self.contents.states
+        checksums = self._known(cache) if cache else {}
+        new = list(dict.fromkeys(state for state in states.values() if state not in checksums))
         with _faults(self.uri, self.root), ThreadPoolExecutor(_HASH_THREADS) as pool:
             made = list(zip(new, pool.map(hash_unchanged, new), strict=True))
         if cache:
             cache.remember(made, self.seen_ns)
         checksums.update(made)
-        return tuple(
-            SourceFile(name, state.size_bytes, checksums[state])
-            for name, state in sorted(self.states.items())
+        links = self.contents.links
+        readable = (
+            SourceFile(name, state.size_bytes, checksums[state], links.get(name, ""))
+            for name, state in states.items()
         )
+        return tuple(sorted([*readable, *self.contents.others.values()]))
 
-    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:  # noqa: ARG002
-        """See ``Files``. A link to the user's folder, or a folder with a link to the one file."""
+    def _known(self, cache: ChecksumCache) -> dict[FileState, str]:
+        known = cache.known(str(self.root.resolve()))
+        for place in self._elsewhere():
+            known |= cache.known(str(place))
+        return known
+
+    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
+        """See ``Files``. A link to the user's folder where nothing in it leads elsewhere."""
+        root = self.root.resolve()
         if self.single:
             folder.mkdir()
-            (folder / self.root.name).symlink_to(self.root)
-        else:
-            folder.symlink_to(self.root, target_is_directory=True)
-        return (self.root,)
+            (folder / self.root.name).symlink_to(root)
+            return (root,)
+        elsewhere = self._elsewhere()
+        if not elsewhere:
+            folder.symlink_to(root, target_is_directory=True)
+            return (root,)
+        folder.mkdir()
+        for file in files:
+            if file.readable:
+                (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file.name).symlink_to(self.contents.states[file.name].path)
+        return (root, *elsewhere)
+
+    def _elsewhere(self) -> list[Path]:
+        """Return the folders outside that links lead into, none of them in another."""
+        inside = f"{self.root.resolve()}/"
+        paths = (state.path for state in self.contents.states.values())
+        parents = sorted({Path(path).parent for path in paths if not path.startswith(inside)})
+        if self.single:
+            return []
+        return [p for p in parents if not any(q in p.parents for q in parents)]
+
+    def with_listed(self, paths: Iterable[str]) -> tuple[LocalFiles, str]:
+        """See ``Files``."""
+        folder, index = self.root.parent, self.root.name
+        contents = Contents({index: self.contents.states[index]})
+        with _faults(self.uri, folder):
+            for path in paths:
+                meant = names_meant(path, index, str(folder))
+                name = next((name for name in meant if os.path.lexists(folder / name)), None)
+                if name is None or name in contents.states or (folder / name).is_dir():
+                    continue
+                state = fault = state_of(os.fspath(folder / name))
+                if isinstance(state, FileState):
+                    contents.states[name] = state
+                else:
+                    contents.others[name] = SourceFile(name, 0, "", fault=str(fault))
+        return LocalFiles(self.uri, folder, contents, self.seen_ns), index
 
 
 def local_files(uri: str, expected: str) -> LocalFiles:
@@ -79,19 +130,22 @@ def local_files(uri: str, expected: str) -> LocalFiles:
         expected: What should be there, to be said when it is not.
 
     Raises:
-        UserError: Nothing there, not readable, or names and links that cannot be followed.
+        UserError: Nothing there, not readable, or nothing that can be read.
     """
-    root = _located(uri, expected)
+    path = _located(uri, expected)
     seen_ns = time.time_ns()
-    with _faults(uri, root):
-        if root.is_dir():
-            states = _walk(root)
+    with _faults(uri, path):
+        if path.is_dir():
+            path = path.resolve()
+            contents = contents_of(path)
         else:
-            check_name(root.name)
-            states = {root.name: _state(root.name, root)}
-    if not states:
+            check_name(path.name)
+            contents = Contents({path.name: FileState.of(str(path.resolve()), path.stat())})
+    if contents.others and not contents.states:
+        raise unreadable(uri, contents.others.values())
+    if not contents.states:
         raise UserError(f"{uri} is an empty folder; {expected}", "put the data there")
-    return LocalFiles(uri, root, states, seen_ns)
+    return LocalFiles(uri, path, contents, seen_ns)
 
 
 @contextlib.contextmanager
@@ -113,7 +167,7 @@ def _faults(uri: str, root: Path) -> Generator[None]:
 
 
 def _located(uri: str, expected: str) -> Path:
-    """Return the absolute path that the user means."""
+    """Return the absolute path that the user means; it may be a link."""
     path = _in_package(uri) if uri.startswith(PACKAGE) else absolute(uri)
     try:
         resolved = path.resolve()
@@ -126,7 +180,7 @@ def _located(uri: str, expected: str) -> Path:
         ) from None
     if not uri or not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise UserError(f"{uri!r} is neither file nor folder; {expected}", "correct the path")
-    return resolved
+    return path
 
 
 def _in_package(uri: str) -> Path:
@@ -146,50 +200,3 @@ def _nearest(path: Path) -> str:
     """Return the fix for a path that does not exist: where on the way it stops existing."""
     parent = next((folder for folder in path.parents if folder.is_dir()), Path("/"))
     return f"correct the path: {parent} exists, and what follows does not"
-
-
-# what it holds ----------------------------------------------------------------------------------
-
-
-def _walk(root: Path) -> dict[str, FileState]:
-    """Return every file under a folder that is data, by relative POSIX name."""
-    found: dict[str, FileState] = {}
-    folders = [""]
-    while folders:
-        prefix = folders.pop()
-        with os.scandir(root / prefix) as entries:
-            for entry in entries:
-                if is_junk(entry.name):
-                    continue
-                name = prefix + entry.name
-                check_name(entry.name)
-                if entry.is_symlink():
-                    _check_link(name, root)
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{name}/")
-                    continue
-                found[name] = _state(name, entry)
-    return found
-
-
-def _state(name: str, file: Path | os.DirEntry[str]) -> FileState:
-    status = file.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{name} is no regular file but a device, pipe or socket", f"remove {name}")
-    return FileState.of(os.fspath(file), status)
-
-
-def _check_link(name: str, root: Path) -> None:
-    target = Path(os.path.realpath(root / name))
-    if not target.exists():
-        raise UserError(f"{name} is a link to {target}, which does not exist", f"remove {name}")
-    if target.is_dir():
-        raise UserError(
-            f"{name} is a link to a folder, whose files would count twice",
-            f"remove {name}, or put a copy of the folder in its place",
-        )
-    if not target.is_relative_to(root):
-        raise UserError(
-            f"{name} is a link that leaves the data folder, to {target}",
-            f"put a copy in its place: cp --remove-destination {target} {root / name}",
-        )

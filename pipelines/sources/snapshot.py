@@ -2,13 +2,14 @@
 
 The snapshot is what caching hangs on: the same names, sizes and contents are the same source,
 wherever they lie and whenever they were written. Hidden files and what operating systems leave in
-folders are no data and are skipped by rule; links that leave the folder are refused.
+folders are no data and are skipped by rule; links are followed; what cannot be read is listed, too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -17,10 +18,12 @@ from typing import Protocol
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.source import IDX_IMAGES, Format, SourceFile, source_digest
+from components.data.image_list import is_list, listed_images
 from pipelines.disk.names import check_name
 from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
+from pipelines.sources.other_forms import check_form
 
 DATA, MODEL, WEIGHTS = "data", "model", "weights"
 """Names of the sources that a graph may have."""
@@ -31,6 +34,7 @@ _DATA_EXPECTED = (
     "expected a folder with one sub-folder per identity or class, a folder of idx files, "
     "or a file .npz, .csv or .csv.gz"
 )
+_ALWAYS = ("name", "size_bytes", "sha256")
 _MODEL_EXPECTED = f"expected a file {', '.join(_MODEL_SUFFIXES)} or the folder of a SavedModel"
 
 
@@ -46,12 +50,24 @@ class Files(Protocol):
         ...
 
     @property
+    def base(self) -> str:
+        """Where the names start from: an absolute path, or ``gs://bucket/prefix``."""
+        ...
+
+    @property
     def names(self) -> Sequence[str]:
-        """Relative POSIX paths, in order."""
+        """Relative POSIX paths of what can be read, in order."""
         ...
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
-        """Return all files in name order, each with the checksum of its bytes."""
+        """Return all files in name order, each with the checksum of its bytes.
+
+        Those that cannot be read are among them, with their fault in place of a checksum.
+        """
+        ...
+
+    def with_listed(self, paths: Iterable[str]) -> tuple[Files, str]:
+        """Return the one file and what is there of the paths in it, and what it is called then."""
         ...
 
     def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
@@ -72,17 +88,19 @@ class Snapshot:
         format: How the files are to be read.
         files: All files, in name order.
         place: Where they are to be had.
+        index: Name of the list of images among them, for the format ``list``.
     """
 
     uri: str
     format: Format
     files: tuple[SourceFile, ...]
     place: Files = field(compare=False, repr=False)
+    index: str = ""
 
     @cached_property
     def digest(self) -> str:
         """The sha256 over format, names, sizes and contents: neither places nor times count."""
-        return source_digest(self.format, self.files)
+        return source_digest(self.format, self.files, self.index)
 
     @property
     def size_bytes(self) -> int:
@@ -102,8 +120,35 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
         UserError: Nothing there, nothing in it, not readable, or not ordered as data is.
     """
     place = _files(data, _DATA_EXPECTED)
-    form = _file_format(data, place.names[0]) if place.single else _folder_format(data, place.names)
-    return Snapshot(data, form, place.hashed(cache), place)
+    check_form(data, place.names)
+    if not place.single:
+        form = _folder_format(data, place.names)
+        return Snapshot(data, form, place.hashed(cache), place)
+    form = _file_format(data, place.names[0])
+    listed = _listed(place, cache) if form == "csv" else None
+    if listed is None:
+        return Snapshot(data, form, place.hashed(cache), place)
+    place, index = listed
+    return Snapshot(data, "list", place.hashed(cache), place, index)
+
+
+def _listed(place: Files, cache: ChecksumCache | None) -> tuple[Files, str] | None:
+    """Return the files that a csv file lists and its name among them, or None if it lists none."""
+    (name,) = place.names
+    with tempfile.TemporaryDirectory(prefix="slimline-") as temporary:
+        folder = Path(temporary, "files")
+        place.link_into(place.hashed(cache), folder)
+        if not is_list(folder / name, name):
+            return None
+        paths = [row.path for row in listed_images(folder / name, name)]
+    listed, index = place.with_listed(paths)
+    if len(listed.names) < 2:
+        first = f", such as {paths[0]!r}" if paths else ""
+        raise UserError(
+            f"{name} lists {len(paths)} images{first}, and none of them is there",
+            f"write the paths relative to the folder of {name}, and put the images below it",
+        )
+    return listed, index
 
 
 def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Snapshot:
@@ -122,7 +167,14 @@ def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Snapshot:
         raise UserError(f"{model} has no saved_model.pb; {_MODEL_EXPECTED}", "correct the path")
     if place.single and PurePosixPath(place.names[0]).suffix.lower() not in _MODEL_SUFFIXES:
         raise UserError(f"{model} is no model; {_MODEL_EXPECTED}", "correct the path")
-    return Snapshot(model, "model", place.hashed(cache), place)
+    files = place.hashed(cache)
+    faults = [f"\n  {file.name} ({file.fault})" for file in files if file.fault]
+    if faults:
+        raise UserError(
+            f"{model} is a model with {len(faults)} files that cannot be read{''.join(faults)}",
+            "put regular files in their place, or save the model again",
+        )
+    return Snapshot(model, "model", files, place)
 
 
 def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
@@ -140,11 +192,16 @@ def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
     """
     folder.mkdir(parents=True)
     elsewhere = taken.place.link_into(taken.files, folder / "files")
-    listing = {
+    listing: dict[str, object] = {
         "uri": taken.uri,
         "format": taken.format,
-        "files": [asdict(file) for file in taken.files],
+        "files": [
+            {name: value for name, value in asdict(file).items() if value or name in _ALWAYS}
+            for file in taken.files
+        ],
     }
+    if taken.index:
+        listing |= {"index": taken.index, "root": taken.place.base}
     (folder / "source.json").write_bytes(canonical_json(listing))
     return elsewhere
 

@@ -124,7 +124,9 @@ def test_the_sealed_images_are_nowhere_else(faces: Outcome) -> None:
 
 
 def test_digits_are_split_by_image(tmp_path: Path) -> None:
-    outcome = _ingest(DIGITS, tmp_path, height=8, width=8, maximum=16, split_by="image", threads=1)
+    outcome = _ingest(
+        DIGITS, tmp_path, height=8, width=8, maximum=16, split_by="image", label_column="last"
+    )
     info = outcome.open.info
     assert info.description == "unseen images of all 10 classes"
     assert info.resample == "image"
@@ -146,7 +148,7 @@ def test_digits_are_split_by_image(tmp_path: Path) -> None:
 
 def test_digits_with_the_wrong_maximum_are_not_trained_on_in_the_dark(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="brightest pixel is 16 of 255") as caught:
-        _ingest(DIGITS, tmp_path, height=8, width=8, split_by="image")
+        _ingest(DIGITS, tmp_path, height=8, width=8, split_by="image", label_column="last")
     assert caught.value.fix.endswith("about 16")
     assert not (tmp_path / "dataset").exists()
 

@@ -11,6 +11,7 @@ import pytest
 
 from components.contract.errors import UserError
 from components.contract.source import Source as Staged
+from components.data.image_list import named_images
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.snapshot import Snapshot, snapshot, snapshot_model, stage
 from pipelines.stores.objects import CHUNK_BYTES
@@ -136,6 +137,7 @@ def test_hidden_names_junk_and_folders_of_consoles_are_no_data(
     digest = snapshot(faces).digest
     for name in (
         ".git/config", "ann/.DS_Store", "ann/Thumbs.db", "__MACOSX/ann/1.pgm", "desktop.ini",
+        "_SUCCESS", "ann/2.pgm.tmp", "ann/3.pgm.partial",
         "", "ann/", "new/",
     ):  # fmt: skip
         put(f"some/faces/{name}", b"junk" if name and not name.endswith("/") else b"")
@@ -273,30 +275,78 @@ def test_what_is_not_laid_out_as_data(put: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "match", "fix"),
+    ("names", "told"),
     [
-        (["a/b\x01.pgm"], r"'gs://data/faces/a/b\\x01.pgm' holds a control character", "rename"),
-        (["a/../b.pgm"], r"faces/a/\.\./b.pgm has the part '\.\.'", "another name"),
-        (["a/./b.pgm"], r"faces/a/\./b.pgm has the part '\.'", "another name"),
-        (["a//b.pgm"], "faces/a//b.pgm has the part ''", "another name"),
-        (["a/b", "a/b/1.pgm"], "faces/a/b is an object and also the folder of .*1.pgm", "mv"),
-        (["a/" + 100 * "äöü"], "a part of more than 255 bytes", "shorter"),
+        (["a/b\x01.pgm"], {"a/b\\x01.pgm": "name: holds a control character"}),
+        (["a/../b.pgm"], {"a/../b.pgm": "name: has the part '..', which no file can have"}),
+        (["a/./b.pgm"], {"a/./b.pgm": "name: has the part '.', which no file can have"}),
+        (["a//b.pgm"], {"a//b.pgm": "name: has the part '', which no file can have"}),
+        (["ann"], {"ann": "name: is also the folder of ann/1.pgm"}),
+        ([f"a/{100 * 'äöü'}"], {f"a/{100 * 'äöü'}": "name: has a part of more than 255 bytes"}),
+        (["ann/"], {"ann/": "name: is like that of a folder, and the object holds 1 bytes"}),
     ],
-)  # fmt: skip
+)
 def test_names_that_no_folder_could_hold(
-    faces: str, put: Callable[..., None], names: list[str], match: str, fix: str
+    faces: str,
+    put: Callable[..., None],
+    names: list[str],
+    told: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     for name in names:
-        put(f"faces/{name}", b"x")
-    fails(match, fix, "gs://data/faces")
+        put(f"some/faces/{name}", b"x")
+        put(f"alone/{name}", b"x")
+    source = snapshot(faces)
+    faults = {file.name: file.fault for file in source.files if file.fault}
+    assert {name: fault.partition(" (")[0] for name, fault in faults.items()} == told
+    stage(source, tmp_path / "staged")
+    staged = Staged.open(tmp_path / "staged")
+    assert {file.name: staged.read(file) for file in staged.files if file.readable} == FOLDER
+    if names != ["ann"]:
+        fails("1 files that cannot be read and none that can", "put regular", "gs://data/alone")
 
 
 def test_an_object_that_is_also_a_folder(faces: str, put: Callable[..., None]) -> None:
     put("some/faces", b"x")
     fails("is an object and also, with 4 files, a folder", f"write {faces}/", faces)
     assert len(snapshot(f"{faces}/").files) == 4
-    put("some/faces/ann/", b"x")
-    fails("named like a folder and holds 1 bytes", "remove it", f"{faces}/")
+
+
+# lists ------------------------------------------------------------------------------------------
+
+
+def test_a_list_and_the_images_that_it_names(
+    put: Callable[..., None], cache: ChecksumCache, tmp_path: Path
+) -> None:
+    files = {"a.png": b"a", "deep/b.png": b"b"}
+    text = b"path,label\na.png,cat\ndeep/b.png,dog\nmissing.png,dog\n"
+    for name, content in {**files, "list.csv": text, "unlisted.png": b"u"}.items():
+        put(f"some/{name}", content)
+    source = snapshot("gs://data/some/list.csv", cache)
+    assert (source.format, source.index) == ("list", "list.csv")
+    assert read(source, tmp_path / "staged") == {**files, "list.csv": text}
+    on_disk = write(tmp_path / "disk", {**files, "list.csv": text})
+    assert snapshot(str(on_disk / "list.csv")).digest == source.digest
+
+
+def test_a_list_may_name_what_lies_elsewhere_in_its_bucket(
+    put: Callable[..., None], tmp_path: Path
+) -> None:
+    text = b"image,class\n../images/a.png,cat\ngs://data/some/images/b.png,dog\ngs://x/c.png,dog"
+    put("some/lists/list.csv", text)
+    for name in ("a", "b", "c"):
+        put(f"some/images/{name}.png", name.encode())
+    source = snapshot("gs://data/some/lists/list.csv")
+    assert source.index == "lists/list.csv"
+    assert read(source, tmp_path / "staged") == {
+        "lists/list.csv": text, "images/a.png": b"a", "images/b.png": b"b",
+    }  # fmt: skip
+    rows = list(named_images(Staged.open(tmp_path / "staged")))
+    assert [(row.name, row.fault) for row in rows] == [
+        ("images/a.png", ""),
+        ("images/b.png", ""),
+        ("lists/list.csv#2", "outside: 'gs://x/c.png' is not below gs://data/some"),
+    ]
 
 
 def test_what_the_service_would_unpack(put: Callable[..., None]) -> None:

@@ -59,7 +59,11 @@ def test_the_digest_is_of_names_and_contents_alone(faces: Path, tmp_path: Path) 
 def test_hidden_files_and_junk_are_no_data(faces: Path) -> None:
     digest = snapshot(str(faces)).digest
     (faces / ".git").mkdir()
-    for name in (".git/config", ".DS_Store", "ann/.DS_Store", "ann/Thumbs.db", "desktop.ini"):
+    (faces / "lost+found").mkdir()
+    for name in (
+        ".git/config", ".DS_Store", "ann/.DS_Store", "ann/Thumbs.db", "desktop.ini", "_SUCCESS",
+        "ann/1.pgm.tmp", "ann/9.pgm.partial", "lost+found/1.pgm", "ann/Icon\r",
+    ):  # fmt: skip
         (faces / name).write_text("junk")
     assert snapshot(str(faces)).digest == digest
 
@@ -133,40 +137,9 @@ def test_what_is_not_laid_out_as_data(tmp_path: Path, faces: Path) -> None:
     _fails("unknown kind", "give the folder", str(faces / "ann/1.pgm"))
 
 
-def test_links_inside_are_followed_and_others_refused(faces: Path, tmp_path: Path) -> None:
-    (faces / "bob/2.pgm").symlink_to(faces / "bob/1.pgm")
-    source = snapshot(str(faces))
-    assert source.files[-1].sha256 == file_sha256(faces / "bob/1.pgm")
-    outside = tmp_path / "secret"
-    outside.write_text("secret")
-    for target, match in (
-        (outside, "bob/3.pgm is a link that leaves the data folder"),
-        (tmp_path / "nothing", "bob/3.pgm is a link to .*, which does not exist"),
-        (faces / "ann", "bob/3.pgm is a link to a folder"),
-        (faces, "bob/3.pgm is a link to a folder"),
-    ):
-        (faces / "bob/3.pgm").symlink_to(target)
-        _fails(match, "bob/3.pgm", str(faces))
-        (faces / "bob/3.pgm").unlink()
-
-
 def test_the_folder_itself_may_be_a_link(faces: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(faces)
     assert snapshot(str(tmp_path / "link")).digest == snapshot(str(faces)).digest
-
-
-def test_names_and_kinds_that_no_engine_could_carry(faces: Path) -> None:
-    for name, match in (
-        (b"new\nline.pgm", "control character"),
-        (b"latin-\xe9.pgm", "not UTF-8"),
-    ):
-        path = os.fsencode(faces) + b"/ann/" + name
-        with open(path, "wb"):  # noqa: PTH123 a name of bytes
-            pass
-        _fails(match, "rename", str(faces))
-        os.unlink(path)  # noqa: PTH108
-    os.mkfifo(faces / "ann/pipe")
-    _fails("ann/pipe is no regular file", "remove ann/pipe", str(faces))
 
 
 def test_what_may_not_be_read(faces: Path) -> None:
@@ -283,7 +256,7 @@ def test_a_staged_file_that_changed_is_noticed(faces: Path, tmp_path: Path) -> N
     shutil.copy(faces / three.name, outside)
     (faces / three.name).unlink()
     (faces / three.name).symlink_to(outside)
-    with pytest.raises(UserError, match=r"bob/1\.pgm is a link that leaves"):
+    with pytest.raises(UserError, match=r"bob/1\.pgm became a link that leaves"):
         staged.read(three)
 
 

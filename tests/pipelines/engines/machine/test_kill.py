@@ -76,6 +76,7 @@ def graph_of(**seeds):
                 "channels": 1,
                 "maximum": 63,
                 "split_by": "image",
+                "label_column": "last",
                 "threads": os.cpu_count(),
                 "seed": seed,
             },

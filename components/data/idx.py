@@ -1,0 +1,98 @@
+"""Idx: the files of MNIST, one of images beside one of labels."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from components.contract.errors import UserError
+from components.contract.source import IDX_IMAGES, IDX_LABELS, Source, SourceFile
+from components.data.record import (
+    LABEL_BYTES_MAX,
+    Record,
+    RecordFormat,
+    damage,
+    images_of,
+    unpacked,
+)
+
+_UBYTE = 0x08
+
+
+def idx_records(source: Source, form: RecordFormat) -> Iterator[Record]:
+    """Read the layout of MNIST: the official training and test files are one pool of images.
+
+    Args:
+        source: Of the format ``idx``.
+        form: Of which the largest size counts.
+
+    Raises:
+        UserError: A file of labels is missing, or a file is damaged or not what its name says.
+    """
+    files = {file.name: file for file in source.files}
+    for name, file in files.items():
+        found = re.fullmatch(IDX_IMAGES, name)
+        if not found:
+            continue
+        labelled = ((other, re.fullmatch(IDX_LABELS, other)) for other in files)
+        partner = next(
+            (o for o, match in labelled if match and match["stem"] == found["stem"]), None
+        )
+        if partner is None:
+            raise UserError(
+                f"{name} has no file of labels beside it",
+                f"add {found['stem']}labels-idx1-ubyte.gz",
+            )
+        labels = _labels(source.verified(files[partner]), partner)
+        yield from _images(source.verified(file), file, labels, form)
+
+
+def _header(stream: IO[bytes], name: str, dimensions: tuple[int, ...]) -> tuple[int, ...]:
+    """Read the shape in front of an idx file: two zeros, a type, how many dimensions, each."""
+    magic = stream.read(4)
+    expected = " or ".join(f"00 00 08 {count:02x}" for count in dimensions)
+    if len(magic) < 4 or magic[:3] != bytes((0, 0, _UBYTE)) or magic[3] not in dimensions:
+        raise UserError(
+            f"{name} starts with {magic.hex(' ') or 'nothing'}; an idx file of bytes starts with "
+            f"{expected}",
+            "fetch the file again, or name it after what it is",
+        )
+    return struct.unpack(f">{magic[3]}I", stream.read(4 * magic[3]))
+
+
+def _labels(path: Path, name: str) -> bytes:
+    with damage(name), unpacked(path) as stream:
+        (count,) = _header(stream, name, (1,))
+        if count > LABEL_BYTES_MAX:
+            raise UserError(
+                f"{name} says {count} labels; at most {LABEL_BYTES_MAX} are read",
+                "fetch the file again, or divide it into several",
+            )
+        labels = stream.read(count + 1)
+    if len(labels) != count:
+        held = "more" if len(labels) > count else len(labels)
+        raise UserError(f"{name} says {count} labels and holds {held}", "fetch the file again")
+    return labels
+
+
+def _images(path: Path, file: SourceFile, labels: bytes, form: RecordFormat) -> Iterator[Record]:
+    with damage(file.name), unpacked(path) as stream:
+        count, *shape = _header(stream, file.name, (3, 4))
+        if count != len(labels):
+            raise UserError(
+                f"{file.name} has {count} images and {len(labels)} labels",
+                "fetch both files again",
+            )
+        if 0 in shape or (len(shape) == 3 and shape[2] not in (1, 3)):
+            raise UserError(f"{file.name} holds images of shape {shape}", "fetch it again")
+        form.check_size(tuple(shape), file.name)
+        images = images_of(stream, (count, *shape), np.dtype(np.uint8), file.name)
+        for index, pixels in enumerate(images):
+            yield Record(file.name, index, str(labels[index]), pixels)
+        if stream.read(1):
+            raise UserError(f"{file.name} goes on after {count} images", "fetch it again")
