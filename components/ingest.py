@@ -26,8 +26,11 @@ def ingest(
     contradict each other and both are quarantined. The manifest and the report say what
     became of every file; the result depends on contents, parameters and seed, not on threads.
 
-    The official test files of an idx folder are no split of their own: all records are one pool,
-    so that the sealed images come from the same draw as the others.
+    A split of the data itself is kept: folders at the top called train, val, test and the like
+    that hold the folders of labels, or a column ``split``. Its test images are the sealed ones,
+    its validation images are halved into validation and selection, and what is missing is drawn
+    from its training images. The official test files of an idx folder are no split of their own:
+    all records are one pool, so that the sealed images come from the same draw as the others.
 
     Args:
         source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files.
@@ -54,11 +57,14 @@ def ingest(
         with_rows,
     )
     from components.data.reading import read_source
+    from components.data.spelling import respelled, same_names
 
     curation.check()
     opened = Source.open(source)
-    found = read_source(opened, target, threads)
-    curated = with_rows(opened, found.images, curate(found.images, curation))
+    found = read_source(opened, target, threads, curation.labels)
+    alike = same_names(found.images)
+    images = respelled(found.images, alike, curation.same_names)
+    curated = with_rows(opened, images, curate(images, curation))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())
     splits = found.splits(curated, classes)

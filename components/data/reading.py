@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from components.contract.errors import UserError
 from components.contract.source import Source, SourceFile
-from components.data.curation import SourceImage
 from components.data.images import (
     BadImage,
     decode,
@@ -28,9 +27,11 @@ from components.data.images import (
     pixel_digest,
     resized,
 )
+from components.data.images_found import SourceImage
 from components.data.manifest import CuratedSource
+from components.data.placing import FolderLayout, layout_of
 from components.data.readers import Record, records_of
-from components.data.settings import TargetFormat
+from components.data.settings import Labels, TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
 _DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
@@ -105,8 +106,8 @@ class SourceImages:
             raise UserError(
                 f"all images are nearly black: with maximum {maximum} the brightest pixel is "
                 f"{self.brightest} of 255",
-                "set maximum to the largest value in the files, which is about "
-                f"{max(1, round(self.brightest * maximum / 255))}",
+                "set it to the largest value in the files: image: {maximum: "
+                f"{max(1, round(self.brightest * maximum / 255))}}} or about that",
             )
 
     def splits(
@@ -136,19 +137,25 @@ class _Read:
     brightest: int = 0
 
 
-def read_source(source: Source, target: TargetFormat, threads: int) -> SourceImages:
+def read_source(
+    source: Source, target: TargetFormat, threads: int, labels: Labels = "folder"
+) -> SourceImages:
     """Read every image of a source.
 
     Args:
         source: Any format but ``model``.
         target: What images are turned into.
         threads: How many are decoded at once; the result does not depend on it.
+        labels: What of the path of an image in a folder is its label.
 
     Raises:
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
     if source.format == "folder":
-        read = _in_order(lambda file: _read_file(source, file, target), source.files, threads)
+        layout = layout_of((file.name for file in source.files), labels)
+        read = _in_order(
+            lambda file: _read_file(source, file, target, layout), source.files, threads
+        )
     else:
         records = records_of(
             source, height=target.height, width=target.width, max_pixels=target.max_pixels
@@ -169,20 +176,21 @@ def read_source(source: Source, target: TargetFormat, threads: int) -> SourceIma
     return SourceImages(images, places, spool, sizes, brightest)
 
 
-def _read_file(source: Source, file: SourceFile, target: TargetFormat) -> _Read:
-    label = file.name.partition("/")[0]
+def _read_file(
+    source: Source, file: SourceFile, target: TargetFormat, layout: FolderLayout
+) -> _Read:
+    place = layout.place(file.name)
+    found = SourceImage(file.name, file.name, place.label, "", split=place.split, group=place.group)
+    if place.fault:
+        return _Read(replace(found, fault=f"layout: {place.fault}"))
     try:
         pixels = _decoded(source, file, target)
     except BadImage as error:
-        return _Read(SourceImage(file.name, file.name, label, "", str(error)))
-    return _sound(file.name, file.name, label, pixels, target)
+        return _Read(replace(found, fault=str(error)))
+    return _sound(found, pixels, target)
 
 
 def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[np.uint8]:
-    depth = file.name.count("/")
-    if depth != 1:
-        where = "deeper than one sub-folder" if depth else "beside the sub-folders, not in one"
-        raise BadImage("layout", f"lies {where}")
     if file.size_bytes > max_bytes(target.max_pixels):
         raise BadImage("too-large", f"{file.size_bytes} bytes are more than any picture has here")
     return decode(
@@ -194,21 +202,19 @@ def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[
 
 
 def _read_record(record: Record, target: TargetFormat) -> _Read:
-    name = f"{record.file}#{record.index}"
+    found = SourceImage(f"{record.file}#{record.index}", record.file, record.label, "")
     try:
         if isinstance(record.pixels, BadImage):
             raise record.pixels
         pixels = from_array(record.pixels, channels=target.channels, maximum=target.maximum)
     except BadImage as error:
-        return _Read(SourceImage(name, record.file, record.label, "", str(error)))
-    return _sound(name, record.file, record.label, pixels, target)
+        return _Read(replace(found, fault=str(error)))
+    return _sound(found, pixels, target)
 
 
-def _sound(
-    name: str, file: str, label: str, pixels: NDArray[np.uint8], target: TargetFormat
-) -> _Read:
+def _sound(found: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) -> _Read:
     return _Read(
-        SourceImage(name, file, label, pixel_digest(pixels)),
+        replace(found, digest=pixel_digest(pixels)),
         resized(pixels, target.height, target.width),
         pixels.shape[:2],
         int(pixels.max()),
