@@ -36,7 +36,8 @@ def ingest(
         source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files.
         dataset: Splits train, validation (best epoch, threshold) and selection.
         sealed: The one split that nothing sees before the winner is known.
-        report: ``ingest.json``: counts, reasons, classes, sizes.
+        report: ``ingest.json``: counts, reasons, classes, sizes; ``left_out.jsonl``: a line for
+            every image that is not used.
         target: What the images are turned into.
         curation: How they are chosen and split.
         threads: Images decoded at once.
@@ -45,9 +46,14 @@ def ingest(
         UserError: Too little is left, parameters that contradict each other, a damaged file of
             records, or files that changed since they were listed.
     """
+    import sys
+    from dataclasses import asdict
+
+    from components.artifacts.data_use import LEFT_OUT, REPORT
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
     from components.contract.source import Source
+    from components.data.accounting import data_use, left_out
     from components.data.curation import curate
     from components.data.manifest import (
         class_names,
@@ -79,5 +85,12 @@ def ingest(
             description=described(curated, names[-1], curation.split_by),
             manifest=manifest(curated, sealed=path is sealed),
         )
+    use = data_use(curated, curation.task, alike)
+    content = {**ingest_report(curated, found.sizes), "use": asdict(use)}
     report.mkdir(parents=True, exist_ok=True)
-    (report / "ingest.json").write_bytes(canonical_json(ingest_report(curated, found.sizes)))
+    (report / REPORT).write_bytes(canonical_json(content))
+    with (report / LEFT_OUT).open("wb") as file:
+        file.writelines(canonical_json(line) + b"\n" for line in left_out(curated))
+    lines = [use.summary, *(f"{kind}: {text}" for kind, text in use.examples)]
+    lines += [f"WARNING: {warning}" for warning in use.warnings]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))

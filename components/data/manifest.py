@@ -128,9 +128,7 @@ def ingest_report(curated: CuratedSource, sizes: Counter[tuple[int, int]]) -> di
     """
     results = curated.results
     status = Counter(result.status for result in results)
-    quarantined = [
-        (image.name, result) for image, result in curated.pairs() if result.status == "quarantined"
-    ]
+    quarantined = [result for result in results if result.status == "quarantined"]
     return {
         "schema": 1,
         "format": curated.source.format,
@@ -140,8 +138,7 @@ def ingest_report(curated: CuratedSource, sizes: Counter[tuple[int, int]]) -> di
         "unused": status["unused"],
         "duplicates": status["duplicate"],
         "quarantined": status["quarantined"],
-        "quarantined_by_reason": dict(Counter(kind_of(result) for _, result in quarantined)),
-        "quarantine": [{"name": name, "reason": result.reason} for name, result in quarantined],
+        "quarantined_by_reason": dict(Counter(map(kind_of, quarantined))),
         "splits": _splits(curated),
         "classes": _classes(curated),
         "sizes": [
