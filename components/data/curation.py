@@ -214,6 +214,7 @@ def _more(split: str, images: Sequence[SourceImage], plan: CurationPlan) -> str:
         return "set split: {by: image}, or add groups that have the classes in common"
     if split == TRAIN:
         return "add images, or lower validation, selection and sealed under split:"
-    limits = "subset or evaluation_images" if plan.task == "verification" else "subset"
+    limits = ["subset"] if plan.subset is not None else []
+    limits += ["evaluation_images"] if plan.most_judging is not None else []
     share = "sealed" if split == SEALED else split
-    return f"add images, or raise {limits} or {share} under split:"
+    return f"add images, or raise {' or '.join([*limits, share])} under split:"

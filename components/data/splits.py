@@ -143,7 +143,7 @@ def by_image(
     for split, share in shares.items():
         names = ranked(waiting, f"class of {split}", seed)  # so that ties fall to another each time
         bounds = [max(0, len(waiting[name]) - keep) for name in names]
-        total = _nearest(whole * share)
+        total = max(LEAST_IDENTITIES, _nearest(whole * share))  # fewer would judge nothing
         total = total if most is None else min(total, most)
         for name, count in zip(
             names, apportion(total, [sizes[name] for name in names], bounds), strict=True
