@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -13,6 +15,8 @@ from components.contract.errors import UserError
 from components.contract.types import Task
 from components.data.curation import CurationResult, SourceImage, curate, kind_of
 from components.data.settings import CurationPlan
+from pipelines.config.parameters import offered
+from pipelines.config.sections import ImageShape
 
 SHARES = ("sealed", "selection", "validation")
 
@@ -217,3 +221,15 @@ def test_contradictions_are_said_before_anything_is_read(
     with pytest.raises(UserError, match=match):
         _plan(task, **changes).check()
     _plan(task).check()
+
+
+def test_every_key_that_a_fix_names_is_a_key_of_a_configuration() -> None:
+    keys = {
+        "split": {parameter.name for parameter in offered("ingest").parameters},
+        "image": ImageShape.model_fields.keys(),
+    }
+    folder = Path(__file__).parents[3] / "components" / "data"
+    text = "".join(path.read_text() for path in sorted(folder.glob("*.py")))
+    named = set(re.findall(r"(split|image): \{+(\w+)[:,]", text))
+    assert {("split", "by"), ("split", "same_names"), ("image", "maximum")} <= named
+    assert {(section, key) for section, key in named if key not in keys[section]} == set()
