@@ -29,15 +29,19 @@ def ingest(
     contradict each other and both are quarantined. The manifest and the report say what
     became of every file; the result depends on contents, parameters and seed, not on threads.
 
-    The official test files of an idx folder are no split of their own: all records are one pool,
-    so that the sealed images come from the same draw as the others.
+    A split of the data itself is kept: folders at the top called train, val, test and the like
+    that hold the folders of labels, or a column ``split``. Its test images are the sealed ones,
+    its validation images are halved into validation and selection, and what is missing is drawn
+    from its training images. The official test files of an idx folder are no split of their own:
+    all records are one pool, so that the sealed images come from the same draw as the others.
 
     Args:
         source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files, or
             images that a csv file lists.
         dataset: Splits train, validation (best epoch, threshold) and selection.
         sealed: The one split that nothing sees before the winner is known.
-        report: ``ingest.json``: counts, reasons, classes, sizes.
+        report: ``ingest.json``: counts, reasons, classes, sizes; ``left_out.jsonl``: a line for
+            every image that is not used.
         target: What the images are turned into.
         curation: How they are chosen and split.
         label_column: Where a csv of pixels has its labels, if no header says so.
@@ -47,9 +51,14 @@ def ingest(
         UserError: Too little is left, parameters that contradict each other, a damaged file of
             records, or files that changed since they were listed.
     """
+    import sys
+    from dataclasses import asdict
+
+    from components.artifacts.data_use import LEFT_OUT, REPORT
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
     from components.contract.source import Source
+    from components.data.accounting import data_use, left_out
     from components.data.curation import curate
     from components.data.manifest import (
         class_names,
@@ -59,11 +68,14 @@ def ingest(
         with_rows,
     )
     from components.data.reading import read_source
+    from components.data.spelling import respelled, same_names
 
     curation.check()
     opened = Source.open(source)
-    found = read_source(opened, target, threads, label_column)
-    curated = with_rows(opened, found.images, curate(found.images, curation))
+    found = read_source(opened, target, threads, curation.labels, label_column)
+    alike = same_names(found.images)
+    images = respelled(found.images, alike, curation.same_names)
+    curated = with_rows(opened, images, curate(images, curation))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())
     splits = found.splits(curated, classes)
@@ -78,5 +90,12 @@ def ingest(
             description=described(curated, names[-1], curation.split_by),
             manifest=manifest(curated, sealed=path is sealed),
         )
+    use = data_use(curated, curation.task, alike)
+    content = {**ingest_report(curated, found.sizes), "use": asdict(use)}
     report.mkdir(parents=True, exist_ok=True)
-    (report / "ingest.json").write_bytes(canonical_json(ingest_report(curated, found.sizes)))
+    (report / REPORT).write_bytes(canonical_json(content))
+    with (report / LEFT_OUT).open("wb") as file:
+        file.writelines(canonical_json(line) + b"\n" for line in left_out(curated))
+    lines = [use.summary, *(f"{kind}: {text}" for kind, text in use.examples)]
+    lines += [f"WARNING: {warning}" for warning in use.warnings]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -11,6 +11,7 @@ from components.contract.types import (
     LiteModelsIn,
     MetricsOut,
     PageOut,
+    ReportIn,
     ReportOut,
     ReportsIn,
     Task,
@@ -25,6 +26,7 @@ def select(
     models: LiteModelsIn,
     evaluations: ReportsIn,
     benchmarks: ReportsIn,
+    data: ReportIn | None,
     decision: ReportOut,
     winner: LiteModelOut,
     winner_evaluation: ReportOut,
@@ -52,6 +54,7 @@ def select(
         models: LiteModels of all variants, the reference first.
         evaluations: A report of evaluate for each.
         benchmarks: Reports of benchmark: the first model on every device, then the second.
+        data: The report of ingest, which pages quote; nothing is decided by it.
         decision: ``decision.json``.
         winner: The winning LiteModel, or ``none.json``.
         winner_evaluation: The winner's report of evaluate, or ``none.json``.
@@ -73,7 +76,9 @@ def select(
         Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 8.
     """
     import shutil
+    from dataclasses import replace
 
+    from components.artifacts.data_use import DataUse
     from components.artifacts.empty import write_empty
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
@@ -98,6 +103,7 @@ def select(
         minimize=minimize,
         resampling=resampling,
     )
+    made = replace(made, images=DataUse.read(data) if data else None)
     if made.winner is None:
         write_empty(winner, made.reason)
         write_empty(winner_evaluation, made.reason)

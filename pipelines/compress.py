@@ -165,6 +165,7 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
                 (f"benchmark-{name}-{device}" for name in names for device in config.device_names),
                 "report",
             ),
+            "data": Ref("ingest", "report"),
         },
         config.step_parameters(
             "select",

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
-from components.contract.types import Task, Unit
+from components.contract.types import SplitUnit, Task, Unit
 
 SCHEMA: Final = 1
 OPEN_SPLITS: Final = ("train", "validation", "selection")
@@ -53,7 +53,7 @@ class DatasetInfo:
     Attributes:
         task: What the labels are for.
         image: The size of all images.
-        split_by: Whether whole identities or single images went to the splits.
+        split_by: Whether whole identities, whole groups or single images went to the splits.
         resample: What intervals are to be resampled over.
         classes: Names of all classes or identities; a label is an index into them. The labels of
             one split need not cover them: split by identity, each split has its own.
@@ -63,7 +63,7 @@ class DatasetInfo:
 
     task: Task
     image: ImageSize
-    split_by: Unit
+    split_by: SplitUnit
     resample: Unit
     classes: tuple[str, ...]
     splits: Mapping[str, int]
@@ -161,7 +161,7 @@ def write_dataset(
     *,
     task: Task,
     classes: Iterable[str],
-    split_by: Unit = "image",
+    split_by: SplitUnit = "image",
     resample: Unit = "image",
     description: str = "",
     manifest: Iterable[Mapping[str, object]] = (),

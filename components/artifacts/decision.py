@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.budgets import Budgets
+from components.artifacts.data_use import DataUse
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Stability
 from components.contract.types import Unit
@@ -189,6 +190,8 @@ class Decision(JsonFile):
         near_misses: Without a winner, ``name``, ``excess`` and ``reason``, nearest first.
         split: What it was decided on.
         devices: By name.
+        images: ``images`` of the data, how many of them are ``used``, what is ``left_out`` by
+            ``reason`` with ``examples``, and ``warnings``; None where ingest said nothing of it.
     """
 
     FILE: ClassVar[str] = "decision.json"
@@ -210,6 +213,7 @@ class Decision(JsonFile):
     near_misses: tuple[NearMiss, ...]
     split: Split
     devices: Mapping[str, Machine]
+    images: DataUse | None = None
 
     @property
     def metric(self) -> str:

@@ -64,7 +64,10 @@ CurveOut: TypeAlias = Annotated[Path, Output("Curve")]
 
 Task: TypeAlias = Literal["verification", "classification"]
 Unit: TypeAlias = Literal["identity", "image"]
-"""What is divided, or drawn, as a whole."""
+"""What is drawn as a whole."""
+
+SplitUnit: TypeAlias = Literal["identity", "image", "group"]
+"""What is divided as a whole."""
 
 PositiveInt: TypeAlias = Annotated[int, Field(gt=0, le=2**53)]
 NonNegativeInt: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]

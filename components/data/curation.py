@@ -5,44 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
-from components.contract.types import Task
+from components.data.division import LEAST_IMAGES, divide, members_of
+from components.data.images_found import SourceImage
+from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, advice
 from components.data.settings import CurationPlan
-from components.data.splits import LEAST_IDENTITIES, TRAIN, by_identity, by_image, draw
+from components.data.splits import LEAST_IDENTITIES, draw
 
 Status = Literal["used", "quarantined", "duplicate", "unused"]
-
-IMAGES_AN_IDENTITY: Final = 4
-"""Images that each identity of an evaluation split should have room for under its cap."""
-
-_LEAST_IMAGES: Final[Mapping[Task, int]] = {"verification": 2, "classification": 1}
-"""Images of a class in one split below which it teaches and shows nothing."""
-
-
-@dataclass(frozen=True)
-class SourceImage:
-    """One image as it was found.
-
-    Attributes:
-        name: Its file, or file, ``#`` and place for a record.
-        file: The file that holds it.
-        label: Name of its class or identity.
-        digest: Of its pixels; empty when it cannot be used.
-        fault: Why it cannot be used; a word, a colon and details. Empty when it can.
-        split: Lower-case word by which its source says where it is used; None where it does not.
-        group: What its source says it belongs to (a site, a camera); None where it does not.
-    """
-
-    name: str
-    file: str
-    label: str
-    digest: str
-    fault: str = ""
-    split: str | None = None
-    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +38,8 @@ class CurationResult:
 def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationResult]:
     """Decide what becomes of every image.
 
-    Images that show the same are one: the first is kept, and where their labels differ none is.
+    Images that show the same are one: the first is kept (where the data has its own split, the
+    first that is not trained on), and where their labels differ none is.
     Then classes with too few images go, then what is beyond ``subset``; the rest is split.
 
     Args:
@@ -78,6 +52,7 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
     Raises:
         UserError: Too little is left, with what became of the rest.
     """
+    _check_words(images)
     results: dict[str, CurationResult] = {}
     kept = _without_duplicates(images, results)
     by_label: dict[str, list[SourceImage]] = defaultdict(list)
@@ -89,35 +64,42 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
                 f"few-images: {label!r} has {len(group)} usable; {plan.minimum_images} are needed"
             )
             results |= {image.name: CurationResult("quarantined", reason=reason) for image in group}
-    members = {
-        label: [image.digest for image in group]
-        for label, group in sorted(by_label.items())
-        if len(group) >= plan.minimum_images
-    }
-    if plan.subset is not None and plan.subset < sum(map(len, members.values())):
-        chosen = draw(members, plan.subset, plan.minimum_images, "subset", plan.seed)
-        members = _only(members, chosen)
-    _check_enough(members, plan, images, results)
-    splits = _split(members, plan)
-    _check_splits(members, splits, plan)
-    for image in kept:
-        if image.name not in results:
-            results[image.name] = _result_of(image, splits, plan)
+    chosen = [image for image in kept if image.name not in results]
+    if plan.subset is not None and plan.subset < len(chosen):
+        members = members_of(chosen)
+        drawn = draw(members, plan.subset, plan.minimum_images, "subset", plan.seed)
+        for image in chosen:
+            if image.digest not in drawn:
+                reason = f"subset: beyond the {plan.subset} images asked for"
+                results[image.name] = CurationResult("unused", reason=reason)
+        chosen = [image for image in chosen if image.digest in drawn]
+    _check_enough(len({image.label for image in chosen}), plan, images, results)
+    splits = divide(chosen, plan)
+    _check_splits(chosen, splits, plan)
+    reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
+    for image in chosen:
+        results[image.name] = (
+            CurationResult("used", split=splits[image.digest])
+            if image.digest in splits
+            else CurationResult("unused", reason=reason)
+        )
     return [results[image.name] for image in images]
 
 
 def _without_duplicates(
-    images: Iterable[SourceImage], results: dict[str, CurationResult]
+    images: Sequence[SourceImage], results: dict[str, CurationResult]
 ) -> list[SourceImage]:
     """Return one of each group of equal images, and record what becomes of the others."""
     groups: dict[str, list[SourceImage]] = {}
+    divided = any(image.split for image in images)
     for image in images:
-        if image.fault:
-            results[image.name] = CurationResult("quarantined", reason=image.fault)
+        if fault := image.fault or (_split_fault(image) if divided else ""):
+            results[image.name] = CurationResult("quarantined", reason=fault)
         else:
             groups.setdefault(image.digest, []).append(image)
     kept: list[SourceImage] = []
-    for first, *others in groups.values():
+    for group in groups.values():
+        first, *others = sorted(group, key=_first_kept)
         if any(other.label != first.label for other in others):
             for image in (first, *others):
                 against = next(o for o in (first, *others) if o.label != image.label)
@@ -130,41 +112,33 @@ def _without_duplicates(
     return kept
 
 
-def _only(members: Mapping[str, Sequence[str]], chosen: set[str]) -> dict[str, list[str]]:
-    left = {name: [key for key in keys if key in chosen] for name, keys in members.items()}
-    return {name: keys for name, keys in left.items() if keys}
-
-
-def _split(members: Mapping[str, Sequence[str]], plan: CurationPlan) -> dict[str, str]:
-    """Return the split of every image that has one, by digest."""
-    if plan.split_by == "image":
-        return by_image(
-            members, plan.shares, plan.evaluation_images, _LEAST_IMAGES[plan.task], plan.seed
+def _check_words(images: Iterable[SourceImage]) -> None:
+    """Refuse a source of which no split is called as one."""
+    words = sorted({image.split for image in images if image.split})
+    if words and not set(words) & SPLIT_WORDS.keys():
+        named = ", ".join(map(repr, words[:5]))
+        raise UserError(
+            f"the splits of the data are called {named}{' and so on' if len(words) > 5 else ''}; "
+            f"expected {', '.join(SPLIT_WORDS)}",
+            "call them train, val and test; or give the column of splits another title",
         )
-    most = max(LEAST_IDENTITIES, plan.evaluation_images // IMAGES_AN_IDENTITY)
-    split_of = by_identity(members, plan.shares, most, plan.seed)
-    placed: dict[str, str] = {}
-    for split in (TRAIN, *plan.shares):
-        group = {name: keys for name, keys in members.items() if split_of[name] == split}
-        if split != TRAIN and sum(map(len, group.values())) > plan.evaluation_images:
-            chosen = draw(
-                group, plan.evaluation_images, plan.minimum_images, f"cap of {split}", plan.seed
-            )
-            group = _only(group, chosen)
-        placed |= {key: split for keys in group.values() for key in keys}
-    return placed
 
 
-def _result_of(image: SourceImage, splits: Mapping[str, str], plan: CurationPlan) -> CurationResult:
-    if image.digest in splits:
-        return CurationResult("used", split=splits[image.digest])
-    limits = {"subset": plan.subset, "evaluation_images": plan.evaluation_images}
-    text = ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
-    return CurationResult("unused", reason=f"limit: left out by {text}")
+def _split_fault(image: SourceImage) -> str:
+    """Say what is wrong with the split of an image where others have one."""
+    if not image.split:
+        return "split: it is given none, and others are"
+    known = ", ".join(SPLIT_WORDS)
+    return "" if image.split in SPLIT_WORDS else f"split: {image.split!r} is none of {known}"
+
+
+def _first_kept(image: SourceImage) -> int:
+    """Return a smaller number for the image to keep: one that the data's own split judges by."""
+    return image.split is None or SPLIT_WORDS[image.split] == TRAIN
 
 
 def _check_enough(
-    members: Mapping[str, Sequence[str]],
+    labels: int,
     plan: CurationPlan,
     images: Sequence[SourceImage],
     results: Mapping[str, CurationResult],
@@ -172,16 +146,19 @@ def _check_enough(
     noun = "identities" if plan.task == "verification" else "classes"
     needed = LEAST_IDENTITIES
     why = f"at least {needed} are needed"
-    if plan.split_by == "identity":
+    if plan.split_by == "identity" and not any(image.split for image in images):
         needed *= 1 + len(plan.shares)
         why = f"splitting by identity needs {needed}, {LEAST_IDENTITIES} in each split"
-    if len(members) >= needed:
+    if labels >= needed:
         return
     found = f"{len(images)} images" if images else "no images at all"
-    left = f"{len(members)} {noun}" if len(members) != 1 else f"one, {next(iter(members))!r},"
+    only = {image.label for image in images if image.name not in results}
+    left = f"{labels} {noun}" if labels != 1 else f"one, {next(iter(only))!r},"
     fix = f"add {noun}, with {plan.minimum_images} different images or more each"
-    if plan.split_by == "identity" and len(members) >= LEAST_IDENTITIES:
-        fix += "; or set split_by: image, which tests on people who were trained on"
+    if any(DEEPER in image.fault for image in images):
+        fix = advice(image.file for image in images)
+    elif plan.split_by == "identity" and labels >= LEAST_IDENTITIES:
+        fix += "; or set split: {by: image}, which tests on people who were trained on"
     raise UserError(
         f"too little data: of {found}, {left} can be used; {why}{_losses(images, results)}", fix
     )
@@ -206,19 +183,38 @@ def kind_of(result: CurationResult) -> str:
 
 
 def _check_splits(
-    members: Mapping[str, Sequence[str]], splits: Mapping[str, str], plan: CurationPlan
+    images: Sequence[SourceImage], splits: Mapping[str, str], plan: CurationPlan
 ) -> None:
     """Refuse splits that nothing can be learnt from or measured on."""
-    images = _LEAST_IMAGES[plan.task]
-    for split in (TRAIN, *plan.shares):
-        counts = [sum(splits.get(key) == split for key in keys) for keys in members.values()]
-        enough = sum(count >= images for count in counts)
-        if enough < LEAST_IDENTITIES:
-            raise UserError(
-                f"too little data: the {split} split of {sum(counts)} images has {enough} classes "
-                f"with {images} images or more; {LEAST_IDENTITIES} are needed",
-                "add images, raise subset or evaluation_images, or raise "
-                f"{'sealed_fraction' if split == SEALED else split}"
-                if split != TRAIN
-                else "add images, or lower validation, selection and sealed_fraction",
-            )
+    least = LEAST_IMAGES[plan.task]
+    counts = {split: Counter[str]() for split in (TRAIN, *plan.shares)}
+    for image in images:
+        if image.digest in splits:
+            counts[splits[image.digest]][image.label] += 1
+    for split, count in counts.items():
+        enough = {label for label, number in count.items() if number >= least}
+        where = ""
+        if plan.task == "classification":
+            enough &= counts[TRAIN].keys()
+            where = "" if split == TRAIN else " that are trained on"
+        if len(enough) >= LEAST_IDENTITIES:
+            continue
+        raise UserError(
+            f"too little data: the {split} split of {count.total()} images has {len(enough)} "
+            f"classes{where} with {least} images or more; {LEAST_IDENTITIES} are needed",
+            _more(split, images, plan),
+        )
+
+
+def _more(split: str, images: Sequence[SourceImage], plan: CurationPlan) -> str:
+    """Say how a split gets more images."""
+    if any(image.split and SPLIT_WORDS[image.split] == split for image in images):
+        return f"add images of more classes to the data's own {split} split"
+    if plan.split_by == "group":
+        return "set split: {by: image}, or add groups that have the classes in common"
+    if split == TRAIN:
+        return "add images, or lower validation, selection and sealed under split:"
+    limits = ["subset"] if plan.subset is not None else []
+    limits += ["evaluation_images"] if plan.most_judging is not None else []
+    share = "sealed" if split == SEALED else split
+    return f"add images, or raise {' or '.join([*limits, share])} under split:"

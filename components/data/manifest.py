@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from components.artifacts.dataset import SEALED
 from components.contract.source import IDX_LABELS, Source
-from components.contract.types import Unit
-from components.data.curation import CurationResult, SourceImage, kind_of
+from components.contract.types import SplitUnit
+from components.data.curation import CurationResult, kind_of
+from components.data.division import group_of
+from components.data.images_found import SourceImage
 
 _MOST_SIZES = 10  # listed in a report
 
@@ -128,9 +130,7 @@ def ingest_report(curated: CuratedSource, sizes: Counter[tuple[int, int]]) -> di
     """
     results = curated.results
     status = Counter(result.status for result in results)
-    quarantined = [
-        (image.name, result) for image, result in curated.pairs() if result.status == "quarantined"
-    ]
+    quarantined = [result for result in results if result.status == "quarantined"]
     return {
         "schema": 1,
         "format": curated.source.format,
@@ -140,8 +140,7 @@ def ingest_report(curated: CuratedSource, sizes: Counter[tuple[int, int]]) -> di
         "unused": status["unused"],
         "duplicates": status["duplicate"],
         "quarantined": status["quarantined"],
-        "quarantined_by_reason": dict(Counter(kind_of(result) for _, result in quarantined)),
-        "quarantine": [{"name": name, "reason": result.reason} for name, result in quarantined],
+        "quarantined_by_reason": dict(Counter(map(kind_of, quarantined))),
         "splits": _splits(curated),
         "classes": _classes(curated),
         "sizes": [
@@ -172,15 +171,24 @@ def _classes(curated: CuratedSource) -> dict[str, dict[str, int]]:
     return {label: dict(count) for label, count in counts.items()}
 
 
-def described(curated: CuratedSource, split: str, split_by: Unit) -> str:
+def described(curated: CuratedSource, split: str, split_by: SplitUnit) -> str:
     """Return the sentence by which reports say what a split consists of."""
-    names = {image.label for image, where in curated.used() if where == split}
-    if split_by == "identity":
-        return f"{len(names)} identities never trained on"
-    total = len({image.label for image, _ in curated.used()})
-    return (
-        f"unseen images of {'all' if len(names) == total else f'{len(names)} of'} {total} classes"
-    )
+    images = [image for image, where in curated.used() if where == split]
+    names = {image.label for image in images}
+    own = sorted({image.split for image in images if image.split})
+    given = all(image.split for image in images) and own != ["train"]
+    whose = f" (the data's own split: {' and '.join(own)})" if given else ""
+    if split_by == "image":
+        total = len({image.label for image, _ in curated.used()})
+        which = "all" if len(names) == total else f"{len(names)} of"
+        return f"unseen images of {which} {total} classes{whose}"
+    if split_by == "group":
+        groups = {group_of(image) for image in images}
+        return (
+            f"{len(names)} {'class' if len(names) == 1 else 'classes'} of {len(groups)} "
+            f"{'group' if len(groups) == 1 else 'groups'} never trained on{whose}"
+        )
+    return f"{len(names)} identities never trained on{whose}"
 
 
 def class_names(labels: Iterable[str]) -> list[str]:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from components.contract.errors import UserError
 from components.contract.source import Source, SourceFile
-from components.data.curation import SourceImage
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
@@ -29,10 +28,12 @@ from components.data.images import (
     pixel_digest,
     resized,
 )
+from components.data.images_found import SourceImage
 from components.data.manifest import CuratedSource
+from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
-from components.data.settings import TargetFormat
+from components.data.settings import Labels, TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
 _DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
@@ -107,8 +108,8 @@ class SourceImages:
             raise UserError(
                 f"all images are nearly black: with maximum {maximum} the brightest pixel is "
                 f"{self.brightest} of 255",
-                "set maximum to the largest value in the files, which is about "
-                f"{max(1, round(self.brightest * maximum / 255))}",
+                "set it to the largest value in the files: image: {maximum: "
+                f"{max(1, round(self.brightest * maximum / 255))}}} or about that",
             )
 
     def splits(
@@ -142,6 +143,7 @@ def read_source(
     source: Source,
     target: TargetFormat,
     threads: int,
+    labels: Labels = "folder",
     label_column: Literal["first", "last"] | None = None,
 ) -> SourceImages:
     """Read every image of a source.
@@ -150,13 +152,17 @@ def read_source(
         source: Any format but ``model``.
         target: What images are turned into.
         threads: How many are decoded at once; the result does not depend on it.
+        labels: What of the path of an image in a folder is its label.
         label_column: Where a csv of pixels without a header has its labels.
 
     Raises:
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
     if source.format == "folder":
-        read = _in_order(lambda file: _read_file(source, file, target), source.files, threads)
+        layout = layout_of((file.name for file in source.files), labels)
+        read = _in_order(
+            lambda file: _read_file(source, file, target, layout), source.files, threads
+        )
     elif source.format == "list":
         read = _in_order(
             lambda item: _read_named(source, item, target), named_images(source), threads
@@ -180,28 +186,31 @@ def read_source(
     return SourceImages(images, places, spool, sizes, brightest)
 
 
-def _read_file(source: Source, file: SourceFile, target: TargetFormat) -> _Read:
-    label = file.name.partition("/")[0]
+def _read_file(
+    source: Source, file: SourceFile, target: TargetFormat, layout: FolderLayout
+) -> _Read:
+    place = layout.place(file.name)
+    found = SourceImage(file.name, file.name, place.label, "", split=place.split, group=place.group)
+    if fault := _fault_of(file, place.fault):
+        return _Read(replace(found, fault=fault))
     try:
-        _check_place(file)
         pixels = _decoded(source, file, target)
     except BadImage as error:
-        return _Read(SourceImage(file.name, file.name, label, "", str(error)))
-    return _sound(SourceImage(file.name, file.name, label, ""), pixels, target)
+        return _Read(replace(found, fault=str(error)))
+    return _sound(found, pixels, target)
 
 
-def _check_place(file: SourceFile) -> None:
-    """Refuse what lies where no image of a folder does."""
+def _fault_of(file: SourceFile, misplaced: str | None) -> str:
+    """Say why a file is none of the images, before it is opened; nothing when it may be one."""
     if file.fault:
-        raise BadImage(*file.fault.split(": ", 1))
+        return file.fault
     if file.link:
-        raise BadImage("link", f"leads to {file.link}, which counts once, by that name")
-    depth = file.name.count("/")
-    if depth != 1:
-        where = "deeper than one sub-folder" if depth else "beside the sub-folders, not in one"
-        table = file.name.lower().endswith((".csv", ".csv.gz"))
-        advice = "; if it lists the images, give this file as the data" if table else ""
-        raise BadImage("layout", f"lies {where}{advice}")
+        return f"link: leads to {file.link}, which counts once, by that name"
+    if not misplaced:
+        return ""
+    table = file.name.lower().endswith((".csv", ".csv.gz"))
+    advice = "; if it lists the images, give this file as the data" if table else ""
+    return f"layout: {misplaced}{advice}"
 
 
 def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[np.uint8]:
@@ -232,19 +241,19 @@ def _read_named(source: Source, named: NamedImage, target: TargetFormat) -> _Rea
 
 
 def _read_record(record: Record, target: TargetFormat) -> _Read:
-    name = f"{record.file}#{record.index}"
+    found = SourceImage(f"{record.file}#{record.index}", record.file, record.label, "")
     try:
         if isinstance(record.pixels, BadImage):
             raise record.pixels
         pixels = from_array(record.pixels, channels=target.channels, maximum=target.maximum)
     except BadImage as error:
-        return _Read(SourceImage(name, record.file, record.label, "", str(error)))
-    return _sound(SourceImage(name, record.file, record.label, ""), pixels, target)
+        return _Read(replace(found, fault=str(error)))
+    return _sound(found, pixels, target)
 
 
-def _sound(image: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) -> _Read:
+def _sound(found: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) -> _Read:
     return _Read(
-        replace(image, digest=pixel_digest(pixels)),
+        replace(found, digest=pixel_digest(pixels)),
         resized(pixels, target.height, target.width),
         pixels.shape[:2],
         int(pixels.max()),

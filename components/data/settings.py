@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -15,9 +15,13 @@ from components.contract.types import (
     Offered,
     PositiveInt,
     Seed,
+    SplitUnit,
     Task,
     Unit,
 )
+
+Labels: TypeAlias = Literal["folder", "path"]
+SameNames: TypeAlias = Literal["refuse", "merge", "apart"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,21 +50,30 @@ class CurationPlan:
 
     Attributes:
         task: Verification quarantines an identity with one image: it has no genuine pair.
-        split_by: Whole identities, so that people who judge were never trained on, or images.
-        validation: Part of the identities or images, 0 to 1.
-        selection: Part of the identities or images, 0 to 1.
-        sealed_fraction: Part of the identities or images, 0 to 1.
+        split_by: Whole identities, so that people who judge were never trained on; images; or
+            whole groups: the first folder of a label that is a path, or the column ``group``.
+        validation: Part of the identities, images or groups, 0 to 1. It means nothing where the
+            data has a split of its own for it; so do the next two.
+        selection: Part of the identities, images or groups, 0 to 1.
+        sealed_fraction: Part of the identities, images or groups, 0 to 1.
+        labels: The label of an image in a folder: the name of its folder, or the path of all
+            folders above it, as in ``Alphabet/character01``.
+        same_names: What becomes of labels that differ in case, Unicode form or blanks around them
+            alone: the data is refused; they are merged; or they stay apart.
         subset: Most images in all, drawn evenly over the classes.
-        evaluation_images: Most images of a split other than train; all pairs are compared.
+        evaluation_images: Most images of a split other than train in verification, where all
+            pairs are compared; classification uses all.
         minimum_images: A class or identity with fewer usable images is quarantined.
         seed: Decides who goes to which split.
     """
 
     task: Annotated[Task, FromGraph()]
-    split_by: Annotated[Unit, Offered("by")] = "identity"
+    split_by: Annotated[SplitUnit, Offered("by")] = "identity"
     validation: Fraction = 0.15
     selection: Fraction = 0.15
     sealed_fraction: Annotated[Fraction, Offered("sealed")] = 0.15
+    labels: Labels = "folder"
+    same_names: SameNames = "refuse"
     subset: PositiveInt | None = None
     evaluation_images: PositiveInt = 2000
     minimum_images: PositiveInt = 2
@@ -78,8 +91,13 @@ class CurationPlan:
     @property
     def resample(self) -> Unit:
         """What intervals on these images are resampled over: what was drawn as a whole."""
-        whole = (self.task, self.split_by) == ("verification", "identity")
+        whole = self.task == "verification" and self.split_by != "image"
         return "identity" if whole else "image"
+
+    @property
+    def most_judging(self) -> int | None:
+        """Most images of a split other than train; None is no limit."""
+        return self.evaluation_images if self.task == "verification" else None
 
     def check(self) -> None:
         """Refuse what cannot work whatever the data.
@@ -90,16 +108,16 @@ class CurationPlan:
         if self.task == "classification" and self.split_by == "identity":
             raise UserError(
                 "classification cannot be split by identity: every split needs every class",
-                "set split_by: image",
+                "set split: {by: image}",
             )
         if sum(self.shares.values()) >= 1:
             raise UserError(
-                f"validation, selection and sealed_fraction add up to "
+                f"validation, selection and sealed add up to "
                 f"{sum(self.shares.values()):g}; nothing is left to train on",
-                "lower them until their sum is below 1",
+                "lower them under split: until their sum is below 1",
             )
         if self.task == "verification" and self.minimum_images < 2:
             raise UserError(
                 "minimum_images is 1; verification compares two images of an identity",
-                "set minimum_images: 2",
+                "set split: {minimum_images: 2}",
             )

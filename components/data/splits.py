@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-TRAIN: Final = "train"
+from components.data.placing import TRAIN
+
 LEAST_IDENTITIES: Final = 2
 """Fewest identities of a split: with one there is no pair of two different people."""
 
@@ -80,46 +81,57 @@ def level(total: int, available: Sequence[int]) -> list[int]:
 
 
 def by_identity(
-    identities: Iterable[str], shares: Mapping[str, float], most: int, seed: int
+    identities: Iterable[str],
+    shares: Mapping[str, float],
+    most: int,
+    seed: int,
+    *,
+    rest: str = TRAIN,
+    least: int = LEAST_IDENTITIES,
 ) -> dict[str, str]:
-    """Send whole identities to the splits, at least two to each.
+    """Send whole identities, or groups of them, to the splits.
 
     Args:
-        identities: Names; at least ``LEAST_IDENTITIES`` for every split.
-        shares: Part of the identities for each split but train, which has the rest.
-        most: Most identities of a split other than train.
+        identities: Names; at least ``least`` for every split.
+        shares: Part of the identities for each split but one.
+        most: Most identities of such a split.
         seed: Decides who goes where.
+        rest: The split that has all others.
+        least: Fewest identities of a split.
 
     Returns:
         The split of every identity.
     """
     order = ranked(identities, "identity", seed)
     counts = {split: _nearest(len(order) * share) for split, share in shares.items()}
-    counts = {split: max(LEAST_IDENTITIES, min(count, most)) for split, count in counts.items()}
-    while len(order) - sum(counts.values()) < LEAST_IDENTITIES:
+    counts = {split: max(least, min(count, most)) for split, count in counts.items()}
+    while len(order) - sum(counts.values()) < least:
         largest = max(counts, key=lambda split: counts[split])
-        assert counts[largest] > LEAST_IDENTITIES, "the caller counts the identities first"
+        assert counts[largest] > least, "the caller counts the identities first"
         counts[largest] -= 1
     places = [split for split, count in counts.items() for _ in range(count)]
-    places += [TRAIN] * (len(order) - len(places))
+    places += [rest] * (len(order) - len(places))
     return dict(zip(order, places, strict=True))
 
 
 def by_image(
     members: Mapping[str, Sequence[str]],
     shares: Mapping[str, float],
-    most: int,
+    most: int | None,
     keep: int,
     seed: int,
+    *,
+    rest: str = TRAIN,
 ) -> dict[str, str]:
     """Send single images to the splits, each class in proportion.
 
     Args:
         members: The images of each class, by keys that are all different.
-        shares: Part of the images for each split but train, which has the rest.
-        most: Most images of a split other than train.
-        keep: Images of every class that stay in train.
+        shares: Part of the images for each split but one.
+        most: Most images of such a split; None is no limit.
+        keep: Images of every class that stay in ``rest``.
         seed: Decides which go where.
+        rest: The split that has all others.
 
     Returns:
         The split of every image.
@@ -131,13 +143,14 @@ def by_image(
     for split, share in shares.items():
         names = ranked(waiting, f"class of {split}", seed)  # so that ties fall to another each time
         bounds = [max(0, len(waiting[name]) - keep) for name in names]
-        total = min(_nearest(whole * share), most)
+        total = max(LEAST_IDENTITIES, _nearest(whole * share))  # fewer would judge nothing
+        total = total if most is None else min(total, most)
         for name, count in zip(
             names, apportion(total, [sizes[name] for name in names], bounds), strict=True
         ):
             placed |= dict.fromkeys(waiting[name][:count], split)
             waiting[name] = waiting[name][count:]
-    return placed | {key: TRAIN for keys in waiting.values() for key in keys}
+    return placed | {key: rest for keys in waiting.values() for key in keys}
 
 
 def draw(

@@ -175,7 +175,8 @@ def _used(value: float, limit: float | None) -> int | None:
 
 def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
     """Return what a reader must not miss: tone, heading and sentence."""
-    found: list[tuple[str, str, str]] = []
+    warnings = decision.images.warnings if decision.images else ()
+    found = [("failed", "Look at the data.", warning) for warning in warnings]
     if decision.baseline and not decision.baseline.reference_above:
         found.append(("failed", "A weak reference.", decision.baseline.note))
     if decision.variant(decision.reference).metric is None:

@@ -29,6 +29,7 @@ def method(decision: Decision) -> list[tuple[str, str]]:
     facts = [
         ("Data", _data(decision)),
         ("Splits", _splits(decision)),
+        *_images(decision),
         ("Budgets", _budgets(decision)),
         ("Rule", _RULE),
         (f"{METRICS[decision.metric].title} and drop", _resampling(decision)),
@@ -53,6 +54,15 @@ def _data(decision: Decision) -> str:
 def _splits(decision: Decision) -> str:
     sizes = splits_in_words(decision.split.splits)
     return f"{sizes} images, and a sealed split that only the release looks at."
+
+
+def _images(decision: Decision) -> list[tuple[str, str]]:
+    """Say how many images are used of how many, and what became of the others."""
+    use = decision.images
+    if use is None:
+        return []
+    losses = [(f"Left out: {reason}", f"{text}.") for reason, text in use.examples]
+    return [("Images", f"{use.summary}."), *losses]
 
 
 def _budgets(decision: Decision) -> str:

@@ -247,10 +247,11 @@ def _evaluation_data(decision: Decision, sealed: SealedResult) -> tuple[Facts, .
 
 def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
     sizes = splits_in_words(decision.split.splits)
+    used = f" {decision.images.summary}." if decision.images else ""
     return (
         Paragraph(
             f"The train split of the same source; images by split: {sizes}. Identical images "
-            "were removed before the split."
+            f"were removed before the split.{used}"
         ),
     )
 
@@ -304,6 +305,8 @@ def _caveats(
     found: list[str] = []
     if not manifest["promoted"]:
         found.append(f"Not promoted: {manifest['reason']}.")
+    if decision.images:
+        found += [f"{warning}." for warning in decision.images.warnings]
     if decision.baseline and not decision.baseline.reference_above:
         found.append(f"{decision.baseline.note}.")
     threshold = manifest["output"].get("compare", {}).get("threshold")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from components.artifacts.data_use import DataUse, Loss
 from components.statistics.quantities import decimal
 from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
@@ -42,11 +43,34 @@ class Explained:
         name: The configuration's name.
         config_digest: Digest of the resolved configuration without the places of files.
         steps: One entry each, in the order of the graph.
+        images: What became of the images, as in ``slimline data``, when ingest is cached; or null.
     """
 
     name: str
     config_digest: str
     steps: Sequence[ExplainedStep]
+    images: DataUse | None
+
+
+@dataclass(frozen=True)
+class ImagesOfRun:
+    """What became of the images of a run.
+
+    Attributes:
+        run: Identifier of the run.
+        images: How many there are, files that are no images included.
+        used: How many of them are in a split.
+        left_out: How many are not by ``reason``, with ``examples``, most frequent first.
+        warnings: Sentences about what must not be overlooked.
+        items: ``name``, ``kind`` and ``reason`` of every image that is not used.
+    """
+
+    run: str
+    images: int
+    used: int
+    left_out: Sequence[Loss]
+    warnings: Sequence[str]
+    items: Sequence[Mapping[str, str]]
 
 
 def explained_step(item: Explanation) -> ExplainedStep:
@@ -62,7 +86,16 @@ def explained_step(item: Explanation) -> ExplainedStep:
 
 def explained(config: Config, items: Sequence[Explanation]) -> Explained:
     """Return the document of ``slimline explain --json``."""
-    return Explained(config.name, config.digest, [explained_step(item) for item in items])
+    steps = [explained_step(item) for item in items]
+    use = next((item.use for item in items if item.use), None)
+    return Explained(config.name, config.digest, steps, use)
+
+
+def images_of_run(
+    record: RunRecord, use: DataUse, items: Sequence[Mapping[str, str]]
+) -> ImagesOfRun:
+    """Return the document of ``slimline data --json``."""
+    return ImagesOfRun(record.run, use.images, use.used, use.left_out, use.warnings, items)
 
 
 def listed_run(record: RunRecord) -> dict[str, object]:

@@ -10,7 +10,15 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from pipelines.runs.events import Event, Planned, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import (
+    Event,
+    ImagesCounted,
+    Planned,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+)
 
 _PER_SECOND = 4
 
@@ -72,6 +80,10 @@ class LiveView:
                 else:
                     took = f"{event.wall_s:.1f} s, {event.function_s:.1f} s in the function"
                     self._line("done", event.step, took, "green")
+            case ImagesCounted():
+                self._line("images", event.step, event.use.summary)
+                for warning in event.use.warnings:
+                    self._line("WARNING", event.step, warning, "bold red")
             case StepFailed():
                 self._running.pop(event.step, None)
                 self._line("failed", event.step, event.what.partition("\n")[0], "red")

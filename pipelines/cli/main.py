@@ -15,6 +15,7 @@ from components.contract.errors import UserError
 from pipelines.cli import streams
 from pipelines.cli.commands import compile as compile_
 from pipelines.cli.commands import (
+    data,
     doctor,
     explain,
     images,
@@ -29,7 +30,7 @@ from pipelines.cli.commands import (
 from pipelines.cli.output import BROKEN_PIPE, CANCELLED, CODES, USER_FAULT, complain, print_json
 from pipelines.disk.names import check_name
 
-_COMMANDS = (run, explain, compile_, show, runs, logs, init, doctor, sync, schedule, images)
+_COMMANDS = (run, explain, compile_, show, data, runs, logs, init, doctor, sync, schedule, images)
 """In the order in which help lists them."""
 
 _EMPTY = re.compile(r"(--[a-z-]+=)?")

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Candidate, Decision, Timing
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
@@ -40,6 +41,8 @@ def leaderboard(board: Leaderboard) -> Group:
     parts: list[RenderableType] = [Text(_headline(board), style="bold")]
     if board.data:
         parts.append(Text(f"decided on {board.data}"))
+    if board.images:
+        parts += _use(board.images)
     if board.decision:
         parts += [_table(board.decision), *map(Text, _conclusion(board.decision))]
         if board.sealed:
@@ -51,6 +54,24 @@ def leaderboard(board: Leaderboard) -> Group:
         parts.append(Text(f"broken: {fault}", style="red"))
     parts += [Text(line) for line in _files(board)]
     return Group(*parts)
+
+
+def _use(use: DataUse) -> list[RenderableType]:
+    """Say what became of the images; what is wrong with them cannot be overlooked."""
+    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    more = " (all of them: slimline data)" if use.left_out else ""
+    return [Text(f"{use.summary}{more}"), *warnings]
+
+
+def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
+    """Return every image that is not used, with its reason."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in ("image", "left out", "because"):
+        table.add_column(header, no_wrap=header == "left out")
+    for item in items:
+        table.add_row(Text(item["name"]), Text(item["kind"]), Text(item["reason"]))
+    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    return Group(*([table] if items else []), Text(use.summary, style="bold"), *warnings)
 
 
 def _headline(board: Leaderboard) -> str:
@@ -181,7 +202,8 @@ def explanation(explained: Sequence[Explanation]) -> Group:
         table.add_row(item.step, state, because(item), style=style)
     count = sum(item.reason is not None for item in explained)
     summary = f"{count} of {len(explained)} steps would run"
-    return Group(table, Text(summary, style="bold"))
+    uses = [part for item in explained if item.use for part in _use(item.use)]
+    return Group(table, *uses, Text(summary, style="bold"))
 
 
 def because(item: Explanation) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from components.artifacts.data_use import DataUse
 from components.contract.images import environment_digest
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
-from pipelines.runs.cache import Cache
+from pipelines.runs.cache import Cache, CachedResult, CorruptionError
 from pipelines.runs.graph import Flow, Ref, SourceRef
+from pipelines.runs.images_used import STEP, data_use_of
 from pipelines.runs.keys import InputDigest, ingredients_of
 from pipelines.runs.records import RunRecord, list_runs
 from pipelines.runs.step_records import read_ingredients
@@ -45,10 +48,12 @@ class Explanation:
     Attributes:
         step: Its name.
         reason: Why it would run; None when its result is there.
+        use: What became of the images; None but of ingest, when its result is there.
     """
 
     step: str
     reason: Changed | Upstream | None
+    use: DataUse | None = None
 
 
 def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
@@ -71,14 +76,21 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
             continue
         inputs = {port: _digests(flow, outputs, sources) for port, flow in step.inputs.items()}
         ingredients = ingredients_of(step, inputs, environment_digest(step.interface.image))
-        if result := cache.lookup(ingredients.key):
-            outputs[step.name] = result.outputs
-            explained.append(Explanation(step.name, None))
-            continue
+        # A report that turns out to be damaged is in quarantine now: its step would run again.
+        with contextlib.suppress(CorruptionError):
+            if result := cache.lookup(ingredients.key):
+                use = _use(cache, step.name, result)
+                outputs[step.name] = result.outputs
+                explained.append(Explanation(step.name, None, use))
+                continue
         last = _last_ingredients(opened, before, step.name)
         what = ("new",) if last is None else ingredients.changed_since(last)
         explained.append(Explanation(step.name, Changed(what or ("result lost",))))
     return explained
+
+
+def _use(cache: Cache, step: str, result: CachedResult) -> DataUse | None:
+    return data_use_of(cache, result.outputs) if step == STEP else None
 
 
 def _digests(

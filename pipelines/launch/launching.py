@@ -20,8 +20,17 @@ from pipelines.engines.engine import Cluster, Engine
 from pipelines.engines.opening import Request, choose
 from pipelines.launch.exporting import check_output, export
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.events import Event, Planned, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import (
+    Event,
+    ImagesCounted,
+    Planned,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+)
 from pipelines.runs.graph import Graph
+from pipelines.runs.images_used import STEP, data_use_of
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
@@ -154,6 +163,8 @@ class _CurrentRun:
                     if not isinstance(event, StepStarted):
                         self.steps[event.step] = event
                     on_event(event)
+                    if isinstance(event, StepDone) and event.step == STEP:
+                        _count_images(cache, event, on_event)
                 outcome = self._outcome(cancelled=interrupted.is_set())
                 if outcome != "done":
                     return outcome, None
@@ -200,6 +211,14 @@ class _CurrentRun:
             with contextlib.suppress(Exception):
                 put_finished(open_store(store.uri), self.ended("broken", fault=what))
             raise
+
+
+def _count_images(cache: Cache, event: StepDone, on_event: Callable[[Event], None]) -> None:
+    """Tell what became of the images, as soon as it is known."""
+    # Damage is the engine's to find when a later step reads the report; nothing is lost here.
+    with contextlib.suppress(CorruptionError, KeyError, ValueError):
+        if use := data_use_of(cache, event.outputs):
+            on_event(ImagesCounted(event.step, use))
 
 
 @contextlib.contextmanager

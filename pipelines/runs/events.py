@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from components.artifacts.data_use import DataUse
 from pipelines.runs.graph import Graph
 
 
@@ -47,6 +48,19 @@ class StepDone:
 
 
 @dataclass(frozen=True)
+class ImagesCounted:
+    """Ingest is done, and this became of the images.
+
+    Attributes:
+        step: Name of the step.
+        use: How many are used, and what became of the others.
+    """
+
+    step: str
+    use: DataUse
+
+
+@dataclass(frozen=True)
 class StepFailed:
     """A step ended without a result; nothing starts after it, and what runs is let finish.
 
@@ -75,5 +89,5 @@ class StepSkipped:
 StepEvent = StepStarted | StepDone | StepFailed | StepSkipped
 """What an engine says."""
 
-Event = Planned | StepEvent
+Event = Planned | StepEvent | ImagesCounted
 """What whoever launches a run is told."""

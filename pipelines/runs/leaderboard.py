@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from components.artifacts.data_use import REPORT, DataUse
 from components.artifacts.decision import Candidate, Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.images_used import STEP
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.records import RunRecord
 
@@ -25,8 +27,8 @@ _MANIFEST = "manifest.json"
 DOCUMENT = (
     "schema", "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s",
     "critical_path_s", "steps_run", "steps_cached", "config_digest", "task", "winner", "reason",
-    "budgets", "minimize", "metric", "confidence", "data", "baseline", "near_misses", "sealed",
-    "variants", "failures", "exported",
+    "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
+    "sealed", "variants", "failures", "exported",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
@@ -115,6 +117,8 @@ class Leaderboard:
         variants: One entry each, the teacher first.
         failures: Steps that failed.
         exported: Folder with the release and the report; null in ``show``, which exports nothing.
+        images: ``images`` of the data, how many of them are ``used``, what is ``left_out`` by
+            ``reason`` with ``examples``, and ``warnings``; null before ingest is done.
     """
 
     record: RunRecord
@@ -123,6 +127,7 @@ class Leaderboard:
     variants: Sequence[VariantRow]
     failures: Sequence[Failure]
     exported: str | None
+    images: DataUse | None = None
 
     @property
     def schema(self) -> int:
@@ -158,6 +163,7 @@ class Leaderboard:
             "variants": [row.to_json() for row in self.variants],
             "failures": [asdict(failure) for failure in self.failures],
             "exported": self.exported,
+            "images": self.images and asdict(self.images),
         }
         return {key: content.get(key) for key in DOCUMENT}
 
@@ -183,6 +189,7 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
         variants=_rows(record, decision) if decision else (),
         failures=_failures(record),
         exported=exported,
+        images=DataUse.from_json(_read(cache, record, STEP, "report", REPORT) or {}),
     )
 
 

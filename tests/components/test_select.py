@@ -1,9 +1,10 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from components.artifacts.data_use import REPORT, DataUse, Loss
 from components.artifacts.decision import Decision
 from components.artifacts.empty import empty_reason
 from components.artifacts.lite_model import LiteModelInfo
@@ -250,3 +251,20 @@ def test_it_is_the_upper_end_that_decides(tmp_path):
     decision = decided(tmp_path / "tight", [TEACHER, lucky], drop=max(between, 0.0))
     assert decision.winner is None
     assert "may exceed" in decision.variant("lucky").reason
+
+
+def test_what_became_of_the_images_stands_on_the_page(tmp_path):
+    lost = (Loss("layout", 324, ("a/b/<1>.png (layout: lies deeper)",)),)
+    use = DataUse(360, 36, lost, ("324 of 360 images (90 %) are not used: 324 layout",))
+    report = tmp_path / "ingest"
+    report.mkdir()
+    with pytest.raises(UserError, match="is no report of ingest"):
+        run(tmp_path / "absent", [TEACHER, STUDENT], data=report)
+    (report / REPORT).write_text(json.dumps({"use": asdict(use)}))
+    out = run(tmp_path / "told", [TEACHER, STUDENT], data=report)
+    assert Decision.read(out / "decision").images == use
+    page = (out / "page.html").read_text()
+    assert "Look at the data." in page
+    assert f"{use.warnings[0]}." in page
+    assert "36 of 360 images are used; left out: 324 layout." in page
+    assert "324, such as a/b/&lt;1&gt;.png (layout: lies deeper)." in page

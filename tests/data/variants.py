@@ -66,6 +66,7 @@ class Written:
             "models": self.models,
             "evaluations": self.evaluations,
             "benchmarks": self.benchmarks,
+            "data": None,
             "names": self.names,
             "devices": self.devices,
         }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -13,6 +15,8 @@ from components.contract.errors import UserError
 from components.contract.types import Task
 from components.data.curation import CurationResult, SourceImage, curate, kind_of
 from components.data.settings import CurationPlan
+from pipelines.config.parameters import offered
+from pipelines.config.sections import ImageShape
 
 SHARES = ("sealed", "selection", "validation")
 
@@ -90,7 +94,7 @@ def test_nothing_leaks_and_nothing_is_lost(
     if split_by == "identity":
         assert all(len(splits) == 1 for splits in homes.values())
     counts = Counter(result.split for result in results if result.split)
-    assert all(counts[split] <= cap for split in SHARES)
+    assert task == "classification" or all(counts[split] <= cap for split in SHARES)
     assert subset is None or sum(counts.values()) <= subset
     for label, splits in homes.items():
         if task == "verification" and split_by == "identity":
@@ -136,13 +140,19 @@ def test_a_cap_leaves_whole_pairs() -> None:
         assert min(counts.values()) >= 2
     assert Counter(result.status for result in results.values())["unused"] > 0
     unused = next(result for result in results.values() if result.status == "unused")
-    assert unused.reason == "limit: left out by evaluation_images 12"
+    assert unused.reason == "limit: beyond the 12 evaluation_images of its split"
 
 
 def test_a_cap_by_image_gives_the_rest_to_training() -> None:
-    results = _curated(_people(10, images=30), _plan("classification", evaluation_images=20))
+    results = _curated(_people(10, images=30), _plan(split_by="image", evaluation_images=20))
     counts = Counter(result.split for result in results.values())
     assert counts == {"train": 240, "validation": 20, "selection": 20, "sealed": 20}
+
+
+def test_classification_compares_no_pairs_and_has_no_cap() -> None:
+    results = _curated(_people(10, images=30), _plan("classification", evaluation_images=20))
+    counts = Counter(result.split for result in results.values())
+    assert counts == {"train": 165, "validation": 45, "selection": 45, "sealed": 45}
 
 
 def test_a_subset_is_even_over_classes() -> None:
@@ -160,14 +170,14 @@ def test_a_subset_is_even_over_classes() -> None:
             _people(7),
             {},
             "7 identities can be used; splitting by identity needs 8",
-            "split_by: image",
+            "split: {by: image}",
         ),
         (_people(9, images=1), {}, "0 identities can be used", "2 different images or more"),
         (
             _people(3, images=3),
             {"split_by": "image"},
-            "sealed split of 1 images",
-            "sealed_fraction",
+            "sealed split of 2 images",
+            "sealed under split:",
         ),
         (
             _people(30),
@@ -211,3 +221,15 @@ def test_contradictions_are_said_before_anything_is_read(
     with pytest.raises(UserError, match=match):
         _plan(task, **changes).check()
     _plan(task).check()
+
+
+def test_every_key_that_a_fix_names_is_a_key_of_a_configuration() -> None:
+    keys = {
+        "split": {parameter.name for parameter in offered("ingest").parameters},
+        "image": ImageShape.model_fields.keys(),
+    }
+    folder = Path(__file__).parents[3] / "components" / "data"
+    text = "".join(path.read_text() for path in sorted(folder.glob("*.py")))
+    named = set(re.findall(r"(split|image): \{+(\w+)[:,]", text))
+    assert {("split", "by"), ("split", "same_names"), ("image", "maximum")} <= named
+    assert {(section, key) for section, key in named if key not in keys[section]} == set()

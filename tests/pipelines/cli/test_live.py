@@ -4,8 +4,16 @@ import io
 
 from rich.console import Console
 
+from components.artifacts.data_use import DataUse, Loss
 from pipelines.cli.live import LiveView
-from pipelines.runs.events import Planned, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import (
+    ImagesCounted,
+    Planned,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+)
 from pipelines.runs.graph import Graph, Step
 
 PLANNED = Planned(
@@ -62,3 +70,14 @@ def test_what_runs_and_how_much_is_there() -> None:
         console.print(view._picture())
     assert "running  train" in capture.get()
     assert "1 of 3 steps are there" in capture.get()
+
+
+def test_what_must_not_be_overlooked_of_the_data_is_a_line_of_its_own() -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, width=100)) as view:
+        view.on_event(PLANNED)
+        lost = (Loss("layout", 324, ("a/b/1.png (layout: deeper)",)),)
+        view.on_event(ImagesCounted("ingest", DataUse(360, 36, lost, ("324 are not used",))))
+    counted, warned = file.getvalue().splitlines()
+    assert counted.endswith("images   ingest   36 of 360 images are used; left out: 324 layout")
+    assert warned.endswith("WARNING  ingest   324 are not used")

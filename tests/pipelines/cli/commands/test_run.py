@@ -62,6 +62,32 @@ def test_run_prints_one_document(ran: Ran) -> None:
     assert shown == {**document, "exported": None}
 
 
+def test_what_became_of_the_images_is_said_everywhere(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, done = ran
+    document = json.loads(done.stdout)
+    summary = "240 of 1,797 images are used; left out: 1,557 subset"
+    assert document["images"]["used"] == 240
+    assert document["images"]["warnings"] == []  # a subset was asked for
+    assert summary in done.stderr, "the progress says it as soon as it is known"
+    for command in (("show",), ("explain", "tiny.yaml"), ("logs", "latest", "ingest"), ("data",)):
+        assert summary in slimline(*command, "--store", "st", cwd=folder, check=0).stdout, command
+    assert summary in (folder / document["exported"] / "report.html").read_text()
+    card = folder / document["exported"] / "card.md"
+    assert not document["winner"] or summary in card.read_text()
+    listed = json.loads(slimline("data", "--store", "st", "--json", cwd=folder, check=0).stdout)
+    assert listed["run"] == document["run"]
+    assert (listed["images"], listed["used"], len(listed["items"])) == (1797, 240, 1557)
+    assert listed["items"][0]["kind"] == "subset"
+    explained = slimline("explain", "tiny.yaml", "--store", "st", "--json", cwd=folder, check=0)
+    assert json.loads(explained.stdout)["images"] == document["images"]
+    done = slimline("data", "--reason", "subst", "--store", "st", cwd=folder, check=2)
+    assert "did you mean 'subset'?" in done.stderr
+    done = slimline("data", "--reason", "subset", "--store", "st", cwd=folder, check=0)
+    assert "beyond the 240 images asked for" in done.stdout
+
+
 def test_impossible_budgets_are_a_result_with_code_3(ran: Ran, tmp_path: Path) -> None:
     folder, _ = ran
     budgets = {**yaml.safe_load(TINY.read_text())["budgets"], "size_mb": 0.000001}

@@ -1,0 +1,98 @@
+"""Accounting: what is used of a source, what is not and why, and what must not be overlooked."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from components.artifacts.data_use import DataUse, Loss
+from components.contract.types import Task
+from components.data.curation import kind_of
+from components.data.manifest import CuratedSource
+from components.data.placing import DEEPER, advice
+from components.data.spelling import SameName
+
+UNUSED_MOST: Final = 0.05
+"""Part of the images that may be left out without a warning; ``subset`` was asked for."""
+FEW_IMAGES: Final = 10
+"""A class with fewer images is warned of: each split judges it by one or two."""
+
+_EXAMPLES_MAX = 3
+_NAMES_MAX = 8
+
+
+def data_use(curated: CuratedSource, task: Task, alike: Sequence[SameName]) -> DataUse:
+    """Sum up what became of a source.
+
+    Args:
+        curated: The source after curation.
+        task: Classification warns of classes that too few images show.
+        alike: Labels that are one name, where that was no reason to refuse the source.
+    """
+    items = list(left_out(curated))
+    counts = Counter(item["kind"] for item in items)
+    examples: dict[str, list[str]] = defaultdict(list)
+    for item in items:
+        if len(examples[item["kind"]]) < _EXAMPLES_MAX:
+            examples[item["kind"]].append(f"{item['name']} ({item['reason']})")
+    losses = tuple(
+        Loss(kind, count, tuple(examples[kind]))
+        for kind, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    )
+    used = len(curated.images) - len(items)
+    warnings = [*_unused(curated, losses), *_alike(alike)]
+    if task == "classification":
+        warnings += _few(curated)
+    return DataUse(len(curated.images), used, losses, tuple(warnings))
+
+
+def left_out(curated: CuratedSource) -> Iterator[dict[str, str]]:
+    """Yield a line for every image that is not used: ``name``, ``kind`` and ``reason``."""
+    for image, result in curated.pairs():
+        if result.status != "used":
+            reason = result.reason or f"shows the same as {result.duplicate_of}"
+            yield {"name": image.name, "kind": kind_of(result), "reason": reason}
+
+
+def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
+    whole = len(curated.images)
+    lost = [loss for loss in losses if loss.reason != "subset"]
+    count = sum(loss.images for loss in lost)
+    if count <= UNUSED_MOST * whole:
+        return
+    kinds = ", ".join(f"{loss.images:,} {loss.reason}" for loss in lost)
+    text = f"{count:,} of {whole:,} images ({100 * count / whole:.3g} %) are not used: {kinds}"
+    if any(DEEPER in image.fault for image in curated.images):
+        text += (
+            f". Of those that lie too deep: {advice(file.name for file in curated.source.files)}"
+        )
+    yield text
+
+
+def _alike(alike: Sequence[SameName]) -> Iterator[str]:
+    if alike:
+        named = _listed([str(same) for same in alike])
+        yield f"{len(alike)} names are spelt in more than one way: {named}"
+
+
+def _few(curated: CuratedSource) -> Iterator[str]:
+    """Warn of classes that some split lacks, and of those with few images."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for image, split in curated.used():
+        counts[split][image.label] += 1
+    total = sum(counts.values(), Counter[str]())
+    for split in sorted(counts):
+        missing = [label for label in sorted(total) if not counts[split][label]]
+        if missing:
+            noun = "class has" if len(missing) == 1 else "classes have"
+            yield f"{len(missing)} {noun} no image in the {split} split: {_listed(missing)}"
+    few = [label for label in sorted(total) if total[label] < FEW_IMAGES]
+    if few:
+        noun = "class has" if len(few) == 1 else "classes have"
+        yield f"{len(few)} {noun} fewer than {FEW_IMAGES} images: {_listed(few)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMES_MAX} more" if len(names) > _NAMES_MAX else ""
+    return f"{', '.join(names[:_NAMES_MAX])}{more}"

@@ -1,0 +1,170 @@
+"""Division: which split every image goes to: the data's own where it has one, else drawn.
+
+The data's test images are the sealed ones; its validation images are halved into ``validation``
+and ``selection``; what the data does not say is drawn from its training images.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from components.artifacts.dataset import SEALED
+from components.contract.errors import UserError
+from components.contract.types import Task
+from components.data.images_found import SourceImage
+from components.data.placing import SPLIT_WORDS, TRAIN
+from components.data.settings import CurationPlan
+from components.data.splits import LEAST_IDENTITIES, by_identity, by_image, draw
+
+IMAGES_AN_IDENTITY: Final = 4
+"""Images that each identity of an evaluation split should have room for under its cap."""
+
+LEAST_IMAGES: Final[Mapping[Task, int]] = {"verification": 2, "classification": 1}
+"""Images of a class in one split below which it teaches and shows nothing."""
+
+_TOLD_MAX = 5  # examples in a sentence
+
+Members = Mapping[str, Sequence[str]]
+"""Digests of the images of each class."""
+
+
+def group_of(image: SourceImage) -> str:
+    """Return what an image is kept together with: its group, else the head of its label."""
+    return image.group if image.group is not None else image.label.partition("/")[0]
+
+
+def divide(images: Sequence[SourceImage], plan: CurationPlan) -> dict[str, str]:
+    """Send images to the splits.
+
+    Args:
+        images: Those that can be used, all different.
+        plan: How they are divided.
+
+    Returns:
+        The split of every image by digest, without those that a cap leaves out.
+
+    Raises:
+        UserError: The data's own split cannot be kept, or there are too few identities or groups.
+    """
+    given: dict[str, list[SourceImage]] = defaultdict(list)
+    for image in images:
+        given[SPLIT_WORDS[image.split] if image.split else TRAIN].append(image)
+    if not any(image.split for image in images):
+        return _capped(_Drawing(images, plan).drawn(plan.shares, TRAIN), images, plan)
+    if TRAIN not in given:
+        raise UserError(
+            f"the data's own split has {', '.join(sorted(given))} and nothing to train on",
+            "call the folder, or the split, of the images to train on: train",
+        )
+    _check_apart(images, plan)
+    placed: dict[str, str] = {}
+    if "validation" in given and "selection" not in given:
+        halves = _Drawing(given.pop("validation"), plan, "the data's validation images")
+        placed |= halves.drawn({"selection": 0.5}, "validation")
+        present = {*given, "validation", "selection"}
+    else:
+        present = set(given)
+    missing = {split: share for split, share in plan.shares.items() if split not in present}
+    placed |= _Drawing(given.pop(TRAIN), plan, "the data's training images").drawn(missing, TRAIN)
+    placed |= {image.digest: split for split, found in given.items() for image in found}
+    return _capped(placed, images, plan)
+
+
+def members_of(images: Iterable[SourceImage]) -> dict[str, list[str]]:
+    """Return the digests of the images of each class, classes in order of their names."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        found[image.label].append(image.digest)
+    return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """Images that are divided by shares.
+
+    Attributes:
+        images: All of them.
+        plan: How.
+        whose: What they are called in an error; empty where they are all images.
+    """
+
+    images: Sequence[SourceImage]
+    plan: CurationPlan
+    whose: str = ""
+
+    def drawn(self, shares: Mapping[str, float], rest: str) -> dict[str, str]:
+        """Return the split of every image by digest; ``rest`` has those of no share."""
+        plan = self.plan
+        if not shares:
+            return {image.digest: rest for image in self.images}
+        if plan.split_by == "image":
+            members = members_of(self.images)
+            keep = LEAST_IMAGES[plan.task]
+            return by_image(members, shares, plan.most_judging, keep, plan.seed, rest=rest)
+        by_group = plan.split_by == "group"
+        unit = group_of if by_group else _label_of
+        names = sorted({unit(image) for image in self.images})
+        least = 1 if by_group else LEAST_IDENTITIES
+        if len(names) < least * (1 + len(shares)):
+            self._refuse(len(names), least, [*shares, rest])
+        most = plan.most_judging
+        most = len(names) if most is None or by_group else most // IMAGES_AN_IDENTITY
+        homes = by_identity(names, shares, max(least, most), plan.seed, rest=rest, least=least)
+        return {image.digest: homes[unit(image)] for image in self.images}
+
+    def _refuse(self, found: int, least: int, splits: Sequence[str]) -> None:
+        noun = "groups" if self.plan.split_by == "group" else "identities"
+        whose = self.whose or "the images"
+        raise UserError(
+            f"too little data: {whose} are of {found} {noun}; dividing them into "
+            f"{', '.join(sorted(splits))} by {self.plan.split_by} needs {least * len(splits)}, "
+            f"{least} in each",
+            f"add {noun}; or set split: {{by: image}}, which tests on {noun} that were trained on",
+        )
+
+
+def _label_of(image: SourceImage) -> str:
+    return image.label
+
+
+def _check_apart(images: Iterable[SourceImage], plan: CurationPlan) -> None:
+    """Refuse a given split that divides what is to stay together."""
+    if plan.split_by == "image":
+        return
+    by_group = plan.split_by == "group"
+    homes: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        if image.split:
+            homes[group_of(image) if by_group else image.label].add(image.split)
+    torn = {name: sorted(splits) for name, splits in sorted(homes.items()) if len(splits) > 1}
+    if torn:
+        noun = "groups" if by_group else "identities"
+        examples = [
+            f"{name!r} in {' and '.join(splits)}" for name, splits in list(torn.items())[:_TOLD_MAX]
+        ]
+        raise UserError(
+            f"{len(torn)} {noun} are in two or more of the data's own splits: "
+            f"{', '.join(examples)}{' and so on' if len(torn) > _TOLD_MAX else ''}",
+            f"keep each in one split; or set split: {{by: image}}, which tests on {noun} that were "
+            "trained on",
+        )
+
+
+def _capped(
+    placed: Mapping[str, str], images: Sequence[SourceImage], plan: CurationPlan
+) -> dict[str, str]:
+    """Leave out what is beyond the cap of a split that judges."""
+    left = dict(placed)
+    for split in (SEALED, "selection", "validation"):
+        members = members_of(image for image in images if placed[image.digest] == split)
+        size = sum(map(len, members.values()))
+        if plan.most_judging is not None and size > plan.most_judging:
+            chosen = draw(
+                members, plan.most_judging, plan.minimum_images, f"cap of {split}", plan.seed
+            )
+            for key in (key for keys in members.values() for key in keys if key not in chosen):
+                del left[key]
+    return left

@@ -1,0 +1,107 @@
+"""Placing: what the path of an image says of it: its split, its label, and the folder it is from.
+
+A folder of images is laid out as ``LABEL/IMAGE``. Where every folder at the top is called as a
+split and holds folders, it is ``SPLIT/LABEL/IMAGE``: the division of who made the data. With
+``labels: path`` all folders above an image are its label, as in ``Alphabet/character01``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from components.artifacts.dataset import SEALED
+from components.data.settings import Labels
+
+TRAIN: Final = "train"
+
+SPLIT_WORDS: Final[Mapping[str, str]] = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "selection": "selection",
+    "test": SEALED,
+    "testing": SEALED,
+    "sealed": SEALED,
+}
+"""What folders and columns call a split, and which split that is here."""
+
+BESIDE: Final = "lies beside the folders of labels, not in one"
+DEEPER: Final = "lies deeper than the folder of its label"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a path says of an image.
+
+    Attributes:
+        label: Name of its class or identity.
+        split: Word by which its folder is called as a split; None where the data has no splits.
+        group: First folder of a label of several; None of a simple one.
+        fault: What is wrong with the place; empty when nothing is.
+    """
+
+    label: str
+    split: str | None = None
+    group: str | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class FolderLayout:
+    """How the files of a folder are laid out; ``layout_of`` tells.
+
+    Attributes:
+        divided: Whether the folders at the top are splits.
+        labels: What of the path is the label.
+    """
+
+    divided: bool
+    labels: Labels
+
+    def place(self, name: str) -> Place:
+        """Return what the path of an image says.
+
+        Args:
+            name: Relative POSIX path.
+        """
+        *folders, _ = name.split("/")
+        split = folders.pop(0).casefold() if self.divided and folders else None
+        if not folders:
+            return Place("", split, fault=BESIDE)
+        if self.labels == "path":
+            group = folders[0] if len(folders) > 1 else None
+            return Place("/".join(folders), split, group)
+        return Place(folders[0], split, fault=DEEPER if len(folders) > 1 else "")
+
+
+def layout_of(names: Iterable[str], labels: Labels) -> FolderLayout:
+    """Tell how files are laid out.
+
+    Args:
+        names: Relative POSIX paths of all files.
+        labels: What of a path is the label.
+    """
+    paths = [name.split("/") for name in names if "/" in name]
+    called = {path[0].casefold() for path in paths} <= SPLIT_WORDS.keys()
+    return FolderLayout(called and any(len(path) > 2 for path in paths), labels)
+
+
+def advice(names: Iterable[str]) -> str:
+    """Return what to do about images that lie too deep.
+
+    Args:
+        names: Relative POSIX paths of all files.
+    """
+    tops = sorted({name.partition("/")[0] for name in names if "/" in name})
+    splits = [top for top in tops if top.casefold() in SPLIT_WORDS]
+    others = [top for top in tops if top.casefold() not in SPLIT_WORDS]
+    if splits and others and len(splits) >= len(others):
+        return (
+            f"move {', '.join(others)} out of the data folder: {', '.join(splits)} are taken for "
+            "splits only where all folders beside them are splits"
+        )
+    return "set split: {labels: path}, which takes the whole folder path as label"

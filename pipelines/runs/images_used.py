@@ -1,0 +1,45 @@
+"""What a run's ingest says of its images, read from the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from components.artifacts.data_use import LEFT_OUT, REPORT, DataUse
+from pipelines.runs.cache import Cache
+
+STEP = "ingest"
+"""The step that decides what becomes of every image."""
+_OUTPUT = "report"
+
+
+def data_use_of(cache: Cache, outputs: Mapping[str, str]) -> DataUse | None:
+    """Return how many images are used and what became of the others.
+
+    Args:
+        cache: The store that holds the result.
+        outputs: Tree digests of the outputs of ingest.
+
+    Returns:
+        None where ingest made no report, or is of a version that does not count.
+
+    Raises:
+        CorruptionError: The report is missing or broken.
+        ValueError: It is none.
+    """
+    if _OUTPUT not in outputs:
+        return None
+    return DataUse.from_json(json.loads(cache.read_file(outputs[_OUTPUT], REPORT)))
+
+
+def left_out_of(cache: Cache, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return ``name``, ``kind`` and ``reason`` of every image that is not used.
+
+    Raises:
+        CorruptionError: The report is missing or broken.
+        KeyError: Ingest is of a version that does not list them.
+        ValueError: It is no list.
+    """
+    lines = cache.read_file(outputs[_OUTPUT], LEFT_OUT).splitlines()
+    return [json.loads(line) for line in lines]
