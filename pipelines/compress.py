@@ -260,6 +260,8 @@ def _teacher(config: Config) -> Step:
             config,
             "import_model",
             trusted=teacher.trusted,
+            tower=teacher.tower,
+            freeze=teacher.freeze,
             mean=teacher.normalization.mean,
             scale=teacher.normalization.scale,
         )
