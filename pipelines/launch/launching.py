@@ -22,10 +22,11 @@ from pipelines.launch.exporting import check_output, export
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import Event, Planned, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Graph
+from pipelines.runs.listing import listed_sources
 from pipelines.runs.outcomes import Settled, critical_path, settled_json
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
 from pipelines.runs.workspace import machine_name, workspace_root
-from pipelines.sources.snapshot import Snapshot, snapshots
+from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
@@ -88,7 +89,7 @@ def launch(
     opened = open_store(store or config.store)
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
-    sources = snapshots(graph.sources)
+    sources = listed_sources(graph)
     run = new_run_id(config.name)
     with scratch_folder(workspace_root(opened), run) as work:
         cache = Cache(opened, work)

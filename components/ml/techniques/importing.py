@@ -21,6 +21,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
+from components.contract.programs import is_program, refuse_program
 from components.contract.source import Source
 from components.ml.formats import keras_files, model_folder, users_saved_model
 from components.ml.networks import architecture, flattening, heads
@@ -28,11 +29,6 @@ from components.ml.techniques import fitting
 from components.ml.training.validation import Outputs, Validation, outputs_of
 
 REPORT = "import.json"
-
-_TRUST = (
-    "set trusted: true if you made this file yourself (what is in it is then executed); if not, "
-    "ask for it as a Keras 2 .keras or .h5 of plain layers"
-)
 
 
 @dataclass(frozen=True)
@@ -110,9 +106,9 @@ def import_model(imported: Path, dataset: Path, path: Path, report: Path, given:
     """
     source, data = Source.open(imported), Dataset.open(dataset)
     names = {file.name for file in source.files}
-    if any(Path(name).name == "saved_model.pb" for name in names):
+    if is_program(names):
         origin = Origin(_folder_name(source), source.digest, "SavedModel")
-        _check_program(given, origin.name)
+        refuse_program(origin.name, trusted=given.trusted, tower=given.tower, freeze=given.freeze)
         answers, info, freezing = _import_program(source, origin, data, path, given)
     elif len(source.files) == 1:
         file = source.files[0]
@@ -145,18 +141,6 @@ def import_model(imported: Path, dataset: Path, path: Path, report: Path, given:
             }
         )
     )
-
-
-def _check_program(given: Given, name: str) -> None:
-    """Refuse what cannot be done with a SavedModel, before it is opened."""
-    if not given.trusted:
-        raise UserError(f"{name} is a SavedModel, which is a program", _TRUST)
-    for key, asked in (("tower", given.tower), ("freeze", given.freeze)):
-        if asked:
-            raise UserError(
-                f"teacher.{key}: {name} is a SavedModel, whose layers cannot be told apart",
-                f"give the Keras file that it was exported from, or leave {key} away",
-            )
 
 
 def _import_keras(
