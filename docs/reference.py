@@ -80,7 +80,7 @@ SECTIONS: Sequence[Section] = (
     Section("teacher (trained here)", TrainedTeacher, "train"),
     Section("teacher (your own model)", ImportedTeacher),
     Section("teacher.normalization", Normalization),
-    *(Section(f"variants.NAME[].{edge}", component=edge) for edge in steps_of_paths()),
+    *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
     Section("devices[]", HostDevice, "benchmark"),
     Section("budgets", BudgetSection),
     Section("evaluate", component="evaluate"),
@@ -172,8 +172,8 @@ def keys_of(demo: Mapping[str, Any]) -> Mapping[str, set[str]]:
         if isinstance(value, dict) and (section.model is None or "model" not in value):
             found[section.title] = set(cast("dict[str, Any]", value))
     for path in demo["variants"].values():
-        for edge in path:
-            ((component, parameters),) = edge.items()
+        for step in path:
+            ((component, parameters),) = step.items()
             found[f"variants.NAME[].{component}"] |= set(parameters)
     return found
 

@@ -23,7 +23,7 @@ from pipelines.disk.scratch import cache_folder
 State = Literal["ok", "lacks", "note"]
 
 _HOST = ("psutil", "rich")
-_LATER = {"docker": "the docker engine", "adb": "Android devices", "ssh": "remote devices"}
+_OPTIONAL = {"docker": "the docker engine"}
 _MEMORY_BYTES_MIN = 4_000_000_000
 _DISK_BYTES_MIN = 5_000_000_000
 
@@ -139,7 +139,7 @@ def _pressure() -> Finding:
 
 
 def _programs() -> Iterator[Finding]:
-    for program, purpose in _LATER.items():
+    for program, purpose in _OPTIONAL.items():
         path = shutil.which(program)
         text = path or f"none; only {purpose} would need it"
         yield Finding(program, "ok" if path else "note", text)

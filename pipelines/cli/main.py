@@ -37,18 +37,18 @@ _EMPTY = re.compile(r"(--[a-z-]+=)?")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    streams.have_streams()
+    streams.open_missing_streams()
     given = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _answer(given)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read has had enough
-        streams.give_up_output()
+        streams.discard_output()
         return BROKEN_PIPE
     except OSError as error:
         if not streams.output_fails():
             raise
-        streams.give_up_output()
+        streams.discard_output()
         complain(
             f"standard output cannot be written: {error.strerror}",
             "make room where it goes, or send it elsewhere",

@@ -9,8 +9,8 @@ import sys
 _STANDARD_ERROR = 2
 
 
-def have_streams() -> None:
-    """Have standard streams that take any text, also where the caller closed them.
+def open_missing_streams() -> None:
+    """Open the standard streams that the caller closed, and let all of them take any text.
 
     Otherwise the next files that are opened, those of a store too, would get their numbers and
     what is printed.
@@ -35,6 +35,6 @@ def output_fails() -> bool:
     return False
 
 
-def give_up_output() -> None:
-    """Send what is left to nowhere: the interpreter flushes once more when it exits."""
+def discard_output() -> None:
+    """Discard what is left to print: the interpreter flushes once more when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

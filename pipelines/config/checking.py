@@ -11,11 +11,7 @@ from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.parameters import offered
-from pipelines.config.sections import (
-    Edge,
-    Parameters,
-    TrainedTeacher,
-)
+from pipelines.config.sections import Parameters, PathStep, TrainedTeacher
 
 
 def faults_of(config: Config) -> Iterator[Fault]:
@@ -89,10 +85,10 @@ def _parameter_faults(
             )
 
 
-def _path_faults(variant: str, path: tuple[Edge, ...]) -> Iterator[Fault]:
-    for index, edge in enumerate(path):
+def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
+    for index, step in enumerate(path):
         location = ("variants", variant, index)
-        rule, name = interface_of(edge.component).path, edge.component
+        rule, name = interface_of(step.component).path, step.component
         if rule == "first" and index > 0:
             yield (
                 location,
@@ -105,4 +101,4 @@ def _path_faults(variant: str, path: tuple[Edge, ...]) -> Iterator[Fault]:
                 f"{where(location)}: nothing can follow {name}",
                 "move it to the end of the path",
             )
-        yield from _parameter_faults((*location, edge.component), edge.component, edge.parameters)
+        yield from _parameter_faults((*location, step.component), step.component, step.parameters)

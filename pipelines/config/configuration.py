@@ -18,16 +18,17 @@ from components.contract.digests import digest
 from components.contract.types import Fraction, PositiveInt, Seed, Task
 from components.statistics.metrics import PRIMARY
 from pipelines.config.kubeflow import Kubeflow
+from pipelines.config.parameters import filled, shared_keys
 from pipelines.config.sections import (
     BudgetSection,
     ComponentName,
     Device,
-    Edge,
     HostDevice,
     ImageShape,
     Limit,
     Name,
     Parameters,
+    PathStep,
     Section,
     Teacher,
     VariantName,
@@ -58,7 +59,7 @@ class Config(Section):
     teacher: Teacher = Field(description="the large model that everything is measured against")
     variants: Mapping[
         VariantName,
-        Annotated[tuple[Edge, ...], BeforeValidator(as_tuple), Field(min_length=1)],
+        Annotated[tuple[PathStep, ...], BeforeValidator(as_tuple), Field(min_length=1)],
     ] = Field(
         min_length=1,
         description="by name the path of steps from the teacher; shared beginnings run once",
@@ -111,6 +112,19 @@ class Config(Section):
             f"{device.kind}-{count}-thread{'s' if count != 1 else ''}"
             for device, count in zip(self.devices, threads, strict=True)
         )
+
+    def step_parameters(
+        self, component: str, given: Parameters | None = None, **fixed: object
+    ) -> dict[str, object]:
+        """Return the complete parameters of a step.
+
+        Args:
+            component: Which one; what holds for every step counts where nothing else is given.
+            given: Its own parameters, as a configuration calls them.
+            **fixed: What follows from the graph.
+        """
+        shared = {key: getattr(self, key) for key in shared_keys(component)}
+        return filled(component, given or {}, fixed=fixed, unless_given=shared)
 
     def to_plain(self) -> dict[str, Any]:
         """Return what a file would hold; ``load`` of it gives an equal configuration."""

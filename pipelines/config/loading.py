@@ -10,9 +10,7 @@ from components.contract.errors import UserError
 from pipelines.config.checking import faults_of
 from pipelines.config.configuration import Config, located
 from pipelines.config.faults import Fault, fault_of
-from pipelines.config.sections import (
-    ImportedTeacher,
-)
+from pipelines.config.sections import ImportedTeacher
 from pipelines.config.yaml_file import Document, read
 from pipelines.disk.names import absolute
 

@@ -176,7 +176,7 @@ Teacher: TypeAlias = Annotated[
 ]
 
 
-class Edge(BaseModel):
+class PathStep(BaseModel):
     """One step on the path of a variant: a component and its parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

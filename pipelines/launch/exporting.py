@@ -11,8 +11,8 @@ from components.contract.tree import SINGLE
 from pipelines.disk.files import disk_faults
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone
-from pipelines.runs.outcomes import Settled
 from pipelines.runs.registry import register_release
+from pipelines.runs.settled_steps import Settled
 
 PAGE = "report.html"
 """Name of the leaderboard page beside the release; a folder without it holds no release."""

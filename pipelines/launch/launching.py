@@ -23,8 +23,8 @@ from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import Event, Planned, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Graph
 from pipelines.runs.listing import listed_sources
-from pipelines.runs.outcomes import Settled, critical_path, settled_json
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
+from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.opening import open_store
@@ -112,97 +112,95 @@ def launch(
             work="" if chosen.detached else str(work),
         )
         put_started(opened, record)
-        steps: dict[str, Settled] = {}
-        with _breaking_recorded(opened, chosen, graph, record, steps, began):
-            outcome, exported = _run_steps(
-                chosen, cache, graph, sources, record, steps, folder, on_event
-            )
-            ended = _ended(graph, record, steps, outcome, began, page=chosen.page)
+        current = _CurrentRun(chosen, graph, record, began)
+        with current.breaking_recorded(opened):
+            outcome, exported = current.to_end(cache, sources, folder, on_event)
+            ended = current.ended(outcome)
             if outcome != "running":
                 put_finished(opened, ended)
-    return Launched(run, outcome, steps, ended.wall_s, ended.critical_path_s, exported, chosen.page)
-
-
-def _run_steps(
-    engine: Engine,
-    cache: Cache,
-    graph: Graph,
-    sources: Mapping[str, Snapshot],
-    record: RunRecord,
-    steps: dict[str, Settled],
-    folder: Path,
-    on_event: Callable[[Event], None],
-) -> tuple[Outcome, Path | None]:
-    """Run all steps, noting in ``steps`` how each ends, and export the release to ``folder``."""
-    with _interruptible(engine) as interrupted:
-        while True:
-            for event in engine.submit(graph, sources, record.run):
-                if not isinstance(event, StepStarted):
-                    steps[event.step] = event
-                on_event(event)
-            outcome = _outcome(steps, engine, cancelled=interrupted.is_set())
-            if outcome != "done":
-                return outcome, None
-            # Corruption found on the way out is in quarantine now: the next round repairs it.
-            with contextlib.suppress(CorruptionError):
-                return outcome, export(cache, steps, folder, record.name, record.run)
-
-
-def _ended(
-    graph: Graph,
-    record: RunRecord,
-    steps: Mapping[str, Settled],
-    outcome: str,
-    began: float,
-    *,
-    page: str | None = None,
-    fault: str | None = None,
-) -> RunRecord:
-    """Complete the record of a run that began at this monotonic time."""
-    return replace(
-        record,
-        finished=now(),
-        outcome=outcome,
-        steps={name: settled_json(event) for name, event in steps.items()},
-        wall_s=time.monotonic() - began,
-        critical_path_s=critical_path(graph, steps),
-        page=page,
-        fault=fault,
+    return Launched(
+        run, outcome, current.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
     )
 
 
-@contextlib.contextmanager
-def _breaking_recorded(
-    store: Store,
-    engine: Engine,
-    graph: Graph,
-    record: RunRecord,
-    steps: Mapping[str, Settled],
-    began: float,
-) -> Generator[None]:
-    """Put into the store that an error ended the run, where it did and the store still takes it."""
-    try:
-        yield
-    except BaseException as error:
-        if engine.still_running:
+class _CurrentRun:
+    """A run in progress: its engine, its record so far, and how its steps have ended.
+
+    Args:
+        engine: What runs it.
+        graph: Its steps.
+        record: As it was written when the run began.
+        began: Monotonic time of the call of ``launch``.
+    """
+
+    def __init__(self, engine: Engine, graph: Graph, record: RunRecord, began: float) -> None:
+        self.steps: dict[str, Settled] = {}
+        self._engine = engine
+        self._graph = graph
+        self._record = record
+        self._began = began
+
+    def to_end(
+        self,
+        cache: Cache,
+        sources: Mapping[str, Snapshot],
+        folder: Path,
+        on_event: Callable[[Event], None],
+    ) -> tuple[Outcome, Path | None]:
+        """Run all steps, and export the release of a run that is done to ``folder``."""
+        record = self._record
+        with _interruptible(self._engine) as interrupted:
+            while True:
+                for event in self._engine.submit(self._graph, sources, record.run):
+                    if not isinstance(event, StepStarted):
+                        self.steps[event.step] = event
+                    on_event(event)
+                outcome = self._outcome(cancelled=interrupted.is_set())
+                if outcome != "done":
+                    return outcome, None
+                # Corruption found on the way out is in quarantine now: the next round repairs it.
+                with contextlib.suppress(CorruptionError):
+                    return outcome, export(cache, self.steps, folder, record.name, record.run)
+
+    def _outcome(self, *, cancelled: bool) -> Outcome:
+        events = self.steps.values()
+        if self._engine.still_running:
+            return "running"
+        if any(isinstance(event, StepFailed) for event in events):
+            return "failed"
+        if cancelled or any(isinstance(event, StepSkipped) for event in events):
+            return "cancelled"
+        return "done"
+
+    def ended(self, outcome: str, *, fault: str | None = None) -> RunRecord:
+        """Return the complete record, with the fault of a run that broke."""
+        return replace(
+            self._record,
+            finished=now(),
+            outcome=outcome,
+            steps={name: settled_json(event) for name, event in self.steps.items()},
+            wall_s=time.monotonic() - self._began,
+            critical_path_s=critical_path(self._graph, self.steps),
+            page=None if fault else self._engine.page,
+            fault=fault,
+        )
+
+    @contextlib.contextmanager
+    def breaking_recorded(self, store: Store) -> Generator[None]:
+        """Put into the store that an error ended the run, if the store still takes it."""
+        try:
+            yield
+        except BaseException as error:
+            if self._engine.still_running:
+                raise
+            what = (
+                error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            )
+            # The error itself is what counts. A store that is not to be reached is given up sooner
+            # when it is opened than when it is written.
+            with contextlib.suppress(Exception):
+                put_finished(open_store(store.uri), self.ended("broken", fault=what))
             raise
-        fault = error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        broken = _ended(graph, record, steps, "broken", began, fault=fault)
-        # The error itself is what counts. A store that is not to be reached is given up sooner
-        # when it is opened than when it is written.
-        with contextlib.suppress(Exception):
-            put_finished(open_store(store.uri), broken)
-        raise
-
-
-def _outcome(steps: Mapping[str, Settled], engine: Engine, *, cancelled: bool) -> Outcome:
-    if engine.still_running:
-        return "running"
-    if any(isinstance(event, StepFailed) for event in steps.values()):
-        return "failed"
-    if cancelled or any(isinstance(event, StepSkipped) for event in steps.values()):
-        return "cancelled"
-    return "done"
 
 
 @contextlib.contextmanager

@@ -11,6 +11,9 @@ from typing import Any, cast
 from components.contract.digests import digest
 from components.contract.interface import Interface, interface_of
 
+HOST = "host"
+"""The device that is the machine a step runs on."""
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -18,10 +21,6 @@ class Ref:
 
     step: str
     output: str
-
-
-HOST = "host"
-"""The device that is the machine a step runs on."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from components.contract.errors import UserError, suggest
-from pipelines.runs.reading import read_value
-from pipelines.runs.records import read_run
+from pipelines.runs.records import read_run, read_value
 from pipelines.stores.layout import log_key, step_of_record, step_record_key
 from pipelines.stores.store import KeyMissing, Store
 

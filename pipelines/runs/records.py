@@ -15,10 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from pipelines.disk.scratch import is_held
-from pipelines.runs.reading import damaged_record, read_value
 from pipelines.runs.workspace import machine_name
 from pipelines.stores.layout import RUNS, run_key, started_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.store import KeyMissing, Store, is_key
 
 
 def new_run_id(name: str) -> str:
@@ -189,3 +188,22 @@ def _settled(store: Store, record: RunRecord) -> RunRecord:
         return _read(store, run_key(record.run))
     except KeyMissing:
         return replace(record, outcome="broken")
+
+
+def read_value(store: Store, key: str) -> bytes:
+    """Return a value under a key that is made of what a person gave: it need not be one.
+
+    Raises:
+        KeyMissing: There is no value.
+    """
+    if not is_key(key):
+        raise KeyMissing(key)
+    return store.get(key)
+
+
+def damaged_record(store: Store, key: str) -> UserError:
+    """Return the error for what lies under a key and is no record."""
+    return UserError(
+        f"the record {key} in the store {store.uri} is damaged: it is not what slimline wrote",
+        "move it out of the store: the results of its steps are kept without it",
+    )

@@ -15,8 +15,7 @@ from pydantic import TypeAdapter
 from components.contract.digests import canonical_json
 from pipelines import __version__
 from pipelines.runs.keys import Ingredients
-from pipelines.runs.reading import damaged_record, read_value
-from pipelines.runs.records import now
+from pipelines.runs.records import damaged_record, now, read_value
 from pipelines.stores.layout import step_record_key
 from pipelines.stores.store import KeyMissing, Store
 

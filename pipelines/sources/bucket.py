@@ -23,11 +23,11 @@ from pipelines.disk.names import check_name, is_junk
 from pipelines.disk.scratch import cache_folder, scratch_folder, scratch_root
 from pipelines.sources.checksums import ChecksumCache, ObjectState
 from pipelines.stores.blobs import BlobCache
+from pipelines.stores.bucket_uri import parse_object
+from pipelines.stores.call_each import call_each
 from pipelines.stores.faults import cloud_faults
 from pipelines.stores.layout import blob_key
 from pipelines.stores.objects import THREADS, Objects
-from pipelines.stores.places import parse_object
-from pipelines.stores.threads import call_each
 
 _FIELDS = "name,generation,size,crc32c,contentEncoding"
 _SEGMENT_BYTES_MAX = 255

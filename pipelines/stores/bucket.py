@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 from google.api_core import exceptions as api
 
 from pipelines.disk.files import beside, disk_faults
-from pipelines.stores.connection import Patience
+from pipelines.stores.bucket_uri import parse_place
+from pipelines.stores.call_each import call_each
+from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.faults import cloud_faults
 from pipelines.stores.objects import THREADS, Objects
-from pipelines.stores.places import parse_place
 from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix
-from pipelines.stores.threads import call_each
 
 _NONCE = "slimline-nonce"
 
@@ -34,17 +34,17 @@ class BucketStore:
 
     Args:
         uri: ``gs://bucket/prefix``.
-        patience: How long requests are tried.
+        policy: How long requests are tried.
 
     Raises:
         UserError: Malformed URI, no credentials, a bucket that is missing, forbidden or not to be
             reached.
     """
 
-    def __init__(self, uri: str, patience: Patience | None = None) -> None:
+    def __init__(self, uri: str, policy: RetryPolicy | None = None) -> None:
         name, self._prefix = parse_place(uri)
         self.uri = f"gs://{name}/{self._prefix}".rstrip("/")
-        self._objects = Objects(uri, name, patience)
+        self._objects = Objects(uri, name, policy)
         with cloud_faults(uri):
             self._objects.check_access(self._prefix)
 

@@ -25,8 +25,8 @@ from pipelines.disk.files import (
     make_folders,
     sync_folder,
 )
+from pipelines.stores.call_each import call_each
 from pipelines.stores.store import TEMPORARY, KeyMissing, Stat, check_key, check_prefix
-from pipelines.stores.threads import call_each
 from pipelines.stores.unfinished import MODE, UnfinishedFiles
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES)

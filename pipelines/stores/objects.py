@@ -25,7 +25,7 @@ from google.cloud.storage.exceptions import DataCorruption  # pyright: ignore[re
 from requests.exceptions import InvalidJSONError
 
 from pipelines.disk.files import disk_faults, write_all
-from pipelines.stores.connection import Patience, connect
+from pipelines.stores.connection import RetryPolicy, connect
 from pipelines.stores.faults import may_pass
 
 CHUNK_BYTES = 8 << 20
@@ -41,7 +41,7 @@ _STREAMS = 4
 _TRANSFERS = 3
 """Times that an object is sent or fetched anew when it arrives damaged."""
 
-_OPEN = Patience(deadline_s=20.0)
+_OPEN = RetryPolicy(deadline_s=20.0)
 """A bucket that cannot be reached at the start is said sooner than one lost on the way."""
 
 Answer = TypeVar("Answer")
@@ -53,11 +53,11 @@ class Objects:
     Args:
         uri: What the user wrote, named when there are no credentials.
         bucket: Name of the bucket.
-        patience: How long requests are tried.
+        policy: How long requests are tried.
     """
 
-    def __init__(self, uri: str, bucket: str, patience: Patience | None = None) -> None:
-        self._patience = patience or Patience()
+    def __init__(self, uri: str, bucket: str, policy: RetryPolicy | None = None) -> None:
+        self._policy = policy or RetryPolicy()
         self._client: Any = connect(uri)
         self._bucket: Any = self._client.bucket(bucket)
         self._large = threading.BoundedSemaphore(_STREAMS)
@@ -70,7 +70,7 @@ class Objects:
         Raises:
             InvalidJSONError: Whoever answers is no storage service.
         """
-        opening = _OPEN if self._patience.deadline_s > _OPEN.deadline_s else self._patience
+        opening = _OPEN if self._policy.deadline_s > _OPEN.deadline_s else self._policy
         try:
             next(self._list(prefix, "name", opening, at_most=1), None)
         except AttributeError as error:  # the client library expects an object in each answer
@@ -83,13 +83,11 @@ class Objects:
             prefix: Any text.
             fields: What is asked for of each, as the service calls it.
         """
-        return self._list(prefix, fields, self._patience, at_most=None)
+        return self._list(prefix, fields, self._policy, at_most=None)
 
     def look(self, name: str) -> Any:
         """Return the live object with all that is known of it, or None."""
-        return self._bucket.get_blob(
-            name, timeout=self._patience.timeout, retry=self._patience.retry()
-        )
+        return self._bucket.get_blob(name, timeout=self._policy.timeout, retry=self._policy.retry())
 
     def delete(self, name: str, generation: int, tried_again: Callable[[Any], None]) -> None:
         """Remove the object if it is still the one of this generation.
@@ -100,8 +98,8 @@ class Objects:
         """
         self._blob(name).delete(
             if_generation_match=generation,
-            timeout=self._patience.timeout,
-            retry=self._patience.retry(tried_again),
+            timeout=self._policy.timeout,
+            retry=self._policy.retry(tried_again),
         )
 
     def write(
@@ -150,7 +148,7 @@ class Objects:
         return self._bucket.blob(name, generation=generation)
 
     def _list(
-        self, prefix: str, fields: str, patience: Patience, at_most: int | None
+        self, prefix: str, fields: str, policy: RetryPolicy, at_most: int | None
     ) -> Iterator[Any]:
         return iter(
             self._client.list_blobs(
@@ -158,8 +156,8 @@ class Objects:
                 prefix=prefix,
                 max_results=at_most,
                 fields=f"items({fields}),nextPageToken",
-                timeout=patience.timeout,
-                retry=patience.retry(),
+                timeout=policy.timeout,
+                retry=policy.retry(),
             )
         )
 
@@ -184,8 +182,8 @@ class Objects:
                 content_type="application/octet-stream",
                 if_generation_match=generation,
                 checksum="crc32c",
-                timeout=self._patience.timeout,
-                retry=self._patience.retry(),
+                timeout=self._policy.timeout,
+                retry=self._policy.retry(),
             )
 
     def _download(self, blob: Any, **wanted: Any) -> bytes:
@@ -194,7 +192,7 @@ class Objects:
             return cast(
                 "bytes",
                 blob.download_as_bytes(
-                    timeout=self._patience.timeout, retry=self._patience.retry(), **wanted
+                    timeout=self._policy.timeout, retry=self._policy.retry(), **wanted
                 ),
             )
         except api.RequestRangeNotSatisfiable:
@@ -241,7 +239,7 @@ class Objects:
     def _fetch_rest(self, name: str, generation: int, take: Callable[[bytes], None]) -> None:
         """Download what follows the first part, many parts at a time, and hand it on in order."""
         blob = self._blob(name, generation)
-        blob.reload(timeout=self._patience.timeout, retry=self._patience.retry())
+        blob.reload(timeout=self._policy.timeout, retry=self._policy.retry())
         starts = iter(range(CHUNK_BYTES, blob.size, CHUNK_BYTES))
         with self._large, ThreadPoolExecutor(_STREAMS) as pool:
 

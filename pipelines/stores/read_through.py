@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from pipelines.stores.blobs import CACHE_BYTES, BlobCache
+from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import blob_digest
 from pipelines.stores.store import Stat, Store
-from pipelines.stores.threads import call_each
 
 _THREADS = 16
 

@@ -6,39 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.contract.errors import UserError
-from pipelines.compress import graph_of, step_names, tree_of
-from pipelines.config.configuration import Config
-from pipelines.config.loading import load
+from pipelines.compress import graph_of
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step, refs_in
-
-STUDENT: Mapping[str, object] = {"distill": {"backbone": "mobilenet_v2", "alpha": 0.35}}
-INT8: Mapping[str, object] = {"quantize": {"scheme": "int8"}}
-PRUNE: Mapping[str, object] = {"prune": {"method": "weights", "sparsity": 0.5}}
-BASE: Mapping[str, object] = {
-    "name": "faces",
-    "task": "verification",
-    "data": "./faces",
-    "image": {"height": 8, "width": 8, "channels": 1, "maximum": 16},
-    "teacher": {"epochs": 3},
-}
-
-
-def config_of(folder: Path, variants: Mapping[str, object], **more: object) -> Config:
-    path = folder / "faces.yaml"
-    path.write_text(yaml.safe_dump({**BASE, "variants": variants, **more}, sort_keys=False))
-    return load(path)
+from tests.pipelines.config.faces import INT8, PRUNE, STUDENT, config_of
 
 
 def graph(folder: Path, variants: Mapping[str, object], **more: object) -> Graph:
     return graph_of(config_of(folder, variants, **more))
 
 
-def edges_of(built: Graph) -> list[str]:
+def path_steps_of(built: Graph) -> list[str]:
     return [step.name for step in built.steps if step.component in ("distill", "prune", "quantize")]
 
 
@@ -71,56 +51,6 @@ def test_shared_beginnings_run_once_and_names_can_be_read(tmp_path: Path) -> Non
     )
     assert step["convert-student"].inputs["model"] == Ref("distill-mobilenet-v2-035", "model")
     assert step["distill-mobilenet-v2-035"].inputs["teacher"] == Ref("train", "model")
-
-
-def test_a_single_step_of_its_kind_is_not_qualified(tmp_path: Path) -> None:
-    built = graph(tmp_path, {"a": [STUDENT, INT8], "b": [{"quantize": {"scheme": "float16"}}]})
-    assert edges_of(built) == ["distill-mobilenet-v2-035", "quantize-int8", "quantize-float16"]
-
-
-def test_siblings_are_named_by_what_differs(tmp_path: Path) -> None:
-    short, long = ({"prune": {"sparsity": 0.5, "epochs": epochs}} for epochs in (2, 20))
-    half, eighth = ({"prune": {"sparsity": sparsity}} for sparsity in (0.5, 0.125))
-    built = graph(tmp_path, {"a": [short], "b": [long], "c": [eighth]})
-    assert edges_of(built) == [
-        "prune-weights-50-epochs-2",
-        "prune-weights-50-epochs-20",
-        "prune-weights-12-5",
-    ]
-    assert edges_of(graph(tmp_path, {"a": [half], "b": [eighth]})) == [
-        "prune-weights-50",
-        "prune-weights-12-5",
-    ]
-
-
-def test_names_stay_short_and_different(tmp_path: Path) -> None:
-    many = {
-        f"v{epochs}": [
-            {"distill": {"backbone": "resnet50", "epochs": epochs, "seed": epochs, "flip": flip}}
-        ]
-        for epochs, flip in ((1, True), (2, False))
-    }
-    many["again"] = [{"distill": {"backbone": "resnet50", "epochs": 1, "seed": 1, "flip": False}}]
-    assert edges_of(graph(tmp_path, many)) == [
-        "distill-resnet50-epochs-1-flip-true",
-        "distill-resnet50-epochs-2-flip-false",
-        "distill-resnet50-epochs-1-flip-false",
-    ]
-    alike = {f"v{seed}": [{"distill": {"alpha": 0.5, "epochs": seed % 2 + 1, "flip": seed < 2,
-                                       "seed": seed}}] for seed in range(3)}  # fmt: skip
-    assert edges_of(graph(tmp_path, alike)) == [
-        "distill-mobilenet-v2-050-epochs-1-flip-true",
-        "distill-mobilenet-v2-050-epochs-2-flip-true",
-        "distill-mobilenet-v2-050-epochs-1-flip-false",
-    ]
-    alike["v4"] = [{"distill": {"alpha": 0.5, "epochs": 1, "flip": True, "seed": 4}}]
-    assert edges_of(graph(tmp_path, alike))[-1] == "distill-mobilenet-v2-050-epochs-1-flip-true-2"
-
-
-def test_the_same_path_twice_is_an_error(tmp_path: Path) -> None:
-    spelt_out = {"quantize": {"scheme": "int8", "method": "post_training"}}
-    with pytest.raises(UserError, match=r"variants\.b: the same path as variants\.a"):
-        graph(tmp_path, {"a": [INT8], "b": [spelt_out]})
 
 
 def test_what_select_and_the_sealed_evaluations_are_given(tmp_path: Path) -> None:
@@ -264,11 +194,11 @@ def test_any_tree_of_variants(tmp_path: Path, listed: list[list[dict[str, object
         _check_ports(built, step)
 
     prefixes = {repr(path[: end + 1]) for path in listed for end in range(len(path))}
-    assert len(edges_of(built)) == len(prefixes), "a step for each different beginning"
+    assert len(path_steps_of(built)) == len(prefixes), "a step for each different beginning"
     for name, path in named.items():
         assert _components_before(built, f"convert-{name}") == [
             "train",
-            *(next(iter(edge)) for edge in path),
+            *(next(iter(one)) for one in path),
         ]
     assert graph_of(config).digest == built.digest, "the same graph again"
     backwards = graph(tmp_path, dict(reversed(named.items())))
@@ -327,10 +257,3 @@ def test_compiling_is_linear_in_the_steps(tmp_path: Path) -> None:
     small, large = (lines_run(lambda c=config: graph_of(c).ordered) for config in configs[1:])
     assert small > 30
     assert large < 12 * small
-
-
-def test_deep_paths(tmp_path: Path) -> None:
-    path = [{"prune": {"sparsity": 0.5}}] * 40
-    config = config_of(tmp_path, {f"v{end}": path[:end] for end in range(1, 41)})
-    names = step_names(tree_of(config))
-    assert len(set(names)) == 40

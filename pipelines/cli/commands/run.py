@@ -24,9 +24,7 @@ def add(commands: Any) -> None:
     """Add the parser of the command."""
     parser = add_command(commands, "run", "run a configuration from its data to the release", run)
     config_arguments(parser)
-    parser.add_argument(
-        "--engine", default="local", help=f"{' or '.join(ENGINES)} (default: local)"
-    )
+    parser.add_argument("--engine", default="local", help=f"{', '.join(ENGINES)} (default: local)")
     parser.add_argument(
         "--remeasure", action="store_true", help="measure again what was disturbed the last time"
     )

@@ -19,7 +19,7 @@ import urllib3.exceptions
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.access import Token, address, configuration_of
 from pipelines.engines.kubeflow.api_faults import ReplyLostError, fault_of, may_pass
-from pipelines.stores.connection import Patience
+from pipelines.stores.connection import RetryPolicy
 
 _PAGE = 100
 _LONGEST_WAIT_S = 8.0
@@ -36,7 +36,7 @@ class Connection:
         host: Address with scheme, such as ``https://kubeflow.example.org/pipeline``; None takes
             ``KF_PIPELINES_ENDPOINT``.
         namespace: The user's, where the installation has several users.
-        patience: How long requests are tried.
+        policy: How long requests are tried.
 
     Raises:
         UserError: No host, none that can be reached, one that does not speak v2beta1 or does not
@@ -44,9 +44,9 @@ class Connection:
     """
 
     def __init__(
-        self, host: str | None, namespace: str | None = None, patience: Patience | None = None
+        self, host: str | None, namespace: str | None = None, policy: RetryPolicy | None = None
     ) -> None:
-        self.patience = patience or Patience(deadline_s=60.0)
+        self.policy = policy or RetryPolicy(deadline_s=60.0)
         self.host = address(host)
         self.namespace = namespace or ""
         self._token = Token(self.host)
@@ -78,8 +78,8 @@ class Connection:
             LookupError: The server has nothing of that identifier.
             UserError: It cannot be done, or not within the deadline.
         """
-        deadline = time.monotonic() + self.patience.deadline_s
-        wait_s = self.patience.wait_s
+        deadline = time.monotonic() + self.policy.deadline_s
+        wait_s = self.policy.wait_s
         while True:
             try:
                 return self._call(call, *arguments, **named)
@@ -122,7 +122,7 @@ class Connection:
                 return
 
     def _call(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
-        return call(*arguments, _request_timeout=self.patience.timeout, **named)
+        return call(*arguments, _request_timeout=self.policy.timeout, **named)
 
     def _check_access(self) -> None:
         """Ask the server how it is, and hold the namespace against its answer."""
@@ -156,7 +156,7 @@ class Connection:
             host=self.host,
             namespace=self.namespace,
             token=self._token,
-            deadline_s=self.patience.deadline_s,
+            deadline_s=self.policy.deadline_s,
         )
 
 

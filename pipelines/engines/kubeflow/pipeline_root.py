@@ -11,11 +11,11 @@ from google.api_core import exceptions as api
 from components.contract.errors import UserError
 from pipelines.sources import snapshot
 from pipelines.sources.snapshot import Snapshot
+from pipelines.stores.bucket_uri import parse_object
+from pipelines.stores.call_each import call_each
 from pipelines.stores.faults import cloud_faults
 from pipelines.stores.objects import THREADS, Objects
-from pipelines.stores.places import parse_object
 from pipelines.stores.store import Store
-from pipelines.stores.threads import call_each
 
 _LISTING = "source.json"
 

@@ -170,7 +170,7 @@ def _wait_for(connection: Connection, experiment: str, launch: str) -> None:
     for _ in range(_LOOKS):
         if any(runs_of(connection, experiment, launch)):
             return
-        time.sleep(connection.patience.deadline_s / _WAIT_SHARE / _LOOKS)
+        time.sleep(connection.policy.deadline_s / _WAIT_SHARE / _LOOKS)
 
 
 def _pipeline(connection: Connection, name: str) -> Resource:

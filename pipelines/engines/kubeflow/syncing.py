@@ -18,9 +18,9 @@ from pipelines.engines.kubeflow.status import FINAL, failure, outcome_of, states
 from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped
-from pipelines.runs.outcomes import Settled, critical_path, settled_json
 from pipelines.runs.records import RunRecord, put_finished
 from pipelines.runs.registry import register_release
+from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 

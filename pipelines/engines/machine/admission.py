@@ -58,7 +58,7 @@ def by_urgency(steps: Iterable[Step], height: dict[str, int]) -> list[Step]:
 
 
 @contextlib.contextmanager
-def machine(*, alone: bool, cancelled: Event) -> Generator[None]:
+def machine_lock(*, alone: bool, cancelled: Event) -> Generator[None]:
     """Hold this machine's lock: shared by the steps of all engines, exclusive to measure time.
 
     Args:

@@ -23,7 +23,6 @@ _POLL_S = 0.1
 _LATE_OOM_S = 1.0
 """The word that memory ran out may come after the word that the container ended."""
 
-
 _SPARE_S = 60
 
 

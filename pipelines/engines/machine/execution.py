@@ -19,9 +19,9 @@ from components.contract.executor_input import STATEMENT
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.machine.admission import machine
+from pipelines.engines.machine.admission import machine_lock
 from pipelines.engines.machine.diagnosis import diagnose
-from pipelines.engines.machine.runner import CANCELLED, Job, Runner
+from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner
 from pipelines.runs.cache import Cache, CachedResult
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import SourceRef, Step
@@ -60,7 +60,7 @@ def execute_step(
         context: The run.
         step: What to execute.
         ingredients: What its key is made of.
-        announce: Told when it starts.
+        announce: Called when it starts.
 
     Raises:
         CorruptionError: An input cannot be read from the store as it should be.
@@ -69,16 +69,8 @@ def execute_step(
     began = time.monotonic()
     with disk_faults(context.work):
         job = _job(context, step, ingredients)
-    with machine(alone=step.alone, cancelled=context.cancelled):
-        if context.cancelled.is_set():
-            return StepSkipped(step.name)
-        if step.opens_sealed:
-            sealed = cast("str", ingredients.inputs["dataset"])
-            open_sealed(context.cache.store, sealed, context.run, step.name)
-        announce(StepStarted(step.name, str(job.log)))
-        with disk_faults(context.work):
-            ended = context.runner.run(job)
-    if ended.reason == CANCELLED:
+    ended = _run(context, job, ingredients, announce)
+    if ended is None or ended.reason == CANCELLED:
         return StepSkipped(step.name)
     if job.log.exists():
         context.cache.store.put_if_absent(log_key(context.run, step.name), job.log)
@@ -90,22 +82,8 @@ def execute_step(
         except _NoResultError as error:
             ended = replace(ended, code=CRASHED)
             statement |= {"outcome": {"result": "crashed", "what": str(error)}}
-    record = put_step_record(
-        context.cache.store,
-        context.run,
-        step.name,
-        step_record(
-            run=context.run,
-            step=step.name,
-            engine=context.runner.name,
-            ingredients=ingredients,
-            outputs=outputs,
-            statement=statement
-            | {"exit": {"code": ended.code, "reason": ended.reason, "peak": ended.peak_rss_bytes}},
-            image_digest=context.runner.image_digest(step),
-            wall_s=time.monotonic() - began,
-        ),
-    )
+    wall_s = time.monotonic() - began
+    record = _put_record(context, step, ingredients, ended, statement, outputs, wall_s)
     if ended.code != OK:
         what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
@@ -117,6 +95,50 @@ def execute_step(
         step.name, result.key, result.outputs, result.record,
         cached=False, function_s=result.function_s, wall_s=time.monotonic() - began,
     )  # fmt: skip
+
+
+def _run(
+    context: Context, job: Job, ingredients: Ingredients, announce: Callable[[StepStarted], None]
+) -> Ended | None:
+    """Run the component when the machine has room for it; None if the run is cancelled before."""
+    step = job.step
+    with machine_lock(alone=step.alone, cancelled=context.cancelled):
+        if context.cancelled.is_set():
+            return None
+        if step.opens_sealed:
+            sealed = cast("str", ingredients.inputs["dataset"])
+            open_sealed(context.cache.store, sealed, context.run, step.name)
+        announce(StepStarted(step.name, str(job.log)))
+        with disk_faults(context.work):
+            return context.runner.run(job)
+
+
+def _put_record(
+    context: Context,
+    step: Step,
+    ingredients: Ingredients,
+    ended: Ended,
+    statement: Mapping[str, Any],
+    outputs: Mapping[str, str],
+    wall_s: float,
+) -> str:
+    """Keep the record of an execution; return its store key."""
+    exited = {"code": ended.code, "reason": ended.reason, "peak": ended.peak_rss_bytes}
+    return put_step_record(
+        context.cache.store,
+        context.run,
+        step.name,
+        step_record(
+            run=context.run,
+            step=step.name,
+            engine=context.runner.name,
+            ingredients=ingredients,
+            outputs=outputs,
+            statement={**statement, "exit": exited},
+            image_digest=context.runner.image_digest(step),
+            wall_s=wall_s,
+        ),
+    )
 
 
 def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parents[3]
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
 
@@ -35,3 +37,11 @@ def slimline(
     if check is not None:
         assert done.returncode == check, done.stderr
     return done
+
+
+def written(path: Path, **changes: object) -> Path:
+    """Write the smallest configuration that trains only once, with these changes."""
+    plain = yaml.safe_load(TINY.read_text())
+    plain["variants"] = {"teacher-int8": [{"quantize": {"scheme": "int8"}}]}
+    path.write_text(yaml.safe_dump({**plain, **changes}, sort_keys=False))
+    return path

@@ -56,7 +56,7 @@ def test_the_configuration_of_the_documentation(tmp_path: Path) -> None:
     assert isinstance(config.teacher, TrainedTeacher)
     assert config.teacher.parameters == {"backbone": "resnet50", "embedding": 128, "epochs": 30}
     assert list(config.variants) == ["student", "student-int8", "slim-int8"]
-    assert [edge.component for edge in config.variants["slim-int8"]] == [
+    assert [step.component for step in config.variants["slim-int8"]] == [
         "distill",
         "prune",
         "quantize",
@@ -305,7 +305,7 @@ names = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True).fil
     lambda name: name not in ("teacher", "sealed", "sealed-teacher")
 )
 fractions = st.floats(0.01, 0.99)
-edges = {
+steps = {
     "distill": st.fixed_dictionaries(
         {},
         optional={
@@ -325,7 +325,7 @@ def paths(draw: st.DrawFn) -> list[dict[str, object]]:
     components = ["distill"] * draw(st.booleans())
     components += ["prune"] * draw(st.integers(0, 2))
     components += ["quantize"] * (draw(st.booleans()) or not components)
-    return [{name: draw(edges[name])} for name in components]
+    return [{name: draw(steps[name])} for name in components]
 
 
 teachers = st.one_of(

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from components.contract.tree import Tree
 from pipelines.runs.cache import Cache, CachedResult, CorruptionError
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import Patience
+from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import blob_key
 from pipelines.stores.read_through import ReadThroughStore
@@ -198,7 +198,7 @@ def test_in_a_bucket_with_faults(gcs: GcsServer, fast_disk: Path, through: bool)
         gcs.faults.repeat(number)
 
         def opened(index: int | None) -> Store:
-            store = BucketStore(f"gs://bucket-{number}/x", Patience(wait_s=0.01))
+            store = BucketStore(f"gs://bucket-{number}/x", RetryPolicy(wait_s=0.01))
             if not through or index is None:
                 return store
             return ReadThroughStore(store, place / f"cache-{index}", 8000)

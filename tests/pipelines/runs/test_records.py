@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.config.loading import load
 from pipelines.disk.scratch import scratch_folder
-from pipelines.launch.launching import launch
 from pipelines.runs.logs import read_log
 from pipelines.runs.records import (
     RunRecord,
@@ -29,8 +27,6 @@ from pipelines.runs.records import (
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import machine_name
 from pipelines.stores.directory import DirectoryStore
-from pipelines.stores.opening import open_store
-from tests.servers.gcs.server import GcsServer
 
 TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
 
@@ -201,25 +197,3 @@ def test_a_damaged_record_of_a_step(store: DirectoryStore, data: bytes) -> None:
     with pytest.raises(UserError, match=r"runs/r/steps/train.json in the store .* is damaged"):
         read_ingredients(store, "runs/r/steps/train.json")
     assert read_ingredients(store, "runs/r/steps/../../x") is None
-
-
-def test_what_breaks_a_run_is_recorded(
-    gcs: GcsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    bucket = gcs.bucket("stores")
-
-    def refuse_for_a_while(operation: str) -> None:
-        bucket.read_only = gcs.requests["upload"] >= 3 and gcs.requests["list"] < 2
-
-    gcs.before = refuse_for_a_while  # until the store is opened again, to say how it ended
-    with pytest.raises(UserError, match="access is forbidden"):
-        launch(load(TINY), store="gs://stores/x", output=tmp_path / "out", on_event=lambda _: None)
-    store = open_store("gs://stores/x")
-    record = read_run(store, None)
-    assert (record.outcome, record.steps) == ("broken", {})
-    assert record.fault
-    assert "storage.objects.create" in record.fault
-    assert record.finished
-    assert not list(store.list("ac/"))
-    assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import Patience, connect
+from pipelines.stores.connection import RetryPolicy, connect
 from pipelines.stores.objects import CHUNK_BYTES
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import KeyMissing, Store
@@ -23,8 +23,8 @@ from tests.pipelines.stores.interrupted import check_everywhere
 from tests.servers.gcs.faults import FAULTS, FaultKind, Operation
 from tests.servers.gcs.server import GcsServer
 
-PATIENCE = Patience(deadline_s=10.0, read_s=3.0, wait_s=0.02)
-SHORT = Patience(deadline_s=0.5, read_s=0.2, wait_s=0.02)
+POLICY = RetryPolicy(deadline_s=10.0, read_s=3.0, wait_s=0.02)
+SHORT = RetryPolicy(deadline_s=0.5, read_s=0.2, wait_s=0.02)
 LARGE = os.urandom(2 * CHUNK_BYTES + 12345)
 SMALL = b"a small value"
 
@@ -32,7 +32,7 @@ SMALL = b"a small value"
 @pytest.fixture
 def store(gcs: GcsServer, bucket_uri: str) -> BucketStore:
     gcs.faults.stall_s = 0.3
-    return BucketStore(bucket_uri, PATIENCE)
+    return BucketStore(bucket_uri, POLICY)
 
 
 def put(store: Store, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_two_faults_in_a_row(gcs: GcsServer, store: BucketStore, tmp_path: Path)
 
 
 def test_a_lost_reply_to_a_loser_is_no_success(gcs: GcsServer, store: BucketStore) -> None:
-    other = BucketStore(store.uri, PATIENCE)
+    other = BucketStore(store.uri, POLICY)
     assert other.put_if_absent("claim", b"theirs")
     gcs.faults.plan("upload", "lost")
     assert not store.put_if_absent("claim", b"mine")
@@ -350,8 +350,8 @@ def test_what_others_put_there_is_not_ours(gcs: GcsServer, store: BucketStore) -
 
 
 def test_two_prefixes_of_a_bucket_are_two_stores(store: BucketStore) -> None:
-    other = BucketStore(store.uri + "/below", PATIENCE)
-    whole = BucketStore("/".join(store.uri.split("/")[:3]) + "/", PATIENCE)
+    other = BucketStore(store.uri + "/below", POLICY)
+    whole = BucketStore("/".join(store.uri.split("/")[:3]) + "/", POLICY)
     other.put_if_absent("a", b"1")
     with pytest.raises(KeyMissing):
         store.get("a")

@@ -7,12 +7,12 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.sources.bucket import bucket_files
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import Patience
-from pipelines.stores.places import parse_object, parse_place
+from pipelines.stores.bucket_uri import parse_object, parse_place
+from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.store import KEY_CHARACTERS_MAX
 from tests.servers.web import Reply, web_server
 
-SHORT = Patience(deadline_s=0.5, read_s=0.5, wait_s=0.02)
+SHORT = RetryPolicy(deadline_s=0.5, read_s=0.5, wait_s=0.02)
 PAGE = b"<!DOCTYPE html><title>Please log in</title>"
 
 

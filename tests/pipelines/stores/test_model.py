@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import Patience
+from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.read_through import ReadThroughStore
 from pipelines.stores.store import KeyMissing, Store
@@ -164,7 +164,7 @@ def test_bucket_with_faults(gcs: GcsServer, fast_disk: Path, through: bool) -> N
         gcs.faults.repeat(number)
 
         def opened() -> Store:
-            store = BucketStore(f"gs://{name}/x", Patience(wait_s=0.01))
+            store = BucketStore(f"gs://{name}/x", RetryPolicy(wait_s=0.01))
             return ReadThroughStore(store, place / "cache", 8000) if through else store
 
         return opened

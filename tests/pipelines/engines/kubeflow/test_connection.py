@@ -13,10 +13,10 @@ from components.contract.errors import UserError
 from pipelines.engines.kubeflow.access import TOKEN_PATH
 from pipelines.engines.kubeflow.api_faults import AlreadyExistsError, ReplyLostError
 from pipelines.engines.kubeflow.connection import Connection, equals
-from pipelines.stores.connection import Patience
+from pipelines.stores.connection import RetryPolicy
 from tests.servers.kfp.server import KfpServer
 
-HASTY = Patience(deadline_s=0.5, connect_s=0.5, read_s=0.5, wait_s=0.02)
+HASTY = RetryPolicy(deadline_s=0.5, connect_s=0.5, read_s=0.5, wait_s=0.02)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_an_unreachable_host_is_said_at_the_deadline() -> None:
         port = free.getsockname()[1]
     began = time.monotonic()
     with pytest.raises(UserError, match="could not be reached until the deadline") as caught:
-        Connection(f"http://127.0.0.1:{port}", patience=HASTY)
+        Connection(f"http://127.0.0.1:{port}", policy=HASTY)
     assert time.monotonic() - began < 5
     assert "port-forward" in caught.value.fix
 
@@ -118,7 +118,7 @@ def test_the_token_is_read_before_each_request(
 
 @pytest.mark.parametrize("kind", ["429", "500", "503", "reset"])
 def test_what_may_pass_is_tried_again_until_it_passes(server: KfpServer, kind: str) -> None:
-    connection = Connection(server.url, patience=HASTY)
+    connection = Connection(server.url, policy=HASTY)
     server.plan("list_runs", kind, kind)
     connection.ask(connection.runs.run_service_list_runs)
     assert server.requests["list_runs"] == 3
@@ -131,7 +131,7 @@ def test_what_may_pass_is_tried_again_until_it_passes(server: KfpServer, kind: s
 def test_what_does_not_pass_is_said_at_the_deadline(
     server: KfpServer, kind: str, said: str
 ) -> None:
-    connection = Connection(server.url, patience=HASTY)
+    connection = Connection(server.url, policy=HASTY)
     server.always("list_runs", kind)
     began = time.monotonic()
     with pytest.raises(UserError, match=said):
@@ -141,7 +141,7 @@ def test_what_does_not_pass_is_said_at_the_deadline(
 
 @pytest.mark.parametrize("kind", ["401", "403"])
 def test_what_cannot_pass_is_not_tried_again(server: KfpServer, kind: str) -> None:
-    connection = Connection(server.url, patience=HASTY)
+    connection = Connection(server.url, policy=HASTY)
     server.always("list_runs", kind)
     with pytest.raises(UserError):
         connection.ask(connection.runs.run_service_list_runs)
@@ -149,7 +149,7 @@ def test_what_cannot_pass_is_not_tried_again(server: KfpServer, kind: str) -> No
 
 
 def test_an_order_is_given_once(server: KfpServer) -> None:
-    connection = Connection(server.url, patience=HASTY)
+    connection = Connection(server.url, policy=HASTY)
     create = connection.experiments.experiment_service_create_experiment
     server.plan("create_experiment", "lost")
     with pytest.raises(ReplyLostError):

@@ -1,4 +1,4 @@
-"""Plans: kept once in the pipeline root, and read back whole."""
+"""Pipeline versions: kept once in the pipeline root, and read back whole."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def version() -> PipelineVersion:
     )  # fmt: skip
 
 
-def test_a_plan_is_read_back_whole(tmp_path: Path) -> None:
+def test_a_version_is_read_back_whole(tmp_path: Path) -> None:
     root = open_store(str(tmp_path))
     version().put(root)
     version().put(root)
@@ -42,7 +42,7 @@ def test_a_plan_is_read_back_whole(tmp_path: Path) -> None:
     assert list(root.list("")) == [f"plans/{VERSION}.json"]
 
 
-def test_a_missing_plan_and_a_foreign_one_are_said(tmp_path: Path) -> None:
+def test_a_missing_version_and_a_foreign_one_are_said(tmp_path: Path) -> None:
     root = open_store(str(tmp_path))
     with pytest.raises(UserError, match="has no record"):
         PipelineVersion.get(root, VERSION)

@@ -1,0 +1,20 @@
+"""`slimline explain`: what would run, and why."""
+
+import json
+
+import yaml
+
+from tests.pipelines.cli.command_line import TINY, slimline, written
+
+
+def test_what_a_changed_budget_would_run(ran, tmp_path):
+    folder, _ = ran
+    budgets = {**yaml.safe_load(TINY.read_text())["budgets"], "size_mb": 0.000002}
+    path = written(tmp_path / "smaller.yaml", budgets=budgets)
+    explained = json.loads(
+        slimline("explain", path, "--store", "st", "--json", cwd=folder, check=0).stdout
+    )
+    states = {item["step"]: item for item in explained["steps"]}
+    assert states["train"]["state"] == "cached"
+    assert states["select"]["changed"] == ["parameters.size_mb"]
+    assert states["publish"]["upstream"] == "select"

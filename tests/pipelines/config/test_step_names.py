@@ -1,0 +1,62 @@
+"""Names of steps: short, readable, each different."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipelines.config.step_names import step_names
+from pipelines.config.variant_tree import merged
+from tests.pipelines.config.faces import INT8, STUDENT, config_of
+
+
+def names_of(folder: Path, variants: Mapping[str, object]) -> list[str]:
+    return list(step_names(merged(config_of(folder, variants))))
+
+
+def test_a_single_step_of_its_kind_is_not_qualified(tmp_path: Path) -> None:
+    names = names_of(tmp_path, {"a": [STUDENT, INT8], "b": [{"quantize": {"scheme": "float16"}}]})
+    assert names == ["distill-mobilenet-v2-035", "quantize-int8", "quantize-float16"]
+
+
+def test_siblings_are_named_by_what_differs(tmp_path: Path) -> None:
+    short, long = ({"prune": {"sparsity": 0.5, "epochs": epochs}} for epochs in (2, 20))
+    half, eighth = ({"prune": {"sparsity": sparsity}} for sparsity in (0.5, 0.125))
+    names = names_of(tmp_path, {"a": [short], "b": [long], "c": [eighth]})
+    assert names == [
+        "prune-weights-50-epochs-2",
+        "prune-weights-50-epochs-20",
+        "prune-weights-12-5",
+    ]
+    assert names_of(tmp_path, {"a": [half], "b": [eighth]}) == [
+        "prune-weights-50",
+        "prune-weights-12-5",
+    ]
+
+
+def test_names_stay_short_and_different(tmp_path: Path) -> None:
+    many = {
+        f"v{epochs}": [
+            {"distill": {"backbone": "resnet50", "epochs": epochs, "seed": epochs, "flip": flip}}
+        ]
+        for epochs, flip in ((1, True), (2, False))
+    }
+    many["again"] = [{"distill": {"backbone": "resnet50", "epochs": 1, "seed": 1, "flip": False}}]
+    assert names_of(tmp_path, many) == [
+        "distill-resnet50-epochs-1-flip-true",
+        "distill-resnet50-epochs-2-flip-false",
+        "distill-resnet50-epochs-1-flip-false",
+    ]
+    alike = {f"v{seed}": [{"distill": {"alpha": 0.5, "epochs": seed % 2 + 1, "flip": seed < 2,
+                                       "seed": seed}}] for seed in range(3)}  # fmt: skip
+    assert names_of(tmp_path, alike) == [
+        "distill-mobilenet-v2-050-epochs-1-flip-true",
+        "distill-mobilenet-v2-050-epochs-2-flip-true",
+        "distill-mobilenet-v2-050-epochs-1-flip-false",
+    ]
+    alike["v4"] = [{"distill": {"alpha": 0.5, "epochs": 1, "flip": True, "seed": 4}}]
+    assert names_of(tmp_path, alike)[-1] == "distill-mobilenet-v2-050-epochs-1-flip-true-2"
+
+
+def test_deep_paths(tmp_path: Path) -> None:
+    path = [{"prune": {"sparsity": 0.5}}] * 40
+    names = names_of(tmp_path, {f"v{end}": path[:end] for end in range(1, 41)})
+    assert len(set(names)) == 40
