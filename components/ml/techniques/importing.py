@@ -85,9 +85,7 @@ class Freezing:
         if self.frozen:
             words += f"; frozen layers: {len(self.frozen)}"
         if self.trained_again:
-            words += (
-                f"; trained although the file had them frozen: {len(self.trained_again)} layers"
-            )
+            words += f"; frozen in the file and trained here: {len(self.trained_again)} layers"
         return words
 
 

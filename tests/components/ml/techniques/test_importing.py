@@ -229,10 +229,16 @@ def test_what_is_not_on_the_list_is_refused_by_name(change, named, refused, tmp_
     assert "mine.keras" in message
 
 
-def test_an_unknown_layer_is_refused_by_name(refused, tmp_path):
-    functional(Homemade(name="mine")).save(tmp_path / "mine.h5")
-    assert "Homemade 'mine'" in refused(tmp_path / "mine.h5")
+def test_a_layer_of_ones_own_is_refused_by_name_and_a_saved_model_helps(refused, take, tmp_path):
+    model = functional(Homemade(name="mine"))
+    model.save(tmp_path / "mine.h5")
+    said = refused(tmp_path / "mine.h5")
+    assert "Homemade 'mine'" in said
+    assert "trusted: true alone cannot help" in said
+    assert "model.export" in said
     assert "Homemade" in refused(tmp_path / "mine.h5", trusted=True)
+    model.export(str(tmp_path / "exported"))
+    take(tmp_path / "exported", trusted=True)
 
 
 class Bomb:
