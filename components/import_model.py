@@ -26,6 +26,8 @@ def import_model(
     report: ReportOut,
     *,
     trusted: Annotated[bool, FromGraph()] = False,
+    tower: Annotated[str, FromGraph()] = "",
+    freeze: Annotated[tuple[str, ...], FromGraph()] = (),
     mean: Annotated[float, FromGraph()] = 127.5,
     scale: Annotated[PositiveFloat, FromGraph()] = 127.5,
     threads: PositiveInt = 2,
@@ -35,15 +37,20 @@ def import_model(
 
     The file is read as data: its layers are held against a list of known ones, the network is
     built anew and the weights are copied in. Without ``trusted`` nothing of it is executed; what
-    needs that, such as a SavedModel, is refused. The model gets the meaning of the task's output
-    and is measured on the validation split.
+    needs that, such as a SavedModel, is refused. What its numbers mean is told by its layers and
+    by its answers to real images; one sigmoid unit becomes the probabilities of two classes. All
+    layers can be trained further, whatever the file says, but those under ``freeze``. The model
+    is measured on the validation split.
 
     Args:
         source: The user's own model: ``.keras`` or ``.h5`` of Keras 2, or a SavedModel.
         dataset: Gives task, size of the images and classes; its validation split is read.
         model: The same network as a Model.
-        report: ``import.json``: where it came from, and the validation metric.
+        report: ``import.json``: where it came from, which layers are frozen, and the validation
+            metric.
         trusted: The file is the user's own: what is in it may be executed.
+        tower: Name of the model inside a Siamese one that is taken; empty for the whole.
+        freeze: Names of layers, ``*`` stands for any letters, that later training leaves alone.
         mean: Subtracted from every pixel of 0 to 255 before the network.
         scale: What the difference is divided by.
         threads: Threads of TensorFlow, count.
@@ -56,4 +63,5 @@ def import_model(
     from components.ml.techniques import importing
 
     configure(threads, seed)
-    importing.import_model(source, dataset, model, report, trusted=trusted, mean=mean, scale=scale)
+    given = importing.Given(trusted=trusted, tower=tower, freeze=freeze, mean=mean, scale=scale)
+    importing.import_model(source, dataset, model, report, given)

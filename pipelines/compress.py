@@ -112,6 +112,8 @@ def _teacher(config: Config) -> Step:
         parameters = config.step_parameters(
             "import_model",
             trusted=teacher.trusted,
+            tower=teacher.tower,
+            freeze=teacher.freeze,
             mean=teacher.normalization.mean,
             scale=teacher.normalization.scale,
         )

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.json_file import JsonFile
-from components.artifacts.model import Embedding, ImageInput, QuantizationPlan, Scores
+from components.artifacts.model import (
+    Activation,
+    Embedding,
+    ImageInput,
+    QuantizationPlan,
+    Scores,
+)
 from components.contract.types import Task
 
 MODEL_FILE = "model.tflite"
@@ -80,7 +86,7 @@ class LiteOutput:
         kind: ``embedding``: a vector, compared by the cosine. ``scores``: one number a class.
         size: Count of numbers.
         classes: Names in the order of the scores; None for an embedding.
-        activation: Whether scores are probabilities (softmax) or logits; None for an embedding.
+        activation: What scores are, as in ``Scores``; None for an embedding.
         dtype: Type of the tensor.
         quantization: How the integers of an integer tensor stand for real numbers.
     """
@@ -88,7 +94,7 @@ class LiteOutput:
     kind: Literal["embedding", "scores"]
     size: int
     classes: tuple[str, ...] | None
-    activation: Literal["softmax", "none"] | None
+    activation: Activation | None
     dtype: DType
     quantization: Affine | None
 

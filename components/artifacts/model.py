@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.json_file import JsonFile
 from components.contract.types import Task
+
+Activation: TypeAlias = Literal["softmax", "sigmoid", "none", "other"]
+"""What the numbers of a classifier are: see ``Scores``."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,13 @@ class Scores:
 
     Attributes:
         classes: Names in the order of the numbers.
-        activation: softmax: probabilities; none: logits.
+        activation: softmax: probabilities, which sum to 1. sigmoid: numbers from 0 to 1, each of
+            which judges its class alone. none: logits. other: numbers of a scale that nobody knows.
     """
 
     kind: ClassVar[Literal["scores"]] = "scores"
     classes: tuple[str, ...]
-    activation: Literal["softmax", "none"] = "none"
+    activation: Activation = "none"
 
     @property
     def size(self) -> int:

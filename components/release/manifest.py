@@ -20,6 +20,7 @@ from components.artifacts.lite_model import (
     LiteModelInfo,
     LiteOutput,
 )
+from components.artifacts.model import Activation
 from components.selection.sealed import SealedResult, promotion
 from components.statistics.bootstrap import Interval
 
@@ -27,6 +28,14 @@ FILE = "manifest.json"
 SCHEMA = 1
 
 _ROUNDING = 0.5 + TIE
+_NUMBERS: Mapping[Activation, str] = {
+    "softmax": "The numbers are probabilities.",
+    "sigmoid": "The numbers are scores from 0 to 1. Each judges its label alone (sigmoid, "
+    "multi-label): they need not sum to 1, and several labels may hold.",
+    "none": "The numbers are logits.",
+    "other": "The numbers are scores: the larger the likelier, on no known scale.",
+}
+"""What the numbers of a classifier are; tests hold each against a file that answers so."""
 
 
 def manifest_of(
@@ -169,14 +178,14 @@ def _output(answer: LiteOutput, threshold: float | None) -> dict[str, Any]:
     }
     if answer.kind == "embedding":
         return {**common, "meaning": "embedding", "compare": _compare(answer.size, threshold)}
-    probabilities = answer.activation == "softmax"
+    assert answer.activation, "scores say what they are"
     return {
         **common,
         "meaning": "scores",
         "activation": answer.activation,
         "labels": list(answer.classes or ()),
         "read": "The image's class is the label at the position of the largest number. "
-        + ("The numbers are probabilities." if probabilities else "The numbers are logits."),
+        + _NUMBERS[answer.activation],
     }
 
 

@@ -140,6 +140,16 @@ class ImportedTeacher(Section):
         description="the file is your own, and what is in it may be executed: a SavedModel and "
         "layers that carry code, such as Lambda, need that",
     )
+    tower: str = Field(
+        default="",
+        description="the part of a Siamese model that its inputs share: the name of the model "
+        "inside of it that makes the embedding",
+    )
+    freeze: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        default=(),
+        description="names of layers that no step trains or prunes, `*` for any letters; all "
+        "others are trained, whatever the file says",
+    )
     normalization: Normalization = Field(description="how its input is made from pixels")
 
 

@@ -14,10 +14,11 @@ from pipelines.runs.cache import Cache, CachedResult, CorruptionError
 from pipelines.runs.graph import Flow, Ref, SourceRef
 from pipelines.runs.images_used import STEP, data_use_of
 from pipelines.runs.keys import InputDigest, ingredients_of
+from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import RunRecord, list_runs
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
-from pipelines.sources.snapshot import Snapshot, snapshots
+from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
@@ -65,7 +66,7 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
     opened = open_store(store or config.store)
     cache = Cache(opened, workspace_root(opened))
     graph = graph_of(config)
-    sources = snapshots(graph.sources)
+    sources = listed_sources(graph)
     before = [record for record in list_runs(opened) if record.name == config.name]
     outputs: dict[str, Mapping[str, str]] = {}
     explained: list[Explanation] = []

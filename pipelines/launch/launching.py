@@ -31,10 +31,11 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
-from pipelines.sources.snapshot import Snapshot, snapshots
+from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
@@ -97,7 +98,7 @@ def launch(
     opened = open_store(store or config.store)
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
-    sources = snapshots(graph.sources)
+    sources = listed_sources(graph)
     run = new_run_id(config.name)
     with scratch_folder(workspace_root(opened), run) as work:
         cache = Cache(opened, work)

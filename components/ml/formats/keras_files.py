@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from components.contract.errors import UserError
 from components.ml.formats import hdf5
-from components.ml.networks import architecture
+from components.ml.networks import architecture, towers
 from components.ml.runtime import tf_keras
 
 _MOST_CONFIG_BYTES = 64 << 20
@@ -43,28 +47,33 @@ def form_of(path: Path, name: str) -> str:
     raise UserError(f"{name} is neither a .keras nor an .h5 file", _SAVE_AGAIN)
 
 
-def read(path: Path, name: str, form: str, *, trusted: bool) -> Any:
+def read(path: Path, name: str, form: str, *, trusted: bool, tower: str = "") -> Any:
     """Return the Keras model in a file, built from checked data where that is possible.
+
+    Where one model inside of it is asked for, the others are neither checked nor built.
 
     Args:
         path: The file.
         name: How errors call it.
         form: See ``form_of``.
         trusted: Whether code in the file may be executed where the checked way does not work.
+        tower: Name of the model inside of it that is asked for; empty for the whole.
 
     Raises:
-        UserError: It is damaged, written by Keras 3, or needs code and is not trusted.
+        UserError: It is damaged, written by Keras 3, needs code and is not trusted, has several
+            inputs or outputs, or no such tower.
     """
     reader = _read_keras if form == ".keras" else _read_h5
     try:
-        return reader(path, name)
+        return reader(path, name, tower)
     except architecture.Refused:
         if not trusted:
             raise
     try:
         with tempfile.TemporaryDirectory() as folder:
             named = _named(path, Path(folder), f"model{form}")
-            return tf_keras.models.load_model(named, compile=False, safe_mode=False)
+            model = tf_keras.models.load_model(named, compile=False, safe_mode=False)
+            return model.get_layer(tower) if tower else model
     except Exception as error:
         raise UserError(
             f"{name} cannot be loaded: {type(error).__name__}: {error}",
@@ -79,7 +88,17 @@ def _named(path: Path, folder: Path, name: str) -> str:
     return str(link)
 
 
-def _read_h5(path: Path, name: str) -> Any:
+def _build(config: Mapping[str, Any], name: str, tower: str) -> Any:
+    """Build the whole model, or the tower in it."""
+    if tower:
+        inside = towers.tower_of(config, tower, name)
+        towers.refuse_several(inside, f"{name}: {tower}")
+        return architecture.build(inside, f"{name}: {tower}")
+    towers.refuse_several(config, name)
+    return architecture.build(config, name)
+
+
+def _read_h5(path: Path, name: str, tower: str) -> Any:
     with hdf5.opened(path, name) as file:
         if "model_config" not in file.attrs:
             raise UserError(
@@ -87,13 +106,23 @@ def _read_h5(path: Path, name: str) -> Any:
                 "save the whole model (model.save), or give the file as weights: of a backbone",
             )
         _check_version(hdf5.text(file.attrs.get("keras_version", "2")), name)
-        model = architecture.build(_parsed(hdf5.text(file.attrs["model_config"]), name), name)
-    with tempfile.TemporaryDirectory() as folder:
-        _fill(model, _named(path, Path(folder), "model.h5"), name)
+        config = _parsed(hdf5.text(file.attrs["model_config"]), name)
+        model = _build(config, name, tower)
+        if tower:
+            with _fitting(name):
+                group = file["model_weights"][tower]
+                arrays = [group[weight][()] for weight in hdf5.texts(group, "weight_names")]
+                # The order in which Keras writes them.
+                weights = [*model.trainable_weights, *model.non_trainable_weights]
+                for weight, array in zip(weights, arrays, strict=True):
+                    weight.assign(array)
+            return model
+    with tempfile.TemporaryDirectory() as folder, _fitting(name):
+        model.load_weights(_named(path, Path(folder), "model.h5"))
     return model
 
 
-def _read_keras(path: Path, name: str) -> Any:
+def _read_keras(path: Path, name: str, tower: str) -> Any:
     try:
         with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
             sizes = {item.filename: item.file_size for item in archive.infolist()}
@@ -108,13 +137,24 @@ def _read_keras(path: Path, name: str) -> Any:
                 raise UserError(f"{name} unpacks to more than any model has", _SAVE_AGAIN)
             metadata = _parsed(archive.read("metadata.json").decode(), name)
             _check_version(str(metadata.get("keras_version", "2")), name)
-            model = architecture.build(_parsed(archive.read("config.json").decode(), name), name)
+            config = _parsed(archive.read("config.json").decode(), name)
+            model = _build(config, name, tower)
             weights = Path(archive.extract(_WEIGHTS, folder))
-            with hdf5.opened(weights, f"{name}: {_WEIGHTS}"):
-                _fill(model, str(weights), name)
+            with hdf5.opened(weights, f"{name}: {_WEIGHTS}") as file, _fitting(name):
+                if tower:
+                    weights = Path(folder) / "tower.weights.h5"
+                    _cut_out(file[towers.stored_under(config, tower)], weights)
+                model.load_weights(str(weights))
             return model
     except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
         raise UserError(f"{name} is damaged: {error}", "write or download it again") from error
+
+
+def _cut_out(group: Any, path: Path) -> None:
+    """Write one group of an HDF5 file as a file of its own."""
+    with h5py.File(path, "w") as file:
+        for key in group:
+            group.copy(key, file)
 
 
 def _parsed(content: str, name: str) -> dict[str, Any]:
@@ -140,14 +180,15 @@ def _check_version(version: str, name: str) -> None:
         )
 
 
-def _fill(model: Any, path: str, name: str) -> None:
-    """Copy the weights in.
+@contextmanager
+def _fitting(name: str) -> Generator[None]:
+    """Say of a failure in here that the weights do not fit.
 
     Raises:
         UserError: They do not fit the architecture.
     """
     try:
-        model.load_weights(path)
+        yield
     except (KeyError, ValueError, OSError, AttributeError) as error:
         raise UserError(
             f"the weights in {name} do not fit its architecture: {error}", _SAVE_AGAIN

@@ -45,7 +45,8 @@ def save(path: Path, model: Any, info: ModelInfo) -> None:
     (path / ARCHITECTURE).write_bytes(canonical_json(json.loads(model.to_json())))
     save_file(
         {
-            name: np.ascontiguousarray(value)
+            # Not ascontiguousarray, which makes a list of one of a number.
+            name: np.asarray(value, order="C")
             for name, value in zip(_names(model.weights), model.get_weights(), strict=True)
         },
         path / WEIGHTS,

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
+from components.ml.formats.model_folder import normalize
 from components.ml.runtime import tf
 
 _USUAL = "serving_default"
-_TRIED = 8
-"""Images of noise that a program is run on to see what its answers are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,7 @@ class Program:
         input_shape: Without the batch; None where any size will do.
         output_shape: Without the batch.
         parameters: Count of numbers in its variables.
+        weights: Its variables, each with its name.
     """
 
     run: Callable[[Any], Any]
@@ -35,13 +36,21 @@ class Program:
     output_shape: tuple[int | None, ...]
     parameters: int
 
-    def softmax(self, image_shape: tuple[int, int, int]) -> bool:
-        """Whether answers to noise of -1 to 1 are all probabilities that sum to 1."""
-        noise = np.random.default_rng(0).uniform(-1, 1, (_TRIED, 1, *image_shape))
-        answers = np.concatenate(
-            [self.run(tf.constant(image, tf.float32)).numpy() for image in noise]
-        )
-        return bool((answers >= 0).all() and np.allclose(answers.sum(axis=1), 1, atol=1e-3))
+    weights: tuple[tuple[str, np.ndarray], ...]
+
+    def run_for_both_classes(self, image: Any) -> Any:
+        """Return the probabilities of two classes, where the answer is that of the second."""
+        second = self.run(image)
+        return tf.concat([1.0 - second, second], axis=1)
+
+    def outputs(self, info: ModelInfo) -> Callable[[np.ndarray], np.ndarray]:
+        """Return the function from uint8 images ``nhwc`` to answers ``nd``."""
+
+        def run(images_nhwc: np.ndarray) -> np.ndarray:
+            normalized_nhwc = normalize(images_nhwc, info)
+            return np.concatenate([self.run(tf.constant(one[None])) for one in normalized_nhwc])
+
+        return run
 
 
 def load(path: Path, name: str) -> Program:
@@ -90,4 +99,7 @@ def load(path: Path, name: str) -> Program:
         input_shape=tuple(spec.shape[1:]),
         output_shape=tuple(result.shape[1:]),
         parameters=sum(int(np.prod(variable.shape)) for variable in signature.variables),
+        weights=tuple(
+            (variable.name.removesuffix(":0"), variable.numpy()) for variable in signature.variables
+        ),
     )

@@ -116,15 +116,6 @@ def is_known(model: Any) -> bool:
     return True
 
 
-def ends_in_softmax(model: Any) -> bool:
-    """Whether what comes out of a model are probabilities."""
-    last = model.layers[-1]
-    if isinstance(last, tf_keras.Model):
-        return ends_in_softmax(last)
-    activation = getattr(last, "activation", None)
-    return isinstance(last, tf_keras.layers.Softmax) or (activation is tf_keras.activations.softmax)
-
-
 def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
     """Check one serialized object: a model, a layer or a part of a layer."""
     name, config = value.get("class_name"), value.get("config")
@@ -132,6 +123,8 @@ def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
     here = f"{where}: {name} {label!r}" if label else f"{where}: {name}"
     kind = _kind(name)
     if kind is None or not isinstance(config, Mapping):
+        if not hasattr(tf_keras.layers, str(name)) and isinstance(config, Mapping):
+            raise _homemade(here)
         raise _refused(here, "is not on the list of known layers")
     module, registered = value.get("module"), value.get("registered_name")
     if module is not None and module not in _MODULES:
@@ -229,4 +222,14 @@ def _refused(where: str, why: str) -> Refused:
         f"{where} {why}, so the file was not opened any further",
         "rebuild the model from plain Keras 2 layers; or, if you made this file yourself, set "
         "trusted: true (its code is then executed)",
+    )
+
+
+def _homemade(where: str) -> Refused:
+    """Refuse a class that Keras does not have: the file names it and does not hold its code."""
+    return Refused(
+        f"{where} is a layer of somebody's own, and its code is not in the file, so that "
+        "trusted: true alone cannot help",
+        "export the model as a SavedModel, which brings the code along (model.export), give that "
+        "and set trusted: true; or rebuild the model from plain Keras 2 layers",
     )

@@ -7,28 +7,29 @@ program and is never opened without the user's word for it; neither is anything 
 
 from __future__ import annotations
 
+import fnmatch
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import ModelInfo, Scores
+from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
-from components.contract.errors import UserError
+from components.contract.errors import UserError, suggest
+from components.contract.programs import is_program, refuse_program
 from components.contract.source import Source
 from components.ml.formats import keras_files, model_folder, users_saved_model
-from components.ml.networks import architecture, flattening
-from components.ml.networks.building import info_of
+from components.ml.networks import architecture, flattening, heads
+from components.ml.techniques import fitting
 from components.ml.training.outputs import Outputs, outputs_of
 from components.ml.training.validation import Validation
 
 REPORT = "import.json"
-
-_TRUST = (
-    "set trusted: true if you made this file yourself (what is in it is then executed); if not, "
-    "ask for it as a Keras 2 .keras or .h5 of plain layers"
-)
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,47 @@ class Origin:
         return f"{self.form} {self.name} (sha256 {self.sha256[:12]})"
 
 
-def import_model(
-    imported: Path,
-    dataset: Path,
-    path: Path,
-    report: Path,
-    *,
-    trusted: bool,
-    mean: float,
-    scale: float,
-) -> None:
+@dataclass(frozen=True)
+class Given:
+    """What the user says of a model.
+
+    Attributes:
+        trusted: Whether what is in the file may be executed.
+        tower: Name of the model inside the file that is meant; empty for the whole.
+        freeze: Names of layers that later training leaves as they are, or patterns of names.
+        mean: Subtracted from the pixels before the network.
+        scale: What the difference is divided by.
+    """
+
+    trusted: bool
+    tower: str
+    freeze: tuple[str, ...]
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True)
+class Freezing:
+    """Which layers later training leaves as they are.
+
+    Attributes:
+        frozen: Layers that the user named.
+        trained_again: Layers that were saved as not trainable and are trained all the same.
+    """
+
+    frozen: tuple[str, ...]
+    trained_again: tuple[str, ...]
+
+    def __str__(self) -> str:
+        words = ""
+        if self.frozen:
+            words += f"; frozen layers: {len(self.frozen)}"
+        if self.trained_again:
+            words += f"; frozen in the file and trained here: {len(self.trained_again)} layers"
+        return words
+
+
+def import_model(imported: Path, dataset: Path, path: Path, report: Path, given: Given) -> None:
     """Check the user's model, fit it to the dataset and write it as a Model.
 
     Args:
@@ -66,26 +98,25 @@ def import_model(
         dataset: Gives task, size of the images and classes; its validation split is measured.
         path: Folder of the Model to write.
         report: Folder of ``import.json``.
-        trusted: Whether what is in the file may be executed.
-        mean: Subtracted from the pixels before the network.
-        scale: What the difference is divided by.
+        given: What the user says of it.
 
     Raises:
         UserError: The file is refused or damaged, or does not fit the dataset.
     """
     source, data = Source.open(imported), Dataset.open(dataset)
     names = {file.name for file in source.files}
-    if any(Path(name).name == "saved_model.pb" for name in names):
+    if is_program(names):
         origin = Origin(_folder_name(source), source.digest, "SavedModel")
-        if not trusted:
-            raise UserError(f"{origin.name} is a SavedModel, which is a program", _TRUST)
-        answers, info = _import_program(source, origin, data, path, mean, scale)
+        refuse_program(origin.name, trusted=given.trusted, tower=given.tower, freeze=given.freeze)
+        answers, info, freezing = _import_program(source, origin, data, path, given)
     elif len(source.files) == 1:
         file = source.files[0]
         local = source.verified(file)
         origin = Origin(file.name, file.sha256, keras_files.form_of(local, file.name))
-        model = keras_files.read(local, origin.name, origin.form, trusted=trusted)
-        answers, info = _import_keras(model, origin, data, path, mean, scale)
+        model = keras_files.read(
+            local, origin.name, origin.form, trusted=given.trusted, tower=given.tower
+        )
+        answers, info, freezing = _import_keras(model, origin, data, path, given)
     else:
         raise UserError(
             f"a model is one file or a SavedModel, and {len(names)} files were given",
@@ -100,6 +131,9 @@ def import_model(
                 "component": "import_model",
                 "imported": {"name": origin.name, "sha256": origin.sha256, "form": origin.form},
                 "trainable": info.trainable,
+                "frozen": freezing.frozen,
+                "frozen_in_file_and_trained": freezing.trained_again,
+                "activation": getattr(info.output, "activation", None),
                 "metric": validation.metric,
                 # Near chance it is mostly the normalization, or the order of the classes.
                 "validation": validation.measure(answers),
@@ -109,22 +143,32 @@ def import_model(
 
 
 def _import_keras(
-    model: Any, origin: Origin, data: Dataset, path: Path, mean: float, scale: float
-) -> tuple[Outputs, ModelInfo]:
+    model: Any, origin: Origin, data: Dataset, path: Path, given: Given
+) -> tuple[Outputs, ModelInfo, Freezing]:
     """Write a Keras model; one with layers that nobody knows as a program."""
     if len(model.inputs or ()) != 1 or len(model.outputs or ()) != 1:
         raise UserError(
             f"{origin.name} has {len(model.inputs or ())} inputs and "
             f"{len(model.outputs or ())} outputs; one image in and one answer out is expected",
-            "save a model with one of each",
+            "build the model for its image before it is saved: model.build((None, height, width, "
+            "channels))",
         )
-    _check_input(tuple(model.inputs[0].shape[1:]), data, origin.name)
+    fitting.check_input(tuple(model.inputs[0].shape[1:]), data, origin.name)
     answered = tuple(model.outputs[0].shape[1:])
-    softmax = architecture.ends_in_softmax(model)
-    info = _fitted(data, origin, answered, mean, scale, softmax=softmax)
-    if architecture.is_known(model):
+    info = fitting.fed(data, answered, given.mean, given.scale)
+    known = architecture.is_known(model)
+    if known:
         model = flattening.flattened(model, info.image_shape)
-        info = replace(info, source=f"imported from {origin}")
+    freezing = _trained(model, given.freeze, origin.name, known=known)
+    fitting.check_weights(origin.name, _weights_by_layer(model))
+    layers_say = heads.activation_of(model)
+    outputs = outputs_of(model, info)
+    fitted = fitting.fitted(data, origin.name, answered, info, layers_say, outputs)
+    info = fitted.info
+    if fitted.binary:
+        model = heads.with_both_classes(model)
+    if known:
+        info = replace(info, source=f"imported from {origin}{freezing}")
         model_folder.save(path, model, info)
     else:
         info = replace(
@@ -135,28 +179,71 @@ def _import_keras(
         )
         model_folder.export(path, lambda image: model(image, training=False), model.weights, info)
         info.write(path)
-    return outputs_of(model, info), info
+    return outputs_of(model, info), info, freezing
+
+
+def _trained(model: Any, freeze: Sequence[str], name: str, *, known: bool) -> Freezing:
+    """Let later steps train all layers but those that are to stay as they are.
+
+    What the file says of it was meant for the training that wrote it.
+
+    Args:
+        model: Changed.
+        freeze: Names of layers, or patterns of them.
+        name: How errors call the model.
+        known: Whether it is made of known layers; others cannot be trained in any case.
+
+    Raises:
+        UserError: A name fits no layer.
+    """
+    if not known:
+        return Freezing((), ())
+    # Dropout and the like have nothing that could be trained.
+    layers = [layer for layer in model.layers if layer.weights]
+    names = [layer.name for layer in layers]
+    for pattern in freeze:
+        if not fnmatch.filter(names, pattern):
+            raise UserError(
+                f"teacher.freeze: {name} has no layer with weights called {pattern!r}",
+                suggest(pattern, names),
+            )
+    in_file = [layer.name for layer in layers if not layer.trainable]
+    model.trainable = True
+    for layer in layers:
+        layer.trainable = not any(fnmatch.fnmatchcase(layer.name, one) for one in freeze)
+    frozen = tuple(layer.name for layer in layers if not layer.trainable)
+    return Freezing(frozen, tuple(name for name in in_file if name not in frozen))
+
+
+def _weights_by_layer(model: Any) -> Iterator[tuple[str, np.ndarray]]:
+    for layer in model.layers:
+        for array in layer.get_weights():
+            yield layer.name, array
 
 
 def _import_program(
-    source: Source, origin: Origin, data: Dataset, path: Path, mean: float, scale: float
-) -> tuple[Outputs, ModelInfo]:
+    source: Source, origin: Origin, data: Dataset, path: Path, given: Given
+) -> tuple[Outputs, ModelInfo, Freezing]:
     """Write a SavedModel, with its signature brought to ours."""
     with tempfile.TemporaryDirectory() as folder:
         program = users_saved_model.load(_staged(source, Path(folder)), origin.name)
-        _check_input(program.input_shape, data, origin.name)
-        softmax = program.softmax(data.info.shape)
-        info = _fitted(data, origin, program.output_shape, mean, scale, softmax=softmax)
+        fitting.check_input(program.input_shape, data, origin.name)
+        fitting.check_weights(origin.name, program.weights)
+        info = fitting.fed(data, program.output_shape, given.mean, given.scale)
+        outputs = program.outputs(info)
+        fitted = fitting.fitted(data, origin.name, program.output_shape, info, None, outputs)
         info = replace(
-            info,
+            fitted.info,
             parameters=program.parameters,
             trainable=False,
             source=f"imported from {origin}, a program that can be run and not be changed",
         )
-        model_folder.export(path, program.run, program.held, info)
+        run = program.run_for_both_classes if fitted.binary else program.run
+        model_folder.export(path, run, program.held, info)
     info.write(path)
     answers = model_folder.inference(path)
-    return lambda images_nhwc: answers(model_folder.normalize(images_nhwc, info)), info
+    normalized = partial(model_folder.normalize, info=info)
+    return lambda images_nhwc: answers(normalized(images_nhwc)), info, Freezing((), ())
 
 
 def _staged(source: Source, folder: Path) -> Path:
@@ -171,66 +258,3 @@ def _staged(source: Source, folder: Path) -> Path:
 def _folder_name(source: Source) -> str:
     program = next(file for file in source.files if Path(file.name).name == "saved_model.pb")
     return Path(program.name).parent.name or "saved_model.pb"
-
-
-def _fitted(
-    data: Dataset,
-    origin: Origin,
-    answered: tuple[int | None, ...],
-    mean: float,
-    scale: float,
-    *,
-    softmax: bool,
-) -> ModelInfo:
-    """Return the info of a model with this input and output on this dataset.
-
-    Args:
-        data: What it is to be used on.
-        origin: How errors call the model.
-        answered: Shape of one output, without the batch.
-        mean: Goes into the info.
-        scale: Goes into the info.
-        softmax: Whether the output is probabilities.
-
-    Raises:
-        UserError: It answers something else than the task needs.
-    """
-    info = data.info
-    if len(answered) != 1 or not answered[0]:
-        raise UserError(
-            f"{origin.name} answers with {_size(answered)} and not with one row of numbers",
-            "end the model in GlobalAveragePooling2D or Flatten",
-        )
-    if info.task == "classification" and answered[0] != len(info.classes):
-        raise UserError(
-            f"{origin.name} answers with {answered[0]} scores and the dataset has "
-            f"{len(info.classes)} classes ({', '.join(info.classes[:5])}, ...)",
-            "give the model's classes as sub-folders, named so that they sort in its order",
-        )
-    if info.task == "verification" and softmax:
-        raise UserError(
-            f"{origin.name} ends in a softmax: it classifies, and verification compares embeddings",
-            "save the model without its last layer, or set task: classification",
-        )
-    info = info_of(data, answered[0], mean, scale)
-    if isinstance(info.output, Scores) and softmax:
-        info = replace(info, output=replace(info.output, activation="softmax"))
-    return info
-
-
-def _check_input(shape: tuple[int | None, ...], data: Dataset, name: str) -> None:
-    """Refuse a model that takes something else than the dataset's images; None is any size."""
-    wanted = data.info.shape
-    if len(shape) == 3 and all(
-        side in (None, pixels) for side, pixels in zip(shape, wanted, strict=True)
-    ):
-        return
-    fix = "give a model that takes images: height x width x channels"
-    if len(shape) == 3:
-        height, width, channels = shape
-        fix = f"set image: {{height: {height}, width: {width}, channels: {channels}}}"
-    raise UserError(f"{name} takes {_size(shape)} and the dataset has {_size(wanted)}", fix)
-
-
-def _size(shape: tuple[int | None, ...]) -> str:
-    return " x ".join("any" if side is None else str(side) for side in shape) or "one number"

@@ -11,12 +11,13 @@ from typing import Any
 
 from tensorflow_model_optimization.python.core.sparsity.keras import (
     prune_registry,
+    pruning_impl,
     pruning_schedule,
     pruning_wrapper,
 )
 from tensorflow_model_optimization.sparsity import keras as sparsity_keras
 
-from components.ml.runtime import tf_keras
+from components.ml.runtime import tf, tf_keras
 from components.ml.training.outputs import Outputs
 from components.ml.training.validation import Validation
 
@@ -24,6 +25,24 @@ _PRUNED_BY = 0.6
 """The part of the training after which all zeros are chosen; the rest is recovery."""
 _UPDATES = 20
 """How often zeros are chosen on the way, at most; each time every weight is sorted."""
+
+
+class _ByRank(pruning_impl.Pruning):
+    """TFMOT's choice of zeros, with as many as are asked for where weights have equal size.
+
+    TFMOT keeps all weights that are as large as the smallest one that it keeps; here those that
+    stand first in the array are kept. Without equal weights the choice is the same.
+    """
+
+    def _update_mask(self, weights: Any) -> tuple[Any, Any]:
+        sparsity = self._pruning_schedule(self._step_fn())[1]
+        sizes = tf.reshape(tf.abs(weights), [-1])
+        count = tf.size(sizes)
+        kept = tf.maximum(tf.round(tf.cast(count, tf.float32) * (1 - sparsity)), 1)
+        kept = tf.cast(kept, tf.int32)
+        values, places = tf.math.top_k(sizes, k=count)
+        mask = tf.scatter_nd(places[:, None], tf.cast(tf.range(count) < kept, sizes.dtype), [count])
+        return values[kept - 1], tf.reshape(mask, weights.shape)
 
 
 def wrapped(model: Any, schedule: Any) -> Any:
@@ -46,12 +65,21 @@ def wrapped(model: Any, schedule: Any) -> Any:
     network = tf_keras.models.clone_model(model, clone_function=wrap)
     for layer in pruning_wrapper.collect_prunable_layers(network):
         layer.pruning_step.assign(0)
+        layer.pruning_obj = _ByRank(
+            training_step_fn=lambda step=layer.pruning_step: step,
+            pruning_vars=layer.pruning_vars,
+            pruning_schedule=schedule,
+            block_size=(1, 1),
+            block_pooling_type="AVG",
+        )
     return network
 
 
 def reason_to_skip(layer: Any) -> str | None:
     """Return why TFMOT does not prune a layer; None when it does."""
     kind = type(layer).__name__
+    if not layer.trainable:
+        return "frozen: teacher.freeze names it"
     if not prune_registry.PruneRegistry.supports(layer):
         return f"TFMOT does not know {kind}"
     return None if prunable(layer) else f"TFMOT prunes no weight of {kind}"

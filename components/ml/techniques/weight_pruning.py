@@ -71,6 +71,9 @@ class OutputPreservation:
         if isinstance(self.output, Embedding):
             matching = losses.embedding_matching(outputs_bd, before_bd)
             return matching + losses.relational_matching(outputs_bd, before_bd)
+        if self.output.activation == "sigmoid":
+            logits_bd = losses.logits_of_sigmoid(outputs_bd)
+            return losses.soft_scores(logits_bd, before_bd, _TEMPERATURE)
         logits_bd = outputs_bd
         if self.output.activation == "softmax":
             logits_bd = tf.math.log(tf.maximum(outputs_bd, _LEAST))

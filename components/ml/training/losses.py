@@ -24,6 +24,8 @@ MARGINS: dict[Loss, float] = {
 
 _TINY = 1e-8
 _FAR = 1e9
+_SATURATED = 1e-6
+"""Distance from 0 and from 1 at which a sigmoid in float32 says nothing more."""
 
 
 def unit(vectors_bd: Any) -> Any:
@@ -187,6 +189,33 @@ def soft_labels(logits_bk: Any, teacher_bk: Any, temperature: float) -> Any:
     student_log_bk = tf.nn.log_softmax(logits_bk / temperature)
     divergence_b = tf.reduce_sum(tf.exp(teacher_log_bk) * (teacher_log_bk - student_log_bk), axis=1)
     return temperature**2 * tf.reduce_mean(divergence_b)
+
+
+def logits_of_sigmoid(scores_bk: Any) -> Any:
+    """Return what a sigmoid was given, from what it returned; no further from 0 than 14."""
+    inside_bk = tf.clip_by_value(scores_bk, _SATURATED, 1.0 - _SATURATED)
+    return tf.math.log(inside_bk / (1.0 - inside_bk))
+
+
+def soft_scores(logits_bk: Any, teacher_bk: Any, temperature: float) -> Any:
+    """Ask for the teacher's scores at a temperature, where each class is judged alone.
+
+    As ``soft_labels``, with a Bernoulli distribution for each class in place of one over all: the
+    divergences are summed over the classes.
+
+    Args:
+        logits_bk: The student's, before the sigmoid.
+        teacher_bk: The teacher's, before the sigmoid.
+        temperature: Above 0.
+
+    Returns:
+        A scalar.
+    """
+    student_bk, teacher_bk = logits_bk / temperature, teacher_bk / temperature
+    scores_bk = tf.sigmoid(teacher_bk)
+    cross_bk = tf.nn.sigmoid_cross_entropy_with_logits(labels=scores_bk, logits=student_bk)
+    own_bk = tf.nn.sigmoid_cross_entropy_with_logits(labels=scores_bk, logits=teacher_bk)
+    return temperature**2 * tf.reduce_mean(tf.reduce_sum(cross_bk - own_bk, axis=1))
 
 
 def embedding_matching(embeddings_bt: Any, teacher_bt: Any) -> Any:

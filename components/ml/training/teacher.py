@@ -19,6 +19,7 @@ import numpy as np
 from components.artifacts.model import ModelInfo, Scores
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
+from components.ml.training import losses
 from components.ml.training.augmentation import (
     MIX_SHARES,
     STRENGTHS,
@@ -50,7 +51,8 @@ def ask_teacher(
     Args:
         examples: What is to be learned from.
         outputs: The teacher, from images ``nhwc`` to its outputs ``nt``.
-        info: The teacher's. Of a softmax the logarithms are learned, which serve as logits.
+        info: The teacher's. Of a softmax the logarithms are learned, which serve as logits, and of
+            a sigmoid what went into it.
         teacher_views: How many views, of which one is enough where nothing changes an image; and
             how many mixed images a batch is to have. The teacher is asked about as many of these as
             there are views of images.
@@ -134,9 +136,12 @@ def _batches(count: int) -> list[np.ndarray]:
 
 def _logits(outputs: Outputs, info: ModelInfo) -> Outputs:
     """Return the teacher as a function to what is learned: embeddings, logits or their like."""
-    if not (isinstance(info.output, Scores) and info.output.activation == "softmax"):
-        return outputs
-    return lambda images_nhwc: np.log(np.maximum(outputs(images_nhwc), np.float32(_LEAST)))
+    activation = info.output.activation if isinstance(info.output, Scores) else "none"
+    if activation == "softmax":
+        return lambda images_nhwc: np.log(np.maximum(outputs(images_nhwc), np.float32(_LEAST)))
+    if activation == "sigmoid":
+        return lambda images_nhwc: losses.logits_of_sigmoid(outputs(images_nhwc)).numpy()
+    return outputs
 
 
 def _views(examples: Examples, draws_vnk: Draws, augmentation: Augmentation, seed: int) -> _ViewOf:

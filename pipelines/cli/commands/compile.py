@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.engines.kubeflow.image_digests import references
     from pipelines.engines.kubeflow.ir import compiling, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
-    from pipelines.sources.snapshot import snapshots
+    from pipelines.runs.listing import listed_sources
 
     config = load_config(arguments)
     graph = graph_of(config)
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target == _VERTEX:
         vertex.check(graph, reachable.settings)
     images = references(reachable.settings)
-    sources = snapshots(graph.sources)
+    sources = listed_sources(graph)
     digests = {name: source.digest for name, source in sources.items()}
     made = compiling.compiled(reachable, digests, images)
     if arguments.stage:

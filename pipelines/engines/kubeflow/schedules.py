@@ -25,7 +25,7 @@ from pipelines.engines.kubeflow.cron import Times
 from pipelines.engines.kubeflow.preparing import prepare
 from pipelines.engines.kubeflow.recurring_run import Schedule, mark, read
 from pipelines.engines.kubeflow.submitting import MODELS, Uploaded
-from pipelines.sources.snapshot import snapshots
+from pipelines.runs.listing import listed_sources
 
 CONCURRENCY_MAX = 10
 """How many runs of one schedule Kubeflow lets go on at a time."""
@@ -68,7 +68,7 @@ def add(
     graph = graph_of(config)
     reachable = preflight.check(config, graph)
     with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
-        uploaded = prepare(connection, reachable, snapshots(graph.sources), Path(scratch)).uploaded
+        uploaded = prepare(connection, reachable, listed_sources(graph), Path(scratch)).uploaded
     before = _named(connection, name)
     wanted = (times.five, zone.key, concurrency, uploaded.version)
     same = [one for one in before if wanted == one.settings]

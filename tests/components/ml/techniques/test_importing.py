@@ -13,45 +13,10 @@ from components.artifacts.dataset import write_dataset
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
-from components.ml.runtime import configure, tf, tf_keras
-from components.ml.techniques.importing import import_model
-from pipelines.sources.snapshot import snapshot_model, stage
+from components.ml.runtime import tf, tf_keras
 from tests.data.patterns import NAMES, SIDE
 
 layers = tf_keras.layers
-
-
-def staged(path: Path, folder: Path) -> Path:
-    stage(snapshot_model(str(path)), folder)
-    return folder
-
-
-@pytest.fixture
-def take(tmp_path, pattern_data):
-    """Import a file; returns the Model's folder and the report."""
-
-    def run(path, data=pattern_data, *, trusted=False, mean=127.5, scale=127.5):
-        source = staged(path, tmp_path / "source")
-        import_model(
-            source, data, tmp_path / "model", tmp_path / "report",
-            trusted=trusted, mean=mean, scale=scale,
-        )  # fmt: skip
-        return tmp_path / "model", json.loads((tmp_path / "report" / "import.json").read_bytes())
-
-    configure(2, 0)
-    return run
-
-
-@pytest.fixture
-def refused(take):
-    """Import a file that is refused, and return what the user is told."""
-
-    def run(path, **options):
-        with pytest.raises(UserError) as caught:
-            take(path, **options)
-        return str(caught.value)
-
-    return run
 
 
 def images(shape, count=6):
@@ -264,15 +229,16 @@ def test_what_is_not_on_the_list_is_refused_by_name(change, named, refused, tmp_
     assert "mine.keras" in message
 
 
-def test_an_unknown_layer_is_refused_by_name(refused, tmp_path):
-    functional(Homemade(name="mine")).save(tmp_path / "mine.h5")
-    assert "Homemade 'mine'" in refused(tmp_path / "mine.h5")
-    assert "Homemade" in refused_anew(refused, tmp_path, trusted=True)
-
-
-def refused_anew(refused, tmp_path, **options):
-    (tmp_path / "source").rename(tmp_path / "earlier")
-    return refused(tmp_path / "mine.h5", **options)
+def test_a_layer_of_ones_own_is_refused_by_name_and_a_saved_model_helps(refused, take, tmp_path):
+    model = functional(Homemade(name="mine"))
+    model.save(tmp_path / "mine.h5")
+    said = refused(tmp_path / "mine.h5")
+    assert "Homemade 'mine'" in said
+    assert "trusted: true alone cannot help" in said
+    assert "model.export" in said
+    assert "Homemade" in refused(tmp_path / "mine.h5", trusted=True)
+    model.export(str(tmp_path / "exported"))
+    take(tmp_path / "exported", trusted=True)
 
 
 class Bomb:
@@ -356,9 +322,6 @@ def test_a_model_that_does_not_fit_the_data_is_refused(refused, tmp_path, patter
 
     def message(*arguments, data=None, **options):
         path = save(*arguments, **options)
-        for folder in ("source", "model", "report"):
-            if (tmp_path / folder).exists():
-                (tmp_path / folder).rename(tmp_path / f"{folder}-before-{path.name}")
         return refused(path, **({} if data is None else {"data": data}))
 
     larger = layers.Input((32, 32, 3))
@@ -378,6 +341,119 @@ def test_an_embedding_model_is_taken_for_verification(take, pattern_pairs, tmp_p
     info = ModelInfo.read(path)
     assert (info.output.kind, info.output.size, info.output.normalized) == ("embedding", 5, False)
     assert report["metric"] == "auc"
+
+
+def frozen_model():
+    model = functional(layers.Conv2D(3, 2, name="edge"), layers.Dropout(0.1))
+    model.trainable = False
+    return model
+
+
+@pytest.mark.parametrize("make", [frozen_model, lambda: tf_keras.Sequential([frozen_model()])])
+def test_layers_that_were_saved_as_frozen_are_trained_and_it_is_said(make, take, tmp_path):
+    make().save(tmp_path / "mine.keras")
+    path, report = take(tmp_path / "mine.keras")
+    model, info = model_folder.load(path)
+    assert len(model.trainable_weights) == 8
+    assert report["frozen"] == []
+    assert len(report["frozen_in_file_and_trained"]) == 4
+    assert "frozen in the file and trained here: 4 layers" in info.source
+
+
+def test_layers_that_the_user_freezes_stay_so(take, refused, tmp_path):
+    functional(layers.Conv2D(3, 2, name="edge")).save(tmp_path / "mine.keras")
+    path, report = take(tmp_path / "mine.keras", freeze=("ed*",))
+    model, info = model_folder.load(path)
+    assert report["frozen"] == ["edge"]
+    assert [layer.name for layer in model.layers if not layer.trainable] == ["edge"]
+    assert "frozen layers: 1" in info.source
+    said = refused(tmp_path / "mine.keras", freeze=("edgy",))
+    assert "'edgy'" in said
+    assert "did you mean 'edge'?" in said  # with which the test began
+
+
+def normalizing():
+    adapted = layers.Normalization(axis=-1)
+    adapted.adapt(images((SIDE, SIDE, 1)))  # counts in a weight of no dimension
+    return tf_keras.Sequential([layers.Input((SIDE, SIDE, 1)), adapted, functional()])
+
+
+def test_weights_of_no_dimension_are_read_again(take, tmp_path):
+    model = normalizing()
+    model.save(tmp_path / "mine.keras")
+    given = images((SIDE, SIDE, 1))
+    rebuilt, _ = model_folder.load(take(tmp_path / "mine.keras")[0])
+    np.testing.assert_allclose(rebuilt(given), model(given, training=False), atol=1e-6)
+
+
+class Distance(layers.Layer):
+    def call(self, pair):
+        return tf.abs(pair[0] - pair[1])
+
+
+def siamese(tower, *, units=1):
+    """Two inputs, one tower, and a distance whose code is not in the file."""
+    first, second = (layers.Input((SIDE, SIDE, 1), name=name) for name in ("first", "second"))
+    other = tf_keras.Sequential([layers.Input((SIDE, SIDE, 1)), layers.Flatten(), layers.Dense(2)])
+    apart = Distance()([tower(first), tower(second)])
+    answer = layers.Dense(units)(layers.Concatenate()([other(first), apart]))
+    return tf_keras.Model([first, second], answer)
+
+
+def sequential_tower():
+    return tf_keras.Sequential(
+        [layers.Input((SIDE, SIDE, 1)), layers.Conv2D(2, 3), layers.BatchNormalization(),
+         layers.Flatten(), layers.Dense(5)],
+        name="embedding",
+    )  # fmt: skip
+
+
+def functional_tower():
+    image = layers.Input((SIDE, SIDE, 1))
+    return tf_keras.Model(image, sequential_tower()(image), name="embedding")
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("make", [sequential_tower, functional_tower])
+def test_a_siamese_file_leads_to_its_tower(make, ending, take, refused, pattern_pairs, tmp_path):
+    tower = make()
+    siamese(tower).save(tmp_path / f"mine.{ending}")
+    said = refused(tmp_path / f"mine.{ending}", pattern_pairs)
+    assert "has 2 inputs and 1 output;" in said
+    assert "write teacher: {model: ..., tower: embedding}" in said
+    path, _ = take(tmp_path / f"mine.{ending}", pattern_pairs, tower="embedding")
+    given = images((SIDE, SIDE, 1))
+    rebuilt, info = model_folder.load(path)
+    np.testing.assert_allclose(rebuilt(given), tower(given, training=False), atol=1e-6)
+    assert (info.output.kind, info.output.size) == ("embedding", 5)
+    said = refused(tmp_path / f"mine.{ending}", pattern_pairs, tower="embeding")
+    assert "did you mean 'embedding'?" in said
+
+
+def test_inputs_that_share_single_layers_lead_to_a_model_of_these(
+    take, refused, pattern_pairs, tmp_path
+):
+    flatten, dense = layers.Flatten(), layers.Dense(5, name="vector")
+    first, second = layers.Input((SIDE, SIDE, 1)), layers.Input((SIDE, SIDE, 1))
+    vectors = [dense(flatten(image)) for image in (first, second)]
+    model = tf_keras.Model([first, second], layers.Subtract()(vectors))
+    model.save(tmp_path / "mine.h5")
+    said = refused(tmp_path / "mine.h5", pattern_pairs)
+    fix = (
+        "tf_keras.Model(model.inputs[0], "
+        'model.get_layer("vector").get_output_at(0)).save("tower.keras")'
+    )
+    assert fix in said
+    code = fix.replace('"tower.keras"', repr(str(tmp_path / "tower.keras")))
+    eval(code, {"tf_keras": tf_keras, "model": model})
+    take(tmp_path / "tower.keras", pattern_pairs)
+
+
+def test_two_outputs_are_counted(refused, tmp_path):
+    image = layers.Input((SIDE, SIDE, 1))
+    flow = layers.Flatten()(image)
+    tf_keras.Model(image, [layers.Dense(4)(flow), flow]).save(tmp_path / "mine.h5")
+    assert "has 1 input and 2 outputs" in refused(tmp_path / "mine.h5")
 
 
 def test_a_saved_model_is_a_program_and_needs_trust(refused, tmp_path):

@@ -128,3 +128,62 @@ def test_answering_as_before_costs_nothing() -> None:
         classes = weight_pruning.OutputPreservation(Scores(tuple("abcdefgh"), activation))
         assert float(classes(answers, {TEACHER: logarithms}, 0)) == pytest.approx(0, abs=1e-5)
         assert float(classes(answers, {TEACHER: -logarithms}, 0)) > 0.1
+
+
+def test_scores_of_single_classes_are_kept_one_by_one() -> None:
+    from components.artifacts.model import Scores
+    from components.ml.training.objectives import TEACHER
+
+    logits = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
+    answers = 1 / (1 + np.exp(-logits))
+    scores = weight_pruning.OutputPreservation(Scores(tuple("abcdefgh"), "sigmoid"))
+    assert float(scores(answers, {TEACHER: logits}, 0)) == pytest.approx(0, abs=1e-4)
+    # Shares are equal, and each score by itself is not.
+    assert float(scores(answers / 2, {TEACHER: logits}, 0)) > 0.1
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.8])
+def test_equal_weights_are_pruned_as_far_as_asked(share: float) -> None:
+    from components.ml.runtime import tf_keras
+
+    def edges() -> Any:
+        """Filters of two different sizes of weights, and one of zeros alone."""
+        model = tf_keras.Sequential(
+            [tf_keras.layers.Input((8, 8, 1)), tf_keras.layers.Conv2D(4, 4, name="edge")]
+        )
+        kernel = np.ones((4, 4, 1, 4), np.float32)
+        kernel[..., 1], kernel[..., 2], kernel[..., 3] = -2, 0, 1
+        model.set_weights([kernel, np.zeros(4, np.float32)])
+        return model
+
+    model, before = edges(), sparsity.kernels_of(edges())
+    network = tfmot_wrapping.wrapped(edges(), tfmot_wrapping.schedule_of(share, 10))
+    for _ in range(10):
+        network(np.ones((1, 8, 8, 1), np.float32), training=True)
+    tfmot_wrapping.strip(network, model)
+    rows = sparsity.compare(before, sparsity.kernels_of(model))
+    sparsity.refuse(rows, share)
+    assert rows[0].zeros_after == max(16, round(64 * share))
+
+
+def test_without_equal_weights_the_frameworks_own_choice_is_made() -> None:
+    from tensorflow_model_optimization.python.core.sparsity.keras import pruning_wrapper
+
+    network = trained(nested(), 0.5)
+    for layer in pruning_wrapper.collect_prunable_layers(network):
+        own = layer.pruning_obj
+        for weight, _, _ in layer.pruning_vars:
+            threshold, mask = own._update_mask(weight)
+            expected = super(type(own), own)._update_mask(weight)
+            np.testing.assert_array_equal(threshold, expected[0])
+            np.testing.assert_array_equal(mask, expected[1])
+
+
+def test_a_frozen_layer_is_neither_trained_nor_pruned() -> None:
+    model = nested()
+    model.get_layer("first").trainable = False
+    before = sparsity.kernels_of(model)
+    trained(model, 0.5)
+    rows = {row.name: row for row in sparsity.compare(before, sparsity.kernels_of(model))}
+    assert rows["first"].skipped == "frozen: teacher.freeze names it"
+    np.testing.assert_array_equal(before["first"][1][0], model.get_layer("first").get_weights()[0])

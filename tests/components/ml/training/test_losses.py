@@ -96,6 +96,23 @@ def test_logarithms_of_probabilities_serve_as_a_teachers_logits():
     )
 
 
+def test_soft_scores_by_hand():
+    # At temperature 2 the teacher says 3 : 1 of the first class and 1 : 1 of the second.
+    teacher, student = [[2 * math.log(3.0), 0.0]], [[0.0, 0.0]]
+    divergence = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
+    assert value(losses.soft_scores, student, teacher, temperature=2.0) == pytest.approx(
+        4 * divergence
+    )
+    assert value(losses.soft_scores, teacher, teacher, temperature=2.0) == pytest.approx(0)
+
+
+def test_a_sigmoid_is_undone_where_it_can_be():
+    logits = np.array([[-3.0, 0.0, 2.5, 90.0]], np.float32)
+    undone = losses.logits_of_sigmoid(1 / (1 + np.exp(-logits))).numpy()
+    np.testing.assert_allclose(undone[:, :3], logits[:, :3], atol=1e-4)
+    assert 13 < undone[0, 3] < 15
+
+
 def test_embedding_matching_by_hand():
     assert value(losses.embedding_matching, [EAST, SIXTY], [(9.0, 0.0), EAST]) == pytest.approx(
         0.25
@@ -136,12 +153,13 @@ LABELS = [0, 0, 1, 1, 2, 2]
         lambda e: losses.cross_entropy(e, tf.constant(LABELS), label_smoothing=0.1),
         lambda e: losses.supervised_contrastive(e, tf.constant(LABELS), temperature=0.5),
         lambda e: losses.soft_labels(e, OTHER, temperature=2.0),
+        lambda e: losses.soft_scores(e, OTHER, temperature=2.0),
         lambda e: losses.embedding_matching(e, OTHER),
         lambda e: losses.relational_matching(e, OTHER),
     ],
     ids=[
         "contrastive", "triplet", "cosine_softmax", "cross_entropy", "supervised_contrastive",
-        "soft_labels", "embedding_matching", "relational_matching",
+        "soft_labels", "soft_scores", "embedding_matching", "relational_matching",
     ],
 )  # fmt: skip
 def test_gradients_agree_with_differences_and_lead_down(loss):

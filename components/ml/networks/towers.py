@@ -1,0 +1,124 @@
+"""The part of a Siamese model that all its inputs share: the tower that makes the embedding.
+
+The other parts, such as a distance in a Lambda layer, are left out before anything is built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from components.contract.errors import UserError, suggest
+from components.ml.networks.architecture import MODELS
+
+
+def tower_of(architecture: Mapping[str, Any], tower: str, name: str) -> Mapping[str, Any]:
+    """Return the JSON of one model inside a model.
+
+    Args:
+        architecture: Of the whole model, unchecked.
+        tower: Name of the layer.
+        name: How errors call the file.
+
+    Raises:
+        UserError: There is no such layer, or it is a single layer and no model.
+    """
+    inside = {
+        str(layer.get("name")): layer
+        for layer in _layers(architecture)
+        if layer.get("class_name") in MODELS
+    }
+    if tower not in inside:
+        raise UserError(
+            f"{name} has no model called {tower!r} inside of it; there are: "
+            f"{', '.join(inside) or 'none'}",
+            suggest(tower, inside)
+            if inside
+            else "save the part that makes the embedding as a model of its own, and leave tower "
+            "away",
+        )
+    return {key: item for key, item in inside[tower].items() if key != "inbound_nodes"}
+
+
+def stored_under(architecture: Mapping[str, Any], tower: str) -> str:
+    """Return where a ``.keras`` file keeps the weights of a model inside a model.
+
+    Keras numbers the layers of each class in the order of the architecture.
+    """
+    kinds: Counter[str] = Counter()
+    for layer in _layers(architecture):
+        kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(layer.get("class_name"))).lower()
+        if layer["name"] == tower:
+            return f"layers/{kind}_{kinds[kind]}" if kinds[kind] else f"layers/{kind}"
+        kinds[kind] += 1
+    raise KeyError(tower)
+
+
+def refuse_several(architecture: Mapping[str, Any], name: str) -> None:
+    """Ask that a model has one input and one output.
+
+    Raises:
+        UserError: It has more; the fix names what its inputs share.
+    """
+    if architecture.get("class_name") not in MODELS:
+        return
+    inputs, outputs = _counts(architecture)
+    if inputs <= 1 and outputs <= 1:
+        return
+    what = (
+        f"{name} has {inputs} input{'s' * (inputs != 1)} and {outputs} output"
+        f"{'s' * (outputs != 1)}; one image in and one answer out is expected"
+    )
+    models, layers = _shared(architecture)
+    if models:
+        lines = " or ".join(f"teacher: {{model: ..., tower: {model}}}" for model in models)
+        raise UserError(f"{what}. Its inputs share {', '.join(models)}", f"write {lines}")
+    if inputs > 1 and layers:
+        raise UserError(
+            f"{what}. Its inputs share layers up to {layers[-1]!r}",
+            "save these as a model of their own: tf_keras.Model(model.inputs[0], "
+            f'model.get_layer("{layers[-1]}").get_output_at(0)).save("tower.keras")',
+        )
+    raise UserError(what, "save a model with one of each: tf_keras.Model(image, answer)")
+
+
+def _counts(architecture: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many inputs and outputs a model has; 1 and 1 where it is Sequential."""
+    config = _config(architecture)
+    if architecture.get("class_name") == "Sequential":
+        return 1, 1
+    return _endings(config.get("input_layers")), _endings(config.get("output_layers"))
+
+
+def _shared(architecture: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names of models, and of layers, that a model calls twice or more."""
+    twice = [layer for layer in _layers(architecture) if len(layer.get("inbound_nodes") or ()) > 1]
+    models = [str(layer["name"]) for layer in twice if layer.get("class_name") in MODELS]
+    return models, [str(layer["name"]) for layer in twice if str(layer["name"]) not in models]
+
+
+def _layers(architecture: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the JSON of the layers, of those that are well formed."""
+    layers = _config(architecture).get("layers")
+    named: list[Mapping[str, Any]] = []
+    for layer in layers if isinstance(layers, list) else ():
+        if isinstance(layer, Mapping):
+            inner = _config(layer).get("name")
+            named.append({"name": inner, **layer})
+    return named
+
+
+def _config(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = value.get("config")
+    return config if isinstance(config, Mapping) else {}
+
+
+def _endings(value: object) -> int:
+    """Count ``[layer, node, tensor]`` triples: one alone, a list of them, or a mapping to them."""
+    if isinstance(value, Mapping):
+        return sum(_endings(item) for item in value.values())
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return 1
+    return sum(_endings(item) for item in value) if isinstance(value, list) else 0

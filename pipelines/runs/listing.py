@@ -1,0 +1,54 @@
+"""The user's files, listed, and what they tell of a graph before anything of it runs."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from components.contract.errors import UserError
+from components.contract.programs import is_program, refuse_program
+from pipelines.runs.graph import Graph, Ref, Step
+from pipelines.sources.snapshot import MODEL, Snapshot, snapshots
+
+
+def listed_sources(graph: Graph) -> dict[str, Snapshot]:
+    """List and hash the files that a graph starts from.
+
+    Raises:
+        UserError: They cannot be read, or a step cannot do what it is to do with them.
+    """
+    sources = snapshots(graph.sources)
+    model = sources.get(MODEL)
+    if model and is_program(file.name for file in model.files):
+        _check_program(graph, model.uri)
+    return sources
+
+
+def _check_program(graph: Graph, uri: str) -> None:
+    """Refuse a SavedModel where layers are asked of it, which it does not have."""
+    imports = [step for step in graph.steps if step.component == "import_model"]
+    for step in imports:
+        refuse_program(
+            uri,
+            trusted=bool(step.parameters["trusted"]),
+            tower=str(step.parameters["tower"]),
+            freeze=cast("tuple[str, ...]", step.parameters["freeze"]),
+        )
+    names = {step.name for step in imports}
+    changing = [
+        step.name
+        for step in graph.steps
+        if step.interface.path == "middle" and _model_of(step) in names
+    ]
+    if changing:
+        raise UserError(
+            f"{', '.join(changing)}: {uri} is a SavedModel, a program whose weights no step can "
+            "change",
+            "put a distill before it in the variant, or give the Keras 2 .keras or .h5 file that "
+            "the SavedModel was exported from",
+        )
+
+
+def _model_of(step: Step) -> str | None:
+    """Return the step that makes the model that a step takes."""
+    flows = (step.inputs[port.name] for port in step.interface.inputs if port.kind == "Model")
+    return next((flow.step for flow in flows if isinstance(flow, Ref)), None)

@@ -1,0 +1,73 @@
+"""What the manifest says of the numbers is true of what the file answers, for every kind."""
+
+import numpy as np
+import pytest
+
+from components.artifacts.dataset import write_dataset
+from components.artifacts.lite_model import LiteModelInfo
+from components.convert import convert
+from components.devices.interpreter import LiteModel
+from components.ml.runtime import tf_keras
+from components.release.manifest import _output
+from tests.components.flat import quantize
+from tests.data.patterns import NAMES, SIDE, images_of
+
+layers = tf_keras.layers
+
+
+def ending_in(*last):
+    return tf_keras.Sequential([layers.Input((SIDE, SIDE, 1)), layers.Flatten(), *last])
+
+
+KINDS = {
+    "probabilities": [layers.Dense(4, "softmax"), layers.Reshape((4, 1)), layers.Reshape((4,))],
+    "probabilities of two": [layers.Dense(1), layers.Activation("sigmoid")],
+    "scores": [layers.Dense(4, "sigmoid"), layers.Dropout(0.5)],
+    "logits": [layers.Dense(4), layers.Activation("linear")],
+    "numbers": [layers.Dense(4, "tanh")],
+    "embedding": [layers.Dense(5)],
+}
+INTEGERS = {"scheme": "int8", "input_type": "uint8", "output_type": "uint8"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, pattern_data, pattern_pairs):
+    pixels, labels = images_of(80, seed=0)
+    rows = labels < 2
+    splits = dict.fromkeys(("train", "validation", "selection"), (pixels[rows], labels[rows]))
+    path = tmp_path_factory.mktemp("two") / "data"
+    two = write_dataset(path, splits, task="classification", classes=NAMES[:2]).path
+    others = {"probabilities of two": two, "embedding": pattern_pairs}
+    return {kind: others.get(kind, pattern_data) for kind in KINDS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "plan"),
+    [
+        *((kind, None) for kind in KINDS),
+        *((kind, INTEGERS) for kind in ("probabilities", "probabilities of two", "scores")),
+    ],
+)
+def test_the_manifests_word_is_true_of_the_files_answers(kind, plan, take, data, tmp_path):
+    ending_in(*KINDS[kind]).save(tmp_path / "mine.keras")
+    model, _ = take(tmp_path / "mine.keras", data[kind])
+    if plan:
+        quantize(model, data[kind], tmp_path / "plan", tmp_path / "quantization", **plan)
+        model = tmp_path / "plan"
+    convert(model, tmp_path / "lite", tmp_path / "report")
+    answers = LiteModel.open(tmp_path / "lite").run(images_of(40, seed=9)[0])
+    said = _output(LiteModelInfo.read(tmp_path / "lite").output, 0.5)
+    if kind == "embedding":
+        assert said["meaning"] == "embedding"
+        assert "compare" in said
+        return
+    assert said["meaning"] == "scores"
+    words = said["read"]
+    within = bool((answers >= 0).all() and (answers <= 1).all())
+    # Integers have steps of 1/256, each of which may be half a step off.
+    sums = np.allclose(answers.sum(axis=1), 1, atol=1e-3 if plan is None else 4 / 256)
+    assert within == (kind.split()[0] in ("probabilities", "scores"))
+    assert sums == ("The numbers are probabilities" in words) == kind.startswith("probabilities")
+    assert ("scores from 0 to 1" in words) == ("multi-label" in words) == (kind == "scores")
+    assert ("logits" in words) == (kind == "logits")
+    assert ("on no known scale" in words) == (kind == "numbers")
