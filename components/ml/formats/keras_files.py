@@ -1,15 +1,16 @@
-"""Keras 2 files, ``.keras`` and ``.h5``: read as data, built by us, filled with their weights."""
+"""Keras files, ``.keras`` and ``.h5``: read as data, built by us, filled with their weights."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from components.contract.errors import UserError
-from components.ml.formats import hdf5
+from components.ml.formats import hdf5, keras3
 from components.ml.networks import architecture
 from components.ml.runtime import tf_keras
 
@@ -53,7 +54,7 @@ def read(path: Path, name: str, form: str, *, trusted: bool) -> Any:
         trusted: Whether code in the file may be executed where the checked way does not work.
 
     Raises:
-        UserError: It is damaged, written by Keras 3, or needs code and is not trusted.
+        UserError: It is damaged, written by a later Keras, or needs code and is not trusted.
     """
     reader = _read_keras if form == ".keras" else _read_h5
     try:
@@ -107,9 +108,14 @@ def _read_keras(path: Path, name: str) -> Any:
             if not small or sizes[_WEIGHTS] > _MOST_WEIGHT_BYTES:
                 raise UserError(f"{name} unpacks to more than any model has", _SAVE_AGAIN)
             metadata = _parsed(archive.read("metadata.json").decode(), name)
+            document = _parsed(archive.read("config.json").decode(), name)
+            weights = Path(folder) / _WEIGHTS
+            if _major(metadata) == "3":
+                archive.extract(_WEIGHTS, folder)
+                return keras3.read(document, weights, name)
             _check_version(str(metadata.get("keras_version", "2")), name)
-            model = architecture.build(_parsed(archive.read("config.json").decode(), name), name)
-            weights = Path(archive.extract(_WEIGHTS, folder))
+            model = architecture.build(document, name)
+            archive.extract(_WEIGHTS, folder)
             with hdf5.opened(weights, f"{name}: {_WEIGHTS}"):
                 _fill(model, str(weights), name)
             return model
@@ -131,10 +137,14 @@ def _parsed(content: str, name: str) -> dict[str, Any]:
     return value
 
 
+def _major(metadata: Mapping[str, Any]) -> str:
+    return str(metadata.get("keras_version", "2")).split(".", maxsplit=1)[0]
+
+
 def _check_version(version: str, name: str) -> None:
     if version.split(".", maxsplit=1)[0] not in ("2", "1"):
         raise UserError(
-            f"{name} was written by Keras {version}; what compresses it reads Keras 2",
+            f"{name} was written by Keras {version}; what reads it knows Keras 2 and 3",
             "save it with tf_keras (TF_USE_LEGACY_KERAS=1), or export it as a SavedModel "
             "(model.export) and set trusted: true",
         )
