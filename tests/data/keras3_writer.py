@@ -4,6 +4,7 @@
 imports nothing of slimline, so that any environment with Keras 3 can run it.
 """
 
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -197,23 +198,23 @@ def half():
     return head(start, layers.Conv2D(4, 3, dtype="bfloat16")(flow))
 
 
+def small(build, name):
+    """A narrow and shallow one; older versions call the name otherwise."""
+    key = "name" if "name" in inspect.signature(build).parameters else "model_name"
+    options = {"input_shape": (32, 32, 3), "weights": None, "classes": CLASSES, key: name}
+    return build(0.25, 0.3, 32, **options)
+
+
 def small_efficientnet():
     from keras.src.applications.efficientnet import EfficientNet
 
-    options = {"input_shape": (32, 32, 3), "weights": None, "classes": CLASSES, "name": "small"}
-    return EfficientNet(0.25, 0.3, 32, **options)
+    return small(EfficientNet, "small")
 
 
 def small_efficientnet_v2():
     from keras.src.applications.efficientnet_v2 import EfficientNetV2
 
-    options = {
-        "input_shape": (32, 32, 3),
-        "weights": None,
-        "classes": CLASSES,
-        "name": "efficientnetv2-b0",
-    }
-    return EfficientNetV2(0.25, 0.3, 32, **options)
+    return small(EfficientNetV2, "efficientnetv2-b0")
 
 
 def application(name, **options):
@@ -279,7 +280,7 @@ def write(folder, name):
     model.save(folder / f"{name}.keras")
     answers = np.asarray(model(images, training=False)).astype("float32")
     if name in REFUSED:
-        model.export(str(folder / name), verbose=False)
+        model.export(str(folder / name))
     np.savez(folder / f"{name}.npz", images=images, answers=answers)
 
 

@@ -23,7 +23,8 @@ _FUNCTIONS = {
     "math.square": "square", "math.subtract": "subtract", "math.tanh": "tanh",
     "math.truediv": "divide", "nn.bias_add": "add", "nn.relu": "relu", "nn.relu6": "relu6",
     "nn.silu": "silu", "nn.softmax": "softmax", "reshape": "reshape", "transpose": "transpose",
-    "linalg.l2_normalize": "l2_normalize", "nn.l2_normalize": "l2_normalize", "compat.v1.transpose": "transpose",
+    "linalg.l2_normalize": "l2_normalize", "nn.l2_normalize": "l2_normalize",
+    "compat.v1.transpose": "transpose",
 }  # fmt: skip
 _SECOND = ("y", "bias")
 _OPTIONS = {

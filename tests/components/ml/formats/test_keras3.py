@@ -20,7 +20,7 @@ from components.ml.runtime import tf_keras
 from components.ml.techniques.importing import import_model
 from pipelines.sources.snapshot import snapshot_model, stage
 from tests.data import patterns
-from tests.data.keras3_names import MODELS, RANDOM, SIDE
+from tests.data.keras3_names import LARGE, MODELS, RANDOM, SIDE
 
 WRITER = Path(__file__).parents[3] / "data" / "keras3_writer.py"
 HALF_PRECISION = {"half": 1e-2}
@@ -250,3 +250,35 @@ def test_configurations_of_older_versions_make_the_same_model(name, files):
 )
 def test_weights_lie_below_the_name_of_the_class(class_name, expected):
     assert keras3_graph.snake_case(class_name) == expected
+
+
+# Each with a TensorFlow of its time.
+VERSIONS = {
+    "3.0": ("keras==3.0.*", "tensorflow-cpu==2.16.*"),
+    "3.3": ("keras==3.3.*", "tensorflow-cpu==2.16.*"),
+    "3.6": ("keras==3.6.*", "tensorflow-cpu==2.18.*"),
+    "3.9": ("keras==3.9.*", "tensorflow-cpu==2.19.*"),
+    "3.12": ("keras==3.12.*", "tensorflow-cpu"),
+    "newest": ("keras", "tensorflow-cpu"),
+}
+# There Keras itself fails on x[..., 0] in a file, and on ops.normalize.
+NOT_IN = {"3.0": {"arithmetic", "normalize", "caffe"}}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_files_of_every_version_answer_as_in_their_own_framework(version, tmp_path):
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin/python")
+    pip = [python, "-m", "pip", "install", "--quiet", *VERSIONS[version]]
+    subprocess.run(pip, check=True)
+    complaints = written_by(python, tmp_path, *MODELS, *LARGE)
+    for name in (*MODELS, *LARGE):
+        path = tmp_path / f"{name}.keras"
+        if not path.with_suffix(".npz").exists() and name in NOT_IN.get(version, ()):
+            continue
+        assert path.with_suffix(".npz").exists(), complaints
+        model = read(path)
+        assert distance(model, path) <= HALF_PRECISION.get(name, 1e-4), name
