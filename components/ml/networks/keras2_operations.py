@@ -112,6 +112,8 @@ def _call(node: object, operation: str) -> tuple[list[list[Any]], list[Any], dic
     given.pop("name", None)
     if given.get("data_format") in ("NHWC", None):
         given.pop("data_format", None)
+    if given.get("conjugate") is False:
+        given.pop("conjugate")
     options = {_OPTIONS.get(str(key), str(key)): value for key, value in given.items()}
     if operation == "slice":
         options["slices"] = _slices(options.get("slices"))
