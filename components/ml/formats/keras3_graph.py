@@ -19,7 +19,7 @@ from components.ml.formats.keras3_layers import (
     operation_steps,
 )
 from components.ml.networks import architecture
-from components.ml.networks.operations import Step, Tensor
+from components.ml.networks.operations import LayerStep, TensorOperand
 from components.ml.runtime import tf_keras
 
 _DEPTH = 32
@@ -44,7 +44,7 @@ class Weights(Protocol):
 
 
 @dataclass(frozen=True)
-class _Reference:
+class _TensorOf:
     """A tensor of a file: the layer that made it, which call of it, and which of its results."""
 
     layer: str
@@ -107,7 +107,7 @@ class _Builder:
             raise not_mapped(here, "has layers without a name")
         if len({_named(one) for one in entries}) != len(entries):
             raise not_mapped(here, "has two layers of one name")
-        graph = _Graph(here)
+        graph = _Connections(here)
         taken = {_named(one) for one in entries}
         for one, place in zip(entries, _places(entries, path), strict=True):
             graph.calls[_named(one)] = self._call(one, place, taken, depth)
@@ -185,7 +185,7 @@ def _input(config: Mapping[str, Any], where: str) -> Any:
         return tf_keras.Input(shape[1:], name=str(config.get("name")))
 
 
-def _layers(chain: list[Step], name: str, taken: set[str], where: str) -> list[Any]:
+def _layers(chain: list[LayerStep], name: str, taken: set[str], where: str) -> list[Any]:
     """Make the layers of some steps; the first has the name of the one that they stand for."""
     layers: list[Any] = []
     for number, step in enumerate(chain):
@@ -204,7 +204,11 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _run(
-    chain: list[Step], layers: list[Any], given: list[Any], where: str, options: Mapping[str, Any]
+    chain: list[LayerStep],
+    layers: list[Any],
+    given: list[Any],
+    where: str,
+    options: Mapping[str, Any],
 ) -> Any:
     """Call the layers of some steps on tensors; without steps nothing happens to the first."""
     values = [*given]
@@ -234,7 +238,7 @@ def _operation(entry: Mapping[str, Any], where: str, taken: set[str]) -> Call:
             if value is None or isinstance(value, Mapping | str | int | float):
                 return value
             tensors.append(value)
-            return Tensor(value.shape.rank)
+            return TensorOperand(value.shape.rank)
 
         arguments = [described(value) for value in given]
         named = {key: described(value) for key, value in options.items()}
@@ -244,7 +248,7 @@ def _operation(entry: Mapping[str, Any], where: str, taken: set[str]) -> Call:
     return call
 
 
-class _Graph:
+class _Connections:
     """The layers of one model and the tensors between them."""
 
     def __init__(self, where: str) -> None:
@@ -294,7 +298,7 @@ class _Graph:
         reference = _reference(value, self._where)
         return value if reference is None else self._tensor(reference, done)
 
-    def _tensor(self, one: _Reference, done: Mapping[tuple[str, int], list[Any]]) -> Any:
+    def _tensor(self, one: _TensorOf, done: Mapping[tuple[str, int], list[Any]]) -> Any:
         results = done.get((one.layer, one.call), [])
         if not 0 <= one.result < len(results):
             raise not_mapped(self._where, f"has no result {one.result} of {one.layer!r}")
@@ -317,7 +321,7 @@ def _nodes(entry: Mapping[str, Any], where: str) -> list[Mapping[str, Any]]:
     return nodes
 
 
-def _reference(value: Any, where: str) -> _Reference | None:
+def _reference(value: Any, where: str) -> _TensorOf | None:
     """Return which tensor a value of the file is; None where it is another value."""
     if not isinstance(value, Mapping) or value.get("class_name") != "__keras_tensor__":
         return None
@@ -326,15 +330,15 @@ def _reference(value: Any, where: str) -> _Reference | None:
     return _history(history, where)
 
 
-def _history(history: object, where: str) -> _Reference:
+def _history(history: object, where: str) -> _TensorOf:
     match history:
         case [str(layer), int(call), int(result)]:
-            return _Reference(layer, call, result)
+            return _TensorOf(layer, call, result)
         case _:
             raise not_mapped(where, f"names a tensor by {str(history)[:80]}")
 
 
-def _references(value: Any, where: str) -> list[_Reference]:
+def _references(value: Any, where: str) -> list[_TensorOf]:
     """Return the tensors that stand anywhere in the arguments of a call."""
     reference = _reference(value, where)
     if reference is not None:
@@ -345,7 +349,7 @@ def _references(value: Any, where: str) -> list[_Reference]:
     return [found for part in parts for found in _references(part, where)]
 
 
-def _ends(value: object, where: str) -> list[_Reference]:
+def _ends(value: object, where: str) -> list[_TensorOf]:
     """Return the inputs or outputs of a model: one, a list, or a mapping in order of its keys."""
     if isinstance(value, Mapping):
         return [end for key in sorted(value) for end in _ends(value[key], where)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.contract.errors import UserError
 from components.ml.networks import architecture
-from components.ml.networks.operations import ACTIVATIONS, Operand, Step, Tensor, steps
+from components.ml.networks.operations import ACTIVATIONS, LayerStep, Operand, TensorOperand, steps
 from components.ml.runtime import tf_keras
 
 DROPPED = frozenset(
@@ -78,7 +78,7 @@ def not_mapped(where: str, why: str) -> NotMapped:
     )
 
 
-def layer_steps(class_name: str, config: Mapping[str, Any], where: str) -> list[Step]:
+def layer_steps(class_name: str, config: Mapping[str, Any], where: str) -> list[LayerStep]:
     """Return what computes a layer at inference: itself, and its activation where Keras 2 has none.
 
     Args:
@@ -100,7 +100,7 @@ def layer_steps(class_name: str, config: Mapping[str, Any], where: str) -> list[
         # Weights are read from the file, so how they began is of no account; nor is precision.
         if not key.endswith("_initializer") and key not in ("dtype", "name")
     }
-    after: list[Step] = []
+    after: list[LayerStep] = []
     if "activation" in given:
         after = _activation(given.pop("activation"), where)
         if after and after[0].class_name == "Activation":
@@ -108,10 +108,10 @@ def layer_steps(class_name: str, config: Mapping[str, Any], where: str) -> list[
         elif class_name != "Activation":
             given["activation"] = "linear"
     if class_name == "Activation" and "activation" not in given:
-        return after or [Step("Activation", {"activation": "linear"})]
+        return after or [LayerStep("Activation", {"activation": "linear"})]
     kept = _kept(class_name, given, where)
-    later = [Step(s.class_name, s.config, tuple(i + 1 for i in s.inputs)) for s in after]
-    return [Step(class_name, kept), *later]
+    later = [LayerStep(s.class_name, s.config, tuple(i + 1 for i in s.inputs)) for s in after]
+    return [LayerStep(class_name, kept), *later]
 
 
 def _kept(class_name: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _check_precision(policy: object, where: str) -> None:
         raise not_mapped(where, f"is of the precision {name!r}")
 
 
-def _activation(value: object, where: str) -> list[Step]:
+def _activation(value: object, where: str) -> list[LayerStep]:
     """Return the steps of an activation: none for the linear one."""
     if isinstance(value, Mapping):
         name, config = value.get("class_name"), value.get("config")
@@ -150,8 +150,8 @@ def _activation(value: object, where: str) -> list[Step]:
         return []
     name = _ACTIVATION_NAMES.get(str(value), str(value))
     if name in ("gelu", "softmax", "relu6"):
-        return [Step("Activation", {"activation": name})]
-    found = steps(name, [Tensor()], {})
+        return [LayerStep("Activation", {"activation": name})]
+    found = steps(name, [TensorOperand()], {})
     if found is None or not (name in ACTIVATIONS or name.startswith(("hard_", "leaky_"))):
         raise not_mapped(where, f"uses the activation {value!r}, which is not known")
     return found
@@ -163,13 +163,13 @@ def operation_steps(
     arguments: Sequence[Any],
     options: Mapping[str, Any],
     where: str,
-) -> list[Step]:
+) -> list[LayerStep]:
     """Return the layers that compute a call of ``keras.ops``; none where it does nothing.
 
     Args:
         class_name: Of the operation, such as ``TrueDivide``.
         config: Its configuration.
-        arguments: What it is called on: ``Tensor`` for tensors, and values of the file.
+        arguments: What it is called on: ``TensorOperand`` for tensors, and values of the file.
         options: Called with by name, likewise.
         where: How an error calls it.
 
@@ -201,7 +201,7 @@ def _renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {_OPTIONS.get(key, key): value for key, value in settings.items()}
 
 
-def _unknown(class_name: str, where: str) -> list[Step]:
+def _unknown(class_name: str, where: str) -> list[LayerStep]:
     raise not_mapped(where, f"calls keras.ops ({class_name}) in a way that is not known")
 
 
@@ -212,7 +212,7 @@ def _operand(value: Any) -> Operand | None:
         value = config.get("value") if isinstance(config, Mapping) else None
     if isinstance(value, list) and _numbers(value):
         return list[Any](value)
-    if isinstance(value, Tensor | int | float) and not isinstance(value, bool):
+    if isinstance(value, TensorOperand | int | float) and not isinstance(value, bool):
         return value
     return None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.ml.networks.operations import Step, Tensor, steps
+from components.ml.networks.operations import LayerStep, TensorOperand, steps
 
 _FUNCTIONS = {
     "__operators__.add": "add", "__operators__.getitem": "slice", "clip_by_value": "clip",
@@ -62,12 +62,12 @@ def _told(entry: Mapping[str, Any], taken: set[str]) -> list[Any] | None:
     chain = steps(operation, operands, options)
     if chain is None:
         return None
-    chain = chain or [Step("Activation", {"activation": "linear"})]
+    chain = chain or [LayerStep("Activation", {"activation": "linear"})]
     return _entries(chain, tensors, str(entry.get("name")), taken)
 
 
 def _entries(
-    chain: list[Step], tensors: list[list[Any]], name: str, taken: set[str]
+    chain: list[LayerStep], tensors: list[list[Any]], name: str, taken: set[str]
 ) -> list[dict[str, Any]]:
     places = list(tensors)
     entries: list[dict[str, Any]] = []
@@ -96,7 +96,7 @@ def _call(node: object, operation: str) -> tuple[list[list[Any]], list[Any], dic
     def operand(value: Any) -> Any:
         if _is_tensor(value):
             tensors.append(list(value[:3]))
-            return Tensor()
+            return TensorOperand()
         return value
 
     match node:
