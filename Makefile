@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion test test-containers check bench reference pictures install tools clean
+.PHONY: demo faces fashion test test-containers test-slow check bench reference pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -46,6 +46,10 @@ test: tools
 test-containers: tools
 	@$(BIN)/slimline images build $(IMAGES)
 	@$(BIN)/python -m pytest --containers -m containers -r fEs
+
+# Environments with other versions of Keras are made for it: it needs a package index, and long.
+test-slow: tools
+	@$(BIN)/python -m pytest --slow -m slow -r fEs
 
 check: tools
 	@$(BIN)/ruff check --quiet .

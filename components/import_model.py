@@ -43,7 +43,8 @@ def import_model(
     is measured on the validation split.
 
     Args:
-        source: The user's own model: ``.keras`` or ``.h5`` of Keras 2, or a SavedModel.
+        source: The user's own model: ``.keras`` of Keras 2 or 3, ``.h5`` of Keras 2, or a
+            SavedModel.
         dataset: Gives task, size of the images and classes; its validation split is read.
         model: The same network as a Model.
         report: ``import.json``: where it came from, which layers are frozen, and the validation

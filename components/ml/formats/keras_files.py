@@ -1,4 +1,4 @@
-"""Keras 2 files, ``.keras`` and ``.h5``: read as data, built by us, filled with their weights."""
+"""Keras files, ``.keras`` and ``.h5``: read as data, built by us, filled with their weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 
 from components.contract.errors import UserError
-from components.ml.formats import hdf5
+from components.ml.formats import hdf5, keras3
 from components.ml.networks import architecture, towers
 from components.ml.runtime import tf_keras
 
@@ -60,8 +60,8 @@ def read(path: Path, name: str, form: str, *, trusted: bool, tower: str = "") ->
         tower: Name of the model inside of it that is asked for; empty for the whole.
 
     Raises:
-        UserError: It is damaged, written by Keras 3, needs code and is not trusted, has several
-            inputs or outputs, or no such tower.
+        UserError: It is damaged, written by a later Keras, needs code and is not trusted, has
+            several inputs or outputs, or no such tower.
     """
     reader = _read_keras if form == ".keras" else _read_h5
     try:
@@ -96,6 +96,16 @@ def _build(config: Mapping[str, Any], name: str, tower: str) -> Any:
         return architecture.build(inside, f"{name}: {tower}")
     towers.refuse_several(config, name)
     return architecture.build(config, name)
+
+
+def _only(model: Any, name: str, tower: str) -> Any:
+    """Return the tower of a model that is built, or the model itself where it has one input."""
+    config = _parsed(model.to_json(), name)
+    if tower:
+        towers.refuse_several(towers.tower_of(config, tower, name), f"{name}: {tower}")
+        return model.get_layer(tower)
+    towers.refuse_several(config, name)
+    return model
 
 
 def _read_h5(path: Path, name: str, tower: str) -> Any:
@@ -136,14 +146,18 @@ def _read_keras(path: Path, name: str, tower: str) -> Any:
             if not small or sizes[_WEIGHTS] > _MOST_WEIGHT_BYTES:
                 raise UserError(f"{name} unpacks to more than any model has", _SAVE_AGAIN)
             metadata = _parsed(archive.read("metadata.json").decode(), name)
+            document = _parsed(archive.read("config.json").decode(), name)
+            weights = Path(folder) / _WEIGHTS
+            if _major(metadata) == "3":
+                archive.extract(_WEIGHTS, folder)
+                return _only(keras3.read(document, weights, name), name, tower)
             _check_version(str(metadata.get("keras_version", "2")), name)
-            config = _parsed(archive.read("config.json").decode(), name)
-            model = _build(config, name, tower)
-            weights = Path(archive.extract(_WEIGHTS, folder))
+            model = _build(document, name, tower)
+            archive.extract(_WEIGHTS, folder)
             with hdf5.opened(weights, f"{name}: {_WEIGHTS}") as file, _fitting(name):
                 if tower:
                     weights = Path(folder) / "tower.weights.h5"
-                    _cut_out(file[towers.stored_under(config, tower)], weights)
+                    _cut_out(file[towers.stored_under(document, tower)], weights)
                 model.load_weights(str(weights))
             return model
     except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
@@ -171,10 +185,14 @@ def _parsed(content: str, name: str) -> dict[str, Any]:
     return value
 
 
+def _major(metadata: Mapping[str, Any]) -> str:
+    return str(metadata.get("keras_version", "2")).split(".", maxsplit=1)[0]
+
+
 def _check_version(version: str, name: str) -> None:
     if version.split(".", maxsplit=1)[0] not in ("2", "1"):
         raise UserError(
-            f"{name} was written by Keras {version}; what compresses it reads Keras 2",
+            f"{name} was written by Keras {version}; what reads it knows Keras 2 and 3",
             "save it with tf_keras (TF_USE_LEGACY_KERAS=1), or export it as a SavedModel "
             "(model.export) and set trusted: true",
         )

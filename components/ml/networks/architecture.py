@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.contract.errors import UserError
+from components.ml.networks import keras2_operations
+from components.ml.networks.arithmetic import Arithmetic
 from components.ml.runtime import tf_keras
 
 MODELS = frozenset({"Functional", "Model", "Sequential"})
@@ -30,6 +32,9 @@ LAYERS = frozenset(
     }
 )  # fmt: skip
 """Layers that compute from their configuration and weights alone."""
+
+OWN_LAYERS: Mapping[str, Any] = {"Arithmetic": Arithmetic}
+"""Layers of slimline's own."""
 
 _OBJECTS = {
     "keras.initializers": frozenset(
@@ -53,7 +58,8 @@ _MODULES = frozenset(
     for package in ("keras", "tf_keras")
     for rest in ("", ".layers", ".models", ".initializers", ".regularizers", ".constraints",
                  ".src.engine.functional", ".src.engine.sequential")
-)  # fmt: skip
+) | {Arithmetic.__module__}  # fmt: skip
+_LAYER_KINDS = ("keras.layers", Arithmetic.__module__)
 _CALL_ARGUMENTS = frozenset({"training", "mask"})
 _DEPTH = 64
 
@@ -77,12 +83,32 @@ def build(architecture: Mapping[str, Any], where: str) -> Any:
     safe = checked(architecture, where)
     models = {"Sequential": tf_keras.Sequential}
     try:
-        return models.get(safe["class_name"], tf_keras.Model).from_config(safe["config"])
+        with tf_keras.utils.custom_object_scope(OWN_LAYERS):
+            return models.get(safe["class_name"], tf_keras.Model).from_config(safe["config"])
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{where}: its architecture does not fit together: {error}",
             "save the model again with tf_keras (Keras 2) as .keras or .h5",
         ) from error
+
+
+def layer(class_name: str, config: Mapping[str, Any], where: str) -> Any:
+    """Return one listed layer, not yet built.
+
+    Args:
+        class_name: Of the layer.
+        config: Its configuration.
+        where: How an error calls it.
+
+    Raises:
+        Refused: It is not listed, or its configuration holds what is not.
+        TypeError: The configuration does not fit the layer; also ValueError.
+    """
+    if class_name not in (*LAYERS, *OWN_LAYERS):
+        raise _refused(f"{where}: {class_name}", "is not on the list of known layers")
+    safe = _object({"class_name": class_name, "config": config}, where, 0)
+    with tf_keras.utils.custom_object_scope(OWN_LAYERS):
+        return tf_keras.layers.deserialize(safe)
 
 
 def checked(architecture: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -125,17 +151,22 @@ def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
     if kind is None or not isinstance(config, Mapping):
         if not hasattr(tf_keras.layers, str(name)) and isinstance(config, Mapping):
             raise _homemade(here)
-        raise _refused(here, "is not on the list of known layers")
+        called = config.get("function") if isinstance(config, Mapping) else None
+        calls = f" (it calls {called})" if isinstance(called, str) else ""
+        raise _refused(here, f"is not on the list of known layers{calls}")
     module, registered = value.get("module"), value.get("registered_name")
     if module is not None and module not in _MODULES:
         raise _refused(here, f"names the Python module {module!r}")
     if registered is not None and registered != name:
         raise _refused(here, f"names the registered class {registered!r}")
-    kept = {"module": kind, "class_name": name, "registered_name": None}
-    if kind == "keras.layers" and "inbound_nodes" in value:
+    own = name in OWN_LAYERS
+    kept = {"module": kind, "class_name": name, "registered_name": name if own else None}
+    if kind in _LAYER_KINDS and "inbound_nodes" in value:
         kept["inbound_nodes"] = _nodes(value["inbound_nodes"], here)
     if "name" in value:
         kept["name"] = _plain(value["name"], here, depth)
+    if name in MODELS and name != "Sequential" and isinstance(config.get("layers"), list):
+        config = {**config, "layers": keras2_operations.replaced(config["layers"])}
     kept["config"] = {str(key): _entry(str(key), item, here, depth) for key, item in config.items()}
     if name in MODELS and name != "Sequential":
         _check_order(config.get("layers"), here)
@@ -143,6 +174,8 @@ def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
 
 
 def _kind(name: object) -> str | None:
+    if name in OWN_LAYERS:
+        return Arithmetic.__module__
     if name in MODELS or name in LAYERS:
         return "keras.layers"
     return next((module for module, names in _OBJECTS.items() if name in names), None)

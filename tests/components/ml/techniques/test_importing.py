@@ -302,15 +302,15 @@ def test_weights_alone_are_no_model(refused, tmp_path):
     assert "weights and no architecture" in refused(tmp_path / "mine.h5")
 
 
-def test_a_file_of_keras_3_is_named_as_one(refused, tmp_path):
+def test_a_file_of_a_later_keras_is_named_as_one(refused, tmp_path):
     functional().save(tmp_path / "mine.keras")
     with zipfile.ZipFile(tmp_path / "mine.keras") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    parts["metadata.json"] = b'{"keras_version": "3.8.0", "date_saved": "now"}'
+    parts["metadata.json"] = b'{"keras_version": "4.0.0", "date_saved": "now"}'
     with zipfile.ZipFile(tmp_path / "mine.keras", "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
-    assert "Keras 3.8.0" in refused(tmp_path / "mine.keras")
+    assert "Keras 4.0.0" in refused(tmp_path / "mine.keras")
 
 
 def test_a_model_that_does_not_fit_the_data_is_refused(refused, tmp_path, pattern_pairs):

@@ -1,0 +1,284 @@
+"""Files of Keras 3: what is read answers as there, what cannot be is refused by name."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from components.artifacts.dataset import write_dataset
+from components.contract.errors import UserError
+from components.ml.formats import keras3_graph, keras_files, model_folder
+from components.ml.formats.keras3_layers import DROPPED
+from components.ml.runtime import tf_keras
+from components.ml.techniques.importing import import_model
+from pipelines.sources.snapshot import snapshot_model, stage
+from tests.data import patterns
+from tests.data.keras3_names import LARGE, MODELS, RANDOM, SIDE
+
+WRITER = Path(__file__).parents[3] / "data" / "keras3_writer.py"
+HALF_PRECISION = {"half": 1e-2}
+
+
+def written_by(python: str, folder: Path, *names: str) -> str:
+    """Let Keras 3 write models; returns what it complains of."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "KERAS_"))}
+    command = [python, str(WRITER), str(folder), *names]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keras3")
+    written_by(sys.executable, folder)
+    return folder
+
+
+def read(path):
+    return keras_files.read(path, path.name, ".keras", trusted=False)
+
+
+def distance(model, path):
+    """Largest difference of an answer, as a part of the largest answer."""
+    written = np.load(path.with_suffix(".npz"))
+    answers = model(written["images"], training=False).numpy()
+    return abs(answers - written["answers"]).max() / abs(written["answers"]).max()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_file_answers_as_in_its_own_framework(name, files):
+    path = files / f"{name}.keras"
+    model = read(path)
+    assert distance(model, path) <= HALF_PRECISION.get(name, 1e-4)
+    assert {weight.dtype.name for weight in model.weights} <= {"float32"}
+
+
+def test_every_random_layer_was_tried():
+    assert set(RANDOM) == DROPPED
+
+
+def test_what_was_read_is_made_of_plain_layers(files):
+    augmented = read(files / "augmented.keras")
+    assert not {type(layer).__name__ for layer in augmented.layers} & DROPPED
+    assert augmented.get_layer("conv").kernel.shape == (3, 3, 3, 3)
+    nested = read(files / "nested.keras")
+    assert isinstance(nested.get_layer("inner"), tf_keras.Model)
+    every = read(files / "every_layer.keras")
+    assert next(layer for layer in every.layers if layer.name == "conv2d").kernel_regularizer
+    for way in ("normalize", "unit"):
+        last = read(files / f"{way}.keras").layers[-1]
+        assert isinstance(last, tf_keras.layers.UnitNormalization)
+
+
+def imported(path, folder, *, trusted=False, name="model"):
+    """Import a file into a Model; returns its folder."""
+    data = dataset(folder / f"{name}-data")
+    stage(snapshot_model(str(path)), folder / f"{name}-source")
+    import_model(
+        folder / f"{name}-source", data, folder / name, folder / f"{name}-report",
+        trusted=trusted, mean=0.0, scale=1.0,
+    )  # fmt: skip
+    return folder / name
+
+
+def dataset(path):
+    """Twelve images that say nothing, for importing."""
+    images = np.random.default_rng(0).integers(0, 256, (12, SIDE, SIDE, 3), dtype=np.uint8)
+    labels = (np.arange(12) % 4).astype(np.int32)
+    splits = dict.fromkeys(("train", "validation", "selection"), (images, labels))
+    return write_dataset(path, splits, task="classification", classes=patterns.NAMES).path
+
+
+@pytest.mark.parametrize("name", ["arithmetic", "nested"])
+def test_a_model_can_be_trained_further(name, files, tmp_path):
+    model = imported(files / f"{name}.keras", tmp_path)
+    rebuilt, info = model_folder.load(model)
+    assert info.trainable
+    assert not any(isinstance(layer, tf_keras.Model) for layer in rebuilt.layers)
+    assert distance(rebuilt, files / f"{name}.keras") <= 1e-4
+    written = np.load(files / f"{name}.npz")
+    answers = model_folder.inference(model)(written["images"])
+    assert abs(answers - written["answers"]).max() <= 1e-4 * abs(written["answers"]).max()
+
+
+@pytest.mark.parametrize(("name", "layer"), [("unmapped", "groups"), ("with_code", "halve")])
+def test_what_has_no_counterpart_is_refused_and_the_fix_works(name, layer, files, tmp_path):
+    for trusted in (False, True):
+        with pytest.raises(UserError, match=f"'{layer}' is not on the list") as caught:
+            imported(files / f"{name}.keras", tmp_path / str(trusted), trusted=trusted)
+        assert "model.export('FOLDER')" in caught.value.fix
+    model = imported(files / name, tmp_path, trusted=True)
+    written = np.load(files / f"{name}.npz")
+    answers = model_folder.inference(model)(written["images"])
+    np.testing.assert_allclose(answers, written["answers"], atol=1e-5)
+
+
+def parts_of(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def changed(path, target, change):
+    """Write a copy of a file with another configuration."""
+    parts = parts_of(path)
+    document = json.loads(parts["config.json"])
+    change({layer["config"]["name"]: layer for layer in document["config"]["layers"]})
+    parts["config.json"] = json.dumps(document).encode()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return target
+
+
+def tensor(name):
+    config = {"shape": [None, 4], "dtype": "float32", "keras_history": [name, 0, 0]}
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def into_circle(layers):
+    layers["dense"]["inbound_nodes"][0]["args"] = [tensor("unit_normalization")]
+
+
+CHANGES = {
+    "3,000,000,000": lambda layers: layers["dense"]["config"].update(units=3_000_000_000),
+    "no weights of": lambda layers: layers["dense"]["config"].update(use_bias=False),
+    "a circle or to nothing": into_circle,
+    "is defined in 'os'": lambda layers: layers["dense"].update(module="os"),
+    "defined in 'keras.layers'": lambda layers: layers["dense"].update(registered_name="my>Dense"),
+    "not on the list": lambda layers: layers["dense"].update(class_name="TFSMLayer"),
+    "has gate: 3": lambda layers: layers["dense"]["config"].update(gate=3),
+    "precision": lambda layers: layers["dense"]["config"].update(dtype="int8_from_float32"),
+    "activation 'os.system'": lambda layers: layers["dense"]["config"].update(
+        activation={"module": "builtins", "class_name": "function", "config": "os.system"}
+    ),
+    "channels first": lambda layers: layers["flatten"]["config"].update(
+        data_format="channels_first"
+    ),
+    "called with more": lambda layers: layers["dense"]["inbound_nodes"][0]["args"].append(3),
+    "fit together": lambda layers: layers["unit_normalization"]["config"].update(axis=7),
+    "does not say how": lambda layers: layers["dense"].update(inbound_nodes=[[["a"]]]),
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_what_does_not_fit_is_one_message_and_takes_no_memory(said, files, tmp_path):
+    names = {
+        layer["class_name"]: layer["config"]["name"] for layer in config_of(files / "unit.keras")
+    }
+
+    def change(layers):
+        CHANGES[said]({key: layers[names[kind]] for key, kind in {
+            "dense": "Dense", "flatten": "Flatten", "unit_normalization": "UnitNormalization",
+        }.items()})  # fmt: skip
+
+    path = changed(files / "unit.keras", tmp_path / "mine.keras", change)
+    with pytest.raises(UserError, match=r"mine\.keras") as caught:
+        read(path)
+    assert said.replace("3,000,000,000", "3000000000") in caught.value.what
+    assert "Keras 3" in caught.value.fix or "model.export" in caught.value.fix
+
+
+def config_of(path):
+    return json.loads(parts_of(path)["config.json"])["config"]["layers"]
+
+
+def test_weights_that_say_they_are_larger_than_the_file_are_not_read(files, tmp_path):
+    parts = parts_of(files / "unit.keras")
+    weights = tmp_path / "model.weights.h5"
+    weights.write_bytes(parts["model.weights.h5"])
+    with h5py.File(weights, "a") as file:
+        place = file["layers/dense/vars"]
+        del place["0"]
+        place.create_dataset("0", shape=(1 << 40,), dtype="float32", chunks=(1 << 20,))
+    path = tmp_path / "mine.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {**parts, "model.weights.h5": weights.read_bytes()}.items():
+            archive.writestr(name, content)
+    with pytest.raises(UserError, match="bytes of weights that say they are 4,398"):
+        read(path)
+
+
+class NoWeights:
+    """For configurations without a file."""
+
+    def settings(self, *_):
+        return {}
+
+    def watch(self, *_):
+        pass
+
+
+def older(document):
+    """Tell a configuration as the first versions of Keras 3 did."""
+    told = copy.deepcopy(document)
+    for layer in told["config"]["layers"]:
+        if "dtype" in layer["config"]:
+            layer["config"]["dtype"] = "float32"
+        if isinstance(layer["config"].get("activation"), str):
+            layer["config"]["activation"] = {
+                "module": "builtins", "class_name": "function",
+                "config": layer["config"]["activation"], "registered_name": "function",
+            }  # fmt: skip
+        for key in ("renorm", "renorm_clipping", "renorm_momentum", "quantization_config"):
+            layer["config"].pop(key, None)
+        layer["config"].pop("optional", None)
+    for end in ("input_layers", "output_layers"):
+        told["config"][end] = [told["config"][end]]
+    return told
+
+
+@pytest.mark.parametrize("name", ["every_layer", "activations", "arithmetic"])
+def test_configurations_of_older_versions_make_the_same_model(name, files):
+    document = json.loads(parts_of(files / f"{name}.keras")["config.json"])
+    new, old = (keras3_graph.build(one, "mine", NoWeights()) for one in (document, older(document)))
+    assert [layer.get_config() for layer in new.layers] == [
+        layer.get_config() for layer in old.layers
+    ]
+    assert [weight.shape for weight in new.weights] == [weight.shape for weight in old.weights]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "expected"),
+    [("Conv2D", "conv2d"), ("PReLU", "p_re_lu"), ("BatchNormalization", "batch_normalization")],
+)
+def test_weights_lie_below_the_name_of_the_class(class_name, expected):
+    assert keras3_graph.snake_case(class_name) == expected
+
+
+# Each with a TensorFlow of its time.
+VERSIONS = {
+    "3.0": ("keras==3.0.*", "tensorflow-cpu==2.16.*"),
+    "3.3": ("keras==3.3.*", "tensorflow-cpu==2.16.*"),
+    "3.6": ("keras==3.6.*", "tensorflow-cpu==2.18.*"),
+    "3.9": ("keras==3.9.*", "tensorflow-cpu==2.19.*"),
+    "3.12": ("keras==3.12.*", "tensorflow-cpu"),
+    "newest": ("keras", "tensorflow-cpu"),
+}
+# There Keras itself fails on x[..., 0] in a file, and on ops.normalize.
+NOT_IN = {"3.0": {"arithmetic", "normalize", "caffe"}}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_files_of_every_version_answer_as_in_their_own_framework(version, tmp_path):
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin/python")
+    pip = [python, "-m", "pip", "install", "--quiet", *VERSIONS[version]]
+    subprocess.run(pip, check=True)
+    complaints = written_by(python, tmp_path, *MODELS, *LARGE)
+    for name in (*MODELS, *LARGE):
+        path = tmp_path / f"{name}.keras"
+        if not path.with_suffix(".npz").exists() and name in NOT_IN.get(version, ()):
+            continue
+        assert path.with_suffix(".npz").exists(), complaints
+        model = read(path)
+        assert distance(model, path) <= HALF_PRECISION.get(name, 1e-4), name

@@ -1,0 +1,68 @@
+"""Operations of TensorFlow in Keras 2 models: known ones become layers, others are refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from components.ml.networks import architecture
+from components.ml.runtime import tf, tf_keras
+
+layers = tf_keras.layers
+OPERATIONS = {
+    "constants": lambda x: (3.0 - x) * 0.5 / 2.0 + 1.0 - (1.0 / (x * x + 1.0)),
+    "tensors": lambda x: x * tf.square(x) + x / (tf.abs(x) + 1.0) - x**2,
+    "caffe": tf_keras.applications.resnet50.preprocess_input,
+    "tf": tf_keras.applications.mobilenet_v2.preprocess_input,
+    "unit": lambda x: tf.math.l2_normalize(x, axis=-1),
+    "unit of the backend": lambda x: tf_keras.backend.l2_normalize(x, 3),
+    "over axes": lambda x: tf.reduce_mean(x, [1, 2]) + tf.reduce_sum(x, [1, 2]),
+    "shapes": lambda x: tf.reshape(tf.concat([x, tf.transpose(x, (0, 2, 1, 3))], -1), (-1, 96)),
+    "parts": lambda x: x[:, 0, 1:] + tf.nn.relu6(x)[:, 1, :3] + tf.clip_by_value(x, -1.0, 0.5)[:, 0, 1:],
+}  # fmt: skip
+
+
+def rebuilt(model):
+    copy = architecture.build(json.loads(model.to_json()), "mine")
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def kinds(model):
+    return {type(layer).__name__ for layer in model.layers}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_known_operation_becomes_layers_that_answer_the_same(name):
+    image = tf_keras.Input((4, 4, 3))
+    model = tf_keras.Model(image, OPERATIONS[name](image))
+    copy = rebuilt(model)
+    assert not kinds(copy) & {"TFOpLambda", "SlicingOpLambda"}
+    given = np.random.default_rng(0).normal(0, 2, (3, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(copy(given).numpy(), model(given).numpy(), rtol=1e-5, atol=1e-5)
+    assert architecture.is_known(rebuilt(copy))
+    if name.startswith("unit"):
+        assert kinds(copy) == {"InputLayer", "UnitNormalization"}
+
+
+def test_mobilenet_v3_of_keras_2_is_known():
+    model = tf_keras.applications.MobileNetV3Small((32, 32, 3), alpha=0.35, weights=None, classes=4)
+    copy = rebuilt(model)
+    given = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(copy(given).numpy(), model(given).numpy(), rtol=1e-4, atol=1e-6)
+    assert "Arithmetic" not in kinds(copy)
+
+
+@pytest.mark.parametrize(
+    ("called", "function"),
+    [
+        (lambda x: tf.math.cumsum(x, axis=1), "math.cumsum"),
+        (lambda x: x[:1], "__operators__.getitem"),
+        (lambda x: tf.reduce_mean(x, axis=0), "math.reduce_mean"),
+    ],
+)
+def test_an_unknown_one_and_one_across_images_is_refused_by_name(called, function):
+    image = tf_keras.Input((4, 4, 3))
+    model = tf_keras.Model(image, called(image))
+    with pytest.raises(architecture.Refused, match=function):
+        rebuilt(model)
