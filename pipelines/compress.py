@@ -248,8 +248,15 @@ def _ingest(config: Config) -> Step:
         width=image.width,
         channels=image.channels,
         maximum=image.maximum,
+        **_framing(config),
     )
     return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
+
+
+def _framing(config: Config) -> dict[str, object]:
+    """Return how images become those of the model: ingest does it, publish says it to apps."""
+    image = config.image
+    return {"fit": image.fit, "crop": image.crop, "background": image.background}
 
 
 def _teacher(config: Config) -> Step:
@@ -351,7 +358,15 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             "sealed": Ref("evaluate-sealed", "report"),
             "sealed_teacher": Ref("evaluate-sealed-teacher", "report"),
         },
-        _parameters(config, "publish", name=config.name, metric=config.metric, drop=budgets.drop),
+        _parameters(
+            config,
+            "publish",
+            {},
+            name=config.name,
+            metric=config.metric,
+            drop=budgets.drop,
+            **_framing(config),
+        ),
     )
 
 

@@ -20,16 +20,10 @@ from numpy.typing import NDArray
 from components.contract.errors import UserError
 from components.contract.source import Source, SourceFile
 from components.data.curation import SourceImage
-from components.data.images import (
-    BadImage,
-    decode,
-    from_array,
-    max_bytes,
-    pixel_digest,
-    resized,
-)
+from components.data.images import BadImage, decode, from_array, max_bytes, pixel_digest
 from components.data.manifest import CuratedSource
 from components.data.readers import Record, records_of
+from components.data.resizing import framed
 from components.data.settings import TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
@@ -190,6 +184,7 @@ def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[
         channels=target.channels,
         maximum=target.maximum,
         max_pixels=target.max_pixels,
+        background=target.background_rgb,
     )
 
 
@@ -207,12 +202,13 @@ def _read_record(record: Record, target: TargetFormat) -> _Read:
 def _sound(
     name: str, file: str, label: str, pixels: NDArray[np.uint8], target: TargetFormat
 ) -> _Read:
-    return _Read(
-        SourceImage(name, file, label, pixel_digest(pixels)),
-        resized(pixels, target.height, target.width),
-        pixels.shape[:2],
-        int(pixels.max()),
-    )
+    try:
+        small = framed(pixels, target.height, target.width, target)
+    except BadImage as error:
+        return _Read(SourceImage(name, file, label, "", str(error)))
+    # The digest is of the whole image: what only a part has in common is not the same.
+    found = SourceImage(name, file, label, pixel_digest(pixels))
+    return _Read(found, small, pixels.shape[:2], int(pixels.max()))
 
 
 def _in_order(
