@@ -24,8 +24,8 @@ def ingest(
     """Check, de-duplicate, resize and split images into an open and a sealed dataset.
 
     Each file is decoded by what it is and not by its name. What is damaged or would need a guess
-    (animated, transparent, CMYK, 16-bit colour, more than ``max_pixels`` in its header) is
-    quarantined by name and reason. Images with equal pixels are one; with different labels they
+    (animated, CMYK, 16-bit colour, more than ``max_pixels`` in its header) is quarantined by name
+    and reason. Images with equal pixels are one; with different labels they
     contradict each other and both are quarantined. The manifest and the report say what
     became of every file; the result depends on contents, parameters and seed, not on threads.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from components.artifacts.budgets import DropBudget
+from components.artifacts.framing import Framing
 from components.contract.types import FromGraph, LiteModelIn, PageOut, ReleaseOut, ReportIn
 from components.statistics.resampling import Resampling
 
@@ -22,6 +23,7 @@ def publish(
     *,
     name: Annotated[str, FromGraph()],
     budget: DropBudget,
+    framing: Framing = Framing(),
     resampling: Resampling = Resampling(resamples=2000),
 ) -> None:
     """Write the release: the file, how to feed it, what it is for and how good it is.
@@ -40,6 +42,7 @@ def publish(
         page: The card as one file that needs nothing else.
         name: Of the release.
         budget: What the drop on the sealed split must keep to.
+        framing: How an app brings images to the size of the model, as ingest did.
         resampling: How its interval is made.
 
     Raises:
@@ -62,5 +65,6 @@ def publish(
         page,
         name=name,
         budget=budget,
+        framing=framing,
         resampling=resampling,
     )

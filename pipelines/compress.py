@@ -8,6 +8,7 @@ Every leaf is converted, evaluated and benchmarked; ``select``, the sealed evalu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from components.contract.interface import Interface, interface_of
 from pipelines.config.configuration import Config
@@ -101,8 +102,15 @@ def _ingest(config: Config) -> Step:
         width=image.width,
         channels=image.channels,
         maximum=image.maximum,
+        **_framing(config),
     )
     return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
+
+
+def _framing(config: Config) -> dict[str, Any]:
+    """Return how images become those of the model: ingest does it, publish says it to apps."""
+    image = config.image
+    return {"fit": image.fit, "crop": image.crop, "background": image.background}
 
 
 def _teacher(config: Config) -> Step:
@@ -206,7 +214,11 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             "sealed_teacher": Ref("evaluate-sealed-teacher", "report"),
         },
         config.step_parameters(
-            "publish", name=config.name, metric=config.metric, drop=budgets.drop
+            "publish",
+            name=config.name,
+            metric=config.metric,
+            drop=budgets.drop,
+            **_framing(config),
         ),
     )
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from components.artifacts.chained import ChainedImages
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from components.contract.types import SplitUnit, Task, Unit
@@ -21,6 +22,10 @@ OPEN_SPLITS: Final = ("train", "validation", "selection")
 SEALED: Final = "sealed"
 SHARD_BYTES: Final = 64 << 20
 """An image array longer than this is written as several files."""
+
+
+Images: TypeAlias = NDArray[np.uint8] | ChainedImages
+"""Images that lie on disk; both kinds have a shape, and are indexed by rows."""
 
 
 class Rows(Protocol):
@@ -116,19 +121,19 @@ class Dataset:
             )
         return cls(path, DatasetInfo.from_json(value))
 
-    def images(self, split: str) -> NDArray[np.uint8]:
+    def images(self, split: str) -> Images:
         """Return the images of a split.
 
         Returns:
-            uint8, images x height x width x channels, 0 to 255; mapped from disk, read only. A
-            split of several shards is read into memory.
+            uint8, images x height x width x channels, 0 to 255; mapped from disk, read only. Of a
+            split of several shards only the rows that are asked for are read.
 
         Raises:
             UserError: The dataset has no such split.
         """
         folder = self._folder(split)
         shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("images*.npy"))]
-        return shards[0] if len(shards) == 1 else np.concatenate(shards)
+        return shards[0] if len(shards) == 1 else ChainedImages(shards)
 
     def labels(self, split: str) -> NDArray[np.int32]:
         """Return the labels of a split: int32, one per image, each an index into the classes.

@@ -20,7 +20,7 @@ from components.contract.closure import code_digest
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.executor_input import Call
-from components.contract.images import PACKAGES
+from components.contract.images import OPTIONAL, PACKAGES
 from components.contract.interface import function_of
 from components.contract.source import Source
 from components.contract.tree import Tree, tree_of
@@ -176,7 +176,9 @@ def _statement(
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for name in sorted({name for names in PACKAGES.values() for name in names}):
+    for name in sorted(
+        {name for kind in (PACKAGES, OPTIONAL) for names in kind.values() for name in names}
+    ):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 
@@ -27,6 +28,9 @@ PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
     ),
 }
 """What each image installs, at the versions of ``constraints.txt``."""
+
+OPTIONAL: Mapping[ImageName, tuple[str, ...]] = {"train": ("pillow-heif",)}
+"""What steps use where it is installed: results hang on whether it is. Containers are without."""
 
 FRAMEWORKS: Mapping[ImageName, tuple[str, ...]] = {
     "light": ("numpy", "jinja2"),
@@ -63,7 +67,7 @@ and never for what is measured, which begins as a fresh process would."""
 
 @cache
 def versions(image: ImageName) -> Mapping[str, str]:
-    """Return the installed version of every package that ``image`` is made of.
+    """Return the installed version of every package that ``image`` is made of, or may use.
 
     Raises:
         UserError: One of them is not installed.
@@ -77,6 +81,9 @@ def versions(image: ImageName) -> Mapping[str, str]:
                 f"the package {name}, which {image} steps need, is not installed in {sys.prefix}",
                 "make install",
             ) from None
+    for name in OPTIONAL.get(image, ()):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
     return found
 
 

@@ -13,44 +13,16 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageOps
 
-_READERS = (
-    BmpImagePlugin.BmpImageFile,
-    GifImagePlugin.GifImageFile,
-    JpegImagePlugin.JpegImageFile,
-    PngImagePlugin.PngImageFile,
-    PpmImagePlugin.PpmImageFile,
-    WebPImagePlugin.WebPImageFile,
-)
-FORMATS = tuple(str(reader.format) for reader in _READERS)
-"""What is decoded, known by content and never by name; PPM includes PGM and PBM."""
+from components.data.formats import FORMATS, looks_like
 
 _BYTES_A_PIXEL = 8  # of the least economical file: no sound one is longer, beside its header
 _HEADER_BYTES = 1 << 20
 _JPEG_SCAN = b"\xff\xda"
 _MOST_SCANS = 200  # sound files have about ten; a small file of thousands decodes for hours
 _PNG_DEPTH = 24  # offset of the bit depth in the header of a PNG
-_LOOKS_LIKE = (
-    (b"<", "HTML or XML"),
-    (b"%PDF", "PDF"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"\x00\x00\x01\x00", "an icon"),
-    (b"8BPS", "a Photoshop file"),
-)
-_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIF", b"avif": "AVIF"}
+_TIFF_BITS, _TIFF_MEANING = 258, 262  # tags: bits of each channel; 0: white is zero
 
 
 class BadImage(Exception):  # noqa: N818 a verdict on a file, not a failure of the program
@@ -70,13 +42,19 @@ class BadImage(Exception):  # noqa: N818 a verdict on a file, not a failure of t
 
 
 def decode(
-    data: bytes, *, channels: int, maximum: int = 255, max_pixels: int = 50_000_000
+    data: bytes,
+    *,
+    channels: int,
+    maximum: int = 255,
+    max_pixels: int = 50_000_000,
+    background: tuple[int, int, int] = (255, 255, 255),
 ) -> NDArray[np.uint8]:
     """Decode one image, turned upright as its EXIF orientation says.
 
     Bilevel, palette, grey and RGB images of 8 bits and 16-bit grey ones are converted; colour
-    profiles are ignored, as apps do. Netpbm files state their own largest value. The CRC of every
-    PNG chunk is checked; a JPEG has none, so flipped bits in its data can go unseen.
+    profiles are ignored, as apps do. Netpbm files state their own largest value. Of several images
+    in a JPEG or HEIC of a phone, the one that is shown counts. The CRC of every PNG chunk is
+    checked; a JPEG has none, so flipped bits in its data can go unseen.
 
     Args:
         data: The file.
@@ -84,6 +62,7 @@ def decode(
         maximum: Value that becomes 255. Above 255 it concerns 16-bit images, which are
             refused without it; up to 255 the 8-bit ones.
         max_pixels: Most pixels, known from the header before anything is decoded.
+        background: Red, green and blue, 0 to 255, behind what is transparent.
 
     Returns:
         uint8, height x width x channels, in the size of the file.
@@ -96,9 +75,9 @@ def decode(
     if len(data) > max_bytes(max_pixels):
         raise BadImage("too-large", f"{len(data)} bytes are more than any image allowed here has")
     try:
-        return _decode(data, channels, maximum, max_pixels)
+        return _decode(data, channels, maximum, max_pixels, background)
     except Image.UnidentifiedImageError:
-        raise BadImage("not-an-image", _looks_like(data)) from None
+        raise BadImage("not-an-image", looks_like(data)) from None
     except Image.DecompressionBombError as error:  # Pillow's own limit, before the size is known
         (count,) = re.findall(r"\d+", str(error))[:1]
         raise BadImage("too-many-pixels", f"{count} are more than {max_pixels}") from None
@@ -145,25 +124,9 @@ def pixel_digest(image: NDArray[np.uint8]) -> str:
     return state.hexdigest()
 
 
-def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Stretch an image to a size: bilinear over all pixels that a new one covers.
-
-    Args:
-        image: uint8, any height x any width x channels.
-        height: Pixels.
-        width: Pixels.
-
-    Returns:
-        uint8, height x width x channels.
-    """
-    if image.shape[:2] == (height, width):
-        return image
-    flat = Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image)
-    small = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
-    return small.reshape((height, width, image.shape[2]))
-
-
-def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArray[np.uint8]:
+def _decode(
+    data: bytes, channels: int, maximum: int, max_pixels: int, background: tuple[int, int, int]
+) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
         if width * height > max_pixels:
@@ -172,18 +135,13 @@ def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArra
             _check_png(data)
         if data.count(_JPEG_SCAN) > _MOST_SCANS and image.format in ("JPEG", "MPO"):
             raise BadImage("corrupt", f"more than {_MOST_SCANS} scans, each a pass over it all")
-        # A JPEG with a second image behind the one that is shown, as phones write it, is sound.
-        if image.format != "MPO" and getattr(image, "is_animated", False):
-            raise BadImage("animated", "which of its frames is meant is unknown")
+        # A file with a second image behind the one that is shown, as phones write it, is sound.
+        if image.format not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
+            raise BadImage("animated", "which of its frames or pages is meant is unknown")
         depth = _depth(image, data)
         if image.mode == "CMYK":
             raise BadImage("cmyk", "print colours have no one meaning in RGB; save it as RGB")
-        grey = image.mode in ("I", "I;16") and not image.has_transparency_data
-        if depth > 8 and not (grey and maximum > 255):
-            raise BadImage(
-                "sixteen-bit",
-                "16 bits a channel; save it with 8, or set maximum for grey images",
-            )
+        _check_depth(image, depth, maximum)
         ImageOps.exif_transpose(image, in_place=True)
         if depth > 8:
             # Netpbm states its largest value, and the decoder has brought that to 65535.
@@ -191,7 +149,8 @@ def _decode(data: bytes, channels: int, maximum: int, max_pixels: int) -> NDArra
             return from_array(np.asarray(image), channels=channels, maximum=full)
         own = image.format == "PPM" or image.mode in ("1", "P")  # states its values itself
         full = 255 if own else min(maximum, 255)
-        return from_array(np.asarray(_opaque(image)), channels=channels, maximum=full)
+        behind = tuple(round(value * full / 255) for value in background)
+        return from_array(np.asarray(_opaque(image, behind)), channels=channels, maximum=full)
 
 
 def _check_png(data: bytes) -> None:
@@ -209,19 +168,43 @@ def _depth(image: Image.Image, data: bytes) -> int:
         arguments: object = tiles[0].args
         if isinstance(arguments, tuple) and isinstance(arguments[-1], int) and arguments[-1] > 255:
             return 16
+    if image.format == "TIFF" and image.mode != "F":  # of floats, the mode is the fault
+        return max(_tag(image, _TIFF_BITS, (8,)))
     return 16 if image.mode.startswith("I") else 8
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    """Return the image as L or RGB.
+def _check_depth(image: Image.Image, depth: int, maximum: int) -> None:
+    """Refuse what has more than 8 bits a channel, unless it is grey and its scale is known."""
+    if depth <= 8:
+        return
+    grey = image.mode.startswith("I") and not image.has_transparency_data
+    if not grey:
+        raise BadImage("sixteen-bit", "16 bits a channel, in colour; save it with 8")
+    if maximum <= 255:
+        raise BadImage(
+            "sixteen-bit",
+            "16 bits a channel; set image.maximum, to 65535 where all are used, or save it with 8",
+        )
+    if image.format == "TIFF" and _tag(image, _TIFF_MEANING, 1) == 0:
+        raise BadImage("inverted", "16 bits with 0 for white; save it with 0 for black")
+
+
+def _tag(image: Image.Image, number: int, default: Any) -> Any:
+    """Return a field of a TIFF's header."""
+    return cast("Any", image).tag_v2.get(number, default)
+
+
+def _opaque(image: Image.Image, background: tuple[int, ...]) -> Image.Image:
+    """Return the image as L or RGB, on the background where it is transparent.
 
     Raises:
-        BadImage: It is transparent somewhere, or has colours that are none of these.
+        BadImage: It has colours that are none of these.
     """
     if image.has_transparency_data:
-        image = image.convert("RGBA")
+        image = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         if np.asarray(image.getchannel("A")).min() < 255:
-            raise BadImage("transparent", "what lies behind it is unknown")
+            behind = Image.new("RGBA", image.size, (*background, 255))
+            image = Image.alpha_composite(behind, image)
         return image.convert("RGB")
     if image.mode in ("L", "RGB"):
         return image
@@ -240,13 +223,3 @@ def _scaled(values: NDArray[np.generic], maximum: int) -> NDArray[np.uint8]:
         raise BadImage("range", f"pixels from {low:g} to {high:g}; expected 0 to {maximum}")
     numbers *= 255 / maximum
     return np.rint(numbers, out=numbers).astype(np.uint8)
-
-
-def _looks_like(data: bytes) -> str:
-    start = data[:512].lstrip()
-    for magic, name in _LOOKS_LIKE:
-        if start.startswith(magic) or data.startswith(magic):
-            return f"looks like {name}"
-    if data[4:8] == b"ftyp" and (name := _BRANDS.get(data[8:12])):
-        return f"looks like {name}, which is not read here; save it as JPEG or PNG"
-    return f"none of {', '.join(FORMATS)}"

@@ -26,13 +26,13 @@ from components.data.images import (
     from_array,
     max_bytes,
     pixel_digest,
-    resized,
 )
 from components.data.images_found import SourceImage
 from components.data.manifest import CuratedSource
 from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
+from components.data.resizing import framed
 from components.data.settings import Labels, TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
@@ -221,6 +221,7 @@ def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[
         channels=target.channels,
         maximum=target.maximum,
         max_pixels=target.max_pixels,
+        background=target.background_rgb,
     )
 
 
@@ -252,12 +253,13 @@ def _read_record(record: Record, target: TargetFormat) -> _Read:
 
 
 def _sound(found: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) -> _Read:
-    return _Read(
-        replace(found, digest=pixel_digest(pixels)),
-        resized(pixels, target.height, target.width),
-        pixels.shape[:2],
-        int(pixels.max()),
-    )
+    try:
+        small = framed(pixels, target.height, target.width, target)
+    except BadImage as error:
+        return _Read(replace(found, fault=str(error)))
+    # The digest is of the whole image: what only a part has in common is not the same.
+    found = replace(found, digest=pixel_digest(pixels))
+    return _Read(found, small, pixels.shape[:2], int(pixels.max()))
 
 
 def _in_order(

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from components.artifacts.framing import Framing
 from components.contract.errors import UserError
 from components.contract.types import (
     Fraction,
@@ -25,11 +26,11 @@ SameNames: TypeAlias = Literal["refuse", "merge", "apart"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetFormat:
+class TargetFormat(Framing):
     """What images are turned into, and from what.
 
     Attributes:
-        height: Of the resized images, pixels; the aspect of a file is not kept.
+        height: Of the resized images, pixels.
         width: Of the resized images, pixels.
         channels: 1 for grey, 3 for RGB.
         maximum: Largest pixel value in the files: 16 for scikit-learn's digits, 1 for floats,

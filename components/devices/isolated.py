@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.chained import ChainedImages
 from components.artifacts.measurement import Crash
 from components.contract.digests import canonical_json
 from components.devices.delegates import Delegation
 
 ROOT = Path(__file__).parents[2]
 _TAIL_CHARACTERS = 2000
+_AT_ONCE = 64  # images
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,11 @@ class IsolatedOutputs:
 
 
 def answers_of(
-    path: Path, images_nhwc: NDArray[Any], *, threads: int, scratch: Path | None = None
+    path: Path,
+    images_nhwc: NDArray[Any] | ChainedImages,
+    *,
+    threads: int,
+    scratch: Path | None = None,
 ) -> IsolatedOutputs | Crash:
     """Run every image through the LiteModel in a fresh process.
 
@@ -53,7 +59,7 @@ def answers_of(
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         images, answers = Path(folder, "images.npy"), Path(folder, "answers.npy")
-        np.save(images, images_nhwc)
+        _write(images, images_nhwc)
         given = (str(path), str(images), str(answers), "--threads", str(threads))
         search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         done = subprocess.run(
@@ -69,6 +75,17 @@ def answers_of(
             divided["outside"] = tuple(divided["outside"])
             return IsolatedOutputs(np.load(answers), Delegation(**divided))
         return crash_of(done.returncode, done.stderr.decode(errors="replace"))
+
+
+def _write(path: Path, images_nhwc: NDArray[Any] | ChainedImages) -> None:
+    """Write images as one array, a few at a time, so that they are never all in memory."""
+    described = np.lib.format.dtype_to_descr(np.dtype(images_nhwc.dtype))
+    shape = (len(images_nhwc), *(int(side) for side in images_nhwc[0].shape))
+    header = {"descr": described, "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(images_nhwc), _AT_ONCE):
+            file.write(np.ascontiguousarray(images_nhwc[start : start + _AT_ONCE]).data)
 
 
 def crash_of(returncode: int, stderr: str) -> Crash:

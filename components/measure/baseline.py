@@ -54,7 +54,7 @@ def _pixel_cosine(data: Dataset, split: str, earlier: Evaluation | None) -> Triv
 
 
 def _pixels(data: Dataset, split: str) -> NDArray[np.uint8]:
-    images = data.images(split)
+    images = np.asarray(data.images(split))  # of verification, which compares all pairs: few
     return images.reshape(len(images), -1)
 
 

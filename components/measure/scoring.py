@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.chained import ChainedImages
 from components.artifacts.dataset import Dataset
 from components.artifacts.empty import empty_reason
 from components.artifacts.evaluation import Baseline, Evaluation
@@ -179,9 +180,7 @@ def _answers(
     if data.info.task == "verification" and VALIDATION in data.info.splits:
         splits.append(VALIDATION)
     images = [data.images(name) for name in splits]
-    ran = answers_of(
-        model, images[0] if len(images) == 1 else np.concatenate(images), threads=threads
-    )
+    ran = answers_of(model, ChainedImages(images), threads=threads)
     if isinstance(ran, Crash):
         return ran
     outputs = ran.outputs_nd

@@ -25,6 +25,7 @@ Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_ent
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
 Augment: TypeAlias = Literal["none", "light", "strong"]
 Keep: TypeAlias = Literal["best", "last"]
+ClassWeight: TypeAlias = Literal["none", "balanced"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +61,9 @@ class LossSettings:
         contrast_weight: Weight of the supervised contrastive loss, which is added for
             verification; 0 leaves it out.
         label_smoothing: Share of the target spread over all classes; with a softmax alone.
+        class_weight: none: all images weigh the same. balanced: all classes do, so that an image
+            weighs the more the rarer its class is (classification; for verification, batches
+            hold as many images of each identity as of any other anyway).
     """
 
     loss: Loss | None = None
@@ -67,6 +71,7 @@ class LossSettings:
     scale_of_cosines: PositiveFloat = 16.0
     contrast_weight: NonNegativeFloat = 1.0
     label_smoothing: Share = 0.0
+    class_weight: ClassWeight = "none"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import Any
 
 from components.artifacts.budgets import Budgets
 from components.artifacts.decision import Candidate, Decision, Split
+from components.artifacts.framing import Framing
 from components.artifacts.lite_model import (
     LIMITS,
     MODEL_FILE,
@@ -45,6 +46,7 @@ def manifest_of(
     *,
     name: str,
     budgets: Budgets,
+    framing: Framing,
     confidence: float,
     lineage: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def manifest_of(
         sealed: How it did on the sealed split.
         name: Of the release.
         budgets: What it has to keep there as well.
+        framing: How an app brings images to the size of the model.
         confidence: Which share the interval of the sealed drop holds.
         lineage: Digests of what the release was made from, by role.
     """
@@ -73,7 +76,7 @@ def manifest_of(
         "gzip_bytes": info.gzip_bytes,
         "parameters": info.parameters,
         "runtime": sorted({machine.runtime for machine in decision.devices.values()}),
-        "input": _input(info.input),
+        "input": _input(info.input, framing),
         "output": _output(info.output, sealed.winner.threshold),
         "budgets": asdict(budgets),
         "selection": _selection(won, decision.split),
@@ -118,7 +121,7 @@ def _plain(metrics: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
     return {name: asdict(interval) for name, interval in metrics.items()}
 
 
-def _input(given: LiteInput) -> dict[str, Any]:
+def _input(given: LiteInput, framing: Framing) -> dict[str, Any]:
     """Return everything about the one input tensor, in numbers and in words."""
     shape = (1, given.height, given.width, given.channels)
     quantization = None
@@ -136,12 +139,13 @@ def _input(given: LiteInput) -> dict[str, Any]:
         "normalization": {"mean": given.mean, "scale": given.scale},
         "quantization": quantization,
         "takes_pixels": given.takes_pixels,
-        "formula": _input_formula(given),
+        "formula": _input_formula(given, framing),
+        **({} if framing == Framing() else {"framing": asdict(framing)}),
     }
 
 
-def _input_formula(given: LiteInput) -> str:
-    size = f"Scale the image to {given.height} rows and {given.width} columns."
+def _input_formula(given: LiteInput, framing: Framing) -> str:
+    size = framing.in_words(given.height, given.width)
     normal = f"(pixel - {_exact(given.mean)}) / {_exact(given.scale)}"
     if given.quantization is None:
         return f"{size} Feed {normal} as {given.dtype}."

@@ -9,6 +9,7 @@ from pathlib import Path
 from components.artifacts.budgets import DropBudget
 from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
+from components.artifacts.framing import Framing
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
@@ -51,6 +52,7 @@ def write(
     *,
     name: str,
     budget: DropBudget,
+    framing: Framing,
     resampling: Resampling,
 ) -> None:
     """Write the release of a winner.
@@ -62,6 +64,7 @@ def write(
         page: File to write the card to, as one page.
         name: Of the release.
         budget: What the sealed drop must keep to.
+        framing: How an app brings images to the size of the model.
         resampling: How its interval is made.
 
     Raises:
@@ -77,6 +80,7 @@ def write(
         result,
         name=name,
         budgets=budgets,
+        framing=framing,
         confidence=resampling.confidence,
         lineage=parts.lineage,
     )

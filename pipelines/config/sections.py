@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from components import COMPONENTS
+from components.artifacts.framing import Colour, Crop, Fit
 from components.contract.errors import suggest
 from components.contract.types import NonNegativeFloat, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
@@ -119,6 +120,20 @@ class ImageShape(Section):
     width: PositiveInt = Field(description="columns")
     channels: Literal[1, 3] = Field(default=3, description="1 for grey, 3 for colour")
     maximum: PositiveInt = Field(default=255, description="largest pixel value in the files")
+    fit: Fit = Field(
+        default="stretch",
+        description="`stretch`: proportions are not kept; `crop`: the largest part of the model's "
+        "proportions, from the middle; `pad`: the whole image, with `background` beside it",
+    )
+    crop: Crop | None = Field(
+        default=None,
+        description="part that is taken first: `[top, left, height, width]`, pixels of the file",
+    )
+    background: Colour = Field(
+        default="white",
+        description="behind transparent images and beside padded ones: `white`, `grey`, `black` or "
+        "`'#rrggbb'`",
+    )
 
 
 class Normalization(Section):

@@ -364,6 +364,21 @@ def test_images_are_resized_in_the_channels_asked_for(tmp_path: Path) -> None:
     assert outcome.report["sizes"] == [{"height": 12, "width": 10, "pictures": 24}]
 
 
+def test_parts_of_images_are_used_as_asked_and_refused_by_name(tmp_path: Path) -> None:
+    root = files.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
+    (root / "p0" / "clear.png").write_bytes(files.transparent("PNG"))
+    small = files.encoded(files.random_image(1).crop((0, 0, 5, 5)), "PNG")
+    (root / "p1" / "small.png").write_bytes(small)
+    outcome = _ingest(
+        root, tmp_path / "out", height=6, width=6, channels=3,
+        crop=[2, 1, 8, 8], fit="crop", background="black",
+    )  # fmt: skip
+    lines = {line["name"]: line for line in outcome.open.manifest()}
+    assert lines["p0/clear.png"]["status"] == "used"
+    assert lines["p1/small.png"]["reason"].startswith("crop: 5 rows x 5 columns do not hold")
+    assert outcome.report["quarantined_by_reason"] == {"crop": 1}
+
+
 def test_duplicates_are_of_the_whole_image_not_of_its_small_copy(tmp_path: Path) -> None:
     root = files.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     outcome = _ingest(root, tmp_path / "out", height=1, width=1)

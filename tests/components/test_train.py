@@ -16,11 +16,11 @@ from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.contract.types import Formerly
-from components.ml.settings import Augmentation, Network, Optimization
+from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.techniques.fisher_settings import FisherSettings
 from components.train import train
 from pipelines.sources.snapshot import snapshot_model, stage
-from tests.data.patterns import NAMES
+from tests.data.patterns import NAMES, images_of
 
 NETWORK = Network(backbone="conv", alpha=0.25)
 OPTIMIZATION = Optimization(
@@ -161,3 +161,23 @@ def test_one_identity_is_refused_and_nothing_is_written(tmp_path):
 def test_values_out_of_range_are_refused_before_anything_runs(component, name, value):
     with pytest.raises(UserError, match=name):
         interface_of(component).complete({name: value}, where="teacher")
+
+
+def test_balanced_classes_are_trained_by_their_weights(tmp_path):
+    images, labels = images_of(160, seed=0)
+    rare = (labels != 3) | (np.arange(160) < 16)
+    splits = {
+        "train": (images[rare], labels[rare]), "validation": images_of(40, 1),
+        "selection": images_of(40, 2),
+    }  # fmt: skip
+    write_dataset(tmp_path / "data", splits, task="classification", classes=NAMES)
+    once = replace(OPTIMIZATION, epochs=1)
+    first = {}
+    for weight in ("none", "balanced"):
+        _, report = run(
+            tmp_path / "data", tmp_path / weight,
+            loss=LossSettings(class_weight=weight), optimization=once,
+        )  # fmt: skip
+        assert report["parameters"]["class_weight"] == weight
+        first[weight] = report["epochs"][0]["loss"]
+    assert first["none"] != first["balanced"]

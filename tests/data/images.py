@@ -71,6 +71,30 @@ def sixteen_bit_colour() -> bytes:
     )
 
 
+def tiff(pixels: np.ndarray, *, bits: int, meaning: int = 1) -> bytes:
+    """Return an uncompressed TIFF of what Pillow cannot write: 16-bit colour, 0 for white.
+
+    Args:
+        pixels: Height x width or height x width x 3.
+        bits: Of a channel.
+        meaning: 0: zero is white; 1: zero is black; 2: RGB.
+    """
+    samples = 1 if pixels.ndim == 2 else pixels.shape[2]
+    data = pixels.astype(f"<u{bits // 8}").tobytes()
+    tags = [
+        (256, 3, 1, pixels.shape[1]), (257, 3, 1, pixels.shape[0]), (259, 3, 1, 1),
+        (262, 3, 1, meaning), (273, 4, 1, 8 + len(data)), (277, 3, 1, samples),
+        (278, 3, 1, pixels.shape[0]), (279, 4, 1, len(data)),
+    ]  # fmt: skip
+    depths = 8 + len(data)  # three numbers do not fit into a tag: they stand behind the pixels
+    tags[4] = (273, 4, 1, 8)
+    tags.append((258, 3, samples, bits if samples == 1 else depths))
+    behind = struct.pack(f"<{samples}H", *[bits] * samples) + bytes(2 * (samples % 2))
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return b"II*\0" + struct.pack("<I", depths + len(behind)) + data + behind + directory
+
+
 def animated(form: str) -> bytes:
     """Return three different frames as one GIF, PNG or WebP."""
     frames = [random_image(seed, 3) for seed in range(3)]
@@ -98,7 +122,8 @@ def bad() -> Mapping[str, tuple[bytes, str]]:
         "signature.png": (sound[:8], "not-an-image"),
         "document.pdf": (b"%PDF-1.7\n", "not-an-image"),
         "photo.heic": (b"\x00\x00\x00\x18ftypheic" + bytes(40), "not-an-image"),
-        "scan.tiff": (encoded(random_image(1), "TIFF"), "not-an-image"),
+        "scan.tiff": (b"II*\0" + bytes(40), "not-an-image"),
+        "damaged.avif": (b"\x00\x00\x00\x18ftypavif" + bytes(40), "not-an-image"),
         "truncated.jpg": (jpeg[: len(jpeg) // 2], "truncated"),
         "truncated.png": (sound[: len(sound) - 30], "truncated"),
         "endless.png": (sound[:-12], "truncated"),  # has all its pixels, and lacks its end
@@ -109,14 +134,17 @@ def bad() -> Mapping[str, tuple[bytes, str]]:
         "animated.gif": (animated("GIF"), "animated"),
         "animated.png": (animated("PNG"), "animated"),
         "animated.webp": (animated("WEBP"), "animated"),
+        "pages.tiff": (animated("TIFF"), "animated"),
         "print.jpg": (encoded(random_image(1, 3).convert("CMYK"), "JPEG"), "cmyk"),
         "deep.png": (encoded(sixteen_bit(), "PNG"), "sixteen-bit"),
         "deep.pgm": (encoded(sixteen_bit(), "PPM"), "sixteen-bit"),
         "deep-colour.png": (sixteen_bit_colour(), "sixteen-bit"),
         "deep-colour.ppm": (b"P6 1 1 65535\n" + bytes(range(6)), "sixteen-bit"),
-        "clear.png": (transparent("PNG"), "transparent"),
-        "clear.webp": (transparent("WEBP"), "transparent"),
-        "clear.gif": (transparent("GIF"), "transparent"),
+        "deep.tiff": (encoded(sixteen_bit(), "TIFF"), "sixteen-bit"),
+        "deep-colour.tiff": (tiff(pixels(1, 3), bits=16, meaning=2), "sixteen-bit"),
+        "truncated.tiff": (encoded(random_image(1), "TIFF")[:-20], "truncated"),
+        "print.tiff": (encoded(random_image(1, 3).convert("CMYK"), "TIFF"), "cmyk"),
+        "float.tiff": (encoded(random_image(1).convert("F"), "TIFF"), "colours"),
         "float.pfm": (b"Pf\n1 1\n1.0\n" + bytes(4), "colours"),
     }
 

@@ -66,7 +66,8 @@ class DistillationObjective:
         labelled_bd = outputs_bd[: batch[LABELS].shape[0]]  # mixed images have none
         hard = self.labels(labelled_bd, batch, progress)
         if self.scores:
-            soft = losses.soft_labels(outputs_bd, teacher_bt, settings.temperature)
+            weights_b = self.labels.weights_of(batch[LABELS], outputs_bd.shape[0])
+            soft = losses.soft_labels(outputs_bd, teacher_bt, settings.temperature, weights_b)
             return settings.soft_weight * soft + (1.0 - settings.soft_weight) * hard
         loss = settings.label_weight * hard
         if settings.embedding_weight:
@@ -111,7 +112,12 @@ def train_student(
         examples_of(data), answers, teacher_info, teacher_views, augmentation, seed
     )
     labels = supervised(
-        info.task, loss, classes=examples.classes, embedding=info.output.size, seed=seed
+        info.task,
+        loss,
+        classes=examples.classes,
+        embedding=info.output.size,
+        seed=seed,
+        labels_n=examples.labels_n,
     )
     projection_dt = _projection(info, teacher_info, seed)
     scores = isinstance(info.output, Scores)

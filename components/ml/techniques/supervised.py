@@ -41,7 +41,12 @@ def fit_and_save(
     model = build(network, info)
     notes = {} if weights is None else {"weights": pretrained.load(model, weights)}
     labels = supervised(
-        info.task, loss, classes=examples.classes, embedding=info.output.size, seed=seed
+        info.task,
+        loss,
+        classes=examples.classes,
+        embedding=info.output.size,
+        seed=seed,
+        labels_n=examples.labels_n,
     )
     validation = Validation(data, info.task)
     objective: Objective = labels

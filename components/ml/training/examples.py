@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.artifacts.dataset import Dataset
+from components.artifacts.dataset import Dataset, Images
 from components.contract.errors import UserError
 from components.ml.settings import Optimization
 from components.ml.training import batches
@@ -71,7 +71,7 @@ class Examples:
             new ones.
     """
 
-    images_nhwc: np.ndarray
+    images_nhwc: Images
     labels_n: np.ndarray
     classes: int
     compared: bool

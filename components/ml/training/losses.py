@@ -150,25 +150,29 @@ def supervised_contrastive(embeddings_bd: Any, labels_b: Any, temperature: float
     return -tf.reduce_mean(own_b / tf.maximum(tf.reduce_sum(same_bb, axis=1), 1.0))
 
 
-def cross_entropy(logits_bk: Any, labels_b: Any, *, label_smoothing: float = 0.0) -> Any:
+def cross_entropy(
+    logits_bk: Any, labels_b: Any, *, label_smoothing: float = 0.0, weights_b: Any | None = None
+) -> Any:
     """Return the mean negative log-likelihood of the labels, in nats.
 
     Args:
         logits_bk: Before the softmax.
         labels_b: Class indices.
         label_smoothing: Share of the target spread over all classes (arXiv:1512.00567).
+        weights_b: What each image weighs; None: 1.
     """
     classes = tf.shape(logits_bk)[1]
     own_bk = tf.one_hot(labels_b, classes, dtype=logits_bk.dtype)
     target_bk = own_bk * (1.0 - label_smoothing) + label_smoothing / tf.cast(
         classes, logits_bk.dtype
     )
-    return tf.reduce_mean(
-        tf.nn.softmax_cross_entropy_with_logits(labels=target_bk, logits=logits_bk)
-    )
+    loss_b = tf.nn.softmax_cross_entropy_with_logits(labels=target_bk, logits=logits_bk)
+    return tf.reduce_mean(loss_b if weights_b is None else weights_b * loss_b)
 
 
-def soft_labels(logits_bk: Any, teacher_bk: Any, temperature: float) -> Any:
+def soft_labels(
+    logits_bk: Any, teacher_bk: Any, temperature: float, weights_b: Any | None = None
+) -> Any:
     """Ask for the teacher's probabilities at a temperature.
 
     The Kullback-Leibler divergence from the teacher's to the student's softened probabilities,
@@ -178,6 +182,7 @@ def soft_labels(logits_bk: Any, teacher_bk: Any, temperature: float) -> Any:
         logits_bk: The student's.
         teacher_bk: The teacher's logits, or the logarithms of its probabilities.
         temperature: Above 0; larger shows more of how the teacher ranks the wrong classes.
+        weights_b: What each image weighs; None: 1.
 
     Returns:
         A scalar.
@@ -188,6 +193,8 @@ def soft_labels(logits_bk: Any, teacher_bk: Any, temperature: float) -> Any:
     teacher_log_bk = tf.nn.log_softmax(teacher_bk / temperature)
     student_log_bk = tf.nn.log_softmax(logits_bk / temperature)
     divergence_b = tf.reduce_sum(tf.exp(teacher_log_bk) * (teacher_log_bk - student_log_bk), axis=1)
+    if weights_b is not None:
+        divergence_b *= weights_b
     return temperature**2 * tf.reduce_mean(divergence_b)
 
 

@@ -1,7 +1,7 @@
 """Objectives: a loss with the weights of its own that training needs and deployment does not.
 
 Shapes: b images in the batch, d numbers of an output, k classes or identities, t numbers in a
-teacher's embedding.
+teacher's embedding, n images of the training.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import numpy as np
 
 from components.contract.errors import UserError
 from components.contract.types import Task
@@ -64,6 +66,7 @@ class Supervised:
         label_smoothing: Of the two with a softmax.
         contrast_weight: Of ``losses.supervised_contrastive``, added to the loss.
         head_kd: Directions or weights of the classes, where the network has no such layer.
+        weights_k: What an image of each class weighs, 1 on average; None: all the same.
     """
 
     loss: Loss
@@ -72,6 +75,7 @@ class Supervised:
     label_smoothing: float
     contrast_weight: float
     head_kd: Any | None
+    weights_k: Any | None = None
 
     @property
     def variables(self) -> list[Any]:
@@ -91,6 +95,18 @@ class Supervised:
             loss += self.contrast_weight * contrast
         return loss
 
+    def weights_of(self, labels_b: Any, images: int) -> Any | None:
+        """Return what each image of a batch weighs; in a graph.
+
+        Args:
+            labels_b: Of the first images; those behind them have none, and weigh 1.
+            images: How many the batch has.
+        """
+        if self.weights_k is None:
+            return None
+        weights_b = tf.gather(self.weights_k, labels_b)
+        return tf.pad(weights_b, [[0, images - labels_b.shape[0]]], constant_values=1.0)
+
     def _loss(self, outputs_bd: Any, labels_b: Any, progress: Any) -> Any:
         if self.loss == "contrastive":
             return losses.contrastive(outputs_bd, labels_b, self.margin)
@@ -107,11 +123,20 @@ class Supervised:
         logits_bk = outputs_bd
         if self.head_kd is not None:
             logits_bk = tf.matmul(outputs_bd, self.head_kd, transpose_b=True)
-        return losses.cross_entropy(logits_bk, labels_b, label_smoothing=self.label_smoothing)
+        return losses.cross_entropy(
+            logits_bk, labels_b, label_smoothing=self.label_smoothing,
+            weights_b=self.weights_of(labels_b, labels_b.shape[0]),
+        )  # fmt: skip
 
 
 def supervised(
-    task: Task, settings: LossSettings, *, classes: int, embedding: int, seed: int
+    task: Task,
+    settings: LossSettings,
+    *,
+    classes: int,
+    embedding: int,
+    seed: int,
+    labels_n: np.ndarray | None = None,
 ) -> Supervised:
     """Return the objective of a task.
 
@@ -121,9 +146,11 @@ def supervised(
         classes: How many labels there are to learn from.
         embedding: Numbers in the embedding; unused for classification.
         seed: Where the directions of the identities start.
+        labels_n: Of all training images; where classes are to weigh the same.
 
     Raises:
-        UserError: A loss that compares images, for a classifier.
+        UserError: A loss that compares images, for a classifier; or weights of classes without
+            classes.
     """
     usual: Loss = "cosine_softmax" if task == "verification" else "cross_entropy"
     loss = settings.loss or usual
@@ -132,6 +159,12 @@ def supervised(
         raise UserError(
             f"loss {loss} compares images with each other, and the task is classification",
             "set loss: cross_entropy, or leave it away",
+        )
+    if task == "verification" and settings.class_weight != "none":
+        raise UserError(
+            f"class_weight {settings.class_weight} is for classification, and the task is "
+            "verification, where all identities occur equally often in training",
+            "leave class_weight away",
         )
     if task == "verification" and loss in ("cosine_softmax", "cross_entropy"):
         start_kd = tf.random.stateless_normal((classes, embedding), seed=(seed, classes))
@@ -143,4 +176,13 @@ def supervised(
         label_smoothing=settings.label_smoothing,
         contrast_weight=settings.contrast_weight if task == "verification" else 0.0,
         head_kd=head_kd,
+        weights_k=None if settings.class_weight == "none" else _balanced(labels_n, classes),
     )
+
+
+def _balanced(labels_n: np.ndarray | None, classes: int) -> Any:
+    """Return weights of classes that make all weigh the same, and an image 1 on average."""
+    assert labels_n is not None, "weights follow from the labels"
+    counts_k = np.bincount(labels_n, minlength=classes)
+    present = np.count_nonzero(counts_k)
+    return tf.constant(len(labels_n) / (present * np.maximum(counts_k, 1)), tf.float32)

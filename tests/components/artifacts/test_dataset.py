@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from components.artifacts.chained import ChainedImages
 from components.artifacts.dataset import Dataset, write_dataset
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
@@ -52,8 +54,41 @@ def test_shards_read_as_one_array_in_order(tmp_path: Path) -> None:
     dataset = _write(tmp_path, shard_bytes=2 * 4 * 5)
     names = sorted(path.name for path in (tmp_path / "train").glob("images*"))
     assert names == [f"images-{number:05d}.npy" for number in range(5)]
-    assert np.array_equal(dataset.images("train"), _images(9))
-    assert dataset.images("train").dtype == np.uint8
+    images = dataset.images("train")
+    assert isinstance(images, ChainedImages)
+    assert np.array_equal(images, _images(9))
+    assert (images.dtype, images.shape, len(images)) == (np.uint8, (9, 4, 5, 1), 9)
+    for rows in (
+        3,
+        -1,
+        slice(1, 8, 3),
+        slice(None, None, -1),
+        np.array([8, 0, 8, -2]),
+        slice(4, 4),
+    ):
+        assert np.array_equal(images[rows], _images(9)[rows])
+    assert np.array_equal(np.stack(list(images)), _images(9))
+    both = ChainedImages([images, dataset.images("validation")])
+    assert np.array_equal(both, np.concatenate([_images(9), _images(4)]))
+    for rows in (9, -10, np.array([0, 9]), np.array([True] * 9)):
+        with pytest.raises(IndexError):
+            images[rows]
+
+
+def test_a_split_of_several_shards_is_not_read_into_memory(tmp_path: Path) -> None:
+    images = np.zeros((600, 96, 96, 3), np.uint8)
+    write_dataset(
+        tmp_path, {"train": (images, np.zeros(600, int))}, task="classification", classes=["a"],
+        shard_bytes=1 << 20,
+    )  # fmt: skip
+    del images
+    tracemalloc.start()
+    split = Dataset.open(tmp_path).images("train")
+    for start in range(0, 600, 32):
+        split[np.arange(start, min(start + 32, 600))]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4_000_000
 
 
 def test_equal_datasets_are_equal_bytes(tmp_path: Path) -> None:

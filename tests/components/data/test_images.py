@@ -11,14 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.data.images import BadImage, decode, from_array, pixel_digest, resized
+from components.data.formats import READS_HEIF
+from components.data.images import BadImage, decode, from_array, pixel_digest
 from tests.data import images as files
 from tests.data.images import HEIGHT, WIDTH, encoded, pixels, random_image
 
 BAD = files.bad()
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged TIFFs
 
 
-@pytest.mark.parametrize("form", ["PNG", "BMP", "GIF", "PPM"])
+@pytest.mark.parametrize("form", ["PNG", "BMP", "GIF", "PPM", "TIFF"])
 def test_lossless_grey_is_read_as_it_is(form: str) -> None:
     image = decode(encoded(random_image(1), form), channels=1)
     assert np.array_equal(image, pixels(1)[:, :, None])
@@ -27,7 +29,15 @@ def test_lossless_grey_is_read_as_it_is(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "options"), [("PNG", {}), ("BMP", {}), ("PPM", {}), ("WEBP", {"lossless": True})]
+    ("form", "options"),
+    [
+        ("PNG", {}),
+        ("BMP", {}),
+        ("PPM", {}),
+        ("WEBP", {"lossless": True}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+    ],
 )
 def test_lossless_colour_is_read_as_it_is(form: str, options: dict[str, bool]) -> None:
     data = encoded(random_image(1, 3), form, **options)
@@ -36,10 +46,55 @@ def test_lossless_colour_is_read_as_it_is(form: str, options: dict[str, bool]) -
     assert np.abs(decode(data, channels=1)[:, :, 0] - luma).max() <= 1
 
 
-def test_jpeg_is_read_closely() -> None:
-    smooth = Image.fromarray(np.add.outer(np.arange(64), np.arange(48)).astype(np.uint8))
-    image = decode(encoded(smooth, "JPEG", quality=95), channels=1)
-    assert np.abs(image[:, :, 0].astype(int) - np.asarray(smooth)).max() <= 3
+SMOOTH = Image.fromarray(np.add.outer(np.arange(64), np.arange(48)).astype(np.uint8))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "AVIF"])
+def test_lossy_files_are_read_closely(form: str) -> None:
+    image = decode(encoded(SMOOTH, form, quality=95), channels=1)
+    assert np.abs(image[:, :, 0].astype(int) - np.asarray(SMOOTH)).max() <= 3
+
+
+def test_heic_is_read_where_its_package_is() -> None:
+    pytest.importorskip("pillow_heif", reason="needs slimline[heif]")
+    assert READS_HEIF
+    image = decode(encoded(SMOOTH.convert("RGB"), "HEIF", quality=95), channels=1)
+    assert np.abs(image[:, :, 0].astype(int) - np.asarray(SMOOTH)).max() <= 3
+    clear = SMOOTH.convert("RGBA")
+    clear.putalpha(0)
+    image = decode(encoded(clear, "HEIF", quality=95), channels=1, background=(9, 9, 9))
+    assert np.array_equal(image, np.full((64, 48, 1), 9))
+    with pytest.raises(BadImage, match="48 x 64 are more than 100"):
+        decode(encoded(SMOOTH.convert("RGB"), "HEIF"), channels=1, max_pixels=100)
+
+
+def test_heic_without_its_package_is_refused_with_what_to_install() -> None:
+    if READS_HEIF:
+        pytest.skip("pillow-heif is installed")
+    with pytest.raises(BadImage, match=r"HEIC, which takes .* install slimline\[heif\]"):
+        decode(BAD["photo.heic"][0], channels=1)
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF", "TIFF", "AVIF"])
+def test_what_is_transparent_stands_on_the_background(form: str) -> None:
+    data = files.transparent(form)
+    for background in ((255, 255, 255), (0, 0, 0), (10, 200, 30)):
+        image = decode(data, channels=3, background=background)
+        assert np.abs(image[0, 0].astype(int) - background).max() <= (8 if form == "AVIF" else 0)
+    if form in ("PNG", "TIFF"):
+        assert np.array_equal(image[1:], pixels(1, 3)[1:])
+    white = decode(data, channels=1)
+    assert white[0, 0, 0] >= 250
+    shallow = random_image(1, 3).point(lambda value: value // 16).convert("RGBA")
+    shallow.putpixel((0, 0), (1, 2, 3, 0))
+    image = decode(encoded(shallow, "PNG"), channels=3, maximum=15, background=(255, 0, 255))
+    assert image[0, 0].tolist() == [255, 0, 255]  # of 255, whatever the file's own scale is
+
+
+def test_half_transparent_is_half_of_both() -> None:
+    half = Image.new("LA", (2, 2), (100, 128))
+    image = decode(encoded(half, "PNG"), channels=1, background=(200, 200, 200))
+    assert np.abs(image.astype(int) - 150).max() <= 1
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -55,7 +110,10 @@ def test_reasons_help() -> None:
     for name, text in (
         ("html.jpg", "HTML"),
         ("photo.heic", "HEIC"),
-        ("scan.tiff", "TIFF"),
+        ("scan.tiff", "a damaged TIFF"),
+        ("damaged.avif", "a damaged AVIF"),
+        ("deep.png", "set image.maximum, to 65535"),
+        ("deep-colour.tiff", "in colour; save it with 8"),
         ("bomb.png", "225000000 are more than 50000000"),
     ):
         with pytest.raises(BadImage, match=text):
@@ -147,13 +205,18 @@ def test_orientation_is_applied(form: str) -> None:
 
 def test_maximum_scales_deep_grey() -> None:
     expected = np.rint(np.asarray(files.sixteen_bit()) * (255 / 65535))[:, :, None]
-    for form in ("PNG", "PPM"):
+    for form in ("PNG", "PPM", "TIFF"):
         image = decode(encoded(files.sixteen_bit(), form), channels=1, maximum=65535)
         assert np.array_equal(image, expected)
     twelve = decode(encoded(files.sixteen_bit(4095), "PNG"), channels=1, maximum=4095)
     assert (twelve.min(), twelve.max()) == (0, 255)
     with pytest.raises(BadImage, match="range: pixels from 0 to 65535; expected 0 to 4095"):
         decode(encoded(files.sixteen_bit(), "PNG"), channels=1, maximum=4095)
+    ramp = np.asarray(files.sixteen_bit())
+    with pytest.raises(BadImage, match="inverted: 16 bits with 0 for white"):
+        decode(files.tiff(ramp, bits=16, meaning=0), channels=1, maximum=65535)
+    own = decode(files.tiff(ramp, bits=16), channels=1, maximum=65535)
+    assert np.array_equal(own, expected)
     eight = decode(files.png(1), channels=1, maximum=65535)  # has its own scale
     assert np.array_equal(eight[:, :, 0], pixels(1))
 
@@ -194,20 +257,11 @@ def test_digests_tell_images_apart_and_nothing_else() -> None:
     assert pixel_digest(same) != pixel_digest(same.reshape(WIDTH, HEIGHT, 1))
 
 
-def test_resizing_averages_all_that_a_pixel_covers() -> None:
-    checks = np.indices((64, 64)).sum(axis=0).astype(np.uint8) % 2 * 255
-    small = resized(checks[:, :, None], 8, 8)
-    assert small.shape == (8, 8, 1)
-    assert np.abs(small.astype(int) - 128).max() <= 4  # picking pixels would give 0 or 255
-    assert resized(pixels(1, 3), 5, 7).shape == (5, 7, 3)
-    assert resized(checks[:, :, None], 64, 64) is not None
-
-
 # fuzzing ----------------------------------------------------------------------------------------
 
 ORIGINALS = {
     form: encoded(random_image(7, 3) if form != "GIF" else random_image(7), form)
-    for form in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "PPM")
+    for form in ("JPEG", "PNG", "GIF", "BMP", "WEBP", "PPM", "TIFF", "AVIF")
 } | {"progressive": encoded(random_image(7, 3), "JPEG", progressive=True)}
 
 

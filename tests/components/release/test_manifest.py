@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from components.artifacts.framing import Framing
 from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.model import Embedding, Scores
 from components.release.manifest import _input, _output
@@ -32,17 +33,32 @@ PIXELS = LiteInput(112, 92, 1, 127.5, 127.5, "float32", None)
     ],
 )
 def test_the_formula_says_what_to_feed(given, formula):
-    written = _input(given)
+    written = _input(given, Framing())
     assert written["formula"] == f"Scale the image to 112 rows and 92 columns. {formula}"
     assert written["shape"] == [1, 112, 92, 1]
     assert written["takes_pixels"] == given.takes_pixels
+
+
+def test_an_app_is_told_how_images_become_the_models_size():
+    assert "framing" not in _input(PIXELS, Framing())
+    framing = Framing(fit="crop", crop=[50, 60, 150, 130])
+    written = _input(PIXELS, framing)
+    assert written["framing"] == {
+        "fit": "crop", "crop": [50, 60, 150, 130], "background": "white",
+    }  # fmt: skip
+    assert written["formula"] == (
+        f"{framing.in_words(112, 92)} Feed (pixel - 127.5) / 127.5 as float32."
+    )
 
 
 @pytest.mark.parametrize("zero_point", [-128, -1, 0, 5])
 @pytest.mark.parametrize("scale", [1 / 127.5, 0.0078, 0.02])
 def test_the_numbers_give_what_the_info_computes(scale, zero_point):
     given = replace(PIXELS, dtype="int8", quantization=Affine(scale, zero_point))
-    levels, normal = _input(given)["quantization"], _input(given)["normalization"]
+    levels, normal = (
+        _input(given, Framing())["quantization"],
+        _input(given, Framing())["normalization"],
+    )
     for pixel in range(256):
         value = (pixel - normal["mean"]) / normal["scale"]
         level = value / levels["scale"] + levels["zero_point"] + levels["rounding"]

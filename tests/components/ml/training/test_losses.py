@@ -67,6 +67,25 @@ def test_cross_entropy_by_hand():
     )
 
 
+def test_weighted_images_count_by_their_weight():
+    logits, labels, weights = [[1.0, 0.0], [0.0, 3.0]], [1, 0], [0.5, 1.5]
+    each = [
+        value(losses.cross_entropy, [row], [label])
+        for row, label in zip(logits, labels, strict=False)
+    ]
+    assert value(losses.cross_entropy, logits, labels, weights_b=weights) == pytest.approx(
+        (0.5 * each[0] + 1.5 * each[1]) / 2
+    )
+    teacher = [[0.0, 1.0], [2.0, 0.0]]
+    each = [
+        value(losses.soft_labels, [a], [b], temperature=2.0)
+        for a, b in zip(logits, teacher, strict=False)
+    ]
+    assert value(
+        losses.soft_labels, logits, teacher, temperature=2.0, weights_b=weights
+    ) == pytest.approx((0.5 * each[0] + 1.5 * each[1]) / 2)
+
+
 def test_supervised_contrastive_by_hand():
     # East and east again are one person, north and west others; temperature 1.
     # East sees cosines 1 (own), 0, -1; north sees 0, 0, 0 and has no other picture of itself.

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from components.contract.errors import UserError
 from components.ml.training import losses
 from components.ml.training.objectives import LABELS, supervised
 from tests.components.ml.training.test_loop import LOSS
@@ -39,6 +40,29 @@ def test_the_margin_of_the_cosine_softmax_rises(progress, margin):
         OUTPUTS, BATCH[LABELS], objective.head_kd, scale=16.0, margin=margin
     )
     assert float(objective(OUTPUTS, BATCH, progress)) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_balanced_classes_weigh_the_same_however_many_images_they_have():
+    labels = np.array([0] * 8 + [1] * 2)  # and none of the third
+    loss = replace(LOSS, class_weight="balanced")
+    balanced = supervised("classification", loss, classes=3, embedding=0, seed=0, labels_n=labels)
+    assert balanced.weights_k.numpy()[:2] == pytest.approx([10 / 16, 10 / 4])
+    assert balanced.weights_k.numpy()[labels].mean() == pytest.approx(1)
+    batch = {LABELS: np.array([0, 1])}
+    each = [float(losses.cross_entropy(OUTPUTS[[i], :3], [i])) for i in (0, 1)]
+    assert float(balanced(OUTPUTS[:2, :3], batch, 1.0)) == pytest.approx(
+        (each[0] * 10 / 16 + each[1] * 10 / 4) / 2
+    )
+    assert balanced.weights_of(np.array([1, 0]), 3).numpy() == pytest.approx([2.5, 0.625, 1])
+    plain = supervised("classification", LOSS, classes=3, embedding=0, seed=0, labels_n=labels)
+    assert plain.weights_k is None
+
+
+def test_identities_have_no_weights():
+    with pytest.raises(UserError, match="class_weight balanced is for classification") as caught:
+        made(class_weight="balanced")
+    assert caught.value.fix == "leave class_weight away"
+    made()
 
 
 def test_contrast_is_added_for_verification_alone():
