@@ -14,10 +14,10 @@ import pytest
 
 from components.artifacts.dataset import write_dataset
 from components.contract.errors import UserError
+from components.import_model import import_model
 from components.ml.formats import keras3_graph, keras_files, model_folder
 from components.ml.formats.keras3_layers import DROPPED
 from components.ml.runtime import tf_keras
-from components.ml.techniques.importing import import_model
 from pipelines.sources.snapshot import snapshot_model, stage
 from tests.data import patterns
 from tests.data.keras3_names import LARGE, MODELS, RANDOM, SIDE
