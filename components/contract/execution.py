@@ -63,13 +63,13 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
             arguments = call.interface.arguments(call.parameters)
             function(**call.inputs, **call.outputs, **arguments)
         except OSError as error:
-            where = f"{error.filename or 'the scratch folder'}: {error.strerror}"
+            where = f"{error.filename or 'the scratch folder'}: {error.strerror or error}"
             if error.errno == errno.EACCES:
                 raise UserError(
                     f"{where} for the step's user {os.getuid()}",
                     "let others read it: chmod -R o+rX, or run slimline as the user whose it is",
                 ) from error
-            if error.errno not in _DISK_FAULTS:
+            if error.errno not in _DISK_FAULTS and not _is_short_write(error):
                 raise
             raise UserError(
                 where, "free space there, or keep the store on a larger disk"
@@ -81,6 +81,11 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
         traceback.print_exc()
         return CRASHED, {"result": "crashed", "what": f"{type(error).__name__}: {error}"}
     return OK, {"result": "ok"}
+
+
+def _is_short_write(error: OSError) -> bool:
+    """Whether numpy could not write all of an array, which is all that it says of a full disk."""
+    return error.errno is None and "requested and" in str(error) and "written" in str(error)
 
 
 def _outputs(call: Call) -> tuple[int, dict[str, str], dict[str, Tree]]:

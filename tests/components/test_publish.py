@@ -87,6 +87,7 @@ def released(root, task, scheme, folder_of):
         models=[folder / "lite" for folder in made],
         evaluations=[folder / "evaluation" for folder in made],
         benchmarks=[folder / "host" for folder in made],
+        data=None,
         decision=root / "decision",
         winner=root / "winner",
         winner_evaluation=root / "winner_evaluation",
@@ -252,7 +253,7 @@ def chosen(root, **changes):
     ]
     written = write_variants(root / "in", variants)
     select(
-        **written.inputs(),
+        **written.inputs(), data=None,
         decision=root / "decision", winner=root / "winner",
         winner_evaluation=root / "winner_evaluation", page=root / "page.html",
         metrics=root / "metrics.json", candidates=["small"], task="verification",

@@ -199,7 +199,7 @@ def test_lost_replies_notice(
     name: str, gcs: GcsServer, bucket_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patch, test = BUCKET_MUTATIONS[name]
-    store = BucketStore(bucket_uri, test_bucket.PATIENCE)
+    store = BucketStore(bucket_uri, test_bucket.POLICY)
     patch(monkeypatch)
     with pytest.raises(AssertionError):
         test(gcs, store)
@@ -218,7 +218,7 @@ def test_faults_notice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store = BucketStore(bucket_uri, test_bucket.PATIENCE)
+    store = BucketStore(bucket_uri, test_bucket.POLICY)
     patch(monkeypatch)
     call = partial(test_bucket.test_a_fault_that_passes_does_not_show, gcs, store, tmp_path)
     with pytest.raises((AssertionError, UserError, OSError)):

@@ -258,7 +258,7 @@ def test_more_artifacts_than_one_argument_can_name_are_refused(tmp_path):
         }
 
     assert compile_config(config_of(tmp_path, variants=variants(20)))
-    with pytest.raises(UserError, match="select takes 303 artifacts") as caught:
+    with pytest.raises(UserError, match="select takes 304 artifacts") as caught:
         compile_config(config_of(tmp_path, variants=variants(100)))
     assert "fewer variants" in caught.value.fix
     select = graph_of(config_of(tmp_path, variants=variants(100))).by_name["select"]
