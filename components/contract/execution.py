@@ -63,7 +63,9 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
             arguments = call.interface.arguments(call.parameters)
             function(**call.inputs, **call.outputs, **arguments)
         except OSError as error:
-            where = f"{error.filename or 'the scratch folder'}: {error.strerror or error}"
+            where = f"{error.filename or 'the scratch folder'}: {error.strerror}"
+            if _is_short_write(error):
+                where = f"the disk is full at {Path.cwd()} ({error})"
             if error.errno == errno.EACCES:
                 raise UserError(
                     f"{where} for the step's user {os.getuid()}",

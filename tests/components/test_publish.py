@@ -253,7 +253,7 @@ def chosen(root, **changes):
     ]
     written = write_variants(root / "in", variants)
     select(
-        **written.inputs(), data=None,
+        **written.inputs(),
         decision=root / "decision", winner=root / "winner",
         winner_evaluation=root / "winner_evaluation", page=root / "page.html",
         metrics=root / "metrics.json", candidates=["small"], task="verification",
