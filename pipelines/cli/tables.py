@@ -12,6 +12,7 @@ from rich.text import Text
 
 from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Candidate, Decision, Timing
+from components.pages.groups import cell, shown_variant, worst_first
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -27,6 +28,7 @@ _STYLES = {
     "winner": "bold green", "kept": "green", "over-budget": "yellow", "undecided": "magenta",
     "failed": "red", "reference": "dim",
 }  # fmt: skip
+_GROUPS_MOST = 8
 _EXPORTED = (
     ("model.tflite", "model"),
     ("manifest.json", "how to feed it"),
@@ -137,6 +139,21 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     if baseline := decision.baseline:
         value = _interval(baseline.metrics.get(decision.metric))
         yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
+    yield from (f"note: {note}" for note in decision.notes)
+    yield from _groups(decision)
+
+
+def _groups(decision: Decision) -> Iterator[str]:
+    """Say how the winner, or the nearest miss, did on the worst groups."""
+    shown = decision.variant(shown_variant(decision))
+    if not shown.groups:
+        return
+    names = worst_first(shown.groups, decision.metric)
+    some = f" (the worst {_GROUPS_MOST}; all of them: --json)" if len(names) > _GROUPS_MOST else ""
+    yield f"{decision.metric} of {shown.name} on {len(names):,} groups{some}"
+    for name in names[:_GROUPS_MOST]:
+        group = shown.groups[name]
+        yield f"  {name}: {cell(group, decision.metric)}, {group.n_images:,} images"
 
 
 def _losers(decision: Decision) -> Iterator[str]:
