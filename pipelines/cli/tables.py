@@ -19,7 +19,7 @@ from components.statistics.quantities import (
     whole_bytes,
     with_interval,
 )
-from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.runs.leaderboard import Leaderboard, Sealed
 from pipelines.runs.records import RunRecord
 
@@ -209,12 +209,12 @@ def explanation(explained: Sequence[Explanation]) -> Group:
 def because(item: Explanation) -> str:
     """Say in words why a step would run."""
     match item.reason:
-        case Changed(what=("new",)):
+        case Changed(what=what) if what == (NEW,):
             return "it has never run"
-        case Changed(what=("result lost",)):
+        case Changed(what=what) if what == (LOST,):
             return "the store has lost its result"
         case Changed(what=what):
-            return f"changed: {', '.join(what)}"
+            return f"changed: {', '.join(map(str, what))}"
         case Upstream(step=step):
             return f"{step} would run"
         case None:

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from pipelines.cli import documents, tables
-from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.launch.explaining import NEW, Changed, Explanation, Upstream
+from pipelines.runs.keys import Change
 from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
 from tests.pipelines.runs.kept_run import DECISION, LOST, Kept
 
@@ -80,21 +81,30 @@ def test_a_failed_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reason", "words", "document"),
     [
-        (None, "its result is there", {"state": "cached", "changed": (), "upstream": None}),
         (
-            Changed(("parameters.epochs", "code")),
-            "changed: parameters.epochs, code",
-            {"state": "run", "changed": ("parameters.epochs", "code"), "upstream": None},
+            None,
+            "its result is there",
+            {"state": "cached", "changed": [], "values": {}, "upstream": None},
         ),
         (
-            Changed(("new",)),
+            Changed((Change("parameters.epochs", 3, 5), Change("code"))),
+            "changed: parameters.epochs: 3 -> 5, code",
+            {
+                "state": "run",
+                "changed": ["parameters.epochs", "code"],
+                "values": {"parameters.epochs": (3, 5)},
+                "upstream": None,
+            },
+        ),
+        (
+            Changed((NEW,)),
             "it has never run",
-            {"state": "run", "changed": ("new",), "upstream": None},
+            {"state": "run", "changed": ["new"], "values": {}, "upstream": None},
         ),
         (
             Upstream("train"),
             "train would run",
-            {"state": "run", "changed": (), "upstream": "train"},
+            {"state": "run", "changed": [], "values": {}, "upstream": "train"},
         ),
     ],
 )
