@@ -48,8 +48,8 @@ def select(
     device, and of the metrics that floors are set for, in all and, where that is asked for, for
     each group of images. A variant whose benchmark was disturbed stays undecided where latency is
     limited or minimized, and so does one with a floor for a group that is too small to be measured;
-    one that crashed or answers the same to everything fails. One that is not certainly better than the
-    trivial answer wins only where no other keeps every budget. When none does, ``winner`` is an
+    one that crashed or answers the same to everything fails. One that is not certainly better than
+    the trivial answer wins only where no other keeps every budget. When none does, ``winner`` is an
     empty result and the nearest misses are listed; that is an answer and no error.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from components.artifacts.decision import Decision
@@ -12,6 +12,8 @@ from components.statistics.quantities import with_interval
 
 SHOWN_MOST = 20
 """Groups on a page; JSON has all of them."""
+
+_LINES_MOST = 8
 
 
 @dataclass(frozen=True)
@@ -87,3 +89,16 @@ def shown_variant(decision: Decision) -> str:
     """Return whose groups are shown: the winner, the nearest miss, or the reference."""
     near = decision.near_misses[0].name if decision.near_misses else decision.reference
     return decision.winner or near
+
+
+def group_lines(decision: Decision) -> Iterator[str]:
+    """Say line by line how the variant that is shown did on its worst groups."""
+    shown = decision.variant(shown_variant(decision))
+    if not shown.groups:
+        return
+    names = worst_first(shown.groups, decision.metric)
+    some = f" (the worst {_LINES_MOST}; all of them: --json)" if len(names) > _LINES_MOST else ""
+    yield f"{decision.metric} of {shown.name} on {len(names):,} groups{some}"
+    for name in names[:_LINES_MOST]:
+        group = shown.groups[name]
+        yield f"  {name}: {cell(group, decision.metric)}, {group.n_images:,} images"
