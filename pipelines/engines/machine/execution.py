@@ -20,6 +20,7 @@ from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.machine.admission import machine_lock
+from pipelines.engines.machine.claims import publish
 from pipelines.engines.machine.diagnosis import diagnose
 from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner
 from pipelines.runs.cache import Cache, CachedResult
@@ -30,6 +31,7 @@ from pipelines.runs.ledger import open_sealed
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, stage
 from pipelines.stores.layout import log_key
+from pipelines.stores.leases import Lease
 
 
 class _NoResultError(Exception):
@@ -52,6 +54,7 @@ def execute_step(
     context: Context,
     step: Step,
     ingredients: Ingredients,
+    claim: Lease,
     announce: Callable[[StepStarted], None],
 ) -> StepDone | StepFailed | StepSkipped:
     """Execute a step and make its result durable.
@@ -60,6 +63,7 @@ def execute_step(
         context: The run.
         step: What to execute.
         ingredients: What its key is made of.
+        claim: On the step.
         announce: Called when it starts.
 
     Raises:
@@ -87,10 +91,11 @@ def execute_step(
     if ended.code != OK:
         what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
-    result = context.cache.commit(
-        CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
-    )
+    made = CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
+    result = publish(context.cache, claim, made, context.cancelled)
     remove_tree(job.folder)
+    if result is None:
+        return StepSkipped(step.name)
     return StepDone(
         step.name, result.key, result.outputs, result.record,
         cached=False, function_s=result.function_s, wall_s=time.monotonic() - began,
