@@ -19,12 +19,12 @@ from components.contract.executor_input import STATEMENT
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.machine.admission import machine_lock
 from pipelines.engines.machine.claims import publish
 from pipelines.engines.machine.diagnosis import diagnose
+from pipelines.engines.machine.machine_lock import machine_lock
 from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner
 from pipelines.runs.cache import Cache, CachedResult
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted, StepWaiting
 from pipelines.runs.graph import SourceRef, Step
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.ledger import open_sealed
@@ -55,7 +55,7 @@ def execute_step(
     step: Step,
     ingredients: Ingredients,
     claim: Lease,
-    announce: Callable[[StepStarted], None],
+    announce: Callable[[StepWaiting | StepStarted], None],
 ) -> StepDone | StepFailed | StepSkipped:
     """Execute a step and make its result durable.
 
@@ -64,7 +64,7 @@ def execute_step(
         step: What to execute.
         ingredients: What its key is made of.
         claim: On the step.
-        announce: Called when it starts.
+        announce: Called when it waits for the machine, and when it starts.
 
     Raises:
         CorruptionError: An input cannot be read from the store as it should be.
@@ -103,11 +103,20 @@ def execute_step(
 
 
 def _run(
-    context: Context, job: Job, ingredients: Ingredients, announce: Callable[[StepStarted], None]
+    context: Context,
+    job: Job,
+    ingredients: Ingredients,
+    announce: Callable[[StepWaiting | StepStarted], None],
 ) -> Ended | None:
     """Run the component when the machine has room for it; None if the run is cancelled before."""
     step = job.step
-    with machine_lock(alone=step.alone, cancelled=context.cancelled):
+    with machine_lock(
+        alone=step.alone,
+        run=context.run,
+        step=step.name,
+        cancelled=context.cancelled,
+        waits_for=lambda what: announce(StepWaiting(step.name, what)),
+    ):
         if context.cancelled.is_set():
             return None
         if step.opens_sealed:
