@@ -106,6 +106,32 @@ def bench_walk(scratch: Path) -> list[Row]:
     return rows
 
 
+def bench_claim(scratch: Path) -> list[Row]:
+    """A step's claim, taken, asked for before the result is published, and given back."""
+    from pipelines.stores.directory import DirectoryStore
+    from pipelines.stores.layout import claim_key
+    from pipelines.stores.leases import Leases
+
+    leases = Leases(DirectoryStore(scratch / "store"))
+    times: list[float] = []
+    for index in range(200):
+        began = time.perf_counter()
+        lease = leases.take(claim_key(f"{index:064x}"), {"engine": "bench", "run": "bench"})
+        assert lease
+        assert lease.regain()
+        lease.release()
+        times.append(time.perf_counter() - began)
+    leases.close()
+    return [
+        Row(
+            "claim of a step, directory store (median of 200)",
+            1e3 * statistics.median(times),
+            "ms/step",
+            "<= 5",
+        )
+    ]
+
+
 def bench_store(scratch: Path) -> list[Row]:
     """Directory store against cp and sha256sum, the same bytes and the same disk."""
     from pipelines.stores.directory import DirectoryStore
@@ -355,6 +381,7 @@ BENCHES = {
     "run": bench_run,
     "plan": bench_plan,
     "walk": bench_walk,
+    "claim": bench_claim,
     "store": bench_store,
     "bucket": bench_bucket,
     "docker": bench_docker,

@@ -109,7 +109,7 @@ def test_the_lease_of_a_machine_that_is_gone_ends_when_its_counter_stood_still(s
         assert leases.take(KEY, {}).epoch == 2
 
 
-def test_a_stopped_holder_is_fenced_when_it_goes_on(store_uri):
+def test_a_stopped_holder_is_fenced_when_it_continues(store_uri):
     uri = store_uri("s")
     with Other(uri) as other, leases_of(uri) as leases:
         other("take")
