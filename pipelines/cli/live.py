@@ -118,7 +118,7 @@ class LiveView:
             for step, since in self._running.copy().items()
         ]
         lines += [
-            Text(
+            line(
                 f"           waiting  {step:<{self._width}}  for {what}, {now - since:.0f} s",
                 style="yellow",
             )

@@ -38,6 +38,7 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 def bench_walk(scratch: Path) -> list[Row]:
     """A synthetic graph whose every result is there: compile, key and walk."""
+    from components.contract.digests import canonical_json
     from pipelines.engines.machine.local import LocalRunner
     from pipelines.engines.machine.scheduler import Scheduler
     from pipelines.runs.cache import Cache, CachedResult
@@ -79,7 +80,7 @@ def bench_walk(scratch: Path) -> list[Row]:
             inputs = {port: tree if flow else None for port, flow in step.inputs.items()}
             keys[step.name] = ingredients_of(step, inputs, runner.environment(step)).key
             result = CachedResult(keys[step.name], {"quantized": tree, "report": tree}, "r", 0.0)
-            items.append((f"ac/{result.key}.json", json.dumps(result.to_json()).encode()))
+            items.append((f"ac/{result.key}.json", canonical_json(asdict(result))))
         cache.store.put_many(items)
         began = time.perf_counter()
         built = graph(count)
