@@ -28,6 +28,7 @@ from pipelines.runs.events import (
     StepFailed,
     StepSkipped,
     StepStarted,
+    StepWaiting,
 )
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
@@ -163,7 +164,7 @@ class _CurrentRun:
         with _interruptible(self._engine) as interrupted:
             while True:
                 for event in self._engine.submit(self._graph, sources, record.run):
-                    if not isinstance(event, StepStarted):
+                    if not isinstance(event, StepStarted | StepWaiting):
                         self.steps[event.step] = event
                     on_event(event)
                     if isinstance(event, StepDone) and event.step == STEP:
