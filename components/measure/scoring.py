@@ -171,7 +171,7 @@ def _check_fit(data: Dataset, lite: LiteModelInfo, labels: NDArray[np.int32], sp
         raise UserError(
             f"the {split} split has {np.unique(labels).size} identities in {len(labels)} images: "
             "there is no pair of one identity, or none of two",
-            f"give more images, or a larger share to {split}",
+            f"add images of each identity, or raise {split} under split:",
         )
 
 
