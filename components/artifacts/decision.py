@@ -57,7 +57,8 @@ class Candidate:
         name: The user's name for it, or ``teacher``.
         steps: What made it, first to last, with the parameters that matter.
         candidate: Whether it could win.
-        sha256: Of its ``.tflite`` file.
+        sha256: Of its ``.tflite`` file; None, as are the next three, of a reference that is known
+            by its answers alone.
         size_bytes: Length of the file.
         gzip_bytes: Length of the file after gzip.
         parameters: Count of numbers in the weights.
@@ -76,10 +77,10 @@ class Candidate:
     name: str
     steps: tuple[Mapping[str, Any], ...]
     candidate: bool
-    sha256: str
-    size_bytes: int
-    gzip_bytes: int
-    parameters: int
+    sha256: str | None
+    size_bytes: int | None
+    gzip_bytes: int | None
+    parameters: int | None
     metric: Interval | None
     metrics: Mapping[str, Interval]
     drop: Interval | None
@@ -89,6 +90,12 @@ class Candidate:
     on_front: bool = False
     reason: str = ""
     excess: float = 0.0
+
+    @property
+    def file_bytes(self) -> int:
+        """Length of its file; infinite sizes do not occur: every candidate has a file."""
+        assert self.size_bytes is not None, f"{self.name} has no file"
+        return self.size_bytes
 
     @property
     def slowest_ms(self) -> float:

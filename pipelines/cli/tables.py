@@ -88,7 +88,7 @@ def _table(decision: Decision) -> Table:
     table.add_column("variant", no_wrap=True)
     for header in (f"{decision.metric} ({percent})", "drop vs teacher", "bytes", "gzip"):
         table.add_column(header, justify="right")
-    devices = list(decision.variants[0].latency)
+    devices = list(decision.variants[-1].latency)  # of one that has a file
     for device in devices:
         suffix = f" {device}" if len(devices) > 1 else ""
         table.add_column(f"p50{suffix} ({percent})", justify="right")
@@ -103,10 +103,10 @@ def _row(variant: Candidate, devices: Sequence[str]) -> Iterator[str]:
     yield f"{variant.name} *" if variant.on_front else variant.name
     yield _interval(variant.metric)
     yield _interval(variant.drop)
-    yield f"{variant.size_bytes:,}"
-    yield f"{variant.gzip_bytes:,}"
+    for size in (variant.size_bytes, variant.gzip_bytes):
+        yield "-" if size is None else f"{size:,}"
     for device in devices:
-        yield _latency(variant.latency[device])
+        yield _latency(variant.latency[device]) if device in variant.latency else "-"
     memory = variant.peak_memory_bytes
     yield "-" if memory is None else short_bytes(memory)
     yield variant.verdict

@@ -42,9 +42,12 @@ def _error(document: Document, fault: Fault) -> UserError:
 def _anchored(config: Config, folder: Path) -> Config:
     """Make the paths absolute."""
     teacher = config.teacher
-    key = "model" if isinstance(teacher, ImportedTeacher) else "weights"
-    if place := getattr(teacher, key):
-        teacher = teacher.model_copy(update={key: located(place, folder)})
+    for key in ("model", "outputs", "weights"):
+        if place := getattr(teacher, key, None):
+            teacher = teacher.model_copy(update={key: located(place, folder)})
+    if isinstance(teacher, ImportedTeacher) and teacher.modules:
+        modules = tuple(located(place, folder) for place in teacher.modules)
+        teacher = teacher.model_copy(update={"modules": modules})
     return config.model_copy(
         update={
             "data": located(config.data, folder),
