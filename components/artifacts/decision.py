@@ -93,7 +93,7 @@ class Candidate:
 
     @property
     def file_bytes(self) -> int:
-        """Length of its file; infinite sizes do not occur: every candidate has a file."""
+        """Length of the file of a variant that has one: all but a reference known by answers."""
         assert self.size_bytes is not None, f"{self.name} has no file"
         return self.size_bytes
 
@@ -241,7 +241,8 @@ class Decision(JsonFile):
         if self.winner is None:
             return found
         best = self.variant(self.winner)
-        found |= {"size_bytes": best.size_bytes, "gzip_bytes": best.gzip_bytes}
+        assert best.gzip_bytes is not None, f"{best.name} won without a file"
+        found |= {"size_bytes": best.file_bytes, "gzip_bytes": best.gzip_bytes}
         for name, interval in ((self.metric, best.metric), ("drop", best.drop)):
             if interval:
                 found |= {name: interval.value}

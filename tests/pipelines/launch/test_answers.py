@@ -87,6 +87,7 @@ def test_a_student_of_answers_is_compared_with_them_and_released(data, tmp_path)
     for variant in variants:  # paired: the teacher is right about each of the same images
         assert variant["drop"]["value"] == pytest.approx(1 - variant["metric"]["value"])
         assert variant["latency"]["host"]["p50_ms"]
+    assert all(row.digest for row in board.variants[1:])
     assert tables.leaderboard(board)
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert manifest["sealed"]["reference"]["accuracy"]["value"] == 1.0
