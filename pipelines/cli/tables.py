@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 
 from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Decision, Timing
+from components.pages.groups import group_lines
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -161,6 +162,8 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     if baseline := decision.baseline:
         value = _interval(baseline.metrics.get(decision.metric))
         yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
+    yield from (f"note: {note}" for note in decision.notes)
+    yield from group_lines(decision)
 
 
 def _losers(decision: Decision) -> Iterator[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from components.artifacts.group_result import GroupResult
+from components.statistics.bootstrap import Interval
 from pipelines.cli import documents, tables
 from pipelines.launch.explaining import NEW, Changed, Explanation, Upstream
 from pipelines.runs.keys import Change
@@ -130,6 +132,26 @@ def test_the_list_of_runs(tmp_path: Path) -> None:
     assert any("digits-1" in line and "done" in line and "60.0 s" in line for line in lines)
     assert any("digits-2" in line and "60.0 s" not in line for line in lines)
     assert documents.listed_run(record)["run"] == "digits-1"
+
+
+def test_groups_and_notes_are_shown_the_worst_first(tmp_path: Path) -> None:
+    auc = {f"g{number:02d}": Interval(0.9, 0.8 - number / 100, 0.95) for number in range(12)}
+    groups = {name: GroupResult(40, 6, {"auc": item}, {}) for name, item in auc.items()}
+    groups["tiny"] = GroupResult(4, 1, {}, {"auc": "1 identity"})
+    variants = tuple(
+        replace(one, groups=groups) if one.name == DECISION.winner else one
+        for one in DECISION.variants
+    )
+    decision = replace(DECISION, variants=variants, notes=("the teacher is undertrained",))
+    board = Kept(tmp_path, decision).board()
+    lines = text_of(board).splitlines()
+    assert "note: the teacher is undertrained" in lines
+    start = lines.index("auc of student-int8 on 13 groups (the worst 8; all of them: --json)")
+    assert lines[start + 1] == "  g11: 0.900 (0.690 to 0.950), 40 images"
+    assert not any("g03" in line or "tiny" in line for line in lines)
+    (document,) = (row for row in board.to_json()["variants"] if row["name"] == decision.winner)
+    assert len(document["groups"]) == 13
+    assert document["groups"]["tiny"]["unmeasured"] == {"auc": "1 identity"}
 
 
 FIGURES = (
