@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from components.contract.types import (
@@ -57,22 +56,15 @@ def evaluate(
         UserError: Dataset and model do not fit each other, or the split is too small to compare
             anything in it.
     """
-    import numpy as np
-
-    from components.artifacts import evaluation
     from components.artifacts.dataset import Dataset
     from components.artifacts.empty import empty_reason, write_empty
     from components.contract.digests import canonical_json
     from components.measure import scoring
-    from components.statistics.verification import Pairs
-
-    def write(path: Path, value: object) -> None:
-        path.write_bytes(canonical_json(value))
 
     if reason := empty_reason(model):
         write_empty(report, reason)
-        write(metrics, {})
-        write(curve, {})
+        for path in (metrics, curve):
+            path.write_bytes(canonical_json({}))
         return
     data = Dataset.open(dataset)
     scored = scoring.score(
@@ -83,11 +75,4 @@ def evaluate(
         resampling=resampling,
         threads=threads,
     )
-    scored.evaluation.write(report)
-    np.save(report / evaluation.LABELS, scored.labels_n)
-    if scored.outputs_nd is not None:
-        np.save(report / evaluation.OUTPUTS, scored.outputs_nd)
-    if isinstance(scored.sample, Pairs):
-        write(report / evaluation.HISTOGRAM, scored.sample.histogram())
-    write(metrics, scoring.flat_metrics(scored.evaluation))
-    write(curve, scoring.curve_of(scored.sample, data.info.classes))
+    scoring.write(scored, data, report, metrics, curve)

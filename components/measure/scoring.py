@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.answers import GivenAnswers
 from components.artifacts.chained import ChainedImages
 from components.artifacts.dataset import Dataset
 from components.artifacts.empty import empty_reason
-from components.artifacts.evaluation import Baseline, Evaluation
+from components.artifacts.evaluation import HISTOGRAM, LABELS, OUTPUTS, Baseline, Evaluation
 from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Crash
+from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
@@ -81,12 +83,54 @@ def score(
     """
     lite = LiteModelInfo.read(model)
     labels = data.labels(split)
-    _check_fit(data, lite, labels, split)
+    _check_fit(data, lite)
+    _check_pairs(data, labels, split)
     trivial = trivial_answer(data, split, earlier)
     answered = _answers(data, lite, model, split, threads)
     if isinstance(answered, Crash):
         evaluation = _evaluation(data, split, labels, trivial, None, resampling)
         return Scored(replace(evaluation, crashed=answered), None, labels, None)
+    return _scored(data, split, answered, trivial, earlier, resampling)
+
+
+def score_answers(
+    data: Dataset,
+    given: GivenAnswers,
+    *,
+    split: str,
+    earlier: Evaluation | None,
+    resampling: Resampling,
+) -> Scored:
+    """Measure answers that were given to the images of a split.
+
+    Args:
+        data: Holds the split, and perhaps others.
+        given: The answers, by path.
+        split: What to measure on.
+        earlier: An evaluation of the same answers that had the splits which ``data`` lacks.
+        resampling: How intervals are made.
+
+    Raises:
+        UserError: Nothing can be compared in the split.
+    """
+    _check_pairs(data, data.labels(split), split)
+    trivial = trivial_answer(data, split, earlier)
+    answered = {name: given.of(data, name) for name in _splits(data, split)}
+    if given.outputs_nd.shape[1] == 1:
+        answered = {name: np.hstack([1 - one, one]) for name, one in answered.items()}
+    return _scored(data, split, answered, trivial, earlier, resampling)
+
+
+def _scored(
+    data: Dataset,
+    split: str,
+    answered: Mapping[str, NDArray[np.float32]],
+    trivial: TrivialAnswer,
+    earlier: Evaluation | None,
+    resampling: Resampling,
+) -> Scored:
+    """Return what answers to a split, and to validation where it is there, are worth."""
+    labels = data.labels(split)
     threshold = threshold_of(answered.get(VALIDATION), data, earlier.threshold if earlier else None)
     sample = sample_of(
         data.info.task, answered[split], labels, resample=data.info.resample, threshold=threshold
@@ -99,6 +143,18 @@ def score(
         evaluation, threshold=threshold, groups=grouped.groups, ungrouped=grouped.ungrouped
     )
     return Scored(evaluation, answered[split], labels, sample)
+
+
+def write(scored: Scored, data: Dataset, report: Path, metrics: Path, curve: Path) -> None:
+    """Write what an evaluation found, as the outputs of a component."""
+    scored.evaluation.write(report)
+    np.save(report / LABELS, scored.labels_n)
+    if scored.outputs_nd is not None:
+        np.save(report / OUTPUTS, scored.outputs_nd)
+    if isinstance(scored.sample, Pairs):
+        (report / HISTOGRAM).write_bytes(canonical_json(scored.sample.histogram()))
+    metrics.write_bytes(canonical_json(flat_metrics(scored.evaluation)))
+    curve.write_bytes(canonical_json(curve_of(scored.sample, data.info.classes)))
 
 
 def _evaluation(
@@ -152,7 +208,7 @@ def read_earlier(path: Path | None) -> Evaluation | None:
     return None if path is None or empty_reason(path) else Evaluation.read(path)
 
 
-def _check_fit(data: Dataset, lite: LiteModelInfo, labels: NDArray[np.int32], split: str) -> None:
+def _check_fit(data: Dataset, lite: LiteModelInfo) -> None:
     info = data.info
     takes = (lite.input.height, lite.input.width, lite.input.channels)
     if lite.task != info.task or takes != info.shape:
@@ -167,7 +223,10 @@ def _check_fit(data: Dataset, lite: LiteModelInfo, labels: NDArray[np.int32], sp
             f"the classes of model and dataset differ: {', '.join(unknown[:5])}",
             "evaluate a model that was made from this dataset",
         )
-    if info.task == "verification" and not has_pairs(labels):
+
+
+def _check_pairs(data: Dataset, labels: NDArray[np.int32], split: str) -> None:
+    if data.info.task == "verification" and not has_pairs(labels):
         raise UserError(
             f"the {split} split has {np.unique(labels).size} identities in {len(labels)} images: "
             "there is no pair of one identity, or none of two",
@@ -179,13 +238,17 @@ def _size(shape: tuple[int, int, int]) -> str:
     return " x ".join(map(str, shape))
 
 
+def _splits(data: Dataset, split: str) -> list[str]:
+    """Return what is to be answered: the split, and the one that a threshold is chosen on."""
+    chosen_on = data.info.task == "verification" and VALIDATION in data.info.splits
+    return [split, VALIDATION] if chosen_on else [split]
+
+
 def _answers(
     data: Dataset, lite: LiteModelInfo, model: Path, split: str, threads: int
 ) -> dict[str, NDArray[np.float32]] | Crash:
     """Run all splits that are needed in one process; columns in the order of the dataset."""
-    splits = [split]
-    if data.info.task == "verification" and VALIDATION in data.info.splits:
-        splits.append(VALIDATION)
+    splits = _splits(data, split)
     images = [data.images(name) for name in splits]
     ran = answers_of(model, ChainedImages(images), threads=threads)
     if isinstance(ran, Crash):

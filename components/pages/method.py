@@ -92,4 +92,6 @@ def _reference(decision: Decision) -> str:
     if reference.metric is None:
         return f"{reference.name}: {reference.reason}."
     title, metric = METRICS[decision.metric].title, with_interval(reference.metric)
-    return f"{reference.name}: {title} {metric}, {whole_bytes(reference.size_bytes)}."
+    size = reference.size_bytes
+    file = "known by its answers alone" if size is None else whole_bytes(size)
+    return f"{reference.name}: {title} {metric}, {file}."

@@ -300,11 +300,12 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
         sealed.reference.baseline.name,
     )
     size = decision.variant(decision.reference).size_bytes
-    whole = f"{whole_bytes(size)}, {ratio(size / winner.size_bytes)}"
+    own = winner.file_bytes
+    whole = "no file" if size is None else f"{whole_bytes(size)}, {ratio(size / own)}"
     facts = [
         (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),
         (f"Drop of {METRICS[decision.metric].title}, selection", _cell(winner.drop)),
-        ("Size", f"{whole_bytes(winner.size_bytes)}; {decision.reference}: {whole}"),
+        ("Size", f"{whole_bytes(own)}; {decision.reference}: {whole}"),
     ]
     for device, timing in winner.latency.items():
         if timing.p50_ms:

@@ -82,7 +82,7 @@ def _headline(board: Leaderboard) -> str:
 
 def _table(decision: Decision) -> Sheet:
     percent = f"{100 * decision.confidence:g}%"
-    devices = list(decision.variants[0].latency)
+    devices = list(decision.variants[-1].latency)  # of one that has a file
     times = [f"p50{f' {device}' if len(devices) > 1 else ''}" for device in devices]
     narrow = Sheet(
         [
@@ -110,10 +110,10 @@ def _table(decision: Decision) -> Sheet:
     for variant in decision.variants:
         name = f"{variant.name} *" if variant.on_front else variant.name
         memory = variant.peak_memory_bytes
-        sizes = (f"{variant.size_bytes:,}", f"{variant.gzip_bytes:,}")
+        sizes = [_bytes(size) for size in (variant.size_bytes, variant.gzip_bytes)]
         memory = "-" if memory is None else short_bytes(memory)
         drops = (_interval(variant.metric), _interval(variant.drop))
-        latencies = [_latency(variant.latency[device]) for device in devices]
+        latencies = [_latency(variant.latency.get(device)) for device in devices]
         style = _STYLES.get(variant.verdict, "")
         wide.add(name, *drops, *sizes, *latencies, memory, variant.verdict, style=style)
         narrow.add(
@@ -137,7 +137,13 @@ def _interval(given: Interval | Mapping[str, float] | None) -> str:
     return with_interval(given if isinstance(given, Interval) else Interval(**given))
 
 
-def _latency(timing: Timing) -> str:
+def _bytes(size: int | None) -> str:
+    return "-" if size is None else f"{size:,}"
+
+
+def _latency(timing: Timing | None) -> str:
+    if timing is None:
+        return "-"
     p50 = timing.p50_ms
     if p50 is None:
         return timing.verdict

@@ -136,9 +136,12 @@ class Config(Section):
         """The digest of all that was configured, but not of where files lie and steps run."""
         plain = self.to_plain()
         del plain["data"], plain["store"], plain["kubeflow"]
-        for key in ("model", "weights"):
+        for key in ("model", "outputs", "weights"):
             if plain["teacher"].get(key) is not None:
                 plain["teacher"][key] = "given"
+        # Left away where there are none, so that what was configured before keeps its digest.
+        if modules := plain["teacher"].pop("modules", None):
+            plain["teacher"]["modules"] = len(modules)
         return digest("config", plain)
 
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:

@@ -46,11 +46,11 @@ class VariantRow:
     """One variant: a candidate of the decision, and where the store keeps its file.
 
     Attributes:
-        digest: Tree digest of its LiteModel, under which the store keeps it.
+        digest: Tree digest of its LiteModel, under which the store keeps it; None without a file.
         variant: How it was measured and what became of it.
     """
 
-    digest: str
+    digest: str | None
     variant: Candidate
 
     def to_json(self) -> dict[str, Any]:
@@ -200,7 +200,9 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
 
 def _rows(record: RunRecord, decision: Decision) -> tuple[VariantRow, ...]:
     return tuple(
-        VariantRow(_output(record, f"convert-{variant.name}", "lite"), variant)
+        VariantRow(
+            _output(record, f"convert-{variant.name}", "lite") if variant.sha256 else None, variant
+        )
         for variant in decision.variants
     )
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
@@ -24,8 +23,9 @@ from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.other_forms import check_form
+from pipelines.sources.together import Files, TogetherFiles
 
-DATA, MODEL, WEIGHTS = "data", "model", "weights"
+DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", "outputs"
 """Names of the sources that a graph may have."""
 PUBLISHED = "imagenet:"
 """What an address of weights that ``keras.applications`` publishes begins with."""
@@ -37,48 +37,9 @@ _DATA_EXPECTED = (
     "or a file .npz, .csv or .csv.gz"
 )
 _ALWAYS = ("name", "size_bytes", "sha256")
+_ANSWERS_EXPECTED = "expected an .npz file with paths and outputs"
+_MODULE_EXPECTED = "expected a .py file"
 _MODEL_EXPECTED = f"expected a file {', '.join(_MODEL_SUFFIXES)} or the folder of a SavedModel"
-
-
-class Files(Protocol):
-    """The user's files where the user keeps them, listed but not read yet; there is at least one.
-
-    All methods raise ``UserError`` where a file changed since, or cannot be read.
-    """
-
-    @property
-    def single(self) -> bool:
-        """Whether the user named one file and not a folder."""
-        ...
-
-    @property
-    def base(self) -> str:
-        """Where the names start from: an absolute path, or ``gs://bucket/prefix``."""
-        ...
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Relative POSIX paths of what can be read, in order."""
-        ...
-
-    def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
-        """Return all files in name order, each with the checksum of its bytes.
-
-        Those that cannot be read are among them, with their fault in place of a checksum.
-        """
-        ...
-
-    def with_listed(self, paths: Iterable[str]) -> tuple[Files, str]:
-        """Return the one file and what is there of the paths in it, and what it is called then."""
-        ...
-
-    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
-        """Make ``folder``, which is not there yet, hold the files or lead to them.
-
-        Returns:
-            The paths outside of ``folder`` that links in it lead to.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -179,6 +140,50 @@ def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Snapshot:
     return Snapshot(model, "model", files, place)
 
 
+def snapshot_answers(outputs: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash the answers of a teacher that ran elsewhere.
+
+    Args:
+        outputs: An ``.npz`` file, at any place that ``snapshot`` takes.
+        cache: Remembers checksums of what has not changed since.
+
+    Raises:
+        UserError: Nothing there, not readable, or another kind of file.
+    """
+    place = _files(outputs, _ANSWERS_EXPECTED)
+    if not place.single or PurePosixPath(place.names[0]).suffix.lower() != ".npz":
+        raise UserError(
+            f"teacher.outputs: {outputs} are no answers; {_ANSWERS_EXPECTED}",
+            "np.savez('answers.npz', paths=paths, outputs=outputs)",
+        )
+    return Snapshot(outputs, "answers", place.hashed(cache), place)
+
+
+def snapshot_modules(places: Sequence[str], cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash Python files of the user's own.
+
+    Args:
+        places: Each a ``.py`` file, at any place that ``snapshot`` takes.
+        cache: Remembers checksums of what has not changed since.
+
+    Raises:
+        UserError: Nothing there, not readable, no Python file, or two of one name.
+    """
+    files = [_files(place, _MODULE_EXPECTED) for place in places]
+    for place, listed in zip(places, files, strict=True):
+        path = PurePosixPath(listed.names[0])
+        if not listed.single or path.suffix != ".py" or not path.stem.isidentifier():
+            raise UserError(
+                f"teacher.modules: {place} is no Python module; {_MODULE_EXPECTED}",
+                f"list the .py files in it: modules: [{place}/layers.py]"
+                if not listed.single
+                else "give the .py file that defines the layers, under a name that Python can "
+                "import",
+            )
+    together = TogetherFiles(tuple(places), tuple(files))
+    return Snapshot(", ".join(places), "modules", together.hashed(cache), together)
+
+
 def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
     """Write a source as components read it: ``source.json``, and ``files`` that leads to the data.
 
@@ -208,7 +213,7 @@ def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
     return elsewhere
 
 
-def snapshots(places: Mapping[str, str]) -> dict[str, Snapshot]:
+def snapshots(places: Mapping[str, str | tuple[str, ...]]) -> dict[str, Snapshot]:
     """List and hash the user's files that a graph starts from.
 
     Args:
@@ -218,10 +223,15 @@ def snapshots(places: Mapping[str, str]) -> dict[str, Snapshot]:
         UserError: They are missing, empty or cannot be read.
     """
     with ChecksumCache(cache_folder() / "checksums.sqlite") as cache:
-        return {
-            name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
-            for name, uri in places.items()
-        }
+        return {name: _snapshot(name, place, cache) for name, place in places.items()}
+
+
+def _snapshot(name: str, place: str | tuple[str, ...], cache: ChecksumCache) -> Snapshot:
+    if isinstance(place, tuple):
+        return snapshot_modules(place, cache)
+    if name == ANSWERS:
+        return snapshot_answers(place, cache)
+    return snapshot(place, cache) if name == DATA else snapshot_model(place, cache)
 
 
 def _files(uri: str, expected: str) -> Files:

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from components.artifacts.model import ModelInfo, Scores
+from components.contract.errors import UserError
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training import losses
@@ -72,6 +73,47 @@ def ask_teacher(
     if teacher_views.mixup:
         mixup = _ask_mixup(ask, view_of, views, examples.images, teacher_views.mixup, random)
     return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt, mixup))
+
+
+def with_answers(
+    examples: Examples,
+    outputs_nt: np.ndarray,
+    info: ModelInfo,
+    teacher_views: TeacherViews,
+    augmentation: Augmentation,
+    seed: int,
+) -> Examples:
+    """Return the examples with answers that are known beforehand, of a teacher that ran elsewhere.
+
+    The answer belongs to the image as it is: every view of it has that one, so that a student
+    learns to answer the same however the image is changed. Mixed images have no answer.
+
+    Args:
+        examples: What is to be learned from.
+        outputs_nt: One answer an image.
+        info: The teacher's.
+        teacher_views: How many views; the more, the more ways an image is seen in.
+        augmentation: How images are changed.
+        seed: Of the views.
+
+    Raises:
+        UserError: Mixed images are asked for.
+    """
+    if teacher_views.mixup:
+        raise UserError(
+            "mixup: the teacher is known by its answers to single images, and cannot be asked "
+            "about mixed ones",
+            "set mixup: 0",
+        )
+    changed = augmentation.flip or augmentation.augment != "none"
+    views = teacher_views.views if changed else 1
+    random = np.random.default_rng([seed, views, examples.images])
+    draws_vnk = np.stack(
+        [draw_changes(examples.images, flip=augmentation.flip, random=random) for _ in range(views)]
+    )
+    learned_nt = _logits(lambda _: outputs_nt, info)(outputs_nt)
+    outputs_vnt = np.broadcast_to(learned_nt, (views, *learned_nt.shape))
+    return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt))
 
 
 def _ask_views(ask: Outputs, view_of: _ViewOf, views: int, images: int) -> np.ndarray:
