@@ -15,6 +15,7 @@ from components.contract.types import (
     ReportIn,
     ReportOut,
 )
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 
 IMAGE = "device"
@@ -30,6 +31,7 @@ def evaluate(
     *,
     split: Annotated[Literal["selection", "sealed"], FromGraph()] = "selection",
     resampling: Resampling = Resampling(),
+    one_shot: OneShotPlan = OneShotPlan(),
     threads: PositiveInt = 1,
 ) -> None:
     """Measure a converted model on a split, with intervals, beside the trivial baseline.
@@ -37,7 +39,9 @@ def evaluate(
     The model runs in a process of its own: when the runtime kills it or refuses the file, or when
     an output is not finite, the report says so in place of metrics. Every output is kept, so that
     later steps can compare models on common resamples. Verification scores all pairs by the cosine
-    and chooses its threshold on the validation split, never on the one that is measured.
+    and chooses its threshold on the validation split, never on the one that is measured; one-shot
+    trials are drawn from a seed, equal for every model. What the split is too small for (the true
+    accept rate at 1e-3, trials of so many ways) is left out, and the report says why.
 
     Args:
         model: The LiteModel. An empty result is passed on.
@@ -50,6 +54,7 @@ def evaluate(
         curve: ROC, or the confusion matrix.
         split: What to measure on.
         resampling: How intervals are made.
+        one_shot: How one-shot trials are drawn.
         threads: Of the runtime.
 
     Raises:
@@ -80,6 +85,7 @@ def evaluate(
         split=split,
         earlier=scoring.read_earlier(thresholds),
         resampling=resampling,
+        one_shot=one_shot,
         threads=threads,
     )
     scored.evaluation.write(report)

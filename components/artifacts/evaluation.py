@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import Crash
 from components.contract.types import Task, Unit
 from components.statistics.bootstrap import Interval
+from components.statistics.one_shot import OneShotTask
 
 OUTPUTS = "outputs.npy"
 LABELS = "labels.npy"
+GROUPS = "groups.npy"
 HISTOGRAM = "histogram.json"
 
 
@@ -57,6 +59,9 @@ class Evaluation(JsonFile):
         baseline: The trivial one on the same split.
         confidence: Of all intervals, 0 to 1.
         crashed: How the model's process ended, or None when it answered.
+        one_shot: Verification: the one-shot trials, equal for every model; None where there are
+            none.
+        unmeasured: Metrics of the task that do not exist on this split, each with the reason.
     """
 
     FILE: ClassVar[str] = "evaluation.json"
@@ -79,6 +84,8 @@ class Evaluation(JsonFile):
     baseline: Baseline
     confidence: float
     crashed: Crash | None = None
+    one_shot: OneShotTask | None = None
+    unmeasured: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""

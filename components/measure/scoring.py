@@ -23,6 +23,8 @@ from components.contract.errors import UserError
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
 from components.measure.threshold import VALIDATION, threshold_of
+from components.measure.trials import trials_on
+from components.measure.unmeasured import unmeasured
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import (
     PRIMARY,
@@ -32,6 +34,8 @@ from components.statistics.metrics import (
     estimate,
     sample_of,
 )
+from components.statistics.one_shot import Trials
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 from components.statistics.verification import Pairs, has_pairs
 
@@ -63,6 +67,7 @@ def score(
     split: str,
     earlier: Evaluation | None,
     resampling: Resampling,
+    one_shot: OneShotPlan,
     threads: int,
 ) -> Scored:
     """Run a LiteModel on a split and measure what it answers.
@@ -73,6 +78,7 @@ def score(
         split: What to measure on.
         earlier: An evaluation of the same model that had the splits which ``data`` lacks.
         resampling: How intervals are made.
+        one_shot: How one-shot trials are drawn.
         threads: Of the runtime.
 
     Raises:
@@ -81,16 +87,27 @@ def score(
     lite = LiteModelInfo.read(model)
     labels = data.labels(split)
     _check_fit(data, lite, labels, split)
-    trivial = trivial_answer(data, split, earlier)
+    drawn = trials_on(data, split, one_shot, resampling.seed)
+    trials = drawn if isinstance(drawn, Trials) else None
+    trivial = trivial_answer(data, split, earlier, trials)
     answered = _answers(data, lite, model, split, threads)
     if isinstance(answered, Crash):
         evaluation = _evaluation(data, split, labels, trivial, None, resampling)
+        missing = unmeasured(data.info.task, labels, trivial.threshold, drawn)
+        evaluation = replace(evaluation, one_shot=trials and trials.task, unmeasured=missing)
         return Scored(replace(evaluation, crashed=answered), None, labels, None)
     threshold = threshold_of(answered.get(VALIDATION), data, earlier.threshold if earlier else None)
     sample = sample_of(
-        data.info.task, answered[split], labels, resample=data.info.resample, threshold=threshold
+        data.info.task,
+        answered[split],
+        labels,
+        resample=data.info.resample,
+        threshold=threshold,
+        trials=trials,
     )
     evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
+    missing = unmeasured(data.info.task, labels, threshold, drawn)
+    evaluation = replace(evaluation, one_shot=trials and trials.task, unmeasured=missing)
     return Scored(replace(evaluation, threshold=threshold), answered[split], labels, sample)
 
 
