@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.budgets import Budgets
@@ -13,6 +13,7 @@ from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Stability
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
+from components.statistics.one_shot import OneShotTask
 
 Verdict: TypeAlias = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
 Goal: TypeAlias = Literal["size", "latency"]
@@ -142,6 +143,8 @@ class Split:
         n_identities: Identities, or classes, among them.
         resample: What the intervals are over.
         splits: Images of every split that was open, by name.
+        one_shot: The one-shot trials on them; None where there are none.
+        unmeasured: Metrics that they cannot give, each with the reason.
     """
 
     name: str
@@ -150,6 +153,8 @@ class Split:
     n_identities: int
     resample: Unit
     splits: Mapping[str, int]
+    one_shot: OneShotTask | None = None
+    unmeasured: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from components.pages.charts.gallery import (
     marks,
     pareto_pictures,
 )
+from components.pages.figures import figure_table
 from components.pages.method import method
 from components.pages.templates import render
 from components.pages.words import budgets_in_words, count, ends_ms, percent
@@ -78,6 +79,7 @@ def leaderboard_page(
         key=marks(decision),
         latency=latency_pictures(decision),
         answers=answer_pictures(decision, reference, other),
+        figures=figure_table(decision),
         facts=method(decision),
     )
 

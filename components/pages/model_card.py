@@ -16,6 +16,7 @@ from components.measure.paired import Answers
 from components.pages.blocks import CardSection, Code, Facts, Listing, Paragraph, Table
 from components.pages.charts.gallery import answer_pictures
 from components.pages.example import example
+from components.pages.figures import title_of, trials_and_gaps
 from components.pages.method import method
 from components.pages.templates import render
 from components.pages.words import (
@@ -260,9 +261,10 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
     assert decision.winner
     winner = decision.variant(decision.winner)
     names = [name for name in METRICS if name in sealed.reference.baseline.metrics]
+    task = sealed.reference.one_shot
     rows = tuple(
         (
-            METRICS[name].title,
+            title_of(name, task),
             _cell(sealed.winner.metrics.get(name)),
             _cell(sealed.reference.metrics.get(name)),
             _cell(sealed.reference.baseline.metrics.get(name)),
@@ -280,6 +282,7 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
     facts = [
         (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),
         (f"Drop of {METRICS[decision.metric].title}, selection", _cell(winner.drop)),
+        *trials_and_gaps(task, sealed.reference.unmeasured, "sealed"),
         ("Size", f"{whole_bytes(winner.size_bytes)}; {decision.reference}: {whole}"),
     ]
     for device, timing in winner.latency.items():

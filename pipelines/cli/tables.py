@@ -137,6 +137,22 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     if baseline := decision.baseline:
         value = _interval(baseline.metrics.get(decision.metric))
         yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
+    yield from _one_shot(decision)
+    for name, reason in decision.split.unmeasured.items():
+        yield f"no {name}: {reason}"
+
+
+def _one_shot(decision: Decision) -> Iterator[str]:
+    """Say what one-shot trials gave, where another metric decides."""
+    task = decision.split.one_shot
+    if task is None:
+        return
+    shown = [decision.reference, *([decision.winner] if decision.winner else [])]
+    figures = [(name, decision.variant(name).metrics) for name in dict.fromkeys(shown)]
+    if decision.baseline:
+        figures.append((decision.baseline.name, decision.baseline.metrics))
+    values = ", ".join(f"{name} {_interval(found.get('one_shot'))}" for name, found in figures)
+    yield f"one_shot: {values}. {task.sentence}"
 
 
 def _losers(decision: Decision) -> Iterator[str]:

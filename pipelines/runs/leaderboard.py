@@ -16,6 +16,7 @@ from components.artifacts.decision import Candidate, Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError
+from components.statistics.one_shot import OneShotTask
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.images_used import STEP
 from pipelines.runs.ledger import times_opened
@@ -28,13 +29,13 @@ DOCUMENT = (
     "schema", "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s",
     "critical_path_s", "steps_run", "steps_cached", "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
-    "sealed", "variants", "failures", "exported",
+    "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
 ROW = (
     "name", "steps", "digest", "sha256", "candidate", "size_bytes", "gzip_bytes", "parameters",
-    "metric", "drop", "latency", "peak_memory_bytes", "verdict", "on_front", "reason",
+    "metric", "metrics", "drop", "latency", "peak_memory_bytes", "verdict", "on_front", "reason",
 )  # fmt: skip
 """What the document says of a variant: keys of a candidate and of a row."""
 _LATENCY = ("p50_ms", "verdict", "evidence")
@@ -74,6 +75,9 @@ class Sealed:
         winner: Metrics of the winner by name, each with its interval; null without a winner.
         teacher: The same of the teacher.
         drop: The paired drop there, with its interval; null without a winner.
+        one_shot: The one-shot trials on them, with the accuracy that guessing reaches as ``chance``
+            and the groups that were ``left_out``; null where there are none.
+        unmeasured: Metrics that they cannot give, each with the reason.
         promoted: Whether the release keeps to the budget on them too.
         reason: Why it was promoted or not.
     """
@@ -85,6 +89,8 @@ class Sealed:
     winner: Mapping[str, Any] | None
     teacher: Mapping[str, Any] | None
     drop: Mapping[str, float] | None
+    one_shot: Mapping[str, Any] | None
+    unmeasured: Mapping[str, str]
     promoted: bool
     reason: str
 
@@ -149,6 +155,16 @@ class Leaderboard:
         """One sentence: what the images are that decided."""
         return self.decision and self.decision.split.description
 
+    @property
+    def one_shot(self) -> OneShotTask | None:
+        """The one-shot trials on the images that decided, like those of ``sealed``."""
+        return self.decision and self.decision.split.one_shot
+
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """Metrics that the images which decided cannot give, each with the reason."""
+        return self.decision.split.unmeasured if self.decision else {}
+
     def _count(self, state: str) -> int:
         return sum(step["state"] == state for step in self.record.steps.values())
 
@@ -159,6 +175,8 @@ class Leaderboard:
             "near_misses": (),
             **(self.decision.to_json() if self.decision else {}),
             **{key: getattr(self, key) for key in ("schema", "steps_run", "steps_cached", "data")},
+            "one_shot": self.one_shot and asdict(self.one_shot),
+            "unmeasured": dict(self.unmeasured),
             "sealed": self.sealed and asdict(self.sealed),
             "variants": [row.to_json() for row in self.variants],
             "failures": [asdict(failure) for failure in self.failures],
@@ -217,6 +235,8 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
         winner=winner and winner.get("metrics"),
         teacher=teacher.get("metrics"),
         drop=result.get("drop"),
+        one_shot=teacher.get("one_shot"),
+        unmeasured=teacher.get("unmeasured", {}),
         promoted=bool(manifest.get("promoted", False)),
         reason=manifest["reason"],
     )

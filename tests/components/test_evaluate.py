@@ -17,8 +17,11 @@ from components.artifacts.evaluation import Evaluation
 from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
-from components.measure.paired import Answers
+from components.measure.paired import Answers, Reference
 from components.statistics.metrics import drop, estimate
+from components.statistics.one_shot import Trials, draw_trials
+from components.statistics.one_shot_plan import OneShotPlan
+from components.statistics.resampling import Resampling
 from components.statistics.verification import Pairs
 from tests.components.flat import evaluate
 from tests.data.tiny_lite import write_lite
@@ -333,3 +336,45 @@ def test_what_is_no_evaluation_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text('{"schema": 0}')
     with pytest.raises(UserError, match="another version"):
         Evaluation.read(tmp_path)
+
+
+def test_one_shot_accuracy_is_that_of_the_known_answers(
+    tmp_path: Path, verifier: Path, faces: Path
+) -> None:
+    run = Run(tmp_path / "run", verifier, faces, ways=4, trials=300)
+    data, found = Dataset.open(faces), run.evaluation
+    labels = data.labels("selection")
+    drawn = draw_trials(labels, None, OneShotPlan(ways=4, trials=300), seed=0)
+    assert isinstance(drawn, Trials)
+    assert found.one_shot == drawn.task
+    for outputs, metrics in (
+        (centred(data.images("selection")), found.metrics),
+        (data.images("selection").reshape(len(labels), -1), found.baseline.metrics),
+    ):
+        sample = Pairs.of(outputs, labels, trials=drawn)
+        item = estimate(sample, sample.draw(200, seed=0))["one_shot"]
+        assert asdict(metrics["one_shot"]) == pytest.approx(asdict(item.interval(0.95)), abs=4e-3)
+    assert found.baseline.lead["one_shot"].value > 0
+    again = Answers.read(run.report).sample
+    assert (
+        estimate(again, again.draw(200, 0))["one_shot"].interval(0.95)
+        == (found.metrics["one_shot"])
+    )
+
+
+def test_what_a_split_cannot_give_is_left_out_with_the_reason(verified: Run) -> None:
+    assert verified.evaluation.unmeasured == {
+        "tar_1e3": "10,000 impostor pairs are needed, and there are 540",
+        "one_shot": "a trial of 20 ways needs 20 identities, and there are 6",
+    }
+
+
+def test_a_drop_of_what_the_split_cannot_give_is_refused_until_it_can(
+    tmp_path: Path, verified: Run, verifier: Path, faces: Path
+) -> None:
+    with pytest.raises(UserError, match="the selection split gives no one_shot: a trial") as error:
+        Reference.of(Answers.read(verified.report), "one_shot", Resampling(resamples=50))
+    assert "evaluate: {ways: N}" in error.value.fix
+    answers = Answers.read(Run(tmp_path / "run", verifier, faces, ways=6).report)
+    drop = Reference.of(answers, "one_shot", Resampling(resamples=50)).drop_of(answers)
+    assert (drop.value, drop.low, drop.high) == (0, 0, 0)

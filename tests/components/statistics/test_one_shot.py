@@ -29,7 +29,7 @@ def embeddings(seed: int = 0, noise: float = 0.7) -> np.ndarray:
 
 
 def by_hand(trials: Trials, outputs: np.ndarray, weights: np.ndarray, unit: np.ndarray) -> float:
-    """Walk through the trials one by one."""
+    """Count the trials one by one."""
     scores, right, asked = cosines(outputs), 0.0, 0.0
     for query, support in zip(trials.query_t, trials.support_tw, strict=True):
         found = [scores[query, image] for image in support]
@@ -56,7 +56,7 @@ def test_every_identity_is_asked_about_equally_often() -> None:
 
 @pytest.mark.parametrize("resample", ["identity", "image"])
 @pytest.mark.parametrize("coarse", [False, True])
-def test_accuracy_is_what_trials_walked_through_by_hand_say(resample, coarse) -> None:
+def test_accuracy_is_that_of_trials_counted_by_hand(resample, coarse) -> None:
     drawn, outputs = trials_of(3), embeddings()
     outputs = np.round(outputs) if coarse else outputs  # ties
     sample = Pairs.of(outputs, LABELS, resample=resample, trials=drawn)
