@@ -40,16 +40,18 @@ def evaluate(
     an output is not finite, the report says so in place of metrics. Every output is kept, so that
     later steps can compare models on common resamples. Verification scores all pairs by the cosine
     and chooses its threshold on the validation split, never on the one that is measured; one-shot
-    trials are drawn from a seed, equal for every model. What the split is too small for (the true
-    accept rate at 1e-3, trials of so many ways) is left out, and the report says why.
+    trials are drawn from a seed, equal for every model, within groups where the dataset has them.
+    What the split is too small for (the true accept rate at 1e-3, trials of so many ways) is left
+    out, and the report says why. Where the dataset tells of groups, every other metric is measured
+    within each of them, too.
 
     Args:
         model: The LiteModel. An empty result is passed on.
         dataset: Holds ``split``, and ``validation`` where a threshold is to be chosen.
         thresholds: An earlier evaluation of the same model, whose threshold is taken where the
             dataset has no validation split.
-        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy`` and, for
-            verification, ``histogram.json``.
+        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy``,
+            ``groups.npy`` where there are groups and, for verification, ``histogram.json``.
         metrics: The same metrics, flat.
         curve: ROC, or the confusion matrix.
         split: What to measure on.
@@ -90,6 +92,8 @@ def evaluate(
     )
     scored.evaluation.write(report)
     np.save(report / evaluation.LABELS, scored.labels_n)
+    if (groups := data.groups(split)) is not None:
+        np.save(report / evaluation.GROUPS, groups)
     if scored.outputs_nd is not None:
         np.save(report / evaluation.OUTPUTS, scored.outputs_nd)
     if isinstance(scored.sample, Pairs):

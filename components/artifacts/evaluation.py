@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import Crash
 from components.contract.types import Task, Unit
@@ -62,6 +63,9 @@ class Evaluation(JsonFile):
         one_shot: Verification: the one-shot trials, equal for every model; None where there are
             none.
         unmeasured: Metrics of the task that do not exist on this split, each with the reason.
+        groups: The same metrics for each group of images (a site, a camera, an alphabet), by name;
+            absent where the data tells of none, and after a crash.
+        ungrouped: Images that belong to no group; absent like the groups.
     """
 
     FILE: ClassVar[str] = "evaluation.json"
@@ -86,7 +90,12 @@ class Evaluation(JsonFile):
     crashed: Crash | None = None
     one_shot: OneShotTask | None = None
     unmeasured: Mapping[str, str] = field(default_factory=dict[str, str])
+    groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
+    ungrouped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""
-        return {**super().to_json(), "opened": self.split}
+        content = {**super().to_json(), "opened": self.split}
+        if not self.groups:
+            del content["groups"], content["ungrouped"]
+        return content

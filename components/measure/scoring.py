@@ -22,6 +22,7 @@ from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
+from components.measure.groups import by_group
 from components.measure.threshold import VALIDATION, threshold_of
 from components.measure.trials import trials_on
 from components.measure.unmeasured import unmeasured
@@ -106,9 +107,18 @@ def score(
         trials=trials,
     )
     evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
-    missing = unmeasured(data.info.task, labels, threshold, drawn)
-    evaluation = replace(evaluation, one_shot=trials and trials.task, unmeasured=missing)
-    return Scored(replace(evaluation, threshold=threshold), answered[split], labels, sample)
+    grouped = by_group(
+        data, split, answered[split], evaluation.metrics, threshold=threshold, resampling=resampling
+    )
+    evaluation = replace(
+        evaluation,
+        threshold=threshold,
+        one_shot=trials and trials.task,
+        unmeasured=unmeasured(data.info.task, labels, threshold, drawn),
+        groups=grouped.groups,
+        ungrouped=grouped.ungrouped,
+    )
+    return Scored(evaluation, answered[split], labels, sample)
 
 
 def _evaluation(

@@ -21,7 +21,9 @@ def trials_on(data: Dataset, split: str, plan: OneShotPlan, seed: int) -> Trials
     """
     if data.info.task != "verification":
         return None
-    return draw_trials(data.labels(split), None, plan, seed=seed)
+    return draw_trials(
+        data.labels(split), data.groups(split), plan, seed=seed, group_names=data.info.groups
+    )
 
 
 def drawn_again(

@@ -14,6 +14,7 @@ import pytest
 from components.artifacts.dataset import Dataset, write_dataset
 from components.artifacts.empty import empty_reason, write_empty
 from components.artifacts.evaluation import Evaluation
+from components.artifacts.grouping import Grouping
 from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
@@ -202,6 +203,21 @@ def test_without_any_threshold_there_is_no_accuracy(
     assert set(found.metrics) == {"auc", "eer", "tar"}
 
 
+def test_every_group_of_the_data_is_in_the_report(tmp_path: Path, verifier: Path) -> None:
+    groups = {"validation": np.zeros(20, int), "selection": np.repeat([0, 1], [30, 6])}
+    data = verification(
+        tmp_path / "data", {"validation": (5, 4), "selection": (6, 6)},
+        groups=Grouping(("Oslo", "Rome"), groups),
+    )  # fmt: skip
+    run = Run(tmp_path / "run", verifier, data)
+    found = run.evaluation.groups
+    assert set(found["Oslo"].metrics) == set(run.evaluation.metrics)
+    assert set(found["Rome"].unmeasured) == set(run.evaluation.metrics)
+    assert run.evaluation.ungrouped == 0
+    content = json.loads((run.report / "evaluation.json").read_bytes())
+    assert content["groups"]["Oslo"]["n_images"] == 30
+
+
 def test_a_constant_embedding_is_a_coin(tmp_path: Path, faces: Path) -> None:
     model = write_lite(tmp_path / "lite", np.zeros((3, PIXELS)), SHAPE)
     metrics = Run(tmp_path / "run", model, faces).evaluation.metrics
@@ -360,6 +376,29 @@ def test_one_shot_accuracy_is_that_of_the_known_answers(
         estimate(again, again.draw(200, 0))["one_shot"].interval(0.95)
         == (found.metrics["one_shot"])
     )
+
+
+def test_one_shot_trials_stay_within_the_groups_of_the_dataset(
+    tmp_path: Path, verifier: Path
+) -> None:
+    images, labels = people(7, 3, seed=5)
+    groups = np.where(labels < 4, 0, 1)
+    groups[-1] = -1
+    grouping = Grouping(("Greek", "Latin"), {"selection": groups})
+    split = {"selection": (images, labels)}
+    names = [f"s{number}" for number in range(7)]
+    data = write_dataset(
+        tmp_path / "data", split, task="verification", classes=names, resample="identity",
+        groups=grouping,
+    )  # fmt: skip
+    run = Run(tmp_path / "run", verifier, data.path, ways=4, trials=100)
+    found, answers = run.evaluation, Answers.read(run.report)
+    assert found.one_shot
+    assert (found.one_shot.groups, found.one_shot.left_out) == (1, ("Latin",))
+    assert answers.groups_n is not None
+    assert answers.groups_n.tolist() == groups.tolist()
+    again = estimate(answers.sample, answers.sample.draw(200, 0))["one_shot"]
+    assert again.interval(0.95) == found.metrics["one_shot"]
 
 
 def test_what_a_split_cannot_give_is_left_out_with_the_reason(verified: Run) -> None:
