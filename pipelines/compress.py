@@ -16,7 +16,7 @@ from pipelines.config.sections import REFERENCE, ImportedTeacher
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
-from pipelines.sources.snapshot import DATA, MODEL, WEIGHTS
+from pipelines.sources.snapshot import DATA, MODEL, PAIRS, WEIGHTS
 
 
 def graph_of(config: Config) -> Graph:
@@ -50,6 +50,8 @@ def graph_of(config: Config) -> Graph:
 def _sources(config: Config) -> dict[str, str]:
     teacher = config.teacher
     sources = {DATA: config.data}
+    if config.pairs:
+        sources[PAIRS] = config.pairs
     if isinstance(teacher, ImportedTeacher):
         sources[MODEL] = teacher.model
     elif teacher.weights:
@@ -104,7 +106,10 @@ def _ingest(config: Config) -> Step:
         maximum=image.maximum,
         **_framing(config),
     )
-    return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
+    pairs = SourceRef(PAIRS) if config.pairs else None
+    return _step(
+        config, "ingest", "ingest", {"source": SourceRef(DATA), "pairs": pairs}, parameters
+    )
 
 
 def _framing(config: Config) -> dict[str, Any]:

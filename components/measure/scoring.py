@@ -19,10 +19,12 @@ from components.artifacts.empty import empty_reason
 from components.artifacts.evaluation import Baseline, Evaluation
 from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Crash
+from components.artifacts.pair_list import FOLDER, PairList
 from components.contract.errors import UserError
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
 from components.measure.groups import by_group
+from components.measure.protocol import raw_pixels, result_on
 from components.measure.threshold import VALIDATION, threshold_of
 from components.measure.trials import trials_on
 from components.measure.unmeasured import unmeasured
@@ -118,6 +120,13 @@ def score(
         groups=grouped.groups,
         ungrouped=grouped.ungrouped,
     )
+    if listed := PairList.read(data.path):
+        beaten = result_on(listed, raw_pixels(listed), trivial.threshold)
+        evaluation = replace(
+            evaluation,
+            pairs=result_on(listed, answered[FOLDER], threshold),
+            baseline=replace(evaluation.baseline, pairs=beaten),
+        )
     return Scored(evaluation, answered[split], labels, sample)
 
 
@@ -203,10 +212,13 @@ def _answers(
     data: Dataset, lite: LiteModelInfo, model: Path, split: str, threads: int
 ) -> dict[str, NDArray[np.float32]] | Crash:
     """Run all splits that are needed in one process; columns in the order of the dataset."""
-    splits = [split]
+    splits, listed = [split], PairList.read(data.path)
     if data.info.task == "verification" and VALIDATION in data.info.splits:
         splits.append(VALIDATION)
     images = [data.images(name) for name in splits]
+    if listed:
+        splits.append(FOLDER)
+        images.append(np.asarray(listed.images))
     ran = answers_of(model, ChainedImages(images), threads=threads)
     if isinstance(ran, Crash):
         return ran

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.artifacts.decision import Decision
+from components.artifacts.pair_list import PairListResult
 from components.pages.words import ends
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
@@ -64,6 +65,22 @@ def trials_and_gaps(
     for name, reason in unmeasured.items():
         found.append((f"No {METRICS[name].title}, {split}", f"{reason[:1].upper()}{reason[1:]}."))
     return found
+
+
+def listed_pairs(
+    results: Mapping[str, PairListResult | None],
+) -> list[tuple[str, str]]:
+    """Say what was reached on the pairs that the user lists: one heading and text, or none.
+
+    Args:
+        results: By name of who was measured.
+    """
+    known = {name: found for name, found in results.items() if found}
+    if not known:
+        return []
+    first = next(iter(known.values()))
+    reached = ", ".join(f"{name} {found.figure}" for name, found in known.items())
+    return [(f"Accuracy on {first.name}", f"{reached}. {first.sentence}.")]
 
 
 def _cell(interval: Interval | None) -> tuple[str, str]:

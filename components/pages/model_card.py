@@ -16,7 +16,7 @@ from components.measure.paired import Answers
 from components.pages.blocks import CardSection, Code, Facts, Listing, Paragraph, Table
 from components.pages.charts.gallery import answer_pictures
 from components.pages.example import example
-from components.pages.figures import title_of, trials_and_gaps
+from components.pages.figures import listed_pairs, title_of, trials_and_gaps
 from components.pages.method import method
 from components.pages.templates import render
 from components.pages.words import (
@@ -283,6 +283,13 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
         (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),
         (f"Drop of {METRICS[decision.metric].title}, selection", _cell(winner.drop)),
         *trials_and_gaps(task, sealed.reference.unmeasured, "sealed"),
+        *listed_pairs(
+            {
+                winner.name: sealed.winner.pairs,
+                decision.reference: sealed.reference.pairs,
+                sealed.reference.baseline.name: sealed.reference.baseline.pairs,
+            }
+        ),
         ("Size", f"{whole_bytes(winner.size_bytes)}; {decision.reference}: {whole}"),
     ]
     for device, timing in winner.latency.items():

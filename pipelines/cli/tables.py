@@ -12,6 +12,7 @@ from rich.text import Text
 
 from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Candidate, Decision, Timing
+from components.artifacts.pair_list import PairListResult
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -47,6 +48,7 @@ def leaderboard(board: Leaderboard) -> Group:
         parts += [_table(board.decision), *map(Text, _conclusion(board.decision))]
         if board.sealed:
             parts.append(Text(_sealed(board.sealed, board.decision.metric)))
+            parts += [Text(line) for line in _listed_pairs(board.sealed)]
     elif not board.failures and not fault:
         parts.append(Text("no choice was made in this run"))
     parts += [Text(f"failed: {failure.what}", style="red") for failure in board.failures]
@@ -177,6 +179,15 @@ def _sealed(sealed: Sealed, metric: str) -> str:
         f"sealed images ({opened}): winner {metric} {winner}, teacher {teacher}{drop}; "
         f"{promoted}: {sealed.reason}"
     )
+
+
+def _listed_pairs(sealed: Sealed) -> Iterator[str]:
+    """Say what was reached on the pairs that the user lists."""
+    found = {who: PairListResult(**item) for who, item in (sealed.pairs or {}).items() if item}
+    if found:
+        first = next(iter(found.values()))
+        reached = ", ".join(f"{who} {item.figure}" for who, item in found.items())
+        yield f"{first.name}: accuracy of {reached}. {first.sentence}"
 
 
 def _files(board: Leaderboard) -> Iterator[str]:

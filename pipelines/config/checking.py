@@ -17,6 +17,9 @@ from pipelines.config.sections import Parameters, PathStep, TrainedTeacher
 def faults_of(config: Config) -> Iterator[Fault]:
     """Check what spans several keys, and every parameter of a component."""
     yield from _metric_faults(config)
+    if config.pairs and config.task == "classification":
+        what = "pairs: classification compares no two images"
+        yield ("pairs",), what, "remove pairs, or write task: verification"
     yield from _split_faults(config)
     if isinstance(config.teacher, TrainedTeacher):
         yield from _parameter_faults(

@@ -78,6 +78,8 @@ class Sealed:
         one_shot: The one-shot trials on them, with the accuracy that guessing reaches as ``chance``
             and the groups that were ``left_out``; null where there are none.
         unmeasured: Metrics that they cannot give, each with the reason.
+        pairs: What ``winner``, ``teacher`` and ``baseline`` reach on the pairs that the user lists:
+            ``accuracy`` and ``standard_error`` over the folds; null where none are listed.
         promoted: Whether the release keeps to the budget on them too.
         reason: Why it was promoted or not.
     """
@@ -91,6 +93,7 @@ class Sealed:
     drop: Mapping[str, float] | None
     one_shot: Mapping[str, Any] | None
     unmeasured: Mapping[str, str]
+    pairs: Mapping[str, Any] | None
     promoted: bool
     reason: str
 
@@ -237,9 +240,22 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
         drop=result.get("drop"),
         one_shot=teacher.get("one_shot"),
         unmeasured=teacher.get("unmeasured", {}),
+        pairs=_listed_pairs(winner, teacher),
         promoted=bool(manifest.get("promoted", False)),
         reason=manifest["reason"],
     )
+
+
+def _listed_pairs(
+    winner: Mapping[str, Any] | None, teacher: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return who reached what on the listed pairs; None where none are listed."""
+    found = {
+        "winner": (winner or {}).get("pairs"),
+        "teacher": teacher.get("pairs"),
+        "baseline": teacher.get("baseline", {}).get("pairs"),
+    }
+    return found if any(found.values()) else None
 
 
 def _output(record: RunRecord, step: str, output: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,7 @@ from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.other_forms import check_form
 
-DATA, MODEL, WEIGHTS = "data", "model", "weights"
+DATA, MODEL, WEIGHTS, PAIRS = "data", "model", "weights", "pairs"
 """Names of the sources that a graph may have."""
 
 _FILE_FORMATS: Mapping[str, Format] = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}
@@ -34,6 +34,7 @@ _DATA_EXPECTED = (
     "expected a folder with one sub-folder per identity or class, a folder of idx files, "
     "or a file .npz, .csv or .csv.gz"
 )
+_PAIRS_EXPECTED = "expected a file that lists pairs of images, such as LFW's pairs.txt"
 _ALWAYS = ("name", "size_bytes", "sha256")
 _MODEL_EXPECTED = f"expected a file {', '.join(_MODEL_SUFFIXES)} or the folder of a SavedModel"
 
@@ -217,9 +218,33 @@ def snapshots(places: Mapping[str, str]) -> dict[str, Snapshot]:
     """
     with ChecksumCache(cache_folder() / "checksums.sqlite") as cache:
         return {
-            name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
-            for name, uri in places.items()
+            name: _SNAPSHOTS.get(name, snapshot_model)(uri, cache) for name, uri in places.items()
         }
+
+
+def snapshot_pairs(pairs: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash a file that lists pairs of images.
+
+    Args:
+        pairs: The file; a path of this machine or ``gs://bucket/name``.
+        cache: See ``snapshot``.
+
+    Raises:
+        UserError: It is not there, cannot be read, or is a folder.
+    """
+    place = _files(pairs, _PAIRS_EXPECTED)
+    if not place.single:
+        raise UserError(f"{pairs} is a folder; {_PAIRS_EXPECTED}", "give the file: pairs: FILE")
+    files = place.hashed(cache)
+    if files[0].fault:
+        raise UserError(f"{pairs} cannot be read: {files[0].fault}", "put a regular file there")
+    return Snapshot(pairs, "pairs", files, place)
+
+
+_SNAPSHOTS: Mapping[str, Callable[[str, ChecksumCache | None], Snapshot]] = {
+    DATA: snapshot,
+    PAIRS: snapshot_pairs,
+}
 
 
 def _files(uri: str, expected: str) -> Files:

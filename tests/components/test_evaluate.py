@@ -16,14 +16,16 @@ from components.artifacts.empty import empty_reason, write_empty
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.grouping import Grouping
 from components.artifacts.measurement import Crash
+from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.measure.paired import Answers, Reference
+from components.statistics.fold_accuracy import fold_accuracy
 from components.statistics.metrics import drop, estimate
 from components.statistics.one_shot import Trials, draw_trials
 from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
-from components.statistics.verification import Pairs
+from components.statistics.verification import Pairs, cosines
 from tests.components.flat import evaluate
 from tests.data.tiny_lite import write_lite
 
@@ -417,3 +419,25 @@ def test_a_drop_of_what_the_split_cannot_give_is_refused_until_it_can(
     answers = Answers.read(Run(tmp_path / "run", verifier, faces, ways=6).report)
     drop = Reference.of(answers, "one_shot", Resampling(resamples=50)).drop_of(answers)
     assert (drop.value, drop.low, drop.high) == (0, 0, 0)
+
+
+def test_listed_pairs_are_judged_fold_by_fold_beside_the_baseline(
+    tmp_path: Path, verifier: Path
+) -> None:
+    path = verification(tmp_path / "data", {"sealed": (4, 5)})
+    shown, whose = people(6, 4, seed=9)
+    first, second = np.triu_indices(len(whose), k=1)
+    same, folds = whose[first] == whose[second], np.arange(len(first)) % 3
+    PairList("pairs.txt", shown, first, second, same, folds).write(path)
+    found = Run(tmp_path / "run", verifier, path, split="sealed").evaluation
+    for outputs, result in (
+        (centred(shown), found.pairs),
+        (shown.reshape(len(shown), -1), found.baseline.pairs),
+    ):
+        assert result is not None
+        scores = cosines(outputs)[first, second]
+        expected = fold_accuracy(scores, same, folds)
+        assert expected is not None
+        assert (result.pairs, result.images, result.name) == (276, 24, "pairs.txt")
+        assert result.accuracies == pytest.approx(expected.accuracies, abs=0.011)
+        assert result.standard_error == pytest.approx(expected.standard_error, abs=0.01)
