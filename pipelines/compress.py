@@ -104,6 +104,7 @@ def _ingest(config: Config) -> Step:
         width=image.width,
         channels=image.channels,
         maximum=image.maximum,
+        groups_needed=config.budgets.per == "group",
         **_framing(config),
     )
     pairs = SourceRef(PAIRS) if config.pairs else None
@@ -192,6 +193,8 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             drop=budgets.drop,
             size_mb=budgets.size_mb,
             latency_ms=budgets.latency_ms,
+            at_least=budgets.at_least and dict(budgets.at_least),
+            per=budgets.per,
             minimize=config.minimize,
         ),
     )

@@ -14,6 +14,7 @@ from components.pages.charts.gallery import (
     pareto_pictures,
 )
 from components.pages.figures import figure_table
+from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.method import method
 from components.pages.templates import render
 from components.pages.words import budgets_in_words, count, ends_ms, percent
@@ -80,8 +81,14 @@ def leaderboard_page(
         latency=latency_pictures(decision),
         answers=answer_pictures(decision, reference, other),
         figures=figure_table(decision),
+        groups=_groups(decision),
         facts=method(decision),
     )
+
+
+def _groups(decision: Decision) -> GroupTable | None:
+    shown = decision.variant(shown_variant(decision))
+    return group_table(shown.groups, shown.name, decision.metric)
 
 
 def _place(row: Candidate) -> tuple[int, float, int, str]:
@@ -184,7 +191,14 @@ def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
     if decision.variant(decision.reference).metric is None:
         reason = decision.variant(decision.reference).reason
         found.append(("failed", "No reference.", f"{decision.reference}: {reason}"))
-    disturbed = [row.name for row in decision.variants if row.verdict == "undecided"]
+    found += [("undecided", "Note.", note) for note in decision.notes]
+    undecided = [row for row in decision.variants if row.verdict == "undecided"]
+    disturbed = [row.name for row in undecided if row.reason.startswith("disturbed")]
+    found += [
+        ("undecided", "Undecided.", f"{row.name}: {row.reason}")
+        for row in undecided
+        if row.name not in disturbed
+    ]
     if disturbed:
         found.append(
             (

@@ -7,6 +7,7 @@ from typing import cast
 
 from components.contract.errors import suggest
 from components.contract.interface import interface_of
+from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
@@ -20,6 +21,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     if config.pairs and config.task == "classification":
         what = "pairs: classification compares no two images"
         yield ("pairs",), what, "remove pairs, or write task: verification"
+    yield from _floor_faults(config)
     yield from _split_faults(config)
     if isinstance(config.teacher, TrainedTeacher):
         yield from _parameter_faults(
@@ -43,6 +45,13 @@ def _metric_faults(config: Config) -> Iterator[Fault]:
             f"budgets.metric: {config.task} has no metric {config.metric!r}",
             suggest(config.metric, valid),
         )
+
+
+def _floor_faults(config: Config) -> Iterator[Fault]:
+    budgets = config.budgets
+    for fault in floor_faults(config.task, budgets.at_least or {}, budgets.per):
+        key = "at_least" if budgets.at_least else "per"
+        yield ("budgets", key), f"budgets.{key}: {fault.what}", fault.fix
 
 
 def _split_faults(config: Config) -> Iterator[Fault]:
