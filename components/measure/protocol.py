@@ -51,6 +51,7 @@ def raw_pixels(listed: PairList) -> NDArray[np.uint8]:
 def _cosines(first_pd: NDArray[np.generic], second_pd: NDArray[np.generic]) -> NDArray[np.float64]:
     """Return the cosine of each two rows, rounded as ``verification.cosines`` rounds."""
     first, second = first_pd.astype(np.float64), second_pd.astype(np.float64)
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    products = (first * second).sum(axis=1)
-    return np.round(products / np.where(lengths > 0, lengths, 1), 9)
+    lengths = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    lengths[lengths == 0] = np.inf
+    cosines: NDArray[np.float64] = (first * second).sum(axis=1) / lengths
+    return np.round(cosines, 9)
