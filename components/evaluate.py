@@ -14,6 +14,7 @@ from components.contract.types import (
     ReportIn,
     ReportOut,
 )
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 
 IMAGE = "device"
@@ -29,6 +30,7 @@ def evaluate(
     *,
     split: Annotated[Literal["selection", "sealed"], FromGraph()] = "selection",
     resampling: Resampling = Resampling(),
+    one_shot: OneShotPlan = OneShotPlan(),
     threads: PositiveInt = 1,
 ) -> None:
     """Measure a converted model on a split, with intervals, beside the trivial baseline.
@@ -36,20 +38,24 @@ def evaluate(
     The model runs in a process of its own: when the runtime kills it or refuses the file, or when
     an output is not finite, the report says so in place of metrics. Every output is kept, so that
     later steps can compare models on common resamples. Verification scores all pairs by the cosine
-    and chooses its threshold on the validation split, never on the one that is measured. Where the
-    dataset tells of groups, every metric is measured within each of them, too.
+    and chooses its threshold on the validation split, never on the one that is measured; one-shot
+    trials are drawn from a seed, equal for every model, within groups where the dataset has them.
+    What the split is too small for (the true accept rate at 1e-3, trials of so many ways) is left
+    out, and the report says why. Where the dataset tells of groups, every other metric is measured
+    within each of them, too.
 
     Args:
         model: The LiteModel. An empty result is passed on.
         dataset: Holds ``split``, and ``validation`` where a threshold is to be chosen.
         thresholds: An earlier evaluation of the same model, whose threshold is taken where the
             dataset has no validation split.
-        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy`` and, for
-            verification, ``histogram.json``.
+        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy``,
+            ``groups.npy`` where there are groups and, for verification, ``histogram.json``.
         metrics: The same metrics, flat.
         curve: ROC, or the confusion matrix.
         split: What to measure on.
         resampling: How intervals are made.
+        one_shot: How one-shot trials are drawn.
         threads: Of the runtime.
 
     Raises:
@@ -73,6 +79,7 @@ def evaluate(
         split=split,
         earlier=scoring.read_earlier(thresholds),
         resampling=resampling,
+        one_shot=one_shot,
         threads=threads,
     )
     scoring.write(scored, data, report, metrics, curve)

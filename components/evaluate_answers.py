@@ -13,6 +13,7 @@ from components.contract.types import (
     ReportOut,
     SourceIn,
 )
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 
 IMAGE = "device"
@@ -28,6 +29,7 @@ def evaluate_answers(
     *,
     split: Annotated[Literal["selection", "sealed"], FromGraph()] = "selection",
     resampling: Resampling = Resampling(),
+    one_shot: OneShotPlan = OneShotPlan(),
 ) -> None:
     """Measure the answers that were given to a split, so that variants can be compared with them.
 
@@ -44,6 +46,7 @@ def evaluate_answers(
         curve: ROC, or the confusion matrix.
         split: What to measure on.
         resampling: How intervals are made.
+        one_shot: How one-shot trials are drawn.
 
     Raises:
         UserError: The split is too small to compare anything in it.
@@ -59,5 +62,6 @@ def evaluate_answers(
         split=split,
         earlier=scoring.read_earlier(thresholds),
         resampling=resampling,
+        one_shot=one_shot,
     )
     scoring.write(scored, data, report, metrics, curve)

@@ -15,6 +15,7 @@ def ingest(
     dataset: DatasetOut,
     sealed: DatasetOut,
     report: ReportOut,
+    pairs: SourceIn | None = None,
     *,
     target: TargetFormat,
     curation: CurationPlan,
@@ -38,6 +39,10 @@ def ingest(
     Where the source says to which group (a site, a camera, an alphabet) images belong, the
     datasets hold it, so that evaluate gives every metric for each group.
 
+    Pairs that the user lists stay out of training: what they show (the identity; by group or by
+    image the group or the image) is sealed, and nothing else is. Their images are kept beside the
+    sealed split, those of identities with one image included.
+
     Args:
         source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files, or
             images that a csv file lists.
@@ -45,14 +50,17 @@ def ingest(
         sealed: The one split that nothing sees before the winner is known.
         report: ``ingest.json``: counts, reasons, classes, groups, sizes; ``left_out.jsonl``: a line
             for every image that is not used.
+        pairs: A list of pairs in the form of LFW's ``pairs.txt``, or a csv file with the columns
+            ``first``, ``second``, ``same`` and perhaps ``fold``.
         target: What the images are turned into.
         curation: How they are chosen and split.
         label_column: Where a csv of pixels has its labels, if no header says so.
         threads: Images decoded at once.
 
     Raises:
-        UserError: Too little is left, parameters that contradict each other, a damaged file of
-            records, or files that changed since they were listed.
+        UserError: A list of pairs names what is not there; too little is left, parameters that
+            contradict each other, a damaged file of records, or files that changed since they were
+            listed.
     """
     import sys
     from dataclasses import asdict
@@ -71,6 +79,7 @@ def ingest(
         manifest,
         with_rows,
     )
+    from components.data.pairs_file import listed_pairs
     from components.data.reading import read_source
     from components.data.spelling import respelled, same_names
 
@@ -79,7 +88,9 @@ def ingest(
     found = read_source(opened, target, threads, curation.labels, label_column, curation.groups)
     alike = same_names(found.images)
     images = respelled(found.images, alike, curation.same_names)
-    curated = with_rows(opened, images, curate(images, curation))
+    listed = listed_pairs(Source.open(pairs), images) if pairs else None
+    paired = {images[place].name for place in listed.images} if listed else set[str]()
+    curated = with_rows(opened, images, curate(images, curation, paired))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())
     groups = grouping_of(curated, curation)
@@ -96,6 +107,8 @@ def ingest(
             groups=groups,
             manifest=manifest(curated, sealed=path is sealed),
         )
+    if listed:
+        found.paired(listed, curated).write(sealed)
     use = data_use(curated, curation.task, alike)
     counts = group_counts(curated)
     content = {**ingest_report(curated, found.sizes), "use": asdict(use)}

@@ -18,7 +18,7 @@ from pipelines.config.sections import REFERENCE, AnswersTeacher, ImageShape, Imp
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
-from pipelines.sources.snapshot import ANSWERS, DATA, MODEL, MODULES, PUBLISHED, WEIGHTS
+from pipelines.sources.snapshot import ANSWERS, DATA, MODEL, MODULES, PAIRS, PUBLISHED, WEIGHTS
 
 
 def graph_of(config: Config) -> Graph:
@@ -55,6 +55,8 @@ def graph_of(config: Config) -> Graph:
 def _sources(config: Config) -> dict[str, Place]:
     teacher = config.teacher
     sources: dict[str, Place] = {DATA: config.data}
+    if config.pairs:
+        sources[PAIRS] = config.pairs
     if isinstance(teacher, ImportedTeacher):
         sources[MODEL] = teacher.model
         if teacher.modules:
@@ -122,7 +124,10 @@ def _ingest(config: Config) -> Step:
         groups_needed=config.budgets.per == "group",
         **_framing(config),
     )
-    return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
+    pairs = SourceRef(PAIRS) if config.pairs else None
+    return _step(
+        config, "ingest", "ingest", {"source": SourceRef(DATA), "pairs": pairs}, parameters
+    )
 
 
 def _framing(config: Config) -> dict[str, Any]:

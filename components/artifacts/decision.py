@@ -14,6 +14,7 @@ from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Stability
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
+from components.statistics.one_shot import OneShotTask
 
 Verdict: TypeAlias = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
 Goal: TypeAlias = Literal["size", "latency"]
@@ -161,6 +162,8 @@ class Split:
         n_identities: Identities, or classes, among them.
         resample: What the intervals are over.
         splits: Images of every split that was open, by name.
+        one_shot: The one-shot trials on them; None where there are none.
+        unmeasured: Metrics that they cannot give, each with the reason.
     """
 
     name: str
@@ -169,6 +172,8 @@ class Split:
     n_identities: int
     resample: Unit
     splits: Mapping[str, int]
+    one_shot: OneShotTask | None = None
+    unmeasured: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, cast
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 
-Format = Literal["folder", "npz", "idx", "csv", "list", "model", "modules", "answers"]
+Format = Literal["folder", "npz", "idx", "csv", "list", "model", "modules", "answers", "pairs"]
 
 IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
 """Names of idx files that hold images, such as ``train-images-idx3-ubyte.gz``."""

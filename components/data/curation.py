@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
-from components.data.division import LEAST_IMAGES, divide, members_of
+from components.data.division import LEAST_IMAGES, divide, members_of, unit_of
 from components.data.images_found import SourceImage
 from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, UNGROUPED, advice
 from components.data.settings import CurationPlan
 from components.data.splits import LEAST_IDENTITIES, draw
+
+PAIRS: Final = "pairs"
+"""Where images are used that stand in listed pairs alone."""
 
 Status = Literal["used", "quarantined", "duplicate", "unused"]
 
@@ -35,7 +38,9 @@ class CurationResult:
     duplicate_of: str | None = None
 
 
-def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationResult]:
+def curate(
+    images: Sequence[SourceImage], plan: CurationPlan, paired: Collection[str] = ()
+) -> list[CurationResult]:
     """Decide what becomes of every image.
 
     Images that show the same are one: the first is kept (where the data has its own split, the
@@ -45,6 +50,8 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
     Args:
         images: In the order of the source, which decides which of several equal ones is first.
         plan: See ``CurationPlan``.
+        paired: Names of images in listed pairs, all sound. What they show is sealed; those that
+            the sealed split has no use for are in ``pairs`` alone.
 
     Returns:
         A result for each image, in the same order.
@@ -74,7 +81,8 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
                 results[image.name] = CurationResult("unused", reason=reason)
         chosen = [image for image in chosen if image.digest in drawn]
     _check_enough(len({image.label for image in chosen}), plan, images, results)
-    splits = divide(chosen, plan)
+    held = {unit_of(image, plan) for image in images if image.name in paired}
+    splits = divide(chosen, plan, held)
     _check_splits(chosen, splits, plan)
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
     for image in chosen:
@@ -83,6 +91,9 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
             if image.digest in splits
             else CurationResult("unused", reason=reason)
         )
+    for name in paired:
+        if results[name].status != "used":
+            results[name] = CurationResult("used", split=PAIRS)
     return [results[image.name] for image in images]
 
 

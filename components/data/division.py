@@ -7,7 +7,7 @@ and ``selection``; what the data does not say is drawn from its training images.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,12 +36,22 @@ def group_of(image: SourceImage) -> str:
     return image.group if image.group is not None else image.label.partition("/")[0]
 
 
-def divide(images: Sequence[SourceImage], plan: CurationPlan) -> dict[str, str]:
+def unit_of(image: SourceImage, plan: CurationPlan) -> str:
+    """Return what goes to a split as a whole: an image's identity, its group, or itself."""
+    if plan.split_by == "image":
+        return image.digest
+    return group_of(image) if plan.split_by == "group" else image.label
+
+
+def divide(
+    images: Sequence[SourceImage], plan: CurationPlan, held: Collection[str] = ()
+) -> dict[str, str]:
     """Send images to the splits.
 
     Args:
         images: Those that can be used, all different.
         plan: How they are divided.
+        held: Units, see ``unit_of``, that a list of pairs names: they, and no others, are sealed.
 
     Returns:
         The split of every image by digest, without those that a cap leaves out.
@@ -52,7 +62,11 @@ def divide(images: Sequence[SourceImage], plan: CurationPlan) -> dict[str, str]:
     given: dict[str, list[SourceImage]] = defaultdict(list)
     for image in images:
         given[SPLIT_WORDS[image.split] if image.split else TRAIN].append(image)
+    if held:
+        _check_held(images, plan, held)
     if not any(image.split for image in images):
+        if held:
+            return _capped(_with_held(images, plan, held), images, plan)
         return _capped(_Drawing(images, plan).drawn(plan.shares, TRAIN), images, plan)
     if TRAIN not in given:
         raise UserError(
@@ -71,6 +85,34 @@ def divide(images: Sequence[SourceImage], plan: CurationPlan) -> dict[str, str]:
     placed |= _Drawing(given.pop(TRAIN), plan, "the data's training images").drawn(missing, TRAIN)
     placed |= {image.digest: split for split, found in given.items() for image in found}
     return _capped(placed, images, plan)
+
+
+def _with_held(
+    images: Sequence[SourceImage], plan: CurationPlan, held: Collection[str]
+) -> dict[str, str]:
+    """Seal what the pairs name and divide the rest."""
+    rest = [image for image in images if unit_of(image, plan) not in held]
+    shares = {split: share for split, share in plan.shares.items() if split != SEALED}
+    drawn = _Drawing(rest, plan, "the images that no pair names").drawn(shares, TRAIN)
+    return {image.digest: drawn.get(image.digest, SEALED) for image in images}
+
+
+def _check_held(images: Sequence[SourceImage], plan: CurationPlan, held: Collection[str]) -> None:
+    """Refuse a split of the data that trains, or chooses, on what the pairs name."""
+    torn = {
+        image.name if plan.split_by == "image" else unit_of(image, plan): image.split
+        for image in images
+        if image.split and SPLIT_WORDS[image.split] != SEALED and unit_of(image, plan) in held
+    }
+    if torn:
+        noun = {"image": "images", "group": "groups", "identity": "identities"}[plan.split_by]
+        listed = [f"{name!r} in {split}" for name, split in sorted(torn.items())[:_TOLD_MAX]]
+        raise UserError(
+            f"{len(torn)} {noun} of the listed pairs are not in the data's own test split: "
+            f"{', '.join(listed)}{' and so on' if len(torn) > _TOLD_MAX else ''}",
+            "move them to the folder, or the split, called test; or take their pairs out of the "
+            "list",
+        )
 
 
 def members_of(images: Iterable[SourceImage]) -> dict[str, list[str]]:

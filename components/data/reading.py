@@ -17,8 +17,10 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
 from components.contract.source import Source, SourceFile
+from components.data.curation import PAIRS
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
@@ -29,6 +31,7 @@ from components.data.images import (
 )
 from components.data.images_found import SourceImage
 from components.data.manifest import CuratedSource
+from components.data.pairs_file import ListedPairs
 from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
@@ -111,6 +114,18 @@ class SourceImages:
                 "set it to the largest value in the files: image: {maximum: "
                 f"{max(1, round(self.brightest * maximum / 255))}}} or about that",
             )
+
+    def paired(self, listed: ListedPairs, curated: CuratedSource) -> PairList:
+        """Return listed pairs with their images; those of no split come first, as in the manifest.
+
+        Args:
+            listed: The pairs.
+            curated: The source after curation.
+        """
+        order = sorted(listed.images, key=lambda place: curated.results[place].split != PAIRS)
+        return listed.with_images(
+            order, SpoolRows(self.spool, [self.places[place] for place in order])
+        )
 
     def splits(
         self, curated: CuratedSource, classes: Sequence[str]

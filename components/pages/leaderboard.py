@@ -13,6 +13,7 @@ from components.pages.charts.gallery import (
     marks,
     pareto_pictures,
 )
+from components.pages.figures import figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.method import method
 from components.pages.templates import render
@@ -79,6 +80,7 @@ def leaderboard_page(
         key=marks(decision),
         latency=latency_pictures(decision),
         answers=answer_pictures(decision, reference, other),
+        figures=figure_table(decision),
         groups=_groups(decision),
         facts=method(decision),
     )

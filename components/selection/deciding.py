@@ -135,6 +135,8 @@ def _split(evaluation: Evaluation) -> Split:
         n_identities=evaluation.n_identities,
         resample=evaluation.resample,
         splits=evaluation.splits,
+        one_shot=evaluation.one_shot,
+        unmeasured=evaluation.unmeasured,
     )
 
 

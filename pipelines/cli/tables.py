@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 
 from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Decision, Timing
+from components.artifacts.pair_list import PairListResult
 from components.pages.groups import group_lines
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
@@ -47,6 +48,7 @@ def leaderboard(board: Leaderboard) -> Group:
         parts += [_table(board.decision), *map(line, _conclusion(board.decision))]
         if board.sealed:
             parts.append(line(_sealed(board.sealed, board.decision.metric)))
+            parts += map(line, _listed_pairs(board.sealed))
     elif not board.failures and not fault:
         parts.append(line("no choice was made in this run"))
     parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
@@ -162,8 +164,24 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     if baseline := decision.baseline:
         value = _interval(baseline.metrics.get(decision.metric))
         yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
+    yield from _one_shot(decision)
+    for name, reason in decision.split.unmeasured.items():
+        yield f"no {name}: {reason}"
     yield from (f"note: {note}" for note in decision.notes)
     yield from group_lines(decision)
+
+
+def _one_shot(decision: Decision) -> Iterator[str]:
+    """Say what one-shot trials gave, where another metric decides."""
+    task = decision.split.one_shot
+    if task is None:
+        return
+    shown = [decision.reference, *([decision.winner] if decision.winner else [])]
+    figures = [(name, decision.variant(name).metrics) for name in dict.fromkeys(shown)]
+    if decision.baseline:
+        figures.append((decision.baseline.name, decision.baseline.metrics))
+    values = ", ".join(f"{name} {_interval(found.get('one_shot'))}" for name, found in figures)
+    yield f"one_shot: {values}. {task.sentence}"
 
 
 def _losers(decision: Decision) -> Iterator[str]:
@@ -188,6 +206,15 @@ def _sealed(sealed: Sealed, metric: str) -> str:
         f"sealed images ({opened}): winner {metric} {winner}, teacher {teacher}{drop}; "
         f"{promoted}: {sealed.reason}"
     )
+
+
+def _listed_pairs(sealed: Sealed) -> Iterator[str]:
+    """Say what was reached on the pairs that the user lists."""
+    found = {who: PairListResult(**item) for who, item in (sealed.pairs or {}).items() if item}
+    if found:
+        first = next(iter(found.values()))
+        reached = ", ".join(f"{who} {item.figure}" for who, item in found.items())
+        yield f"{first.name}: accuracy of {reached}. {first.sentence}"
 
 
 def _files(board: Leaderboard) -> Iterator[str]:

@@ -26,6 +26,9 @@ from pipelines.config.sections import (
 def faults_of(config: Config) -> Iterator[Fault]:
     """Check what spans several keys, and every parameter of a component."""
     yield from _metric_faults(config)
+    if config.pairs and config.task == "classification":
+        what = "pairs: classification compares no two images"
+        yield ("pairs",), what, "remove pairs, or write task: verification"
     yield from _floor_faults(config)
     yield from _split_faults(config)
     if isinstance(config.teacher, TrainedTeacher):
@@ -49,6 +52,9 @@ def faults_of(config: Config) -> Iterator[Fault]:
 
 def _answers_faults(config: Config) -> Iterator[Fault]:
     """Refuse what needs a network, where the teacher is known by its answers alone."""
+    if config.pairs:
+        what = "pairs: the teacher is known by its answers alone, which listed pairs are not among"
+        yield ("pairs",), what, "remove pairs, or give the teacher as a model: FILE"
     for variant, (first, *_) in config.variants.items():
         location = ("variants", variant, 0)
         rule = interface_of(first.component).path

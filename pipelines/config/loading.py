@@ -54,6 +54,7 @@ def _anchored(config: Config, folder: Path) -> Config:
         update={
             "data": located(config.data, folder),
             "store": located(config.store, folder),
+            "pairs": config.pairs and located(config.pairs, folder),
             "teacher": teacher,
         }
     )

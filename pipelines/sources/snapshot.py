@@ -26,6 +26,7 @@ from pipelines.sources.other_forms import check_form
 from pipelines.sources.together import Files, TogetherFiles
 
 DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", "outputs"
+PAIRS = "pairs"
 """Names of the sources that a graph may have."""
 PUBLISHED = "imagenet:"
 """What an address of weights that ``keras.applications`` publishes begins with."""
@@ -36,6 +37,7 @@ _DATA_EXPECTED = (
     "expected a folder with one sub-folder per identity or class, a folder of idx files, "
     "or a file .npz, .csv or .csv.gz"
 )
+_PAIRS_EXPECTED = "expected a file that lists pairs of images, such as LFW's pairs.txt"
 _ALWAYS = ("name", "size_bytes", "sha256")
 _ANSWERS_EXPECTED = "expected an .npz file with paths and outputs"
 _MODULE_EXPECTED = "expected a .py file"
@@ -231,7 +233,28 @@ def _snapshot(name: str, place: str | tuple[str, ...], cache: ChecksumCache) -> 
         return snapshot_modules(place, cache)
     if name == ANSWERS:
         return snapshot_answers(place, cache)
+    if name == PAIRS:
+        return snapshot_pairs(place, cache)
     return snapshot(place, cache) if name == DATA else snapshot_model(place, cache)
+
+
+def snapshot_pairs(pairs: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash a file that lists pairs of images.
+
+    Args:
+        pairs: The file; a path of this machine or ``gs://bucket/name``.
+        cache: See ``snapshot``.
+
+    Raises:
+        UserError: It is not there, cannot be read, or is a folder.
+    """
+    place = _files(pairs, _PAIRS_EXPECTED)
+    if not place.single:
+        raise UserError(f"{pairs} is a folder; {_PAIRS_EXPECTED}", "give the file: pairs: FILE")
+    files = place.hashed(cache)
+    if files[0].fault:
+        raise UserError(f"{pairs} cannot be read: {files[0].fault}", "put a regular file there")
+    return Snapshot(pairs, "pairs", files, place)
 
 
 def _files(uri: str, expected: str) -> Files:
