@@ -41,7 +41,8 @@ def ingest(
         dataset: Splits train, validation (best epoch, threshold) and selection.
         sealed: The one split that nothing sees before the winner is known.
         report: ``ingest.json``: counts, reasons, classes, sizes; ``left_out.jsonl``: a line for
-            every image that is not used.
+            every image that is not used; ``near_duplicates.jsonl``: a line for every pair of
+            images in two splits or under two labels that show almost the same.
         target: What the images are turned into.
         curation: How they are chosen and split.
         label_column: Where a csv of pixels has its labels, if no header says so.
@@ -54,11 +55,11 @@ def ingest(
     import sys
     from dataclasses import asdict
 
-    from components.artifacts.data_use import LEFT_OUT, REPORT
+    from components.artifacts.data_use import LEFT_OUT, NEAR_DUPLICATES, REPORT
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
     from components.contract.source import Source
-    from components.data.accounting import data_use, left_out
+    from components.data.accounting import data_use, left_out, near_duplicates
     from components.data.curation import curate
     from components.data.manifest import (
         class_names,
@@ -67,6 +68,7 @@ def ingest(
         manifest,
         with_rows,
     )
+    from components.data.near_duplicates import clusters
     from components.data.reading import read_source
     from components.data.spelling import respelled, same_names
 
@@ -75,7 +77,10 @@ def ingest(
     found = read_source(opened, target, threads, curation.labels, label_column)
     alike = same_names(found.images)
     images = respelled(found.images, alike, curation.same_names)
-    curated = with_rows(opened, images, curate(images, curation))
+    pairs = found.near_pairs()
+    together = pairs if curation.near_duplicates == "together" else []
+    leaders = clusters((images[one].digest, images[other].digest) for one, other in together)
+    curated = with_rows(opened, images, curate(images, curation, leaders))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())
     splits = found.splits(curated, classes)
@@ -90,12 +95,14 @@ def ingest(
             description=described(curated, names[-1], curation.split_by),
             manifest=manifest(curated, sealed=path is sealed),
         )
-    use = data_use(curated, curation.task, alike)
+    near = near_duplicates(curated, pairs)
+    use = data_use(curated, curation.task, alike, near)
     content = {**ingest_report(curated, found.sizes), "use": asdict(use)}
     report.mkdir(parents=True, exist_ok=True)
     (report / REPORT).write_bytes(canonical_json(content))
-    with (report / LEFT_OUT).open("wb") as file:
-        file.writelines(canonical_json(line) + b"\n" for line in left_out(curated))
-    lines = [use.summary, *(f"{kind}: {text}" for kind, text in use.examples)]
-    lines += [f"WARNING: {warning}" for warning in use.warnings]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    for name, lines in ((LEFT_OUT, left_out(curated)), (NEAR_DUPLICATES, map(asdict, near))):
+        with (report / name).open("wb") as file:
+            file.writelines(canonical_json(line) + b"\n" for line in lines)
+    said = [use.summary, *(f"{kind}: {text}" for kind, text in use.examples)]
+    said += [f"WARNING: {warning}" for warning in use.warnings]
+    sys.stdout.write("".join(f"{line}\n" for line in said))

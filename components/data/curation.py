@@ -9,7 +9,7 @@ from typing import Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
-from components.data.division import LEAST_IMAGES, divide, members_of
+from components.data.division import LEAST_IMAGES, divide, members_of, torn
 from components.data.images_found import SourceImage
 from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, advice
 from components.data.settings import CurationPlan
@@ -35,7 +35,9 @@ class CurationResult:
     duplicate_of: str | None = None
 
 
-def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationResult]:
+def curate(
+    images: Sequence[SourceImage], plan: CurationPlan, leaders: Mapping[str, str] | None = None
+) -> list[CurationResult]:
     """Decide what becomes of every image.
 
     Images that show the same are one: the first is kept (where the data has its own split, the
@@ -45,6 +47,7 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
     Args:
         images: In the order of the source, which decides which of several equal ones is first.
         plan: See ``CurationPlan``.
+        leaders: By digest which images show almost the same and stay in one split.
 
     Returns:
         A result for each image, in the same order.
@@ -74,14 +77,16 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
                 results[image.name] = CurationResult("unused", reason=reason)
         chosen = [image for image in chosen if image.digest in drawn]
     _check_enough(len({image.label for image in chosen}), plan, images, results)
-    splits = divide(chosen, plan)
+    splits = divide(chosen, plan, leaders)
+    apart = torn(chosen, splits, leaders or {})
+    splits = {digest: split for digest, split in splits.items() if digest not in apart}
     _check_splits(chosen, splits, plan)
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
     for image in chosen:
         results[image.name] = (
             CurationResult("used", split=splits[image.digest])
             if image.digest in splits
-            else CurationResult("unused", reason=reason)
+            else CurationResult("unused", reason=apart.get(image.digest, reason))
         )
     return [results[image.name] for image in images]
 

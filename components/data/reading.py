@@ -29,6 +29,7 @@ from components.data.images import (
 )
 from components.data.images_found import SourceImage
 from components.data.manifest import CuratedSource
+from components.data.near_duplicates import SIDE, copy_of, near_pairs
 from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
@@ -57,6 +58,16 @@ class Spool:
         self._file.write(image.tobytes())
         self._count += 1
         return self._count - 1
+
+    def mapped(self) -> NDArray[np.uint8]:
+        """Return all images as one array that stays in the file: count x shape."""
+        self._file.flush()
+        shape = (self._count, *self.shape)
+        return (
+            np.memmap(self._file, np.uint8, "r", shape=shape)
+            if all(shape)
+            else np.zeros(shape, np.uint8)
+        )
 
     def read(self, place: int) -> bytes:
         """Return the bytes of the image at a place."""
@@ -88,6 +99,7 @@ class SourceImages:
         images: Every image, sound or not, in order of the source.
         places: Where in the spool each is; -1 for those that cannot be used.
         spool: The resized images.
+        copies: Grey copies of them to find near-duplicates by, at the same places.
         sizes: How many sound images had which height and width.
         brightest: The largest pixel of all, 0 to 255.
     """
@@ -95,8 +107,20 @@ class SourceImages:
     images: list[SourceImage]
     places: list[int]
     spool: Spool
+    copies: Spool
     sizes: Counter[tuple[int, int]]
     brightest: int
+
+    def near_pairs(self) -> list[tuple[int, int]]:
+        """Return the places in ``images`` of different ones that show almost the same."""
+        firsts: dict[str, int] = {}
+        for index, place in enumerate(self.places):
+            if place >= 0:
+                firsts.setdefault(self.images[index].digest, index)
+        places = np.array([self.places[index] for index in firsts.values()], np.int64)
+        indices = list(firsts.values())
+        pairs = near_pairs(self.copies.mapped()[..., 0], places)
+        return [(indices[one], indices[other]) for one, other in pairs.tolist()]
 
     def check_brightness(self, maximum: int) -> None:
         """Refuse images that a wrong ``maximum`` made nearly black, which nothing else notices.
@@ -135,6 +159,7 @@ class _Read:
 
     image: SourceImage
     pixels: NDArray[np.uint8] | None = None
+    copy: NDArray[np.uint8] | None = None
     size: tuple[int, int] = (0, 0)
     brightest: int = 0
 
@@ -173,6 +198,7 @@ def read_source(
         # Numbers need no decoding: handing them to a thread costs more than it saves.
         read = (_read_record(record, target) for record in records)
     spool = Spool((target.height, target.width, target.channels))
+    copies = Spool((SIDE, SIDE, 1))
     images: list[SourceImage] = []
     places: list[int] = []
     sizes: Counter[tuple[int, int]] = Counter()
@@ -180,10 +206,11 @@ def read_source(
     for item in read:
         images.append(item.image)
         places.append(-1 if item.pixels is None else spool.append(item.pixels))
-        if item.pixels is not None:
+        if item.pixels is not None and item.copy is not None:
+            copies.append(item.copy)
             sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
-    return SourceImages(images, places, spool, sizes, brightest)
+    return SourceImages(images, places, spool, copies, sizes, brightest)
 
 
 def _read_file(
@@ -259,7 +286,7 @@ def _sound(found: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) 
         return _Read(replace(found, fault=str(error)))
     # The digest is of the whole image: what only a part has in common is not the same.
     found = replace(found, digest=pixel_digest(pixels))
-    return _Read(found, small, pixels.shape[:2], int(pixels.max()))
+    return _Read(found, small, copy_of(pixels), pixels.shape[:2], int(pixels.max()))
 
 
 def _in_order(

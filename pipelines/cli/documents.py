@@ -63,6 +63,8 @@ class ImagesOfRun:
         left_out: How many are not by ``reason``, with ``examples``, most frequent first.
         warnings: Sentences about what must not be overlooked.
         items: ``name``, ``kind`` and ``reason`` of every image that is not used.
+        near_duplicates: Pairs of used images in two splits or under two labels that show almost
+            the same: ``one`` and ``other`` with their labels and splits.
     """
 
     run: str
@@ -71,6 +73,7 @@ class ImagesOfRun:
     left_out: Sequence[Loss]
     warnings: Sequence[str]
     items: Sequence[Mapping[str, str]]
+    near_duplicates: Sequence[Mapping[str, str]]
 
 
 def explained_step(item: Explanation) -> ExplainedStep:
@@ -92,10 +95,13 @@ def explained(config: Config, items: Sequence[Explanation]) -> Explained:
 
 
 def images_of_run(
-    record: RunRecord, use: DataUse, items: Sequence[Mapping[str, str]]
+    record: RunRecord,
+    use: DataUse,
+    items: Sequence[Mapping[str, str]],
+    near: Sequence[Mapping[str, str]],
 ) -> ImagesOfRun:
     """Return the document of ``slimline data --json``."""
-    return ImagesOfRun(record.run, use.images, use.used, use.left_out, use.warnings, items)
+    return ImagesOfRun(record.run, use.images, use.used, use.left_out, use.warnings, items, near)
 
 
 def listed_run(record: RunRecord) -> dict[str, object]:

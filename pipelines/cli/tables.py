@@ -63,15 +63,34 @@ def _use(use: DataUse) -> list[RenderableType]:
     return [Text(f"{use.summary}{more}"), *warnings]
 
 
-def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
-    """Return every image that is not used, with its reason."""
+def images_of_run(
+    use: DataUse, items: Sequence[Mapping[str, str]], near: Sequence[Mapping[str, str]]
+) -> Group:
+    """Return every image that is not used, with its reason, and pairs that show almost the same."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("image", "left out", "because"):
         table.add_column(header, no_wrap=header == "left out")
     for item in items:
         table.add_row(Text(item["name"]), Text(item["kind"]), Text(item["reason"]))
     warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
-    return Group(*([table] if items else []), Text(use.summary, style="bold"), *warnings)
+    pairs = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in ("image", "shows almost the same as", "labels", "splits"):
+        pairs.add_column(header)
+    for pair in near:
+        pairs.add_row(
+            Text(pair["one"]),
+            Text(pair["other"]),
+            *(
+                Text(_both(pair[f"one_{what}"], pair[f"other_{what}"]))
+                for what in ("label", "split")
+            ),
+        )
+    tables = [*([table] if items else []), *([pairs] if near else [])]
+    return Group(*tables, Text(use.summary, style="bold"), *warnings)
+
+
+def _both(one: str, other: str) -> str:
+    return one if one == other else f"{one}, {other}"
 
 
 def _headline(board: Leaderboard) -> str:

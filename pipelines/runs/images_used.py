@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from components.artifacts.data_use import LEFT_OUT, REPORT, DataUse
+from components.artifacts.data_use import LEFT_OUT, NEAR_DUPLICATES, REPORT, DataUse
 from pipelines.runs.cache import Cache
 
 STEP = "ingest"
@@ -41,5 +41,20 @@ def left_out_of(cache: Cache, outputs: Mapping[str, str]) -> list[dict[str, Any]
         KeyError: Ingest is of a version that does not list them.
         ValueError: It is no list.
     """
-    lines = cache.read_file(outputs[_OUTPUT], LEFT_OUT).splitlines()
+    return _lines(cache, outputs, LEFT_OUT)
+
+
+def near_duplicates_of(cache: Cache, outputs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the used images that show almost the same: names, labels and splits of each pair.
+
+    Raises:
+        CorruptionError: The report is missing or broken.
+        KeyError: Ingest is of a version that does not list them.
+        ValueError: It is no list.
+    """
+    return _lines(cache, outputs, NEAR_DUPLICATES)
+
+
+def _lines(cache: Cache, outputs: Mapping[str, str], name: str) -> list[dict[str, Any]]:
+    lines = cache.read_file(outputs[_OUTPUT], name).splitlines()
     return [json.loads(line) for line in lines]

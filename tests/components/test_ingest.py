@@ -47,6 +47,10 @@ class Outcome:
         return json.loads((self.path / "report" / "ingest.json").read_text())
 
     @property
+    def near_duplicates(self) -> list[str]:
+        return (self.path / "report" / "near_duplicates.jsonl").read_text().splitlines()
+
+    @property
     def digests(self) -> list[str]:
         return [tree_of(self.path / name).digest for name in ("dataset", "sealed", "report")]
 
@@ -340,6 +344,50 @@ def test_one_name_in_two_spellings_is_refused_until_told_apart(tmp_path: Path) -
         outcome = _ingest(root, tmp_path / rule, same_names=rule)
         assert len(outcome.open.info.classes) == people
         assert sum(len(labels) for _, labels in outcome.splits().values()) == 36
+
+
+# near-duplicates --------------------------------------------------------------------------------
+
+
+def _recompressed(tmp_path: Path, pairs: int = 60) -> Path:
+    """Two classes of photographs; each of class a is there in a second compression."""
+    root = tmp_path / "data"
+    for number in range(2 * pairs):
+        image = files.photo(number)
+        label = "ab"[number % 2]
+        (root / label).mkdir(parents=True, exist_ok=True)
+        image.save(root / label / f"{number}.png")
+        if label == "a":
+            image.save(root / label / f"{number}-again.jpg", quality=60)
+    files.photo(1).save(root / "a" / "of-b.jpg", quality=60)
+    return root
+
+
+def test_near_duplicates_across_splits_and_classes_are_told_and_kept_together(
+    tmp_path: Path,
+) -> None:
+    root = _recompressed(tmp_path)
+    plain = _ingest(root, tmp_path / "plain", task="classification", split_by="image")
+    lines = [json.loads(line) for line in plain.near_duplicates]
+    homes = {line["name"]: line["split"] for line in plain.open.manifest()}
+    for line in lines:
+        assert homes[line["one"]] == line["one_split"]
+        assert homes[line["other"]] == line["other_split"]
+    torn = [line for line in lines if line["one_split"] != line["other_split"]]
+    assert len(torn) > 10
+    ((wrong),) = [line for line in lines if line["one_label"] != line["other_label"]]
+    assert (wrong["one"], wrong["other"]) == ("a/of-b.jpg", "b/1.png")
+    splits, labels = plain.report["use"]["warnings"][-2:]
+    assert splits.startswith(f"{len(torn)} pairs of images show in two splits almost the same: ")
+    assert labels.startswith("1 pair of images shows under two labels almost the same: a/of-b.jpg")
+    assert "split: {near_duplicates: together}" in splits  # and that ends it:
+    kept = _ingest(
+        root, tmp_path / "kept", task="classification", split_by="image",
+        near_duplicates="together",
+    )  # fmt: skip
+    assert [json.loads(line)["one"] for line in kept.near_duplicates] == ["a/of-b.jpg"]
+    assert len(kept.report["use"]["warnings"]) == len(plain.report["use"]["warnings"]) - 1
+    assert kept.report["used"] == plain.report["used"] == 181
 
 
 # promises ---------------------------------------------------------------------------------------

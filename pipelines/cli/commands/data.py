@@ -12,7 +12,7 @@ from pipelines.cli.output import OK, print_json, print_table
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
-    summary = "which images a run does not use, and why"
+    summary = "which images a run does not use, and why; which show almost the same"
     parser = add_command(commands, "data", summary, run)
     parser.add_argument("run", nargs="?", default=LATEST, metavar="RUN", help="default: the latest")
     parser.add_argument("--reason", metavar="WORD", help="only those left out for this reason")
@@ -25,7 +25,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipelines.cli import documents, tables
     from pipelines.runs.cache import Cache, CorruptionError
-    from pipelines.runs.images_used import STEP, data_use_of, left_out_of
+    from pipelines.runs.images_used import (
+        STEP,
+        data_use_of,
+        left_out_of,
+        near_duplicates_of,
+    )
     from pipelines.runs.records import read_run
     from pipelines.runs.workspace import workspace_root
 
@@ -41,14 +46,16 @@ def run(arguments: argparse.Namespace) -> int:
     again = "slimline run CONFIG again: it makes a new one"
     try:
         use, items = data_use_of(cache, outputs), left_out_of(cache, outputs)
+        near = near_duplicates_of(cache, outputs)
     except KeyError:
-        use, items = None, []
+        use, items, near = None, [], []
     except (CorruptionError, ValueError) as error:
         raise UserError(f"the report of {STEP} is damaged: {error}", again) from error
     if use is None:
         raise UserError(f"run {record.run} was written by another version of slimline", again)
     if arguments.reason is not None:
         kinds = [loss.reason for loss in use.left_out]
+        near = []
         if arguments.reason not in kinds:
             raise UserError(
                 f"no image was left out for the reason {arguments.reason!r}",
@@ -56,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
         items = [item for item in items if item["kind"] == arguments.reason]
     if arguments.json:
-        print_json(asdict(documents.images_of_run(record, use, items)))
+        print_json(asdict(documents.images_of_run(record, use, items, near)))
     else:
-        print_table(tables.images_of_run(use, items))
+        print_table(tables.images_of_run(use, items, near))
     return OK
