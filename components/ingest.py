@@ -97,7 +97,12 @@ def ingest(
         )
     near = near_duplicates(curated, pairs)
     use = data_use(curated, curation.task, alike, near)
-    content = {**ingest_report(curated, found.sizes), "use": asdict(use)}
+    content = {
+        **ingest_report(curated, found.sizes),
+        "task": curation.task,
+        "resample": curation.resample,
+        "use": asdict(use),
+    }
     report.mkdir(parents=True, exist_ok=True)
     (report / REPORT).write_bytes(canonical_json(content))
     for name, lines in ((LEFT_OUT, left_out(curated)), (NEAR_DUPLICATES, map(asdict, near))):

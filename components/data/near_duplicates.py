@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,10 +168,11 @@ def _close_in(hashes_n: NDArray[np.uint64], start: int, end: int) -> NDArray[np.
     """Return the places of close pairs whose first is one of the rows from ``start`` to ``end``."""
     rows = hashes_n[start:end, None]
     different = rows ^ hashes_n[None, start : end + _NEXT_MAX]
-    close: NDArray[np.bool_] = np.asarray(np.bitwise_count(different)) <= MOST_BITS
-    close &= np.arange(close.shape[1]) > np.arange(close.shape[0])[:, None]
-    if close.sum() > _PARTNERS_MAX * len(close):
-        close &= close.cumsum(axis=1, dtype=np.int32) <= _PARTNERS_MAX
+    bits = cast("NDArray[np.uint8]", np.bitwise_count(different))
+    later = np.triu(np.ones(bits.shape, np.bool_), 1)
+    close = np.logical_and(bits <= MOST_BITS, later)
+    if np.count_nonzero(close) > _PARTNERS_MAX * len(bits):
+        close = np.logical_and(close, np.cumsum(close, axis=1, dtype=np.int32) <= _PARTNERS_MAX)
     return np.argwhere(close) + start
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contract.errors import UserError
-from components.contract.source import Source, SourceFile
+from components.contract.source import Format, Source, SourceFile
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
@@ -37,6 +37,13 @@ from components.data.resizing import framed
 from components.data.settings import Labels, TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
+_CALLED: Mapping[Format, str] = {
+    "folder": "a folder of images",
+    "npz": "an .npz file",
+    "idx": "a folder of idx files",
+    "csv": "a csv file of pixels",
+    "list": "a list of images",
+}
 _DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
 
 Given = TypeVar("Given")
@@ -183,6 +190,7 @@ def read_source(
     Raises:
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
+    _check_meant(source, labels, label_column)
     if source.format == "folder":
         layout = layout_of((file.name for file in source.files), labels)
         read = _in_order(
@@ -211,6 +219,21 @@ def read_source(
             sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
     return SourceImages(images, places, spool, copies, sizes, brightest)
+
+
+def _check_meant(source: Source, labels: Labels, label_column: str | None) -> None:
+    """Refuse what is said of the labels where it would change nothing."""
+    said: list[tuple[str, str]] = []
+    if labels != "folder" and source.format != "folder":
+        said.append((f"labels: {labels}", "labels of images in a folder"))
+    if label_column is not None and source.format != "csv":
+        said.append((f"label_column: {label_column}", "the labels of a csv file of pixels"))
+    for key, meant in said:
+        raise UserError(
+            f"split: {{{key}}} says where {meant} are, and the data is {_CALLED[source.format]}, "
+            "which says it itself",
+            f"leave out {key.partition(':')[0]} under split:",
+        )
 
 
 def _read_file(

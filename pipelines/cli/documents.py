@@ -44,12 +44,14 @@ class Explained:
         config_digest: Digest of the resolved configuration without the places of files.
         steps: One entry each, in the order of the graph.
         images: What became of the images, as in ``slimline data``, when ingest is cached; or null.
+        warning: That too few images judge to prove the drop asked for; else empty.
     """
 
     name: str
     config_digest: str
     steps: Sequence[ExplainedStep]
     images: DataUse | None
+    warning: str
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def explained(config: Config, items: Sequence[Explanation]) -> Explained:
     """Return the document of ``slimline explain --json``."""
     steps = [explained_step(item) for item in items]
     use = next((item.use for item in items if item.use), None)
-    return Explained(config.name, config.digest, steps, use)
+    warning = "".join(item.warning for item in items)
+    return Explained(config.name, config.digest, steps, use, warning)
 
 
 def images_of_run(

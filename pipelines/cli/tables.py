@@ -58,7 +58,7 @@ def leaderboard(board: Leaderboard) -> Group:
 
 def _use(use: DataUse) -> list[RenderableType]:
     """Say what became of the images; what is wrong with them cannot be overlooked."""
-    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    warnings = [_warning(warning) for warning in use.warnings]
     more = " (all of them: slimline data)" if use.left_out else ""
     return [Text(f"{use.summary}{more}"), *warnings]
 
@@ -72,7 +72,7 @@ def images_of_run(
         table.add_column(header, no_wrap=header == "left out")
     for item in items:
         table.add_row(Text(item["name"]), Text(item["kind"]), Text(item["reason"]))
-    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    warnings = [_warning(warning) for warning in use.warnings]
     pairs = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("image", "shows almost the same as", "labels", "splits"):
         pairs.add_column(header)
@@ -87,6 +87,10 @@ def images_of_run(
         )
     tables = [*([table] if items else []), *([pairs] if near else [])]
     return Group(*tables, Text(use.summary, style="bold"), *warnings)
+
+
+def _warning(text: str) -> Text:
+    return Text(f"WARNING: {text}", style="bold red")
 
 
 def _both(one: str, other: str) -> str:
@@ -222,7 +226,8 @@ def explanation(explained: Sequence[Explanation]) -> Group:
     count = sum(item.reason is not None for item in explained)
     summary = f"{count} of {len(explained)} steps would run"
     uses = [part for item in explained if item.use for part in _use(item.use)]
-    return Group(table, *uses, Text(summary, style="bold"))
+    warnings = [_warning(item.warning) for item in explained if item.warning]
+    return Group(table, *uses, *warnings, Text(summary, style="bold"))
 
 
 def because(item: Explanation) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.artifacts.data_use import LEFT_OUT, NEAR_DUPLICATES, REPORT, DataUse
 from pipelines.runs.cache import Cache
+from pipelines.runs.judging import Judges, judges_of
 
 STEP = "ingest"
 """The step that decides what becomes of every image."""
@@ -30,7 +31,21 @@ def data_use_of(cache: Cache, outputs: Mapping[str, str]) -> DataUse | None:
     """
     if _OUTPUT not in outputs:
         return None
-    return DataUse.from_json(json.loads(cache.read_file(outputs[_OUTPUT], REPORT)))
+    return DataUse.from_json(_report(cache, outputs))
+
+
+def judges_in(cache: Cache, outputs: Mapping[str, str]) -> Judges | None:
+    """Return who compares the variants; None where ingest does not say it.
+
+    Raises:
+        CorruptionError: The report is missing or broken.
+        ValueError: It is none.
+    """
+    return judges_of(_report(cache, outputs)) if _OUTPUT in outputs else None
+
+
+def _report(cache: Cache, outputs: Mapping[str, str]) -> Mapping[str, Any]:
+    return json.loads(cache.read_file(outputs[_OUTPUT], REPORT))
 
 
 def left_out_of(cache: Cache, outputs: Mapping[str, str]) -> list[dict[str, Any]]:

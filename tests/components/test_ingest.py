@@ -346,6 +346,58 @@ def test_one_name_in_two_spellings_is_refused_until_told_apart(tmp_path: Path) -
         assert sum(len(labels) for _, labels in outcome.splits().values()) == 36
 
 
+@pytest.mark.parametrize("folder", ["", "images/", "train/"])
+def test_a_folder_of_images_and_one_list_is_read_by_the_list(tmp_path: Path, folder: str) -> None:
+    """As in flat_and_csv of the cases, and in most competitions of Kaggle."""
+    root = tmp_path / "data"
+    (root / folder).mkdir(parents=True)
+    for number in range(46):
+        (root / f"{folder}{number}.png").write_bytes(files.png(number))
+    rows = [f"{folder}{number}.png,{'ab'[number % 2]}" for number in range(40)]
+    (root / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    settings = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(root, tmp_path / "out", **settings)
+    use = outcome.report["use"]
+    assert (use["images"], use["used"]) == (46, 40)
+    ((loss),) = use["left_out"]
+    assert (loss["reason"], loss["images"]) == ("unlisted", 6)
+    assert loss["examples"][0] == (f"{folder}40.png (unlisted: labels.csv does not name it)")
+    assert "6 of 46 images (13 %) are not used: 6 unlisted" in use["warnings"][0]
+    given = _ingest(root / "labels.csv", tmp_path / "given", **settings)
+    assert given.digests == outcome.digests
+
+
+def test_which_of_several_lists_is_meant_is_not_guessed(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    (root / "images").mkdir(parents=True)
+    for number in range(40):
+        (root / f"images/{number}.png").write_bytes(files.png(number))
+    rows = [f"images/{number}.png,{'ab'[number % 2]}" for number in range(40)]
+    (root / "train.csv").write_text("\n".join(["file,label", *rows]))
+    (root / "sample_submission.csv").write_text("file\nimages/1.png\n")
+    with pytest.raises(UserError, match=r"the folders of .* say no labels") as caught:
+        snapshot(str(root))
+    assert caught.value.fix.endswith(f"{root}/sample_submission.csv or {root}/train.csv")
+    settings = {"task": "classification", "split_by": "image"}
+    assert _ingest(root / "train.csv", tmp_path / "out", **settings).report["used"] == 40
+
+
+def test_what_says_nothing_of_the_data_is_refused(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"task": "classification", "split_by": "image"}
+    root = files.folder(tmp_path / "data", {"a": 20, "b": 20})
+    np.savez(tmp_path / "x.npz", images=np.zeros((4, 8, 8), np.uint8), labels=np.arange(4))
+    for data, key, value, called in (
+        (root, "label_column", "first", "a folder of images"),
+        (tmp_path / "x.npz", "labels", "path", "an .npz file"),
+    ):
+        with pytest.raises(
+            UserError, match=rf"{key}: {value}}} says .* data is {called}"
+        ) as caught:
+            _ingest(data, tmp_path / key, **settings, **{key: value})
+        assert caught.value.fix == f"leave out {key} under split:"
+    assert _ingest(root, tmp_path / "out", **settings).report["used"] == 40
+
+
 # near-duplicates --------------------------------------------------------------------------------
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
 from pipelines.cli.arguments import LATEST, add_command, open_existing, run_id, store_arguments
 from pipelines.cli.output import OK, print_json, print_table
+
+if TYPE_CHECKING:
+    from pipelines.runs.judging import Judges
+    from pipelines.runs.records import RunRecord
+
+CONFIDENCE = 0.95
+"""Of the intervals that a warning of too few images is about."""
 
 
 def add(commands: Any) -> None:
@@ -21,13 +28,14 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what became of the images and return the exit code."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from pipelines.cli import documents, tables
     from pipelines.runs.cache import Cache, CorruptionError
     from pipelines.runs.images_used import (
         STEP,
         data_use_of,
+        judges_in,
         left_out_of,
         near_duplicates_of,
     )
@@ -47,12 +55,15 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         use, items = data_use_of(cache, outputs), left_out_of(cache, outputs)
         near = near_duplicates_of(cache, outputs)
+        judges = judges_in(cache, outputs)
     except KeyError:
-        use, items, near = None, [], []
+        use, items, near, judges = None, [], [], None
     except (CorruptionError, ValueError) as error:
         raise UserError(f"the report of {STEP} is damaged: {error}", again) from error
     if use is None:
         raise UserError(f"run {record.run} was written by another version of slimline", again)
+    if judges and (warning := _too_few(judges, record)):
+        use = replace(use, warnings=(*use.warnings, warning))
     if arguments.reason is not None:
         kinds = [loss.reason for loss in use.left_out]
         near = []
@@ -67,3 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_table(tables.images_of_run(use, items, near))
     return OK
+
+
+def _too_few(judges: Judges, record: RunRecord) -> str:
+    """Warn of too few images for the drop that the run was asked to prove."""
+    budgets = record.budgets
+    return judges.too_few(budgets["metric"], budgets["drop"], CONFIDENCE)
