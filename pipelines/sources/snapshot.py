@@ -288,7 +288,8 @@ def _folder_format(uri: str, names: Sequence[str]) -> Format:
         raise UserError(
             f"the folders of {uri} say no labels of their images, and {', '.join(tables)} beside "
             "them may",
-            f"give the file that lists images and labels as data: {places}",
+            f"give the file that lists images and labels as data: {places}; its first line has to "
+            "name the columns, such as file,label",
         )
     if any("/" in name for name in names):
         return "folder"
