@@ -8,8 +8,8 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.text import Text
 
+from pipelines.cli.visible import line
 from pipelines.runs.events import (
     Event,
     ImagesCounted,
@@ -92,17 +92,17 @@ class LiveView:
 
     def _line(self, state: str, step: str, text: str, style: str = "") -> None:
         elapsed = time.monotonic() - self._began
-        line = f"{elapsed:7.1f} s  {state:<7}  {step:<{self._width}}  {text}".rstrip()
-        self._console.print(Text(line, style=style), soft_wrap=True)
+        said = f"{elapsed:7.1f} s  {state:<7}  {step:<{self._width}}  {text}".rstrip()
+        self._console.print(line(said, style), soft_wrap=True)
 
     def _picture(self) -> RenderableType:
         now = time.monotonic()
         lines = [
-            Text(f"           running  {step:<{self._width}}  {now - since:.0f} s", style="cyan")
+            line(f"           running  {step:<{self._width}}  {now - since:.0f} s", style="cyan")
             for step, since in self._running.copy().items()
         ]
         summary = (
             f"{now - self._began:7.1f} s  {len(self._cached)} of {self._total} steps are there, "
             f"{sum(self._cached.values())} of them cached"
         )
-        return Group(*lines, Text(summary, style="bold"))
+        return Group(*lines, line(summary, style="bold"))

@@ -13,12 +13,13 @@ from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache, CachedResult, CorruptionError
-from pipelines.runs.graph import Flow, Ref, SourceRef, Step
+from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
 from pipelines.runs.judging import Judges, expected_judges
-from pipelines.runs.keys import InputDigest, ingredients_of
+from pipelines.runs.kept_graphs import Place, places, read_graph
+from pipelines.runs.keys import Change, InputDigest, ingredients_of
 from pipelines.runs.listing import listed_sources
-from pipelines.runs.records import RunRecord, list_runs
+from pipelines.runs.records import list_runs
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
 from pipelines.sources.snapshot import DATA, Snapshot
@@ -35,7 +36,10 @@ class Changed:
             there was none, ``result lost`` when the store no longer has all of it.
     """
 
-    what: tuple[str, ...]
+    what: tuple[Change, ...]
+
+
+NEW, LOST = Change("new"), Change("result lost")
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
     cache = Cache(opened, workspace_root(opened))
     graph = graph_of(config)
     sources = listed_sources(graph)
-    before = [record for record in list_runs(opened) if record.name == config.name]
+    earlier = _Earlier(opened, graph)
     outputs: dict[str, Mapping[str, str]] = {}
     explained: list[Explanation] = []
     for step in graph.ordered:
@@ -90,10 +94,10 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
                 judges = judges_in(cache, result.outputs) if step.name == STEP else None
                 explained.append(Explanation(step.name, None, use, _too_few(judges, config)))
                 continue
-        last = _last_ingredients(opened, before, step.name)
-        what = ("new",) if last is None else ingredients.changed_since(last)
+        last = earlier.ingredients(step.name)
+        what = (NEW,) if last is None else ingredients.changed_since(last)
         judges = _expected(step, sources[DATA]) if step.name == STEP else None
-        reason = Changed(what or ("result lost",))
+        reason = Changed(what or (LOST,))
         explained.append(Explanation(step.name, reason, None, _too_few(judges, config)))
     return explained
 
@@ -122,12 +126,37 @@ def _digests(
     return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
 
 
-def _last_ingredients(
-    store: Store, before: list[RunRecord], step: str
-) -> Mapping[str, object] | None:
-    """Find what the newest execution of a step in runs of this name was made of."""
-    for record in reversed(before):
-        key = record.steps.get(step, {}).get("record")
-        if key and (found := read_ingredients(store, key)):
-            return found
-    return None
+class _Earlier:
+    """Earlier runs of a configuration, newest first, whose steps are found by their place.
+
+    Args:
+        store: Where their records lie.
+        graph: What would run now.
+    """
+
+    def __init__(self, store: Store, graph: Graph) -> None:
+        self._store = store
+        self._places = places(graph)
+        self._runs = [
+            (record, kept and places(kept))
+            for record in reversed(list_runs(store))
+            if record.name == graph.name
+            for kept in [read_graph(store, record.graph_digest, record.name)]
+        ]
+
+    def ingredients(self, step: str) -> Mapping[str, object] | None:
+        """Find what the newest execution of a step was made of."""
+        for record, then in self._runs:
+            key = record.steps.get(self._name(step, then), {}).get("record")
+            if key and (found := read_ingredients(self._store, key)):
+                return found
+        return None
+
+    def _name(self, step: str, then: Mapping[str, frozenset[Place]] | None) -> str:
+        """Return what a step was called in a run: the one at most of its places, or of its name."""
+        here = self._places.get(step)
+        if not here or not then:
+            return step
+        common = {name: len(here & at) for name, at in then.items()}
+        best = max(common, key=lambda name: (common[name], name == step))
+        return best if common[best] else step

@@ -31,6 +31,7 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
@@ -120,6 +121,7 @@ def launch(
             machine="" if chosen.detached else machine_name(),
             work="" if chosen.detached else str(work),
         )
+        put_graph(opened, graph)
         put_started(opened, record)
         current = _CurrentRun(chosen, graph, record, began)
         with current.breaking_recorded(opened):
