@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
-from components.data.division import LEAST_IMAGES, divide, members_of, unit_of
+from components.data.division import LEAST_IMAGES, divide, members_of, torn, unit_of
 from components.data.images_found import SourceImage
 from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, UNGROUPED, advice
 from components.data.settings import CurationPlan
@@ -39,7 +39,10 @@ class CurationResult:
 
 
 def curate(
-    images: Sequence[SourceImage], plan: CurationPlan, paired: Collection[str] = ()
+    images: Sequence[SourceImage],
+    plan: CurationPlan,
+    paired: Collection[str] = (),
+    leaders: Mapping[str, str] | None = None,
 ) -> list[CurationResult]:
     """Decide what becomes of every image.
 
@@ -52,6 +55,7 @@ def curate(
         plan: See ``CurationPlan``.
         paired: Names of images in listed pairs, all sound. What they show is sealed; those that
             the sealed split has no use for are in ``pairs`` alone.
+        leaders: By digest which images show almost the same and stay in one split.
 
     Returns:
         A result for each image, in the same order.
@@ -82,14 +86,16 @@ def curate(
         chosen = [image for image in chosen if image.digest in drawn]
     _check_enough(len({image.label for image in chosen}), plan, images, results)
     held = {unit_of(image, plan) for image in images if image.name in paired}
-    splits = divide(chosen, plan, held)
+    splits = divide(chosen, plan, held, leaders)
+    apart = torn(chosen, splits, leaders or {})
+    splits = {digest: split for digest, split in splits.items() if digest not in apart}
     _check_splits(chosen, splits, plan)
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
     for image in chosen:
         results[image.name] = (
             CurationResult("used", split=splits[image.digest])
             if image.digest in splits
-            else CurationResult("unused", reason=reason)
+            else CurationResult("unused", reason=apart.get(image.digest, reason))
         )
     for name in paired:
         if results[name].status != "used":

@@ -60,18 +60,35 @@ def leaderboard(board: Leaderboard) -> Group:
 
 def _use(use: DataUse) -> list[RenderableType]:
     """Say what became of the images; what is wrong with them cannot be overlooked."""
-    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    warnings = [_warning(warning) for warning in use.warnings]
     more = " (all of them: slimline data)" if use.left_out else ""
     return [line(f"{use.summary}{more}"), *warnings]
 
 
-def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
-    """Return every image that is not used, with its reason."""
+def images_of_run(
+    use: DataUse, items: Sequence[Mapping[str, str]], near: Sequence[Mapping[str, str]]
+) -> Group:
+    """Return every image that is not used, with its reason, and pairs that show almost the same."""
     sheet = Sheet([Column("image", wraps=True), Column("left out"), Column("because", wraps=True)])
     for item in items:
         sheet.add(item["name"], item["kind"], item["reason"])
-    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
-    return Group(*([sheet] if items else []), line(use.summary, style="bold"), *warnings)
+    titles = ("image", "shows almost the same as", "labels", "splits")
+    pairs = Sheet([Column(title, wraps=True) for title in titles])
+    for pair in near:
+        labels, splits = (_both(pair, what) for what in ("label", "split"))
+        pairs.add(pair["one"], pair["other"], labels, splits)
+    warnings = [_warning(warning) for warning in use.warnings]
+    tables = [*([sheet] if items else []), *([pairs] if near else [])]
+    return Group(*tables, line(use.summary, style="bold"), *warnings)
+
+
+def _warning(text: str) -> RenderableType:
+    return line(f"WARNING: {text}", style="bold red")
+
+
+def _both(pair: Mapping[str, str], what: str) -> str:
+    one, other = pair[f"one_{what}"], pair[f"other_{what}"]
+    return one if one == other else f"{one}, {other}"
 
 
 def _headline(board: Leaderboard) -> str:
@@ -254,7 +271,8 @@ def explanation(explained: Sequence[Explanation]) -> Group:
     count = sum(item.reason is not None for item in explained)
     summary = f"{count} of {len(explained)} steps would run"
     uses = [part for item in explained if item.use for part in _use(item.use)]
-    return Group(sheet, *uses, line(summary, style="bold"))
+    warnings = [_warning(item.warning) for item in explained if item.warning]
+    return Group(sheet, *uses, *warnings, line(summary, style="bold"))
 
 
 def because(item: Explanation) -> str:

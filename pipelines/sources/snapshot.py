@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.source import IDX_IMAGES, Format, SourceFile, source_digest
-from components.data.image_list import is_list, listed_images
+from components.data.image_list import IMAGE_FILE, is_list, listed_images
+from components.data.placing import SPLIT_WORDS
 from pipelines.disk.names import check_name
 from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
@@ -86,6 +87,11 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
     """
     place = _files(data, _DATA_EXPECTED)
     check_form(data, place.names)
+    if not place.single and (index := _lone_list(place.names)):
+        inside = f"{data.rstrip('/')}/{index}"
+        if listed := _listed(_files(inside, _DATA_EXPECTED), cache):
+            place, index = listed
+            return Snapshot(data, "list", place.hashed(cache), place, index)
     if not place.single:
         form = _folder_format(data, place.names)
         return Snapshot(data, form, place.hashed(cache), place)
@@ -288,9 +294,42 @@ def _file_format(uri: str, name: str) -> Format:
     )
 
 
+def _lone_list(names: Sequence[str]) -> str:
+    """Return the csv file that says what the images of a folder are, because their folders cannot.
+
+    That is so where there is one csv file at the top, and the images lie beside it, in one folder
+    or in folders that are called as splits.
+    """
+    tables = _tables(names)
+    return tables[0] if len(tables) == 1 and _says_no_label(names) else ""
+
+
+def _tables(names: Sequence[str]) -> list[str]:
+    return [
+        name for name in names if "/" not in name and name.lower().endswith((".csv", ".csv.gz"))
+    ]
+
+
+def _says_no_label(names: Sequence[str]) -> bool:
+    """Whether the folders of images are none of labels."""
+    images = [name.split("/") for name in names if IMAGE_FILE.search(name)]
+    tops = {path[0].casefold() for path in images if len(path) > 1}
+    flat = all(len(path) <= 2 for path in images)
+    return bool(images) and (len(tops) <= 1 or (flat and tops <= SPLIT_WORDS.keys()))
+
+
 def _folder_format(uri: str, names: Sequence[str]) -> Format:
     if any(re.fullmatch(IDX_IMAGES, name) for name in names):
         return "idx"
+    tables = _tables(names)
+    if tables and any("/" in name for name in names) and _says_no_label(names):
+        places = " or ".join(f"{uri.rstrip('/')}/{name}" for name in tables)
+        raise UserError(
+            f"the folders of {uri} say no labels of their images, and {', '.join(tables)} beside "
+            "them may",
+            f"give the file that lists images and labels as data: {places}; its first line has to "
+            "name the columns, such as file,label",
+        )
     if any("/" in name for name in names):
         return "folder"
     single = [name for name in names if name.lower().endswith(tuple(_FILE_FORMATS))]
