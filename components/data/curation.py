@@ -18,7 +18,7 @@ from components.data.splits import LEAST_IDENTITIES, draw
 Status = Literal["used", "quarantined", "duplicate", "unused"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CurationResult:
     """What became of an image.
 
@@ -68,21 +68,19 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
     if plan.subset is not None and plan.subset < len(chosen):
         members = members_of(chosen)
         drawn = draw(members, plan.subset, plan.minimum_images, "subset", plan.seed)
-        for image in chosen:
-            if image.digest not in drawn:
-                reason = f"subset: beyond the {plan.subset} images asked for"
-                results[image.name] = CurationResult("unused", reason=reason)
+        reason = f"subset: beyond the {plan.subset} images asked for"
+        beyond = CurationResult("unused", reason=reason)
+        results |= {image.name: beyond for image in chosen if image.digest not in drawn}
         chosen = [image for image in chosen if image.digest in drawn]
     _check_enough(len({image.label for image in chosen}), plan, images, results)
     splits = divide(chosen, plan)
     _check_splits(chosen, splits, plan)
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
-    for image in chosen:
-        results[image.name] = (
-            CurationResult("used", split=splits[image.digest])
-            if image.digest in splits
-            else CurationResult("unused", reason=reason)
-        )
+    left_out = CurationResult("unused", reason=reason)
+    used = {split: CurationResult("used", split=split) for split in set(splits.values())}
+    for image in chosen:  # one result for all of a split: there may be very many
+        split = splits.get(image.digest)
+        results[image.name] = left_out if split is None else used[split]
     return [results[image.name] for image in images]
 
 
@@ -90,13 +88,15 @@ def _without_duplicates(
     images: Sequence[SourceImage], results: dict[str, CurationResult]
 ) -> list[SourceImage]:
     """Return one of each group of equal images, and record what becomes of the others."""
-    groups: dict[str, list[SourceImage]] = {}
+    groups: dict[str, tuple[SourceImage] | list[SourceImage]] = {}
     divided = any(image.split for image in images)
     for image in images:
         if fault := image.fault or (_split_fault(image) if divided else ""):
             results[image.name] = CurationResult("quarantined", reason=fault)
-        else:
-            groups.setdefault(image.digest, []).append(image)
+        elif isinstance(same := groups.setdefault(image.digest, (image,)), list):
+            same.append(image)
+        elif same[0] is not image:  # nearly all are alone: many lists would take much memory
+            groups[image.digest] = [*same, image]
     kept: list[SourceImage] = []
     for group in groups.values():
         first, *others = sorted(group, key=_first_kept)
