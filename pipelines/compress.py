@@ -102,6 +102,7 @@ def _ingest(config: Config) -> Step:
         width=image.width,
         channels=image.channels,
         maximum=image.maximum,
+        groups_needed=config.budgets.per == "group",
         **_framing(config),
     )
     return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
@@ -187,6 +188,8 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             drop=budgets.drop,
             size_mb=budgets.size_mb,
             latency_ms=budgets.latency_ms,
+            at_least=budgets.at_least and dict(budgets.at_least),
+            per=budgets.per,
             minimize=config.minimize,
         ),
     )

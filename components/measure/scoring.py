@@ -22,6 +22,7 @@ from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
+from components.measure.groups import by_group
 from components.measure.threshold import VALIDATION, threshold_of
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import (
@@ -91,7 +92,13 @@ def score(
         data.info.task, answered[split], labels, resample=data.info.resample, threshold=threshold
     )
     evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
-    return Scored(replace(evaluation, threshold=threshold), answered[split], labels, sample)
+    grouped = by_group(
+        data, split, answered[split], evaluation.metrics, threshold=threshold, resampling=resampling
+    )
+    evaluation = replace(
+        evaluation, threshold=threshold, groups=grouped.groups, ungrouped=grouped.ungrouped
+    )
+    return Scored(evaluation, answered[split], labels, sample)
 
 
 def _evaluation(

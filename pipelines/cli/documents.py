@@ -26,12 +26,14 @@ class ExplainedStep:
         state: ``cached`` or ``run``.
         changed: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
             there was none, ``result lost`` when the store no longer has all of it.
+        values: Of every parameter that differs, by its key in ``changed``: what it was and is.
         upstream: The step that would run before and that this one waits for, or null.
     """
 
     step: str
     state: str
     changed: Sequence[str]
+    values: Mapping[str, tuple[object, object]]
     upstream: str | None
 
 
@@ -76,10 +78,16 @@ class ImagesOfRun:
 def explained_step(item: Explanation) -> ExplainedStep:
     """Return what would become of one step as the document has it."""
     reason = item.reason
+    changes = reason.what if isinstance(reason, Changed) else ()
     return ExplainedStep(
         step=item.step,
         state="run" if reason else "cached",
-        changed=reason.what if isinstance(reason, Changed) else (),
+        changed=[change.what for change in changes],
+        values={
+            change.what: (change.before, change.now)
+            for change in changes
+            if change.what.startswith("parameters.")
+        },
         upstream=reason.step if isinstance(reason, Upstream) else None,
     )
 

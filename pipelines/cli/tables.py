@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from components.artifacts.data_use import DataUse
-from components.artifacts.decision import Candidate, Decision, Timing
+from components.artifacts.decision import Decision, Timing
+from components.pages.groups import group_lines
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -19,7 +17,9 @@ from components.statistics.quantities import (
     whole_bytes,
     with_interval,
 )
-from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.cli.sheet import Column, Sheet
+from pipelines.cli.visible import line
+from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.runs.leaderboard import Leaderboard, Sealed
 from pipelines.runs.records import RunRecord
 
@@ -38,40 +38,38 @@ _EXPORTED = (
 def leaderboard(board: Leaderboard) -> Group:
     """Return what a person sees after a run."""
     fault = board.record.fault
-    parts: list[RenderableType] = [Text(_headline(board), style="bold")]
+    parts: list[RenderableType] = [line(_headline(board), style="bold")]
     if board.data:
-        parts.append(Text(f"decided on {board.data}"))
+        parts.append(line(f"decided on {board.data}"))
     if board.images:
         parts += _use(board.images)
     if board.decision:
-        parts += [_table(board.decision), *map(Text, _conclusion(board.decision))]
+        parts += [_table(board.decision), *map(line, _conclusion(board.decision))]
         if board.sealed:
-            parts.append(Text(_sealed(board.sealed, board.decision.metric)))
+            parts.append(line(_sealed(board.sealed, board.decision.metric)))
     elif not board.failures and not fault:
-        parts.append(Text("no choice was made in this run"))
-    parts += [Text(f"failed: {failure.what}", style="red") for failure in board.failures]
+        parts.append(line("no choice was made in this run"))
+    parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
     if fault:
-        parts.append(Text(f"broken: {fault}", style="red"))
-    parts += [Text(line) for line in _files(board)]
+        parts.append(line(f"broken: {fault}", style="red"))
+    parts += map(line, _files(board))
     return Group(*parts)
 
 
 def _use(use: DataUse) -> list[RenderableType]:
     """Say what became of the images; what is wrong with them cannot be overlooked."""
-    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
     more = " (all of them: slimline data)" if use.left_out else ""
-    return [Text(f"{use.summary}{more}"), *warnings]
+    return [line(f"{use.summary}{more}"), *warnings]
 
 
 def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
     """Return every image that is not used, with its reason."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("image", "left out", "because"):
-        table.add_column(header, no_wrap=header == "left out")
+    sheet = Sheet([Column("image", wraps=True), Column("left out"), Column("because", wraps=True)])
     for item in items:
-        table.add_row(Text(item["name"]), Text(item["kind"]), Text(item["reason"]))
-    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
-    return Group(*([table] if items else []), Text(use.summary, style="bold"), *warnings)
+        sheet.add(item["name"], item["kind"], item["reason"])
+    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    return Group(*([sheet] if items else []), line(use.summary, style="bold"), *warnings)
 
 
 def _headline(board: Leaderboard) -> str:
@@ -82,34 +80,55 @@ def _headline(board: Leaderboard) -> str:
     return f"{record.name}: {record.outcome}{took} ({counts}{path})  run {record.run}"
 
 
-def _table(decision: Decision) -> Table:
+def _table(decision: Decision) -> Sheet:
     percent = f"{100 * decision.confidence:g}%"
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("variant", no_wrap=True)
-    for header in (f"{decision.metric} ({percent})", "drop vs teacher", "bytes", "gzip"):
-        table.add_column(header, justify="right")
     devices = list(decision.variants[0].latency)
-    for device in devices:
-        suffix = f" {device}" if len(devices) > 1 else ""
-        table.add_column(f"p50{suffix} ({percent})", justify="right")
-    table.add_column("memory", justify="right")
-    table.add_column("verdict", no_wrap=True)
+    times = [f"p50{f' {device}' if len(devices) > 1 else ''}" for device in devices]
+    narrow = Sheet(
+        [
+            Column("variant", wraps=True),
+            Column(f"{decision.metric}\n{percent}", right=True),
+            Column(f"drop vs teacher\n{percent}", right=True),
+            Column("bytes\ngzip\nmemory", right=True),
+            *(Column(f"{header}\n{percent}", right=True) for header in times),
+        ],
+        spaced=True,
+    )
+    wide = Sheet(
+        [
+            Column("variant"),
+            Column(f"{decision.metric} ({percent})", right=True, short=decision.metric),
+            Column(f"drop vs teacher ({percent})", right=True, short="drop"),
+            Column("bytes", right=True),
+            Column("gzip", right=True),
+            *(Column(f"{header} ({percent})", right=True, short=header) for header in times),
+            Column("memory", right=True),
+            Column("verdict"),
+        ],
+        narrower=narrow,
+    )
     for variant in decision.variants:
-        table.add_row(*_row(variant, devices), style=_STYLES.get(variant.verdict))
-    return table
+        name = f"{variant.name} *" if variant.on_front else variant.name
+        memory = variant.peak_memory_bytes
+        sizes = (f"{variant.size_bytes:,}", f"{variant.gzip_bytes:,}")
+        memory = "-" if memory is None else short_bytes(memory)
+        drops = (_interval(variant.metric), _interval(variant.drop))
+        latencies = [_latency(variant.latency[device]) for device in devices]
+        style = _STYLES.get(variant.verdict, "")
+        wide.add(name, *drops, *sizes, *latencies, memory, variant.verdict, style=style)
+        narrow.add(
+            f"{name}\n{variant.verdict}",
+            *map(_broken, drops),
+            "\n".join((*sizes, memory)),
+            *map(_broken, latencies),
+            style=style,
+        )
+    return wide
 
 
-def _row(variant: Candidate, devices: Sequence[str]) -> Iterator[str]:
-    yield f"{variant.name} *" if variant.on_front else variant.name
-    yield _interval(variant.metric)
-    yield _interval(variant.drop)
-    yield f"{variant.size_bytes:,}"
-    yield f"{variant.gzip_bytes:,}"
-    for device in devices:
-        yield _latency(variant.latency[device])
-    memory = variant.peak_memory_bytes
-    yield "-" if memory is None else short_bytes(memory)
-    yield variant.verdict
+def _broken(value: str) -> str:
+    """Return a value with its interval in the line below, as narrow columns have it."""
+    return value.replace(" (", "\n").removesuffix(")")
 
 
 def _interval(given: Interval | Mapping[str, float] | None) -> str:
@@ -137,6 +156,8 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     if baseline := decision.baseline:
         value = _interval(baseline.metrics.get(decision.metric))
         yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
+    yield from (f"note: {note}" for note in decision.notes)
+    yield from group_lines(decision)
 
 
 def _losers(decision: Decision) -> Iterator[str]:
@@ -173,14 +194,13 @@ def _files(board: Leaderboard) -> Iterator[str]:
             yield f"{what}: {path}{size}"
 
 
-def runs(records: Sequence[RunRecord]) -> Table:
+def runs(records: Sequence[RunRecord]) -> Sheet:
     """Return the list of runs, newest last."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("run", "outcome", "started", "engine", "steps", "cached", "took"):
-        table.add_column(header, no_wrap=True)
+    headers = ("run", "outcome", "started", "engine", "steps", "cached", "took")
+    sheet = Sheet([Column(header) for header in headers])
     for record in records:
         cached = sum(step.get("state") == "cached" for step in record.steps.values())
-        table.add_row(
+        sheet.add(
             record.run,
             record.outcome,
             record.started[:19].replace("T", " "),
@@ -189,32 +209,30 @@ def runs(records: Sequence[RunRecord]) -> Table:
             str(cached),
             f"{record.wall_s:.1f} s" if record.finished else "-",
         )
-    return table
+    return sheet
 
 
 def explanation(explained: Sequence[Explanation]) -> Group:
     """Return what would run, and why."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("step", "state", "because"):
-        table.add_column(header, no_wrap=header != "because")
+    sheet = Sheet([Column("step"), Column("state"), Column("because", wraps=True)])
     for item in explained:
         state, style = ("run", "yellow") if item.reason else ("cached", "dim")
-        table.add_row(item.step, state, because(item), style=style)
+        sheet.add(item.step, state, because(item), style=style)
     count = sum(item.reason is not None for item in explained)
     summary = f"{count} of {len(explained)} steps would run"
     uses = [part for item in explained if item.use for part in _use(item.use)]
-    return Group(table, *uses, Text(summary, style="bold"))
+    return Group(sheet, *uses, line(summary, style="bold"))
 
 
 def because(item: Explanation) -> str:
     """Say in words why a step would run."""
     match item.reason:
-        case Changed(what=("new",)):
+        case Changed(what=what) if what == (NEW,):
             return "it has never run"
-        case Changed(what=("result lost",)):
+        case Changed(what=what) if what == (LOST,):
             return "the store has lost its result"
         case Changed(what=what):
-            return f"changed: {', '.join(what)}"
+            return f"changed: {', '.join(map(str, what))}"
         case Upstream(step=step):
             return f"{step} would run"
         case None:

@@ -7,6 +7,7 @@ from typing import cast
 
 from components.contract.errors import suggest
 from components.contract.interface import interface_of
+from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
@@ -17,6 +18,7 @@ from pipelines.config.sections import Parameters, PathStep, TrainedTeacher
 def faults_of(config: Config) -> Iterator[Fault]:
     """Check what spans several keys, and every parameter of a component."""
     yield from _metric_faults(config)
+    yield from _floor_faults(config)
     yield from _split_faults(config)
     if isinstance(config.teacher, TrainedTeacher):
         yield from _parameter_faults(
@@ -40,6 +42,13 @@ def _metric_faults(config: Config) -> Iterator[Fault]:
             f"budgets.metric: {config.task} has no metric {config.metric!r}",
             suggest(config.metric, valid),
         )
+
+
+def _floor_faults(config: Config) -> Iterator[Fault]:
+    budgets = config.budgets
+    for fault in floor_faults(config.task, budgets.at_least or {}, budgets.per):
+        key = "at_least" if budgets.at_least else "per"
+        yield ("budgets", key), f"budgets.{key}: {fault.what}", fault.fix
 
 
 def _split_faults(config: Config) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from components import COMPONENTS
+from components.artifacts.budgets import Floor
 from components.artifacts.framing import Colour, Crop, Fit
 from components.contract.errors import suggest
 from components.contract.types import NonNegativeFloat, PositiveFloat, PositiveInt
@@ -254,6 +255,16 @@ class BudgetSection(Section):
     drop: NonNegativeFloat = Field(
         default=0.01,
         description="largest loss against the teacher, upper end of its paired interval",
+    )
+    at_least: Mapping[str, Floor] | None = Field(
+        default=None,
+        description="floors: by metric what the lower end of its interval must be at or above, "
+        "such as `{auc: 0.95, tar: 0.8}`",
+    )
+    per: Literal["group"] | None = Field(
+        default=None,
+        description="`group`: every floor holds for each group of images, too; a group that is too "
+        "small to be measured leaves a variant undecided",
     )
 
 

@@ -28,9 +28,11 @@ from pipelines.runs.events import (
     StepFailed,
     StepSkipped,
     StepStarted,
+    StepWaiting,
 )
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
@@ -120,6 +122,7 @@ def launch(
             machine="" if chosen.detached else machine_name(),
             work="" if chosen.detached else str(work),
         )
+        put_graph(opened, graph)
         put_started(opened, record)
         current = _CurrentRun(chosen, graph, record, began)
         with current.breaking_recorded(opened):
@@ -161,7 +164,7 @@ class _CurrentRun:
         with _interruptible(self._engine) as interrupted:
             while True:
                 for event in self._engine.submit(self._graph, sources, record.run):
-                    if not isinstance(event, StepStarted):
+                    if not isinstance(event, StepStarted | StepWaiting):
                         self.steps[event.step] = event
                     on_event(event)
                     if isinstance(event, StepDone) and event.step == STEP:

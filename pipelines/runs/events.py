@@ -17,6 +17,19 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class StepWaiting:
+    """A step could run, and waits. Said again when it waits for something else.
+
+    Attributes:
+        step: Name of the step.
+        what: For whom or what, and what can be done about it if it never ends.
+    """
+
+    step: str
+    what: str
+
+
+@dataclass(frozen=True)
 class StepStarted:
     """A step's process or container has been started."""
 
@@ -86,7 +99,7 @@ class StepSkipped:
     step: str
 
 
-StepEvent = StepStarted | StepDone | StepFailed | StepSkipped
+StepEvent = StepWaiting | StepStarted | StepDone | StepFailed | StepSkipped
 """What an engine says."""
 
 Event = Planned | StepEvent | ImagesCounted

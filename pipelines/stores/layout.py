@@ -10,6 +10,9 @@ BLOBS = "cas/"
 RUNS = "runs/"
 """What all keys of runs begin with."""
 
+CLAIMS = "claims/"
+"""What all keys of claims begin with."""
+
 _BLOB = re.compile(rf"{BLOBS}sha256/(?:.*/)?([0-9a-f]{{64}})")
 
 
@@ -34,6 +37,11 @@ def result_key(step_key: str) -> str:
     return f"ac/{step_key}.json"
 
 
+def claim_key(step_key: str) -> str:
+    """Return where the engine that runs the step of this key has its lease."""
+    return f"{CLAIMS}{step_key}.json"
+
+
 def quarantine_key(key: str, sha256: str) -> str:
     """Return where bytes are moved that are not what their key says.
 
@@ -42,6 +50,11 @@ def quarantine_key(key: str, sha256: str) -> str:
         sha256: What they are.
     """
     return f"quarantine/{key.replace('/', '_')}-{sha256[:16]}"
+
+
+def graph_key(graph: str) -> str:
+    """Return where the graph with this digest lies."""
+    return f"graphs/{graph}.json"
 
 
 def started_key(run: str) -> str:

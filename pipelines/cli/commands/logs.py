@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from pipelines.cli.arguments import add_command, open_existing, run_id, store_arguments
-from pipelines.cli.output import OK
+from pipelines.cli.output import OK, print_log
 
 
 def add(commands: Any) -> None:
@@ -22,6 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the log and return the exit code."""
     from pipelines.runs.logs import read_log
 
-    sys.stdout.write(read_log(open_existing(arguments), run_id(arguments), arguments.step))
-    sys.stdout.flush()
+    print_log(read_log(open_existing(arguments), run_id(arguments), arguments.step))
     return OK

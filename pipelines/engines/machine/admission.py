@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import tempfile
-import time
-from collections.abc import Generator, Iterable
-from pathlib import Path
-from threading import Event
+from collections.abc import Iterable
 
 import psutil
 
 from pipelines.runs.graph import Step
 
 _MEMORY_SHARE = 0.9  # of the machine's memory, for all steps together
-_POLL_S = 0.05
 
 
 class Admission:
@@ -55,26 +48,3 @@ def by_urgency(steps: Iterable[Step], height: dict[str, int]) -> list[Step]:
     Among the others the one with the longest way to the end of the graph comes first.
     """
     return sorted(steps, key=lambda s: (s.alone, -height[s.name], s.name))
-
-
-@contextlib.contextmanager
-def machine_lock(*, alone: bool, cancelled: Event) -> Generator[None]:
-    """Hold this machine's lock: shared by the steps of all engines, exclusive to measure time.
-
-    Args:
-        alone: Wait until no other step runs, of whichever engine, and keep others from starting.
-        cancelled: Gives up waiting; the caller finds out by asking it.
-    """
-    path = Path(tempfile.gettempdir()) / f"slimline-machine-{os.getuid()}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while not cancelled.is_set():
-            try:
-                fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_POLL_S)
-            else:
-                break
-        yield
-    finally:
-        os.close(handle)

@@ -19,17 +19,19 @@ from components.contract.executor_input import STATEMENT
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.machine.admission import machine_lock
+from pipelines.engines.machine.claims import publish
 from pipelines.engines.machine.diagnosis import diagnose
+from pipelines.engines.machine.machine_lock import machine_lock
 from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner
 from pipelines.runs.cache import Cache, CachedResult
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted, StepWaiting
 from pipelines.runs.graph import SourceRef, Step
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, stage
 from pipelines.stores.layout import log_key
+from pipelines.stores.leases import Lease
 
 
 class _NoResultError(Exception):
@@ -52,7 +54,8 @@ def execute_step(
     context: Context,
     step: Step,
     ingredients: Ingredients,
-    announce: Callable[[StepStarted], None],
+    claim: Lease,
+    announce: Callable[[StepWaiting | StepStarted], None],
 ) -> StepDone | StepFailed | StepSkipped:
     """Execute a step and make its result durable.
 
@@ -60,7 +63,8 @@ def execute_step(
         context: The run.
         step: What to execute.
         ingredients: What its key is made of.
-        announce: Called when it starts.
+        claim: On the step.
+        announce: Called when it waits for the machine, and when it starts.
 
     Raises:
         CorruptionError: An input cannot be read from the store as it should be.
@@ -87,10 +91,11 @@ def execute_step(
     if ended.code != OK:
         what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
-    result = context.cache.commit(
-        CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
-    )
+    made = CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
+    result = publish(context.cache, claim, made, context.cancelled)
     remove_tree(job.folder)
+    if result is None:
+        return StepSkipped(step.name)
     return StepDone(
         step.name, result.key, result.outputs, result.record,
         cached=False, function_s=result.function_s, wall_s=time.monotonic() - began,
@@ -98,11 +103,20 @@ def execute_step(
 
 
 def _run(
-    context: Context, job: Job, ingredients: Ingredients, announce: Callable[[StepStarted], None]
+    context: Context,
+    job: Job,
+    ingredients: Ingredients,
+    announce: Callable[[StepWaiting | StepStarted], None],
 ) -> Ended | None:
     """Run the component when the machine has room for it; None if the run is cancelled before."""
     step = job.step
-    with machine_lock(alone=step.alone, cancelled=context.cancelled):
+    with machine_lock(
+        alone=step.alone,
+        run=context.run,
+        step=step.name,
+        cancelled=context.cancelled,
+        waits_for=lambda what: announce(StepWaiting(step.name, what)),
+    ):
         if context.cancelled.is_set():
             return None
         if step.opens_sealed:

@@ -9,25 +9,46 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from components.contract.errors import UserError
 from components.contract.tree import SINGLE
 from pipelines.engines.machine.admission import Admission, by_urgency
+from pipelines.engines.machine.claims import Claims
 from pipelines.engines.machine.execution import Context, execute_step
 from pipelines.engines.machine.runner import Runner
 from pipelines.runs.cache import Cache, CachedResult, CorruptionError
-from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import (
+    StepDone,
+    StepEvent,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StepWaiting,
+)
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
 from pipelines.sources.snapshot import Snapshot
+from pipelines.stores.leases import LENGTH_S
 
 _MAX_PASSES = 5
 
-_Message = StepEvent | tuple[str, BaseException]
+
+@dataclass(frozen=True)
+class _ElsewhereFound:
+    """Another engine runs a step that was to start."""
+
+    step: str
+    ingredients: Ingredients
+
+
+_Ending = StepDone | StepFailed | StepSkipped | _ElsewhereFound | tuple[str, BaseException]
+_Message = StepWaiting | StepStarted | _Ending
 
 
 class Scheduler:
@@ -38,10 +59,17 @@ class Scheduler:
         cache: Where results are looked up and committed.
         work: A folder of this run's own on this machine.
         remeasure: Measure again what was disturbed the last time.
+        lease_s: How long this engine may be silent before others on the store take its steps.
     """
 
     def __init__(
-        self, runner: Runner, cache: Cache, work: Path, *, remeasure: bool = False
+        self,
+        runner: Runner,
+        cache: Cache,
+        work: Path,
+        *,
+        remeasure: bool = False,
+        lease_s: float = LENGTH_S,
     ) -> None:
         self.name = runner.name
         self.page = None
@@ -51,6 +79,7 @@ class Scheduler:
         self._cache = cache
         self._work = work
         self._remeasure = remeasure
+        self._lease_s = lease_s
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -69,10 +98,12 @@ class Scheduler:
         context = Context(self._runner, self._cache, self._work, run, sources, self._cancelled)
         ready: dict[str, StepDone] = {}
         broken: CorruptionError | None = None
+        claims: Claims | None = None
         try:
             self._runner.prepare(graph)
+            claims = Claims(self._cache, self.name, run, self._lease_s)
             for _ in range(_MAX_PASSES):
-                one = _Pass(context, graph, remeasure=self._remeasure)
+                one = _Pass(context, graph, claims, remeasure=self._remeasure)
                 for event in one.events():
                     if isinstance(event, StepDone):
                         before = ready.get(event.step)
@@ -83,6 +114,8 @@ class Scheduler:
                 if (broken := one.broken) is None:
                     return
         finally:
+            if claims:
+                claims.close()
             self._runner.close()
         raise UserError(
             f"the store {self._cache.store.uri} broke {_MAX_PASSES} times during one run, "
@@ -94,8 +127,9 @@ class Scheduler:
 class _Pass:
     """One pass over the graph."""
 
-    def __init__(self, context: Context, graph: Graph, *, remeasure: bool) -> None:
+    def __init__(self, context: Context, graph: Graph, claims: Claims, *, remeasure: bool) -> None:
         self._context = context
+        self._claims = claims
         self._remeasure = remeasure
         self._graph = graph
         self._height = _heights(graph)
@@ -117,12 +151,16 @@ class _Pass:
             while True:
                 yield from self._settle()
                 self._start(pool)
-                if not self._running:
+                if not self._running and self._claims.pause_s is None:
                     break
-                message = self._messages.get()
-                if not isinstance(message, StepStarted):
+                try:
+                    message = self._messages.get(timeout=self._claims.pause_s)
+                except queue.Empty:
+                    yield from self._look_elsewhere()
+                    continue
+                if not isinstance(message, StepStarted | StepWaiting):
                     self._take(message)
-                if not isinstance(message, tuple | StepSkipped):
+                if not isinstance(message, tuple | StepSkipped | _ElsewhereFound):
                     yield message
         if self.broken is None:
             for step in self._graph.ordered:
@@ -138,15 +176,34 @@ class _Pass:
                 self._running.add(step.name)
                 pool.submit(self._execute, *self._waiting.pop(step.name))
 
-    def _take(
-        self, message: StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
-    ) -> None:
+    def _look_elsewhere(self) -> Iterator[StepEvent]:
+        """See what became of the steps that other engines run."""
+        if self._stopping:
+            self._claims.give_up()
+            return
+        settled, new = self._claims.look()
+        for name, what in new.items():
+            yield StepWaiting(name, what)
+        for one in settled:
+            step = one.waited.step
+            if one.result is None:
+                self._waiting[step.name] = (step, one.waited.ingredients)
+                continue
+            waited_s = time.monotonic() - one.waited.since
+            self._done[step.name] = _taken(step, one.result, waited_s)
+            self._sorter.done(step.name)
+            yield self._done[step.name]
+
+    def _take(self, message: _Ending) -> None:
         """Note how a step ended.
 
         Raises:
             BaseException: What its thread raised, if that is not corruption.
         """
         name = message[0] if isinstance(message, tuple) else message.step
+        if isinstance(message, _ElsewhereFound):
+            step = self._graph.by_name[name]
+            self._claims.wait_for(step, message.ingredients)
         self._running.remove(name)
         self._admission.leave(name)
         if isinstance(message, StepDone):
@@ -180,10 +237,7 @@ class _Pass:
                 if result is None:
                     self._waiting[name] = (step, ingredients)
                     continue
-                self._done[name] = StepDone(
-                    name, result.key, result.outputs, result.record,
-                    cached=True, function_s=result.function_s, wall_s=0.0,
-                )  # fmt: skip
+                self._done[name] = _taken(step, result, 0.0)
                 self._sorter.done(name)
                 yield self._done[name]
             if not ready:
@@ -202,10 +256,30 @@ class _Pass:
     def _execute(self, step: Step, ingredients: Ingredients) -> None:
         """Execute one step in a thread of the pool; every way it can end becomes a message."""
         try:
-            message: _Message = execute_step(self._context, step, ingredients, self._messages.put)
+            message = self._execute_claimed(step, ingredients)
         except BaseException as error:  # noqa: BLE001 raised again by the thread that schedules
             message = (step.name, error)
         self._messages.put(message)
+
+    def _execute_claimed(self, step: Step, ingredients: Ingredients) -> _Message:
+        lease = self._claims.take(step, ingredients.key)
+        if lease is None:
+            return _ElsewhereFound(step.name, ingredients)
+        try:
+            # Another engine may have given its claim back since this one looked.
+            if found := self._context.cache.lookup(ingredients.key):
+                return _taken(step, found, 0.0)
+            return execute_step(self._context, step, ingredients, lease, self._messages.put)
+        finally:
+            lease.release()
+
+
+def _taken(step: Step, result: CachedResult, wall_s: float) -> StepDone:
+    """Return how a step ended whose result was there, or came from another engine."""
+    return StepDone(
+        step.name, result.key, result.outputs, result.record,
+        cached=True, function_s=result.function_s, wall_s=wall_s,
+    )  # fmt: skip
 
 
 def _is_disturbed(cache: Cache, step: Step, result: CachedResult) -> bool:

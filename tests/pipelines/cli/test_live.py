@@ -13,6 +13,7 @@ from pipelines.runs.events import (
     StepFailed,
     StepSkipped,
     StepStarted,
+    StepWaiting,
 )
 from pipelines.runs.graph import Graph, Step
 
@@ -81,3 +82,27 @@ def test_what_must_not_be_overlooked_of_the_data_is_a_line_of_its_own() -> None:
     counted, warned = file.getvalue().splitlines()
     assert counted.endswith("images   ingest   36 of 360 images are used; left out: 324 layout")
     assert warned.endswith("WARNING  ingest   324 are not used")
+
+
+def test_what_a_step_waits_for_is_said_with_its_time() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=100)
+    view = LiveView(console)
+    view.on_event(PLANNED)
+    view.on_event(StepWaiting("train", "engine local on host far, which runs this step"))
+    console.print(view._picture())
+    text = file.getvalue()
+    assert "waiting  train" in text
+    assert "for engine local on host far, which runs this step, 0 s" in text
+    view.on_event(StepStarted("train", "log"))
+    file.truncate(0)
+    console.print(view._picture())
+    assert "waiting" not in file.getvalue()
+
+
+def test_what_a_step_waits_for_is_a_line_where_nobody_looks() -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, width=100)) as view:
+        view.on_event(PLANNED)
+        view.on_event(StepWaiting("train", "somebody"))
+    assert file.getvalue().split(" s  ", 1)[1].split() == ["waiting", "train", "for", "somebody"]
