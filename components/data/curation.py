@@ -21,7 +21,7 @@ PAIRS: Final = "pairs"
 Status = Literal["used", "quarantined", "duplicate", "unused"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CurationResult:
     """What became of an image.
 
@@ -79,10 +79,9 @@ def curate(
     if plan.subset is not None and plan.subset < len(chosen):
         members = members_of(chosen)
         drawn = draw(members, plan.subset, plan.minimum_images, "subset", plan.seed)
-        for image in chosen:
-            if image.digest not in drawn:
-                reason = f"subset: beyond the {plan.subset} images asked for"
-                results[image.name] = CurationResult("unused", reason=reason)
+        reason = f"subset: beyond the {plan.subset} images asked for"
+        beyond = CurationResult("unused", reason=reason)
+        results |= {image.name: beyond for image in chosen if image.digest not in drawn}
         chosen = [image for image in chosen if image.digest in drawn]
     _check_enough(len({image.label for image in chosen}), plan, images, results)
     held = {unit_of(image, plan) for image in images if image.name in paired}
@@ -91,12 +90,14 @@ def curate(
     splits = {digest: split for digest, split in splits.items() if digest not in apart}
     _check_splits(chosen, splits, plan)
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
+    left_out = CurationResult("unused", reason=reason)
+    used = {split: CurationResult("used", split=split) for split in set(splits.values())}
+    for image in chosen:  # one result for all of a split: there may be very many
+        split = splits.get(image.digest)
+        results[image.name] = left_out if split is None else used[split]
     for image in chosen:
-        results[image.name] = (
-            CurationResult("used", split=splits[image.digest])
-            if image.digest in splits
-            else CurationResult("unused", reason=apart.get(image.digest, reason))
-        )
+        if image.digest in apart:
+            results[image.name] = CurationResult("unused", reason=apart[image.digest])
     for name in paired:
         if results[name].status != "used":
             results[name] = CurationResult("used", split=PAIRS)
@@ -107,13 +108,15 @@ def _without_duplicates(
     images: Sequence[SourceImage], results: dict[str, CurationResult]
 ) -> list[SourceImage]:
     """Return one of each group of equal images, and record what becomes of the others."""
-    groups: dict[str, list[SourceImage]] = {}
+    groups: dict[str, tuple[SourceImage] | list[SourceImage]] = {}
     divided = any(image.split for image in images)
     for image in images:
         if fault := image.fault or (_split_fault(image) if divided else ""):
             results[image.name] = CurationResult("quarantined", reason=fault)
-        else:
-            groups.setdefault(image.digest, []).append(image)
+        elif isinstance(same := groups.setdefault(image.digest, (image,)), list):
+            same.append(image)
+        elif same[0] is not image:  # nearly all are alone: many lists would take much memory
+            groups[image.digest] = [*same, image]
     kept: list[SourceImage] = []
     for group in groups.values():
         first, *others = sorted(group, key=_first_kept)

@@ -1,17 +1,19 @@
 """Reading: every image of a source read, checked, decoded and kept in the size of the model.
 
-Only digests stay in memory; the resized images wait in a temporary file until it is known where
-they belong.
+Only names and digests stay in memory, less than a kilobyte an image; the resized images wait in a
+temporary file until it is known where they belong.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -39,7 +41,8 @@ from components.data.record import Record, RecordFormat
 from components.data.resizing import framed
 from components.data.settings import Groups, Labels, TargetFormat
 
-_AHEAD = 8  # images in work or waiting, per thread
+_AHEAD = 2  # groups of images in work or waiting, per thread
+_AT_ONCE = 8  # images of a group: handing each over by itself takes as long as decoding it
 _CALLED: Mapping[Format, str] = {
     "folder": "a folder of images",
     "npz": "an .npz file",
@@ -115,7 +118,7 @@ class SourceImages:
     """
 
     images: list[SourceImage]
-    places: list[int]
+    places: Sequence[int]
     spool: Spool
     copies: Spool
     sizes: Counter[tuple[int, int]]
@@ -162,8 +165,8 @@ class SourceImages:
         self, curated: CuratedSource, classes: Sequence[str]
     ) -> dict[str, tuple[SpoolRows, NDArray[np.int32]]]:
         """Return images and labels of every split, in order of the source."""
-        places: dict[str, list[int]] = defaultdict(list)
-        labels: dict[str, list[int]] = defaultdict(list)
+        places: dict[str, array[int]] = defaultdict(lambda: array("q"))
+        labels: dict[str, array[int]] = defaultdict(lambda: array("l"))
         numbers = {name: number for number, name in enumerate(classes)}
         for (image, result), place in zip(curated.pairs(), self.places, strict=True):
             if result.split:
@@ -225,7 +228,7 @@ def read_source(
     spool = Spool((target.height, target.width, target.channels))
     copies = Spool((SIDE, SIDE, 1))
     images: list[SourceImage] = []
-    places: list[int] = []
+    places = array("q")
     sizes: Counter[tuple[int, int]] = Counter()
     brightest = 0
     for item in read:
@@ -333,11 +336,16 @@ def _in_order(
     work: Callable[[Given], Made], items: Iterable[Given], threads: int
 ) -> Iterator[Made]:
     """Apply ``work`` on several threads, few items ahead, and yield the results in order."""
+
+    def all_of(some: Sequence[Given]) -> list[Made]:
+        return [work(item) for item in some]
+
+    remaining = iter(items)
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Made]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
+        waiting: deque[Future[list[Made]]] = deque()
+        while some := list(islice(remaining, _AT_ONCE)):
+            waiting.append(pool.submit(all_of, some))
             if len(waiting) > _AHEAD * threads:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()

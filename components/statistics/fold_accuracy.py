@@ -9,6 +9,8 @@ References:
 
 from __future__ import annotations
 
+import math
+import statistics
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +64,10 @@ def fold_accuracy(
         for name in names
     ]
     accuracies = [
-        float(np.mean((scores[folds == name] >= cut) == same[folds == name]))
+        float(np.equal(scores[folds == name] >= cut, same[folds == name]).mean())
         for name, cut in zip(names, thresholds, strict=True)
     ]
-    error = (
-        float(np.std(np.array(accuracies), ddof=1) / np.sqrt(names.size))
-        if names.size > 1
-        else None
-    )
+    error = None if names.size == 1 else statistics.stdev(accuracies) / math.sqrt(names.size)
     return FoldAccuracy(float(np.mean(accuracies)), error, tuple(accuracies), tuple(thresholds))
 
 
