@@ -86,7 +86,7 @@ class LiveView:
             case StepFailed():
                 self._running.pop(event.step, None)
                 self._waiting.pop(event.step, None)
-                self._line("failed", event.step, event.what.partition("\n")[0], "red")
+                self._line("failed", event.step, "", "red")  # why: said once, when the run ends
             case StepSkipped():
                 self._skipped += 1
 
