@@ -28,6 +28,7 @@ def data_use(
     task: Task,
     alike: Sequence[SameName],
     near: Sequence[NearDuplicate] = (),
+    more: Sequence[str] = (),
 ) -> DataUse:
     """Sum up what became of a source.
 
@@ -36,6 +37,7 @@ def data_use(
         task: Classification warns of classes that too few images show.
         alike: Labels that are one name, where that was no reason to refuse the source.
         near: Images in two splits or under two labels that show almost the same.
+        more: What else is to be warned of.
     """
     items = list(left_out(curated))
     counts = Counter(item["kind"] for item in items)
@@ -48,7 +50,7 @@ def data_use(
         for kind, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     used = len(curated.images) - len(items)
-    warnings = [*_unused(curated, losses), *_alike(alike), *_near(near)]
+    warnings = [*_unused(curated, losses), *_alike(alike), *_near(near), *more]
     if task == "classification":
         warnings += _few(curated)
     return DataUse(len(curated.images), used, losses, tuple(warnings))

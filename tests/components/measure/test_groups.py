@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from components.artifacts.dataset import Dataset, write_dataset
 from components.artifacts.grouping import NO_GROUP, Grouping
@@ -16,6 +17,8 @@ from components.statistics.metrics import estimate, sample_of
 from components.statistics.one_shot import Trials
 from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
+from pipelines.sources.snapshot import snapshot, stage
+from tests.components.flat import ingest
 
 RESAMPLING = Resampling(resamples=100)
 ALPHABETS = ("Greek", "Latin", "Lao", "Thai", "Unseen")
@@ -174,3 +177,36 @@ def test_classes_are_measured_within_groups(tmp_path: Path) -> None:
     assert asdict(found["Rome"].metrics["accuracy"]) == {"value": 0, "low": 0, "high": 0}
     assert set(found["Turin"].unmeasured.values()) == {"12 images; 20 are needed for an interval"}
     assert found["Turin"].metrics == {}
+
+
+def test_alphabets_of_omniglot_have_one_shot_figures_of_their_own(
+    shared: Path, tmp_path: Path
+) -> None:
+    """``Alphabet/characterNN/NNNN.png``, and the pixels themselves answer: better than chance."""
+    with np.load(shared / "data/omniglot/background.npz") as arrays:
+        labels, images = arrays["labels"], arrays["images"]
+    alphabets = sorted({label.partition("/")[0] for label in labels})[:3]
+    chosen = [n for n, label in enumerate(labels) if label.partition("/")[0] in alphabets][::4]
+    for number in chosen:
+        (tmp_path / "data" / labels[number]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[number]).save(
+            tmp_path / "data" / labels[number] / f"{number:05d}.png"
+        )
+    stage(snapshot(str(tmp_path / "data")), tmp_path / "source")
+    outputs = {name: tmp_path / name for name in ("dataset", "sealed", "report")}
+    ingest(
+        tmp_path / "source", **outputs, task="verification", height=24, width=24, channels=1,
+        labels="path", selection=0.5, ways_needed=5,
+    )  # fmt: skip
+    data = Dataset.open(outputs["dataset"])
+    assert data.info.groups == tuple(alphabets)
+    trials = trials_on(data, "selection", OneShotPlan(ways=5, trials=2000), 0)
+    assert isinstance(trials, Trials)
+    ink = 255 - np.asarray(data.images("selection")[:], np.float32)
+    found = by_group(
+        data, "selection", ink.reshape(len(ink), -1), ("auc", "one_shot"), threshold=None,
+        resampling=RESAMPLING, trials=trials,
+    )  # fmt: skip
+    assert tuple(found.groups) == data.info.groups
+    for name, result in found.groups.items():
+        assert result.metrics["one_shot"].low > trials.task.chance, name
