@@ -112,6 +112,18 @@ def test_floors_are_taken_as_they_are_written(tmp_path: Path) -> None:
     assert plain["select"].parameters["at_least"] is None
 
 
+def test_pairs_are_refused_where_no_images_are_compared(tmp_path: Path) -> None:
+    text = changed("task: verification", "task: classification\npairs: ./pairs.txt")
+    text = text.replace("metric: auc", "metric: accuracy").replace("embedding: 128, ", "")
+    error = fault(tmp_path, text)
+    assert "pairs: classification compares no two images" in error.what
+    for fixed in (
+        text.replace("pairs: ./pairs.txt\n", ""),
+        changed("data:", "pairs: ./p.txt\ndata:"),
+    ):
+        load(written(tmp_path, fixed))
+
+
 def test_ingest_knows_what_the_metric_of_the_budget_needs(tmp_path: Path) -> None:
     def needs(metric: str, more: str = "") -> tuple[object, object]:
         text = changed("drop: 0.01}", f"drop: 0.01, metric: {metric}}}{more}")

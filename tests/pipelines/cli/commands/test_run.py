@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from typing import TypeAlias
 import pytest
 import yaml
 
-from tests.data.images import png
 from tests.pipelines.cli.command_line import ROOT, TINY, slimline, written
 
 Ran: TypeAlias = tuple[Path, subprocess.CompletedProcess[str]]
@@ -93,28 +91,6 @@ def test_what_became_of_the_images_is_said_everywhere(
     assert "did you mean 'subset'?" in done.stderr
     done = slimline("data", "--reason", "subset", "--store", "st", cwd=folder, check=0)
     assert "beyond the 240 images asked for" in done.stdout
-
-
-def test_why_a_step_failed_is_said_once(tmp_path: Path) -> None:
-    """On a terminal both streams are one text; with ``--json`` each has it for its reader."""
-    for number in range(3):
-        (tmp_path / "data" / f"person{number}").mkdir(parents=True)
-        (tmp_path / "data" / f"person{number}" / "1.png").write_bytes(png(number))
-    written(tmp_path / "c.yaml", data="./data", split={}, store="./st")
-    done = slimline("run", "c.yaml", cwd=tmp_path, check=2)
-    for sentence in ("too little data", "fix: add identities"):
-        assert (done.stdout + done.stderr).count(sentence) == 1, done.stdout + done.stderr
-    assert " failed   ingest\n" in done.stderr
-    asked = slimline("run", "c.yaml", "--json", cwd=tmp_path, check=2)
-    assert asked.stderr.count("too little data") == 1
-    assert asked.stdout.count("too little data") == 1
-    (failure,) = json.loads(asked.stdout)["failures"]
-    assert failure["what"].startswith("ingest: too little data")
-    shown = slimline("show", "--store", "st", cwd=tmp_path, check=0)
-    assert shown.stdout.count("too little data") == 1
-    log = re.search(r"log: slimline (logs .+)", done.stderr)
-    assert log
-    slimline(*log[1].split(), cwd=tmp_path, check=0)
 
 
 def test_impossible_budgets_are_a_result_with_code_3(ran: Ran, tmp_path: Path) -> None:
