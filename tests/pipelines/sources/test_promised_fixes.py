@@ -10,6 +10,7 @@ import shlex
 import shutil
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,13 +80,17 @@ def test_the_file_of_a_folder_is_given(name: str, tmp_path: Path) -> None:
     assert snapshot(place).format == name.rpartition(".")[2]
 
 
-def test_an_archive_is_unpacked(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "program"), [("zip", "python"), ("gztar", "tar")])
+def test_an_archive_is_unpacked_by_the_command(form: str, program: str, tmp_path: Path) -> None:
     people(tmp_path, {"Ann": 2, "Bob": 2})
-    shutil.make_archive(str(tmp_path / "faces"), "zip", tmp_path / "data")
-    fix = gone_wrong(tmp_path / "faces.zip", "a file of an unknown kind")
-    assert "unpack the archive and give what was in it" in fix
-    shutil.unpack_archive(tmp_path / "faces.zip", tmp_path / "unpacked")
-    snapshot(str(tmp_path / "unpacked"))
+    archive = shutil.make_archive(str(tmp_path / "faces"), form, tmp_path / "data")
+    fix = gone_wrong(archive, "is an archive, which is not read")
+    command = re.search(rf"{program} .*? FOLDER", fix)
+    assert command
+    (tmp_path / "unpacked").mkdir()
+    places = {"python": sys.executable, "FILE": archive, "FOLDER": str(tmp_path / "unpacked")}
+    subprocess.run([places.get(word, word) for word in command[0].split()], check=True)
+    assert len(snapshot(str(tmp_path / "unpacked")).files) == 4
 
 
 def test_a_list_names_images_below_its_folder(tmp_path: Path) -> None:
