@@ -82,7 +82,8 @@ def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
 def _alike(alike: Sequence[SameName]) -> Iterator[str]:
     if alike:
         named = _listed([str(same) for same in alike])
-        yield f"{len(alike)} names are spelt in more than one way: {named}"
+        are = "name is" if len(alike) == 1 else "names are"
+        yield f"{len(alike)} {are} spelt in more than one way: {named}"
 
 
 def near_duplicates(

@@ -99,8 +99,8 @@ def respelled(
         UserError: There are some and the rule is to refuse them.
     """
     if rule == "refuse":
-        _refuse(labels, "names", "rename the folders or labels")
-        _refuse(groups, "groups", "rename the groups: their folders, or the column group")
+        _refuse(labels, "name", "rename the folders or labels")
+        _refuse(groups, "group", "rename the groups: their folders, or the column group")
     if rule != "merge":
         return list(images)
     label_of, group_of = (
@@ -119,8 +119,9 @@ def _refuse(found: Sequence[SameName], noun: str, rename: str) -> None:
         return
     named = "".join(f"\n  {same}" for same in found[:_TOLD_MAX])
     more = f"\n  and {len(found) - _TOLD_MAX} more" if len(found) > _TOLD_MAX else ""
+    are = f"{noun} is" if len(found) == 1 else f"{noun}s are"
     raise UserError(
-        f"{len(found)} {noun} are spelt in more than one way (case, Unicode form, blanks around "
+        f"{len(found)} {are} spelt in more than one way (case, Unicode form, blanks around "
         f"them):{named}{more}",
         f"{rename}; or set split: {{same_names: merge}} where each is one and the same, split: "
         "{same_names: apart} where they are different",

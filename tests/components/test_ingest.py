@@ -439,7 +439,7 @@ def test_groups_in_two_spellings_are_one_or_two_as_is_said(tmp_path: Path) -> No
     for seed, site in enumerate(("Oslo", "oslo ", "Rome")):
         files.folder(tmp_path / "data" / site, {"ant": 8, "bee": 8}, 7000 + 100 * seed)
     plan = {"task": "classification", "split_by": "image", "groups": "folder"}
-    with pytest.raises(UserError, match="1 groups are spelt in more than one way") as caught:
+    with pytest.raises(UserError, match="1 group is spelt in more than one way") as caught:
         _ingest(tmp_path / "data", tmp_path / "refused", **plan)
     for rule, groups in (("merge", ("Oslo", "Rome")), ("apart", ("Oslo", "Rome", "oslo "))):
         assert f"split: {{same_names: {rule}}}" in caught.value.fix

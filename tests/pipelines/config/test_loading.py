@@ -126,7 +126,7 @@ def test_pairs_are_refused_where_no_images_are_compared(tmp_path: Path) -> None:
 
 def test_ingest_knows_what_the_metric_of_the_budget_needs(tmp_path: Path) -> None:
     def needs(metric: str, more: str = "") -> tuple[object, object]:
-        text = changed("drop: 0.01}", f"drop: 0.01, metric: {metric}}}{more}")
+        text = changed("metric: auc", f"metric: {metric}") + more
         given = graph_of(load(written(tmp_path, text))).by_name["ingest"].parameters
         return given["impostors_needed"], given["ways_needed"]
 

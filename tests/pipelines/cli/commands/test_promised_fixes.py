@@ -46,7 +46,7 @@ def answers(capsys: Captured, *arguments: str) -> None:
 
 @pytest.mark.parametrize("command", ["show", "data", "logs"])
 def test_the_run_that_was_meant_is_named(command: str, kept: Kept, capsys: Captured) -> None:
-    run, store, step = kept.record.run, kept.store.uri, ("ingest",) if command == "logs" else ()
+    run, store, step = kept.record().run, kept.store.uri, ("ingest",) if command == "logs" else ()
     what = f"holds no run '{run[:-1]}'"
     fix = fix_of(capsys, command, run[:-1], *step, "--store", store, what=what)
     meant = re.search(r"did you mean '(.+?)'\?", fix)
@@ -56,11 +56,11 @@ def test_the_run_that_was_meant_is_named(command: str, kept: Kept, capsys: Captu
 
 
 def test_the_step_that_was_meant_is_named(kept: Kept, capsys: Captured) -> None:
-    run, store = kept.record.run, kept.store.uri
+    run, store = kept.record().run, kept.store.uri
     fix = fix_of(capsys, "logs", run, "ingset", "--store", store, what="no log of a step 'ingset'")
     meant = re.search(r"did you mean '(.+?)'\?", fix)
     assert meant
-    assert meant[1] in kept.record.steps
+    assert meant[1] in kept.record().steps
 
 
 def test_the_store_of_the_run_is_asked_for(kept: Kept, capsys: Captured, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_store_without_runs_says_what_makes_one(tmp_path: Path, capsys: Captur
 def test_a_run_that_read_no_images_leads_to_the_log_of_ingest(kept: Kept, capsys: Captured) -> None:
     """The command is whole: the store of the run is in it."""
     failed = {"state": "failed", "what": "x", "fix": "y", "user_fault": True}
-    record = replace(kept.record, run="again", steps={"ingest": failed})
+    record = replace(kept.record(), run="again", steps={"ingest": failed})
     put_finished(kept.store, record)
     run, store = record.run, kept.store.uri
     fix = fix_of(capsys, "data", run, "--store", store, what="has read no images")
