@@ -146,7 +146,7 @@ def test_a_file_that_is_no_model_is_saved_again(kind, take, refused, pattern_dat
     spoil(path)
     fix = refused(path, pattern_data).partition("fix: ")[2]
     assert re.search(
-        r"save the (whole )?model|write or download it again|give the model it came from", fix
+        r"save the (whole )?model|write or download (it|the file) again|give the model it came", fix
     ), fix
     for suffix in re.findall(r"\.(keras|h5)\b", fix) or [name.rpartition(".")[2]]:
         take(saved(model, tmp_path, f"fixed.{suffix}"), pattern_data)
