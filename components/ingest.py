@@ -57,6 +57,7 @@ def ingest(
     from components.artifacts.data_use import LEFT_OUT, REPORT
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
+    from components.contract.progress import tell
     from components.contract.source import Source
     from components.data.accounting import data_use, left_out
     from components.data.curation import curate
@@ -73,12 +74,14 @@ def ingest(
     curation.check()
     opened = Source.open(source)
     found = read_source(opened, target, threads, curation.labels, label_column)
+    tell(phase="dividing the images")
     alike = same_names(found.images)
     images = respelled(found.images, alike, curation.same_names)
     curated = with_rows(opened, images, curate(images, curation))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())
     splits = found.splits(curated, classes)
+    tell(phase="writing the splits")
     for path, names in ((dataset, OPEN_SPLITS), (sealed, (SEALED,))):
         write_dataset(
             path,

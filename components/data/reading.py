@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contract.errors import UserError
+from components.contract.progress import tell
 from components.contract.source import Source, SourceFile
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
@@ -172,6 +173,7 @@ def read_source(
         records = records_of(source, form)
         # Numbers need no decoding: handing them to a thread costs more than it saves.
         read = (_read_record(record, target) for record in records)
+    total = len(source.files) if source.format == "folder" else None
     spool = Spool((target.height, target.width, target.channels))
     images: list[SourceImage] = []
     places: list[int] = []
@@ -183,6 +185,7 @@ def read_source(
         if item.pixels is not None:
             sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
+        tell(images=len(images), total=total)
     return SourceImages(images, places, spool, sizes, brightest)
 
 

@@ -20,6 +20,7 @@ from components.artifacts.evaluation import Baseline, Evaluation
 from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
+from components.contract.progress import tell
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
 from components.measure.threshold import VALIDATION, threshold_of
@@ -81,11 +82,14 @@ def score(
     lite = LiteModelInfo.read(model)
     labels = data.labels(split)
     _check_fit(data, lite, labels, split)
+    tell(phase="the trivial baseline")
     trivial = trivial_answer(data, split, earlier)
+    tell(phase="what the model answers")
     answered = _answers(data, lite, model, split, threads)
     if isinstance(answered, Crash):
         evaluation = _evaluation(data, split, labels, trivial, None, resampling)
         return Scored(replace(evaluation, crashed=answered), None, labels, None)
+    tell(phase="metrics and their intervals")
     threshold = threshold_of(answered.get(VALIDATION), data, earlier.threshold if earlier else None)
     sample = sample_of(
         data.info.task, answered[split], labels, resample=data.info.resample, threshold=threshold
