@@ -192,7 +192,7 @@ class ProgressReader:
         """How many are done in a second, on average; None before that is known."""
         # The first epoch also pays for the start, and counts only until there is a second one.
         for since in reversed(self._since):
-            done = (self.latest and self.latest.count or 0) - (since.count or 0)
+            done = ((self.latest and self.latest.count) or 0) - (since.count or 0)
             seconds = (self.latest.seconds if self.latest else 0.0) - since.seconds
             if done > 0 and seconds > 0:
                 return done / seconds
@@ -210,9 +210,7 @@ class ProgressReader:
     def _new_bytes(self) -> bytes:
         try:
             # Neither a link nor a pipe in its place may lead, or hold up, who reads it.
-            handle = os.open(
-                self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            )
+            handle = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:  # not there yet, or not to be read: nothing is told
             return b""
         try:

@@ -7,16 +7,18 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from threading import Event
 
 import psutil
 
+from pipelines.engines.machine.holders import Holders
 from pipelines.runs.graph import Step
 
 _MEMORY_SHARE = 0.9  # of the machine's memory, for all steps together
 _POLL_S = 0.05
+_SOON_S = 0.5  # who waits no longer does not say so
 
 
 class Admission:
@@ -44,6 +46,14 @@ class Admission:
         self._running[step.name] = step
         return True
 
+    def obstacle(self, step: Step) -> str:
+        """Say what keeps a step that was not admitted from starting."""
+        names = " and ".join(sorted(self._running)) or "nothing"
+        if step.alone or any(running.alone for running in self._running.values()):
+            one = len(self._running) == 1
+            return f"the machine: {names} {'runs' if one else 'run'} on it"
+        return f"room on the machine: {names} take{'s' if len(self._running) == 1 else ''} it"
+
     def leave(self, name: str) -> None:
         """Give back what the step had."""
         del self._running[name]
@@ -58,23 +68,32 @@ def by_urgency(steps: Iterable[Step], height: dict[str, int]) -> list[Step]:
 
 
 @contextlib.contextmanager
-def machine_lock(*, alone: bool, cancelled: Event) -> Generator[None]:
+def machine_lock(
+    name: str, *, alone: bool, cancelled: Event, on_wait: Callable[[str], None]
+) -> Generator[None]:
     """Hold this machine's lock: shared by the steps of all engines, exclusive to measure time.
 
     Args:
+        name: Who asks, as others that wait are told.
         alone: Wait until no other step runs, of whichever engine, and keep others from starting.
         cancelled: Gives up waiting; the caller finds out by asking it.
+        on_wait: Called when it has to wait, and again when others hold the lock: it is told who.
     """
     path = Path(tempfile.gettempdir()) / f"slimline-machine-{os.getuid()}.lock"
+    holders = Holders(path.with_suffix(".holders"))
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    told, began = "", time.monotonic()
     try:
         while not cancelled.is_set():
             try:
                 fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
             except BlockingIOError:
                 time.sleep(_POLL_S)
+                if time.monotonic() - began > _SOON_S and (now := holders.said()) != told:
+                    on_wait(told := now)
             else:
                 break
-        yield
+        with holders.entered(name):
+            yield
     finally:
         os.close(handle)

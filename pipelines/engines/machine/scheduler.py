@@ -7,27 +7,41 @@ what came out. A runner knows only how to execute one job.
 from __future__ import annotations
 
 import json
+import math
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from components.contract.errors import UserError
+from components.contract.progress import ProgressReader
 from components.contract.tree import SINGLE
 from pipelines.engines.machine.admission import Admission, by_urgency
 from pipelines.engines.machine.execution import Context, execute_step
-from pipelines.engines.machine.runner import Runner
+from pipelines.engines.machine.runner import Runner, progress_file
+from pipelines.engines.machine.skipping import CANCELLATION, put_skipped
 from pipelines.runs.cache import Cache, CachedResult, CorruptionError
-from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import (
+    StepDone,
+    StepEvent,
+    StepFailed,
+    StepProgress,
+    StepSkipped,
+    StepStarted,
+    StepWaiting,
+)
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
 from pipelines.sources.snapshot import Snapshot
 
 _MAX_PASSES = 5
+_LOOK_S = 1.0  # between two looks at what the running steps tell
 
-_Message = StepEvent | tuple[str, BaseException]
+_Ended = StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
+_Message = StepWaiting | StepStarted | _Ended
 
 
 class Scheduler:
@@ -52,6 +66,7 @@ class Scheduler:
         self._work = work
         self._remeasure = remeasure
         self._cancelled = threading.Event()
+        self._attempts: dict[str, int] = {}
 
     def cancel(self) -> None:
         """End everything that runs; ``submit`` then yields the rest as skipped."""
@@ -66,7 +81,9 @@ class Scheduler:
         Raises:
             UserError: An image is missing, or the store keeps breaking.
         """
-        context = Context(self._runner, self._cache, self._work, run, sources, self._cancelled)
+        context = Context(
+            self._runner, self._cache, self._work, run, sources, self._cancelled, self._attempts
+        )
         ready: dict[str, StepDone] = {}
         broken: CorruptionError | None = None
         try:
@@ -108,6 +125,10 @@ class _Pass:
         self._running: set[str] = set()
         self._done: dict[str, StepDone] = {}
         self._failed: set[str] = set()
+        self._skipped: dict[str, StepSkipped] = {}
+        self._obstacles: dict[str, str] = {}
+        self._readers: dict[str, ProgressReader] = {}
+        self._looked = -math.inf
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self.broken: CorruptionError | None = None
 
@@ -116,31 +137,66 @@ class _Pass:
         with ThreadPoolExecutor(max_workers=self._admission.cores + 1) as pool:
             while True:
                 yield from self._settle()
-                self._start(pool)
+                yield from self._start(pool)
                 if not self._running:
                     break
-                message = self._messages.get()
-                if not isinstance(message, StepStarted):
+                yield from self._told()
+                try:
+                    message = self._messages.get(timeout=_LOOK_S)
+                except queue.Empty:
+                    continue
+                if isinstance(message, StepStarted):
+                    path = progress_file(self._context.work, message.step)
+                    self._readers[message.step] = ProgressReader(path)
+                elif not isinstance(message, StepWaiting):
                     self._take(message)
                 if not isinstance(message, tuple | StepSkipped):
                     yield message
         if self.broken is None:
-            for step in self._graph.ordered:
-                if step.name not in self._failed and step.name not in self._done:
-                    yield StepSkipped(step.name)
+            yield from self._rest()
 
-    def _start(self, pool: ThreadPoolExecutor) -> None:
-        """Start what fits beside what runs, the most urgent first."""
+    def _rest(self) -> Iterator[StepSkipped]:
+        """Yield the steps without a result, each with a record that says why."""
+        failed = " and ".join(sorted(self._failed))
+        because = f"{failed} failed" if failed else CANCELLATION
+        left = [
+            step
+            for step in self._graph.ordered
+            if step.name not in self._failed and step.name not in self._done
+        ]
+        one = self._context
+        steps = [step for step in left if step.name not in self._skipped]
+        records = put_skipped(
+            one.cache.store, one.run, one.runner.name, steps, one.attempts, because
+        )
+        for step in left:
+            cancelled = self._skipped.get(step.name)
+            yield cancelled or StepSkipped(step.name, because, record=records[step.name])
+
+    def _start(self, pool: ThreadPoolExecutor) -> Iterator[StepWaiting]:
+        """Start what fits beside what runs, the most urgent first; say what does not, and why."""
         if self._stopping:
             return
         for step in by_urgency((step for step, _ in self._waiting.values()), self._height):
             if self._admission.enter(step):
                 self._running.add(step.name)
                 pool.submit(self._execute, *self._waiting.pop(step.name))
+                continue
+            obstacle = self._admission.obstacle(step)
+            if self._obstacles.get(step.name) != obstacle:
+                self._obstacles[step.name] = obstacle
+                yield StepWaiting(step.name, obstacle, outside=False)
 
-    def _take(
-        self, message: StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
-    ) -> None:
+    def _told(self) -> Iterator[StepProgress]:
+        """Yield how far the running steps are, if that is new."""
+        if time.monotonic() - self._looked < _LOOK_S:
+            return
+        self._looked = time.monotonic()
+        for name, reader in self._readers.items():
+            if reader.look() and reader.latest:
+                yield StepProgress(name, reader.latest, reader.per_second, reader.left_s)
+
+    def _take(self, message: _Ended) -> None:
         """Note how a step ended.
 
         Raises:
@@ -149,12 +205,16 @@ class _Pass:
         name = message[0] if isinstance(message, tuple) else message.step
         self._running.remove(name)
         self._admission.leave(name)
+        self._readers.pop(name, None)
         if isinstance(message, StepDone):
             self._done[name] = message
             self._sorter.done(name)
         elif isinstance(message, StepFailed):
             self._failed.add(name)
-        elif isinstance(message, tuple):
+        elif isinstance(message, StepSkipped):
+            if message.cancelled:
+                self._skipped[name] = message
+        else:
             if not isinstance(message[1], CorruptionError):
                 self._context.runner.cancel()  # the store or the disk is at fault: nothing can stay
                 raise message[1]
