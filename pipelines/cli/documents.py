@@ -26,12 +26,14 @@ class ExplainedStep:
         state: ``cached`` or ``run``.
         changed: What differs from its last execution, such as ``parameters.epochs``; ``new`` when
             there was none, ``result lost`` when the store no longer has all of it.
+        values: Of every parameter that differs, by its key in ``changed``: what it was and is.
         upstream: The step that would run before and that this one waits for, or null.
     """
 
     step: str
     state: str
     changed: Sequence[str]
+    values: Mapping[str, tuple[object, object]]
     upstream: str | None
 
 
@@ -44,12 +46,15 @@ class Explained:
         config_digest: Digest of the resolved configuration without the places of files.
         steps: One entry each, in the order of the graph.
         images: What became of the images, as in ``slimline data``, when ingest is cached; or null.
+        estimate_s: How long it would take on this machine, in seconds, as earlier runs tell; null
+            where they do not tell it of every step.
     """
 
     name: str
     config_digest: str
     steps: Sequence[ExplainedStep]
     images: DataUse | None
+    estimate_s: float | None
 
 
 @dataclass(frozen=True)
@@ -76,19 +81,25 @@ class ImagesOfRun:
 def explained_step(item: Explanation) -> ExplainedStep:
     """Return what would become of one step as the document has it."""
     reason = item.reason
+    changes = reason.what if isinstance(reason, Changed) else ()
     return ExplainedStep(
         step=item.step,
         state="run" if reason else "cached",
-        changed=reason.what if isinstance(reason, Changed) else (),
+        changed=[change.what for change in changes],
+        values={
+            change.what: (change.before, change.now)
+            for change in changes
+            if change.what.startswith("parameters.")
+        },
         upstream=reason.step if isinstance(reason, Upstream) else None,
     )
 
 
-def explained(config: Config, items: Sequence[Explanation]) -> Explained:
+def explained(config: Config, items: Sequence[Explanation], estimate_s: float | None) -> Explained:
     """Return the document of ``slimline explain --json``."""
     steps = [explained_step(item) for item in items]
     use = next((item.use for item in items if item.use), None)
-    return Explained(config.name, config.digest, steps, use)
+    return Explained(config.name, config.digest, steps, use, estimate_s)
 
 
 def images_of_run(

@@ -1,10 +1,16 @@
-"""What the command line answers: exit codes, JSON documents, tables, and complaints with a fix."""
+"""What the command line answers: exit codes, JSON documents, tables, and complaints with a fix.
+
+The only module that prints: a test sees to it, so that nothing from outside reaches a terminal as
+it came.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from typing import TYPE_CHECKING, Any
+
+from pipelines.cli.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,6 +34,22 @@ def print_table(renderable: RenderableType) -> None:
         Console(width=_PLAIN_COLUMNS).print(renderable, soft_wrap=True)
 
 
+def print_text(text: str) -> None:
+    """Print a line, or several, of a command's answer."""
+    sys.stdout.write(f"{visible(text)}\n")
+
+
+def print_log(text: str) -> None:
+    """Print what a step printed; tabs stay."""
+    sys.stdout.write(visible(text, keep="\n\t"))
+    sys.stdout.flush()
+
+
+def print_remark(text: str) -> None:
+    """Print on standard error what is no part of the answer."""
+    sys.stderr.write(f"{visible(text)}\n")
+
+
 def print_json(document: dict[str, Any]) -> None:
     """Print a document for programs, in ASCII: the encoding of standard output may be any."""
     sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -36,4 +58,4 @@ def print_json(document: dict[str, Any]) -> None:
 
 def complain(what: str, fix: str) -> None:
     """Say on standard error what is amiss and what to do about it."""
-    sys.stderr.write(f"error: {what}\nfix: {fix}\n")
+    print_remark(f"error: {what}\nfix: {fix}")

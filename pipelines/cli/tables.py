@@ -1,4 +1,4 @@
-"""A leaderboard, the runs and an explanation as a terminal prints them."""
+"""A leaderboard and an explanation as a terminal prints them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Candidate, Decision, Timing
@@ -19,9 +18,11 @@ from components.statistics.quantities import (
     whole_bytes,
     with_interval,
 )
-from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.cli.progress_text import duration
+from pipelines.cli.run_states import going_on
+from pipelines.cli.visible import add_row, line
+from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.runs.leaderboard import Leaderboard, Sealed
-from pipelines.runs.records import RunRecord
 
 _STYLES = {
     "winner": "bold green", "kept": "green", "over-budget": "yellow", "undecided": "magenta",
@@ -38,29 +39,31 @@ _EXPORTED = (
 def leaderboard(board: Leaderboard) -> Group:
     """Return what a person sees after a run."""
     fault = board.record.fault
-    parts: list[RenderableType] = [Text(_headline(board), style="bold")]
+    parts: list[RenderableType] = [line(_headline(board), style="bold")]
     if board.data:
-        parts.append(Text(f"decided on {board.data}"))
+        parts.append(line(f"decided on {board.data}"))
     if board.images:
         parts += _use(board.images)
     if board.decision:
-        parts += [_table(board.decision), *map(Text, _conclusion(board.decision))]
+        parts += [_table(board.decision), *map(line, _conclusion(board.decision))]
         if board.sealed:
-            parts.append(Text(_sealed(board.sealed, board.decision.metric)))
+            parts.append(line(_sealed(board.sealed, board.decision.metric)))
+    elif {"running", "waiting", "killed"} & set(board.states.values()):
+        parts += going_on(board.record)
     elif not board.failures and not fault:
-        parts.append(Text("no choice was made in this run"))
-    parts += [Text(f"failed: {failure.what}", style="red") for failure in board.failures]
+        parts.append(line("no choice was made in this run"))
+    parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
     if fault:
-        parts.append(Text(f"broken: {fault}", style="red"))
-    parts += [Text(line) for line in _files(board)]
+        parts.append(line(f"broken: {fault}", style="red"))
+    parts += map(line, _files(board))
     return Group(*parts)
 
 
 def _use(use: DataUse) -> list[RenderableType]:
     """Say what became of the images; what is wrong with them cannot be overlooked."""
-    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
     more = " (all of them: slimline data)" if use.left_out else ""
-    return [Text(f"{use.summary}{more}"), *warnings]
+    return [line(f"{use.summary}{more}"), *warnings]
 
 
 def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
@@ -69,9 +72,9 @@ def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
     for header in ("image", "left out", "because"):
         table.add_column(header, no_wrap=header == "left out")
     for item in items:
-        table.add_row(Text(item["name"]), Text(item["kind"]), Text(item["reason"]))
-    warnings = [Text(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
-    return Group(*([table] if items else []), Text(use.summary, style="bold"), *warnings)
+        add_row(table, item["name"], item["kind"], item["reason"])
+    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    return Group(*([table] if items else []), line(use.summary, style="bold"), *warnings)
 
 
 def _headline(board: Leaderboard) -> str:
@@ -95,7 +98,7 @@ def _table(decision: Decision) -> Table:
     table.add_column("memory", justify="right")
     table.add_column("verdict", no_wrap=True)
     for variant in decision.variants:
-        table.add_row(*_row(variant, devices), style=_STYLES.get(variant.verdict))
+        add_row(table, *_row(variant, devices), style=_STYLES.get(variant.verdict, ""))
     return table
 
 
@@ -173,48 +176,36 @@ def _files(board: Leaderboard) -> Iterator[str]:
             yield f"{what}: {path}{size}"
 
 
-def runs(records: Sequence[RunRecord]) -> Table:
-    """Return the list of runs, newest last."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("run", "outcome", "started", "engine", "steps", "cached", "took"):
-        table.add_column(header, no_wrap=True)
-    for record in records:
-        cached = sum(step.get("state") == "cached" for step in record.steps.values())
-        table.add_row(
-            record.run,
-            record.outcome,
-            record.started[:19].replace("T", " "),
-            record.engine,
-            str(len(record.steps)),
-            str(cached),
-            f"{record.wall_s:.1f} s" if record.finished else "-",
-        )
-    return table
+def explanation(explained: Sequence[Explanation], estimate_s: float | None = None) -> Group:
+    """Return what would run, and why.
 
-
-def explanation(explained: Sequence[Explanation]) -> Group:
-    """Return what would run, and why."""
+    Args:
+        explained: Every step.
+        estimate_s: How long it would take; None where nobody knows.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for header in ("step", "state", "because"):
         table.add_column(header, no_wrap=header != "because")
     for item in explained:
         state, style = ("run", "yellow") if item.reason else ("cached", "dim")
-        table.add_row(item.step, state, because(item), style=style)
+        add_row(table, item.step, state, because(item), style=style)
     count = sum(item.reason is not None for item in explained)
     summary = f"{count} of {len(explained)} steps would run"
+    if count and estimate_s is not None:
+        summary += f", in about {duration(estimate_s)} as earlier runs tell"
     uses = [part for item in explained if item.use for part in _use(item.use)]
-    return Group(table, *uses, Text(summary, style="bold"))
+    return Group(table, *uses, line(summary, style="bold"))
 
 
 def because(item: Explanation) -> str:
     """Say in words why a step would run."""
     match item.reason:
-        case Changed(what=("new",)):
+        case Changed(what=what) if what == (NEW,):
             return "it has never run"
-        case Changed(what=("result lost",)):
+        case Changed(what=what) if what == (LOST,):
             return "the store has lost its result"
         case Changed(what=what):
-            return f"changed: {', '.join(what)}"
+            return f"changed: {', '.join(map(str, what))}"
         case Upstream(step=step):
             return f"{step} would run"
         case None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from components.artifacts.data_use import DataUse
@@ -11,11 +11,13 @@ from components.contract.images import environment_digest
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache, CachedResult, CorruptionError
-from pipelines.runs.graph import Flow, Ref, SourceRef
+from pipelines.runs.estimates import durations, makespan, usable_cores
+from pipelines.runs.graph import Flow, Graph, Ref, SourceRef
 from pipelines.runs.images_used import STEP, data_use_of
-from pipelines.runs.keys import InputDigest, ingredients_of
+from pipelines.runs.kept_graphs import Place, places, read_graph
+from pipelines.runs.keys import Change, InputDigest, ingredients_of
 from pipelines.runs.listing import listed_sources
-from pipelines.runs.records import RunRecord, list_runs
+from pipelines.runs.records import list_runs
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
 from pipelines.sources.snapshot import Snapshot
@@ -32,7 +34,12 @@ class Changed:
             there was none, ``result lost`` when the store no longer has all of it.
     """
 
-    what: tuple[str, ...]
+    what: tuple[Change, ...]
+
+
+_UNDECIDED = frozenset({"cancelled", "killed", "skipped", "running", "waiting"})
+
+NEW, LOST = Change("new"), Change("result lost")
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
     cache = Cache(opened, workspace_root(opened))
     graph = graph_of(config)
     sources = listed_sources(graph)
-    before = [record for record in list_runs(opened) if record.name == config.name]
+    earlier = _Earlier(opened, graph)
     outputs: dict[str, Mapping[str, str]] = {}
     explained: list[Explanation] = []
     for step in graph.ordered:
@@ -84,10 +91,30 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
                 outputs[step.name] = result.outputs
                 explained.append(Explanation(step.name, None, use))
                 continue
-        last = _last_ingredients(opened, before, step.name)
-        what = ("new",) if last is None else ingredients.changed_since(last)
-        explained.append(Explanation(step.name, Changed(what or ("result lost",))))
+        last = earlier.ingredients(step.name)
+        what = (NEW,) if last is None else ingredients.changed_since(last)
+        explained.append(Explanation(step.name, Changed(what or (LOST,))))
     return explained
+
+
+def estimate(
+    config: Config, explained: Iterable[Explanation], *, store: str | None = None
+) -> float | None:
+    """Return in how many seconds the steps that would run are done on this machine.
+
+    None where earlier runs of the store do not tell it of every step.
+
+    Args:
+        config: What would run.
+        explained: What ``explain`` says of it.
+        store: Address of the store, instead of the configured one.
+    """
+    graph = graph_of(config)
+    took = durations(open_store(store or config.store), graph)
+    would_run = [item.step for item in explained if item.reason]
+    if not all(step in took for step in would_run):
+        return None
+    return makespan(graph, {step: took[step] for step in would_run}, (), usable_cores())
 
 
 def _use(cache: Cache, step: str, result: CachedResult) -> DataUse | None:
@@ -104,12 +131,40 @@ def _digests(
     return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
 
 
-def _last_ingredients(
-    store: Store, before: list[RunRecord], step: str
-) -> Mapping[str, object] | None:
-    """Find what the newest execution of a step in runs of this name was made of."""
-    for record in reversed(before):
-        key = record.steps.get(step, {}).get("record")
-        if key and (found := read_ingredients(store, key)):
-            return found
-    return None
+class _Earlier:
+    """Earlier runs of a configuration, newest first, whose steps are found by their place.
+
+    Args:
+        store: Where their records lie.
+        graph: What would run now.
+    """
+
+    def __init__(self, store: Store, graph: Graph) -> None:
+        self._store = store
+        self._places = places(graph)
+        self._runs = [
+            (record, kept and places(kept))
+            for record in reversed(list_runs(store))
+            if record.name == graph.name
+            for kept in [read_graph(store, record.graph_digest, record.name)]
+        ]
+
+    def ingredients(self, step: str) -> Mapping[str, object] | None:
+        """Find what the newest execution of a step was made of."""
+        for record, then in self._runs:
+            before = record.steps.get(self._name(step, then), {})
+            key = before.get("record")
+            if before.get("state") in _UNDECIDED:  # its ingredients made nothing
+                continue
+            if key and (found := read_ingredients(self._store, key)):
+                return found
+        return None
+
+    def _name(self, step: str, then: Mapping[str, frozenset[Place]] | None) -> str:
+        """Return what a step was called in a run: the one at most of its places, or of its name."""
+        here = self._places.get(step)
+        if not here or not then:
+            return step
+        common = {name: len(here & at) for name, at in then.items()}
+        best = max(common, key=lambda name: (common[name], name == step))
+        return best if common[best] else step

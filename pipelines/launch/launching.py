@@ -32,6 +32,7 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.progress import ProgressWriter
@@ -126,6 +127,7 @@ def launch(
             machine="" if chosen.detached else machine_name(),
             work="" if chosen.detached else str(work),
         )
+        put_graph(opened, graph)
         put_started(opened, record)
         if not chosen.detached:  # what runs beside what in a cluster nobody here knows
             with contextlib.suppress(UserError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -64,6 +65,11 @@ def _took(records: Iterable[RunRecord], *, by: str) -> dict[str, float]:
             ):
                 seen[key].append(max(0.0, float(wall_s - waited_s)))
     return {key: median(values) for key, values in seen.items()}
+
+
+def usable_cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def makespan(

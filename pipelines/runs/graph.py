@@ -139,7 +139,12 @@ class Graph:
     @cached_property
     def digest(self) -> str:
         """The digest of what would run: steps, parameters and flow, not the data."""
-        return digest("graph", [_plain(step) for step in sorted(self.steps, key=lambda s: s.name)])
+        return digest("graph", self.content)
+
+    @property
+    def content(self) -> list[dict[str, object]]:
+        """What ``digest`` is the digest of: the steps in the order of their names."""
+        return [_plain(step) for step in sorted(self.steps, key=lambda step: step.name)]
 
     def to_json(self) -> dict[str, object]:
         """Return a form from which ``from_json`` makes an equal graph."""

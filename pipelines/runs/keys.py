@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import cast
 
 from components.contract.closure import code_digest
-from components.contract.digests import digest
+from components.contract.digests import canonical_json, digest
 from components.contract.interface import interface_of
 from components.devices.fingerprint import fingerprint
 from pipelines.runs.graph import HOST, Step
@@ -16,6 +16,28 @@ SCHEMA = 1
 """Raised when the meaning of a record or of a tree changes, so that old results are misses."""
 
 InputDigest = str | list[str] | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What differs between two executions of a step.
+
+    Attributes:
+        what: Which ingredient, such as ``parameters.epochs`` or ``code``.
+        before: Of a parameter, what it was; None where there was none.
+        now: Of a parameter, what it is; None where it has gone.
+    """
+
+    what: str
+    before: object = None
+    now: object = None
+
+    def __str__(self) -> str:
+        """Return it in words: ``parameters.epochs: 3 -> 5``."""
+        if not self.what.startswith("parameters."):
+            return self.what
+        before, now = (canonical_json(value).decode() for value in (self.before, self.now))
+        return f"{self.what}: {before} -> {now}"
 
 
 @dataclass(frozen=True)
@@ -49,18 +71,21 @@ class Ingredients:
         """The step key: 64 hexadecimal digits."""
         return digest("step", self.to_json())
 
-    def changed_since(self, before: Mapping[str, object]) -> tuple[str, ...]:
+    def changed_since(self, before: Mapping[str, object]) -> tuple[Change, ...]:
         """Name what differs from the ingredients of an earlier execution, most telling first."""
         now = self.to_json()
         whole = ("code", "environment", "device", "schema")
-        changed = [name for name in whole if now[name] != before[name]]
+        changed = [Change(name) for name in whole if now[name] != before[name]]
         for group in ("parameters", "inputs"):
             old = cast("Mapping[str, object]", before[group])
             new = cast("Mapping[str, object]", now[group])
             if group == "parameters":
                 old = self._renamed(old)
-            names = sorted({*old, *new})
-            changed += [f"{group}.{name}" for name in names if old.get(name) != new.get(name)]
+            for name in sorted({*old, *new}):
+                values = (old.get(name), new.get(name))
+                if values[0] != values[1]:  # of inputs they are digests, which tell nobody anything
+                    shown = values if group == "parameters" else ()
+                    changed.append(Change(f"{group}.{name}", *shown))
         return tuple(changed)
 
     def _renamed(self, old: Mapping[str, object]) -> dict[str, object]:

@@ -26,7 +26,8 @@ _MANIFEST = "manifest.json"
 
 DOCUMENT = (
     "schema", "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s",
-    "critical_path_s", "steps_run", "steps_cached", "config_digest", "task", "winner", "reason",
+    "critical_path_s", "steps_run", "steps_cached", "states",
+    "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
     "sealed", "variants", "failures", "exported",
 )  # fmt: skip
@@ -145,6 +146,11 @@ class Leaderboard:
         return self._count("cached")
 
     @property
+    def states(self) -> Mapping[str, str]:
+        """What became of every step, or what it does now: see the states of a run's steps."""
+        return {name: step["state"] for name, step in self.record.steps.items()}
+
+    @property
     def data(self) -> str | None:
         """One sentence: what the images are that decided."""
         return self.decision and self.decision.split.description
@@ -158,7 +164,10 @@ class Leaderboard:
             **asdict(self.record),
             "near_misses": (),
             **(self.decision.to_json() if self.decision else {}),
-            **{key: getattr(self, key) for key in ("schema", "steps_run", "steps_cached", "data")},
+            **{
+                key: getattr(self, key)
+                for key in ("schema", "steps_run", "steps_cached", "states", "data")
+            },
             "sealed": self.sealed and asdict(self.sealed),
             "variants": [row.to_json() for row in self.variants],
             "failures": [asdict(failure) for failure in self.failures],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -12,8 +13,9 @@ from components.contract.errors import UserError, suggest
 from pipelines.runs.records import Problem, RunRecord, read_run, read_value
 from pipelines.runs.workspace import machine_name
 from pipelines.stores.layout import log_key, step_of_record, step_record_key
-from pipelines.stores.store import KeyMissing, Store, is_key
+from pipelines.stores.store import KeyMissing, Store
 
+_LOG = re.compile(r"(?P<step>[^.]+)\.(?P<attempt>[0-9]{1,9})\.log")
 _POLL_S = 0.5
 _PART_BYTES = 1 << 16
 
@@ -110,17 +112,15 @@ def _has_ended(record: RunRecord, step: str) -> bool:
 
 def _live(record: RunRecord, step: str) -> Path | None:
     """Return the log of the step's newest attempt, if the run's folder is on this machine."""
-    if record.machine != machine_name() or not record.work or not is_key(step):
+    if record.machine != machine_name() or not record.work:
         return None
     folder = Path(record.work) / "logs"
     try:
-        names = {path.name for path in folder.iterdir()}
+        logs = [_LOG.fullmatch(path.name) for path in folder.iterdir()]
     except (OSError, ValueError):  # the run has ended, or never began
         return None
-    attempt = 0
-    while log_file(Path(record.work), step, attempt + 1).name in names:
-        attempt += 1
-    return log_file(Path(record.work), step, attempt) if attempt else None
+    attempts = [int(log["attempt"]) for log in logs if log and log["step"] == step]
+    return log_file(Path(record.work), step, max(attempts)) if attempts else None
 
 
 def _stored(store: Store, record: RunRecord, step: str) -> str:
@@ -155,14 +155,15 @@ def _stored(store: Store, record: RunRecord, step: str) -> str:
                 f"{state.get('because') or 'the run did not come to it'}",
                 "slimline logs of the step that failed, or run again",
             )
-        case _:
-            raise _no_log(record, step)
+        case other:
+            raise UserError(
+                f"run {record.run} has no log of {step}, which is {other}",
+                "run again: the next run keeps one",
+            )
 
 
 def _check_known(record: RunRecord, step: str) -> None:
     if step not in record.steps:
-        raise _no_log(record, step)
-
-
-def _no_log(record: RunRecord, step: str) -> UserError:
-    return UserError(f"run {record.run} has no log of a step {step!r}", suggest(step, record.steps))
+        raise UserError(
+            f"run {record.run} has no log of a step {step!r}", suggest(step, record.steps)
+        )

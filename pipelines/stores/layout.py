@@ -44,6 +44,11 @@ def quarantine_key(key: str, sha256: str) -> str:
     return f"quarantine/{key.replace('/', '_')}-{sha256[:16]}"
 
 
+def graph_key(graph: str) -> str:
+    """Return where the graph with this digest lies."""
+    return f"graphs/{graph}.json"
+
+
 def started_key(run: str) -> str:
     """Return where the record of a run lies from its beginning on."""
     return f"{RUNS}{run}/started.json"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 from pathlib import Path
 from typing import Any
 
 from pipelines.cli.arguments import add_command, config_arguments, load_config
-from pipelines.cli.output import OK, print_json
+from pipelines.cli.output import OK, print_json, print_text
 
 _VERTEX = "vertex"
 
@@ -69,5 +68,5 @@ def run(arguments: argparse.Namespace) -> int:
         )
     else:
         steps = f"{len(graph.steps)} steps"
-        sys.stdout.write(f"wrote {arguments.output}: pipeline {made.name}, {steps}\n")
+        print_text(f"wrote {arguments.output}: pipeline {made.name}, {steps}")
     return OK

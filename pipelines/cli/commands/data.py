@@ -6,7 +6,14 @@ import argparse
 from typing import Any
 
 from components.contract.errors import UserError, suggest
-from pipelines.cli.arguments import LATEST, add_command, open_existing, run_id, store_arguments
+from pipelines.cli.arguments import (
+    LATEST,
+    add_command,
+    open_existing,
+    print_problems,
+    run_id,
+    store_arguments,
+)
 from pipelines.cli.output import OK, print_json, print_table
 
 
@@ -26,11 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.cli import documents, tables
     from pipelines.runs.cache import Cache, CorruptionError
     from pipelines.runs.images_used import STEP, data_use_of, left_out_of
-    from pipelines.runs.records import read_run
+    from pipelines.runs.records import Problem, read_run
     from pipelines.runs.workspace import workspace_root
 
     store = open_existing(arguments)
-    record = read_run(store, run_id(arguments))
+    problems: list[Problem] = []
+    record = read_run(store, run_id(arguments), problems)
+    print_problems(problems)
     outputs = record.steps.get(STEP, {}).get("outputs")
     if not outputs:
         raise UserError(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from pipelines.cli.arguments import STORE, add_command, store_arguments
-from pipelines.cli.output import OK, USER_FAULT, print_json
+from pipelines.cli.output import OK, USER_FAULT, print_json, print_text
 
 
 def add(commands: Any) -> None:
@@ -25,5 +24,5 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         for finding in findings:
             fix = f" -> {finding.fix}" if finding.fix else ""
-            sys.stdout.write(f"{finding.state:<5}  {finding.name:<9}  {finding.text}{fix}\n")
+            print_text(f"{finding.state:<5}  {finding.name:<9}  {finding.text}{fix}")
     return USER_FAULT if any(finding.state == "lacks" for finding in findings) else OK

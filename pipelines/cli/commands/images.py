@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
 from pipelines.cli.arguments import add_command
-from pipelines.cli.output import OK, USER_FAULT, complain
+from pipelines.cli.output import OK, USER_FAULT, complain, print_text
 
 if TYPE_CHECKING:
     from components.contract.types import ImageName
@@ -41,8 +40,8 @@ def _names(arguments: argparse.Namespace) -> list[ImageName]:
 
 def _build(arguments: argparse.Namespace) -> int:
     from rich.console import Console
-    from rich.markup import escape
 
+    from pipelines.cli import visible
     from pipelines.images import building
     from pipelines.images.daemon import connect, daemon_faults
 
@@ -60,9 +59,9 @@ def _build(arguments: argparse.Namespace) -> int:
                 network=arguments.network,
                 ca_bundle=arguments.ca_bundle,
             ):
-                status.update(escape(f"{tag}: {line.splitlines()[-1][:100]}"))
+                status.update(visible.line(f"{tag}: {line.splitlines()[-1][:100]}"))
             built = building.find(client, name)
-        sys.stdout.write(f"{built.name}  {built.size_bytes / 1e6:,.0f} MB  {built.digest}\n")
+        print_text(f"{built.name}  {built.size_bytes / 1e6:,.0f} MB  {built.digest}")
     return OK
 
 
@@ -75,7 +74,7 @@ def _push(arguments: argparse.Namespace) -> int:
     for name in names:
         with daemon_faults(f"{building.image_name(name)} cannot be pushed to {registry}"):
             pushed = building.push(client, name, registry)
-        sys.stdout.write(f"{pushed}\n")
+        print_text(pushed)
     return OK
 
 
@@ -90,10 +89,10 @@ def _list(_arguments: argparse.Namespace) -> int:
                 built = building.find(client, name)
             except UserError as error:
                 missing += 1
-                sys.stdout.write(f"{building.image_name(name)}  missing: {error.what}\n")
+                print_text(f"{building.image_name(name)}  missing: {error.what}")
             else:
                 size_mb = f"{built.size_bytes / 1e6:,.0f} MB"
-                sys.stdout.write(f"{built.name}  {size_mb}  {built.digest}\n")
+                print_text(f"{built.name}  {size_mb}  {built.digest}")
     if missing:
         complain(f"{missing} of {len(building.IMAGES)} images are missing", "slimline images build")
     return USER_FAULT if missing else OK

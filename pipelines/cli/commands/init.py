@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from pipelines.cli.arguments import add_command
-from pipelines.cli.output import OK
+from pipelines.cli.output import OK, print_text
 
 
 def add(commands: Any) -> None:
@@ -22,5 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.config.template import write
 
     write(arguments.file)
-    sys.stdout.write(f"wrote {arguments.file}; edit it, then: slimline run {arguments.file}\n")
+    print_text(f"wrote {arguments.file}; edit it, then: slimline run {arguments.file}")
     return OK

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config, place_arguments
 from pipelines.cli.commands.show import print_board, read_board
-from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain
+from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
 from pipelines.engines.opening import CLUSTERED, ENGINES
 
 if TYPE_CHECKING:
@@ -92,21 +91,21 @@ def _verdict(
     """Say what to do next where a run did not end well, and return the exit code."""
     again = f"slimline {shlex.join(arguments.given)}"
     if launched.outcome == "running":
-        sys.stderr.write(f"the run goes on in the cluster: {launched.page}\n")
-        sys.stderr.write(f"when it has ended: {_sync_command(arguments, store)}\n")
+        print_remark(f"the run goes on in the cluster: {launched.page}")
+        print_remark(f"when it has ended: {_sync_command(arguments, store)}")
         return CANCELLED
     if launched.outcome == "cancelled":
-        sys.stderr.write(f"cancelled; what is done is kept, go on with: {again}\n")
+        print_remark(f"cancelled; what is done is kept, go on with: {again}")
         return CANCELLED
     if launched.outcome == "failed":
         for failure in board.failures:
             complain(failure.what, failure.fix)
             log = shlex.join(["slimline", "logs", launched.run, failure.step, "--store", store])
-            sys.stderr.write(f"log: {log}\n")
-        sys.stderr.write(f"then, with all finished steps kept: {again}\n")
+            print_remark(f"log: {log}")
+        print_remark(f"then, with all finished steps kept: {again}")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
     if any(row.variant.verdict == "undecided" for row in board.variants):
-        sys.stderr.write(f"when the machine is quiet: {again} --remeasure\n")
+        print_remark(f"when the machine is quiet: {again} --remeasure")
     return OK if board.decision and board.decision.winner else NO_WINNER
 
 

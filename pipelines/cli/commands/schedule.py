@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.arguments import add_command, cluster_arguments, connect
-from pipelines.cli.output import OK, print_json
+from pipelines.cli.output import OK, print_json, print_text
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.schedules import Schedule
@@ -95,7 +94,7 @@ def _remove(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"schedules": []})
     else:
-        sys.stdout.write(f"removed {arguments.name}; its runs stay\n")
+        print_text(f"removed {arguments.name}; its runs stay")
     return OK
 
 
@@ -104,7 +103,7 @@ def _show(arguments: argparse.Namespace, found: list[Schedule]) -> int:
         print_json({"schedules": [schedule.to_json() for schedule in found]})
         return OK
     for schedule in found:
-        sys.stdout.write("".join(f"{line}\n" for line in schedule.lines()))
+        print_text("\n".join(schedule.lines()))
     if not found:
-        sys.stdout.write("no schedules\n")
+        print_text("no schedules")
     return OK

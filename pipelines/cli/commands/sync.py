@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.arguments import STORE, add_command, cluster_arguments, connect
-from pipelines.cli.output import OK, USER_FAULT, complain, print_json
+from pipelines.cli.output import OK, USER_FAULT, complain, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.syncing import Synced
@@ -32,9 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     def say(one: Synced) -> None:
         if not arguments.json:
-            sys.stderr.write(
-                f"{one.state:<13}  {one.run}{f'  {one.outcome}' if one.outcome else ''}\n"
-            )
+            outcome = f"  {one.outcome}" if one.outcome else ""
+            print_remark(f"{one.state:<13}  {one.run}{outcome}")
 
     with _opened(arguments.store or STORE) as (cache, scratch):
         synced = sync(connection, cache, scratch, say)
@@ -43,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_json({"runs": [one.to_json() for one in synced]})
     else:
         imported = sum(one.state == IMPORTED for one in synced)
-        sys.stdout.write(f"{imported} of {len(synced)} runs imported\n")
+        print_text(f"{imported} of {len(synced)} runs imported")
     for one in damaged:
         assert one.error
         complain(one.error.what, one.error.fix)

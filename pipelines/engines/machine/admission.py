@@ -18,7 +18,7 @@ from pipelines.runs.graph import Step
 
 _MEMORY_SHARE = 0.9  # of the machine's memory, for all steps together
 _POLL_S = 0.05
-_SOON_S = 0.5  # who waits no longer does not say so
+_SOON_S, _AGAIN_S = 0.5, 5.0  # who waits no longer does not say so; who does says so again
 
 
 class Admission:
@@ -77,20 +77,21 @@ def machine_lock(
         name: Who asks, as others that wait are told.
         alone: Wait until no other step runs, of whichever engine, and keep others from starting.
         cancelled: Gives up waiting; the caller finds out by asking it.
-        on_wait: Called when it has to wait, and again when others hold the lock: it is told who.
+        on_wait: Called when it has to wait, again and again; it is told who holds the lock.
     """
     path = Path(tempfile.gettempdir()) / f"slimline-machine-{os.getuid()}.lock"
     holders = Holders(path.with_suffix(".holders"))
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    told, began = "", time.monotonic()
+    next_look = time.monotonic() + _SOON_S
     try:
         while not cancelled.is_set():
             try:
                 fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
             except BlockingIOError:
                 time.sleep(_POLL_S)
-                if time.monotonic() - began > _SOON_S and (now := holders.said()) != told:
-                    on_wait(told := now)
+                if time.monotonic() > next_look:
+                    on_wait(holders.said())
+                    next_look = time.monotonic() + _AGAIN_S
             else:
                 break
         with holders.entered(name):

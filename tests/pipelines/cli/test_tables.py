@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.cli import documents, tables
-from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.cli import documents, run_states, tables
+from pipelines.launch.explaining import NEW, Changed, Explanation, Upstream
+from pipelines.runs.keys import Change
 from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
 from tests.pipelines.runs.kept_run import DECISION, LOST, Kept
 
@@ -80,21 +81,30 @@ def test_a_failed_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reason", "words", "document"),
     [
-        (None, "its result is there", {"state": "cached", "changed": (), "upstream": None}),
         (
-            Changed(("parameters.epochs", "code")),
-            "changed: parameters.epochs, code",
-            {"state": "run", "changed": ("parameters.epochs", "code"), "upstream": None},
+            None,
+            "its result is there",
+            {"state": "cached", "changed": [], "values": {}, "upstream": None},
         ),
         (
-            Changed(("new",)),
+            Changed((Change("parameters.epochs", 3, 5), Change("code"))),
+            "changed: parameters.epochs: 3 -> 5, code",
+            {
+                "state": "run",
+                "changed": ["parameters.epochs", "code"],
+                "values": {"parameters.epochs": (3, 5)},
+                "upstream": None,
+            },
+        ),
+        (
+            Changed((NEW,)),
             "it has never run",
-            {"state": "run", "changed": ("new",), "upstream": None},
+            {"state": "run", "changed": ["new"], "values": {}, "upstream": None},
         ),
         (
             Upstream("train"),
             "train would run",
-            {"state": "run", "changed": (), "upstream": "train"},
+            {"state": "run", "changed": [], "values": {}, "upstream": "train"},
         ),
     ],
 )
@@ -115,7 +125,7 @@ def test_the_list_of_runs(tmp_path: Path) -> None:
     record = Kept(tmp_path, DECISION).record()
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(tables.runs([record, replace(record, run="digits-2", finished=None)]))
+        console.print(run_states.runs([record, replace(record, run="digits-2", finished=None)]))
     lines = capture.get().splitlines()
     assert any("digits-1" in line and "done" in line and "60.0 s" in line for line in lines)
     assert any("digits-2" in line and "60.0 s" not in line for line in lines)

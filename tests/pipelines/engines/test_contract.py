@@ -20,6 +20,7 @@ from pipelines.launch.explaining import Changed, Upstream, explain
 from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.keys import Change
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.logs import read_log
 from pipelines.runs.records import list_runs, read_run
@@ -96,7 +97,9 @@ def test_a_changed_parameter_runs_what_hangs_on_it_and_explain_says_why(first, c
     budgets = first.config.budgets.model_copy(update={"size_mb": 0.5})
     changed = first.config.model_copy(update={"budgets": budgets})
     reasons = {e.step: e.reason for e in explain(changed, store=str(copied)) if e.reason}
-    assert reasons["select"] == Changed(("parameters.size_mb",))
+    assert reasons["select"] == Changed(
+        (Change("parameters.size_mb", first.config.budgets.size_mb, 0.5),)
+    )
     assert reasons["evaluate-sealed"] == Upstream("select")
     assert not [
         step for step in reasons if step.startswith(("train", "distill", "convert", "benchmark"))
@@ -104,6 +107,17 @@ def test_a_changed_parameter_runs_what_hangs_on_it_and_explain_says_why(first, c
     ran = Ran(first.engine, copied, tmp_path / "out", budgets=budgets)
     assert set(ran.executed) <= set(reasons)
     assert "select" in ran.executed
+
+
+def test_a_step_is_known_by_its_place_and_not_by_its_name(first):
+    """``prune-weights-50`` becomes ``prune-weights-70``: the same step with another sparsity."""
+    path = first.config.variants["pruned-int8"]
+    prune = path[1].model_copy(update={"parameters": {**path[1].parameters, "sparsity": 0.7}})
+    variants = {**first.config.variants, "pruned-int8": [path[0], prune, *path[2:]]}
+    changed = first.config.model_copy(update={"variants": variants})
+    reasons = {item.step: item.reason for item in explain(changed, store=str(first.store))}
+    assert reasons["prune-weights-70"] == Changed((Change("parameters.sparsity", 0.5, 0.7),))
+    assert str(Change("parameters.sparsity", 0.5, 0.7)) == "parameters.sparsity: 0.5 -> 0.7"
 
 
 def test_records_tell_what_happened(first):
