@@ -105,6 +105,11 @@ def parse_executor_input(component: str, text: str) -> Call:
         )
     output_file = _side(message, "outputs").get("outputFile")
     progress = message.get(PROGRESS)
+    if not isinstance(progress, str | None):
+        raise UserError(
+            f"the executor input of {component} names no file for progress, but {progress!r}",
+            f"pass a path as {PROGRESS}, or leave it out",
+        )
     return Call(
         interface=interface,
         inputs=inputs,

@@ -192,3 +192,14 @@ def test_a_process_says_the_fault_of_its_input_and_exits_with_two(tmp_path):
     )  # fmt: skip
     assert done.returncode == USER_FAULT
     assert "is no JSON" in done.stderr
+
+
+def test_the_file_for_progress_is_named_by_the_engine_or_by_nobody(tmp_path):
+    write_source(tmp_path / "source", a="abc")
+    given = {"source": artifact(str(tmp_path / "source"))}
+    text = message("ingest", str(tmp_path), given, INGEST)
+    assert parse_executor_input("ingest", text).progress is None
+    named = json.dumps({**json.loads(text), "progress": str(tmp_path / "progress")})
+    assert parse_executor_input("ingest", named).progress == tmp_path / "progress"
+    with pytest.raises(UserError, match="names no file for progress"):
+        parse_executor_input("ingest", json.dumps({**json.loads(text), "progress": 3}))
