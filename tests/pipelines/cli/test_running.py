@@ -69,7 +69,7 @@ def killed(tmp_path_factory):
     return folder, run, answers
 
 
-def test_a_run_that_goes_on_is_said_to(killed):
+def test_a_run_is_said_to_run(killed):
     _, run, answers = killed
     (line,) = [line for line in answers["runs"].splitlines() if run in line]
     assert "running" in line
