@@ -37,7 +37,8 @@ def evaluate(
     The model runs in a process of its own: when the runtime kills it or refuses the file, or when
     an output is not finite, the report says so in place of metrics. Every output is kept, so that
     later steps can compare models on common resamples. Verification scores all pairs by the cosine
-    and chooses its threshold on the validation split, never on the one that is measured.
+    and chooses its threshold on the validation split, never on the one that is measured. Where the
+    dataset tells of groups, every metric is measured within each of them, too.
 
     Args:
         model: The LiteModel. An empty result is passed on.

@@ -35,13 +35,16 @@ def ingest(
     from its training images. The official test files of an idx folder are no split of their own:
     all records are one pool, so that the sealed images come from the same draw as the others.
 
+    Where the source says to which group (a site, a camera, an alphabet) images belong, the
+    datasets hold it, so that evaluate gives every metric for each group.
+
     Args:
         source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files, or
             images that a csv file lists.
         dataset: Splits train, validation (best epoch, threshold) and selection.
         sealed: The one split that nothing sees before the winner is known.
-        report: ``ingest.json``: counts, reasons, classes, sizes; ``left_out.jsonl``: a line for
-            every image that is not used.
+        report: ``ingest.json``: counts, reasons, classes, groups, sizes; ``left_out.jsonl``: a line
+            for every image that is not used.
         target: What the images are turned into.
         curation: How they are chosen and split.
         label_column: Where a csv of pixels has its labels, if no header says so.
@@ -61,6 +64,7 @@ def ingest(
     from components.contract.source import Source
     from components.data.accounting import data_use, left_out
     from components.data.curation import curate
+    from components.data.grouping import group_counts, grouping_of, groups_in_words
     from components.data.manifest import (
         class_names,
         described,
@@ -73,13 +77,14 @@ def ingest(
 
     curation.check()
     opened = Source.open(source)
-    found = read_source(opened, target, threads, curation.labels, label_column)
+    found = read_source(opened, target, threads, curation.labels, label_column, curation.groups)
     tell(phase="dividing the images")
     alike = same_names(found.images)
     images = respelled(found.images, alike, curation.same_names)
     curated = with_rows(opened, images, curate(images, curation))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())
+    groups = grouping_of(curated, curation)
     splits = found.splits(curated, classes)
     tell(phase="writing the splits")
     for path, names in ((dataset, OPEN_SPLITS), (sealed, (SEALED,))):
@@ -91,14 +96,19 @@ def ingest(
             split_by=curation.split_by,
             resample=curation.resample,
             description=described(curated, names[-1], curation.split_by),
+            groups=groups,
             manifest=manifest(curated, sealed=path is sealed),
         )
     use = data_use(curated, curation.task, alike)
+    counts = group_counts(curated)
     content = {**ingest_report(curated, found.sizes), "use": asdict(use)}
+    if counts:
+        content["groups"] = counts
     report.mkdir(parents=True, exist_ok=True)
     (report / REPORT).write_bytes(canonical_json(content))
     with (report / LEFT_OUT).open("wb") as file:
         file.writelines(canonical_json(line) + b"\n" for line in left_out(curated))
-    lines = [use.summary, *(f"{kind}: {text}" for kind, text in use.examples)]
+    lines = [use.summary, *groups_in_words(counts, use.used)]
+    lines += [f"{kind}: {text}" for kind, text in use.examples]
     lines += [f"WARNING: {warning}" for warning in use.warnings]
     sys.stdout.write("".join(f"{line}\n" for line in lines))

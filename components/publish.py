@@ -29,8 +29,9 @@ def publish(
     """Write the release: the file, how to feed it, what it is for and how good it is.
 
     The drop is measured once more, paired, on the sealed split, which nothing that led to the
-    choice has looked at. A release whose drop there may leave the budget is written all the same
-    and marked as not promoted. An empty result is passed on.
+    choice has looked at. A release whose drop there may leave the budget, that may fall below a
+    floor of the decision, or that the trivial answer may equal, is written all the same and marked
+    as not promoted. An empty result is passed on.
 
     Args:
         winner: The winning LiteModel.

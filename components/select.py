@@ -43,12 +43,14 @@ def select(
 ) -> None:
     """Choose the best variant within the budgets, with a reason for every other.
 
-    A budget is kept when the upper end of the interval keeps it: of the paired drop of the metric
-    against the reference, resampled over identities or images, and of the median latency on every
-    device. A variant whose benchmark was disturbed stays undecided where latency is limited or
-    minimized; one that crashed or answers the same to everything fails. When nothing keeps every
-    budget, ``winner`` is an empty result and the nearest misses are listed; that is an answer and
-    no error.
+    A budget is kept when the worse end of the interval keeps it: of the paired drop of the metric
+    against the reference, resampled over identities or images, of the median latency on every
+    device, and of the metrics that floors are set for, in all and, where that is asked for, for
+    each group of images. A variant whose benchmark was disturbed stays undecided where latency is
+    limited or minimized, and so does one with a floor for a group that is too small to be measured;
+    one that crashed or answers the same to everything fails. One that is not certainly better than
+    the trivial answer wins only where no other keeps every budget. When none does, ``winner`` is an
+    empty result and the nearest misses are listed; that is an answer and no error.
 
     Args:
         models: LiteModels of all variants, the reference first.
@@ -70,7 +72,8 @@ def select(
 
     Raises:
         UserError: Models, reports and names do not fit each other, a candidate is no variant, the
-            task has no such metric, or a latency budget has no device.
+            task has no such metric, floors for groups that the data does not tell of, or a latency
+            budget has no device.
 
     References:
         Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 8.

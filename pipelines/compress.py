@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.contract.interface import Interface, interface_of
+from components.ml import imagenet
+from components.ml.settings import Network
 from pipelines.config.configuration import Config
-from pipelines.config.sections import REFERENCE, ImportedTeacher
+from pipelines.config.sections import REFERENCE, ImageShape, ImportedTeacher
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
-from pipelines.sources.snapshot import DATA, MODEL, WEIGHTS
+from pipelines.sources.snapshot import DATA, MODEL, PUBLISHED, WEIGHTS
 
 
 def graph_of(config: Config) -> Graph:
@@ -53,8 +55,16 @@ def _sources(config: Config) -> dict[str, str]:
     if isinstance(teacher, ImportedTeacher):
         sources[MODEL] = teacher.model
     elif teacher.weights:
-        sources[WEIGHTS] = teacher.weights
+        sources[WEIGHTS] = _weights(config.image, teacher.weights, teacher.network)
     return sources
+
+
+def _weights(image: ImageShape, place: str, network: Network) -> str:
+    """Return the address of the weights that a training begins from."""
+    if place != imagenet.KEY:
+        return place
+    file = imagenet.file_for(network.backbone, network.alpha, image.height, image.width)
+    return f"{PUBLISHED}{file}"
 
 
 def model_port(component: str) -> str:
@@ -102,6 +112,7 @@ def _ingest(config: Config) -> Step:
         width=image.width,
         channels=image.channels,
         maximum=image.maximum,
+        groups_needed=config.budgets.per == "group",
         **_framing(config),
     )
     return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
@@ -187,6 +198,8 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             drop=budgets.drop,
             size_mb=budgets.size_mb,
             latency_ms=budgets.latency_ms,
+            at_least=budgets.at_least and dict(budgets.at_least),
+            per=budgets.per,
             minimize=config.minimize,
         ),
     )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
 
 from components.contract.types import FromGraph, NonNegativeFloat, PositiveFloat
 from components.statistics.quantities import MEGABYTE
+
+Floor: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,20 @@ class Budgets(DropBudget):
         size_mb: Largest file in units of 1,000,000 bytes; None for no limit.
         latency_ms: Longest median of steady inferences in milliseconds on every device; None for
             no limit.
+        at_least: By metric the floor that the lower end of its interval must be at or above; None
+            for no floors.
+        per: ``group``: every floor must hold for each group of images, too.
     """
 
     size_mb: Annotated[PositiveFloat | None, FromGraph()] = None
     latency_ms: Annotated[PositiveFloat | None, FromGraph()] = None
+    at_least: Annotated[Mapping[str, Floor] | None, FromGraph()] = None
+    per: Annotated[Literal["group"] | None, FromGraph()] = None
+
+    @property
+    def floors(self) -> Mapping[str, float]:
+        """The floors by metric; empty where there are none."""
+        return self.at_least or {}
 
     @property
     def size_bytes(self) -> int | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from components.artifacts.chained import ChainedImages
+from components.artifacts.grouping import Grouping, read_groups
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from components.contract.types import SplitUnit, Task, Unit
@@ -64,6 +65,8 @@ class DatasetInfo:
             one split need not cover them: split by identity, each split has its own.
         splits: Number of images of each split.
         description: One sentence for reports: what the evaluation splits consist of.
+        groups: Names of all groups that the source tells of, such as sites or cameras; empty where
+            it tells of none.
     """
 
     task: Task
@@ -73,6 +76,7 @@ class DatasetInfo:
     classes: tuple[str, ...]
     splits: Mapping[str, int]
     description: str
+    groups: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -81,7 +85,10 @@ class DatasetInfo:
 
     def to_json(self) -> dict[str, object]:
         """Return the content of ``dataset.json``."""
-        return {"schema": SCHEMA, **asdict(self)}
+        content: dict[str, object] = {"schema": SCHEMA, **asdict(self)}
+        if not self.groups:
+            del content["groups"]
+        return content
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> DatasetInfo:
@@ -143,6 +150,18 @@ class Dataset:
         """
         return np.load(self._folder(split) / "labels.npy")
 
+    def groups(self, split: str) -> NDArray[np.int32] | None:
+        """Return the groups of a split: an index into their names an image, -1 for none.
+
+        Returns:
+            int32, one per image; None where the dataset has no groups.
+
+        Raises:
+            UserError: The dataset has no such split.
+        """
+        folder = self._folder(split)
+        return read_groups(folder) if self.info.groups else None
+
     def manifest(self) -> list[dict[str, Any]]:
         """Return the manifest: what became of every source file, in name order."""
         lines = (self.path / "manifest.jsonl").read_text().splitlines()
@@ -169,6 +188,7 @@ def write_dataset(
     split_by: SplitUnit = "image",
     resample: Unit = "image",
     description: str = "",
+    groups: Grouping | None = None,
     manifest: Iterable[Mapping[str, object]] = (),
     shard_bytes: int = SHARD_BYTES,
 ) -> Dataset:
@@ -183,6 +203,7 @@ def write_dataset(
         split_by: How the splits were made.
         resample: What intervals are to be resampled over.
         description: One sentence for reports.
+        groups: Of the images of every split; None where the source tells of none.
         manifest: One line per source file, in name order.
         shard_bytes: Largest image array that goes into one file.
 
@@ -192,12 +213,14 @@ def write_dataset(
     Raises:
         ValueError: Arrays that do not fit what is said above; that is the caller's bug.
     """
-    names = tuple(classes)
+    names, grouping = tuple(classes), groups or Grouping()
     shapes = {images[:1].shape[1:] for images, _ in splits.values()}
     if len(shapes) != 1 or len(shape := next(iter(shapes))) != 3:
         raise ValueError(f"splits need images of one size, height x width x channels: {shapes}")
     for split, (images, labels) in splits.items():
         _check_split(split, images, labels, len(names))
+        if grouping.names:
+            grouping.check(split, len(images))
     info = DatasetInfo(
         task=task,
         image=ImageSize(*shape),
@@ -206,10 +229,12 @@ def write_dataset(
         classes=names,
         splits={split: len(images) for split, (images, _) in splits.items()},
         description=description,
+        groups=grouping.names,
     )
     path.mkdir(parents=True, exist_ok=True)
     for split, (images, labels) in splits.items():
         _write_split(path / split, images, labels, shard_bytes)
+        grouping.write(split, path / split)
     with (path / "manifest.jsonl").open("wb") as file:
         file.writelines(canonical_json(line) + b"\n" for line in manifest)
     (path / "dataset.json").write_bytes(canonical_json(info.to_json()))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.budgets import Budgets
 from components.artifacts.data_use import DataUse
+from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Stability
 from components.contract.types import Unit
@@ -71,6 +72,10 @@ class Candidate:
         on_front: Whether it lies on the Pareto front of size, latency and metric.
         reason: Why it got its verdict, in one sentence.
         excess: By which part its worst budget is missed; 0 when none is.
+        groups: For each group of images ``n_images``, ``n_identities``, ``metrics`` and what is
+            ``unmeasured`` with the reason; empty where the data tells of none.
+        lead: ``value``, ``low`` and ``high`` of how far it is ahead of the trivial answer, paired;
+            None after a crash.
     """
 
     name: str
@@ -89,6 +94,13 @@ class Candidate:
     on_front: bool = False
     reason: str = ""
     excess: float = 0.0
+    groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
+    lead: Interval | None = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether nothing shows that it may be no better than the trivial answer."""
+        return self.lead is None or self.lead.low > 0
 
     @property
     def slowest_ms(self) -> float:
@@ -180,7 +192,8 @@ class Decision(JsonFile):
         reason: Why, in one sentence.
         reference: The variant that drops are taken against.
         task: ``verification`` or ``classification``.
-        budgets: What had to be kept: ``metric``, ``drop``, ``size_mb`` and ``latency_ms``.
+        budgets: What had to be kept: ``metric``, ``drop``, ``size_mb`` and ``latency_ms``; floors
+            ``at_least``, and ``per`` what they hold for.
         minimize: What was best among those that keep: ``size`` or ``latency``.
         confidence: Coverage of all intervals.
         resamples: How often was drawn.
@@ -192,6 +205,8 @@ class Decision(JsonFile):
         devices: By name.
         images: ``images`` of the data, how many of them are ``used``, what is ``left_out`` by
             ``reason`` with ``examples``, and ``warnings``; None where ingest said nothing of it.
+        notes: What else a reader must know: an undertrained teacher, a winner that the trivial
+            answer may equal, groups that could not be measured.
     """
 
     FILE: ClassVar[str] = "decision.json"
@@ -214,6 +229,7 @@ class Decision(JsonFile):
     split: Split
     devices: Mapping[str, Machine]
     images: DataUse | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import Crash
 from components.contract.types import Task, Unit
@@ -57,6 +58,9 @@ class Evaluation(JsonFile):
         baseline: The trivial one on the same split.
         confidence: Of all intervals, 0 to 1.
         crashed: How the model's process ended, or None when it answered.
+        groups: The same metrics for each group of images (a site, a camera, an alphabet), by name;
+            absent where the data tells of none, and after a crash.
+        ungrouped: Images that belong to no group; absent like the groups.
     """
 
     FILE: ClassVar[str] = "evaluation.json"
@@ -79,7 +83,12 @@ class Evaluation(JsonFile):
     baseline: Baseline
     confidence: float
     crashed: Crash | None = None
+    groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
+    ungrouped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""
-        return {**super().to_json(), "opened": self.split}
+        content = {**super().to_json(), "opened": self.split}
+        if not self.groups:
+            del content["groups"], content["ungrouped"]
+        return content

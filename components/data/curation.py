@@ -11,7 +11,7 @@ from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
 from components.data.division import LEAST_IMAGES, divide, members_of
 from components.data.images_found import SourceImage
-from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, advice
+from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, UNGROUPED, advice
 from components.data.settings import CurationPlan
 from components.data.splits import LEAST_IDENTITIES, draw
 
@@ -157,6 +157,11 @@ def _check_enough(
     fix = f"add {noun}, with {plan.minimum_images} different images or more each"
     if any(DEEPER in image.fault for image in images):
         fix = advice(image.file for image in images)
+    elif any(UNGROUPED in image.fault for image in images):
+        fix = (
+            "remove groups: folder under split:, or put the folders of labels into one folder for "
+            "each group"
+        )
     elif plan.split_by == "identity" and labels >= LEAST_IDENTITIES:
         fix += "; or set split: {by: image}, which tests on people who were trained on"
     raise UserError(

@@ -2,7 +2,8 @@
 
 A folder of images is laid out as ``LABEL/IMAGE``. Where every folder at the top is called as a
 split and holds folders, it is ``SPLIT/LABEL/IMAGE``: the division of who made the data. With
-``labels: path`` all folders above an image are its label, as in ``Alphabet/character01``.
+``labels: path`` all folders above an image are its label, as in ``Alphabet/character01``. With
+``groups: folder`` it is ``GROUP/LABEL/IMAGE``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from components.artifacts.dataset import SEALED
-from components.data.settings import Labels
+from components.data.settings import Groups, Labels
 
 TRAIN: Final = "train"
 
@@ -31,6 +32,7 @@ SPLIT_WORDS: Final[Mapping[str, str]] = {
 
 BESIDE: Final = "lies beside the folders of labels, not in one"
 DEEPER: Final = "lies deeper than the folder of its label"
+UNGROUPED: Final = "lies beside the folders of labels of a group, not in one (groups: folder)"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Place:
     Attributes:
         label: Name of its class or identity.
         split: Word by which its folder is called as a split; None where the data has no splits.
-        group: First folder of a label of several; None of a simple one.
+        group: The first folder, where it is one; see ``Groups``.
         fault: What is wrong with the place; empty when nothing is.
     """
 
@@ -57,10 +59,12 @@ class FolderLayout:
     Attributes:
         divided: Whether the folders at the top are splits.
         labels: What of the path is the label.
+        groups: Whether the folder above that of the label is a group.
     """
 
     divided: bool
     labels: Labels
+    groups: Groups = "given"
 
     def place(self, name: str) -> Place:
         """Return what the path of an image says.
@@ -72,22 +76,26 @@ class FolderLayout:
         split = folders.pop(0).casefold() if self.divided and folders else None
         if not folders:
             return Place("", split, fault=BESIDE)
+        if self.groups == "folder" and len(folders) == 1:
+            return Place("", split, folders[0], fault=UNGROUPED)
         if self.labels == "path":
             group = folders[0] if len(folders) > 1 else None
             return Place("/".join(folders), split, group)
-        return Place(folders[0], split, fault=DEEPER if len(folders) > 1 else "")
+        group = folders.pop(0) if self.groups == "folder" else None
+        return Place(folders[0], split, group, fault=DEEPER if len(folders) > 1 else "")
 
 
-def layout_of(names: Iterable[str], labels: Labels) -> FolderLayout:
+def layout_of(names: Iterable[str], labels: Labels, groups: Groups = "given") -> FolderLayout:
     """Tell how files are laid out.
 
     Args:
         names: Relative POSIX paths of all files.
         labels: What of a path is the label.
+        groups: Whether the folder above that of the label is a group.
     """
     paths = [name.split("/") for name in names if "/" in name]
     called = {path[0].casefold() for path in paths} <= SPLIT_WORDS.keys()
-    return FolderLayout(called and any(len(path) > 2 for path in paths), labels)
+    return FolderLayout(called and any(len(path) > 2 for path in paths), labels, groups)
 
 
 def advice(names: Iterable[str]) -> str:
@@ -104,4 +112,7 @@ def advice(names: Iterable[str]) -> str:
             f"move {', '.join(others)} out of the data folder: {', '.join(splits)} are taken for "
             "splits only where all folders beside them are splits"
         )
-    return "set split: {labels: path}, which takes the whole folder path as label"
+    return (
+        "set split: {labels: path}, which takes the whole folder path as label; or "
+        "split: {groups: folder} where the folders at the top are groups, such as sites or cameras"
+    )

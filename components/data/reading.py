@@ -34,7 +34,7 @@ from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
 from components.data.resizing import framed
-from components.data.settings import Labels, TargetFormat
+from components.data.settings import Groups, Labels, TargetFormat
 
 _AHEAD = 8  # images in work or waiting, per thread
 _DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
@@ -146,6 +146,7 @@ def read_source(
     threads: int,
     labels: Labels = "folder",
     label_column: Literal["first", "last"] | None = None,
+    groups: Groups = "given",
 ) -> SourceImages:
     """Read every image of a source.
 
@@ -155,12 +156,13 @@ def read_source(
         threads: How many are decoded at once; the result does not depend on it.
         labels: What of the path of an image in a folder is its label.
         label_column: Where a csv of pixels without a header has its labels.
+        groups: Whether images in a folder lie in one of their group.
 
     Raises:
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
     if source.format == "folder":
-        layout = layout_of((file.name for file in source.files), labels)
+        layout = layout_of((file.name for file in source.files), labels, groups)
         read = _in_order(
             lambda file: _read_file(source, file, target, layout), source.files, threads
         )

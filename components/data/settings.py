@@ -23,6 +23,7 @@ from components.contract.types import (
 
 Labels: TypeAlias = Literal["folder", "path"]
 SameNames: TypeAlias = Literal["refuse", "merge", "apart"]
+Groups: TypeAlias = Literal["given", "folder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +53,18 @@ class CurationPlan:
     Attributes:
         task: Verification quarantines an identity with one image: it has no genuine pair.
         split_by: Whole identities, so that people who judge were never trained on; images; or
-            whole groups: the first folder of a label that is a path, or the column ``group``.
+            whole groups: see ``groups``.
         validation: Part of the identities, images or groups, 0 to 1. It means nothing where the
             data has a split of its own for it; so do the next two.
         selection: Part of the identities, images or groups, 0 to 1.
         sealed_fraction: Part of the identities, images or groups, 0 to 1.
         labels: The label of an image in a folder: the name of its folder, or the path of all
             folders above it, as in ``Alphabet/character01``.
+        groups: Which group (a site, a camera, an alphabet) an image belongs to, so that every
+            metric is given for each group. ``given``: what a list says in its column ``group``;
+            with ``labels: path`` the first folder. ``folder``: images lie in
+            ``GROUP/LABEL/IMAGE``, and equal labels of two groups are one.
+        groups_needed: Whether data without groups is refused, because floors are to hold for each.
         same_names: What becomes of labels that differ in case, Unicode form or blanks around them
             alone: the data is refused; they are merged; or they stay apart.
         subset: Most images in all, drawn evenly over the classes.
@@ -74,6 +80,8 @@ class CurationPlan:
     selection: Fraction = 0.15
     sealed_fraction: Annotated[Fraction, Offered("sealed")] = 0.15
     labels: Labels = "folder"
+    groups: Groups = "given"
+    groups_needed: Annotated[bool, FromGraph()] = False
     same_names: SameNames = "refuse"
     subset: PositiveInt | None = None
     evaluation_images: PositiveInt = 2000

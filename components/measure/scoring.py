@@ -23,6 +23,7 @@ from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
+from components.measure.groups import by_group
 from components.measure.threshold import VALIDATION, threshold_of
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import (
@@ -95,7 +96,13 @@ def score(
         data.info.task, answered[split], labels, resample=data.info.resample, threshold=threshold
     )
     evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
-    return Scored(replace(evaluation, threshold=threshold), answered[split], labels, sample)
+    grouped = by_group(
+        data, split, answered[split], evaluation.metrics, threshold=threshold, resampling=resampling
+    )
+    evaluation = replace(
+        evaluation, threshold=threshold, groups=grouped.groups, ungrouped=grouped.ungrouped
+    )
+    return Scored(evaluation, answered[split], labels, sample)
 
 
 def _evaluation(
@@ -168,7 +175,7 @@ def _check_fit(data: Dataset, lite: LiteModelInfo, labels: NDArray[np.int32], sp
         raise UserError(
             f"the {split} split has {np.unique(labels).size} identities in {len(labels)} images: "
             "there is no pair of one identity, or none of two",
-            f"give more images, or a larger share to {split}",
+            f"add images of each identity, or raise {split} under split:",
         )
 
 

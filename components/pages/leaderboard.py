@@ -13,6 +13,7 @@ from components.pages.charts.gallery import (
     marks,
     pareto_pictures,
 )
+from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.method import method
 from components.pages.templates import render
 from components.pages.words import budgets_in_words, count, ends_ms, percent
@@ -78,8 +79,14 @@ def leaderboard_page(
         key=marks(decision),
         latency=latency_pictures(decision),
         answers=answer_pictures(decision, reference, other),
+        groups=_groups(decision),
         facts=method(decision),
     )
+
+
+def _groups(decision: Decision) -> GroupTable | None:
+    shown = decision.variant(shown_variant(decision))
+    return group_table(shown.groups, shown.name, decision.metric)
 
 
 def _place(row: Candidate) -> tuple[int, float, int, str]:
@@ -182,7 +189,14 @@ def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
     if decision.variant(decision.reference).metric is None:
         reason = decision.variant(decision.reference).reason
         found.append(("failed", "No reference.", f"{decision.reference}: {reason}"))
-    disturbed = [row.name for row in decision.variants if row.verdict == "undecided"]
+    found += [("undecided", "Note.", note) for note in decision.notes]
+    undecided = [row for row in decision.variants if row.verdict == "undecided"]
+    disturbed = [row.name for row in undecided if row.reason.startswith("disturbed")]
+    found += [
+        ("undecided", "Undecided.", f"{row.name}: {row.reason}")
+        for row in undecided
+        if row.name not in disturbed
+    ]
     if disturbed:
         found.append(
             (

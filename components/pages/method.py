@@ -14,7 +14,7 @@ from components.statistics.metrics import METRICS
 from components.statistics.quantities import whole_bytes, with_interval
 
 _RULE = (
-    "A budget is kept when the upper end of the interval keeps it: what the data cannot rule out "
+    "A budget is kept when the worse end of the interval keeps it: what the data cannot rule out "
     "counts against a variant. Nothing wins that crashed, or whose latency was disturbed while "
     "latency is limited or minimized."
 )

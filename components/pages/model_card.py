@@ -16,6 +16,7 @@ from components.measure.paired import Answers
 from components.pages.blocks import CardSection, Code, Facts, Listing, Paragraph, Table
 from components.pages.charts.gallery import answer_pictures
 from components.pages.example import example
+from components.pages.groups import group_table
 from components.pages.method import method
 from components.pages.templates import render
 from components.pages.words import (
@@ -62,6 +63,9 @@ _LINEAGE = (
     "Digests of what this release was made from, as far as its last step knows them; the record "
     "of the run leads from them back to every source file."
 )
+
+
+_NAMED_MOST = 5  # groups in a sentence
 
 
 def lead_of(manifest: Mapping[str, Any]) -> str:
@@ -212,10 +216,30 @@ def _factors(sealed: SealedResult) -> tuple[Paragraph, ...]:
     return (
         Paragraph(
             f"All results are over the whole of {sealed.reference.n_images:,} images of "
-            f"{sealed.reference.n_identities:,} {kind}. The data says nothing of light, camera, "
-            "age or other groups, so nothing is broken down by them."
+            f"{sealed.reference.n_identities:,} {kind}. {_grouped(sealed)}"
         ),
     )
+
+
+def _grouped(sealed: SealedResult) -> str:
+    groups = sealed.winner.groups
+    if not groups:
+        return (
+            "The data says nothing of light, camera, age or other groups, so nothing is broken "
+            "down by them."
+        )
+    small = [
+        f"{name} ({next(iter(group.unmeasured.values()))})"
+        for name, group in groups.items()
+        if not group.metrics
+    ]
+    text = f"Below, they are broken down by the {len(groups):,} groups that the data tells of."
+    if small:
+        text += f" Of these {len(small):,} could not be measured: {', '.join(small[:_NAMED_MOST])}"
+        text += f" and {len(small) - _NAMED_MOST} more." if len(small) > _NAMED_MOST else "."
+    if sealed.winner.ungrouped:
+        text += f" {sealed.winner.ungrouped:,} images belong to no group."
+    return text
 
 
 def _metrics(manifest: Mapping[str, Any], decision: Decision) -> tuple[Paragraph, ...]:
@@ -292,7 +316,9 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
             )
     if winner.peak_memory_bytes is not None:
         facts.append(("Peak memory above the runtime's own", short_bytes(winner.peak_memory_bytes)))
-    return Table(head, rows), Facts(tuple(facts)), Facts(tuple(method(decision)))
+    groups = group_table(sealed.winner.groups, winner.name, decision.metric)
+    by_group = (Paragraph(groups.note), Table(groups.head, groups.rows)) if groups else ()
+    return Table(head, rows), *by_group, Facts(tuple(facts)), Facts(tuple(method(decision)))
 
 
 def _cell(interval: Interval | None) -> str:
@@ -307,6 +333,7 @@ def _caveats(
         found.append(f"Not promoted: {manifest['reason']}.")
     if decision.images:
         found += [f"{warning}." for warning in decision.images.warnings]
+    found += [f"{note}." for note in decision.notes]
     if decision.baseline and not decision.baseline.reference_above:
         found.append(f"{decision.baseline.note}.")
     threshold = manifest["output"].get("compare", {}).get("threshold")

@@ -70,6 +70,8 @@ def budgets_in_words(budgets: Budgets) -> str:
     Example:
         >>> budgets_in_words(Budgets("auc", drop=0.01, size_mb=5))
         'at most 0.010 less ROC-AUC and 5 MB'
+        >>> budgets_in_words(Budgets("auc", drop=0.01, at_least={"tar": 0.8}, per="group"))
+        'at most 0.010 less ROC-AUC; at least TAR at FAR 1e-2 0.800, in all and for each group'
     """
     metric, limit = METRICS[budgets.metric], decimal(budgets.drop, exact_places(budgets.drop))
     parts = [f"{limit} {'less' if metric.higher_is_better else 'more'} {metric.title}"]
@@ -78,7 +80,17 @@ def budgets_in_words(budgets: Budgets) -> str:
     if budgets.latency_ms is not None:
         parts.append(f"{milliseconds(budgets.latency_ms)} median latency on every device")
     *head, last = parts
-    return f"at most {', '.join(head)} and {last}" if head else f"at most {last}"
+    most = f"at most {', '.join(head)} and {last}" if head else f"at most {last}"
+    return f"{most}{_floors(budgets)}"
+
+
+def _floors(budgets: Budgets) -> str:
+    floors = [
+        f"{METRICS[name].title} {decimal(floor, exact_places(floor))}"
+        for name, floor in budgets.floors.items()
+    ]
+    per = f", in all and for each {budgets.per}" if budgets.per else ""
+    return f"; at least {' and '.join(floors)}{per}" if floors else ""
 
 
 def splits_in_words(splits: Mapping[str, int]) -> str:

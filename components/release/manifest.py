@@ -64,7 +64,7 @@ def manifest_of(
     """
     assert decision.winner, "only a winner is released"
     won = decision.variant(decision.winner)
-    promoted, reason = promotion(sealed, budgets)
+    promoted, reason = promotion(sealed, budgets, won.lead)
     return {
         "schema": SCHEMA,
         "name": name,
@@ -106,6 +106,7 @@ def _selection(won: Candidate, split: Split) -> dict[str, Any]:
 def _sealed(result: SealedResult) -> dict[str, Any]:
     """Return how winner and reference did on the sealed images."""
     trivial = result.reference.baseline
+    groups = {name: asdict(group) for name, group in result.winner.groups.items()}
     return {
         "description": result.winner.description,
         "n_images": result.winner.n_images,
@@ -114,6 +115,7 @@ def _sealed(result: SealedResult) -> dict[str, Any]:
         "reference": _plain(result.reference.metrics),
         "baseline": {"name": trivial.name, "metrics": _plain(trivial.metrics)},
         "drop": result.drop and asdict(result.drop),
+        **({"groups": groups} if groups else {}),
     }
 
 

@@ -109,6 +109,8 @@ def as_measured(
         peak_memory_bytes=max((item.peak_memory_bytes for item in summaries), default=None),
         verdict="failed" if failure else "undecided",
         reason=failure or "",
+        groups=reports.evaluation.groups,
+        lead=reports.evaluation.baseline.lead.get(metric),
     )
 
 

@@ -12,7 +12,14 @@ from dataclasses import dataclass, replace
 from components.artifacts.budgets import Budgets
 from components.artifacts.decision import Candidate, Goal, Verdict
 from components.selection.budgets import Breach, breaches_of
-from components.statistics.quantities import decimal, distinct_digits, milliseconds, whole_bytes
+from components.selection.floors import floor_breaches, floor_doubt
+from components.statistics.quantities import (
+    decimal,
+    distinct_digits,
+    milliseconds,
+    whole_bytes,
+    with_interval,
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,9 @@ def choose(
 ) -> Choice:
     """Pick the winner and give everybody a verdict.
 
-    A variant keeps to a budget when the *upper* end of its interval does: what the data cannot
-    rule out counts against it. A disturbed measurement leaves a variant undecided where latency
+    A variant keeps to a budget when the *worse* end of its interval does: what the data cannot
+    rule out counts against it. One that the trivial answer may equal wins only where no other
+    keeps every budget. A disturbed measurement leaves a variant undecided where latency
     is limited or minimized. The order of the candidates never matters.
 
     Args:
@@ -67,7 +75,8 @@ def choose(
     """
     front = _front(measured)
     keepers = [one for one in measured if one.candidate and _keeps(one, budgets, minimize)]
-    winner = min(keepers, key=lambda one: _rank(one, minimize), default=None)
+    leading = [one for one in keepers if one.leads] or keepers
+    winner = min(leading, key=lambda one: _rank(one, minimize), default=None)
     judged = tuple(
         _judged(
             one, budgets, winner, minimize, reference=one.name == reference, front=one.name in front
@@ -78,7 +87,7 @@ def choose(
     near.sort(key=lambda one: (one.excess, one.size_bytes, one.name))
     return Choice(
         winner=winner.name if winner else None,
-        reason=_outcome(winner, minimize, keepers, near, measured),
+        reason=_outcome(winner, minimize, keepers, leading, near, measured),
         candidates=judged,
         near_misses=tuple(near),
     )
@@ -96,20 +105,25 @@ def _failure(one: Candidate) -> str | None:
     return next(crashed, None)
 
 
-def _doubt(one: Candidate, *, timed: bool) -> str | None:
+def _doubt(one: Candidate, budgets: Budgets, minimize: Goal) -> str | None:
     """Say what is not known of it, or None; a latency counts only where it decides anything."""
+    timed = _timed(budgets, minimize)
     if one.drop is None:
         return "the reference gave no answers to compare with, so its drop is unknown"
     for device, timing in one.latency.items():
         if timed and timing.verdict == "disturbed":
             return f"disturbed on {device}: {timing.short_evidence or 'no quiet moment'}"
-    return None
+    return floor_doubt(one.metrics, one.groups, budgets)
+
+
+def _breaches(one: Candidate, budgets: Budgets) -> list[Breach]:
+    return [*breaches_of(one, budgets), *floor_breaches(one.metrics, one.groups, budgets)]
 
 
 def _keeps(one: Candidate, budgets: Budgets, minimize: Goal) -> bool:
-    if _failure(one) or _doubt(one, timed=_timed(budgets, minimize)):
+    if _failure(one) or _doubt(one, budgets, minimize):
         return False
-    return not any(breaches_of(one, budgets))
+    return not _breaches(one, budgets)
 
 
 def _timed(budgets: Budgets, minimize: Goal) -> bool:
@@ -151,8 +165,8 @@ def _judged(
     reference: bool,
     front: bool,
 ) -> Candidate:
-    breaches = list(breaches_of(one, budgets))
-    doubt = _doubt(one, timed=_timed(budgets, minimize))
+    breaches = _breaches(one, budgets)
+    doubt = _doubt(one, budgets, minimize)
     verdict, reason = _verdict(one, breaches, doubt, winner, minimize, reference=reference)
     excess = max((breach.excess for breach in breaches), default=0.0)
     return replace(one, verdict=verdict, reason=reason, on_front=front, excess=excess)
@@ -207,6 +221,9 @@ def _measure(one: Candidate, minimize: Goal) -> str:
 
 def _beaten(one: Candidate, winner: Candidate, minimize: Goal) -> str:
     """Say in which respect, the first that differs, the winner is better."""
+    if winner.leads and not one.leads:
+        assert one.lead
+        return f"the trivial answer may equal it (ahead by {with_interval(one.lead)})"
     size = (winner.size_bytes, one.size_bytes)
     speed = (winner.slowest_ms, one.slowest_ms)
     smaller = f"{winner.name} is smaller ({size[0]:,} < {size[1]:,} bytes)"
@@ -234,16 +251,19 @@ def _outcome(
     winner: Candidate | None,
     minimize: Goal,
     keepers: Sequence[Candidate],
+    leading: Sequence[Candidate],
     near: Sequence[Candidate],
     measured: Sequence[Candidate],
 ) -> str:
     count = sum(one.candidate for one in measured)
+    also = " and are certainly better than the trivial answer"
+    also = also if len(leading) < len(keepers) else ""
     if winner and len(keepers) == 1:
         return f"{winner.name} alone of {count} candidates keeps every budget"
     if winner:
         return (
-            f"{winner.name} is {_best(minimize)} of the {len(keepers)} of {count} candidates that "
-            f"keep every budget: {_measure(winner, minimize)}"
+            f"{winner.name} is {_best(minimize)} of the {len(leading)} of {count} candidates that "
+            f"keep every budget{also}: {_measure(winner, minimize)}"
         )
     if near:
         return (

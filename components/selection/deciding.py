@@ -18,6 +18,8 @@ from components.contract.errors import UserError, suggest
 from components.measure.paired import Answers, Reference
 from components.selection.candidates import Reports, as_measured
 from components.selection.choosing import choose
+from components.selection.floors import floor_faults
+from components.selection.notes import notes_of
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import decimal, with_interval
 from components.statistics.resampling import Resampling
@@ -54,9 +56,18 @@ def decide(
         resampling: How intervals are made.
 
     Raises:
-        UserError: The task has no such metric.
+        UserError: The task has no such metric, or the data no groups that floors are to hold for.
     """
     first = reports[0]
+    for fault in floor_faults(first.evaluation.task, budgets.floors, budgets.per):
+        raise fault
+    answered = [one.evaluation for one in reports if not one.evaluation.crashed]
+    if budgets.per == "group" and answered and not any(item.groups for item in answered):
+        raise UserError(
+            "floors are to hold for each group, but the data tells of no groups",
+            "give the data groups (split: {groups: folder}, or a column group in its list), or "
+            "remove per: group",
+        )
     reference = None
     if first.answers:
         reference = Reference.of(first.answers, budgets.metric, resampling)
@@ -65,6 +76,15 @@ def decide(
         for one in reports
     ]
     choice = choose(measured, budgets, reference=first.name, minimize=minimize)
+    baseline = _baseline(first, budgets.metric)
+    notes = notes_of(
+        next((one for one in choice.candidates if one.name == choice.winner), None),
+        choice.candidates,
+        reference=first.name,
+        metric=budgets.metric,
+        baseline=baseline,
+        ungrouped=first.evaluation.ungrouped,
+    )
     return Decision(
         winner=choice.winner,
         reason=choice.reason,
@@ -75,12 +95,13 @@ def decide(
         confidence=resampling.confidence,
         resamples=resampling.resamples,
         variants=choice.candidates,
-        baseline=_baseline(first, budgets.metric),
+        baseline=baseline,
         near_misses=tuple(
             NearMiss(miss.name, miss.excess, miss.reason) for miss in choice.near_misses
         ),
         split=_split(first.evaluation),
         devices=_machines(reports),
+        notes=tuple(notes),
     )
 
 

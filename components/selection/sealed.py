@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.artifacts.budgets import DropBudget
+from components.artifacts.budgets import Budgets
 from components.artifacts.evaluation import Evaluation
 from components.measure.paired import Answers, Reference, failure_of
 from components.selection.budgets import drop_breach
+from components.selection.floors import floor_breaches, floor_doubt
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import decimal, exact_places, with_interval
 from components.statistics.resampling import Resampling
@@ -56,16 +57,52 @@ class SealedResult:
         return cls(winner[0], reference[0], drop, failure_of(*winner))
 
 
-def promotion(sealed: SealedResult, budgets: DropBudget) -> tuple[bool, str]:
+def promotion(
+    sealed: SealedResult, budgets: Budgets, selected: Interval | None = None
+) -> tuple[bool, str]:
     """Say whether a release may be promoted, and why.
 
-    The rule is that of the choice: the upper end of the drop's interval keeps to the budget.
+    The rule is that of the choice: the upper end of the drop's interval keeps to the budget, the
+    lower end of a floor's metric to the floor. Besides, the winner must be better than the trivial
+    answer for certain, on the sealed images and where it was selected.
+
+    Args:
+        sealed: How it did on the sealed images.
+        budgets: What it has to keep there.
+        selected: How far it was ahead of the trivial answer where it was selected; None where
+            nobody knows.
     """
     if sealed.failure:
         return False, f"the sealed images: {sealed.failure}"
     if sealed.drop is None:
         return False, "the reference gave no answers on the sealed images: the drop is unknown"
-    if sealed.drop.high > budgets.drop:
-        return False, f"on the sealed images: {drop_breach(sealed.drop, budgets.drop).text}"
+    if missed := _missed(sealed, sealed.drop, budgets, selected):
+        return False, missed
+    floors = ", and every floor holds" if budgets.floors else ""
     limit = decimal(budgets.drop, exact_places(budgets.drop))
-    return True, f"the sealed images confirm it: drop {with_interval(sealed.drop)} keeps to {limit}"
+    return (
+        True,
+        f"the sealed images confirm it: drop {with_interval(sealed.drop)} keeps to {limit}{floors}",
+    )
+
+
+def _missed(
+    sealed: SealedResult, drop: Interval, budgets: Budgets, selected: Interval | None
+) -> str | None:
+    """Say what the winner does not keep, or may not, or None."""
+    found = sealed.winner
+    below = [breach.text for breach in floor_breaches(found.metrics, found.groups, budgets)]
+    if drop.high > budgets.drop:
+        below.insert(0, drop_breach(drop, budgets.drop).text)
+    if below:
+        return f"on the sealed images: {'; '.join(below)}"
+    if doubt := floor_doubt(found.metrics, found.groups, budgets):
+        return f"on the sealed images: {doubt}"
+    leads = {"sealed": found.baseline.lead.get(budgets.metric), "selection": selected}
+    for where, lead in leads.items():
+        if lead and lead.low <= 0:
+            return (
+                f"on the {where} images: not certainly better than {found.baseline.name}, ahead by "
+                f"{with_interval(lead)}"
+            )
+    return None

@@ -84,7 +84,7 @@ class LiveView:
                 self._width = max(map(len, names))
             case StepWaiting() if event.outside:
                 since, _ = self._waiting.get(event.step, (time.monotonic(), ""))
-                self._waiting[event.step] = since, event.waits_for
+                self._waiting[event.step] = since, event.what
                 self._plain("waiting", event.step, self._waits(event.step))
             case StepStarted():
                 self._forget(event.step)

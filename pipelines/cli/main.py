@@ -27,7 +27,7 @@ from pipelines.cli.commands import (
     show,
     sync,
 )
-from pipelines.cli.output import BROKEN_PIPE, CANCELLED, CODES, USER_FAULT, complain, print_json
+from pipelines.cli.output import BROKEN_PIPE, CANCELLED, CODES, OK, USER_FAULT, complain, print_json
 from pipelines.disk.names import check_name
 
 _COMMANDS = (run, explain, compile_, show, data, runs, logs, init, doctor, sync, schedule, images)
@@ -37,33 +37,32 @@ _EMPTY = re.compile(r"(--[a-z-]+=)?")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    streams.open_missing_streams()
+    """Run one command and return its exit code.
+
+    A stream that takes no more never ends a command. When nobody reads any more, a command that
+    otherwise did well says so with the code of a closed pipe.
+    """
     given = list(sys.argv[1:] if argv is None else argv)
-    try:
-        code = _answer(given)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has had enough
-        streams.discard_output()
-        return BROKEN_PIPE
-    except OSError as error:
-        if not streams.output_fails():
-            raise
-        streams.discard_output()
-        complain(
-            f"standard output cannot be written: {error.strerror}",
-            "make room where it goes, or send it elsewhere",
-        )
-        return USER_FAULT
+    with streams.patient_streams() as (out, error):
+        try:
+            code = _answer(given)
+        except SystemExit as ended:  # after help and usage
+            code = ended.code if isinstance(ended.code, int) else OK
+        out.flush()
+        error.flush()
+        if out.lost and not streams.is_closed_pipe(out.lost):
+            complain(
+                f"standard output cannot be written: {out.lost.strerror}",
+                "make room where it goes, or send it elsewhere",
+            )
+            code = code or USER_FAULT
+        elif any(streams.is_closed_pipe(stream.lost) for stream in (out, error)):
+            code = code or BROKEN_PIPE
     return code
 
 
 def _answer(given: Sequence[str]) -> int:
-    try:
-        arguments = parser().parse_args(given, argparse.Namespace(given=given))
-    except SystemExit:  # after help and usage
-        sys.stdout.flush()
-        raise
+    arguments = parser().parse_args(given, argparse.Namespace(given=given))
     as_json = getattr(arguments, "json", False)
     try:
         _check_words(given)

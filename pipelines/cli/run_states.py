@@ -6,26 +6,23 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
-from rich.table import Table
 
 from components.contract.digests import canonical_json
 from components.contract.progress import parsed
 from pipelines.cli.progress_text import progress_text
-from pipelines.cli.visible import add_row, line
+from pipelines.cli.sheet import Column, Sheet
+from pipelines.cli.visible import line
 from pipelines.runs.records import RunRecord
 
 
-def runs(records: Sequence[RunRecord]) -> Table:
+def runs(records: Sequence[RunRecord]) -> Sheet:
     """Return the list of runs, newest last."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("run", "outcome", "started", "engine", "steps", "cached", "took"):
-        table.add_column(header, no_wrap=True)
+    headers = ("run", "outcome", "started", "engine", "steps", "cached", "took")
+    sheet = Sheet([Column(header) for header in headers])
     for record in records:
         cached = sum(step.get("state") == "cached" for step in record.steps.values())
-        add_row(
-            table,
+        sheet.add(
             record.run,
             _outcome(record),
             record.started[:19].replace("T", " "),
@@ -34,7 +31,7 @@ def runs(records: Sequence[RunRecord]) -> Table:
             str(cached),
             f"{record.wall_s:.1f} s" if record.finished else "-",
         )
-    return table
+    return sheet
 
 
 def _outcome(record: RunRecord) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.table import Table
 
 from components.artifacts.data_use import DataUse
-from components.artifacts.decision import Candidate, Decision, Timing
+from components.artifacts.decision import Decision, Timing
+from components.pages.groups import group_lines
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -20,7 +19,8 @@ from components.statistics.quantities import (
 )
 from pipelines.cli.progress_text import duration
 from pipelines.cli.run_states import going_on
-from pipelines.cli.visible import add_row, line
+from pipelines.cli.sheet import Column, Sheet
+from pipelines.cli.visible import line
 from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.runs.leaderboard import Leaderboard, Sealed
 
@@ -68,13 +68,11 @@ def _use(use: DataUse) -> list[RenderableType]:
 
 def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
     """Return every image that is not used, with its reason."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("image", "left out", "because"):
-        table.add_column(header, no_wrap=header == "left out")
+    sheet = Sheet([Column("image", wraps=True), Column("left out"), Column("because", wraps=True)])
     for item in items:
-        add_row(table, item["name"], item["kind"], item["reason"])
+        sheet.add(item["name"], item["kind"], item["reason"])
     warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
-    return Group(*([table] if items else []), line(use.summary, style="bold"), *warnings)
+    return Group(*([sheet] if items else []), line(use.summary, style="bold"), *warnings)
 
 
 def _headline(board: Leaderboard) -> str:
@@ -85,34 +83,55 @@ def _headline(board: Leaderboard) -> str:
     return f"{record.name}: {record.outcome}{took} ({counts}{path})  run {record.run}"
 
 
-def _table(decision: Decision) -> Table:
+def _table(decision: Decision) -> Sheet:
     percent = f"{100 * decision.confidence:g}%"
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("variant", no_wrap=True)
-    for header in (f"{decision.metric} ({percent})", "drop vs teacher", "bytes", "gzip"):
-        table.add_column(header, justify="right")
     devices = list(decision.variants[0].latency)
-    for device in devices:
-        suffix = f" {device}" if len(devices) > 1 else ""
-        table.add_column(f"p50{suffix} ({percent})", justify="right")
-    table.add_column("memory", justify="right")
-    table.add_column("verdict", no_wrap=True)
+    times = [f"p50{f' {device}' if len(devices) > 1 else ''}" for device in devices]
+    narrow = Sheet(
+        [
+            Column("variant", wraps=True),
+            Column(f"{decision.metric}\n{percent}", right=True),
+            Column(f"drop vs teacher\n{percent}", right=True),
+            Column("bytes\ngzip\nmemory", right=True),
+            *(Column(f"{header}\n{percent}", right=True) for header in times),
+        ],
+        spaced=True,
+    )
+    wide = Sheet(
+        [
+            Column("variant"),
+            Column(f"{decision.metric} ({percent})", right=True, short=decision.metric),
+            Column(f"drop vs teacher ({percent})", right=True, short="drop"),
+            Column("bytes", right=True),
+            Column("gzip", right=True),
+            *(Column(f"{header} ({percent})", right=True, short=header) for header in times),
+            Column("memory", right=True),
+            Column("verdict"),
+        ],
+        narrower=narrow,
+    )
     for variant in decision.variants:
-        add_row(table, *_row(variant, devices), style=_STYLES.get(variant.verdict, ""))
-    return table
+        name = f"{variant.name} *" if variant.on_front else variant.name
+        memory = variant.peak_memory_bytes
+        sizes = (f"{variant.size_bytes:,}", f"{variant.gzip_bytes:,}")
+        memory = "-" if memory is None else short_bytes(memory)
+        drops = (_interval(variant.metric), _interval(variant.drop))
+        latencies = [_latency(variant.latency[device]) for device in devices]
+        style = _STYLES.get(variant.verdict, "")
+        wide.add(name, *drops, *sizes, *latencies, memory, variant.verdict, style=style)
+        narrow.add(
+            f"{name}\n{variant.verdict}",
+            *map(_broken, drops),
+            "\n".join((*sizes, memory)),
+            *map(_broken, latencies),
+            style=style,
+        )
+    return wide
 
 
-def _row(variant: Candidate, devices: Sequence[str]) -> Iterator[str]:
-    yield f"{variant.name} *" if variant.on_front else variant.name
-    yield _interval(variant.metric)
-    yield _interval(variant.drop)
-    yield f"{variant.size_bytes:,}"
-    yield f"{variant.gzip_bytes:,}"
-    for device in devices:
-        yield _latency(variant.latency[device])
-    memory = variant.peak_memory_bytes
-    yield "-" if memory is None else short_bytes(memory)
-    yield variant.verdict
+def _broken(value: str) -> str:
+    """Return a value with its interval in the line below, as narrow columns have it."""
+    return value.replace(" (", "\n").removesuffix(")")
 
 
 def _interval(given: Interval | Mapping[str, float] | None) -> str:
@@ -140,6 +159,8 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     if baseline := decision.baseline:
         value = _interval(baseline.metrics.get(decision.metric))
         yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
+    yield from (f"note: {note}" for note in decision.notes)
+    yield from group_lines(decision)
 
 
 def _losers(decision: Decision) -> Iterator[str]:
@@ -183,18 +204,16 @@ def explanation(explained: Sequence[Explanation], estimate_s: float | None = Non
         explained: Every step.
         estimate_s: How long it would take; None where nobody knows.
     """
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in ("step", "state", "because"):
-        table.add_column(header, no_wrap=header != "because")
+    sheet = Sheet([Column("step"), Column("state"), Column("because", wraps=True)])
     for item in explained:
         state, style = ("run", "yellow") if item.reason else ("cached", "dim")
-        add_row(table, item.step, state, because(item), style=style)
+        sheet.add(item.step, state, because(item), style=style)
     count = sum(item.reason is not None for item in explained)
     summary = f"{count} of {len(explained)} steps would run"
     if count and estimate_s is not None:
         summary += f", in about {duration(estimate_s)} as earlier runs tell"
     uses = [part for item in explained if item.use for part in _use(item.use)]
-    return Group(table, *uses, line(summary, style="bold"))
+    return Group(sheet, *uses, line(summary, style="bold"))
 
 
 def because(item: Explanation) -> str:

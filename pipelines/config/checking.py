@@ -7,21 +7,25 @@ from typing import cast
 
 from components.contract.errors import suggest
 from components.contract.interface import interface_of
+from components.ml import imagenet
+from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.parameters import offered
-from pipelines.config.sections import Parameters, PathStep, TrainedTeacher
+from pipelines.config.sections import ImageShape, Parameters, PathStep, TrainedTeacher
 
 
 def faults_of(config: Config) -> Iterator[Fault]:
     """Check what spans several keys, and every parameter of a component."""
     yield from _metric_faults(config)
+    yield from _floor_faults(config)
     yield from _split_faults(config)
     if isinstance(config.teacher, TrainedTeacher):
         yield from _parameter_faults(
             ("teacher",), "train", config.teacher.parameters, also=("weights", "model")
         )
+        yield from _weights_faults(config.image, config.teacher)
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
     for index, device in enumerate(config.devices):
@@ -42,6 +46,13 @@ def _metric_faults(config: Config) -> Iterator[Fault]:
         )
 
 
+def _floor_faults(config: Config) -> Iterator[Fault]:
+    budgets = config.budgets
+    for fault in floor_faults(config.task, budgets.at_least or {}, budgets.per):
+        key = "at_least" if budgets.at_least else "per"
+        yield ("budgets", key), f"budgets.{key}: {fault.what}", fault.fix
+
+
 def _split_faults(config: Config) -> Iterator[Fault]:
     yield from _parameter_faults(("split",), "ingest", config.split)
     if config.task == "classification" and config.split.get("by") == "identity":
@@ -58,6 +69,43 @@ def _split_faults(config: Config) -> Iterator[Fault]:
     if held_out >= 1:
         what = f"split: validation, selection and sealed take {held_out:.3g} of the data"
         yield ("split",), f"{what}: nothing is left to train on", "lower them to well below 1"
+
+
+def _weights_faults(image: ImageShape, teacher: TrainedTeacher) -> Iterator[Fault]:
+    """Check that weights which are published fit what is to be trained."""
+    if teacher.weights != imagenet.KEY:
+        return
+    network, given = teacher.network, teacher.parameters
+    place, what = ("teacher", "weights"), "teacher.weights: imagenet"
+    published = " or ".join(imagenet.BACKBONES)
+    if network.backbone not in imagenet.BACKBONES:
+        fix = f"write backbone: {published}, or leave weights away"
+        yield place, f"{what} is published for {published}, not for {network.backbone}", fix
+        return
+    if network.backbone == "mobilenet_v2" and network.alpha not in imagenet.ALPHAS:
+        near = min(imagenet.ALPHAS, key=lambda alpha: abs(alpha - network.alpha))
+        listed = ", ".join(map(str, imagenet.ALPHAS))
+        yield (
+            ("teacher", "alpha"),
+            f"{what} is published for mobilenet_v2 of alpha {listed} (got {network.alpha:g})",
+            f"write alpha: {near}, or leave weights away",
+        )
+    if min(image.height, image.width) < imagenet.SIDE_MIN:
+        side = imagenet.SIDE_MIN
+        size = f"height: {max(side, image.height)}, width: {max(side, image.width)}"
+        said = f"image is {image.height} x {image.width}"
+        yield (
+            ("image",),
+            f"{what} needs images of {side} x {side} pixels or more; {said}",
+            f"write image: {{{size}}}, or leave weights away",
+        )
+    for name, value in (("mean", imagenet.MEAN), ("scale", imagenet.SCALE)):
+        if network.backbone == "mobilenet_v2" and given.get(name, value) != value:
+            yield (
+                ("teacher", name),
+                f"{what} was trained on (pixel - 127.5) / 127.5, and {name} is {given[name]}",
+                f"write {name}: {value}, or leave {name} away",
+            )
 
 
 def _parameter_faults(

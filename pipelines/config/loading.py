@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from components.contract.errors import UserError
+from components.ml import imagenet
 from pipelines.config.checking import faults_of
 from pipelines.config.configuration import Config, located
 from pipelines.config.faults import Fault, fault_of
@@ -43,7 +44,8 @@ def _anchored(config: Config, folder: Path) -> Config:
     """Make the paths absolute."""
     teacher = config.teacher
     key = "model" if isinstance(teacher, ImportedTeacher) else "weights"
-    if place := getattr(teacher, key):
+    place = getattr(teacher, key)
+    if place and not (key == "weights" and place == imagenet.KEY):
         teacher = teacher.model_copy(update={key: located(place, folder)})
     return config.model_copy(
         update={

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, TypeAlias, cast
+from dataclasses import fields
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import (
     AfterValidator,
@@ -22,9 +23,11 @@ from pydantic import (
 )
 
 from components import COMPONENTS
+from components.artifacts.budgets import Floor
 from components.artifacts.framing import Colour, Crop, Fit
 from components.contract.errors import suggest
 from components.contract.types import NonNegativeFloat, PositiveFloat, PositiveInt
+from components.ml.settings import Network
 from pipelines.config.faults import custom
 from pipelines.config.parameters import steps_of_paths
 
@@ -173,9 +176,18 @@ class TrainedTeacher(_WithParameters):
 
     component = "train"
     weights: str | None = Field(
-        default=None, description="path or `gs://bucket/name` of a file with weights to begin from"
+        default=None,
+        description="path or `gs://bucket/name` of a file with weights to begin from; or "
+        "`imagenet`: what `keras.applications` publishes for the backbone",
     )
     parameters: Parameters
+
+    @property
+    def network(self) -> Network:
+        """What is trained; of parameters that are valid."""
+        names = {field.name for field in fields(Network)}
+        given = {name: value for name, value in self.parameters.items() if name in names}
+        return Network(**cast("dict[str, Any]", given))
 
 
 def _kind_of_teacher(value: object) -> str:
@@ -254,6 +266,16 @@ class BudgetSection(Section):
     drop: NonNegativeFloat = Field(
         default=0.01,
         description="largest loss against the teacher, upper end of its paired interval",
+    )
+    at_least: Mapping[str, Floor] | None = Field(
+        default=None,
+        description="floors: by metric what the lower end of its interval must be at or above, "
+        "such as `{auc: 0.95, tar: 0.8}`",
+    )
+    per: Literal["group"] | None = Field(
+        default=None,
+        description="`group`: every floor holds for each group of images, too; a group that is too "
+        "small to be measured leaves a variant undecided",
     )
 
 

@@ -59,7 +59,8 @@ class Engine(Protocol):
 
         Yields:
             One ``StepDone``, ``StepFailed`` or ``StepSkipped`` for every step, and a
-            ``StepStarted`` before for those that are executed.
+            ``StepStarted`` before for those that are executed; a ``StepWaiting`` whenever one
+            could run and waits.
         """
         ...
 

@@ -29,6 +29,21 @@ class Estimated:
 
 
 @dataclass(frozen=True)
+class StepWaiting:
+    """A step could run, and waits. Said again when it waits for something else.
+
+    Attributes:
+        step: Name of the step.
+        what: For whom or what, and what can be done about it if it never ends.
+        outside: It is not other steps of this run that it waits for.
+    """
+
+    step: str
+    what: str
+    outside: bool = True
+
+
+@dataclass(frozen=True)
 class StepStarted:
     """A step's process or container has been started.
 
@@ -41,21 +56,6 @@ class StepStarted:
     step: str
     log: str
     attempt: int = 1
-
-
-@dataclass(frozen=True)
-class StepWaiting:
-    """A step has all its inputs, and waits for something else.
-
-    Attributes:
-        step: Name of the step.
-        waits_for: What for, such as ``the machine: benchmark-student of run digits-1 holds it``.
-        outside: It is not other steps of this run that it waits for.
-    """
-
-    step: str
-    waits_for: str
-    outside: bool
 
 
 @dataclass(frozen=True)

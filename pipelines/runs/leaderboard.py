@@ -29,13 +29,14 @@ DOCUMENT = (
     "critical_path_s", "steps_run", "steps_cached", "states",
     "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
-    "sealed", "variants", "failures", "exported",
+    "notes", "sealed", "variants", "failures", "exported",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
 ROW = (
     "name", "steps", "digest", "sha256", "candidate", "size_bytes", "gzip_bytes", "parameters",
     "metric", "drop", "latency", "peak_memory_bytes", "verdict", "on_front", "reason",
+    "groups", "lead",
 )  # fmt: skip
 """What the document says of a variant: keys of a candidate and of a row."""
 _LATENCY = ("p50_ms", "verdict", "evidence")
@@ -77,6 +78,8 @@ class Sealed:
         drop: The paired drop there, with its interval; null without a winner.
         promoted: Whether the release keeps to the budget on them too.
         reason: Why it was promoted or not.
+        groups: The winner on each group of the sealed images, as in ``evaluation.json``; null
+            without a winner, and where the data tells of no groups.
     """
 
     digest: str
@@ -88,6 +91,7 @@ class Sealed:
     drop: Mapping[str, float] | None
     promoted: bool
     reason: str
+    groups: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,7 @@ class Leaderboard:
         content: dict[str, Any] = {
             **asdict(self.record),
             "near_misses": (),
+            "notes": (),
             **(self.decision.to_json() if self.decision else {}),
             **{
                 key: getattr(self, key)
@@ -228,6 +233,7 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
         drop=result.get("drop"),
         promoted=bool(manifest.get("promoted", False)),
         reason=manifest["reason"],
+        groups=winner and winner.get("groups"),
     )
 
 

@@ -136,7 +136,7 @@ class ProgressWriter:
         with self._lock:
             match event:
                 case StepWaiting() if self._state(event.step) == "waiting":
-                    self._steps[event.step]["waits_for"] = event.waits_for
+                    self._steps[event.step]["waits_for"] = event.what
                 case StepStarted():
                     self._set(event.step, "running", attempt=event.attempt)
                 case StepProgress() if self._state(event.step) == "running":

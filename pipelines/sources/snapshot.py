@@ -27,6 +27,8 @@ from pipelines.sources.other_forms import check_form
 
 DATA, MODEL, WEIGHTS = "data", "model", "weights"
 """Names of the sources that a graph may have."""
+PUBLISHED = "imagenet:"
+"""What an address of weights that ``keras.applications`` publishes begins with."""
 
 _FILE_FORMATS: Mapping[str, Format] = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
@@ -225,6 +227,10 @@ def snapshots(places: Mapping[str, str]) -> dict[str, Snapshot]:
 def _files(uri: str, expected: str) -> Files:
     """List what the user means; each kind of place has a module of its own."""
     check_name(uri)
+    if uri.startswith(PUBLISHED):
+        from pipelines.sources.published import downloaded
+
+        return local_files(str(downloaded(uri.removeprefix(PUBLISHED))), expected)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", uri)
     if scheme is None:
         return local_files(uri, expected)

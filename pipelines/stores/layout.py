@@ -10,6 +10,9 @@ BLOBS = "cas/"
 RUNS = "runs/"
 """What all keys of runs begin with."""
 
+CLAIMS = "claims/"
+"""What all keys of claims begin with."""
+
 _BLOB = re.compile(rf"{BLOBS}sha256/(?:.*/)?([0-9a-f]{{64}})")
 
 
@@ -32,6 +35,11 @@ def tree_key(tree: str) -> str:
 def result_key(step_key: str) -> str:
     """Return where the action cache keeps the result of a step key."""
     return f"ac/{step_key}.json"
+
+
+def claim_key(step_key: str) -> str:
+    """Return where the engine that runs the step of this key has its lease."""
+    return f"{CLAIMS}{step_key}.json"
 
 
 def quarantine_key(key: str, sha256: str) -> str:

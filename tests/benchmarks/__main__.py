@@ -38,6 +38,7 @@ BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 def bench_walk(scratch: Path) -> list[Row]:
     """A synthetic graph whose every result is there: compile, key and walk."""
+    from components.contract.digests import canonical_json
     from pipelines.engines.machine.local import LocalRunner
     from pipelines.engines.machine.scheduler import Scheduler
     from pipelines.runs.cache import Cache, CachedResult
@@ -79,7 +80,7 @@ def bench_walk(scratch: Path) -> list[Row]:
             inputs = {port: tree if flow else None for port, flow in step.inputs.items()}
             keys[step.name] = ingredients_of(step, inputs, runner.environment(step)).key
             result = CachedResult(keys[step.name], {"quantized": tree, "report": tree}, "r", 0.0)
-            items.append((f"ac/{result.key}.json", json.dumps(result.to_json()).encode()))
+            items.append((f"ac/{result.key}.json", canonical_json(asdict(result))))
         cache.store.put_many(items)
         began = time.perf_counter()
         built = graph(count)
@@ -104,6 +105,32 @@ def bench_walk(scratch: Path) -> list[Row]:
         )
     )
     return rows
+
+
+def bench_claim(scratch: Path) -> list[Row]:
+    """A step's claim, taken, asked for before the result is published, and given back."""
+    from pipelines.stores.directory import DirectoryStore
+    from pipelines.stores.layout import claim_key
+    from pipelines.stores.leases import Leases
+
+    leases = Leases(DirectoryStore(scratch / "store"))
+    times: list[float] = []
+    for index in range(200):
+        began = time.perf_counter()
+        lease = leases.take(claim_key(f"{index:064x}"), {"engine": "bench", "run": "bench"})
+        assert lease
+        assert lease.regain()
+        lease.release()
+        times.append(time.perf_counter() - began)
+    leases.close()
+    return [
+        Row(
+            "claim of a step, directory store (median of 200)",
+            1e3 * statistics.median(times),
+            "ms/step",
+            "<= 5",
+        )
+    ]
 
 
 def bench_store(scratch: Path) -> list[Row]:
@@ -355,6 +382,7 @@ BENCHES = {
     "run": bench_run,
     "plan": bench_plan,
     "walk": bench_walk,
+    "claim": bench_claim,
     "store": bench_store,
     "bucket": bench_bucket,
     "docker": bench_docker,

@@ -14,6 +14,7 @@ import pytest
 from components.artifacts.dataset import Dataset, write_dataset
 from components.artifacts.empty import empty_reason, write_empty
 from components.artifacts.evaluation import Evaluation
+from components.artifacts.grouping import Grouping
 from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
@@ -197,6 +198,21 @@ def test_without_any_threshold_there_is_no_accuracy(
     found = Run(tmp_path / "run", verifier, sealed_faces, split="sealed").evaluation
     assert found.threshold is None
     assert set(found.metrics) == {"auc", "eer", "tar"}
+
+
+def test_every_group_of_the_data_is_in_the_report(tmp_path: Path, verifier: Path) -> None:
+    groups = {"validation": np.zeros(20, int), "selection": np.repeat([0, 1], [30, 6])}
+    data = verification(
+        tmp_path / "data", {"validation": (5, 4), "selection": (6, 6)},
+        groups=Grouping(("Oslo", "Rome"), groups),
+    )  # fmt: skip
+    run = Run(tmp_path / "run", verifier, data)
+    found = run.evaluation.groups
+    assert set(found["Oslo"].metrics) == set(run.evaluation.metrics)
+    assert set(found["Rome"].unmeasured) == set(run.evaluation.metrics)
+    assert run.evaluation.ungrouped == 0
+    content = json.loads((run.report / "evaluation.json").read_bytes())
+    assert content["groups"]["Oslo"]["n_images"] == 30
 
 
 def test_a_constant_embedding_is_a_coin(tmp_path: Path, faces: Path) -> None:

@@ -341,6 +341,93 @@ def test_deeper_folders_are_labels_where_that_is_said(tmp_path: Path) -> None:
     assert outcome.open.info.resample == "identity"
 
 
+def _groups(outcome: Outcome) -> dict[str, Counter[str]]:
+    """How many images of each group are in each split; the empty name is of no group."""
+    found: dict[str, Counter[str]] = {}
+    for data in (outcome.open, outcome.sealed):
+        names = [*data.info.groups, ""]
+        for split in data.info.splits:
+            groups = data.groups(split)
+            assert groups is not None
+            assert len(groups) == len(data.labels(split))
+            found[split] = Counter(names[group] for group in groups)
+    return found
+
+
+def test_the_column_group_is_kept_whatever_is_split_by(tmp_path: Path) -> None:
+    root = files.folder(tmp_path / "data", {"ant": 20, "bee": 20}, 6000)
+    images = sorted(root.glob("*/*.png"))
+    sites = {path: ("Oslo", "Rome", "")[number % 3] for number, path in enumerate(images)}
+    rows = [f"{path.relative_to(root)},{path.parent.name},{site}" for path, site in sites.items()]
+    listed = root / "list.csv"
+    listed.write_text("\n".join(["path,label,group", *rows]))
+    outcome = _ingest(listed, tmp_path / "out", task="classification", split_by="image")
+    assert outcome.open.info.groups == outcome.sealed.info.groups == ("Oslo", "Rome")
+    found = sum(_groups(outcome).values(), Counter())
+    assert found == Counter(sites.values())
+    assert outcome.report["groups"]["Oslo"]["train"] == _groups(outcome)["train"]["Oslo"]
+
+
+def test_the_first_folder_is_the_group_of_a_label_that_is_a_path(tmp_path: Path) -> None:
+    for seed, alphabet in enumerate(("Greek", "Latin")):
+        letters = {f"letter{number}": 4 for number in range(4)}
+        files.folder(tmp_path / "data" / alphabet, letters, 5000 + 100 * seed)
+    outcome = _ingest(tmp_path / "data", tmp_path / "out", labels="path")
+    assert sum(_groups(outcome).values(), Counter()) == {"Greek": 16, "Latin": 16}
+    data = outcome.open
+    groups = data.groups("train")
+    assert groups is not None
+    for label, group in zip(data.labels("train"), groups, strict=True):
+        assert data.info.classes[label].startswith(f"{data.info.groups[group]}/")
+
+
+def test_a_folder_of_folders_of_labels_is_a_group_where_that_is_said(tmp_path: Path) -> None:
+    for seed, site in enumerate(("Oslo", "Rome")):
+        files.folder(tmp_path / "data" / site, {"ant": 8, "bee": 8}, 5000 + 100 * seed)
+    plan = {"task": "classification", "split_by": "image"}
+    with pytest.raises(UserError) as caught:
+        _ingest(tmp_path / "data", tmp_path / "refused", **plan)
+    assert "split: {groups: folder}" in caught.value.fix
+    outcome = _ingest(tmp_path / "data", tmp_path / "out", groups="folder", **plan)
+    assert outcome.open.info.classes == ("ant", "bee")
+    assert sum(_groups(outcome).values(), Counter()) == {"Oslo": 16, "Rome": 16}
+    with pytest.raises(UserError, match=r"not in one \(groups: folder\)") as caught:
+        _ingest(tmp_path / "data" / "Oslo", tmp_path / "no groups", groups="folder", **plan)
+    assert "remove groups: folder" in caught.value.fix
+    _ingest(tmp_path / "data" / "Oslo", tmp_path / "again", **plan)
+
+
+def test_data_without_groups_is_as_it_was(tmp_path: Path) -> None:
+    root = files.folder(tmp_path / "data", {"ant": 10, "bee": 10}, 6000)
+    outcome = _ingest(root, tmp_path / "out", task="classification", split_by="image")
+    assert outcome.open.info.groups == ()
+    assert outcome.open.groups("train") is None
+    assert "groups" not in outcome.report
+    assert not list(outcome.path.rglob("groups.npy"))
+    assert b"groups" not in (outcome.path / "dataset" / "dataset.json").read_bytes()
+
+
+def test_groups_that_floors_need_and_data_does_not_tell_of_are_asked_for(tmp_path: Path) -> None:
+    root = files.folder(tmp_path / "data" / "Oslo", {"ant": 10, "bee": 10}, 6000)
+    plan = {"task": "classification", "split_by": "image"}
+    with pytest.raises(UserError, match=r"budgets\.per is group") as caught:
+        _ingest(root, tmp_path / "refused", groups_needed=True, **plan)
+    assert "split: {groups: folder}" in caught.value.fix
+    assert "remove per: group" in caught.value.fix
+    _ingest(root.parent, tmp_path / "folder", groups_needed=True, groups="folder", **plan)
+    listed = root / "list.csv"
+    names = [path.relative_to(root) for path in sorted(root.glob("*/*.png"))]
+    listed.write_text("\n".join(["path,label", *(f"{name},{name.parent}" for name in names)]))
+    with pytest.raises(UserError, match="no groups") as caught:
+        _ingest(listed, tmp_path / "list", groups_needed=True, **plan)
+    assert "a column called group" in caught.value.fix
+    with pytest.raises(UserError, match="no folder of images"):
+        _ingest(listed, tmp_path / "no folder", groups="folder", **plan)
+    rows = [f"{name},{name.parent},Oslo" for name in names]
+    listed.write_text("\n".join(["path,label,group", *rows]))
+    _ingest(listed, tmp_path / "fixed", groups_needed=True, **plan)
+
+
 def test_one_name_in_two_spellings_is_refused_until_told_apart(tmp_path: Path) -> None:
     names = ["Zo\u00eb", "Zoe\u0308", "Kim", "kim", *(f"p{number}" for number in range(8))]
     root = files.folder(tmp_path / "data", dict.fromkeys(names, 3))

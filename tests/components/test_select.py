@@ -7,6 +7,7 @@ import pytest
 from components.artifacts.data_use import REPORT, DataUse, Loss
 from components.artifacts.decision import Decision
 from components.artifacts.empty import empty_reason
+from components.artifacts.group_result import GroupResult
 from components.artifacts.lite_model import LiteModelInfo
 from components.contract.errors import UserError
 from components.contract.execution import OK, execute
@@ -14,6 +15,7 @@ from components.contract.executor_input import Call
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.measure.paired import Answers
+from components.statistics.bootstrap import Interval
 from tests.components.flat import select
 from tests.data.variants import Variant, write_variants
 
@@ -23,9 +25,9 @@ TINY = Variant("tiny", noise=0.53, size_bytes=20_000, seed=0)
 POOR = Variant("poor", noise=2.0, size_bytes=10_000)
 
 
-def run(root, variants, *, task="verification", devices=("host",), order=None, **changes):
+def run(root, variants, *, task="verification", devices=("host",), groups=None, **changes):
     """Write the trees of ``variants``, run select over them and return its folder."""
-    written = write_variants(root / "in", variants, task=task, devices=devices)
+    written = write_variants(root / "in", variants, task=task, devices=devices, groups=groups)
     out = root / "out"
     out.mkdir()
     arguments = {
@@ -239,7 +241,7 @@ def test_it_runs_behind_the_protocol(tmp_path):
 def test_it_is_the_gate_that_stops_constant_answers(tmp_path, monkeypatch):
     monkeypatch.setattr(Answers, "useless", None)
     constant = Variant("constant", constant=True, size_bytes=1_000)
-    assert decided(tmp_path, [TEACHER, STUDENT, constant], drop=1.0).winner == "constant"
+    assert decided(tmp_path, [TEACHER, constant], drop=1.0).winner == "constant"
 
 
 def test_it_is_the_upper_end_that_decides(tmp_path):
@@ -268,3 +270,84 @@ def test_what_became_of_the_images_stands_on_the_page(tmp_path):
     assert f"{use.warnings[0]}." in page
     assert "36 of 360 images are used; left out: 324 layout." in page
     assert "324, such as a/b/&lt;1&gt;.png (layout: lies deeper)." in page
+
+
+def of_groups(**auc):
+    """Groups by name: the lower end of an area under the curve, or None for one too small."""
+    found = {}
+    for name, low in auc.items():
+        metrics = {} if low is None else {"auc": Interval(low + 0.01, low, low + 0.02)}
+        few = {"auc": "3 identities; 5 are needed for an interval"} if low is None else {}
+        found[name] = GroupResult(60, 6, metrics, few)
+    return found
+
+
+def test_floors_hold_for_each_group_and_the_worst_one_is_named(tmp_path):
+    groups = {
+        "teacher": of_groups(Greek=0.97, Latin=0.97),
+        "student": of_groups(Greek=0.96, Latin=0.95),
+        "tiny": of_groups(Greek=0.97, Latin=0.85),
+    }
+    board = [TEACHER, STUDENT, TINY]
+    floors = {"at_least": {"auc": 0.9}}
+    assert decided(tmp_path / "whole", board, groups=groups, **floors).winner == "tiny"
+    out = run(tmp_path / "each", board, groups=groups, per="group", **floors)
+    decision = Decision.read(out / "decision")
+    assert decision.winner == "student"
+    assert decision.variant("tiny").reason == (
+        "ROC-AUC of the group 'Latin' 0.860 (0.850 to 0.870) is below 0.900"
+    )
+    assert decision.variant("student").groups == groups["student"]
+    page = (out / "page.html").read_text()
+    assert "at least ROC-AUC 0.900, in all and for each group" in page
+    assert "student on 2 groups, the worst first" in page
+    assert page.index('<th scope="row">Latin') < page.index('<th scope="row">Greek')
+
+
+def test_a_group_too_small_to_measure_leaves_all_undecided_and_is_said(tmp_path):
+    groups = dict.fromkeys(("teacher", "student"), of_groups(Greek=0.97, Lao=None))
+    board, floors = [TEACHER, STUDENT], {"at_least": {"auc": 0.9}}
+    out = run(tmp_path / "each", board, groups=groups, per="group", **floors)
+    decision = Decision.read(out / "decision")
+    assert decision.winner is None
+    assert decision.variant("student").verdict == "undecided"
+    assert "for the group 'Lao' (3 identities" in decision.reason
+    page = (out / "page.html").read_text()
+    assert "none: 3 identities; 5 are needed for an interval" in page
+    whole = decided(tmp_path / "whole", board, groups=groups, **floors)
+    assert whole.winner == "student"
+    assert whole.notes == (
+        "1 of 2 groups could not be measured: Lao (3 identities; 5 are needed for an interval)",
+    )
+
+
+def test_of_many_groups_the_page_has_the_worst_and_the_decision_all(tmp_path):
+    many = of_groups(**{f"g{number:03d}": 0.5 + number / 1000 for number in range(300)})
+    out = run(tmp_path, [TEACHER, STUDENT], groups={"student": many})
+    assert len(Decision.read(out / "decision").variant("student").groups) == 300
+    page = (out / "page.html").read_text()
+    assert "student on 300 groups, the worst first" in page
+    assert "the worst 20 are shown" in page
+    assert page.count('<th scope="row">g') == 20
+    assert '<th scope="row">g019' in page
+    assert '<th scope="row">g020' not in page
+
+
+def test_floors_for_groups_that_the_data_does_not_tell_of_are_refused(tmp_path):
+    floors = {"at_least": {"auc": 0.9}}
+    with pytest.raises(UserError, match="tells of no groups") as caught:
+        decided(tmp_path / "refused", [TEACHER, STUDENT], per="group", **floors)
+    assert "remove per: group" in caught.value.fix
+    assert decided(tmp_path / "fixed", [TEACHER, STUDENT], **floors).winner == "student"
+    with pytest.raises(UserError, match="no metric 'acu'"):
+        decided(tmp_path / "unknown", [TEACHER, STUDENT], at_least={"acu": 0.9})
+
+
+def test_a_student_that_surpasses_its_teacher_shows_an_undertrained_teacher(tmp_path):
+    weak = replace(TEACHER, noise=1.2)
+    steps = ({"component": "train"}, {"component": "distill", "backbone": "conv"})
+    student = replace(STUDENT, noise=0.4, steps=steps)
+    (note,) = decided(tmp_path / "weak", [weak, student]).notes
+    assert note.startswith("better than teacher, for certain: student by 0.")
+    assert "the teacher is undertrained" in note
+    assert decided(tmp_path / "other", [weak, replace(STUDENT, noise=0.4)]).notes == ()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from components.artifacts.evaluation import HISTOGRAM, LABELS, OUTPUTS, Baseline, Evaluation
+from components.artifacts.group_result import GroupResult
 from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.measurement import (
     Attempt,
@@ -80,8 +81,9 @@ def write_variants(
     devices: Sequence[str] = ("host",),
     baseline_noise: float = 3.0,
     split: str = "selection",
+    groups: Mapping[str, Mapping[str, GroupResult]] | None = None,
 ) -> Written:
-    """Write three reports for every variant."""
+    """Write three reports for every variant, with the groups of those that are named."""
     written = Written([variant.name for variant in variants], list(devices))
     for index, variant in enumerate(variants):
         folder = root / f"{index}"
@@ -89,6 +91,9 @@ def write_variants(
         write_evaluation(
             folder / "evaluation", variant, task=task, baseline_noise=baseline_noise, split=split
         )
+        if groups and variant.name in groups:
+            found = Evaluation.read(folder / "evaluation")
+            replace(found, groups=groups[variant.name]).write(folder / "evaluation")
         written.models.append(folder / "lite")
         written.evaluations.append(folder / "evaluation")
         for device in devices:

@@ -39,7 +39,9 @@ def fit_and_save(
     examples = examples_of(data)
     info = info_of(data, embedding, mean, scale)
     model = build(network, info)
-    notes = {} if weights is None else {"weights": pretrained.load(model, weights)}
+    notes = {}
+    if weights is not None:
+        notes = {"weights": pretrained.load(model, weights, mean=mean, scale=scale)}
     labels = supervised(
         info.task,
         loss,

@@ -59,7 +59,7 @@ class Validation:
             raise UserError(
                 f"the validation split has {len(self._labels_n)} images of {len(counts)} "
                 "identities: no two of the same, or no two different ones to compare",
-                "give more images an identity, or a larger share under validation",
+                "add images of each identity, or raise validation under split:",
             )
 
     def measure(self, outputs: Outputs) -> float:

@@ -11,7 +11,7 @@ from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.runs.graph import Graph
 from pipelines.sources.local import PACKAGE, local_files
-from pipelines.sources.snapshot import DATA
+from pipelines.sources.snapshot import DATA, PUBLISHED
 
 _DEVICES = ("host",)
 """Kinds of devices that a pod has: the node that it runs on."""
@@ -59,8 +59,13 @@ def check(config: Config, graph: Graph) -> Reachable:
 
 def _local(name: str, place: str, settings: Kubeflow) -> UserError:
     """Return the error for files of this machine, with the command that uploads them."""
-    package = place.startswith(PACKAGE)
-    path = local_files(place, "data or a model").root if package else Path(place)
+    if place.startswith(PUBLISHED):
+        from pipelines.sources.published import downloaded
+
+        path = downloaded(place.removeprefix(PUBLISHED))
+    else:
+        package = place.startswith(PACKAGE)
+        path = local_files(place, "data or a model").root if package else Path(place)
     root = settings.pipeline_root
     bucket = root if root.startswith("gs://") else "gs://BUCKET"
     folder = f"{bucket}/uploads/"

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-import tempfile
-import time
-from collections.abc import Callable, Generator, Iterable
-from pathlib import Path
-from threading import Event
+from collections.abc import Iterable
 
 import psutil
 
-from pipelines.engines.machine.holders import Holders
 from pipelines.runs.graph import Step
 
 _MEMORY_SHARE = 0.9  # of the machine's memory, for all steps together
-_POLL_S = 0.05
-_SOON_S, _AGAIN_S = 0.5, 5.0  # who waits no longer does not say so; who does says so again
 
 
 class Admission:
@@ -65,36 +56,3 @@ def by_urgency(steps: Iterable[Step], height: dict[str, int]) -> list[Step]:
     Among the others the one with the longest way to the end of the graph comes first.
     """
     return sorted(steps, key=lambda s: (s.alone, -height[s.name], s.name))
-
-
-@contextlib.contextmanager
-def machine_lock(
-    name: str, *, alone: bool, cancelled: Event, on_wait: Callable[[str], None]
-) -> Generator[None]:
-    """Hold this machine's lock: shared by the steps of all engines, exclusive to measure time.
-
-    Args:
-        name: Who asks, as others that wait are told.
-        alone: Wait until no other step runs, of whichever engine, and keep others from starting.
-        cancelled: Gives up waiting; the caller finds out by asking it.
-        on_wait: Called when it has to wait, again and again; it is told who holds the lock.
-    """
-    path = Path(tempfile.gettempdir()) / f"slimline-machine-{os.getuid()}.lock"
-    holders = Holders(path.with_suffix(".holders"))
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    next_look = time.monotonic() + _SOON_S
-    try:
-        while not cancelled.is_set():
-            try:
-                fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_POLL_S)
-                if time.monotonic() > next_look:
-                    on_wait(holders.said())
-                    next_look = time.monotonic() + _AGAIN_S
-            else:
-                break
-        with holders.entered(name):
-            yield
-    finally:
-        os.close(handle)

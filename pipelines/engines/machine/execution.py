@@ -19,8 +19,9 @@ from components.contract.executor_input import PROGRESS, STATEMENT
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.machine.admission import machine_lock
+from pipelines.engines.machine.claims import publish
 from pipelines.engines.machine.diagnosis import diagnose
+from pipelines.engines.machine.machine_lock import machine_lock
 from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner, progress_file
 from pipelines.engines.machine.skipping import CANCELLATION
 from pipelines.runs.cache import Cache, CachedResult
@@ -32,6 +33,7 @@ from pipelines.runs.logs import log_file
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, stage
 from pipelines.stores.layout import log_key
+from pipelines.stores.leases import Lease
 
 
 class _NoResultError(Exception):
@@ -59,7 +61,8 @@ def execute_step(
     context: Context,
     step: Step,
     ingredients: Ingredients,
-    announce: Callable[[StepStarted | StepWaiting], None],
+    claim: Lease,
+    announce: Callable[[StepWaiting | StepStarted], None],
 ) -> StepDone | StepFailed | StepSkipped:
     """Execute a step and make its result durable.
 
@@ -67,7 +70,8 @@ def execute_step(
         context: The run.
         step: What to execute.
         ingredients: What its key is made of.
-        announce: Called when it has to wait, and when it starts.
+        claim: On the step.
+        announce: Called when it waits for the machine, and when it starts.
 
     Raises:
         CorruptionError: An input cannot be read from the store as it should be.
@@ -99,10 +103,11 @@ def execute_step(
     if ended.code != OK:
         what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
-    result = context.cache.commit(
-        CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
-    )
+    made = CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
+    result = publish(context.cache, claim, made, context.cancelled)
     remove_tree(job.folder)
+    if result is None:
+        return StepSkipped(step.name, CANCELLATION, cancelled=True, record=record)
     return StepDone(
         step.name, result.key, result.outputs, result.record,
         cached=False, function_s=result.function_s, wall_s=time.monotonic() - began,
@@ -114,7 +119,7 @@ def _run(
     context: Context,
     job: Job,
     ingredients: Ingredients,
-    announce: Callable[[StepStarted | StepWaiting], None],
+    announce: Callable[[StepWaiting | StepStarted], None],
 ) -> tuple[Ended | None, float]:
     """Run the component when the machine has room for it.
 
@@ -122,12 +127,13 @@ def _run(
         How it ended, None if the run was cancelled before; and for how many seconds it waited.
     """
     step, began = job.step, time.monotonic()
-
-    def waits(holders: str) -> None:
-        announce(StepWaiting(step.name, f"the machine: {holders}", outside=True))
-
-    name = f"{step.name} of run {context.run}"
-    with machine_lock(name, alone=step.alone, cancelled=context.cancelled, on_wait=waits):
+    with machine_lock(
+        alone=step.alone,
+        run=context.run,
+        step=step.name,
+        cancelled=context.cancelled,
+        waits_for=lambda what: announce(StepWaiting(step.name, what)),
+    ):
         waited_s = time.monotonic() - began
         if context.cancelled.is_set():
             return None, waited_s

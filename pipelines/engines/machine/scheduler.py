@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from components.contract.errors import UserError
 from components.contract.progress import ProgressReader
 from components.contract.tree import SINGLE
 from pipelines.engines.machine.admission import Admission, by_urgency
+from pipelines.engines.machine.claims import Claims
 from pipelines.engines.machine.execution import Context, execute_step
 from pipelines.engines.machine.runner import Runner, progress_file
 from pipelines.engines.machine.skipping import CANCELLATION, put_skipped
@@ -36,12 +38,22 @@ from pipelines.runs.events import (
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
 from pipelines.sources.snapshot import Snapshot
+from pipelines.stores.leases import LENGTH_S
 
 _MAX_PASSES = 5
 _LOOK_S = 1.0  # between two looks at what the running steps tell
 
-_Ended = StepDone | StepFailed | StepSkipped | tuple[str, BaseException]
-_Message = StepWaiting | StepStarted | _Ended
+
+@dataclass(frozen=True)
+class _ElsewhereFound:
+    """Another engine runs a step that was to start."""
+
+    step: str
+    ingredients: Ingredients
+
+
+_Ending = StepDone | StepFailed | StepSkipped | _ElsewhereFound | tuple[str, BaseException]
+_Message = StepWaiting | StepStarted | _Ending
 
 
 class Scheduler:
@@ -52,10 +64,17 @@ class Scheduler:
         cache: Where results are looked up and committed.
         work: A folder of this run's own on this machine.
         remeasure: Measure again what was disturbed the last time.
+        lease_s: How long this engine may be silent before others on the store take its steps.
     """
 
     def __init__(
-        self, runner: Runner, cache: Cache, work: Path, *, remeasure: bool = False
+        self,
+        runner: Runner,
+        cache: Cache,
+        work: Path,
+        *,
+        remeasure: bool = False,
+        lease_s: float = LENGTH_S,
     ) -> None:
         self.name = runner.name
         self.page = None
@@ -65,6 +84,7 @@ class Scheduler:
         self._cache = cache
         self._work = work
         self._remeasure = remeasure
+        self._lease_s = lease_s
         self._cancelled = threading.Event()
         self._attempts: dict[str, int] = {}
 
@@ -86,10 +106,12 @@ class Scheduler:
         )
         ready: dict[str, StepDone] = {}
         broken: CorruptionError | None = None
+        claims: Claims | None = None
         try:
             self._runner.prepare(graph)
+            claims = Claims(self._cache, self.name, run, self._lease_s)
             for _ in range(_MAX_PASSES):
-                one = _Pass(context, graph, remeasure=self._remeasure)
+                one = _Pass(context, graph, claims, remeasure=self._remeasure)
                 for event in one.events():
                     if isinstance(event, StepDone):
                         before = ready.get(event.step)
@@ -100,6 +122,8 @@ class Scheduler:
                 if (broken := one.broken) is None:
                     return
         finally:
+            if claims:
+                claims.close()
             self._runner.close()
         raise UserError(
             f"the store {self._cache.store.uri} broke {_MAX_PASSES} times during one run, "
@@ -111,8 +135,9 @@ class Scheduler:
 class _Pass:
     """One pass over the graph."""
 
-    def __init__(self, context: Context, graph: Graph, *, remeasure: bool) -> None:
+    def __init__(self, context: Context, graph: Graph, claims: Claims, *, remeasure: bool) -> None:
         self._context = context
+        self._claims = claims
         self._remeasure = remeasure
         self._graph = graph
         self._height = _heights(graph)
@@ -138,19 +163,20 @@ class _Pass:
             while True:
                 yield from self._settle()
                 yield from self._start(pool)
-                if not self._running:
+                if not self._running and self._claims.pause_s is None:
                     break
                 yield from self._told()
                 try:
-                    message = self._messages.get(timeout=_LOOK_S)
+                    message = self._messages.get(timeout=self._claims.pause_s or _LOOK_S)
                 except queue.Empty:
+                    yield from self._look_elsewhere()
                     continue
                 if isinstance(message, StepStarted):
                     path = progress_file(self._context.work, message.step)
                     self._readers[message.step] = ProgressReader(path)
                 elif not isinstance(message, StepWaiting):
                     self._take(message)
-                if not isinstance(message, tuple | StepSkipped):
+                if not isinstance(message, tuple | StepSkipped | _ElsewhereFound):
                     yield message
         if self.broken is None:
             yield from self._rest()
@@ -196,13 +222,36 @@ class _Pass:
             if reader.look() and reader.latest:
                 yield StepProgress(name, reader.latest, reader.per_second, reader.left_s)
 
-    def _take(self, message: _Ended) -> None:
+    def _look_elsewhere(self) -> Iterator[StepEvent]:
+        """See what became of the steps that other engines run."""
+        if self._claims.pause_s is None:
+            return
+        if self._stopping:
+            self._claims.give_up()
+            return
+        settled, new = self._claims.look()
+        for name, what in new.items():
+            yield StepWaiting(name, what)
+        for one in settled:
+            step = one.waited.step
+            if one.result is None:
+                self._waiting[step.name] = (step, one.waited.ingredients)
+                continue
+            waited_s = time.monotonic() - one.waited.since
+            self._done[step.name] = _taken(step, one.result, waited_s)
+            self._sorter.done(step.name)
+            yield self._done[step.name]
+
+    def _take(self, message: _Ending) -> None:
         """Note how a step ended.
 
         Raises:
             BaseException: What its thread raised, if that is not corruption.
         """
         name = message[0] if isinstance(message, tuple) else message.step
+        if isinstance(message, _ElsewhereFound):
+            step = self._graph.by_name[name]
+            self._claims.wait_for(step, message.ingredients)
         self._running.remove(name)
         self._admission.leave(name)
         self._readers.pop(name, None)
@@ -214,7 +263,7 @@ class _Pass:
         elif isinstance(message, StepSkipped):
             if message.cancelled:
                 self._skipped[name] = message
-        else:
+        elif isinstance(message, tuple):
             if not isinstance(message[1], CorruptionError):
                 self._context.runner.cancel()  # the store or the disk is at fault: nothing can stay
                 raise message[1]
@@ -240,10 +289,7 @@ class _Pass:
                 if result is None:
                     self._waiting[name] = (step, ingredients)
                     continue
-                self._done[name] = StepDone(
-                    name, result.key, result.outputs, result.record,
-                    cached=True, function_s=result.function_s, wall_s=0.0,
-                )  # fmt: skip
+                self._done[name] = _taken(step, result, 0.0)
                 self._sorter.done(name)
                 yield self._done[name]
             if not ready:
@@ -262,10 +308,30 @@ class _Pass:
     def _execute(self, step: Step, ingredients: Ingredients) -> None:
         """Execute one step in a thread of the pool; every way it can end becomes a message."""
         try:
-            message: _Message = execute_step(self._context, step, ingredients, self._messages.put)
+            message = self._execute_claimed(step, ingredients)
         except BaseException as error:  # noqa: BLE001 raised again by the thread that schedules
             message = (step.name, error)
         self._messages.put(message)
+
+    def _execute_claimed(self, step: Step, ingredients: Ingredients) -> _Message:
+        lease = self._claims.take(step, ingredients.key)
+        if lease is None:
+            return _ElsewhereFound(step.name, ingredients)
+        try:
+            # Another engine may have given its claim back since this one looked.
+            if found := self._context.cache.lookup(ingredients.key):
+                return _taken(step, found, 0.0)
+            return execute_step(self._context, step, ingredients, lease, self._messages.put)
+        finally:
+            lease.release()
+
+
+def _taken(step: Step, result: CachedResult, wall_s: float) -> StepDone:
+    """Return how a step ended whose result was there, or came from another engine."""
+    return StepDone(
+        step.name, result.key, result.outputs, result.record,
+        cached=True, function_s=result.function_s, wall_s=wall_s,
+    )  # fmt: skip
 
 
 def _is_disturbed(cache: Cache, step: Step, result: CachedResult) -> bool:

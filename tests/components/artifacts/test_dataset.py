@@ -10,6 +10,7 @@ import pytest
 
 from components.artifacts.chained import ChainedImages
 from components.artifacts.dataset import Dataset, write_dataset
+from components.artifacts.grouping import Grouping
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 
@@ -133,3 +134,26 @@ def test_arrays_that_do_not_fit_are_our_own_fault(
         write_dataset(
             tmp_path, {"train": (images, labels)}, task="classification", classes=("a", "b", "c")
         )
+
+
+def test_groups_read_back_and_change_nothing_else(tmp_path: Path) -> None:
+    rows = {"train": np.arange(9) % 2, "validation": np.full(4, -1), "selection": np.ones(3, int)}
+    grouped = _write(tmp_path / "grouped", groups=Grouping(("Oslo", "Rome"), rows))
+    plain = _write(tmp_path / "plain", groups=Grouping())
+    assert Dataset.open(grouped.path).info.groups == ("Oslo", "Rome")
+    for split, expected in rows.items():
+        assert grouped.groups(split) is not None
+        assert np.array_equal(grouped.groups(split), expected)  # type: ignore[arg-type]
+    assert plain.groups("train") is None
+    assert tree_of(plain.path).digest == tree_of(_write(tmp_path / "as before").path).digest
+    added = {item.path for item in tree_of(grouped.path).entries} - {
+        item.path for item in tree_of(plain.path).entries
+    }
+    assert added == {f"{split}/groups.npy" for split in rows}
+
+
+@pytest.mark.parametrize("groups", [np.zeros(8, int), np.full(9, 2), np.full(9, -2)])
+def test_groups_that_do_not_fit_are_our_own_fault(tmp_path: Path, groups: np.ndarray) -> None:
+    rows = {"train": groups, "validation": np.zeros(4, int), "selection": np.zeros(3, int)}
+    with pytest.raises(ValueError, match="groups"):
+        _write(tmp_path / "d", groups=Grouping(("Oslo", "Rome"), rows))

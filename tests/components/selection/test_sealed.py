@@ -1,10 +1,14 @@
 """Whether the sealed images let a release be promoted, and the sentence that says why."""
 
+from dataclasses import replace
+
 import pytest
 
 from components.artifacts.budgets import Budgets
+from components.artifacts.group_result import GroupResult
 from components.measure.paired import read_evaluated
 from components.selection.sealed import SealedResult, promotion
+from components.statistics.bootstrap import Interval
 from components.statistics.resampling import Resampling
 from tests.data.variants import Variant, write_evaluation
 
@@ -42,4 +46,53 @@ def test_without_the_reference_the_drop_is_unknown(tmp_path):
     assert promotion(result, LIMITS) == (
         False,
         "the reference gave no answers on the sealed images: the drop is unknown",
+    )
+
+
+def test_floors_hold_on_the_sealed_images_too(tmp_path):
+    result = sealed(tmp_path, Variant("small", noise=0.52))
+    held = replace(LIMITS, at_least={"auc": 0.8})
+    outcome, sentence = promotion(result, held)
+    assert outcome
+    assert sentence.endswith(" keeps to 0.050, and every floor holds")
+    outcome, sentence = promotion(result, replace(LIMITS, at_least={"auc": 1.0}))
+    assert not outcome
+    assert sentence.startswith("on the sealed images: ROC-AUC 0.")
+    assert sentence.endswith("below 1.000")
+    outcome, sentence = promotion(result, replace(held, per="group"))
+    assert (outcome, "tells of no groups" in sentence) == (False, True)
+
+
+def test_floors_hold_for_each_group_of_the_sealed_images(tmp_path):
+    result = sealed(tmp_path, Variant("small", noise=0.52))
+    good, bad = Interval(0.95, 0.9, 1.0), Interval(0.6, 0.5, 0.7)
+    groups = {"Oslo": GroupResult(9, 6, {"auc": good}, {})}
+    held = replace(LIMITS, at_least={"auc": 0.8}, per="group")
+    assert promotion(replace(result, winner=replace(result.winner, groups=groups)), held)[0]
+    groups["Rome"] = GroupResult(9, 6, {"auc": bad}, {})
+    outcome, sentence = promotion(
+        replace(result, winner=replace(result.winner, groups=groups)), held
+    )
+    assert not outcome
+    assert "ROC-AUC of the group 'Rome' 0.600 (0.500 to 0.700) is below 0.800" in sentence
+    groups["Rome"] = GroupResult(2, 1, {}, {"auc": "1 identity in 2 images: no pair"})
+    outcome, sentence = promotion(
+        replace(result, winner=replace(result.winner, groups=groups)), held
+    )
+    assert not outcome
+    assert "cannot be measured for the group 'Rome' (1 identity" in sentence
+
+
+@pytest.mark.parametrize("where", ["sealed", "selection"])
+def test_what_the_trivial_answer_may_equal_does_not_qualify(tmp_path, where):
+    level = Interval(0.01, -0.02, 0.04)
+    result = sealed(tmp_path, Variant("small", noise=0.52))
+    if where == "sealed":
+        baseline = replace(result.winner.baseline, lead={"auc": level})
+        result = replace(result, winner=replace(result.winner, baseline=baseline))
+    outcome, sentence = promotion(result, LIMITS, level if where == "selection" else None)
+    assert not outcome
+    assert sentence == (
+        f"on the {where} images: not certainly better than raw-pixel cosine, ahead by "
+        "0.010 (-0.020 to 0.040)"
     )

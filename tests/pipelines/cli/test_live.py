@@ -91,7 +91,7 @@ def test_what_must_not_be_overlooked_of_the_data_is_a_line_of_its_own() -> None:
 TOLD = StepProgress(
     "train", Progress(9.0, epoch=3, total=15, loss=0.5, metric="auc", value=0.75), 0.5, 24.0
 )
-HELD = StepWaiting("train", "the machine: benchmark-\x1b[2Jx of run other holds it", outside=True)
+HELD = StepWaiting("train", "the machine: benchmark-\x1b[2Jx of run other holds it")
 
 
 def test_plain_lines_say_how_far_a_step_is_but_not_too_often() -> None:
@@ -138,3 +138,29 @@ def test_a_terminal_shows_what_runs_what_waits_and_how_long_the_rest_takes() -> 
     images = Progress(2.0, images=1200, total=5000)
     view.on_event(StepProgress("train", images, 600.0, 6.0))
     assert "1,200 of 5,000 images, 600 images/s, about 6 s left" in shown()
+
+
+def test_what_a_step_waits_for_is_said_with_its_time() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=100)
+    view = LiveView(console)
+    view.on_event(PLANNED)
+    view.on_event(StepWaiting("train", "engine local on host far, which runs this step"))
+    console.print(view._picture())
+    text = file.getvalue()
+    assert "waiting  train" in text
+    assert "for engine local on host far, which runs this step, 0 s" in text
+    view.on_event(StepStarted("train", "log"))
+    file.truncate(0)
+    console.print(view._picture())
+    assert "waiting" not in file.getvalue()
+
+
+def test_what_a_step_waits_for_is_a_line_where_nobody_looks() -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, width=100)) as view:
+        view.on_event(PLANNED)
+        view.on_event(StepWaiting("train", "somebody"))
+    assert file.getvalue().split(" s  ", 1)[1].split()[:4] == [
+        "waiting", "train", "for", "somebody,"
+    ]  # fmt: skip

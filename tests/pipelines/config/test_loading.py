@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.contract.errors import UserError
+from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.loading import load
 from pipelines.config.sections import HostDevice, ImportedTeacher, TrainedTeacher
@@ -95,6 +96,39 @@ def test_addresses_are_no_paths(tmp_path: Path, place: str) -> None:
 def test_a_number_may_be_written_without_a_point(tmp_path: Path) -> None:
     config = load(written(tmp_path, changed("drop: 0.01", "drop: 1e-3")))
     assert config.budgets.drop == 0.001
+
+
+def test_floors_are_taken_as_they_are_written(tmp_path: Path) -> None:
+    floors = "drop: 0.01, at_least: {auc: 0.95, tar: 1}, per: group}"
+    config = load(written(tmp_path, changed("drop: 0.01}", floors)))
+    assert config.budgets.at_least == {"auc": 0.95, "tar": 1}
+    steps = {step.name: step for step in graph_of(config).steps}
+    ingest, select = steps["ingest"], steps["select"]
+    assert ingest.parameters["groups_needed"] is True
+    assert select.parameters["at_least"] == {"auc": 0.95, "tar": 1}
+    assert select.parameters["per"] == "group"
+    plain = {step.name: step for step in graph_of(load(written(tmp_path, GOOD))).steps}
+    assert plain["ingest"].parameters["groups_needed"] is False
+    assert plain["select"].parameters["at_least"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "fix", "fixed"),
+    [
+        ("at_least: {acu: 0.9}", "no metric 'acu'", "did you mean 'auc'?", "at_least: {auc: 0.9}"),
+        ("at_least: {eer: 0.1}", "the better the lower", "auc, accuracy", "at_least: {auc: 0.9}"),
+        ("per: group", "there are none", "add at_least: {auc: 0.9}",
+         "at_least: {auc: 0.9}, per: group"),
+        ("at_least: {auc: 95}", "less than or equal to 1", "", "at_least: {auc: 0.95}"),
+    ],
+)  # fmt: skip
+def test_floors_that_cannot_be_are_told_with_their_fix(
+    tmp_path: Path, given: str, what: str, fix: str, fixed: str
+) -> None:
+    found = fault(tmp_path, changed("drop: 0.01}", f"drop: 0.01, {given}}}"))
+    assert what in found.what
+    assert fix in f"{found.what} {found.fix}"
+    load(written(tmp_path, changed("drop: 0.01}", f"drop: 0.01, {fixed}}}")))
 
 
 def test_the_metric_follows_the_task(tmp_path: Path) -> None:

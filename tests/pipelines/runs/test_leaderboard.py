@@ -24,7 +24,10 @@ def test_the_document_holds_what_it_promises(tmp_path: Path) -> None:
         "drop": 0.01,
         "size_mb": 0.05,
         "latency_ms": 1.0,
+        "at_least": None,
+        "per": None,
     }
+    assert document["notes"] == []
     assert document["baseline"]["metrics"]["auc"]["value"] == 0.87
     assert document["data"] == "unseen images of all 10 classes"
     assert (document["steps_cached"], document["steps_run"]) == (1, len(kept.steps) - 1)

@@ -35,6 +35,7 @@ _PARAMETER_TYPES = {
     "number": "NUMBER_DOUBLE",
     "boolean": "BOOLEAN",
     "array": "LIST",
+    "object": "STRUCT",
 }
 
 

@@ -5,14 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import pytest
 import yaml
 
 from tests.pipelines.cli.command_line import ROOT, TINY, slimline, written
 
 Ran: TypeAlias = tuple[Path, subprocess.CompletedProcess[str]]
+Opens: TypeAlias = Callable[..., int]
+
+COMMAND = (sys.executable, "-m", "pipelines.cli")
 
 
 def test_ctrl_c_ends_a_run_in_order(tmp_path: Path) -> None:
@@ -95,3 +100,62 @@ def test_impossible_budgets_are_a_result_with_code_3(ran: Ran, tmp_path: Path) -
     done = slimline("run", path, "--store", "st", "--output", tmp_path / "out", cwd=folder, check=3)
     assert "no winner" in done.stdout
     assert "(missed by " in done.stdout
+
+
+def closed() -> int:
+    """Return the end of a pipe that nobody reads any more."""
+    read, write = os.pipe()
+    os.close(read)
+    return write
+
+
+def full() -> int:
+    """Return a file on a disk that is full."""
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+@pytest.mark.parametrize(
+    ("open_out", "open_error", "code"),
+    [
+        (closed, closed, 141),
+        (os.dup, closed, 141),
+        (closed, os.dup, 141),
+        (os.dup, full, 0),
+        (full, os.dup, 2),
+    ],
+)
+def test_a_stream_that_takes_no_more_never_ends_a_run(
+    ran: Ran, tmp_path: Path, open_out: Opens, open_error: Opens, code: int
+) -> None:
+    """It goes on, silently; its own code counts where it did not end well."""
+    folder, first = ran
+    with (tmp_path / "printed").open("w") as printed:
+        files = [
+            end(printed.fileno()) if end is os.dup else end() for end in (open_out, open_error)
+        ]
+        process = subprocess.run(
+            [*COMMAND, "run", folder / "tiny.yaml", "--store", "st", "--output", tmp_path / "out"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=files[0],
+            stderr=files[1],
+            check=False,
+        )
+        for file in files:
+            os.close(file)
+    assert process.returncode == (first.returncode or code)
+    assert (tmp_path / "out" / "report.html").is_file()
+    text = (tmp_path / "printed").read_text()
+    assert "Traceback" not in text
+    assert ("error: standard output cannot be written" in text) == (open_out is full)
+
+
+def test_a_closed_pipe_hides_no_failure(tmp_path: Path) -> None:
+    path = written(tmp_path / "c.yaml", budgets={"metric": "acuracy", "drop": 0.1})
+    pipe = closed()
+    process = subprocess.run(
+        [*COMMAND, "run", path], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=pipe, stderr=pipe, check=False,
+    )  # fmt: skip
+    os.close(pipe)
+    assert process.returncode == 2

@@ -17,6 +17,8 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import ingredients_of
+from pipelines.stores.layout import claim_key
+from pipelines.stores.leases import Leases
 from pipelines.stores.opening import open_store
 from tests.data.deep_trees import LONG, dig
 
@@ -40,6 +42,16 @@ class Leaves:
         return None
 
 
+def execute_claimed(context, ingredients, announce=lambda event: None):
+    leases = Leases(context.cache.store, 1.0)
+    claim = leases.take(claim_key(ingredients.key), {})
+    try:
+        return execute_step(context, STEP, ingredients, claim, announce)
+    finally:
+        claim.release()
+        leases.close()
+
+
 @pytest.fixture
 def performed(tmp_path):
     """Performs a step whose process leaves what ``leave`` makes of its folder."""
@@ -49,7 +61,7 @@ def performed(tmp_path):
         work.mkdir()
         cache = Cache(open_store(str(tmp_path / "store")), tmp_path / "scratch")
         context = Context(Leaves(leave, code), cache, work, "a-run", {}, threading.Event())
-        return execute_step(context, STEP, ingredients, lambda event: None)
+        return execute_claimed(context, ingredients)
 
     ingredients = ingredients_of(STEP, {}, "0" * 64)
     return perform_step
@@ -301,13 +313,13 @@ def test_a_process_that_digs_deep_fails_alone_and_the_next_run_starts(cleared, c
     with scratch_folder(root, "a-run") as work:
         runner = Leaves(dig_and_end, code)
         context = Context(runner, Cache(store, work), work, "a-run", {}, threading.Event())
-        failed = execute_step(context, STEP, ingredients, lambda event: None)
+        failed = execute_claimed(context, ingredients)
         assert isinstance(failed, StepFailed)
         assert ("deeper than the 64 levels" in failed.what) == (code == OK)
     assert not list(root.iterdir())
     with scratch_folder(root, "another-run") as work:
         context = Context(Leaves(whole), Cache(store, work), work, "b", {}, threading.Event())
-        assert isinstance(execute_step(context, STEP, ingredients, lambda event: None), StepDone)
+        assert isinstance(execute_claimed(context, ingredients), StepDone)
 
 
 class Speaks:
@@ -335,8 +347,8 @@ def test_every_attempt_keeps_its_own_record_and_log(tmp_path):
     context = Context(runner, Cache(store, work), work, "a-run", {}, threading.Event())
     events = []
     ingredients = ingredients_of(STEP, {}, "0" * 64)
-    failed = execute_step(context, STEP, ingredients, events.append)
-    cancelled = execute_step(context, STEP, ingredients, events.append)
+    failed = execute_claimed(context, ingredients, events.append)
+    cancelled = execute_claimed(context, ingredients, events.append)
     assert [event.attempt for event in events if isinstance(event, StepStarted)] == [1, 2]
     assert failed.record == "runs/a-run/steps/release.json"
     assert cancelled == StepSkipped(

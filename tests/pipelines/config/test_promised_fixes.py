@@ -1,0 +1,293 @@
+"""Fixes applied: what an error says to write is written, and the error is gone.
+
+The edit is taken from the text of the fix, not from the test, so that a text that promises what
+does not help fails here.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from components.contract.errors import UserError
+from components.ingest import ingest
+from components.statistics.metrics import PRIMARY
+from pipelines.cli.main import main
+from pipelines.compress import graph_of
+from pipelines.config.loading import load
+from pipelines.config.parameters import offered
+from pipelines.sources.snapshot import snapshot, stage
+from tests.data.images import png
+
+CONFIG: dict[str, Any] = {
+    "name": "own",
+    "task": "verification",
+    "data": "./data",
+    "image": {"height": 8, "width": 8, "channels": 1},
+    "teacher": {"backbone": "conv", "epochs": 1},
+    "variants": {"int8": [{"quantize": {"scheme": "int8"}}]},
+}
+
+
+def edits(fix: str) -> dict[str, Any]:
+    """Return the first edit that a fix names: ``split: {by: image}`` or ``by: image``."""
+    found = re.search(r"(\w+): (\{[^{}]*\}|[\w./-]+)(?![\w:])", fix)
+    assert found, fix
+    return {found[1]: yaml.safe_load(found[2])}
+
+
+def merged(config: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with an edit in it; mappings are merged."""
+    return {
+        **config,
+        **{
+            key: {**config.get(key, {}), **value} if isinstance(value, dict) else value
+            for key, value in edit.items()
+        },
+    }
+
+
+def ingested(config: Mapping[str, Any], folder: Path) -> None:
+    """Check a configuration, and ingest its data as a run of it would."""
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(dict(config)))
+    loaded = load(path)
+    step = graph_of(loaded).by_name["ingest"]
+    number = len(list(folder.glob("run-*")))
+    run = folder / f"run-{number}"
+    run.mkdir()
+    stage(snapshot(loaded.data), run / "source")
+    ports = {port.name: run / port.name for port in step.interface.outputs}
+    ingest(run / "source", **ports, **step.interface.arguments(step.parameters))
+
+
+def refused(config: Mapping[str, Any], folder: Path, what: str) -> UserError:
+    with pytest.raises(UserError, match=what) as caught:
+        ingested(config, folder)
+    return caught.value
+
+
+def fix_of(config: Mapping[str, Any], folder: Path) -> str:
+    """Return what an error advises; nothing where there is none."""
+    try:
+        ingested(config, folder)
+    except UserError as error:
+        return error.fix
+    return ""
+
+
+# data --------------------------------------------------------------------------------------------
+
+
+def people(folder: Path, names: Mapping[str, int], below: str = "data") -> None:
+    """Write images that all differ: how many there are of each."""
+    before = len(list(folder.rglob("*.png")))
+    for name, count in names.items():
+        (folder / below / name).mkdir(parents=True)
+        for number in range(count):
+            (folder / below / name / f"{number}.png").write_bytes(png(before + number))
+        before += count
+
+
+def few_people(folder: Path) -> dict[str, Any]:
+    people(folder, {f"person{number}": 20 for number in range(5)})
+    return CONFIG
+
+
+def two_spellings(folder: Path) -> dict[str, Any]:
+    people(folder, dict.fromkeys(("Ann", "ann", "Bob", "Cid", "Dan"), 12))
+    return merged(CONFIG, {"split": {"by": "image"}})
+
+
+def people_in_two_splits(folder: Path) -> dict[str, Any]:
+    for split in ("train", "val", "test"):
+        people(folder, dict.fromkeys(("Ann", "Bob", "Cid"), 6), f"data/{split}")
+    return CONFIG
+
+
+def one_folder_deeper(folder: Path) -> dict[str, Any]:
+    people(folder, {f"Greek/character{number}": 20 for number in range(3)})
+    people(folder, {f"Latin/character{number}": 20 for number in range(3)})
+    return merged(CONFIG, {"split": {"by": "image"}})
+
+
+def dark(folder: Path) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 17, (80, 8, 8), dtype=np.uint8)
+    np.savez(folder / "data.npz", images=images, labels=np.arange(80) % 4)
+    return merged(
+        CONFIG, {"data": "./data.npz", "split": {"by": "image"}, "image": {"maximum": 4095}}
+    )
+
+
+def truth_values(folder: Path) -> dict[str, Any]:
+    images = np.random.default_rng(0).integers(0, 2, (80, 8, 8)).astype(bool)
+    np.savez(folder / "data.npz", images=images, labels=np.arange(80) % 4)
+    return merged(CONFIG, {"data": "./data.npz", "split": {"by": "image"}})
+
+
+def rows_without_titles(folder: Path) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (80, 64))
+    lines = [",".join(map(str, [*row, number % 4])) for number, row in enumerate(pixels)]
+    (folder / "data.csv").write_text("\n".join(lines))
+    return merged(CONFIG, {"data": "./data.csv", "split": {"by": "image"}})
+
+
+def one_image_is_enough(folder: Path) -> dict[str, Any]:
+    people(folder, {f"person{number}": 12 for number in range(4)})
+    return merged(CONFIG, {"split": {"by": "image", "minimum_images": 1}})
+
+
+DATA: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
+    "few people": (few_people, "too little data"),
+    "two spellings": (two_spellings, "spelt in more than one way"),
+    "people in two splits": (people_in_two_splits, "in two or more of the data's own splits"),
+    "one folder deeper": (one_folder_deeper, "too little data"),
+    "dark": (dark, "nearly black"),
+    "truth values": (truth_values, "nearly black"),
+    "rows without titles": (rows_without_titles, "which column holds the label"),
+    "one image is enough": (one_image_is_enough, "compares two images of an identity"),
+}
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_the_edit_that_an_error_of_the_data_gives_helps(name: str, tmp_path: Path) -> None:
+    write, what = DATA[name]
+    config = write(tmp_path)
+    edit = edits(refused(config, tmp_path, what).fix)
+    if edit.keys() <= {parameter.name for parameter in offered("ingest").parameters}:
+        edit = {"split": edit}  # which the fix says as "under split"
+    ingested(merged(config, edit), tmp_path)
+
+
+def test_the_share_that_a_small_split_needs_helps(tmp_path: Path) -> None:
+    """Each of the three splits that judge may ask for its own."""
+    people(tmp_path, {f"class{number}": 8 for number in range(6)})
+    config = merged(CONFIG, {"split": {"by": "image"}})
+    fix = refused(config, tmp_path, "the sealed split of 7 images").fix
+    while fix:
+        share = re.search(r"raise (?:\w+ or )?(\w+) under split:", fix)
+        assert share, fix
+        assert share[1] not in config["split"], "raised already"
+        config = merged(config, {"split": {share[1]: 0.25}})
+        fix = fix_of(config, tmp_path)
+
+
+RANDOM = np.random.default_rng(0)
+LABELS = np.arange(80) % 4
+IMAGES = RANDOM.integers(0, 256, (80, 8, 8), dtype=np.uint8)
+ARRAYS: dict[str, dict[str, Any]] = {
+    "one-hot": {"labels": np.eye(4)[LABELS]},
+    "one-hot of integers": {"labels": np.eye(4, dtype=np.uint8)[LABELS]},
+    "labels in a column of a block": {"labels": LABELS.reshape(80, 1, 1)},
+    "fractions": {"labels": LABELS / 2},
+    "complex labels": {"labels": LABELS.astype(np.complex64)},
+    "objects": {"labels": np.array([f"class {label}" for label in LABELS], dtype=object)},
+    "images as objects": {"images": np.array([*IMAGES, None], dtype=object)[:-1]},
+    "Fortran order": {"images": np.asfortranarray(IMAGES)},
+    "complex images": {"images": IMAGES.astype(np.complex64)},
+}
+CODE = re.compile(r"np\.\w+\(\w+[^;]*\)(?:\[1\])?(?:\.astype\('\w+'\))?|\w+(?:\.\w+\([^()]*\))+")
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_the_code_that_an_error_of_an_array_gives_helps(name: str, tmp_path: Path) -> None:
+    arrays = {"images": IMAGES, "labels": LABELS, **ARRAYS[name]}
+    np.savez(tmp_path / "data.npz", **arrays)
+    config = merged(CONFIG, {"data": "./data.npz", "split": {"by": "image"}})
+    error = refused(config, tmp_path, "data.npz")
+    (wrong,) = ARRAYS[name]
+    code = [found[0] for found in CODE.finditer(error.fix) if wrong in found[0]]
+    assert code, error.fix
+    if "images of one size" in error.fix and wrong == "images":
+        code = [text for text in code if "stack" in text]
+    arrays[wrong] = eval(code[0], {"np": np, **arrays})  # the fix is ours, and is to run
+    np.savez(tmp_path / "data.npz", **arrays)
+    ingested(config, tmp_path)
+
+
+# configuration ----------------------------------------------------------------------------------
+
+WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
+    "classes split from each other": (
+        {"task": "classification", "split": {"by": "identity"}},
+        "cannot be split",
+    ),
+    "a metric of the other task": (
+        {"task": "classification", "budgets": {"metric": "auc"}},
+        "no metric",
+    ),
+    "a misspelt key": ({"minimise": "size"}, "no key 'minimise'"),
+    "a misspelt parameter": ({"split": {"subsett": 100}}, "subsett"),
+    "a misspelt value": ({"minimize": "latencie"}, "minimize"),
+    "a misspelt component": ({"variants": {"a": [{"quantise": {"scheme": "int8"}}]}}, "quantise"),
+    "a name with blanks": ({"name": "My Faces"}, "no name"),
+    "a step that is a word": ({"variants": {"a": ["quantize"]}}, "a step is one component"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_an_error_of_the_configuration_gives_helps(name: str, tmp_path: Path) -> None:
+    change, what = WRONG[name]
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(merged(CONFIG, change)))
+    with pytest.raises(UserError, match=what) as caught:
+        load(path)
+    path.write_text(repaired(path.read_text(), change, caught.value.fix))
+    load(path)
+
+
+def repaired(text: str, change: Mapping[str, Any], fix: str) -> str:
+    """Return the configuration with what a fix gives in the place of what is wrong."""
+    given = yaml.safe_load(text)
+    if meant := re.search(r"did you mean '(\w+)'\?|call it '([\w-]+)'", fix):
+        wrong = re.findall(r"minimise|subsett|latencie|quantise|My Faces", str(change))[0]
+        return text.replace(wrong, meant[1] or meant[2])
+    if written := re.search(r"write it as (\{.*\})", fix):
+        given["variants"] = {"a": [yaml.safe_load(written[1])]}
+    elif listed := re.search(r"valid here: ([\w-]+)", fix):
+        given["budgets"]["metric"] = listed[1]
+    else:
+        given["split"] = edits(fix)
+    return yaml.safe_dump(given)
+
+
+def test_the_metric_that_is_listed_is_one_of_the_task() -> None:
+    assert PRIMARY["verification"] == "auc"
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "- a list\n"], ids=["missing", "empty", "no mapping"]
+)
+def test_the_command_that_writes_a_configuration_helps(
+    content: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("own.yaml")
+    if content is not None:
+        path.write_text(content)
+    assert main(["explain", str(path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count(str(path)) <= 2, "what is wrong is said once"
+    if content == "- a list\n":
+        line = re.search(r"`(name: \w+)`", printed.err)
+        assert line
+        path.write_text(f"{line[1]}\n")
+        with pytest.raises(UserError, match="task is missing"):
+            load(path)  # a mapping now, and the next fault is told
+        return
+    command = re.search(r"slimline (init \S+)", printed.err)
+    assert command
+    assert main(shlex.split(command[1])) == 0
+    load(Path(command[1].split()[1]))
