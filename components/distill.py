@@ -53,7 +53,8 @@ def distill(
 
     Args:
         dataset: Images and labels, of the teacher's size; the splits train and validation.
-        teacher: Any Model, also one that can only be run.
+        teacher: Any Model, also one that can only be run. Of one that is only answers, every view
+            of an image has the answer to the image as it is, and nothing is known of mixed ones.
         model: The student; it normalizes its input as the teacher does.
         report: ``training.json``: loss and validation metric of every epoch, and the teacher's.
         network: What the student is built of.

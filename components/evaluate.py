@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from components.contract.types import (
@@ -15,6 +14,7 @@ from components.contract.types import (
     ReportIn,
     ReportOut,
 )
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 
 IMAGE = "device"
@@ -30,6 +30,7 @@ def evaluate(
     *,
     split: Annotated[Literal["selection", "sealed"], FromGraph()] = "selection",
     resampling: Resampling = Resampling(),
+    one_shot: OneShotPlan = OneShotPlan(),
     threads: PositiveInt = 1,
 ) -> None:
     """Measure a converted model on a split, with intervals, beside the trivial baseline.
@@ -37,42 +38,39 @@ def evaluate(
     The model runs in a process of its own: when the runtime kills it or refuses the file, or when
     an output is not finite, the report says so in place of metrics. Every output is kept, so that
     later steps can compare models on common resamples. Verification scores all pairs by the cosine
-    and chooses its threshold on the validation split, never on the one that is measured. Where the
-    dataset tells of groups, every metric is measured within each of them, too.
+    and chooses its threshold on the validation split, never on the one that is measured; one-shot
+    trials are drawn from a seed, equal for every model, within groups where the dataset has them.
+    What the split is too small for (the true accept rate at 1e-3, trials of so many ways) is left
+    out, and the report says why. Where the dataset tells of groups, every other metric is measured
+    within each of them, too.
 
     Args:
         model: The LiteModel. An empty result is passed on.
         dataset: Holds ``split``, and ``validation`` where a threshold is to be chosen.
         thresholds: An earlier evaluation of the same model, whose threshold is taken where the
             dataset has no validation split.
-        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy`` and, for
-            verification, ``histogram.json``.
+        report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy``,
+            ``groups.npy`` where there are groups and, for verification, ``histogram.json``.
         metrics: The same metrics, flat.
         curve: ROC, or the confusion matrix.
         split: What to measure on.
         resampling: How intervals are made.
+        one_shot: How one-shot trials are drawn.
         threads: Of the runtime.
 
     Raises:
         UserError: Dataset and model do not fit each other, or the split is too small to compare
             anything in it.
     """
-    import numpy as np
-
-    from components.artifacts import evaluation
     from components.artifacts.dataset import Dataset
     from components.artifacts.empty import empty_reason, write_empty
     from components.contract.digests import canonical_json
     from components.measure import scoring
-    from components.statistics.verification import Pairs
-
-    def write(path: Path, value: object) -> None:
-        path.write_bytes(canonical_json(value))
 
     if reason := empty_reason(model):
         write_empty(report, reason)
-        write(metrics, {})
-        write(curve, {})
+        for path in (metrics, curve):
+            path.write_bytes(canonical_json({}))
         return
     data = Dataset.open(dataset)
     scored = scoring.score(
@@ -81,13 +79,7 @@ def evaluate(
         split=split,
         earlier=scoring.read_earlier(thresholds),
         resampling=resampling,
+        one_shot=one_shot,
         threads=threads,
     )
-    scored.evaluation.write(report)
-    np.save(report / evaluation.LABELS, scored.labels_n)
-    if scored.outputs_nd is not None:
-        np.save(report / evaluation.OUTPUTS, scored.outputs_nd)
-    if isinstance(scored.sample, Pairs):
-        write(report / evaluation.HISTOGRAM, scored.sample.histogram())
-    write(metrics, scoring.flat_metrics(scored.evaluation))
-    write(curve, scoring.curve_of(scored.sample, data.info.classes))
+    scoring.write(scored, data, report, metrics, curve)

@@ -22,6 +22,7 @@ MEMORY_GB = 6
 def import_model(
     source: SourceIn,
     dataset: DatasetIn,
+    modules: SourceIn | None,
     model: ModelOut,
     report: ReportOut,
     *,
@@ -46,6 +47,8 @@ def import_model(
         source: The user's own model: ``.keras`` of Keras 2 or 3, ``.h5`` of Keras 2, or a
             SavedModel.
         dataset: Gives task, size of the images and classes; its validation split is read.
+        modules: Python files of the user's own that define layers of the model. They are executed
+            here, and only when ``trusted``; the Model holds what they compute.
         model: The same network as a Model.
         report: ``import.json``: where it came from, which layers are frozen, and the validation
             metric.
@@ -64,5 +67,7 @@ def import_model(
     from components.ml.techniques import importing
 
     configure(threads, seed)
-    given = importing.Given(trusted=trusted, tower=tower, freeze=freeze, mean=mean, scale=scale)
+    given = importing.Given(
+        trusted=trusted, tower=tower, freeze=freeze, mean=mean, scale=scale, modules=modules
+    )
     importing.import_model(source, dataset, model, report, given)

@@ -15,6 +15,7 @@ def ingest(
     dataset: DatasetOut,
     sealed: DatasetOut,
     report: ReportOut,
+    pairs: SourceIn | None = None,
     *,
     target: TargetFormat,
     curation: CurationPlan,
@@ -38,31 +39,39 @@ def ingest(
     Where the source says to which group (a site, a camera, an alphabet) images belong, the
     datasets hold it, so that evaluate gives every metric for each group.
 
+    Pairs that the user lists stay out of training: what they show (the identity; by group or by
+    image the group or the image) is sealed, and nothing else is. Their images are kept beside the
+    sealed split, those of identities with one image included.
+
     Args:
         source: Folder with a sub-folder for each class or identity, ``.npz``, idx or csv files, or
             images that a csv file lists.
         dataset: Splits train, validation (best epoch, threshold) and selection.
         sealed: The one split that nothing sees before the winner is known.
         report: ``ingest.json``: counts, reasons, classes, groups, sizes; ``left_out.jsonl``: a line
-            for every image that is not used.
+            for every image that is not used; ``near_duplicates.jsonl``: a line for every pair of
+            images in two splits or under two labels that show almost the same.
+        pairs: A list of pairs in the form of LFW's ``pairs.txt``, or a csv file with the columns
+            ``first``, ``second``, ``same`` and perhaps ``fold``.
         target: What the images are turned into.
         curation: How they are chosen and split.
         label_column: Where a csv of pixels has its labels, if no header says so.
         threads: Images decoded at once.
 
     Raises:
-        UserError: Too little is left, parameters that contradict each other, a damaged file of
-            records, or files that changed since they were listed.
+        UserError: A list of pairs names what is not there; too little is left, parameters that
+            contradict each other, a damaged file of records, or files that changed since they were
+            listed.
     """
     import sys
     from dataclasses import asdict
 
-    from components.artifacts.data_use import LEFT_OUT, REPORT
+    from components.artifacts.data_use import LEFT_OUT, NEAR_DUPLICATES, REPORT
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
     from components.contract.progress import tell
     from components.contract.source import Source
-    from components.data.accounting import data_use, left_out
+    from components.data.accounting import data_use, left_out, near_duplicates
     from components.data.curation import curate
     from components.data.grouping import group_counts, grouping_of, groups_in_words
     from components.data.manifest import (
@@ -72,6 +81,8 @@ def ingest(
         manifest,
         with_rows,
     )
+    from components.data.near_duplicates import clusters
+    from components.data.pairs_file import listed_pairs
     from components.data.reading import read_source
     from components.data.spelling import respelled, same_names
 
@@ -81,7 +92,12 @@ def ingest(
     tell(phase="dividing the images")
     alike = same_names(found.images)
     images = respelled(found.images, alike, curation.same_names)
-    curated = with_rows(opened, images, curate(images, curation))
+    listed = listed_pairs(Source.open(pairs), images) if pairs else None
+    paired = {images[place].name for place in listed.images} if listed else set[str]()
+    near = found.near_pairs()
+    together = near if curation.near_duplicates == "together" else []
+    leaders = clusters((images[one].digest, images[other].digest) for one, other in together)
+    curated = with_rows(opened, images, curate(images, curation, paired, leaders))
     found.check_brightness(target.maximum)
     classes = class_names(image.label for image, _ in curated.used())
     groups = grouping_of(curated, curation)
@@ -99,16 +115,25 @@ def ingest(
             groups=groups,
             manifest=manifest(curated, sealed=path is sealed),
         )
-    use = data_use(curated, curation.task, alike)
+    if listed:
+        found.paired(listed, curated).write(sealed)
+    told = near_duplicates(curated, near)
+    use = data_use(curated, curation.task, alike, told)
     counts = group_counts(curated)
-    content = {**ingest_report(curated, found.sizes), "use": asdict(use)}
+    content = {
+        **ingest_report(curated, found.sizes),
+        "task": curation.task,
+        "resample": curation.resample,
+        "use": asdict(use),
+    }
     if counts:
         content["groups"] = counts
     report.mkdir(parents=True, exist_ok=True)
     (report / REPORT).write_bytes(canonical_json(content))
-    with (report / LEFT_OUT).open("wb") as file:
-        file.writelines(canonical_json(line) + b"\n" for line in left_out(curated))
-    lines = [use.summary, *groups_in_words(counts, use.used)]
-    lines += [f"{kind}: {text}" for kind, text in use.examples]
-    lines += [f"WARNING: {warning}" for warning in use.warnings]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    for name, lines in ((LEFT_OUT, left_out(curated)), (NEAR_DUPLICATES, map(asdict, told))):
+        with (report / name).open("wb") as file:
+            file.writelines(canonical_json(line) + b"\n" for line in lines)
+    said = [use.summary, *groups_in_words(counts, use.used)]
+    said += [f"{kind}: {text}" for kind, text in use.examples]
+    said += [f"WARNING: {warning}" for warning in use.warnings]
+    sys.stdout.write("".join(f"{line}\n" for line in said))

@@ -27,6 +27,7 @@ def select(
     evaluations: ReportsIn,
     benchmarks: ReportsIn,
     data: ReportIn | None,
+    reference: ReportIn | None,
     decision: ReportOut,
     winner: LiteModelOut,
     winner_evaluation: ReportOut,
@@ -57,6 +58,8 @@ def select(
         evaluations: A report of evaluate for each.
         benchmarks: Reports of benchmark: the first model on every device, then the second.
         data: The report of ingest, which pages quote; nothing is decided by it.
+        reference: A report of evaluate_answers: the first name is then a reference without a
+            model, size and latency, and ``models`` begin with the second.
         decision: ``decision.json``.
         winner: The winning LiteModel, or ``none.json``.
         winner_evaluation: The winner's report of evaluate, or ``none.json``.
@@ -94,11 +97,14 @@ def select(
             "latency matters, but nothing was measured on a device",
             "add a device, or take latency out of budgets and minimize",
         )
-    reports = read_reports(models, evaluations, benchmarks, names=names, devices=devices)
+    reports = read_reports(
+        models, evaluations, benchmarks, names=names, devices=devices, reference=reference
+    )
     deciding.check_candidates(candidates, names)
-    other = next((one for one in reports if one.info.task != task), None)
+    other = next((one for one in reports if one.evaluation.task != task), None)
     if other:
-        raise UserError(f"{other.name} is for {other.info.task}, not for {task}", f"task: {task}")
+        what = f"{other.name} is for {other.evaluation.task}, not for {task}"
+        raise UserError(what, f"task: {task}")
     made = deciding.decide(
         reports,
         budgets,
@@ -111,7 +117,7 @@ def select(
         write_empty(winner, made.reason)
         write_empty(winner_evaluation, made.reason)
     else:
-        place = names.index(made.winner)
+        place = names.index(made.winner) - (reference is not None)
         shutil.copytree(models[place], winner, dirs_exist_ok=True)
         shutil.copytree(evaluations[place], winner_evaluation, dirs_exist_ok=True)
     made.write(decision)

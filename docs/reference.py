@@ -25,6 +25,7 @@ from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.sections import (
+    AnswersTeacher,
     BudgetSection,
     HostDevice,
     ImageShape,
@@ -79,6 +80,7 @@ SECTIONS: Sequence[Section] = (
     Section("split", component="ingest"),
     Section("teacher (trained here)", TrainedTeacher, "train"),
     Section("teacher (your own model)", ImportedTeacher),
+    Section("teacher (answers of any framework)", AnswersTeacher),
     Section("teacher.normalization", Normalization),
     *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
     Section("devices[]", HostDevice, "benchmark"),

@@ -14,11 +14,11 @@ from components.contract.interface import Interface, interface_of
 from components.ml import imagenet
 from components.ml.settings import Network
 from pipelines.config.configuration import Config
-from pipelines.config.sections import REFERENCE, ImageShape, ImportedTeacher
+from pipelines.config.sections import REFERENCE, AnswersTeacher, ImageShape, ImportedTeacher
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
-from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
-from pipelines.sources.snapshot import DATA, MODEL, PUBLISHED, WEIGHTS
+from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
+from pipelines.sources.snapshot import ANSWERS, DATA, MODEL, MODULES, PAIRS, PUBLISHED, WEIGHTS
 
 
 def graph_of(config: Config) -> Graph:
@@ -44,16 +44,25 @@ def graph_of(config: Config) -> Graph:
     for variant, index in tree.leaves.items():
         models[variant] = Ref(names[index], model_port(tree.nodes[index].component))
     for variant, model in models.items():
-        steps += _leaf(config, variant, model)
+        if variant == REFERENCE and isinstance(config.teacher, AnswersTeacher):
+            steps.append(_evaluate_answers(config, f"evaluate-{REFERENCE}", "selection"))
+        else:
+            steps += _leaf(config, variant, model)
     steps += _ending(config, list(models))
     return Graph(name=config.name, steps=tuple(steps), sources=_sources(config))
 
 
-def _sources(config: Config) -> dict[str, str]:
+def _sources(config: Config) -> dict[str, Place]:
     teacher = config.teacher
-    sources = {DATA: config.data}
+    sources: dict[str, Place] = {DATA: config.data}
+    if config.pairs:
+        sources[PAIRS] = config.pairs
     if isinstance(teacher, ImportedTeacher):
         sources[MODEL] = teacher.model
+        if teacher.modules:
+            sources[MODULES] = teacher.modules
+    elif isinstance(teacher, AnswersTeacher):
+        sources[ANSWERS] = teacher.outputs
     elif teacher.weights:
         sources[WEIGHTS] = _weights(config.image, teacher.weights, teacher.network)
     return sources
@@ -115,7 +124,10 @@ def _ingest(config: Config) -> Step:
         groups_needed=config.budgets.per == "group",
         **_framing(config),
     )
-    return _step(config, "ingest", "ingest", {"source": SourceRef(DATA)}, parameters)
+    pairs = SourceRef(PAIRS) if config.pairs else None
+    return _step(
+        config, "ingest", "ingest", {"source": SourceRef(DATA), "pairs": pairs}, parameters
+    )
 
 
 def _framing(config: Config) -> dict[str, Any]:
@@ -136,11 +148,31 @@ def _teacher(config: Config) -> Step:
             mean=teacher.normalization.mean,
             scale=teacher.normalization.scale,
         )
-        inputs: dict[str, Flow] = {"source": SourceRef(MODEL), "dataset": dataset}
+        modules = SourceRef(MODULES) if teacher.modules else None
+        inputs: dict[str, Flow] = {
+            "source": SourceRef(MODEL), "dataset": dataset, "modules": modules,
+        }  # fmt: skip
         return _step(config, "import-model", "import_model", inputs, parameters)
+    if isinstance(teacher, AnswersTeacher):
+        inputs = {"source": SourceRef(ANSWERS), "dataset": dataset}
+        parameters = config.step_parameters("import_answers")
+        return _step(config, "import-answers", "import_answers", inputs, parameters)
     inputs = {"dataset": dataset, "weights": SourceRef(WEIGHTS) if teacher.weights else None}
     parameters = config.step_parameters("train", teacher.parameters)
     return _step(config, "train", "train", inputs, parameters)
+
+
+def _evaluate_answers(config: Config, name: str, split: str, thresholds: Ref | None = None) -> Step:
+    """Return the step that measures the answers of a teacher that ran elsewhere."""
+    inputs: dict[str, Flow] = {
+        "source": SourceRef(ANSWERS),
+        "dataset": Ref("ingest", "sealed" if split == "sealed" else "dataset"),
+        "thresholds": thresholds,
+    }
+    known = {port.name for port in interface_of("evaluate_answers").parameters}
+    given = {key: value for key, value in config.evaluate.items() if key in known}
+    parameters = config.step_parameters("evaluate_answers", given, split=split)
+    return _step(config, name, "evaluate_answers", inputs, parameters)
 
 
 def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
@@ -175,18 +207,21 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
     """Yield the choice, the one look at the sealed images, and the release."""
     assert names[0] == REFERENCE
     budgets = config.budgets
+    answers = isinstance(config.teacher, AnswersTeacher)
+    files = names[1:] if answers else names
     yield _step(
         config,
         "select",
         "select",
         {
-            "models": _refs((f"convert-{name}" for name in names), "lite"),
-            "evaluations": _refs((f"evaluate-{name}" for name in names), "report"),
+            "models": _refs((f"convert-{name}" for name in files), "lite"),
+            "evaluations": _refs((f"evaluate-{name}" for name in files), "report"),
             "benchmarks": _refs(
-                (f"benchmark-{name}-{device}" for name in names for device in config.device_names),
+                (f"benchmark-{name}-{device}" for name in files for device in config.device_names),
                 "report",
             ),
             "data": Ref("ingest", "report"),
+            "reference": Ref(f"evaluate-{REFERENCE}", "report") if answers else None,
         },
         config.step_parameters(
             "select",
@@ -211,6 +246,9 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             Ref(f"evaluate-{REFERENCE}", "report"),
         ),
     ):
+        if answers and name == "evaluate-sealed-teacher":
+            yield _evaluate_answers(config, name, "sealed", thresholds)
+            continue
         inputs: dict[str, Flow] = {
             "model": model, "dataset": Ref("ingest", "sealed"), "thresholds": thresholds,
         }  # fmt: skip

@@ -1,8 +1,8 @@
 """DataUse: how many images of a source are used, and what became of the others.
 
 It is the key ``use`` of ``ingest.json``, the report of ingest, and goes from there into every
-report that a person reads. The report's other file, ``left_out.jsonl``, names every image that is
-not used.
+report that a person reads. Beside it ``left_out.jsonl`` names every image that is not used, and
+``near_duplicates.jsonl`` pairs of used ones that show almost the same.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from components.contract.errors import UserError
 
 REPORT: Final = "ingest.json"
 LEFT_OUT: Final = "left_out.jsonl"
+NEAR_DUPLICATES: Final = "near_duplicates.jsonl"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from components.artifacts.chained import ChainedImages
 from components.artifacts.grouping import Grouping, read_groups
+from components.artifacts.image_file import SlicedImages, write_images
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from components.contract.types import SplitUnit, Task, Unit
@@ -27,14 +28,6 @@ SHARD_BYTES: Final = 64 << 20
 
 Images: TypeAlias = NDArray[np.uint8] | ChainedImages
 """Images that lie on disk; both kinds have a shape, and are indexed by rows."""
-
-
-class Rows(Protocol):
-    """Images that are read a slice at a time: an array, or a file too large for memory."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True)
@@ -181,7 +174,7 @@ class Dataset:
 
 def write_dataset(
     path: Path,
-    splits: Mapping[str, tuple[Rows, NDArray[np.integer]]],
+    splits: Mapping[str, tuple[SlicedImages, NDArray[np.integer]]],
     *,
     task: Task,
     classes: Iterable[str],
@@ -241,7 +234,25 @@ def write_dataset(
     return Dataset(path, info)
 
 
-def _check_split(split: str, images: Rows, labels: NDArray[np.integer], classes: int) -> None:
+@dataclass(frozen=True)
+class _Part:
+    """Consecutive images of others."""
+
+    images: SlicedImages
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]:
+        first, end, step = rows.indices(len(self))
+        return self.images[self.start + first : self.start + end : step]
+
+
+def _check_split(
+    split: str, images: SlicedImages, labels: NDArray[np.integer], classes: int
+) -> None:
     if len(images) == 0 or labels.shape != (len(images),):
         raise ValueError(f"{split}: {len(images)} images and labels of shape {labels.shape}")
     if images[:1].dtype != np.uint8:
@@ -250,11 +261,13 @@ def _check_split(split: str, images: Rows, labels: NDArray[np.integer], classes:
         raise ValueError(f"{split}: labels {labels.min()} to {labels.max()} of {classes} classes")
 
 
-def _write_split(folder: Path, images: Rows, labels: NDArray[np.integer], shard_bytes: int) -> None:
+def _write_split(
+    folder: Path, images: SlicedImages, labels: NDArray[np.integer], shard_bytes: int
+) -> None:
     folder.mkdir()
     rows = max(1, shard_bytes // images[:1].nbytes)
     starts = range(0, len(images), rows)
     for number, start in enumerate(starts):
         name = "images.npy" if len(starts) == 1 else f"images-{number:05d}.npy"
-        np.save(folder / name, np.ascontiguousarray(images[start : start + rows]))
+        write_images(folder / name, _Part(images, start, min(start + rows, len(images))))
     np.save(folder / "labels.npy", labels.astype(np.int32))

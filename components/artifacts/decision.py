@@ -14,6 +14,7 @@ from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Stability
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
+from components.statistics.one_shot import OneShotTask
 
 Verdict: TypeAlias = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
 Goal: TypeAlias = Literal["size", "latency"]
@@ -58,7 +59,8 @@ class Candidate:
         name: The user's name for it, or ``teacher``.
         steps: What made it, first to last, with the parameters that matter.
         candidate: Whether it could win.
-        sha256: Of its ``.tflite`` file.
+        sha256: Of its ``.tflite`` file; None, as are the next three, of a reference that is known
+            by its answers alone.
         size_bytes: Length of the file.
         gzip_bytes: Length of the file after gzip.
         parameters: Count of numbers in the weights.
@@ -81,10 +83,10 @@ class Candidate:
     name: str
     steps: tuple[Mapping[str, Any], ...]
     candidate: bool
-    sha256: str
-    size_bytes: int
-    gzip_bytes: int
-    parameters: int
+    sha256: str | None
+    size_bytes: int | None
+    gzip_bytes: int | None
+    parameters: int | None
     metric: Interval | None
     metrics: Mapping[str, Interval]
     drop: Interval | None
@@ -101,6 +103,12 @@ class Candidate:
     def leads(self) -> bool:
         """Whether nothing shows that it may be no better than the trivial answer."""
         return self.lead is None or self.lead.low > 0
+
+    @property
+    def file_bytes(self) -> int:
+        """Length of the file of a variant that has one: all but a reference known by answers."""
+        assert self.size_bytes is not None, f"{self.name} has no file"
+        return self.size_bytes
 
     @property
     def slowest_ms(self) -> float:
@@ -154,6 +162,8 @@ class Split:
         n_identities: Identities, or classes, among them.
         resample: What the intervals are over.
         splits: Images of every split that was open, by name.
+        one_shot: The one-shot trials on them; None where there are none.
+        unmeasured: Metrics that they cannot give, each with the reason.
     """
 
     name: str
@@ -162,6 +172,8 @@ class Split:
     n_identities: int
     resample: Unit
     splits: Mapping[str, int]
+    one_shot: OneShotTask | None = None
+    unmeasured: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -250,7 +262,8 @@ class Decision(JsonFile):
         if self.winner is None:
             return found
         best = self.variant(self.winner)
-        found |= {"size_bytes": best.size_bytes, "gzip_bytes": best.gzip_bytes}
+        assert best.gzip_bytes is not None, f"{best.name} won without a file"
+        found |= {"size_bytes": best.file_bytes, "gzip_bytes": best.gzip_bytes}
         for name, interval in ((self.metric, best.metric), ("drop", best.drop)):
             if interval:
                 found |= {name: interval.value}

@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import Crash
+from components.artifacts.pair_list import PairListResult
 from components.contract.types import Task, Unit
 from components.statistics.bootstrap import Interval
+from components.statistics.one_shot import OneShotTask
 
 OUTPUTS = "outputs.npy"
 LABELS = "labels.npy"
+GROUPS = "groups.npy"
 HISTOGRAM = "histogram.json"
 
 
@@ -28,6 +31,7 @@ class Baseline:
             Empty after a crash.
         threshold: Verification: where its accuracy is read.
         majority: Classification: the class that it always gives.
+        pairs: What it reaches on the pairs that the user lists, where there are some.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Baseline:
     lead: Mapping[str, Interval]
     threshold: float | None = None
     majority: str | None = None
+    pairs: PairListResult | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,11 @@ class Evaluation(JsonFile):
         baseline: The trivial one on the same split.
         confidence: Of all intervals, 0 to 1.
         crashed: How the model's process ended, or None when it answered.
+        one_shot: Verification: the one-shot trials, equal for every model; None where there are
+            none.
+        unmeasured: Metrics of the task that do not exist on this split, each with the reason.
+        pairs: What the model reaches on the pairs that the user lists; None where there are none,
+            and after a crash.
         groups: The same metrics for each group of images (a site, a camera, an alphabet), by name;
             absent where the data tells of none, and after a crash.
         ungrouped: Images that belong to no group; absent like the groups.
@@ -83,6 +93,9 @@ class Evaluation(JsonFile):
     baseline: Baseline
     confidence: float
     crashed: Crash | None = None
+    one_shot: OneShotTask | None = None
+    unmeasured: Mapping[str, str] = field(default_factory=dict[str, str])
+    pairs: PairListResult | None = None
     groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
     ungrouped: int = 0
 

@@ -11,6 +11,9 @@ TRUST = (
     "set trusted: true if you made this file yourself (what is in it is then executed); if not, "
     "ask for it as a Keras 2 .keras or .h5 of plain layers"
 )
+TRUST_MODULES = (
+    "set trusted: true under teacher if model and modules are your own; if not, leave modules away"
+)
 
 
 def is_program(names: Iterable[str]) -> bool:
@@ -22,7 +25,9 @@ def is_program(names: Iterable[str]) -> bool:
     return any(PurePosixPath(name).name == "saved_model.pb" for name in names)
 
 
-def refuse_program(name: str, *, trusted: bool, tower: str, freeze: Sequence[str]) -> None:
+def refuse_program(
+    name: str, *, trusted: bool, tower: str, freeze: Sequence[str], modules: bool = False
+) -> None:
     """Refuse what cannot be done with a SavedModel, before it is opened.
 
     Args:
@@ -30,6 +35,7 @@ def refuse_program(name: str, *, trusted: bool, tower: str, freeze: Sequence[str
         trusted: Whether it may be executed.
         tower: The part of it that is asked for; empty for the whole.
         freeze: Its layers that are to stay as they are.
+        modules: Whether files that define layers were given.
 
     Raises:
         UserError: It may not be executed, or its layers would have to be told apart.
@@ -42,3 +48,8 @@ def refuse_program(name: str, *, trusted: bool, tower: str, freeze: Sequence[str
                 f"teacher.{key}: {name} is a SavedModel, whose layers cannot be told apart",
                 f"give the Keras file that it was exported from, or leave {key} away",
             )
+    if modules:
+        raise UserError(
+            f"teacher.modules: {name} is a SavedModel, which holds the code of its layers",
+            "leave modules away",
+        )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, BinaryIO, Final, Literal, cast
 
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 
-Format = Literal["folder", "npz", "idx", "csv", "list", "model"]
+Format = Literal["folder", "npz", "idx", "csv", "list", "model", "modules", "answers", "pairs"]
 
 IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
 """Names of idx files that hold images, such as ``train-images-idx3-ubyte.gz``."""
@@ -20,7 +23,7 @@ IDX_LABELS: Final = r"(?P<stem>[^/]*)labels[-.]idx1-ubyte(\.gz)?"
 """Names of idx files that hold labels: those of the images with the same stem."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class SourceFile:
     """One file of a source.
 
@@ -89,8 +92,9 @@ class Source:
             raise UserError(
                 f"{path} is no source: it has no source.json", "let slimline stage the data"
             )
-        value = cast("Mapping[str, Any]", json.loads(listed.read_bytes()))
-        files = tuple(SourceFile(**file) for file in value["files"])
+        # Each file becomes one as soon as it is parsed: as mappings, many take much memory.
+        value = cast("Mapping[str, Any]", json.loads(listed.read_bytes(), object_hook=_parsed))
+        files = tuple(cast("list[SourceFile]", value["files"]))
         for file in files:
             if file.readable and _leaves(file.name):
                 raise UserError(
@@ -110,19 +114,8 @@ class Source:
         Raises:
             UserError: The file is gone, or is a link to a place outside.
         """
-        folder = self.path / "files"
-        resolved = (folder / file.name).resolve()
-        if not resolved.is_file():
-            raise UserError(
-                f"{file.name} is gone since the data was listed", "put it back, or run again"
-            )
-        # A real folder holds links that the host made, one for each file it means.
-        if folder.is_symlink() and not resolved.is_relative_to(folder.resolve()):
-            raise UserError(
-                f"{file.name} became a link that leaves the data folder since it was listed",
-                "run again when nothing writes to the data",
-            )
-        return resolved
+        with self._opened(file) as stream:
+            return self._place(stream, file)
 
     def read(self, file: SourceFile) -> bytes:
         """Return the bytes of a file, checked against the list.
@@ -130,9 +123,41 @@ class Source:
         Raises:
             UserError: The file changed or vanished since it was listed.
         """
-        data = self.path_of(file).read_bytes()
+        with self._opened(file) as stream:
+            self._place(stream, file)
+            data = stream.read()
         self._compare(file, hashlib.sha256(data).hexdigest())
         return data
+
+    @cached_property
+    def _folder(self) -> str:
+        return str(self.path / "files")
+
+    @cached_property
+    def _users_folder(self) -> str | None:
+        """Where the user's own folder is; None where the host made one, of links to each file."""
+        folder = Path(self._folder)
+        return str(folder.resolve()) if folder.is_symlink() else None
+
+    def _opened(self, file: SourceFile) -> BinaryIO:
+        path = Path(self._folder, file.name)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if stat.S_ISREG(path.stat().st_mode):
+                return path.open("rb")
+        raise UserError(
+            f"{file.name} is gone since the data was listed", "put it back, or run again"
+        )
+
+    def _place(self, stream: BinaryIO, file: SourceFile) -> Path:
+        """Return the real path of an open file: one call, where resolving takes one a folder."""
+        place = Path(f"/proc/self/fd/{stream.fileno()}").readlink()
+        inside = self._users_folder
+        if inside is not None and not place.is_relative_to(inside):
+            raise UserError(
+                f"{file.name} became a link that leaves the data folder since it was listed",
+                "run again when nothing writes to the data",
+            )
+        return place
 
     def verified(self, file: SourceFile) -> Path:
         """Return the path of a file too large for memory, its bytes checked against the list.
@@ -150,6 +175,10 @@ class Source:
                 f"{file.name} changed while it was read: its checksum is not the listed one",
                 "run again when nothing writes to the data",
             )
+
+
+def _parsed(value: dict[str, Any]) -> SourceFile | dict[str, Any]:
+    return SourceFile(**value) if "sha256" in value else value
 
 
 def _leaves(name: str) -> bool:

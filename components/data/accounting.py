@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from components.artifacts.data_use import DataUse, Loss
 from components.contract.types import Task
 from components.data.curation import kind_of
 from components.data.manifest import CuratedSource
+from components.data.near_duplicates import NearDuplicate, named
 from components.data.placing import DEEPER, advice
 from components.data.spelling import SameName
 
@@ -22,13 +23,19 @@ _EXAMPLES_MAX = 3
 _NAMES_MAX = 8
 
 
-def data_use(curated: CuratedSource, task: Task, alike: Sequence[SameName]) -> DataUse:
+def data_use(
+    curated: CuratedSource,
+    task: Task,
+    alike: Sequence[SameName],
+    near: Sequence[NearDuplicate] = (),
+) -> DataUse:
     """Sum up what became of a source.
 
     Args:
         curated: The source after curation.
         task: Classification warns of classes that too few images show.
         alike: Labels that are one name, where that was no reason to refuse the source.
+        near: Images in two splits or under two labels that show almost the same.
     """
     items = list(left_out(curated))
     counts = Counter(item["kind"] for item in items)
@@ -41,7 +48,7 @@ def data_use(curated: CuratedSource, task: Task, alike: Sequence[SameName]) -> D
         for kind, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     used = len(curated.images) - len(items)
-    warnings = [*_unused(curated, losses), *_alike(alike)]
+    warnings = [*_unused(curated, losses), *_alike(alike), *_near(near)]
     if task == "classification":
         warnings += _few(curated)
     return DataUse(len(curated.images), used, losses, tuple(warnings))
@@ -74,6 +81,43 @@ def _alike(alike: Sequence[SameName]) -> Iterator[str]:
     if alike:
         named = _listed([str(same) for same in alike])
         yield f"{len(alike)} names are spelt in more than one way: {named}"
+
+
+def near_duplicates(
+    curated: CuratedSource, pairs: Iterable[tuple[int, int]]
+) -> list[NearDuplicate]:
+    """Return the used images that show almost the same, in two splits or under two labels.
+
+    Args:
+        curated: The source after curation.
+        pairs: Places of images that show almost the same.
+    """
+    found: list[NearDuplicate] = []
+    for places in sorted(pairs):
+        one, other = (curated.images[place] for place in places)
+        here, there = (curated.results[place].split for place in places)
+        if here and there and (here != there or one.label != other.label):
+            found.append(NearDuplicate(one.name, other.name, one.label, other.label, here, there))
+    return found
+
+
+def _near(near: Sequence[NearDuplicate]) -> Iterator[str]:
+    torn = [pair for pair in near if pair.one_split != pair.other_split]
+    if torn:
+        yield (
+            f"{_pairs(len(torn))} in two splits almost the same: {named(torn, _EXAMPLES_MAX)}. "
+            "Set split: {near_duplicates: together} to keep each pair in one"
+        )
+    labels = [pair for pair in near if pair.one_label != pair.other_label]
+    if labels:
+        yield (
+            f"{_pairs(len(labels))} under two labels almost the same: "
+            f"{named(labels, _EXAMPLES_MAX)}. One of the labels may be wrong"
+        )
+
+
+def _pairs(count: int) -> str:
+    return "1 pair of images shows" if count == 1 else f"{count:,} pairs of images show"
 
 
 def _few(curated: CuratedSource) -> Iterator[str]:

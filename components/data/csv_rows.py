@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,12 @@ import numpy as np
 from components.contract.errors import UserError
 from components.contract.source import Source
 from components.data.csv_text import LABEL_TITLES, column_of, rows_of
+from components.data.image_list import IMAGE_FILE
 from components.data.images import BadImage
 from components.data.record import Record, RecordFormat
 
 _LOG = logging.getLogger(__name__)
 _COUNTING_LEAST = 3  # numbers in a row below which 0,1 may well be two pixels
-_IMAGE_FILE = re.compile(r"\.(png|jpe?g|webp|bmp|gif|p[gnp]m|tiff?)$", re.IGNORECASE)
 _PLACES = {"first": 0, "last": -1}
 
 
@@ -82,7 +81,7 @@ def _layout(path: Path, name: str, form: RecordFormat) -> _RowForm:
     first = next(rows_of(path, name), list[str]())
     if len(first) < 2:
         raise UserError(f"{name} has no row of pixels and a label", "write one image a row")
-    if any(map(_IMAGE_FILE.search, first)):
+    if any(map(IMAGE_FILE.search, first)):
         raise UserError(
             f"{name} lists files, and its first row {_shortened(first)} names no column path",
             "begin the file with a line of titles, one for each column: path,label",

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
-from components.data.division import LEAST_IMAGES, divide, members_of
+from components.data.division import LEAST_IMAGES, divide, members_of, torn, unit_of
 from components.data.images_found import SourceImage
 from components.data.placing import DEEPER, SPLIT_WORDS, TRAIN, UNGROUPED, advice
 from components.data.settings import CurationPlan
 from components.data.splits import LEAST_IDENTITIES, draw
 
+PAIRS: Final = "pairs"
+"""Where images are used that stand in listed pairs alone."""
+
 Status = Literal["used", "quarantined", "duplicate", "unused"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CurationResult:
     """What became of an image.
 
@@ -35,7 +38,12 @@ class CurationResult:
     duplicate_of: str | None = None
 
 
-def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationResult]:
+def curate(
+    images: Sequence[SourceImage],
+    plan: CurationPlan,
+    paired: Collection[str] = (),
+    leaders: Mapping[str, str] | None = None,
+) -> list[CurationResult]:
     """Decide what becomes of every image.
 
     Images that show the same are one: the first is kept (where the data has its own split, the
@@ -45,6 +53,9 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
     Args:
         images: In the order of the source, which decides which of several equal ones is first.
         plan: See ``CurationPlan``.
+        paired: Names of images in listed pairs, all sound. What they show is sealed; those that
+            the sealed split has no use for are in ``pairs`` alone.
+        leaders: By digest which images show almost the same and stay in one split.
 
     Returns:
         A result for each image, in the same order.
@@ -68,21 +79,28 @@ def curate(images: Sequence[SourceImage], plan: CurationPlan) -> list[CurationRe
     if plan.subset is not None and plan.subset < len(chosen):
         members = members_of(chosen)
         drawn = draw(members, plan.subset, plan.minimum_images, "subset", plan.seed)
-        for image in chosen:
-            if image.digest not in drawn:
-                reason = f"subset: beyond the {plan.subset} images asked for"
-                results[image.name] = CurationResult("unused", reason=reason)
+        reason = f"subset: beyond the {plan.subset} images asked for"
+        beyond = CurationResult("unused", reason=reason)
+        results |= {image.name: beyond for image in chosen if image.digest not in drawn}
         chosen = [image for image in chosen if image.digest in drawn]
     _check_enough(len({image.label for image in chosen}), plan, images, results)
-    splits = divide(chosen, plan)
+    held = {unit_of(image, plan) for image in images if image.name in paired}
+    splits = divide(chosen, plan, held, leaders)
+    apart = torn(chosen, splits, leaders or {})
+    splits = {digest: split for digest, split in splits.items() if digest not in apart}
     _check_splits(chosen, splits, plan)
     reason = f"limit: beyond the {plan.evaluation_images} evaluation_images of its split"
+    left_out = CurationResult("unused", reason=reason)
+    used = {split: CurationResult("used", split=split) for split in set(splits.values())}
+    for image in chosen:  # one result for all of a split: there may be very many
+        split = splits.get(image.digest)
+        results[image.name] = left_out if split is None else used[split]
     for image in chosen:
-        results[image.name] = (
-            CurationResult("used", split=splits[image.digest])
-            if image.digest in splits
-            else CurationResult("unused", reason=reason)
-        )
+        if image.digest in apart:
+            results[image.name] = CurationResult("unused", reason=apart[image.digest])
+    for name in paired:
+        if results[name].status != "used":
+            results[name] = CurationResult("used", split=PAIRS)
     return [results[image.name] for image in images]
 
 
@@ -90,13 +108,15 @@ def _without_duplicates(
     images: Sequence[SourceImage], results: dict[str, CurationResult]
 ) -> list[SourceImage]:
     """Return one of each group of equal images, and record what becomes of the others."""
-    groups: dict[str, list[SourceImage]] = {}
+    groups: dict[str, tuple[SourceImage] | list[SourceImage]] = {}
     divided = any(image.split for image in images)
     for image in images:
         if fault := image.fault or (_split_fault(image) if divided else ""):
             results[image.name] = CurationResult("quarantined", reason=fault)
-        else:
-            groups.setdefault(image.digest, []).append(image)
+        elif isinstance(same := groups.setdefault(image.digest, (image,)), list):
+            same.append(image)
+        elif same[0] is not image:  # nearly all are alone: many lists would take much memory
+            groups[image.digest] = [*same, image]
     kept: list[SourceImage] = []
     for group in groups.values():
         first, *others = sorted(group, key=_first_kept)

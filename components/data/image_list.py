@@ -7,7 +7,8 @@ are, so nothing heavy is imported here.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,14 @@ from components.data.csv_text import LABEL_TITLES, column_of, rows_of
 
 PATH_TITLES: Final = ("path", "file", "image", "filename")
 """Titles of the column that names the images, in lower case."""
+
+IMAGE_FILE: Final = re.compile(
+    r"\.(png|jpe?g|webp|bmp|gif|p[gnp]m|tiff?|avif|heic)$", re.IGNORECASE
+)
+"""What names of images end in; only where nothing is opened to tell."""
+
+UNLISTED: Final = "unlisted"
+"""Kind of reason for which an image beside the listed ones is not used."""
 
 _SPLIT, _GROUP = ("split",), ("group",)
 
@@ -108,7 +117,7 @@ def listed_images(path: Path, name: str) -> Iterator[ListedImage]:
 
 
 def named_images(source: Source) -> Iterator[NamedImage]:
-    """Yield an image for each row of a source's list, in its order.
+    """Yield an image for each row of a source's list, in its order, then what no row names.
 
     Args:
         source: Of the format ``list``.
@@ -130,6 +139,27 @@ def named_images(source: Source) -> Iterator[NamedImage]:
             file,
             _fault(row, meant, file, source.root),
         )
+    for file in source.files:
+        if file.fault.startswith(f"{UNLISTED}:"):
+            row = ListedImage(-1, file.name, "", None, None)
+            yield NamedImage(file.name, row, file, file.fault)
+
+
+def unlisted(names: Iterable[str], listed: Iterable[str], index: str) -> list[SourceFile]:
+    """Return the images that lie in folders of listed ones and that the list does not name.
+
+    Args:
+        names: What lies in these folders, and maybe elsewhere.
+        listed: What the list names.
+        index: Name of the list.
+    """
+    known = {*listed, index}
+    folders = {posixpath.dirname(name) for name in known - {index}}
+    return [
+        SourceFile(name, 0, "", fault=f"{UNLISTED}: {index} does not name it")
+        for name in sorted(set(names) - known)
+        if posixpath.dirname(name) in folders and IMAGE_FILE.search(name)
+    ]
 
 
 def _fault(row: ListedImage, meant: Sequence[str], file: SourceFile | None, root: str) -> str:

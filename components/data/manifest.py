@@ -67,11 +67,14 @@ def manifest(curated: CuratedSource, *, sealed: bool) -> Iterator[dict[str, obje
         curated: The source after curation.
         sealed: Only what is in the sealed split; the open manifest names those too, without row.
     """
-    by_file: dict[str, list[int]] = defaultdict(list)
+    by_file: dict[str, list[int] | tuple[int]] = {}
     for index, image in enumerate(curated.images):
-        by_file[image.file].append(index)
+        if isinstance(indices := by_file.setdefault(image.file, (index,)), list):
+            indices.append(index)
+        elif indices != (index,):
+            by_file[image.file] = [*indices, index]
     for file in curated.source.files:
-        indices = by_file.get(file.name, [])
+        indices = list(by_file.get(file.name, ()))
         if sealed:
             indices = [index for index in indices if curated.results[index].split == SEALED]
             if not indices:

@@ -8,6 +8,7 @@ split and holds folders, it is ``SPLIT/LABEL/IMAGE``: the division of who made t
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -73,6 +74,7 @@ class FolderLayout:
             name: Relative POSIX path.
         """
         *folders, _ = name.split("/")
+        folders = [sys.intern(folder) for folder in folders]  # one text for all of its images
         split = folders.pop(0).casefold() if self.divided and folders else None
         if not folders:
             return Place("", split, fault=BESIDE)
@@ -80,7 +82,7 @@ class FolderLayout:
             return Place("", split, folders[0], fault=UNGROUPED)
         if self.labels == "path":
             group = folders[0] if len(folders) > 1 else None
-            return Place("/".join(folders), split, group)
+            return Place(sys.intern("/".join(folders)), split, group)
         group = folders.pop(0) if self.groups == "folder" else None
         return Place(folders[0], split, group, fault=DEEPER if len(folders) > 1 else "")
 
@@ -93,9 +95,14 @@ def layout_of(names: Iterable[str], labels: Labels, groups: Groups = "given") ->
         labels: What of a path is the label.
         groups: Whether the folder above that of the label is a group.
     """
-    paths = [name.split("/") for name in names if "/" in name]
-    called = {path[0].casefold() for path in paths} <= SPLIT_WORDS.keys()
-    return FolderLayout(called and any(len(path) > 2 for path in paths), labels, groups)
+    tops: set[str] = set()
+    deep = False
+    for name in names:
+        top, slash, rest = name.partition("/")
+        if slash:
+            tops.add(top.casefold())
+            deep = deep or "/" in rest
+    return FolderLayout(tops <= SPLIT_WORDS.keys() and deep, labels, groups)
 
 
 def advice(names: Iterable[str]) -> str:

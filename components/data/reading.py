@@ -1,25 +1,29 @@
 """Reading: every image of a source read, checked, decoded and kept in the size of the model.
 
-Only digests stay in memory; the resized images wait in a temporary file until it is known where
-they belong.
+Only names and digests stay in memory, less than a kilobyte an image; the resized images wait in a
+temporary file until it is known where they belong.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
 from components.contract.progress import tell
-from components.contract.source import Source, SourceFile
+from components.contract.source import Format, Source, SourceFile
+from components.data.curation import PAIRS
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
@@ -30,13 +34,23 @@ from components.data.images import (
 )
 from components.data.images_found import SourceImage
 from components.data.manifest import CuratedSource
+from components.data.near_duplicates import SIDE, copy_of, near_pairs
+from components.data.pairs_file import ListedPairs
 from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
 from components.data.resizing import framed
 from components.data.settings import Groups, Labels, TargetFormat
 
-_AHEAD = 8  # images in work or waiting, per thread
+_AHEAD = 2  # groups of images in work or waiting, per thread
+_AT_ONCE = 8  # images of a group: handing each over by itself takes as long as decoding it
+_CALLED: Mapping[Format, str] = {
+    "folder": "a folder of images",
+    "npz": "an .npz file",
+    "idx": "a folder of idx files",
+    "csv": "a csv file of pixels",
+    "list": "a list of images",
+}
 _DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
 
 Given = TypeVar("Given")
@@ -58,6 +72,16 @@ class Spool:
         self._file.write(image.tobytes())
         self._count += 1
         return self._count - 1
+
+    def mapped(self) -> NDArray[np.uint8]:
+        """Return all images as one array that stays in the file: count x shape."""
+        self._file.flush()
+        shape = (self._count, *self.shape)
+        return (
+            np.memmap(self._file, np.uint8, "r", shape=shape)
+            if all(shape)
+            else np.zeros(shape, np.uint8)
+        )
 
     def read(self, place: int) -> bytes:
         """Return the bytes of the image at a place."""
@@ -89,15 +113,28 @@ class SourceImages:
         images: Every image, sound or not, in order of the source.
         places: Where in the spool each is; -1 for those that cannot be used.
         spool: The resized images.
+        copies: Grey copies of them to find near-duplicates by, at the same places.
         sizes: How many sound images had which height and width.
         brightest: The largest pixel of all, 0 to 255.
     """
 
     images: list[SourceImage]
-    places: list[int]
+    places: Sequence[int]
     spool: Spool
+    copies: Spool
     sizes: Counter[tuple[int, int]]
     brightest: int
+
+    def near_pairs(self) -> list[tuple[int, int]]:
+        """Return the places in ``images`` of different ones that show almost the same."""
+        firsts: dict[str, int] = {}
+        for index, place in enumerate(self.places):
+            if place >= 0:
+                firsts.setdefault(self.images[index].digest, index)
+        places = np.array([self.places[index] for index in firsts.values()], np.int64)
+        indices = list(firsts.values())
+        pairs = near_pairs(self.copies.mapped()[..., 0], places)
+        return [(indices[one], indices[other]) for one, other in pairs.tolist()]
 
     def check_brightness(self, maximum: int) -> None:
         """Refuse images that a wrong ``maximum`` made nearly black, which nothing else notices.
@@ -113,12 +150,24 @@ class SourceImages:
                 f"{max(1, round(self.brightest * maximum / 255))}}} or about that",
             )
 
+    def paired(self, listed: ListedPairs, curated: CuratedSource) -> PairList:
+        """Return listed pairs with their images; those of no split come first, as in the manifest.
+
+        Args:
+            listed: The pairs.
+            curated: The source after curation.
+        """
+        order = sorted(listed.images, key=lambda place: curated.results[place].split != PAIRS)
+        return listed.with_images(
+            order, SpoolRows(self.spool, [self.places[place] for place in order])
+        )
+
     def splits(
         self, curated: CuratedSource, classes: Sequence[str]
     ) -> dict[str, tuple[SpoolRows, NDArray[np.int32]]]:
         """Return images and labels of every split, in order of the source."""
-        places: dict[str, list[int]] = defaultdict(list)
-        labels: dict[str, list[int]] = defaultdict(list)
+        places: dict[str, array[int]] = defaultdict(lambda: array("q"))
+        labels: dict[str, array[int]] = defaultdict(lambda: array("l"))
         numbers = {name: number for number, name in enumerate(classes)}
         for (image, result), place in zip(curated.pairs(), self.places, strict=True):
             if result.split:
@@ -136,6 +185,7 @@ class _Read:
 
     image: SourceImage
     pixels: NDArray[np.uint8] | None = None
+    copy: NDArray[np.uint8] | None = None
     size: tuple[int, int] = (0, 0)
     brightest: int = 0
 
@@ -161,6 +211,7 @@ def read_source(
     Raises:
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
+    _check_meant(source, labels, label_column)
     if source.format == "folder":
         layout = layout_of((file.name for file in source.files), labels, groups)
         read = _in_order(
@@ -177,18 +228,35 @@ def read_source(
         read = (_read_record(record, target) for record in records)
     total = len(source.files) if source.format == "folder" else None
     spool = Spool((target.height, target.width, target.channels))
+    copies = Spool((SIDE, SIDE, 1))
     images: list[SourceImage] = []
-    places: list[int] = []
+    places = array("q")
     sizes: Counter[tuple[int, int]] = Counter()
     brightest = 0
     for item in read:
         images.append(item.image)
         places.append(-1 if item.pixels is None else spool.append(item.pixels))
-        if item.pixels is not None:
+        if item.pixels is not None and item.copy is not None:
+            copies.append(item.copy)
             sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
         tell(images=len(images), total=total)
-    return SourceImages(images, places, spool, sizes, brightest)
+    return SourceImages(images, places, spool, copies, sizes, brightest)
+
+
+def _check_meant(source: Source, labels: Labels, label_column: str | None) -> None:
+    """Refuse what is said of the labels where it would change nothing."""
+    said: list[tuple[str, str]] = []
+    if labels != "folder" and source.format != "folder":
+        said.append((f"labels: {labels}", "labels of images in a folder"))
+    if label_column is not None and source.format != "csv":
+        said.append((f"label_column: {label_column}", "the labels of a csv file of pixels"))
+    for key, meant in said:
+        raise UserError(
+            f"split: {{{key}}} says where {meant} are, and the data is {_CALLED[source.format]}, "
+            "which says it itself",
+            f"leave out {key.partition(':')[0]} under split:",
+        )
 
 
 def _read_file(
@@ -264,18 +332,23 @@ def _sound(found: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) 
         return _Read(replace(found, fault=str(error)))
     # The digest is of the whole image: what only a part has in common is not the same.
     found = replace(found, digest=pixel_digest(pixels))
-    return _Read(found, small, pixels.shape[:2], int(pixels.max()))
+    return _Read(found, small, copy_of(pixels), pixels.shape[:2], int(pixels.max()))
 
 
 def _in_order(
     work: Callable[[Given], Made], items: Iterable[Given], threads: int
 ) -> Iterator[Made]:
     """Apply ``work`` on several threads, few items ahead, and yield the results in order."""
+
+    def all_of(some: Sequence[Given]) -> list[Made]:
+        return [work(item) for item in some]
+
+    remaining = iter(items)
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Made]] = deque()
-        for item in items:
-            waiting.append(pool.submit(work, item))
+        waiting: deque[Future[list[Made]]] = deque()
+        while some := list(islice(remaining, _AT_ONCE)):
+            waiting.append(pool.submit(all_of, some))
             if len(waiting) > _AHEAD * threads:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()

@@ -24,6 +24,7 @@ from components.contract.types import (
 Labels: TypeAlias = Literal["folder", "path"]
 SameNames: TypeAlias = Literal["refuse", "merge", "apart"]
 Groups: TypeAlias = Literal["given", "folder"]
+NearDuplicates: TypeAlias = Literal["report", "together"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,9 @@ class CurationPlan:
         groups_needed: Whether data without groups is refused, because floors are to hold for each.
         same_names: What becomes of labels that differ in case, Unicode form or blanks around them
             alone: the data is refused; they are merged; or they stay apart.
+        near_duplicates: What becomes of images that show almost the same (another compression,
+            scale or brightness; not mirrored, rotated or cut) and are in different splits: they
+            are reported; or kept together in one. Images below 32 x 32 pixels are not compared.
         subset: Most images in all, drawn evenly over the classes.
         evaluation_images: Most images of a split other than train in verification, where all
             pairs are compared; classification uses all.
@@ -83,6 +87,7 @@ class CurationPlan:
     groups: Groups = "given"
     groups_needed: Annotated[bool, FromGraph()] = False
     same_names: SameNames = "refuse"
+    near_duplicates: NearDuplicates = "report"
     subset: PositiveInt | None = None
     evaluation_images: PositiveInt = 2000
     minimum_images: PositiveInt = 2

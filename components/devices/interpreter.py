@@ -22,6 +22,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
+from components.artifacts.chained import ChainedImages
 from components.artifacts.lite_model import LIMITS, MODEL_FILE, TIE, LiteModelInfo
 from components.contract.digests import file_sha256
 from components.contract.errors import UserError
@@ -84,7 +85,7 @@ class LiteModel:
         assert self.info.output.kind == "scores", "this model gives embeddings"
         return self.run(images_nhwc)
 
-    def run(self, images_nhwc: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, images_nhwc: NDArray[np.uint8] | ChainedImages) -> NDArray[np.float32]:
         """Return the answer to every image as real numbers, n x d.
 
         Args:

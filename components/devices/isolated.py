@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.artifacts.chained import ChainedImages
+from components.artifacts.image_file import write_images
 from components.artifacts.measurement import Crash
 from components.contract.digests import canonical_json
 from components.devices.delegates import Delegation
 
 ROOT = Path(__file__).parents[2]
 _TAIL_CHARACTERS = 2000
-_AT_ONCE = 64  # images
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def answers_of(
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         images, answers = Path(folder, "images.npy"), Path(folder, "answers.npy")
-        _write(images, images_nhwc)
+        write_images(images, images_nhwc)
         given = (str(path), str(images), str(answers), "--threads", str(threads))
         search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         done = subprocess.run(
@@ -75,17 +75,6 @@ def answers_of(
             divided["outside"] = tuple(divided["outside"])
             return IsolatedOutputs(np.load(answers), Delegation(**divided))
         return crash_of(done.returncode, done.stderr.decode(errors="replace"))
-
-
-def _write(path: Path, images_nhwc: NDArray[Any] | ChainedImages) -> None:
-    """Write images as one array, a few at a time, so that they are never all in memory."""
-    described = np.lib.format.dtype_to_descr(np.dtype(images_nhwc.dtype))
-    shape = (len(images_nhwc), *(int(side) for side in images_nhwc[0].shape))
-    header = {"descr": described, "fortran_order": False, "shape": shape}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(images_nhwc), _AT_ONCE):
-            file.write(np.ascontiguousarray(images_nhwc[start : start + _AT_ONCE]).data)
 
 
 def crash_of(returncode: int, stderr: str) -> Crash:
@@ -110,8 +99,11 @@ def _main(argv: list[str]) -> None:
     given = parser.parse_args(argv)
     images_nhwc = np.load(given.images, mmap_mode="r")
     model = LiteModel.open(given.model, given.threads)
-    run = model.run if images_nhwc.dtype == np.uint8 else model.run_normalised
-    np.save(given.answers, run(images_nhwc))
+    if images_nhwc.dtype == np.uint8:
+        answers_nd = model.run(ChainedImages([images_nhwc]))
+    else:
+        answers_nd = model.run_normalised(images_nhwc)
+    np.save(given.answers, answers_nd)
     divided = asdict(Delegation.of(model.interpreter))
     given.answers.with_suffix(".json").write_bytes(canonical_json(divided))
 

@@ -11,6 +11,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.evaluation import Evaluation
 from components.measure.threshold import VALIDATION, threshold_of
 from components.statistics.metrics import Predictions, Sample
+from components.statistics.one_shot import Trials
 from components.statistics.verification import Pairs
 
 
@@ -31,25 +32,32 @@ class TrivialAnswer:
     majority: str | None = None
 
 
-def trivial_answer(data: Dataset, split: str, earlier: Evaluation | None) -> TrivialAnswer:
+def trivial_answer(
+    data: Dataset, split: str, earlier: Evaluation | None, trials: Trials | None = None
+) -> TrivialAnswer:
     """Return the trivial answer to the task of a dataset.
 
     Args:
         data: Holds the split, and perhaps others.
         split: What to answer on.
         earlier: An evaluation that had the splits which ``data`` lacks.
+        trials: One-shot trials on the split.
     """
     if data.info.task == "verification":
-        return _pixel_cosine(data, split, earlier)
+        return _pixel_cosine(data, split, earlier, trials)
     return _majority_class(data, split, earlier)
 
 
-def _pixel_cosine(data: Dataset, split: str, earlier: Evaluation | None) -> TrivialAnswer:
+def _pixel_cosine(
+    data: Dataset, split: str, earlier: Evaluation | None, trials: Trials | None
+) -> TrivialAnswer:
     info = data.info
     known = _pixels(data, VALIDATION) if VALIDATION in info.splits else None
     threshold = threshold_of(known, data, earlier.baseline.threshold if earlier else None)
     labels = data.labels(split)
-    sample = Pairs.of(_pixels(data, split), labels, resample=info.resample, threshold=threshold)
+    sample = Pairs.of(
+        _pixels(data, split), labels, resample=info.resample, threshold=threshold, trials=trials
+    )
     return TrivialAnswer("raw-pixel cosine", sample, threshold=threshold)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from components.artifacts.evaluation import LABELS, OUTPUTS, Evaluation
+from components.artifacts.evaluation import GROUPS, LABELS, OUTPUTS, Evaluation
 from components.contract.errors import UserError, suggest
+from components.measure.trials import drawn_again
+from components.measure.unmeasured import check_measured
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import METRICS, Predictions, drop, estimate, sample_of
 from components.statistics.resampling import Resampling
@@ -29,11 +31,13 @@ class Answers:
         evaluation: The report on them.
         outputs_nd: n embeddings or scores.
         labels_n: n identities or class indices.
+        groups_n: n groups, which a one-shot trial does not leave; None where there are none.
     """
 
     evaluation: Evaluation
     outputs_nd: NDArray[np.float32]
     labels_n: NDArray[np.int32]
+    groups_n: NDArray[np.int32] | None = None
 
     @classmethod
     def read(cls, path: Path) -> Answers:
@@ -43,7 +47,9 @@ class Answers:
             UserError: There is none.
         """
         outputs, labels = (np.load(path / name, allow_pickle=False) for name in (OUTPUTS, LABELS))
-        return cls(Evaluation.read(path), outputs, labels)
+        grouped = path / GROUPS
+        groups = np.load(grouped, allow_pickle=False) if grouped.is_file() else None
+        return cls(Evaluation.read(path), outputs, labels, groups)
 
     @cached_property
     def sample(self) -> Pairs | Predictions:
@@ -54,6 +60,7 @@ class Answers:
             self.labels_n,
             resample=self.evaluation.resample,
             threshold=self.evaluation.threshold,
+            trials=drawn_again(self.evaluation.one_shot, self.labels_n, self.groups_n),
         )
 
     @property
@@ -121,12 +128,13 @@ class Reference:
             resampling: How intervals are made; equal seeds, equal draws.
 
         Raises:
-            UserError: The task has no such metric.
+            UserError: The task has no such metric, or the split cannot give it.
         """
-        task = reference.evaluation.task
+        task, missing = reference.evaluation.task, reference.evaluation.unmeasured
         valid = [name for name, item in METRICS.items() if task in item.tasks]
         if metric not in valid:
             raise UserError(f"{task} has no metric {metric!r}", suggest(metric, valid))
+        check_measured(metric, reference.evaluation.split, missing)
         draws = reference.sample.draw(resampling.resamples, resampling.seed)
         measured = estimate(reference.sample, draws)[metric]
         return cls(reference, metric, resampling.confidence, draws, measured)

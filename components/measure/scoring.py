@@ -13,18 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.artifacts.answers import GivenAnswers
 from components.artifacts.chained import ChainedImages
 from components.artifacts.dataset import Dataset
 from components.artifacts.empty import empty_reason
-from components.artifacts.evaluation import Baseline, Evaluation
+from components.artifacts.evaluation import GROUPS, HISTOGRAM, LABELS, OUTPUTS, Baseline, Evaluation
 from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Crash
+from components.artifacts.pair_list import FOLDER, PairList
+from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
 from components.measure.groups import by_group
+from components.measure.protocol import raw_pixels, result_on
 from components.measure.threshold import VALIDATION, threshold_of
+from components.measure.trials import trials_on
+from components.measure.unmeasured import unmeasured
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import (
     PRIMARY,
@@ -34,6 +40,8 @@ from components.statistics.metrics import (
     estimate,
     sample_of,
 )
+from components.statistics.one_shot import Trials
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 from components.statistics.verification import Pairs, has_pairs
 
@@ -65,6 +73,7 @@ def score(
     split: str,
     earlier: Evaluation | None,
     resampling: Resampling,
+    one_shot: OneShotPlan,
     threads: int,
 ) -> Scored:
     """Run a LiteModel on a split and measure what it answers.
@@ -75,6 +84,7 @@ def score(
         split: What to measure on.
         earlier: An evaluation of the same model that had the splits which ``data`` lacks.
         resampling: How intervals are made.
+        one_shot: How one-shot trials are drawn.
         threads: Of the runtime.
 
     Raises:
@@ -82,27 +92,108 @@ def score(
     """
     lite = LiteModelInfo.read(model)
     labels = data.labels(split)
-    _check_fit(data, lite, labels, split)
+    _check_fit(data, lite)
+    _check_pairs(data, labels, split)
+    drawn = trials_on(data, split, one_shot, resampling.seed)
+    trials = drawn if isinstance(drawn, Trials) else None
     tell(phase="the trivial baseline")
-    trivial = trivial_answer(data, split, earlier)
+    trivial = trivial_answer(data, split, earlier, trials)
     tell(phase="what the model answers")
     answered = _answers(data, lite, model, split, threads)
     if isinstance(answered, Crash):
         evaluation = _evaluation(data, split, labels, trivial, None, resampling)
+        missing = unmeasured(data.info.task, labels, trivial.threshold, drawn)
+        evaluation = replace(evaluation, one_shot=trials and trials.task, unmeasured=missing)
         return Scored(replace(evaluation, crashed=answered), None, labels, None)
+    return _scored(data, split, answered, trivial, drawn, earlier, resampling)
+
+
+def score_answers(
+    data: Dataset,
+    given: GivenAnswers,
+    *,
+    split: str,
+    earlier: Evaluation | None,
+    resampling: Resampling,
+    one_shot: OneShotPlan,
+) -> Scored:
+    """Measure answers that were given to the images of a split.
+
+    Args:
+        data: Holds the split, and perhaps others.
+        given: The answers, by path.
+        split: What to measure on.
+        earlier: An evaluation of the same answers that had the splits which ``data`` lacks.
+        resampling: How intervals are made.
+        one_shot: How one-shot trials are drawn.
+
+    Raises:
+        UserError: Nothing can be compared in the split.
+    """
+    _check_pairs(data, data.labels(split), split)
+    drawn = trials_on(data, split, one_shot, resampling.seed)
+    trivial = trivial_answer(data, split, earlier, drawn if isinstance(drawn, Trials) else None)
+    answered = {name: given.of(data, name) for name in _splits(data, split)}
+    if given.outputs_nd.shape[1] == 1:
+        answered = {name: np.hstack([1 - one, one]) for name, one in answered.items()}
+    return _scored(data, split, answered, trivial, drawn, earlier, resampling)
+
+
+def _scored(
+    data: Dataset,
+    split: str,
+    answered: Mapping[str, NDArray[np.float32]],
+    trivial: TrivialAnswer,
+    drawn: Trials | str | None,
+    earlier: Evaluation | None,
+    resampling: Resampling,
+) -> Scored:
+    """Return what answers to a split, and to validation where it is there, are worth."""
+    labels, trials = data.labels(split), drawn if isinstance(drawn, Trials) else None
     tell(phase="metrics and their intervals")
     threshold = threshold_of(answered.get(VALIDATION), data, earlier.threshold if earlier else None)
     sample = sample_of(
-        data.info.task, answered[split], labels, resample=data.info.resample, threshold=threshold
+        data.info.task,
+        answered[split],
+        labels,
+        resample=data.info.resample,
+        threshold=threshold,
+        trials=trials,
     )
     evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
     grouped = by_group(
         data, split, answered[split], evaluation.metrics, threshold=threshold, resampling=resampling
     )
     evaluation = replace(
-        evaluation, threshold=threshold, groups=grouped.groups, ungrouped=grouped.ungrouped
+        evaluation,
+        threshold=threshold,
+        one_shot=trials and trials.task,
+        unmeasured=unmeasured(data.info.task, labels, threshold, drawn),
+        groups=grouped.groups,
+        ungrouped=grouped.ungrouped,
     )
+    if listed := PairList.read(data.path):
+        beaten = result_on(listed, raw_pixels(listed), trivial.threshold)
+        evaluation = replace(
+            evaluation,
+            pairs=result_on(listed, answered[FOLDER], threshold),
+            baseline=replace(evaluation.baseline, pairs=beaten),
+        )
     return Scored(evaluation, answered[split], labels, sample)
+
+
+def write(scored: Scored, data: Dataset, report: Path, metrics: Path, curve: Path) -> None:
+    """Write what an evaluation found, as the outputs of a component."""
+    scored.evaluation.write(report)
+    np.save(report / LABELS, scored.labels_n)
+    if (groups := data.groups(scored.evaluation.split)) is not None:
+        np.save(report / GROUPS, groups)
+    if scored.outputs_nd is not None:
+        np.save(report / OUTPUTS, scored.outputs_nd)
+    if isinstance(scored.sample, Pairs):
+        (report / HISTOGRAM).write_bytes(canonical_json(scored.sample.histogram()))
+    metrics.write_bytes(canonical_json(flat_metrics(scored.evaluation)))
+    curve.write_bytes(canonical_json(curve_of(scored.sample, data.info.classes)))
 
 
 def _evaluation(
@@ -156,7 +247,7 @@ def read_earlier(path: Path | None) -> Evaluation | None:
     return None if path is None or empty_reason(path) else Evaluation.read(path)
 
 
-def _check_fit(data: Dataset, lite: LiteModelInfo, labels: NDArray[np.int32], split: str) -> None:
+def _check_fit(data: Dataset, lite: LiteModelInfo) -> None:
     info = data.info
     takes = (lite.input.height, lite.input.width, lite.input.channels)
     if lite.task != info.task or takes != info.shape:
@@ -171,7 +262,10 @@ def _check_fit(data: Dataset, lite: LiteModelInfo, labels: NDArray[np.int32], sp
             f"the classes of model and dataset differ: {', '.join(unknown[:5])}",
             "evaluate a model that was made from this dataset",
         )
-    if info.task == "verification" and not has_pairs(labels):
+
+
+def _check_pairs(data: Dataset, labels: NDArray[np.int32], split: str) -> None:
+    if data.info.task == "verification" and not has_pairs(labels):
         raise UserError(
             f"the {split} split has {np.unique(labels).size} identities in {len(labels)} images: "
             "there is no pair of one identity, or none of two",
@@ -183,14 +277,21 @@ def _size(shape: tuple[int, int, int]) -> str:
     return " x ".join(map(str, shape))
 
 
+def _splits(data: Dataset, split: str) -> list[str]:
+    """Return what is to be answered: the split, and the one that a threshold is chosen on."""
+    chosen_on = data.info.task == "verification" and VALIDATION in data.info.splits
+    return [split, VALIDATION] if chosen_on else [split]
+
+
 def _answers(
     data: Dataset, lite: LiteModelInfo, model: Path, split: str, threads: int
 ) -> dict[str, NDArray[np.float32]] | Crash:
     """Run all splits that are needed in one process; columns in the order of the dataset."""
-    splits = [split]
-    if data.info.task == "verification" and VALIDATION in data.info.splits:
-        splits.append(VALIDATION)
+    splits, listed = _splits(data, split), PairList.read(data.path)
     images = [data.images(name) for name in splits]
+    if listed:
+        splits.append(FOLDER)
+        images.append(np.asarray(listed.images))
     ran = answers_of(model, ChainedImages(images), threads=threads)
     if isinstance(ran, Crash):
         return ran

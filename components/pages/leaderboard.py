@@ -13,6 +13,7 @@ from components.pages.charts.gallery import (
     marks,
     pareto_pictures,
 )
+from components.pages.figures import figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.method import method
 from components.pages.templates import render
@@ -79,6 +80,7 @@ def leaderboard_page(
         key=marks(decision),
         latency=latency_pictures(decision),
         answers=answer_pictures(decision, reference, other),
+        figures=figure_table(decision),
         groups=_groups(decision),
         facts=method(decision),
     )
@@ -91,7 +93,7 @@ def _groups(decision: Decision) -> GroupTable | None:
 
 def _place(row: Candidate) -> tuple[int, float, int, str]:
     """Winner first, reference last; within a verdict the nearest to winning."""
-    return _ORDER.index(row.verdict), row.excess, row.size_bytes, row.name
+    return _ORDER.index(row.verdict), row.excess, row.size_bytes or 0, row.name
 
 
 def _board_note(decision: Decision) -> str:
@@ -104,14 +106,12 @@ def _board_note(decision: Decision) -> str:
 
 def _ratio(decision: Decision, row: Candidate) -> str:
     """Say how the file compares with the reference's."""
-    whole = decision.variant(decision.reference).size_bytes
+    whole, size = decision.variant(decision.reference).size_bytes, row.size_bytes
     if row.name == decision.reference:
-        return f"{row.parameters:,} parameters"
-    return (
-        f"{ratio(whole / row.size_bytes)} smaller"
-        if row.size_bytes <= whole
-        else f"{ratio(row.size_bytes / whole)} larger"
-    )
+        return f"{row.parameters:,} parameters" if row.parameters is not None else ""
+    if whole is None or size is None:
+        return ""
+    return f"{ratio(whole / size)} smaller" if size <= whole else f"{ratio(size / whole)} larger"
 
 
 def _tiles(decision: Decision, winner: Candidate) -> list[Tile]:
@@ -161,16 +161,14 @@ def _tiles(decision: Decision, winner: Candidate) -> list[Tile]:
 
 def _size_tile(decision: Decision, winner: Candidate) -> Tile:
     limit = decision.budgets.size_bytes
-    lines = [whole_bytes(winner.size_bytes) + (f"; budget {megabytes(limit)}" if limit else "")]
+    size = winner.file_bytes
+    lines = [whole_bytes(size) + (f"; budget {megabytes(limit)}" if limit else "")]
     whole = decision.variant(decision.reference).size_bytes
-    if winner.name != decision.reference and winner.size_bytes < whole:
+    if winner.name != decision.reference and whole is not None and size < whole:
         lines.append(
-            f"{ratio(whole / winner.size_bytes)} smaller than {decision.reference} "
-            f"({short_bytes(whole)})"
+            f"{ratio(whole / size)} smaller than {decision.reference} ({short_bytes(whole)})"
         )
-    return Tile(
-        "File", short_bytes(winner.size_bytes), _used(winner.size_bytes, limit), tuple(lines)
-    )
+    return Tile("File", short_bytes(size), _used(size, limit), tuple(lines))
 
 
 def _used(value: float, limit: float | None) -> int | None:
@@ -209,7 +207,7 @@ def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
 
 
 def _pareto_note(decision: Decision) -> str:
-    missing = [row.name for row in decision.variants if row.metric is None]
+    missing = [row.name for row in decision.variants if not row.metric or row.size_bytes is None]
     note = (
         "The allowed drop is drawn below the reference's own value; the verdict rests on the "
         "paired drop in the table."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.artifacts.decision import Decision, Machine
+from components.pages.figures import trials_and_gaps
 from components.pages.words import (
     budgets_in_words,
     count,
@@ -33,6 +34,7 @@ def method(decision: Decision) -> list[tuple[str, str]]:
         ("Budgets", _budgets(decision)),
         ("Rule", _RULE),
         (f"{METRICS[decision.metric].title} and drop", _resampling(decision)),
+        *trials_and_gaps(decision.split.one_shot, decision.split.unmeasured, decision.split.name),
     ]
     if decision.baseline:
         facts.append(("Trivial baseline", f"{decision.baseline.note}."))
@@ -92,4 +94,6 @@ def _reference(decision: Decision) -> str:
     if reference.metric is None:
         return f"{reference.name}: {reference.reason}."
     title, metric = METRICS[decision.metric].title, with_interval(reference.metric)
-    return f"{reference.name}: {title} {metric}, {whole_bytes(reference.size_bytes)}."
+    size = reference.size_bytes
+    file = "known by its answers alone" if size is None else whole_bytes(size)
+    return f"{reference.name}: {title} {metric}, {file}."

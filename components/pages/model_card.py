@@ -16,6 +16,7 @@ from components.measure.paired import Answers
 from components.pages.blocks import CardSection, Code, Facts, Listing, Paragraph, Table
 from components.pages.charts.gallery import answer_pictures
 from components.pages.example import example
+from components.pages.figures import listed_pairs, title_of, trials_and_gaps
 from components.pages.groups import group_table
 from components.pages.method import method
 from components.pages.templates import render
@@ -284,9 +285,10 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
     assert decision.winner
     winner = decision.variant(decision.winner)
     names = [name for name in METRICS if name in sealed.reference.baseline.metrics]
+    task = sealed.reference.one_shot
     rows = tuple(
         (
-            METRICS[name].title,
+            title_of(name, task),
             _cell(sealed.winner.metrics.get(name)),
             _cell(sealed.reference.metrics.get(name)),
             _cell(sealed.reference.baseline.metrics.get(name)),
@@ -300,11 +302,20 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
         sealed.reference.baseline.name,
     )
     size = decision.variant(decision.reference).size_bytes
-    whole = f"{whole_bytes(size)}, {ratio(size / winner.size_bytes)}"
+    own = winner.file_bytes
+    whole = "no file" if size is None else f"{whole_bytes(size)}, {ratio(size / own)}"
     facts = [
         (f"Drop of {METRICS[decision.metric].title}, sealed", _cell(sealed.drop)),
         (f"Drop of {METRICS[decision.metric].title}, selection", _cell(winner.drop)),
-        ("Size", f"{whole_bytes(winner.size_bytes)}; {decision.reference}: {whole}"),
+        *trials_and_gaps(task, sealed.reference.unmeasured, "sealed"),
+        *listed_pairs(
+            {
+                winner.name: sealed.winner.pairs,
+                decision.reference: sealed.reference.pairs,
+                sealed.reference.baseline.name: sealed.reference.baseline.pairs,
+            }
+        ),
+        ("Size", f"{whole_bytes(own)}; {decision.reference}: {whole}"),
     ]
     for device, timing in winner.latency.items():
         if timing.p50_ms:

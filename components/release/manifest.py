@@ -115,6 +115,17 @@ def _sealed(result: SealedResult) -> dict[str, Any]:
         "reference": _plain(result.reference.metrics),
         "baseline": {"name": trivial.name, "metrics": _plain(trivial.metrics)},
         "drop": result.drop and asdict(result.drop),
+        **(
+            {
+                "pairs": {
+                    "winner": result.winner.pairs and asdict(result.winner.pairs),
+                    "reference": asdict(result.reference.pairs),
+                    "baseline": trivial.pairs and asdict(trivial.pairs),
+                }
+            }
+            if result.reference.pairs
+            else {}
+        ),
         **({"groups": groups} if groups else {}),
     }
 

@@ -55,11 +55,12 @@ def breaches_of(candidate: Candidate, budgets: Budgets) -> Iterator[Breach]:
                     certain=timing.verdict == "stable",
                 )
     allowed = budgets.size_bytes
-    if allowed is not None and candidate.size_bytes > allowed:
-        digits = distinct_digits(candidate.size_bytes, allowed, megabytes, 2)
+    size = candidate.size_bytes
+    if allowed is not None and size is not None and size > allowed:
+        digits = distinct_digits(size, allowed, megabytes, 2)
         yield Breach(
-            f"{megabytes(candidate.size_bytes, digits)} > {megabytes(allowed, digits)}",
-            candidate.size_bytes / allowed - 1 if allowed else math.inf,
+            f"{megabytes(size, digits)} > {megabytes(allowed, digits)}",
+            size / allowed - 1 if allowed else math.inf,
         )
 
 

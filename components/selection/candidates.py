@@ -20,14 +20,14 @@ class Reports:
 
     Attributes:
         name: The user's name for it.
-        info: What ``lite.json`` says.
+        info: What ``lite.json`` says; None of a reference that is known by its answers alone.
         evaluation: The report of evaluate.
         answers: What it answered; None after a crash.
         benchmarks: By device.
     """
 
     name: str
-    info: LiteModelInfo
+    info: LiteModelInfo | None
     evaluation: Evaluation
     answers: Answers | None
     benchmarks: Mapping[str, Measurement]
@@ -40,6 +40,7 @@ def read_reports(
     *,
     names: Sequence[str],
     devices: Sequence[str],
+    reference: Path | None = None,
 ) -> tuple[Reports, ...]:
     """Read every report.
 
@@ -49,17 +50,19 @@ def read_reports(
         benchmarks: Reports of benchmark: the first model on every device, then the second.
         names: Of the variants, in the order of ``models``.
         devices: Names, in the order of ``benchmarks``.
+        reference: A report of evaluate_answers on the first name, which then has no model.
 
     Raises:
         UserError: The counts do not fit each other, or a name is there twice.
     """
-    wanted = {"models": len(names), "evaluations": len(names)}
-    wanted["benchmarks"] = len(names) * len(devices)
+    with_model = names if reference is None else names[1:]
+    wanted = {"models": len(with_model), "evaluations": len(with_model)}
+    wanted["benchmarks"] = len(with_model) * len(devices)
     given = {"models": models, "evaluations": evaluations, "benchmarks": benchmarks}
     for port, count in wanted.items():
         if len(given[port]) != count:
             raise UserError(
-                f"select was given {len(given[port])} {port} for {len(names)} names and "
+                f"select was given {len(given[port])} {port} for {len(with_model)} names and "
                 f"{len(devices)} devices; {count} were expected",
                 "give one model and evaluation a name, and one benchmark a name and device",
             )
@@ -67,9 +70,13 @@ def read_reports(
         if list(names).count(value) > 1:
             raise UserError(f"two variants are called {value!r}", "give every variant its own name")
     timed = iter(benchmarks)
-    return tuple(
-        _read(name, model, report, {device: Measurement.read(next(timed)) for device in devices})
-        for name, model, report in zip(names, models, evaluations, strict=True)
+    first = () if reference is None else (Reports(names[0], None, *read_evaluated(reference), {}),)
+    return (
+        *first,
+        *(
+            _read(name, model, report, {one: Measurement.read(next(timed)) for one in devices})
+            for name, model, report in zip(with_model, models, evaluations, strict=True)
+        ),
     )
 
 
@@ -96,12 +103,12 @@ def as_measured(
     summaries = [item.summary for item in reports.benchmarks.values() if item.summary]
     return Candidate(
         name=reports.name,
-        steps=info.steps,
+        steps=info.steps if info else (),
         candidate=candidate,
-        sha256=info.sha256,
-        size_bytes=info.size_bytes,
-        gzip_bytes=info.gzip_bytes,
-        parameters=info.parameters,
+        sha256=info.sha256 if info else None,
+        size_bytes=info.size_bytes if info else None,
+        gzip_bytes=info.gzip_bytes if info else None,
+        parameters=info.parameters if info else None,
         metric=reports.evaluation.metrics.get(metric),
         metrics=reports.evaluation.metrics,
         drop=reference.drop_of(answers) if reference and answers else None,

@@ -84,7 +84,7 @@ def choose(
         for one in measured
     )
     near = [] if winner else [one for one in judged if _came_near(one)]
-    near.sort(key=lambda one: (one.excess, one.size_bytes, one.name))
+    near.sort(key=lambda one: (one.excess, one.file_bytes, one.name))
     return Choice(
         winner=winner.name if winner else None,
         reason=_outcome(winner, minimize, keepers, leading, near, measured),
@@ -134,8 +134,8 @@ def _timed(budgets: Budgets, minimize: Goal) -> bool:
 def _rank(one: Candidate, minimize: Goal) -> tuple[float | str, ...]:
     """The order among keepers; the name last, so that no tie is left to chance."""
     drop = one.drop.high if one.drop else math.inf
-    first = (one.size_bytes, one.slowest_ms)
-    return (*(first if minimize == "size" else first[::-1]), drop, one.gzip_bytes, one.name)
+    first = (one.file_bytes, one.slowest_ms)
+    return (*(first if minimize == "size" else first[::-1]), drop, one.gzip_bytes or 0, one.name)
 
 
 def _front(measured: Sequence[Candidate]) -> frozenset[str]:
@@ -144,7 +144,7 @@ def _front(measured: Sequence[Candidate]) -> frozenset[str]:
     for one in measured:
         medians = [item.p50_ms.value for item in one.latency.values() if item.p50_ms]
         stable = all(item.verdict == "stable" for item in one.latency.values())
-        if one.drop and not _failure(one) and stable:
+        if one.drop and one.size_bytes and not _failure(one) and stable:
             costs[one.name] = (one.size_bytes, one.drop.value, *medians)
     return frozenset(
         name
@@ -215,7 +215,7 @@ def _best(minimize: Goal) -> str:
 
 def _measure(one: Candidate, minimize: Goal) -> str:
     if minimize == "size":
-        return whole_bytes(one.size_bytes)
+        return whole_bytes(one.file_bytes)
     return f"p50 up to {milliseconds(one.slowest_ms)}"
 
 
@@ -224,7 +224,7 @@ def _beaten(one: Candidate, winner: Candidate, minimize: Goal) -> str:
     if winner.leads and not one.leads:
         assert one.lead
         return f"the trivial answer may equal it (ahead by {with_interval(one.lead)})"
-    size = (winner.size_bytes, one.size_bytes)
+    size = (winner.file_bytes, one.file_bytes)
     speed = (winner.slowest_ms, one.slowest_ms)
     smaller = f"{winner.name} is smaller ({size[0]:,} < {size[1]:,} bytes)"
     digits = distinct_digits(*speed, milliseconds)

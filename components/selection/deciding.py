@@ -135,14 +135,17 @@ def _split(evaluation: Evaluation) -> Split:
         n_identities=evaluation.n_identities,
         resample=evaluation.resample,
         splits=evaluation.splits,
+        one_shot=evaluation.one_shot,
+        unmeasured=evaluation.unmeasured,
     )
 
 
 def _machines(reports: Sequence[Reports]) -> dict[str, Machine]:
     """Describe each device once, with the smallest effort that any variant got on it."""
     machines: dict[str, Machine] = {}
-    for device, first in reports[0].benchmarks.items():
-        every = [one.benchmarks[device] for one in reports]
+    timed = [one for one in reports if one.info]
+    for device, first in timed[0].benchmarks.items():
+        every = [one.benchmarks[device] for one in timed]
         summaries = [item.summary for item in every if item.summary]
         machines[device] = Machine(
             facts=first.device.fingerprint,

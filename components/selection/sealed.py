@@ -21,7 +21,8 @@ class SealedResult:
     Attributes:
         winner: Report on the winner.
         reference: Report on the reference.
-        drop: Paired drop of the winner; None when one of the two gave no answers.
+        drop: Paired drop of the winner; None when one of the two gave no answers, or the sealed
+            images cannot give the metric.
         failure: Why the winner's answers cannot be used, or None.
     """
 
@@ -52,7 +53,7 @@ class SealedResult:
         """
         answers, expected = winner[1], reference[1]
         drop = None
-        if answers and expected:
+        if answers and expected and metric not in expected.evaluation.unmeasured:
             drop = Reference.of(expected, metric, resampling).drop_of(answers)
         return cls(winner[0], reference[0], drop, failure_of(*winner))
 
@@ -74,6 +75,8 @@ def promotion(
     """
     if sealed.failure:
         return False, f"the sealed images: {sealed.failure}"
+    if missing := sealed.reference.unmeasured.get(budgets.metric):
+        return False, f"the sealed images give no {budgets.metric}: {missing}"
     if sealed.drop is None:
         return False, "the reference gave no answers on the sealed images: the drop is unknown"
     if missed := _missed(sealed, sealed.drop, budgets, selected):

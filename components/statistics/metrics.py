@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from components.contract.types import Unit
 from components.statistics.bootstrap import Estimate, draw
+from components.statistics.one_shot import Trials
 from components.statistics.running_sums import Counts, Floats, Ints
 from components.statistics.verification import Pairs
 
@@ -53,6 +54,8 @@ METRICS: Mapping[str, Metric] = {
         Metric("eer", "equal error rate", _VERIFICATION, higher_is_better=False),
         Metric("accuracy", "accuracy", _VERIFICATION | _CLASSIFICATION),
         Metric("tar", "TAR at FAR 1e-2", _VERIFICATION),
+        Metric("tar_1e3", "TAR at FAR 1e-3", _VERIFICATION),
+        Metric("one_shot", "one-shot accuracy", _VERIFICATION),
         Metric("macro_f1", "macro F1", _CLASSIFICATION),
     )
 }
@@ -151,6 +154,7 @@ def sample_of(
     *,
     resample: Unit,
     threshold: float | None = None,
+    trials: Trials | None = None,
 ) -> Pairs | Predictions:
     """Return the sample of a model's outputs.
 
@@ -160,12 +164,13 @@ def sample_of(
         labels: n identities or class indices.
         resample: See ``Pairs.of``; classification draws images whatever it is.
         threshold: See ``Pairs``; unused in classification.
+        trials: See ``Pairs.of``; so.
 
     Raises:
         ValueError: See ``Pairs.of`` and ``Predictions.of``.
     """
     if task == "verification":
-        return Pairs.of(outputs, labels, resample=resample, threshold=threshold)
+        return Pairs.of(outputs, labels, resample=resample, threshold=threshold, trials=trials)
     return Predictions.of(outputs, labels)
 
 

@@ -10,17 +10,26 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.contract.types import Unit
 from components.statistics.bootstrap import draw
+from components.statistics.one_shot import Outcomes, Trials
 from components.statistics.roc import Roc
 from components.statistics.running_sums import Counts, Floats, Ints, RunningSums, running_sums
 
-FAR = 0.01
+FAR: Final = 0.01
 """The false accept rate at which ``tar`` is read."""
+
+LOW_FAR: Final = 0.001
+"""The false accept rate at which ``tar_1e3`` is read."""
+
+IMPOSTORS_LEAST: Final = 10_000
+"""Impostor pairs that ``tar_1e3`` needs: ten false accepts are then expected. With fewer, the
+threshold would be the score of one or two pairs."""
 
 _DECIMALS = 9
 """Cosines are rounded to this: what is equal in exact arithmetic must tie, whatever BLAS does with
@@ -46,6 +55,7 @@ class Pairs:
             where an identity is drawn as a whole.
         units_impostor: 2 x p.
         threshold: Where ``accuracy`` is read; None leaves it out.
+        outcomes: Of one-shot trials; None where there are none.
     """
 
     units: int
@@ -56,6 +66,7 @@ class Pairs:
     units_genuine: Ints
     units_impostor: Ints
     threshold: float | None
+    outcomes: Outcomes | None = None
 
     @classmethod
     def of(
@@ -65,6 +76,7 @@ class Pairs:
         *,
         resample: Unit = "identity",
         threshold: float | None = None,
+        trials: Trials | None = None,
     ) -> Pairs:
         """Score all pairs of samples by the cosine of their outputs.
 
@@ -75,12 +87,14 @@ class Pairs:
             resample: "identity" draws whole identities, for people never trained on; "image" draws
                 images within each, where all identities there are were trained on.
             threshold: See the class.
+            trials: One-shot trials on these images.
 
         Raises:
             ValueError: An output is not finite, or there are no genuine or no impostor pairs.
         """
         first, second = np.triu_indices(len(labels), k=1)
-        scores = cosines(outputs)[first, second]
+        cosines_nn = cosines(outputs)
+        scores = cosines_nn[first, second]
         known, identity = np.unique(labels, return_inverse=True)
         genuine = identity[first] == identity[second]
         unit = identity if resample == "identity" else np.arange(len(labels))
@@ -96,8 +110,9 @@ class Pairs:
 
         scores_genuine, units_genuine = side(genuine)
         scores_impostor, units_impostor = side(~genuine)
+        units = known.size if resample == "identity" else len(labels)
         return cls(
-            units=known.size if resample == "identity" else len(labels),
+            units=units,
             resample=resample,
             labels=identity.astype(np.int64),
             scores_genuine=scores_genuine,
@@ -105,6 +120,7 @@ class Pairs:
             units_genuine=units_genuine[:1] if resample == "identity" else units_genuine,
             units_impostor=units_impostor,
             threshold=threshold,
+            outcomes=trials and trials.outcomes(cosines_nn, unit, units),
         )
 
     def draw(self, resamples: int, seed: int) -> Counts:
@@ -117,6 +133,10 @@ class Pairs:
         return draw(strata, resamples, seed, self._usable)
 
     def _usable(self, weights_ru: Counts) -> NDArray[np.bool_]:
+        paired = self._paired(weights_ru)
+        return paired & self.outcomes.usable(weights_ru) if self.outcomes else paired
+
+    def _paired(self, weights_ru: Counts) -> NDArray[np.bool_]:
         members = np.bincount(self.labels)
         if self.resample == "identity":
             drawn = weights_ru > 0
@@ -126,7 +146,9 @@ class Pairs:
         return ((distinct_ri > 0).sum(axis=1) > 1) & (distinct_ri > 1).any(axis=1)
 
     def measure(self, weights_ru: Counts) -> dict[str, Floats]:
-        """Return auc, eer, tar and, with a threshold, accuracy: name to r values.
+        """Return every metric that exists: name to r values.
+
+        ``accuracy`` needs a threshold, ``tar_1e3`` 10,000 impostor pairs, ``one_shot`` trials.
 
         A pair weighs the product of its units' weights; a genuine pair within a drawn identity
         weighs what the identity weighs. All sums are of integers, so exact in any order.
@@ -137,7 +159,10 @@ class Pairs:
             cuts.measure(np.ascontiguousarray(weights_ru[start : start + step].T))
             for start in range(0, len(weights_ru), step)
         ]
-        return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+        found = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+        if self.outcomes:
+            found["one_shot"] = self.outcomes.accuracy(weights_ru)
+        return found
 
     def roc(self) -> Roc:
         """Return the curve over all distinct scores, thresholds finite."""
@@ -209,13 +234,17 @@ class _Cuts:
         risen_kc = np.diff(genuine.sums[:cuts].astype(np.int64), axis=0, prepend=0)
         beside_kc = impostor.sums[above].astype(np.int64) + impostor.sums[level]
         lost = np.einsum("kc,kc->c", risen_kc, beside_kc)
-        # Both rates rise along the curve, so counting rows finds where one is crossed.
-        within = np.count_nonzero(fpr[level] <= FAR * (1 + 1e-12), axis=0)
         metrics = {
             "auc": 1 - lost / (2.0 * genuine.total * impostor.total),
             "eer": _equal_error(tpr_kc, fpr[above], fpr[level]),
-            "tar": tpr_kc[within, np.arange(within.size)],
         }
+        rates = {"tar": FAR}
+        if pairs.scores_impostor.size >= IMPOSTORS_LEAST:
+            rates["tar_1e3"] = LOW_FAR
+        for name, rate in rates.items():
+            # Both rates rise along the curve, so counting rows finds where one is crossed.
+            within = np.count_nonzero(fpr[level] <= rate * (1 + 1e-12), axis=0)
+            metrics[name] = tpr_kc[within, np.arange(within.size)]
         if pairs.threshold is not None:
             metrics["accuracy"] = (tpr[-1] + 1 - fpr[-1]) / 2
         return metrics

@@ -48,6 +48,7 @@ class Explained:
         images: What became of the images, as in ``slimline data``, when ingest is cached; or null.
         estimate_s: How long it would take on this machine, in seconds, as earlier runs tell; null
             where they do not tell it of every step.
+        warning: That too few images judge to prove the drop asked for; else empty.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Explained:
     steps: Sequence[ExplainedStep]
     images: DataUse | None
     estimate_s: float | None
+    warning: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class ImagesOfRun:
         left_out: How many are not by ``reason``, with ``examples``, most frequent first.
         warnings: Sentences about what must not be overlooked.
         items: ``name``, ``kind`` and ``reason`` of every image that is not used.
+        near_duplicates: Pairs of used images in two splits or under two labels that show almost
+            the same: ``one`` and ``other`` with their labels and splits.
     """
 
     run: str
@@ -76,6 +80,7 @@ class ImagesOfRun:
     left_out: Sequence[Loss]
     warnings: Sequence[str]
     items: Sequence[Mapping[str, str]]
+    near_duplicates: Sequence[Mapping[str, str]]
 
 
 def explained_step(item: Explanation) -> ExplainedStep:
@@ -99,14 +104,18 @@ def explained(config: Config, items: Sequence[Explanation], estimate_s: float | 
     """Return the document of ``slimline explain --json``."""
     steps = [explained_step(item) for item in items]
     use = next((item.use for item in items if item.use), None)
-    return Explained(config.name, config.digest, steps, use, estimate_s)
+    warning = "".join(item.warning for item in items)
+    return Explained(config.name, config.digest, steps, use, estimate_s, warning)
 
 
 def images_of_run(
-    record: RunRecord, use: DataUse, items: Sequence[Mapping[str, str]]
+    record: RunRecord,
+    use: DataUse,
+    items: Sequence[Mapping[str, str]],
+    near: Sequence[Mapping[str, str]],
 ) -> ImagesOfRun:
     """Return the document of ``slimline data --json``."""
-    return ImagesOfRun(record.run, use.images, use.used, use.left_out, use.warnings, items)
+    return ImagesOfRun(record.run, use.images, use.used, use.left_out, use.warnings, items, near)
 
 
 def listed_run(record: RunRecord) -> dict[str, object]:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 
 from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Decision, Timing
+from components.artifacts.pair_list import PairListResult
 from components.pages.groups import group_lines
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
@@ -48,6 +49,7 @@ def leaderboard(board: Leaderboard) -> Group:
         parts += [_table(board.decision), *map(line, _conclusion(board.decision))]
         if board.sealed:
             parts.append(line(_sealed(board.sealed, board.decision.metric)))
+            parts += map(line, _listed_pairs(board.sealed))
     elif {"running", "waiting", "killed"} & set(board.states.values()):
         parts += going_on(board.record)
     elif not board.failures and not fault:
@@ -61,18 +63,35 @@ def leaderboard(board: Leaderboard) -> Group:
 
 def _use(use: DataUse) -> list[RenderableType]:
     """Say what became of the images; what is wrong with them cannot be overlooked."""
-    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
+    warnings = [_warning(warning) for warning in use.warnings]
     more = " (all of them: slimline data)" if use.left_out else ""
     return [line(f"{use.summary}{more}"), *warnings]
 
 
-def images_of_run(use: DataUse, items: Sequence[Mapping[str, str]]) -> Group:
-    """Return every image that is not used, with its reason."""
+def images_of_run(
+    use: DataUse, items: Sequence[Mapping[str, str]], near: Sequence[Mapping[str, str]]
+) -> Group:
+    """Return every image that is not used, with its reason, and pairs that show almost the same."""
     sheet = Sheet([Column("image", wraps=True), Column("left out"), Column("because", wraps=True)])
     for item in items:
         sheet.add(item["name"], item["kind"], item["reason"])
-    warnings = [line(f"WARNING: {warning}", style="bold red") for warning in use.warnings]
-    return Group(*([sheet] if items else []), line(use.summary, style="bold"), *warnings)
+    titles = ("image", "shows almost the same as", "labels", "splits")
+    pairs = Sheet([Column(title, wraps=True) for title in titles])
+    for pair in near:
+        labels, splits = (_both(pair, what) for what in ("label", "split"))
+        pairs.add(pair["one"], pair["other"], labels, splits)
+    warnings = [_warning(warning) for warning in use.warnings]
+    tables = [*([sheet] if items else []), *([pairs] if near else [])]
+    return Group(*tables, line(use.summary, style="bold"), *warnings)
+
+
+def _warning(text: str) -> RenderableType:
+    return line(f"WARNING: {text}", style="bold red")
+
+
+def _both(pair: Mapping[str, str], what: str) -> str:
+    one, other = pair[f"one_{what}"], pair[f"other_{what}"]
+    return one if one == other else f"{one}, {other}"
 
 
 def _headline(board: Leaderboard) -> str:
@@ -85,7 +104,7 @@ def _headline(board: Leaderboard) -> str:
 
 def _table(decision: Decision) -> Sheet:
     percent = f"{100 * decision.confidence:g}%"
-    devices = list(decision.variants[0].latency)
+    devices = list(decision.variants[-1].latency)  # of one that has a file
     times = [f"p50{f' {device}' if len(devices) > 1 else ''}" for device in devices]
     narrow = Sheet(
         [
@@ -113,10 +132,10 @@ def _table(decision: Decision) -> Sheet:
     for variant in decision.variants:
         name = f"{variant.name} *" if variant.on_front else variant.name
         memory = variant.peak_memory_bytes
-        sizes = (f"{variant.size_bytes:,}", f"{variant.gzip_bytes:,}")
+        sizes = [_bytes(size) for size in (variant.size_bytes, variant.gzip_bytes)]
         memory = "-" if memory is None else short_bytes(memory)
         drops = (_interval(variant.metric), _interval(variant.drop))
-        latencies = [_latency(variant.latency[device]) for device in devices]
+        latencies = [_latency(variant.latency.get(device)) for device in devices]
         style = _STYLES.get(variant.verdict, "")
         wide.add(name, *drops, *sizes, *latencies, memory, variant.verdict, style=style)
         narrow.add(
@@ -140,7 +159,13 @@ def _interval(given: Interval | Mapping[str, float] | None) -> str:
     return with_interval(given if isinstance(given, Interval) else Interval(**given))
 
 
-def _latency(timing: Timing) -> str:
+def _bytes(size: int | None) -> str:
+    return "-" if size is None else f"{size:,}"
+
+
+def _latency(timing: Timing | None) -> str:
+    if timing is None:
+        return "-"
     p50 = timing.p50_ms
     if p50 is None:
         return timing.verdict
@@ -159,8 +184,24 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     if baseline := decision.baseline:
         value = _interval(baseline.metrics.get(decision.metric))
         yield f"baseline: {baseline.name} {decision.metric} {value}. {baseline.note}"
+    yield from _one_shot(decision)
+    for name, reason in decision.split.unmeasured.items():
+        yield f"no {name}: {reason}"
     yield from (f"note: {note}" for note in decision.notes)
     yield from group_lines(decision)
+
+
+def _one_shot(decision: Decision) -> Iterator[str]:
+    """Say what one-shot trials gave, where another metric decides."""
+    task = decision.split.one_shot
+    if task is None:
+        return
+    shown = [decision.reference, *([decision.winner] if decision.winner else [])]
+    figures = [(name, decision.variant(name).metrics) for name in dict.fromkeys(shown)]
+    if decision.baseline:
+        figures.append((decision.baseline.name, decision.baseline.metrics))
+    values = ", ".join(f"{name} {_interval(found.get('one_shot'))}" for name, found in figures)
+    yield f"one_shot: {values}. {task.sentence}"
 
 
 def _losers(decision: Decision) -> Iterator[str]:
@@ -185,6 +226,15 @@ def _sealed(sealed: Sealed, metric: str) -> str:
         f"sealed images ({opened}): winner {metric} {winner}, teacher {teacher}{drop}; "
         f"{promoted}: {sealed.reason}"
     )
+
+
+def _listed_pairs(sealed: Sealed) -> Iterator[str]:
+    """Say what was reached on the pairs that the user lists."""
+    found = {who: PairListResult(**item) for who, item in (sealed.pairs or {}).items() if item}
+    if found:
+        first = next(iter(found.values()))
+        reached = ", ".join(f"{who} {item.figure}" for who, item in found.items())
+        yield f"{first.name}: accuracy of {reached}. {first.sentence}"
 
 
 def _files(board: Leaderboard) -> Iterator[str]:
@@ -213,7 +263,8 @@ def explanation(explained: Sequence[Explanation], estimate_s: float | None = Non
     if count and estimate_s is not None:
         summary += f", in about {duration(estimate_s)} as earlier runs tell"
     uses = [part for item in explained if item.use for part in _use(item.use)]
-    return Group(sheet, *uses, line(summary, style="bold"))
+    warnings = [_warning(item.warning) for item in explained if item.warning]
+    return Group(sheet, *uses, *warnings, line(summary, style="bold"))
 
 
 def because(item: Explanation) -> str:

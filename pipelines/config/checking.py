@@ -7,18 +7,28 @@ from typing import cast
 
 from components.contract.errors import suggest
 from components.contract.interface import interface_of
+from components.contract.programs import TRUST_MODULES
 from components.ml import imagenet
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.parameters import offered
-from pipelines.config.sections import ImageShape, Parameters, PathStep, TrainedTeacher
+from pipelines.config.sections import (
+    AnswersTeacher,
+    ImageShape,
+    Parameters,
+    PathStep,
+    TrainedTeacher,
+)
 
 
 def faults_of(config: Config) -> Iterator[Fault]:
     """Check what spans several keys, and every parameter of a component."""
     yield from _metric_faults(config)
+    if config.pairs and config.task == "classification":
+        what = "pairs: classification compares no two images"
+        yield ("pairs",), what, "remove pairs, or write task: verification"
     yield from _floor_faults(config)
     yield from _split_faults(config)
     if isinstance(config.teacher, TrainedTeacher):
@@ -26,6 +36,10 @@ def faults_of(config: Config) -> Iterator[Fault]:
             ("teacher",), "train", config.teacher.parameters, also=("weights", "model")
         )
         yield from _weights_faults(config.image, config.teacher)
+    elif isinstance(config.teacher, AnswersTeacher):
+        yield from _answers_faults(config)
+    elif config.teacher.modules and not config.teacher.trusted:
+        yield ("teacher", "modules"), "teacher.modules: what is in them is executed", TRUST_MODULES
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
     for index, device in enumerate(config.devices):
@@ -34,6 +48,30 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
+
+
+def _answers_faults(config: Config) -> Iterator[Fault]:
+    """Refuse what needs a network, where the teacher is known by its answers alone."""
+    if config.pairs:
+        what = "pairs: the teacher is known by its answers alone, which listed pairs are not among"
+        yield ("pairs",), what, "remove pairs, or give the teacher as a model: FILE"
+    for variant, (first, *_) in config.variants.items():
+        location = ("variants", variant, 0)
+        rule = interface_of(first.component).path
+        if rule != "first":
+            what = "the teacher is known by its answers alone, so there is no network that"
+            yield (
+                location,
+                f"{where(location)}: {what} {first.component} could change",
+                "begin the path with a student: {distill: {backbone: mobilenet_v2}}",
+            )
+        elif first.parameters.get("mixup"):
+            what = "the teacher is known by its answers, and cannot be asked about mixed images"
+            yield (
+                (*location, first.component, "mixup"),
+                f"{where(location)}: {what}",
+                "remove mixup",
+            )
 
 
 def _metric_faults(config: Config) -> Iterator[Fault]:

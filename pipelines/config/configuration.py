@@ -57,6 +57,13 @@ class Config(Section):
         description="how the data is divided: parameters of `ingest`; without `by` verification "
         "splits by identity and classification by image",
     )
+    pairs: str | None = Field(
+        default=None,
+        min_length=1,
+        description="a file that lists pairs of images, on which verification is measured once "
+        "more at the end: LFW's `pairs.txt`, or a csv file with the columns `first`, `second`, "
+        "`same` and perhaps `fold`; what its images show is sealed",
+    )
     teacher: Teacher = Field(description="the large model that everything is measured against")
     variants: Mapping[
         VariantName,
@@ -136,9 +143,14 @@ class Config(Section):
         """The digest of all that was configured, but not of where files lie and steps run."""
         plain = self.to_plain()
         del plain["data"], plain["store"], plain["kubeflow"]
-        for key in ("model", "weights"):
+        if plain.pop("pairs") is not None:
+            plain["pairs"] = "given"
+        for key in ("model", "outputs", "weights"):
             if plain["teacher"].get(key) is not None:
                 plain["teacher"][key] = "given"
+        # Left away where there are none, so that what was configured before keeps its digest.
+        if modules := plain["teacher"].pop("modules", None):
+            plain["teacher"]["modules"] = len(modules)
         return digest("config", plain)
 
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:

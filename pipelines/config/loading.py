@@ -43,14 +43,18 @@ def _error(document: Document, fault: Fault) -> UserError:
 def _anchored(config: Config, folder: Path) -> Config:
     """Make the paths absolute."""
     teacher = config.teacher
-    key = "model" if isinstance(teacher, ImportedTeacher) else "weights"
-    place = getattr(teacher, key)
-    if place and not (key == "weights" and place == imagenet.KEY):
-        teacher = teacher.model_copy(update={key: located(place, folder)})
+    for key in ("model", "outputs", "weights"):
+        place = getattr(teacher, key, None)
+        if place and not (key == "weights" and place == imagenet.KEY):
+            teacher = teacher.model_copy(update={key: located(place, folder)})
+    if isinstance(teacher, ImportedTeacher) and teacher.modules:
+        modules = tuple(located(place, folder) for place in teacher.modules)
+        teacher = teacher.model_copy(update={"modules": modules})
     return config.model_copy(
         update={
             "data": located(config.data, folder),
             "store": located(config.store, folder),
+            "pairs": config.pairs and located(config.pairs, folder),
             "teacher": teacher,
         }
     )

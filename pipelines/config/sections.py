@@ -168,7 +168,22 @@ class ImportedTeacher(Section):
         description="names of layers that no step trains or prunes, `*` for any letters; all "
         "others are trained, whatever the file says",
     )
+    modules: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
+        default=(),
+        description="paths or addresses of the `.py` files that define layers of your own in the "
+        "model, each after those that it imports; they are executed, which needs `trusted: true`",
+    )
     normalization: Normalization = Field(description="how its input is made from pixels")
+
+
+class AnswersTeacher(Section):
+    """A teacher of any framework that ran elsewhere: what it answered, and no model."""
+
+    outputs: str = Field(
+        description="path or `gs://bucket/name` of an `.npz` file: `paths` (n texts, relative to "
+        "`data`), `outputs` (n x d embeddings, probabilities or logits) and, where columns are not "
+        "in the order of the class names, `classes` (d names)"
+    )
 
 
 class TrainedTeacher(_WithParameters):
@@ -192,13 +207,17 @@ class TrainedTeacher(_WithParameters):
 
 def _kind_of_teacher(value: object) -> str:
     given = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    if "outputs" in given or isinstance(value, AnswersTeacher):
+        return "<answers>"
     imported = "model" in given or isinstance(value, ImportedTeacher)
     return "<imported>" if imported else "<trained>"
 
 
 # Tags in angle brackets are left out of the places that errors name.
 Teacher: TypeAlias = Annotated[
-    Annotated[ImportedTeacher, Tag("<imported>")] | Annotated[TrainedTeacher, Tag("<trained>")],
+    Annotated[ImportedTeacher, Tag("<imported>")]
+    | Annotated[AnswersTeacher, Tag("<answers>")]
+    | Annotated[TrainedTeacher, Tag("<trained>")],
     Discriminator(_kind_of_teacher),
 ]
 

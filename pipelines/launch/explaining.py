@@ -5,22 +5,25 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from components.artifacts.data_use import DataUse
 from components.contract.images import environment_digest
+from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache, CachedResult, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
-from pipelines.runs.graph import Flow, Graph, Ref, SourceRef
-from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
+from pipelines.runs.images_used import STEP, data_use_of, judges_in
+from pipelines.runs.judging import Judges, expected_judges
 from pipelines.runs.kept_graphs import Place, places, read_graph
 from pipelines.runs.keys import Change, InputDigest, ingredients_of
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import list_runs
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
-from pipelines.sources.snapshot import Snapshot
+from pipelines.sources.snapshot import DATA, Snapshot
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
@@ -57,11 +60,13 @@ class Explanation:
         step: Its name.
         reason: Why it would run; None when its result is there.
         use: What became of the images; None but of ingest, when its result is there.
+        warning: That too few images judge to prove the drop asked for; empty but of ingest.
     """
 
     step: str
     reason: Changed | Upstream | None
     use: DataUse | None = None
+    warning: str = ""
 
 
 def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
@@ -89,11 +94,14 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
             if result := cache.lookup(ingredients.key):
                 use = _use(cache, step.name, result)
                 outputs[step.name] = result.outputs
-                explained.append(Explanation(step.name, None, use))
+                judges = judges_in(cache, result.outputs) if step.name == STEP else None
+                explained.append(Explanation(step.name, None, use, _too_few(judges, config)))
                 continue
         last = earlier.ingredients(step.name)
         what = (NEW,) if last is None else ingredients.changed_since(last)
-        explained.append(Explanation(step.name, Changed(what or (LOST,))))
+        judges = _expected(step, sources[DATA]) if step.name == STEP else None
+        reason = Changed(what or (LOST,))
+        explained.append(Explanation(step.name, reason, None, _too_few(judges, config)))
     return explained
 
 
@@ -115,6 +123,16 @@ def estimate(
     if not all(step in took for step in would_run):
         return None
     return makespan(graph, {step: took[step] for step in would_run}, (), usable_cores())
+
+
+def _expected(step: Step, data: Snapshot) -> Judges | None:
+    plan = cast("CurationPlan", step.interface.arguments(dict(step.parameters))["curation"])
+    return expected_judges([file.name for file in data.files], data.format, plan)
+
+
+def _too_few(judges: Judges | None, config: Config) -> str:
+    budgets = config.budgets
+    return judges.too_few(budgets.metric, budgets.drop, config.confidence) if judges else ""
 
 
 def _use(cache: Cache, step: str, result: CachedResult) -> DataUse | None:

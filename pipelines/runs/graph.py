@@ -33,6 +33,9 @@ class SourceRef:
 Flow = Ref | SourceRef | tuple[Ref, ...] | None
 """What enters an input: one artifact, many in order, or nothing where the input is optional."""
 
+Place = str | tuple[str, ...]
+"""Where a source is: one path or address, or several that are one source together."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -99,12 +102,12 @@ class Graph:
     Attributes:
         name: The configuration's name.
         steps: Any order; ``ordered`` sorts.
-        sources: What the host snapshots before the run: name to address.
+        sources: What the host snapshots before the run: name to place.
     """
 
     name: str
     steps: tuple[Step, ...]
-    sources: Mapping[str, str]
+    sources: Mapping[str, Place]
 
     @cached_property
     def by_name(self) -> Mapping[str, Step]:
@@ -169,7 +172,11 @@ class Graph:
             )
             for step in value["steps"]
         )
-        return cls(value["name"], tuple(steps), value["sources"])
+        sources = {
+            name: tuple(cast("list[str]", place)) if isinstance(place, list) else place
+            for name, place in value["sources"].items()
+        }
+        return cls(value["name"], tuple(steps), sources)
 
     def edges(self) -> Iterator[tuple[str, str]]:
         """Yield every pair of steps between which something flows, once."""

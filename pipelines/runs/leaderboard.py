@@ -16,6 +16,7 @@ from components.artifacts.decision import Candidate, Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError
+from components.statistics.one_shot import OneShotTask
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.images_used import STEP
 from pipelines.runs.ledger import times_opened
@@ -29,13 +30,13 @@ DOCUMENT = (
     "critical_path_s", "steps_run", "steps_cached", "states",
     "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
-    "notes", "sealed", "variants", "failures", "exported",
+    "notes", "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
 ROW = (
     "name", "steps", "digest", "sha256", "candidate", "size_bytes", "gzip_bytes", "parameters",
-    "metric", "drop", "latency", "peak_memory_bytes", "verdict", "on_front", "reason",
+    "metric", "metrics", "drop", "latency", "peak_memory_bytes", "verdict", "on_front", "reason",
     "groups", "lead",
 )  # fmt: skip
 """What the document says of a variant: keys of a candidate and of a row."""
@@ -47,11 +48,11 @@ class VariantRow:
     """One variant: a candidate of the decision, and where the store keeps its file.
 
     Attributes:
-        digest: Tree digest of its LiteModel, under which the store keeps it.
+        digest: Tree digest of its LiteModel, under which the store keeps it; None without a file.
         variant: How it was measured and what became of it.
     """
 
-    digest: str
+    digest: str | None
     variant: Candidate
 
     def to_json(self) -> dict[str, Any]:
@@ -76,6 +77,11 @@ class Sealed:
         winner: Metrics of the winner by name, each with its interval; null without a winner.
         teacher: The same of the teacher.
         drop: The paired drop there, with its interval; null without a winner.
+        one_shot: The one-shot trials on them, with the accuracy that guessing reaches as ``chance``
+            and the groups that were ``left_out``; null where there are none.
+        unmeasured: Metrics that they cannot give, each with the reason.
+        pairs: What ``winner``, ``teacher`` and ``baseline`` reach on the pairs that the user lists:
+            ``accuracy`` and ``standard_error`` over the folds; null where none are listed.
         promoted: Whether the release keeps to the budget on them too.
         reason: Why it was promoted or not.
         groups: The winner on each group of the sealed images, as in ``evaluation.json``; null
@@ -89,6 +95,9 @@ class Sealed:
     winner: Mapping[str, Any] | None
     teacher: Mapping[str, Any] | None
     drop: Mapping[str, float] | None
+    one_shot: Mapping[str, Any] | None
+    unmeasured: Mapping[str, str]
+    pairs: Mapping[str, Any] | None
     promoted: bool
     reason: str
     groups: Mapping[str, Any] | None = None
@@ -159,6 +168,16 @@ class Leaderboard:
         """One sentence: what the images are that decided."""
         return self.decision and self.decision.split.description
 
+    @property
+    def one_shot(self) -> OneShotTask | None:
+        """The one-shot trials on the images that decided, like those of ``sealed``."""
+        return self.decision and self.decision.split.one_shot
+
+    @property
+    def unmeasured(self) -> Mapping[str, str]:
+        """Metrics that the images which decided cannot give, each with the reason."""
+        return self.decision.split.unmeasured if self.decision else {}
+
     def _count(self, state: str) -> int:
         return sum(step["state"] == state for step in self.record.steps.values())
 
@@ -173,6 +192,8 @@ class Leaderboard:
                 key: getattr(self, key)
                 for key in ("schema", "steps_run", "steps_cached", "states", "data")
             },
+            "one_shot": self.one_shot and asdict(self.one_shot),
+            "unmeasured": dict(self.unmeasured),
             "sealed": self.sealed and asdict(self.sealed),
             "variants": [row.to_json() for row in self.variants],
             "failures": [asdict(failure) for failure in self.failures],
@@ -209,7 +230,9 @@ def leaderboard_of(cache: Cache, record: RunRecord, exported: str | None = None)
 
 def _rows(record: RunRecord, decision: Decision) -> tuple[VariantRow, ...]:
     return tuple(
-        VariantRow(_output(record, f"convert-{variant.name}", "lite"), variant)
+        VariantRow(
+            _output(record, f"convert-{variant.name}", "lite") if variant.sha256 else None, variant
+        )
         for variant in decision.variants
     )
 
@@ -231,10 +254,25 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
         winner=winner and winner.get("metrics"),
         teacher=teacher.get("metrics"),
         drop=result.get("drop"),
+        one_shot=teacher.get("one_shot"),
+        unmeasured=teacher.get("unmeasured", {}),
+        pairs=_listed_pairs(winner, teacher),
         promoted=bool(manifest.get("promoted", False)),
         reason=manifest["reason"],
         groups=winner and winner.get("groups"),
     )
+
+
+def _listed_pairs(
+    winner: Mapping[str, Any] | None, teacher: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return who reached what on the listed pairs; None where none are listed."""
+    found = {
+        "winner": (winner or {}).get("pairs"),
+        "teacher": teacher.get("pairs"),
+        "baseline": teacher.get("baseline", {}).get("pairs"),
+    }
+    return found if any(found.values()) else None
 
 
 def _output(record: RunRecord, step: str, output: str) -> str:

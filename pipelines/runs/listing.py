@@ -32,6 +32,7 @@ def _check_program(graph: Graph, uri: str) -> None:
             trusted=bool(step.parameters["trusted"]),
             tower=str(step.parameters["tower"]),
             freeze=cast("tuple[str, ...]", step.parameters["freeze"]),
+            modules=step.inputs["modules"] is not None,
         )
     names = {step.name for step in imports}
     changing = [

@@ -19,7 +19,7 @@ from google.api_core import exceptions as api
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
-from components.data.image_list import names_meant
+from components.data.image_list import names_meant, unlisted
 from pipelines.disk.files import disk_faults
 from pipelines.disk.names import fault_of_name, is_junk, printable
 from pipelines.disk.scratch import cache_folder, scratch_folder, scratch_root
@@ -94,13 +94,18 @@ class BucketFiles:
         prefix = f"{common[1:]}/" if common != "/" else ""
         wanted = {index, *(name for names in meant for name in names)}
         with cloud_faults(self._uri):
-            states = {
+            found = {
                 item.name.removeprefix(prefix): _state(bucket, item)
                 for item in self._objects.list(prefix, _FIELDS)
-                if item.name in wanted
             }
         root = f"gs://{bucket}/{prefix}".rstrip("/")
-        return BucketFiles(root, self._objects, states, single=False), index.removeprefix(prefix)
+        states = {name: state for name, state in found.items() if prefix + name in wanted}
+        index = index.removeprefix(prefix)
+        beside = (
+            name for name in found if not is_junk(posixpath.basename(name)) and not _fault(name)
+        )
+        others = unlisted(beside, states, index)
+        return BucketFiles(root, self._objects, states, others, single=False), index
 
     def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
         """See ``Files``. Each file is a link to this machine's own blob where that can be."""

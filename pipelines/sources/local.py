@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import posixpath
 import stat
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
-from components.data.image_list import names_meant
-from pipelines.disk.names import absolute, check_name
+from components.data.image_list import names_meant, unlisted
+from pipelines.disk.names import absolute, check_name, fault_of_name, is_junk
 from pipelines.sources.checksums import ChecksumCache, FileState, hash_unchanged
 from pipelines.sources.walking import Contents, contents_of, state_of, unreadable
 
@@ -119,6 +120,9 @@ class LocalFiles:
                     contents.states[name] = state
                 else:
                     contents.others[name] = SourceFile(name, 0, "", fault=str(fault))
+            listed = [*contents.states, *contents.others]
+            beside = [name for place in _folders_of(listed) for name in _files_in(folder, place)]
+            contents.others.update((file.name, file) for file in unlisted(beside, listed, index))
         return LocalFiles(self.uri, folder, contents, self.seen_ns), index
 
 
@@ -146,6 +150,19 @@ def local_files(uri: str, expected: str) -> LocalFiles:
     if not contents.states:
         raise UserError(f"{uri} is an empty folder; {expected}", "put the data there")
     return LocalFiles(uri, path, contents, seen_ns)
+
+
+def _folders_of(names: Iterable[str]) -> set[str]:
+    return {posixpath.dirname(name) for name in names}
+
+
+def _files_in(root: Path, folder: str) -> Iterator[str]:
+    """Yield the names of what lies in a folder and could be data."""
+    with contextlib.suppress(NotADirectoryError), os.scandir(root / folder) as entries:
+        for entry in entries:
+            name = posixpath.join(folder, entry.name)
+            if not is_junk(entry.name) and not fault_of_name(name) and entry.is_file():
+                yield name
 
 
 @contextlib.contextmanager

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.source import IDX_IMAGES, Format, SourceFile, source_digest
-from components.data.image_list import is_list, listed_images
+from components.data.image_list import IMAGE_FILE, is_list, listed_images
+from components.data.placing import SPLIT_WORDS
 from pipelines.disk.names import check_name
 from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.other_forms import check_form
+from pipelines.sources.together import Files, TogetherFiles
 
-DATA, MODEL, WEIGHTS = "data", "model", "weights"
+DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", "outputs"
+PAIRS = "pairs"
 """Names of the sources that a graph may have."""
 PUBLISHED = "imagenet:"
 """What an address of weights that ``keras.applications`` publishes begins with."""
@@ -36,49 +38,11 @@ _DATA_EXPECTED = (
     "expected a folder with one sub-folder per identity or class, a folder of idx files, "
     "or a file .npz, .csv or .csv.gz"
 )
+_PAIRS_EXPECTED = "expected a file that lists pairs of images, such as LFW's pairs.txt"
 _ALWAYS = ("name", "size_bytes", "sha256")
+_ANSWERS_EXPECTED = "expected an .npz file with paths and outputs"
+_MODULE_EXPECTED = "expected a .py file"
 _MODEL_EXPECTED = f"expected a file {', '.join(_MODEL_SUFFIXES)} or the folder of a SavedModel"
-
-
-class Files(Protocol):
-    """The user's files where the user keeps them, listed but not read yet; there is at least one.
-
-    All methods raise ``UserError`` where a file changed since, or cannot be read.
-    """
-
-    @property
-    def single(self) -> bool:
-        """Whether the user named one file and not a folder."""
-        ...
-
-    @property
-    def base(self) -> str:
-        """Where the names start from: an absolute path, or ``gs://bucket/prefix``."""
-        ...
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Relative POSIX paths of what can be read, in order."""
-        ...
-
-    def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
-        """Return all files in name order, each with the checksum of its bytes.
-
-        Those that cannot be read are among them, with their fault in place of a checksum.
-        """
-        ...
-
-    def with_listed(self, paths: Iterable[str]) -> tuple[Files, str]:
-        """Return the one file and what is there of the paths in it, and what it is called then."""
-        ...
-
-    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
-        """Make ``folder``, which is not there yet, hold the files or lead to them.
-
-        Returns:
-            The paths outside of ``folder`` that links in it lead to.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -123,6 +87,11 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
     """
     place = _files(data, _DATA_EXPECTED)
     check_form(data, place.names)
+    if not place.single and (index := _lone_list(place.names)):
+        inside = f"{data.rstrip('/')}/{index}"
+        if listed := _listed(_files(inside, _DATA_EXPECTED), cache):
+            place, index = listed
+            return Snapshot(data, "list", place.hashed(cache), place, index)
     if not place.single:
         form = _folder_format(data, place.names)
         return Snapshot(data, form, place.hashed(cache), place)
@@ -179,6 +148,50 @@ def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Snapshot:
     return Snapshot(model, "model", files, place)
 
 
+def snapshot_answers(outputs: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash the answers of a teacher that ran elsewhere.
+
+    Args:
+        outputs: An ``.npz`` file, at any place that ``snapshot`` takes.
+        cache: Remembers checksums of what has not changed since.
+
+    Raises:
+        UserError: Nothing there, not readable, or another kind of file.
+    """
+    place = _files(outputs, _ANSWERS_EXPECTED)
+    if not place.single or PurePosixPath(place.names[0]).suffix.lower() != ".npz":
+        raise UserError(
+            f"teacher.outputs: {outputs} are no answers; {_ANSWERS_EXPECTED}",
+            "np.savez('answers.npz', paths=paths, outputs=outputs)",
+        )
+    return Snapshot(outputs, "answers", place.hashed(cache), place)
+
+
+def snapshot_modules(places: Sequence[str], cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash Python files of the user's own.
+
+    Args:
+        places: Each a ``.py`` file, at any place that ``snapshot`` takes.
+        cache: Remembers checksums of what has not changed since.
+
+    Raises:
+        UserError: Nothing there, not readable, no Python file, or two of one name.
+    """
+    files = [_files(place, _MODULE_EXPECTED) for place in places]
+    for place, listed in zip(places, files, strict=True):
+        path = PurePosixPath(listed.names[0])
+        if not listed.single or path.suffix != ".py" or not path.stem.isidentifier():
+            raise UserError(
+                f"teacher.modules: {place} is no Python module; {_MODULE_EXPECTED}",
+                f"list the .py files in it: modules: [{place}/layers.py]"
+                if not listed.single
+                else "give the .py file that defines the layers, under a name that Python can "
+                "import",
+            )
+    together = TogetherFiles(tuple(places), tuple(files))
+    return Snapshot(", ".join(places), "modules", together.hashed(cache), together)
+
+
 def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
     """Write a source as components read it: ``source.json``, and ``files`` that leads to the data.
 
@@ -208,7 +221,7 @@ def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
     return elsewhere
 
 
-def snapshots(places: Mapping[str, str]) -> dict[str, Snapshot]:
+def snapshots(places: Mapping[str, str | tuple[str, ...]]) -> dict[str, Snapshot]:
     """List and hash the user's files that a graph starts from.
 
     Args:
@@ -218,10 +231,36 @@ def snapshots(places: Mapping[str, str]) -> dict[str, Snapshot]:
         UserError: They are missing, empty or cannot be read.
     """
     with ChecksumCache(cache_folder() / "checksums.sqlite") as cache:
-        return {
-            name: snapshot(uri, cache) if name == DATA else snapshot_model(uri, cache)
-            for name, uri in places.items()
-        }
+        return {name: _snapshot(name, place, cache) for name, place in places.items()}
+
+
+def _snapshot(name: str, place: str | tuple[str, ...], cache: ChecksumCache) -> Snapshot:
+    if isinstance(place, tuple):
+        return snapshot_modules(place, cache)
+    if name == ANSWERS:
+        return snapshot_answers(place, cache)
+    if name == PAIRS:
+        return snapshot_pairs(place, cache)
+    return snapshot(place, cache) if name == DATA else snapshot_model(place, cache)
+
+
+def snapshot_pairs(pairs: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash a file that lists pairs of images.
+
+    Args:
+        pairs: The file; a path of this machine or ``gs://bucket/name``.
+        cache: See ``snapshot``.
+
+    Raises:
+        UserError: It is not there, cannot be read, or is a folder.
+    """
+    place = _files(pairs, _PAIRS_EXPECTED)
+    if not place.single:
+        raise UserError(f"{pairs} is a folder; {_PAIRS_EXPECTED}", "give the file: pairs: FILE")
+    files = place.hashed(cache)
+    if files[0].fault:
+        raise UserError(f"{pairs} cannot be read: {files[0].fault}", "put a regular file there")
+    return Snapshot(pairs, "pairs", files, place)
 
 
 def _files(uri: str, expected: str) -> Files:
@@ -255,9 +294,42 @@ def _file_format(uri: str, name: str) -> Format:
     )
 
 
+def _lone_list(names: Sequence[str]) -> str:
+    """Return the csv file that says what the images of a folder are, because their folders cannot.
+
+    That is so where there is one csv file at the top, and the images lie beside it, in one folder
+    or in folders that are called as splits.
+    """
+    tables = _tables(names)
+    return tables[0] if len(tables) == 1 and _says_no_label(names) else ""
+
+
+def _tables(names: Sequence[str]) -> list[str]:
+    return [
+        name for name in names if "/" not in name and name.lower().endswith((".csv", ".csv.gz"))
+    ]
+
+
+def _says_no_label(names: Sequence[str]) -> bool:
+    """Whether the folders of images are none of labels."""
+    images = [name.split("/") for name in names if IMAGE_FILE.search(name)]
+    tops = {path[0].casefold() for path in images if len(path) > 1}
+    flat = all(len(path) <= 2 for path in images)
+    return bool(images) and (len(tops) <= 1 or (flat and tops <= SPLIT_WORDS.keys()))
+
+
 def _folder_format(uri: str, names: Sequence[str]) -> Format:
     if any(re.fullmatch(IDX_IMAGES, name) for name in names):
         return "idx"
+    tables = _tables(names)
+    if tables and any("/" in name for name in names) and _says_no_label(names):
+        places = " or ".join(f"{uri.rstrip('/')}/{name}" for name in tables)
+        raise UserError(
+            f"the folders of {uri} say no labels of their images, and {', '.join(tables)} beside "
+            "them may",
+            f"give the file that lists images and labels as data: {places}; its first line has to "
+            "name the columns, such as file,label",
+        )
     if any("/" in name for name in names):
         return "folder"
     single = [name for name in names if name.lower().endswith(tuple(_FILE_FORMATS))]

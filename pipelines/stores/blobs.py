@@ -143,14 +143,21 @@ class BlobCache:
                     self._coming_bytes -= size_bytes
 
     def _evict(self, limit_bytes: int) -> None:
-        """Remove what was not used for longest until the rest is this small."""
+        """Remove what was not used for longest until the rest is this small.
+
+        What a running step uses is linked into its folder: to remove it here would free nothing.
+        """
         found: list[tuple[int, int, Path]] = []
+        used_bytes = 0
         for key in self._folder.list(BLOBS):
             path = self._folder.path(key)
             with contextlib.suppress(FileNotFoundError):
                 stat = path.stat()
+                if stat.st_nlink > 1:
+                    used_bytes += stat.st_size
+                    continue
                 found.append((max(stat.st_atime_ns, stat.st_mtime_ns), stat.st_size, path))
-        total_bytes = sum(size_bytes for _, size_bytes, _ in found)
+        total_bytes = used_bytes + sum(size_bytes for _, size_bytes, _ in found)
         for _, size_bytes, path in sorted(found):
             if total_bytes <= limit_bytes:
                 return

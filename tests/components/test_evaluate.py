@@ -16,11 +16,16 @@ from components.artifacts.empty import empty_reason, write_empty
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.grouping import Grouping
 from components.artifacts.measurement import Crash
+from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
-from components.measure.paired import Answers
+from components.measure.paired import Answers, Reference
+from components.statistics.fold_accuracy import fold_accuracy
 from components.statistics.metrics import drop, estimate
-from components.statistics.verification import Pairs
+from components.statistics.one_shot import Trials, draw_trials
+from components.statistics.one_shot_plan import OneShotPlan
+from components.statistics.resampling import Resampling
+from components.statistics.verification import Pairs, cosines
 from tests.components.flat import evaluate
 from tests.data.tiny_lite import write_lite
 
@@ -349,3 +354,90 @@ def test_what_is_no_evaluation_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text('{"schema": 0}')
     with pytest.raises(UserError, match="another version"):
         Evaluation.read(tmp_path)
+
+
+def test_one_shot_accuracy_is_that_of_the_known_answers(
+    tmp_path: Path, verifier: Path, faces: Path
+) -> None:
+    run = Run(tmp_path / "run", verifier, faces, ways=4, trials=300)
+    data, found = Dataset.open(faces), run.evaluation
+    labels = data.labels("selection")
+    drawn = draw_trials(labels, None, OneShotPlan(ways=4, trials=300), seed=0)
+    assert isinstance(drawn, Trials)
+    assert found.one_shot == drawn.task
+    for outputs, metrics in (
+        (centred(data.images("selection")), found.metrics),
+        (data.images("selection").reshape(len(labels), -1), found.baseline.metrics),
+    ):
+        sample = Pairs.of(outputs, labels, trials=drawn)
+        item = estimate(sample, sample.draw(200, seed=0))["one_shot"]
+        assert asdict(metrics["one_shot"]) == pytest.approx(asdict(item.interval(0.95)), abs=4e-3)
+    assert found.baseline.lead["one_shot"].value > 0
+    again = Answers.read(run.report).sample
+    assert (
+        estimate(again, again.draw(200, 0))["one_shot"].interval(0.95)
+        == (found.metrics["one_shot"])
+    )
+
+
+def test_one_shot_trials_stay_within_the_groups_of_the_dataset(
+    tmp_path: Path, verifier: Path
+) -> None:
+    images, labels = people(7, 3, seed=5)
+    groups = np.where(labels < 4, 0, 1)
+    groups[-1] = -1
+    grouping = Grouping(("Greek", "Latin"), {"selection": groups})
+    split = {"selection": (images, labels)}
+    names = [f"s{number}" for number in range(7)]
+    data = write_dataset(
+        tmp_path / "data", split, task="verification", classes=names, resample="identity",
+        groups=grouping,
+    )  # fmt: skip
+    run = Run(tmp_path / "run", verifier, data.path, ways=4, trials=100)
+    found, answers = run.evaluation, Answers.read(run.report)
+    assert found.one_shot
+    assert (found.one_shot.groups, found.one_shot.left_out) == (1, ("Latin",))
+    assert answers.groups_n is not None
+    assert answers.groups_n.tolist() == groups.tolist()
+    again = estimate(answers.sample, answers.sample.draw(200, 0))["one_shot"]
+    assert again.interval(0.95) == found.metrics["one_shot"]
+
+
+def test_what_a_split_cannot_give_is_left_out_with_the_reason(verified: Run) -> None:
+    assert verified.evaluation.unmeasured == {
+        "tar_1e3": "10,000 impostor pairs are needed, and there are 540",
+        "one_shot": "a trial of 20 ways needs 20 identities, and there are 6",
+    }
+
+
+def test_a_drop_of_what_the_split_cannot_give_is_refused_until_it_can(
+    tmp_path: Path, verified: Run, verifier: Path, faces: Path
+) -> None:
+    with pytest.raises(UserError, match="the selection split gives no one_shot: a trial") as error:
+        Reference.of(Answers.read(verified.report), "one_shot", Resampling(resamples=50))
+    assert "evaluate: {ways: N}" in error.value.fix
+    answers = Answers.read(Run(tmp_path / "run", verifier, faces, ways=6).report)
+    drop = Reference.of(answers, "one_shot", Resampling(resamples=50)).drop_of(answers)
+    assert (drop.value, drop.low, drop.high) == (0, 0, 0)
+
+
+def test_listed_pairs_are_judged_fold_by_fold_beside_the_baseline(
+    tmp_path: Path, verifier: Path
+) -> None:
+    path = verification(tmp_path / "data", {"sealed": (4, 5)})
+    shown, whose = people(6, 4, seed=9)
+    first, second = np.triu_indices(len(whose), k=1)
+    same, folds = whose[first] == whose[second], np.arange(len(first)) % 3
+    PairList("pairs.txt", shown, first, second, same, folds).write(path)
+    found = Run(tmp_path / "run", verifier, path, split="sealed").evaluation
+    for outputs, result in (
+        (centred(shown), found.pairs),
+        (shown.reshape(len(shown), -1), found.baseline.pairs),
+    ):
+        assert result is not None
+        scores = cosines(outputs)[first, second]
+        expected = fold_accuracy(scores, same, folds)
+        assert expected is not None
+        assert (result.pairs, result.images, result.name) == (276, 24, "pairs.txt")
+        assert result.accuracies == pytest.approx(expected.accuracies, abs=0.011)
+        assert result.standard_error == pytest.approx(expected.standard_error, abs=0.01)

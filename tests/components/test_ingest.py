@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from components.artifacts.dataset import OPEN_SPLITS, Dataset
 from components.contract.errors import UserError
@@ -46,6 +48,10 @@ class Outcome:
     @property
     def report(self) -> dict[str, Any]:
         return json.loads((self.path / "report" / "ingest.json").read_text())
+
+    @property
+    def near_duplicates(self) -> list[str]:
+        return (self.path / "report" / "near_duplicates.jsonl").read_text().splitlines()
 
     @property
     def digests(self) -> list[str]:
@@ -438,6 +444,171 @@ def test_one_name_in_two_spellings_is_refused_until_told_apart(tmp_path: Path) -
         outcome = _ingest(root, tmp_path / rule, same_names=rule)
         assert len(outcome.open.info.classes) == people
         assert sum(len(labels) for _, labels in outcome.splits().values()) == 36
+
+
+def test_omniglot_as_it_is_published(shared: Path, tmp_path: Path) -> None:
+    """``images_background/Alphabet/characterNN/NNNN_NN.png``: four alphabets of it."""
+    with np.load(shared / "data/omniglot/background.npz") as arrays:
+        labels, images = arrays["labels"], arrays["images"]
+    alphabets = sorted({label.partition("/")[0] for label in labels})[:4]
+    root = tmp_path / "images_background"
+    chosen = [n for n, label in enumerate(labels) if label.partition("/")[0] in alphabets][::4]
+    for number in chosen:
+        (root / labels[number]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[number]).save(root / labels[number] / f"{number:05d}.png")
+    outcome = _ingest(root, tmp_path / "out", labels="path", split_by="group")
+    assert outcome.report["used"] == len(chosen)
+    assert set(outcome.open.info.classes) == {labels[number] for number in chosen}
+    homes: dict[str, set[str]] = {}
+    for line in [*outcome.open.manifest(), *outcome.sealed.manifest()]:
+        homes.setdefault(line["name"].partition("/")[0], set()).add(line["split"])
+    assert sorted(map(len, homes.values())) == [1, 1, 1, 1], "an alphabet is in one split"
+    assert outcome.sealed.info.description.endswith("of 1 group never trained on")
+
+
+def test_cifar_as_it_is_published(shared: Path, tmp_path: Path) -> None:
+    """``{train,test}/CLASS/NNNN.jpg``: the test images are the sealed ones."""
+    with tarfile.open(shared / "data/cifar10_jpeg/cifar10.tar.gz") as archive:
+        for member in archive:
+            if member.isfile() and int(Path(member.name).stem) % 250 == 0:
+                archive.extract(member, tmp_path, filter="data")
+    files_of = {split: len(list((tmp_path / "cifar10" / split).rglob("*.jpg")))
+                for split in ("train", "test")}  # fmt: skip
+    assert min(files_of.values()) >= 40
+    settings = {"task": "classification", "split_by": "image", "channels": 3}
+    outcome = _ingest(tmp_path / "cifar10", tmp_path / "out", **settings)
+    splits = {name: split["images"] for name, split in outcome.report["splits"].items()}
+    assert splits["sealed"] == files_of["test"]
+    assert sum(splits.values()) == sum(files_of.values()) == outcome.report["used"]
+    assert len(outcome.open.info.classes) == 10
+    assert outcome.sealed.info.description.endswith("(the data's own split: test)")
+
+
+def test_faces_as_in_lfw_are_cut_as_asked(tmp_path: Path) -> None:
+    root = tmp_path / "lfw"
+    for person in range(10):
+        name = f"Some_Body_{person}"
+        (root / name).mkdir(parents=True)
+        for number in range(1, 1 + 3 * (person > 0) + (person == 0)):
+            image = files.photo(100 * person + number, 250, 250)
+            image.save(root / name / f"{name}_{number:04d}.jpg", quality=95)
+    settings = {"height": 130, "width": 130, "channels": 3}
+    outcome = _ingest(root, tmp_path / "out", crop=(60, 50, 130, 130), **settings)
+    (alone,) = outcome.report["use"]["left_out"]
+    assert (alone["reason"], alone["images"]) == ("few-images", 1)
+    (line,) = [item for item in outcome.open.manifest() if item["split"] == "train"][:1]
+    (row,) = outcome.open.images("train")[line["index"] : line["index"] + 1]
+    whole = np.asarray(Image.open(root / line["name"]))
+    assert np.array_equal(row, whole[60:190, 50:180]), "nothing is scaled where the sizes agree"
+
+
+def test_classes_as_in_trashnet_lie_deeper_and_lead_to_their_fix(tmp_path: Path) -> None:
+    root = tmp_path / "dataset"
+    files.folder(root / "resized", {"glass": 20, "paper": 20, "trash": 20})
+    settings = {"task": "classification", "split_by": "image"}
+    with pytest.raises(UserError, match=r"60 layout: resized/glass/0\.png") as caught:
+        _ingest(root, tmp_path / "refused", **settings)
+    assert "split: {labels: path}" in caught.value.fix
+    fixed = _ingest(root, tmp_path / "fixed", labels="path", **settings)
+    assert fixed.report["used"] == 60
+    given = _ingest(root / "resized", tmp_path / "given", **settings)
+    assert given.open.info.classes == ("glass", "paper", "trash")
+
+
+@pytest.mark.parametrize("folder", ["", "images/", "train/"])
+def test_a_folder_of_images_and_one_list_is_read_by_the_list(tmp_path: Path, folder: str) -> None:
+    """As in flat_and_csv of the cases, and in most competitions of Kaggle."""
+    root = tmp_path / "data"
+    (root / folder).mkdir(parents=True)
+    for number in range(46):
+        (root / f"{folder}{number}.png").write_bytes(files.png(number))
+    rows = [f"{folder}{number}.png,{'ab'[number % 2]}" for number in range(40)]
+    (root / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    settings = {"task": "classification", "split_by": "image"}
+    outcome = _ingest(root, tmp_path / "out", **settings)
+    use = outcome.report["use"]
+    assert (use["images"], use["used"]) == (46, 40)
+    ((loss),) = use["left_out"]
+    assert (loss["reason"], loss["images"]) == ("unlisted", 6)
+    assert loss["examples"][0] == (f"{folder}40.png (unlisted: labels.csv does not name it)")
+    assert "6 of 46 images (13 %) are not used: 6 unlisted" in use["warnings"][0]
+    given = _ingest(root / "labels.csv", tmp_path / "given", **settings)
+    assert given.digests == outcome.digests
+
+
+def test_which_of_several_lists_is_meant_is_not_guessed(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    (root / "images").mkdir(parents=True)
+    for number in range(40):
+        (root / f"images/{number}.png").write_bytes(files.png(number))
+    rows = [f"images/{number}.png,{'ab'[number % 2]}" for number in range(40)]
+    (root / "train.csv").write_text("\n".join(["file,label", *rows]))
+    (root / "sample_submission.csv").write_text("file\nimages/1.png\n")
+    with pytest.raises(UserError, match=r"the folders of .* say no labels") as caught:
+        snapshot(str(root))
+    assert f"as data: {root}/sample_submission.csv or {root}/train.csv" in caught.value.fix
+    settings = {"task": "classification", "split_by": "image"}
+    assert _ingest(root / "train.csv", tmp_path / "out", **settings).report["used"] == 40
+
+
+def test_what_says_nothing_of_the_data_is_refused(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"task": "classification", "split_by": "image"}
+    root = files.folder(tmp_path / "data", {"a": 20, "b": 20})
+    np.savez(tmp_path / "x.npz", images=np.zeros((4, 8, 8), np.uint8), labels=np.arange(4))
+    for data, key, value, called in (
+        (root, "label_column", "first", "a folder of images"),
+        (tmp_path / "x.npz", "labels", "path", "an .npz file"),
+    ):
+        with pytest.raises(
+            UserError, match=rf"{key}: {value}}} says .* data is {called}"
+        ) as caught:
+            _ingest(data, tmp_path / key, **settings, **{key: value})
+        assert caught.value.fix == f"leave out {key} under split:"
+    assert _ingest(root, tmp_path / "out", **settings).report["used"] == 40
+
+
+# near-duplicates --------------------------------------------------------------------------------
+
+
+def _recompressed(tmp_path: Path, pairs: int = 60) -> Path:
+    """Two classes of photographs; each of class a is there in a second compression."""
+    root = tmp_path / "data"
+    for number in range(2 * pairs):
+        image = files.photo(number)
+        label = "ab"[number % 2]
+        (root / label).mkdir(parents=True, exist_ok=True)
+        image.save(root / label / f"{number}.png")
+        if label == "a":
+            image.save(root / label / f"{number}-again.jpg", quality=60)
+    files.photo(1).save(root / "a" / "of-b.jpg", quality=60)
+    return root
+
+
+def test_near_duplicates_across_splits_and_classes_are_told_and_kept_together(
+    tmp_path: Path,
+) -> None:
+    root = _recompressed(tmp_path)
+    plain = _ingest(root, tmp_path / "plain", task="classification", split_by="image")
+    lines = [json.loads(line) for line in plain.near_duplicates]
+    homes = {line["name"]: line["split"] for line in plain.open.manifest()}
+    for line in lines:
+        assert homes[line["one"]] == line["one_split"]
+        assert homes[line["other"]] == line["other_split"]
+    torn = [line for line in lines if line["one_split"] != line["other_split"]]
+    assert len(torn) > 10
+    ((wrong),) = [line for line in lines if line["one_label"] != line["other_label"]]
+    assert (wrong["one"], wrong["other"]) == ("a/of-b.jpg", "b/1.png")
+    splits, labels = plain.report["use"]["warnings"][-2:]
+    assert splits.startswith(f"{len(torn)} pairs of images show in two splits almost the same: ")
+    assert labels.startswith("1 pair of images shows under two labels almost the same: a/of-b.jpg")
+    assert "split: {near_duplicates: together}" in splits  # and that ends it:
+    kept = _ingest(
+        root, tmp_path / "kept", task="classification", split_by="image",
+        near_duplicates="together",
+    )  # fmt: skip
+    assert [json.loads(line)["one"] for line in kept.near_duplicates] == ["a/of-b.jpg"]
+    assert len(kept.report["use"]["warnings"]) == len(plain.report["use"]["warnings"]) - 1
+    assert kept.report["used"] == plain.report["used"] == 181
 
 
 # promises ---------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ def released(root, task, scheme, folder_of):
         evaluations=[folder / "evaluation" for folder in made],
         benchmarks=[folder / "host" for folder in made],
         data=None,
+        reference=None,
         decision=root / "decision",
         winner=root / "winner",
         winner_evaluation=root / "winner_evaluation",

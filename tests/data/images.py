@@ -25,6 +25,13 @@ def random_image(seed: int, channels: int = 1) -> Image.Image:
     return Image.fromarray(pixels(seed, channels))
 
 
+def photo(seed: int, height: int = 72, width: int = 96) -> Image.Image:
+    """Return a smooth colour image with some detail, as photographs are."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    return coarse.resize((width, height), Image.Resampling.BICUBIC)
+
+
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     """Return an image as the bytes of a file."""
     file = io.BytesIO()

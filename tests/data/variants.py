@@ -68,6 +68,7 @@ class Written:
             "evaluations": self.evaluations,
             "benchmarks": self.benchmarks,
             "data": None,
+            "reference": None,
             "names": self.names,
             "devices": self.devices,
         }

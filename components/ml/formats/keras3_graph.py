@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from components.contract.errors import UserError
 from components.ml.formats.keras3_layers import (
     DROPPED,
+    homemade,
     layer_steps,
     not_mapped,
     operation_steps,
@@ -65,6 +66,8 @@ def build(document: Mapping[str, Any], where: str, weights: Weights) -> Any:
         UserError: Its parts do not fit together.
     """
     if _kind(document) != "model":
+        if _by_somebody(document):
+            raise homemade(f"{where}: {document.get('class_name')}", document.get("module"))
         raise not_mapped(
             where, f"holds a {document.get('class_name')!r} and no Sequential or Functional model"
         )
@@ -88,6 +91,13 @@ def _kind(entry: Mapping[str, Any]) -> str | None:
     if _LAYER_MODULES.fullmatch(module):
         return "layer"
     return "operation" if _OPERATION_MODULES.fullmatch(module) else None
+
+
+def _by_somebody(entry: Mapping[str, Any]) -> bool:
+    """Whether the class of an entry is none of Keras, but registered or defined elsewhere."""
+    module, registered = entry.get("module"), entry.get("registered_name")
+    elsewhere = not re.fullmatch(r"keras(\.\w+)*", str(module))
+    return elsewhere or registered not in (None, entry.get("class_name"))
 
 
 class _Builder:
@@ -130,7 +140,9 @@ class _Builder:
         here = f"{self._where}: {class_name} {name!r}"
         config = entry.get("config")
         if kind is None or not isinstance(config, Mapping):
-            raise not_mapped(here, f"is defined in {entry.get('module')!r} and not in Keras")
+            if _by_somebody(entry):
+                raise homemade(here, entry.get("module"))
+            raise not_mapped(here, f"is defined in {entry.get('module')!r} and not in what is read")
         if kind == "model":
             model = self.model(entry, path, depth + 1)
             return lambda given, _: given[0] if model is None else _applied(model, given, here)

@@ -68,13 +68,31 @@ class NotMapped(UserError):  # noqa: N818 what happened, not what went wrong in 
     """A file of Keras 3 holds something that has no counterpart here."""
 
 
+class CodeMissing(NotMapped):
+    """It names a class that Keras does not have, so that its code is needed and is not there."""
+
+
 def not_mapped(where: str, why: str) -> NotMapped:
-    """Return the refusal, with the way that works for every model of Keras 3."""
+    """Return the refusal, with the ways that work for every model of Keras 3."""
     return NotMapped(
         f"{where} {why}",
-        "write the model as a SavedModel instead, with model.export('FOLDER'), and set "
-        "model: FOLDER and trusted: true (what is in it is then executed; it can be a teacher, be "
-        "quantized and be converted, but not pruned)",
+        "if you made this file yourself, set trusted: true (what is in it is then executed; it can "
+        "be a teacher, be quantized and be converted, but not pruned); or write the model as a "
+        "SavedModel, with model.export('FOLDER'), and set model: FOLDER and trusted: true",
+    )
+
+
+def homemade(where: str, module: object) -> CodeMissing:
+    """Return the refusal of a class that Keras does not have.
+
+    Args:
+        where: How errors call the layer.
+        module: Where the file says that it is defined.
+    """
+    return CodeMissing(
+        f"{where} is defined in {module or 'no module'!r} and not in Keras. It "
+        f"{architecture.HOMEMADE}",
+        architecture.MODULES,
     )
 
 

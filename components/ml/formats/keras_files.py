@@ -47,7 +47,15 @@ def form_of(path: Path, name: str) -> str:
     raise UserError(f"{name} is neither a .keras nor an .h5 file", _SAVE_AGAIN)
 
 
-def read(path: Path, name: str, form: str, *, trusted: bool, tower: str = "") -> Any:
+def read(
+    path: Path,
+    name: str,
+    form: str,
+    *,
+    trusted: bool,
+    tower: str = "",
+    known: Mapping[str, Any] | None = None,
+) -> Any:
     """Return the Keras model in a file, built from checked data where that is possible.
 
     Where one model inside of it is asked for, the others are neither checked nor built.
@@ -58,27 +66,41 @@ def read(path: Path, name: str, form: str, *, trusted: bool, tower: str = "") ->
         form: See ``form_of``.
         trusted: Whether code in the file may be executed where the checked way does not work.
         tower: Name of the model inside of it that is asked for; empty for the whole.
+        known: Classes and functions of the user's own, by name.
 
     Raises:
+        NotMapped: It is one of Keras 3 that cannot be told in layers of Keras 2.
         UserError: It is damaged, written by a later Keras, needs code and is not trusted, has
             several inputs or outputs, or no such tower.
     """
     reader = _read_keras if form == ".keras" else _read_h5
     try:
         return reader(path, name, tower)
-    except architecture.Refused:
-        if not trusted:
+    except architecture.Refused as refused:
+        if not trusted or (isinstance(refused, architecture.Homemade) and not known):
             raise
     try:
         with tempfile.TemporaryDirectory() as folder:
             named = _named(path, Path(folder), f"model{form}")
-            model = tf_keras.models.load_model(named, compile=False, safe_mode=False)
+            model = tf_keras.models.load_model(
+                named, custom_objects=dict(known or {}), compile=False, safe_mode=False
+            )
             return model.get_layer(tower) if tower else model
     except Exception as error:
         raise UserError(
             f"{name} cannot be loaded: {type(error).__name__}: {error}",
-            "save it from plain Keras 2 layers, or as a SavedModel, which brings its code along",
+            "list every file that defines a layer of yours under modules:, or save the model as a "
+            "SavedModel, which brings its code along",
         ) from error
+
+
+def major_of(path: Path) -> str:
+    """Return the main version of the Keras that wrote a ``.keras`` file; 2 where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _major(json.loads(archive.read("metadata.json")))
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, AttributeError):
+        return "2"
 
 
 def _named(path: Path, folder: Path, name: str) -> str:

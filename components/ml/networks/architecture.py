@@ -63,9 +63,32 @@ _LAYER_KINDS = ("keras.layers", Arithmetic.__module__)
 _CALL_ARGUMENTS = frozenset({"training", "mask"})
 _DEPTH = 64
 
+HOMEMADE = (
+    "is a class of somebody's own, and its code is not in the file, so that trusted: true alone "
+    "cannot help"
+)
+MODULES = (
+    "name the file that defines it: teacher: {model: ..., trusted: true, modules: [./layers.py]} "
+    "(what is in both is then executed); or export the model as a SavedModel, which brings the "
+    "code along (model.export), give that and set trusted: true"
+)
+"""The fix for layers of somebody's own."""
+_NO_CODE = (
+    "put a layer without code in its place; where it makes vectors of length 1: "
+    "tf_keras.models.clone_model(model, clone_function=lambda layer: "
+    "tf_keras.layers.UnitNormalization() if isinstance(layer, tf_keras.layers.Lambda) else layer)"
+    '.save("model.keras"); or, if you made this file yourself, set trusted: true (its code is then '
+    "executed)"
+)
+"""The fix for Lambda layers."""
+
 
 class Refused(UserError):  # noqa: N818 what happened, not what went wrong in the program
     """An architecture names something that is not listed here."""
+
+
+class Homemade(Refused):
+    """It names a class that Keras does not have, so that its code is needed and is not there."""
 
 
 def build(architecture: Mapping[str, Any], where: str) -> Any:
@@ -122,6 +145,8 @@ def checked(architecture: Mapping[str, Any], where: str) -> dict[str, Any]:
         Refused: See ``build``.
     """
     if architecture.get("class_name") not in MODELS:
+        if not hasattr(tf_keras.models, str(architecture.get("class_name"))):
+            raise _homemade(f"{where}: {architecture.get('class_name')!r}")
         raise Refused(
             f"{where}: it holds a {architecture.get('class_name')!r} and no Sequential or "
             "Functional model",
@@ -144,6 +169,7 @@ def is_known(model: Any) -> bool:
 
 def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
     """Check one serialized object: a model, a layer or a part of a layer."""
+    value = keras2_operations.without_code(value)
     name, config = value.get("class_name"), value.get("config")
     label = config.get("name", "") if isinstance(config, Mapping) else ""
     here = f"{where}: {name} {label!r}" if label else f"{where}: {name}"
@@ -151,6 +177,8 @@ def _object(value: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:
     if kind is None or not isinstance(config, Mapping):
         if not hasattr(tf_keras.layers, str(name)) and isinstance(config, Mapping):
             raise _homemade(here)
+        if name == "Lambda":
+            raise Refused(f"{here} carries code, so the file was not opened any further", _NO_CODE)
         called = config.get("function") if isinstance(config, Mapping) else None
         calls = f" (it calls {called})" if isinstance(called, str) else ""
         raise _refused(here, f"is not on the list of known layers{calls}")
@@ -258,11 +286,6 @@ def _refused(where: str, why: str) -> Refused:
     )
 
 
-def _homemade(where: str) -> Refused:
+def _homemade(where: str) -> Homemade:
     """Refuse a class that Keras does not have: the file names it and does not hold its code."""
-    return Refused(
-        f"{where} is a layer of somebody's own, and its code is not in the file, so that "
-        "trusted: true alone cannot help",
-        "export the model as a SavedModel, which brings the code along (model.export), give that "
-        "and set trusted: true; or rebuild the model from plain Keras 2 layers",
-    )
+    return Homemade(f"{where} {HOMEMADE}", MODULES)

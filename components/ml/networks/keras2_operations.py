@@ -47,6 +47,35 @@ def replaced(entries: list[Any]) -> list[Any]:
     return told
 
 
+def without_code(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a layer that computes the same as a Lambda whose function is known by its name.
+
+    That is how Keras before 2.6 wrote functions of TensorFlow. Later it writes their bytecode,
+    which says nothing that could be trusted; such a layer is returned as it is.
+
+    Args:
+        value: Any layer.
+    """
+    config = value.get("config")
+    if value.get("class_name") != "Lambda" or not isinstance(config, Mapping):
+        return value
+    arguments = config.get("arguments") or {}
+    axis = arguments.get("axis") if isinstance(arguments, Mapping) else None
+    axes = axis if isinstance(axis, list) else [axis]
+    known = (
+        config.get("function") == "l2_normalize"
+        and config.get("function_type") == "function"
+        and set(arguments) == {"axis"}
+        # Axis 0 is that of the images; without an axis all images would be one vector.
+        and all(isinstance(one, int) and one != 0 for one in axes)
+    )
+    if not known:
+        return value
+    kept = {key: config[key] for key in ("name", "trainable", "batch_input_shape") if key in config}
+    unit = {**kept, "axis": axis}
+    return {**value, "class_name": "UnitNormalization", "registered_name": None, "config": unit}
+
+
 def _told(entry: Mapping[str, Any], taken: set[str]) -> list[Any] | None:
     """Return the layers that stand for an operation; the last one has its name."""
     config, nodes = entry.get("config"), entry.get("inbound_nodes")

@@ -5,11 +5,12 @@ Shapes: b images in a batch, d numbers of the student's output, t of the teacher
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from components.artifacts import answers
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
@@ -25,12 +26,12 @@ from components.ml.settings import (
 )
 from components.ml.techniques.distillation_settings import DistillationSettings
 from components.ml.training import loop, losses
-from components.ml.training.examples import examples_of
+from components.ml.training.examples import Examples, examples_of
 from components.ml.training.objectives import LABELS, TEACHER, Supervised, supervised
 from components.ml.training.outputs import outputs_of_folder
 from components.ml.training.reporting import write_report
-from components.ml.training.teacher import ask_teacher, with_mixup
-from components.ml.training.validation import Validation
+from components.ml.training.teacher import ask_teacher, with_answers, with_mixup
+from components.ml.training.validation import SPLIT, Validation
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,9 +108,8 @@ def train_student(
     size = embedding or teacher_info.output.size
     info = info_of(data, size, teacher_info.input.mean, teacher_info.input.scale)
     model = build(network, info)  # before the teacher, whose building would draw from the seed too
-    answers = outputs_of_folder(teacher, teacher_info)
-    examples = ask_teacher(
-        examples_of(data), answers, teacher_info, teacher_views, augmentation, seed
+    examples, teacher_metric = _with_outputs(
+        teacher, teacher_info, data, teacher_views, augmentation, seed
     )
     labels = supervised(
         info.task,
@@ -145,8 +145,27 @@ def train_student(
     }
     write_report(
         report, "distill", history, examples, optimization,
-        {"parameters": parameters, "teacher": {"validation": validation.measure(answers)}},
+        {"parameters": parameters, "teacher": {"validation": teacher_metric(validation)}},
     )  # fmt: skip
+
+
+def _with_outputs(
+    teacher: Path,
+    info: ModelInfo,
+    data: Dataset,
+    views: TeacherViews,
+    augmentation: Augmentation,
+    seed: int,
+) -> tuple[Examples, Callable[[Validation], float]]:
+    """Return the examples with the teacher's answers, and how it is measured on validation."""
+    examples = examples_of(data)
+    known_nt, validated_nt = (answers.stored(teacher, split) for split in ("train", SPLIT))
+    if known_nt is None or validated_nt is None:
+        asked = outputs_of_folder(teacher, info)
+        learned = ask_teacher(examples, asked, info, views, augmentation, seed)
+        return learned, lambda validation: validation.measure(asked)
+    learned = with_answers(examples, known_nt, info, views, augmentation, seed)
+    return learned, lambda validation: validation.measure_answers(validated_nt)
 
 
 def _check(teacher: ModelInfo, data: Dataset) -> None:

@@ -21,10 +21,19 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
-from components.contract.programs import is_program, refuse_program
+from components.contract.programs import TRUST_MODULES, is_program, refuse_program
 from components.contract.source import Source
-from components.ml.formats import keras_files, model_folder, users_saved_model
+from components.ml.formats import (
+    keras3_program,
+    keras_files,
+    model_folder,
+    users_modules,
+    users_saved_model,
+)
+from components.ml.formats.keras3_layers import CodeMissing, NotMapped
+from components.ml.formats.users_modules import UsersModules
 from components.ml.networks import architecture, flattening, heads
+from components.ml.runtime import tf_keras
 from components.ml.techniques import fitting
 from components.ml.training.outputs import Outputs, outputs_of
 from components.ml.training.validation import Validation
@@ -60,6 +69,7 @@ class Given:
         freeze: Names of layers that later training leaves as they are, or patterns of names.
         mean: Subtracted from the pixels before the network.
         scale: What the difference is divided by.
+        modules: Staged Source of the files that define layers of the user's own, or None.
     """
 
     trusted: bool
@@ -67,6 +77,7 @@ class Given:
     freeze: tuple[str, ...]
     mean: float
     scale: float
+    modules: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -107,21 +118,27 @@ def import_model(imported: Path, dataset: Path, path: Path, report: Path, given:
     names = {file.name for file in source.files}
     if is_program(names):
         origin = Origin(_folder_name(source), source.digest, "SavedModel")
-        refuse_program(origin.name, trusted=given.trusted, tower=given.tower, freeze=given.freeze)
-        answers, info, freezing = _import_program(source, origin, data, path, given)
+        refuse_program(
+            origin.name,
+            trusted=given.trusted,
+            tower=given.tower,
+            freeze=given.freeze,
+            modules=given.modules is not None,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            saved = _staged(source, Path(folder))
+            answers, info, freezing = _import_program(saved, origin, data, path, given)
     elif len(source.files) == 1:
         file = source.files[0]
         local = source.verified(file)
         origin = Origin(file.name, file.sha256, keras_files.form_of(local, file.name))
-        model = keras_files.read(
-            local, origin.name, origin.form, trusted=given.trusted, tower=given.tower
-        )
-        answers, info, freezing = _import_keras(model, origin, data, path, given)
+        answers, info, freezing = _import_file(local, origin, data, path, given)
     else:
         raise UserError(
             f"a model is one file or a SavedModel, and {len(names)} files were given",
             "give the path of the .keras or .h5 file",
         )
+    modules = Source.open(given.modules).files if given.modules else ()
     validation = Validation(data, info.task)
     report.mkdir(parents=True, exist_ok=True)
     (report / REPORT).write_bytes(
@@ -130,6 +147,7 @@ def import_model(imported: Path, dataset: Path, path: Path, report: Path, given:
                 "schema": 1,
                 "component": "import_model",
                 "imported": {"name": origin.name, "sha256": origin.sha256, "form": origin.form},
+                "modules": [{"name": one.name, "sha256": one.sha256} for one in modules],
                 "trainable": info.trainable,
                 "frozen": freezing.frozen,
                 "frozen_in_file_and_trained": freezing.trained_again,
@@ -140,6 +158,46 @@ def import_model(imported: Path, dataset: Path, path: Path, report: Path, given:
             }
         )
     )
+
+
+def _import_file(
+    local: Path, origin: Origin, data: Dataset, path: Path, given: Given
+) -> tuple[Outputs, ModelInfo, Freezing]:
+    """Write the model in one file: as layers that are known, or as a program where it needs code.
+
+    The program holds what the code computes, so no later step needs the code.
+    """
+    if given.modules and not given.trusted:
+        raise UserError("teacher.modules: what is in them is executed", TRUST_MODULES)
+    with users_modules.checked(given.modules) as modules:
+        try:
+            with users_modules.imported(
+                modules if _of_keras_2(local, origin) else UsersModules(),
+                tf_keras.layers.Layer,
+                "import tf_keras as keras",
+            ) as known:
+                model = keras_files.read(
+                    local,
+                    origin.name,
+                    origin.form,
+                    trusted=given.trusted,
+                    tower=given.tower,
+                    known=known,
+                )
+                return _import_keras(model, origin, data, path, given)
+        except NotMapped as refused:
+            missing = isinstance(refused, CodeMissing) and not modules.files
+            if not given.trusted or missing:
+                raise
+        with tempfile.TemporaryDirectory() as folder:
+            saved = Path(folder, "model")
+            keras3_program.export(local, saved, origin.name, given.tower, modules)
+            return _import_program(saved, origin, data, path, given)
+
+
+def _of_keras_2(local: Path, origin: Origin) -> bool:
+    """Whether the file is one whose code has to be that of Keras 2."""
+    return origin.form == ".h5" or keras_files.major_of(local) == "2"
 
 
 def _import_keras(
@@ -222,24 +280,23 @@ def _weights_by_layer(model: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _import_program(
-    source: Source, origin: Origin, data: Dataset, path: Path, given: Given
+    saved: Path, origin: Origin, data: Dataset, path: Path, given: Given
 ) -> tuple[Outputs, ModelInfo, Freezing]:
     """Write a SavedModel, with its signature brought to ours."""
-    with tempfile.TemporaryDirectory() as folder:
-        program = users_saved_model.load(_staged(source, Path(folder)), origin.name)
-        fitting.check_input(program.input_shape, data, origin.name)
-        fitting.check_weights(origin.name, program.weights)
-        info = fitting.fed(data, program.output_shape, given.mean, given.scale)
-        outputs = program.outputs(info)
-        fitted = fitting.fitted(data, origin.name, program.output_shape, info, None, outputs)
-        info = replace(
-            fitted.info,
-            parameters=program.parameters,
-            trainable=False,
-            source=f"imported from {origin}, a program that can be run and not be changed",
-        )
-        run = program.run_for_both_classes if fitted.binary else program.run
-        model_folder.export(path, run, program.held, info)
+    program = users_saved_model.load(saved, origin.name)
+    fitting.check_input(program.input_shape, data, origin.name)
+    fitting.check_weights(origin.name, program.weights)
+    info = fitting.fed(data, program.output_shape, given.mean, given.scale)
+    outputs = program.outputs(info)
+    fitted = fitting.fitted(data, origin.name, program.output_shape, info, None, outputs)
+    info = replace(
+        fitted.info,
+        parameters=program.parameters,
+        trainable=False,
+        source=f"imported from {origin}, a program that can be run and not be changed",
+    )
+    run = program.run_for_both_classes if fitted.binary else program.run
+    model_folder.export(path, run, program.held, info)
     info.write(path)
     answers = model_folder.inference(path)
     normalized = partial(model_folder.normalize, info=info)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from components.ml.runtime import tf
 from components.ml.settings import Augment
+from components.ml.training.scratch_arrays import filled
 
 Draws = NDArray[np.float32]
 
@@ -93,6 +94,15 @@ def draw_changes(images: int, *, flip: bool, random: np.random.Generator) -> Dra
     draws_nk = random.random((images, len(_NAMES)), dtype=np.float32)
     draws_nk[:, 0] = np.round(draws_nk[:, 0]) if flip else 0
     return draws_nk
+
+
+def drawn_changes(images: int, *, flip: bool, random: np.random.Generator) -> Draws:
+    """Return what ``draw_changes`` does, in a file and not in memory."""
+    return filled(
+        (images, len(_NAMES)),
+        np.float32,
+        lambda count: draw_changes(count, flip=flip, random=random),
+    )
 
 
 def apply_changes(images_bhwc: Any, draws_bk: Any, strength: Strength, noise_seed: Any) -> Any:

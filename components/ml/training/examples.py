@@ -13,15 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.artifacts.dataset import Dataset, Images
+from components.artifacts.image_file import release
 from components.contract.errors import UserError
 from components.ml.settings import Optimization
 from components.ml.training import batches
-from components.ml.training.augmentation import Draws, draw_changes
+from components.ml.training.augmentation import Draws, drawn_changes
 from components.ml.training.objectives import LABELS, TEACHER
+from components.ml.training.scratch_arrays import HalfAnswers
 
 IMAGES = "images"
 DRAWS = "draws"
 SHARES = "shares"
+_MAPPED_BATCHES = 64
+"""After so many, the memory of what was read of a teacher's answers is given back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +43,13 @@ class MixupOutputs:
     views_x2: np.ndarray
     rows_x2: np.ndarray
     shares_x: np.ndarray
-    outputs_xt: np.ndarray
+    outputs_xt: HalfAnswers
     batch: int
+
+    def release(self) -> None:
+        """Give back the memory of what was read; it stays in its files."""
+        release([self.views_x2, self.rows_x2, self.shares_x])
+        self.outputs_xt.release()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +63,15 @@ class TeacherOutputs:
     """
 
     draws_vnk: Draws
-    outputs_vnt: np.ndarray
+    outputs_vnt: HalfAnswers
     mixup: MixupOutputs | None = None
+
+    def release(self) -> None:
+        """Give back the memory of what was read; it stays in its files."""
+        release([self.draws_vnk])
+        self.outputs_vnt.release()
+        if self.mixup is not None:
+            self.mixup.release()
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,16 +131,18 @@ class Examples:
         else:
             rows_sb = batches.shuffled(self.images, optimization.batch, random)
         if self.teacher is None:
-            fresh_nk = draw_changes(self.images, flip=flip, random=random)
+            fresh_nk = drawn_changes(self.images, flip=flip, random=random)
             for rows_b in rows_sb:
-                yield {**self._known(rows_b), DRAWS: fresh_nk[rows_b]}
+                yield {**self._known(rows_b), DRAWS: np.asarray(fresh_nk[rows_b])}
             return
         views_n = random.integers(0, len(self.teacher.draws_vnk), self.images)
-        for rows_b in rows_sb:
+        for index, rows_b in enumerate(rows_sb):
+            if index % _MAPPED_BATCHES == 0:
+                self.teacher.release()
             seen = (views_n[rows_b], rows_b)
             batch = {
                 **self._known(rows_b),
-                DRAWS: self.teacher.draws_vnk[seen],
+                DRAWS: np.asarray(self.teacher.draws_vnk[seen]),
                 TEACHER: self.teacher.outputs_vnt[seen],
             }
             if self.teacher.mixup is not None:
@@ -139,10 +157,11 @@ class Examples:
         random: np.random.Generator,
     ) -> None:
         chosen_m = random.integers(0, len(mixup.shares_x), mixup.batch)
-        views, rows = (half[chosen_m].T.ravel() for half in (mixup.views_x2, mixup.rows_x2))
+        both = (mixup.views_x2, mixup.rows_x2)
+        views, rows = (np.asarray(half[chosen_m]).T.ravel() for half in both)
         batch[IMAGES] = np.concatenate([batch[IMAGES], self.images_nhwc[rows]])
-        batch[DRAWS] = np.concatenate([batch[DRAWS], draws_vnk[views, rows]])
-        batch[SHARES] = mixup.shares_x[chosen_m]
+        batch[DRAWS] = np.concatenate([batch[DRAWS], np.asarray(draws_vnk[views, rows])])
+        batch[SHARES] = np.asarray(mixup.shares_x[chosen_m])
         batch[TEACHER] = np.concatenate([batch[TEACHER], mixup.outputs_xt[chosen_m]])
 
     def _known(self, rows_b: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,7 +1,8 @@
 """A teacher, asked about augmented views of the training images and about mixed ones.
 
 It is asked before the training, about a few views of each image, so that it costs a few passes over
-the data and not one for every step; teacher and student see the same views (arXiv:2106.05237).
+the data and not one for every step; teacher and student see the same views (arXiv:2106.05237). What
+it answers waits in temporary files, in 16 bits.
 
 Shapes: n images, v views, x mixed images that the teacher is asked about, m of them in a batch, b
 images in a batch, h rows, w columns, c channels, k numbers drawn an image, t numbers of a teacher's
@@ -10,13 +11,14 @@ output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from components.artifacts.model import ModelInfo, Scores
+from components.contract.errors import UserError
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training import losses
@@ -25,12 +27,13 @@ from components.ml.training.augmentation import (
     STRENGTHS,
     Draws,
     apply_changes,
-    draw_changes,
+    drawn_changes,
     mix_images,
 )
 from components.ml.training.examples import SHARES, Examples, MixupOutputs, TeacherOutputs
 from components.ml.training.objectives import PIXELS
 from components.ml.training.outputs import Outputs
+from components.ml.training.scratch_arrays import HalfAnswers, filled
 
 _ViewOf: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _BATCH = 32
@@ -62,28 +65,69 @@ def ask_teacher(
     changed = augmentation.flip or augmentation.augment != "none"
     views = teacher_views.views if changed else 1
     random = np.random.default_rng([seed, views, examples.images])
-    draws_vnk = np.stack(
-        [draw_changes(examples.images, flip=augmentation.flip, random=random) for _ in range(views)]
-    )
+    flat_vnk = drawn_changes(views * examples.images, flip=augmentation.flip, random=random)
+    draws_vnk = flat_vnk.reshape(views, examples.images, -1)
     ask = _logits(outputs, info)
     view_of = _views(examples, draws_vnk, augmentation, seed)
-    outputs_vnt = _ask_views(ask, view_of, views, examples.images)
+    outputs_vnt = _ask_views(ask, view_of, views, examples.images, info.output.size)
     mixup = None
     if teacher_views.mixup:
-        mixup = _ask_mixup(ask, view_of, views, examples.images, teacher_views.mixup, random)
+        mixup = _ask_mixup(
+            ask, view_of, views, examples.images, info.output.size, teacher_views.mixup, random
+        )
     return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt, mixup))
 
 
-def _ask_views(ask: Outputs, view_of: _ViewOf, views: int, images: int) -> np.ndarray:
+def with_answers(
+    examples: Examples,
+    outputs_nt: np.ndarray,
+    info: ModelInfo,
+    teacher_views: TeacherViews,
+    augmentation: Augmentation,
+    seed: int,
+) -> Examples:
+    """Return the examples with answers that are known beforehand, of a teacher that ran elsewhere.
+
+    The answer belongs to the image as it is: every view of it has that one, so that a student
+    learns to answer the same however the image is changed. Mixed images have no answer.
+
+    Args:
+        examples: What is to be learned from.
+        outputs_nt: One answer an image.
+        info: The teacher's.
+        teacher_views: How many views; the more, the more ways an image is seen in.
+        augmentation: How images are changed.
+        seed: Of the views.
+
+    Raises:
+        UserError: Mixed images are asked for.
+    """
+    if teacher_views.mixup:
+        raise UserError(
+            "mixup: the teacher is known by its answers to single images, and cannot be asked "
+            "about mixed ones",
+            "set mixup: 0",
+        )
+    changed = augmentation.flip or augmentation.augment != "none"
+    views = teacher_views.views if changed else 1
+    random = np.random.default_rng([seed, views, examples.images])
+    flat_vnk = drawn_changes(views * examples.images, flip=augmentation.flip, random=random)
+    draws_vnk = flat_vnk.reshape(views, examples.images, -1)
+    learned_nt = _logits(lambda _: outputs_nt, info)(outputs_nt)
+    outputs_vnt = HalfAnswers((views, *learned_nt.shape))
+    for view in range(views):
+        outputs_vnt[view] = learned_nt
+    return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt))
+
+
+def _ask_views(ask: Outputs, view_of: _ViewOf, views: int, images: int, size: int) -> HalfAnswers:
     """Return the teacher's outputs ``vnt`` for every view of every image."""
-    return np.stack(
-        [
-            np.concatenate(
-                [ask(view_of(np.full(len(rows), view), rows)) for rows in _batches(images)]
-            )
-            for view in range(views)
-        ]
-    )
+    outputs_vnt = HalfAnswers((views, images, size))
+    for view in range(views):
+        for rows in _batches(images):
+            outputs_vnt[view, rows] = ask(view_of(np.full(len(rows), view), rows))
+        outputs_vnt.release()
+    return outputs_vnt
 
 
 def _ask_mixup(
@@ -91,27 +135,25 @@ def _ask_mixup(
     view_of: _ViewOf,
     views: int,
     images: int,
+    size: int,
     batch: int,
     random: np.random.Generator,
 ) -> MixupOutputs:
     """Draw as many mixed images as there are views of images, and ask about each."""
     count = views * images
-    views_x2 = random.integers(0, views, (count, 2))
-    rows_x2 = random.integers(0, images, (count, 2))
-    shares_x = random.uniform(*MIX_SHARES, count).astype(np.float32)
-    outputs_xt = np.concatenate(
-        [
-            ask(
-                mix_images(
-                    view_of(views_x2[part, 0], rows_x2[part, 0]),
-                    view_of(views_x2[part, 1], rows_x2[part, 1]),
-                    shares_x[part],
-                )
-            )
-            for part in _batches(count)
-        ]
-    )
-    return MixupOutputs(views_x2, rows_x2, shares_x, outputs_xt, batch)
+    views_x2 = filled((count, 2), np.int32, lambda n: random.integers(0, views, (n, 2)))
+    rows_x2 = filled((count, 2), np.int32, lambda n: random.integers(0, images, (n, 2)))
+    shares_x = filled((count,), np.float32, lambda n: random.uniform(*MIX_SHARES, n))
+    outputs_xt = HalfAnswers((count, size))
+    for part in _batches(count):
+        first, second = (
+            view_of(np.asarray(views_x2[part, half]), np.asarray(rows_x2[part, half]))
+            for half in (0, 1)
+        )
+        outputs_xt[part] = ask(mix_images(first, second, np.asarray(shares_x[part])))
+    mixup = MixupOutputs(views_x2, rows_x2, shares_x, outputs_xt, batch)
+    mixup.release()
+    return mixup
 
 
 def with_mixup(batch: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -129,9 +171,8 @@ def with_mixup(batch: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**batch, PIXELS: tf.concat([pixels_bhwc[:alone], mixed_mhwc], axis=0)}
 
 
-def _batches(count: int) -> list[np.ndarray]:
-    rows = np.arange(count)
-    return [rows[start : start + _BATCH] for start in range(0, count, _BATCH)]
+def _batches(count: int) -> Iterator[np.ndarray]:
+    return (np.arange(at, min(at + _BATCH, count)) for at in range(0, count, _BATCH))
 
 
 def _logits(outputs: Outputs, info: ModelInfo) -> Outputs:
@@ -155,6 +196,7 @@ def _views(examples: Examples, draws_vnk: Draws, augmentation: Augmentation, see
 
     def run(views_b: np.ndarray, rows_b: np.ndarray) -> np.ndarray:
         images_bhwc = np.asarray(examples.images_nhwc[rows_b])
-        return change(images_bhwc, draws_vnk[views_b, rows_b], tf.constant(int(views_b[0]))).numpy()
+        draws_bk = np.asarray(draws_vnk[views_b, rows_b])
+        return change(images_bhwc, draws_bk, tf.constant(int(views_b[0]))).numpy()
 
     return run

@@ -51,7 +51,7 @@ class Validation:
         self.metric = PRIMARY[task]
         self._task: Task = task
         labels_n = np.asarray(dataset.labels(SPLIT))
-        rows_n = _rows(labels_n, task)
+        self._rows_n = rows_n = _rows(labels_n, task)
         self._labels_n = labels_n[rows_n]
         self._images_nhwc = np.asarray(dataset.images(SPLIT)[rows_n])
         counts = np.unique(self._labels_n, return_counts=True)[1]
@@ -64,7 +64,13 @@ class Validation:
 
     def measure(self, outputs: Outputs) -> float:
         """Return the metric of a network, 0 to 1; 0 when it answers with something not finite."""
-        outputs_nd = outputs(self._images_nhwc)
+        return self._measured(outputs(self._images_nhwc))
+
+    def measure_answers(self, outputs_nd: np.ndarray) -> float:
+        """Return the metric of answers to all images of the split, 0 to 1."""
+        return self._measured(outputs_nd[self._rows_n])
+
+    def _measured(self, outputs_nd: np.ndarray) -> float:
         if not np.isfinite(outputs_nd).all():
             return 0.0
         sample = sample_of(self._task, outputs_nd, self._labels_n, resample="image")

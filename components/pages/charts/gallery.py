@@ -42,7 +42,11 @@ class Picture:
 
 def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     """Draw size against metric for desks and for phones; None when nothing has a metric."""
-    points = [Point(one, one.metric) for one in decision.variants if one.metric]
+    points = [
+        Point(one, one.metric)
+        for one in decision.variants
+        if one.metric and one.size_bytes is not None
+    ]
     if not points:
         return None
     better = METRICS[decision.metric].higher_is_better
@@ -65,7 +69,7 @@ def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
 
 def marks(decision: Decision) -> list[tuple[Markup, Verdict]]:
     """Return the key of the Pareto picture: the marks that occur, with what they stand for."""
-    seen = {one.verdict for one in decision.variants if one.metric}
+    seen = {one.verdict for one in decision.variants if one.metric and one.size_bytes}
     return [(mark_svg(verdict), verdict) for verdict in get_args(Verdict) if verdict in seen]
 
 

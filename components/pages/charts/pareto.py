@@ -63,7 +63,7 @@ def pareto_svg(
     height = round(width * 0.42) if width >= WIDE else round(width * 0.95)
     frame = Box(46, 34, width - 46 - 14, height - 34 - 44)
     limits = [float(size_budget_bytes)] if size_budget_bytes else []
-    sizes = [float(point.variant.size_bytes) for point in points]
+    sizes = [float(point.variant.file_bytes) for point in points]
     x = Scale(*padded(sizes + limits, log=True, share=0.08), frame.x, frame.right, log=True)
     bottom, top = _metric_ends(points, metric_limit, higher_is_better)
     ends = (frame.bottom, frame.y) if higher_is_better else (frame.y, frame.bottom)
@@ -159,7 +159,7 @@ def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bo
     sign = 1 if higher_is_better else -1
     best, corners = -math.inf, list[Point]()
     for point in sorted(
-        points, key=lambda p: (p.variant.size_bytes, -sign * p.metric.value, p.variant.name)
+        points, key=lambda p: (p.variant.file_bytes, -sign * p.metric.value, p.variant.name)
     ):
         shown = y.low <= point.metric.value <= y.high
         if point.variant.on_front and shown and sign * point.metric.value > best:
@@ -167,14 +167,14 @@ def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bo
             corners.append(point)
     if len(corners) < 2:
         return Markup()
-    path = f"M{x(corners[0].variant.size_bytes):.1f} {y(corners[0].metric.value):.1f}"
+    path = f"M{x(corners[0].variant.file_bytes):.1f} {y(corners[0].metric.value):.1f}"
     for _, after in pairwise(corners):
-        path += f"H{x(after.variant.size_bytes):.1f}V{y(after.metric.value):.1f}"
+        path += f"H{x(after.variant.file_bytes):.1f}V{y(after.metric.value):.1f}"
     return tag("path", d=path, class_="front")
 
 
 def _pareto_mark(point: Point, x: Scale, y: Scale) -> list[Markup]:
-    at, level = x(point.variant.size_bytes), y(point.metric.value)
+    at, level = x(point.variant.file_bytes), y(point.metric.value)
     hint = tag("title", f"{point.variant.name}: {_words(point)}")
     if not y.low <= point.metric.value <= y.high:
         return [_off_scale(at, level, point.variant.verdict, hint)]
@@ -224,7 +224,7 @@ def _names(
     texts = [shorten(_label(point, y), widest) for point in ordered]
     anchors = [
         Anchor(
-            x(point.variant.size_bytes),
+            x(point.variant.file_bytes),
             y(point.metric.value),
             text_width(text) * (1.08 if point.variant.verdict == "winner" else 1) + 4,
             clearance=14 if point.variant.verdict == "winner" else 10,
@@ -265,7 +265,7 @@ def _label(point: Point, y: Scale) -> str:
 def _words(point: Point) -> str:
     metric = with_interval(point.metric)
     front = ", on the Pareto front" if point.variant.on_front else ""
-    return f"{short_bytes(point.variant.size_bytes)}, {metric}, {point.variant.verdict}{front}"
+    return f"{short_bytes(point.variant.file_bytes)}, {metric}, {point.variant.verdict}{front}"
 
 
 def _pareto_words(ordered: Sequence[Point], metric: str) -> str:

@@ -11,7 +11,7 @@ from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.runs.graph import Graph
 from pipelines.sources.local import PACKAGE, local_files
-from pipelines.sources.snapshot import DATA, PUBLISHED
+from pipelines.sources.snapshot import DATA, MODULES, PUBLISHED
 
 _DEVICES = ("host",)
 """Kinds of devices that a pod has: the node that it runs on."""
@@ -46,8 +46,9 @@ def check(config: Config, graph: Graph) -> Reachable:
             "add kubeflow: {pipeline_root: gs://BUCKET/pipelines, images: REGISTRY}",
         )
     for name, place in graph.sources.items():
-        if "://" not in place:
-            raise _local(name, place, config.kubeflow)
+        for one in place if isinstance(place, tuple) else (place,):
+            if "://" not in one:
+                raise _local(name, one, config.kubeflow)
     for device in config.devices:
         if device.kind not in _DEVICES:
             raise UserError(
@@ -70,8 +71,9 @@ def _local(name: str, place: str, settings: Kubeflow) -> UserError:
     bucket = root if root.startswith("gs://") else "gs://BUCKET"
     folder = f"{bucket}/uploads/"
     key = name if name == DATA else f"teacher.{name}"
+    uploaded = f"{folder}{path.name}"
     return UserError(
         f"{key}: {place} is on this machine, where pods cannot read it",
         f"{shlex.join(['gcloud', 'storage', 'cp', '-r', str(path), folder])}, "
-        f"then write {key}: {folder}{path.name}",
+        f"then write {key}: {f'[{uploaded}]' if name == MODULES else uploaded}",
     )

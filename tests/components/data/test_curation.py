@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,65 @@ def test_every_key_that_a_fix_names_is_a_key_of_a_configuration() -> None:
     named = set(re.findall(r"(split|image): \{+(\w+)[:,]", text))
     assert {("split", "by"), ("split", "same_names"), ("image", "maximum")} <= named
     assert {(section, key) for section, key in named if key not in keys[section]} == set()
+
+
+# near-duplicates --------------------------------------------------------------------------------
+
+
+def _together(*groups: tuple[str, ...]) -> dict[str, str]:
+    return {digest: group[0] for group in groups for digest in group}
+
+
+def test_near_duplicates_are_drawn_together_by_image() -> None:
+    found = _people(10, images=30)
+    plan = _plan("classification")
+    groups = [tuple(f"p{person:02d}-{n}" for n in (k, k + 10, k + 20))
+              for person in range(10) for k in range(10)]  # fmt: skip
+    before = _curated(found, plan)
+    assert any(_homes(before, group) > 1 for group in groups)
+    results = dict(
+        zip((i.name for i in found), curate(found, plan, _together(*groups)), strict=True)
+    )
+    assert all(_homes(results, group) == 1 for group in groups)
+    assert {result.status for result in results.values()} == {"used"}
+    counts = Counter(result.split for result in results.values())
+    assert counts == {"train": 165, "validation": 45, "selection": 45, "sealed": 45}
+
+
+def _homes(results: dict[str, CurationResult], digests: tuple[str, ...]) -> int:
+    return len({results[digest.replace("-", "/")].split for digest in digests})
+
+
+def test_identities_that_share_a_near_duplicate_stay_in_one_split() -> None:
+    found = _people(20)
+    pairs = [(f"p{n:02d}-0", f"p{n + 10:02d}-3") for n in range(10)]
+    results = dict(
+        zip((i.name for i in found), curate(found, _plan(), _together(*pairs)), strict=True)
+    )
+    assert all(_homes(results, pair) == 1 for pair in pairs)
+    homes = {name[:3]: result.split for name, result in results.items()}
+    assert all(homes[f"p{n:02d}"] == homes[f"p{n + 10:02d}"] for n in range(10))
+    chained = _together(tuple(f"p{n:02d}-0" for n in range(18)))
+    with pytest.raises(UserError, match="of 3 identities") as caught:
+        curate(found, _plan(), chained)
+    assert "leave out near_duplicates: together" in caught.value.fix
+    assert curate(found, _plan())
+
+
+def test_the_split_of_the_data_is_kept_and_near_duplicates_leave_the_training() -> None:
+    found = [
+        replace(image, split=split)
+        for split, people in (("train", 12), ("test", 4))
+        for image in _images({f"{split}{n}": 6 for n in range(people)})
+    ]
+    pair = ("test0-1", "train3-2")
+    results = dict(
+        zip((i.name for i in found), curate(found, _plan(), _together(pair)), strict=True)
+    )
+    assert results["test0/1"].split == "sealed"
+    left = results["train3/2"]
+    assert (left.status, kind_of(left)) == ("unused", "near-duplicate")
+    assert left.reason == (
+        "near-duplicate: shows almost the same as test0/1, which is in the sealed split"
+    )
+    assert Counter(result.status for result in results.values()) == {"used": 95, "unused": 1}

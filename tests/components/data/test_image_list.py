@@ -32,6 +32,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _images(folder: Path, text: str) -> list[SourceImage]:
+    """Return what the rows name, without what lies beside it."""
+    return [image for image in _all(folder, text) if not image.fault.startswith("unlisted")]
+
+
+def _all(folder: Path, text: str) -> list[SourceImage]:
     (folder / "labels.csv").write_text(text)
     staged = folder.parent / f"staged-{len(list(folder.parent.iterdir()))}"
     stage(snapshot(str(folder / "labels.csv")), staged)
@@ -87,13 +92,20 @@ def test_rows_that_mean_no_image_are_told_by_their_place(folder: Path) -> None:
     assert images[0].digest == images[1].digest, "curation counts them once"
 
 
-def test_only_what_is_listed_is_data(folder: Path) -> None:
-    images = _images(folder, "path,label\n0.png,a\n")
-    assert len(images) == 1
+def test_only_what_is_listed_is_data_and_images_beside_it_are_told(folder: Path) -> None:
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden.png").write_text("no data")
+    images = _all(folder, "path,label\n0.png,a\n")
+    assert [(image.name, image.file, image.fault) for image in images] == [
+        ("0.png", "0.png", ""),
+        *((f"{n}.png", f"{n}.png", "unlisted: labels.csv does not name it") for n in range(1, 6)),
+    ]
     source = snapshot(str(folder / "labels.csv"))
-    assert [file.name for file in source.files] == ["0.png", "labels.csv"]
+    readable = [file.name for file in source.files if file.readable]
+    assert readable == ["0.png", "labels.csv"], "what is in the others is not looked at"
     digest = source.digest
-    (folder / "9.png").write_bytes(b"not listed")
+    (folder / "1.png").write_bytes(b"not listed")
+    (folder / "deep" / "9.png").write_bytes(b"in a folder of which nothing is listed")
     assert snapshot(str(folder / "labels.csv")).digest == digest
     (folder / "0.png").write_bytes(pictures.png(77))
     assert snapshot(str(folder / "labels.csv")).digest != digest
@@ -113,15 +125,14 @@ def test_images_may_lie_behind_links(folder: Path, tmp_path: Path) -> None:
 # every fix is a promise -------------------------------------------------------------------------
 
 
-def test_images_beside_a_list_lead_to_the_list(folder: Path) -> None:
-    (folder / "deep/0.png").rename(folder / "6.png")
-    (folder / "deep/1.png").rename(folder / "7.png")
-    (folder / "deep").rmdir()
+def test_images_beside_one_list_are_read_by_it(folder: Path) -> None:
     (folder / "labels.csv").write_text("file,label\n" + "0.png,a\n1.png,b\n")
-    with pytest.raises(UserError, match="9 files and no sub-folder") as caught:
+    taken = snapshot(str(folder))
+    assert (taken.format, taken.index) == ("list", "labels.csv")
+    assert taken.digest == snapshot(str(folder / "labels.csv")).digest
+    (folder / "labels.csv").write_text("file,kind\n0.png,a\n")
+    with pytest.raises(UserError, match="a list of images with the columns file, kind"):
         snapshot(str(folder))
-    assert caught.value.fix == f"give the file: {folder}/labels.csv"
-    assert snapshot(caught.value.fix.removeprefix("give the file: ")).format == "list"
 
 
 def test_a_list_without_labels_leads_to_its_fix(folder: Path) -> None:

@@ -24,7 +24,8 @@ def take(tmp_path, pattern_data):
     def run(path, data=pattern_data, **given):
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         stage(snapshot_model(str(path)), folder / "source")
-        import_model(folder / "source", data, folder / "model", folder / "report", **given)
+        ends = (folder / "model", folder / "report")
+        import_model(folder / "source", data, given.pop("modules", None), *ends, **given)
         return folder / "model", json.loads((folder / "report" / "import.json").read_bytes())
 
     return run

@@ -12,7 +12,14 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import estimate
-from components.statistics.verification import FAR, Pairs, cosines, has_pairs
+from components.statistics.verification import (
+    FAR,
+    IMPOSTORS_LEAST,
+    LOW_FAR,
+    Pairs,
+    cosines,
+    has_pairs,
+)
 
 
 def pairs_of(labels: np.ndarray, weights: np.ndarray, resample: str):
@@ -252,3 +259,21 @@ def test_intervals_cover_the_truth_as_often_as_they_say(resample: str) -> None:
     truth = np.mean(values)
     held = np.mean([item.low <= truth <= item.high for item in intervals])
     assert 0.82 <= held <= 0.97, held
+
+
+@pytest.mark.parametrize(("images", "there"), [(145, True), (140, False)])
+def test_the_accept_rate_at_one_in_a_thousand_needs_ten_expected_false_accepts(
+    images: int, there: bool
+) -> None:
+    labels = np.arange(images) // 2
+    random = np.random.default_rng(0)
+    outputs = random.standard_normal((images // 2 + 1, 8))[labels]
+    outputs = outputs + 0.6 * random.standard_normal((images, 8))
+    sample = Pairs.of(outputs, labels)
+    assert (sample.scores_impostor.size >= IMPOSTORS_LEAST) == there
+    found = sample.measure(np.ones((1, sample.units), np.int32))
+    assert ("tar_1e3" in found) == there
+    if there:
+        allowed = int(sample.scores_impostor.size * LOW_FAR)
+        cut = sample.scores_impostor[allowed]  # with it too many would be accepted
+        assert found["tar_1e3"][0] == np.mean(sample.scores_genuine > cut) < found["tar"][0]

@@ -68,7 +68,7 @@ def read(source: Snapshot, folder: Path) -> dict[str, bytes]:
     assert staged.digest == source.digest
     for path in (folder / "files").rglob("*"):
         assert not path.is_symlink()
-    return {file.name: staged.read(file) for file in staged.files}
+    return {file.name: staged.read(file) for file in staged.files if file.readable}
 
 
 # the same as in a folder ------------------------------------------------------------------------
@@ -325,8 +325,15 @@ def test_a_list_and_the_images_that_it_names(
     source = snapshot("gs://data/some/list.csv", cache)
     assert (source.format, source.index) == ("list", "list.csv")
     assert read(source, tmp_path / "staged") == {**files, "list.csv": text}
-    on_disk = write(tmp_path / "disk", {**files, "list.csv": text})
+    others = {file.name: file.fault for file in source.files if not file.readable}
+    assert others == {"unlisted.png": "unlisted: list.csv does not name it"}
+    on_disk = write(tmp_path / "disk", {**files, "list.csv": text, "unlisted.png": b"u"})
     assert snapshot(str(on_disk / "list.csv")).digest == source.digest
+    put("flat/list.csv", b"file,label\na.png,cat\nb.png,dog\n")
+    for name in ("a", "b", "c"):
+        put(f"flat/{name}.png", name.encode())
+    folder, file = snapshot("gs://data/flat"), snapshot("gs://data/flat/list.csv")
+    assert (folder.format, folder.digest) == ("list", file.digest)
 
 
 def test_a_list_may_name_what_lies_elsewhere_in_its_bucket(
@@ -346,6 +353,7 @@ def test_a_list_may_name_what_lies_elsewhere_in_its_bucket(
         ("images/a.png", ""),
         ("images/b.png", ""),
         ("lists/list.csv#2", "outside: 'gs://x/c.png' is not below gs://data/some"),
+        ("images/c.png", "unlisted: lists/list.csv does not name it"),
     ]
 
 

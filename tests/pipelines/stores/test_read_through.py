@@ -141,6 +141,21 @@ def test_the_longest_unused_goes_first(bucket: BucketStore, folder: Path, tmp_pa
     assert set(kept(folder)) == {names[2], names[3], names[4]}
 
 
+def test_what_a_running_step_uses_stays(bucket: BucketStore, folder: Path, tmp_path: Path) -> None:
+    store = ReadThroughStore(bucket, folder, limit_bytes=70_000)
+    values = [bytes([index]) * 30_000 for index in range(4)]
+    store.put_if_absent(blob(values[0]), values[0])
+    store.fetch(blob(values[0]), tmp_path / "input", link=True)
+    for data in values[1:]:
+        time.sleep(0.02)
+        store.put_if_absent(blob(data), data)
+    names = [Path(blob(data)).name for data in values]
+    assert set(kept(folder)) == {names[0], names[3]}
+    (tmp_path / "input").unlink()
+    store.put_if_absent(blob(b"a" * 30_000), b"a" * 30_000)
+    assert names[0] not in kept(folder)
+
+
 def test_files_of_others_are_in_nobodys_way(bucket: BucketStore, folder: Path) -> None:
     (folder / "cas" / "sha256").mkdir(parents=True)
     (folder / "cas" / "sha256" / "a copy").write_bytes(b"2")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from components.artifacts.dataset import write_dataset
+from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.import_model import import_model
 from components.ml.formats import keras3_graph, keras_files, model_folder
@@ -82,7 +83,7 @@ def imported(path, folder, *, trusted=False, name="model"):
     data = dataset(folder / f"{name}-data")
     stage(snapshot_model(str(path)), folder / f"{name}-source")
     import_model(
-        folder / f"{name}-source", data, folder / name, folder / f"{name}-report",
+        folder / f"{name}-source", data, None, folder / name, folder / f"{name}-report",
         trusted=trusted, mean=0.0, scale=1.0,
     )  # fmt: skip
     return folder / name
@@ -110,14 +111,16 @@ def test_a_model_can_be_trained_further(name, files, tmp_path):
 
 @pytest.mark.parametrize(("name", "layer"), [("unmapped", "groups"), ("with_code", "halve")])
 def test_what_has_no_counterpart_is_refused_and_the_fix_works(name, layer, files, tmp_path):
-    for trusted in (False, True):
-        with pytest.raises(UserError, match=f"'{layer}' is not on the list") as caught:
-            imported(files / f"{name}.keras", tmp_path / str(trusted), trusted=trusted)
-        assert "model.export('FOLDER')" in caught.value.fix
-    model = imported(files / name, tmp_path, trusted=True)
+    with pytest.raises(UserError, match=f"'{layer}' is not on the list") as caught:
+        imported(files / f"{name}.keras", tmp_path / "refused")
+    assert "set trusted: true" in caught.value.fix
+    assert "model.export('FOLDER')" in caught.value.fix
     written = np.load(files / f"{name}.npz")
-    answers = model_folder.inference(model)(written["images"])
-    np.testing.assert_allclose(answers, written["answers"], atol=1e-5)
+    for way in (f"{name}.keras", name):
+        model = imported(files / way, tmp_path, trusted=True, name=f"taken-{way}")
+        assert not ModelInfo.read(model).trainable
+        answers = model_folder.inference(model)(written["images"])
+        np.testing.assert_allclose(answers, written["answers"], atol=1e-5)
 
 
 def parts_of(path):

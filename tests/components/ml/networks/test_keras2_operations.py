@@ -45,6 +45,55 @@ def test_a_known_operation_becomes_layers_that_answer_the_same(name):
         assert kinds(copy) == {"InputLayer", "UnitNormalization"}
 
 
+def as_before_keras_2_6(document, axis):
+    """Name the function of a Lambda, as older versions did, in place of its bytecode."""
+    for layer in document["config"]["layers"]:
+        if layer["class_name"] == "Lambda":
+            layer["config"].update(
+                function="l2_normalize", function_type="function",
+                module="tensorflow.python.ops.nn_impl", arguments={"axis": axis},
+            )  # fmt: skip
+    return document
+
+
+@pytest.mark.parametrize("make", ["functional", "sequential"])
+def test_a_lambda_that_names_l2_normalize_is_a_unit_normalization(make):
+    code = layers.Lambda(tf.math.l2_normalize, arguments={"axis": -1}, name="unit")
+    image = tf_keras.Input((4, 4, 3))
+    model = tf_keras.Model(image, code(image))
+    if make == "sequential":
+        model = tf_keras.Sequential([image, code])
+    document = json.loads(model.to_json())
+    copy = architecture.build(as_before_keras_2_6(document, -1), "mine")
+    assert kinds(copy) <= {"InputLayer", "UnitNormalization"}
+    given = np.random.default_rng(0).normal(0, 2, (3, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(copy(given).numpy(), model(given).numpy(), atol=1e-6)
+    for axis in (0, None):
+        with pytest.raises(architecture.Refused, match="carries code"):
+            architecture.build(as_before_keras_2_6(document, axis), "mine")
+
+
+def test_bytecode_is_refused_and_the_fix_makes_a_layer_without_code():
+    image = tf_keras.Input((4,))
+    flow = layers.Dense(3)(image)
+    model = tf_keras.Model(image, layers.Lambda(lambda x: tf.math.l2_normalize(x, axis=1))(flow))
+    with pytest.raises(architecture.Refused, match="carries code") as caught:
+        rebuilt(model)
+    fix = caught.value.fix.partition("length 1: ")[2].partition(".save(")[0]
+    fixed = eval(fix, {"tf_keras": tf_keras, "model": model})
+    given = np.random.default_rng(0).normal(0, 2, (3, 4)).astype(np.float32)
+    np.testing.assert_allclose(rebuilt(fixed)(given).numpy(), model(given).numpy(), atol=1e-6)
+
+
+def test_efficientnet_of_keras_2_is_known_with_its_scalar_weights():
+    model = tf_keras.applications.EfficientNetB0(
+        weights=None, input_shape=(32, 32, 3), classes=4, include_top=True
+    )
+    copy = rebuilt(model)
+    given = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_allclose(copy(given).numpy(), model(given).numpy(), rtol=1e-4, atol=1e-6)
+
+
 def test_mobilenet_v3_of_keras_2_is_known():
     model = tf_keras.applications.MobileNetV3Small((32, 32, 3), alpha=0.35, weights=None, classes=4)
     copy = rebuilt(model)

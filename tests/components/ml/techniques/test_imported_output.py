@@ -26,6 +26,7 @@ KINDS = {
     "logits": [layers.Dense(4), layers.Activation("linear")],
     "numbers": [layers.Dense(4, "tanh")],
     "embedding": [layers.Dense(5)],
+    "embedding of length 1": [layers.Dense(5), layers.UnitNormalization()],
 }
 INTEGERS = {"scheme": "int8", "input_type": "uint8", "output_type": "uint8"}
 
@@ -37,8 +38,9 @@ def data(tmp_path_factory, pattern_data, pattern_pairs):
     splits = dict.fromkeys(("train", "validation", "selection"), (pixels[rows], labels[rows]))
     path = tmp_path_factory.mktemp("two") / "data"
     two = write_dataset(path, splits, task="classification", classes=NAMES[:2]).path
-    others = {"probabilities of two": two, "embedding": pattern_pairs}
-    return {kind: others.get(kind, pattern_data) for kind in KINDS}
+    others = {"probabilities of two": two}
+    pairs = {kind: pattern_pairs for kind in KINDS if kind.startswith("embedding")}
+    return dict.fromkeys(KINDS, pattern_data) | others | pairs
 
 
 @pytest.mark.parametrize(
@@ -57,9 +59,11 @@ def test_the_manifests_word_is_true_of_the_files_answers(kind, plan, take, data,
     convert(model, tmp_path / "lite", tmp_path / "report")
     answers = LiteModel.open(tmp_path / "lite").run(images_of(40, seed=9)[0])
     said = _output(LiteModelInfo.read(tmp_path / "lite").output, 0.5)
-    if kind == "embedding":
+    if kind.startswith("embedding"):
         assert said["meaning"] == "embedding"
         assert "compare" in said
+        lengths = np.linalg.norm(answers, axis=1)  # apps divide by it, which changes no unit
+        assert np.allclose(lengths, 1, atol=1e-3) == ("length" in kind)
         return
     assert said["meaning"] == "scores"
     words = said["read"]

@@ -237,6 +237,7 @@ def test_a_layer_of_ones_own_is_refused_by_name_and_a_saved_model_helps(refused,
     assert "trusted: true alone cannot help" in said
     assert "model.export" in said
     assert "Homemade" in refused(tmp_path / "mine.h5", trusted=True)
+    assert "modules: [./layers.py]" in said  # test_users_modules.py does that
     model.export(str(tmp_path / "exported"))
     take(tmp_path / "exported", trusted=True)
 

@@ -31,7 +31,7 @@ def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pa
     shares = model_folder.inference(pattern_classifier)(
         model_folder.normalize(known.images_nhwc, ModelInfo.read(pattern_classifier))
     )
-    np.testing.assert_allclose(np.exp(known.teacher.outputs_vnt[0]), shares, atol=1e-5)
+    np.testing.assert_allclose(np.exp(known.teacher.outputs_vnt[0]), shares, atol=2e-4)  # 16 bits
 
 
 @pytest.mark.parametrize("fixture", ["pattern_classifier", "pattern_verifier"])
@@ -64,7 +64,7 @@ def test_the_teacher_is_asked_about_the_mixed_images_that_are_shown(
     answers = model_folder.inference(teacher)(model_folder.normalize(seen, info))
     if fixture == "pattern_classifier":
         answers = np.log(answers)
-    np.testing.assert_allclose(batch[TEACHER], answers, atol=1e-3)
+    np.testing.assert_allclose(batch[TEACHER], answers, rtol=1e-3, atol=1e-3)  # 16 bits
 
 
 def test_a_batch_without_mixed_images_stays_as_it_is():

@@ -18,3 +18,8 @@ def test_what_a_changed_budget_would_run(ran, tmp_path):
     assert states["train"]["state"] == "cached"
     assert states["select"]["changed"] == ["parameters.size_mb"]
     assert states["publish"]["upstream"] == "select"
+    assert explained["warning"] == ""
+    asked = {**budgets, "drop": 0.0001}
+    path = written(tmp_path / "strict.yaml", budgets=asked)
+    printed = slimline("explain", path, "--store", "st", "--json", cwd=folder, check=0).stdout
+    assert "images compare the variants; to prove a drop of auc of at most 0.0001" in printed

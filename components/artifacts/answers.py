@@ -1,0 +1,202 @@
+"""Answers of a teacher that ran elsewhere: one row for each image file, kept by path.
+
+Shapes: n answers, d numbers of each, r images of a split.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.artifacts.dataset import Dataset
+from components.artifacts.model import ModelInfo
+from components.contract.errors import UserError
+from components.contract.source import Source
+
+FOLDER = "answers"
+"""Where a Model that is only answers keeps them: ``answers/SPLIT.npy``, float32, r x d."""
+
+_WRITE = (
+    "write it with np.savez('answers.npz', paths=paths, outputs=outputs): paths of n texts, "
+    "relative to the data, outputs of n x d numbers, and classes of d names where they are scores"
+)
+_MOST_BYTES = 4 << 30
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class GivenAnswers:
+    """What a file of answers holds.
+
+    Attributes:
+        name: Of the file.
+        sha256: Of its bytes.
+        rows: By path of an image the row of its answer.
+        outputs_nd: float32.
+        classes: Names of the columns; empty where the file does not say.
+    """
+
+    name: str
+    sha256: str
+    rows: Mapping[str, int]
+    outputs_nd: NDArray[np.float32]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def read(cls, source: Path) -> GivenAnswers:
+        """Read the file of a staged Source.
+
+        Raises:
+            UserError: It is damaged, too large, or not laid out as said.
+        """
+        opened = Source.open(source)
+        (file,) = opened.files
+        arrays = _arrays(opened.verified(file), file.name)
+        paths, outputs = arrays["paths"], arrays["outputs"]
+        fits = paths.dtype.kind == "U" and paths.ndim == 1 and outputs.ndim == 2
+        if not fits or len(paths) != len(outputs) or outputs.dtype.kind not in "fiu":
+            raise UserError(
+                f"{file.name} holds paths of {_told(paths)} and outputs of {_told(outputs)}", _WRITE
+            )
+        names = [str(path).removeprefix("./") for path in paths]
+        rows = {name: row for row, name in enumerate(names)}
+        if len(rows) != len(names):
+            twice = next(name for row, name in enumerate(names) if rows[name] != row)
+            raise UserError(
+                f"{file.name} answers {twice!r} more than once", "give one answer for each path"
+            )
+        outputs_nd = outputs.astype(np.float32)
+        wrong = [name for name, row in rows.items() if not np.isfinite(outputs_nd[row]).all()]
+        if wrong:
+            raise UserError(
+                f"{file.name}: {len(wrong)} answers are not finite: {_some(wrong)}",
+                "leave these images out of the data, or answer them with finite numbers",
+            )
+        classes = tuple(str(one) for one in arrays.get("classes", np.array([], "U1")))
+        if classes and len(classes) != outputs_nd.shape[1]:
+            raise UserError(
+                f"{file.name} names {len(classes)} classes for {outputs_nd.shape[1]} numbers",
+                "name as many classes as an answer has numbers",
+            )
+        return cls(file.name, file.sha256, rows, outputs_nd, classes)
+
+    def of(self, data: Dataset, split: str) -> NDArray[np.float32]:
+        """Return the answers to the images of a split, in its order: float32, r x d.
+
+        Scores come in the order of the dataset's classes.
+        """
+        names = paths_of(data)[split]
+        outputs_rd = self.outputs_nd[[self.rows[name] for name in names]]
+        if data.info.task == "classification" and self.classes:
+            place = {name: column for column, name in enumerate(self.classes)}
+            outputs_rd = outputs_rd[:, [place[name] for name in data.info.classes]]
+        return outputs_rd
+
+    def check(self, data: Dataset) -> None:
+        """Ask that every image that is used has an answer, and every class a column.
+
+        Args:
+            data: The open dataset, whose manifest names the sealed images, too.
+
+        Raises:
+            UserError: Some have none.
+        """
+        names = [name for split in paths_of(data).values() for name in split]
+        missing = [name for name in names if name not in self.rows]
+        if missing:
+            first = next(iter(self.rows), "nothing")
+            raise UserError(
+                f"{self.name} has no answer for {len(missing)} of {len(names)} images: "
+                f"{_some(missing)}; it has answers for paths such as {first!r}",
+                "add their answers, with paths relative to the folder of data; or leave these "
+                "images out of the data",
+            )
+        classes, size = data.info.classes, self.outputs_nd.shape[1]
+        if data.info.task != "classification":
+            return
+        if self.classes and set(self.classes) != set(classes):
+            odd = sorted(set(self.classes) ^ set(classes))
+            raise UserError(
+                f"the classes of {self.name} and of the data differ: {_some(odd)}",
+                "give classes the names that the data has",
+            )
+        if size != len(classes):
+            raise UserError(
+                f"{self.name} answers with {size} scores and the data has {len(classes)} classes "
+                f"({_some(list(classes))})",
+                "answer with one score a class, in the order of their names or with classes",
+            )
+
+
+def paths_of(data: Dataset) -> dict[str, list[str]]:
+    """Return the paths of the images of every split, those of open splits in their order.
+
+    Raises:
+        UserError: Images came in files of many, which have no path each.
+    """
+    found: dict[str, dict[int, str]] = {}
+    for line in data.manifest():
+        if line.get("records"):
+            raise UserError(
+                f"answers belong to paths, and the images of {line['name']} have none of their own",
+                "give the images as files: a folder with one sub-folder per class or identity",
+            )
+        if line.get("split"):
+            split = found.setdefault(str(line["split"]), {})
+            split[len(split) if line["index"] is None else int(line["index"])] = str(line["name"])
+    return {split: [rows[row] for row in sorted(rows)] for split, rows in found.items()}
+
+
+def write(path: Path, info: ModelInfo, outputs: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write a Model that is only answers.
+
+    Args:
+        path: Folder to make.
+        info: Not trainable.
+        outputs: By split.
+    """
+    (path / FOLDER).mkdir(parents=True)
+    for split, outputs_rd in outputs.items():
+        np.save(path / FOLDER / f"{split}.npy", outputs_rd)
+    info.write(path)
+
+
+def stored(path: Path, split: str) -> NDArray[np.float32] | None:
+    """Return the answers to a split of a Model that is only answers; None of any other Model."""
+    if not (path / FOLDER).is_dir():
+        return None
+    return np.load(path / FOLDER / f"{split}.npy", allow_pickle=False)
+
+
+def _arrays(path: Path, name: str) -> dict[str, NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(item.file_size for item in archive.infolist())
+        if total > _MOST_BYTES:
+            raise UserError(
+                f"{name} unpacks to {total:,} bytes; at most {_MOST_BYTES:,} are read",
+                "write outputs as float16 or float32, without compression",
+            )
+        with np.load(path, allow_pickle=False) as archive:
+            lacking = [key for key in ("paths", "outputs") if key not in archive.files]
+            if lacking:
+                held = ", ".join(archive.files) or "nothing"
+                raise UserError(f"{name} holds {held} and no {' and no '.join(lacking)}", _WRITE)
+            return {key: archive[key] for key in ("paths", "outputs", "classes") if key in archive}
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+        raise UserError(f"{name} cannot be read as arrays of numpy: {error}", _WRITE) from error
+
+
+def _told(array: NDArray[Any]) -> str:
+    return f"{' x '.join(map(str, array.shape)) or 'one'} {array.dtype}"
+
+
+def _some(names: list[str]) -> str:
+    more = ", ..." if len(names) > _EXAMPLES else ""
+    return ", ".join(map(str, names[:_EXAMPLES])) + more

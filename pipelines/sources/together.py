@@ -1,0 +1,115 @@
+"""The user's files, wherever they are kept; and those of several places as one source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from components.contract.errors import UserError
+from components.contract.source import SourceFile
+from pipelines.sources.checksums import ChecksumCache
+
+
+class Files(Protocol):
+    """The user's files where the user keeps them, listed but not read yet; there is at least one.
+
+    All methods raise ``UserError`` where a file changed since, or cannot be read.
+    """
+
+    @property
+    def single(self) -> bool:
+        """Whether the user named one file and not a folder."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """Where the names start from: an absolute path, or ``gs://bucket/prefix``."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Relative POSIX paths of what can be read, in order."""
+        ...
+
+    def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
+        """Return all files in name order, each with the checksum of its bytes.
+
+        Those that cannot be read are among them, with their fault in place of a checksum.
+        """
+        ...
+
+    def with_listed(self, paths: Iterable[str]) -> tuple[Files, str]:
+        """Return the one file and what is there of the paths in it, and what it is called then."""
+        ...
+
+    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
+        """Make ``folder``, which is not there yet, hold the files or lead to them.
+
+        Returns:
+            The paths outside of ``folder`` that links in it lead to.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TogetherFiles:
+    """The ``Files`` of several places of one file each.
+
+    Attributes:
+        uris: What the user wrote.
+        parts: The file at each.
+
+    Raises:
+        UserError: Two files have one name.
+    """
+
+    uris: tuple[str, ...]
+    parts: tuple[Files, ...]
+
+    def __post_init__(self) -> None:
+        places: dict[str, str] = {}
+        for uri, part in zip(self.uris, self.parts, strict=True):
+            name = part.names[0]
+            if name in places:
+                raise UserError(
+                    f"{places[name]} and {uri} are both called {name}",
+                    f"rename one of them, or list {name} once",
+                )
+            places[name] = uri
+
+    @property
+    def single(self) -> bool:
+        """See ``Files``."""
+        return False
+
+    @property
+    def base(self) -> str:
+        """See ``Files``."""
+        return ", ".join(part.base for part in self.parts)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """See ``Files``; in the order of the places."""
+        return [part.names[0] for part in self.parts]
+
+    def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
+        """See ``Files``; in the order of the places, which is that of their import."""
+        return tuple(file for part in self.parts for file in part.hashed(cache))
+
+    def with_listed(self, paths: Iterable[str]) -> tuple[Files, str]:
+        """See ``Files``; a list of images is one file at one place."""
+        raise AssertionError(f"several places list no images: {list(paths)}")
+
+    def link_into(self, files: Sequence[SourceFile], folder: Path) -> tuple[Path, ...]:
+        """See ``Files``."""
+        folder.mkdir()
+        elsewhere: list[Path] = []
+        for part in self.parts:
+            name = part.names[0]
+            own = folder / f".{name}"
+            elsewhere += part.link_into([file for file in files if file.name == name], own)
+            (own / name).rename(folder / name)
+            own.rmdir()
+        return tuple(elsewhere)

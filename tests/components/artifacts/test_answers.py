@@ -1,0 +1,91 @@
+"""Answers of a teacher that ran elsewhere: what a file of them must hold."""
+
+import numpy as np
+import pytest
+
+from components.artifacts.answers import GivenAnswers
+from components.artifacts.dataset import write_dataset
+from components.contract.errors import UserError
+from pipelines.sources.snapshot import snapshot_answers, stage
+
+PATHS = np.array([f"{name}/{number}.png" for name in ("cat", "dog") for number in range(3)])
+OUTPUTS = np.arange(12, dtype=np.float64).reshape(6, 2)
+RIGHT = {"paths": PATHS, "outputs": OUTPUTS}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def run(**arrays):
+        np.savez(tmp_path / "answers.npz", **arrays)
+        folder = tmp_path / f"staged-{len(list(tmp_path.iterdir()))}"
+        stage(snapshot_answers(str(tmp_path / "answers.npz")), folder)
+        return GivenAnswers.read(folder)
+
+    return run
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Six images, two a split, listed in another order than the answers."""
+    splits = ("train", "validation", "selection")
+    pixels, labels = np.zeros((2, 4, 4, 1), np.uint8), np.array([1, 0])
+    manifest = [
+        {"name": PATHS[file], "split": split, "index": row, "records": None}
+        for split, files in zip(splits, ((5, 0), (4, 1), (3, 2)), strict=True)
+        for row, file in enumerate(files)
+    ]
+    return write_dataset(
+        tmp_path / "data", dict.fromkeys(splits, (pixels, labels)),
+        task="classification", classes=["cat", "dog"], manifest=manifest,
+    )  # fmt: skip
+
+
+def test_answers_come_in_the_order_of_a_split_and_of_its_classes(read, data):
+    given = read(**RIGHT)
+    given.check(data)
+    np.testing.assert_array_equal(given.of(data, "validation"), OUTPUTS[[4, 1]])
+    turned = read(**RIGHT, classes=np.array(["dog", "cat"]))
+    turned.check(data)
+    np.testing.assert_array_equal(turned.of(data, "train"), OUTPUTS[[5, 0]][:, ::-1])
+    assert read(**{**RIGHT, "paths": np.char.add("./", PATHS)}).rows == given.rows
+
+
+FAULTS = {
+    "and no outputs": {"paths": PATHS},
+    "paths of 5 <U9 and outputs of 6 x 2": {**RIGHT, "paths": PATHS[:5]},
+    "more than once": {**RIGHT, "paths": PATHS[[0, 0, 1, 2, 3, 4]]},
+    "1 answers are not finite: cat/0.png": {
+        **RIGHT, "outputs": np.where(OUTPUTS == 0, np.nan, OUTPUTS),
+    },
+    "names 1 classes for 2 numbers": {**RIGHT, "classes": np.array(["cat"])},
+    "cannot be read": {**RIGHT, "paths": PATHS.astype(object)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", FAULTS)
+def test_a_file_that_is_not_laid_out_so_is_refused(said, read):
+    with pytest.raises(UserError) as caught:
+        read(**FAULTS[said])
+    assert said in caught.value.what
+    read(**RIGHT)
+
+
+MISFITS = {
+    "no answer for 2 of 6 images": {"paths": PATHS[:4], "outputs": OUTPUTS[:4]},
+    "differ: cow, dog": {**RIGHT, "classes": np.array(["cat", "cow"])},
+    "answers with 3 scores": {**RIGHT, "outputs": np.zeros((6, 3))},
+}
+
+
+@pytest.mark.parametrize("said", MISFITS)
+def test_answers_that_do_not_fit_the_data_are_refused(said, read, data):
+    with pytest.raises(UserError) as caught:
+        read(**MISFITS[said]).check(data)
+    assert said in caught.value.what
+    read(**RIGHT).check(data)
+
+
+def test_what_is_no_file_of_answers_is_refused(tmp_path):
+    (tmp_path / "answers.csv").write_text("a,b")
+    with pytest.raises(UserError, match="are no answers"):
+        snapshot_answers(str(tmp_path / "answers.csv"))
