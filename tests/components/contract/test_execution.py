@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def write_source(folder, **files):
     for name, text in files.items():
         (folder / "files" / name).write_text(text)
         listed.append(SourceFile(name, len(text), "0" * 64))
-    content = {"format": "npz", "files": [file.__dict__ for file in listed]}
+    content = {"format": "npz", "files": [asdict(file) for file in listed]}
     (folder / "source.json").write_text(json.dumps(content))
     return source_digest("npz", tuple(listed))
 
