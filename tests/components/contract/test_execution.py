@@ -99,7 +99,7 @@ def test_the_digest_of_a_source_is_a_parameter_that_is_checked(tmp_path, capsys)
     given = {"source": artifact(str(tmp_path / "source"), digest=digest)}
     text = message("ingest", str(tmp_path), given, INGEST | {"source_digest": digest})
     call = parse_executor_input("ingest", text)
-    assert call.input_digests == {"source": digest}
+    assert call.input_digests["source"] == digest
     assert "source_digest" not in call.parameters
     other = message("ingest", str(tmp_path), given, INGEST | {"source_digest": "f" * 64})
     assert execute(parse_executor_input("ingest", other)) == USER_FAULT

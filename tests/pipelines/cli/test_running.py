@@ -29,10 +29,12 @@ def started(folder, *arguments, **options):
 
 
 def running(store):
-    """The run and the steps that run in it, as the store tells."""
+    """The run, and which of its steps have told how far they are, as the store says."""
     for path in (store / "runs").glob("*"):
         if progress := read_progress(open_store(str(store)), path.name):
-            steps = [name for name, step in progress.steps.items() if step["state"] == "running"]
+            steps = [
+                name for name, step in progress.steps.items() if "epoch" in step.get("progress", ())
+            ]
             return path.name, steps
     return "", []
 
@@ -63,8 +65,9 @@ def killed(tmp_path_factory):
             "alive": follow.poll() is None,
         }
         os.kill(engine.pid, signal.SIGKILL)
-        rest, errors = follow.communicate(timeout=60)
-        assert follow.returncode == 0, errors
+        # What has been read ahead of a line ``communicate`` would leave out.
+        rest, errors = follow.stdout.read(), follow.stderr.read()
+        assert follow.wait(60) == 0, errors
         answers |= {"followed": first + rest, "plain": engine.communicate()[1]}
     return folder, run, answers
 
