@@ -69,6 +69,7 @@ def ingest(
     from components.artifacts.data_use import LEFT_OUT, NEAR_DUPLICATES, REPORT
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
+    from components.contract.progress import tell
     from components.contract.source import Source
     from components.data.accounting import data_use, left_out, near_duplicates
     from components.data.curation import curate
@@ -89,6 +90,7 @@ def ingest(
     curation.check()
     opened = Source.open(source)
     found = read_source(opened, target, threads, curation.labels, label_column, curation.groups)
+    tell(phase="dividing the images")
     alike, alike_groups = same_names(found.images), same_groups(found.images)
     images = respelled(found.images, alike, alike_groups, curation.same_names)
     listed = listed_pairs(Source.open(pairs), images) if pairs else None
@@ -103,6 +105,7 @@ def ingest(
     splits = found.splits(curated, classes)
     labels = {split: of_split for split, (_, of_split) in splits.items()}
     warnings = check_measurable(labels, groups, curation)
+    tell(phase="writing the splits")
     for path, names in ((dataset, OPEN_SPLITS), (sealed, (SEALED,))):
         write_dataset(
             path,
