@@ -71,9 +71,9 @@ def ingest(
     from components.contract.digests import canonical_json
     from components.contract.progress import tell
     from components.contract.source import Source
-    from components.data.accounting import data_use, left_out, near_duplicates
+    from components.data.accounting import data_use, in_words, left_out, near_duplicates
     from components.data.curation import curate
-    from components.data.grouping import group_counts, grouping_of, groups_in_words
+    from components.data.grouping import group_counts, grouping_of
     from components.data.manifest import (
         class_names,
         described,
@@ -136,7 +136,4 @@ def ingest(
     for name, lines in ((LEFT_OUT, left_out(curated)), (NEAR_DUPLICATES, map(asdict, told))):
         with (report / name).open("wb") as file:
             file.writelines(canonical_json(line) + b"\n" for line in lines)
-    said = [use.summary, *groups_in_words(counts, use.used)]
-    said += [f"{kind}: {text}" for kind, text in use.examples]
-    said += [f"WARNING: {warning}" for warning in use.warnings]
-    sys.stdout.write("".join(f"{line}\n" for line in said))
+    sys.stdout.write("".join(f"{line}\n" for line in in_words(use, counts)))

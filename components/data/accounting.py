@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from components.artifacts.data_use import DataUse, Loss
 from components.contract.types import Task
 from components.data.curation import kind_of
+from components.data.grouping import groups_in_words
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
 from components.data.placing import DEEPER, advice
@@ -54,6 +55,21 @@ def data_use(
     if task == "classification":
         warnings += _few(curated)
     return DataUse(len(curated.images), used, losses, tuple(warnings))
+
+
+def in_words(use: DataUse, groups: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Say in lines what became of a source.
+
+    Args:
+        use: See ``data_use``.
+        groups: Used images of every group in every split.
+    """
+    return [
+        use.summary,
+        *groups_in_words(groups, use.used),
+        *(f"{kind}: {text}" for kind, text in use.examples),
+        *(f"WARNING: {warning}" for warning in use.warnings),
+    ]
 
 
 def left_out(curated: CuratedSource) -> Iterator[dict[str, str]]:
