@@ -76,6 +76,16 @@ def one_image_is_enough(folder: Path) -> dict[str, Any]:
     return merged(CONFIG, {"split": {"by": "image", "minimum_images": 1}})
 
 
+def too_few_pairs(folder: Path) -> dict[str, Any]:
+    people(folder, {f"person{number}": 6 for number in range(16)})
+    return merged(CONFIG, {"budgets": {"metric": "tar_1e3"}})
+
+
+def too_few_ways(folder: Path) -> dict[str, Any]:
+    people(folder, {f"person{number}": 6 for number in range(16)})
+    return merged(CONFIG, {"budgets": {"metric": "one_shot"}})
+
+
 DATA: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "few people": (few_people, "too little data"),
     "two spellings": (two_spellings, "spelt in more than one way"),
@@ -84,6 +94,8 @@ DATA: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "dark": (dark, "nearly black"),
     "truth values": (truth_values, "nearly black"),
     "rows without titles": (rows_without_titles, "which column holds the label"),
+    "too few pairs": (too_few_pairs, "the selection split gives no tar_1e3"),
+    "too few ways": (too_few_ways, "the selection split gives no one_shot"),
     "one image is enough": (one_image_is_enough, "compares two images of an identity"),
 }
 

@@ -5,8 +5,10 @@ Places, names and commands are taken from the text of the fix.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,18 +90,52 @@ def test_a_run_that_read_no_images_leads_to_the_log_of_ingest(kept: Kept, capsys
     assert shlex.split(fix) == ["slimline", "logs", run, "ingest", "--store", store]
 
 
+def test_a_record_that_is_none_is_moved_out_of_the_store(
+    kept: Kept, capsys: Captured, tmp_path: Path
+) -> None:
+    foreign = Path(kept.store.uri, "runs", "later", "run.json")
+    foreign.parent.mkdir()
+    foreign.write_text("notes of mine")
+    what = "the record runs/later/run.json in the store"
+    fix = fix_of(capsys, "show", "later", "--store", kept.store.uri, what=what)
+    assert "move it out of the store" in fix
+    assert main(["show", "--store", kept.store.uri]) == 0, "the others are shown all the same"
+    assert what in capsys.readouterr().err
+    foreign.rename(tmp_path / "notes.txt")
+    answers(capsys, "show", "--store", kept.store.uri)
+
+
 # places -----------------------------------------------------------------------------------------
 
 
-def test_a_file_in_the_way_of_a_store_is_moved_away(tmp_path: Path, capsys: Captured) -> None:
-    place = tmp_path / "disk" / "store"
+def unwritable(place: Path, what: str) -> str:
+    with pytest.raises(UserError, match=what) as caught:
+        open_store(str(place)).put_if_absent("x", b"1" * 4096)
+    return caught.value.fix
+
+
+def test_a_file_in_the_way_of_a_store_is_moved_away(tmp_path: Path) -> None:
     (tmp_path / "disk").write_text("a file")
-    store = open_store(str(place))
-    with pytest.raises(UserError, match="a file stands where a folder is expected") as caught:
-        store.put_if_absent("x", b"1")
-    assert "move it away" in caught.value.fix
+    fix = unwritable(tmp_path / "disk" / "store", "a file stands where a folder is expected")
+    assert "move it away" in fix
     (tmp_path / "disk").rename(tmp_path / "file")
-    assert store.put_if_absent("x", b"1")
+    assert open_store(str(tmp_path / "disk" / "store")).put_if_absent("x", b"1")
+
+
+def test_a_store_on_a_disk_that_is_read_only_or_full(small_disk: Path, tmp_path: Path) -> None:
+    (small_disk / "store").mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    fix = unwritable(small_disk / "store", "the file system is read-only")
+    assert fix == "name a folder that can be written"
+    assert open_store(str(tmp_path / "elsewhere")).put_if_absent("x", b"1")
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    free = os.statvfs(small_disk)
+    ballast = small_disk / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+    assert "free some space there" in unwritable(small_disk / "store", "the disk is full")
+    ballast.unlink()
+    assert open_store(str(small_disk / "store")).put_if_absent("x", b"1" * 4096)
 
 
 def test_a_bucket_that_is_missing_is_made(gcs: GcsServer, capsys: Captured) -> None:
