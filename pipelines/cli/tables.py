@@ -218,10 +218,10 @@ def _sealed(sealed: Sealed, metric: str) -> str:
         return f"sealed images ({opened}): teacher {metric} {teacher}"
     winner = _interval(sealed.winner.get(metric))
     drop = f", drop {_interval(sealed.drop)}" if sealed.drop else ""
-    promoted = "promoted" if sealed.promoted else "not promoted"
+    qualified = "qualified" if sealed.qualified else "not qualified"
     return (
         f"sealed images ({opened}): winner {metric} {winner}, teacher {teacher}{drop}; "
-        f"{promoted}: {sealed.reason}"
+        f"{qualified}: {'; '.join(sealed.reasons)}"
     )
 
 
