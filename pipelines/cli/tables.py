@@ -21,6 +21,7 @@ from components.statistics.quantities import (
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
 from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
+from pipelines.launch.release_folder import LATEST_PAGE, read_list
 from pipelines.runs.leaderboard import Leaderboard, Sealed
 from pipelines.runs.records import RunRecord
 
@@ -54,7 +55,8 @@ def leaderboard(board: Leaderboard) -> Group:
     parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
     if fault:
         parts.append(line(f"broken: {fault}", style="red"))
-    parts += map(line, _files(board))
+    if board.exported:
+        parts += map(line, exported_files(board.record.run, Path(board.exported)))
     return Group(*parts)
 
 
@@ -234,11 +236,15 @@ def _listed_pairs(sealed: Sealed) -> Iterator[str]:
         yield f"{first.name}: accuracy of {reached}. {first.sentence}"
 
 
-def _files(board: Leaderboard) -> Iterator[str]:
-    if not board.exported:
+def exported_files(run: str, folder: Path) -> Iterator[str]:
+    """Say what lies where in the folder that a run was exported to."""
+    listed = read_list(folder)
+    if listed and listed.latest_run == run:
+        yield f"report: {folder / LATEST_PAGE}"
+        yield f"the release in {folder} stays as it is: it is of run {listed.run}"
         return
     for name, what in _EXPORTED:
-        path = Path(board.exported, name)
+        path = folder / name
         if path.is_file():
             size = f" ({whole_bytes(path.stat().st_size)})" if name.endswith(".tflite") else ""
             yield f"{what}: {path}{size}"

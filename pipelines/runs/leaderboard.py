@@ -129,7 +129,8 @@ class Leaderboard:
         sealed: The sealed result, or null.
         variants: One entry each, the teacher first.
         failures: Steps that failed.
-        exported: Folder with the release and the report; null in ``show``, which exports nothing.
+        exported: Folder with the release and the report, which is ``latest-run.html`` where an
+            earlier release stays; null in ``show``, which exports nothing.
         images: ``images`` of the data, how many of them are ``used``, what is ``left_out`` by
             ``reason`` with ``examples``, and ``warnings``; null before ingest is done.
     """

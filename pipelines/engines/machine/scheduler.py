@@ -22,7 +22,7 @@ from pipelines.engines.machine.admission import Admission, by_urgency
 from pipelines.engines.machine.claims import Claims
 from pipelines.engines.machine.execution import Context, execute_step
 from pipelines.engines.machine.runner import Runner
-from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import (
     StepDone,
     StepEvent,
@@ -33,6 +33,7 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
+from pipelines.runs.results import CachedResult
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.leases import LENGTH_S
 
