@@ -1,7 +1,7 @@
 """Exporting what a run published: the release and its leaderboard page, in one folder.
 
-A release stays after its run: a later run without a winner, or whose winner does not qualify, leaves a
-qualified release where it is and puts its report beside it.
+A release stays after its run: a later run without a winner, or whose winner does not qualify,
+leaves a qualified release where it is and puts its report beside it.
 """
 
 from __future__ import annotations
