@@ -17,6 +17,7 @@ from components.contract.digests import digest
 from components.contract.errors import UserError
 from components.contract.tree import Tree
 from pipelines.disk.scratch import scratch_folder
+from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import RunRecord, parse_record
 from pipelines.runs.results import disagreement, read_result, read_statement
 from pipelines.runs.workspace import workspace_root
@@ -96,6 +97,18 @@ def verify_run(store: Store, run: str) -> tuple[int, list[ObjectFault]]:
             keys += _beside(store, key)
     found = _check(store, list(dict.fromkeys(keys)), follow=True)
     return len(keys), sorted(found, key=lambda finding: finding.place)
+
+
+def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
+    """Move what is damaged out of the way; what is no regular file the next writer moves.
+
+    Args:
+        store: Where.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays.
+    """
+    for fault in faults:
+        if fault.state == "damaged":
+            move_to_quarantine(store, fault.place)
 
 
 def _beside(store: Store, key: str) -> Iterator[str]:

@@ -23,6 +23,10 @@ def add(commands: Any) -> None:
         "what", nargs="?", metavar="WHAT",
         help="a run, or the folder of a release (default: the whole store)",
     )  # fmt: skip
+    parser.add_argument(
+        "--quarantine", action="store_true",
+        help="move what is damaged in the store out of the way, so that it can be made anew",
+    )  # fmt: skip
     store_arguments(parser)
 
 
@@ -42,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_text(f"{place}: {objects} objects, {len(findings) or 'none'} not as they should be")
     if findings:
         print_remark(
-            "slimline run CONFIG makes anew what is damaged or missing of its results; of what is "
-            "foreign, slimline moves nothing"
+            "fix: slimline verify --quarantine moves what is damaged in a store out of the way, "
+            "then slimline run CONFIG makes it anew; what is foreign is yours to move"
         )
     return DAMAGED if findings else OK
 
@@ -74,15 +78,19 @@ def _of_folder(arguments: argparse.Namespace, folder: Path) -> tuple[str, int, l
 
 def _of_store(arguments: argparse.Namespace) -> tuple[str, int, list[ObjectFault]]:
     from pipelines.runs.records import read_run
-    from pipelines.runs.verifying import verify_run, verify_store
+    from pipelines.runs.verifying import quarantine_damaged, verify_run, verify_store
     from pipelines.stores.opening import open_store
 
     store = open_store(open_existing(arguments).uri, direct=True)
     if arguments.what is None:
-        return store.uri, *verify_store(store)
-    run = read_run(store, None).run if arguments.what == LATEST else arguments.what
-    _check_run(store, run)
-    return run, *verify_run(store, run)
+        place, (objects, faults) = store.uri, verify_store(store)
+    else:
+        place = read_run(store, None).run if arguments.what == LATEST else arguments.what
+        _check_run(store, place)
+        objects, faults = verify_run(store, place)
+    if arguments.quarantine:
+        quarantine_damaged(store, faults)
+    return place, objects, faults
 
 
 def _check_run(store: Store, run: str) -> None:
