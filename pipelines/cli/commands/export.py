@@ -64,7 +64,9 @@ def _published(record: RunRecord) -> PublishedRun:
     """
     from pipelines.launch.exporting import PublishedRun
 
-    outputs = {name: step.get("outputs") or {} for name, step in record.steps.items()}
+    outputs: dict[str, dict[str, str]] = {
+        name: step.get("outputs") or {} for name, step in record.steps.items()
+    }
     try:
         return PublishedRun.of(record.name, record.run, outputs)
     except KeyError as error:
