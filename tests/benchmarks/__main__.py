@@ -41,9 +41,10 @@ def bench_walk(scratch: Path) -> list[Row]:
     from components.contract.digests import canonical_json
     from pipelines.engines.machine.local import LocalRunner
     from pipelines.engines.machine.scheduler import Scheduler
-    from pipelines.runs.cache import Cache, CachedResult
+    from pipelines.runs.cache import Cache
     from pipelines.runs.graph import Graph, Ref, Step
     from pipelines.runs.keys import ingredients_of
+    from pipelines.runs.results import CachedResult
     from pipelines.stores.directory import DirectoryStore
 
     def graph(count: int) -> Graph:

@@ -240,8 +240,8 @@ def test_the_sealed_result_is_in_manifest_and_card(verifier):
     assert sealed["drop"]["low"] <= sealed["drop"]["value"] <= sealed["drop"]["high"]
     assert sealed["description"] == "patterns nobody has seen"
     kept = sealed["drop"]["high"] <= 0.3
-    level = "not certainly better than raw-pixel cosine" in verifier.manifest["reason"]
-    assert verifier.manifest["promoted"] == (kept and not level)
+    level = "not certainly better than raw-pixel cosine" in verifier.manifest["reasons"][0]
+    assert verifier.manifest["qualified"] == (kept and not level)
     for heading in ("Intended use", "Evaluation data", "Caveats", "Lineage", "Ethical"):
         assert f"## {heading}" in card
     assert verifier.manifest["sha256"] in card
@@ -277,7 +277,7 @@ def publish_sealed(root, teacher, small, drop=0.05):
 
 
 @pytest.mark.parametrize(
-    ("small", "promoted", "reason"),
+    ("small", "qualified", "reason"),
     [
         (Variant("small", noise=0.52), True, "the sealed images confirm it: drop"),
         (Variant("small", noise=2.0), False, "exceeds 0.050"),
@@ -285,19 +285,22 @@ def publish_sealed(root, teacher, small, drop=0.05):
         (Variant("small", crashed=11), False, "signal 11 (SIGSEGV)"),
     ],
 )
-def test_a_sealed_result_outside_the_budget_is_not_promoted(tmp_path, small, promoted, reason):
+def test_a_sealed_result_outside_the_budget_does_not_qualify(tmp_path, small, qualified, reason):
     manifest = publish_sealed(chosen(tmp_path), Variant("teacher", noise=0.5), small)
-    assert manifest["promoted"] is promoted
-    assert reason in manifest["reason"]
-    state = "Promoted" if promoted else "Not promoted"
-    assert f"{state}: {manifest['reason']}" in (tmp_path / "release" / "card.md").read_text()
+    assert manifest["qualified"] is qualified
+    assert reason in manifest["reasons"][0]
+    state = "Qualified" if qualified else "Not qualified"
+    assert (
+        f"{state}: {'; '.join(manifest['reasons'])}"
+        in (tmp_path / "release" / "card.md").read_text()
+    )
     assert state.lower() in (tmp_path / "release.html").read_text()
 
 
-def test_without_the_reference_nothing_is_promoted(tmp_path):
+def test_without_the_reference_nothing_qualifies(tmp_path):
     manifest = publish_sealed(chosen(tmp_path), Variant("teacher", crashed=9), Variant("small"))
-    assert not manifest["promoted"]
-    assert "the drop is unknown" in manifest["reason"]
+    assert not manifest["qualified"]
+    assert "the drop is unknown" in manifest["reasons"][0]
 
 
 def test_what_listed_pairs_gave_is_in_manifest_and_card(tmp_path):

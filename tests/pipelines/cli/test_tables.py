@@ -47,7 +47,7 @@ def test_a_person_is_told_everything(tmp_path: Path) -> None:
     assert "pruned: crashed on host: signal 11 (SIGSEGV)" in text
     assert "baseline: raw-pixel cosine auc 0.870 (0.860 to 0.880)" in text
     assert "opened by 2 runs" in text
-    assert "drop 0.005 (0.000 to 0.009); promoted" in text
+    assert "drop 0.005 (0.000 to 0.009); qualified" in text
     for name in ("model.tflite (5 bytes)", "card.md", "report.html"):
         assert str(release / name) in text
     assert "manifest.json" not in text, "what is not there is not listed"
@@ -59,7 +59,7 @@ def test_without_a_winner_the_nearest_misses_are_shown(tmp_path: Path) -> None:
     assert board.decision.winner is None
     assert board.sealed is not None
     assert board.sealed.winner is None
-    assert not board.sealed.promoted
+    assert not board.sealed.qualified
     text = text_of(board)
     assert "no winner: none of 2 candidates keeps every budget" in text
     lines = text.splitlines()
