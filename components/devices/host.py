@@ -65,7 +65,7 @@ def run_probe(model: Path, plan: TimingPlan, seed: int) -> Process | Crash:
         )
     except subprocess.TimeoutExpired as error:
         tail = (error.stderr or b"").decode(errors="replace")
-        return Crash(None, f"time limit of {plan.limit_s:g} s", tail)
+        return Crash(None, f"time limit of {plan.limit_s:g} s", tail, outside=True)
     if done.returncode != 0:
         return crash_of(done.returncode, done.stderr.decode(errors="replace"))
     document = done.stdout.splitlines()[-1]  # before it, whatever the runtime had to say

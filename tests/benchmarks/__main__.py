@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.devices.fingerprint import cpu_name, usable_cores
+from tests.benchmarks.classes import bench_classes
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
 from tests.benchmarks.planning import bench_plan
@@ -381,6 +382,7 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
 BENCHES = {
     "run": bench_run,
     "plan": bench_plan,
+    "classes": bench_classes,
     "walk": bench_walk,
     "claim": bench_claim,
     "store": bench_store,

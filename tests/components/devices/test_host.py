@@ -75,7 +75,7 @@ def test_a_file_that_is_refused_is_a_crash_without_a_signal(tmp_path: Path) -> N
 
 def test_a_process_that_hangs_is_ended(model: Path) -> None:
     found = run_probe(model, replace(PLAN, limit_s=0.01), seed=0)
-    assert found == Crash(None, "time limit of 0.01 s", "")
+    assert found == Crash(None, "time limit of 0.01 s", "", outside=True)
 
 
 def test_more_threads_than_cores_are_refused() -> None:
