@@ -22,6 +22,7 @@ from components.artifacts.measurement import (
     Process,
     Summary,
 )
+from components.contract.progress import tell
 from components.contract.provisional import PROVISIONAL
 from components.devices.host import check_threads, run_probe
 from components.devices.isolated import again_if_ended
@@ -69,7 +70,9 @@ def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
         if wait_s and not is_quiet(wait_s):
             break
         processes = ()
-        for _ in range(plan.processes):
+        phase = "process again" if wait_s else "process"
+        for number in range(plan.processes):
+            tell(phase=phase, part=number, total=plan.processes)
             ran, died = again_if_ended(lambda: run_probe(model, plan, seed))
             if isinstance(ran, Crash):
                 verdict = "killed" if ran.outside else "crashed"
