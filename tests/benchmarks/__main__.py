@@ -28,6 +28,7 @@ from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
 from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.table import Row
+from tests.benchmarks.winners import bench_winners
 
 if TYPE_CHECKING:
     from pipelines.launch.launching import Launched
@@ -390,6 +391,7 @@ BENCHES = {
     "docker": bench_docker,
     "compile": bench_compile,
     "engines": bench_engines,
+    "winners": bench_winners,
 }
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 
 @contextmanager
-def killed(argument: str, *, times: int) -> Iterator[list[int]]:
-    """Kill the first processes of which an argument is, or begins with, ``argument``.
+def killed(argument: str, *, times: int, end: str = "") -> Iterator[list[int]]:
+    """Kill the first processes that have an argument which begins and ends so.
 
     Args:
-        argument: What tells them from all others: a path that no other test uses.
+        argument: What it begins with, and tells them from all others: a path of this test alone.
         times: How many are killed; those that come later live.
+        end: What it ends with.
 
     Yields:
         Their numbers, as they are killed.
@@ -26,7 +27,7 @@ def killed(argument: str, *, times: int) -> Iterator[list[int]]:
 
     def watch() -> None:
         while not over.is_set() and len(pids) < times:
-            for pid in _processes(argument):
+            for pid in _processes(argument, end):
                 if pid not in pids and len(pids) < times:
                     os.kill(pid, signal.SIGKILL)
                     pids.append(pid)
@@ -41,7 +42,7 @@ def killed(argument: str, *, times: int) -> Iterator[list[int]]:
         thread.join()
 
 
-def _processes(argument: str) -> Iterator[int]:
+def _processes(argument: str, end: str) -> Iterator[int]:
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal() or int(folder.name) == os.getpid():
             continue
@@ -50,6 +51,6 @@ def _processes(argument: str) -> Iterator[int]:
             state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
         except OSError:  # it has ended meanwhile
             continue
-        named = any(word.startswith(argument) for word in words)
+        named = any(word.startswith(argument) and word.endswith(end) for word in words)
         if state != "Z" and named:
             yield int(folder.name)
