@@ -38,7 +38,7 @@ def benchmark(
         resampling: How intervals are made.
 
     Raises:
-        UserError: More threads than cores.
+        UserError: More threads than cores, or a plan longer than its limit.
 
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).

@@ -24,7 +24,7 @@ from components.artifacts.measurement import (
 )
 from components.contract.progress import tell
 from components.contract.provisional import PROVISIONAL
-from components.devices.host import check_threads, run_probe
+from components.devices.host import check_threads, check_time, run_probe
 from components.devices.isolated import again_if_ended
 from components.devices.timing_plan import TimingPlan
 from components.measure.stability import MOST_WAITED, judge
@@ -61,9 +61,10 @@ def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
         seed: Of the input.
 
     Raises:
-        UserError: More threads than cores.
+        UserError: More threads than cores, or a plan longer than its limit.
     """
     check_threads(plan.threads)
+    check_time(plan)
     attempts: list[Attempt] = []
     processes: tuple[Process, ...] = ()
     for wait_s in QUIET_WAITS_S:

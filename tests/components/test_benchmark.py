@@ -101,8 +101,8 @@ def test_a_model_that_is_refused_is_an_answer(tmp_path: Path) -> None:
 
 
 def test_a_process_over_its_time_limit_is_no_answer(tmp_path: Path, model: Path) -> None:
-    found = died(tmp_path, model, "killed", limit_s=0.01)
-    assert found.evidence.startswith("time limit of 0.01 s, twice; not kept")
+    found = died(tmp_path, model, "killed", limit_s=0.05)
+    assert found.evidence.startswith("time limit of 0.05 s, twice; not kept")
 
 
 def test_more_threads_than_cores_are_a_fault_of_the_user(tmp_path: Path, model: Path) -> None:
