@@ -110,7 +110,7 @@ def test_a_crash_or_a_disturbance_loses_with_its_reason(tmp_path):
     variants = [
         TEACHER,
         STUDENT,
-        replace(TINY, name="shaken", disturbed=True),
+        replace(TINY, name="shaken", p50_ms=12.0, disturbed=True),
         replace(TINY, name="timed", size_bytes=15_000, benchmark_crashed=11),
         replace(TINY, name="asked", size_bytes=14_000, crashed=6),
     ]
@@ -121,6 +121,32 @@ def test_a_crash_or_a_disturbance_loses_with_its_reason(tmp_path):
     assert decision.variant("timed").reason == "crashed on host: signal 11 (SIGSEGV)"
     assert decision.variant("asked").reason.startswith("crashed while it was evaluated: signal 6")
     assert decision.variant("asked").metric is None
+
+
+def test_what_was_ended_from_outside_is_undecided(tmp_path):
+    variants = [
+        TEACHER,
+        STUDENT,
+        replace(TINY, name="timed", size_bytes=15_000, benchmark_crashed=9),
+        replace(TINY, name="asked", size_bytes=14_000, crashed=9),
+    ]
+    decision = decided(tmp_path, variants)
+    assert decision.winner == "student"
+    assert verdicts(decision)["timed"] == verdicts(decision)["asked"] == "undecided"
+    assert decision.variant("timed").reason == (
+        "ended from outside on host: signal 9 (SIGKILL), twice"
+    )
+    assert decision.variant("asked").reason == (
+        "was ended from outside while it was evaluated: signal 9 (SIGKILL)"
+    )
+
+
+def test_a_disturbed_latency_within_the_budget_wins_and_the_page_says_so(tmp_path):
+    out = run(tmp_path, [TEACHER, STUDENT, replace(TINY, disturbed=True)])
+    decision = Decision.read(out / "decision")
+    assert decision.winner == "tiny"
+    text = (out / "page.html").read_text()
+    assert "its latency on host keeps the budget although it was disturbed" in text
 
 
 @pytest.mark.parametrize("task", ["verification", "classification"])

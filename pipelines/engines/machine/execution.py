@@ -16,6 +16,8 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.execution import CRASHED, OK
 from components.contract.executor_input import PROGRESS, STATEMENT
+from components.contract.provisional import is_provisional
+from components.contract.tree import SINGLE
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
@@ -105,7 +107,10 @@ def execute_step(
         what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
     made = CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
-    result = publish(context.cache, claim, made, context.cancelled)
+    if _is_provisional(context, step, outputs):
+        result = made  # for this run alone
+    else:
+        result = publish(context.cache, claim, made, context.cancelled)
     remove_tree(job.folder)
     if result is None:
         return StepSkipped(step.name, CANCELLATION, cancelled=True, record=record)
@@ -242,6 +247,18 @@ def _statement(job: Job) -> dict[str, Any]:
     finally:
         os.close(handle)
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _is_provisional(context: Context, step: Step, outputs: Mapping[str, str]) -> bool:
+    """Whether the component says in its metrics that its result is not to be kept."""
+    for port in step.interface.outputs:
+        if port.kind == "Metrics":
+            try:
+                metrics = json.loads(context.cache.read_file(outputs[port.name], SINGLE))
+            except (ValueError, RecursionError):
+                return False
+            return isinstance(metrics, dict) and is_provisional(cast("dict[str, Any]", metrics))
+    return False
 
 
 def _collect(
