@@ -22,11 +22,6 @@ from components.data.near_duplicates import (
 from tests.data.images import photo
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
-    array = np.asarray(image)
-    return array if array.ndim == 3 else array[..., None]
-
-
 def _jpeg(image: Image.Image) -> Image.Image:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=40)
@@ -34,7 +29,7 @@ def _jpeg(image: Image.Image) -> Image.Image:
 
 
 def _copies(images: list[Image.Image]) -> np.ndarray:
-    return np.stack([copy_of(_pixels(image))[..., 0] for image in images])
+    return np.stack([copy_of(image)[..., 0] for image in images])
 
 
 def _pairs(images: list[Image.Image]) -> list[list[int]]:
