@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from components.artifacts.image_file import release
+
 SIDE: Final = 16
 """Rows and columns of the grey copy of an image."""
 LEAST_SIDE: Final = 32
@@ -38,7 +40,7 @@ _LEAST_CONTRAST = 2.0  # standard deviation of grey levels below which a copy sh
 _PARTNERS_MAX = 8  # of an image in a band: a camera that stands still makes pairs without number
 _NEXT_MAX = 2048  # images of a band, in order of their hashes, that one is compared with
 _CELLS = 1 << 20  # of a table of distances in memory at once
-_COPIES = 1 << 14  # read at once
+_COPIES = 1 << 10  # read at once: as numbers, each takes 2 KiB, and more than once
 
 Copies = NDArray[np.uint8]
 
@@ -115,6 +117,7 @@ def near_pairs(copies_nss: Copies, which: NDArray[np.int64]) -> NDArray[np.int64
         chunk = copies_nss[which[start : start + _COPIES]]
         hashes[start : start + _COPIES] = hashes_of(chunk)
         shows[start : start + _COPIES] = chunk.std(axis=(1, 2)) >= _LEAST_CONTRAST
+        release([copies_nss])
     (places,) = np.nonzero(shows)
     found = [np.zeros((0, 2), np.int64)]
     for pairs in _close(hashes[places]):
@@ -122,6 +125,7 @@ def near_pairs(copies_nss: Copies, which: NDArray[np.int64]) -> NDArray[np.int64
             some = np.sort(places[pairs[start : start + _COPIES]], axis=1)
             alike = _correlation(copies_nss[which[some[:, 0]]], copies_nss[which[some[:, 1]]])
             found.append(some[alike >= LEAST_CORRELATION])
+            release([copies_nss])
     return np.unique(np.concatenate(found), axis=0)
 
 

@@ -135,13 +135,16 @@ class SourceImages:
 
     def near_pairs(self) -> list[tuple[int, int]]:
         """Return the places in ``images`` of different ones that show almost the same."""
-        firsts: dict[str, int] = {}
+        seen: set[str] = set()
+        indices, places = array("q"), array("q")
         for index, place in enumerate(self.places):
-            if place >= 0:
-                firsts.setdefault(self.images[index].digest, index)
-        places = np.array([self.places[index] for index in firsts.values()], np.int64)
-        indices = list(firsts.values())
-        pairs = near_pairs(self.copies.mapped()[..., 0], places)
+            digest = self.images[index].digest
+            if place >= 0 and digest not in seen:
+                seen.add(digest)
+                indices.append(index)
+                places.append(place)
+        del seen
+        pairs = near_pairs(self.copies.mapped()[..., 0], np.array(places, np.int64))
         return [(indices[one], indices[other]) for one, other in pairs.tolist()]
 
     def check_brightness(self, maximum: int) -> None:

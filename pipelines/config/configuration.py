@@ -94,7 +94,7 @@ class Config(Section):
         "./slimline-store",
         min_length=1,
         description="where results and records are kept: a folder, or `gs://bucket/prefix`. What "
-        "is read of buckets, stays in `~/.cache/slimline`: at most 20 GiB, or as many as the file "
+        "is read of buckets stays in `~/.cache/slimline`: at most 20 GiB, or as many as the file "
         "`limit_gib` there says (`echo 50 > ~/.cache/slimline/limit_gib`)",
     )
     threads: PositiveInt = Field(2, description="cores that a training step keeps busy")
