@@ -91,7 +91,7 @@ class Spool:
         images = np.empty((len(places), *self.shape), np.uint8)
         handle, size_bytes = self._file.fileno(), self._image_bytes
         if size_bytes:
-            rows = memoryview(images.reshape(-1))
+            rows = images.reshape(-1).data
             for row, place in enumerate(places):
                 part = rows[row * size_bytes : (row + 1) * size_bytes]
                 read_bytes = os.preadv(handle, [part], place * size_bytes)
