@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
+import shlex
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -18,7 +20,13 @@ from components.contract.errors import UserError
 LABEL_TITLES: Final = ("label", "class", "target", "identity")
 """Titles of the column that holds labels, in lower case."""
 
-_LINE_CHARACTERS = 1 << 26
+UNPACKED_BYTES_LEAST: Final = 64 << 20
+"""What a packed file may unpack to, however small it is."""
+UNPACKED_TIMES_MOST: Final = 100
+"""How many times its own size a larger one may unpack to: pixels as text do to 5 to 30 times."""
+
+_LINE_BYTES = 1 << 24
+_CHUNK_BYTES = 1 << 20
 _SEPARATORS = ",;\t"
 _GZIP = b"\x1f\x8b"
 
@@ -33,10 +41,12 @@ def rows_of(path: Path, name: str) -> Generator[list[str]]:
         name: Of the file, for errors.
 
     Raises:
-        UserError: It is damaged, no text in UTF-8, or has a line without end.
+        UserError: It is damaged, no text in UTF-8, has a line without end, or unpacks to more than
+            ``UNPACKED_BYTES_LEAST`` and ``UNPACKED_TIMES_MOST`` times its size.
     """
     try:
-        with _opened(path) as stream, closing(_lines(stream, name)) as lines:
+        most_bytes = _most_bytes(path, name)
+        with _opened(path) as stream, closing(_lines(stream, name, most_bytes)) as lines:
             first = next(lines, "")
             separator = next((letter for letter in first if letter in _SEPARATORS), ",")
             for row in csv.reader(_chained(first, lines), delimiter=separator):
@@ -69,17 +79,56 @@ def column_of(titles: Sequence[str], names: Sequence[str], file: str) -> int | N
     return found[0] if found else None
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _is_packed(path: Path) -> bool:
     with path.open("rb") as file:
-        packed = file.read(2) == _GZIP
-    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
+        return file.read(2) == _GZIP
 
 
-def _lines(stream: IO[bytes], name: str) -> Generator[str]:
+def _opened(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if _is_packed(path) else path.open("rb")
+
+
+def _most_bytes(path: Path, name: str) -> int | None:
+    """Return how much of a packed file is read; None for all of one that is not packed.
+
+    Raises:
+        UserError: The file itself says, in its last four bytes, that there is more, and so it is.
+    """
+    if not _is_packed(path):
+        return None
+    size_bytes = path.stat().st_size
+    most_bytes = max(UNPACKED_BYTES_LEAST, UNPACKED_TIMES_MOST * size_bytes)
+    with path.open("rb") as file:
+        file.seek(-4, os.SEEK_END)
+        says_bytes = int.from_bytes(file.read(4), "little")
+    if says_bytes > most_bytes:  # or these are no such bytes, because the file is damaged
+        left_bytes = most_bytes
+        with _opened(path) as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                left_bytes -= len(chunk)
+                if left_bytes < 0:
+                    raise _too_much(name, most_bytes)
+    return most_bytes
+
+
+def _too_much(name: str, most_bytes: int) -> UserError:
+    return UserError(
+        f"{name} unpacks to more than {most_bytes:,} bytes; of a packed file, "
+        f"{UNPACKED_TIMES_MOST} times its size are read, or {UNPACKED_BYTES_LEAST:,} bytes",
+        f"if that is right, unpack it, and give the unpacked file as the data: "
+        f"gunzip < {shlex.quote(name)} > unpacked.csv",
+    )
+
+
+def _lines(stream: IO[bytes], name: str, most_bytes: int | None) -> Generator[str]:
     number = 0
-    while line := stream.readline(_LINE_CHARACTERS):
+    read_bytes = 0
+    while line := stream.readline(_LINE_BYTES):
         number += 1
-        if len(line) == _LINE_CHARACTERS:
+        read_bytes += len(line)
+        if most_bytes is not None and read_bytes > most_bytes:
+            raise _too_much(name, most_bytes)
+        if len(line) == _LINE_BYTES:
             raise UserError(f"{name} has a line without end", "write one image a row")
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")

@@ -108,17 +108,20 @@ def _without_duplicates(
     images: Sequence[SourceImage], results: dict[str, CurationResult]
 ) -> list[SourceImage]:
     """Return one of each group of equal images, and record what becomes of the others."""
-    groups: dict[str, tuple[SourceImage] | list[SourceImage]] = {}
+    groups: dict[str, SourceImage | list[SourceImage]] = {}  # nearly all are alone
     divided = any(image.split for image in images)
     for image in images:
         if fault := image.fault or (_split_fault(image) if divided else ""):
             results[image.name] = CurationResult("quarantined", reason=fault)
-        elif isinstance(same := groups.setdefault(image.digest, (image,)), list):
+        elif isinstance(same := groups.setdefault(image.digest, image), list):
             same.append(image)
-        elif same[0] is not image:  # nearly all are alone: many lists would take much memory
-            groups[image.digest] = [*same, image]
+        elif same is not image:
+            groups[image.digest] = [same, image]
     kept: list[SourceImage] = []
     for group in groups.values():
+        if isinstance(group, SourceImage):
+            kept.append(group)
+            continue
         first, *others = sorted(group, key=_first_kept)
         if any(other.label != first.label for other in others):
             for image in (first, *others):

@@ -71,7 +71,8 @@ def _labels(path: Path, name: str) -> bytes:
         if count > LABEL_BYTES_MAX:
             raise UserError(
                 f"{name} says {count} labels; at most {LABEL_BYTES_MAX} are read",
-                "fetch the file again, or divide it into several",
+                "fetch the file again; or divide it, and the images, into several of the names "
+                "a-images-idx3-ubyte and a-labels-idx1-ubyte, b-images and so on",
             )
         labels = stream.read(count + 1)
     if len(labels) != count:

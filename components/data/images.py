@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -41,14 +42,27 @@ class BadImage(Exception):  # noqa: N818 a verdict on a file, not a failure of t
         return ": ".join(self.args)
 
 
-def decode(
+@dataclass(frozen=True)
+class Decoded:
+    """One image that was decoded.
+
+    Attributes:
+        pixels: uint8, height x width x channels.
+        same: The same as Pillow has it, grey or RGB.
+    """
+
+    pixels: NDArray[np.uint8]
+    same: Image.Image
+
+
+def decode_image(
     data: bytes,
     *,
     channels: int,
     maximum: int = 255,
     max_pixels: int = 50_000_000,
     background: tuple[int, int, int] = (255, 255, 255),
-) -> NDArray[np.uint8]:
+) -> Decoded:
     """Decode one image, turned upright as its EXIF orientation says.
 
     Bilevel, palette, grey and RGB images of 8 bits and 16-bit grey ones are converted; colour
@@ -65,7 +79,7 @@ def decode(
         background: Red, green and blue, 0 to 255, behind what is transparent.
 
     Returns:
-        uint8, height x width x channels, in the size of the file.
+        The image in the size of the file.
 
     Raises:
         BadImage: The image is damaged, too large, or would need a guess.
@@ -95,7 +109,7 @@ def max_bytes(max_pixels: int) -> int:
 
 
 def from_array(array: NDArray[np.generic], *, channels: int, maximum: int) -> NDArray[np.uint8]:
-    """Bring an image that came as numbers into the form that ``decode`` gives.
+    """Bring an image that came as numbers into the form that ``decode_image`` gives.
 
     Args:
         array: Height x width, or height x width x 1 or 3; integers, floats or booleans.
@@ -117,6 +131,13 @@ def from_array(array: NDArray[np.generic], *, channels: int, maximum: int) -> ND
     return eight.reshape((*eight.shape[:2], channels))
 
 
+def pillow_image(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Return the image of pixels, height x width x 1 or 3."""
+    return Image.fromarray(
+        np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    )
+
+
 def pixel_digest(image: NDArray[np.uint8]) -> str:
     """Return the sha256 over shape and pixels: equal for files that show the same."""
     state = hashlib.sha256(repr(image.shape).encode())
@@ -126,7 +147,7 @@ def pixel_digest(image: NDArray[np.uint8]) -> str:
 
 def _decode(
     data: bytes, channels: int, maximum: int, max_pixels: int, background: tuple[int, int, int]
-) -> NDArray[np.uint8]:
+) -> Decoded:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
         if width * height > max_pixels:
@@ -146,11 +167,21 @@ def _decode(
         if depth > 8:
             # Netpbm states its largest value, and the decoder has brought that to 65535.
             full = 65535 if image.format == "PPM" else maximum
-            return from_array(np.asarray(image), channels=channels, maximum=full)
+            return _from_numbers(np.asarray(image), channels, full)
         own = image.format == "PPM" or image.mode in ("1", "P")  # states its values itself
         full = 255 if own else min(maximum, 255)
         behind = tuple(round(value * full / 255) for value in background)
-        return from_array(np.asarray(_opaque(image, behind)), channels=channels, maximum=full)
+        opaque = _opaque(image, behind)
+        if full == 255:
+            mode = "L" if channels == 1 else "RGB"
+            same = opaque if opaque.mode == mode else opaque.convert(mode)
+            return Decoded(np.asarray(same).reshape((same.height, same.width, channels)), same)
+        return _from_numbers(np.asarray(opaque), channels, full)
+
+
+def _from_numbers(array: NDArray[np.generic], channels: int, maximum: int) -> Decoded:
+    pixels = from_array(array, channels=channels, maximum=maximum)
+    return Decoded(pixels, pillow_image(pixels))
 
 
 def _check_png(data: bytes) -> None:

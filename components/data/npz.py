@@ -180,7 +180,9 @@ def _labels(archive: zipfile.ZipFile, header: _Header) -> NDArray[np.generic]:
             f"{where} is {dtype} of shape {shape}, which are {header.size_bytes} bytes of labels; "
             f"at most {LABEL_BYTES_MAX} are read",
             f"save them as whole numbers: np.unique({name}, return_inverse=True)[1]"
-            ".astype('uint16')",
+            ".astype('uint16')"
+            if dtype.itemsize > 2
+            else f"save fewer images, and as many labels: {name}[:{LABEL_BYTES_MAX // 2}]",
         )
     with archive.open(header.member) as stream:
         _Header.skip(stream, where)

@@ -27,9 +27,11 @@ from components.data.curation import PAIRS
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
-    decode,
+    Decoded,
+    decode_image,
     from_array,
     max_bytes,
+    pillow_image,
     pixel_digest,
 )
 from components.data.images_found import SourceImage
@@ -69,7 +71,7 @@ class Spool:
     def append(self, image: NDArray[np.uint8]) -> int:
         """Keep an image and return its place."""
         assert image.shape == self.shape, (image.shape, self.shape)
-        self._file.write(image.tobytes())
+        self._file.write(np.ascontiguousarray(image).data)
         self._count += 1
         return self._count - 1
 
@@ -83,10 +85,18 @@ class Spool:
             else np.zeros(shape, np.uint8)
         )
 
-    def read(self, place: int) -> bytes:
-        """Return the bytes of the image at a place."""
+    def read(self, places: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the images at some places, in memory."""
         self._file.flush()
-        return os.pread(self._file.fileno(), self._image_bytes, place * self._image_bytes)
+        images = np.empty((len(places), *self.shape), np.uint8)
+        handle, size_bytes = self._file.fileno(), self._image_bytes
+        if size_bytes:
+            rows = images.reshape(-1).data
+            for row, place in enumerate(places):
+                part = rows[row * size_bytes : (row + 1) * size_bytes]
+                read_bytes = os.preadv(handle, [part], place * size_bytes)
+                assert read_bytes == size_bytes, "a file of ours that nobody else has"
+        return images
 
 
 @dataclass(frozen=True)
@@ -100,9 +110,7 @@ class SpoolRows:
         return len(self.places)
 
     def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]:
-        places = self.places[rows]
-        data = b"".join(self.spool.read(place) for place in places)
-        return np.frombuffer(data, np.uint8).reshape((len(places), *self.spool.shape))
+        return self.spool.read(self.places[rows])
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,7 @@ class SourceImages:
         spool: The resized images.
         copies: Grey copies of them to find near-duplicates by, at the same places.
         sizes: How many sound images had which height and width.
-        brightest: The largest pixel of all, 0 to 255.
+        brightest: The largest pixel of all, or one that is bright enough, 0 to 255.
     """
 
     images: list[SourceImage]
@@ -127,13 +135,16 @@ class SourceImages:
 
     def near_pairs(self) -> list[tuple[int, int]]:
         """Return the places in ``images`` of different ones that show almost the same."""
-        firsts: dict[str, int] = {}
+        seen: set[str] = set()
+        indices, places = array("q"), array("q")
         for index, place in enumerate(self.places):
-            if place >= 0:
-                firsts.setdefault(self.images[index].digest, index)
-        places = np.array([self.places[index] for index in firsts.values()], np.int64)
-        indices = list(firsts.values())
-        pairs = near_pairs(self.copies.mapped()[..., 0], places)
+            digest = self.images[index].digest
+            if place >= 0 and digest not in seen:
+                seen.add(digest)
+                indices.append(index)
+                places.append(place)
+        del seen
+        pairs = near_pairs(self.copies.mapped()[..., 0], np.array(places, np.int64))
         return [(indices[one], indices[other]) for one, other in pairs.tolist()]
 
     def check_brightness(self, maximum: int) -> None:
@@ -267,10 +278,10 @@ def _read_file(
     if fault := _fault_of(file, place.fault):
         return _Read(replace(found, fault=fault))
     try:
-        pixels = _decoded(source, file, target)
+        decoded = _decoded(source, file, target)
     except BadImage as error:
         return _Read(replace(found, fault=str(error)))
-    return _sound(found, pixels, target)
+    return _sound(found, decoded, target)
 
 
 def _fault_of(file: SourceFile, misplaced: str | None) -> str:
@@ -286,10 +297,10 @@ def _fault_of(file: SourceFile, misplaced: str | None) -> str:
     return f"layout: {misplaced}{advice}"
 
 
-def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> NDArray[np.uint8]:
+def _decoded(source: Source, file: SourceFile, target: TargetFormat) -> Decoded:
     if file.size_bytes > max_bytes(target.max_pixels):
         raise BadImage("too-large", f"{file.size_bytes} bytes are more than any image has here")
-    return decode(
+    return decode_image(
         source.read(file),
         channels=target.channels,
         maximum=target.maximum,
@@ -308,10 +319,10 @@ def _read_named(source: Source, named: NamedImage, target: TargetFormat) -> _Rea
     if named.file is None or named.fault:
         return _Read(image)
     try:
-        pixels = _decoded(source, named.file, target)
+        decoded = _decoded(source, named.file, target)
     except BadImage as error:
         return _Read(replace(image, fault=str(error)))
-    return _sound(image, pixels, target)
+    return _sound(image, decoded, target)
 
 
 def _read_record(record: Record, target: TargetFormat) -> _Read:
@@ -322,17 +333,22 @@ def _read_record(record: Record, target: TargetFormat) -> _Read:
         pixels = from_array(record.pixels, channels=target.channels, maximum=target.maximum)
     except BadImage as error:
         return _Read(replace(found, fault=str(error)))
-    return _sound(found, pixels, target)
+    return _sound(found, Decoded(pixels, pillow_image(pixels)), target)
 
 
-def _sound(found: SourceImage, pixels: NDArray[np.uint8], target: TargetFormat) -> _Read:
+def _sound(found: SourceImage, decoded: Decoded, target: TargetFormat) -> _Read:
+    pixels = decoded.pixels
     try:
-        small = framed(pixels, target.height, target.width, target)
+        small = framed(pixels, target.height, target.width, target, decoded.same)
     except BadImage as error:
         return _Read(replace(found, fault=str(error)))
     # The digest is of the whole image: what only a part has in common is not the same.
     found = replace(found, digest=pixel_digest(pixels))
-    return _Read(found, small, copy_of(pixels), pixels.shape[:2], int(pixels.max()))
+    copy = copy_of(decoded.same)
+    # The copy is looked through sooner, and of a bright image that is all that is asked for.
+    brightest = int(copy.max())
+    brightest = brightest if brightest >= _DARK else int(pixels.max())
+    return _Read(found, small, copy, pixels.shape[:2], brightest)
 
 
 def _in_order(

@@ -7,11 +7,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.artifacts.framing import Framing
-from components.data.images import BadImage
+from components.data.images import BadImage, pillow_image
 
 
 def framed(
-    image: NDArray[np.uint8], height: int, width: int, framing: Framing
+    image: NDArray[np.uint8],
+    height: int,
+    width: int,
+    framing: Framing,
+    same: Image.Image | None = None,
 ) -> NDArray[np.uint8]:
     """Cut, scale and pad an image to a size.
 
@@ -23,6 +27,7 @@ def framed(
         height: Pixels.
         width: Pixels.
         framing: How.
+        same: The same image as Pillow has it, if it is there: to make it takes time.
 
     Returns:
         uint8, height x width x channels.
@@ -37,8 +42,9 @@ def framed(
         kept_columns = min(columns, max(1, round(rows * width / height)))
         top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
         part = part[top : top + kept_rows, left : left + kept_columns]
+    whole = same if part.shape == image.shape else None
     if framing.fit != "pad":
-        return resized(part, height, width)
+        return resized(part, height, width, whole)
     scale = min(height / rows, width / columns)
     inner_rows = min(height, max(1, round(rows * scale)))
     inner_columns = min(width, max(1, round(columns * scale)))
@@ -46,26 +52,29 @@ def framed(
     full = np.empty((height, width, image.shape[2]), np.uint8)
     full[:] = _colour(framing, image.shape[2])
     full[top : top + inner_rows, left : left + inner_columns] = resized(
-        part, inner_rows, inner_columns
+        part, inner_rows, inner_columns, whole
     )
     return full
 
 
-def resized(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def resized(
+    image: NDArray[np.uint8], height: int, width: int, same: Image.Image | None = None
+) -> NDArray[np.uint8]:
     """Stretch an image to a size: bilinear over all pixels that a new one covers.
 
     Args:
         image: uint8, any height x any width x channels.
         height: Pixels.
         width: Pixels.
+        same: See ``framed``.
 
     Returns:
         uint8, height x width x channels.
     """
     if image.shape[:2] == (height, width):
         return image
-    flat = Image.fromarray(np.ascontiguousarray(image[:, :, 0] if image.shape[2] == 1 else image))
-    small = np.asarray(flat.resize((width, height), Image.Resampling.BILINEAR))
+    whole = pillow_image(image) if same is None else same
+    small = np.asarray(whole.resize((width, height), Image.Resampling.BILINEAR))
     return small.reshape((height, width, image.shape[2]))
 
 

@@ -14,11 +14,13 @@ from typing import Any, Literal
 
 import psutil
 
+from components.contract.errors import UserError
 from components.contract.images import PACKAGES
 from components.statistics.quantities import short_bytes
 from pipelines.disk.files import disk_faults
 from pipelines.disk.names import absolute
 from pipelines.disk.scratch import cache_folder
+from pipelines.stores.blobs import LIMIT_FILE, BlobCache, cache_limit
 
 State = Literal["ok", "lacks", "note"]
 
@@ -61,6 +63,7 @@ def examine(store: str) -> list[Finding]:
         _cores(),
         _memory(),
         *_folders(store),
+        _cache(),
         _pressure(),
         *_programs(),
     ]
@@ -129,6 +132,18 @@ def _folders(store: str) -> Iterator[Finding]:
         f"{short_bytes(free)} free at {folder}",
         "" if enough else "make room, or put the store elsewhere with --store",
     )
+
+
+def _cache() -> Finding:
+    folder = cache_folder()
+    try:
+        limit_bytes = cache_limit(folder)
+    except UserError as error:
+        return Finding("cache", "lacks", error.what, error.fix)
+    with disk_faults(folder):
+        used_gib = BlobCache(folder, limit_bytes).size_bytes / 2**30
+    text = f"{used_gib:.3g} of at most {limit_bytes / 2**30:.3g} GiB of downloads in {folder}"
+    return Finding("cache", "ok", f"{text}; another limit: echo GIB > {folder / LIMIT_FILE}")
 
 
 def _pressure() -> Finding:

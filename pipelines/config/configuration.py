@@ -93,7 +93,9 @@ class Config(Section):
     store: str = Field(
         "./slimline-store",
         min_length=1,
-        description="where results and records are kept: a folder, or `gs://bucket/prefix`",
+        description="where results and records are kept: a folder, or `gs://bucket/prefix`. What "
+        "is read of buckets stays in `~/.cache/slimline`: at most 20 GiB, or as many as the file "
+        "`limit_gib` there says (`echo 50 > ~/.cache/slimline/limit_gib`)",
     )
     threads: PositiveInt = Field(2, description="cores that a training step keeps busy")
     seed: Seed = Field(0, description="where all randomness starts")

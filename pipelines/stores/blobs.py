@@ -4,19 +4,59 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Final
 
+from components.contract.errors import UserError
+from pipelines.disk.files import disk_faults
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import BLOBS, blob_digest
 from pipelines.stores.store import KeyMissing
 
-CACHE_BYTES = 20 << 30
+CACHE_BYTES: Final = 20 << 30
+LIMIT_FILE: Final = "limit_gib"
+"""In the cache's folder: one number, how many GiB (2^30 bytes) of blobs it keeps at most.
+
+A file and not a variable of the environment: every process that fills the folder has the same
+limit, or the one with the smaller would throw away what the others keep.
+"""
 
 _MEASURED_SHARE = 20
+_LIMIT_CHARACTERS = 32
+
+
+def cache_limit(folder: Path) -> int:
+    """Return how many bytes of blobs a cache keeps at most; ``CACHE_BYTES`` where nothing says so.
+
+    Args:
+        folder: The cache's, which need not be there.
+
+    Raises:
+        UserError: What its ``LIMIT_FILE`` says is no number above 0, or it cannot be read.
+    """
+    path = folder / LIMIT_FILE
+    with disk_faults(path):
+        try:
+            with path.open("rb") as file:
+                text = file.read(_LIMIT_CHARACTERS).decode(errors="replace").strip()
+        except (FileNotFoundError, NotADirectoryError):  # the latter is told where it matters
+            return CACHE_BYTES
+    try:
+        limit_gib = float(text)
+    except ValueError:
+        limit_gib = math.nan
+    if not 0 < limit_gib < math.inf:
+        raise UserError(
+            f"{path} says {text!r}; expected how many GiB of downloads are kept, above 0",
+            f"echo {CACHE_BYTES >> 30} > {shlex.quote(str(path))}",
+        )
+    return max(1, int(limit_gib * 2**30))
 
 
 class BlobCache:
@@ -27,16 +67,19 @@ class BlobCache:
 
     Args:
         folder: Where.
-        limit_bytes: What the folder holds at most; the longest unused goes first. The folder is
-            measured each time a process has added a twentieth of this, so each may exceed it by
-            as much.
+        limit_bytes: What the folder holds at most (None: ``cache_limit``); the longest unused goes
+            first. The folder is measured each time a process has added a twentieth of this, so
+            each may exceed it by as much.
+
+    Raises:
+        UserError: See ``cache_limit``.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, folder: Path, limit_bytes: int | None = None) -> None:
         # What a power cut damages is downloaded again: no need to wait for the disk.
         self._folder = DirectoryStore(folder, durable=False)
-        self._limit_bytes = limit_bytes
-        self._unmeasured_bytes = limit_bytes
+        self._limit_bytes = cache_limit(folder) if limit_bytes is None else limit_bytes
+        self._unmeasured_bytes = self._limit_bytes
         self._coming_bytes = 0  # of values that have room and may not be in the folder yet
         self._measuring = threading.Lock()
 
@@ -96,6 +139,11 @@ class BlobCache:
                 self.keep(key, path, adopt=link)
             return sha256
 
+    @property
+    def size_bytes(self) -> int:
+        """How much the folder holds."""
+        return sum(stat.st_size for _, stat in self._files())
+
     def _has(self, key: str, path: Path, digest: str, *, link: bool) -> bool:
         """Put the folder's file at ``path`` if it holds what it should."""
         if self._folder.stat(key) is None:
@@ -132,9 +180,10 @@ class BlobCache:
             if fits:
                 self._coming_bytes += size_bytes
                 self._unmeasured_bytes += size_bytes
-                if self._unmeasured_bytes * _MEASURED_SHARE >= self._limit_bytes:
-                    self._evict(self._limit_bytes - self._coming_bytes)
-                    self._unmeasured_bytes = 0
+            # Also beside what passes by: the limit may be lower than it was when the rest came.
+            if self._unmeasured_bytes * _MEASURED_SHARE >= self._limit_bytes:
+                self._evict(self._limit_bytes - self._coming_bytes)
+                self._unmeasured_bytes = 0
         try:
             yield fits
         finally:
@@ -149,13 +198,10 @@ class BlobCache:
         """
         found: list[tuple[int, int, Path]] = []
         used_bytes = 0
-        for key in self._folder.list(BLOBS):
-            path = self._folder.path(key)
-            with contextlib.suppress(FileNotFoundError):
-                stat = path.stat()
-                if stat.st_nlink > 1:
-                    used_bytes += stat.st_size
-                    continue
+        for path, stat in self._files():
+            if stat.st_nlink > 1:
+                used_bytes += stat.st_size
+            else:
                 found.append((max(stat.st_atime_ns, stat.st_mtime_ns), stat.st_size, path))
         total_bytes = used_bytes + sum(size_bytes for _, size_bytes, _ in found)
         for _, size_bytes, path in sorted(found):
@@ -163,3 +209,10 @@ class BlobCache:
                 return
             path.unlink(missing_ok=True)
             total_bytes -= size_bytes
+
+    def _files(self) -> Generator[tuple[Path, os.stat_result]]:
+        """Yield every blob's file, without those that another process is just removing."""
+        for key in self._folder.list(BLOBS):
+            path = self._folder.path(key)
+            with contextlib.suppress(FileNotFoundError):
+                yield path, path.stat()

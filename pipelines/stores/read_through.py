@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pipelines.stores.blobs import CACHE_BYTES, BlobCache
+from pipelines.stores.blobs import BlobCache
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import blob_digest
 from pipelines.stores.store import Stat, Store
@@ -24,9 +24,12 @@ class ReadThroughStore:
         store: The store behind.
         folder: The cache.
         limit_bytes: See ``BlobCache``.
+
+    Raises:
+        UserError: See ``cache_limit``.
     """
 
-    def __init__(self, store: Store, folder: Path, limit_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, store: Store, folder: Path, limit_bytes: int | None = None) -> None:
         self._store = store
         self._blobs = BlobCache(folder, limit_bytes)
 

@@ -25,7 +25,9 @@ from typing import TYPE_CHECKING
 from components.devices.fingerprint import cpu_name, usable_cores
 from tests.benchmarks.classes import bench_classes
 from tests.benchmarks.docker import bench_docker
+from tests.benchmarks.ingest import bench_ingest
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
+from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_memory_small
 from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.table import Row
 from tests.benchmarks.winners import bench_winners
@@ -389,16 +391,22 @@ BENCHES = {
     "claim": bench_claim,
     "store": bench_store,
     "bucket": bench_bucket,
+    "ingest": bench_ingest,
+    "memory": bench_memory_small,
     "docker": bench_docker,
     "compile": bench_compile,
     "engines": bench_engines,
     "winners": bench_winners,
 }
 
+LONG_BENCHES = {"memory-ingest": bench_memory_ingest, "memory-long": bench_memory}
+"""Those that run only where they are named."""
+NAMES = f"of {', '.join([*BENCHES, *LONG_BENCHES])}; none: all but {', '.join(LONG_BENCHES)}"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHES)}; all when none is given")
+    parser.add_argument("names", nargs="*", help=NAMES)
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     parser.add_argument("--page", type=Path, help="also write the table between this page's marks")
     arguments = parser.parse_args()
@@ -406,7 +414,7 @@ def main() -> None:
     for name in arguments.names or BENCHES:
         scratch = Path(tempfile.mkdtemp(prefix=f"bench-{name}-", dir=ROOT / "build"))
         try:
-            rows += BENCHES[name](scratch)
+            rows += (BENCHES | LONG_BENCHES)[name](scratch)
         finally:
             shutil.rmtree(scratch)
     text = table(rows)

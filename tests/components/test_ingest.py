@@ -23,7 +23,7 @@ from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.progress import ProgressReader, parsed, telling
 from components.contract.tree import tree_of
-from components.data.images import decode, pixel_digest
+from components.data.images import decode_image, pixel_digest
 from pipelines.sources.snapshot import snapshot, stage
 from tests.components.flat import ingest
 from tests.data import images as files
@@ -113,7 +113,7 @@ def test_every_row_is_the_file_that_the_manifest_says(faces: Outcome, shared: Pa
                 continue
             data = (shared / "data" / "orl" / line["name"]).read_bytes()
             row = dataset.images(line["split"])[line["index"]]
-            assert np.array_equal(row, decode(data, channels=1))
+            assert np.array_equal(row, decode_image(data, channels=1).pixels)
             label = dataset.labels(line["split"])[line["index"]]
             assert dataset.info.classes[label] == line["name"].partition("/")[0]
 
@@ -667,7 +667,7 @@ def test_duplicates_are_of_the_whole_image_not_of_its_small_copy(tmp_path: Path)
     root = files.folder(tmp_path / "data", {f"p{number}": 3 for number in range(8)})
     outcome = _ingest(root, tmp_path / "out", height=1, width=1)
     assert outcome.report["duplicates"] == 0
-    first = decode((root / "p0/0.png").read_bytes(), channels=1)
+    first = decode_image((root / "p0/0.png").read_bytes(), channels=1).pixels
     assert pixel_digest(first) != pixel_digest(first[::-1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from components.contract.errors import UserError
+from components.data import idx
 from components.data.record import Record
 from tests.data.records import IMAGES, LABELS, check_records, read_records
 
@@ -84,3 +86,33 @@ def test_idx_damage_and_missing_labels_are_said(tmp_path: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-10])
     with pytest.raises(UserError, match="damaged"):
         read_records(root)
+
+
+def test_idx_labels_that_fill_the_memory_are_refused_by_their_header(tmp_path: Path) -> None:
+    many = bytes((0, 0, 8, 1)) + struct.pack(">I", 3_800_000_000) + bytes(1 << 20)
+    files = {"a-images-idx3-ubyte": _idx(IMAGES), "a-labels-idx1-ubyte.gz": many}
+    root = _idx_folder(tmp_path / "d", files)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="says 3800000000 labels; at most 268435456"):
+            read_records(root)
+        assert tracemalloc.get_traced_memory()[1] < 8e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_idx_labels_that_are_divided_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idx, "LABEL_BYTES_MAX", 5)
+    files = {"images-idx3-ubyte": _idx(IMAGES), "labels-idx1-ubyte": _idx(LABELS)}
+    with pytest.raises(UserError, match="says 7 labels; at most 5") as caught:
+        read_records(_idx_folder(tmp_path / "whole", files))
+    assert "a-images-idx3-ubyte and a-labels-idx1-ubyte" in caught.value.fix
+    files = {
+        f"{name}-{kind}-ubyte": _idx(array[part])
+        for name, part in (("a", slice(4)), ("b", slice(4, 7)))
+        for kind, array in (("images-idx3", IMAGES), ("labels-idx1", LABELS))
+    }
+    records = read_records(_idx_folder(tmp_path / "parts", files))
+    check_records([Record(r.file, i, r.label, r.pixels) for i, r in enumerate(records)])

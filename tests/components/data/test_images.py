@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from components.data.formats import READS_HEIF
-from components.data.images import BadImage, decode, from_array, pixel_digest
+from components.data.images import BadImage, decode_image, from_array, pixel_digest
 from tests.data import images as files
 from tests.data.images import HEIGHT, WIDTH, encoded, pixels, random_image
 
 BAD = files.bad()
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of damaged TIFFs
+
+
+def decode(data: bytes, **settings: Any) -> np.ndarray:
+    """Pixels of a file; what Pillow has of them must be the same."""
+    decoded = decode_image(data, **settings)
+    assert decoded.same.mode in ("L", "RGB")
+    assert np.array_equal(np.atleast_3d(np.asarray(decoded.same)), decoded.pixels)
+    return decoded.pixels
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "GIF", "PPM", "TIFF"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Callable
 from itertools import combinations
 
@@ -22,11 +23,6 @@ from components.data.near_duplicates import (
 from tests.data.images import photo
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
-    array = np.asarray(image)
-    return array if array.ndim == 3 else array[..., None]
-
-
 def _jpeg(image: Image.Image) -> Image.Image:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=40)
@@ -34,7 +30,7 @@ def _jpeg(image: Image.Image) -> Image.Image:
 
 
 def _copies(images: list[Image.Image]) -> np.ndarray:
-    return np.stack([copy_of(_pixels(image))[..., 0] for image in images])
+    return np.stack([copy_of(image)[..., 0] for image in images])
 
 
 def _pairs(images: list[Image.Image]) -> list[list[int]]:
@@ -109,3 +105,13 @@ def test_a_camera_that_stands_still_makes_no_pairs_without_number() -> None:
     assert len(pairs) < 3000 * 60
     assert set(clusters((f"{a}", f"{b}") for a, b in pairs).values()) == {"0"}
     assert len({place for pair in pairs for place in pair}) == 3000
+
+
+def test_memory_does_not_grow_with_the_copies() -> None:
+    copies = np.random.default_rng(0).integers(0, 256, (8000, SIDE, SIDE), dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        near_pairs(copies, np.arange(len(copies)))
+        assert tracemalloc.get_traced_memory()[1] < 25e6, "all as numbers at once are 16 MB"
+    finally:
+        tracemalloc.stop()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from components.contract.errors import UserError
+from components.data import npz
 from tests.data.records import IMAGES, LABELS, check_records, read_records
 
 
@@ -179,3 +180,17 @@ def test_npz_headers_that_promise_large_images_cost_no_memory(tmp_path: Path) ->
         read_records(tmp_path / "d.npz")
     assert "max_pixels: 81000000" in caught.value.fix
     assert len(read_records(tmp_path / "d.npz", max_pixels=81_000_000)) == 1
+
+
+@pytest.mark.parametrize("kind", ["<U40", "i8", "u1"])
+def test_the_edit_that_makes_labels_small_enough_ends_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    labels = LABELS.astype(kind)
+    monkeypatch.setattr(npz, "LABEL_BYTES_MAX", 14 if kind != "u1" else 6)
+    np.savez(tmp_path / "d.npz", x=IMAGES, y=labels)
+    with pytest.raises(UserError, match="bytes of labels; at most") as caught:
+        read_records(tmp_path / "d.npz")
+    edited = eval(caught.value.fix.rpartition(": ")[2], {"np": np, "y": labels})
+    np.savez(tmp_path / "d.npz", x=IMAGES[: len(edited)], y=edited)
+    assert len(read_records(tmp_path / "d.npz")) == (3 if kind == "u1" else 7)

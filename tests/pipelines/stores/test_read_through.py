@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import UserError
+from pipelines.stores.blobs import CACHE_BYTES, LIMIT_FILE, cache_limit
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.read_through import ReadThroughStore
 from tests.servers.gcs.server import GcsServer
@@ -188,6 +190,42 @@ def test_what_is_larger_than_the_cache_passes_by(
     assert (tmp_path / "file").read_bytes() == data
     assert store.get(blob(data)) == data
     assert list(kept(folder).values()) == [5]
+
+
+def test_the_folder_says_how_much_it_keeps(
+    bucket: BucketStore, folder: Path, tmp_path: Path
+) -> None:
+    assert cache_limit(folder) == CACHE_BYTES
+    values = [bytes([index]) * 2000 for index in range(40)]
+    ReadThroughStore(bucket, folder).put_many((blob(data), data) for data in values)
+    assert sum(kept(folder).values()) == 80_000
+    (folder / LIMIT_FILE).write_text(" 0.00002\n")  # 21,474 bytes
+    store = ReadThroughStore(bucket, folder)
+    store.put_if_absent(blob(b"new"), b"new")
+    assert 0 < sum(kept(folder).values()) <= 21_474
+    for data in values:
+        assert store.get(blob(data)) == data
+        assert sum(kept(folder).values()) <= 1.05 * 21_474
+    (folder / LIMIT_FILE).write_text("0.000001")  # 1,073 bytes: what passes by makes room, too
+    data = bytes(2000)
+    bucket.put_if_absent(blob(data), data)
+    ReadThroughStore(bucket, folder).fetch(blob(data), tmp_path / "file")
+    assert kept(folder) == {}
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3", "nan", "inf", "20 GiB", "\0"])
+def test_a_limit_that_is_none_is_refused_with_the_command_that_sets_it(
+    bucket: BucketStore, tmp_path: Path, text: str
+) -> None:
+    folder = tmp_path / "my cache"
+    folder.mkdir()
+    (folder / LIMIT_FILE).write_text(text)
+    with pytest.raises(UserError, match="expected how many GiB") as caught:
+        ReadThroughStore(bucket, folder)
+    assert str(folder / LIMIT_FILE) in caught.value.what
+    subprocess.run(caught.value.fix, shell=True, check=True)
+    assert cache_limit(folder) == CACHE_BYTES
+    ReadThroughStore(bucket, folder)
 
 
 def test_many_steps_that_want_one_blob_download_it_once(
