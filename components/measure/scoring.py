@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +24,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
+from components.measure.curve import curve_of
 from components.measure.groups import by_group
 from components.measure.protocol import raw_pixels, result_on
 from components.measure.threshold import VALIDATION, threshold_of
@@ -43,9 +43,6 @@ from components.statistics.one_shot import Trials
 from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 from components.statistics.verification import Pairs, has_pairs
-
-CURVE_POINTS = 200
-"""Operating points in the curve: as many as the page of Kubeflow Pipelines draws quickly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +128,6 @@ def score_answers(
     drawn = trials_on(data, split, one_shot, resampling.seed)
     trivial = trivial_answer(data, split, earlier, drawn if isinstance(drawn, Trials) else None)
     answered = {name: given.of(data, name) for name in _splits(data, split)}
-    if given.outputs_nd.shape[1] == 1:
-        answered = {name: np.hstack([1 - one, one]) for name, one in answered.items()}
     return _scored(data, split, answered, trivial, drawn, earlier, resampling)
 
 
@@ -313,25 +308,3 @@ def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     if evaluation.threshold is not None:
         flat["threshold"] = evaluation.threshold
     return flat
-
-
-def curve_of(sample: Pairs | Predictions | None, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return the ROC or the confusion matrix in the shape of KFP's ClassificationMetrics."""
-    if sample is None:
-        return {}
-    if isinstance(sample, Pairs):
-        roc = sample.roc().thinned(CURVE_POINTS)
-        rows = zip(
-            roc.thresholds.tolist(),
-            roc.false_positive_rate.tolist(),
-            roc.true_positive_rate.tolist(),
-            strict=True,
-        )
-        names = ("confidenceThreshold", "falsePositiveRate", "recall")
-        return {"confidenceMetrics": [dict(zip(names, row, strict=True)) for row in rows]}
-    return {
-        "confusionMatrix": {
-            "annotationSpecs": [{"displayName": name} for name in classes],
-            "rows": [{"row": row} for row in sample.confusion().tolist()],
-        }
-    }

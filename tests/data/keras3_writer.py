@@ -279,6 +279,8 @@ def write(folder, name):
     model.compile("adam", "mse")
     model.save(folder / f"{name}.keras")
     answers = np.asarray(model(images, training=False)).astype("float32")
+    if name == "unit":
+        model.save(folder / f"{name}.h5")
     if name in REFUSED:
         model.export(str(folder / name))
     np.savez(folder / f"{name}.npz", images=images, answers=answers)
