@@ -5,7 +5,6 @@ Shapes: n images of a split, d numbers of an answer.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from components.artifacts import answers
@@ -41,8 +40,8 @@ def import_answers(source: Path, dataset: Path, path: Path, report: Path) -> Non
     fitted = fitting.fitted(
         data, given.name, size, info, None, lambda images_nhwc: looked_at[: len(images_nhwc)]
     )
-    info = replace(
-        fitted.info,
+    info = fitted.info.after(
+        {"component": "import_answers", "file": given.name},
         parameters=0,
         trainable=False,
         source=f"answers of {given.name} (sha256 {given.sha256[:12]}), without a network",
