@@ -162,9 +162,8 @@ class GivenAnswers:
             )
 
     def _check_probabilities(self, classes: tuple[str, ...]) -> None:
-        outside = ~((self.outputs_nd >= 0) & (self.outputs_nd <= 1)).all(axis=1)
-        if outside.any():
-            wrong = [name for name, row in self.rows.items() if outside[row]]
+        wrong = [name for name, row in self.rows.items() if not 0 <= self.outputs_nd[row, 0] <= 1]
+        if wrong:
             raise UserError(
                 f"{self.name} answers with one number, which for {len(wrong)} images is no "
                 f"probability of {(self.classes or classes)[-1]!r}: {_some(wrong)}",

@@ -66,4 +66,5 @@ def _most_confused(
     fewer = Predictions(
         labels=place[sample.labels], predicted=place[sample.predicted], classes=MOST_CLASSES + 1
     )
-    return fewer, (*(classes[index] for index in kept), OTHERS)
+    names = [classes[int(index)] for index in kept]
+    return fewer, (*names, OTHERS)
