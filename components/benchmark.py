@@ -24,8 +24,10 @@ def benchmark(
     """Time a converted model in fresh processes that hold the runtime and nothing else.
 
     Every sample is kept; median, tails and their intervals are derived from them. When something
-    came between, the whole is repeated, at most twice, and then stays "disturbed": such a number
-    decides nothing. A model that kills its process, is refused or hangs is an answer, "crashed".
+    came between, the whole is repeated, at most twice, and then stays "disturbed": the model is
+    at least as fast as such a number says. A process that dies is tried again once. A model that
+    kills its process twice running, or is refused, is an answer, "crashed"; one whose process was
+    ended from outside, or hangs, is none, "killed": the next run measures it again.
 
     Args:
         model: The LiteModel.
@@ -36,7 +38,7 @@ def benchmark(
         resampling: How intervals are made.
 
     Raises:
-        UserError: More threads than cores.
+        UserError: More threads than cores, or a plan longer than its limit.
 
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).

@@ -35,14 +35,15 @@ def evaluate(
 ) -> None:
     """Measure a converted model on a split, with intervals, beside the trivial baseline.
 
-    The model runs in a process of its own: when the runtime kills it or refuses the file, or when
-    an output is not finite, the report says so in place of metrics. Every output is kept, so that
-    later steps can compare models on common resamples. Verification scores all pairs by the cosine
-    and chooses its threshold on the validation split, never on the one that is measured; one-shot
-    trials are drawn from a seed, equal for every model, within groups where the dataset has them.
-    What the split is too small for (the true accept rate at 1e-3, trials of so many ways) is left
-    out, and the report says why. Where the dataset tells of groups, every other metric is measured
-    within each of them, too.
+    The model runs in a process of its own: when the runtime kills it, twice running, or refuses the
+    file, or when an output is not finite, the report says so in place of metrics. So it does when
+    the process was ended from outside, and then the next run evaluates again. Every output is kept,
+    so that later steps can compare models on common resamples. Verification scores all pairs by the
+    cosine and chooses its threshold on the validation split, never on the one that is measured;
+    one-shot trials are drawn from a seed, equal for every model, within groups where the dataset
+    has them. What the split is too small for (the true accept rate at 1e-3, trials of so many ways)
+    is left out, and the report says why. Where the dataset tells of groups, every metric is
+    measured within each of them, too, where the group is large enough for it.
 
     Args:
         model: The LiteModel. An empty result is passed on.
@@ -50,9 +51,10 @@ def evaluate(
         thresholds: An earlier evaluation of the same model, whose threshold is taken where the
             dataset has no validation split.
         report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy``,
-            ``groups.npy`` where there are groups and, for verification, ``histogram.json``.
+            ``groups.npy`` where there are groups and, for verification, ``histogram.json``; for
+            classification of more than 50 classes ``confusions.csv``, the whole confusion matrix.
         metrics: The same metrics, flat.
-        curve: ROC, or the confusion matrix.
+        curve: ROC, or the confusion matrix; of more than 50 classes, those confused most.
         split: What to measure on.
         resampling: How intervals are made.
         one_shot: How one-shot trials are drawn.

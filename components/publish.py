@@ -31,7 +31,7 @@ def publish(
     The drop is measured once more, paired, on the sealed split, which nothing that led to the
     choice has looked at. A release whose drop there may leave the budget, that may fall below a
     floor of the decision, or that the trivial answer may equal, is written all the same and marked
-    as not promoted. An empty result is passed on.
+    as not qualified, with the reasons. An empty result is passed on.
 
     Args:
         winner: The winning LiteModel.

@@ -20,7 +20,14 @@ from components import COMPONENTS
 from components.artifacts.decision import Candidate, Decision
 from components.contract.docstrings import entries_of, first_line
 from components.contract.interface import interface_of
-from pipelines.cli.documents import LISTED_RUN, Explained, ExplainedStep, ImagesOfRun
+from pipelines.cli.documents import (
+    LISTED_RUN,
+    Explained,
+    ExplainedStep,
+    ExportedRelease,
+    ImagesOfRun,
+    Verified,
+)
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
@@ -122,6 +129,8 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline explain --json`", (Explained,)),
     Document("`steps[]` of that document", (ExplainedStep,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
+    Document("`slimline export --json`", (ExportedRelease,)),
+    Document("`slimline verify --json`", (Verified,)),
     Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
     Document("`slimline runs --json`: `problems[]`", (Problem,), ("key", "what", "fix")),
 )

@@ -85,7 +85,7 @@ def test_the_release_holds_what_the_readme_names(ran):
         r"^`slimline-out/digits` then holds.*?\n\n", README, re.MULTILINE | re.DOTALL
     )[0]
     files = set(re.findall(r"`([a-z]+\.[a-z]+)`", names))
-    assert len(files) == 5
+    assert len(files) == 6
     assert files == {path.name for path in (ran / "slimline-out" / "tiny").iterdir()}
 
 

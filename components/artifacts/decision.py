@@ -52,8 +52,9 @@ class Timing:
 class Candidate:
     """One variant as it was measured and, once the choice is made, what became of it.
 
-    Before the choice its verdict is ``undecided``; or ``failed``, with the reason, where it cannot
-    be used at all, whatever was measured.
+    Before the choice its verdict is ``undecided``, with a reason where something else ended its
+    evaluation; or ``failed``, with the reason, where it cannot be used at all, whatever was
+    measured.
 
     Attributes:
         name: The user's name for it, or ``teacher``.

@@ -18,6 +18,7 @@ OUTPUTS = "outputs.npy"
 LABELS = "labels.npy"
 GROUPS = "groups.npy"
 HISTOGRAM = "histogram.json"
+CONFUSIONS = "confusions.csv"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from components.statistics.bootstrap import Interval, quantile
 P90_SAMPLES, P99_SAMPLES = 64, 662
 """Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
 
-Stability: TypeAlias = Literal["stable", "disturbed", "crashed"]
+Stability: TypeAlias = Literal["stable", "disturbed", "crashed", "killed"]
+"""``killed``: something else ended the process, twice, so the model was not measured."""
 
 CRASHED = "crashed: "
 """What stands before the signal in the evidence of a measurement."""
@@ -28,11 +29,14 @@ class Crash:
         signal: Number of the signal, or None when the process ended by itself with an error.
         name: Name of the signal such as SIGSEGV, or the last line of the error.
         stderr: The end of what it wrote.
+        outside: Whether something else ended it: a signal that no program raises by its own fault,
+            a time limit, too little memory. It says nothing of the model.
     """
 
     signal: int | None
     name: str
     stderr: str
+    outside: bool = False
 
     @property
     def cause(self) -> str:
@@ -42,7 +46,14 @@ class Crash:
     @property
     def sentence(self) -> str:
         """The same as evidence of a measurement."""
+        if self.outside:
+            return f"{self.cause}, twice; not kept: the next run measures it again"
         return self.cause if self.signal is None else f"{CRASHED}{self.cause}"
+
+    @property
+    def refused(self) -> bool:
+        """Whether the runtime said no, which it would say again."""
+        return self.signal is None and not self.outside
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class Process:
         load_ms: From opening the file to allocated tensors.
         first_ms: The first inference.
         warmups: How many inferences then were not counted.
-        warmups_ms: How long they took.
+        warmups_ms: How long the first of them took, 250 at most.
         samples_ms: Steady inferences, block after block.
         blocks: How the samples fall into blocks.
         machine: Over all blocks: ``wall_ms``, ``own_cpu_ms``, ``busy_ms`` of all processors, and
@@ -191,7 +202,8 @@ class Measurement(JsonFile):
         runtime: Name and version.
         processes: The raw samples, of the last attempt.
         attempts: All of them; the last one counts.
-        crashed: How the process ended that did not print a document; None when all did.
+        crashed: How the process ended that did not print a document, nor did a fresh one in its
+            place; None when all did.
         summary: Derived from the samples; None after a crash.
         unit: Of all samples.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import platform
 import resource
@@ -14,7 +13,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import cast
 
 from components.contract.closure import code_digest
 from components.contract.digests import canonical_json
@@ -22,6 +20,7 @@ from components.contract.errors import UserError
 from components.contract.executor_input import Call
 from components.contract.images import OPTIONAL, PACKAGES
 from components.contract.interface import function_of
+from components.contract.metadata import executor_output
 from components.contract.progress import telling
 from components.contract.source import Source
 from components.contract.tree import Tree, tree_of
@@ -53,7 +52,7 @@ def execute(call: Call) -> int:
         call.statement.write_bytes(canonical_json(statement))
     if call.output_file and code == OK:
         call.output_file.parent.mkdir(parents=True, exist_ok=True)
-        call.output_file.write_bytes(canonical_json(_executor_output(call, trees)))
+        call.output_file.write_bytes(canonical_json(executor_output(call, trees)))
     return code
 
 
@@ -65,9 +64,10 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
             with telling(call.progress):
                 function(**call.inputs, **call.outputs, **arguments)
         except OSError as error:
-            where = f"{error.filename or 'the scratch folder'}: {error.strerror}"
-            if _is_short_write(error):
-                where = f"the disk is full at {Path.cwd()} ({error})"
+            place = error.filename or Path.cwd()  # a file that is open may have no name
+            where = f"{place}: {error.strerror}"
+            if error.errno == errno.ENOSPC or _is_short_write(error):
+                where = f"the disk is full at {place} ({error.strerror or error})"
             if error.errno == errno.EACCES:
                 raise UserError(
                     f"{where} for the step's user {os.getuid()}",
@@ -200,31 +200,3 @@ def _cpu_model() -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
-
-
-def _executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
-    """The file that KFP reads: metadata as strings and numbers, curves in the SDK's own shape.
-
-    Addresses are repeated, as they were: the SDK's local runner forgets those that are not.
-    """
-    artifacts: dict[str, object] = {}
-    for port in call.interface.outputs:
-        tree = trees[port.name]
-        metadata: dict[str, object] = {"digest": tree.digest, "size_bytes": tree.size_bytes}
-        if port.kind in ("Metrics", "Curve"):
-            content = cast("dict[str, object]", json.loads(call.outputs[port.name].read_text()))
-            metadata |= content if port.kind == "Curve" else _scalars(content)
-        uri = call.output_uris.get(port.name, str(call.outputs[port.name]))
-        artifacts[port.name] = {"artifacts": [{"uri": uri, "metadata": metadata}]}
-    return {"artifacts": artifacts}
-
-
-def _scalars(content: Mapping[str, object]) -> dict[str, str | int | float]:
-    """Keep what KFP takes: it would wrap a list, and fail the finished step because of a null."""
-    return {
-        name: value
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
-        else canonical_json(value).decode()
-        for name, value in content.items()
-        if value is not None
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import stat
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ DEPTH_MAX = 64
 """Levels from an artifact down to the deepest of its files: far more than any component writes, and
 few enough for every tool that reads the artifact later."""
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHOWN_START, _SHOWN_END = 150, 50
 
 
@@ -61,15 +63,29 @@ class Tree:
         """Read what ``to_json`` wrote.
 
         Raises:
-            ValueError: A path is absolute or leaves the tree.
+            ValueError: It is something else, or a path is absolute or leaves the tree.
         """
-        rows = cast("list[tuple[str, int, str]]", value["entries"])
-        for path, _, _ in rows:
-            if path != SINGLE and (
-                path.startswith("/") or not path or {"..", ".", ""} & set(path.split("/"))
-            ):
+        return cls(tuple(_entry(row) for row in cast("list[object]", value["entries"])))
+
+
+def _entry(row: object) -> Entry:
+    """Read one entry of a tree.
+
+    Raises:
+        ValueError: It is something else, or its path is absolute or leaves the tree.
+    """
+    match row:
+        case [str(path), int(size), str(sha256)] if (
+            size >= 0 and not isinstance(size, bool) and _SHA256.fullmatch(sha256)
+        ):
+            parts = path.split("/")
+            if path != SINGLE and ({"..", ".", ""} & set(parts) or len(parts) > DEPTH_MAX):
                 raise ValueError(f"tree entry {path!r} leaves its tree")
-        return cls(tuple(Entry(path, size, sha256) for path, size, sha256 in rows))
+            if "\0" in path or path != path.encode(errors="replace").decode():
+                raise ValueError(f"tree entry {path!r} is no name of a file")
+            return Entry(path, size, sha256)
+        case _:
+            raise ValueError(f"{row!r} is no entry of a tree")
 
 
 def files_of(root: Path) -> list[tuple[str, Path]]:

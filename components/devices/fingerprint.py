@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -16,7 +16,8 @@ _CPUINFO = Path("/proc/cpuinfo")
 _BOARD = Path("/proc/device-tree/model")
 _THERMAL = Path("/sys/class/thermal")
 _CPUFREQ = Path("/sys/devices/system/cpu")
-_QUOTAS = (Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu"))
+_GROUPS = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def fingerprint() -> dict[str, str]:
@@ -67,23 +68,53 @@ def cpu_name(cpuinfo: Path = _CPUINFO, board: Path = _BOARD) -> str:
     return ", ".join(found) or platform.processor() or platform.machine()
 
 
-def usable_cores(quotas: tuple[Path, Path] = _QUOTAS) -> int:
-    """Return how many cores this process may keep busy: its affinity, or less by quota."""
+def usable_cores(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> int:
+    """Return how many cores this process may keep busy: its affinity, or less by quota.
+
+    A control group is bound by the quotas of all groups above it, too: that of a systemd service
+    (``CPUQuota``) stands in a group far below the root, that of a container often at the root that
+    it sees.
+
+    Args:
+        groups: Where the control groups are mounted.
+        membership: Which groups this process is in, as ``/proc/PID/cgroup`` lists them.
+    """
     cores = len(os.sched_getaffinity(0))
-    quota = _quota(*quotas)
-    return cores if quota is None else max(1, min(cores, int(quota)))
+    quotas = [quota for group in _above(groups, membership) if (quota := _quota(group))]
+    return max(1, min(cores, int(min(quotas, default=cores))))
 
 
-def _quota(unified: Path, legacy: Path) -> float | None:
-    """Return the cores that the control group grants (either generation), or None for no limit."""
-    if unified.is_file():
-        granted, period = unified.read_text().split()[:2]
-        return None if granted == "max" else int(granted) / int(period)
-    files = legacy / "cpu.cfs_quota_us", legacy / "cpu.cfs_period_us"
-    if all(file.is_file() for file in files):
-        granted_us, period_us = (int(file.read_text()) for file in files)
-        return None if granted_us <= 0 else granted_us / period_us
-    return None
+def _above(groups: Path, membership: Path) -> Iterator[Path]:
+    """Yield the folders of all control groups, of either generation, that bind this process."""
+    lines = membership.read_text().splitlines() if membership.is_file() else ["0::/"]
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        named = controllers.split(",")
+        if controllers and "cpu" not in named:
+            continue
+        mounts = ("cpu", controllers) if controllers else ("", "unified")
+        parts = [part for part in name.split("/") if part not in ("", "..")]
+        for mount in {groups / place for place in mounts}:
+            yield from (mount.joinpath(*parts[:count]) for count in range(len(parts) + 1))
+            # In a container the mount may begin somewhere along the name.
+            for start in range(1, len(parts)):
+                below = range(start + 1, len(parts) + 1)
+                yield from (mount.joinpath(*parts[start:end]) for end in below)
+
+
+def _quota(group: Path) -> float | None:
+    """Return the cores that one control group grants, or None for no limit."""
+    try:
+        granted, period = (group / "cpu.max").read_text().split()[:2]
+    except OSError:
+        try:
+            granted = (group / "cpu.cfs_quota_us").read_text().strip()
+            period = (group / "cpu.cfs_period_us").read_text()
+        except OSError:
+            return None
+    if granted == "max" or int(granted) <= 0:
+        return None
+    return int(granted) / int(period)
 
 
 def state(thermal: Path = _THERMAL, cpufreq: Path = _CPUFREQ) -> Mapping[str, float | str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from components.devices import probe as probe  # noqa: PLC0414 named, never used
 
 PROBE = Path(__file__).with_name("probe.py")
+LEAST_BLOCK_MS = 10.0
+"""Of timed work in every block, however fast the model."""
 
 
 def check_threads(threads: int) -> None:
@@ -33,6 +35,22 @@ def check_threads(threads: int) -> None:
         raise UserError(
             f"{threads} threads on {cores} cores: threads that wait for each other time nothing",
             f"set threads of benchmark to {cores} or fewer, or give this machine more cores",
+        )
+
+
+def check_time(plan: TimingPlan) -> None:
+    """Refuse a plan that no model keeps: its warm-up and blocks take longer than its limit.
+
+    Raises:
+        UserError: They do.
+    """
+    least_s = (plan.warm_up_ms + plan.blocks * LEAST_BLOCK_MS) / 1e3
+    if least_s >= plan.limit_s:
+        raise UserError(
+            f"a process that warms up for {plan.warm_up_ms:g} ms and times {plan.blocks} blocks of "
+            f"{LEAST_BLOCK_MS:g} ms or more takes {least_s:g} s, and its limit is "
+            f"{plan.limit_s:g} s",
+            f"set limit_s of benchmark to {10 * least_s:g}, or warm_up_ms or blocks lower",
         )
 
 
@@ -52,7 +70,7 @@ def run_probe(model: Path, plan: TimingPlan, seed: int) -> Process | Crash:
         str(model),
         *("--threads", str(plan.threads), "--seed", str(seed)),
         *("--blocks", str(plan.blocks), "--block-ms", str(plan.block_ms)),
-        *("--warm-up-ms", str(plan.warm_up_ms)),
+        *("--warm-up-ms", str(plan.warm_up_ms), "--least-ms", str(LEAST_BLOCK_MS)),
     ]
     try:
         done = subprocess.run(
@@ -65,7 +83,7 @@ def run_probe(model: Path, plan: TimingPlan, seed: int) -> Process | Crash:
         )
     except subprocess.TimeoutExpired as error:
         tail = (error.stderr or b"").decode(errors="replace")
-        return Crash(None, f"time limit of {plan.limit_s:g} s", tail)
+        return Crash(None, f"time limit of {plan.limit_s:g} s", tail, outside=True)
     if done.returncode != 0:
         return crash_of(done.returncode, done.stderr.decode(errors="replace"))
     document = done.stdout.splitlines()[-1]  # before it, whatever the runtime had to say

@@ -16,6 +16,7 @@ import os
 import resource
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,8 @@ from numpy.typing import NDArray
 
 SCHEMA = 1
 NS_PER_MS = 1e6
+KEPT = 250
+"""Of the warm-up's runs, so many times are told."""
 
 
 def main(argv: list[str]) -> int:
@@ -37,7 +40,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--blocks", type=int, default=8, help="groups of samples, count")
     parser.add_argument("--block-ms", type=float, default=40.0, help="about how long one takes")
     parser.add_argument("--least-runs", type=int, default=3, help="samples a block, at least")
-    parser.add_argument("--most-runs", type=int, default=250, help="samples a block, at most")
+    parser.add_argument(
+        "--most-runs", type=int, default=250, help="samples a block, unless they are too short"
+    )
+    parser.add_argument("--least-ms", type=float, default=10.0, help="of samples in every block")
     parser.add_argument("--seed", type=int, default=0, help="of the input")
     sys.stdout.write(json.dumps(measure(parser.parse_args(argv))) + "\n")
     return 0
@@ -63,16 +69,15 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     for tensor in interpreter.get_input_details():
         interpreter.set_tensor(tensor["index"], input_of(random, tensor["shape"], tensor["dtype"]))
     (first_ms,) = sample(interpreter.invoke, 1)
-    warmups_ms = warm_up(interpreter.invoke, options.warm_up_ms)
+    warmups, first_warmups_ms, usual_ms = warm_up(interpreter.invoke, options.warm_up_ms)
     peak_bytes = memory_bytes("VmHWM")
 
-    longest_ms = max(sorted(warmups_ms)[len(warmups_ms) // 2], 1e-3)
-    runs = int(min(max(options.block_ms / longest_ms, options.least_runs), options.most_runs))
+    runs = int(min(max(options.block_ms / usual_ms, options.least_runs), options.most_runs))
     before = machine_ms()
     blocks: list[dict[str, float | None]] = []
     samples_ms: list[float] = []
     for _ in range(options.blocks):
-        block, taken_ms = timed_block(interpreter.invoke, runs)
+        block, taken_ms = timed_block(interpreter.invoke, runs, options.least_ms)
         blocks.append(block)
         samples_ms += taken_ms
     machine = {name: after - before[name] for name, after in machine_ms().items()}
@@ -83,8 +88,8 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         "threads": options.threads,
         "load_ms": load_ms,
         "first_ms": first_ms,
-        "warmups": len(warmups_ms),
-        "warmups_ms": warmups_ms,
+        "warmups": warmups,
+        "warmups_ms": first_warmups_ms,
         "samples_ms": samples_ms,
         "blocks": blocks,
         "machine": machine,
@@ -116,28 +121,49 @@ def sample(invoke: Callable[[], None], runs: int) -> list[float]:
     return [each / NS_PER_MS for each in taken_ns]
 
 
-def warm_up(invoke: Callable[[], None], least_ms: float) -> list[float]:
-    """Run until caches and clock frequency have settled: 3 runs and ``least_ms``, 2000 at most."""
-    taken_ms = sample(invoke, 3)
-    spent_ms = sum(taken_ms)
-    while spent_ms < least_ms and len(taken_ms) < 2000:
-        taken_ms += sample(invoke, 1)
-        spent_ms += taken_ms[-1]
-    return taken_ms
+def warm_up(invoke: Callable[[], None], least_ms: float) -> tuple[int, list[float], float]:
+    """Run until caches and clock frequency have settled: 3 runs, and for ``least_ms``.
+
+    Returns:
+        How many runs that took, the times of the first ``KEPT`` and the median of the last, in
+        milliseconds: the times of all of them would be seen in the peak of memory.
+    """
+    start = time.perf_counter_ns()
+    kept_ms = sample(invoke, 3)
+    last_ms, runs = deque(kept_ms, maxlen=KEPT), 3
+    while time.perf_counter_ns() - start < least_ms * NS_PER_MS:
+        (taken_ms,) = sample(invoke, 1)
+        last_ms.append(taken_ms)
+        runs += 1
+        if runs <= KEPT:
+            kept_ms.append(taken_ms)
+    return runs, kept_ms, max(sorted(last_ms)[len(last_ms) // 2], 1e-3)
 
 
 def timed_block(
-    invoke: Callable[[], None], runs: int
+    invoke: Callable[[], None], runs: int, least_ms: float
 ) -> tuple[dict[str, float | None], list[float]]:
-    """Return the evidence on one block of samples, and the samples."""
+    """Return the evidence on one block of samples, and the samples.
+
+    Args:
+        invoke: Runs the model once.
+        runs: How many samples, at least.
+        least_ms: How long they have to take in all: of a block that is over sooner, no counter
+            says anything, and a single interruption is most of it.
+    """
     usage, psi_us = resource.getrusage(resource.RUSAGE_SELF), pressure_us()
     start = time.perf_counter_ns()
     taken_ms = sample(invoke, runs)
+    spent_ms = sum(taken_ms)
+    while spent_ms < least_ms:
+        more_ms = sample(invoke, runs)
+        taken_ms += more_ms
+        spent_ms += sum(more_ms)
     wall_ms = (time.perf_counter_ns() - start) / NS_PER_MS
     after, psi_after_us = resource.getrusage(resource.RUSAGE_SELF), pressure_us()
     cpu_s = after.ru_utime - usage.ru_utime + after.ru_stime - usage.ru_stime
     return {
-        "runs": runs,
+        "runs": len(taken_ms),
         "wall_ms": wall_ms,
         "cpu_ms": cpu_s * 1e3,
         "voluntary_switches": after.ru_nvcsw - usage.ru_nvcsw,

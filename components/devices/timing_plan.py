@@ -15,7 +15,8 @@ class TimingPlan:
         threads: Of the runtime, at most the cores that this process may use.
         processes: Fresh processes, one after the other; 3 to 5 to see how far they lie apart.
         blocks: Groups of samples in each process.
-        block_ms: About how long a group takes; it has 3 to 250 samples.
+        block_ms: About how long a group takes; it has 3 to 250 samples, or as many more as take
+            10 milliseconds.
         warm_up_ms: Inferences before the first group, at least this long.
         limit_s: What one process may take before it counts as hanging.
     """

@@ -74,5 +74,6 @@ def _majority_class(data: Dataset, split: str, earlier: Evaluation | None) -> Tr
     majority = info.classes[int(np.bincount(seen).argmax())]
     if not trained and earlier and earlier.baseline.majority:
         majority = earlier.baseline.majority
-    always = np.tile(np.array(info.classes) == majority, (len(labels), 1)).astype(np.float32)
-    return TrivialAnswer("majority class", Predictions.of(always, labels), majority=majority)
+    always = np.full(len(labels), info.classes.index(majority), np.int64)
+    sample = Predictions(always, labels.astype(np.int64), len(info.classes))
+    return TrivialAnswer("majority class", sample, majority=majority)

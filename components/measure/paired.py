@@ -92,8 +92,9 @@ def read_evaluated(path: Path) -> tuple[Evaluation, Answers | None]:
 
 def failure_of(evaluation: Evaluation, answers: Answers | None) -> str | None:
     """Say why a model cannot be used at all, whatever the budgets allow, or None."""
-    if evaluation.crashed:
-        return f"crashed while it was evaluated: {evaluation.crashed.cause}"
+    if crash := evaluation.crashed:
+        how = "was ended from outside" if crash.outside else "crashed"
+        return f"{how} while it was evaluated: {crash.cause}"
     return answers.useless if answers else None
 
 

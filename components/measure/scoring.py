@@ -16,16 +16,25 @@ from components.artifacts.answers import GivenAnswers
 from components.artifacts.chained import ChainedImages
 from components.artifacts.dataset import Dataset
 from components.artifacts.empty import empty_reason
-from components.artifacts.evaluation import GROUPS, HISTOGRAM, LABELS, OUTPUTS, Baseline, Evaluation
+from components.artifacts.evaluation import (
+    CONFUSIONS,
+    GROUPS,
+    HISTOGRAM,
+    LABELS,
+    OUTPUTS,
+    Baseline,
+    Evaluation,
+)
 from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Crash
 from components.artifacts.pair_list import FOLDER, PairList
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.progress import tell
+from components.contract.provisional import PROVISIONAL
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
-from components.measure.curve import curve_of
+from components.measure.curve import MOST_CLASSES, confusions_csv, curve_of
 from components.measure.groups import by_group
 from components.measure.protocol import raw_pixels, result_on
 from components.measure.threshold import VALIDATION, threshold_of
@@ -157,7 +166,13 @@ def _scored(
     )
     evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
     grouped = by_group(
-        data, split, answered[split], evaluation.metrics, threshold=threshold, resampling=resampling
+        data,
+        split,
+        answered[split],
+        evaluation.metrics,
+        threshold=threshold,
+        resampling=resampling,
+        trials=trials,
     )
     evaluation = replace(
         evaluation,
@@ -187,8 +202,11 @@ def write(scored: Scored, data: Dataset, report: Path, metrics: Path, curve: Pat
         np.save(report / OUTPUTS, scored.outputs_nd)
     if isinstance(scored.sample, Pairs):
         (report / HISTOGRAM).write_bytes(canonical_json(scored.sample.histogram()))
+    classes = data.info.classes
+    if isinstance(scored.sample, Predictions) and len(classes) > MOST_CLASSES:
+        (report / CONFUSIONS).write_bytes(confusions_csv(scored.sample, classes))
     metrics.write_bytes(canonical_json(flat_metrics(scored.evaluation)))
-    curve.write_bytes(canonical_json(curve_of(scored.sample, data.info.classes)))
+    curve.write_bytes(canonical_json(curve_of(scored.sample, classes)))
 
 
 def _evaluation(
@@ -297,14 +315,17 @@ def _answers(
         return Crash(signal=None, name=what, stderr="")
     if lite.output.classes:
         place = {name: column for column, name in enumerate(lite.output.classes)}
-        outputs = outputs[:, [place[name] for name in data.info.classes]]
+        columns = [place[name] for name in data.info.classes]
+        if columns != sorted(columns):
+            outputs = outputs[:, columns]
     ends = np.cumsum([len(part) for part in images])[:-1]
     return dict(zip(splits, np.split(outputs, ends), strict=True))
 
 
 def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Return the metrics as Kubeflow Pipelines shows them: numbers by name."""
-    flat: dict[str, float] = {"crashed": 1} if evaluation.crashed else {}
+    crash = evaluation.crashed
+    flat: dict[str, float] = {PROVISIONAL if crash.outside else "crashed": 1} if crash else {}
     for name, item in evaluation.metrics.items():
         flat |= {name: item.value, f"{name}_low": item.low, f"{name}_high": item.high}
     for name, item in evaluation.baseline.metrics.items():

@@ -1,7 +1,7 @@
-"""Timing: attempts until one is stable, judged by their evidence and summarized.
+"""Timing: attempts until one is stable, and what follows from the samples of the last.
 
 The same on every device: what a process measured comes from the device, what it is worth is
-decided here.
+decided here and in ``stability``.
 """
 
 from __future__ import annotations
@@ -23,19 +23,14 @@ from components.artifacts.measurement import (
     Summary,
 )
 from components.contract.progress import tell
-from components.devices.host import check_threads, run_probe
+from components.contract.provisional import PROVISIONAL
+from components.devices.host import check_threads, check_time, run_probe
+from components.devices.isolated import again_if_ended
 from components.devices.timing_plan import TimingPlan
-from components.statistics.bootstrap import Interval, quantile, weighted_quantiles
+from components.measure.stability import MOST_WAITED, judge
+from components.statistics.bootstrap import Interval, grouped_quantiles, quantile
 from components.statistics.resampling import Resampling
 
-INTERRUPTED = 0.2
-"""Involuntary switches a sample from which on a block's median may be what a scheduler left."""
-MOST_OFF = 0.3
-"""By which part a block's median may lie off the median block's."""
-MOST_DISTURBED = 1 / 3
-"""Of the blocks may be interrupted or off before the whole is disturbed."""
-MOST_WAITED = 0.5
-"""Share of the time for which something may have waited for a processor."""
 PRESSURE = Path("/proc/pressure/cpu")
 QUIET_WAITS_S = (0.0, 3.0, 3.0)
 """How long each attempt waits for a quiet moment; a repetition without one would tell the same."""
@@ -49,7 +44,7 @@ class Outcome:
     Attributes:
         processes: Of the last attempt.
         attempts: All, the last one counts.
-        crashed: How the process ended that gave no answer.
+        crashed: How the process ended that gave no answer, nor did a fresh one in its place.
     """
 
     processes: tuple[Process, ...]
@@ -66,22 +61,27 @@ def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
         seed: Of the input.
 
     Raises:
-        UserError: More threads than cores.
+        UserError: More threads than cores, or a plan longer than its limit.
     """
     check_threads(plan.threads)
+    check_time(plan)
     attempts: list[Attempt] = []
     processes: tuple[Process, ...] = ()
     for wait_s in QUIET_WAITS_S:
-        if attempts and not is_quiet(wait_s):
+        if wait_s and not is_quiet(wait_s):
             break
         processes = ()
-        phase = "process again" if attempts else "process"
+        phase = "process again" if wait_s else "process"
         for number in range(plan.processes):
             tell(phase=phase, part=number, total=plan.processes)
-            ran = run_probe(model, plan, seed)
+            ran, died = again_if_ended(lambda: run_probe(model, plan, seed))
             if isinstance(ran, Crash):
-                attempts.append(Attempt("crashed", ran.sentence))
+                verdict = "killed" if ran.outside else "crashed"
+                attempts.append(Attempt(verdict, ran.sentence))
                 return Outcome(processes, tuple(attempts), ran)
+            if died:
+                verdict = "killed" if died.outside else "crashed"
+                attempts.append(Attempt(verdict, f"{died.cause}, and not in a fresh process"))
             processes += (ran,)
         attempts.append(judge(processes))
         if attempts[-1].verdict == "stable":
@@ -110,58 +110,6 @@ def _waited_s() -> float | None:
     return int(PRESSURE.read_text().splitlines()[0].rpartition("total=")[2]) / 1e6
 
 
-def judge(processes: tuple[Process, ...]) -> Attempt:
-    """Say whether medians can be believed, and on what evidence.
-
-    A block is *interrupted* when its inferences were put aside often enough to reach the median,
-    and *off* when its median is not the others', which also shows what no counter does: a
-    neighbour on the same core, a clock that fell. A switch that hits one inference in a hundred
-    moves no median and is no reason to disbelieve. A *busy* machine is: all blocks agree on
-    it, and all are slow alike, because processors share caches, memory and often their units.
-
-    Args:
-        processes: All of one attempt, at least one.
-    """
-    blocks = [block for process in processes for block in process.blocks]
-    medians = np.array([each for process in processes for each in process.blocks_p50_ms])
-    interrupted = np.array(
-        [block.involuntary_switches > INTERRUPTED * block.runs for block in blocks]
-    )
-    off = np.abs(medians / quantile(medians, 0.5) - 1) > MOST_OFF
-    bad = int(np.count_nonzero(interrupted | off))
-    waited = _waited(processes)
-    p50s = [process.p50_ms for process in processes]
-    evidence = (
-        f"{len(blocks) - bad} of {len(blocks)} blocks undisturbed "
-        f"({np.count_nonzero(interrupted)} interrupted, {np.count_nonzero(off)} more than "
-        f"{MOST_OFF:.0%} off the median block); {len(processes)} processes "
-        f"{max(p50s) / min(p50s) - 1:.0%} apart; something waited for a processor "
-        f"{'for an unknown part' if waited is None else f'{waited:.0%}'} of the time; "
-        f"other programs kept {_others(processes):.1f} cores busy"
-    )
-    if bad > MOST_DISTURBED * len(blocks):
-        return Attempt("disturbed", evidence)
-    if waited is not None and waited > MOST_WAITED:
-        return Attempt("disturbed", f"the machine was busy {waited:.0%} of the time; {evidence}")
-    return Attempt("stable", evidence)
-
-
-def _waited(processes: tuple[Process, ...]) -> float | None:
-    """Return for which share of all blocks something on the machine waited for a processor."""
-    blocks = [block for process in processes for block in process.blocks]
-    waits_us = [block.psi_cpu_us for block in blocks if block.psi_cpu_us is not None]
-    if not waits_us:
-        return None
-    return min(1.0, sum(waits_us) / 1e3 / sum(block.wall_ms for block in blocks))
-
-
-def _others(processes: tuple[Process, ...]) -> float:
-    """Return how many cores were busy with something else."""
-    machines = [process.machine for process in processes]
-    others_ms = sum(machine["busy_ms"] - machine["own_cpu_ms"] for machine in machines)
-    return max(0.0, others_ms / sum(machine["wall_ms"] for machine in machines))
-
-
 def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary:
     """Derive the summary from raw samples.
 
@@ -173,13 +121,14 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
         resampling: How intervals are made.
     """
     values = np.concatenate([process.samples_ms for process in processes])
-    weights = _draws(processes, resampling.resamples, resampling.seed)
+    blocks = [block.runs for process in processes for block in process.blocks]
+    drawn_rb = _draws(processes, resampling.resamples, resampling.seed)
 
     def interval(share: float, floor: int) -> Interval | None:
         if values.size < floor:
             return None
         tail = (1 - resampling.confidence) / 2
-        drawn = weighted_quantiles(values, weights, share)
+        drawn = grouped_quantiles(values, blocks, drawn_rb, share)
         low, high = np.quantile(drawn, [tail, 1 - tail])
         return Interval(quantile(values, share), float(low), float(high))
 
@@ -201,14 +150,13 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
 
 
 def _draws(processes: tuple[Process, ...], resamples: int, seed: int) -> NDArray[np.int32]:
-    """Return resamples x samples: how often each sample was drawn, with its process and block."""
+    """Return resamples x blocks: how often each block was drawn, with its process."""
     random = np.random.default_rng(seed)
     drawn = random.multinomial(len(processes), _even(len(processes)), resamples)
     columns: list[NDArray[np.int64]] = []
     for place, process in enumerate(processes):
         size = len(process.blocks)
-        blocks = random.multinomial(drawn[:, place] * size, _even(size))
-        columns.append(np.repeat(blocks, [block.runs for block in process.blocks], axis=1))
+        columns.append(random.multinomial(drawn[:, place] * size, _even(size)))
     return np.concatenate(columns, axis=1).astype(np.int32)
 
 
@@ -223,6 +171,8 @@ def flat_metrics(measurement: Measurement) -> dict[str, float]:
         "gzip_bytes": measurement.gzip_bytes,
     }
     summary = measurement.summary
+    if measurement.verdict == "killed":
+        return {**flat, PROVISIONAL: 1}
     if summary is None:
         return {**flat, "crashed": 1}
     for name in ("p50_ms", "p90_ms", "p99_ms"):

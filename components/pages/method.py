@@ -16,8 +16,9 @@ from components.statistics.quantities import whole_bytes, with_interval
 
 _RULE = (
     "A budget is kept when the worse end of the interval keeps it: what the data cannot rule out "
-    "counts against a variant. Nothing wins that crashed, or whose latency was disturbed while "
-    "latency is limited or minimized."
+    "counts against a variant. Nothing wins that crashed. Other load only slows, so a latency that "
+    "was disturbed and keeps the budget keeps it; one that does not, or any while latency is "
+    "minimized, decides nothing."
 )
 _SIZE = (
     "Bytes of the .tflite file; gzip: the same after gzip -9, about what an app store ships. Peak "

@@ -70,9 +70,9 @@ _NAMED_MOST = 5  # groups in a sentence
 
 
 def lead_of(manifest: Mapping[str, Any]) -> str:
-    """Return the card's first sentence: whether the release may go out, and why."""
-    state = "Promoted" if manifest["promoted"] else "Not promoted"
-    return f"{state}: {manifest['reason']}."
+    """Return the card's first sentence: whether the release qualifies, and why."""
+    state = "Qualified" if manifest["qualified"] else "Not qualified"
+    return f"{state}: {'; '.join(manifest['reasons'])}."
 
 
 def card_sections(
@@ -120,12 +120,12 @@ def card_page(
     """
     assert decision.winner
     heading = f"{manifest['name']}: {decision.winner}"
-    promoted = manifest["promoted"]
+    qualified = manifest["qualified"]
     return render(
         "card.html",
         title=f"{heading} - model card",
-        tone="winner" if promoted else "failed",
-        eyebrow=f"Model card · {'promoted' if promoted else 'not promoted'}",
+        tone="winner" if qualified else "failed",
+        eyebrow=f"Model card · {'qualified' if qualified else 'not qualified'}",
         heading=heading,
         lead=lead_of(manifest),
         drawings=answer_pictures(
@@ -340,8 +340,8 @@ def _caveats(
     manifest: Mapping[str, Any], decision: Decision, sealed: SealedResult
 ) -> tuple[str, ...]:
     found: list[str] = []
-    if not manifest["promoted"]:
-        found.append(f"Not promoted: {manifest['reason']}.")
+    if not manifest["qualified"]:
+        found += [f"Not qualified: {reason}." for reason in manifest["reasons"]]
     if decision.images:
         found += [f"{warning}." for warning in decision.images.warnings]
     found += [f"{note}." for note in decision.notes]

@@ -22,11 +22,10 @@ from components.artifacts.lite_model import (
     LiteOutput,
 )
 from components.artifacts.model import Activation
-from components.selection.sealed import SealedResult, promotion
+from components.selection.sealed import SealedResult, qualification
 from components.statistics.bootstrap import Interval
 
-FILE = "manifest.json"
-SCHEMA = 1
+SCHEMA = 2
 
 _ROUNDING = 0.5 + TIE
 _NUMBERS: Mapping[Activation, str] = {
@@ -64,7 +63,7 @@ def manifest_of(
     """
     assert decision.winner, "only a winner is released"
     won = decision.variant(decision.winner)
-    promoted, reason = promotion(sealed, budgets, won.lead)
+    qualified, reasons = qualification(sealed, budgets, won.lead)
     return {
         "schema": SCHEMA,
         "name": name,
@@ -81,8 +80,8 @@ def manifest_of(
         "budgets": asdict(budgets),
         "selection": _selection(won, decision.split),
         "sealed": {**_sealed(sealed), "confidence": confidence},
-        "promoted": promoted,
-        "reason": reason,
+        "qualified": qualified,
+        "reasons": list(reasons),
         "steps": [dict(step) for step in info.steps],
         "lineage": dict(lineage),
     }

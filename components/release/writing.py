@@ -11,12 +11,12 @@ from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.framing import Framing
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
+from components.artifacts.qualification import MANIFEST
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
 from components.measure.paired import read_evaluated
 from components.pages.blocks import markdown
 from components.pages.model_card import card_page, card_sections, empty_page, lead_of
-from components.release.manifest import FILE as MANIFEST
 from components.release.manifest import manifest_of
 from components.selection.sealed import SealedResult
 from components.statistics.resampling import Resampling

@@ -99,7 +99,7 @@ def as_measured(
         candidate: Whether it may win.
     """
     info, answers = reports.info, reports.answers
-    failure = failure_of(reports.evaluation, answers)
+    failure, crash = failure_of(reports.evaluation, answers), reports.evaluation.crashed
     summaries = [item.summary for item in reports.benchmarks.values() if item.summary]
     return Candidate(
         name=reports.name,
@@ -114,7 +114,7 @@ def as_measured(
         drop=reference.drop_of(answers) if reference and answers else None,
         latency={device: _timing(item) for device, item in reports.benchmarks.items()},
         peak_memory_bytes=max((item.peak_memory_bytes for item in summaries), default=None),
-        verdict="failed" if failure else "undecided",
+        verdict="failed" if failure and not (crash and crash.outside) else "undecided",
         reason=failure or "",
         groups=reports.evaluation.groups,
         lead=reports.evaluation.baseline.lead.get(metric),

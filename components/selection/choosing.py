@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from components.artifacts.budgets import Budgets
-from components.artifacts.decision import Candidate, Goal, Verdict
+from components.artifacts.decision import Candidate, Goal, Timing, Verdict
 from components.selection.budgets import Breach, breaches_of
 from components.selection.floors import floor_breaches, floor_doubt
 from components.statistics.quantities import (
@@ -47,8 +47,9 @@ def choose(
 
     A variant keeps to a budget when the *worse* end of its interval does: what the data cannot
     rule out counts against it. One that the trivial answer may equal wins only where no other
-    keeps every budget. A disturbed measurement leaves a variant undecided where latency
-    is limited or minimized. The order of the candidates never matters.
+    keeps every budget. Other load only slows: a disturbed measurement that keeps the latency
+    budget keeps it. One that does not leaves the variant undecided, as does any where latency is
+    minimized, and what was ended from outside. The order of the candidates never matters.
 
     Args:
         measured: The variants as they were measured, the reference among them; names differ.
@@ -107,13 +108,32 @@ def _failure(one: Candidate) -> str | None:
 
 def _doubt(one: Candidate, budgets: Budgets, minimize: Goal) -> str | None:
     """Say what is not known of it, or None; a latency counts only where it decides anything."""
-    timed = _timed(budgets, minimize)
     if one.drop is None:
-        return "the reference gave no answers to compare with, so its drop is unknown"
+        return one.reason or "the reference gave no answers to compare with, so its drop is unknown"
     for device, timing in one.latency.items():
-        if timed and timing.verdict == "disturbed":
+        if timing.verdict == "killed":
+            return f"ended from outside on {device}: {timing.short_evidence}"
+        if timing.verdict == "disturbed" and (
+            minimize == "latency" or not _within(timing, budgets.latency_ms)
+        ):
             return f"disturbed on {device}: {timing.short_evidence or 'no quiet moment'}"
     return floor_doubt(one.metrics, one.groups, budgets)
+
+
+def _within(timing: Timing, limit_ms: float | None) -> bool:
+    """Whether the worse end of a latency keeps its limit, where there is one."""
+    return limit_ms is None or bool(timing.p50_ms and timing.p50_ms.high <= limit_ms)
+
+
+def _although(one: Candidate, budgets: Budgets) -> str:
+    """Say where a variant keeps the latency budget although its measurement was disturbed."""
+    shaken = [device for device, timing in one.latency.items() if timing.verdict == "disturbed"]
+    if budgets.latency_ms is None or not shaken:
+        return ""
+    return (
+        f"; its latency on {', '.join(shaken)} keeps the budget although it was disturbed, and "
+        "other load only slows"
+    )
 
 
 def _breaches(one: Candidate, budgets: Budgets) -> list[Breach]:
@@ -124,11 +144,6 @@ def _keeps(one: Candidate, budgets: Budgets, minimize: Goal) -> bool:
     if _failure(one) or _doubt(one, budgets, minimize):
         return False
     return not _breaches(one, budgets)
-
-
-def _timed(budgets: Budgets, minimize: Goal) -> bool:
-    """Whether latency decides anything."""
-    return budgets.latency_ms is not None or minimize == "latency"
 
 
 def _rank(one: Candidate, minimize: Goal) -> tuple[float | str, ...]:
@@ -168,6 +183,8 @@ def _judged(
     breaches = _breaches(one, budgets)
     doubt = _doubt(one, budgets, minimize)
     verdict, reason = _verdict(one, breaches, doubt, winner, minimize, reference=reference)
+    if verdict in ("winner", "kept"):
+        reason += _although(one, budgets)
     excess = max((breach.excess for breach in breaches), default=0.0)
     return replace(one, verdict=verdict, reason=reason, on_front=front, excess=excess)
 

@@ -58,10 +58,10 @@ class SealedResult:
         return cls(winner[0], reference[0], drop, failure_of(*winner))
 
 
-def promotion(
+def qualification(
     sealed: SealedResult, budgets: Budgets, selected: Interval | None = None
-) -> tuple[bool, str]:
-    """Say whether a release may be promoted, and why.
+) -> tuple[bool, tuple[str, ...]]:
+    """Say whether a release qualifies, and every reason why it does or does not.
 
     The rule is that of the choice: the upper end of the drop's interval keeps to the budget, the
     lower end of a floor's metric to the floor. Besides, the winner must be better than the trivial
@@ -74,38 +74,35 @@ def promotion(
             nobody knows.
     """
     if sealed.failure:
-        return False, f"the sealed images: {sealed.failure}"
+        return False, (f"the sealed images: {sealed.failure}",)
     if missing := sealed.reference.unmeasured.get(budgets.metric):
-        return False, f"the sealed images give no {budgets.metric}: {missing}"
+        return False, (f"the sealed images give no {budgets.metric}: {missing}",)
     if sealed.drop is None:
-        return False, "the reference gave no answers on the sealed images: the drop is unknown"
+        return False, ("the reference gave no answers on the sealed images: the drop is unknown",)
     if missed := _missed(sealed, sealed.drop, budgets, selected):
         return False, missed
     floors = ", and every floor holds" if budgets.floors else ""
     limit = decimal(budgets.drop, exact_places(budgets.drop))
-    return (
-        True,
-        f"the sealed images confirm it: drop {with_interval(sealed.drop)} keeps to {limit}{floors}",
-    )
+    kept = f"drop {with_interval(sealed.drop)} keeps to {limit}{floors}"
+    return True, (f"the sealed images confirm it: {kept}",)
 
 
 def _missed(
     sealed: SealedResult, drop: Interval, budgets: Budgets, selected: Interval | None
-) -> str | None:
-    """Say what the winner does not keep, or may not, or None."""
+) -> tuple[str, ...]:
+    """Say all that the winner does not keep, or may not."""
     found = sealed.winner
     below = [breach.text for breach in floor_breaches(found.metrics, found.groups, budgets)]
     if drop.high > budgets.drop:
         below.insert(0, drop_breach(drop, budgets.drop).text)
-    if below:
-        return f"on the sealed images: {'; '.join(below)}"
     if doubt := floor_doubt(found.metrics, found.groups, budgets):
-        return f"on the sealed images: {doubt}"
+        below.append(doubt)
+    missed = [f"on the sealed images: {breach}" for breach in below]
     leads = {"sealed": found.baseline.lead.get(budgets.metric), "selection": selected}
-    for where, lead in leads.items():
-        if lead and lead.low <= 0:
-            return (
-                f"on the {where} images: not certainly better than {found.baseline.name}, ahead by "
-                f"{with_interval(lead)}"
-            )
-    return None
+    missed += [
+        f"on the {where} images: not certainly better than {found.baseline.name}, ahead by "
+        f"{with_interval(lead)}"
+        for where, lead in leads.items()
+        if lead and lead.low <= 0
+    ]
+    return tuple(missed)

@@ -7,7 +7,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +141,35 @@ def weighted_quantiles(
     cumulative_rn = np.cumsum(weights_rn[:, order], axis=1, dtype=np.int64)
     needed_r1 = np.maximum(np.ceil(share * cumulative_rn[:, -1:] - 1e-9), 1)
     return values[order][np.argmax(cumulative_rn >= needed_r1, axis=1)]
+
+
+def grouped_quantiles(
+    values: NDArray[np.float64], sizes: Sequence[int], weights_rg: NDArray[np.int32], share: float
+) -> NDArray[np.float64]:
+    """Return what ``weighted_quantiles`` does where all values of a group have one weight.
+
+    It takes memory for the values and the weights of the groups, not for r weights of each value.
+
+    Args:
+        values: n values, group after group.
+        sizes: How many each of g groups has.
+        weights_rg: r x g non-negative counts; no row is all zero.
+        share: 0 to 1.
+    """
+    ranked = np.sort(values)
+    # Of each group, how many values lie at or below one that a row is compared with.
+    groups = [np.sort(part) for part in np.split(values, np.cumsum(sizes)[:-1])]
+    needed_r = np.maximum(np.ceil(share * (weights_rg @ np.array(sizes)) - 1e-9), 1)
+    low_r = np.zeros(len(weights_rg), np.int64)
+    high_r = np.full(len(weights_rg), len(ranked) - 1, np.int64)
+    while (low_r < high_r).any():
+        middle_r = (low_r + high_r) // 2
+        at_r = ranked[middle_r]
+        below_rg = np.stack([np.searchsorted(part, at_r, side="right") for part in groups], axis=1)
+        enough_r = (below_rg * weights_rg).sum(axis=1) >= needed_r
+        high_r = np.where(enough_r, middle_r, high_r)
+        low_r = np.where(enough_r, low_r, middle_r + 1)
+    return ranked[low_r]
 
 
 def quantile(values: NDArray[np.float64], share: float) -> float:

@@ -62,6 +62,9 @@ METRICS: Mapping[str, Metric] = {
 """Every metric there is. Verification's ``accuracy`` is balanced: the mean of the genuine pairs
 accepted and the impostor pairs rejected, so that the many impostors do not decide it alone."""
 
+_AT_ONCE = 4_000_000
+"""So many weights of images, or of classes, are summed at a time."""
+
 PRIMARY: Mapping[str, str] = {"verification": "auc", "classification": "accuracy"}
 """The metric that leads when nobody chose one."""
 
@@ -129,22 +132,55 @@ class Predictions:
 
         The mean of F1 is over the classes that occur, in truth or in prediction, with a weight.
         """
+        some = max(1, _AT_ONCE // max(self.units, self.classes))
+        parts = [
+            self._measure(weights_ru[at : at + some]) for at in range(0, len(weights_ru), some)
+        ]
+        accuracies, macro_f1s = zip(*parts, strict=True)
+        return {"accuracy": np.concatenate(accuracies), "macro_f1": np.concatenate(macro_f1s)}
+
+    def _measure(self, weights_ru: Counts) -> tuple[Floats, Floats]:
         weights = weights_ru.astype(np.float64)
-        classes = np.arange(self.classes)
-        true_nk = (self.labels[:, None] == classes).astype(np.float64)
-        predicted_nk = (self.predicted[:, None] == classes).astype(np.float64)
-        right_rk = weights @ (true_nk * predicted_nk)
-        occurs_rk = weights @ (true_nk + predicted_nk)
+        right_n = self.labels == self.predicted
+        right_rk = self._by_class(weights[:, right_n], self.labels[right_n])
+        occurs_rk = self._by_class(weights, self.labels) + self._by_class(weights, self.predicted)
         f1_rk = 2 * right_rk / np.maximum(occurs_rk, 1)
-        return {
-            "accuracy": right_rk.sum(axis=1) / weights.sum(axis=1),
-            "macro_f1": f1_rk.sum(axis=1) / (occurs_rk > 0).sum(axis=1),
-        }
+        accuracy = right_rk.sum(axis=1) / weights.sum(axis=1)
+        return accuracy, f1_rk.sum(axis=1) / (occurs_rk > 0).sum(axis=1)
+
+    def _by_class(self, weights_rn: Floats, classes_n: Ints) -> Floats:
+        """Return r x k sums of weights; sums of whole numbers, so exact in any order."""
+        sums_rk = np.zeros((len(weights_rn), self.classes))
+        if classes_n.size:
+            order = np.argsort(classes_n, kind="stable")
+            found, starts = np.unique(classes_n[order], return_index=True)
+            sums_rk[:, found] = np.add.reduceat(weights_rn[:, order], starts, axis=1)
+        return sums_rk
 
     def confusion(self) -> Ints:
-        """Return classes x classes counts: rows are true, columns predicted."""
+        """Return classes x classes counts: rows are true, columns predicted; for few classes."""
         flat = np.bincount(self.labels * self.classes + self.predicted, minlength=self.classes**2)
         return flat.reshape(self.classes, self.classes).astype(np.int64)
+
+    def answers(self) -> Ints:
+        """Return the entries of the confusion matrix that are not 0, in its order.
+
+        Returns:
+            One row each: true class, predicted class, count. As many as images, at most.
+        """
+        flat, counts = np.unique(self.labels * self.classes + self.predicted, return_counts=True)
+        return np.stack([flat // self.classes, flat % self.classes, counts], axis=1)
+
+    def confusions(self) -> Ints:
+        """Return the rows of ``answers`` that are wrong, the most frequent first."""
+        rows = self.answers()
+        wrong = rows[rows[:, 0] != rows[:, 1]]
+        return wrong[np.argsort(-wrong[:, 2], kind="stable")]
+
+    def recalls(self) -> Floats:
+        """Return of each class which part was found; 0 of one that does not occur."""
+        right = np.bincount(self.labels[self.labels == self.predicted], minlength=self.classes)
+        return right / np.maximum(np.bincount(self.labels, minlength=self.classes), 1)
 
 
 def sample_of(

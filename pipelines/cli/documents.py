@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from components.artifacts.data_use import DataUse, Loss
 from components.statistics.quantities import decimal
 from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
+from pipelines.launch.release_folder import read_list
 from pipelines.runs.records import RunRecord
+from pipelines.runs.verifying import ObjectFault
 
 LISTED_RUN = (
     "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s", "config_digest",
@@ -81,6 +84,47 @@ class ImagesOfRun:
     warnings: Sequence[str]
     items: Sequence[Mapping[str, str]]
     near_duplicates: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class ExportedRelease:
+    """What ``slimline export`` wrote.
+
+    Attributes:
+        run: Identifier of the run.
+        exported: Folder with the release and the report.
+        release_of: Run whose release the folder holds: an earlier one where this run has no winner
+            and a release was there; its report is then ``latest-run.html``.
+        files: The sha256 of every file in the folder but ``files.json``, by name.
+    """
+
+    run: str
+    exported: str
+    release_of: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What ``slimline verify`` found.
+
+    Attributes:
+        place: The store, the run or the folder.
+        objects: How many values or files were read.
+        findings: Each that is not as it should be: its ``place`` (key or path), its ``state``
+            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it.
+    """
+
+    place: str
+    objects: int
+    findings: Sequence[ObjectFault]
+
+
+def exported_release(record: RunRecord, folder: Path) -> ExportedRelease:
+    """Return the document of ``slimline export --json``."""
+    listed = read_list(folder)
+    assert listed, "it was written just now"
+    return ExportedRelease(record.run, str(folder), listed.run, listed.files)
 
 
 def explained_step(item: Explanation) -> ExplainedStep:

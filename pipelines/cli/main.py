@@ -18,6 +18,7 @@ from pipelines.cli.commands import (
     data,
     doctor,
     explain,
+    export,
     images,
     init,
     logs,
@@ -26,11 +27,15 @@ from pipelines.cli.commands import (
     schedule,
     show,
     sync,
+    verify,
 )
 from pipelines.cli.output import BROKEN_PIPE, CANCELLED, CODES, OK, USER_FAULT, complain, print_json
 from pipelines.disk.names import check_name
 
-_COMMANDS = (run, explain, compile_, show, data, runs, logs, init, doctor, sync, schedule, images)
+_COMMANDS = (
+    run, explain, compile_, show, data, export, runs, logs, verify, init, doctor, sync, schedule,
+    images,
+)  # fmt: skip
 """In the order in which help lists them."""
 
 _EMPTY = re.compile(r"(--[a-z-]+=)?")

@@ -23,6 +23,7 @@ from pipelines.cli.run_states import going_on
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
 from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
+from pipelines.launch.release_folder import LATEST_PAGE, read_list
 from pipelines.runs.leaderboard import Leaderboard, Sealed
 
 _STYLES = {
@@ -37,8 +38,13 @@ _EXPORTED = (
 )
 
 
-def leaderboard(board: Leaderboard) -> Group:
-    """Return what a person sees after a run."""
+def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
+    """Return what a person sees after a run.
+
+    Args:
+        board: What the run found out.
+        failures: Whether it says why steps failed; not where that is said elsewhere.
+    """
     fault = board.record.fault
     parts: list[RenderableType] = [line(_headline(board), style="bold")]
     if board.data:
@@ -54,10 +60,12 @@ def leaderboard(board: Leaderboard) -> Group:
         parts += going_on(board.record)
     elif not board.failures and not fault:
         parts.append(line("no choice was made in this run"))
-    parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
+    if failures:
+        parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
     if fault:
         parts.append(line(f"broken: {fault}", style="red"))
-    parts += map(line, _files(board))
+    if board.exported:
+        parts += map(line, exported_files(board.record.run, Path(board.exported)))
     return Group(*parts)
 
 
@@ -221,10 +229,10 @@ def _sealed(sealed: Sealed, metric: str) -> str:
         return f"sealed images ({opened}): teacher {metric} {teacher}"
     winner = _interval(sealed.winner.get(metric))
     drop = f", drop {_interval(sealed.drop)}" if sealed.drop else ""
-    promoted = "promoted" if sealed.promoted else "not promoted"
+    qualified = "qualified" if sealed.qualified else "not qualified"
     return (
         f"sealed images ({opened}): winner {metric} {winner}, teacher {teacher}{drop}; "
-        f"{promoted}: {sealed.reason}"
+        f"{qualified}: {'; '.join(sealed.reasons)}"
     )
 
 
@@ -237,11 +245,15 @@ def _listed_pairs(sealed: Sealed) -> Iterator[str]:
         yield f"{first.name}: accuracy of {reached}. {first.sentence}"
 
 
-def _files(board: Leaderboard) -> Iterator[str]:
-    if not board.exported:
+def exported_files(run: str, folder: Path) -> Iterator[str]:
+    """Say what lies where in the folder that a run was exported to."""
+    listed = read_list(folder)
+    if listed and listed.latest_run == run:
+        yield f"report: {folder / LATEST_PAGE}"
+        yield f"the release in {folder} stays as it is: it is of run {listed.run}"
         return
     for name, what in _EXPORTED:
-        path = Path(board.exported, name)
+        path = folder / name
         if path.is_file():
             size = f" ({whole_bytes(path.stat().st_size)})" if name.endswith(".tflite") else ""
             yield f"{what}: {path}{size}"

@@ -12,7 +12,7 @@ from components.contract.images import environment_digest
 from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
-from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
@@ -21,6 +21,7 @@ from pipelines.runs.kept_graphs import Place, places, read_graph
 from pipelines.runs.keys import Change, InputDigest, ingredients_of
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import list_runs
+from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
 from pipelines.sources.snapshot import DATA, Snapshot

@@ -18,7 +18,13 @@ from pipelines.config.configuration import Config
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.engine import Cluster, Engine
 from pipelines.engines.opening import Request, choose
-from pipelines.launch.exporting import check_output, export
+from pipelines.launch.exporting import (
+    NotMeasuredError,
+    PublishedRun,
+    check_measured,
+    check_output,
+    export,
+)
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations
 from pipelines.runs.events import (
@@ -37,6 +43,7 @@ from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.progress import ProgressWriter
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
+from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.sources.snapshot import Snapshot
@@ -98,8 +105,8 @@ def launch(
     graph = graph_of(config)
     on_event(Planned(graph))
     folder = output or Path("slimline-out") / config.name
-    check_output(folder)
     opened = open_store(store or config.store)
+    check_output(folder, Cache(opened, workspace_root(opened)), config.name)
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
     sources = listed_sources(graph)
@@ -177,10 +184,10 @@ class _CurrentRun:
         on_event: Callable[[Event], None],
     ) -> tuple[Outcome, Path | None]:
         """Run all steps, and export the release of a run that is done to ``folder``."""
-        record = self._record
+        repeated = False
         with self._progress, _interruptible(self._engine) as interrupted:
             while True:
-                for event in self._engine.submit(self._graph, sources, record.run):
+                for event in self._engine.submit(self._graph, sources, self._record.run):
                     if isinstance(event, Settled):
                         self.steps[event.step] = event
                     self._progress.on_event(event)
@@ -192,7 +199,30 @@ class _CurrentRun:
                     return outcome, None
                 # Corruption found on the way out is in quarantine now: the next round repairs it.
                 with contextlib.suppress(CorruptionError):
-                    return outcome, export(cache, self.steps, folder, record.name, record.run)
+                    try:
+                        return outcome, self._export(cache, folder)
+                    except NotMeasuredError:
+                        if repeated:
+                            raise
+                        repeated = True
+                        self._forget(cache, "select", "publish")
+
+    def _export(self, cache: Cache, folder: Path) -> Path:
+        """Register the release, and write it where a person finds it."""
+        outputs = {
+            name: event.outputs for name, event in self.steps.items() if isinstance(event, StepDone)
+        }
+        published = PublishedRun.of(self._record.name, self._record.run, outputs)
+        check_measured(cache, published)
+        register_release(cache.store, published.name, published.run, published.release)
+        return export(cache, published, folder)
+
+    def _forget(self, cache: Cache, *steps: str) -> None:
+        """Have the results of these steps made again."""
+        for name in steps:
+            event = self.steps[name]
+            assert isinstance(event, StepDone)
+            cache.forget(event.key)
 
     def _outcome(self, *, cancelled: bool) -> Outcome:
         events = self.steps.values()

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar
-
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from components.contract.digests import canonical_json
 from components.contract.tree import SINGLE, Entry, Tree, files_of, tree_of
 from pipelines.disk.folders import remove_tree
-from pipelines.stores.layout import blob_key, quarantine_key, result_key, tree_key
+from pipelines.runs.quarantine import move_to_quarantine
+from pipelines.runs.results import CachedResult, disagreement, read_result
+from pipelines.stores.layout import blob_key, result_key, tree_key
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 
@@ -33,28 +31,6 @@ class CorruptionError(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(f"{key} is missing or does not hold what its digest says")
         self.key = key
-
-
-@dataclass(frozen=True)
-class CachedResult:
-    """What the action cache knows of one step key.
-
-    Attributes:
-        key: The step key.
-        outputs: Tree digest of every output.
-        record: Store key of the record of the execution that made it.
-        function_s: Wall time of the component's function then.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
-
-    key: str
-    outputs: Mapping[str, str]
-    record: str
-    function_s: float
-
-
-_RESULT = TypeAdapter(CachedResult)
 
 
 class Cache:
@@ -82,11 +58,15 @@ class Cache:
 
     def _entry(self, key: str) -> CachedResult | None:
         try:
-            return _RESULT.validate_json(self.store.get(result_key(key)))
+            found = read_result(self.store.get(result_key(key)))
+            if disagreement(self.store, key, found) is None:
+                return found
         except KeyMissing:
             return None
-        except ValidationError:
-            return None  # damaged: a miss, and ``commit`` replaces it
+        except ValueError:  # no entry at all
+            pass
+        self._quarantine(result_key(key))
+        return None
 
     def _complete(self, tree_digest: str) -> bool:
         try:
@@ -235,13 +215,4 @@ class Cache:
         raise KeyError(name)
 
     def _quarantine(self, key: str) -> None:
-        """Move broken bytes out of the way, so that their name is free for the right ones."""
-        stat = self.store.stat(key)
-        if stat is None:
-            return
-        try:
-            data = self.store.get(key)
-        except KeyMissing:  # another reader has just moved them
-            return
-        self.store.put_if_absent(quarantine_key(key, sha256(data).hexdigest()), data)
-        self.store.delete_if_match(key, stat.version)
+        move_to_quarantine(self.store, key)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from components.contract.digests import canonical_json, digest
 from pipelines.runs.graph import Graph, Ref, Step
+from pipelines.runs.quarantine import put_certain
 from pipelines.runs.records import damaged_record, read_value
 from pipelines.stores.layout import graph_key
 from pipelines.stores.store import KeyMissing, Store
@@ -17,7 +18,7 @@ Place = tuple[str, str, int]
 
 def put_graph(store: Store, graph: Graph) -> None:
     """Keep a graph: as the record of its run names it by digest, and ``explain`` compares it."""
-    store.put_if_absent(graph_key(graph.digest), canonical_json(graph.content))
+    put_certain(store, graph_key(graph.digest), canonical_json(graph.content))
 
 
 def read_graph(store: Store, wanted: str, name: str) -> Graph | None:

@@ -15,6 +15,7 @@ from components.artifacts.data_use import REPORT, DataUse
 from components.artifacts.decision import Candidate, Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
+from components.artifacts.qualification import MANIFEST, qualification_in
 from components.contract.errors import UserError
 from components.statistics.one_shot import OneShotTask
 from pipelines.runs.cache import Cache, CorruptionError
@@ -22,8 +23,7 @@ from pipelines.runs.images_used import STEP
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.records import RunRecord
 
-SCHEMA = 1
-_MANIFEST = "manifest.json"
+SCHEMA = 2
 
 DOCUMENT = (
     "schema", "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s",
@@ -82,8 +82,8 @@ class Sealed:
         unmeasured: Metrics that they cannot give, each with the reason.
         pairs: What ``winner``, ``teacher`` and ``baseline`` reach on the pairs that the user lists:
             ``accuracy`` and ``standard_error`` over the folds; null where none are listed.
-        promoted: Whether the release keeps to the budget on them too.
-        reason: Why it was promoted or not.
+        qualified: Whether the release keeps to the budget on them too.
+        reasons: Every reason why it qualifies or not, each a sentence.
         groups: The winner on each group of the sealed images, as in ``evaluation.json``; null
             without a winner, and where the data tells of no groups.
     """
@@ -98,8 +98,8 @@ class Sealed:
     one_shot: Mapping[str, Any] | None
     unmeasured: Mapping[str, str]
     pairs: Mapping[str, Any] | None
-    promoted: bool
-    reason: str
+    qualified: bool
+    reasons: Sequence[str]
     groups: Mapping[str, Any] | None = None
 
 
@@ -130,7 +130,8 @@ class Leaderboard:
         sealed: The sealed result, or null.
         variants: One entry each, the teacher first.
         failures: Steps that failed.
-        exported: Folder with the release and the report; null in ``show``, which exports nothing.
+        exported: Folder with the release and the report, which is ``latest-run.html`` where an
+            earlier release stays; null in ``show``, which exports nothing.
         images: ``images`` of the data, how many of them are ``used``, what is ``left_out`` by
             ``reason`` with ``examples``, and ``warnings``; null before ingest is done.
     """
@@ -242,10 +243,12 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
     if teacher is None:
         return None
     winner = _read(cache, record, "evaluate-sealed", "report", Evaluation.FILE)
-    unpublished = {"reason": "nothing was released"}
-    manifest = _read(cache, record, "publish", "release", _MANIFEST) or unpublished
+    manifest = _read(cache, record, "publish", "release", MANIFEST)
+    qualified, reasons = (
+        qualification_in(manifest) if manifest else (False, ("nothing was released",))
+    )
     digest = _output(record, "ingest", "sealed")
-    result = cast("dict[str, Any]", manifest.get("sealed") or {})
+    result = cast("dict[str, Any]", (manifest or {}).get("sealed") or {})
     return Sealed(
         digest=digest,
         times_opened=times_opened(cache.store, digest),
@@ -257,8 +260,8 @@ def _sealed(cache: Cache, record: RunRecord) -> Sealed | None:
         one_shot=teacher.get("one_shot"),
         unmeasured=teacher.get("unmeasured", {}),
         pairs=_listed_pairs(winner, teacher),
-        promoted=bool(manifest.get("promoted", False)),
-        reason=manifest["reason"],
+        qualified=qualified,
+        reasons=reasons,
         groups=winner and winner.get("groups"),
     )
 

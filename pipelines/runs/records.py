@@ -196,10 +196,19 @@ def _read(store: Store, key: str) -> RunRecord:
     """
     data = read_value(store, key)
     try:
-        record = _RUN.validate_json(data)
-        _STEPS.validate_python(record.steps)
+        return parse_record(data)
     except ValidationError as error:
         raise damaged_record(store, key) from error
+
+
+def parse_record(data: bytes) -> RunRecord:
+    """Return the record of a run that these bytes are.
+
+    Raises:
+        ValueError: They are something else.
+    """
+    record = _RUN.validate_json(data)
+    _STEPS.validate_python(record.steps)
     return record
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 from components.contract.digests import canonical_json
 from pipelines.runs.records import now
-from pipelines.stores.layout import release_key
-from pipelines.stores.store import Store
+from pipelines.stores.layout import release_key, releases_prefix
+from pipelines.stores.store import KeyMissing, Store
 
 
 def register_release(
@@ -24,3 +27,18 @@ def register_release(
         release_key(name, run),
         canonical_json({"run": run, "release": release, "at": published or now()}),
     )
+
+
+def registered(store: Store, name: str) -> Iterator[tuple[str, str]]:
+    """Yield run and tree digest of every release of this name, newest first.
+
+    Notes that are damaged are passed over: ``slimline verify`` names them.
+    """
+    for key in reversed(list(store.list(releases_prefix(name)))):
+        try:
+            note = json.loads(store.get(key))
+            run, release = note["run"], note["release"]
+        except (KeyMissing, ValueError, LookupError, TypeError, RecursionError):
+            continue
+        if isinstance(run, str) and isinstance(release, str):
+            yield run, release

@@ -7,7 +7,6 @@ precondition then fails on this writer's own success, which the nonce tells from
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -22,7 +21,7 @@ from pipelines.stores.call_each import call_each
 from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.faults import cloud_faults
 from pipelines.stores.objects import THREADS, Objects
-from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix
+from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix, is_key
 
 _NONCE = "slimline-nonce"
 
@@ -99,8 +98,15 @@ class BucketStore:
         with cloud_faults(self.uri):
             for found in self._objects.list(self._prefix + check_prefix(prefix)):
                 key = found.name.removeprefix(self._prefix)
-                with contextlib.suppress(ValueError):  # not ours: somebody put it there by hand
-                    yield check_key(key)
+                if is_key(key):
+                    yield key
+
+    def foreign(self) -> Iterator[str]:
+        """See ``Store``."""
+        with cloud_faults(self.uri):
+            names = (found.name for found in self._objects.list(self._prefix))
+            keys = (name.removeprefix(self._prefix) for name in names)
+            yield from (key for key in keys if not is_key(key))
 
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``.

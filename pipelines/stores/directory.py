@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -26,11 +27,23 @@ from pipelines.disk.files import (
     sync_folder,
 )
 from pipelines.stores.call_each import call_each
-from pipelines.stores.store import TEMPORARY, KeyMissing, Stat, check_key, check_prefix
+from pipelines.stores.layout import kind_of, quarantine_key
+from pipelines.stores.store import (
+    KEY_CHARACTERS_MAX,
+    TEMPORARY,
+    KeyMissing,
+    Stat,
+    check_key,
+    check_prefix,
+    is_key,
+)
 from pipelines.stores.unfinished import MODE, UnfinishedFiles
 
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES)
 """Linking is not possible from here to there (another file system, another owner, too many)."""
+
+_NO_VALUE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
+"""Nothing is there, or a loop of links, or a socket."""
 
 _THREADS = 8
 """Syncs that wait at the same time share one commit of the file system's journal."""
@@ -71,7 +84,7 @@ class DirectoryStore:
         """See ``Store``."""
         path = self.path(key)
         with disk_faults(path):
-            if self._has(path):
+            if self._has(key, path):
                 # Its writer may have been killed between link and sync.
                 self._sync(path.parent)
                 return False
@@ -158,7 +171,9 @@ class DirectoryStore:
         with disk_faults(path):
             try:
                 found = path.stat()
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as error:
+                if error.errno not in _NO_VALUE:
+                    raise
                 return None
         return Stat(found.st_size, _version(found)) if stat.S_ISREG(found.st_mode) else None
 
@@ -170,9 +185,12 @@ class DirectoryStore:
         """See ``Store``."""
         folder = check_prefix(prefix).rpartition("/")[0]
         for key in self._walk(folder, prefix):
-            if key.startswith(prefix):
-                with contextlib.suppress(ValueError):  # not ours: somebody put it there by hand
-                    yield check_key(key)
+            if key.startswith(prefix) and is_key(key):
+                yield key
+
+    def foreign(self) -> Iterator[str]:
+        """See ``Store``."""
+        yield from (name for name in self._walk("", "") if not is_key(name))
 
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``."""
@@ -195,14 +213,20 @@ class DirectoryStore:
         if self._durable:
             sync_folder(folder)
 
-    def _has(self, path: Path) -> bool:
-        try:
-            mode = path.stat().st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        if not stat.S_ISREG(mode):
+    def _has(self, key: str, path: Path) -> bool:
+        """Whether there is a value. What can be none (a pipe, a device) is moved to quarantine."""
+        there = _may_be_value(path)
+        if there is not None:
+            return there
+        if path.is_dir() and not kind_of(key):
             raise ValueError(f"{path} is the folder of other keys, so it can be no key")
-        return True
+        with self.locked(key):
+            if _may_be_value(path) is None:  # nobody else has moved it meanwhile
+                aside = self.path(quarantine_key(key, secrets.token_hex(8)))
+                make_folders(aside.parent)
+                path.rename(aside)
+                self._sync(path.parent)
+        return _may_be_value(path) is True
 
     def _is(self, path: Path, version: str) -> bool:
         try:
@@ -215,10 +239,10 @@ class DirectoryStore:
         path = self.path(key)
         with disk_faults(path):
             try:
-                source = os.open(
-                    path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-                )  # a pipe is no value
-            except (FileNotFoundError, NotADirectoryError):
+                source = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno not in _NO_VALUE:
+                    raise
                 raise KeyMissing(key) from None
             try:
                 if not stat.S_ISREG(os.fstat(source).st_mode):
@@ -250,21 +274,39 @@ class DirectoryStore:
             try:
                 with os.scandir(place) as entries:
                     # "a-b" sorts before "a/b", but the folder "a" before "a-b": compare keys.
-                    found = sorted(entry.name + "/" * entry.is_dir() for entry in entries)
+                    found = sorted(
+                        entry.name + "/" * _is_folder(entry, folder) for entry in entries
+                    )
             except (FileNotFoundError, NotADirectoryError):
                 return
         for name in found:
             if not folder and name == f"{TEMPORARY}/":
                 continue
             key = f"{folder}/{name}" if folder else name
-            if not key.endswith("/"):
+            if not key.endswith("/") or len(key) > KEY_CHARACTERS_MAX:
                 yield key
             elif key.startswith(prefix) or prefix.startswith(key):
                 yield from self._walk(key[:-1], prefix)
 
 
+def _may_be_value(path: Path) -> bool | None:
+    """Whether a file is there; None for something that is no file."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if stat.S_ISREG(found.st_mode) or (stat.S_ISLNK(found.st_mode) and path.is_file()):
+        return True
+    return None
+
+
 def _version(found: os.stat_result) -> str:
     return f"{found.st_mtime_ns:x}-{found.st_ino:x}"
+
+
+def _is_folder(entry: os.DirEntry[str], folder: str) -> bool:
+    """Whether to walk into an entry: into links only at the top, where a disk may be linked in."""
+    return entry.is_dir(follow_symlinks=not folder)
 
 
 def _link_new(unfinished: Path, path: Path) -> bool:

@@ -13,7 +13,30 @@ RUNS = "runs/"
 CLAIMS = "claims/"
 """What all keys of claims begin with."""
 
+QUARANTINE = "quarantine/"
+"""What all keys begin with under which damaged bytes are kept."""
+
 _BLOB = re.compile(rf"{BLOBS}sha256/(?:.*/)?([0-9a-f]{{64}})")
+
+_DIGEST, _NAME = r"[0-9a-f]{64}", r"[^/]+"
+KINDS = {
+    kind: re.compile(pattern)
+    for kind, pattern in {
+        "blob": rf"{BLOBS}sha256/([0-9a-f]{{2}})/\1[0-9a-f]{{62}}",
+        "tree": rf"trees/{_DIGEST}\.json",
+        "result": rf"ac/{_DIGEST}\.json",
+        "graph": rf"graphs/{_DIGEST}\.json",
+        "claim": rf"{CLAIMS}{_NAME}\.json",
+        "run": rf"{RUNS}{_NAME}/(run|started)\.json",
+        "progress": rf"{RUNS}{_NAME}/progress\.json",
+        "step": rf"{RUNS}{_NAME}/steps/{_NAME}\.json",
+        "log": rf"{RUNS}{_NAME}/logs/{_NAME}\.log",
+        "release": rf"releases/{_NAME}/{_NAME}\.json",
+        "ledger": rf"ledger/{_DIGEST}/{_NAME}\.json",
+        "quarantine": rf"{QUARANTINE}.+",
+    }.items()
+}
+"""The keys under which slimline writes values, by what lies there."""
 
 
 def blob_key(sha256: str) -> str:
@@ -49,7 +72,12 @@ def quarantine_key(key: str, sha256: str) -> str:
         key: Where they lay.
         sha256: What they are.
     """
-    return f"quarantine/{key.replace('/', '_')}-{sha256[:16]}"
+    return f"{QUARANTINE}{key.replace('/', '_')}-{sha256[:16]}"
+
+
+def kind_of(key: str) -> str | None:
+    """Return what lies under a key: a name of ``KINDS``; None for what slimline writes nowhere."""
+    return next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(key)), None)
 
 
 def graph_key(graph: str) -> str:
@@ -91,7 +119,12 @@ def progress_key(run: str) -> str:
 
 def release_key(name: str, run: str) -> str:
     """Return where it is noted that a run published a release of this name."""
-    return f"releases/{name}/{run}.json"
+    return f"{releases_prefix(name)}{run}.json"
+
+
+def releases_prefix(name: str) -> str:
+    """Return what all notes on releases of this name begin with."""
+    return f"releases/{name}/"
 
 
 def opened_key(sealed: str, run: str, step: str) -> str:

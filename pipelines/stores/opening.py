@@ -14,13 +14,14 @@ from pipelines.stores.store import Store
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
-def open_store(uri: str, *, cache: Path | None = None) -> Store:
+def open_store(uri: str, *, cache: Path | None = None, direct: bool = False) -> Store:
     """Open the store at a folder or in a bucket.
 
     Args:
         uri: A folder, which is made by the first write, or ``gs://bucket/prefix``.
         cache: Folder for blobs that were downloaded, shared by all processes of this machine
             (None: ``cache_folder``). A directory store needs none.
+        direct: Read every byte from the bucket itself.
 
     Raises:
         UserError: No such kind of store, a path that is no folder, a bucket that is missing,
@@ -37,7 +38,8 @@ def open_store(uri: str, *, cache: Path | None = None) -> Store:
     from pipelines.stores.bucket import BucketStore
     from pipelines.stores.read_through import ReadThroughStore
 
-    return ReadThroughStore(BucketStore(uri), cache or cache_folder())
+    store = BucketStore(uri)
+    return store if direct else ReadThroughStore(store, cache or cache_folder())
 
 
 def _folder(uri: str) -> Path:

@@ -80,6 +80,10 @@ class ReadThroughStore:
         """See ``Store``."""
         return self._store.list(prefix)
 
+    def foreign(self) -> Iterator[str]:
+        """See ``Store``."""
+        return self._store.foreign()
+
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``."""
         return self._store.delete_if_match(key, version)

@@ -134,6 +134,10 @@ class Store(Protocol):
         """
         ...
 
+    def foreign(self) -> Iterator[str]:
+        """Yield what lies there under names that can be no keys: somebody put it there by hand."""
+        ...
+
     def delete_if_match(self, key: str, version: str) -> bool:
         """Remove the value if it is still the one of ``version``; True when this call did it."""
         ...

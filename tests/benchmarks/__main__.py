@@ -23,10 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.devices.fingerprint import cpu_name, usable_cores
+from tests.benchmarks.classes import bench_classes
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
 from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.table import Row
+from tests.benchmarks.winners import bench_winners
 
 if TYPE_CHECKING:
     from pipelines.launch.launching import Launched
@@ -41,9 +43,10 @@ def bench_walk(scratch: Path) -> list[Row]:
     from components.contract.digests import canonical_json
     from pipelines.engines.machine.local import LocalRunner
     from pipelines.engines.machine.scheduler import Scheduler
-    from pipelines.runs.cache import Cache, CachedResult
+    from pipelines.runs.cache import Cache
     from pipelines.runs.graph import Graph, Ref, Step
     from pipelines.runs.keys import ingredients_of
+    from pipelines.runs.results import CachedResult
     from pipelines.stores.directory import DirectoryStore
 
     def graph(count: int) -> Graph:
@@ -381,6 +384,7 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
 BENCHES = {
     "run": bench_run,
     "plan": bench_plan,
+    "classes": bench_classes,
     "walk": bench_walk,
     "claim": bench_claim,
     "store": bench_store,
@@ -388,6 +392,7 @@ BENCHES = {
     "docker": bench_docker,
     "compile": bench_compile,
     "engines": bench_engines,
+    "winners": bench_winners,
 }
 
 

@@ -13,8 +13,10 @@ from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
+from components.contract.provisional import is_provisional
 from components.devices.fingerprint import fingerprint, usable_cores
-from components.measure.timing import judge, summarize
+from components.measure.stability import judge
+from components.measure.timing import summarize
 from components.statistics.resampling import Resampling
 from tests.components.flat import benchmark
 from tests.data.tiny_lite import write_lite
@@ -73,32 +75,34 @@ def test_the_file_names_verdict_evidence_and_summary_for_everybody(
     assert Measurement.from_json(content).to_json() == Measurement.read(reports[0]).to_json()
 
 
-def crashed(tmp_path: Path, model: Path, **options: Any) -> Measurement:
+def died(tmp_path: Path, model: Path, verdict: str = "crashed", **options: Any) -> Measurement:
     """Run a benchmark of a model that dies: the component itself comes to its end."""
     benchmark(model, tmp_path / "report", tmp_path / "metrics", **{**QUICK, **options})
     found = Measurement.read(tmp_path / "report")
-    assert found.verdict == "crashed"
+    assert found.verdict == verdict
     assert found.summary is None
     assert found.crashed is not None
-    assert json.loads((tmp_path / "metrics").read_bytes())["crashed"] == 1
+    metrics = json.loads((tmp_path / "metrics").read_bytes())
+    assert is_provisional(metrics) == (verdict == "killed")
+    assert ("crashed" in metrics) == (verdict == "crashed")
     return found
 
 
 def test_a_model_that_kills_its_process_is_an_answer(tmp_path: Path) -> None:
     model = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
-    found = crashed(tmp_path, model)
+    found = died(tmp_path, model)
     assert (found.crashed.signal, found.crashed.name) == (11, "SIGSEGV")
     assert found.evidence == "crashed: signal 11 (SIGSEGV)"
 
 
 def test_a_model_that_is_refused_is_an_answer(tmp_path: Path) -> None:
     model = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), data=b"TFL3 but no more of it")
-    assert crashed(tmp_path, model).crashed.signal is None
+    assert died(tmp_path, model).crashed.signal is None
 
 
-def test_a_model_that_hangs_is_an_answer(tmp_path: Path, model: Path) -> None:
-    found = crashed(tmp_path, model, limit_s=0.01)
-    assert found.evidence == "time limit of 0.01 s"
+def test_a_process_over_its_time_limit_is_no_answer(tmp_path: Path, model: Path) -> None:
+    found = died(tmp_path, model, "killed", limit_s=0.05)
+    assert found.evidence.startswith("time limit of 0.05 s, twice; not kept")
 
 
 def test_more_threads_than_cores_are_a_fault_of_the_user(tmp_path: Path, model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from dataclasses import asdict
@@ -312,6 +313,26 @@ def test_a_classifier_is_read_by_the_names_of_its_classes(
     assert found.metrics["accuracy"].value == pytest.approx(0.7)
     assert found.threshold is None
     assert run.files == {"evaluation.json", "outputs.npy", "labels.npy"}
+
+
+def test_of_many_classes_the_curve_is_small_and_a_file_has_the_rest(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    names = tuple(f"species {n:03d}" for n in range(700))
+    images = random.integers(0, 256, (700, *SHAPE), dtype=np.uint8)
+    data = write_dataset(
+        tmp_path / "data", {"selection": (images, np.arange(700))}, task="classification",
+        classes=names,
+    ).path  # fmt: skip
+    model = write_lite(tmp_path / "lite", random.normal(size=(700, PIXELS)), SHAPE, classes=names)
+    run = Run(tmp_path / "run", model, data, resamples=20)
+    assert len(json.dumps(run.curve)) < 20_000
+    assert run.curve["confusionMatrix"]["annotationSpecs"][-1]["displayName"].startswith("(the oth")
+    assert "confusions.csv" in run.files
+    rows = list(csv.DictReader((run.report / "confusions.csv").open()))
+    assert sum(int(row["images"]) for row in rows) == 700
+    assert sum(row["true"] == row["predicted"] for row in rows) == round(
+        700 * run.evaluation.metrics["accuracy"].value
+    )
 
 
 def test_the_baseline_is_the_class_seen_most_in_training(tmp_path: Path, shades: Path) -> None:

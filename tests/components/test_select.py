@@ -16,7 +16,9 @@ from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.measure.paired import Answers
 from components.statistics.bootstrap import Interval
-from tests.components.flat import select
+from pipelines.sources.snapshot import snapshot, stage
+from tests.components.flat import ingest, select
+from tests.data.images import photo
 from tests.data.variants import Variant, write_variants
 
 TEACHER = Variant("teacher", noise=0.5, size_bytes=900_000, p50_ms=40.0)
@@ -108,7 +110,7 @@ def test_a_crash_or_a_disturbance_loses_with_its_reason(tmp_path):
     variants = [
         TEACHER,
         STUDENT,
-        replace(TINY, name="shaken", disturbed=True),
+        replace(TINY, name="shaken", p50_ms=12.0, disturbed=True),
         replace(TINY, name="timed", size_bytes=15_000, benchmark_crashed=11),
         replace(TINY, name="asked", size_bytes=14_000, crashed=6),
     ]
@@ -119,6 +121,32 @@ def test_a_crash_or_a_disturbance_loses_with_its_reason(tmp_path):
     assert decision.variant("timed").reason == "crashed on host: signal 11 (SIGSEGV)"
     assert decision.variant("asked").reason.startswith("crashed while it was evaluated: signal 6")
     assert decision.variant("asked").metric is None
+
+
+def test_what_was_ended_from_outside_is_undecided(tmp_path):
+    variants = [
+        TEACHER,
+        STUDENT,
+        replace(TINY, name="timed", size_bytes=15_000, benchmark_crashed=9),
+        replace(TINY, name="asked", size_bytes=14_000, crashed=9),
+    ]
+    decision = decided(tmp_path, variants)
+    assert decision.winner == "student"
+    assert verdicts(decision)["timed"] == verdicts(decision)["asked"] == "undecided"
+    assert decision.variant("timed").reason == (
+        "ended from outside on host: signal 9 (SIGKILL), twice"
+    )
+    assert decision.variant("asked").reason == (
+        "was ended from outside while it was evaluated: signal 9 (SIGKILL)"
+    )
+
+
+def test_a_disturbed_latency_within_the_budget_wins_and_the_page_says_so(tmp_path):
+    out = run(tmp_path, [TEACHER, STUDENT, replace(TINY, disturbed=True)])
+    decision = Decision.read(out / "decision")
+    assert decision.winner == "tiny"
+    text = (out / "page.html").read_text()
+    assert "its latency on host keeps the budget although it was disturbed" in text
 
 
 @pytest.mark.parametrize("task", ["verification", "classification"])
@@ -270,6 +298,24 @@ def test_what_became_of_the_images_stands_on_the_page(tmp_path):
     assert f"{use.warnings[0]}." in page
     assert "36 of 360 images are used; left out: 324 layout." in page
     assert "324, such as a/b/&lt;1&gt;.png (layout: lies deeper)." in page
+
+
+def test_near_duplicates_that_ingest_found_are_warned_of_on_the_page(tmp_path):
+    for person in range(4):
+        folder = tmp_path / "data" / f"p{person}"
+        folder.mkdir(parents=True)
+        for number in range(12):
+            photo(12 * person + number).save(folder / f"{number}.png")
+    photo(0).resize((48, 36)).save(tmp_path / "data" / "p3" / "again.png")
+    stage(snapshot(str(tmp_path / "data")), tmp_path / "source")
+    outputs = {name: tmp_path / name for name in ("dataset", "sealed", "report")}
+    settings = {"task": "verification", "split_by": "image", "height": 8, "width": 8}
+    ingest(tmp_path / "source", **outputs, **settings)
+    out = run(tmp_path / "told", [TEACHER, STUDENT], data=outputs["report"])
+    page = (out / "page.html").read_text()
+    assert "Look at the data." in page
+    assert "1 pair of images shows under two labels almost the same: p0/0.png" in page
+    assert "p3/again.png" in page
 
 
 def of_groups(**auc):

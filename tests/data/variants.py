@@ -188,7 +188,7 @@ def write_evaluation(
             },
         ),
         confidence=0.95,
-        crashed=None if variant.crashed is None else Crash(variant.crashed, "SIGSEGV", ""),
+        crashed=crash_by(variant.crashed),
     ).write(path)
     np.save(path / LABELS, labels)
     if variant.crashed is None:
@@ -197,12 +197,19 @@ def write_evaluation(
             (path / HISTOGRAM).write_bytes(canonical_json(measured.histogram()))
 
 
+def crash_by(signal: int | None) -> Crash | None:
+    """The end of a process by a signal, of which 9 comes from outside."""
+    if signal is None:
+        return None
+    outside = signal == 9
+    return Crash(signal, "SIGKILL" if outside else "SIGSEGV", "", outside=outside)
+
+
 def write_benchmark(
     path: Path, variant: Variant, info: LiteModelInfo, *, device: str = "host"
 ) -> None:
     """Write the report of benchmark: two processes, two blocks each."""
-    signal = variant.benchmark_crashed
-    crash = None if signal is None else Crash(signal, "SIGSEGV", "")
+    crash = crash_by(variant.benchmark_crashed)
     samples = tuple(round(variant.p50_ms * (1 + step / 100), 6) for step in (-2, 0, 0, 2))
     block = Block(2, 1.0, 1.0, 0, 0, 0.0)
     process = Process(
@@ -241,7 +248,7 @@ def write_benchmark(
         runtime={"name": "ai-edge-litert", "version": "0.0"},
         processes=() if crash else (process, process),
         attempts=(
-            Attempt("crashed", crash.sentence)
+            Attempt("killed" if crash.outside else "crashed", crash.sentence)
             if crash
             else Attempt(verdict, "1 of 4 blocks undisturbed; made up"),
         ),

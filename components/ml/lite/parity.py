@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from components.artifacts.measurement import Crash
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.devices.isolated import IsolatedOutputs, answers_of
@@ -54,7 +55,8 @@ def measure(
         What differs and how the file was divided.
 
     Raises:
-        UserError: The Model or the file answers with something that is not finite.
+        UserError: The Model or the file answers with something that is not finite, or something
+            else ended the process, twice.
         AssertionError: A float32 file computes something else than the Model.
     """
     synthetic = calibration_nhwc is None
@@ -64,6 +66,12 @@ def measure(
         "drawn_from": "synthetic" if synthetic else "calibration",
     }
     answers = answers_of(lite, images_nhwc, threads=1)
+    if isinstance(answers, Crash) and answers.outside:
+        raise UserError(
+            "convert: the process that compares the file with the Keras model was ended twice "
+            f"from outside: {answers.cause}",
+            "free memory, see that nothing else ends this machine's processes, and run again",
+        )
     if not isinstance(answers, IsolatedOutputs):
         return Parity({**of, "crashed": asdict(answers)}, None)
     expected_nd = model_folder.inference(path)(images_nhwc)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -10,7 +9,9 @@ import numpy as np
 from markupsafe import Markup
 
 from components.artifacts.decision import Decision, Verdict
+from components.measure.curve import MOST_CLASSES
 from components.measure.paired import Answers
+from components.pages.charts.confusion import Confused, confusion_svg, confusions_svg
 from components.pages.charts.drop import interval_svg
 from components.pages.charts.latency import Speed, latency_svg
 from components.pages.charts.pareto import Point, mark_svg, pareto_svg
@@ -21,6 +22,8 @@ from components.statistics.metrics import METRICS, Predictions
 from components.statistics.quantities import decimal
 from components.statistics.verification import Pairs
 
+WORST_PAIRS = 20
+"""Of many classes, so many pairs are drawn."""
 _BAR_BUDGETS = 5.0
 """Drops beyond so many budgets are drawn at the end of their axis."""
 
@@ -114,7 +117,8 @@ def answer_pictures(
     if reference is None:
         return []
     if isinstance(reference.sample, Predictions):
-        return _recall(decision, reference, other) if other else []
+        recall = _recall(decision, reference, other) if other else []
+        return [*recall, _confusion(*(other or (decision.reference, reference)))]
     shown = [_verifier(decision.reference, "reference", reference)]
     if other:
         shown.append(_verifier(other[0], "winner" if decision.winner else "undecided", other[1]))
@@ -151,21 +155,43 @@ def _verifier(name: str, style: str, answers: Answers) -> Verifier:
 
 def _recall(decision: Decision, reference: Answers, other: tuple[str, Answers]) -> list[Picture]:
     name, answers = other
-    before, after = (_recalls(one.sample) for one in (reference, answers))
+    before, after = (_predictions(one).recalls().tolist() for one in (reference, answers))
     classes = reference.evaluation.classes
-    lost = {label: before[i] - after[i] for i, label in enumerate(classes)}
-    worst = max(lost, key=lambda label: lost[label])
-    note = f"Most is lost on {worst}: {decimal(lost[worst])}."
-    return [
-        Picture(
-            "Recall by class",
-            note if lost[worst] > 0 else "No class is found less often.",
-            recall_svg(classes, before, after, names=(decision.reference, name)),
-        )
-    ]
+    lost = [one - two for one, two in zip(before, after, strict=True)]
+    worst = max(range(len(lost)), key=lambda place: lost[place])
+    note = f"Most is lost on {classes[worst]}: {decimal(lost[worst])}."
+    note = note if lost[worst] > 0 else "No class is found less often."
+    shown = list(range(len(classes)))
+    if len(classes) > MOST_CLASSES:
+        shown = sorted(sorted(shown, key=lambda place: -lost[place])[:MOST_CLASSES])
+        note += f" The {MOST_CLASSES} of {len(classes):,} classes that lose most."
+    drawing = recall_svg(
+        [classes[place] for place in shown],
+        [before[place] for place in shown],
+        [after[place] for place in shown],
+        names=(decision.reference, name),
+    )
+    return [Picture("Recall by class", note, drawing)]
 
 
-def _recalls(sample: Pairs | Predictions) -> Sequence[float]:
-    assert isinstance(sample, Predictions)
-    confusion = sample.confusion()
-    return [float(x) for x in np.diag(confusion) / np.maximum(confusion.sum(axis=1), 1)]
+def _confusion(name: str, answers: Answers) -> Picture:
+    """Draw what a classifier takes for what: all of it, or the worst pairs of many classes."""
+    sample, classes = _predictions(answers), answers.evaluation.classes
+    wrong = sample.confusions()
+    note = f"{int(wrong[:, 2].sum()):,} of {sample.units:,} images are taken for another class."
+    if len(classes) <= MOST_CLASSES:
+        drawing = confusion_svg(classes, sample.confusion().tolist(), name=name)
+        note += " Rows: what an image shows. Columns: what it is taken for."
+        return Picture(f"Confusion matrix of {name}", note, drawing)
+    rows: list[list[int]] = wrong[:WORST_PAIRS].tolist()
+    totals = np.bincount(sample.labels, minlength=sample.classes)
+    worst = [Confused(classes[a], classes[b], images, int(totals[a])) for a, b, images in rows]
+    if len(wrong) > len(worst):
+        note += f" The {len(worst)} worst of {len(wrong):,} pairs; confusions.csv beside the "
+        note += "evaluation has all of them."
+    return Picture(f"Confusions of {name}", note, confusions_svg(worst, name=name))
+
+
+def _predictions(answers: Answers) -> Predictions:
+    assert isinstance(answers.sample, Predictions)
+    return answers.sample

@@ -16,9 +16,10 @@ import threading
 import time
 from dataclasses import dataclass
 
-from pipelines.runs.cache import Cache, CachedResult
+from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients
+from pipelines.runs.results import CachedResult
 from pipelines.stores.layout import CLAIMS, claim_key
 from pipelines.stores.leases import Holder, Lease, Leases
 

@@ -16,6 +16,8 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.execution import CRASHED, OK
 from components.contract.executor_input import PROGRESS, STATEMENT
+from components.contract.provisional import is_provisional
+from components.contract.tree import SINGLE
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
@@ -24,12 +26,13 @@ from pipelines.engines.machine.diagnosis import diagnose
 from pipelines.engines.machine.machine_lock import machine_lock
 from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner, progress_file
 from pipelines.engines.machine.skipping import CANCELLATION
-from pipelines.runs.cache import Cache, CachedResult
+from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted, StepWaiting
 from pipelines.runs.graph import SourceRef, Step
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.logs import log_file
+from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, stage
 from pipelines.stores.layout import log_key
@@ -104,7 +107,10 @@ def execute_step(
         what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
     made = CachedResult(ingredients.key, outputs, record, float(statement["wall_s"]))
-    result = publish(context.cache, claim, made, context.cancelled)
+    if _is_provisional(context, step, outputs):
+        result = made  # for this run alone
+    else:
+        result = publish(context.cache, claim, made, context.cancelled)
     remove_tree(job.folder)
     if result is None:
         return StepSkipped(step.name, CANCELLATION, cancelled=True, record=record)
@@ -241,6 +247,18 @@ def _statement(job: Job) -> dict[str, Any]:
     finally:
         os.close(handle)
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _is_provisional(context: Context, step: Step, outputs: Mapping[str, str]) -> bool:
+    """Whether the component says in its metrics that its result is not to be kept."""
+    for port in step.interface.outputs:
+        if port.kind == "Metrics":
+            try:
+                metrics = json.loads(context.cache.read_file(outputs[port.name], SINGLE))
+            except (ValueError, RecursionError):
+                return False
+            return isinstance(metrics, dict) and is_provisional(cast("dict[str, Any]", metrics))
+    return False
 
 
 def _collect(

@@ -18,7 +18,7 @@ from pipelines.engines.machine.claims import Claims
 from pipelines.engines.machine.execution import Context, execute_step
 from pipelines.engines.machine.runner import progress_file
 from pipelines.engines.machine.skipping import CANCELLATION, put_skipped
-from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import (
     StepDone,
     StepEvent,
@@ -30,6 +30,7 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
+from pipelines.runs.results import CachedResult
 
 _LOOK_S = 1.0  # between two looks at what the running steps tell
 

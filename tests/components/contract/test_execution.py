@@ -172,20 +172,6 @@ def test_an_output_too_deep_to_be_an_artifact_is_said(cleared, pattern_classifie
     assert not (cleared / "output.json").exists()
 
 
-def test_metadata_are_strings_and_numbers():
-    content = {
-        "auc": 0.5,
-        "n": 3,
-        "winner": "a",
-        "stable": True,
-        "none": None,
-        "list": [1, {"a": 2}],
-    }
-    assert execution._scalars(content) == {
-        "auc": 0.5, "n": 3, "winner": "a", "stable": "true", "list": '[1,{"a":2}]',
-    }  # fmt: skip
-
-
 def test_a_process_says_the_fault_of_its_input_and_exits_with_two(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "components", "convert", "--executor-input", "{{$}}"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,28 +61,72 @@ def test_a_processor_has_a_name(tmp_path: Path, text: str, board: str | None, na
     assert cpu_name(tmp_path / "cpuinfo", tmp_path / "model") == name
 
 
-@pytest.mark.parametrize(("quota", "cores"), [("100000 100000", 1), ("50000 100000", 1)])
-def test_a_quota_of_either_generation_limits_the_cores(
-    tmp_path: Path, quota: str, cores: int
+SERVICE = "system.slice/train.service"
+"""A control group as systemd makes it: ``CPUQuota`` stands there, or above it."""
+
+
+def unified_quota(group: Path, quota: str) -> None:
+    group.mkdir(parents=True, exist_ok=True)
+    (group / "cpu.max").write_text(f"{quota} 100000\n")
+
+
+def legacy_quota(group: Path, quota: str) -> None:
+    group.mkdir(parents=True, exist_ok=True)
+    (group / "cpu.cfs_quota_us").write_text("-1\n" if quota == "max" else f"{quota}\n")
+    (group / "cpu.cfs_period_us").write_text("100000\n")
+
+
+@pytest.fixture
+def cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Cores of a process of 8 by affinity, under the groups in ``tmp_path``."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+
+    def of(membership: str) -> int:
+        (tmp_path / "membership").write_text(membership)
+        return usable_cores(tmp_path, tmp_path / "membership")
+
+    return of
+
+
+@pytest.mark.parametrize("group", ["", "system.slice", SERVICE])
+@pytest.mark.parametrize(("quota", "expected"), [("300000", 3), ("50000", 1), ("max", 8)])
+@pytest.mark.parametrize(
+    ("mount", "write", "line"),
+    [
+        ("", unified_quota, "0::/{}\n"),
+        ("unified", unified_quota, "0::/{}\n"),
+        ("cpu", legacy_quota, "4:memory:/other\n3:cpu,cpuacct:/{}\n0::/\n"),
+        ("cpu,cpuacct", legacy_quota, "3:cpu,cpuacct:/{}\n"),
+    ],
+)
+def test_the_quota_of_every_group_above_limits_the_cores(
+    cores, tmp_path: Path, group: str, quota: str, expected: int, mount: str, write, line: str
 ) -> None:
-    unified, legacy = tmp_path / "cpu.max", tmp_path / "cpu"
-    unified.write_text(quota)
-    assert usable_cores((unified, legacy)) == cores
-    unified.unlink()
-    legacy.mkdir()
-    granted, period = quota.split()
-    (legacy / "cpu.cfs_quota_us").write_text(granted)
-    (legacy / "cpu.cfs_period_us").write_text(period)
-    assert usable_cores((unified, legacy)) == cores
+    write(tmp_path / mount / group, quota)
+    assert cores(line.format(SERVICE)) == expected
 
 
-def test_no_quota_leaves_the_affinity(tmp_path: Path) -> None:
-    mine = len(os.sched_getaffinity(0))
-    assert usable_cores((tmp_path / "a", tmp_path / "b")) == mine
-    (tmp_path / "a").write_text("max 100000")
-    assert usable_cores((tmp_path / "a", tmp_path / "b")) == mine
-    (tmp_path / "a").write_text(f"{100000 * (mine + 5)} 100000")
-    assert usable_cores((tmp_path / "a", tmp_path / "b")) == mine
+def test_the_smallest_quota_counts_and_that_of_another_group_does_not(
+    cores, tmp_path: Path
+) -> None:
+    unified_quota(tmp_path / "system.slice", "600000")
+    unified_quota(tmp_path / SERVICE, "400000")
+    unified_quota(tmp_path / "system.slice" / "other.service", "100000")
+    assert cores(f"0::/{SERVICE}\n") == 4
+
+
+def test_in_a_container_the_tree_begins_at_its_own_group(cores, tmp_path: Path) -> None:
+    legacy_quota(tmp_path / "cpu", "200000")
+    assert cores("3:cpu:/docker/0123\n") == 2
+    unified_quota(tmp_path / "inner", "100000")
+    assert cores("0::/docker/0123/inner\n") == 1
+
+
+def test_no_quota_leaves_the_affinity(cores, tmp_path: Path) -> None:
+    assert cores("") == 8
+    assert usable_cores(tmp_path / "absent", tmp_path / "absent") == 8
+    unified_quota(tmp_path, str(100_000 * 13))
+    assert cores("0::/\n") == 8
 
 
 def test_temperature_and_clock_are_told_where_the_kernel_does(tmp_path: Path) -> None:

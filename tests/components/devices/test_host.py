@@ -14,7 +14,7 @@ from components.artifacts.measurement import Crash, Process
 from components.contract.closure import closure_of
 from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
-from components.devices.host import check_threads, run_probe
+from components.devices.host import check_threads, check_time, run_probe
 from components.devices.timing_plan import TimingPlan
 from tests.data.tiny_lite import write_lite
 
@@ -75,7 +75,16 @@ def test_a_file_that_is_refused_is_a_crash_without_a_signal(tmp_path: Path) -> N
 
 def test_a_process_that_hangs_is_ended(model: Path) -> None:
     found = run_probe(model, replace(PLAN, limit_s=0.01), seed=0)
-    assert found == Crash(None, "time limit of 0.01 s", "")
+    assert found == Crash(None, "time limit of 0.01 s", "", outside=True)
+
+
+def test_a_plan_longer_than_its_limit_is_refused() -> None:
+    """Otherwise no model would ever be measured, and each run would try again."""
+    plan = replace(PLAN, warm_up_ms=2000, limit_s=2)
+    with pytest.raises(UserError, match=r"takes 2\.03 s, and its limit is 2 s") as fault:
+        check_time(plan)
+    assert fault.value.fix.startswith("set limit_s of benchmark to 20.3")
+    check_time(replace(plan, limit_s=20.3))
 
 
 def test_more_threads_than_cores_are_refused() -> None:

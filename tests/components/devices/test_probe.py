@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_every_sample_belongs_to_a_block(document: dict[str, Any]) -> None:
         assert sum(samples[start:end]) <= block["wall_ms"]
         assert block["cpu_ms"] >= 0
         assert block["involuntary_switches"] >= 0
-    assert len(document["warmups_ms"]) == document["warmups"] >= 3
+    assert len(document["warmups_ms"]) == min(document["warmups"], 250) >= 3
     assert document["load_ms"] > 0
     assert document["first_ms"] > 0
 
@@ -95,10 +96,30 @@ def test_the_machine_worked_at_least_for_us(document: dict[str, Any]) -> None:
 
 
 def test_runs_a_block_keep_between_their_limits(small: Path) -> None:
-    blocks = probe(small / "model.tflite", "--block-ms", "1000", "--most-runs", "20")["blocks"]
+    model, short = small / "model.tflite", ("--least-ms", "0")
+    blocks = probe(model, *short, "--block-ms", "1000", "--most-runs", "20")["blocks"]
     assert [block["runs"] for block in blocks] == [20, 20, 20]
-    blocks = probe(small / "model.tflite", "--block-ms", "1e-9", "--least-runs", "5")["blocks"]
+    blocks = probe(model, *short, "--block-ms", "1e-9", "--least-runs", "5")["blocks"]
     assert [block["runs"] for block in blocks] == [5, 5, 5]
+
+
+def test_a_block_has_ten_milliseconds_of_work_however_fast_the_model(
+    document: dict[str, Any],
+) -> None:
+    ends = np.cumsum([block["runs"] for block in document["blocks"]])[:-1]
+    parts = np.split(np.array(document["samples_ms"]), ends)
+    assert all(part.sum() >= 10 for part in parts)
+    assert all(part.size > 250 for part in parts)  # some microseconds each
+
+
+def test_a_warm_up_lasts_as_long_as_asked(small: Path) -> None:
+    """More than 2,000 runs of this model, and the times of 250 are enough to tell."""
+    fast = ("--least-ms", "0", "--blocks", "1")
+    began = time.perf_counter()
+    found = probe(small / "model.tflite", "--warm-up-ms", "600", *fast)
+    assert time.perf_counter() - began >= 0.6
+    assert found["warmups"] > 20_000  # of about a microsecond
+    assert len(found["warmups_ms"]) == 250
 
 
 def test_the_memory_of_a_known_model_is_plausible(small: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Attempts, repeated when disturbed, the verdict on raw samples and what is derived from them."""
+"""Attempts, repeated when disturbed or ended, and what is derived from raw samples."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.artifacts.measurement import Attempt, Block, MeasuredDevice, Measurement, Process
+from components.artifacts.measurement import Attempt, MeasuredDevice, Measurement
 from components.contract.errors import UserError
 from components.devices.fingerprint import usable_cores
 from components.devices.timing_plan import TimingPlan
-from components.measure import timing
-from components.measure.timing import flat_metrics, is_quiet, judge, measure, summarize
+from components.measure import stability, timing
+from components.measure.timing import flat_metrics, is_quiet, measure, summarize
 from components.statistics.resampling import Resampling
+from tests.components.devices.killing import killed
+from tests.data.timings import block, process, quiet
 from tests.data.tiny_lite import write_lite
 
-RUNS = 50
 PLAN = TimingPlan(threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, limit_s=60)
 
 
@@ -27,96 +28,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lite(tmp_path_factory.mktemp("small") / "lite", weights, (8, 8, 1)) / (
         "model.tflite"
     )
-
-
-def block(**changes: float | None) -> Block:
-    quiet = Block(
-        runs=RUNS,
-        wall_ms=RUNS * 0.2,
-        cpu_ms=RUNS * 0.2,
-        voluntary_switches=0,
-        involuntary_switches=0,
-        psi_cpu_us=0,
-    )
-    return replace(quiet, **changes)
-
-
-def process(p50s_ms: list[float], blocks: list[Block] | None = None, seed: int = 0) -> Process:
-    """A process whose blocks have about these medians."""
-    random = np.random.default_rng(seed)
-    samples = [p50 * (1 + 0.02 * random.standard_normal(RUNS)) for p50 in p50s_ms]
-    return Process(
-        load_ms=3.0 + seed,
-        first_ms=1.0 + seed,
-        warmups=1,
-        warmups_ms=(0.2,),
-        samples_ms=tuple(np.concatenate(samples).tolist()),
-        blocks=tuple(blocks or [block() for _ in p50s_ms]),
-        machine={"wall_ms": 80.0, "own_cpu_ms": 80.0, "busy_ms": 120.0, "stolen_ms": 0.0},
-        baseline_memory_bytes=30_000_000,
-        peak_memory_bytes=36_000_000 + seed,
-        peak_was_reset=True,
-        delegate_partitions=1,
-        imported=("ai_edge_litert", "numpy"),
-        python="3.11.7",
-    )
-
-
-def quiet() -> tuple[Process, ...]:
-    return tuple(process([0.2] * 8, seed=seed) for seed in range(3))
-
-
-def test_a_quiet_machine_is_stable() -> None:
-    attempt = judge(quiet())
-    assert attempt.verdict == "stable"
-    assert attempt.evidence.startswith("24 of 24 blocks undisturbed (0 interrupted, 0 more than")
-    assert (
-        "waited for a processor 0% of the time; other programs kept 0.5 cores" in attempt.evidence
-    )
-
-
-def with_blocks(count: int, **changes: float | None) -> tuple[Process, ...]:
-    """``quiet`` with the first ``count`` blocks of every process changed."""
-    blocks = [block(**changes) for _ in range(count)] + [block() for _ in range(8 - count)]
-    return tuple(replace(each, blocks=tuple(blocks)) for each in quiet())
-
-
-@pytest.mark.parametrize(("count", "verdict"), [(2, "stable"), (3, "disturbed")])
-def test_a_third_of_the_blocks_may_be_interrupted(count: int, verdict: str) -> None:
-    assert judge(with_blocks(count, involuntary_switches=RUNS // 4)).verdict == verdict
-
-
-def test_a_switch_now_and_then_moves_no_median() -> None:
-    assert judge(with_blocks(8, involuntary_switches=RUNS // 10)).verdict == "stable"
-
-
-@pytest.mark.parametrize(("count", "verdict"), [(2, "stable"), (3, "disturbed")])
-def test_a_third_of_the_blocks_may_lie_off(count: int, verdict: str) -> None:
-    p50s = [0.3] * count + [0.2] * (8 - count)
-    attempt = judge(tuple(process(p50s, seed=seed) for seed in range(3)))
-    assert attempt.verdict == verdict
-    assert f"{3 * count} more than 30% off" in attempt.evidence
-
-
-def test_processes_that_disagree_are_disturbed() -> None:
-    slow = process([0.4] * 8, seed=3)
-    attempt = judge((*quiet()[:2], slow, slow))
-    assert attempt.verdict == "disturbed"
-    assert "4 processes 10" in attempt.evidence  # about 100 % apart
-
-
-@pytest.mark.parametrize(("share", "verdict"), [(0.4, "stable"), (0.6, "disturbed")])
-def test_a_crowded_machine_is_disturbed_however_well_blocks_agree(
-    share: float, verdict: str
-) -> None:
-    wall_us = block().wall_ms * 1e3
-    assert judge(with_blocks(8, psi_cpu_us=share * wall_us)).verdict == verdict
-
-
-def test_without_pressure_figures_the_blocks_decide() -> None:
-    attempt = judge(with_blocks(8, psi_cpu_us=None))
-    assert attempt.verdict == "stable"
-    assert "an unknown part of the time" in attempt.evidence
 
 
 def test_the_summary_follows_from_the_samples() -> None:
@@ -204,9 +115,33 @@ def test_a_model_that_kills_its_process_is_measured_as_crashed(tmp_path: Path) -
     lite = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
     outcome = measure(lite / "model.tflite", PLAN, seed=0)
     assert outcome.crashed is not None
-    assert outcome.attempts[-1].verdict == "crashed"
+    assert not outcome.crashed.outside
+    assert [attempt.verdict for attempt in outcome.attempts] == ["crashed"]
     assert "signal 11 (SIGSEGV)" in outcome.attempts[-1].evidence
     assert outcome.processes == ()
+
+
+def test_a_process_that_is_killed_has_a_fresh_one_in_its_place(model: Path) -> None:
+    with killed(str(model), times=1) as pids:
+        outcome = measure(model, PLAN, seed=0)
+    assert len(pids) == 1
+    assert outcome.crashed is None
+    assert len(outcome.processes) == PLAN.processes
+    assert outcome.attempts[0] == Attempt(
+        "killed", "signal 9 (SIGKILL), and not in a fresh process"
+    )
+    assert outcome.attempts[-1].verdict in ("stable", "disturbed")
+
+
+def test_what_is_killed_twice_running_is_no_result(model: Path) -> None:
+    with killed(str(model), times=2) as pids:
+        outcome = measure(model, PLAN, seed=0)
+    assert len(pids) == 2
+    assert outcome.crashed is not None
+    assert outcome.crashed.outside
+    assert outcome.attempts == (
+        Attempt("killed", "signal 9 (SIGKILL), twice; not kept: the next run measures it again"),
+    )
 
 
 def test_more_threads_than_cores_are_not_measured(model: Path) -> None:
@@ -222,7 +157,7 @@ def pressure(path: Path, total_us: int) -> Path:
 @pytest.fixture
 def judged_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make any share of waiting, even none, too much."""
-    monkeypatch.setattr(timing, "MOST_DISTURBED", -1)
+    monkeypatch.setattr(stability, "MOST_DISTURBED", -1)
 
 
 @pytest.mark.usefixtures("judged_disturbed")

@@ -50,7 +50,7 @@ def pages(tmp_path_factory):
     """Every kind of page that there is."""
     root = tmp_path_factory.mktemp("pages")
     nasty = Variant(NASTY, noise=0.55, size_bytes=30_000)
-    shaken = Variant("shaken", disturbed=True)
+    shaken = Variant("shaken", p50_ms=12.0, disturbed=True)
     dead = Variant("dead", benchmark_crashed=11)
     board = [TEACHER, STUDENT, TINY, nasty, shaken, dead]
     folders = {
@@ -158,6 +158,8 @@ def test_a_classifier_is_shown_class_by_class(pages):
     text = " ".join(Page(pages["classes"]).texts)
     assert "Recall by class" in text
     assert "ankle boot" in text
+    assert "Confusion matrix of tiny" in text
+    assert "images are taken for another class." in text
     assert "ROC curves" not in text
 
 

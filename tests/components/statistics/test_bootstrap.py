@@ -11,6 +11,7 @@ from components.statistics.bootstrap import (
     Estimate,
     Interval,
     draw,
+    grouped_quantiles,
     quantile,
     weighted_quantiles,
 )
@@ -91,6 +92,17 @@ def test_a_weighted_quantile_is_that_of_the_values_repeated(
     repeated = np.sort(np.repeat(values, weights[0]))
     enough = np.arange(1, repeated.size + 1) >= share * repeated.size - 1e-9
     assert weighted_quantiles(values, weights, share)[0] == repeated[np.argmax(enough)]
+
+
+@given(st.data(), st.floats(0, 1))
+def test_a_quantile_of_groups_is_that_of_their_values(data: st.DataObject, share: float) -> None:
+    groups = data.draw(st.lists(st.lists(st.integers(-5, 5), min_size=1), min_size=1, max_size=4))
+    row = st.lists(st.integers(0, 3), min_size=len(groups), max_size=len(groups)).filter(any)
+    weights = np.array(data.draw(st.lists(row, min_size=1, max_size=3)), np.int32)
+    values, sizes = np.concatenate(groups).astype(float), [len(group) for group in groups]
+    found = grouped_quantiles(values, sizes, weights, share)
+    expected = weighted_quantiles(values, np.repeat(weights, sizes, axis=1), share)
+    assert found.tolist() == expected.tolist()
 
 
 def test_the_median_is_a_value_that_was_measured() -> None:

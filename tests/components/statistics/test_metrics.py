@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+from components.statistics import metrics
 from components.statistics.bootstrap import Estimate, Interval
 from components.statistics.metrics import (
     METRICS,
@@ -54,7 +55,41 @@ def test_metrics_are_those_of_the_images_repeated(drawn) -> None:
 def test_the_confusion_matrix_has_true_classes_as_rows() -> None:
     said, true = [0, 1, 1, 2, 0], [0, 1, 2, 2, 2]
     expected = confusion_matrix(true, said, labels=range(4))
-    assert (predictions(said, true, 4).confusion() == expected).all()
+    sample = predictions(said, true, 4)
+    assert (sample.confusion() == expected).all()
+    dense = np.zeros((4, 4), int)
+    for row, column, count in sample.answers():
+        dense[row, column] = count
+    assert (dense == expected).all()
+    assert sample.confusions().tolist() == [[2, 0, 1], [2, 1, 1]]
+    assert sample.recalls().tolist() == [1, 1, 1 / 3, 0]
+
+
+def test_metrics_of_many_classes_are_those_of_a_matrix() -> None:
+    """Bit by bit, and in parts that do not end with the draws."""
+    random = np.random.default_rng(0)
+    labels, said = random.integers(0, 40, (2, 300))
+    sample = Predictions(np.where(random.random(300) < 0.5, labels, said), labels, 60)
+    weights = sample.draw(700, seed=1).astype(float)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "_AT_ONCE", 300 * 64)
+        found = sample.measure(weights.astype(np.int32))
+    true, predicted = (np.eye(60)[of] for of in (sample.labels, sample.predicted))
+    right, occurs = weights @ (true * predicted), weights @ (true + predicted)
+    f1 = 2 * right / np.maximum(occurs, 1)
+    assert (found["accuracy"] == right.sum(axis=1) / weights.sum(axis=1)).all()
+    assert (found["macro_f1"] == f1.sum(axis=1) / (occurs > 0).sum(axis=1)).all()
+
+
+def test_eleven_thousand_classes_take_no_matrix_of_them() -> None:
+    labels = np.arange(22_000) % 11_000
+    sample = Predictions((labels + labels % 3) % 11_000, labels, 11_000)
+    assert sample.measure(np.ones((3, 22_000), np.int32))["accuracy"][0] == pytest.approx(
+        1 / 3, abs=1e-3
+    )
+    assert len(sample.answers()) == 11_000
+    assert sample.confusions()[0].tolist() == [1, 2, 2]
+    assert sample.recalls()[:3].tolist() == [1, 0, 0]
 
 
 def test_a_tie_goes_to_the_first_class() -> None:

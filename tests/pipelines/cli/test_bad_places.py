@@ -235,6 +235,8 @@ def test_an_output_that_must_not_be_replaced(tmp_path: Path) -> None:
     for place in ("file", "/dev/null", ".", "/", "..", "file/out"):
         said = run(tmp_path, "--store", "st", "--output", place)
         assert "is no folder that a release can replace" in said
-    assert "holds no release but thesis.txt" in run(tmp_path, "--store", "st", "--output", "folder")
+    assert "thesis.txt is nothing that slimline wrote there" in run(
+        tmp_path, "--store", "st", "--output", "folder"
+    )
     assert not (tmp_path / "st").exists()
     assert (tmp_path / "folder/thesis.txt").read_text() == "mine"

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from components.artifacts.group_result import GroupResult
+from components.artifacts.pair_list import PairListResult
 from components.statistics.bootstrap import Interval
 from pipelines.cli import documents, run_states, tables
 from pipelines.launch.explaining import NEW, Changed, Explanation, Upstream
@@ -46,7 +47,7 @@ def test_a_person_is_told_everything(tmp_path: Path) -> None:
     assert "pruned: crashed on host: signal 11 (SIGSEGV)" in text
     assert "baseline: raw-pixel cosine auc 0.870 (0.860 to 0.880)" in text
     assert "opened by 2 runs" in text
-    assert "drop 0.005 (0.000 to 0.009); promoted" in text
+    assert "drop 0.005 (0.000 to 0.009); qualified" in text
     for name in ("model.tflite (5 bytes)", "card.md", "report.html"):
         assert str(release / name) in text
     assert "manifest.json" not in text, "what is not there is not listed"
@@ -58,7 +59,7 @@ def test_without_a_winner_the_nearest_misses_are_shown(tmp_path: Path) -> None:
     assert board.decision.winner is None
     assert board.sealed is not None
     assert board.sealed.winner is None
-    assert not board.sealed.promoted
+    assert not board.sealed.qualified
     text = text_of(board)
     assert "no winner: none of 2 candidates keeps every budget" in text
     lines = text.splitlines()
@@ -179,3 +180,16 @@ def test_the_list_of_runs_is_never_cut(tmp_path: Path, width: int) -> None:
         console.print(run_states.runs([replace(record, run="a-name-of-30-letters-in-a-list")]))
     for figure in ("a-name-of-30-letters-in-a-list", "60.0 s", record.started[:10]):
         assert figure in capture.get()
+
+
+def test_what_listed_pairs_gave_is_shown(tmp_path: Path) -> None:
+    board = Kept(tmp_path, DECISION).board()
+    assert board.sealed
+    assert "pairs.txt" not in text_of(board)
+    found = asdict(PairListResult("pairs.txt", 400, 120, 0.93, 0.01, (0.92, 0.94), (0.3, 0.31)))
+    listed = {"winner": {**found, "accuracy": 0.92}, "teacher": found, "baseline": None}
+    text = text_of(replace(board, sealed=replace(board.sealed, pairs=listed)))
+    line = next(line for line in text.splitlines() if line.startswith("pairs.txt: "))
+    assert "accuracy of winner 0.9200" in line
+    assert "teacher 0.9300" in line
+    assert "400 pairs of 120 images: 2 folds" in line

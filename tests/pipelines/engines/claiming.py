@@ -24,9 +24,10 @@ from components.contract.tree import tree_of
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.runner import EXITED, Ended, Job
 from pipelines.engines.machine.scheduler import Scheduler
-from pipelines.runs.cache import Cache, CachedResult
+from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Step
 from pipelines.runs.keys import ingredients_of
+from pipelines.runs.results import CachedResult
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 

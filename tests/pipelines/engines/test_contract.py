@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from components.artifacts.decision import Decision
 from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.launch.explaining import Changed, Upstream, explain
@@ -24,7 +25,9 @@ from pipelines.runs.keys import Change
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.logs import read_log
 from pipelines.runs.records import list_runs, read_run
+from pipelines.runs.workspace import workspace_root
 from pipelines.stores.opening import open_store
+from tests.components.devices.killing import killed
 
 TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
 REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
@@ -182,7 +185,9 @@ def test_what_was_disturbed_is_measured_again_when_asked(first, copied, tmp_path
     (tmp_path / "metrics").write_text(json.dumps(metrics | {"disturbed": 1}))
     cache.forget(result.key)
     disturbed = cache.put_tree(tmp_path / "metrics").digest
-    cache.commit(replace(result, outputs={**result.outputs, "metrics": disturbed}))
+    # Of no record any more: one that is there would say otherwise.
+    outputs = {**result.outputs, "metrics": disturbed}
+    cache.commit(replace(result, outputs=outputs, record="runs/by-hand/steps/none.json"))
     assert step not in Ran(first.engine, copied, tmp_path / "out").executed
     again = []
     launch(
@@ -194,6 +199,30 @@ def test_what_was_disturbed_is_measured_again_when_asked(first, copied, tmp_path
         on_event=again.append,
     )
     assert step in {event.step for event in again if isinstance(event, StepStarted)}
+
+
+def test_a_measurement_that_was_killed_is_for_its_run_alone(first, copied, tmp_path):
+    """Killed from outside, twice, it leaves its variant undecided; the next run repeats it."""
+    if first.engine != "local":
+        pytest.skip("what runs in a container has no path that tells it from others")
+    step = "benchmark-student-host"
+    key = first.launched.steps[step].key
+    cache = Cache(open_store(str(copied)), tmp_path / "scratch")
+    cache.forget(key)
+    with killed(str(workspace_root(cache.store)), times=2, end=".tflite") as pids:
+        ran = Ran(first.engine, copied, tmp_path / "out")
+    assert len(pids) == 2
+    assert ran.launched.outcome == "done"
+    assert cache.lookup(key) is None
+    decision = ran.outputs["select"]["decision"]
+    student = Decision.from_json(json.loads(cache.read_file(decision, Decision.FILE))).variant(
+        "student"
+    )
+    assert student.verdict == "undecided"
+    assert student.reason == "ended from outside on host: signal 9 (SIGKILL), twice"
+    again = Ran(first.engine, copied, tmp_path / "out")
+    assert step in again.executed
+    assert cache.lookup(key) is not None
 
 
 @pytest.mark.parametrize(

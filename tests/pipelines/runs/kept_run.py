@@ -126,8 +126,8 @@ class Kept:
             steps[f"convert-{name}"] = {"lite": self.put(name, {"lite.json": {"name": name}})}
         if decision.winner:
             manifest = {
-                "promoted": True,
-                "reason": "kept on the sealed images too",
+                "qualified": True,
+                "reasons": ["kept on the sealed images too"],
                 "sealed": {"drop": SEALED_DROP},
             }
             steps["evaluate-sealed"] = {

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.results import CachedResult
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import blob_key

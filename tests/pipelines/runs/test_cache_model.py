@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from components.contract.tree import Tree
-from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.results import CachedResult
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.directory import DirectoryStore

@@ -34,7 +34,7 @@ def test_the_document_holds_what_it_promises(tmp_path: Path) -> None:
     assert document["sealed"]["times_opened"] == 2
     assert document["sealed"]["winner"]["auc"]["value"] == 0.984
     assert document["sealed"]["drop"] == SEALED_DROP
-    assert document["sealed"]["promoted"] is True
+    assert document["sealed"]["qualified"] is True
     assert [variant["name"] for variant in document["variants"]] == [
         "teacher",
         "student-int8",

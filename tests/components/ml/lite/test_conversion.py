@@ -11,6 +11,7 @@ from components.artifacts.lite_model import MODEL_FILE
 from components.artifacts.model import Embedding, ImageInput, ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile
+from tests.components.devices.killing import killed
 from tests.data.patterns import images_of
 
 INT8 = QuantizationPlan("int8", "post_training")
@@ -159,6 +160,22 @@ def test_a_runtime_that_dies_is_written_down(
     )
     assert measured.delegate is None
     assert measured.differences["crashed"]["name"]
+
+
+def test_a_comparison_that_is_killed_twice_is_no_report(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path, tmp_path: Path
+) -> None:
+    from components.ml.lite import parity
+
+    lite = shutil.copytree(lite_patterns["float32"] / "lite", tmp_path / "lite")
+    given = (pattern_classifier, lite, ModelInfo.read(pattern_classifier), None)
+    with (
+        killed(str(lite), times=2),
+        pytest.raises(UserError, match=r"ended twice from outside: signal 9 \(SIGKILL\)") as fault,
+    ):
+        parity.measure(*given, seed=0)
+    assert "run again" in fault.value.fix
+    assert "crashed" not in parity.measure(*given, seed=0).differences
 
 
 def test_what_differs_is_measured() -> None:

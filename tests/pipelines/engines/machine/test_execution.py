@@ -42,11 +42,11 @@ class Leaves:
         return None
 
 
-def execute_claimed(context, ingredients, announce=lambda event: None):
+def execute_claimed(context, ingredients, announce=lambda event: None, step=STEP):
     leases = Leases(context.cache.store, 1.0)
     claim = leases.take(claim_key(ingredients.key), {})
     try:
-        return execute_step(context, STEP, ingredients, claim, announce)
+        return execute_step(context, step, ingredients, claim, announce)
     finally:
         claim.release()
         leases.close()
@@ -67,15 +67,15 @@ def performed(tmp_path):
     return perform_step
 
 
-def write_statement(folder, **changes):
+def write_statement(folder, step=STEP, names=("release", "page"), **changes):
     from components.contract.tree import tree_of
 
     outputs = {
         name: {"digest": tree_of(folder / "out" / name).digest}
-        for name in ("release", "page")
+        for name in names
         if (folder / "out" / name).exists()
     }
-    said = {"code": ingredients_of(STEP, {}, "").code, "wall_s": 1.0, "outputs": outputs}
+    said = {"code": ingredients_of(step, {}, "").code, "wall_s": 1.0, "outputs": outputs}
     (folder / "statement.json").write_text(json.dumps({**said, **changes}))
 
 
@@ -94,6 +94,42 @@ def test_what_is_as_it_was_said_is_a_result(performed, tmp_path):
     done = performed(whole)
     assert set(done.outputs) == {"release", "page"}
     assert not (tmp_path / "work" / "steps" / "release").exists()
+
+
+MEASURING = Step("time", "benchmark", {}, {}, 1.0, 60.0)
+
+
+def measured(metrics):
+    """What a step that measures leaves, with these metrics."""
+
+    def leave(folder):
+        (folder / "out" / "report").mkdir()
+        (folder / "out" / "report" / "benchmark.json").write_text("{}")
+        (folder / "out" / "metrics").write_text(metrics)
+        write_statement(folder, MEASURING, ("report", "metrics"))
+
+    return leave
+
+
+@pytest.mark.parametrize(
+    ("metrics", "kept"),
+    [
+        ('{"provisional": 1, "size_bytes": 9}', False),
+        ('{"provisional": 0}', True),
+        ('{"crashed": 1}', True),
+        ("[]", True),
+        ("no json", True),
+    ],
+)
+def test_a_provisional_result_is_for_this_run_alone(tmp_path, metrics, kept):
+    (tmp_path / "work").mkdir()
+    cache = Cache(open_store(str(tmp_path / "store")), tmp_path / "scratch")
+    runner = Leaves(measured(metrics))
+    context = Context(runner, cache, tmp_path / "work", "a-run", {}, threading.Event())
+    done = execute_claimed(context, ingredients_of(MEASURING, {}, "0" * 64), step=MEASURING)
+    assert isinstance(done, StepDone)
+    assert cache.read_file(done.outputs["metrics"], ".") == metrics.encode()
+    assert (cache.lookup(done.key) is not None) == kept
 
 
 def no_statement(folder, secret):
