@@ -22,6 +22,7 @@ IMAGE = "device"
 def evaluate_answers(
     source: SourceIn,
     dataset: DatasetIn,
+    imported: ReportIn,
     thresholds: ReportIn | None,
     report: ReportOut,
     metrics: MetricsOut,
@@ -38,6 +39,8 @@ def evaluate_answers(
     Args:
         source: The ``.npz`` file of ``import_answers``.
         dataset: Holds ``split``, and ``validation`` where a threshold is to be chosen.
+        imported: The report of ``import_answers`` on the same file, which has checked that every
+            image has an answer.
         thresholds: An earlier evaluation of the same answers, whose threshold is taken where the
             dataset has no validation split.
         report: ``evaluation.json``, ``outputs.npy`` (float32, n x d), ``labels.npy`` and, for
@@ -49,16 +52,18 @@ def evaluate_answers(
         one_shot: How one-shot trials are drawn.
 
     Raises:
-        UserError: The split is too small to compare anything in it.
+        UserError: The split is too small to compare anything in it, or another file was imported.
     """
     from components.artifacts.answers import GivenAnswers
     from components.artifacts.dataset import Dataset
     from components.measure import scoring
 
     data = Dataset.open(dataset)
+    given = GivenAnswers.read(source)
+    given.check_imported(imported)
     scored = scoring.score_answers(
         data,
-        GivenAnswers.read(source),
+        given,
         split=split,
         earlier=scoring.read_earlier(thresholds),
         resampling=resampling,

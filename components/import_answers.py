@@ -23,7 +23,8 @@ def import_answers(
 
     Args:
         source: An ``.npz`` file: ``paths`` (n texts, relative to the data), ``outputs`` (n x d:
-            embeddings, probabilities or logits) and perhaps ``classes`` (d names).
+            embeddings, probabilities or logits) and perhaps ``classes`` (d names). With two
+            classes d may be 1: the probability of the class that is named, or of the second.
         dataset: Gives task, classes and the paths of the images in the splits.
         model: The answers to the open splits, in their order.
         report: ``import.json``: where they came from, what they are, and the validation metric.

@@ -63,8 +63,18 @@ def data_rows() -> list[Row]:
     return list(rows_of(FORMS))
 
 
+def model_rows() -> list[Row]:
+    """Return what becomes of forms of models."""
+    from components.ml.runtime import configure
+    from docs.model_forms import FORMS
+
+    configure(threads=2, seed=0)
+    return list(rows_of(FORMS))
+
+
 TABLES: Mapping[str, tuple[tuple[str, str], Callable[[], Sequence[Row]]]] = {
     "data": (("data", "what becomes of it"), data_rows),
+    "models": (("model", "what becomes of it"), model_rows),
 }
 """Titles of the columns and rows of every table, by the name in its marks."""
 

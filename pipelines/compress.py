@@ -175,6 +175,7 @@ def _evaluate_answers(config: Config, name: str, split: str, thresholds: Ref | N
     inputs: dict[str, Flow] = {
         "source": SourceRef(ANSWERS),
         "dataset": Ref("ingest", "sealed" if split == "sealed" else "dataset"),
+        "imported": Ref("import-answers", "report"),
         "thresholds": thresholds,
     }
     known = {port.name for port in interface_of("evaluate_answers").parameters}

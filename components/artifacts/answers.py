@@ -5,6 +5,7 @@ Shapes: n answers, d numbers of each, r images of a split.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,8 @@ class GivenAnswers:
         sha256: Of its bytes.
         rows: By path of an image the row of its answer.
         outputs_nd: float32.
-        classes: Names of the columns; empty where the file does not say.
+        classes: Names of the columns; empty where the file does not say. One number may answer for
+            two classes: it is the probability of the one that is named, or of the second.
     """
 
     name: str
@@ -89,14 +91,21 @@ class GivenAnswers:
     def of(self, data: Dataset, split: str) -> NDArray[np.float32]:
         """Return the answers to the images of a split, in its order: float32, r x d.
 
-        Scores come in the order of the dataset's classes.
+        Scores come in the order of the dataset's classes, also where one number tells two apart.
         """
-        names = paths_of(data)[split]
+        names, classes = paths_of(data)[split], data.info.classes
         outputs_rd = self.outputs_nd[[self.rows[name] for name in names]]
+        if data.info.task == "classification" and self._binary(classes):
+            both_r2 = np.hstack([1 - outputs_rd, outputs_rd])
+            return both_r2[:, ::-1] if self.classes == classes[:1] else both_r2
         if data.info.task == "classification" and self.classes:
             place = {name: column for column, name in enumerate(self.classes)}
-            outputs_rd = outputs_rd[:, [place[name] for name in data.info.classes]]
+            outputs_rd = outputs_rd[:, [place[name] for name in classes]]
         return outputs_rd
+
+    def _binary(self, classes: tuple[str, ...]) -> bool:
+        """Whether the one number of an answer tells the two classes of the data apart."""
+        return self.outputs_nd.shape[1] == 1 and len(classes) == 2
 
     def check(self, data: Dataset) -> None:
         """Ask that every image that is used has an answer, and every class a column.
@@ -120,17 +129,46 @@ class GivenAnswers:
         classes, size = data.info.classes, self.outputs_nd.shape[1]
         if data.info.task != "classification":
             return
-        if self.classes and set(self.classes) != set(classes):
-            odd = sorted(set(self.classes) ^ set(classes))
+        binary, named = self._binary(classes), set(self.classes)
+        odd = named - set(classes) if binary else named ^ set(classes)
+        if named and odd:
             raise UserError(
-                f"the classes of {self.name} and of the data differ: {_some(odd)}",
+                f"the classes of {self.name} and of the data differ: {_some(sorted(odd))}",
                 "give classes the names that the data has",
             )
-        if size != len(classes):
+        if binary:
+            self._check_probabilities(classes)
+        elif size != len(classes):
             raise UserError(
                 f"{self.name} answers with {size} scores and the data has {len(classes)} classes "
                 f"({_some(list(classes))})",
                 "answer with one score a class, in the order of their names or with classes",
+            )
+
+    def check_imported(self, report: Path) -> None:
+        """Ask that these answers are those that were checked.
+
+        Args:
+            report: Of ``import_answers``.
+
+        Raises:
+            UserError: They are others.
+        """
+        checked = json.loads((report / "import.json").read_bytes())["imported"]["sha256"]
+        if checked != self.sha256:
+            raise UserError(
+                f"{self.name} is not the file of answers that was imported",
+                "run import_answers on it first",
+            )
+
+    def _check_probabilities(self, classes: tuple[str, ...]) -> None:
+        wrong = [name for name, row in self.rows.items() if not 0 <= self.outputs_nd[row, 0] <= 1]
+        if wrong:
+            raise UserError(
+                f"{self.name} answers with one number, which for {len(wrong)} images is no "
+                f"probability of {(self.classes or classes)[-1]!r}: {_some(wrong)}",
+                "where they are logits, write outputs = 1 / (1 + np.exp(-outputs)); or answer with "
+                "one score a class",
             )
 
 

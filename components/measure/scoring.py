@@ -140,8 +140,6 @@ def score_answers(
     drawn = trials_on(data, split, one_shot, resampling.seed)
     trivial = trivial_answer(data, split, earlier, drawn if isinstance(drawn, Trials) else None)
     answered = {name: given.of(data, name) for name in _splits(data, split)}
-    if given.outputs_nd.shape[1] == 1:
-        answered = {name: np.hstack([1 - one, one]) for name, one in answered.items()}
     return _scored(data, split, answered, trivial, drawn, earlier, resampling)
 
 

@@ -21,8 +21,10 @@ VERDICTS: dict[Verdict, str] = {
 }
 """How a verdict is called on pages."""
 
-_TELLING = ("backbone", "alpha", "method", "sparsity", "clusters", "scheme", "source")
+_TELLING = ("file", "backbone", "alpha", "method", "sparsity", "clusters", "scheme", "source")
 _SILENT = frozenset({"post_training", "weights"})
+_LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
+"""What happened to so many layers of a step."""
 
 
 def steps_in_words(steps: Sequence[Mapping[str, Any]]) -> str:
@@ -32,6 +34,8 @@ def steps_in_words(steps: Sequence[Mapping[str, Any]]) -> str:
         >>> student = {"component": "distill", "backbone": "mobilenet_v2", "alpha": 0.35}
         >>> steps_in_words([student, {"component": "quantize", "scheme": "int8"}])
         'distill mobilenet_v2 0.35, quantize int8'
+        >>> steps_in_words([{"component": "import_model", "file": "a.keras", "trained_again": 2}])
+        'import_model a.keras (2 layers saved as frozen and trained all the same)'
     """
     return ", ".join(_step(step) for step in steps)
 
@@ -41,7 +45,9 @@ def _step(step: Mapping[str, Any]) -> str:
     if step.get("alpha") == 1 and "alpha" in step:
         values.remove(step["alpha"])
     words = [significant(value) if isinstance(value, float) else str(value) for value in values]
-    return " ".join([str(step["component"]), *words])
+    layers = [f"{count(step[key], 'layer')} {what}" for key, what in _LAYERS.items() if key in step]
+    told = f" ({'; '.join(layers)})" if layers else ""
+    return " ".join([str(step["component"]), *words]) + told
 
 
 def ends(interval: Interval, places: int = 3) -> str:

@@ -182,7 +182,8 @@ class AnswersTeacher(Section):
     outputs: str = Field(
         description="path or `gs://bucket/name` of an `.npz` file: `paths` (n texts, relative to "
         "`data`), `outputs` (n x d embeddings, probabilities or logits) and, where columns are not "
-        "in the order of the class names, `classes` (d names)"
+        "in the order of the class names, `classes` (d names); with two classes d may be 1, the "
+        "probability of the one that is named, or of the second"
     )
 
 

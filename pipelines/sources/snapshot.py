@@ -24,6 +24,7 @@ from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.other_forms import check_form
+from pipelines.sources.other_models import check_model_form
 from pipelines.sources.together import Files, TogetherFiles
 
 DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", "outputs"
@@ -33,7 +34,8 @@ PUBLISHED = "imagenet:"
 """What an address of weights that ``keras.applications`` publishes begins with."""
 
 _FILE_FORMATS: Mapping[str, Format] = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}
-_MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
+_MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+_WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".safetensors")
 _DATA_EXPECTED = (
     "expected a folder with one sub-folder per identity or class, a folder of idx files, "
     "or a file .npz, .csv or .csv.gz"
@@ -42,6 +44,7 @@ _PAIRS_EXPECTED = "expected a file that lists pairs of images, such as LFW's pai
 _ALWAYS = ("name", "size_bytes", "sha256")
 _ANSWERS_EXPECTED = "expected an .npz file with paths and outputs"
 _MODULE_EXPECTED = "expected a .py file"
+_WEIGHTS_EXPECTED = f"expected a file {', '.join(_WEIGHTS_SUFFIXES)}"
 _MODEL_EXPECTED = f"expected a file {', '.join(_MODEL_SUFFIXES)} or the folder of a SavedModel"
 
 
@@ -123,29 +126,54 @@ def _listed(place: Files, cache: ChecksumCache | None) -> tuple[Files, str] | No
 
 
 def snapshot_model(model: str, cache: ChecksumCache | None = None) -> Snapshot:
-    """List and hash a model, or weights, that the user made elsewhere.
+    """List and hash a model that the user made elsewhere.
 
     Args:
-        model: A ``.keras``, ``.h5`` or ``.safetensors`` file, or the folder of a SavedModel, at
-            any place that ``snapshot`` takes.
+        model: A ``.keras`` or ``.h5`` file, or the folder of a SavedModel, at any place that
+            ``snapshot`` takes.
         cache: Remembers checksums of what has not changed since.
 
     Raises:
         UserError: Nothing there, not readable, or not one of these.
     """
     place = _files(model, _MODEL_EXPECTED)
+    if place.single or "saved_model.pb" not in place.names:
+        check_model_form(model, place.names)
     if not place.single and "saved_model.pb" not in place.names:
         raise UserError(f"{model} has no saved_model.pb; {_MODEL_EXPECTED}", "correct the path")
     if place.single and PurePosixPath(place.names[0]).suffix.lower() not in _MODEL_SUFFIXES:
         raise UserError(f"{model} is no model; {_MODEL_EXPECTED}", "correct the path")
+    return _whole(model, "a model", place, cache)
+
+
+def snapshot_weights(weights: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash weights that a training begins from.
+
+    Args:
+        weights: A ``.h5`` or ``.safetensors`` file, at any place that ``snapshot`` takes.
+        cache: Remembers checksums of what has not changed since.
+
+    Raises:
+        UserError: Nothing there, not readable, or not one of these.
+    """
+    place = _files(weights, _WEIGHTS_EXPECTED)
+    if not place.single or PurePosixPath(place.names[0]).suffix.lower() not in _WEIGHTS_SUFFIXES:
+        raise UserError(
+            f"teacher.weights: {weights} holds no weights; {_WEIGHTS_EXPECTED}", "correct the path"
+        )
+    return _whole(weights, "weights", place, cache)
+
+
+def _whole(uri: str, called: str, place: Files, cache: ChecksumCache | None) -> Snapshot:
+    """List and hash a model or weights, of which no file may be missing."""
     files = place.hashed(cache)
     faults = [f"\n  {file.name} ({file.fault})" for file in files if file.fault]
     if faults:
         raise UserError(
-            f"{model} is a model with {len(faults)} files that cannot be read{''.join(faults)}",
+            f"{uri}: {called} with {len(faults)} files that cannot be read{''.join(faults)}",
             "put regular files in their place, or save the model again",
         )
-    return Snapshot(model, "model", files, place)
+    return Snapshot(uri, "model", files, place)
 
 
 def snapshot_answers(outputs: str, cache: ChecksumCache | None = None) -> Snapshot:
@@ -241,6 +269,8 @@ def _snapshot(name: str, place: str | tuple[str, ...], cache: ChecksumCache) -> 
         return snapshot_answers(place, cache)
     if name == PAIRS:
         return snapshot_pairs(place, cache)
+    if name == WEIGHTS:
+        return snapshot_weights(place, cache)
     return snapshot(place, cache) if name == DATA else snapshot_model(place, cache)
 
 

@@ -19,7 +19,7 @@ from components.contract.types import Formerly
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.techniques.fisher_settings import FisherSettings
 from components.train import train
-from pipelines.sources.snapshot import snapshot_model, stage
+from pipelines.sources.snapshot import snapshot_weights, stage
 from tests.data.patterns import NAMES, images_of
 
 NETWORK = Network(backbone="conv", alpha=0.25)
@@ -114,7 +114,7 @@ def test_a_classifier_answers_for_the_classes_by_name(pattern_data, tmp_path):
 def test_training_starts_from_given_weights(pattern_pairs, tmp_path):
     run(pattern_pairs, tmp_path / "first")
     given = tmp_path / "first" / "model" / "weights.safetensors"
-    stage(snapshot_model(str(given)), tmp_path / "source")
+    stage(snapshot_weights(str(given)), tmp_path / "source")
     info, report = run(
         pattern_pairs, tmp_path / "second", weights=tmp_path / "source", embedding=5,
         optimization=replace(OPTIMIZATION, epochs=1),

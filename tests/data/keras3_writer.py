@@ -143,10 +143,16 @@ def activations():
     return head(start, layers.Concatenate()(parts))
 
 
+def keras_is(version):
+    return keras.__version__.startswith(f"{version}.")
+
+
 def augmented():
     random = [
-        getattr(layers, name)(*given) for name, given in RANDOM.items() if hasattr(layers, name)
-    ]
+        getattr(layers, name)(*given)
+        for name, given in RANDOM.items()
+        if hasattr(layers, name) and not (name == "RandomGrayscale" and keras_is("3.9"))
+    ]  # Keras 3.9 itself takes that one for a circle
     start = image()
     flow = keras.Sequential([keras.Input((SIDE, SIDE, 3)), *random], name="augmentation")(start)
     flow = layers.RandomFlip()(flow)
@@ -279,6 +285,8 @@ def write(folder, name):
     model.compile("adam", "mse")
     model.save(folder / f"{name}.keras")
     answers = np.asarray(model(images, training=False)).astype("float32")
+    if name == "unit":
+        model.save(folder / f"{name}.h5")
     if name in REFUSED:
         model.export(str(folder / name))
     np.savez(folder / f"{name}.npz", images=images, answers=answers)

@@ -137,7 +137,13 @@ def _read_h5(path: Path, name: str, tower: str) -> Any:
                 f"{name} holds weights and no architecture",
                 "save the whole model (model.save), or give the file as weights: of a backbone",
             )
-        _check_version(hdf5.text(file.attrs.get("keras_version", "2")), name)
+        version = hdf5.text(file.attrs.get("keras_version", "2"))
+        if _main_number(version) == "3":
+            raise UserError(
+                f"{name} is an .h5 file of Keras 3, which is read in its own format alone",
+                f"write that: keras.models.load_model({name!r}, compile=False).save('model.keras')",
+            )
+        _check_version(version, name)
         config = _parsed(hdf5.text(file.attrs["model_config"]), name)
         model = _build(config, name, tower)
         if tower:
@@ -208,11 +214,15 @@ def _parsed(content: str, name: str) -> dict[str, Any]:
 
 
 def _major(metadata: Mapping[str, Any]) -> str:
-    return str(metadata.get("keras_version", "2")).split(".", maxsplit=1)[0]
+    return _main_number(str(metadata.get("keras_version", "2")))
+
+
+def _main_number(version: str) -> str:
+    return version.split(".", maxsplit=1)[0]
 
 
 def _check_version(version: str, name: str) -> None:
-    if version.split(".", maxsplit=1)[0] not in ("2", "1"):
+    if _main_number(version) not in ("2", "1"):
         raise UserError(
             f"{name} was written by Keras {version}; what reads it knows Keras 2 and 3",
             "save it with tf_keras (TF_USE_LEGACY_KERAS=1), or export it as a SavedModel "

@@ -53,6 +53,11 @@ class Origin:
     sha256: str
     form: str
 
+    @property
+    def step(self) -> dict[str, str]:
+        """The first step of the Model's history."""
+        return {"component": "import_model", "file": self.name}
+
     def __str__(self) -> str:
         return f"{self.form} {self.name} (sha256 {self.sha256[:12]})"
 
@@ -89,6 +94,12 @@ class Freezing:
 
     frozen: tuple[str, ...]
     trained_again: tuple[str, ...]
+
+    @property
+    def told(self) -> dict[str, int]:
+        """Counts for the Model's history, of what there is."""
+        counts = {"frozen": len(self.frozen), "trained_again": len(self.trained_again)}
+        return {name: count for name, count in counts.items() if count}
 
     def __str__(self) -> str:
         words = ""
@@ -225,10 +236,10 @@ def _import_keras(
         model = heads.with_both_classes(model)
     if known:
         info = replace(info, source=f"imported from {origin}{freezing}")
-        model_folder.save(path, model, info)
+        model_folder.save(path, model, info.after(origin.step | freezing.told))
     else:
-        info = replace(
-            info,
+        info = info.after(
+            origin.step,
             parameters=int(model.count_params()),
             trainable=False,
             source=f"imported from {origin}, whose own layers can be run and not be changed",
@@ -287,8 +298,8 @@ def _import_program(
     info = fitting.fed(data, program.output_shape, given.mean, given.scale)
     outputs = program.outputs(info)
     fitted = fitting.fitted(data, origin.name, program.output_shape, info, None, outputs)
-    info = replace(
-        fitted.info,
+    info = fitted.info.after(
+        origin.step,
         parameters=program.parameters,
         trainable=False,
         source=f"imported from {origin}, a program that can be run and not be changed",

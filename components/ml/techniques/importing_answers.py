@@ -5,10 +5,7 @@ Shapes: n images of a split, d numbers of an answer.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from components.artifacts import answers
 from components.artifacts.answers import GivenAnswers
@@ -36,16 +33,14 @@ def import_answers(source: Path, dataset: Path, path: Path, report: Path) -> Non
     given, data = GivenAnswers.read(source), Dataset.open(dataset)
     given.check(data)
     outputs = {split: given.of(data, split) for split in OPEN_SPLITS}
-    size = (given.outputs_nd.shape[1],)
-    info = fitting.fed(data, size, _MIDDLE, _MIDDLE)
     looked_at = outputs[SPLIT]
+    size = (looked_at.shape[1],)
+    info = fitting.fed(data, size, _MIDDLE, _MIDDLE)
     fitted = fitting.fitted(
         data, given.name, size, info, None, lambda images_nhwc: looked_at[: len(images_nhwc)]
     )
-    if fitted.binary:
-        outputs = {split: np.hstack([1 - one_n1, one_n1]) for split, one_n1 in outputs.items()}
-    info = replace(
-        fitted.info,
+    info = fitted.info.after(
+        {"component": "import_answers", "file": given.name},
         parameters=0,
         trainable=False,
         source=f"answers of {given.name} (sha256 {given.sha256[:12]}), without a network",

@@ -1,5 +1,7 @@
 """Answers of a teacher that ran elsewhere: what a file of them must hold."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,25 @@ def test_answers_come_in_the_order_of_a_split_and_of_its_classes(read, data):
     assert read(**{**RIGHT, "paths": np.char.add("./", PATHS)}).rows == given.rows
 
 
+def test_one_number_tells_two_classes_apart(read, data):
+    share = np.linspace(0, 1, 6)[:, None]
+    second = read(paths=PATHS, outputs=share)
+    second.check(data)
+    both = np.hstack([1 - share, share])
+    np.testing.assert_allclose(second.of(data, "train"), both[[5, 0]], atol=1e-6)
+    first = read(paths=PATHS, outputs=share, classes=np.array(["cat"]))
+    first.check(data)
+    np.testing.assert_allclose(first.of(data, "train"), both[[5, 0]][:, ::-1], atol=1e-6)
+
+
+def test_one_number_that_is_no_probability_is_refused_and_the_fix_works(read, data):
+    outputs = np.linspace(-3, 3, 6)[:, None]
+    with pytest.raises(UserError, match=r"no probability of .dog.: cat/0\.png, ") as caught:
+        read(paths=PATHS, outputs=outputs).check(data)
+    code = re.search(r"outputs = (1 / .*\(-outputs\)\))", caught.value.fix).group(1)
+    read(paths=PATHS, outputs=eval(code, {"np": np, "outputs": outputs})).check(data)
+
+
 FAULTS = {
     "and no outputs": {"paths": PATHS},
     "paths of 5 <U9 and outputs of 6 x 2": {**RIGHT, "paths": PATHS[:5]},
@@ -73,6 +94,7 @@ def test_a_file_that_is_not_laid_out_so_is_refused(said, read):
 MISFITS = {
     "no answer for 2 of 6 images": {"paths": PATHS[:4], "outputs": OUTPUTS[:4]},
     "differ: cow, dog": {**RIGHT, "classes": np.array(["cat", "cow"])},
+    "differ: cow": {"paths": PATHS, "outputs": OUTPUTS[:, :1] / 12, "classes": np.array(["cow"])},
     "answers with 3 scores": {**RIGHT, "outputs": np.zeros((6, 3))},
 }
 

@@ -13,7 +13,7 @@ from components.contract.errors import UserError
 from components.contract.source import Source as Staged
 from components.data.image_list import named_images
 from pipelines.sources.checksums import ChecksumCache
-from pipelines.sources.snapshot import Snapshot, snapshot, snapshot_model, stage
+from pipelines.sources.snapshot import Snapshot, snapshot, snapshot_model, snapshot_weights, stage
 from pipelines.stores.objects import CHUNK_BYTES
 from tests.servers.gcs.server import GcsServer
 
@@ -122,10 +122,13 @@ def test_models(put: Callable[..., None], tmp_path: Path) -> None:
     saved = {"saved_model.pb": b"s", "variables/variables.index": b"v"}
     for name, content in saved.items():
         put(f"saved/{name}", content)
-    for name in ("m.keras", "w.h5", "w.safetensors"):
+    given = (
+        ("m.keras", snapshot_model), ("m.h5", snapshot_model), ("w.safetensors", snapshot_weights),
+    )  # fmt: skip
+    for name, take in given:
         put(name, b"model")
         on_disk = write(tmp_path, {name: b"model"}) / name
-        assert snapshot_model(f"gs://data/{name}").digest == snapshot_model(str(on_disk)).digest
+        assert take(f"gs://data/{name}").digest == take(str(on_disk)).digest
     source = snapshot_model("gs://data/saved")
     assert source.digest == snapshot_model(str(write(tmp_path / "saved", saved))).digest
     assert read(source, tmp_path / "staged") == saved

@@ -18,7 +18,7 @@ from components.contract.digests import file_sha256
 from components.contract.errors import UserError
 from components.contract.source import Source as Staged
 from pipelines.sources.checksums import ChecksumCache, FileState
-from pipelines.sources.snapshot import snapshot, snapshot_model, stage
+from pipelines.sources.snapshot import snapshot, snapshot_model, snapshot_weights, stage
 
 
 @pytest.fixture
@@ -202,9 +202,13 @@ def test_the_cache_saves_reading_and_changes_nothing(
 
 
 def test_models(tmp_path: Path) -> None:
-    for name in ("m.keras", "w.h5", "w.safetensors"):
+    given = (
+        ("m.keras", snapshot_model), ("m.h5", snapshot_model),
+        ("w.h5", snapshot_weights), ("w.safetensors", snapshot_weights),
+    )  # fmt: skip
+    for name, take in given:
         (tmp_path / name).write_text("model")
-        source = snapshot_model(str(tmp_path / name))
+        source = take(str(tmp_path / name))
         assert (source.format, [file.name for file in source.files]) == ("model", [name])
     saved = tmp_path / "saved"
     (saved / "variables").mkdir(parents=True)
@@ -215,8 +219,9 @@ def test_models(tmp_path: Path) -> None:
             _fails("has no saved_model.pb", "correct", str(saved), snapshot_model)
     names = [file.name for file in snapshot_model(str(saved)).files]
     assert names == ["saved_model.pb", "variables/variables.index"]
-    (tmp_path / "m.pt").write_text("torch")
-    _fails("is no model; expected a file .keras", "correct", str(tmp_path / "m.pt"), snapshot_model)
+    (tmp_path / "m.png").write_text("image")
+    for take, said in ((snapshot_model, "is no model"), (snapshot_weights, "holds no weights")):
+        _fails(f"{said}; expected a file .", "correct", str(tmp_path / "m.png"), take)
 
 
 # staging ----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from components.ml import imagenet
 from components.ml.formats import model_folder, pretrained
 from components.ml.networks import backbones
 from components.ml.runtime import configure, tf_keras
-from pipelines.sources.snapshot import snapshot_model, stage
+from pipelines.sources.snapshot import snapshot_weights, stage
 
 SHAPE = (8, 8, 1)
 
@@ -20,7 +20,7 @@ SHAPE = (8, 8, 1)
 @pytest.fixture
 def load(tmp_path):
     def run(model, path, **normalization):
-        stage(snapshot_model(str(path)), tmp_path / "source")
+        stage(snapshot_weights(str(path)), tmp_path / "source")
         return pretrained.load(model, tmp_path / "source", **normalization)
 
     configure(2, 0)

@@ -14,6 +14,7 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
 from components.ml.runtime import tf, tf_keras
+from components.pages.words import steps_in_words
 from tests.data.patterns import NAMES, SIDE
 
 layers = tf_keras.layers
@@ -359,6 +360,9 @@ def test_layers_that_were_saved_as_frozen_are_trained_and_it_is_said(make, take,
     assert report["frozen"] == []
     assert len(report["frozen_in_file_and_trained"]) == 4
     assert "frozen in the file and trained here: 4 layers" in info.source
+    assert steps_in_words(info.steps) == (
+        "import_model mine.keras (4 layers saved as frozen and trained all the same)"
+    )
 
 
 def test_layers_that_the_user_freezes_stay_so(take, refused, tmp_path):
@@ -368,6 +372,7 @@ def test_layers_that_the_user_freezes_stay_so(take, refused, tmp_path):
     assert report["frozen"] == ["edge"]
     assert [layer.name for layer in model.layers if not layer.trainable] == ["edge"]
     assert "frozen layers: 1" in info.source
+    assert steps_in_words(info.steps) == "import_model mine.keras (1 layer not trained)"
     said = refused(tmp_path / "mine.keras", freeze=("edgy",))
     assert "'edgy'" in said
     assert "did you mean 'edge'?" in said  # with which the test began
