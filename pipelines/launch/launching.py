@@ -15,6 +15,7 @@ from typing import Literal
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.disk.files import fault_of
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.engine import Cluster, Engine
 from pipelines.engines.opening import Request, choose
@@ -207,9 +208,8 @@ class _CurrentRun:
         except BaseException as error:
             if self._engine.still_running:
                 raise
-            what = (
-                error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            )
+            told = fault_of(error) if isinstance(error, OSError) else error
+            what = told.what if isinstance(told, UserError) else f"{type(error).__name__}: {error}"
             # The error itself is what counts. A store that is not to be reached is given up sooner
             # when it is opened than when it is written.
             with contextlib.suppress(Exception):
