@@ -246,9 +246,16 @@ def _collect(
         try:
             outputs[port.name] = context.cache.put_tree(path).digest
         except (ValueError, FileNotFoundError, PermissionError) as error:
+            if isinstance(error, PermissionError) and _is_readable(error.filename):
+                with disk_faults(path):  # what the disk refuses now, it has not from the step
+                    raise
             raise _NoResultError(f"its output {port.name} cannot be kept: {error}") from None
         if path.is_file() != (port.kind in SINGLE_FILE_KINDS):
             raise _NoResultError(f"its output {port.name} is no {port.kind}")
         if outputs[port.name] != stated.get(port.name):
             raise _NoResultError(f"its output {port.name} is not what its statement says")
     return outputs
+
+
+def _is_readable(path: object) -> bool:
+    return isinstance(path, str | os.PathLike) and os.access(path, os.R_OK)
