@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -51,6 +52,9 @@ class Prepared:
     def __init__(self, folder: Path) -> None:
         self._folder, self._tries = folder, 0
         os.environ["HOME"] = str(folder / "home")
+        # A machine lock of its own: other engines of this user keep no try waiting.
+        (folder / "runtime").mkdir(mode=0o700)
+        os.environ["XDG_RUNTIME_DIR"] = str(folder / "runtime")
         os.environ.pop("XDG_CACHE_HOME", None)
         config = written(folder / "faults.yaml", name="faults")
         self.arguments = ("run", str(config), "--store", "store", "--output", "out")
@@ -99,6 +103,8 @@ def command(
         finish: Called in the fork after it.
         kill_after_s: Seconds after which it is killed, if it has not ended.
     """
+    for name in ("stdout", "stderr", "traceback"):
+        (folder / name).unlink(missing_ok=True)
     child = os.fork()
     if not child:
         _be_command(folder, arguments, prepare, finish)
@@ -112,8 +118,11 @@ def command(
             _, status = os.waitpid(child, 0)
             break
         time.sleep(0.005)
-    said = [(folder / name).read_text(errors="replace") for name in ("stdout", "stderr")]
-    return Said(os.waitstatus_to_exitcode(status), *said)
+    out, error, raised = (
+        (folder / name).read_text(errors="replace") if (folder / name).exists() else ""
+        for name in ("stdout", "stderr", "traceback")
+    )
+    return Said(os.waitstatus_to_exitcode(status), out, error + raised)
 
 
 def _be_command(
@@ -132,16 +141,18 @@ def _be_command(
             opened = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(opened, number)
             os.close(opened)
+        prepare()
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", closefd=False)
-        prepare()
         code = main(arguments)
         finish()
     except BaseException:  # noqa: BLE001 what a shell would see of it
-        traceback.print_exc()
+        # Not on standard error, which may be closed.
+        (folder / "traceback").write_text(traceback.format_exc())
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
         os._exit(code)
 
 

@@ -197,15 +197,20 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
 
 
 def _statement(job: Job) -> dict[str, Any]:
-    """Read what the component's process stated of itself; one that was killed stated nothing."""
+    """Read what the component's process stated of itself; one that was killed stated nothing.
+
+    Raises:
+        UserError: It is there, and the disk or the limits of this process keep it from being read.
+    """
+    path = job.folder / "statement.json"
     try:
         # Neither a link nor a pipe in its place may lead, or hold up, who reads it.
-        handle = os.open(
-            job.folder / "statement.json",
-            os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
-        )
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return {}
+        if path.is_symlink() or not _is_readable(path):
+            return {}
+        with disk_faults(path):
+            raise
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return {}

@@ -93,7 +93,7 @@ def test_a_full_disk_is_none_to_leave(small_disk: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("kind", ["unset", "proc", "read-only"])
-def test_a_command_says_it_once_and_goes_on(
+def test_a_command_says_it_once_and_ends_well(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
