@@ -69,6 +69,7 @@ def ingest(
     from components.artifacts.data_use import LEFT_OUT, NEAR_DUPLICATES, REPORT
     from components.artifacts.dataset import OPEN_SPLITS, SEALED, write_dataset
     from components.contract.digests import canonical_json
+    from components.contract.progress import tell
     from components.contract.source import Source
     from components.data.accounting import data_use, left_out, near_duplicates
     from components.data.curation import curate
@@ -88,6 +89,7 @@ def ingest(
     curation.check()
     opened = Source.open(source)
     found = read_source(opened, target, threads, curation.labels, label_column, curation.groups)
+    tell(phase="dividing the images")
     alike = same_names(found.images)
     images = respelled(found.images, alike, curation.same_names)
     listed = listed_pairs(Source.open(pairs), images) if pairs else None
@@ -100,6 +102,7 @@ def ingest(
     classes = class_names(image.label for image, _ in curated.used())
     groups = grouping_of(curated, curation)
     splits = found.splits(curated, classes)
+    tell(phase="writing the splits")
     for path, names in ((dataset, OPEN_SPLITS), (sealed, (SEALED,))):
         write_dataset(
             path,

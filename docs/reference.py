@@ -36,7 +36,7 @@ from pipelines.config.sections import (
 )
 from pipelines.runs import leaderboard
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
-from pipelines.runs.records import RunRecord
+from pipelines.runs.records import Problem, RunRecord
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -123,6 +123,7 @@ DOCUMENTS: Sequence[Document] = (
     Document("`steps[]` of that document", (ExplainedStep,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
+    Document("`slimline runs --json`: `problems[]`", (Problem,), ("key", "what", "fix")),
 )
 _KINDS = {
     "array": "list", "boolean": "true or false", "integer": "integer", "null": "null",

@@ -22,6 +22,7 @@ from components.contract.errors import UserError
 from components.contract.executor_input import Call
 from components.contract.images import OPTIONAL, PACKAGES
 from components.contract.interface import function_of
+from components.contract.progress import telling
 from components.contract.source import Source
 from components.contract.tree import Tree, tree_of
 
@@ -61,7 +62,8 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
         try:
             _check_inputs(call)
             arguments = call.interface.arguments(call.parameters)
-            function(**call.inputs, **call.outputs, **arguments)
+            with telling(call.progress):
+                function(**call.inputs, **call.outputs, **arguments)
         except OSError as error:
             where = f"{error.filename or 'the scratch folder'}: {error.strerror}"
             if _is_short_write(error):

@@ -21,6 +21,9 @@ SOURCE_DIGEST = "_digest"
 """What follows a source's name in the name of the parameter that says its digest, so that new data
 is a new parameter to engines whose caches do not look into artifacts."""
 
+PROGRESS = "progress"
+"""Key of the executor input under which engines of one machine name the file for progress."""
+
 _MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 
 
@@ -38,6 +41,7 @@ class Call:
         statement: Where the statement goes, or None when nobody asked for it.
         parameters: Complete and checked.
         output_file: Where KFP expects ``executor_output.json``, or None.
+        progress: Where the component tells how far it is, or None when nobody wants to know.
     """
 
     interface: Interface
@@ -49,6 +53,7 @@ class Call:
     statement: Path | None
     parameters: dict[str, object]
     output_file: Path | None
+    progress: Path | None = None
 
 
 def local_path(uri: str) -> Path:
@@ -99,6 +104,12 @@ def parse_executor_input(component: str, text: str) -> Call:
             "recompile the pipeline with this version of slimline",
         )
     output_file = _side(message, "outputs").get("outputFile")
+    progress = message.get(PROGRESS)
+    if not isinstance(progress, str | None):
+        raise UserError(
+            f"the executor input of {component} names no file for progress, but {progress!r}",
+            f"pass a path as {PROGRESS}, or leave it out",
+        )
     return Call(
         interface=interface,
         inputs=inputs,
@@ -113,6 +124,7 @@ def parse_executor_input(component: str, text: str) -> Call:
             strict=False,
         ),
         output_file=Path(output_file) if output_file else None,
+        progress=Path(progress) if progress else None,
     )
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
+from components.contract.progress import tell
 from components.contract.source import Format, Source, SourceFile
 from components.data.curation import PAIRS
 from components.data.image_list import NamedImage, named_images
@@ -225,6 +226,7 @@ def read_source(
         records = records_of(source, form)
         # Numbers need no decoding: handing them to a thread costs more than it saves.
         read = (_read_record(record, target) for record in records)
+    total = len(source.files) if source.format == "folder" else None
     spool = Spool((target.height, target.width, target.channels))
     copies = Spool((SIDE, SIDE, 1))
     images: list[SourceImage] = []
@@ -238,6 +240,7 @@ def read_source(
             copies.append(item.copy)
             sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
+        tell(images=len(images), total=total)
     return SourceImages(images, places, spool, copies, sizes, brightest)
 
 

@@ -23,6 +23,7 @@ from components.artifacts.measurement import Crash
 from components.artifacts.pair_list import FOLDER, PairList
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
+from components.contract.progress import tell
 from components.devices.isolated import answers_of
 from components.measure.baseline import TrivialAnswer, trivial_answer
 from components.measure.groups import by_group
@@ -95,7 +96,9 @@ def score(
     _check_pairs(data, labels, split)
     drawn = trials_on(data, split, one_shot, resampling.seed)
     trials = drawn if isinstance(drawn, Trials) else None
+    tell(phase="the trivial baseline")
     trivial = trivial_answer(data, split, earlier, trials)
+    tell(phase="what the model answers")
     answered = _answers(data, lite, model, split, threads)
     if isinstance(answered, Crash):
         evaluation = _evaluation(data, split, labels, trivial, None, resampling)
@@ -147,6 +150,7 @@ def _scored(
 ) -> Scored:
     """Return what answers to a split, and to validation where it is there, are worth."""
     labels, trials = data.labels(split), drawn if isinstance(drawn, Trials) else None
+    tell(phase="metrics and their intervals")
     threshold = threshold_of(answered.get(VALIDATION), data, earlier.threshold if earlier else None)
     sample = sample_of(
         data.info.task,

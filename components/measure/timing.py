@@ -22,6 +22,7 @@ from components.artifacts.measurement import (
     Process,
     Summary,
 )
+from components.contract.progress import tell
 from components.devices.host import check_threads, run_probe
 from components.devices.timing_plan import TimingPlan
 from components.statistics.bootstrap import Interval, quantile, weighted_quantiles
@@ -74,7 +75,9 @@ def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
         if attempts and not is_quiet(wait_s):
             break
         processes = ()
-        for _ in range(plan.processes):
+        phase = "process again" if attempts else "process"
+        for number in range(plan.processes):
+            tell(phase=phase, part=number, total=plan.processes)
             ran = run_probe(model, plan, seed)
             if isinstance(ran, Crash):
                 attempts.append(Attempt("crashed", ran.sentence))

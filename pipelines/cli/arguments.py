@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
-from pipelines.cli.output import CODES
+from pipelines.cli.output import CODES, print_remark
 from pipelines.disk.names import absolute
 from pipelines.engines import opening
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.runs.records import Problem
     from pipelines.stores.store import Store
 
 STORE = "./slimline-store"
@@ -98,6 +99,12 @@ def _is_folder(path: Path) -> bool:
 def run_id(arguments: argparse.Namespace) -> str | None:
     """Return the run that is meant, or None for the latest."""
     return None if arguments.run == LATEST else arguments.run
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """Name on standard error what is damaged in the store and was passed over."""
+    for problem in problems:
+        print_remark(f"WARNING: {problem.what}\nfix: {problem.fix}")
 
 
 # a cluster --------------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ class Explained:
         config_digest: Digest of the resolved configuration without the places of files.
         steps: One entry each, in the order of the graph.
         images: What became of the images, as in ``slimline data``, when ingest is cached; or null.
+        estimate_s: How long it would take on this machine, in seconds, as earlier runs tell; null
+            where they do not tell it of every step.
         warning: That too few images judge to prove the drop asked for; else empty.
     """
 
@@ -53,6 +55,7 @@ class Explained:
     config_digest: str
     steps: Sequence[ExplainedStep]
     images: DataUse | None
+    estimate_s: float | None
     warning: str
 
 
@@ -97,12 +100,12 @@ def explained_step(item: Explanation) -> ExplainedStep:
     )
 
 
-def explained(config: Config, items: Sequence[Explanation]) -> Explained:
+def explained(config: Config, items: Sequence[Explanation], estimate_s: float | None) -> Explained:
     """Return the document of ``slimline explain --json``."""
     steps = [explained_step(item) for item in items]
     use = next((item.use for item in items if item.use), None)
     warning = "".join(item.warning for item in items)
-    return Explained(config.name, config.digest, steps, use, warning)
+    return Explained(config.name, config.digest, steps, use, estimate_s, warning)
 
 
 def images_of_run(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
+from pipelines.cli.progress_text import duration, progress_text
+from pipelines.cli.time_left import TimeLeft
 from pipelines.cli.visible import line
 from pipelines.runs.events import (
     Event,
@@ -16,12 +19,15 @@ from pipelines.runs.events import (
     Planned,
     StepDone,
     StepFailed,
+    StepProgress,
     StepSkipped,
     StepStarted,
     StepWaiting,
 )
 
 _PER_SECOND = 4
+_PLAIN_S = 10.0
+"""Where nobody looks, a step says so often how far it is, and what it waits for."""
 
 
 class LiveView:
@@ -29,17 +35,22 @@ class LiveView:
 
     Args:
         console: Where to.
+        plain_s: Least time between two plain lines on the progress of a step.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, plain_s: float = _PLAIN_S) -> None:
         self._console = console
+        self._plain_s = plain_s
         self._total = 0
         self._width = 0
         self._began = time.monotonic()
         self._running: dict[str, float] = {}
         self._waiting: dict[str, tuple[float, str]] = {}
+        self._told: dict[str, tuple[float, StepProgress]] = {}
+        self._said: dict[str, float] = {}
         self._skipped = 0
         self._cached: dict[str, bool] = {}  # by finished step; a repaired one is announced twice
+        self._left = TimeLeft()
         self._live = Live(
             console=console,
             get_renderable=self._picture,
@@ -65,46 +76,75 @@ class LiveView:
 
     def on_event(self, event: Event) -> None:
         """Take one event."""
+        self._left.on_event(event)
         match event:
             case Planned():
                 names = [step.name for step in event.graph.steps]
                 self._total = len(names)
                 self._width = max(map(len, names))
-            case StepWaiting():
-                self._take_waiting(event)
+            case StepWaiting() if event.outside:
+                since, _ = self._waiting.get(event.step, (time.monotonic(), ""))
+                self._waiting[event.step] = since, event.what
+                self._plain("waiting", event.step, self._waits(event.step))
             case StepStarted():
-                self._waiting.pop(event.step, None)
-                self._running[event.step] = time.monotonic()
+                self._forget(event.step)
+                self._running[event.step] = self._said[event.step] = time.monotonic()
                 if not self._console.is_terminal:
                     self._line("started", event.step, "")
+            case StepProgress():
+                self._told[event.step] = time.monotonic(), event
+                self._plain("running", event.step, self._far(event.step))
+            case _:
+                self._on_end(event)
+
+    def _on_end(self, event: Event) -> None:
+        match event:
             case StepDone():
-                self._take_done(event)
+                self._forget(event.step)
+                self._cached[event.step] = event.cached
+                if event.cached:
+                    self._line("cached", event.step, "", "dim")
+                else:
+                    took = f"{event.wall_s:.1f} s, {event.function_s:.1f} s in the function"
+                    self._line("done", event.step, took, "green")
             case ImagesCounted():
                 self._line("images", event.step, event.use.summary)
                 for warning in event.use.warnings:
                     self._line("WARNING", event.step, warning, "bold red")
             case StepFailed():
-                self._running.pop(event.step, None)
-                self._waiting.pop(event.step, None)
+                self._forget(event.step)
                 self._line("failed", event.step, event.what.partition("\n")[0], "red")
             case StepSkipped():
+                self._forget(event.step)
                 self._skipped += 1
+            case _:
+                pass
 
-    def _take_waiting(self, event: StepWaiting) -> None:
-        since, _ = self._waiting.get(event.step, (time.monotonic(), ""))
-        self._waiting[event.step] = (since, event.what)
-        if not self._console.is_terminal:
-            self._line("waiting", event.step, f"for {event.what}")
+    def _forget(self, step: str) -> None:
+        for kept in (self._running, self._waiting, self._told, self._said):
+            kept.pop(step, None)
 
-    def _take_done(self, event: StepDone) -> None:
-        self._running.pop(event.step, None)
-        self._waiting.pop(event.step, None)
-        self._cached[event.step] = event.cached
-        if event.cached:
-            self._line("cached", event.step, "", "dim")
-        else:
-            took = f"{event.wall_s:.1f} s, {event.function_s:.1f} s in the function"
-            self._line("done", event.step, took, "green")
+    def _far(self, step: str) -> str:
+        """Say how far a step is that runs."""
+        if step not in self._told:
+            return ""
+        at, event = self._told[step]
+        left_s = event.left_s
+        if left_s is not None:
+            left_s = max(0.0, left_s - (time.monotonic() - at))
+        return progress_text(event.progress, event.per_second, left_s)
+
+    def _waits(self, step: str) -> str:
+        since, waits_for = self._waiting[step]
+        return f"for {waits_for}, {duration(time.monotonic() - since)}"
+
+    def _plain(self, state: str, step: str, text: str) -> None:
+        """Print a line on a step, not too often; a terminal shows it as it changes."""
+        now = time.monotonic()
+        if self._console.is_terminal or now - self._said.get(step, 0.0) < self._plain_s:
+            return
+        self._said[step] = now
+        self._line(state, step, text)
 
     def _line(self, state: str, step: str, text: str, style: str = "") -> None:
         elapsed = time.monotonic() - self._began
@@ -112,20 +152,21 @@ class LiveView:
         self._console.print(line(said, style), soft_wrap=True)
 
     def _picture(self) -> RenderableType:
-        now = time.monotonic()
-        lines = [
-            line(f"           running  {step:<{self._width}}  {now - since:.0f} s", style="cyan")
-            for step, since in self._running.copy().items()
-        ]
-        lines += [
-            line(
-                f"           waiting  {step:<{self._width}}  for {what}, {now - since:.0f} s",
-                style="yellow",
-            )
-            for step, (since, what) in self._waiting.copy().items()
-        ]
         summary = (
-            f"{now - self._began:7.1f} s  {len(self._cached)} of {self._total} steps are there, "
-            f"{sum(self._cached.values())} of them cached"
+            f"{time.monotonic() - self._began:7.1f} s  {len(self._cached)} of {self._total} steps "
+            f"are there, {sum(self._cached.values())} of them cached"
         )
-        return Group(*lines, line(summary, style="bold"))
+        left_s = self._left.seconds()
+        if left_s is not None:
+            summary += f", about {duration(left_s)} left"
+        return Group(
+            *(line(text, style="cyan") for text in self._steps()), line(summary, style="bold")
+        )
+
+    def _steps(self) -> Iterator[str]:
+        now = time.monotonic()
+        for step, since in self._running.copy().items():
+            text = f"{now - since:.0f} s  {self._far(step)}".rstrip()
+            yield f"           running  {step:<{self._width}}  {text}"
+        for step in self._waiting.copy():
+            yield f"           waiting  {step:<{self._width}}  {self._waits(step)}"

@@ -1,4 +1,4 @@
-"""A leaderboard, the runs and an explanation as a terminal prints them."""
+"""A leaderboard and an explanation as a terminal prints them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from components.statistics.quantities import (
     whole_bytes,
     with_interval,
 )
+from pipelines.cli.progress_text import duration
+from pipelines.cli.run_states import going_on
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
 from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.runs.leaderboard import Leaderboard, Sealed
-from pipelines.runs.records import RunRecord
 
 _STYLES = {
     "winner": "bold green", "kept": "green", "over-budget": "yellow", "undecided": "magenta",
@@ -49,6 +50,8 @@ def leaderboard(board: Leaderboard) -> Group:
         if board.sealed:
             parts.append(line(_sealed(board.sealed, board.decision.metric)))
             parts += map(line, _listed_pairs(board.sealed))
+    elif {"running", "waiting", "killed"} & set(board.states.values()):
+        parts += going_on(board.record)
     elif not board.failures and not fault:
         parts.append(line("no choice was made in this run"))
     parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
@@ -244,32 +247,21 @@ def _files(board: Leaderboard) -> Iterator[str]:
             yield f"{what}: {path}{size}"
 
 
-def runs(records: Sequence[RunRecord]) -> Sheet:
-    """Return the list of runs, newest last."""
-    headers = ("run", "outcome", "started", "engine", "steps", "cached", "took")
-    sheet = Sheet([Column(header) for header in headers])
-    for record in records:
-        cached = sum(step.get("state") == "cached" for step in record.steps.values())
-        sheet.add(
-            record.run,
-            record.outcome,
-            record.started[:19].replace("T", " "),
-            record.engine,
-            str(len(record.steps)),
-            str(cached),
-            f"{record.wall_s:.1f} s" if record.finished else "-",
-        )
-    return sheet
+def explanation(explained: Sequence[Explanation], estimate_s: float | None = None) -> Group:
+    """Return what would run, and why.
 
-
-def explanation(explained: Sequence[Explanation]) -> Group:
-    """Return what would run, and why."""
+    Args:
+        explained: Every step.
+        estimate_s: How long it would take; None where nobody knows.
+    """
     sheet = Sheet([Column("step"), Column("state"), Column("because", wraps=True)])
     for item in explained:
         state, style = ("run", "yellow") if item.reason else ("cached", "dim")
         sheet.add(item.step, state, because(item), style=style)
     count = sum(item.reason is not None for item in explained)
     summary = f"{count} of {len(explained)} steps would run"
+    if count and estimate_s is not None:
+        summary += f", in about {duration(estimate_s)} as earlier runs tell"
     uses = [part for item in explained if item.use for part in _use(item.use)]
     warnings = [_warning(item.warning) for item in explained if item.warning]
     return Group(sheet, *uses, *warnings, line(summary, style="bold"))

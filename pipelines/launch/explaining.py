@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,6 +13,7 @@ from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.estimates import durations, makespan, usable_cores
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
 from pipelines.runs.judging import Judges, expected_judges
@@ -38,6 +39,8 @@ class Changed:
 
     what: tuple[Change, ...]
 
+
+_UNDECIDED = frozenset({"cancelled", "killed", "skipped", "running", "waiting"})
 
 NEW, LOST = Change("new"), Change("result lost")
 
@@ -102,6 +105,26 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
     return explained
 
 
+def estimate(
+    config: Config, explained: Iterable[Explanation], *, store: str | None = None
+) -> float | None:
+    """Return in how many seconds the steps that would run are done on this machine.
+
+    None where earlier runs of the store do not tell it of every step.
+
+    Args:
+        config: What would run.
+        explained: What ``explain`` says of it.
+        store: Address of the store, instead of the configured one.
+    """
+    graph = graph_of(config)
+    took = durations(open_store(store or config.store), graph)
+    would_run = [item.step for item in explained if item.reason]
+    if not all(step in took for step in would_run):
+        return None
+    return makespan(graph, {step: took[step] for step in would_run}, (), usable_cores())
+
+
 def _expected(step: Step, data: Snapshot) -> Judges | None:
     plan = cast("CurationPlan", step.interface.arguments(dict(step.parameters))["curation"])
     return expected_judges([file.name for file in data.files], data.format, plan)
@@ -147,7 +170,10 @@ class _Earlier:
     def ingredients(self, step: str) -> Mapping[str, object] | None:
         """Find what the newest execution of a step was made of."""
         for record, then in self._runs:
-            key = record.steps.get(self._name(step, then), {}).get("record")
+            before = record.steps.get(self._name(step, then), {})
+            key = before.get("record")
+            if before.get("state") in _UNDECIDED:  # its ingredients made nothing
+                continue
             if key and (found := read_ingredients(self._store, key)):
                 return found
         return None

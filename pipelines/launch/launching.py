@@ -21,20 +21,22 @@ from pipelines.engines.engine import Cluster, Engine
 from pipelines.engines.opening import Request, choose
 from pipelines.launch.exporting import check_output, export
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.estimates import durations
 from pipelines.runs.events import (
+    Estimated,
     Event,
     ImagesCounted,
     Planned,
     StepDone,
     StepFailed,
     StepSkipped,
-    StepStarted,
-    StepWaiting,
 )
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
 from pipelines.runs.kept_graphs import put_graph
+from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
+from pipelines.runs.progress import ProgressWriter
 from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
@@ -103,6 +105,9 @@ def launch(
     opener = choose(engine, request)
     sources = listed_sources(graph)
     run = new_run_id(config.name)
+    # Whether the store can be used at all the run itself will find out.
+    with contextlib.suppress(UserError):
+        record_killed(opened)
     with scratch_folder(workspace_root(opened), run) as work:
         cache = Cache(opened, work)
         chosen = opener(cache, work)
@@ -125,7 +130,10 @@ def launch(
         )
         put_graph(opened, graph)
         put_started(opened, record)
-        current = _CurrentRun(chosen, graph, record, began)
+        if not chosen.detached:  # what runs beside what in a cluster nobody here knows
+            with contextlib.suppress(UserError):
+                on_event(Estimated(durations(opened, graph)))
+        current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
         with current.breaking_recorded(opened):
             outcome, exported = current.to_end(cache, sources, folder, on_event)
             ended = current.ended(outcome)
@@ -144,14 +152,23 @@ class _CurrentRun:
         graph: Its steps.
         record: As it was written when the run began.
         began: Monotonic time of the call of ``launch``.
+        progress: Keeps the store informed meanwhile.
     """
 
-    def __init__(self, engine: Engine, graph: Graph, record: RunRecord, began: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        graph: Graph,
+        record: RunRecord,
+        began: float,
+        progress: ProgressWriter,
+    ) -> None:
         self.steps: dict[str, Settled] = {}
         self._engine = engine
         self._graph = graph
         self._record = record
         self._began = began
+        self._progress = progress
 
     def to_end(
         self,
@@ -162,11 +179,12 @@ class _CurrentRun:
     ) -> tuple[Outcome, Path | None]:
         """Run all steps, and export the release of a run that is done to ``folder``."""
         record = self._record
-        with _interruptible(self._engine) as interrupted:
+        with self._progress, _interruptible(self._engine) as interrupted:
             while True:
                 for event in self._engine.submit(self._graph, sources, record.run):
-                    if not isinstance(event, StepStarted | StepWaiting):
+                    if isinstance(event, Settled):
                         self.steps[event.step] = event
+                    self._progress.on_event(event)
                     on_event(event)
                     if isinstance(event, StepDone) and event.step == STEP:
                         _count_images(cache, event, on_event)
@@ -193,7 +211,10 @@ class _CurrentRun:
             self._record,
             finished=now(),
             outcome=outcome,
-            steps={name: settled_json(event) for name, event in self.steps.items()},
+            steps={
+                name: {"component": self._graph.by_name[name].component, **settled_json(event)}
+                for name, event in self.steps.items()
+            },
             wall_s=time.monotonic() - self._began,
             critical_path_s=critical_path(self._graph, self.steps),
             page=None if fault else self._engine.page,

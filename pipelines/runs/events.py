@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from components.artifacts.data_use import DataUse
+from components.contract.progress import Progress
 from pipelines.runs.graph import Graph
 
 
@@ -17,24 +18,61 @@ class Planned:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """How long steps will take, as earlier runs tell.
+
+    Attributes:
+        duration_s: By step; without those that nothing is known of.
+    """
+
+    duration_s: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class StepWaiting:
     """A step could run, and waits. Said again when it waits for something else.
 
     Attributes:
         step: Name of the step.
         what: For whom or what, and what can be done about it if it never ends.
+        outside: It is not other steps of this run that it waits for.
     """
 
     step: str
     what: str
+    outside: bool = True
 
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A step's process or container has been started."""
+    """A step's process or container has been started.
+
+    Attributes:
+        step: Name of the step.
+        log: Where what it prints can be read meanwhile.
+        attempt: From 1; more where broken bytes in the store made the step run again.
+    """
 
     step: str
     log: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """A step that runs has told how far it is.
+
+    Attributes:
+        step: Name of the step.
+        progress: What it told last.
+        per_second: How many epochs, images or parts it does in a second; None before that is known.
+        left_s: How long its rest takes if it goes on like that; None where nobody knows.
+    """
+
+    step: str
+    progress: Progress
+    per_second: float | None
+    left_s: float | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +87,7 @@ class StepDone:
         cached: The result was there before.
         function_s: Wall time of the component's function when it ran.
         wall_s: Wall time that the engine spent on the step in this run.
+        waited_s: How much of it the step waited for the machine.
     """
 
     step: str
@@ -58,6 +97,7 @@ class StepDone:
     cached: bool
     function_s: float
     wall_s: float
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,13 +134,23 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class StepSkipped:
-    """A step without a result, because something before it failed or the run was cancelled."""
+    """A step without a result, because something before it failed or the run was cancelled.
+
+    Attributes:
+        step: Name of the step.
+        because: What hindered it; empty where only the engine's own page tells.
+        cancelled: It was running when the run was cancelled.
+        record: Store key of the record that says so, or empty.
+    """
 
     step: str
+    because: str = ""
+    cancelled: bool = False
+    record: str = ""
 
 
-StepEvent = StepWaiting | StepStarted | StepDone | StepFailed | StepSkipped
+StepEvent = StepWaiting | StepStarted | StepProgress | StepDone | StepFailed | StepSkipped
 """What an engine says."""
 
-Event = Planned | StepEvent | ImagesCounted
+Event = Planned | Estimated | StepEvent | ImagesCounted
 """What whoever launches a run is told."""

@@ -27,7 +27,8 @@ _MANIFEST = "manifest.json"
 
 DOCUMENT = (
     "schema", "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s",
-    "critical_path_s", "steps_run", "steps_cached", "config_digest", "task", "winner", "reason",
+    "critical_path_s", "steps_run", "steps_cached", "states",
+    "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
     "notes", "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",
 )  # fmt: skip
@@ -158,6 +159,11 @@ class Leaderboard:
         return self._count("cached")
 
     @property
+    def states(self) -> Mapping[str, str]:
+        """What became of every step, or what it does now: see the states of a run's steps."""
+        return {name: step["state"] for name, step in self.record.steps.items()}
+
+    @property
     def data(self) -> str | None:
         """One sentence: what the images are that decided."""
         return self.decision and self.decision.split.description
@@ -182,7 +188,10 @@ class Leaderboard:
             "near_misses": (),
             "notes": (),
             **(self.decision.to_json() if self.decision else {}),
-            **{key: getattr(self, key) for key in ("schema", "steps_run", "steps_cached", "data")},
+            **{
+                key: getattr(self, key)
+                for key in ("schema", "steps_run", "steps_cached", "states", "data")
+            },
             "one_shot": self.one_shot and asdict(self.one_shot),
             "unmeasured": dict(self.unmeasured),
             "sealed": self.sealed and asdict(self.sealed),

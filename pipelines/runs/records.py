@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from pipelines.disk.scratch import is_held
+from pipelines.runs.moments import now
+from pipelines.runs.progress import RunProgress, read_progress
 from pipelines.runs.workspace import machine_name
 from pipelines.stores.layout import RUNS, run_key, started_key
 from pipelines.stores.store import KeyMissing, Store, is_key
@@ -23,11 +24,6 @@ from pipelines.stores.store import KeyMissing, Store, is_key
 def new_run_id(name: str) -> str:
     """Return an identifier that sorts by start and cannot be given twice."""
     return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def now() -> str:
-    """Return the present as ISO 8601 in UTC with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True)
@@ -43,10 +39,12 @@ class RunRecord:
         started: ISO 8601, UTC.
         finished: The same, or None while it runs or when it was killed.
         outcome: ``running``, ``done``, ``failed`` (a step did), ``cancelled``, or ``broken`` (it
-            was killed, or the store or the disk failed it). A run that was killed on another
-            machine cannot be told from one that runs there.
+            was killed, or the store or the disk failed it). A run of another machine that has
+            given no sign of life for a minute is taken for killed.
         budgets: As configured.
-        steps: Name to key, outputs, record, whether cached, function_s, or what failed.
+        steps: By name its ``state``, and key, outputs, record, function_s, or what failed. States
+            are ``done``, ``cached``, ``failed``, ``cancelled`` (it was running), ``skipped`` and,
+            of a run without an end, ``waiting``, ``running`` or ``killed``.
         sources: Digest of every snapshot.
         wall_s: Wall time of the run.
         critical_path_s: Sum of function times along the longest path through the graph.
@@ -100,13 +98,13 @@ class _Failed(_StepState):
     user_fault: bool
 
 
-class _Skipped(_StepState):
-    state: Literal["skipped"]
+class _Unfinished(_StepState):
+    state: Literal["skipped", "cancelled", "killed", "waiting", "running"]
 
 
 _RUN = TypeAdapter(RunRecord)
 _STEPS = TypeAdapter(
-    Mapping[str, Annotated[_Done | _Failed | _Skipped, Field(discriminator="state")]]
+    Mapping[str, Annotated[_Done | _Failed | _Unfinished, Field(discriminator="state")]]
 )
 
 
@@ -120,11 +118,27 @@ def put_finished(store: Store, record: RunRecord) -> None:
     store.put_if_absent(run_key(record.run), canonical_json(asdict(record)))
 
 
-def list_runs(store: Store) -> list[RunRecord]:
-    """Return all runs, oldest first.
+@dataclass(frozen=True)
+class Problem:
+    """Something in the store that is not what slimline wrote there.
 
-    Raises:
-        UserError: A record is damaged.
+    Attributes:
+        key: Where it lies.
+        what: What is wrong with it.
+        fix: What can be done.
+    """
+
+    key: str
+    what: str
+    fix: str
+
+
+def list_runs(store: Store, problems: list[Problem] | None = None) -> list[RunRecord]:
+    """Return all runs whose record can be read, oldest first.
+
+    Args:
+        store: Where they are.
+        problems: Takes the damaged records, which hide none of the others.
     """
     found: dict[str, str] = {}
     for key in store.list(RUNS):
@@ -133,22 +147,37 @@ def list_runs(store: Store) -> list[RunRecord]:
             found[run] = key
     records: list[RunRecord] = []
     for key in found.values():
-        with contextlib.suppress(KeyMissing):  # removed since it was listed, or no file
+        try:
             records.append(_settled(store, _read(store, key)))
+        except KeyMissing:  # removed since it was listed, or no file
+            continue
+        except _DamagedError as error:
+            if problems is not None:
+                problems.append(Problem(key, error.what, error.fix))
     return sorted(records, key=lambda record: (record.started, record.run))
 
 
-def read_run(store: Store, run: str | None) -> RunRecord:
-    """Return the record of a run, or of the newest one.
+def read_run(store: Store, run: str | None, problems: list[Problem] | None = None) -> RunRecord:
+    """Return the record of a run, or of the newest one that can be read.
+
+    Args:
+        store: Where it is.
+        run: Identifier of the run; None is the newest.
+        problems: Takes the damaged records that were passed over in the search for the newest.
 
     Raises:
         UserError: There is no such run, or its record is damaged.
     """
     if run is None:
-        records = list_runs(store)
-        if not records:
-            raise UserError(f"the store {store.uri} holds no run yet", "slimline run CONFIG")
-        return records[-1]
+        found: list[Problem] = []
+        records = list_runs(store, found)
+        if problems is not None:
+            problems += found
+        if records:
+            return records[-1]
+        if found:
+            raise UserError(found[0].what, found[0].fix)
+        raise UserError(f"the store {store.uri} holds no run yet", "slimline run CONFIG")
     for key in (run_key(run), started_key(run)):
         try:
             return _settled(store, _read(store, key))
@@ -175,19 +204,59 @@ def _read(store: Store, key: str) -> RunRecord:
 
 
 def _settled(store: Store, record: RunRecord) -> RunRecord:
-    """Return the record, with ``broken`` for ``running`` where its process is known to be gone."""
-    if record.outcome != "running" or record.machine != machine_name():
+    """Return the record, of a run without an end with how far it is.
+
+    It is ``broken`` and not ``running`` where its process is known to be gone.
+    """
+    if record.outcome != "running":
         return record
-    try:
-        if is_held(Path(record.work)):
-            return record
-    # Another user's, on a disk that is read-only now, or no folder at all: nobody knows.
-    except (OSError, ValueError):
-        return record
+    progress = read_progress(store, record.run)
+    if not _is_gone(record, progress):
+        return replace(record, steps=_steps_of(progress, killed=False))
     try:  # it may have ended since the record was read
         return _read(store, run_key(record.run))
     except KeyMissing:
-        return replace(record, outcome="broken")
+        return killed(record, progress)
+
+
+def killed(record: RunRecord, progress: RunProgress | None) -> RunRecord:
+    """Return the record of a run whose process is gone without a word.
+
+    Args:
+        record: As it was when the run began.
+        progress: The last that it told.
+    """
+    seen = f", last seen at {progress.at}" if progress else ""
+    steps = _steps_of(progress, killed=True)
+    return replace(record, outcome="broken", fault=f"its engine was killed{seen}", steps=steps)
+
+
+def _is_gone(record: RunRecord, progress: RunProgress | None) -> bool:
+    """Whether the process that runs this is known to be gone."""
+    if not record.machine:  # the run goes on in a cluster without it
+        return False
+    if record.machine != machine_name():
+        return progress is not None and progress.silent(now())
+    try:
+        return not is_held(Path(record.work))
+    # Another user's, on a disk that is read-only now, or no folder at all: nobody knows.
+    except (OSError, ValueError):
+        return False
+
+
+def _steps_of(progress: RunProgress | None, *, killed: bool) -> Mapping[str, Mapping[str, Any]]:
+    """Return how far the steps are; nothing where that cannot be read."""
+    if progress is None:
+        return {}
+    ended = {"running": "killed", "waiting": "skipped"} if killed else {}
+    try:
+        _STEPS.validate_python(progress.steps)
+    except ValidationError:
+        return {}
+    return {
+        name: {**step, "state": ended.get(step["state"], step["state"])}
+        for name, step in progress.steps.items()
+    }
 
 
 def read_value(store: Store, key: str) -> bytes:
@@ -201,9 +270,13 @@ def read_value(store: Store, key: str) -> bytes:
     return store.get(key)
 
 
+class _DamagedError(UserError):
+    """What lies under a key is no record."""
+
+
 def damaged_record(store: Store, key: str) -> UserError:
     """Return the error for what lies under a key and is no record."""
-    return UserError(
+    return _DamagedError(
         f"the record {key} in the store {store.uri} is damaged: it is not what slimline wrote",
         "move it out of the store: the results of its steps are kept without it",
     )

@@ -20,9 +20,10 @@ def settled_json(event: Settled) -> dict[str, object]:
         case StepFailed():
             state = "failed"
         case StepSkipped():
-            state = "skipped"
+            state = "cancelled" if event.cancelled else "skipped"
     content = asdict(event)
     del content["step"]
+    content.pop("cancelled", None)
     return {"state": state, **content}
 
 

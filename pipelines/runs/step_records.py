@@ -20,6 +20,8 @@ from pipelines.stores.layout import step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
 BUILD_TYPE = "urn:slimline:step:1"
+NOT_EXECUTED = "urn:slimline:not-executed:1"
+"""Type of the record of a step that a run should have executed, and did not."""
 
 _INGREDIENTS = TypeAdapter(Ingredients)
 
@@ -84,13 +86,59 @@ def step_record(
     }
 
 
-def put_step_record(store: Store, run: str, step: str, record: Mapping[str, object]) -> str:
+def unexecuted_record(
+    *, run: str, step: str, component: str, engine: str, result: str, because: str
+) -> dict[str, object]:
+    """Return the record of a step of which no execution tells: it was skipped, or killed.
+
+    Args:
+        run: The run's identifier.
+        step: The step's name.
+        component: Which component would have run.
+        engine: Name of the engine.
+        result: ``skipped`` or ``killed``.
+        because: What hindered it.
+    """
+    outcome = {"result": result, "what": because}
+    return {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": NOT_EXECUTED,
+                "externalParameters": {},
+                "internalParameters": {"component": component},
+                "resolvedDependencies": [],
+            },
+            "runDetails": {
+                "builder": {"id": f"slimline/{engine}", "version": {"slimline": __version__}},
+                "metadata": {"invocationId": f"{run}/{step}", "finishedOn": now()},
+                "byproducts": [{"name": "statement", "content": {"outcome": outcome}}],
+            },
+        },
+        "key": None,
+        "image": None,
+        "wall_s": 0.0,
+    }
+
+
+def put_step_record(
+    store: Store, run: str, step: str, record: Mapping[str, object], attempt: int = 1
+) -> str:
     """Keep a step's record; a step that ran again within its run gets a further one.
+
+    Args:
+        store: Where.
+        run: The run's identifier.
+        step: The step's name.
+        record: What to keep.
+        attempt: Which attempt it is of, from 1; a later number where that one is taken.
 
     Returns:
         Its store key.
     """
-    data, attempt = canonical_json(record), 1
+    data = canonical_json(record)
     while True:
         key = step_record_key(run, step, attempt)
         if store.put_if_absent(key, data):
@@ -99,13 +147,17 @@ def put_step_record(store: Store, run: str, step: str, record: Mapping[str, obje
 
 
 def read_ingredients(store: Store, record: str) -> dict[str, object] | None:
-    """Return what the key of a recorded execution was made of, or None if the record is gone.
+    """Return what the key of a recorded execution was made of.
+
+    None if the record is gone, or is of a step that was not executed.
 
     Raises:
         UserError: The record is damaged.
     """
     try:
         definition = json.loads(read_value(store, record))["predicate"]["buildDefinition"]
+        if definition["buildType"] == NOT_EXECUTED:
+            return None
         return _INGREDIENTS.validate_python(definition["internalParameters"]).to_json()
     except KeyMissing:
         return None

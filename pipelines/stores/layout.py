@@ -72,15 +72,21 @@ def step_record_key(run: str, step: str, attempt: int = 1) -> str:
     return f"{RUNS}{run}/steps/{step}{f'.{attempt}' if attempt > 1 else ''}.json"
 
 
-def step_of_record(record: str) -> tuple[str, str]:
-    """Return the run and the step whose record lies under this key."""
+def step_of_record(record: str) -> tuple[str, str, int]:
+    """Return run, step and attempt whose record lies under this key."""
     _, run, _, name = record.split("/", 3)
-    return run, name.split(".")[0]
+    step, *number = name.removesuffix(".json").split(".")
+    return run, step, int(number[0]) if number and number[0].isdecimal() else 1
 
 
-def log_key(run: str, step: str) -> str:
-    """Return where the log of a step lies."""
-    return f"{RUNS}{run}/logs/{step}.log"
+def log_key(run: str, step: str, attempt: int = 1) -> str:
+    """Return where the log of a step lies, or of its further attempts within the run."""
+    return f"{RUNS}{run}/logs/{step}{f'.{attempt}' if attempt > 1 else ''}.log"
+
+
+def progress_key(run: str) -> str:
+    """Return where it stands how far a run is, written again and again while it goes on."""
+    return f"{RUNS}{run}/progress.json"
 
 
 def release_key(name: str, run: str) -> str:

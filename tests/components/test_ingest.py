@@ -21,6 +21,7 @@ from PIL import Image
 from components.artifacts.dataset import OPEN_SPLITS, Dataset
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
+from components.contract.progress import ProgressReader, parsed, telling
 from components.contract.tree import tree_of
 from components.data.images import decode, pixel_digest
 from pipelines.sources.snapshot import snapshot, stage
@@ -130,9 +131,19 @@ def test_the_sealed_images_are_nowhere_else(faces: Outcome) -> None:
 
 
 def test_digits_are_split_by_image(tmp_path: Path) -> None:
-    outcome = _ingest(
-        DIGITS, tmp_path, height=8, width=8, maximum=16, split_by="image", label_column="last"
-    )
+    reader = ProgressReader(tmp_path / "progress")
+    with telling(tmp_path / "progress"):
+        outcome = _ingest(
+            DIGITS, tmp_path, height=8, width=8, maximum=16, split_by="image", label_column="last"
+        )
+    lines = [parsed(line) for line in (tmp_path / "progress").read_bytes().splitlines()]
+    assert reader.look()
+    assert lines[0]
+    assert lines[0].images == 1
+    assert [line.phase for line in lines if line and line.phase] == [
+        "dividing the images",
+        "writing the splits",
+    ]
     info = outcome.open.info
     assert info.description == "unseen images of all 10 classes"
     assert info.resample == "image"

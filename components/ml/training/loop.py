@@ -16,6 +16,7 @@ import numpy as np
 
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
+from components.contract.progress import tell
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, Optimization
 from components.ml.training.augmentation import STRENGTHS, apply_changes
@@ -105,6 +106,8 @@ def fit(
     highest, every = optimization.learning_rate, max(1, epochs // _VALIDATIONS)
     done: list[Epoch] = []
     best, kept, weights = None, None, model.get_weights()
+    measured: float | None = None
+    tell(epoch=0, total=epochs)
     for number in range(1, epochs + 1):
         loss, rate = 0.0, 0.0
         batches = examples.epoch(number, optimization, flip=augmentation.flip, seed=seed)
@@ -122,6 +125,7 @@ def fit(
             with learner.averaged():
                 score = validation.measure(outputs)
                 epoch = Epoch(number, loss, rate, score)
+                measured = score
                 if best is None or score >= (best.validation or 0.0):
                     best = epoch
                 if best is epoch or optimization.keep == "last":
@@ -130,6 +134,10 @@ def fit(
         _LOG.info(
             "epoch %d of %d: loss %.4f%s", number, epochs, loss,
             "" if score is None else f", validation {validation.metric} {score:.4f}",
+        )  # fmt: skip
+        tell(
+            epoch=number, total=epochs, loss=loss,
+            metric=None if measured is None else validation.metric, value=measured,
         )  # fmt: skip
         patience = optimization.patience
         if best and patience is not None and number - best.number >= patience:

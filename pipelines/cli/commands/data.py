@@ -6,7 +6,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
-from pipelines.cli.arguments import LATEST, add_command, open_existing, run_id, store_arguments
+from pipelines.cli.arguments import (
+    LATEST,
+    add_command,
+    open_existing,
+    print_problems,
+    run_id,
+    store_arguments,
+)
 from pipelines.cli.output import OK, print_json, print_table
 
 if TYPE_CHECKING:
@@ -39,11 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
         left_out_of,
         near_duplicates_of,
     )
-    from pipelines.runs.records import read_run
+    from pipelines.runs.records import Problem, read_run
     from pipelines.runs.workspace import workspace_root
 
     store = open_existing(arguments)
-    record = read_run(store, run_id(arguments))
+    problems: list[Problem] = []
+    record = read_run(store, run_id(arguments), problems)
+    print_problems(problems)
     outputs = record.steps.get(STEP, {}).get("outputs")
     if not outputs:
         raise UserError(

@@ -19,12 +19,13 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the explanation and return the exit code."""
     from pipelines.cli import documents, tables
-    from pipelines.launch.explaining import explain
+    from pipelines.launch.explaining import estimate, explain
 
     config = load_config(arguments)
     explained = explain(config)
+    seconds = estimate(config, explained)
     if arguments.json:
-        print_json(asdict(documents.explained(config, explained)))
+        print_json(asdict(documents.explained(config, explained, seconds)))
     else:
-        print_table(tables.explanation(explained))
+        print_table(tables.explanation(explained, seconds))
     return OK

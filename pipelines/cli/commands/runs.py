@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
-from pipelines.cli.arguments import add_command, open_existing, store_arguments
+from pipelines.cli.arguments import add_command, open_existing, print_problems, store_arguments
 from pipelines.cli.output import OK, print_json, print_table
 
 
@@ -16,12 +17,15 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the list and return the exit code."""
-    from pipelines.cli import documents, tables
-    from pipelines.runs.records import list_runs
+    from pipelines.cli import documents, run_states
+    from pipelines.runs.records import Problem, list_runs
 
-    records = list_runs(open_existing(arguments))
+    problems: list[Problem] = []
+    records = list_runs(open_existing(arguments), problems)
     if arguments.json:
-        print_json({"runs": [documents.listed_run(record) for record in records]})
+        listed = [documents.listed_run(record) for record in records]
+        print_json({"runs": listed, "problems": [asdict(problem) for problem in problems]})
     else:
-        print_table(tables.runs(records))
+        print_table(run_states.runs(records))
+        print_problems(problems)
     return OK

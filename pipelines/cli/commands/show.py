@@ -6,11 +6,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.arguments import LATEST, add_command, open_existing, run_id, store_arguments
+from pipelines.cli.arguments import (
+    LATEST,
+    add_command,
+    open_existing,
+    print_problems,
+    run_id,
+    store_arguments,
+)
 from pipelines.cli.output import OK, print_json, print_table
 
 if TYPE_CHECKING:
     from pipelines.runs.leaderboard import Leaderboard
+    from pipelines.runs.records import Problem
     from pipelines.stores.store import Store
 
 
@@ -24,18 +32,23 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the leaderboard and return the exit code."""
-    board = read_board(open_existing(arguments), run_id(arguments), None)
+    problems: list[Problem] = []
+    board = read_board(open_existing(arguments), run_id(arguments), None, problems)
     print_board(board, as_json=arguments.json)
+    print_problems(problems)
     return OK
 
 
-def read_board(store: Store, run: str | None, exported: Path | None) -> Leaderboard:
+def read_board(
+    store: Store, run: str | None, exported: Path | None, problems: list[Problem] | None = None
+) -> Leaderboard:
     """Read what a run found out.
 
     Args:
         store: Where it is kept.
         run: Identifier of the run; None is the latest.
         exported: Where its release was written, if that is known.
+        problems: Takes the damaged records that were passed over in the search for the latest.
 
     Raises:
         UserError: There is no such run, or what is kept of it is damaged.
@@ -45,7 +58,7 @@ def read_board(store: Store, run: str | None, exported: Path | None) -> Leaderbo
     from pipelines.runs.records import read_run
     from pipelines.runs.workspace import workspace_root
 
-    record = read_run(store, run)
+    record = read_run(store, run, problems)
     cache = Cache(store, workspace_root(store))
     return leaderboard_of(cache, record, str(exported) if exported else None)
 

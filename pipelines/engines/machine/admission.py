@@ -37,6 +37,14 @@ class Admission:
         self._running[step.name] = step
         return True
 
+    def obstacle(self, step: Step) -> str:
+        """Say what keeps a step that was not admitted from starting."""
+        names = " and ".join(sorted(self._running)) or "nothing"
+        if step.alone or any(running.alone for running in self._running.values()):
+            one = len(self._running) == 1
+            return f"the machine: {names} {'runs' if one else 'run'} on it"
+        return f"room on the machine: {names} take{'s' if len(self._running) == 1 else ''} it"
+
     def leave(self, name: str) -> None:
         """Give back what the step had."""
         del self._running[name]

@@ -8,26 +8,28 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.execution import CRASHED, OK
-from components.contract.executor_input import STATEMENT
+from components.contract.executor_input import PROGRESS, STATEMENT
 from components.contract.types import SINGLE_FILE_KINDS
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.machine.claims import publish
 from pipelines.engines.machine.diagnosis import diagnose
 from pipelines.engines.machine.machine_lock import machine_lock
-from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner
+from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner, progress_file
+from pipelines.engines.machine.skipping import CANCELLATION
 from pipelines.runs.cache import Cache, CachedResult
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted, StepWaiting
 from pipelines.runs.graph import SourceRef, Step
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.ledger import open_sealed
+from pipelines.runs.logs import log_file
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, stage
 from pipelines.stores.layout import log_key
@@ -40,7 +42,11 @@ class _NoResultError(Exception):
 
 @dataclass(frozen=True)
 class Context:
-    """What all steps of a run share."""
+    """What all steps of a run share.
+
+    Attributes:
+        attempts: How often each step has been executed in this run.
+    """
 
     runner: Runner
     cache: Cache
@@ -48,6 +54,7 @@ class Context:
     run: str
     sources: Mapping[str, Snapshot]
     cancelled: threading.Event
+    attempts: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def execute_step(
@@ -73,11 +80,16 @@ def execute_step(
     began = time.monotonic()
     with disk_faults(context.work):
         job = _job(context, step, ingredients)
-    ended = _run(context, job, ingredients, announce)
-    if ended is None or ended.reason == CANCELLED:
-        return StepSkipped(step.name)
+    ended, waited_s = _run(context, job, ingredients, announce)
+    if ended is None:
+        return StepSkipped(step.name, CANCELLATION)
     if job.log.exists():
-        context.cache.store.put_if_absent(log_key(context.run, step.name), job.log)
+        context.cache.store.put_if_absent(log_key(context.run, step.name, job.attempt), job.log)
+    if ended.reason == CANCELLED:
+        stated = {"outcome": {"result": "cancelled", "what": CANCELLATION}}
+        wall_s = time.monotonic() - began
+        record = _put_record(context, job, ingredients, ended, stated, {}, wall_s)
+        return StepSkipped(step.name, CANCELLATION, cancelled=True, record=record)
     statement = _statement(job)
     outputs: dict[str, str] = {}
     if ended.code == OK:
@@ -87,7 +99,7 @@ def execute_step(
             ended = replace(ended, code=CRASHED)
             statement |= {"outcome": {"result": "crashed", "what": str(error)}}
     wall_s = time.monotonic() - began
-    record = _put_record(context, step, ingredients, ended, statement, outputs, wall_s)
+    record = _put_record(context, job, ingredients, ended, statement, outputs, wall_s)
     if ended.code != OK:
         what, fix, user_fault = diagnose(context.run, context.work, job, ended, statement)
         return StepFailed(step.name, what, fix, user_fault, record)
@@ -95,10 +107,11 @@ def execute_step(
     result = publish(context.cache, claim, made, context.cancelled)
     remove_tree(job.folder)
     if result is None:
-        return StepSkipped(step.name)
+        return StepSkipped(step.name, CANCELLATION, cancelled=True, record=record)
     return StepDone(
         step.name, result.key, result.outputs, result.record,
         cached=False, function_s=result.function_s, wall_s=time.monotonic() - began,
+        waited_s=waited_s,
     )  # fmt: skip
 
 
@@ -107,9 +120,13 @@ def _run(
     job: Job,
     ingredients: Ingredients,
     announce: Callable[[StepWaiting | StepStarted], None],
-) -> Ended | None:
-    """Run the component when the machine has room for it; None if the run is cancelled before."""
-    step = job.step
+) -> tuple[Ended | None, float]:
+    """Run the component when the machine has room for it.
+
+    Returns:
+        How it ended, None if the run was cancelled before; and for how many seconds it waited.
+    """
+    step, began = job.step, time.monotonic()
     with machine_lock(
         alone=step.alone,
         run=context.run,
@@ -117,19 +134,21 @@ def _run(
         cancelled=context.cancelled,
         waits_for=lambda what: announce(StepWaiting(step.name, what)),
     ):
+        waited_s = time.monotonic() - began
         if context.cancelled.is_set():
-            return None
+            return None, waited_s
         if step.opens_sealed:
             sealed = cast("str", ingredients.inputs["dataset"])
             open_sealed(context.cache.store, sealed, context.run, step.name)
-        announce(StepStarted(step.name, str(job.log)))
+        context.attempts[step.name] = job.attempt
+        announce(StepStarted(step.name, str(job.log), job.attempt))
         with disk_faults(context.work):
-            return context.runner.run(job)
+            return context.runner.run(job), waited_s
 
 
 def _put_record(
     context: Context,
-    step: Step,
+    job: Job,
     ingredients: Ingredients,
     ended: Ended,
     statement: Mapping[str, Any],
@@ -137,6 +156,7 @@ def _put_record(
     wall_s: float,
 ) -> str:
     """Keep the record of an execution; return its store key."""
+    step = job.step
     exited = {"code": ended.code, "reason": ended.reason, "peak": ended.peak_rss_bytes}
     return put_step_record(
         context.cache.store,
@@ -152,15 +172,18 @@ def _put_record(
             image_digest=context.runner.image_digest(step),
             wall_s=wall_s,
         ),
+        job.attempt,
     )
 
 
 def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
-    folder, log = context.work / "steps" / step.name, context.work / "logs" / step.name
+    attempt = context.attempts.get(step.name, 0) + 1
+    log = log_file(context.work, step.name, attempt)
+    progress = progress_file(context.work, step.name)
+    folder = progress.parent
     remove_tree(folder)
     folder.mkdir(parents=True)
     log.parent.mkdir(exist_ok=True)
-    log.unlink(missing_ok=True)
     readable: list[Path] = []
 
     def artifact(tree_digest: str) -> dict[str, object]:
@@ -190,10 +213,11 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
             {
                 "inputs": {"parameterValues": dict(step.parameters), "artifacts": inputs},
                 "outputs": {"artifacts": outputs, "outputFile": str(folder / "output.json")},
+                PROGRESS: str(progress),
             }
         )
     )
-    return Job(step, folder, tuple(dict.fromkeys(readable)), executor_input, log)
+    return Job(step, folder, tuple(dict.fromkeys(readable)), executor_input, log, attempt)
 
 
 def _statement(job: Job) -> dict[str, Any]:

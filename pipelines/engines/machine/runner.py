@@ -26,6 +26,11 @@ class Ended:
     peak_rss_bytes: int
 
 
+def progress_file(work: Path, step: str) -> Path:
+    """Return where a step tells how far it is: in its own folder, so no reader may trust it."""
+    return work / "steps" / step / "progress.jsonl"
+
+
 @dataclass(frozen=True)
 class Job:
     """One step, ready to execute.
@@ -36,6 +41,7 @@ class Job:
         readable: What the executor input names, or links lead to: to be mounted read-only.
         executor_input: Path of the executor input inside ``folder``.
         log: Where the step's output goes: outside ``folder``, where no step can put a link.
+        attempt: Which attempt of the step within its run, from 1.
     """
 
     step: Step
@@ -43,6 +49,7 @@ class Job:
     readable: tuple[Path, ...]
     executor_input: Path
     log: Path
+    attempt: int = 1
 
 
 class Runner(Protocol):

@@ -6,49 +6,25 @@ what came out. A runner knows only how to execute one job.
 
 from __future__ import annotations
 
-import json
-import queue
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 from components.contract.errors import UserError
-from components.contract.tree import SINGLE
-from pipelines.engines.machine.admission import Admission, by_urgency
 from pipelines.engines.machine.claims import Claims
-from pipelines.engines.machine.execution import Context, execute_step
+from pipelines.engines.machine.execution import Context
+from pipelines.engines.machine.graph_pass import Pass
 from pipelines.engines.machine.runner import Runner
-from pipelines.runs.cache import Cache, CachedResult, CorruptionError
+from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import (
     StepDone,
     StepEvent,
-    StepFailed,
-    StepSkipped,
-    StepStarted,
-    StepWaiting,
 )
-from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
-from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
+from pipelines.runs.graph import Graph
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.leases import LENGTH_S
 
 _MAX_PASSES = 5
-
-
-@dataclass(frozen=True)
-class _ElsewhereFound:
-    """Another engine runs a step that was to start."""
-
-    step: str
-    ingredients: Ingredients
-
-
-_Ending = StepDone | StepFailed | StepSkipped | _ElsewhereFound | tuple[str, BaseException]
-_Message = StepWaiting | StepStarted | _Ending
 
 
 class Scheduler:
@@ -81,6 +57,7 @@ class Scheduler:
         self._remeasure = remeasure
         self._lease_s = lease_s
         self._cancelled = threading.Event()
+        self._attempts: dict[str, int] = {}
 
     def cancel(self) -> None:
         """End everything that runs; ``submit`` then yields the rest as skipped."""
@@ -95,7 +72,9 @@ class Scheduler:
         Raises:
             UserError: An image is missing, or the store keeps breaking.
         """
-        context = Context(self._runner, self._cache, self._work, run, sources, self._cancelled)
+        context = Context(
+            self._runner, self._cache, self._work, run, sources, self._cancelled, self._attempts
+        )
         ready: dict[str, StepDone] = {}
         broken: CorruptionError | None = None
         claims: Claims | None = None
@@ -103,7 +82,7 @@ class Scheduler:
             self._runner.prepare(graph)
             claims = Claims(self._cache, self.name, run, self._lease_s)
             for _ in range(_MAX_PASSES):
-                one = _Pass(context, graph, claims, remeasure=self._remeasure)
+                one = Pass(context, graph, claims, remeasure=self._remeasure)
                 for event in one.events():
                     if isinstance(event, StepDone):
                         before = ready.get(event.step)
@@ -122,181 +101,3 @@ class Scheduler:
             f"the last time at {broken.key if broken else 'no key'}",
             "check the disk or the bucket under the store, then run again",
         )
-
-
-class _Pass:
-    """One pass over the graph."""
-
-    def __init__(self, context: Context, graph: Graph, claims: Claims, *, remeasure: bool) -> None:
-        self._context = context
-        self._claims = claims
-        self._remeasure = remeasure
-        self._graph = graph
-        self._height = _heights(graph)
-        self._sorter = TopologicalSorter(
-            {step.name: {ref.step for ref in step.refs} for step in graph.ordered}
-        )
-        self._sorter.prepare()
-        self._admission = Admission()
-        self._waiting: dict[str, tuple[Step, Ingredients]] = {}
-        self._running: set[str] = set()
-        self._done: dict[str, StepDone] = {}
-        self._failed: set[str] = set()
-        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
-        self.broken: CorruptionError | None = None
-
-    def events(self) -> Iterator[StepEvent]:
-        """Yield what happens until nothing runs and nothing more can start."""
-        with ThreadPoolExecutor(max_workers=self._admission.cores + 1) as pool:
-            while True:
-                yield from self._settle()
-                self._start(pool)
-                if not self._running and self._claims.pause_s is None:
-                    break
-                try:
-                    message = self._messages.get(timeout=self._claims.pause_s)
-                except queue.Empty:
-                    yield from self._look_elsewhere()
-                    continue
-                if not isinstance(message, StepStarted | StepWaiting):
-                    self._take(message)
-                if not isinstance(message, tuple | StepSkipped | _ElsewhereFound):
-                    yield message
-        if self.broken is None:
-            for step in self._graph.ordered:
-                if step.name not in self._failed and step.name not in self._done:
-                    yield StepSkipped(step.name)
-
-    def _start(self, pool: ThreadPoolExecutor) -> None:
-        """Start what fits beside what runs, the most urgent first."""
-        if self._stopping:
-            return
-        for step in by_urgency((step for step, _ in self._waiting.values()), self._height):
-            if self._admission.enter(step):
-                self._running.add(step.name)
-                pool.submit(self._execute, *self._waiting.pop(step.name))
-
-    def _look_elsewhere(self) -> Iterator[StepEvent]:
-        """See what became of the steps that other engines run."""
-        if self._stopping:
-            self._claims.give_up()
-            return
-        settled, new = self._claims.look()
-        for name, what in new.items():
-            yield StepWaiting(name, what)
-        for one in settled:
-            step = one.waited.step
-            if one.result is None:
-                self._waiting[step.name] = (step, one.waited.ingredients)
-                continue
-            waited_s = time.monotonic() - one.waited.since
-            self._done[step.name] = _taken(step, one.result, waited_s)
-            self._sorter.done(step.name)
-            yield self._done[step.name]
-
-    def _take(self, message: _Ending) -> None:
-        """Note how a step ended.
-
-        Raises:
-            BaseException: What its thread raised, if that is not corruption.
-        """
-        name = message[0] if isinstance(message, tuple) else message.step
-        if isinstance(message, _ElsewhereFound):
-            step = self._graph.by_name[name]
-            self._claims.wait_for(step, message.ingredients)
-        self._running.remove(name)
-        self._admission.leave(name)
-        if isinstance(message, StepDone):
-            self._done[name] = message
-            self._sorter.done(name)
-        elif isinstance(message, StepFailed):
-            self._failed.add(name)
-        elif isinstance(message, tuple):
-            if not isinstance(message[1], CorruptionError):
-                self._context.runner.cancel()  # the store or the disk is at fault: nothing can stay
-                raise message[1]
-            self.broken = message[1]
-
-    @property
-    def _stopping(self) -> bool:
-        return bool(self._failed or self.broken or self._context.cancelled.is_set())
-
-    def _settle(self) -> Iterator[StepEvent]:
-        """Look up every step whose inputs are known; what is missing goes to ``_waiting``."""
-        runner, cache = self._context.runner, self._context.cache
-        while not self._stopping and self._sorter.is_active():
-            ready = self._sorter.get_ready()
-            for name in ready:
-                step = self._graph.by_name[name]
-                inputs = self._input_digests(step)
-                ingredients = ingredients_of(step, inputs, runner.environment(step))
-                result = cache.lookup(ingredients.key)
-                if result and self._remeasure and _is_disturbed(cache, step, result):
-                    cache.forget(result.key)
-                    result = None
-                if result is None:
-                    self._waiting[name] = (step, ingredients)
-                    continue
-                self._done[name] = _taken(step, result, 0.0)
-                self._sorter.done(name)
-                yield self._done[name]
-            if not ready:
-                return
-
-    def _input_digests(self, step: Step) -> dict[str, InputDigest]:
-        def of(flow: Flow) -> InputDigest:
-            if isinstance(flow, tuple):
-                return [self._done[ref.step].outputs[ref.output] for ref in flow]
-            if isinstance(flow, SourceRef):
-                return self._context.sources[flow.name].digest
-            return self._done[flow.step].outputs[flow.output] if isinstance(flow, Ref) else None
-
-        return {port: of(flow) for port, flow in step.inputs.items()}
-
-    def _execute(self, step: Step, ingredients: Ingredients) -> None:
-        """Execute one step in a thread of the pool; every way it can end becomes a message."""
-        try:
-            message = self._execute_claimed(step, ingredients)
-        except BaseException as error:  # noqa: BLE001 raised again by the thread that schedules
-            message = (step.name, error)
-        self._messages.put(message)
-
-    def _execute_claimed(self, step: Step, ingredients: Ingredients) -> _Message:
-        lease = self._claims.take(step, ingredients.key)
-        if lease is None:
-            return _ElsewhereFound(step.name, ingredients)
-        try:
-            # Another engine may have given its claim back since this one looked.
-            if found := self._context.cache.lookup(ingredients.key):
-                return _taken(step, found, 0.0)
-            return execute_step(self._context, step, ingredients, lease, self._messages.put)
-        finally:
-            lease.release()
-
-
-def _taken(step: Step, result: CachedResult, wall_s: float) -> StepDone:
-    """Return how a step ended whose result was there, or came from another engine."""
-    return StepDone(
-        step.name, result.key, result.outputs, result.record,
-        cached=True, function_s=result.function_s, wall_s=wall_s,
-    )  # fmt: skip
-
-
-def _is_disturbed(cache: Cache, step: Step, result: CachedResult) -> bool:
-    """Whether a measurement says of itself that something disturbed it, or says nothing more."""
-    if not step.alone:
-        return False
-    try:
-        metrics = json.loads(cache.read_file(result.outputs["metrics"], SINGLE))
-    except CorruptionError:
-        return True
-    return metrics.get("disturbed") == 1
-
-
-def _heights(graph: Graph) -> dict[str, int]:
-    """Return for every step the number of steps on the longest way to the graph's end."""
-    height = dict.fromkeys(graph.by_name, 0)
-    for step in reversed(graph.ordered):
-        for ref in step.refs:
-            height[ref.step] = max(height[ref.step], height[step.name] + 1)
-    return height

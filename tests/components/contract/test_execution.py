@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def write_source(folder, **files):
     for name, text in files.items():
         (folder / "files" / name).write_text(text)
         listed.append(SourceFile(name, len(text), "0" * 64))
-    content = {"format": "npz", "files": [file.__dict__ for file in listed]}
+    content = {"format": "npz", "files": [asdict(file) for file in listed]}
     (folder / "source.json").write_text(json.dumps(content))
     return source_digest("npz", tuple(listed))
 
@@ -98,7 +99,7 @@ def test_the_digest_of_a_source_is_a_parameter_that_is_checked(tmp_path, capsys)
     given = {"source": artifact(str(tmp_path / "source"), digest=digest)}
     text = message("ingest", str(tmp_path), given, INGEST | {"source_digest": digest})
     call = parse_executor_input("ingest", text)
-    assert call.input_digests == {"source": digest}
+    assert call.input_digests["source"] == digest
     assert "source_digest" not in call.parameters
     other = message("ingest", str(tmp_path), given, INGEST | {"source_digest": "f" * 64})
     assert execute(parse_executor_input("ingest", other)) == USER_FAULT
@@ -192,3 +193,14 @@ def test_a_process_says_the_fault_of_its_input_and_exits_with_two(tmp_path):
     )  # fmt: skip
     assert done.returncode == USER_FAULT
     assert "is no JSON" in done.stderr
+
+
+def test_the_file_for_progress_is_named_by_the_engine_or_by_nobody(tmp_path):
+    write_source(tmp_path / "source", a="abc")
+    given = {"source": artifact(str(tmp_path / "source"))}
+    text = message("ingest", str(tmp_path), given, INGEST)
+    assert parse_executor_input("ingest", text).progress is None
+    named = json.dumps({**json.loads(text), "progress": str(tmp_path / "progress")})
+    assert parse_executor_input("ingest", named).progress == tmp_path / "progress"
+    with pytest.raises(UserError, match="names no file for progress"):
+        parse_executor_input("ingest", json.dumps({**json.loads(text), "progress": 3}))

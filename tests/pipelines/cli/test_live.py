@@ -1,16 +1,20 @@
 """The live view: plain lines where nobody looks, a picture on a terminal."""
 
 import io
+import time
 
 from rich.console import Console
 
 from components.artifacts.data_use import DataUse, Loss
+from components.contract.progress import Progress
 from pipelines.cli.live import LiveView
 from pipelines.runs.events import (
+    Estimated,
     ImagesCounted,
     Planned,
     StepDone,
     StepFailed,
+    StepProgress,
     StepSkipped,
     StepStarted,
     StepWaiting,
@@ -84,6 +88,58 @@ def test_what_must_not_be_overlooked_of_the_data_is_a_line_of_its_own() -> None:
     assert warned.endswith("WARNING  ingest   324 are not used")
 
 
+TOLD = StepProgress(
+    "train", Progress(9.0, epoch=3, total=15, loss=0.5, metric="auc", value=0.75), 0.5, 24.0
+)
+HELD = StepWaiting("train", "the machine: benchmark-\x1b[2Jx of run other holds it")
+
+
+def test_plain_lines_say_how_far_a_step_is_but_not_too_often() -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, width=100), plain_s=0.2) as view:
+        view.on_event(PLANNED)
+        view.on_event(HELD)
+        view.on_event(HELD)
+        view.on_event(StepStarted("train", "log"))
+        for _ in range(5):
+            view.on_event(TOLD)
+        time.sleep(0.25)
+        for _ in range(5):
+            view.on_event(TOLD)
+    lines = [line.split(" s  ", 1)[1] for line in file.getvalue().splitlines()]
+    assert lines == [
+        "waiting  train    for the machine: benchmark-\\x1b[2Jx of run other holds it, 0 s",
+        "started  train",
+        "running  train    epoch 3 of 15, loss 0.5, validation auc 0.7500, about 24 s left",
+    ]
+
+
+def test_a_terminal_shows_what_runs_what_waits_and_how_long_the_rest_takes() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    view = LiveView(console)
+    view.on_event(PLANNED)
+    view.on_event(HELD)
+
+    def shown() -> str:
+        with console.capture() as capture:
+            console.print(view._picture())
+        return capture.get()
+
+    assert "waiting  train    for the machine" in shown()
+    assert "left" not in shown()  # nobody knows
+    view.on_event(Estimated({"ingest": 5.0, "train": 100.0, "publish": 6.0}))
+    view.on_event(done("ingest", cached=True))
+    view.on_event(StepStarted("train", "log"))
+    assert "about 2 min left" in shown()
+    view.on_event(TOLD)
+    assert "epoch 3 of 15, loss 0.5, validation auc 0.7500, about 24 s left" in shown()
+    # The steps of this graph depend on nothing: publish runs beside train where there are cores.
+    assert any(f"cached, about {seconds} s left" in shown() for seconds in (24, 30))
+    images = Progress(2.0, images=1200, total=5000)
+    view.on_event(StepProgress("train", images, 600.0, 6.0))
+    assert "1,200 of 5,000 images, 600 images/s, about 6 s left" in shown()
+
+
 def test_what_a_step_waits_for_is_said_with_its_time() -> None:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=100)
@@ -105,4 +161,6 @@ def test_what_a_step_waits_for_is_a_line_where_nobody_looks() -> None:
     with LiveView(Console(file=file, width=100)) as view:
         view.on_event(PLANNED)
         view.on_event(StepWaiting("train", "somebody"))
-    assert file.getvalue().split(" s  ", 1)[1].split() == ["waiting", "train", "for", "somebody"]
+    assert file.getvalue().split(" s  ", 1)[1].split()[:4] == [
+        "waiting", "train", "for", "somebody,"
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from components.artifacts.group_result import GroupResult
 from components.statistics.bootstrap import Interval
-from pipelines.cli import documents, tables
+from pipelines.cli import documents, run_states, tables
 from pipelines.launch.explaining import NEW, Changed, Explanation, Upstream
 from pipelines.runs.keys import Change
 from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
@@ -127,7 +127,7 @@ def test_the_list_of_runs(tmp_path: Path) -> None:
     record = Kept(tmp_path, DECISION).record()
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(tables.runs([record, replace(record, run="digits-2", finished=None)]))
+        console.print(run_states.runs([record, replace(record, run="digits-2", finished=None)]))
     lines = capture.get().splitlines()
     assert any("digits-1" in line and "done" in line and "60.0 s" in line for line in lines)
     assert any("digits-2" in line and "60.0 s" not in line for line in lines)
@@ -176,6 +176,6 @@ def test_the_list_of_runs_is_never_cut(tmp_path: Path, width: int) -> None:
     record = Kept(tmp_path, DECISION).record()
     console = Console(width=width)
     with console.capture() as capture:
-        console.print(tables.runs([replace(record, run="a-name-of-30-letters-in-a-list")]))
+        console.print(run_states.runs([replace(record, run="a-name-of-30-letters-in-a-list")]))
     for figure in ("a-name-of-30-letters-in-a-list", "60.0 s", record.started[:10]):
         assert figure in capture.get()

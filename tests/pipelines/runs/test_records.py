@@ -16,6 +16,7 @@ from components.contract.errors import UserError
 from pipelines.disk.scratch import scratch_folder
 from pipelines.runs.logs import read_log
 from pipelines.runs.records import (
+    Problem,
     RunRecord,
     list_runs,
     new_run_id,
@@ -72,6 +73,7 @@ def test_a_run_runs_while_its_process_lives(
         put_started(store, record)
         assert outcomes(store) == ["running"]
     assert outcomes(store) == ["broken"]
+    assert "was killed" in (read_run(store, record.run).fault or "")
     put_finished(store, replace(record, outcome="done", finished=now()))
     assert outcomes(store) == ["done"]
 
@@ -136,9 +138,16 @@ def test_a_damaged_record_is_said_to_be_damaged(
 ) -> None:
     key = f"runs/{record.run}/{name}"
     store.put_if_absent(key, data)
-    for read in (list_runs, lambda store: read_run(store, record.run)):
+    for run in (record.run, None):
         with pytest.raises(UserError, match=f"{key} in the store .* is damaged"):
-            read(store)
+            read_run(store, run)
+    whole = replace(record, run="whole-20260102-030405-abcd", outcome="done", finished=now())
+    put_finished(store, whole)
+    for read in (lambda store, problems: list_runs(store, problems)[-1],
+                 lambda store, problems: read_run(store, None, problems)):  # fmt: skip
+        problems: list[Problem] = []
+        assert read(store, problems) == whole
+        assert [problem.key for problem in problems] == [key]
 
 
 DONE = {

@@ -9,6 +9,7 @@ import pytest
 
 from components.artifacts.dataset import Dataset, write_dataset
 from components.contract.errors import UserError
+from components.contract.progress import parsed, telling
 from components.ml.networks.building import build, info_of
 from components.ml.runtime import configure
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
@@ -119,10 +120,19 @@ def test_training_stops_when_patience_ends_and_keeps_the_weights_of_then(pattern
     assert not np.array_equal(now, validation.seen[3])
 
 
-def test_without_patience_all_epochs_are_run(pattern_pairs):
-    history, validation, now = scripted(
-        pattern_pairs, replace(OPTIMIZATION, epochs=3), 0.9, 0.1, 0.9
-    )
+def test_without_patience_all_epochs_are_run(pattern_pairs, tmp_path):
+    with telling(tmp_path / "progress"):
+        history, validation, now = scripted(
+            pattern_pairs, replace(OPTIMIZATION, epochs=3), 0.9, 0.1, 0.9
+        )
+    lines = (tmp_path / "progress").read_bytes().splitlines()
+    first, last = parsed(lines[0]), parsed(lines[-1])
+    assert first
+    assert last
+    assert (first.epoch, first.total) == (0, 3)
+    assert (last.epoch, last.total, last.value) == (3, 3, 0.9)
+    assert last.metric == validation.metric
+    assert last.loss == pytest.approx(history.epochs[-1].loss)
     assert len(history.epochs) == 3
     assert history.kept.number == 3  # the last of equal ones
     np.testing.assert_array_equal(now, validation.seen[2])

@@ -12,9 +12,9 @@ import pytest
 from components.contract.execution import CRASHED, OK
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.execution import Context, execute_step
-from pipelines.engines.machine.runner import EXITED, Ended
+from pipelines.engines.machine.runner import CANCELLED, EXITED, Ended
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed
+from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import ingredients_of
 from pipelines.stores.layout import claim_key
@@ -42,11 +42,11 @@ class Leaves:
         return None
 
 
-def execute_claimed(context, ingredients):
+def execute_claimed(context, ingredients, announce=lambda event: None):
     leases = Leases(context.cache.store, 1.0)
     claim = leases.take(claim_key(ingredients.key), {})
     try:
-        return execute_step(context, STEP, ingredients, claim, lambda event: None)
+        return execute_step(context, STEP, ingredients, claim, announce)
     finally:
         claim.release()
         leases.close()
@@ -320,3 +320,43 @@ def test_a_process_that_digs_deep_fails_alone_and_the_next_run_starts(cleared, c
     with scratch_folder(root, "another-run") as work:
         context = Context(Leaves(whole), Cache(store, work), work, "b", {}, threading.Event())
         assert isinstance(execute_claimed(context, ingredients), StepDone)
+
+
+class Speaks:
+    """A runner whose steps print which attempt they are, tell how far they are, and so end."""
+
+    name = "speaks"
+
+    def __init__(self, *ends):
+        self.ends = list(ends)
+
+    def run(self, job):
+        job.log.write_text(f"attempt {job.attempt}\n")
+        told = json.loads(job.executor_input.read_bytes())["progress"]
+        Path(told).write_text('{"seconds": 1, "part": 1, "total": 2}\n')
+        return self.ends.pop(0)
+
+    def image_digest(self, step):
+        return None
+
+
+def test_every_attempt_keeps_its_own_record_and_log(tmp_path):
+    work, store = tmp_path / "work", open_store(str(tmp_path / "store"))
+    work.mkdir()
+    runner = Speaks(Ended(1, EXITED, 0), Ended(-9, CANCELLED, 0))
+    context = Context(runner, Cache(store, work), work, "a-run", {}, threading.Event())
+    events = []
+    ingredients = ingredients_of(STEP, {}, "0" * 64)
+    failed = execute_claimed(context, ingredients, events.append)
+    cancelled = execute_claimed(context, ingredients, events.append)
+    assert [event.attempt for event in events if isinstance(event, StepStarted)] == [1, 2]
+    assert failed.record == "runs/a-run/steps/release.json"
+    assert cancelled == StepSkipped(
+        "release", "the run was cancelled", cancelled=True, record="runs/a-run/steps/release.2.json"
+    )
+    assert store.get("runs/a-run/logs/release.log") == b"attempt 1\n"
+    assert store.get("runs/a-run/logs/release.2.log") == b"attempt 2\n"
+    record = json.loads(store.get(cancelled.record))
+    (statement,) = record["predicate"]["runDetails"]["byproducts"]
+    assert statement["content"]["outcome"]["result"] == "cancelled"
+    assert record["predicate"]["buildDefinition"]["internalParameters"]["component"] == "publish"
