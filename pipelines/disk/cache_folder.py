@@ -89,4 +89,4 @@ def _fault(folder: Path) -> str:
         with tempfile.TemporaryFile(dir=folder):
             return ""
     except OSError as error:
-        return error.strerror if error.errno in _UNUSABLE else ""
+        return os.strerror(error.errno) if error.errno in _UNUSABLE else ""

@@ -128,13 +128,13 @@ def launch(
             machine="" if chosen.detached else machine_name(),
             work="" if chosen.detached else str(work),
         )
-        put_graph(opened, graph)
-        put_started(opened, record)
-        if not chosen.detached:  # what runs beside what in a cluster nobody here knows
-            with contextlib.suppress(UserError):
-                on_event(Estimated(durations(opened, graph)))
         current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
         with current.breaking_recorded(opened):
+            put_graph(opened, graph)
+            put_started(opened, record)
+            if not chosen.detached:  # what runs beside what in a cluster nobody here knows
+                with contextlib.suppress(UserError):
+                    on_event(Estimated(durations(opened, graph)))
             outcome, exported = current.to_end(cache, sources, folder, on_event)
             ended = current.ended(outcome)
             if outcome != "running":

@@ -6,7 +6,7 @@ import hashlib
 import os
 import sqlite3
 import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -175,7 +175,7 @@ class ChecksumCache:
                 return self._database.execute(question, values).fetchall()
         return []
 
-    def _keep(self, order: str, rows: list[tuple[object, ...]]) -> None:
+    def _keep(self, order: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Write rows, all or none."""
         with self._losing():
             if self._database:

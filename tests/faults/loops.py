@@ -58,20 +58,11 @@ def _remove(path: Path, _: random.Random) -> None:
     path.unlink()
 
 
-def _folder(path: Path, _: random.Random) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _pipe(path: Path, _: random.Random) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
 _DAMAGE: dict[str, Callable[[Path, random.Random], None]] = {
-    "cut": _cut, "a bit flipped": _flip, "removed": _remove, "a folder there": _folder,
-    "a pipe there": _pipe,
-}  # fmt: skip
+    "cut": _cut,
+    "a bit flipped": _flip,
+    "removed": _remove,
+}
 
 
 def tampering(prepared: Prepared, chance: random.Random, tries: int) -> Row:

@@ -287,4 +287,4 @@ def _collect(
 
 
 def _is_readable(path: object) -> bool:
-    return isinstance(path, str | os.PathLike) and os.access(path, os.R_OK)
+    return isinstance(path, str | Path) and os.access(path, os.R_OK)
