@@ -53,7 +53,7 @@ def engines(folder: Path, chance: random.Random, tries: int) -> Row:
         row.broke(str(error))
     else:
         row.tries = tries
-        row.seen.update([", ".join(line.strip() for line in table[1:])])
+        row.seen[f"as promised ({', '.join(line.strip() for line in table[1:])})"] = tries
     row.seconds = time.monotonic() - began
     return row
 
