@@ -66,8 +66,8 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
                 function(**call.inputs, **call.outputs, **arguments)
         except OSError as error:
             where = f"{error.filename or 'the scratch folder'}: {error.strerror}"
-            if _is_short_write(error):
-                where = f"the disk is full at {Path.cwd()} ({error})"
+            if error.errno == errno.ENOSPC or _is_short_write(error):
+                where = f"the disk is full at {error.filename or Path.cwd()} ({error})"
             if error.errno == errno.EACCES:
                 raise UserError(
                     f"{where} for the step's user {os.getuid()}",
