@@ -41,8 +41,8 @@ def evaluate(
     and chooses its threshold on the validation split, never on the one that is measured; one-shot
     trials are drawn from a seed, equal for every model, within groups where the dataset has them.
     What the split is too small for (the true accept rate at 1e-3, trials of so many ways) is left
-    out, and the report says why. Where the dataset tells of groups, every other metric is measured
-    within each of them, too.
+    out, and the report says why. Where the dataset tells of groups, every metric is measured within
+    each of them, too, where the group is large enough for it.
 
     Args:
         model: The LiteModel. An empty result is passed on.

@@ -59,9 +59,9 @@ def ingest(
         threads: Images decoded at once.
 
     Raises:
-        UserError: A list of pairs names what is not there; too little is left, parameters that
-            contradict each other, a damaged file of records, or files that changed since they were
-            listed.
+        UserError: A list of pairs names what is not there; too little is left, also for the metric
+            of the budget; parameters that contradict each other, a damaged file of records, or
+            files that changed since they were listed.
     """
     import sys
     from dataclasses import asdict
@@ -71,9 +71,9 @@ def ingest(
     from components.contract.digests import canonical_json
     from components.contract.progress import tell
     from components.contract.source import Source
-    from components.data.accounting import data_use, left_out, near_duplicates
+    from components.data.accounting import data_use, in_words, left_out, near_duplicates
     from components.data.curation import curate
-    from components.data.grouping import group_counts, grouping_of, groups_in_words
+    from components.data.grouping import group_counts, grouping_of
     from components.data.manifest import (
         class_names,
         described,
@@ -81,17 +81,18 @@ def ingest(
         manifest,
         with_rows,
     )
+    from components.data.measurable import check_measurable
     from components.data.near_duplicates import clusters
     from components.data.pairs_file import listed_pairs
     from components.data.reading import read_source
-    from components.data.spelling import respelled, same_names
+    from components.data.spelling import respelled, same_groups, same_names
 
     curation.check()
     opened = Source.open(source)
     found = read_source(opened, target, threads, curation.labels, label_column, curation.groups)
     tell(phase="dividing the images")
-    alike = same_names(found.images)
-    images = respelled(found.images, alike, curation.same_names)
+    alike, alike_groups = same_names(found.images), same_groups(found.images)
+    images = respelled(found.images, alike, alike_groups, curation.same_names)
     listed = listed_pairs(Source.open(pairs), images) if pairs else None
     paired = {images[place].name for place in listed.images} if listed else set[str]()
     near = found.near_pairs()
@@ -102,6 +103,8 @@ def ingest(
     classes = class_names(image.label for image, _ in curated.used())
     groups = grouping_of(curated, curation)
     splits = found.splits(curated, classes)
+    labels = {split: of_split for split, (_, of_split) in splits.items()}
+    warnings = check_measurable(labels, groups, curation)
     tell(phase="writing the splits")
     for path, names in ((dataset, OPEN_SPLITS), (sealed, (SEALED,))):
         write_dataset(
@@ -118,7 +121,7 @@ def ingest(
     if listed:
         found.paired(listed, curated).write(sealed)
     told = near_duplicates(curated, near)
-    use = data_use(curated, curation.task, alike, told)
+    use = data_use(curated, curation.task, [*alike, *alike_groups], told, warnings)
     counts = group_counts(curated)
     content = {
         **ingest_report(curated, found.sizes),
@@ -133,7 +136,4 @@ def ingest(
     for name, lines in ((LEFT_OUT, left_out(curated)), (NEAR_DUPLICATES, map(asdict, told))):
         with (report / name).open("wb") as file:
             file.writelines(canonical_json(line) + b"\n" for line in lines)
-    said = [use.summary, *groups_in_words(counts, use.used)]
-    said += [f"{kind}: {text}" for kind, text in use.examples]
-    said += [f"WARNING: {warning}" for warning in use.warnings]
-    sys.stdout.write("".join(f"{line}\n" for line in said))
+    sys.stdout.write("".join(f"{line}\n" for line in in_words(use, counts)))

@@ -13,6 +13,7 @@ from typing import Any
 from components.contract.interface import Interface, interface_of
 from components.ml import imagenet
 from components.ml.settings import Network
+from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
 from pipelines.config.sections import REFERENCE, AnswersTeacher, ImageShape, ImportedTeacher
 from pipelines.config.step_names import step_names
@@ -122,12 +123,19 @@ def _ingest(config: Config) -> Step:
         channels=image.channels,
         maximum=image.maximum,
         groups_needed=config.budgets.per == "group",
+        impostors_needed=config.metric == "tar_1e3",
+        ways_needed=_ways(config) if config.metric == "one_shot" else None,
         **_framing(config),
     )
     pairs = SourceRef(PAIRS) if config.pairs else None
     return _step(
         config, "ingest", "ingest", {"source": SourceRef(DATA), "pairs": pairs}, parameters
     )
+
+
+def _ways(config: Config) -> object:
+    """Return how many identities the one-shot trials of evaluate choose between."""
+    return config.evaluate.get("ways", OneShotPlan.ways)
 
 
 def _framing(config: Config) -> dict[str, Any]:

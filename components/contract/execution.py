@@ -65,9 +65,10 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
             with telling(call.progress):
                 function(**call.inputs, **call.outputs, **arguments)
         except OSError as error:
-            where = f"{error.filename or 'the scratch folder'}: {error.strerror}"
+            place = error.filename or Path.cwd()  # a file that is open may have no name
+            where = f"{place}: {error.strerror}"
             if error.errno == errno.ENOSPC or _is_short_write(error):
-                where = f"the disk is full at {error.filename or Path.cwd()} ({error})"
+                where = f"the disk is full at {place} ({error.strerror or error})"
             if error.errno == errno.EACCES:
                 raise UserError(
                     f"{where} for the step's user {os.getuid()}",

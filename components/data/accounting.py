@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from components.artifacts.data_use import DataUse, Loss
 from components.contract.types import Task
 from components.data.curation import kind_of
+from components.data.grouping import groups_in_words
 from components.data.manifest import CuratedSource
 from components.data.near_duplicates import NearDuplicate, named
 from components.data.placing import DEEPER, advice
@@ -28,6 +29,7 @@ def data_use(
     task: Task,
     alike: Sequence[SameName],
     near: Sequence[NearDuplicate] = (),
+    more: Sequence[str] = (),
 ) -> DataUse:
     """Sum up what became of a source.
 
@@ -36,6 +38,7 @@ def data_use(
         task: Classification warns of classes that too few images show.
         alike: Labels that are one name, where that was no reason to refuse the source.
         near: Images in two splits or under two labels that show almost the same.
+        more: What else is to be warned of.
     """
     items = list(left_out(curated))
     counts = Counter(item["kind"] for item in items)
@@ -48,10 +51,25 @@ def data_use(
         for kind, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     used = len(curated.images) - len(items)
-    warnings = [*_unused(curated, losses), *_alike(alike), *_near(near)]
+    warnings = [*_unused(curated, losses), *_alike(alike), *_near(near), *more]
     if task == "classification":
         warnings += _few(curated)
     return DataUse(len(curated.images), used, losses, tuple(warnings))
+
+
+def in_words(use: DataUse, groups: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Say in lines what became of a source.
+
+    Args:
+        use: See ``data_use``.
+        groups: Used images of every group in every split.
+    """
+    return [
+        use.summary,
+        *groups_in_words(groups, use.used),
+        *(f"{kind}: {text}" for kind, text in use.examples),
+        *(f"WARNING: {warning}" for warning in use.warnings),
+    ]
 
 
 def left_out(curated: CuratedSource) -> Iterator[dict[str, str]]:
@@ -80,7 +98,8 @@ def _unused(curated: CuratedSource, losses: Sequence[Loss]) -> Iterator[str]:
 def _alike(alike: Sequence[SameName]) -> Iterator[str]:
     if alike:
         named = _listed([str(same) for same in alike])
-        yield f"{len(alike)} names are spelt in more than one way: {named}"
+        are = "name is" if len(alike) == 1 else "names are"
+        yield f"{len(alike)} {are} spelt in more than one way: {named}"
 
 
 def near_duplicates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -67,7 +68,7 @@ def group_counts(curated: CuratedSource) -> dict[str, dict[str, int]]:
     return {group: dict(counts[group]) for group in sorted(counts)}
 
 
-def groups_in_words(counts: dict[str, dict[str, int]], used: int) -> list[str]:
+def groups_in_words(counts: Mapping[str, Mapping[str, int]], used: int) -> list[str]:
     """Say how many groups there are, and how many images say of none; nothing without groups.
 
     Args:

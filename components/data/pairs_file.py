@@ -31,6 +31,9 @@ FOLDS: Final = 10
 _SAME: Final = {"1": True, "true": True, "yes": True, "same": True,
                 "0": False, "false": False, "no": False, "different": False}  # fmt: skip
 _TOLD_MAX = 10
+_ONE = (
+    ", each once (rename the others, or list paths in a csv file of the columns first,second,same)"
+)
 
 
 @dataclass(frozen=True)
@@ -187,11 +190,13 @@ def _found(
         known[image.name if by_path else stem].append(place)
     places: dict[str, int] = {}
     faults: list[str] = []
+    doubtful = False
     for key in dict.fromkeys(key for pair in pairs for key in (pair.first, pair.second)):
         sound = [place for place in known[key] if images[place].digest]
         if len(sound) == 1:
             places[key] = sound[0]
         elif len(sound) > 1:
+            doubtful = True
             faults.append(f"{key} (could be {' or '.join(images[place].name for place in sound)})")
         else:
             why = [images[place].fault for place in known[key]]
@@ -202,6 +207,7 @@ def _found(
         noun = "image that is" if len(faults) == 1 else "images that are"
         raise UserError(
             f"{name} names {len(faults)} {noun} not in the data, or not once:{listed}{more}",
-            f"put the images below the folder of the data, or take their pairs out of {name}",
+            f"put the images below the folder of the data{_ONE if doubtful else ''}, or take their "
+            f"pairs out of {name}",
         )
     return places

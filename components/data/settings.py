@@ -67,8 +67,12 @@ class CurationPlan:
             with ``labels: path`` the first folder. ``folder``: images lie in
             ``GROUP/LABEL/IMAGE``, and equal labels of two groups are one.
         groups_needed: Whether data without groups is refused, because floors are to hold for each.
-        same_names: What becomes of labels that differ in case, Unicode form or blanks around them
-            alone: the data is refused; they are merged; or they stay apart.
+        impostors_needed: Whether data with too few impostor pairs for the true accept rate at 1e-3
+            is refused, because the budget is of it.
+        ways_needed: Identities that one-shot trials choose between, where the budget is of them:
+            data with fewer is refused.
+        same_names: What becomes of labels, and of groups, that differ in case, Unicode form or
+            blanks around them alone: the data is refused; they are merged; or they stay apart.
         near_duplicates: What becomes of images that show almost the same (another compression,
             scale or brightness; not mirrored, rotated or cut) and are in different splits: they
             are reported; or kept together in one. Images below 32 x 32 pixels are not compared.
@@ -87,6 +91,8 @@ class CurationPlan:
     labels: Labels = "folder"
     groups: Groups = "given"
     groups_needed: Annotated[bool, FromGraph()] = False
+    impostors_needed: Annotated[bool, FromGraph()] = False
+    ways_needed: Annotated[PositiveInt | None, FromGraph()] = None
     same_names: SameNames = "refuse"
     near_duplicates: NearDuplicates = "report"
     subset: PositiveInt | None = None

@@ -162,7 +162,13 @@ def _scored(
     )
     evaluation = _evaluation(data, split, labels, trivial, sample, resampling)
     grouped = by_group(
-        data, split, answered[split], evaluation.metrics, threshold=threshold, resampling=resampling
+        data,
+        split,
+        answered[split],
+        evaluation.metrics,
+        threshold=threshold,
+        resampling=resampling,
+        trials=trials,
     )
     evaluation = replace(
         evaluation,

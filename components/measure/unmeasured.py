@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from components.contract.errors import UserError
 from components.contract.types import Task
 from components.statistics.one_shot import Trials
-from components.statistics.verification import IMPOSTORS_LEAST
+from components.statistics.verification import IMPOSTORS_LEAST, impostor_pairs
 
 _FIXES: Final[Mapping[str, str]] = {
     "accuracy": "give more images to validation under split:, or set budgets: {metric: auc}",
@@ -47,12 +47,6 @@ def unmeasured(
     if isinstance(trials, str):
         found["one_shot"] = trials
     return found
-
-
-def impostor_pairs(labels: NDArray[np.integer]) -> int:
-    """Count the pairs of images of different identities."""
-    counts = np.unique(labels, return_counts=True)[1].astype(np.int64)
-    return int(counts.sum() ** 2 - (counts**2).sum()) // 2
 
 
 def check_measured(metric: str, split: str, missing: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.contract.types import Unit
-from components.statistics.verification import FAR, has_pairs
+from components.statistics.verification import FAR, has_pairs, impostor_pairs
 
 LEAST_IDENTITIES: Final = 5
 """Fewest identities of a group where identities are what is resampled."""
@@ -50,8 +50,7 @@ def too_few_impostors(labels: NDArray[np.integer], far: float = FAR) -> str | No
         labels: Identities of the group's images.
         far: The false accept rate, 0 to 1: below one of all impostor pairs it is none at all.
     """
-    members = np.unique(labels, return_counts=True)[1].astype(np.int64)
-    impostors = int((labels.size**2 - (members**2).sum()) // 2)
+    impostors = impostor_pairs(labels)
     needed = round(1 / far)
     if impostors >= needed:
         return None

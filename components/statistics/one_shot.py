@@ -20,7 +20,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,22 @@ class Trials:
     task: OneShotTask
     query_t: Ints
     support_tw: Ints
+
+    def within(self, chosen_n: NDArray[np.bool_]) -> Trials | None:
+        """Return the trials on some of the images, which are then numbered among themselves.
+
+        Args:
+            chosen_n: Which images; a trial about one of them shows no other.
+
+        Returns:
+            None where no trial is about them.
+        """
+        kept = chosen_n[self.query_t]
+        if not kept.any():
+            return None
+        place_n = np.cumsum(chosen_n, dtype=np.int64) - 1
+        task = replace(self.task, trials=int(np.count_nonzero(kept)))
+        return Trials(task, place_n[self.query_t[kept]], place_n[self.support_tw[kept]])
 
     def outcomes(self, cosines_nn: Floats, unit_n: Ints, units: int) -> Outcomes:
         """Return what a model answers.

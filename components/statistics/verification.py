@@ -288,6 +288,12 @@ def has_pairs(labels: NDArray[np.integer]) -> bool:
     return members.size > 1 and bool((members > 1).any())
 
 
+def impostor_pairs(labels: NDArray[np.integer]) -> int:
+    """Count the pairs of samples of different identities."""
+    counts = np.unique(labels, return_counts=True)[1].astype(np.int64)
+    return int(counts.sum() ** 2 - (counts**2).sum()) // 2
+
+
 def cosines(outputs: NDArray[np.generic]) -> Floats:
     """Return the n x n cosines of the rows of ``outputs`` (n x d, not all finite: ValueError)."""
     if not np.isfinite(outputs).all():

@@ -113,7 +113,7 @@ class LiveView:
                     self._line("WARNING", event.step, warning, "bold red")
             case StepFailed():
                 self._forget(event.step)
-                self._line("failed", event.step, event.what.partition("\n")[0], "red")
+                self._line("failed", event.step, "", "red")  # why: said once, when the run ends
             case StepSkipped():
                 self._forget(event.step)
                 self._skipped += 1

@@ -37,8 +37,13 @@ _EXPORTED = (
 )
 
 
-def leaderboard(board: Leaderboard) -> Group:
-    """Return what a person sees after a run."""
+def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
+    """Return what a person sees after a run.
+
+    Args:
+        board: What the run found out.
+        failures: Whether it says why steps failed; not where that is said elsewhere.
+    """
     fault = board.record.fault
     parts: list[RenderableType] = [line(_headline(board), style="bold")]
     if board.data:
@@ -54,7 +59,8 @@ def leaderboard(board: Leaderboard) -> Group:
         parts += going_on(board.record)
     elif not board.failures and not fault:
         parts.append(line("no choice was made in this run"))
-    parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
+    if failures:
+        parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
     if fault:
         parts.append(line(f"broken: {fault}", style="red"))
     parts += map(line, _files(board))

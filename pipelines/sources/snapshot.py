@@ -256,7 +256,13 @@ def snapshot_pairs(pairs: str, cache: ChecksumCache | None = None) -> Snapshot:
     """
     place = _files(pairs, _PAIRS_EXPECTED)
     if not place.single:
-        raise UserError(f"{pairs} is a folder; {_PAIRS_EXPECTED}", "give the file: pairs: FILE")
+        lists = [name for name in place.names if name.lower().endswith((".txt", ".csv"))]
+        raise UserError(
+            f"{pairs} is a folder; {_PAIRS_EXPECTED}",
+            f"give the file: pairs: {pairs.rstrip('/')}/{lists[0]}"
+            if len(lists) == 1
+            else "give the file that lists the pairs",
+        )
     files = place.hashed(cache)
     if files[0].fault:
         raise UserError(f"{pairs} cannot be read: {files[0].fault}", "put a regular file there")

@@ -446,6 +446,21 @@ def test_one_name_in_two_spellings_is_refused_until_told_apart(tmp_path: Path) -
         assert sum(len(labels) for _, labels in outcome.splits().values()) == 36
 
 
+def test_groups_in_two_spellings_are_one_or_two_as_is_said(tmp_path: Path) -> None:
+    for seed, site in enumerate(("Oslo", "oslo ", "Rome")):
+        files.folder(tmp_path / "data" / site, {"ant": 8, "bee": 8}, 7000 + 100 * seed)
+    plan = {"task": "classification", "split_by": "image", "groups": "folder"}
+    with pytest.raises(UserError, match="1 group is spelt in more than one way") as caught:
+        _ingest(tmp_path / "data", tmp_path / "refused", **plan)
+    for rule, groups in (("merge", ("Oslo", "Rome")), ("apart", ("Oslo", "Rome", "oslo "))):
+        assert f"split: {{same_names: {rule}}}" in caught.value.fix
+        outcome = _ingest(tmp_path / "data", tmp_path / rule, same_names=rule, **plan)
+        assert outcome.open.info.groups == groups
+        assert any(
+            "spelt in more than one way" in text for text in outcome.report["use"]["warnings"]
+        )
+
+
 def test_omniglot_as_it_is_published(shared: Path, tmp_path: Path) -> None:
     """``images_background/Alphabet/characterNN/NNNN_NN.png``: four alphabets of it."""
     with np.load(shared / "data/omniglot/background.npz") as arrays:

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from components.artifacts.dataset import write_dataset
 from components.artifacts.empty import write_empty
+from components.artifacts.evaluation import Evaluation
 from components.artifacts.lite_model import LiteModelInfo
+from components.artifacts.pair_list import PairListResult
 from components.contract.digests import canonical_json, file_sha256
 from components.contract.tree import tree_of
 from components.convert import convert
@@ -296,6 +298,29 @@ def test_without_the_reference_nothing_is_promoted(tmp_path):
     manifest = publish_sealed(chosen(tmp_path), Variant("teacher", crashed=9), Variant("small"))
     assert not manifest["promoted"]
     assert "the drop is unknown" in manifest["reason"]
+
+
+def test_what_listed_pairs_gave_is_in_manifest_and_card(tmp_path):
+    variants = [Variant("teacher", noise=0.5), Variant("small", noise=0.52)]
+    sealed = write_variants(tmp_path / "sealed", variants, split="sealed")
+    found = PairListResult("pairs.txt", 400, 120, 0.93, 0.01, (0.92, 0.94), (0.3, 0.31))
+    for path, accuracy in zip(sealed.evaluations, (0.93, 0.92), strict=True):
+        one = Evaluation.read(path)
+        pairs, trivial = replace(found, accuracy=accuracy), replace(found, accuracy=0.61)
+        replace(one, pairs=pairs, baseline=replace(one.baseline, pairs=trivial)).write(path)
+    root = chosen(tmp_path)
+    publish(
+        root / "winner", root / "decision", sealed.evaluations[1], sealed.evaluations[0],
+        root / "release", root / "release.html", drop=0.05, **BUDGET,
+    )  # fmt: skip
+    manifest = json.loads((root / "release" / "manifest.json").read_bytes())
+    reached = {who: one["accuracy"] for who, one in manifest["sealed"]["pairs"].items()}
+    assert reached == {"winner": 0.92, "reference": 0.93, "baseline": 0.61}
+    card = (root / "release" / "card.md").read_text()
+    line = next(line for line in card.splitlines() if "Accuracy on pairs.txt" in line)
+    for part in ("small 0.9200", "teacher 0.9300", "0.6100", "400 pairs of 120 images: 2 folds"):
+        assert part in line
+    assert "Accuracy on pairs.txt" in (root / "release.html").read_text()
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path):

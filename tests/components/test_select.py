@@ -16,7 +16,9 @@ from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from components.measure.paired import Answers
 from components.statistics.bootstrap import Interval
-from tests.components.flat import select
+from pipelines.sources.snapshot import snapshot, stage
+from tests.components.flat import ingest, select
+from tests.data.images import photo
 from tests.data.variants import Variant, write_variants
 
 TEACHER = Variant("teacher", noise=0.5, size_bytes=900_000, p50_ms=40.0)
@@ -270,6 +272,24 @@ def test_what_became_of_the_images_stands_on_the_page(tmp_path):
     assert f"{use.warnings[0]}." in page
     assert "36 of 360 images are used; left out: 324 layout." in page
     assert "324, such as a/b/&lt;1&gt;.png (layout: lies deeper)." in page
+
+
+def test_near_duplicates_that_ingest_found_are_warned_of_on_the_page(tmp_path):
+    for person in range(4):
+        folder = tmp_path / "data" / f"p{person}"
+        folder.mkdir(parents=True)
+        for number in range(12):
+            photo(12 * person + number).save(folder / f"{number}.png")
+    photo(0).resize((48, 36)).save(tmp_path / "data" / "p3" / "again.png")
+    stage(snapshot(str(tmp_path / "data")), tmp_path / "source")
+    outputs = {name: tmp_path / name for name in ("dataset", "sealed", "report")}
+    settings = {"task": "verification", "split_by": "image", "height": 8, "width": 8}
+    ingest(tmp_path / "source", **outputs, **settings)
+    out = run(tmp_path / "told", [TEACHER, STUDENT], data=outputs["report"])
+    page = (out / "page.html").read_text()
+    assert "Look at the data." in page
+    assert "1 pair of images shows under two labels almost the same: p0/0.png" in page
+    assert "p3/again.png" in page
 
 
 def of_groups(**auc):

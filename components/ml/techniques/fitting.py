@@ -18,6 +18,7 @@ from components.ml.networks import heads
 from components.ml.networks.building import info_of
 from components.ml.training.validation import SPLIT, Outputs
 
+REPORT = "import.json"
 _LOOKED_AT = 64
 """Real images that are answered to see what the numbers are."""
 

@@ -38,8 +38,6 @@ from components.ml.techniques import fitting
 from components.ml.training.outputs import Outputs, outputs_of
 from components.ml.training.validation import Validation
 
-REPORT = "import.json"
-
 
 @dataclass(frozen=True)
 class Origin:
@@ -141,7 +139,7 @@ def import_model(imported: Path, dataset: Path, path: Path, report: Path, given:
     modules = Source.open(given.modules).files if given.modules else ()
     validation = Validation(data, info.task)
     report.mkdir(parents=True, exist_ok=True)
-    (report / REPORT).write_bytes(
+    (report / fitting.REPORT).write_bytes(
         canonical_json(
             {
                 "schema": 1,

@@ -15,7 +15,6 @@ from components.artifacts.answers import GivenAnswers
 from components.artifacts.dataset import OPEN_SPLITS, Dataset
 from components.contract.digests import canonical_json
 from components.ml.techniques import fitting
-from components.ml.techniques.importing import REPORT
 from components.ml.training.validation import SPLIT, Validation
 
 _MIDDLE = 127.5
@@ -63,4 +62,4 @@ def import_answers(source: Path, dataset: Path, path: Path, report: Path) -> Non
         "metric": validation.metric,
         "validation": validation.measure_answers(outputs[SPLIT]),
     }
-    (report / REPORT).write_bytes(canonical_json(content))
+    (report / fitting.REPORT).write_bytes(canonical_json(content))

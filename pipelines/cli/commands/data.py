@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not outputs:
         raise UserError(
             f"run {record.run} has read no images: its step {STEP} has no result",
-            f"slimline logs {record.run} {STEP}",
+            shlex.join(["slimline", "logs", record.run, STEP, "--store", store.uri]),
         )
     cache = Cache(store, workspace_root(store))
     again = "slimline run CONFIG again: it makes a new one"

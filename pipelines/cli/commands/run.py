@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
             on_event=view.on_event,
         )
     board = read_board(open_store(config.store), launched.run, launched.exported)
-    print_board(board, as_json=arguments.json)
+    # What failed is complained of below, with the fix.
+    print_board(board, as_json=arguments.json, failures=launched.outcome != "failed")
     return _verdict(arguments, config.store, launched, board)
 
 

@@ -63,11 +63,17 @@ def read_board(
     return leaderboard_of(cache, record, str(exported) if exported else None)
 
 
-def print_board(board: Leaderboard, *, as_json: bool) -> None:
-    """Print a leaderboard, as one JSON document or for people."""
+def print_board(board: Leaderboard, *, as_json: bool, failures: bool = True) -> None:
+    """Print a leaderboard, as one JSON document or for people.
+
+    Args:
+        board: What a run found out.
+        as_json: As one document, which always holds everything.
+        failures: Whether people are told here why steps failed.
+    """
     if as_json:
         print_json(board.to_json())
     else:
         from pipelines.cli import tables
 
-        print_table(tables.leaderboard(board))
+        print_table(tables.leaderboard(board, failures=failures))

@@ -66,6 +66,6 @@ def test_up_to_a_twentieth_and_what_was_asked_for_is_no_warning():
 
 def test_small_classes_and_names_in_two_spellings_are_warned_of():
     use = _use(_curated({"a": 40, "b": 40, "rare": 2}), SameName("Kim", ("kim",)))
-    assert use.warnings[0] == "1 names are spelt in more than one way: 'Kim' and 'kim'"
+    assert use.warnings[0] == "1 name is spelt in more than one way: 'Kim' and 'kim'"
     assert any(text.startswith("1 class has no image in the ") for text in use.warnings)
     assert use.warnings[-1] == "1 class has fewer than 10 images: rare"

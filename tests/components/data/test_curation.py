@@ -251,7 +251,7 @@ def test_near_duplicates_are_drawn_together_by_image() -> None:
     before = _curated(found, plan)
     assert any(_homes(before, group) > 1 for group in groups)
     results = dict(
-        zip((i.name for i in found), curate(found, plan, _together(*groups)), strict=True)
+        zip((i.name for i in found), curate(found, plan, (), _together(*groups)), strict=True)
     )
     assert all(_homes(results, group) == 1 for group in groups)
     assert {result.status for result in results.values()} == {"used"}
@@ -267,14 +267,14 @@ def test_identities_that_share_a_near_duplicate_stay_in_one_split() -> None:
     found = _people(20)
     pairs = [(f"p{n:02d}-0", f"p{n + 10:02d}-3") for n in range(10)]
     results = dict(
-        zip((i.name for i in found), curate(found, _plan(), _together(*pairs)), strict=True)
+        zip((i.name for i in found), curate(found, _plan(), (), _together(*pairs)), strict=True)
     )
     assert all(_homes(results, pair) == 1 for pair in pairs)
     homes = {name[:3]: result.split for name, result in results.items()}
     assert all(homes[f"p{n:02d}"] == homes[f"p{n + 10:02d}"] for n in range(10))
     chained = _together(tuple(f"p{n:02d}-0" for n in range(18)))
     with pytest.raises(UserError, match="of 3 identities") as caught:
-        curate(found, _plan(), chained)
+        curate(found, _plan(), (), chained)
     assert "leave out near_duplicates: together" in caught.value.fix
     assert curate(found, _plan())
 
@@ -287,7 +287,7 @@ def test_the_split_of_the_data_is_kept_and_near_duplicates_leave_the_training() 
     ]
     pair = ("test0-1", "train3-2")
     results = dict(
-        zip((i.name for i in found), curate(found, _plan(), _together(pair)), strict=True)
+        zip((i.name for i in found), curate(found, _plan(), (), _together(pair)), strict=True)
     )
     assert results["test0/1"].split == "sealed"
     left = results["train3/2"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
 from pipelines.sources.snapshot import snapshot, snapshot_pairs, stage
 from tests.components.flat import ingest
-from tests.data.images import png
+from tests.data.images import encoded, png, random_image
 
 PEOPLE = {f"Person_{letter}": 3 for letter in "ABCDEFGHIJKL"} | {"Only_One": 1}
 LFW = """2\t2
@@ -147,3 +149,31 @@ def test_a_split_of_the_data_that_trains_on_a_pair_is_refused_until_it_is_moved(
         run(faces, LFW)
     (faces / "train" / "Person_D").rename(faces / "test" / "Person_D")
     assert labels_of(run(faces, LFW) / "sealed", "sealed") == NAMED
+
+
+def test_an_image_of_which_there_are_two_is_asked_for_by_its_path(faces: Path) -> None:
+    """LFW's form names no ending; a csv file does."""
+    twin = faces / "Person_A" / "Person_A_0001.bmp"
+    twin.write_bytes(encoded(random_image(999), "BMP"))
+    both = r"Person_A/Person_A_0001 \(could be \S+0001.bmp or \S+0001.png\)"
+    with pytest.raises(UserError, match=both) as caught:
+        run(faces, LFW)
+    titles = re.search(r"a csv file of the columns (\S+)\)", caught.value.fix)
+    assert titles
+    listed = [f"Person_{a}/Person_{a}_0001.png,Person_{b}/Person_{b}_0002.png,{int(a == b)}"
+              for a, b in ("AA", "BB", "AC", "BD")]  # fmt: skip
+    run(faces, "\n".join([titles[1], *listed]), "pairs.csv")
+    twin.unlink()
+    run(faces, LFW)
+
+
+def test_a_csv_without_folds_is_dealt_into_ten(faces: Path) -> None:
+    images = [f"Person_{a}/Person_{a}_{n:04d}.png" for a in "ABCD" for n in (1, 2, 3)]
+    couples = list(combinations(images, 2))
+    same = [pair for pair in couples if pair[0][:8] == pair[1][:8]]
+    different = [pair for pair in couples if pair not in same][:12]
+    listed = [f"{','.join(pair)},{int(pair in same)}" for pair in (*same, *different)]
+    found = PairList.read(run(faces, "\n".join(["first,second,same", *listed]), "p.csv") / "sealed")
+    assert found is not None
+    assert found.same.tolist() == [True] * 12 + [False] * 12
+    assert found.folds.tolist() == [number % 10 for number in range(12)] * 2

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from components.artifacts.dataset import Dataset, write_dataset
 from components.artifacts.grouping import NO_GROUP, Grouping
 from components.measure.groups import by_group
+from components.measure.trials import trials_on
 from components.statistics.metrics import estimate, sample_of
+from components.statistics.one_shot import Trials
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
+from pipelines.sources.snapshot import snapshot, stage
+from tests.components.flat import ingest
 
 RESAMPLING = Resampling(resamples=100)
 ALPHABETS = ("Greek", "Latin", "Lao", "Thai", "Unseen")
@@ -89,11 +95,43 @@ def test_a_group_that_is_too_small_is_there_with_the_reason(tmp_path: Path) -> N
     assert thai.unmeasured == {"tar": far}
 
 
-def test_a_metric_that_only_the_whole_split_has_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_metric_that_a_group_cannot_give_is_there_with_the_reason(tmp_path: Path) -> None:
     data, outputs = characters(tmp_path / "data")
-    found = measured(data, outputs, threshold=None).groups
-    assert "accuracy" not in found["Greek"].metrics
-    assert found["Greek"].unmeasured == {"accuracy": "it is not measured within groups"}
+    names = ("auc", "accuracy", "tar_1e3", "one_shot")
+    found = by_group(
+        data, "selection", outputs, names, threshold=None, resampling=RESAMPLING
+    ).groups["Greek"]
+    assert set(found.metrics) == {"auc"}
+    assert found.unmeasured == {
+        "accuracy": "no threshold could be chosen: there are no validation pairs",
+        "one_shot": "no one-shot trial is about it: it has too few identities, or none of them two "
+        "images",
+        "tar_1e3": "10,000 impostor pairs are needed, and there are 1,008",
+    }
+
+
+def test_one_shot_trials_of_a_group_are_those_about_its_images(tmp_path: Path) -> None:
+    data, outputs = characters(tmp_path / "data")
+    trials = trials_on(data, "selection", OneShotPlan(ways=5, trials=300), 0)
+    assert isinstance(trials, Trials)
+    found = by_group(
+        data, "selection", outputs, ("one_shot",), threshold=None, resampling=RESAMPLING,
+        trials=trials,
+    ).groups  # fmt: skip
+    latin, greek = (found[name].metrics["one_shot"] for name in ("Latin", "Greek"))
+    assert latin.high < greek.low
+    chosen = data.groups("selection") == ALPHABETS.index("Latin")
+    about = np.flatnonzero(chosen[trials.query_t])
+    answers = [
+        np.argmax(_cosines(outputs[trials.query_t[row]], outputs[trials.support_tw[row]])) == 0
+        for row in about
+    ]
+    assert latin.value == pytest.approx(np.mean(answers))
+    assert "one_shot" not in found["Lao"].metrics  # three characters
+
+
+def _cosines(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return others @ one / np.linalg.norm(others, axis=1)
 
 
 def test_groups_that_went_whole_to_other_splits_are_not_missed(tmp_path: Path) -> None:
@@ -139,3 +177,36 @@ def test_classes_are_measured_within_groups(tmp_path: Path) -> None:
     assert asdict(found["Rome"].metrics["accuracy"]) == {"value": 0, "low": 0, "high": 0}
     assert set(found["Turin"].unmeasured.values()) == {"12 images; 20 are needed for an interval"}
     assert found["Turin"].metrics == {}
+
+
+def test_alphabets_of_omniglot_have_one_shot_figures_of_their_own(
+    shared: Path, tmp_path: Path
+) -> None:
+    """``Alphabet/characterNN/NNNN.png``, and the pixels themselves answer: better than chance."""
+    with np.load(shared / "data/omniglot/background.npz") as arrays:
+        labels, images = arrays["labels"], arrays["images"]
+    alphabets = sorted({label.partition("/")[0] for label in labels})[:3]
+    chosen = [n for n, label in enumerate(labels) if label.partition("/")[0] in alphabets][::4]
+    for number in chosen:
+        (tmp_path / "data" / labels[number]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[number]).save(
+            tmp_path / "data" / labels[number] / f"{number:05d}.png"
+        )
+    stage(snapshot(str(tmp_path / "data")), tmp_path / "source")
+    outputs = {name: tmp_path / name for name in ("dataset", "sealed", "report")}
+    ingest(
+        tmp_path / "source", **outputs, task="verification", height=24, width=24, channels=1,
+        labels="path", selection=0.5, ways_needed=5,
+    )  # fmt: skip
+    data = Dataset.open(outputs["dataset"])
+    assert data.info.groups == tuple(alphabets)
+    trials = trials_on(data, "selection", OneShotPlan(ways=5, trials=2000), 0)
+    assert isinstance(trials, Trials)
+    ink = 255 - np.asarray(data.images("selection")[:], np.float32)
+    found = by_group(
+        data, "selection", ink.reshape(len(ink), -1), ("auc", "one_shot"), threshold=None,
+        resampling=RESAMPLING, trials=trials,
+    )  # fmt: skip
+    assert tuple(found.groups) == data.info.groups
+    for name, result in found.groups.items():
+        assert result.metrics["one_shot"].low > trials.task.chance, name

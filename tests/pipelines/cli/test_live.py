@@ -51,7 +51,7 @@ def test_plain_lines() -> None:
     assert lines == [
         ["cached", "ingest"],
         ["started", "train"],
-        ["failed", "train", "exited", "with", "1"],
+        ["failed", "train"],
         ["skipped", "1", "steps"],
     ]
 

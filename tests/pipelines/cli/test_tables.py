@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from components.artifacts.group_result import GroupResult
+from components.artifacts.pair_list import PairListResult
 from components.statistics.bootstrap import Interval
 from pipelines.cli import documents, run_states, tables
 from pipelines.launch.explaining import NEW, Changed, Explanation, Upstream
@@ -179,3 +180,16 @@ def test_the_list_of_runs_is_never_cut(tmp_path: Path, width: int) -> None:
         console.print(run_states.runs([replace(record, run="a-name-of-30-letters-in-a-list")]))
     for figure in ("a-name-of-30-letters-in-a-list", "60.0 s", record.started[:10]):
         assert figure in capture.get()
+
+
+def test_what_listed_pairs_gave_is_shown(tmp_path: Path) -> None:
+    board = Kept(tmp_path, DECISION).board()
+    assert board.sealed
+    assert "pairs.txt" not in text_of(board)
+    found = asdict(PairListResult("pairs.txt", 400, 120, 0.93, 0.01, (0.92, 0.94), (0.3, 0.31)))
+    listed = {"winner": {**found, "accuracy": 0.92}, "teacher": found, "baseline": None}
+    text = text_of(replace(board, sealed=replace(board.sealed, pairs=listed)))
+    line = next(line for line in text.splitlines() if line.startswith("pairs.txt: "))
+    assert "accuracy of winner 0.9200" in line
+    assert "teacher 0.9300" in line
+    assert "400 pairs of 120 images: 2 folds" in line

@@ -112,6 +112,30 @@ def test_floors_are_taken_as_they_are_written(tmp_path: Path) -> None:
     assert plain["select"].parameters["at_least"] is None
 
 
+def test_pairs_are_refused_where_no_images_are_compared(tmp_path: Path) -> None:
+    text = changed("task: verification", "task: classification\npairs: ./pairs.txt")
+    text = text.replace("metric: auc", "metric: accuracy").replace("embedding: 128, ", "")
+    error = fault(tmp_path, text)
+    assert "pairs: classification compares no two images" in error.what
+    for fixed in (
+        text.replace("pairs: ./pairs.txt\n", ""),
+        changed("data:", "pairs: ./p.txt\ndata:"),
+    ):
+        load(written(tmp_path, fixed))
+
+
+def test_ingest_knows_what_the_metric_of_the_budget_needs(tmp_path: Path) -> None:
+    def needs(metric: str, more: str = "") -> tuple[object, object]:
+        text = changed("metric: auc", f"metric: {metric}") + more
+        given = graph_of(load(written(tmp_path, text))).by_name["ingest"].parameters
+        return given["impostors_needed"], given["ways_needed"]
+
+    assert needs("auc") == (False, None)
+    assert needs("tar_1e3") == (True, None)
+    assert needs("one_shot") == (False, 20)
+    assert needs("one_shot", "\nevaluate: {ways: 5}") == (False, 5)
+
+
 @pytest.mark.parametrize(
     ("given", "what", "fix", "fixed"),
     [

@@ -17,83 +17,13 @@ import pytest
 import yaml
 
 from components.contract.errors import UserError
-from components.ingest import ingest
 from components.statistics.metrics import PRIMARY
 from pipelines.cli.main import main
-from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.config.parameters import offered
-from pipelines.sources.snapshot import snapshot, stage
-from tests.data.images import png
-
-CONFIG: dict[str, Any] = {
-    "name": "own",
-    "task": "verification",
-    "data": "./data",
-    "image": {"height": 8, "width": 8, "channels": 1},
-    "teacher": {"backbone": "conv", "epochs": 1},
-    "variants": {"int8": [{"quantize": {"scheme": "int8"}}]},
-}
-
-
-def edits(fix: str) -> dict[str, Any]:
-    """Return the first edit that a fix names: ``split: {by: image}`` or ``by: image``."""
-    found = re.search(r"(\w+): (\{[^{}]*\}|[\w./-]+)(?![\w:])", fix)
-    assert found, fix
-    return {found[1]: yaml.safe_load(found[2])}
-
-
-def merged(config: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration with an edit in it; mappings are merged."""
-    return {
-        **config,
-        **{
-            key: {**config.get(key, {}), **value} if isinstance(value, dict) else value
-            for key, value in edit.items()
-        },
-    }
-
-
-def ingested(config: Mapping[str, Any], folder: Path) -> None:
-    """Check a configuration, and ingest its data as a run of it would."""
-    path = folder / "own.yaml"
-    path.write_text(yaml.safe_dump(dict(config)))
-    loaded = load(path)
-    step = graph_of(loaded).by_name["ingest"]
-    number = len(list(folder.glob("run-*")))
-    run = folder / f"run-{number}"
-    run.mkdir()
-    stage(snapshot(loaded.data), run / "source")
-    ports = {port.name: run / port.name for port in step.interface.outputs}
-    ingest(run / "source", **ports, **step.interface.arguments(step.parameters))
-
-
-def refused(config: Mapping[str, Any], folder: Path, what: str) -> UserError:
-    with pytest.raises(UserError, match=what) as caught:
-        ingested(config, folder)
-    return caught.value
-
-
-def fix_of(config: Mapping[str, Any], folder: Path) -> str:
-    """Return what an error advises; nothing where there is none."""
-    try:
-        ingested(config, folder)
-    except UserError as error:
-        return error.fix
-    return ""
-
+from tests.pipelines.applied import CONFIG, edits, fix_of, ingested, merged, people, refused
 
 # data --------------------------------------------------------------------------------------------
-
-
-def people(folder: Path, names: Mapping[str, int], below: str = "data") -> None:
-    """Write images that all differ: how many there are of each."""
-    before = len(list(folder.rglob("*.png")))
-    for name, count in names.items():
-        (folder / below / name).mkdir(parents=True)
-        for number in range(count):
-            (folder / below / name / f"{number}.png").write_bytes(png(before + number))
-        before += count
 
 
 def few_people(folder: Path) -> dict[str, Any]:
@@ -146,6 +76,16 @@ def one_image_is_enough(folder: Path) -> dict[str, Any]:
     return merged(CONFIG, {"split": {"by": "image", "minimum_images": 1}})
 
 
+def too_few_pairs(folder: Path) -> dict[str, Any]:
+    people(folder, {f"person{number}": 6 for number in range(16)})
+    return merged(CONFIG, {"budgets": {"metric": "tar_1e3"}})
+
+
+def too_few_ways(folder: Path) -> dict[str, Any]:
+    people(folder, {f"person{number}": 6 for number in range(16)})
+    return merged(CONFIG, {"budgets": {"metric": "one_shot"}})
+
+
 DATA: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "few people": (few_people, "too little data"),
     "two spellings": (two_spellings, "spelt in more than one way"),
@@ -154,6 +94,8 @@ DATA: dict[str, tuple[Callable[[Path], dict[str, Any]], str]] = {
     "dark": (dark, "nearly black"),
     "truth values": (truth_values, "nearly black"),
     "rows without titles": (rows_without_titles, "which column holds the label"),
+    "too few pairs": (too_few_pairs, "the selection split gives no tar_1e3"),
+    "too few ways": (too_few_ways, "the selection split gives no one_shot"),
     "one image is enough": (one_image_is_enough, "compares two images of an identity"),
 }
 

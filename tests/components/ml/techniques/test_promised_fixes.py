@@ -1,6 +1,8 @@
 """Fixes of errors of models, applied: the code that an error gives runs, and the file is taken."""
 
+import pickle
 import re
+import zipfile
 
 import pytest
 
@@ -109,3 +111,42 @@ def test_a_model_that_was_never_built_is_taken_once_it_is(take, refused, pattern
     names = {"height": SIDE, "width": SIDE, "channels": 1, "model": (model := made())}
     eval(code(text, "model.build"), names)
     take(saved(model, tmp_path, "fixed.keras"), pattern_data)
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+def without_its_architecture(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "weights to come")
+
+
+def of_weights_alone(path):
+    ending_in(layers.Flatten(), layers.Dense(4)).save_weights(path)
+
+
+FILES = {
+    "a pickle": ("mine.keras", lambda path: path.write_bytes(pickle.dumps({"weights": [1]}))),
+    "text": ("mine.keras", lambda path: path.write_text("see the cloud")),
+    "truncated": ("mine.keras", truncated),
+    "truncated HDF5": ("mine.h5", truncated),
+    "another archive": ("mine.keras", without_its_architecture),
+    "weights alone": ("mine.h5", of_weights_alone),
+    "converted": ("mine.keras", lambda path: path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(99))),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_that_is_no_model_is_saved_again(kind, take, refused, pattern_data, tmp_path):
+    """Every fix leads to a file that the model it came from is saved into, whole."""
+    name, spoil = FILES[kind]
+    model = ending_in(layers.Flatten(), layers.Dense(4))
+    path = saved(model, tmp_path, name)
+    spoil(path)
+    fix = refused(path, pattern_data).partition("fix: ")[2]
+    assert re.search(
+        r"save the (whole )?model|write or download (it|the file) again|give the model it came", fix
+    ), fix
+    for suffix in re.findall(r"\.(keras|h5)\b", fix) or [name.rpartition(".")[2]]:
+        take(saved(model, tmp_path, f"fixed.{suffix}"), pattern_data)
