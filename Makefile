@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion test test-containers test-slow check bench reference pictures install tools clean
+.PHONY: demo faces fashion test test-containers test-slow check bench faults faults-short reference pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -58,6 +58,13 @@ check: tools
 
 bench: tools
 	@$(BIN)/python -m tests.benchmarks --json bench.json --page docs/benchmarks.md
+
+# Kills, damage, failing calls, full disks, locks, closed pipes, two engines: SEED=7 repeats a run.
+faults: tools
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
+
+faults-short: tools
+	@$(BIN)/python -m tests.faults --short $(if $(SEED),--seed $(SEED))
 
 # Configuration and JSON documents, from the code; a test says when they are out of date.
 reference: install

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.contract.types import LiteModelOut, ModelIn, PositiveInt, ReportOut, Seed
+from components.contract.types import LiteModelOut, ModelIn, ReportOut, Seed, Threads
 
 IMAGE = "train"
 
@@ -12,7 +12,7 @@ def convert(
     lite: LiteModelOut,
     report: ReportOut,
     *,
-    threads: PositiveInt = 2,
+    threads: Threads = 2,
     seed: Seed = 0,
 ) -> None:
     """Turn a model into a TensorFlow Lite file by its quantization plan.

@@ -6,9 +6,10 @@ from components.contract.types import (
     DatasetIn,
     ModelIn,
     ModelOut,
-    PositiveInt,
     ReportOut,
     Seed,
+    Threads,
+    VectorLength,
 )
 from components.ml.settings import (
     Augmentation,
@@ -33,13 +34,13 @@ def distill(
     report: ReportOut,
     *,
     network: Network = Network(backbone="mobilenet_v2", alpha=0.35),
-    embedding: PositiveInt | None = None,
+    embedding: VectorLength | None = None,
     distillation: DistillationSettings = DistillationSettings(),
     teacher_views: TeacherViews = TeacherViews(views=8),
     loss: LossSettings = LossSettings(),
     augmentation: Augmentation = Augmentation(),
     optimization: Optimization = Optimization(epochs=60, learning_rate=3e-3),
-    threads: PositiveInt = 2,
+    threads: Threads = 2,
     seed: Seed = 0,
 ) -> None:
     """Train a student from a teacher's answers and from labels.

@@ -10,9 +10,9 @@ from components.contract.types import (
     FromGraph,
     LiteModelIn,
     MetricsOut,
-    PositiveInt,
     ReportIn,
     ReportOut,
+    Threads,
 )
 from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
@@ -31,7 +31,7 @@ def evaluate(
     split: Annotated[Literal["selection", "sealed"], FromGraph()] = "selection",
     resampling: Resampling = Resampling(),
     one_shot: OneShotPlan = OneShotPlan(),
-    threads: PositiveInt = 1,
+    threads: Threads = 1,
 ) -> None:
     """Measure a converted model on a split, with intervals, beside the trivial baseline.
 

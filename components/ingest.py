@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from components.contract.types import DatasetOut, PositiveInt, ReportOut, SourceIn
+from components.contract.types import DatasetOut, ReportOut, SourceIn, Threads
 from components.data.settings import CurationPlan, TargetFormat
 
 IMAGE = "train"
@@ -20,7 +20,7 @@ def ingest(
     target: TargetFormat,
     curation: CurationPlan,
     label_column: Literal["first", "last"] | None = None,
-    threads: PositiveInt = 2,
+    threads: Threads = 2,
 ) -> None:
     """Check, de-duplicate, resize and split images into an open and a sealed dataset.
 

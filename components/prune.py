@@ -9,9 +9,9 @@ from components.contract.types import (
     Fraction,
     ModelIn,
     ModelOut,
-    PositiveInt,
     ReportOut,
     Seed,
+    Threads,
 )
 from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
 
@@ -33,7 +33,7 @@ def prune(
     schedule: TrainingSchedule = TrainingSchedule(epochs=6, learning_rate=3e-3),
     augmentation: Augmentation = Augmentation(),
     teacher_views: TeacherViews = TeacherViews(views=4),
-    threads: PositiveInt = 2,
+    threads: Threads = 2,
     seed: Seed = 0,
 ) -> None:
     """Set the smallest weights of every layer to 0 while the others learn to make up for it.

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from components.artifacts.model import QuantizationPlan
-from components.contract.types import DatasetIn, ModelIn, ModelOut, PositiveInt, ReportOut, Seed
+from components.contract.types import (
+    DatasetIn,
+    ModelIn,
+    ModelOut,
+    PositiveInt,
+    ReportOut,
+    Seed,
+    Threads,
+)
 
 IMAGE = "train"
 PATH = "last"  # what changes weights would have to calibrate again
@@ -19,7 +27,7 @@ def quantize(
     plan: QuantizationPlan,
     calibration_images: PositiveInt = 200,
     full_range: bool = True,
-    threads: PositiveInt = 2,
+    threads: Threads = 2,
     seed: Seed = 0,
 ) -> None:
     """Give a model its quantization plan and the images to calibrate on.

@@ -6,10 +6,11 @@ from components.contract.types import (
     DatasetIn,
     ModelOut,
     PositiveFloat,
-    PositiveInt,
     ReportOut,
     Seed,
     SourceIn,
+    Threads,
+    VectorLength,
 )
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.techniques.fisher_settings import FisherSettings
@@ -26,14 +27,14 @@ def train(
     report: ReportOut,
     *,
     network: Network = Network(),
-    embedding: PositiveInt = 128,
+    embedding: VectorLength = 128,
     loss: LossSettings = LossSettings(),
     fisher: FisherSettings = FisherSettings(),
     augmentation: Augmentation = Augmentation(),
     optimization: Optimization = Optimization(),
     mean: float = 127.5,
     scale: PositiveFloat = 127.5,
-    threads: PositiveInt = 2,
+    threads: Threads = 2,
     seed: Seed = 0,
 ) -> None:
     """Train a network on the labels of the dataset.

@@ -76,10 +76,28 @@ NonNegativeFloat: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction: TypeAlias = Annotated[float, Field(gt=0, lt=1)]
 Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
 
+ImageSide: TypeAlias = Annotated[int, Field(gt=0, le=8192)]
+"""Rows or columns that images are resized to."""
+
+VectorLength: TypeAlias = Annotated[int, Field(gt=0, le=65_536)]
+"""Numbers in an embedding."""
+
+WidthFactor: TypeAlias = Annotated[float, Field(gt=0, le=64)]
+"""What the usual width of a network is multiplied by."""
+
+BatchSize: TypeAlias = Annotated[int, Field(gt=0, le=65_536)]
+"""What is computed at once, and so lies in memory at once."""
+
+Threads: TypeAlias = Annotated[int, Field(gt=0, le=1024)]
+"""Cores that a step keeps busy."""
+
+Repeats: TypeAlias = Annotated[int, Field(gt=0, le=1_000_000)]
+"""How often something random is done again."""
+
 Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 """A part of a whole that is never all of it."""
 
-Several: TypeAlias = Annotated[int, Field(ge=2, le=2**53)]
+Several: TypeAlias = Annotated[int, Field(ge=2, le=65_536)]
 """A count of what can only be compared with another of its kind."""
 
 

@@ -13,6 +13,7 @@ from components.contract.errors import UserError
 from components.contract.types import (
     Fraction,
     FromGraph,
+    ImageSide,
     Offered,
     PositiveInt,
     Seed,
@@ -40,8 +41,8 @@ class TargetFormat(Framing):
         max_pixels: Most pixels of a file, stated in its header before it is decoded.
     """
 
-    height: Annotated[PositiveInt, FromGraph()]
-    width: Annotated[PositiveInt, FromGraph()]
+    height: Annotated[ImageSide, FromGraph()]
+    width: Annotated[ImageSide, FromGraph()]
     channels: Annotated[Literal[1, 3], FromGraph()] = 3
     maximum: Annotated[PositiveInt, FromGraph()] = 255
     max_pixels: Annotated[int, Field(gt=0, le=150_000_000)] = 50_000_000

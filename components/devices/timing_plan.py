@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.contract.types import PositiveFloat, PositiveInt
+from components.contract.types import PositiveFloat, Repeats, Threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,9 @@ class TimingPlan:
         limit_s: What one process may take before it counts as hanging.
     """
 
-    threads: PositiveInt = 1
-    processes: PositiveInt = 3
-    blocks: PositiveInt = 8
+    threads: Threads = 1
+    processes: Repeats = 3
+    blocks: Repeats = 8
     block_ms: PositiveFloat = 40.0
     warm_up_ms: PositiveFloat = 50.0
     limit_s: PositiveFloat = 300.0

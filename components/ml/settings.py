@@ -9,15 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
+from pydantic import Field
+
 from components.contract.types import (
+    BatchSize,
     Formerly,
     NonNegativeFloat,
     NonNegativeInt,
     OnlyWith,
     PositiveFloat,
     PositiveInt,
+    Repeats,
     Several,
     Share,
+    WidthFactor,
 )
 
 Backbone: TypeAlias = Literal["resnet50", "mobilenet_v2", "conv"]
@@ -42,7 +47,7 @@ class Network:
     """
 
     backbone: Backbone = "resnet50"
-    alpha: Annotated[PositiveFloat, OnlyWith("backbone", ("mobilenet_v2", "conv"))] = 1.0
+    alpha: Annotated[WidthFactor, OnlyWith("backbone", ("mobilenet_v2", "conv"))] = 1.0
     dropout: Share = 0.0
     batch_norm_momentum: Share = 0.9
 
@@ -97,8 +102,8 @@ class TeacherViews:
             closer a network follows its teacher to people whom neither has seen; for few images.
     """
 
-    views: PositiveInt = 8
-    mixup: Annotated[NonNegativeInt, Formerly("mixes")] = 0
+    views: BatchSize = 8
+    mixup: Annotated[NonNegativeInt, Field(le=65_536), Formerly("mixes")] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +119,8 @@ class TrainingSchedule:
             the safer choice where so few validate that the best is the luckiest.
     """
 
-    epochs: PositiveInt = 30
-    batch: PositiveInt = 32
+    epochs: Repeats = 30
+    batch: BatchSize = 32
     learning_rate: PositiveFloat = 1e-3
     keep: Keep = "best"
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from components.contract.types import PositiveInt
+from components.contract.types import Repeats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,4 +20,4 @@ class OneShotPlan:
     """
 
     ways: Annotated[int, Field(ge=2, le=1000)] = 20
-    trials: PositiveInt = 10_000
+    trials: Repeats = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from components.contract.types import Fraction, FromGraph, PositiveInt, Seed
+from components.contract.types import Fraction, FromGraph, Repeats, Seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,6 @@ class Resampling:
         seed: Of the draws; of a benchmark's input too.
     """
 
-    resamples: PositiveInt = 1000
+    resamples: Repeats = 1000
     confidence: Annotated[Fraction, FromGraph()] = 0.95
     seed: Seed = 0

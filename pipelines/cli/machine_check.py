@@ -17,9 +17,9 @@ import psutil
 from components.contract.errors import UserError
 from components.contract.images import PACKAGES
 from components.statistics.quantities import short_bytes
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.files import disk_faults
 from pipelines.disk.names import absolute
-from pipelines.disk.scratch import cache_folder
 from pipelines.stores.blobs import LIMIT_FILE, BlobCache, cache_limit
 
 State = Literal["ok", "lacks", "note"]

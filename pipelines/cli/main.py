@@ -6,10 +6,13 @@ Everything heavy is imported by the command that needs it, so that help is immed
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from typing import TextIO
 
 from components.contract.errors import UserError
 from pipelines.cli import streams
@@ -29,7 +32,18 @@ from pipelines.cli.commands import (
     sync,
     verify,
 )
-from pipelines.cli.output import BROKEN_PIPE, CANCELLED, CODES, OK, USER_FAULT, complain, print_json
+from pipelines.cli.output import (
+    BROKEN_PIPE,
+    CANCELLED,
+    CODES,
+    OK,
+    USER_FAULT,
+    complain,
+    print_json,
+    print_remark,
+)
+from pipelines.disk.cache_folder import CacheWarning
+from pipelines.disk.files import fault_of
 from pipelines.disk.names import check_name
 
 _COMMANDS = (
@@ -48,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     otherwise did well says so with the code of a closed pipe.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    with streams.patient_streams() as (out, error):
+    with streams.patient_streams() as (out, error), _cache_told():
         try:
             code = _answer(given)
         except SystemExit as ended:  # after help and usage
@@ -73,12 +87,46 @@ def _answer(given: Sequence[str]) -> int:
         _check_words(given)
         return arguments.command(arguments)
     except UserError as error:
-        if as_json:
-            print_json({"error": {"what": error.what, "fix": error.fix}})
-        complain(error.what, error.fix)
-        return USER_FAULT
+        return _refuse(error, as_json=as_json)
+    except OSError as error:
+        # What the machine lacks may come up anywhere; a missing file of ours would be a bug.
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        return _refuse(fault, as_json=as_json)
     except KeyboardInterrupt:
         return CANCELLED
+
+
+def _refuse(error: UserError, *, as_json: bool) -> int:
+    if as_json:
+        print_json({"error": {"what": error.what, "fix": error.fix}})
+    complain(error.what, error.fix)
+    return USER_FAULT
+
+
+@contextlib.contextmanager
+def _cache_told() -> Generator[None]:
+    """Print once what keeps this machine's cache from being used."""
+
+    def told(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, CacheWarning):
+            print_remark(f"warning: {message}")
+        else:
+            before(message, category, filename, lineno, file, line)
+
+    before = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", CacheWarning)
+        warnings.showwarning = told
+        yield
 
 
 def _check_words(words: Sequence[str]) -> None:

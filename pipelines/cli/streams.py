@@ -66,9 +66,10 @@ def patient_streams() -> Generator[tuple[Patient, Patient]]:
     Streams that the caller closed are opened first. Otherwise the next files that are opened, those
     of a store too, would get their numbers and what is printed.
     """
-    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
-        pass
-    os.close(opened)
+    with contextlib.suppress(OSError):  # then those that are open still serve
+        while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+            pass
+        os.close(opened)
     before = sys.stdout, sys.stderr
     for stream in before:
         if isinstance(stream, io.TextIOWrapper):

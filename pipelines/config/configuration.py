@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from components.contract.digests import digest
-from components.contract.types import Fraction, PositiveInt, Seed, Task
+from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
@@ -97,7 +97,7 @@ class Config(Section):
         "is read of buckets stays in `~/.cache/slimline`: at most 20 GiB, or as many as the file "
         "`limit_gib` there says (`echo 50 > ~/.cache/slimline/limit_gib`)",
     )
-    threads: PositiveInt = Field(2, description="cores that a training step keeps busy")
+    threads: Threads = Field(2, description="cores that a training step keeps busy")
     seed: Seed = Field(0, description="where all randomness starts")
     limits: Mapping[ComponentName, Limit] = Field(
         default_factory=dict[str, Limit],

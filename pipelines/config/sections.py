@@ -26,7 +26,7 @@ from components import COMPONENTS
 from components.artifacts.budgets import Floor
 from components.artifacts.framing import Colour, Crop, Fit
 from components.contract.errors import suggest
-from components.contract.types import NonNegativeFloat, PositiveFloat, PositiveInt
+from components.contract.types import ImageSide, NonNegativeFloat, PositiveFloat, PositiveInt
 from components.ml.settings import Network
 from pipelines.config.faults import custom
 from pipelines.config.parameters import steps_of_paths
@@ -119,8 +119,8 @@ class _WithParameters(BaseModel):
 class ImageShape(Section):
     """The size that every image is brought to, and what its pixel values mean."""
 
-    height: PositiveInt = Field(description="rows")
-    width: PositiveInt = Field(description="columns")
+    height: ImageSide = Field(description="rows")
+    width: ImageSide = Field(description="columns")
     channels: Literal[1, 3] = Field(default=3, description="1 for grey, 3 for colour")
     maximum: PositiveInt = Field(default=255, description="largest pixel value in the files")
     fit: Fit = Field(

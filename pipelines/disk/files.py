@@ -31,6 +31,7 @@ _FAULTS = {
     errno.ENAMETOOLONG: ("the path is too long", "name a folder with a shorter path"),
     errno.ENOLCK: ("the file system gives no locks", "name a folder on a local disk"),
     errno.EMFILE: ("too many files are open", "raise the limit: ulimit -n 4096"),
+    errno.ENFILE: ("too many files are open on this machine", "end what else runs, then run again"),
     errno.ESTALE: ("the network file system lost the folder", "mount it again, then run again"),
 }
 
@@ -45,6 +46,26 @@ def disk_faults(path: Path) -> Generator[None]:
             raise
         what, fix = _FAULTS[error.errno]
         raise UserError(f"{path}: {what}", fix) from error
+
+
+_OF_THE_MACHINE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
+    errno.ENFILE, errno.ESTALE, errno.ENOLCK,
+)  # fmt: skip
+"""Faults that a correct program meets at any call, on any path."""
+
+
+def fault_of(error: OSError) -> UserError | None:
+    """Return what a machine lacks as an error with its fix; None where a program may be at fault.
+
+    Args:
+        error: What a call failed with where no ``disk_faults`` stands around it.
+    """
+    if error.errno not in _OF_THE_MACHINE:
+        return None
+    what, fix = _FAULTS[error.errno]
+    where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return UserError(f"{where}{what}", fix)
 
 
 def write_all(target: int, data: bytes | memoryview) -> None:

@@ -14,9 +14,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 from components.contract.errors import UserError
-from pipelines.disk.scratch import cache_folder
-
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from pipelines.disk.cache_folder import cache_places
+from pipelines.disk.own_folder import open_own
 
 
 def runtime_folders() -> tuple[Path, ...]:
@@ -27,7 +26,7 @@ def runtime_folders() -> tuple[Path, ...]:
         *((given / "slimline",) if given.is_absolute() else ()),
         Path(f"/run/user/{user}/slimline"),
         Path(f"/tmp/slimline-{user}"),  # noqa: S108 made so that nobody else's is taken
-        cache_folder() / "runtime",
+        *(place / "runtime" for place in cache_places()),
     )
 
 
@@ -40,8 +39,10 @@ def opened_runtime_folder() -> Generator[int]:
     """
     faults: list[str] = []
     for path in runtime_folders():
-        handle = _opened(path, faults)
-        if handle is None:
+        try:
+            handle = open_own(path)
+        except OSError as error:
+            faults.append(f"{path}: {error.strerror}")
             continue
         try:
             yield handle
@@ -52,22 +53,3 @@ def opened_runtime_folder() -> Generator[int]:
         "no folder can be made for the locks of this user: " + "; ".join(faults),
         f"set XDG_RUNTIME_DIR to a folder that user {os.geteuid()} alone can use",
     )
-
-
-def _opened(path: Path, faults: list[str]) -> int | None:
-    """Open one place, or say why not."""
-    try:
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-        handle = os.open(path, _OPEN)
-    except OSError as error:
-        faults.append(f"{path}: {error.strerror}")
-        return None
-    found = os.fstat(handle)
-    if found.st_uid != os.geteuid():
-        faults.append(f"{path}: it is user {found.st_uid}'s")
-        os.close(handle)
-        return None
-    if found.st_mode & 0o077:
-        os.fchmod(handle, 0o700)
-    return handle

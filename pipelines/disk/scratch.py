@@ -1,4 +1,4 @@
-"""What slimline keeps on this machine: its cache, and scratch folders of processes."""
+"""Scratch folders of processes, which are gone afterwards."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
-from pipelines.disk.names import absolute
-
-
-def cache_folder() -> Path:
-    """Return where this machine keeps what it has downloaded or hashed before."""
-    return absolute("~/.cache/slimline")
 
 
 def scratch_root() -> Path:

@@ -15,6 +15,7 @@ from typing import Literal
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.disk.files import fault_of
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.engine import Cluster, Engine
 from pipelines.engines.opening import Request, choose
@@ -134,13 +135,13 @@ def launch(
             machine="" if chosen.detached else machine_name(),
             work="" if chosen.detached else str(work),
         )
-        put_graph(opened, graph)
-        put_started(opened, record)
-        if not chosen.detached:  # what runs beside what in a cluster nobody here knows
-            with contextlib.suppress(UserError):
-                on_event(Estimated(durations(opened, graph)))
         current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
         with current.breaking_recorded(opened):
+            put_graph(opened, graph)
+            put_started(opened, record)
+            if not chosen.detached:  # what runs beside what in a cluster nobody here knows
+                with contextlib.suppress(UserError):
+                    on_event(Estimated(durations(opened, graph)))
             outcome, exported = current.to_end(cache, sources, folder, on_event)
             ended = current.ended(outcome)
             if outcome != "running":
@@ -258,9 +259,8 @@ class _CurrentRun:
         except BaseException as error:
             if self._engine.still_running:
                 raise
-            what = (
-                error.what if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            )
+            told = fault_of(error) if isinstance(error, OSError) else error
+            what = told.what if isinstance(told, UserError) else f"{type(error).__name__}: {error}"
             # The error itself is what counts. A store that is not to be reached is given up sooner
             # when it is opened than when it is written.
             with contextlib.suppress(Exception):

@@ -20,9 +20,10 @@ from google.api_core import exceptions as api
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
 from components.data.image_list import names_meant, unlisted
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.files import disk_faults
 from pipelines.disk.names import fault_of_name, is_junk, printable
-from pipelines.disk.scratch import cache_folder, scratch_folder, scratch_root
+from pipelines.disk.scratch import scratch_folder, scratch_root
 from pipelines.sources.checksums import ChecksumCache, ObjectState
 from pipelines.sources.walking import unreadable
 from pipelines.stores.blobs import BlobCache

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping
+import warnings
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from components.contract.errors import UserError
+from pipelines.disk.cache_folder import CacheWarning
 
 _SETTLED_NS = 2_000_000_000
 """A file that changed this recently could change again without its times showing it."""
@@ -96,7 +98,8 @@ def hash_unchanged(state: FileState) -> str:
 class ChecksumCache:
     """A SQLite file of checksums, open inside ``with``.
 
-    Losing it costs time only: what is no database is replaced by an empty one.
+    Losing it costs time only: what is no database is replaced by an empty one, and where the disk
+    does not let it be used, that is said by a ``CacheWarning`` and nothing is known any more.
 
     Args:
         path: Made when it does not exist; several processes may use it at once.
@@ -104,9 +107,10 @@ class ChecksumCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._database: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        with self._faults():
+        with self._losing():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._database = _opened(self.path)
@@ -118,7 +122,8 @@ class ChecksumCache:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
+        if self._database:
+            self._database.close()
 
     def known(self, root: str) -> dict[FileState, str]:
         """Return the checksums of all files under a folder, by the state they were hashed in.
@@ -127,13 +132,12 @@ class ChecksumCache:
             root: Absolute path of a folder or of one file.
         """
         inside = root.rstrip("/")
-        with self._faults():
-            rows = self._database.execute(
-                "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, sha256 FROM files "
-                "WHERE path = ? OR (path >= ? AND path < ?)",
-                (root, f"{inside}/", f"{inside}0"),  # "0" is the letter after "/"
-            )
-            return {FileState._make(row[:-1]): row[-1] for row in rows}
+        rows = self._rows(
+            "SELECT path, size_bytes, mtime_ns, ctime_ns, inode, sha256 FROM files "
+            "WHERE path = ? OR (path >= ? AND path < ?)",
+            (root, f"{inside}/", f"{inside}0"),  # "0" is the letter after "/"
+        )
+        return {FileState._make(row[:-1]): row[-1] for row in rows}
 
     def remember(self, checksums: Iterable[tuple[FileState, str]], seen_ns: int) -> None:
         """Keep checksums for later.
@@ -148,41 +152,57 @@ class ChecksumCache:
             for s, sha256 in checksums
             if max(s.mtime_ns, s.ctime_ns) < seen_ns - _SETTLED_NS
         ]
-        with self._faults(), self._database:
-            self._database.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows
-            )
+        self._keep("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def known_objects(self, bucket: str, prefix: str) -> dict[ObjectState, str]:
         """Return the checksums of all objects whose names begin so, by their state then."""
-        with self._faults():
-            rows = self._database.execute(
-                "SELECT bucket, name, generation, size_bytes, crc32c, sha256 FROM objects "
-                "WHERE bucket = ? AND name >= ? AND name < ?",
-                (bucket, prefix, f"{prefix}\U0010ffff"),
-            )
-            return {ObjectState._make(row[:-1]): row[-1] for row in rows}
+        rows = self._rows(
+            "SELECT bucket, name, generation, size_bytes, crc32c, sha256 FROM objects "
+            "WHERE bucket = ? AND name >= ? AND name < ?",
+            (bucket, prefix, f"{prefix}\U0010ffff"),
+        )
+        return {ObjectState._make(row[:-1]): row[-1] for row in rows}
 
     def remember_objects(self, checksums: Mapping[ObjectState, str]) -> None:
         """Keep the sha256 of objects for later."""
         rows = [(*state, sha256) for state, sha256 in checksums.items()]
-        with self._faults(), self._database:
-            self._database.executemany(
-                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows
-            )
+        self._keep("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _rows(self, question: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Return the answer to a question, which is empty once the database is lost."""
+        with self._losing():
+            if self._database:
+                return self._database.execute(question, values).fetchall()
+        return []
+
+    def _keep(self, order: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Write rows, all or none."""
+        with self._losing():
+            if self._database:
+                with self._database:
+                    self._database.executemany(order, rows)
 
     @contextmanager
-    def _faults(self) -> Generator[None]:
+    def _losing(self) -> Generator[None]:
+        """Say what keeps the database from being used, and do without from then on."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-            raise UserError(
-                f"the checksum cache {self.path} cannot be used: {error}",
+            fix = (
                 f"free some space in {self.path.parent}"
                 if full
-                else f"make {self.path.parent} writable, or delete the file",
-            ) from None
+                else f"make {self.path.parent} writable, or delete the file"
+            )
+            warnings.warn(
+                f"the checksum cache {self.path} cannot be used: {error}; data is hashed again "
+                f"({fix})",
+                CacheWarning,
+                stacklevel=2,
+            )
+            if self._database:
+                self._database.close()
+            self._database = None
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -22,9 +22,10 @@ from components.contract.digests import file_sha256
 from components.contract.errors import UserError
 from components.ml import imagenet
 from components.ml.imagenet import Published
+from pipelines.disk.cache_folder import cache_folder, cache_places
 from pipelines.disk.files import disk_faults, make_folders
 from pipelines.disk.folders import remove_tree
-from pipelines.disk.scratch import cache_folder, scratch_folder
+from pipelines.disk.scratch import scratch_folder
 
 MIRROR = "KERAS_APPLICATIONS_URL"
 """Variable with an address to be used in place of ``.../tensorflow/keras-applications``."""
@@ -33,6 +34,7 @@ _ATTEMPTS = 3
 _TIMEOUT_S = (10.0, 60.0)  # to connect; without a byte
 _CHUNK_BYTES = 1 << 16  # of a chunk that breaks off nothing is kept
 _DIGEST = "sha256"
+_WEIGHTS = "weights"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -42,7 +44,13 @@ def downloaded(file: str) -> Path:
     Raises:
         UserError: They cannot be had, or are not what was published.
     """
-    return fetched(imagenet.published(file), cache_folder() / "weights")
+    given = imagenet.published(file)
+    for place in cache_places():  # what lies in a home that cannot be written is read all the same
+        folder = place / _WEIGHTS
+        with disk_faults(folder):
+            if _whole(given, folder / Path(given.file).stem):
+                return folder / Path(given.file).stem / given.file
+    return fetched(given, cache_folder() / _WEIGHTS)
 
 
 def fetched(given: Published, folder: Path) -> Path:
@@ -82,7 +90,7 @@ def _whole(given: Published, kept: Path) -> bool:
     file = kept / given.file
     try:
         same = (kept / _DIGEST).read_text() == file_sha256(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return False
     return same and given.md5 in ("", _md5(file))
 

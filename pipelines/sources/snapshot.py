@@ -19,8 +19,8 @@ from components.contract.errors import UserError
 from components.contract.source import IDX_IMAGES, Format, SourceFile, source_digest
 from components.data.image_list import IMAGE_FILE, is_list, listed_images
 from components.data.placing import SPLIT_WORDS
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.names import check_name
-from pipelines.disk.scratch import cache_folder
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.other_forms import check_form

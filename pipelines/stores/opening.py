@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from components.contract.errors import UserError, suggest
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.names import absolute
-from pipelines.disk.scratch import cache_folder
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.store import Store
 

@@ -67,7 +67,8 @@ class UnfinishedFiles:
                 os.fsync(target)
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a later writer sweeps it away
+                path.unlink(missing_ok=True)
             os.close(target)
 
     def _sweep(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 
 from components.contract.errors import UserError
+from components.ml.formats import size_limits
 
 
 @contextmanager
@@ -17,18 +18,20 @@ def opened(path: Path, name: str) -> Generator[Any]:
     """Open a file for reading.
 
     Links to other files and data kept outside are refused: what they point at on this machine
-    would end up in a model that is given away.
+    would end up in a model that is given away. So are arrays that say they are larger than any
+    that is read.
 
     Args:
         path: The file.
         name: How an error calls it.
 
     Raises:
-        UserError: It is no HDF5 file, is damaged, or points outside.
+        UserError: It is no HDF5 file, is damaged, too large, or points outside.
     """
     try:
         with h5py.File(path, "r") as file:
             _check(file, name)
+            size_limits.check_file_bytes(size_limits.declared_bytes(file), name)
             yield file
     except (OSError, KeyError, RuntimeError) as error:
         raise UserError(

@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from components.contract.errors import UserError
-from components.ml.formats import hdf5, keras3_graph
+from components.ml.formats import hdf5, keras3_graph, size_limits
 from components.ml.formats.keras3_layers import not_mapped
 
 
@@ -40,14 +40,7 @@ def read(document: Mapping[str, Any], weights: Path, name: str) -> Any:
 
 def _check_sizes(file: Any, file_bytes: int, name: str) -> None:
     """Refuse arrays that are larger than what is stored of them: they would fill the memory."""
-    total = 0
-
-    def add(_: str, item: Any) -> None:
-        nonlocal total
-        if isinstance(item, h5py.Dataset):
-            total += int(item.nbytes)
-
-    file.visititems(add)
+    total = size_limits.declared_bytes(file)
     if total > file_bytes:
         raise UserError(
             f"{name} holds {file_bytes:,} bytes of weights that say they are {total:,}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from typing import Any
 import h5py
 
 from components.contract.errors import UserError
-from components.ml.formats import hdf5, keras3
+from components.ml.formats import hdf5, keras3, size_limits
 from components.ml.networks import architecture, towers
 from components.ml.runtime import tf_keras
 
 _MOST_CONFIG_BYTES = 64 << 20
-_MOST_WEIGHT_BYTES = 8 << 30
 _WEIGHTS = "model.weights.h5"
 _SAVE_AGAIN = "save the model with tf_keras (Keras 2) as .keras or .h5"
 
@@ -75,7 +74,7 @@ def read(
     """
     reader = _read_keras if form == ".keras" else _read_h5
     try:
-        return reader(path, name, tower)
+        return _limited(reader, path, name, tower)
     except architecture.Refused as refused:
         if not trusted or (isinstance(refused, architecture.Homemade) and not known):
             raise
@@ -92,6 +91,14 @@ def read(
             "list every file that defines a layer of yours under modules:, or save the model as a "
             "SavedModel, which brings its code along",
         ) from error
+
+
+def _limited(reader: Callable[[Path, str, str], Any], path: Path, name: str, tower: str) -> Any:
+    """Read a model that is no larger than any may be."""
+    with size_limits.limited_weights(name):
+        model = reader(path, name, tower)
+    size_limits.check_outputs(model, name)
+    return model
 
 
 def major_of(path: Path) -> str:
@@ -171,8 +178,13 @@ def _read_keras(path: Path, name: str, tower: str) -> Any:
                     _SAVE_AGAIN,
                 )
             small = max(sizes["config.json"], sizes["metadata.json"]) <= _MOST_CONFIG_BYTES
-            if not small or sizes[_WEIGHTS] > _MOST_WEIGHT_BYTES:
-                raise UserError(f"{name} unpacks to more than any model has", _SAVE_AGAIN)
+            if not small:
+                raise UserError(
+                    f"{name} describes itself in more than {_MOST_CONFIG_BYTES:,} bytes, which no "
+                    "model needs",
+                    _SAVE_AGAIN,
+                )
+            size_limits.check_file_bytes(sizes[_WEIGHTS], name)
             metadata = _parsed(archive.read("metadata.json").decode(), name)
             document = _parsed(archive.read("config.json").decode(), name)
             weights = Path(folder) / _WEIGHTS

@@ -108,7 +108,9 @@ def build(architecture: Mapping[str, Any], where: str) -> Any:
     try:
         with tf_keras.utils.custom_object_scope(OWN_LAYERS):
             return models.get(safe["class_name"], tf_keras.Model).from_config(safe["config"])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (
+        KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError
+    ) as error:  # fmt: skip
         raise UserError(
             f"{where}: its architecture does not fit together: {error}",
             "save the model again with tf_keras (Keras 2) as .keras or .h5",

@@ -227,15 +227,20 @@ def _job(context: Context, step: Step, ingredients: Ingredients) -> Job:
 
 
 def _statement(job: Job) -> dict[str, Any]:
-    """Read what the component's process stated of itself; one that was killed stated nothing."""
+    """Read what the component's process stated of itself; one that was killed stated nothing.
+
+    Raises:
+        UserError: It is there, and the disk or the limits of this process keep it from being read.
+    """
+    path = job.folder / "statement.json"
     try:
         # Neither a link nor a pipe in its place may lead, or hold up, who reads it.
-        handle = os.open(
-            job.folder / "statement.json",
-            os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
-        )
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return {}
+        if path.is_symlink() or not _is_readable(path):
+            return {}
+        with disk_faults(path):
+            raise
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return {}
@@ -288,9 +293,16 @@ def _collect(
         try:
             outputs[port.name] = context.cache.put_tree(path).digest
         except (ValueError, FileNotFoundError, PermissionError) as error:
+            if isinstance(error, PermissionError) and _is_readable(error.filename):
+                with disk_faults(path):  # what the disk refuses now, it has not from the step
+                    raise
             raise _NoResultError(f"its output {port.name} cannot be kept: {error}") from None
         if path.is_file() != (port.kind in SINGLE_FILE_KINDS):
             raise _NoResultError(f"its output {port.name} is no {port.kind}")
         if outputs[port.name] != stated.get(port.name):
             raise _NoResultError(f"its output {port.name} is not what its statement says")
     return outputs
+
+
+def _is_readable(path: object) -> bool:
+    return isinstance(path, str | Path) and os.access(path, os.R_OK)

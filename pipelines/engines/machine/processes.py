@@ -186,12 +186,12 @@ def _group_rss_bytes(pid: int) -> int:
     try:
         leader = psutil.Process(pid)
         members = [leader, *leader.children(recursive=True)]
-    except psutil.NoSuchProcess:
+    except psutil.Error:  # it has ended, or the kernel tells nothing of it just now
         return 0
     total = 0
     for member in members:
         try:
             total += member.memory_info().rss
-        except psutil.NoSuchProcess:
+        except psutil.Error:
             continue
     return total

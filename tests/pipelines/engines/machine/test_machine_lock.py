@@ -6,11 +6,11 @@ import random
 import re
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+
+from tests.pipelines.engines.machine import locking
 
 
 @pytest.fixture
@@ -21,18 +21,9 @@ def asked(tmp_path, monkeypatch):
     started = []
 
     def ask(kind, name, seconds=0.2, others_s=60.0):
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                *("-m", "tests.pipelines.engines.machine.locking", kind, name),
-                *(str(seconds), str(tmp_path / "notes"), str(others_s)),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[4],
-        )
+        process, said = locking.asked(kind, name, seconds, tmp_path, others_s)
         started.append(process)
-        return process, process.stdout.readline().strip()
+        return process, said
 
     yield ask
     for process in started:
@@ -107,29 +98,10 @@ def test_a_stopped_process_is_named_with_what_to_do(asked, tmp_path):
 
 
 def test_no_two_have_it_that_must_not_whoever_is_killed(asked, tmp_path):
-    chance = random.Random(3)
-    running = []
-    for index in range(16):
-        kind = chance.choice(["alone", "shared"])
-        running.append(asked(kind, f"{kind}-{index}", chance.uniform(0, 0.3))[0])
-        if chance.random() < 0.25:
-            chance.choice(running).kill()
-    for process in running:
-        process.stdout.read()
-        process.wait()
-    said = notes(tmp_path)
-    held = set()
-    for note in said:
-        name = note[1:]
-        if f"-{name}" not in said:
-            continue  # killed while it had it: when that was, it did not note
-        if note[0] == "-":
-            held.remove(name)
-            continue
-        assert not any(other.startswith("alone") for other in held), (note, held)
-        assert not (name.startswith("alone") and held), (note, held)
-        held.add(name)
-    assert {process.returncode for process in running} == {0, -signal.SIGKILL}
+    killed = locking.lock_loop(
+        lambda kind, name, seconds: asked(kind, name, seconds)[0], tmp_path, 16, random.Random(3)
+    )
+    assert killed
 
 
 def test_measurements_of_other_users_are_waited_for_but_not_for_ever(asked, tmp_path):
