@@ -26,8 +26,8 @@ HOLE = "…"
 
 TAUGHT = "set|write|add|use|give|raise|lower|leave"
 PROSE = {
-    "slimline": {"adds", "and", "as", "is", "on", "reads", "stage", "wrote"},
-    "make": {"room", "it"},
+    "slimline": {"adds", "and", "as", "gives", "is", "on", "reads", "stage", "writes", "wrote"},
+    "make": {"room", "it", "its"},
     "key": {"Linux", "expected", "them", "to"},
     "section": {"a", "any", "it", "that", "the", "this"},
 }

@@ -148,7 +148,7 @@ def _read_h5(path: Path, name: str, tower: str) -> Any:
         if _main_number(version) == "3":
             raise UserError(
                 f"{name} is an .h5 file of Keras 3, which is read in its own format alone",
-                f"write that: keras.models.load_model({name!r}, compile=False).save('model.keras')",
+                f"in Keras 3: keras.models.load_model({name!r}, compile=False).save('model.keras')",
             )
         _check_version(version, name)
         config = _parsed(hdf5.text(file.attrs["model_config"]), name)

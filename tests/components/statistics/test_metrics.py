@@ -18,6 +18,8 @@ from components.statistics.metrics import (
     estimate,
     sample_of,
 )
+from components.statistics.one_shot import Trials, draw_trials
+from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.verification import Pairs
 
 
@@ -111,9 +113,12 @@ def test_scores_that_cannot_be_read_are_refused(outputs, labels, fault: str) -> 
 
 
 def test_the_table_names_what_samples_measure() -> None:
-    labels = np.array([0, 0, 1, 1])
+    labels = np.repeat(np.arange(75), 2)  # 11,025 pairs of two: enough for a rate of 1 in 1,000
+    trials = draw_trials(labels, None, OneShotPlan(trials=75), seed=0)
+    assert isinstance(trials, Trials)
     for task in ("verification", "classification"):
-        sample = sample_of(task, np.eye(4), labels, resample="image", threshold=0.5)
+        outputs = np.eye(150, 75)
+        sample = sample_of(task, outputs, labels, resample="image", threshold=0.5, trials=trials)
         named = {metric.name for metric in METRICS.values() if task in metric.tasks}
         assert set(estimate(sample, sample.draw(3, seed=0))) == named
         assert PRIMARY[task] in named

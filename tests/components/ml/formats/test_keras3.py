@@ -212,12 +212,12 @@ def test_weights_that_say_they_are_larger_than_the_file_are_not_read(files, tmp_
     with h5py.File(weights, "a") as file:
         place = file["layers/dense/vars"]
         del place["0"]
-        place.create_dataset("0", shape=(1 << 40,), dtype="float32", chunks=(1 << 20,))
+        place.create_dataset("0", shape=(1 << 28,), dtype="float32", chunks=(1 << 20,))
     path = tmp_path / "mine.keras"
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in {**parts, "model.weights.h5": weights.read_bytes()}.items():
             archive.writestr(name, content)
-    with pytest.raises(UserError, match="bytes of weights that say they are 4,398"):
+    with pytest.raises(UserError, match="bytes of weights that say they are 1,07"):
         read(path)
 
 
