@@ -1,5 +1,6 @@
 """Whole runs over object storage that fails: the same results as on a disk."""
 
+import json
 import re
 from pathlib import Path
 
@@ -58,7 +59,10 @@ def made(launched):
 
 
 def files_in(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Return every file but the list of them, which names the run."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert json.loads(files.pop("files.json"))["files"].keys() == files.keys()
+    return files
 
 
 @pytest.mark.timeout(3600)
