@@ -11,7 +11,7 @@ from components.statistics.quantities import decimal
 from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
 from pipelines.launch.release_folder import read_list
-from pipelines.runs.records import RunRecord
+from pipelines.runs.records import Problem, RunRecord
 from pipelines.runs.verifying import ObjectFault
 
 LISTED_RUN = (
@@ -52,6 +52,7 @@ class Explained:
         estimate_s: How long it would take on this machine, in seconds, as earlier runs tell; null
             where they do not tell it of every step.
         warning: That too few images judge to prove the drop asked for; else empty.
+        problems: Damaged records and graphs that were passed over, as in ``slimline runs``.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Explained:
     images: DataUse | None
     estimate_s: float | None
     warning: str
+    problems: Sequence[Problem]
 
 
 @dataclass(frozen=True)
@@ -144,12 +146,17 @@ def explained_step(item: Explanation) -> ExplainedStep:
     )
 
 
-def explained(config: Config, items: Sequence[Explanation], estimate_s: float | None) -> Explained:
+def explained(
+    config: Config,
+    items: Sequence[Explanation],
+    estimate_s: float | None,
+    problems: Sequence[Problem],
+) -> Explained:
     """Return the document of ``slimline explain --json``."""
     steps = [explained_step(item) for item in items]
     use = next((item.use for item in items if item.use), None)
     warning = "".join(item.warning for item in items)
-    return Explained(config.name, config.digest, steps, use, estimate_s, warning)
+    return Explained(config.name, config.digest, steps, use, estimate_s, warning, problems)
 
 
 def images_of_run(

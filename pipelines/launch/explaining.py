@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from components.artifacts.data_use import DataUse
+from components.contract.errors import UserError
 from components.contract.images import environment_digest
 from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
@@ -20,11 +21,12 @@ from pipelines.runs.judging import Judges, expected_judges
 from pipelines.runs.kept_graphs import Place, places, read_graph
 from pipelines.runs.keys import Change, InputDigest, ingredients_of
 from pipelines.runs.listing import listed_sources
-from pipelines.runs.records import list_runs
+from pipelines.runs.records import Problem, RunRecord, list_runs
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
 from pipelines.sources.snapshot import DATA, Snapshot
+from pipelines.stores.layout import graph_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
@@ -70,8 +72,15 @@ class Explanation:
     warning: str = ""
 
 
-def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
+def explain(
+    config: Config, *, store: str | None = None, problems: list[Problem] | None = None
+) -> list[Explanation]:
     """Say for every step whether its result is there, and why not.
+
+    Args:
+        config: What would run.
+        store: Address of the store, instead of the configured one.
+        problems: Takes the damaged records and graphs of earlier runs, which were passed over.
 
     Raises:
         UserError: Something that the user gave cannot be used.
@@ -80,7 +89,7 @@ def explain(config: Config, *, store: str | None = None) -> list[Explanation]:
     cache = Cache(opened, workspace_root(opened))
     graph = graph_of(config)
     sources = listed_sources(graph)
-    earlier = _Earlier(opened, graph)
+    earlier = _Earlier(opened, graph, [] if problems is None else problems)
     outputs: dict[str, Mapping[str, str]] = {}
     explained: list[Explanation] = []
     for step in graph.ordered:
@@ -156,28 +165,45 @@ class _Earlier:
     Args:
         store: Where their records lie.
         graph: What would run now.
+        problems: Takes what is damaged; it explains nothing and hides none of the others.
     """
 
-    def __init__(self, store: Store, graph: Graph) -> None:
+    def __init__(self, store: Store, graph: Graph, problems: list[Problem]) -> None:
         self._store = store
+        self._problems = problems
         self._places = places(graph)
-        self._runs = [
-            (record, kept and places(kept))
-            for record in reversed(list_runs(store))
-            if record.name == graph.name
-            for kept in [read_graph(store, record.graph_digest, record.name)]
-        ]
+        self._graphs: dict[str, Mapping[str, frozenset[Place]] | None] = {}
+        self._runs = [one for one in reversed(list_runs(store, problems)) if one.name == graph.name]
 
     def ingredients(self, step: str) -> Mapping[str, object] | None:
         """Find what the newest execution of a step was made of."""
-        for record, then in self._runs:
-            before = record.steps.get(self._name(step, then), {})
+        for record in self._runs:
+            before = record.steps.get(self._name(step, self._places_in(record)), {})
             key = before.get("record")
-            if before.get("state") in _UNDECIDED:  # its ingredients made nothing
+            if not key or before.get("state") in _UNDECIDED:  # its ingredients made nothing
                 continue
-            if key and (found := read_ingredients(self._store, key)):
-                return found
+            with self._passing_over(key):
+                if found := read_ingredients(self._store, key):
+                    return found
         return None
+
+    def _places_in(self, record: RunRecord) -> Mapping[str, frozenset[Place]] | None:
+        """Return the places of the steps of a run, where its graph was kept."""
+        wanted = record.graph_digest
+        if wanted not in self._graphs:
+            self._graphs[wanted] = None
+            with self._passing_over(graph_key(wanted)):
+                kept = read_graph(self._store, wanted, record.name)
+                self._graphs[wanted] = places(kept) if kept else None
+        return self._graphs[wanted]
+
+    @contextlib.contextmanager
+    def _passing_over(self, key: str) -> Generator[None]:
+        try:
+            yield
+        except UserError as error:
+            if all(problem.key != key for problem in self._problems):
+                self._problems.append(Problem(key, error.what, error.fix))
 
     def _name(self, step: str, then: Mapping[str, frozenset[Place]] | None) -> str:
         """Return what a step was called in a run: the one at most of its places, or of its name."""

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.arguments import add_command, config_arguments, load_config
+from pipelines.cli.arguments import (
+    add_command,
+    config_arguments,
+    load_config,
+    print_problems,
+)
 from pipelines.cli.output import OK, print_json, print_table
+
+if TYPE_CHECKING:
+    from pipelines.runs.records import Problem
 
 
 def add(commands: Any) -> None:
@@ -22,10 +30,12 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.launch.explaining import estimate, explain
 
     config = load_config(arguments)
-    explained = explain(config)
+    problems: list[Problem] = []
+    explained = explain(config, problems=problems)
     seconds = estimate(config, explained)
     if arguments.json:
-        print_json(asdict(documents.explained(config, explained, seconds)))
+        print_json(asdict(documents.explained(config, explained, seconds, problems)))
     else:
         print_table(tables.explanation(explained, seconds))
+        print_problems(problems)
     return OK
