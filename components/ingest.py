@@ -117,6 +117,7 @@ def ingest(
             description=described(curated, names[-1], curation.split_by),
             groups=groups,
             manifest=manifest(curated, sealed=path is sealed),
+            threads=threads,
         )
     if listed:
         found.paired(listed, curated).write(sealed)

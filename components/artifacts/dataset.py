@@ -184,6 +184,7 @@ def write_dataset(
     groups: Grouping | None = None,
     manifest: Iterable[Mapping[str, object]] = (),
     shard_bytes: int = SHARD_BYTES,
+    threads: int = 1,
 ) -> Dataset:
     """Write a dataset; equal arguments give equal bytes.
 
@@ -199,6 +200,7 @@ def write_dataset(
         groups: Of the images of every split; None where the source tells of none.
         manifest: One line per source file, in name order.
         shard_bytes: Largest image array that goes into one file.
+        threads: How many write side by side; the bytes do not depend on it.
 
     Returns:
         The dataset, as ``Dataset.open`` gives it.
@@ -226,7 +228,7 @@ def write_dataset(
     )
     path.mkdir(parents=True, exist_ok=True)
     for split, (images, labels) in splits.items():
-        _write_split(path / split, images, labels, shard_bytes)
+        _write_split(path / split, images, labels, shard_bytes, threads)
         grouping.write(split, path / split)
     with (path / "manifest.jsonl").open("wb") as file:
         file.writelines(canonical_json(line) + b"\n" for line in manifest)
@@ -262,12 +264,16 @@ def _check_split(
 
 
 def _write_split(
-    folder: Path, images: SlicedImages, labels: NDArray[np.integer], shard_bytes: int
+    folder: Path,
+    images: SlicedImages,
+    labels: NDArray[np.integer],
+    shard_bytes: int,
+    threads: int,
 ) -> None:
     folder.mkdir()
     rows = max(1, shard_bytes // images[:1].nbytes)
     starts = range(0, len(images), rows)
     for number, start in enumerate(starts):
         name = "images.npy" if len(starts) == 1 else f"images-{number:05d}.npy"
-        write_images(folder / name, _Part(images, start, min(start + rows, len(images))))
+        write_images(folder / name, _Part(images, start, min(start + rows, len(images))), threads)
     np.save(folder / "labels.npy", labels.astype(np.int32))

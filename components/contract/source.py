@@ -117,7 +117,7 @@ class Source:
             UserError: The file is gone, or is a link to a place outside.
         """
         with self._opened(file) as stream:
-            return self._place(stream, file)
+            return Path(self._place(stream, file))
 
     def read(self, file: SourceFile) -> bytes:
         """Return the bytes of a file, checked against the list.
@@ -150,7 +150,7 @@ class Source:
             f"{file.name} is gone since the data was listed", "put it back, or run again"
         )
 
-    def _place(self, stream: FileIO, file: SourceFile) -> Path:
+    def _place(self, stream: FileIO, file: SourceFile) -> str:
         """Return the real path of an open file: one call, where resolving takes one a folder."""
         place = os.readlink(f"/proc/self/fd/{stream.fileno()}")  # noqa: PTH115
         inside = self._users_folder
@@ -159,7 +159,7 @@ class Source:
                 f"{file.name} became a link that leaves the data folder since it was listed",
                 "run again when nothing writes to the data",
             )
-        return Path(place)
+        return place
 
     def verified(self, file: SourceFile) -> Path:
         """Return the path of a file too large for memory, its bytes checked against the list.

@@ -66,28 +66,29 @@ class Spool:
         self.shape = shape
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as its arrays are read
         self._image_bytes = int(np.prod(shape))
-        self._count = 0
 
-    def append(self, image: NDArray[np.uint8]) -> int:
-        """Keep an image and return its place."""
+    def put(self, place: int, image: NDArray[np.uint8]) -> None:
+        """Keep an image at a place; threads may do so side by side, each at places of its own."""
         assert image.shape == self.shape, (image.shape, self.shape)
-        self._file.write(np.ascontiguousarray(image).data)
-        self._count += 1
-        return self._count - 1
+        left, start = np.ascontiguousarray(image).reshape(-1).data, place * self._image_bytes
+        while left:
+            written_bytes = os.pwrite(self._file.fileno(), left, start)
+            left, start = left[written_bytes:], start + written_bytes
 
-    def mapped(self) -> NDArray[np.uint8]:
-        """Return all images as one array that stays in the file: count x shape."""
-        self._file.flush()
-        shape = (self._count, *self.shape)
-        return (
-            np.memmap(self._file, np.uint8, "r", shape=shape)
-            if all(shape)
-            else np.zeros(shape, np.uint8)
-        )
+    def mapped(self, count: int) -> NDArray[np.uint8]:
+        """Return the images at the first places as one array that stays in the file.
+
+        Args:
+            count: Of places; what was put nowhere is black.
+        """
+        shape = (count, *self.shape)
+        if not all(shape):
+            return np.zeros(shape, np.uint8)
+        self._file.truncate(count * self._image_bytes)
+        return np.memmap(self._file, np.uint8, "r", shape=shape)
 
     def read(self, places: Sequence[int]) -> NDArray[np.uint8]:
         """Return the images at some places, in memory."""
-        self._file.flush()
         images = np.empty((len(places), *self.shape), np.uint8)
         handle, size_bytes = self._file.fileno(), self._image_bytes
         if size_bytes:
@@ -119,9 +120,9 @@ class SourceImages:
 
     Attributes:
         images: Every image, sound or not, in order of the source.
-        places: Where in the spool each is; -1 for those that cannot be used.
+        places: Where in the spools each is; -1 for those that cannot be used.
         spool: The resized images.
-        copies: Grey copies of them to find near-duplicates by, at the same places.
+        copies: Grey copies of them to find near-duplicates by.
         sizes: How many sound images had which height and width.
         brightest: The largest pixel of all, or one that is bright enough, 0 to 255.
     """
@@ -144,7 +145,7 @@ class SourceImages:
                 indices.append(index)
                 places.append(place)
         del seen
-        pairs = near_pairs(self.copies.mapped()[..., 0], np.array(places, np.int64))
+        pairs = near_pairs(self.copies.mapped(len(self.places))[..., 0], np.array(places, np.int64))
         return [(indices[one], indices[other]) for one, other in pairs.tolist()]
 
     def check_brightness(self, maximum: int) -> None:
@@ -192,13 +193,34 @@ class SourceImages:
 
 @dataclass(frozen=True)
 class _Read:
-    """One image after decoding; without pixels it cannot be used."""
+    """One image after decoding; without pixels, or without a size once kept, it is not used."""
 
     image: SourceImage
     pixels: NDArray[np.uint8] | None = None
     copy: NDArray[np.uint8] | None = None
-    size: tuple[int, int] = (0, 0)
+    size: tuple[int, int] | None = None
     brightest: int = 0
+
+
+@dataclass(frozen=True)
+class _Keeping:
+    """Keeps the pixels of what was read, on the thread that read it.
+
+    Attributes:
+        spool: For the images.
+        copies: For their grey copies.
+    """
+
+    spool: Spool
+    copies: Spool
+
+    def kept(self, place: int, read: _Read) -> _Read:
+        """Keep what was read at a place of its own and return the rest of it."""
+        if read.pixels is None or read.copy is None:
+            return read
+        self.spool.put(place, read.pixels)
+        self.copies.put(place, read.copy)
+        return replace(read, pixels=None, copy=None)
 
 
 def read_source(
@@ -223,36 +245,42 @@ def read_source(
         UserError: A file changed since it was listed, or a file of records is damaged.
     """
     _check_meant(source, labels, label_column)
+    spool = Spool((target.height, target.width, target.channels))
+    keeping = _Keeping(spool, Spool((SIDE, SIDE, 1)))
     if source.format == "folder":
         layout = layout_of((file.name for file in source.files), labels, groups)
         read = _in_order(
-            lambda file: _read_file(source, file, target, layout), source.files, threads
+            lambda place, file: keeping.kept(place, _read_file(source, file, target, layout)),
+            source.files,
+            threads,
         )
     elif source.format == "list":
         read = _in_order(
-            lambda item: _read_named(source, item, target), named_images(source), threads
+            lambda place, item: keeping.kept(place, _read_named(source, item, target)),
+            named_images(source),
+            threads,
         )
     else:
         form = RecordFormat(target.height, target.width, target.max_pixels, label_column)
         records = records_of(source, form)
         # Numbers need no decoding: handing them to a thread costs more than it saves.
-        read = (_read_record(record, target) for record in records)
+        read = (
+            keeping.kept(place, _read_record(record, target))
+            for place, record in enumerate(records)
+        )
     total = len(source.files) if source.format == "folder" else None
-    spool = Spool((target.height, target.width, target.channels))
-    copies = Spool((SIDE, SIDE, 1))
     images: list[SourceImage] = []
     places = array("q")
     sizes: Counter[tuple[int, int]] = Counter()
     brightest = 0
     for item in read:
+        places.append(-1 if item.size is None else len(images))
         images.append(item.image)
-        places.append(-1 if item.pixels is None else spool.append(item.pixels))
-        if item.pixels is not None and item.copy is not None:
-            copies.append(item.copy)
+        if item.size is not None:
             sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
         tell(images=len(images), total=total)
-    return SourceImages(images, places, spool, copies, sizes, brightest)
+    return SourceImages(images, places, spool, keeping.copies, sizes, brightest)
 
 
 def _check_meant(source: Source, labels: Labels, label_column: str | None) -> None:
@@ -352,14 +380,20 @@ def _sound(found: SourceImage, decoded: Decoded, target: TargetFormat) -> _Read:
 
 
 def _in_order(
-    work: Callable[[Given], Made], items: Iterable[Given], threads: int
+    work: Callable[[int, Given], Made], items: Iterable[Given], threads: int
 ) -> Iterator[Made]:
-    """Apply ``work`` on several threads, few items ahead, and yield the results in order."""
+    """Apply ``work`` on several threads, few items ahead, and yield the results in order.
 
-    def all_of(some: Sequence[Given]) -> list[Made]:
-        return [work(item) for item in some]
+    Args:
+        work: Of the place of an item in the order, and the item.
+        items: What to work on.
+        threads: How many.
+    """
 
-    remaining = iter(items)
+    def all_of(some: Sequence[tuple[int, Given]]) -> list[Made]:
+        return [work(place, item) for place, item in some]
+
+    remaining = enumerate(items)
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[list[Made]]] = deque()
         while some := list(islice(remaining, _AT_ONCE)):
