@@ -6,10 +6,8 @@ temporary file until it is known where they belong.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from array import array
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,11 +17,9 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from components.artifacts.pair_list import PairList
 from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.contract.source import Format, Source, SourceFile
-from components.data.curation import PAIRS
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
@@ -35,14 +31,14 @@ from components.data.images import (
     pixel_digest,
 )
 from components.data.images_found import SourceImage
-from components.data.manifest import CuratedSource
-from components.data.near_duplicates import SIDE, copy_of, near_pairs
-from components.data.pairs_file import ListedPairs
+from components.data.near_duplicates import SIDE, copy_of
 from components.data.placing import FolderLayout, layout_of
 from components.data.readers import records_of
 from components.data.record import Record, RecordFormat
 from components.data.resizing import framed
 from components.data.settings import Groups, Labels, TargetFormat
+from components.data.source_images import DARK, SourceImages
+from components.data.spool import Spool
 
 _AHEAD = 2  # groups of images in work or waiting, per thread
 _AT_ONCE = 8  # images of a group: handing each over by itself takes as long as decoding it
@@ -53,142 +49,9 @@ _CALLED: Mapping[Format, str] = {
     "csv": "a csv file of pixels",
     "list": "a list of images",
 }
-_DARK = 64  # brightest pixel of a sound source is above, unless its scale was misunderstood
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
-
-
-class Spool:
-    """Images of one size in a temporary file, which vanishes with the process."""
-
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.shape = shape
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as its arrays are read
-        self._image_bytes = int(np.prod(shape))
-
-    def put(self, place: int, image: NDArray[np.uint8]) -> None:
-        """Keep an image at a place; threads may do so side by side, each at places of its own."""
-        assert image.shape == self.shape, (image.shape, self.shape)
-        left, start = np.ascontiguousarray(image).reshape(-1).data, place * self._image_bytes
-        while left:
-            written_bytes = os.pwrite(self._file.fileno(), left, start)
-            left, start = left[written_bytes:], start + written_bytes
-
-    def mapped(self, count: int) -> NDArray[np.uint8]:
-        """Return the images at the first places as one array that stays in the file.
-
-        Args:
-            count: Of places; what was put nowhere is black.
-        """
-        shape = (count, *self.shape)
-        if not all(shape):
-            return np.zeros(shape, np.uint8)
-        self._file.truncate(count * self._image_bytes)
-        return np.memmap(self._file, np.uint8, "r", shape=shape)
-
-    def read(self, places: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the images at some places, in memory."""
-        images = np.empty((len(places), *self.shape), np.uint8)
-        handle, size_bytes = self._file.fileno(), self._image_bytes
-        if size_bytes:
-            rows = images.reshape(-1).data
-            for row, place in enumerate(places):
-                part = rows[row * size_bytes : (row + 1) * size_bytes]
-                read_bytes = os.preadv(handle, [part], place * size_bytes)
-                assert read_bytes == size_bytes, "a file of ours that nobody else has"
-        return images
-
-
-@dataclass(frozen=True)
-class SpoolRows:
-    """Chosen images of a spool, read a slice at a time."""
-
-    spool: Spool
-    places: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]:
-        return self.spool.read(self.places[rows])
-
-
-@dataclass(frozen=True)
-class SourceImages:
-    """All that was found in a source.
-
-    Attributes:
-        images: Every image, sound or not, in order of the source.
-        places: Where in the spools each is; -1 for those that cannot be used.
-        spool: The resized images.
-        copies: Grey copies of them to find near-duplicates by.
-        sizes: How many sound images had which height and width.
-        brightest: The largest pixel of all, or one that is bright enough, 0 to 255.
-    """
-
-    images: list[SourceImage]
-    places: Sequence[int]
-    spool: Spool
-    copies: Spool
-    sizes: Counter[tuple[int, int]]
-    brightest: int
-
-    def near_pairs(self) -> list[tuple[int, int]]:
-        """Return the places in ``images`` of different ones that show almost the same."""
-        seen: set[str] = set()
-        indices, places = array("q"), array("q")
-        for index, place in enumerate(self.places):
-            digest = self.images[index].digest
-            if place >= 0 and digest not in seen:
-                seen.add(digest)
-                indices.append(index)
-                places.append(place)
-        del seen
-        pairs = near_pairs(self.copies.mapped(len(self.places))[..., 0], np.array(places, np.int64))
-        return [(indices[one], indices[other]) for one, other in pairs.tolist()]
-
-    def check_brightness(self, maximum: int) -> None:
-        """Refuse images that a wrong ``maximum`` made nearly black, which nothing else notices.
-
-        Raises:
-            UserError: Names the value that the files seem to have.
-        """
-        if self.brightest < _DARK:
-            raise UserError(
-                f"all images are nearly black: with maximum {maximum} the brightest pixel is "
-                f"{self.brightest} of 255",
-                "set it to the largest value in the files: image: {maximum: "
-                f"{max(1, round(self.brightest * maximum / 255))}}} or about that",
-            )
-
-    def paired(self, listed: ListedPairs, curated: CuratedSource) -> PairList:
-        """Return listed pairs with their images; those of no split come first, as in the manifest.
-
-        Args:
-            listed: The pairs.
-            curated: The source after curation.
-        """
-        order = sorted(listed.images, key=lambda place: curated.results[place].split != PAIRS)
-        return listed.with_images(
-            order, SpoolRows(self.spool, [self.places[place] for place in order])
-        )
-
-    def splits(
-        self, curated: CuratedSource, classes: Sequence[str]
-    ) -> dict[str, tuple[SpoolRows, NDArray[np.int32]]]:
-        """Return images and labels of every split, in order of the source."""
-        places: dict[str, array[int]] = defaultdict(lambda: array("q"))
-        labels: dict[str, array[int]] = defaultdict(lambda: array("l"))
-        numbers = {name: number for number, name in enumerate(classes)}
-        for (image, result), place in zip(curated.pairs(), self.places, strict=True):
-            if result.split:
-                places[result.split].append(place)
-                labels[result.split].append(numbers[image.label])
-        return {
-            split: (SpoolRows(self.spool, places[split]), np.array(labels[split], np.int32))
-            for split in places
-        }
 
 
 @dataclass(frozen=True)
@@ -375,7 +238,7 @@ def _sound(found: SourceImage, decoded: Decoded, target: TargetFormat) -> _Read:
     copy = copy_of(decoded.same)
     # The copy is looked through sooner, and of a bright image that is all that is asked for.
     brightest = int(copy.max())
-    brightest = brightest if brightest >= _DARK else int(pixels.max())
+    brightest = brightest if brightest >= DARK else int(pixels.max())
     return _Read(found, small, copy, pixels.shape[:2], brightest)
 
 
