@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.source import IDX_IMAGES, Format, SourceFile, source_digest
-from components.data.image_list import IMAGE_FILE, is_list, listed_images
-from components.data.placing import SPLIT_WORDS
+from components.contract.source import Format, SourceFile, source_digest
+from components.data.image_list import is_list, listed_images
 from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.names import check_name
 from pipelines.sources.checksums import ChecksumCache
+from pipelines.sources.data_format import EXPECTED, file_format, folder_format, lone_list
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.other_forms import check_form
 from pipelines.sources.other_models import check_model_form
@@ -33,13 +33,8 @@ PAIRS = "pairs"
 PUBLISHED = "imagenet:"
 """What an address of weights that ``keras.applications`` publishes begins with."""
 
-_FILE_FORMATS: Mapping[str, Format] = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv"}
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 _WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".safetensors")
-_DATA_EXPECTED = (
-    "expected a folder with one sub-folder per identity or class, a folder of idx files, "
-    "or a file .npz, .csv or .csv.gz"
-)
 _PAIRS_EXPECTED = "expected a file that lists pairs of images, such as LFW's pairs.txt"
 _ALWAYS = ("name", "size_bytes", "sha256")
 _ANSWERS_EXPECTED = "expected an .npz file with paths and outputs"
@@ -88,17 +83,17 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
     Raises:
         UserError: Nothing there, nothing in it, not readable, or not ordered as data is.
     """
-    place = _files(data, _DATA_EXPECTED)
+    place = _files(data, EXPECTED)
     check_form(data, place.names)
-    if not place.single and (index := _lone_list(place.names)):
+    if not place.single and (index := lone_list(place.names)):
         inside = f"{data.rstrip('/')}/{index}"
-        if listed := _listed(_files(inside, _DATA_EXPECTED), cache):
+        if listed := _listed(_files(inside, EXPECTED), cache):
             place, index = listed
             return Snapshot(data, "list", place.hashed(cache), place, index)
     if not place.single:
-        form = _folder_format(data, place.names)
+        form = folder_format(data, place.names)
         return Snapshot(data, form, place.hashed(cache), place)
-    form = _file_format(data, place.names[0])
+    form = file_format(data, place.names[0])
     listed = _listed(place, cache) if form == "csv" else None
     if listed is None:
         return Snapshot(data, form, place.hashed(cache), place)
@@ -317,61 +312,4 @@ def _files(uri: str, expected: str) -> Files:
         f"{uri}: data at {scheme[0]} cannot be read; supported are paths of this machine, "
         f"gs://bucket/name and {PACKAGE}NAME/path",
         "copy the data to a folder or a bucket and give its place",
-    )
-
-
-def _file_format(uri: str, name: str) -> Format:
-    for suffix, form in _FILE_FORMATS.items():
-        if name.lower().endswith(suffix):
-            return form
-    raise UserError(
-        f"{uri} is a file of an unknown kind; {_DATA_EXPECTED}",
-        "give the folder, or unpack the archive and give what was in it",
-    )
-
-
-def _lone_list(names: Sequence[str]) -> str:
-    """Return the csv file that says what the images of a folder are, because their folders cannot.
-
-    That is so where there is one csv file at the top, and the images lie beside it, in one folder
-    or in folders that are called as splits.
-    """
-    tables = _tables(names)
-    return tables[0] if len(tables) == 1 and _says_no_label(names) else ""
-
-
-def _tables(names: Sequence[str]) -> list[str]:
-    return [
-        name for name in names if "/" not in name and name.lower().endswith((".csv", ".csv.gz"))
-    ]
-
-
-def _says_no_label(names: Sequence[str]) -> bool:
-    """Whether the folders of images are none of labels."""
-    images = [name.split("/") for name in names if IMAGE_FILE.search(name)]
-    tops = {path[0].casefold() for path in images if len(path) > 1}
-    flat = all(len(path) <= 2 for path in images)
-    return bool(images) and (len(tops) <= 1 or (flat and tops <= SPLIT_WORDS.keys()))
-
-
-def _folder_format(uri: str, names: Sequence[str]) -> Format:
-    if any(re.fullmatch(IDX_IMAGES, name) for name in names):
-        return "idx"
-    tables = _tables(names)
-    if tables and any("/" in name for name in names) and _says_no_label(names):
-        places = " or ".join(f"{uri.rstrip('/')}/{name}" for name in tables)
-        raise UserError(
-            f"the folders of {uri} say no labels of their images, and {', '.join(tables)} beside "
-            "them may",
-            f"give the file that lists images and labels as data: {places}; its first line has to "
-            "name the columns, such as file,label",
-        )
-    if any("/" in name for name in names):
-        return "folder"
-    single = [name for name in names if name.lower().endswith(tuple(_FILE_FORMATS))]
-    raise UserError(
-        f"{uri} has {len(names)} files and no sub-folder; {_DATA_EXPECTED}",
-        f"give the file: {uri.rstrip('/')}/{single[0]}"
-        if single
-        else "move the images of each identity or class into a sub-folder named after it",
     )
