@@ -26,7 +26,7 @@ settings.load_profile("gate" if os.environ.get("CI") else "people")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--containers`` also runs what needs a Docker Engine and the images, ``--examples`` more."""
     parser.addoption("--containers", action="store_true", help="run tests that need containers")
-    parser.addoption("--slow", action="store_true", help="run tests in environments of their own")
+    parser.addoption("--slow", action="store_true", help="run tests that take long")
     parser.addoption("--examples", action="store_true", help="run whole examples (half an hour)")
 
 
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Skip, and say so, what needs containers or long where nobody asked for it."""
     asked = {
         "containers": "needs Docker and the images: make test-containers",
-        "slow": "makes environments of its own: make test-slow",
+        "slow": "takes long: make test-slow",
         "examples": "runs whole examples, which takes long: pytest --examples",
     }
     for mark, reason in asked.items():

@@ -134,8 +134,11 @@ def finished(uri, cache_folder):
     }
 
 
-def test_the_run_survives_a_kill_at_every_store_operation(
-    store_uri, graph, source, tmp_path, capsys
+@pytest.mark.parametrize(
+    "every", [3, pytest.param(1, marks=pytest.mark.slow)], ids=["sample", "each"]
+)
+def test_the_run_survives_a_kill_at_a_store_operation(
+    store_uri, graph, source, tmp_path, capsys, every
 ):
     scratch = tmp_path / "scratch"
     reference, operations = walk(
@@ -144,10 +147,12 @@ def test_the_run_survives_a_kill_at_every_store_operation(
     expected = {event.step: event.outputs for event in reference if isinstance(event, StepDone)}
     assert set(expected) == {"one", "two"}, reference
     table = []
-    for index in range(len(operations)):
+    last = len(operations) - 1
+    chosen = sorted({*range(0, last, every), last})
+    for index in chosen:
         uri, folder = store_uri(f"killed-{index}"), tmp_path / f"cache-{index}"
         if not killed(uri, folder, graph, source, scratch, f"k{index}", index):
-            break
+            pytest.fail(f"not killed at {index} of {last}")
         deadline = time.monotonic() + 10
         while left := orphans(scratch):
             assert time.monotonic() < deadline, f"killed at {index}: {left} live on"
@@ -163,7 +168,7 @@ def test_the_run_survives_a_kill_at_every_store_operation(
         store = open_store(uri, cache=folder)
         assert not list(store.list("claims/")), f"killed at {index}: a claim is left"
         table.append((index, operations[index] if index < len(operations) else "", len(durable)))
-    assert len(table) == len(operations)
+    assert len(table) == len(chosen)
     # Before any of it, between the two, and before the claim on the last one is given back.
     assert {row[2] for row in table} == {0, 1, 2}
     assert not list(scratch.iterdir()), "scratch of killed runs is swept"
