@@ -12,6 +12,9 @@ from pathlib import Path
 from tests.faults.prepared import CHEAP, Prepared, command
 from tests.faults.row import Row
 
+_TOO_LITTLE = 50_000
+"""Bytes in which what the steps write has no room for certain."""
+
 
 def full_disks(prepared: Prepared, chance: random.Random, tries: int) -> Row:
     """Run on a store whose disk has room for a part of what is written.
@@ -20,7 +23,7 @@ def full_disks(prepared: Prepared, chance: random.Random, tries: int) -> Row:
     """
     row = Row("full disk", "said with its fix, exit 2; with room again the next run is done")
     began = time.monotonic()
-    for _ in range(tries):
+    for number in range(tries):
         folder = prepared.copy(*CHEAP)
         disk = folder / "store"
         whole = folder / "whole"
@@ -32,10 +35,12 @@ def full_disks(prepared: Prepared, chance: random.Random, tries: int) -> Row:
             return row
         try:
             shutil.copytree(whole, disk, dirs_exist_ok=True)
-            _try(prepared, row, folder, disk, chance.randrange(200_000))
+            most_bytes = 4 * _TOO_LITTLE if number % 2 else _TOO_LITTLE
+            _try(prepared, row, folder, disk, chance.randrange(most_bytes))
         finally:
             subprocess.run(["umount", "--lazy", str(disk)], check=True)
     row.seconds = time.monotonic() - began
+    row.demand("said")
     return row
 
 
@@ -49,7 +54,7 @@ def _try(prepared: Prepared, row: Row, folder: Path, disk: Path, free_bytes: int
     again = command(folder, prepared.arguments)
     fault = said.fault or prepared.fault_of_end(folder, again)
     if not fault and said.code == 0:
-        fault = "" if free_bytes > 50_000 else "ended as if there were room"
+        fault = "" if free_bytes > _TOO_LITTLE else "ended as if there were room"
     elif not fault and "full" not in said.error:
         fault = f"exit code {said.code} without a word of the disk: {said.error[-300:]!r}"
     if fault:

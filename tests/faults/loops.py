@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
@@ -17,9 +18,13 @@ def kills(prepared: Prepared, chance: random.Random, tries: int) -> Row:
     """Kill a run at random moments; the next run has to end well."""
     row = Row("kill", "SIGKILL at any moment: the next run is done, with the same model")
     began = time.monotonic()
+    folder = prepared.copy(*CHEAP)
+    command(folder, prepared.arguments)
+    whole_s = time.monotonic() - began
+    shutil.rmtree(folder)
     for _ in range(tries):
         folder = prepared.copy(*CHEAP)
-        after_s = chance.uniform(0.0, 3.0)
+        after_s = chance.uniform(0.0, whole_s)
         said = command(folder, prepared.arguments, kill_after_s=after_s)
         again = command(folder, prepared.arguments)
         fault = prepared.fault_of_end(folder, again) or _left_over(folder)
@@ -29,6 +34,7 @@ def kills(prepared: Prepared, chance: random.Random, tries: int) -> Row:
         row.kept("killed, then done" if said.code < 0 else "had ended before")
         shutil.rmtree(folder)
     row.seconds = time.monotonic() - began
+    row.demand("killed, then done")
     return row
 
 
@@ -112,9 +118,10 @@ def pipes(prepared: Prepared, chance: random.Random, tries: int) -> Row:
     """Let nobody take what is printed; the run goes on, and its exit code tells it."""
     row = Row("pipe", "closed: 141, full output: 2, else the run's own code; the run is done")
     began = time.monotonic()
-    for _ in range(tries):
+    faulty = [{1: out, 2: error} for out in _ENDS for error in _ENDS if {out, error} != {"kept"}]
+    chance.shuffle(faulty)
+    for ends in itertools.islice(itertools.cycle(faulty), tries):
         folder = prepared.copy("publish")
-        ends = {1: chance.choice(_ENDS), 2: chance.choice(_ENDS)}
         said = command(folder, prepared.arguments, prepare=lambda ends=ends: _connect(ends))
         expected = 2 if ends[1] == "full" else 141 if "nobody" in ends.values() else 0
         told = f"output {ends[1]}, error {ends[2]}"

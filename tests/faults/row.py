@@ -37,6 +37,11 @@ class Row:
         self.tries += 1
         self.broken.append(what)
 
+    def demand(self, outcome: str) -> None:
+        """Ask that an outcome was seen: a loop that met no fault has shown nothing."""
+        if self.tries and not self.broken and not self.seen[outcome]:
+            self.broken.append(f"no try ended like this: {outcome}")
+
     @property
     def outcome(self) -> str:
         """Return what was seen, in words."""
