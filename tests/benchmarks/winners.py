@@ -51,7 +51,7 @@ def _winner(config: Config, store: Path, scratch: Path) -> str | None:
     from pipelines.runs.events import StepDone
     from pipelines.stores.opening import open_store
 
-    launched = launch(config, store=str(store), output=scratch / "out")
+    launched = launch(config, store=str(store), output=scratch / "out", on_event=lambda _: None)
     cache = Cache(open_store(str(store)), scratch / "cache")
     for name, done in launched.steps.items():
         if name.startswith("benchmark-") and isinstance(done, StepDone):
