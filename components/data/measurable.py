@@ -33,7 +33,7 @@ def check_measurable(
         plan: Says what the metric needs.
 
     Returns:
-        Warnings: the sealed split cannot give it, so that no release would be promoted.
+        Warnings: the sealed split cannot give it, so that no release can qualify.
 
     Raises:
         UserError: The selection split cannot give it.
@@ -45,8 +45,7 @@ def check_measurable(
             if split == _COMPARED:
                 raise UserError(f"the {split} split gives no {metric}: {reason}", fix)
             warnings.append(
-                f"the {split} split gives no {metric}: {reason}, so no release can be promoted; "
-                f"{fix}"
+                f"the {split} split gives no {metric}: {reason}, so no release can qualify; {fix}"
             )
     return warnings
 

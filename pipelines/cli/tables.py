@@ -150,7 +150,7 @@ def _table(decision: Decision) -> Sheet:
             f"{name}\n{variant.verdict}",
             *map(_broken, drops),
             "\n".join((*sizes, memory)),
-            *map(_broken, latencies),
+            *(_broken(latency).replace(" to ", " to\n") for latency in latencies),
             style=style,
         )
     return wide

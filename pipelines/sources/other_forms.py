@@ -1,11 +1,20 @@
-"""Forms of data that are not read: told by name, each with the way to one that is."""
+"""Forms of data and of models that are not read: told by name, each with a way that works."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from components.contract.errors import UserError
+
+_Forms: TypeAlias = Mapping[str, tuple[str, str]]
+"""By the ends of names: what it is, and what to do with it."""
+
+_ARCHIVE = r"\.(zip|tar|tgz|tar\.(gz|bz2|xz)|7z|rar)$"
+_UNPACK = "unpack it, as with python -m zipfile -e FILE FOLDER or tar -xf FILE -C FOLDER"
+_BESIDE = re.compile(r"\.(json|txt|md|yaml|lock|model)$|(^|/)LICENSE$", re.IGNORECASE)
+"""Files that describe others."""
 
 _SAVED = "np.savez_compressed('data.npz', images=np.stack(images), labels=labels) and give data.npz"
 _TFDS_FORM = "a data set of TensorFlow Datasets"
@@ -14,7 +23,7 @@ _TFDS_FIX = (
     f"collect images and labels, then {_SAVED}"
 )
 _TFDS = re.compile(r"(^|/)dataset_info\.json$")
-_FORMS = {
+_DATA_FORMS: _Forms = {
     r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$": (
         "TFRecord",
         (
@@ -29,15 +38,33 @@ _FORMS = {
             "table[['path', 'label']].to_csv('list.csv', index=False), and give list.csv"
         ),
     ),
-    r"\.(zip|tar|tgz|tar\.(gz|bz2|xz)|7z|rar)$": (
-        "an archive",
+    _ARCHIVE: ("an archive", f"{_UNPACK}, and give the folder"),
+}
+_ANSWERS = (
+    "let it answer every image and learn from the answers: "
+    "np.savez('answers.npz', paths=paths, outputs=outputs), with teacher: {outputs: ./answers.npz}"
+)
+_MODEL_FORMS: _Forms = {
+    r"\.(pt|pth|ckpt|bin|pkl|pickle|joblib)$": ("a checkpoint or pickle", _ANSWERS),
+    r"\.onnx$": ("ONNX", _ANSWERS),
+    r"\.(tflite|lite)$": (
+        "a .tflite file, which is already converted",
+        f"give the model that it was converted from; or {_ANSWERS}",
+    ),
+    r"\.safetensors$": (
+        "weights without an architecture",
         (
-            "unpack it, as with python -m zipfile -e FILE FOLDER or tar -xf FILE -C FOLDER, "
-            "and give the folder"
+            "where slimline wrote them, begin a training from them: teacher: {backbone: ..., "
+            f"weights: FILE}}; where another framework did, {_ANSWERS}"
         ),
     ),
+    r"(^|/)saved_model\.pb$": (
+        "a SavedModel without its weights",
+        "give the folder that saved_model.pb lies in",
+    ),
+    r"\.pb$": ("a graph of TensorFlow 1", _ANSWERS),
+    _ARCHIVE: ("an archive", f"{_UNPACK}, and give the model in it"),
 }
-_BESIDE = re.compile(r"\.(json|txt|md|yaml|lock)$|(^|/)LICENSE$", re.IGNORECASE)
 
 
 def check_form(uri: str, names: Sequence[str]) -> None:
@@ -50,9 +77,30 @@ def check_form(uri: str, names: Sequence[str]) -> None:
     Raises:
         UserError: Names the form, and how to write the data in one that is read.
     """
-    data = [name for name in names if not _BESIDE.search(name)]
-    for pattern, (form, fix) in _FORMS.items():
-        if data and all(re.search(pattern, name, re.IGNORECASE) for name in data):
-            if any(map(_TFDS.search, names)):
-                raise UserError(f"{uri} is {_TFDS_FORM}, which is not read", _TFDS_FIX)
-            raise UserError(f"{uri} is {form}, which is not read", fix)
+    if found := _form_of(names, _DATA_FORMS):
+        form, fix = (_TFDS_FORM, _TFDS_FIX) if any(map(_TFDS.search, names)) else found
+        raise UserError(f"{uri} is {form}, which is not read", fix)
+
+
+def check_model_form(uri: str, names: Sequence[str]) -> None:
+    """Refuse a model of which all files but descriptions are of a form that is not read.
+
+    Args:
+        uri: What the user wrote.
+        names: The file, or the files of a folder.
+
+    Raises:
+        UserError: Names the form, and what to do with such a model.
+    """
+    if found := _form_of(names, _MODEL_FORMS):
+        form, fix = found
+        raise UserError(f"teacher.model: {uri} is {form}", fix)
+
+
+def _form_of(names: Sequence[str], forms: _Forms) -> tuple[str, str] | None:
+    """Return the form that all files have but those beside them, and what to do with it."""
+    files = [name for name in names if not _BESIDE.search(name)]
+    for pattern, found in forms.items():
+        if files and all(re.search(pattern, name, re.IGNORECASE) for name in files):
+            return found
+    return None

@@ -23,8 +23,7 @@ from pipelines.disk.names import check_name
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.data_format import EXPECTED, file_format, folder_format, lone_list
 from pipelines.sources.local import PACKAGE, local_files
-from pipelines.sources.other_forms import check_form
-from pipelines.sources.other_models import check_model_form
+from pipelines.sources.other_forms import check_form, check_model_form
 from pipelines.sources.together import Files, TogetherFiles
 
 DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", "outputs"
