@@ -65,7 +65,7 @@ def test_a_metric_that_only_the_sealed_images_cannot_give_is_warned_of() -> None
     labels = {"selection": np.arange(8).repeat(2), "sealed": np.arange(3).repeat(2)}
     (warning,) = check_measurable(labels, Grouping(), plan(ways_needed=4))
     assert warning.startswith("the sealed split gives no one_shot: a trial of 4 ways needs 4")
-    assert "no release can be promoted; set evaluate: {ways: 3}" in warning
+    assert "no release can qualify; set evaluate: {ways: 3}" in warning
 
 
 def test_ingest_refuses_and_warns(tmp_path: Path) -> None:
