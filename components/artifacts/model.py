@@ -74,13 +74,11 @@ class QuantizationPlan:
     Attributes:
         scheme: float16: weights of 16 bits, computed in float, half the size. dynamic: weights of 8
             bits, activations quantized while it runs. int8: integers alone, a quarter of the size.
-        method: When the rounding is dealt with: after training.
         input_type: Type of an int8 file's input. uint8 takes a camera's bytes.
         output_type: Type of an int8 file's output.
     """
 
     scheme: Literal["float16", "dynamic", "int8"]
-    method: Literal["post_training"] = "post_training"
     input_type: Literal["float32", "int8", "uint8"] = "float32"
     output_type: Literal["float32", "int8", "uint8"] = "float32"
 

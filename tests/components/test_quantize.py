@@ -25,7 +25,7 @@ def test_the_model_goes_with_its_plan_and_its_images(
         scheme="int8", input_type="uint8", calibration_images=40,
     )  # fmt: skip
     before, after = ModelInfo.read(pattern_classifier), ModelInfo.read(model)
-    plan = QuantizationPlan("int8", "post_training", "uint8", "float32")
+    plan = QuantizationPlan("int8", "uint8", "float32")
     assert after.quantization == plan
     assert [step["component"] for step in after.steps] == ["train", "quantize"]
     assert (after.input, after.output, after.parameters) == (

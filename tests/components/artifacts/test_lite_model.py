@@ -18,7 +18,7 @@ INFO = LiteModelInfo(
     gzip_bytes=8,
     parameters=3,
     steps=({"component": "train"}, {"component": "quantize", "scheme": "int8"}),
-    quantization=QuantizationPlan("int8", "post_training", "uint8", "uint8"),
+    quantization=QuantizationPlan("int8", "uint8", "uint8"),
 )
 
 

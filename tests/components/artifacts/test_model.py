@@ -26,7 +26,7 @@ CLASSIFIER = ModelInfo(
     output=Scores(("cat", "dog"), "softmax"),
     parameters=9,
     trainable=False,
-    quantization=QuantizationPlan("int8", "post_training", "uint8", "int8"),
+    quantization=QuantizationPlan("int8", "uint8", "int8"),
     source="imported from mine.h5",
 )
 

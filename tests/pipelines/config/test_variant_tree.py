@@ -19,6 +19,6 @@ def test_paths_that_begin_alike_share_their_steps(tmp_path: Path) -> None:
 
 
 def test_the_same_path_twice_is_an_error(tmp_path: Path) -> None:
-    spelt_out = {"quantize": {"scheme": "int8", "method": "post_training"}}
+    spelt_out = {"quantize": {"scheme": "int8", "calibration_images": 200}}
     with pytest.raises(UserError, match=r"variants\.b: the same path as variants\.a"):
         merged(config_of(tmp_path, {"a": [INT8], "b": [spelt_out]}))

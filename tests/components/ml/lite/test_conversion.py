@@ -1,6 +1,5 @@
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from components.ml.lite.flatbuffer import LiteFile
 from tests.components.devices.killing import killed
 from tests.data.patterns import images_of
 
-INT8 = QuantizationPlan("int8", "post_training")
+INT8 = QuantizationPlan("int8")
 
 
 def file_of(folder: Path) -> LiteFile:
@@ -46,18 +45,6 @@ def program(path: Path, function: Callable[[Any], Any], plan: QuantizationPlan |
     return path
 
 
-@pytest.mark.parametrize("scheme", ["float32", "dynamic", "float16"])
-def test_a_plan_of_int8_on_a_file_that_computes_in_float_is_refused(
-    lite_patterns: Mapping[str, Path], pattern_classifier: Path, scheme: str
-) -> None:
-    from components.ml.lite import conversion
-
-    info = replace(ModelInfo.read(pattern_classifier), quantization=INT8)
-    conversion.refuse(file_of(lite_patterns["int8"]), info)
-    with pytest.raises(UserError, match=r"still compute in float: .*CONV_2D"):
-        conversion.refuse(file_of(lite_patterns[scheme]), info)
-
-
 def test_an_operator_that_the_converter_leaves_in_float_without_a_word_is_named(
     tmp_path: Path,
 ) -> None:
@@ -78,40 +65,6 @@ def test_an_operator_that_no_file_can_express_is_named(tmp_path: Path) -> None:
     model = program(tmp_path / "model", tf.math.erf, None)
     with pytest.raises(UserError, match=r"as float32: tf\.Erf is neither"):
         conversion.convert(model, tmp_path / "lite", tmp_path / "report", seed=0)
-
-
-def test_edges_of_another_type_than_planned_are_refused(
-    lite_patterns: Mapping[str, Path], pattern_classifier: Path
-) -> None:
-    from components.ml.lite import conversion
-
-    info = ModelInfo.read(pattern_classifier)
-    planned = replace(info, quantization=replace(INT8, input_type="uint8", output_type="uint8"))
-    conversion.refuse(file_of(lite_patterns["int8-uint8"]), planned)
-    for other in ("int8", "int8-int8"):
-        with pytest.raises(AssertionError, match="plan: uint8"):
-            conversion.refuse(file_of(lite_patterns[other]), planned)
-    half = replace(info, quantization=QuantizationPlan("float16", "post_training"))
-    conversion.refuse(file_of(lite_patterns["float16"]), half)
-    with pytest.raises(AssertionError, match="left in float32"):
-        conversion.refuse(file_of(lite_patterns["float32"]), half)
-
-
-def test_a_file_that_lost_the_zeros_of_a_pruned_model_is_refused(
-    lite_patterns: Mapping[str, Path], pattern_classifier: Path
-) -> None:
-    from components.ml.lite import conversion
-
-    info = ModelInfo.read(pattern_classifier)
-    file = file_of(lite_patterns["float32"])
-    kept = info.after({"component": "prune", "zeros": file.zeros})
-    conversion.refuse(file, kept)
-    lost = info.after({"component": "prune", "zeros": file.zeros + 1})
-    with pytest.raises(AssertionError, match="were pruned"):
-        conversion.refuse(file, lost)
-    with pytest.raises(AssertionError, match="were pruned"):
-        conversion.refuse(file, lost.after({"component": "quantize"}))
-    assert conversion.pruned_zeros(lost.after({"component": "distill"})) == 0
 
 
 def test_a_float_file_that_answers_something_else_is_refused(
@@ -208,12 +161,3 @@ def test_synthetic_images_fill_the_range_and_hang_on_the_seed() -> None:
     assert (images.min(), images.max()) == (-1.0, 1.0)
     assert np.array_equal(images, parity.synthetic_images(info, seed=1))
     assert not np.array_equal(images, parity.synthetic_images(info, seed=2))
-
-
-def test_operators_before_fusion_are_those_of_the_signature(pattern_classifier: Path) -> None:
-    from components.ml.lite import conversion
-
-    assert conversion.operators_of_program(pattern_classifier) == {
-        "BiasAdd": 3, "Conv2D": 2, "DepthwiseConv2dNative": 1, "FusedBatchNormV3": 2,
-        "MatMul": 2, "Mean": 1, "Relu": 3, "Softmax": 1,
-    }  # fmt: skip
