@@ -23,7 +23,11 @@ _NUMPY: Mapping[str, type[np.generic]] = {
     "UINT64": np.uint64, "UINT32": np.uint32, "UINT16": np.uint16, "UINT8": np.uint8,
     "BOOL": np.bool_,
 }  # fmt: skip
-_PACKED: Mapping[str, tuple[int, bool]] = {"INT4": (4, True), "UINT4": (4, False), "INT2": (2, True)}
+_PACKED: Mapping[str, tuple[int, bool]] = {
+    "INT4": (4, True),
+    "UINT4": (4, False),
+    "INT2": (2, True),
+}
 """Bits of a number, and whether it has a sign; the first number lies in the lowest bits."""
 READABLE = frozenset({*_NUMPY, *_PACKED, "BFLOAT16"})
 """Types whose numbers can be read."""

@@ -176,7 +176,7 @@ def _strip(model: Any) -> None:
 
 
 def _compact(model: Any) -> None:
-    """Keep the buffers that something refers to; all without data are buffer 0, as the schema says."""
+    """Keep the buffers that something refers to; what has no data refers to buffer 0."""
     kept, numbers = [schema.BufferT()], {}
     users = [t for graph in model.subgraphs for t in graph.tensors] + (model.metadata or [])
     for user in users:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,9 @@ def data_of(name: str) -> bytes:
     random = np.random.default_rng(3)
     if name == "FLOAT16":
         return random.normal(size=15).astype(np.float16).tobytes()
-    return random.bytes({"INT2": 4, "INT4": 8, "UINT4": 8, "INT8": 15, "UINT8": 15, "INT16": 30}[name])
+    return random.bytes(
+        {"INT2": 4, "INT4": 8, "UINT4": 8, "INT8": 15, "UINT8": 15, "INT16": 30}[name]
+    )
 
 
 @pytest.mark.parametrize("outside", [False, True])
@@ -107,7 +108,7 @@ def test_a_reader_that_skips_data_behind_the_flatbuffer_sees_nothing(
 
 
 @pytest.fixture(scope="module")
-def sparse_and_dense(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[bytes, bytes]]:
+def sparse_and_dense(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, bytes]:
     """One net, zeros one by one and in blocks of four, in TensorFlow's two layouts."""
     from components.ml.runtime import configure, tf
 
@@ -135,7 +136,7 @@ def sparse_and_dense(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
         converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], net)
         converter.optimizations = optimizations
         files.append(converter.convert())
-    yield files[0], files[1]
+    return files[0], files[1]
 
 
 def test_sparse_weights_are_those_of_the_dense_file(

@@ -11,7 +11,6 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from components.artifacts.lite_model import MODEL_FILE
 from components.devices.delegates import Delegation
 from components.ml.lite import appended, repack
 from components.ml.lite.flatbuffer import LiteFile
@@ -42,7 +41,7 @@ def _limits(dtype: Any) -> tuple[int, int]:
 
 
 @pytest.fixture(scope="module")
-def written(lite_patterns: Mapping[str, Path]) -> Mapping[str, bytes]:
+def written(lite_patterns: Mapping[str, Path], pattern_classifier: Path) -> Mapping[str, bytes]:
     """The classifier in every scheme as the converter writes it, before anything is repacked."""
     from components.artifacts.model import ModelInfo
     from components.ml.formats import calibration
@@ -50,9 +49,7 @@ def written(lite_patterns: Mapping[str, Path]) -> Mapping[str, bytes]:
 
     found = {}
     for name, folder in lite_patterns.items():
-        report = (folder / "lite" / MODEL_FILE).read_bytes()
-        assert report
-        model = folder / "model" if (folder / "model").is_dir() else folder / "given"
+        model = pattern_classifier if name == "float32" else folder / "model"
         info = ModelInfo.read(model)
         found[name] = to_lite(model, info, calibration.read(model))
     return found
