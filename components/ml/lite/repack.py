@@ -61,6 +61,11 @@ class Repacked:
         }
 
 
+def unchanged(content: bytes, reason: str = "it was not asked for") -> Repacked:
+    """Return a file as it is, and why."""
+    return Repacked(content, len(content), reason)
+
+
 def repack(content: bytes) -> Repacked:
     """Write a ``.tflite`` anew; the same file gives the same bytes, and twice is once.
 
@@ -73,17 +78,16 @@ def repack(content: bytes) -> Repacked:
     """
     before = len(content)
     if reason := obstacle(content):
-        return Repacked(content, before, reason)
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    _take_in(content, model)
+        return unchanged(content, reason)
+    model = model_of(content)
     _strip(model)
     _compact(model)
-    packed = _packed(model)
+    done = packed(model, _Sharing())
     if files := appended.files_of(content):
-        packed = appended.with_files(packed, files)
-    if len(packed) >= before and packed != content:
-        return Repacked(content, before, "it would not become smaller")
-    return Repacked(packed, before, None)
+        done = appended.with_files(done, files)
+    if len(done) >= before and done != content:
+        return unchanged(content, "it would not become smaller")
+    return Repacked(done, before, None)
 
 
 def obstacle(content: bytes) -> str | None:
@@ -156,12 +160,21 @@ def _options(names: Mapping[int, str], kind: int, table: Any) -> list[Any]:
     return [options]
 
 
-def _take_in(content: bytes, model: Any) -> None:
-    """Give each buffer its data, also where that lies behind the flatbuffer."""
+def model_of(content: bytes) -> Any:
+    """Return the objects of a file, with the data of every buffer in them.
+
+    Args:
+        content: A ``.tflite``, whose data may lie behind the flatbuffer.
+
+    Returns:
+        ``schema.ModelT``.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
     given = schema.Model.GetRootAs(content, 0)
     for number, buffer in enumerate(model.buffers):
         buffer.data = bytes_of(content, given.Buffers(number))
         buffer.offset = buffer.size = 0
+    return model
 
 
 def _strip(model: Any) -> None:
@@ -190,7 +203,16 @@ def _compact(model: Any) -> None:
     model.buffers = kept
 
 
-class _Sharing(flatbuffers.Builder):
+class _Aligning(flatbuffers.Builder):
+    """A builder that lets the data of buffers begin where the schema asks for."""
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802 the builder's own name
+        if x.dtype == np.uint8:  # data of buffers, and options of custom operators
+            self.Prep(ALIGNMENT, x.size)
+        return super().CreateNumpyVector(x)
+
+
+class _Sharing(_Aligning):
     """A builder that writes equal vectors once."""
 
     def __init__(self) -> None:
@@ -200,22 +222,24 @@ class _Sharing(flatbuffers.Builder):
     def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802 the builder's own name
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
-            if x.dtype == np.uint8:  # data of buffers, and options of custom operators
-                self.Prep(ALIGNMENT, x.size)
             self._written[key] = super().CreateNumpyVector(x)
         return self._written[key]
 
 
-def _packed(model: Any) -> bytes:
-    """Return the bytes of ``model``.
+def packed(model: Any, builder: flatbuffers.Builder | None = None) -> bytes:
+    """Return the bytes of a model.
+
+    Args:
+        model: ``schema.ModelT``.
+        builder: Writes them; without it every vector gets a place of its own.
 
     Raises:
         AssertionError: Reading them back gives something else.
     """
-    builder = _Sharing()
+    builder = builder or _Aligning(1024)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     content = bytes(builder.Output())
-    assert same(model, schema.ModelT.InitFromPackedBuf(content, 0)), "repacking lost something"
+    assert same(model, schema.ModelT.InitFromPackedBuf(content, 0)), "packing lost something"
     return content
 
 

@@ -162,7 +162,7 @@ def test_a_repack_that_loses_something_stops(
         monkeypatch.setattr(
             repack._Sharing, "CreateNumpyVector", lambda self, x: create(self, x[: x.size // 2])
         )
-    with pytest.raises(AssertionError, match="repacking lost something"):
+    with pytest.raises(AssertionError, match="packing lost something"):
         repack.repack(written["int8"])
 
 
@@ -176,6 +176,8 @@ def test_a_repack_that_skips_data_behind_the_flatbuffer_changes_answers(
     written: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = with_data_outside(written["int8"])
-    monkeypatch.setattr(repack, "_take_in", lambda content, model: None)
+    monkeypatch.setattr(repack, "bytes_of", lambda content, buffer: None)
     done = repack.repack(content)
     assert LiteFile.parse(done.content).weights == ()
+    with pytest.raises(RuntimeError):
+        run(done.content)
