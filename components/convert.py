@@ -52,6 +52,4 @@ def convert(
     from components.ml.runtime import configure
 
     configure(threads, seed)
-    conversion.convert(
-        model, lite, report, repack=repack, metadata=metadata, seed=seed
-    )
+    conversion.convert(model, lite, report, repack=repack, metadata=metadata, seed=seed)

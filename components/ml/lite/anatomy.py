@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -66,7 +67,7 @@ def anatomy(content: bytes) -> Anatomy:
     for part, begin, end in _spans(content):
         found.setdefault((begin, end), part)
     spans = sorted(found)
-    for (_, end), (begin, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (begin, _) in itertools.pairwise(spans):
         assert end <= begin, f"parts of the file overlap at byte {begin}"
     assert not spans or spans[-1][1] <= len(content), "a part reaches beyond the file"
     parts = dict.fromkeys((field.name for field in fields(Anatomy)), 0)
@@ -78,8 +79,9 @@ def anatomy(content: bytes) -> Anatomy:
 
 def _spans(content: bytes) -> Iterator[tuple[str, int, int]]:
     """Yield the name of a part, where a piece of it begins and where it ends."""
-    file, model = LiteFile.parse(content), schema.Model.GetRootAs(content, 0)
-    place = _Place(content)
+    file = LiteFile.parse(content)
+    model: Any = schema.Model.GetRootAs(content, 0)
+    place = _Spans(content)
     for number, graph in enumerate(file.subgraphs):
         given = model.Subgraphs(number)
         yield from place.text("names", given, _GRAPH_NAME)
@@ -108,7 +110,7 @@ def _spans(content: bytes) -> Iterator[tuple[str, int, int]]:
         yield "metadata", begin, len(content)
 
 
-class _Place:
+class _Spans:
     """Finds where in a file a vector lies."""
 
     def __init__(self, content: bytes) -> None:

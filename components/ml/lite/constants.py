@@ -42,7 +42,7 @@ _OUTSIDE = 1
 
 
 @dataclass(frozen=True)
-class Level:
+class SparseLevel:
     """One level of a sparse layout, from the outermost to the innermost.
 
     Attributes:
@@ -73,7 +73,7 @@ class Constant:
     dtype: str
     shape: tuple[int, ...]
     data: np.ndarray
-    levels: tuple[Level, ...] = ()
+    levels: tuple[SparseLevel, ...] = ()
     block_map: tuple[int, ...] = ()
 
     @property
@@ -214,16 +214,16 @@ def sparse_indices(sparsity: Any) -> Iterator[np.ndarray]:
         ValueError: Their type is not known.
     """
     for number in range(sparsity.DimMetadataLength() if sparsity is not None else 0):
-        metadata = sparsity.DimMetadata(number)
+        metadata: Any = sparsity.DimMetadata(number)
         if metadata.Format() != schema.DimensionType.DENSE:
             yield _indices(metadata.ArraySegmentsType(), metadata.ArraySegments())
             yield _indices(metadata.ArrayIndicesType(), metadata.ArrayIndices())
 
 
-def _level(metadata: Any, dimension: int) -> Level:
+def _level(metadata: Any, dimension: int) -> SparseLevel:
     if metadata.Format() == schema.DimensionType.DENSE:
-        return Level(dimension, metadata.DenseSize(), None, None)
-    return Level(
+        return SparseLevel(dimension, metadata.DenseSize(), None, None)
+    return SparseLevel(
         dimension,
         0,
         _indices(metadata.ArraySegmentsType(), metadata.ArraySegments()).astype(np.int64),
@@ -234,6 +234,6 @@ def _level(metadata: Any, dimension: int) -> Level:
 def _indices(kind: int, table: Any) -> np.ndarray:
     if kind not in _SEGMENTS:
         raise ValueError(f"indices of a sparse tensor have the type {kind}, which is not known")
-    vector = _SEGMENTS[kind]()
+    vector: Any = _SEGMENTS[kind]()
     vector.Init(table.Bytes, table.Pos)
     return vector.ValuesAsNumpy() if vector.ValuesLength() else np.zeros(0, np.int32)

@@ -15,7 +15,8 @@ from components.artifacts.lite_model import MODEL_FILE, LiteInput, LiteModelInfo
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.ml.formats import calibration
-from components.ml.lite import downloads, gpu_delegate, parity, repack as repacking
+from components.ml.lite import downloads, gpu_delegate, parity
+from components.ml.lite import repack as repacking
 from components.ml.lite.anatomy import anatomy
 from components.ml.lite.checking import edges_of, refuse
 from components.ml.lite.flatbuffer import LiteFile

@@ -55,7 +55,7 @@ def _owners(graph: Subgraph, nodes: Sequence[Any]) -> dict[str, int]:
     owners: dict[str, int] = {}
     # What is computed first is named first; later operators carry names of what they follow on.
     for at, op in enumerate(graph.operators):
-        for name in _named(graph, op):
+        for name in _named(graph, op) if op.name not in _ADDED else ():
             if (node := _node(name, known)) is not None:
                 owners.setdefault(node, at)
     readers: dict[str, list[str]] = {}

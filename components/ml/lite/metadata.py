@@ -77,7 +77,7 @@ def described(info: ModelInfo) -> bytes:
     Args:
         info: Of the Model.
     """
-    write = _Writer()
+    write = _TableWriter()
     classes = info.output.classes if isinstance(info.output, Scores) else None
     files: dict[int, int] = {}
     if classes is not None:
@@ -97,7 +97,7 @@ def described(info: ModelInfo) -> bytes:
     return write.finished(write.table(8, {3: write.vector([graph]), 7: write.text(_PARSER)}, {}))
 
 
-def _image(write: _Writer, image: ImageInput) -> int:
+def _image(write: _TableWriter, image: ImageInput) -> int:
     """Write what goes in: pixels, which are normalized where the input takes floats."""
     colours = write.table(2, {}, {0: _RGB if image.channels == 3 else _GREY})
     options = write.table(2, {0: write.floats([image.mean]), 1: write.floats([image.scale])}, {})
@@ -116,7 +116,7 @@ def _image(write: _Writer, image: ImageInput) -> int:
     )
 
 
-class _Writer:
+class _TableWriter:
     """Writes tables by the numbers of their fields in the schema."""
 
     def __init__(self) -> None:

@@ -169,7 +169,7 @@ def model_of(content: bytes) -> Any:
     Returns:
         ``schema.ModelT``.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model: Any = schema.ModelT.InitFromPackedBuf(content, 0)
     given = schema.Model.GetRootAs(content, 0)
     for number, buffer in enumerate(model.buffers):
         buffer.data = bytes_of(content, given.Buffers(number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from components.ml.lite import constants
+from components.ml.lite import anatomy, constants, repack
 from components.ml.lite.flatbuffer import LiteFile
 from tests.data.lite_files import constant_file, packed, unpacked, with_data_outside
+from tests.data.tiny_lite import one_layer
 
 SHAPE = (3, 5)
 
@@ -194,3 +196,49 @@ def test_steps_of_blocks_are_no_weights() -> None:
     quantization.details = schema.CustomQuantizationT()
     with pytest.raises(ValueError, match="tensor given has a quantization of kind Custom"):
         LiteFile.parse(packed(model))
+
+
+def quantized_by(bits: int, content: bytes, path: Path) -> bytes:
+    """Return what ai-edge-quantizer makes of a file: weights in integers of so many bits."""
+    needs = "needs ai-edge-quantizer: make tools"
+    quantizer: Any = pytest.importorskip("ai_edge_quantizer.quantizer", reason=needs)
+    qtyping: Any = pytest.importorskip("ai_edge_quantizer.qtyping", reason=needs)
+    path.write_bytes(content)
+    one = quantizer.Quantizer(str(path))
+    one.update_quantization_recipe(
+        regex=".*",
+        operation_name=qtyping.TFLOperationName.FULLY_CONNECTED,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=qtyping.TensorQuantizationConfig(
+                num_bits=bits, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+            ),
+            compute_precision=qtyping.ComputePrecision.INTEGER,
+        ),
+    )
+    return bytes(one.quantize().quantized_model)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_what_ai_edge_quantizer_writes_is_seen(tmp_path: Path, bits: int) -> None:
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(300, 40 * 64)).astype(np.float32)
+    weights[:, ::2] = 0
+    content = quantized_by(bits, one_layer(weights, (40, 64, 1)), tmp_path / "float.tflite")
+    model: Any = schema.Model.GetRootAs(content, 0)
+    outside = [n for n in range(model.BuffersLength()) if model.Buffers(n).Offset() > 1]
+    assert outside, "as large as this it keeps weights behind the flatbuffer"
+    (weight,) = LiteFile.parse(content).weights
+    assert (weight.dtype, weight.shape) == (f"INT{bits}", weights.shape)
+    assert weight.size_bytes == weights.size * bits // 8
+    assert weight.zeros is not None
+    assert weight.zeros >= weights.size // 2
+    assert weight.unique_per_channel is not None
+    assert 8 < max(weight.unique_per_channel) <= 2**bits - 1
+    assert weight.constant is not None
+    real = weight.constant.values * np.reshape(weight.scales, (-1, 1))
+    assert np.abs(real - weights).max() <= max(weight.scales) / 2 + 1e-6
+    done = repack.repack(content)
+    assert done.kept is None
+    assert LiteFile.parse(done.content).zeros == weight.zeros
+    assert sum(anatomy.anatomy(content).to_json().values()) == len(content)
+    assert anatomy.anatomy(content).weights == weight.size_bytes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,31 +83,75 @@ def test_labels_are_lines() -> None:
     assert metadata.labels(("one", "two three")).count(b"\n") == 1
 
 
+@pytest.fixture(scope="module")
+def mediapipe_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with MediaPipe, which wants another absl-py than kfp and so an environment apart."""
+    environment = tmp_path_factory.mktemp("mediapipe")
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "mediapipe==1.2.3"], check=True)
+    return python
+
+
+_ASK = """
+import json, sys
+import mediapipe, numpy as np
+
+kind, model, given = sys.argv[1], open(sys.argv[2], "rb").read(), json.loads(sys.argv[3])
+vision, base = mediapipe.tasks.vision, mediapipe.tasks.BaseOptions(model_asset_buffer=model)
+images = [
+    mediapipe.Image(
+        image_format=mediapipe.ImageFormat.SRGB, data=np.full((8, 8, 3), colour, np.uint8)
+    )
+    for colour in given
+]
+if kind == "classify":
+    task = vision.ImageClassifier.create_from_options(vision.ImageClassifierOptions(base))
+    best = [task.classify(image).classifications[0].categories[0] for image in images]
+    print(json.dumps([[one.category_name, one.index, one.score] for one in best]))
+else:
+    task = vision.ImageEmbedder.create_from_options(vision.ImageEmbedderOptions(base))
+    print(json.dumps([task.embed(one).embeddings[0].embedding.tolist() for one in images]))
+task.close()
+"""
+
+
+def asked(python: Path, kind: str, model: Path, colours: list[tuple[int, int, int]]) -> Any:
+    """Return what MediaPipe's task says of images of one colour each."""
+    done = subprocess.run(
+        [python, "-c", _ASK, kind, str(model), json.dumps(colours)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("repack", [True, False])
 @pytest.mark.parametrize("plan", [None, CAMERA], ids=["float32", "int8"])
 def test_mediapipe_classifies_with_it(
-    tmp_path: Path, plan: QuantizationPlan | None, *, repack: bool
+    mediapipe_python: Path, tmp_path: Path, plan: QuantizationPlan | None, *, repack: bool
 ) -> None:
-    mediapipe: Any = pytest.importorskip("mediapipe", reason="needs pip install mediapipe")
-    tasks = mediapipe.tasks
-    content = converted(tmp_path, plan, repack=repack)
-    options = tasks.vision.ImageClassifierOptions(
-        base_options=tasks.BaseOptions(model_asset_buffer=content)
-    )
-    with tasks.vision.ImageClassifier.create_from_options(options) as classifier:
-        for number, name in enumerate(CLASSES):
-            pixels = np.full((8, 8, 3), 90, np.uint8)
-            pixels[..., number] = 140
-            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels)
-            (found,) = classifier.classify(image).classifications
-            best = found.categories[0]
-            assert (best.category_name, best.index) == (name, number)
-            # softmax of (-0.2, -0.2, 0.8): the normalization of the file, not another one.
-            assert best.score == pytest.approx(np.e / (np.e + 2), abs=0.02 if plan else 1e-4)
+    converted(tmp_path, plan, repack=repack)
+    images = [(140, 90, 90), (90, 140, 90), (90, 90, 140)]
+    found = asked(mediapipe_python, "classify", tmp_path / "lite" / MODEL_FILE, images)
+    assert [(name, index) for name, index, _ in found] == [
+        (name, number) for number, name in enumerate(CLASSES)
+    ]
+    # softmax of (-0.2, -0.2, 0.8): by the normalization of the file and no other one.
+    near = pytest.approx(np.e / (np.e + 2), abs=0.02 if plan else 1e-4)
+    assert [score for _, _, score in found] == [near] * 3
 
 
-def test_mediapipe_embeds_with_it(tmp_path: Path) -> None:
-    mediapipe: Any = pytest.importorskip("mediapipe", reason="needs pip install mediapipe")
+@pytest.mark.slow
+def test_mediapipe_refuses_a_file_without_it(mediapipe_python: Path, tmp_path: Path) -> None:
+    converted(tmp_path, metadata=False)
+    with pytest.raises(subprocess.CalledProcessError):
+        asked(mediapipe_python, "classify", tmp_path / "lite" / MODEL_FILE, [(1, 2, 3)])
+
+
+@pytest.mark.slow
+def test_mediapipe_embeds_with_it(mediapipe_python: Path, tmp_path: Path) -> None:
     from components.ml.formats import model_folder
     from components.ml.lite import conversion
     from components.ml.runtime import configure, tf
@@ -123,14 +170,5 @@ def test_mediapipe_embeds_with_it(tmp_path: Path) -> None:
         tmp_path / "model", tmp_path / "lite", tmp_path / "report",
         repack=True, metadata=True, seed=0,
     )  # fmt: skip
-    tasks = mediapipe.tasks
-    options = tasks.vision.ImageEmbedderOptions(
-        base_options=tasks.BaseOptions(
-            model_asset_buffer=(tmp_path / "lite" / MODEL_FILE).read_bytes()
-        )
-    )
-    pixels = np.full((8, 8, 3), (255, 0, 51), np.uint8)
-    with tasks.vision.ImageEmbedder.create_from_options(options) as embedder:
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels)
-        (found,) = embedder.embed(image).embeddings
-        assert found.embedding == pytest.approx([1, -1, -0.6], abs=1e-5)
+    (found,) = asked(mediapipe_python, "embed", tmp_path / "lite" / MODEL_FILE, [(255, 0, 51)])
+    assert found == pytest.approx([1, -1, -0.6], abs=1e-5)
