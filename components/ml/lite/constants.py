@@ -213,8 +213,10 @@ def sparse_indices(sparsity: Any) -> Iterator[np.ndarray]:
     Raises:
         ValueError: Their type is not known.
     """
-    for number in range(sparsity.DimMetadataLength() if sparsity is not None else 0):
-        metadata: Any = sparsity.DimMetadata(number)
+    if sparsity is None:
+        return
+    for number in range(sparsity.DimMetadataLength()):
+        metadata = sparsity.DimMetadata(number)
         if metadata.Format() != schema.DimensionType.DENSE:
             yield _indices(metadata.ArraySegmentsType(), metadata.ArraySegments())
             yield _indices(metadata.ArrayIndicesType(), metadata.ArrayIndices())
