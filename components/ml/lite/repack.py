@@ -1,8 +1,9 @@
 """Repacking: the same ``.tflite`` in fewer bytes, without another bit in any answer.
 
-Equal vectors (zero points, shapes, steps, index lists, weights) share one place, which the format
-allows; names of tensors, descriptions and metadata that no runtime reads are left out. Types,
-shapes, quantization, operators, signatures and the metadata of apps stay.
+Equal vectors (zero points, shapes, steps, index lists, weights) and equal options of operators
+share one place, which the format allows; names of tensors, descriptions, ranges of the training and
+metadata that no runtime reads are left out. Types, shapes, steps and zero points, operators,
+signatures and the metadata of apps stay.
 
 References:
     https://flatbuffers.dev/internals/ (offsets may point to shared data)
@@ -33,6 +34,8 @@ instructions like. Packers written in Python, TensorFlow's own included, keep to
 
 _LARGEST = 2**31 - 1
 """Bytes of a flatbuffer."""
+
+_SOFFSET, _VOFFSET = flatbuffers.packer.soffset, flatbuffers.packer.voffset
 
 _OPTIONS = names_of(schema.BuiltinOptions)
 _OPTIONS_2 = names_of(schema.BuiltinOptions2)
@@ -186,6 +189,11 @@ def _strip(model: Any) -> None:
         graph.name = None
         for tensor in graph.tensors:
             tensor.name = None
+            if tensor.quantization is not None:
+                # The schema has them "for importing back into TensorFlow".
+                tensor.quantization.min = tensor.quantization.max = None
+                if same(tensor.quantization, schema.QuantizationParametersT()):
+                    tensor.quantization = None
 
 
 def _compact(model: Any) -> None:
@@ -213,17 +221,43 @@ class _Aligning(flatbuffers.Builder):
 
 
 class _Sharing(_Aligning):
-    """A builder that writes equal vectors once."""
+    """A builder that writes equal vectors once, and equal tables that refer to nothing."""
 
     def __init__(self) -> None:
         super().__init__(1024)
         self._written: dict[tuple[str, bytes], int] = {}
+        self._tables: dict[tuple[bytes, bytes], int] = {}
+        self._before, self._refers = 0, False
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802 the builder's own name
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)
         return self._written[key]
+
+    def StartObject(self, numfields: int) -> None:  # noqa: N802
+        # Counted from the end: the builder moves what is written when it needs more room.
+        self._before, self._refers = self.Offset(), False
+        super().StartObject(numfields)
+
+    def PrependUOffsetTRelativeSlot(self, o: int, x: int, d: int) -> None:  # noqa: N802
+        self._refers |= x != d
+        super().PrependUOffsetTRelativeSlot(o, x, d)
+
+    def EndObject(self) -> int:  # noqa: N802
+        place = super().EndObject()
+        if self._refers:
+            return place
+        begin = len(self.Bytes) - place
+        fields = begin - flatbuffers.encode.Get(_SOFFSET, self.Bytes, begin)
+        sizes = [flatbuffers.encode.Get(_VOFFSET, self.Bytes, fields + at) for at in (0, 2)]
+        key = (
+            bytes(self.Bytes[fields : fields + sizes[0]]),
+            bytes(self.Bytes[begin + 4 : begin + sizes[1]]),
+        )
+        if key in self._tables:
+            self.head = len(self.Bytes) - self._before
+        return self._tables.setdefault(key, place)
 
 
 def packed(model: Any, builder: flatbuffers.Builder | None = None) -> bytes:

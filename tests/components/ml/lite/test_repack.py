@@ -81,6 +81,32 @@ def test_an_int8_file_loses_its_zero_points_above_all(written: Mapping[str, byte
     assert len(repack.repack(written["int8"]).content) < 0.8 * len(written["int8"])
 
 
+@pytest.mark.parametrize(
+    ("name", "most"), [("pretrainedResnet_quant", 86_500), ("vww_96_int8", 254_000)]
+)
+def test_the_files_of_mlperf_tiny_answer_the_same(shared: Path, name: str, most: int) -> None:
+    content = (shared / "data" / "models" / "mlperf_tiny" / f"{name}.tflite").read_bytes()
+    done = repack.repack(content)
+    assert done.kept is None
+    assert len(done.content) < most
+    before, after = run(content), run(done.content)
+    assert np.array_equal(before[0], after[0])
+    assert before[1] == after[1]
+
+
+def test_equal_options_of_operators_share_one_place(written: Mapping[str, bytes]) -> None:
+    def places(content: bytes) -> list[int]:
+        graph: Any = schema.Model.GetRootAs(content, 0)
+        graph = graph.Subgraphs(0)
+        operators = [graph.Operators(i) for i in range(graph.OperatorsLength())]
+        options = [op.BuiltinOptions() for op in operators]
+        return [table.Pos for table in options if table is not None]
+
+    before, after = places(written["float16"]), places(repack.repack(written["float16"]).content)
+    assert len(before) == len(after)
+    assert len(set(after)) < len(set(before))
+
+
 def test_data_begins_where_vector_instructions_like_it(written: Mapping[str, bytes]) -> None:
     content = repack.repack(written["int8"]).content
     base = np.frombuffer(content, np.uint8).__array_interface__["data"][0]
