@@ -46,6 +46,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
         yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
+    yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
 

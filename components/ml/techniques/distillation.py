@@ -14,7 +14,7 @@ from components.artifacts import answers
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.networks.building import build, info_of
 from components.ml.runtime import tf
 from components.ml.settings import (
@@ -134,6 +134,7 @@ def train_student(
         "epochs": history.kept.number,
     }
     model_folder.save(path, model, replace(info, steps=teacher_info.steps).after(step))
+    samples.draw(path, data, seed)
     parameters = {
         **asdict(network),
         **asdict(loss),

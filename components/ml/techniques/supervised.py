@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from components.artifacts.dataset import Dataset
-from components.ml.formats import model_folder, pretrained
+from components.ml.formats import model_folder, pretrained, samples
 from components.ml.networks.building import build, info_of
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.techniques.fisher import FisherObjective, discriminants_of
@@ -67,6 +67,7 @@ def fit_and_save(
         **notes,
     }
     model_folder.save(path, model, info.after(step))
+    samples.draw(path, data, seed)
     parameters = {
         **asdict(network),
         **asdict(loss),

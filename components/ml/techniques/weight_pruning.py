@@ -20,7 +20,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.runtime import tf, tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques.sparsity import compare, kernels_of, overall, refuse
@@ -124,6 +124,7 @@ def prune(
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
     model_folder.save(pruned, model, info.after(step))
+    samples.pass_on(path, pruned)
     _write_report(
         report,
         {
