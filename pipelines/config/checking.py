@@ -10,6 +10,7 @@ from components.contract.interface import Parameter, interface_of
 from components.contract.programs import TRUST_MODULES
 from components.contract.types import OnlyWith
 from components.ml import imagenet
+from components.ml.techniques.channel_settings import STRUCTURED
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
@@ -209,3 +210,13 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 "move it to the end of the path",
             )
         yield from _parameter_faults((*location, step.component), step.component, step.parameters)
+        earlier = [before for before in path[:index] if _leaves_zeros(before)]
+        if name == "prune" and earlier and not _leaves_zeros(step):
+            lost = "it trains the network again, and zeros of an earlier step would be lost"
+            fix = "move the step that prunes weights behind this one"
+            yield (*location, name), f"{where(location)}: {lost}", fix
+
+
+def _leaves_zeros(step: PathStep) -> bool:
+    method = step.parameters.get("method", "weights")
+    return step.component == "prune" and method not in STRUCTURED

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from components.ml.networks import architecture
-from components.ml.networks.channels import Channels, LayerChannels
+from components.ml.networks.channels import Channels, LayerChannels, makes_channels
 from components.ml.runtime import tf_keras
+
+_TINY = 1e-12
 
 _KERAS = tf_keras.layers
 _SEPARABLE = (_KERAS.SeparableConv1D, _KERAS.SeparableConv2D)
@@ -45,6 +47,45 @@ def cut(model: Any, channels: Channels, keep_u: np.ndarray) -> Any:
             weights = [_taken(weight, axes[at]) for at, weight in enumerate(weights)]
         pruned.get_layer(layer.name).set_weights(weights)
     return pruned
+
+
+def deviation(
+    model: Any, pruned: Any, channels: Channels, keep_u: np.ndarray, images: Any
+) -> float:
+    """Return how far a cut network is from the whole one whose kernels read 0 in place of the rest.
+
+    Whatever the network is made of, and whatever was thought of its layers: this is measured.
+
+    Args:
+        model: Whole; its weights are changed meanwhile, and given back.
+        pruned: What ``cut`` made of it.
+        channels: Those of ``model``.
+        keep_u: As for ``cut``.
+        images: A batch as the network takes it.
+
+    Returns:
+        The largest difference of a number in the answers, as a share of the largest number.
+    """
+    own = model.get_weights()
+    for each in channels.layers.values():
+        if makes_channels(each.layer):
+            kernel, *rest = each.layer.get_weights()
+            each.layer.set_weights([kernel * _read(each, keep_u[each.inputs_c]), *rest])
+    expected = model(images, training=False).numpy()
+    model.set_weights(own)
+    found = pruned(images, training=False).numpy()
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), _TINY))
+
+
+def _read(each: LayerChannels, keep_c: np.ndarray) -> np.ndarray:
+    """Return 0 where a layer's first kernel reads what is not kept, else 1."""
+    if isinstance(each.layer, _KERAS.Conv2DTranspose):
+        return keep_c.astype(np.float32)
+    if isinstance(each.layer, _SEPARABLE):
+        return keep_c.astype(np.float32)[:, None]
+    groups = getattr(each.layer, "groups", 1)
+    made = each.layer.kernel.shape[-1] // groups
+    return np.repeat(keep_c.reshape(groups, -1).T, made, axis=1).astype(np.float32)
 
 
 def shape_after(each: LayerChannels, weight: Any, keep_u: np.ndarray) -> tuple[int, ...]:

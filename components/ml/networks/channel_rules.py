@@ -160,10 +160,10 @@ def _concatenated(labels: Labels, call: LayerCall, inputs: Inputs) -> np.ndarray
 def _flattened(labels: Labels, call: LayerCall, inputs: Inputs) -> np.ndarray:
     """Follow each channel to where the reshape puts it, if every place has the same channels."""
     places = [size for size in call.input_shape if size is not None]
-    if len(places) < len(call.input_shape) or None in call.output_shape:
+    made = call.output_shape[-1] if call.output_shape else None
+    if len(places) < len(call.input_shape) or made is None:
         return frozen(labels, call, inputs, "the size of its tensor is open")
-    everywhere = np.broadcast_to(inputs[0], places)
-    places_pc = everywhere.reshape(-1, call.output_shape[-1])
+    places_pc = np.broadcast_to(inputs[0], places).reshape(-1, made)
     if not (places_pc == places_pc[0]).all():
         return frozen(labels, call, inputs, "it moves channels to another axis")
     return places_pc[0].copy()

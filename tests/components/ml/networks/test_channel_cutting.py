@@ -12,7 +12,7 @@ import pytest
 
 from components.contract.errors import UserError
 from components.ml.networks import channel_cutting
-from components.ml.networks.channel_cutting import cut
+from components.ml.networks.channel_cutting import cut, deviation
 from components.ml.networks.channel_labels import Labels
 from components.ml.networks.channels import Channels, channels_of
 from components.ml.networks.costs import costs_of
@@ -79,6 +79,10 @@ def check(name: str, model: Any) -> tuple[Any, Any, Channels]:
     assert 0.01 < size < 1e4
     assert np.abs(expected - before).max() > 0.01 * size, "nothing was cut that mattered"
     worst = np.abs(after - expected).max() / size
+    assert deviation(model, pruned, channels, keep_u, image) == pytest.approx(worst, abs=1e-6)
+    assert all(
+        np.array_equal(one, other) for one, other in zip(own, model.get_weights(), strict=True)
+    )
     assert worst < _CLOSE, f"{name}: {worst:.1e} of the largest answer"
     return model, pruned, channels
 

@@ -197,6 +197,7 @@ def test_the_report_of_channels_tells_every_width_and_what_is_tied(narrow: Made)
         "layers": ["a_in", "a_gate"], "channels": 32, "frozen": None
     }  # fmt: skip
     assert report["removed"] >= 0.5
+    assert report["deviation"] < 1e-5
     assert report["validation_before"] > 0.9
     first, second = report["rounds"]
     assert report["costs_before"]["macs"] > first["costs"]["macs"] > second["costs"]["macs"]
@@ -263,6 +264,23 @@ def test_a_network_of_which_nothing_can_be_removed_is_refused(
     with pytest.raises(UserError, match="it is the answer; no layer is wider") as caught:
         made(tmp_path / "refused", pattern_verifier, pattern_pairs, "channels", multiple_of=64)
     assert "multiple_of" in str(caught.value)
+
+
+def test_a_network_that_was_cut_wrongly_is_noticed_whatever_it_is_made_of(
+    residual: Path, pattern_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.ml.networks import channel_cutting
+
+    taken = channel_cutting._taken
+    monkeypatch.setattr(
+        channel_cutting,
+        "_taken",
+        lambda weight, axes: taken(
+            weight, {at: np.roll(keep, 1) if at == -2 else keep for at, keep in axes.items()}
+        ),
+    )
+    with pytest.raises(AssertionError, match="from the one that reads zeros"):
+        made(tmp_path / "wrong", residual, pattern_data, "channels", importance="l2")
 
 
 def test_a_quantized_model_is_refused(
