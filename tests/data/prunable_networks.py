@@ -228,3 +228,54 @@ FULL: dict[str, Callable[[], Any]] = {
     for name in _APPLICATIONS
 }
 """The published ones as they are."""
+
+
+def random_network(seed: int) -> Any:
+    """Return a network of 8 to 20 random layers, each of which reads any of those before it."""
+    random = np.random.default_rng(seed)
+    image = _KERAS.Input((8, 8, 3))
+    maps = [_KERAS.Conv2D(8, 3, padding="same")(image)]
+    shared = [_KERAS.Conv2D(8, 1), _KERAS.PReLU(shared_axes=(1, 2)), _KERAS.ReLU()]
+
+    def one_of(items: list[Any]) -> Any:
+        return items[random.integers(len(items))]
+
+    def like(x: Any) -> list[Any]:
+        return [other for other in maps if other.shape == x.shape]
+
+    for _ in range(random.integers(8, 20)):
+        x = one_of(maps)
+        width = int(one_of([4, 6, 8, 12]))
+        eight = [other for other in maps if other.shape[-1] == 8]
+        makers: list[Callable[[], Any]] = [
+            lambda x=x, w=width: _KERAS.Conv2D(w, 3, padding="same", activation="relu")(x),
+            lambda x=x: _KERAS.BatchNormalization()(x),
+            lambda x=x: _KERAS.DepthwiseConv2D(3, padding="same")(x),
+            lambda x=x: _KERAS.DepthwiseConv2D(3, padding="same", depth_multiplier=2)(x),
+            lambda x=x, w=width: _KERAS.SeparableConv2D(w, 3, padding="same")(x),
+            lambda x=x, w=width: _KERAS.Conv2DTranspose(w, 3, padding="same")(x),
+            lambda x=x, w=width: _KERAS.Dense(w, activation="gelu")(x),
+            lambda x=x: (
+                _KERAS.Conv2D(2 * x.shape[-1], 3, groups=2, padding="same")(x)
+                if x.shape[-1] % 2 == 0
+                else _KERAS.ReLU()(x)
+            ),
+            lambda x=x: _KERAS.Conv2D(x.shape[-1], 3, groups=x.shape[-1], padding="same")(x),
+            lambda x=x: _KERAS.Add()([x, one_of(like(x))]),
+            lambda x=x: _KERAS.Multiply()([x, one_of(like(x))]),
+            lambda x=x: _KERAS.Multiply()([x, _KERAS.Conv2D(1, 1)(x)]),
+            lambda x=x: _KERAS.Concatenate()([x, one_of(maps)]),
+            lambda x=x: _squeeze_excite(x) if x.shape[-1] >= 4 else x,
+            lambda x=x: _KERAS.PReLU()(x),
+            lambda x=x: _KERAS.Activation("sigmoid")(x),
+            lambda x=x: _KERAS.LayerNormalization()(x),
+            lambda x=x: _KERAS.Reshape((8, 8, x.shape[-1]))(_KERAS.Reshape((64, x.shape[-1]))(x)),
+            lambda x=x: _KERAS.UpSampling2D((1, 2))(_KERAS.Reshape((8, 4, 2 * x.shape[-1]))(x)),
+            lambda eight=eight: shared[0](one_of(eight)),
+            lambda eight=eight: shared[1](one_of(eight)),
+            lambda: shared[2](one_of(maps)),
+        ]
+        maps.append(one_of(makers)())
+    ends = [_KERAS.GlobalAveragePooling2D()(x) for x in maps[-3:]]
+    ends.append(_KERAS.Dense(6)(_KERAS.Flatten()(_KERAS.MaxPooling2D(4)(maps[-1]))))
+    return tf_keras.Model(image, _KERAS.Dense(4)(_KERAS.Concatenate()(ends)))

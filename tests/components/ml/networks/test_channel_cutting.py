@@ -188,3 +188,18 @@ def test_a_mistake_turns_the_gate_red(
 def test_whole_networks_are_cut_exactly(name: str) -> None:
     model, pruned, _ = check(name, prunable_networks.randomized(prunable_networks.FULL[name]()))
     assert costs_of(pruned).macs < 0.6 * costs_of(model).macs
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_networks_are_cut_exactly(seed: int) -> None:
+    model = prunable_networks.randomized(prunable_networks.random_network(seed), seed)
+    _, pruned, _ = check(f"random {seed}", model)
+    assert costs_of(pruned).macs < costs_of(model).macs
+
+
+@pytest.mark.slow
+def test_many_random_networks_are_cut_exactly() -> None:
+    for seed in range(4, 60):
+        model = prunable_networks.randomized(prunable_networks.random_network(seed), seed)
+        check(f"random {seed}", model)
+        tf_keras.backend.clear_session()
