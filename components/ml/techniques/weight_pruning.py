@@ -88,7 +88,7 @@ def prune(
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
     data = Dataset.open(dataset)
-    _check(info, data, path)
+    refuse_unfit(info, data, path)
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
         raise UserError(
@@ -140,7 +140,12 @@ def prune(
     )
 
 
-def _check(info: ModelInfo, data: Dataset, path: Path) -> None:
+def refuse_unfit(info: ModelInfo, data: Dataset, path: Path) -> None:
+    """Refuse a Model that is quantized already, and a dataset that is not the Model's.
+
+    Raises:
+        UserError: Either.
+    """
     if info.quantization is not None:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",
