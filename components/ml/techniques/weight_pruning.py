@@ -34,7 +34,7 @@ from components.ml.techniques.tfmot_wrapping import (
 from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
-from components.ml.training.objectives import TEACHER
+from components.ml.training.objectives import OUTPUT, TEACHER
 from components.ml.training.outputs import outputs_of
 from components.ml.training.teacher import ask_teacher, with_mixup
 from components.ml.training.validation import Validation
@@ -64,9 +64,10 @@ class OutputPreservation:
         del seed
         return with_mixup(batch)
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss: of directions and distances of embeddings, or of probabilities."""
         del progress
+        outputs_bd = outputs[OUTPUT]
         before_bd = batch[TEACHER]
         if isinstance(self.output, Embedding):
             matching = losses.embedding_matching(outputs_bd, before_bd)
