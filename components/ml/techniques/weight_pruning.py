@@ -34,7 +34,7 @@ from components.ml.techniques.tfmot_wrapping import (
 from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
-from components.ml.training.objectives import TEACHER
+from components.ml.training.objectives import OUTPUT, TEACHER
 from components.ml.training.outputs import outputs_of
 from components.ml.training.teacher import ask_teacher, with_mixup
 from components.ml.training.validation import Validation
@@ -64,9 +64,10 @@ class OutputPreservation:
         del seed
         return with_mixup(batch)
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss: of directions and distances of embeddings, or of probabilities."""
         del progress
+        outputs_bd = outputs[OUTPUT]
         before_bd = batch[TEACHER]
         if isinstance(self.output, Embedding):
             matching = losses.embedding_matching(outputs_bd, before_bd)
@@ -88,7 +89,7 @@ def prune(
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
     data = Dataset.open(dataset)
-    _check(info, data, path)
+    refuse_unfit(info, data, path)
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
         raise UserError(
@@ -140,7 +141,12 @@ def prune(
     )
 
 
-def _check(info: ModelInfo, data: Dataset, path: Path) -> None:
+def refuse_unfit(info: ModelInfo, data: Dataset, path: Path) -> None:
+    """Refuse a Model that is quantized already, and a dataset that is not the Model's.
+
+    Raises:
+        UserError: Either.
+    """
     if info.quantization is not None:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",
