@@ -16,6 +16,7 @@ from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
+from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.parameters import offered
 from pipelines.config.sections import (
     AnswersTeacher,
@@ -51,6 +52,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     if len(set(config.device_names)) != len(config.device_names):
         yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
     yield from _parameter_faults(("convert",), "convert", config.convert)
+    yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
 
