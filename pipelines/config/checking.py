@@ -9,6 +9,7 @@ from components.contract.errors import suggest
 from components.contract.interface import interface_of
 from components.contract.programs import TRUST_MODULES
 from components.ml import imagenet
+from components.ml.techniques.distillation_settings import ONLY_FOR
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
@@ -44,10 +45,12 @@ def faults_of(config: Config) -> Iterator[Fault]:
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
         yield from pruning_faults(("variants", name), path)
+        yield from _distillation_faults(config, name, path[0])
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
         yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
+    yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
 
@@ -67,13 +70,35 @@ def _answers_faults(config: Config) -> Iterator[Fault]:
                 f"{where(location)}: {what} {first.component} could change",
                 "begin the path with a student: {distill: {backbone: mobilenet_v2}}",
             )
-        elif first.parameters.get("mixup"):
-            what = "the teacher is known by its answers, and cannot be asked about mixed images"
-            yield (
-                (*location, first.component, "mixup"),
-                f"{where(location)}: {what}",
-                "remove mixup",
-            )
+            continue
+        for key, what in (
+            ("mixup", "cannot be asked about mixed images"),
+            ("hint_weight", "has no layers to take hints from"),
+            ("attention_weight", "has no layers whose attention could be learned"),
+        ):
+            if first.parameters.get(key):
+                yield (
+                    (*location, first.component, key),
+                    f"{where(location)}: the teacher is known by its answers, and {what}",
+                    f"remove {key}",
+                )
+
+
+def _distillation_faults(config: Config, variant: str, first: PathStep) -> Iterator[Fault]:
+    """Refuse settings of a distillation that mean nothing for the task, or for each other."""
+    if first.component != "distill":
+        return
+    location: Location = ("variants", variant, 0, "distill")
+    given = first.parameters
+    for task, keys in ONLY_FOR.items():
+        for key in keys if task != config.task else ():
+            if key in given:
+                what = f"{where((*location, key))}: it is for {task}, and the task is {config.task}"
+                yield (*location, key), what, f"remove {key}"
+    if "hint_layers" in given and not (given.get("hint_weight") or given.get("attention_weight")):
+        what = "there are neither hints nor attention whose layers could be named"
+        place = (*location, "hint_layers")
+        yield place, f"{where(place)}: {what}", "write hint_weight: 1 beside it, or remove it"
 
 
 def _metric_faults(config: Config) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import cast, get_args
 from components.contract.digests import canonical_json
 from components.contract.interface import Parameter, interface_of
 from components.contract.types import Fraction
+from pipelines.config.sections import CONTROL
 from pipelines.config.variant_tree import StepNode, VariantTree
 
 _DIFFERENCES_MAX = 2  # differences in a name; a number distinguishes what is still alike
@@ -57,7 +58,8 @@ def label_of(node: StepNode) -> str:
         for name in interface_of(node.component).named_by
         if known[name].matters(node.parameters)
     )
-    return "-".join((_slug(node.component), *words))
+    label = "-".join((_slug(node.component), *words))
+    return f"{CONTROL}{label}" if node.parameters.get("control") is True else label
 
 
 def _word(parameter: Parameter, value: object) -> str:

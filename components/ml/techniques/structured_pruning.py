@@ -24,7 +24,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.networks.costs import Costs, costs_of, value_of
 from components.ml.networks.flattening import flattened
 from components.ml.runtime import tf_keras
@@ -122,6 +122,7 @@ def prune(
         "epochs": epochs,
     }
     model_folder.save(pruned, network, info.after(step, quantization=None))
+    samples.pass_on(path, pruned)
     _write_report(
         report,
         {
