@@ -79,6 +79,7 @@ class Candidate:
             ``unmeasured`` with the reason; empty where the data tells of none.
         lead: ``value``, ``low`` and ``high`` of how far it is ahead of the trivial answer, paired;
             None after a crash.
+        warnings: What a reader must know of its file, one sentence each.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Candidate:
     excess: float = 0.0
     groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
     lead: Interval | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def leads(self) -> bool:

@@ -20,6 +20,7 @@ PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
     "device": _DEVICE,
     "train": (
         *_DEVICE,
+        "litert-quantizer",
         "pillow",
         "safetensors",
         "tensorflow",
@@ -40,6 +41,7 @@ FRAMEWORKS: Mapping[ImageName, tuple[str, ...]] = {
         "tensorflow",
         "tf_keras",
         "tensorflow_model_optimization",
+        "litert_quantizer.quantizer",
         "safetensors.numpy",
         "PIL.Image",
     ),

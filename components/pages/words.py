@@ -21,9 +21,23 @@ VERDICTS: dict[Verdict, str] = {
 }
 """How a verdict is called on pages."""
 
-_TELLING = ("file", "backbone", "alpha", "method", "sparsity", "clusters", "scheme", "source")
+_TELLING = (
+    "file",
+    "backbone",
+    "alpha",
+    "method",
+    "sparsity",
+    "clusters",
+    "scheme",
+    "float_layers",
+    "source",
+)
 _SILENT = frozenset({"weights"})
-_LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
+_LAYERS = {
+    "frozen": "not trained",
+    "trained_again": "saved as frozen and trained all the same",
+    "in_float": "in float",
+}
 """What happened to so many layers of a step."""
 
 

@@ -14,6 +14,7 @@ from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.parameters import offered
+from pipelines.config.quantizing import quantize_faults
 from pipelines.config.sections import (
     AnswersTeacher,
     ImageShape,
@@ -42,6 +43,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield ("teacher", "modules"), "teacher.modules: what is in them is executed", TRUST_MODULES
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
+        yield from quantize_faults(("variants", name), path, config.teacher)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):

@@ -19,6 +19,7 @@ from components.ml.lite import parity
 from components.ml.lite.checking import edges_of, refuse
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.operators import operators_of_program, weights_by_type
+from components.ml.lite.warnings import warnings_of
 from components.ml.lite.writing import to_lite
 
 
@@ -58,6 +59,7 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
                 "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
                 "output": asdict(made.output),
                 "parity": measured.differences,
+                "warnings": list(made.warnings),
                 "metadata": file.metadata,
                 "size_bytes": made.size_bytes,
                 "gzip_bytes": made.gzip_bytes,
@@ -85,4 +87,5 @@ def lite_info(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
         parameters=info.parameters,
         steps=info.steps,
         quantization=info.quantization,
+        warnings=tuple(warnings_of(file, info.quantization)),
     )

@@ -7,7 +7,7 @@ of its model before it, such as ``net/relu/Relu;net/norm/FusedBatchNormV3;net/co
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components.artifacts.model import QuantizationPlan
 from components.contract.errors import UserError, suggest
@@ -47,12 +47,17 @@ def layers_of(file: LiteFile) -> tuple[Layer, ...]:
     """
     graph = file.subgraphs[0]
     found: dict[str, Layer] = {}
+    made_by: dict[int, str] = {}
     for op in graph.operators:
         if not any(graph.tensors[index].dtype == "FLOAT32" for index in op.outputs):
             continue  # computes shapes or places, which are integers anyway
         layer = _layer(graph, op)
+        if layer.name == OUTPUT:  # its name is lost: an activation, or what makes vectors length 1
+            last = next((made_by[index] for index in op.inputs if index in made_by), OUTPUT)
+            layer = replace(layer, name=last, aliases=layer.aliases | {last})
         before = found.get(layer.name)
         found[layer.name] = layer if before is None else _joined(before, layer)
+        made_by |= dict.fromkeys(op.outputs, layer.name)
     return tuple(found.values())
 
 

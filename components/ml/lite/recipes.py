@@ -14,25 +14,31 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from litert_quantizer import quantizer
 from litert_quantizer.algorithm_manager import AlgorithmName
-from litert_quantizer.qtyping import TFLOperationName
+from litert_quantizer.qtyping import (
+    ComputePrecision,
+    OpQuantizationConfig,
+    TensorDataType,
+    TensorQuantizationConfig,
+    TFLOperationName,
+)
 
-from components.artifacts.model import Scheme
+from components.artifacts.model import QuantizationPlan, Scheme
+from components.ml.lite.model_object import put_together, taken_apart
 
 BITS: Mapping[Scheme, tuple[int, int]] = {"w4a8": (8, 4), "int16x8": (16, 8)}
 """Bits of activations, and of the weights of convolutions and dense layers."""
 
 _DEPTHWISE_BITS = 8  # the runtime has no depthwise kernel with fewer
 _NARROW = (TFLOperationName.CONV_2D, TFLOperationName.FULLY_CONNECTED)
+_EXCEPTED = AlgorithmName.NO_QUANTIZE
 _EDGES = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
-_IDENTIFIER = b"TFL3"
 
 
-def quantized_by_recipe(calibrated: bytes, scheme: Scheme, kept: Collection[str]) -> bytes:
+def quantized_by_recipe(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]) -> bytes:
     """Quantize a float file.
 
     What the scheme cannot express, such as PRELU, stays in float; whether it may is for the caller
@@ -40,28 +46,41 @@ def quantized_by_recipe(calibrated: bytes, scheme: Scheme, kept: Collection[str]
 
     Args:
         calibrated: The file, with the range of every tensor.
-        scheme: One of ``BITS``.
+        plan: Its scheme is one of ``BITS``; the types of the edges.
         kept: Names of tensors: the operators that write them stay in float.
 
     Returns:
-        A file that takes and gives float32, with its constants inside the flatbuffer.
+        A file with its constants inside the flatbuffer.
     """
-    activations, weights = BITS[scheme]
+    activations, weights = BITS[plan.scheme]
     made = quantizer.Quantizer(calibrated)
     made.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activations, _DEPTHWISE_BITS)
     for operation in _NARROW:
         made.add_static_config(".*", operation, activations, weights)
-    excepted = AlgorithmName.NO_QUANTIZE
-    for edge in _EDGES:
-        made.update_quantization_recipe(".*", edge, algorithm_key=excepted)
+    for edge, dtype in zip(_EDGES, (plan.input_type, plan.output_type), strict=True):
+        if dtype == "float32":
+            made.update_quantization_recipe(".*", edge, algorithm_key=_EXCEPTED)
+        else:
+            made.update_quantization_recipe(".*", edge, _edge(dtype))
     for name in sorted(kept):
         made.update_quantization_recipe(
-            f"^{re.escape(name)};", TFLOperationName.ALL_SUPPORTED, algorithm_key=excepted
+            f"^{re.escape(name)};", TFLOperationName.ALL_SUPPORTED, algorithm_key=_EXCEPTED
         )
     written = made.quantize(
         _ranges(calibrated), enable_progress_bar=False, enable_progress_report=False
     )
-    return with_constants_inside(bytes(written.quantized_model))
+    return put_together(taken_apart(bytes(written.quantized_model)))
+
+
+def _edge(dtype: str) -> OpQuantizationConfig:
+    levels = TensorDataType.UINT if dtype == "uint8" else TensorDataType.INT
+    return OpQuantizationConfig(
+        activation_tensor_config=TensorQuantizationConfig(
+            num_bits=8, symmetric=False, dtype=levels
+        ),
+        weight_tensor_config=TensorQuantizationConfig(num_bits=8, symmetric=True),
+        compute_precision=ComputePrecision.INTEGER,
+    )
 
 
 def _ranges(calibrated: bytes) -> dict[str, dict[str, Any]]:
@@ -77,20 +96,3 @@ def _ranges(calibrated: bytes) -> dict[str, dict[str, Any]]:
             }
     assert found, "TensorFlow's calibration left no ranges"
     return found
-
-
-def with_constants_inside(content: bytes) -> bytes:
-    """Return the file with every constant inside the flatbuffer, where everything reads them.
-
-    The quantizer writes those of larger models behind it; TensorFlow's changes of the types at the
-    edges would then point to the wrong places.
-    """
-    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
-    for buffer in model.buffers:
-        if buffer.offset > 1:  # 0 and 1 say that the data is inside
-            outside = content[buffer.offset : buffer.offset + buffer.size]
-            buffer.data = np.frombuffer(outside, np.uint8)
-            buffer.offset = buffer.size = 0
-    builder = flatbuffers.Builder(len(content))
-    builder.Finish(model.Pack(builder), _IDENTIFIER)
-    return bytes(builder.Output())

@@ -20,11 +20,11 @@ from tensorflow.lite.python.convert import (
     deduplicate_readonly_buffers,
     mlir_quantize,
 )
-from tensorflow.lite.python.util import modify_model_io_type
 
 from components.artifacts.model import INTEGER_SCHEMES, ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
+from components.ml.lite.exact_pixels import with_exact_pixels
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.layers import excepted, layers_of, outputs_of
 from components.ml.lite.precision import refuse_other_precision
@@ -63,6 +63,8 @@ def to_lite(path: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None) ->
     layers = layers_of(LiteFile.parse(calibrated))
     kept = outputs_of(excepted(layers, plan, where="convert"))
     content = in_integers(calibrated, plan, kept)
+    if plan.exact_pixels:
+        content = with_exact_pixels(content, info.input)
     refuse_other_precision(LiteFile.parse(content), plan, layers, kept)
     return content
 
@@ -101,18 +103,16 @@ def in_integers(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]
     Raises:
         UserError: The scheme does not take an operator of the model.
     """
-    types = [tf.dtypes.as_dtype(name) for name in (plan.input_type, plan.output_type)]
     try:
         if plan.scheme == "int8":
             written = mlir_quantize(
                 calibrated,
-                input_data_type=types[0],
-                output_data_type=types[1],
+                input_data_type=tf.dtypes.as_dtype(plan.input_type),
+                output_data_type=tf.dtypes.as_dtype(plan.output_type),
                 denylisted_nodes=sorted(kept) or None,
             )
             return bytes(deduplicate_readonly_buffers(written))
-        written = quantized_by_recipe(calibrated, plan.scheme, kept)
-        return bytes(modify_model_io_type(written, *types))
+        return quantized_by_recipe(calibrated, plan, kept)
     except (ConverterError, RuntimeError, ValueError) as error:
         raise _refused(plan.scheme, error) from error
 

@@ -90,6 +90,8 @@ def plan(
             path, info, data, report, images_nhwc, chosen, sensitivity, threads=threads, seed=seed
         )
     step = {"component": "quantize", **asdict(chosen), "calibration_images": len(rows)}
+    if chosen.float_layers:
+        step["in_float"] = len(chosen.float_layers)
     for name, file in files_of(path):
         if name != ModelInfo.FILE:
             (quantized / name).parent.mkdir(parents=True, exist_ok=True)

@@ -137,5 +137,5 @@ def _edge_faults(plan: QuantizationPlan, *, full_range: bool) -> Iterator[PlanFa
         yield PlanFault(
             "exact_pixels",
             "exact_pixels needs levels of the input that are the pixel values",
-            "leave full_range: false away, or exact_pixels",
+            "leave full_range away, or exact_pixels",
         )

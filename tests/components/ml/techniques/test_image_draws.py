@@ -38,6 +38,24 @@ def test_a_short_draw_favours_no_class() -> None:
     assert abs(np.mean(drawn) - 24.5) < 3
 
 
+def test_a_random_draw_takes_classes_as_often_as_they_are_there() -> None:
+    labels = np.array([0] * 900 + [1] * 100)
+    rows = image_draws.draw_random(1000, 300, seed=0)
+    assert len(set(rows.tolist())) == 300
+    assert rows.tolist() == sorted(rows.tolist())
+    assert 15 <= np.count_nonzero(labels[rows]) <= 45
+    assert rows.tolist() != image_draws.draw_random(1000, 300, seed=1).tolist()
+    assert image_draws.draw_random(3, 300, seed=0).tolist() == [0, 1, 2]
+
+
+def test_identities_are_drawn_whole_and_those_with_a_pair_first() -> None:
+    labels = np.array([0, 1, 2, 2, 2, 3, 4, 4])
+    rows = image_draws.draw_identities(labels, 5, seed=0)
+    assert rows.tolist() == [2, 3, 4, 6, 7]
+    assert len(image_draws.draw_identities(labels, 1, seed=0)) == 5  # two identities at least
+    assert image_draws.draw_identities(labels, 100, seed=0).tolist() == list(range(8))
+
+
 def test_full_range_marks_two_pixels_and_leaves_the_original_alone() -> None:
     pixels = np.full((3, 4, 4, 3), 100, np.uint8)
     marked = image_draws.with_full_range(pixels)
