@@ -21,7 +21,7 @@ _SCOPES = frozenset({"Tensordot", "batchnorm", "separable_conv2d"})
 
 
 @dataclass(frozen=True)
-class Layer:
+class LiteLayer:
     """Operators that one layer of the network became, with what was fused into them.
 
     Attributes:
@@ -39,14 +39,14 @@ class Layer:
     weights: int
 
 
-def layers_of(file: LiteFile) -> tuple[Layer, ...]:
+def layers_of(file: LiteFile) -> tuple[LiteLayer, ...]:
     """Return the layers of a float file in the order in which they run.
 
     Args:
         file: The file; one with its names.
     """
     graph = file.subgraphs[0]
-    found: dict[str, Layer] = {}
+    found: dict[str, LiteLayer] = {}
     made_by: dict[int, str] = {}
     for op in graph.operators:
         if not any(graph.tensors[index].dtype == "FLOAT32" for index in op.outputs):
@@ -61,7 +61,9 @@ def layers_of(file: LiteFile) -> tuple[Layer, ...]:
     return tuple(found.values())
 
 
-def excepted(layers: Sequence[Layer], plan: QuantizationPlan, *, where: str) -> tuple[Layer, ...]:
+def excepted(
+    layers: Sequence[LiteLayer], plan: QuantizationPlan, *, where: str
+) -> tuple[LiteLayer, ...]:
     """Return the layers that a plan leaves in float.
 
     Args:
@@ -89,13 +91,13 @@ def excepted(layers: Sequence[Layer], plan: QuantizationPlan, *, where: str) -> 
     return found
 
 
-def outputs_of(layers: Iterable[Layer]) -> frozenset[str]:
+def outputs_of(layers: Iterable[LiteLayer]) -> frozenset[str]:
     """Return the names of all tensors that layers write."""
     return frozenset(name for layer in layers for name in layer.outputs)
 
 
-def _joined(one: Layer, other: Layer) -> Layer:
-    return Layer(
+def _joined(one: LiteLayer, other: LiteLayer) -> LiteLayer:
+    return LiteLayer(
         name=one.name,
         aliases=one.aliases | other.aliases,
         operators=(*one.operators, *other.operators),
@@ -104,7 +106,7 @@ def _joined(one: Layer, other: Layer) -> Layer:
     )
 
 
-def _layer(graph: Subgraph, op: Operator) -> Layer:
+def _layer(graph: Subgraph, op: Operator) -> LiteLayer:
     tensors = [graph.tensors[index] for index in op.inputs if index >= 0]
     constants = [tensor for tensor in tensors if tensor.size_bytes and tensor.dtype == "FLOAT32"]
     outputs = tuple(graph.tensors[index].name for index in op.outputs)
@@ -118,7 +120,7 @@ def _layer(graph: Subgraph, op: Operator) -> Layer:
     if name == outputs[0] and ends:
         name = OUTPUT
     aliases = {name, *inside, *(part for path in held for part in path)}
-    return Layer(
+    return LiteLayer(
         name=name,
         aliases=frozenset({*aliases, OUTPUT} if ends else aliases),
         operators=(op.name,),

@@ -17,7 +17,7 @@ def taken_apart(content: bytes) -> Any:
     LiteRT's quantizer writes the constants of larger models behind the flatbuffer, from where
     they would be lost.
     """
-    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    model: Any = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
     for buffer in model.buffers:
         if buffer.offset > 1:  # 0 and 1 say that the data is inside
             outside = content[buffer.offset : buffer.offset + buffer.size]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from components.artifacts.model import QuantizationPlan
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import FLOATS, LiteFile, Operator, Subgraph
-from components.ml.lite.layers import Layer
+from components.ml.lite.layers import LiteLayer
 
 _BORDERS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 NARROW = frozenset({"CONV_2D", "FULLY_CONNECTED"})
@@ -15,7 +15,7 @@ NARROW = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 
 
 def refuse_other_precision(
-    file: LiteFile, plan: QuantizationPlan, layers: Sequence[Layer], kept: frozenset[str]
+    file: LiteFile, plan: QuantizationPlan, layers: Sequence[LiteLayer], kept: frozenset[str]
 ) -> None:
     """Ask that exactly the layers which the plan excepts compute in float.
 
@@ -84,7 +84,7 @@ def _check_w4a8(graph: Subgraph, kept: frozenset[str]) -> None:
 
 
 def _too_much_float(
-    plan: QuantizationPlan, layers: Sequence[Layer], graph: Subgraph, others: Sequence[Operator]
+    plan: QuantizationPlan, layers: Sequence[LiteLayer], graph: Subgraph, others: Sequence[Operator]
 ) -> UserError:
     """Name layers and operators; borders are there because of those and are not named."""
     names = {output: layer.name for layer in layers for output in layer.outputs}

@@ -18,7 +18,7 @@ import numpy as np
 from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.ml.lite.flatbuffer import LiteFile
-from components.ml.lite.layers import OUTPUT, Layer
+from components.ml.lite.layers import OUTPUT, LiteLayer
 from components.ml.lite.precision import float_outputs
 from components.ml.lite.trial import DIGITS, Error, Trial
 from components.statistics.metrics import PRIMARY
@@ -143,11 +143,11 @@ def report(trial: Trial, found: Sensitivity) -> dict[str, object]:
     }
 
 
-def _of(trial: Trial, names: Sequence[str]) -> list[Layer]:
+def _of(trial: Trial, names: Sequence[str]) -> list[LiteLayer]:
     return [layer for layer in trial.layers if layer.name in names]
 
 
-def _unquantizable(trial: Trial) -> list[Layer]:
+def _unquantizable(trial: Trial) -> list[LiteLayer]:
     floats = float_outputs(LiteFile.parse(trial.file(())))
     return [layer for layer in trial.layers if floats & {*layer.outputs}]
 

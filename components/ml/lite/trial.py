@@ -16,7 +16,7 @@ from components.artifacts.model import QuantizationPlan
 from components.contract.errors import UserError
 from components.contract.types import Task, Unit
 from components.ml.lite.flatbuffer import LiteFile
-from components.ml.lite.layers import Layer, layers_of, outputs_of
+from components.ml.lite.layers import LiteLayer, layers_of, outputs_of
 from components.ml.lite.writing import in_integers
 from components.statistics.metrics import METRICS, PRIMARY, sample_of
 
@@ -65,7 +65,7 @@ class Trial:
     threads: int
 
     @cached_property
-    def layers(self) -> tuple[Layer, ...]:
+    def layers(self) -> tuple[LiteLayer, ...]:
         """All layers of the float file."""
         return layers_of(LiteFile.parse(self.calibrated))
 
@@ -77,10 +77,10 @@ class Trial:
     def metric(self, outputs_nd: np.ndarray) -> float:
         """Return the leading metric of the task."""
         sample = sample_of(self.task, outputs_nd, self.labels_n, resample=self.resample)
-        whole = np.ones((1, sample.units), np.int64)
+        whole = np.ones((1, sample.units), np.int32)
         return float(sample.measure(whole)[PRIMARY[self.task]][0])
 
-    def file(self, kept: Sequence[Layer]) -> bytes:
+    def file(self, kept: Sequence[LiteLayer]) -> bytes:
         """Return the file with float edges in which these layers compute in float."""
         edges = replace(self.plan, input_type="float32", output_type="float32", exact_pixels=False)
         return in_integers(self.calibrated, edges, outputs_of(kept))

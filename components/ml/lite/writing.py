@@ -27,8 +27,8 @@ from components.ml.formats import model_folder
 from components.ml.lite.exact_pixels import with_exact_pixels
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.layers import excepted, layers_of, outputs_of
+from components.ml.lite.litert_schemes import quantized_by_litert
 from components.ml.lite.precision import refuse_other_precision
-from components.ml.lite.recipes import quantized_by_recipe
 from components.ml.runtime import tf
 
 _COMPLAINT = re.compile(r"'(tfl?\.\w+)' op (.*)")
@@ -112,7 +112,7 @@ def in_integers(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]
                 denylisted_nodes=sorted(kept) or None,
             )
             return bytes(deduplicate_readonly_buffers(written))
-        return quantized_by_recipe(calibrated, plan, kept)
+        return quantized_by_litert(calibrated, plan, kept)
     except (ConverterError, RuntimeError, ValueError) as error:
         raise _refused(plan.scheme, error) from error
 

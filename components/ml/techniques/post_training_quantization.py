@@ -23,7 +23,6 @@ from components.artifacts.model import AUTO, ModelInfo, QuantizationPlan
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import files_of
-from components.measure.threshold import VALIDATION
 from components.ml.formats import calibration as calibrating
 from components.ml.formats import model_folder
 from components.ml.lite.flatbuffer import LiteFile
@@ -46,6 +45,7 @@ from components.ml.techniques.quantization_settings import (
 from components.statistics.verification import has_pairs
 
 _CALIBRATION_SPLIT = "train"
+_VALIDATION = "validation"
 
 
 def plan(
@@ -155,7 +155,7 @@ def _by_layer(
     trial = Trial(
         calibrated=calibrated,
         plan=replace(chosen, float_layers=()),
-        images_nhwc=model_folder.normalize(np.asarray(data.images(VALIDATION)[rows]), info),
+        images_nhwc=model_folder.normalize(np.asarray(data.images(_VALIDATION)[rows]), info),
         labels_n=labels_n[rows],
         task=info.task,
         resample=data.info.resample,
@@ -172,12 +172,12 @@ def _by_layer(
 
 
 def _validation_labels(data: Dataset, task: str) -> np.ndarray:
-    labels_n = data.labels(VALIDATION) if data.info.splits.get(VALIDATION) else np.empty(0, int)
+    labels_n = data.labels(_VALIDATION) if data.info.splits.get(_VALIDATION) else np.empty(0, int)
     if len(labels_n) == 0 or (task == "verification" and not has_pairs(labels_n)):
         raise UserError(
             "quantize: errors of layers are measured on validation images, and the dataset has "
             f"{len(labels_n)} there, with nothing to compare",
-            f"add images, or raise {VALIDATION} under split:",
+            f"add images, or raise {_VALIDATION} under split:",
         )
     return labels_n
 

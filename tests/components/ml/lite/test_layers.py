@@ -11,19 +11,19 @@ from components.artifacts.lite_model import MODEL_FILE
 from components.artifacts.model import QuantizationPlan
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile
-from components.ml.lite.layers import Layer, excepted, layers_of
+from components.ml.lite.layers import LiteLayer, excepted, layers_of
 
 NAMES = ["first", "second", "depthwise", "pool", "embedding", "scores"]
 
 
 @pytest.fixture(scope="module")
-def layers(lite_patterns: Mapping[str, Path]) -> tuple[Layer, ...]:
+def layers(lite_patterns: Mapping[str, Path]) -> tuple[LiteLayer, ...]:
     content = (lite_patterns["float32"] / "lite" / MODEL_FILE).read_bytes()
     return layers_of(LiteFile.parse(content))
 
 
 def test_layers_have_the_names_of_the_network_in_the_order_they_run(
-    layers: tuple[Layer, ...],
+    layers: tuple[LiteLayer, ...],
 ) -> None:
     assert [layer.name for layer in layers] == NAMES
     by_name = {layer.name: layer for layer in layers}
@@ -35,13 +35,13 @@ def test_layers_have_the_names_of_the_network_in_the_order_they_run(
     assert by_name["pool"].weights == 0
 
 
-def test_a_layer_is_found_by_what_was_fused_into_it(layers: tuple[Layer, ...]) -> None:
+def test_a_layer_is_found_by_what_was_fused_into_it(layers: tuple[LiteLayer, ...]) -> None:
     plan = QuantizationPlan("int8", float_layers=("second_norm", "output"))
     assert [layer.name for layer in excepted(layers, plan, where="x")] == ["second", "scores"]
     assert excepted(layers, QuantizationPlan("int8"), where="x") == ()
 
 
-def test_a_name_that_is_none_is_told_with_the_nearest(layers: tuple[Layer, ...]) -> None:
+def test_a_name_that_is_none_is_told_with_the_nearest(layers: tuple[LiteLayer, ...]) -> None:
     plan = QuantizationPlan("int8", float_layers=("embeding",))
     with pytest.raises(UserError, match="no layer 'embeding'") as caught:
         excepted(layers, plan, where="quantize")
@@ -49,7 +49,7 @@ def test_a_name_that_is_none_is_told_with_the_nearest(layers: tuple[Layer, ...])
     excepted(layers, QuantizationPlan("int8", float_layers=("embedding",)), where="quantize")
 
 
-def test_the_layer_of_the_output_is_not_rounded_again(layers: tuple[Layer, ...]) -> None:
+def test_the_layer_of_the_output_is_not_rounded_again(layers: tuple[LiteLayer, ...]) -> None:
     plan = QuantizationPlan("int8", "uint8", "uint8", ("scores",))
     with pytest.raises(UserError, match="output_type uint8 rounds it") as caught:
         excepted(layers, plan, where="quantize")

@@ -125,12 +125,12 @@ def test_a_scheme_that_is_not_carried_out_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     from components.ml.formats import calibration
-    from components.ml.lite import recipes
+    from components.ml.lite import litert_schemes
     from components.ml.lite.writing import to_lite
 
     model = written[scheme] / "model"
     given = (model, ModelInfo.read(model), calibration.read(model))
-    monkeypatch.setattr(recipes, "BITS", {scheme: bits})
+    monkeypatch.setattr(litert_schemes, "BITS", {scheme: bits})
     with pytest.raises(AssertionError, match=said):
         to_lite(*given)
 

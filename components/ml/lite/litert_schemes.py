@@ -1,4 +1,4 @@
-"""Recipes: schemes that TensorFlow's converter does not write, by LiteRT's own quantizer.
+"""LiteRT's schemes: those that TensorFlow's converter does not write, by LiteRT's own quantizer.
 
 It reads a float file whose tensors carry the ranges of their calibration, as TensorFlow's
 calibration leaves it, so that every integer scheme of a model rests on the same ranges.
@@ -38,7 +38,7 @@ _EXCEPTED = AlgorithmName.NO_QUANTIZE
 _EDGES = (TFLOperationName.INPUT, TFLOperationName.OUTPUT)
 
 
-def quantized_by_recipe(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]) -> bytes:
+def quantized_by_litert(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]) -> bytes:
     """Quantize a float file.
 
     What the scheme cannot express, such as PRELU, stays in float; whether it may is for the caller
@@ -53,7 +53,7 @@ def quantized_by_recipe(calibrated: bytes, plan: QuantizationPlan, kept: Collect
         A file with its constants inside the flatbuffer.
     """
     activations, weights = BITS[plan.scheme]
-    made = quantizer.Quantizer(calibrated)
+    made: Any = quantizer.Quantizer(calibrated)
     made.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activations, _DEPTHWISE_BITS)
     for operation in _NARROW:
         made.add_static_config(".*", operation, activations, weights)
@@ -85,7 +85,7 @@ def _edge(dtype: str) -> OpQuantizationConfig:
 
 def _ranges(calibrated: bytes) -> dict[str, dict[str, Any]]:
     """Return the smallest and the largest value of every tensor that was calibrated, by name."""
-    model = schema.ModelT.InitFromPackedBuf(bytearray(calibrated), 0)
+    model: Any = schema.ModelT.InitFromPackedBuf(bytearray(calibrated), 0)
     found: dict[str, dict[str, Any]] = {}
     for tensor in model.subgraphs[0].tensors:
         seen = tensor.quantization
