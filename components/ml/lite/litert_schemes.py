@@ -10,8 +10,10 @@ References:
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Collection, Mapping
+from contextlib import redirect_stderr
 from typing import Any
 
 import numpy as np
@@ -66,9 +68,10 @@ def quantized_by_litert(calibrated: bytes, plan: QuantizationPlan, kept: Collect
         made.update_quantization_recipe(
             f"^{re.escape(name)};", TFLOperationName.ALL_SUPPORTED, algorithm_key=_EXCEPTED
         )
-    written = made.quantize(
-        _ranges(calibrated), enable_progress_bar=False, enable_progress_report=False
-    )
+    with redirect_stderr(io.StringIO()):  # a progress bar that cannot be turned off
+        written = made.quantize(
+            _ranges(calibrated), enable_progress_bar=False, enable_progress_report=False
+        )
     return put_together(taken_apart(bytes(written.quantized_model)))
 
 
