@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from components.artifacts.lite_model import MODEL_FILE
-from components.artifacts.model import QuantizationPlan
+from components.artifacts.model import ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.layers import LiteLayer, excepted, layers_of
@@ -17,8 +15,10 @@ NAMES = ["first", "second", "depthwise", "pool", "embedding", "scores"]
 
 
 @pytest.fixture(scope="module")
-def layers(lite_patterns: Mapping[str, Path]) -> tuple[LiteLayer, ...]:
-    content = (lite_patterns["float32"] / "lite" / MODEL_FILE).read_bytes()
+def layers(pattern_classifier: Path) -> tuple[LiteLayer, ...]:
+    from components.ml.lite.writing import to_lite
+
+    content = to_lite(pattern_classifier, ModelInfo.read(pattern_classifier), None)
     return layers_of(LiteFile.parse(content))
 
 

@@ -71,7 +71,7 @@ def test_auto_excepts_the_layers_that_lose_and_keeps_to_the_drop(
     written = json.loads((tmp_path / "report" / "quantization.json").read_bytes())
     assert written["float_layers"] == list(plan.float_layers)
 
-    convert(tmp_path / "model", tmp_path / "lite", tmp_path / "conversion")
+    convert(tmp_path / "model", tmp_path / "lite", tmp_path / "conversion", repack=False)
     assert (tmp_path / "lite" / MODEL_FILE).stat().st_size == steps[-1]["size_bytes"]
     lost = report["float"]["value"] - accuracy(tmp_path / "lite", pattern_data)
     assert lost <= 0.01
