@@ -96,9 +96,9 @@ class QuantizationPlan:
         scheme: float16: weights of 16 bits, computed in float, half the size. dynamic: weights of 8
             bits, activations quantized while it runs. int8: integers alone, a quarter of the size.
             w4a8: int8 with weights of 4 bits in convolutions and dense layers; depthwise ones keep
-            8. Fast as int8 for dense layers, 3 to 4 times slower for convolutions. int16x8: weights
+            8. Fast as int8 for dense layers, 2 to 4 times slower for convolutions. int16x8: weights
             of 8 bits, activations of 16: shows what 8 bits of activations cost; no fast kernel on a
-            CPU, hundreds of times slower than int8.
+            CPU, 20 to 900 times slower than int8.
         input_type: Type of the input of an int8 or w4a8 file. uint8 takes a camera's bytes.
         output_type: Type of the output of an int8 or w4a8 file.
         float_layers: Names of layers that an int8, w4a8 or int16x8 file computes in float all the
