@@ -89,12 +89,12 @@ def test_names_of_layers_may_be_one_or_many(tmp_path: Path) -> None:
 def test_a_network_that_a_scheme_leaves_in_float_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.config import quantizing
+    from pipelines.config import quantization_faults
 
     step = {"scheme": "int16x8"}
     check(step, tmp_path)
     known = {"conv": ("PReLU", frozenset({"int16x8"}))}
-    monkeypatch.setattr(quantizing, "_LEFT_IN_FLOAT", known)
+    monkeypatch.setattr(quantization_faults, "_LEFT_IN_FLOAT", known)
     with pytest.raises(UserError, match="conv has PReLU, which scheme int16x8 leaves") as caught:
         check(step, tmp_path)
     check(applied(step, caught.value.fix), tmp_path)
