@@ -153,6 +153,8 @@ class Config(Section):
         # Left away where there are none, so that what was configured before keeps its digest.
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
+        if not plain["teacher"].get("resize"):
+            plain["teacher"].pop("resize", None)
         return digest("config", plain)
 
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:
