@@ -79,4 +79,4 @@ def import_model(
         modules=modules,
         resize=resize,
     )
-    importing.import_model(source, dataset, model, report, given)
+    importing.import_model(source, dataset, model, report, given, seed=seed)

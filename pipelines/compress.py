@@ -202,7 +202,7 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
         f"convert-{variant}",
         "convert",
         _by_kind(interface_of("convert"), {"Model": model}),
-        config.step_parameters("convert"),
+        config.step_parameters("convert", config.convert),
     )
     lite = Ref(f"convert-{variant}", "lite")
     yield _step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import cast
+from typing import cast, get_args
 
 from components.contract.digests import canonical_json
 from components.contract.interface import Parameter, interface_of
@@ -64,7 +64,7 @@ def label_of(node: StepNode) -> str:
 
 def _word(parameter: Parameter, value: object) -> str:
     """Return a value as it stands in a name: parts of a whole in percent, 0.35 as ``035``."""
-    if parameter.annotation == Fraction:
+    if get_args(parameter.annotation)[:2] == get_args(Fraction):
         return _slug(f"{100 * cast('float', value):.4g}")
     return f"{value:.2f}".replace(".", "") if isinstance(value, float) else _slug(value)
 

@@ -56,6 +56,12 @@ def test_no_technique_is_in_the_closure_of_another(component):
             "preservation",
             "sparsity",
             "tfmot_pruning",
+            "structured_pruning",
+            "structure_importance",
+            "block_removal",
+            "channel_removal",
+            "channel_settings",
+            "channel_selection",
             "tfmot_wrapping",
         },
     )

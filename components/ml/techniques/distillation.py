@@ -13,7 +13,7 @@ from typing import Any
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.networks.building import build, info_of
 from components.ml.runtime import tf
 from components.ml.settings import (
@@ -144,6 +144,7 @@ def train_student(
         "epochs": history.kept.number,
     }
     model_folder.save(path, model, replace(info, steps=teacher_info.steps).after(step))
+    samples.draw(path, data, seed)
     parameters = {
         **asdict(network),
         **asdict(loss),

@@ -53,7 +53,7 @@ def fit(
     """
     loss = _loss(info)
     network.compile(tf_keras.optimizers.Adam(optimization.learning_rate), loss)
-    keeping = _Keeping(validation, outputs_of(network, info), optimization)
+    keeping = _MeasuredEpochs(validation, outputs_of(network, info), optimization)
     network.fit(
         _batches(info, examples, optimization, augmentation, seed),
         steps_per_epoch=examples.steps(optimization),
@@ -101,7 +101,7 @@ def _batches(
             step += 1
 
 
-class _Keeping(tf_keras.callbacks.Callback):
+class _MeasuredEpochs(tf_keras.callbacks.Callback):
     """Measures every epoch and keeps the weights of the best, or of the last."""
 
     def __init__(

@@ -20,7 +20,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.runtime import tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques import tfmot_pruning
@@ -50,7 +50,7 @@ def prune(
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
     data = Dataset.open(dataset)
-    _check(info, data, path)
+    refuse_unfit(info, data, path)
     settings = settings.of(info.task)
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
@@ -100,6 +100,7 @@ def prune(
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
     model_folder.save(pruned, model, info.after(step))
+    samples.pass_on(path, pruned)
     _write_report(
         report,
         {
@@ -130,7 +131,12 @@ def _refuse(layers: Sequence[Layer], sparsity: float, method: str) -> None:
         ) from missed
 
 
-def _check(info: ModelInfo, data: Dataset, path: Path) -> None:
+def refuse_unfit(info: ModelInfo, data: Dataset, path: Path) -> None:
+    """Refuse a Model that is quantized already, and a dataset that is not the Model's.
+
+    Raises:
+        UserError: Either.
+    """
     if info.quantization is not None:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",

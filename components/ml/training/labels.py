@@ -12,7 +12,7 @@ from typing import Any
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.training import loop
 from components.ml.training.examples import Examples
@@ -95,6 +95,7 @@ def fit_and_write(
         **notes,
     }
     model_folder.save(path, model, info.after(step))
+    samples.draw(path, data, seed)
     parameters = {
         **asdict(network),
         **asdict(loss),
