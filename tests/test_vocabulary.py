@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 GONE = {
-    "contender, contest, comparison: candidates are chosen, the drop is paired with a Reference": (
-        r"contenders?", r"contests?", r"comparisons?", r"Judgements?",
+    "contender, contest, yardstick: candidates are chosen, the drop is paired with a Reference": (
+        r"contenders?", r"contests?", r"yardsticks?", r"Judgements?",
     ),
     "a model card is the document; what lies beside a model is its info": (
         r"ModelCard", r"LiteCard",
