@@ -17,7 +17,7 @@ from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
 
 Verdict: TypeAlias = Literal[
-    "winner", "kept", "over-budget", "undecided", "failed", "yardstick", "reference"
+    "winner", "kept", "over-budget", "undecided", "failed", "comparison", "reference"
 ]
 Goal: TypeAlias = Literal["size", "latency"]
 
@@ -73,7 +73,7 @@ class Candidate:
             of one of the two.
         latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``.
         peak_memory_bytes: Above the baseline of the runtime alone, the largest of all devices.
-        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``yardstick``
+        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``comparison``
             (what others are compared with, and no candidate), ``reference``.
         on_front: Whether it lies on the Pareto front of size, latency and metric.
         reason: Why it got its verdict, in one sentence.

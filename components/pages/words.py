@@ -17,7 +17,7 @@ VERDICTS: dict[Verdict, str] = {
     "over-budget": "over budget",
     "undecided": "undecided",
     "failed": "failed",
-    "yardstick": "yardstick",
+    "comparison": "comparison",
     "reference": "reference",
 }
 """How a verdict is called on pages."""
