@@ -151,6 +151,11 @@ class Config(Section):
         return self.model_dump(mode="json")
 
     @property
+    def written_variants(self) -> dict[str, Any]:
+        """The variants as a file would hold them; what ``auto`` became, where it was that."""
+        return self.to_plain()["variants"]
+
+    @property
     def digest(self) -> str:
         """The digest of all that was configured, but not of where files lie and steps run."""
         plain = self.to_plain()

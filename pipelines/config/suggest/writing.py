@@ -29,9 +29,7 @@ _TEACHERS: Mapping[TeacherKind, str] = {
 def variants_block(suggestion: Suggestion) -> str:
     """Return the key ``variants`` as text, with what it was made for and a reason for each."""
     lines = [*_comment(_summary(suggestion)), "variants:"]
-    shared = Counter(
-        _identity(step) for variant in suggestion.variants for step in variant.path
-    )
+    shared = Counter(_identity(step) for variant in suggestion.variants for step in variant.path)
     named: set[str] = set()
     for variant in suggestion.variants:
         lines += _comment(variant.reason, "  ")
@@ -86,8 +84,10 @@ def _summary(suggestion: Suggestion) -> str:
         f"{situation.width}, {_TEACHERS[situation.teacher]}. The run takes about "
         f"{_number(max(1, round(suggestion.minutes)))} of {_number(situation.minutes)} minutes, as "
     )
-    text += "earlier runs tell." if suggestion.told else (
-        f"is {source} for 2 cores and {situation.images:,} images that train."
+    text += (
+        "earlier runs tell."
+        if suggestion.told
+        else (f"is {source} for 2 cores and {situation.images:,} images that train.")
     )
     if suggestion.left_out:
         text += f" No time is left for {', '.join(suggestion.left_out)}."
@@ -112,9 +112,7 @@ def _comment(text: str, indent: str = "") -> list[str]:
     )  # fmt: skip
 
 
-def _variant(
-    variant: SuggestedVariant, shared: Counter[bytes], named: set[str]
-) -> Iterator[str]:
+def _variant(variant: SuggestedVariant, shared: Counter[bytes], named: set[str]) -> Iterator[str]:
     yield f"  {variant.name}:"
     for step in variant.path:
         given = _given(step, shared, named)
