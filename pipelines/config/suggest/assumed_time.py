@@ -65,8 +65,5 @@ def _network_cost(network: Network) -> float:
 
 def _student_cost(situation: Situation, student: Student) -> float:
     looked_at = 1.0 if student.resolution is None else student.resolution / situation.side
-    if student.widths is not None:
-        width = student.widths[0] / _PLAIN_USUAL
-    else:
-        width = student.alpha or 1.0
+    width = student.widths[0] / _PLAIN_USUAL if student.widths else student.alpha or 1.0
     return _MICROSECONDS_PER_PIXEL[student.backbone] * width * looked_at**2

@@ -1,4 +1,4 @@
-"""A suggestion as YAML that people read and edit: reasons as comments, anchors for what is shared."""
+"""A suggestion as YAML that people edit: reasons as comments, anchors for what is shared."""
 
 from __future__ import annotations
 
