@@ -82,6 +82,7 @@ class Candidate:
             ``unmeasured`` with the reason; empty where the data tells of none.
         lead: ``value``, ``low`` and ``high`` of how far it is ahead of the trivial answer, paired;
             None after a crash.
+        warnings: What a reader must know of its file, one sentence each.
         control: Name of the variant that is its control, where it has one.
         gain: ``value``, ``low`` and ``high`` of how much better its metric is than its control's,
             paired; None without a control and after a crash.
@@ -105,6 +106,7 @@ class Candidate:
     excess: float = 0.0
     groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
     lead: Interval | None = None
+    warnings: tuple[str, ...] = ()
     control: str | None = None
     gain: Interval | None = None
 

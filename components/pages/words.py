@@ -26,7 +26,11 @@ _TELLING = ("file", "backbone", "alpha", "method", "sparsity", "clusters", "sche
 _SILENT = frozenset({"weights"})
 _TARGETS = {"macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights"}
 """What a step that removes structure made less of."""
-_LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
+_LAYERS = {
+    "frozen": "not trained",
+    "trained_again": "saved as frozen and trained all the same",
+    "in_float": "in float",
+}
 """What happened to so many layers of a step."""
 
 

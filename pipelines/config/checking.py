@@ -17,6 +17,7 @@ from pipelines.config.faults import Fault, Location, where
 from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.parameters import offered
 from pipelines.config.pruning_faults import pruning_faults
+from pipelines.config.quantization_faults import quantize_faults
 from pipelines.config.sections import (
     AnswersTeacher,
     ImageShape,
@@ -46,6 +47,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
         yield from pruning_faults(("variants", name), path)
+        yield from quantize_faults(("variants", name), path, config.teacher)
         yield from _distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
     for index, device in enumerate(config.devices):

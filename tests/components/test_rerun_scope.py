@@ -23,8 +23,11 @@ EDITS = {
     "ml.training.loop": {"train", "distill", "prune"},
     "ml.techniques.weight_pruning": {"prune"},
     "ml.techniques.sparsity": {"prune"},
-    "ml.lite.flatbuffer": {"convert"},
+    "ml.lite.flatbuffer": {"quantize", "convert"},
+    "ml.lite.sensitivity": {"quantize"},
+    "ml.lite.warnings": {"convert"},
     "ml.techniques.post_training_quantization": {"quantize"},
+    "ml.techniques.quantization_settings": {"quantize"},
     "ml.formats.calibration": {"quantize", "convert"},
 }
 
