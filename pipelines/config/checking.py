@@ -172,6 +172,14 @@ def _parameter_faults(
 
 
 def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
+    ends = [index for index, step in enumerate(path) if interface_of(step.component).path == "last"]
+    if len(ends) > 1:
+        location = ("variants", variant, ends[1])
+        decided, again = (path[index].component for index in ends[:2])
+        what = (
+            f"{decided} has decided already in what the file computes; {again} would decide again"
+        )
+        yield location, f"{where(location)}: {what}", "remove one of the two"
     for index, step in enumerate(path):
         location = ("variants", variant, index)
         rule, name = interface_of(step.component).path, step.component
@@ -181,7 +189,7 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 f"{where(location)}: {name} makes a new model, so it comes first on a path",
                 "move it to the front, or remove what stands before it",
             )
-        if rule == "last" and index < len(path) - 1:
+        if rule == "last" and index < len(path) - 1 and len(ends) == 1:
             yield (
                 location,
                 f"{where(location)}: nothing can follow {name}",

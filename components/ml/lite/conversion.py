@@ -14,7 +14,7 @@ from pathlib import Path
 from components.artifacts.lite_model import MODEL_FILE, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
-from components.ml.formats import calibration
+from components.ml.formats import calibration, ranges
 from components.ml.lite import parity
 from components.ml.lite.checking import edges_of, refuse
 from components.ml.lite.flatbuffer import LiteFile
@@ -38,7 +38,7 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
     calibration_nhwc = calibration.read(path)
     content = to_lite(path, info, calibration_nhwc)
     file = LiteFile.parse(content)
-    refuse(file, info)
+    refuse(file, info, ranges.read(path))
     made = lite_info(info, file, content)
     lite.mkdir(parents=True, exist_ok=True)
     (lite / MODEL_FILE).write_bytes(content)
@@ -55,6 +55,7 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
                 "delegate": measured.delegate,
                 "weights": weights_by_type(file),
                 "sparsity": file.sparsity,
+                "promises": asdict(info.promises),
                 "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
                 "output": asdict(made.output),
                 "parity": measured.differences,

@@ -47,6 +47,8 @@ class Tensor:
         size_bytes: Length of its constant, 0 for what is computed.
         elements: Count of numbers.
         zeros: How many numbers of a weight stand for 0.0; None for everything else.
+        unique: How many different numbers a weight holds, 0 included; None for everything else.
+        unique_per_channel: The same for each output channel.
         scales: Quantization steps: one, or one a channel; empty when it is not quantized.
         zero_points: The integers that stand for 0.0, as many as scales.
     """
@@ -59,6 +61,8 @@ class Tensor:
     zeros: int | None
     scales: tuple[float, ...]
     zero_points: tuple[int, ...]
+    unique: int | None = None
+    unique_per_channel: tuple[int, ...] | None = None
 
     @property
     def affine(self) -> Affine | None:
@@ -195,9 +199,12 @@ def _subgraph(model: Any, number: int) -> Subgraph:
     operators = tuple(
         _operator(model, subgraph.Operators(index)) for index in range(subgraph.OperatorsLength())
     )
+    # Channels of all other weights come first.
+    last = {op.inputs[1] for op in operators if op.name == "DEPTHWISE_CONV_2D"}
     return Subgraph(
         tensors=tuple(
-            _tensor(model, subgraph.Tensors(index)) for index in range(subgraph.TensorsLength())
+            _tensor(model, subgraph.Tensors(index), -1 if index in last else 0)
+            for index in range(subgraph.TensorsLength())
         ),
         operators=operators,
         inputs=_integers(subgraph.InputsAsNumpy()),
@@ -214,7 +221,7 @@ def _operator(model: Any, operator: Any) -> Operator:
     return Operator(name, _integers(operator.InputsAsNumpy()), _integers(operator.OutputsAsNumpy()))
 
 
-def _tensor(model: Any, tensor: Any) -> Tensor:
+def _tensor(model: Any, tensor: Any, channel_axis: int) -> Tensor:
     buffer = model.Buffers(tensor.Buffer())
     quantization = tensor.Quantization()
     scales: tuple[float, ...] = ()
@@ -225,6 +232,12 @@ def _tensor(model: Any, tensor: Any) -> Tensor:
     shape = _integers(tensor.ShapeAsNumpy())
     dtype = _TYPES[tensor.Type()]
     dense = len(shape) > 1 and dtype in _WEIGHT_TYPES and not tensor.Sparsity()
+    unique, unique_per_channel = None, None
+    if dense and buffer.DataLength():
+        values = np.frombuffer(buffer.DataAsNumpy(), _NUMPY[dtype]).reshape(shape)
+        unique = len(np.unique(values))
+        channels = np.moveaxis(values, channel_axis, 0)
+        unique_per_channel = tuple(len(np.unique(channel)) for channel in channels)
     return Tensor(
         name=tensor.Name().decode(),
         dtype=dtype,
@@ -234,6 +247,8 @@ def _tensor(model: Any, tensor: Any) -> Tensor:
         zeros=_zeros(buffer, dtype, zero_points) if dense and buffer.DataLength() else None,
         scales=scales,
         zero_points=zero_points,
+        unique=unique,
+        unique_per_channel=unique_per_channel,
     )
 
 

@@ -3,8 +3,6 @@
 The pruned network is trained to answer what it answered before, so that nothing but the zeros is
 new: embeddings keep their directions, classifiers their probabilities beside the labels.
 
-Shapes: n images, b images in a batch, d numbers of an output, v views.
-
 References:
     Zhu and Gupta, To prune, or not to prune, arXiv:1710.01878 (the schedule).
 """
@@ -12,16 +10,16 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import Embedding, ModelInfo, Scores
+from components.artifacts.model import ModelInfo
+from components.artifacts.promises import Promises
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
-from components.ml.runtime import tf, tf_keras
+from components.ml.runtime import tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques.sparsity import compare, kernels_of, overall, refuse
 from components.ml.techniques.tfmot_wrapping import (
@@ -31,53 +29,13 @@ from components.ml.techniques.tfmot_wrapping import (
     strip,
     wrapped,
 )
-from components.ml.training import loop, losses
+from components.ml.training import loop
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
-from components.ml.training.objectives import TEACHER
 from components.ml.training.outputs import outputs_of
-from components.ml.training.teacher import ask_teacher, with_mixup
+from components.ml.training.preservation import OutputPreservation
+from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
-
-_TEMPERATURE = 2.0
-_LEAST = 1e-12
-"""Probability below which a softmax says nothing more."""
-
-
-@dataclass(frozen=True, eq=False)
-class OutputPreservation:
-    """Answering what the network answered before it was pruned.
-
-    Attributes:
-        output: What the network answers.
-    """
-
-    output: Embedding | Scores
-
-    @property
-    def variables(self) -> list[Any]:
-        """None of its own."""
-        return []
-
-    def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
-        """Return the batch with the mixed images that the network was asked about."""
-        del seed
-        return with_mixup(batch)
-
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
-        """Return the loss: of directions and distances of embeddings, or of probabilities."""
-        del progress
-        before_bd = batch[TEACHER]
-        if isinstance(self.output, Embedding):
-            matching = losses.embedding_matching(outputs_bd, before_bd)
-            return matching + losses.relational_matching(outputs_bd, before_bd)
-        if self.output.activation == "sigmoid":
-            logits_bd = losses.logits_of_sigmoid(outputs_bd)
-            return losses.soft_scores(logits_bd, before_bd, _TEMPERATURE)
-        logits_bd = outputs_bd
-        if self.output.activation == "softmax":
-            logits_bd = tf.math.log(tf.maximum(outputs_bd, _LEAST))
-        return losses.soft_labels(logits_bd, before_bd, _TEMPERATURE)
 
 
 def prune(
@@ -123,7 +81,8 @@ def prune(
         "epochs": history.kept.number,
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
-    model_folder.save(pruned, model, info.after(step))
+    kept = Promises(zeros=int(step["zeros"]))
+    model_folder.save(pruned, model, info.after(step, promises=kept, quantization=None))
     _write_report(
         report,
         {
@@ -140,7 +99,7 @@ def prune(
 
 
 def _check(info: ModelInfo, data: Dataset, path: Path) -> None:
-    if info.quantization is not None:
+    if info.quantization is not None and not info.promises.ranges:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",
             "put prune before quantize in this variant",
