@@ -29,6 +29,7 @@ def quantize_aware(
     quantized: ModelOut,
     report: ReportOut,
     *,
+    method: Literal["own", "tfmot"] = "own",
     input_type: Literal["float32", "int8", "uint8"] = "float32",
     output_type: Literal["float32", "int8", "uint8"] = "float32",
     calibration_images: PositiveInt = 200,
@@ -54,6 +55,9 @@ def quantize_aware(
             ``ranges.safetensors`` and ``calibration.npz``.
         report: ``quantization.json``: ranges, folded batch norms, validation before, rounded
             without training and by epoch.
+        method: own: as told above, of every network. tfmot: as tensorflow_model_optimization does
+            it, of the networks that it takes; batch norms stay, dense layers are rounded as a
+            whole, and ranges are learned, which takes some hundred steps before it works at all.
         input_type: Type of the file's input. uint8 takes a camera's bytes.
         output_type: Type of the file's output.
         calibration_images: Training images that ranges are taken from, at most, count.
@@ -65,8 +69,9 @@ def quantize_aware(
         seed: Of everything random.
 
     Raises:
-        UserError: A model without an architecture, one that ``quantize`` has planned already, or a
-            dataset that is not the model's.
+        UserError: A model without an architecture, one that ``quantize`` has planned already, a
+            dataset that is not the model's, or with tfmot a network of which TFMOT would leave
+            weights in float.
 
     References:
         arXiv:1712.05877 (training with simulated quantization), arXiv:1308.3432 (straight-through
@@ -83,6 +88,7 @@ def quantize_aware(
         dataset,
         quantized,
         report,
+        method=method,
         plan=QuantizationPlan("int8", input_type, output_type),
         images=calibration_images,
         training=SelfDistillation(schedule, augmentation, teacher_views, label_weight, seed),

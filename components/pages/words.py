@@ -24,7 +24,7 @@ VERDICTS: dict[Verdict, str] = {
 _TELLING = (
     "file", "backbone", "alpha", "method", "sparsity", "clusters", "bits", "scheme", "source",
 )  # fmt: skip
-_SILENT = frozenset({"weights"})
+_SILENT = frozenset({"weights", "own"})
 _LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
 """What happened to so many layers of a step."""
 

@@ -195,4 +195,15 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 f"{where(location)}: nothing can follow {name}",
                 "move it to the end of the path",
             )
+        if name == "quantize_aware" and step.parameters.get("method") == "tfmot":
+            for undone in filter(_promises_weights, path[:index]):
+                what = f"method tfmot does not keep what {undone.component} made of the weights"
+                place = (*location, name, "method")
+                yield place, f"{where(location)}: {what}", "write method: own, which does"
         yield from _parameter_faults((*location, step.component), step.component, step.parameters)
+
+
+def _promises_weights(step: PathStep) -> bool:
+    """Whether a step leaves zeros or shared values, which training would undo."""
+    weights = step.parameters.get("method", "weights") == "weights"
+    return step.component == "cluster" or (step.component == "prune" and weights)

@@ -201,3 +201,52 @@ def test_what_does_not_fit_together_is_refused(
         quantize(
             trained / "model", pattern_data, tmp_path / "model", tmp_path / "plan", scheme="int8"
         )
+
+
+def test_tfmot_trains_what_it_takes_and_the_model_stays_plain(
+    pattern_classifier: Path, pattern_data: Path, tmp_path: Path
+) -> None:
+    from components.ml.formats import model_folder
+
+    report = aware(pattern_classifier, pattern_data, tmp_path, method="tfmot")
+    assert report["training"]["validation_before"] > 0.9
+    info = ModelInfo.read(tmp_path / "model")
+    assert (info.promises.ranges, info.steps[-1]["method"]) == (0, "tfmot")
+    network, _ = model_folder.load(tmp_path / "model")
+    start, _ = model_folder.load(pattern_classifier)
+    assert [layer.name for layer in network.layers] == [layer.name for layer in start.layers]
+    trained, before = (model.get_layer("scores").get_weights()[0] for model in (network, start))
+    assert 0 < np.abs(trained - before).max() < 1
+    file = converted(tmp_path)
+    assert not file.float_operators
+    assert all(tensor.dtype == "INT8" for tensor in file.weights)
+
+
+@pytest.mark.parametrize("why", ["skipped", "refused", "promised"])
+def test_what_tfmot_would_leave_in_float_or_undo_is_refused_and_our_own_method_takes_it(
+    why: str, tmp_path: Path, pattern_pairs: Path
+) -> None:
+    from components.artifacts.model import Embedding, ImageInput
+    from components.artifacts.promises import Promises
+    from components.ml.formats import model_folder
+    from components.ml.runtime import configure, tf_keras
+
+    configure(threads=2, seed=0)
+    layers = tf_keras.layers
+    image = layers.Input((8, 8, 1))
+    flow = layers.Conv2D(4, 3, name="conv")(image)
+    flow = layers.PReLU()(flow) if why == "refused" else layers.ReLU()(flow)
+    model = tf_keras.Model(image, layers.Dense(4)(layers.GlobalAveragePooling2D()(flow)))
+    info = ModelInfo("verification", ImageInput(8, 8, 1), Embedding(4), 0)
+    kept = Promises(zeros=1) if why == "promised" else Promises()
+    model_folder.save(tmp_path / "made", model, info.after({"component": "train"}, promises=kept))
+    said = {
+        "skipped": "leave these weights in float: conv/kernel", "refused": "does not take this",
+        "promised": "does not keep the zeros",
+    }[why]  # fmt: skip
+    with pytest.raises(UserError, match=said) as caught:
+        aware(tmp_path / "made", pattern_pairs, tmp_path / "tfmot", method="tfmot")
+    assert "method: own" in caught.value.fix
+    if why == "skipped":
+        aware(tmp_path / "made", pattern_pairs, tmp_path / "own", method="own")
+        converted(tmp_path / "own")

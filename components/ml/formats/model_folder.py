@@ -32,9 +32,7 @@ SIGNATURE = "serving_default"
 INPUT = "image"
 
 
-def save(
-    path: Path, model: Any, info: ModelInfo, program: Callable[[Any], Any] | None = None
-) -> None:
+def save(path: Path, model: Any, info: ModelInfo) -> None:
     """Write the Model tree of a Keras model.
 
     Args:
@@ -42,8 +40,6 @@ def save(
         model: A ``tf_keras`` model that takes one normalized batch ``bhwc`` and returns ``bd``.
             Its weights count as they are; no optimizer is kept.
         info: Goes into ``model.json``; count of parameters and ``trainable`` are set here.
-        program: What is converted, on the weights of ``model``, from ``bhwc`` to ``bd``; None: the
-            model as it is.
     """
     path.mkdir(parents=True, exist_ok=True)
     (path / ARCHITECTURE).write_bytes(canonical_json(json.loads(model.to_json())))
@@ -55,8 +51,7 @@ def save(
         },
         path / WEIGHTS,
     )
-    program = program or (lambda image_bhwc: model(image_bhwc, training=False))
-    export(path, program, model.weights, info)
+    export(path, lambda image_bhwc: model(image_bhwc, training=False), model.weights, info)
     replace(info, parameters=int(model.count_params()), trainable=True).write(path)
 
 

@@ -13,9 +13,10 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from components.artifacts.promises import Promises
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import calibration, model_folder, ranges
+from components.ml.networks.flattening import flattened
 from components.ml.networks.folding import Folded, fold
 from components.ml.networks.kernels import Kernel, kernels_of_model
 from components.ml.networks.rounding import Range
@@ -34,12 +36,14 @@ from components.ml.techniques.self_distillation import Recovery, SelfDistillatio
 from components.ml.training.constrained import ConstrainedNetwork
 from components.ml.training.constraints import Constraint, Levels, promised
 
+Method: TypeAlias = Literal["own", "tfmot"]
+
 _SPLIT = "train"
 
 
 def quantize(
     path: Path, dataset: Path, quantized: Path, report: Path,
-    *, plan: QuantizationPlan, images: int, training: SelfDistillation,
+    *, method: Method, plan: QuantizationPlan, images: int, training: SelfDistillation,
 ) -> None:  # fmt: skip
     """Train a Model through its rounding and write it; see ``components.quantize_aware``.
 
@@ -48,6 +52,7 @@ def quantize(
         dataset: Trained on, and calibrated on.
         quantized: Folder of the Model to write.
         report: Folder to write ``quantization.json`` into.
+        method: See there.
         plan: What convert is to do, of scheme int8.
         images: How many images to calibrate on, at most.
         training: How.
@@ -64,22 +69,74 @@ def quantize(
     rows = draw(data.labels(_SPLIT), images, training.seed)
     pixels_nhwc = with_full_range(np.asarray(data.images(_SPLIT)[rows]))
     images_nhwc = model_folder.normalize(pixels_nhwc, info)
+    if method == "own":
+        made = _own(path, before, info, data, images_nhwc, training)
+    else:
+        made = _by_tfmot(before, info, data, training)
+    step = {
+        "component": "quantize_aware", "method": method, **asdict(plan),
+        "calibration_images": len(rows), "epochs": made.recovery.history.kept.number,
+    }  # fmt: skip
+    after = info.after(step, quantization=plan, promises=made.promises)
+    model_folder.save(quantized, made.model, after)
+    model_folder.export(quantized, made.program, made.held, after)
+    if made.ranges:
+        ranges.write(quantized, made.ranges)
+    calibration.write(quantized, images_nhwc)
+    _write_report(report, method, plan, made, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What came of the training.
+
+    Attributes:
+        model: The plain network.
+        program: It with its rounding, from ``bhwc`` to ``bd``.
+        held: The variables of the program.
+        ranges: That outputs are rounded in, by call; none where TFMOT keeps them.
+        promises: Of the weights.
+        folded: Which batch norms are gone; None where they are still there.
+        recovery: What the training came to.
+    """
+
+    model: Any
+    program: Callable[[Any], Any]
+    held: Any
+    ranges: Mapping[str, Range]
+    promises: Promises
+    folded: Folded | None
+    recovery: Recovery
+
+
+def _own(
+    path: Path, before: Any, info: ModelInfo, data: Dataset, images_nhwc: np.ndarray,
+    training: SelfDistillation,
+) -> _Made:  # fmt: skip
     folded = fold(before, info.image_shape)
     kernels = kernels_of_model(folded.model)
     network = ConstrainedNetwork(folded.model, _constraints(kernels, info.promises))
     network.ranges = ranges.read(path) or network.observed(images_nhwc, _range_of_pixels(info))
     recovery = self_distillation.train(network, info, data, before, training)
     network.bake()
-    step = {
-        "component": "quantize_aware", **asdict(plan), "calibration_images": len(rows),
-        "epochs": recovery.history.kept.number,
-    }  # fmt: skip
     kept = _kept(info.promises, kernels, network.ranges)
-    after = info.after(step, quantization=plan, promises=kept)
-    model_folder.save(quantized, folded.model, after, network.program)
-    ranges.write(quantized, network.ranges)
-    calibration.write(quantized, images_nhwc)
-    _write_report(report, plan, folded, network.ranges, rows, recovery)
+    return _Made(
+        folded.model, network.program, network.weights, network.ranges, kept, folded, recovery
+    )
+
+
+def _by_tfmot(before: Any, info: ModelInfo, data: Dataset, training: SelfDistillation) -> _Made:
+    from components.ml.techniques import tfmot_quantization  # its import takes seconds
+
+    model = flattened(before, info.image_shape)
+    network = tfmot_quantization.wrapped(model, info)
+    recovery = self_distillation.train(network, info, data, before, training)
+    tfmot_quantization.strip(network, model)
+
+    def program(images_bhwc: Any) -> Any:
+        return network(images_bhwc, training=False)
+
+    return _Made(model, program, network.weights, {}, Promises(), None, recovery)
 
 
 def _constraints(
@@ -117,16 +174,17 @@ def _range_of_pixels(info: ModelInfo) -> Range:
 
 
 def _write_report(
-    report: Path, plan: QuantizationPlan, folded: Folded, known: Mapping[str, Range],
-    rows: np.ndarray, recovery: Recovery,
+    report: Path, method: Method, plan: QuantizationPlan, made: _Made, rows: np.ndarray
 ) -> None:  # fmt: skip
     report.mkdir(parents=True, exist_ok=True)
+    folded = made.folded
     content = {
         "schema": 1,
+        "method": method,
         **asdict(plan),
         "calibration": {"split": _SPLIT, "rows": rows.tolist()},
-        "ranges": {name: list(ends) for name, ends in known.items()},
-        "folded": {"norms": dict(folded.norms), "left": dict(folded.left)},
-        "training": recovery.to_json(),
+        "ranges": {name: list(ends) for name, ends in made.ranges.items()},
+        "folded": folded and {"norms": dict(folded.norms), "left": dict(folded.left)},
+        "training": made.recovery.to_json(),
     }
     (report / "quantization.json").write_bytes(canonical_json(content))

@@ -23,7 +23,6 @@ from components.ml.settings import (
     TrainingSchedule,
 )
 from components.ml.training import loop
-from components.ml.training.constrained import ConstrainedNetwork
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
 from components.ml.training.objectives import supervised
@@ -79,9 +78,9 @@ class Recovery:
 
 
 def train(
-    network: ConstrainedNetwork, info: ModelInfo, data: Dataset, before: Any, how: SelfDistillation
+    network: Any, info: ModelInfo, data: Dataset, before: Any, how: SelfDistillation
 ) -> Recovery:
-    """Train a constrained network in place to answer as the Keras model ``before`` does."""
+    """Train a network in place, constrained or wrapped, to answer as ``before`` does."""
     answers = outputs_of(before, info)
     # Labels of verification are learned from comparisons; answers alone need none.
     examples = examples_of(data)

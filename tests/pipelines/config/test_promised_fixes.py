@@ -203,6 +203,21 @@ def test_without_one_of_two_quantizing_steps_a_path_is_one(removed: str, tmp_pat
         load(path)
 
 
+@pytest.mark.parametrize("before", ["prune", "cluster"])
+def test_the_method_that_keeps_weights_helps_where_tfmot_does_not(
+    before: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.yaml"
+    for method in ("tfmot", "own"):
+        steps = [{before: {}}, {"quantize_aware": {"method": method}}]
+        path.write_text(yaml.safe_dump(merged(CONFIG, {"variants": {"a": steps}})))
+        if method == "tfmot":
+            with pytest.raises(UserError, match=f"does not keep what {before} made") as caught:
+                load(path)
+            assert "method: own" in caught.value.fix
+    load(path)
+
+
 def repaired(text: str, change: Mapping[str, Any], fix: str) -> str:
     """Return the configuration with what a fix gives in the place of what is wrong."""
     given = yaml.safe_load(text)

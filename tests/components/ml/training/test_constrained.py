@@ -49,7 +49,8 @@ def file_of(network, path):
         ModelInfo.read(small_networks.write(path, network.model)),
         quantization=PLAN, promises=Promises(ranges=len(network.ranges)),
     )  # fmt: skip
-    model_folder.save(path, network.model, info, network.program)
+    model_folder.export(path, network.program, network.weights, info)
+    info.write(path)
     content = to_lite(path, ModelInfo.read(path), normalized())
     return LiteFile.parse(content), content, info
 
