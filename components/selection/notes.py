@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.artifacts.decision import BaselineCheck, Candidate
+from components.selection.controls import control_notes
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import with_interval
@@ -50,6 +51,7 @@ def notes_of(
             f"{winner.name} is not certainly better than {name}: ahead by "
             f"{with_interval(winner.lead)} of {title}. It does not qualify for a release"
         )
+    yield from control_notes(variants, metric)
     yield from _groups(winner or variants[0], ungrouped)
 
 

@@ -22,7 +22,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.promises import Promises, SharedPer, SharedWeights
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.networks.call_graph import CallGraph
 from components.ml.networks.folding import Folded, fold
 from components.ml.networks.kernels import Kernel, kernels_of_model
@@ -118,6 +118,7 @@ def cluster(
     }
     after = info.after(step, promises=promises)
     model_folder.save(clustered, folded.model, after)
+    samples.pass_on(path, clustered)
     _write_report(report, settings, folded, rows, _bytes(kernels, start), recovery)
 
 

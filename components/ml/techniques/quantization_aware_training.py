@@ -25,7 +25,7 @@ from components.artifacts.model import ModelInfo, QuantizationPlan
 from components.artifacts.promises import Promises
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import calibration, model_folder, ranges
+from components.ml.formats import calibration, model_folder, ranges, samples
 from components.ml.networks.flattening import flattened
 from components.ml.networks.folding import Folded, fold
 from components.ml.networks.kernels import Kernel, kernels_of_model
@@ -80,6 +80,7 @@ def quantize(
     after = info.after(step, quantization=plan, promises=made.promises)
     model_folder.save(quantized, made.model, after)
     model_folder.export(quantized, made.program, made.held, after)
+    samples.pass_on(path, quantized)
     if made.ranges:
         ranges.write(quantized, made.ranges)
     calibration.write(quantized, images_nhwc)

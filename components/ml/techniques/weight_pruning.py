@@ -18,7 +18,7 @@ from components.artifacts.model import ModelInfo
 from components.artifacts.promises import Promises
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.runtime import tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques.sparsity import compare, kernels_of, overall, refuse
@@ -46,7 +46,7 @@ def prune(
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
     data = Dataset.open(dataset)
-    _check(info, data, path)
+    refuse_unfit(info, data, path)
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
         raise UserError(
@@ -83,6 +83,7 @@ def prune(
     }
     kept = Promises(zeros=int(step["zeros"]))
     model_folder.save(pruned, model, info.after(step, promises=kept, quantization=None))
+    samples.pass_on(path, pruned)
     _write_report(
         report,
         {
@@ -98,7 +99,12 @@ def prune(
     )
 
 
-def _check(info: ModelInfo, data: Dataset, path: Path) -> None:
+def refuse_unfit(info: ModelInfo, data: Dataset, path: Path) -> None:
+    """Refuse a Model that is quantized already, and a dataset that is not the Model's.
+
+    Raises:
+        UserError: Either.
+    """
     if info.quantization is not None and not info.promises.ranges:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",

@@ -12,7 +12,7 @@ from typing import Any
 from components.artifacts.model import Embedding, Scores
 from components.ml.runtime import tf
 from components.ml.training import losses
-from components.ml.training.objectives import LABELS, TEACHER, Supervised
+from components.ml.training.objectives import LABELS, OUTPUT, TEACHER, Supervised
 from components.ml.training.teacher import with_mixup
 
 _TEMPERATURE = 2.0
@@ -44,13 +44,13 @@ class OutputPreservation:
         del seed
         return with_mixup(batch)
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss: of directions and distances of embeddings, or of probabilities."""
-        answers_bd = self._learnable(outputs_bd)
+        answers_bd = self._learnable(outputs[OUTPUT])
         loss = self._kept(answers_bd, batch[TEACHER])
         if self.labels is not None:
             labelled_bd = answers_bd[: batch[LABELS].shape[0]]  # mixed images have none
-            loss += self.label_weight * self.labels(labelled_bd, batch, progress)
+            loss += self.label_weight * self.labels.on(labelled_bd, batch, progress)
         return loss
 
     def _kept(self, answers_bd: Any, before_bd: Any) -> Any:
