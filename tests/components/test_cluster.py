@@ -176,14 +176,6 @@ def test_pruned_weights_stay_zero_and_others_do_not_become_it(
         assert len(np.unique(after[..., 3])) <= 15
 
 
-def test_the_same_call_gives_the_same_bytes(
-    pattern_verifier: Path, pattern_pairs: Path, tmp_path: Path
-) -> None:
-    for name in ("one", "two"):
-        run(pattern_verifier, pattern_pairs, tmp_path / name, epochs=1)
-    assert tree_of(tmp_path / "one").digest == tree_of(tmp_path / "two").digest
-
-
 def test_what_cannot_be_clustered_is_refused(
     pattern_classifier: Path, pattern_data: Path, pattern_pairs: Path, trained: Path, tmp_path: Path
 ) -> None:

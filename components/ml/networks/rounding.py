@@ -143,16 +143,15 @@ def _inside_activations(graph: CallGraph) -> Iterator[str]:
     """Yield the calls inside of hard sigmoids and hard swishes.
 
     Both are ``relu6(x + 3) / 6``, of which a hard swish is ``x`` times that. The converter makes
-    one operator of a hard swish: it rounds what goes in and what comes out. A hard sigmoid becomes
-    part of what gives ``x``, but for the division.
+    one operator of a hard swish: it rounds what goes in and what comes out. Of a hard sigmoid the
+    sum and the ReLU become part of what gives ``x``, and the division stays by itself.
     """
     for call in graph.calls:
         chain = _hard_sigmoid(graph, call)
         if chain is None:
             continue
-        source = call.sources[0]
-        yield from (part.name for part in chain[:-1])
-        last = chain[-1]
+        source, (first, relu, last) = call.sources[0], chain
+        yield first.name
         readers = list(_readers(graph, last.name))
         swish = (
             len(readers) == 1
@@ -161,7 +160,7 @@ def _inside_activations(graph: CallGraph) -> Iterator[str]:
             and source in readers[0].sources
         )
         if swish:
-            yield last.name
+            yield from (relu.name, last.name)
         elif list(_readers(graph, source)) == [call] and _fuses_source(graph, source):
             yield source
 
