@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import cast
 
 from components.contract.errors import suggest
-from components.contract.interface import Parameter, interface_of
+from components.contract.interface import interface_of
 from components.contract.programs import TRUST_MODULES
-from components.contract.types import OnlyWith
 from components.ml import imagenet
-from components.ml.techniques.channel_settings import STRUCTURED
 from components.ml.techniques.distillation_settings import ONLY_FOR
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
+from pipelines.config.metadata_faults import metadata_faults
+from pipelines.config.order_faults import ends_paths, order_faults
 from pipelines.config.parameters import offered
+from pipelines.config.pruning_faults import pruning_faults
 from pipelines.config.sections import (
     AnswersTeacher,
     ImageShape,
@@ -45,12 +46,15 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield ("teacher", "modules"), "teacher.modules: what is in them is executed", TRUST_MODULES
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
+        yield from pruning_faults(("variants", name), path)
+        yield from order_faults(("variants", name), path)
         yield from _distillation_faults(config, name, path[0])
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
         yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
     yield from _parameter_faults(("convert",), "convert", config.convert)
+    yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
 
@@ -189,7 +193,6 @@ def _parameter_faults(
             place = where((*location, name))
             sentence = str(error).replace("Input should be", "must be")
             yield (*location, name), f"{place}: {sentence}", f"correct {place} in the file"
-    yield from _idle_faults(location, known, given)
     for parameter in known.values():
         if parameter.required and parameter.name not in given:
             yield (
@@ -199,34 +202,7 @@ def _parameter_faults(
             )
 
 
-def _idle_faults(
-    location: Location, known: Mapping[str, Parameter], given: Parameters
-) -> Iterator[Fault]:
-    """Refuse parameters that mean nothing beside the others, which would be dropped in silence."""
-    values = {name: parameter.default for name, parameter in known.items()} | dict(given)
-    for name in given:
-        rule = known[name].marker(OnlyWith) if name in known else None
-        if rule is None or known[name].matters(values):
-            continue
-        place, first = where((*location, name)), rule.values[0]
-        needed = " or ".join(map(str, rule.values))
-        what = f"{place}: {rule.parameter}: {needed} alone has it"
-        yield (
-            (*location, name),
-            f"{what}, and {rule.parameter} is {values[rule.parameter]}",
-            f"remove {name} there, or write {rule.parameter}: {first}",
-        )
-
-
 def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
-    ends = [index for index, step in enumerate(path) if interface_of(step.component).path == "last"]
-    if len(ends) > 1:
-        location = ("variants", variant, ends[1])
-        decided, again = (path[index].component for index in ends[:2])
-        what = (
-            f"{decided} has decided already in what the file computes; {again} would decide again"
-        )
-        yield location, f"{where(location)}: {what}", "remove one of the two"
     for index, step in enumerate(path):
         location = ("variants", variant, index)
         rule, name = interface_of(step.component).path, step.component
@@ -236,30 +212,11 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 f"{where(location)}: {name} makes a new model, so it comes first on a path",
                 "move it to the front, or remove what stands before it",
             )
-        if rule == "last" and index < len(path) - 1 and len(ends) == 1:
+        # Where a second one ends the path too, order_faults says what to do.
+        if rule == "last" and index < len(path) - 1 and sum(map(ends_paths, path)) == 1:
             yield (
                 location,
                 f"{where(location)}: nothing can follow {name}",
                 "move it to the end of the path",
             )
-        if name == "quantize_aware" and step.parameters.get("method") == "tfmot":
-            for undone in filter(_promises_weights, path[:index]):
-                what = f"method tfmot does not keep what {undone.component} made of the weights"
-                place = (*location, name, "method")
-                yield place, f"{where(location)}: {what}", "write method: own, which does"
         yield from _parameter_faults((*location, step.component), step.component, step.parameters)
-        earlier = [before for before in path[:index] if _leaves_zeros(before)]
-        if name == "prune" and earlier and not _leaves_zeros(step):
-            lost = "it trains the network again, and zeros of an earlier step would be lost"
-            fix = "move the step that prunes weights behind this one"
-            yield (*location, name), f"{where(location)}: {lost}", fix
-
-
-def _promises_weights(step: PathStep) -> bool:
-    """Whether a step leaves zeros or shared values, which training would undo."""
-    return step.component == "cluster" or _leaves_zeros(step)
-
-
-def _leaves_zeros(step: PathStep) -> bool:
-    method = step.parameters.get("method", "weights")
-    return step.component == "prune" and method not in STRUCTURED

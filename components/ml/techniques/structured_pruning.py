@@ -121,7 +121,7 @@ def prune(
         "removed": round(removed, 4),
         "epochs": epochs,
     }
-    model_folder.save(pruned, network, info.after(step))
+    model_folder.save(pruned, network, info.after(step, quantization=None))
     samples.pass_on(path, pruned)
     _write_report(
         report,
