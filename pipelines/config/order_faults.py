@@ -1,4 +1,4 @@
-"""Orders of steps without sense: two that decide on integers, training that undoes a step before."""
+"""Orders of steps without sense: two that decide on integers, training that undoes another step."""
 
 from __future__ import annotations
 
