@@ -6,9 +6,9 @@ from components.contract.types import (
     DatasetIn,
     ModelIn,
     ModelOut,
-    NonNegativeFloat,
     ReportOut,
     Seed,
+    Share,
     Threads,
 )
 from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
@@ -29,7 +29,7 @@ def cluster(
     *,
     clustering: ClusteringSettings = ClusteringSettings(),
     fine_tune: bool = True,
-    label_weight: NonNegativeFloat = 0.0,
+    label_weight: Share = 0.0,
     schedule: TrainingSchedule = TrainingSchedule(epochs=3, learning_rate=1e-3),
     augmentation: Augmentation = Augmentation(),
     teacher_views: TeacherViews = TeacherViews(views=4),
@@ -53,7 +53,7 @@ def cluster(
             what kernels take raw and gzipped, validation before and by epoch.
         clustering: Which values.
         fine_tune: Train the values; False leaves them as they are found.
-        label_weight: Weight of the loss on the labels, against 1 for the network's own answers.
+        label_weight: Share of the labels in the loss; the rest is the network's own answers.
         schedule: How long and how fast the network is trained.
         augmentation: How images are changed.
         teacher_views: What the network is asked about before it is clustered.

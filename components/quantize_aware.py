@@ -8,10 +8,10 @@ from components.contract.types import (
     DatasetIn,
     ModelIn,
     ModelOut,
-    NonNegativeFloat,
     PositiveInt,
     ReportOut,
     Seed,
+    Share,
     Threads,
 )
 from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
@@ -33,7 +33,7 @@ def quantize_aware(
     input_type: Literal["float32", "int8", "uint8"] = "float32",
     output_type: Literal["float32", "int8", "uint8"] = "float32",
     calibration_images: PositiveInt = 200,
-    label_weight: NonNegativeFloat = 0.0,
+    label_weight: Share = 0.0,
     schedule: TrainingSchedule = TrainingSchedule(epochs=6, learning_rate=1e-3),
     augmentation: Augmentation = Augmentation(),
     teacher_views: TeacherViews = TeacherViews(views=4),
@@ -61,7 +61,7 @@ def quantize_aware(
         input_type: Type of the file's input. uint8 takes a camera's bytes.
         output_type: Type of the file's output.
         calibration_images: Training images that ranges are taken from, at most, count.
-        label_weight: Weight of the loss on the labels, against 1 for the network's own answers.
+        label_weight: Share of the labels in the loss; the rest is the network's own answers.
         schedule: How long and how fast the network is trained.
         augmentation: How images are changed.
         teacher_views: What the network is asked about before it is rounded.

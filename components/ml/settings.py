@@ -28,7 +28,7 @@ from components.contract.types import (
 Backbone: TypeAlias = Literal["resnet50", "mobilenet_v2", "conv"]
 Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"]
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
-Augment: TypeAlias = Literal["none", "light", "strong"]
+Augment: TypeAlias = Literal["auto", "none", "light", "strong"]
 Keep: TypeAlias = Literal["best", "last"]
 ClassWeight: TypeAlias = Literal["none", "balanced"]
 
@@ -84,11 +84,13 @@ class Augmentation:
     """How images are changed each time they are seen.
 
     Attributes:
-        augment: How much images are turned, moved, lit and (strong) covered.
+        augment: How much images are turned, moved, lit and covered. auto: none where a classifier
+            learns from labels alone for fewer than 1,500 steps, which are too few to learn more
+            than the images as they are; light otherwise.
         flip: Mirror half of the images. Right for faces and most objects, wrong for digits.
     """
 
-    augment: Augment = "light"
+    augment: Augment = "auto"
     flip: bool = False
 
 
@@ -135,7 +137,7 @@ class Optimization(TrainingSchedule):
         optimizer: adamw, or sgd with Nesterov momentum 0.9.
         weight_decay: Share by which a step shrinks the kernels, times the learning rate; decoupled
             from the gradients.
-        warmup_epochs: Length of the learning rate's rise to its peak, epochs.
+        warmup: Length of the learning rate's rise to its peak, as a share of all steps.
         clip_norm: Longest gradient over all weights; 0 leaves it as it is.
         averaging: Decay of the moving average of the weights that is kept in their place, 0 to
             below 1; 0 keeps the weights themselves.
@@ -147,7 +149,10 @@ class Optimization(TrainingSchedule):
     images_per_identity: Several = 4
     optimizer: Optimizer = "adamw"
     weight_decay: NonNegativeFloat = 0.05
-    warmup_epochs: NonNegativeFloat = 3.0
+    warmup: Annotated[
+        Share,
+        Formerly("warmup_epochs", "a share of all steps, 0.1 for 3 epochs of 30"),
+    ] = 0.1
     clip_norm: NonNegativeFloat = 1.0
     averaging: Share = 0.0
     patience: PositiveInt | None = None

@@ -51,8 +51,19 @@ def notes_of(
             f"{winner.name} is not certainly better than {name}: ahead by "
             f"{with_interval(winner.lead)} of {title}. It does not qualify for a release"
         )
+    yield from _warnings(variants)
     yield from control_notes(variants, metric)
     yield from _groups(winner or variants[0], ungrouped)
+
+
+def _warnings(variants: tuple[Candidate, ...]) -> Iterator[str]:
+    """Say what holds for the files of some variants, those with the same warning together."""
+    found: dict[str, list[str]] = {}
+    for one in variants:
+        for warning in one.warnings:
+            found.setdefault(warning, []).append(one.name)
+    for warning, names in found.items():
+        yield f"{', '.join(names)}: {warning}"
 
 
 def _less(one: Candidate) -> Interval:

@@ -18,6 +18,7 @@ from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.order_faults import ends_paths, order_faults
 from pipelines.config.parameters import offered
 from pipelines.config.pruning_faults import pruning_faults
+from pipelines.config.quantization_faults import quantize_faults
 from pipelines.config.sections import (
     AnswersTeacher,
     ImageShape,
@@ -48,7 +49,9 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from _path_faults(name, path)
         yield from pruning_faults(("variants", name), path)
         yield from order_faults(("variants", name), path)
+        yield from quantize_faults(("variants", name), path, config.teacher)
         yield from _distillation_faults(config, name, path[0])
+        yield from _weight_pruning_faults(config, name, path)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
@@ -103,6 +106,27 @@ def _distillation_faults(config: Config, variant: str, first: PathStep) -> Itera
         what = "there are neither hints nor attention whose layers could be named"
         place = (*location, "hint_layers")
         yield place, f"{where(place)}: {what}", "write hint_weight: 1 beside it, or remove it"
+
+
+def _weight_pruning_faults(
+    config: Config, variant: str, path: tuple[PathStep, ...]
+) -> Iterator[Fault]:
+    """Refuse labels without classes, and mixed images of a teacher that cannot be asked."""
+    for index, step in enumerate(path):
+        if step.component != "prune":
+            continue
+        location: Location = ("variants", variant, index, "prune")
+        if step.parameters.get("method") == "tfmot" and config.task == "verification":
+            place = (*location, "method")
+            what = "tfmot learns from the labels of a softmax, and the task is verification"
+            yield place, f"{where(place)}: {what}", "write method: weights"
+        usual = "teacher" if config.task == "classification" else "model"
+        theirs = (step.parameters.get("answers_of") or usual) == "teacher"
+        asked = theirs and step.parameters.get("label_weight") != 1
+        if isinstance(config.teacher, AnswersTeacher) and step.parameters.get("mixup") and asked:
+            place = (*location, "mixup")
+            what = "the teacher is known by its answers, and cannot be asked about mixed images"
+            yield place, f"{where(place)}: {what}", "remove mixup, or write answers_of: model"
 
 
 def _metric_faults(config: Config) -> Iterator[Fault]:

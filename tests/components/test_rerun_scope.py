@@ -30,8 +30,12 @@ EDITS = {
     "ml.training.loop": {"train", "distill", "prune", "cluster", "quantize_aware"},
     "ml.techniques.weight_pruning": {"prune"},
     "ml.techniques.sparsity": {"prune"},
-    "ml.lite.flatbuffer": {"convert"},
-    "ml.techniques.post_training_quantization": {"quantize", "quantize_aware"},
+    "ml.lite.flatbuffer": {"quantize", "convert"},
+    "ml.lite.sensitivity": {"quantize"},
+    "ml.lite.warnings": {"convert"},
+    "ml.techniques.post_training_quantization": {"quantize"},
+    "ml.techniques.quantization_settings": {"quantize"},
+    "ml.techniques.image_draws": {"quantize", "quantize_aware"},
     "ml.techniques.clustering": {"cluster"},
     "ml.techniques.quantization_aware_training": {"quantize_aware"},
     "ml.techniques.self_distillation": {"cluster", "quantize_aware"},
@@ -62,11 +66,20 @@ def test_no_technique_is_in_the_closure_of_another(component):
     own = rooms.get(
         component,
         {
-            "block_removal", "channel_removal", "channel_selection", "channel_settings",
-            "sparsity", "structure_importance", "structured_pruning", "tfmot_wrapping",
             "weight_pruning",
+            "weight_pruning_settings",
+            "preservation",
+            "sparsity",
+            "tfmot_pruning",
+            "structured_pruning",
+            "structure_importance",
+            "block_removal",
+            "channel_removal",
+            "channel_settings",
+            "channel_selection",
+            "tfmot_wrapping",
         },
-    )  # fmt: skip
+    )
     loaded = {name for name in closure_of(component) if ".ml.techniques." in name}
     assert loaded == {f"components.ml.techniques.{name}" for name in own}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from components.artifacts.lite_model import LIMITS, DType
-from components.artifacts.model import ModelInfo
+from components.artifacts.model import INTEGER_SCHEMES, ModelInfo
 from components.artifacts.promises import Promises, SharedWeights
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile, Tensor
@@ -26,21 +26,25 @@ def refuse(
         ranges: That the Model was trained with.
 
     Raises:
-        UserError: An int8 file computes something in float, or with another range than training.
+        UserError: A file of an integer scheme computes something in float, or in other ranges
+            than training did.
         AssertionError: Types at the edges are not as they must be, or what the steps before
             promised of the weights is not true of the file.
     """
     plan = info.quantization
-    if info.scheme == "int8" and file.float_operators:
+    integers = plan is not None and plan.scheme in INTEGER_SCHEMES
+    # With exceptions ``precision`` looks at each operator, when the file is written.
+    whole = plan is not None and not plan.float_layers
+    if integers and whole and file.float_operators:
         raise UserError(
-            "convert: the plan says int8 and these operators still compute in float: "
+            f"convert: the plan says {info.scheme} and these operators still compute in float: "
             + "; ".join(file.float_operators),
             "take scheme dynamic or float16 for this variant, or replace those layers",
         )
     for tensor, given in zip((file.input, file.output), edges_of(info), strict=True):
         assert tensor.dtype == given.upper(), f"{tensor.name} is {tensor.dtype}, plan: {given}"
         assert given == "float32" or tensor.affine, f"{tensor.name} is {given} without a scale"
-    if plan and plan.scheme in {"float16", "int8"}:
+    if whole and info.scheme != "dynamic":
         wide = [tensor.name for tensor in file.weights if tensor.dtype == "FLOAT32"]
         assert not wide, f"weights left in float32: {wide}"
     _hold_promises(file, info.promises)

@@ -31,7 +31,7 @@ from components.ml.networks.folding import Folded, fold
 from components.ml.networks.kernels import Kernel, kernels_of_model
 from components.ml.networks.rounding import Range
 from components.ml.techniques import self_distillation
-from components.ml.techniques.post_training_quantization import draw, with_full_range
+from components.ml.techniques.image_draws import draw, with_full_range
 from components.ml.techniques.self_distillation import Recovery, SelfDistillation
 from components.ml.training.constrained import ConstrainedNetwork
 from components.ml.training.constraints import Constraint, Levels, promised

@@ -22,12 +22,13 @@ from components.ml.settings import (
     TeacherViews,
     TrainingSchedule,
 )
+from components.ml.techniques.preservation import OutputPreservation
 from components.ml.training import loop
+from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
 from components.ml.training.objectives import supervised
 from components.ml.training.outputs import Outputs, outputs_of
-from components.ml.training.preservation import OutputPreservation
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
 
@@ -40,7 +41,7 @@ class SelfDistillation:
         schedule: How long and how fast.
         augmentation: How images are changed.
         teacher_views: What the network is asked about before it is compressed.
-        label_weight: Weight of the loss on the labels, against 1 for its own answers.
+        label_weight: Share of the labels in the loss, 0 to 1; the rest is its own answers.
         seed: Of everything random.
     """
 
@@ -81,7 +82,7 @@ def train(
     network: Any, info: ModelInfo, data: Dataset, before: Any, how: SelfDistillation
 ) -> Recovery:
     """Train a network in place, constrained or wrapped, to answer as ``before`` does."""
-    answers = outputs_of(before, info)
+    answers, augmentation = outputs_of(before, info), settled_for_answers(how.augmentation)
     # Labels of verification are learned from comparisons; answers alone need none.
     examples = examples_of(data)
     if not how.label_weight:
@@ -92,13 +93,13 @@ def train(
             info.task, LossSettings(), classes=examples.classes, embedding=info.output.size,
             seed=how.seed, labels_n=examples.labels_n,
         )  # fmt: skip
-    examples = ask_teacher(examples, answers, info, how.teacher_views, how.augmentation, how.seed)
-    optimization = Optimization(**asdict(how.schedule), weight_decay=0.0, warmup_epochs=0.0)
+    examples = ask_teacher(examples, answers, info, how.teacher_views, augmentation, how.seed)
+    optimization = Optimization(**asdict(how.schedule), weight_decay=0.0, warmup=0.0)
     validation = Validation(data, info.task)
     untrained = measured(network, info, validation)
     objective = OutputPreservation(info.output, labels, how.label_weight)
     history = loop.fit(
-        network, info, examples, objective, validation, optimization, how.augmentation, how.seed
+        network, info, examples, objective, validation, optimization, augmentation, how.seed
     )
     steps = examples.steps(optimization)
     return Recovery(history, steps, validation.measure(answers), untrained)

@@ -22,7 +22,7 @@ _COLLAPSED = 6.0
 one collapsed variant must not squeeze all others into a line."""
 _MAY_COLLAPSE: tuple[Verdict, ...] = ("over-budget", "undecided", "failed")
 _IMPORTANCE: dict[Verdict, int] = {
-    "winner": 0, "reference": 1, "kept": 2, "undecided": 3, "over-budget": 4, "yardstick": 5,
+    "winner": 0, "reference": 1, "kept": 2, "undecided": 3, "over-budget": 4, "comparison": 5,
     "failed": 6,
 }  # fmt: skip
 

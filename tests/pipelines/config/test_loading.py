@@ -197,7 +197,7 @@ FAULTS = {
     "parameter out of range": ("sparsity: 0.5", "sparsity: 1.5", 11,
                                "variants.slim-int8[1].prune.sparsity: must be less than 1 (got 1.5)", ""),
     "parameter of another method": ("method: weights, sparsity: 0.5", "method: channels, sparsity: 0.5", 11,
-                                    "sparsity: method: weights alone has it, and method is channels",
+                                    "sparsity: method: weights or tfmot alone has it, and method is channels",
                                     "remove sparsity there, or write method: weights"),
     "target of another method": ("method: weights, sparsity: 0.5", "remove: 0.5", 11,
                                  "remove: method: channels or layers alone has it, and method is weights",
