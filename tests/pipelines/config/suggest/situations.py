@@ -54,7 +54,7 @@ def grid() -> Iterator[dict[str, Any]]:
     for task, teacher, side, size_mb, drop, minutes, more in itertools.product(
         ("verification", "classification"),
         TEACHERS,
-        (8, 32, 224),
+        (32, 224),
         (None, 0.02, 0.3, 5),
         (0.0, 0.02),
         (1, 90),

@@ -23,7 +23,7 @@ def test_whatever_is_suggested_loads(tmp_path: Path) -> None:
         assert next(iter(config.variants)) == "student-int8"
         if number % 20 == 0:
             assert graph_of(config).ordered, changes
-    assert number + 1 == 576
+    assert number + 1 == 768
     assert len(seen) == len(rules.RULES), "each rule applies somewhere"
 
 
