@@ -22,7 +22,7 @@ from components.ml.techniques.distillation_settings import DistillationSettings
 
 IMAGE = "train"
 PATH = "first"  # it makes a new model
-NAMED_BY = ("backbone", "alpha")
+NAMED_BY = ("backbone", "alpha", "widths")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 

@@ -21,7 +21,17 @@ VERDICTS: dict[Verdict, str] = {
 }
 """How a verdict is called on pages."""
 
-_TELLING = ("file", "backbone", "alpha", "method", "sparsity", "clusters", "scheme", "source")
+_TELLING = (
+    "file",
+    "backbone",
+    "alpha",
+    "widths",
+    "method",
+    "sparsity",
+    "clusters",
+    "scheme",
+    "source",
+)
 _SILENT = frozenset({"weights"})
 _LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
 """What happened to so many layers of a step."""

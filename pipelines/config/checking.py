@@ -13,6 +13,7 @@ from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
+from pipelines.config.network_faults import network_faults
 from pipelines.config.parameters import offered
 from pipelines.config.sections import (
     AnswersTeacher,
@@ -42,6 +43,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield ("teacher", "modules"), "teacher.modules: what is in them is executed", TRUST_MODULES
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
+    yield from network_faults(config)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
@@ -151,6 +153,7 @@ def _parameter_faults(
 ) -> Iterator[Fault]:
     interface = offered(component)
     known = {parameter.name: parameter for parameter in interface.parameters}
+    defaults = {name: parameter.default for name, parameter in known.items()}
     for name, value in given.items():
         if name not in known:
             what, fix = interface.unknown(name, also)
@@ -162,6 +165,14 @@ def _parameter_faults(
             place = where((*location, name))
             sentence = str(error).replace("Input should be", "must be")
             yield (*location, name), f"{place}: {sentence}", f"correct {place} in the file"
+            continue
+        if rule := known[name].unmet({**defaults, **given}):
+            beside = (*location, rule.parameter)
+            there = given.get(rule.parameter, defaults[rule.parameter])
+            place = where((*location, name))
+            what = f"{place}: it means nothing where {rule.parameter} is {there}"
+            fix = f"remove {name}, or set {rule.in_words} in {where(beside)}"
+            yield (*location, name), what, fix
     for parameter in known.values():
         if parameter.required and parameter.name not in given:
             yield (

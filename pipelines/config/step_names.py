@@ -55,7 +55,7 @@ def label_of(node: StepNode) -> str:
     words = (
         _word(known[name], node.parameters[name])
         for name in interface_of(node.component).named_by
-        if known[name].matters(node.parameters)
+        if known[name].matters(node.parameters) and node.parameters[name] is not None
     )
     return "-".join((_slug(node.component), *words))
 

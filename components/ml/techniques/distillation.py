@@ -15,7 +15,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
-from components.ml.networks.building import build, info_of
+from components.ml.networks.building import build, info_of, network_in_step
 from components.ml.runtime import tf
 from components.ml.settings import (
     Augmentation,
@@ -128,8 +128,7 @@ def train_student(
     )
     step = {
         "component": "distill",
-        "backbone": network.backbone,
-        "alpha": network.alpha,
+        **network_in_step(network),
         "loss": labels.loss,
         "epochs": history.kept.number,
     }
@@ -158,12 +157,18 @@ def _with_outputs(
     seed: int,
 ) -> tuple[Examples, Callable[[Validation], float]]:
     """Return the examples with the teacher's answers, and how it is measured on validation."""
-    examples = examples_of(data)
+    examples = examples_of(data, turns=augmentation.turns)
     known_nt, validated_nt = (answers.stored(teacher, split) for split in ("train", SPLIT))
     if known_nt is None or validated_nt is None:
         asked = outputs_of_folder(teacher, info)
         learned = ask_teacher(examples, asked, info, views, augmentation, seed)
         return learned, lambda validation: validation.measure(asked)
+    if augmentation.turns:
+        raise UserError(
+            "turns: the teacher is known by its answers to images as they are, and cannot be asked "
+            "about turned ones",
+            "leave turns away, or give the teacher as a model",
+        )
     learned = with_answers(examples, known_nt, info, views, augmentation, seed)
     return learned, lambda validation: validation.measure_answers(validated_nt)
 

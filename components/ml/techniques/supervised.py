@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.artifacts.dataset import Dataset
 from components.ml.formats import model_folder, pretrained
-from components.ml.networks.building import build, info_of
+from components.ml.networks.building import build, info_of, network_in_step
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.techniques.fisher import FisherObjective, discriminants_of
 from components.ml.techniques.fisher_settings import FisherSettings
@@ -36,7 +36,7 @@ def fit_and_save(
 ) -> None:
     """Train a network on labels and write it; see ``components.train``."""
     data = Dataset.open(dataset)
-    examples = examples_of(data)
+    examples = examples_of(data, turns=augmentation.turns)
     info = info_of(data, embedding, mean, scale)
     model = build(network, info)
     notes = {}
@@ -60,8 +60,7 @@ def fit_and_save(
     )
     step = {
         "component": "train",
-        "backbone": network.backbone,
-        "alpha": network.alpha,
+        **network_in_step(network),
         "loss": labels.loss,
         "epochs": history.kept.number,
         **notes,

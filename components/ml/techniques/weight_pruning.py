@@ -100,7 +100,7 @@ def prune(
     trained.set_weights(model.get_weights())
     answers = outputs_of(model, info)
     # Batches are drawn over all images: nothing is compared but before and after.
-    examples = replace(examples_of(data), compared=False)
+    examples = replace(examples_of(data, turns=augmentation.turns), compared=False)
     examples = ask_teacher(examples, answers, info, teacher_views, augmentation, seed)
     optimization = Optimization(**asdict(schedule), weight_decay=0.0, warmup_epochs=0.0)
     steps = examples.steps(optimization)

@@ -1,0 +1,27 @@
+"""Whether the settings of a network mean anything for its backbone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from components.contract.errors import UserError
+from components.contract.interface import fields_of
+from components.ml.settings import Network
+
+
+def check_network(network: Network) -> None:
+    """Refuse settings that mean nothing beside the others.
+
+    Raises:
+        UserError: Names the first of them; what has its usual value is none.
+    """
+    values = asdict(network)
+    for parameter in fields_of(Network, Network()):
+        if values[parameter.name] == parameter.default:
+            continue
+        if rule := parameter.unmet(values):
+            raise UserError(
+                f"{parameter.name} is {values[parameter.name]} and means nothing for "
+                f"{rule.parameter} {values[rule.parameter]}",
+                f"leave {parameter.name} away, or set {rule.in_words}",
+            )
