@@ -16,7 +16,9 @@ from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
 
-Verdict: TypeAlias = Literal["winner", "kept", "over-budget", "undecided", "failed", "reference"]
+Verdict: TypeAlias = Literal[
+    "winner", "kept", "over-budget", "undecided", "failed", "baseline", "reference"
+]
 Goal: TypeAlias = Literal["size", "latency"]
 
 
@@ -71,7 +73,8 @@ class Candidate:
             of one of the two.
         latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``.
         peak_memory_bytes: Above the baseline of the runtime alone, the largest of all devices.
-        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``reference``.
+        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``baseline`` (it
+            is measured for comparison and cannot win), ``reference``.
         on_front: Whether it lies on the Pareto front of size, latency and metric.
         reason: Why it got its verdict, in one sentence.
         excess: By which part its worst budget is missed; 0 when none is.

@@ -17,6 +17,7 @@ VERDICTS: dict[Verdict, str] = {
     "over-budget": "over budget",
     "undecided": "undecided",
     "failed": "failed",
+    "baseline": "baseline",
     "reference": "reference",
 }
 """How a verdict is called on pages."""

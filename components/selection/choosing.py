@@ -21,6 +21,9 @@ from components.statistics.quantities import (
     with_interval,
 )
 
+KEEPS = "it keeps every budget"
+"""What is said of a baseline that would, if it were a candidate."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -201,29 +204,36 @@ def _verdict(
     if winner and one.name == winner.name:
         return "winner", f"{_best(minimize)} that keeps every budget: {_measure(one, minimize)}"
     failure = _failure(one)
-    if reference and not one.candidate:
+    if not one.candidate and reference:
         reason = "the reference that every drop is measured against"
         return "reference", f"{reason}; {failure}" if failure else reason
-    if failure:
+    if not one.candidate:
+        found = failure or doubt or "; ".join(breach.text for breach in breaches) or KEEPS
+        return "baseline", f"measured for comparison, no candidate: {found}"
+    return _candidates_verdict(one, breaches, doubt, winner, minimize)
+
+
+def _candidates_verdict(
+    one: Candidate,
+    breaches: Sequence[Breach],
+    doubt: str | None,
+    winner: Candidate | None,
+    minimize: Goal,
+) -> tuple[Verdict, str]:
+    """Return the verdict on a candidate that did not win."""
+    if failure := _failure(one):
         return "failed", failure
     if certain := [breach.text for breach in breaches if breach.certain]:
         return "over-budget", "; ".join(certain)
     if doubt:
         return "undecided", doubt
-    return "kept", _second(one, winner, minimize)
+    assert winner, "a candidate keeps every budget, so one won"
+    return "kept", f"kept the budget, but {_beaten(one, winner, minimize)}"
 
 
 def _came_near(judged: Candidate) -> bool:
     """Whether a candidate that did not win ran, so that its distance to the budgets is known."""
     return judged.candidate and judged.verdict != "failed" and judged.drop is not None
-
-
-def _second(one: Candidate, winner: Candidate | None, minimize: Goal) -> str:
-    """Say why a variant that keeps every budget did not win."""
-    if not one.candidate:
-        return "keeps every budget, but is no candidate"
-    assert winner, "a candidate keeps every budget, so one won"
-    return f"kept the budget, but {_beaten(one, winner, minimize)}"
 
 
 def _best(minimize: Goal) -> str:

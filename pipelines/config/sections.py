@@ -34,7 +34,10 @@ from pipelines.config.parameters import steps_of_paths
 REFERENCE = "teacher"
 """What the teacher is called among the variants."""
 
-_RESERVED = (REFERENCE, "sealed", "sealed-teacher")
+LINEAR = "linear-baseline"
+"""What the linear map of the pixels is called among the variants, which it is measured beside."""
+
+_RESERVED = (REFERENCE, LINEAR, "sealed", "sealed-teacher")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME_CHARACTERS_MAX = 40
 

@@ -55,15 +55,18 @@ def fit(pixels_np: Any, labels_n: np.ndarray) -> Discriminants:
     return Discriminants(tf.cast(mean_p, tf.float32), tf.cast(matrix_pg, tf.float32))
 
 
-def solved(pixels_np: Any, labels_n: np.ndarray) -> tuple[Any, Any]:
-    """Return the mean and the matrix of ``Discriminants``, float64.
+def solved(
+    pixels_np: Any, labels_n: np.ndarray, *, components: int = _COMPONENTS
+) -> tuple[Any, Any]:
+    """Return mean and matrix of ``Discriminants``, float64; the last tell people apart best.
 
     Args:
         pixels_np: float64.
         labels_n: Whose image each is; at least two people.
+        components: Principal components within which is looked, at most.
     """
     mean_p = tf.reduce_mean(pixels_np, axis=0)
-    axes_pq = _principal(pixels_np - mean_p)
+    axes_pq = _principal(pixels_np - mean_p, components)
     features_nq = tf.matmul(pixels_np - mean_p, axes_pq)
     people, index_n, counts_k = np.unique(labels_n, return_inverse=True, return_counts=True)
     centres_kq = tf.math.unsorted_segment_mean(features_nq, index_n, len(people))
@@ -71,6 +74,8 @@ def solved(pixels_np: Any, labels_n: np.ndarray) -> tuple[Any, Any]:
     within_qq = tf.matmul(within_nq, within_nq, transpose_a=True) / len(labels_n)
     size = int(within_qq.shape[0])
     level = tf.linalg.trace(within_qq) / size
+    if level == 0:  # all images of each are the same: any spread will do
+        level = tf.linalg.trace(tf.matmul(features_nq, features_nq, transpose_a=True))
     shrunken_qq = (1 - _SHRINKAGE) * within_qq + _SHRINKAGE * level * tf.eye(size, dtype=tf.float64)
     weighted_kq = centres_kq * np.sqrt(counts_k / len(labels_n))[:, None]
     between_qq = tf.matmul(weighted_kq, weighted_kq, transpose_a=True)
@@ -84,13 +89,13 @@ def solved(pixels_np: Any, labels_n: np.ndarray) -> tuple[Any, Any]:
     return mean_p, tf.matmul(axes_pq, turned_qg)
 
 
-def _principal(centred_np: Any) -> Any:
+def _principal(centred_np: Any, components: int) -> Any:
     """Return the principal axes ``pq`` that matter, from whichever Gram matrix is smaller."""
     images, pixels = centred_np.shape
     wide = images < pixels
     gram = tf.matmul(centred_np, centred_np, transpose_a=not wide, transpose_b=wide)
     values, vectors = tf.linalg.eigh(gram)
-    kept = int(min(_COMPONENTS, np.count_nonzero(values.numpy() > 1e-9 * values.numpy()[-1])))
+    kept = int(min(components, np.count_nonzero(values.numpy() > 1e-9 * values.numpy()[-1])))
     axes = vectors[:, -kept:]
     if wide:
         axes = tf.matmul(centred_np, axes, transpose_a=True) / tf.sqrt(values[-kept:])

@@ -144,7 +144,9 @@ def test_everyone_has_a_verdict_and_a_reason(variants, limits, goal):
         assert after.reason.strip()
         assert (after.verdict == "winner") == (one.name == choice.winner)
         crashed = any(item.verdict == "crashed" for item in one.latency.values())
-        if (crashed or one.verdict == "failed") and one.name != "teacher":
+        if one.name != "teacher" and not one.candidate:
+            assert after.verdict == "baseline"
+        elif (crashed or one.verdict == "failed") and one.name != "teacher":
             assert after.verdict == "failed"
         if after.verdict in ("winner", "kept"):
             assert all(item.verdict in ("stable", "disturbed") for item in one.latency.values())
@@ -248,7 +250,10 @@ def reason_of(one, limits=LIMITS, *others):
             replace(candidate("a"), drop=None, reason="was ended from outside while"),
             "was ended from outside while",
         ),
-        (candidate("a", candidate=False), "keeps every budget, but is no candidate"),
+        (
+            candidate("a", candidate=False),
+            "measured for comparison, no candidate: it keeps every budget",
+        ),
         (
             replace(candidate("a"), drop=None),
             "the reference gave no answers to compare with, so its drop is unknown",

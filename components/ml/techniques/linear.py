@@ -1,0 +1,169 @@
+"""A linear map of the pixels, fitted in one go: what a network has to be better than.
+
+Verification gets Fisher's discriminants, classification the linear classifier of classes that
+differ in their means alone. Images are first averaged to about a thousand numbers, and at most
+20,000 of them are looked at, so that the fit takes seconds whatever the data.
+
+Shapes: n images of the fit, b images of a batch, h rows, w columns, c channels, p numbers of an
+image, g discriminants, k classes, d numbers that come out.
+
+References:
+    Belhumeur et al., Eigenfaces vs. Fisherfaces (1997); Hastie et al., The Elements of Statistical
+    Learning (2009), section 4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.artifacts.dataset import Dataset
+from components.contract.digests import canonical_json
+from components.contract.progress import tell
+from components.ml.formats import model_folder
+from components.ml.networks.building import build, info_of
+from components.ml.runtime import tf, tf_keras
+from components.ml.settings import Augmentation, Network
+from components.ml.training import discriminants
+from components.ml.training.augmentation import STRENGTHS, apply_changes, draw_changes
+from components.ml.training.examples import Examples, examples_of
+from components.ml.training.outputs import outputs_of
+from components.ml.training.reporting import REPORT
+from components.ml.training.validation import Validation
+
+_IMAGES = 20_000
+"""Images of the fit, at most."""
+_COPIED = 4_000
+"""Images with their augmented copies, at most; more images than that have none."""
+_COPIES = 6
+_COMPONENTS = 200
+"""Principal components that discriminants are looked for in, at most."""
+_BATCH = 256
+_UNSEEN = 0.5
+"""Images that a class counts of which training has none."""
+
+
+def fit_and_save(
+    dataset: Path,
+    path: Path,
+    report: Path,
+    *,
+    network: Network,
+    embedding: int,
+    augmentation: Augmentation,
+    mean: float,
+    scale: float,
+    seed: int,
+) -> None:
+    """Fit a linear map and write it as a Model; see ``components.train``.
+
+    Args:
+        dataset: Images and labels.
+        path: Folder of the Model.
+        report: Folder to write ``training.json`` into.
+        network: Its resolution.
+        embedding: Numbers in the embedding, at most; there are no more than identities less one.
+        augmentation: How copies of the images are changed, where there are few.
+        mean: Of the input's normalization.
+        scale: Of the input's normalization.
+        seed: Which images are taken, and of the copies.
+    """
+    data = Dataset.open(dataset)
+    examples = examples_of(data)
+    tell(phase="averaging the images")
+    info = info_of(data, embedding, mean, scale)
+    pixels_np, labels_n = _rows(build(network, info), examples, augmentation, seed)
+    tell(phase="solving")
+    mean_p, matrix_pg = discriminants.solved(
+        tf.constant(pixels_np, tf.float64), labels_n, components=_COMPONENTS
+    )
+    matrix_pd = matrix_pg[:, -embedding:]  # the last tell most
+    offset_d = -tf.linalg.matvec(matrix_pd, mean_p, transpose_a=True)
+    if examples.compared:
+        info = info_of(data, int(matrix_pd.shape[1]), mean, scale)
+    else:
+        matrix_pd, offset_d = _classifier(
+            tf.constant(pixels_np, tf.float64), labels_n, mean_p, matrix_pg, examples
+        )
+    model = build(network, info)
+    # The map is of pixels, and the network sees (pixel - mean) / scale.
+    bias_d = offset_d + mean * tf.reduce_sum(matrix_pd, axis=0)
+    weights = [scale * matrix_pd, bias_d]
+    model.layers[-1].set_weights([tf.cast(part, tf.float32).numpy() for part in weights])
+    validation = Validation(data, info.task)
+    measured = validation.measure(outputs_of(model, info))
+    model_folder.save(path, model, info.after({"component": "train", "backbone": "linear"}))
+    content = {
+        "schema": 1,
+        "component": "train",
+        "images": examples.images,
+        "classes": examples.classes,
+        "metric": validation.metric,
+        "kept": {"number": 0, "loss": None, "learning_rate": None, "validation": measured},
+        "epochs": [],
+        "fit": {
+            "rows": len(labels_n),
+            "numbers_of_an_image": pixels_np.shape[1],
+            "outputs": info.output.size,
+        },
+        "parameters": {**asdict(network), **asdict(augmentation), "seed": seed},
+    }
+    report.mkdir(parents=True, exist_ok=True)
+    (report / REPORT).write_bytes(canonical_json(content))
+
+
+def _rows(
+    model: Any, examples: Examples, augmentation: Augmentation, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images of the fit as the map sees them, 0 to 255, and their labels."""
+    random = np.random.default_rng([seed, examples.images])
+    chosen_n = np.sort(random.permutation(examples.images)[:_IMAGES])
+    copies = min(_COPIES, max(0, _COPIED // len(chosen_n) - 1))
+    if augmentation.augment == "none" and not augmentation.flip:
+        copies = 0
+    numbers = tf_keras.Model(model.input, model.get_layer("flat").output)
+    parts = [
+        numbers(pixels_bhwc, training=False).numpy()
+        for copy in range(copies + 1)
+        for pixels_bhwc in _batches(examples, chosen_n, augmentation, copy, random)
+    ]
+    return np.concatenate(parts), np.tile(examples.labels_n[chosen_n], copies + 1)
+
+
+def _batches(
+    examples: Examples,
+    chosen_n: np.ndarray,
+    augmentation: Augmentation,
+    copy: int,
+    random: np.random.Generator,
+) -> Iterator[Any]:
+    """Yield the images ``bhwc`` as they are, and of copies from 1 on as they are changed."""
+    for start in range(0, len(chosen_n), _BATCH):
+        rows_b = chosen_n[start : start + _BATCH]
+        pixels_bhwc = tf.constant(np.asarray(examples.images_nhwc[rows_b]), tf.float32)
+        if copy:
+            draws_bk = draw_changes(len(rows_b), flip=augmentation.flip, random=random)
+            strength = STRENGTHS[augmentation.augment]
+            pixels_bhwc = apply_changes(pixels_bhwc, tf.constant(draws_bk), strength, (copy, start))
+        yield pixels_bhwc
+
+
+def _classifier(
+    pixels_np: Any, labels_n: np.ndarray, mean_p: Any, matrix_pg: Any, examples: Examples
+) -> tuple[Any, Any]:
+    """Return matrix ``pk`` and offset ``k`` of the logarithms of the classes' probabilities.
+
+    Within the discriminants every class varies alike in all directions, so that the nearest mean,
+    with the class's share, is the likeliest.
+    """
+    features_ng = tf.matmul(pixels_np - mean_p, matrix_pg)
+    centres_kg = tf.math.unsorted_segment_mean(features_ng, labels_n, examples.classes)
+    counts_k = np.bincount(labels_n, minlength=examples.classes)
+    shares_k = np.maximum(counts_k, _UNSEEN) / len(labels_n)
+    matrix_pk = tf.matmul(matrix_pg, centres_kg, transpose_b=True)
+    offset_k = np.log(shares_k) - 0.5 * tf.reduce_sum(centres_kg**2, axis=1)
+    return matrix_pk, offset_k - tf.linalg.matvec(matrix_pk, mean_p, transpose_a=True)
