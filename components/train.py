@@ -48,7 +48,7 @@ def train(
     The learning rate rises in a line during the warm-up and falls as half a cosine.
 
     The backbone ``linear`` is fitted in one go: Fisher's discriminants of the images (verification)
-    or a linear classifier, of the images averaged to about a thousand numbers each.
+    or softmax regression, of the images averaged to about a thousand numbers each.
 
     Args:
         dataset: Images and labels; the network takes images of its size.

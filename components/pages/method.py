@@ -41,7 +41,7 @@ def method(decision: Decision) -> list[tuple[str, str]]:
     if decision.baseline:
         facts.append(("Trivial baseline", f"{decision.baseline.note}."))
     facts += [
-        (f"Baseline {one.name}", _yardstick(decision, one))
+        (f"Baseline {one.name}", _baseline(decision, one))
         for one in decision.variants
         if one.verdict == "baseline"
     ]
@@ -87,7 +87,7 @@ def _resampling(decision: Decision) -> str:
     )
 
 
-def _yardstick(decision: Decision, one: Candidate) -> str:
+def _baseline(decision: Decision, one: Candidate) -> str:
     """Say what a baseline is and what it reaches on the images that decided."""
     made = f"{steps_in_words(one.steps)}; measured like a variant, and no candidate"
     if one.metric is None or one.drop is None:

@@ -55,18 +55,15 @@ def fit(pixels_np: Any, labels_n: np.ndarray) -> Discriminants:
     return Discriminants(tf.cast(mean_p, tf.float32), tf.cast(matrix_pg, tf.float32))
 
 
-def solved(
-    pixels_np: Any, labels_n: np.ndarray, *, components: int = _COMPONENTS
-) -> tuple[Any, Any]:
+def solved(pixels_np: Any, labels_n: np.ndarray) -> tuple[Any, Any]:
     """Return mean and matrix of ``Discriminants``, float64; the last tell people apart best.
 
     Args:
         pixels_np: float64.
         labels_n: Whose image each is; at least two people.
-        components: Principal components within which is looked, at most.
     """
     mean_p = tf.reduce_mean(pixels_np, axis=0)
-    axes_pq = _principal(pixels_np - mean_p, components)
+    axes_pq = _principal(pixels_np - mean_p)
     features_nq = tf.matmul(pixels_np - mean_p, axes_pq)
     people, index_n, counts_k = np.unique(labels_n, return_inverse=True, return_counts=True)
     centres_kq = tf.math.unsorted_segment_mean(features_nq, index_n, len(people))
@@ -89,13 +86,13 @@ def solved(
     return mean_p, tf.matmul(axes_pq, turned_qg)
 
 
-def _principal(centred_np: Any, components: int) -> Any:
+def _principal(centred_np: Any) -> Any:
     """Return the principal axes ``pq`` that matter, from whichever Gram matrix is smaller."""
     images, pixels = centred_np.shape
     wide = images < pixels
     gram = tf.matmul(centred_np, centred_np, transpose_a=not wide, transpose_b=wide)
     values, vectors = tf.linalg.eigh(gram)
-    kept = int(min(components, np.count_nonzero(values.numpy() > 1e-9 * values.numpy()[-1])))
+    kept = int(min(_COMPONENTS, np.count_nonzero(values.numpy() > 1e-9 * values.numpy()[-1])))
     axes = vectors[:, -kept:]
     if wide:
         axes = tf.matmul(centred_np, axes, transpose_a=True) / tf.sqrt(values[-kept:])

@@ -16,7 +16,7 @@ from components.devices.isolated import answers_of
 from components.ml.formats import model_folder
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.settings import Augmentation, Network
-from components.ml.techniques import linear
+from components.ml.techniques import linear, linear_classifier
 from components.ml.training.outputs import outputs_of_folder
 from components.statistics.metrics import PRIMARY, sample_of
 from components.train import train
@@ -49,6 +49,8 @@ def test_what_is_fitted_in_one_go_is_a_model_like_any_other(request, form, tmp_p
     assert info.output.size == (3 if compared else 4), "identities less one, or the classes"
     assert info.parameters == (64 + 1) * info.output.size
     assert info.steps == ({"component": "train", "backbone": "linear"},)
+    by = report["fit"].pop("by")
+    assert by.startswith("discriminants" if compared else "softmax regression, penalty 0.")
     assert report["fit"] == {"rows": 160, "numbers_of_an_image": 64, "outputs": info.output.size}
     quantize(tmp_path / "model", data, tmp_path / "int8", tmp_path / "plan", scheme="int8")
     convert(tmp_path / "int8", tmp_path / "lite", tmp_path / "converted")
@@ -115,3 +117,17 @@ def test_weights_to_begin_from_are_refused(pattern_pairs, tmp_path):
         train(pattern_pairs, tmp_path, tmp_path / "m", tmp_path / "r", network=NETWORK)
     assert "leave weights away" in caught.value.fix
     fitted(pattern_pairs, tmp_path)
+
+
+def test_softmax_regression_is_at_the_minimum_of_its_loss():
+    """Held against the slope of the loss in the pixels themselves, which nobody computed."""
+    images, labels = images_of(80, seed=0)
+    pixels = images.reshape(80, -1).astype(np.float64)
+    onehot = np.eye(4)[labels]
+    for found in linear_classifier.fitted(pixels, labels, 4):
+        logits = pixels @ found.matrix_pk.numpy() + found.offset_k.numpy()
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        error = shares / shares.sum(1, keepdims=True) - onehot
+        # The penalty leaves offsets alone: every class is given as often as it occurs.
+        np.testing.assert_allclose(error.mean(0), 0, atol=1e-3)
+    assert (logits.argmax(1) == labels).all()
