@@ -1,7 +1,7 @@
 """A linear map of the pixels, fitted in one go: what a network has to be better than.
 
 Verification gets Fisher's discriminants, classification softmax regression. Images are first
-averaged to about a thousand numbers, and at most 20,000 of them are looked at, so that the fit takes
+averaged to about a thousand numbers, and at most 20,000 of them are looked at: the fit takes
 seconds whatever the data.
 
 Shapes: n images of the fit, b images of a batch, h rows, w columns, c channels, p numbers of an
