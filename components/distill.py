@@ -26,6 +26,9 @@ NAMED_BY = ("backbone", "alpha", "widths")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 
+STUDENT = Network(backbone="mobilenet_v2", alpha=0.35)
+"""What a student is where nothing else is said."""
+
 
 def distill(
     dataset: DatasetIn,
@@ -33,10 +36,11 @@ def distill(
     model: ModelOut,
     report: ReportOut,
     *,
-    network: Network = Network(backbone="mobilenet_v2", alpha=0.35),
+    network: Network = STUDENT,
     embedding: VectorLength | None = None,
     distillation: DistillationSettings = DistillationSettings(),
     teacher_views: TeacherViews = TeacherViews(views=8),
+    control: bool = False,
     loss: LossSettings = LossSettings(),
     augmentation: Augmentation = Augmentation(),
     optimization: Optimization = Optimization(epochs=60, learning_rate=3e-3),
@@ -47,14 +51,17 @@ def distill(
 
     Classification learns the teacher's probabilities, softened by a temperature, beside the
     labels. Verification learns the teacher's embedding (its direction) and the distances and
-    cosines between images, beside the loss of ``train``. The teacher is asked beforehand about a
+    cosines between images, beside the loss of ``train``. What layers inside the teacher answer
+    (hints) and where in the image (attention) can be learned, too. All these add up, each with its
+    weight. The teacher is asked beforehand about a
     few views of every training image, augmented as the student will see them, and about mixed
     ones, which show nobody and cannot be learned by heart. All else is as in ``train``:
     the network of the best epoch on the validation split is kept, or the last.
 
     Args:
-        dataset: Images and labels, of the teacher's size; the splits train and validation.
-        teacher: Any Model, also one that can only be run. Of one that is only answers, every view
+        dataset: Images and labels; the splits train and validation.
+        teacher: Any Model, also one that can only be run. One of another image size sees them
+            enlarged bilinearly, or averaged. Of one that is only answers, every view
             of an image has the answer to the image as it is, and nothing is known of mixed ones.
         model: The student; it normalizes its input as the teacher does.
         report: ``training.json``: loss and validation metric of every epoch, and the teacher's.
@@ -62,6 +69,9 @@ def distill(
         embedding: Numbers in the embedding; None takes the teacher's (verification).
         distillation: How much each kind of the teacher's answers weighs.
         teacher_views: What the teacher is asked about.
+        control: Learn from the labels alone, with the same network, schedule and seed, as
+            ``train`` does: what a student is compared with. In a configuration ``true`` adds such a
+            control beside the variant, with the same steps after it.
         loss: What is learned from the labels.
         augmentation: How images are changed.
         optimization: How the student is trained.
@@ -69,17 +79,35 @@ def distill(
         seed: Of everything random.
 
     Raises:
-        UserError: A teacher for another task, image size or classes, one identity or class only,
+        UserError: A teacher for another task, other channels or classes, hints or attention of one
+            that can only be run, layers that are not there, one identity or class only,
             a loss of the other task, or a learning rate at which training comes apart.
 
     References:
-        arXiv:1503.02531 (soft labels), arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines),
+        arXiv:1503.02531 (soft labels), arXiv:1412.6550 (hints), arXiv:1612.03928 (attention),
+        arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines),
         arXiv:2106.05237 (teacher and student see the same views, also mixed); those of ``train``.
     """
+    from components.ml.networks.fitting_network import without_idle
     from components.ml.runtime import configure
-    from components.ml.techniques.distillation import train_student
+    from components.ml.techniques.distillation import train_control, train_student
 
     configure(threads, seed)
+    network = without_idle(network, STUDENT)
+    if control:
+        train_control(
+            dataset,
+            teacher,
+            model,
+            report,
+            network=network,
+            embedding=embedding,
+            loss=loss,
+            augmentation=augmentation,
+            optimization=optimization,
+            seed=seed,
+        )
+        return
     train_student(
         dataset,
         teacher,

@@ -70,4 +70,4 @@ def import_model(
     given = importing.Given(
         trusted=trusted, tower=tower, freeze=freeze, mean=mean, scale=scale, modules=modules
     )
-    importing.import_model(source, dataset, model, report, given)
+    importing.import_model(source, dataset, model, report, given, seed=seed)

@@ -1,23 +1,25 @@
-"""Prune: set the weights that matter least to 0."""
+"""Prune: remove what matters least: single weights, channels or residual blocks."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from components.contract.types import (
     DatasetIn,
     Fraction,
     ModelIn,
     ModelOut,
+    OnlyWith,
     ReportOut,
     Seed,
     Threads,
 )
 from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
+from components.ml.techniques.channel_settings import STRUCTURED, StructureSettings
 
 IMAGE = "train"
 PATH = "middle"
-NAMED_BY = ("method", "sparsity")
+NAMED_BY = ("method", "sparsity", "target", "remove")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 
@@ -28,32 +30,40 @@ def prune(
     pruned: ModelOut,
     report: ReportOut,
     *,
-    method: Literal["weights"] = "weights",
-    sparsity: Fraction = 0.5,
+    method: Literal["weights", "channels", "layers"] = "weights",
+    sparsity: Annotated[Fraction, OnlyWith("method", ("weights",))] = 0.5,
+    structure: StructureSettings = StructureSettings(),
     schedule: TrainingSchedule = TrainingSchedule(epochs=6, learning_rate=3e-3),
     augmentation: Augmentation = Augmentation(),
     teacher_views: TeacherViews = TeacherViews(views=4),
     threads: Threads = 2,
     seed: Seed = 0,
 ) -> None:
-    """Set the smallest weights of every layer to 0 while the others learn to make up for it.
+    """Remove what matters least of a network while the rest learns to make up for it.
 
-    The share of zeros rises as a cubic curve during the first 60 % of the training; what follows is
-    recovery. The network learns to answer as it did before: the directions and distances of its
-    embeddings, or its probabilities. The best epoch with all zeros in place is kept, or the last.
-    Layers that cannot be pruned stay as they are, and the report says why.
+    The network learns to answer as it did before: the directions and distances of its embeddings,
+    or its probabilities. What cannot be pruned stays as it is, and the report says why.
 
-    Zeros make the file smaller once it is compressed, as on the way to a phone; the file itself
-    keeps its size, and a CPU needs far more than half of them to become faster.
+    weights: the smallest weights of every layer become 0. Their share rises as a cubic curve during
+    the first 60 % of the training; what follows is recovery, and the best epoch with all zeros in
+    place is kept, or the last. Zeros make the file smaller once it is compressed, as on the way to
+    a phone; the file itself keeps its size, and a CPU needs far more than half of them to become
+    faster.
+
+    channels: whole channels are removed, and with them all that only they are needed for. Channels
+    that additions, gates and the like tie to each other go together. layers: whole residual blocks
+    are, which then pass on what they read. Both make the file smaller and faster as it is.
 
     Args:
         model: The Model to prune; it must be one that can be trained further.
         dataset: Its splits train and validation are read.
-        pruned: The same architecture with the weights left over.
-        report: ``pruning.json``: zeros of every layer before and after, why layers were skipped,
+        pruned: The network with what is left over.
+        report: ``pruning.json``: zeros, widths or blocks before and after, why what stays does,
             validation before and by epoch.
-        method: weights: single weights, wherever they are.
-        sparsity: Share of the weights of each layer that becomes 0.
+        method: weights: single weights, wherever they are. channels: whole channels. layers: whole
+            residual blocks.
+        sparsity: Share of the weights of each layer that becomes 0 (weights).
+        structure: How much is removed, and how it is chosen.
         schedule: How long and how fast the network is trained.
         augmentation: How images are changed.
         teacher_views: What the network is asked about before it is pruned.
@@ -61,18 +71,35 @@ def prune(
         seed: Of everything random.
 
     Raises:
-        UserError: A model without an architecture, one that is quantized already, one without a
-            layer that can be pruned, or a dataset that is not the model's.
+        UserError: A model without an architecture, one that is quantized already, one of which
+            not as much can be pruned, or a dataset that is not the model's.
 
     References:
-        arXiv:1710.01878 (gradual pruning), arXiv:1904.05068 (relations between examples),
+        arXiv:1710.01878 (gradual pruning), arXiv:1611.06440 (which channels matter),
+        arXiv:2301.12900 (channels that are tied), arXiv:1904.05068 (relations between examples),
         arXiv:1503.02531 (probabilities of a teacher).
     """
     from components.ml.runtime import configure
-    from components.ml.techniques import weight_pruning
 
     configure(threads, seed)
-    assert method == "weights", "the only method so far"
+    if method in STRUCTURED:
+        from components.ml.techniques import structured_pruning
+
+        structured_pruning.prune(
+            model,
+            dataset,
+            pruned,
+            report,
+            method=method,
+            structure=structure,
+            teacher_views=teacher_views,
+            augmentation=augmentation,
+            schedule=schedule,
+            seed=seed,
+        )
+        return
+    from components.ml.techniques import weight_pruning
+
     weight_pruning.prune(
         model,
         dataset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from components.artifacts.budgets import Budgets
@@ -38,6 +39,7 @@ def select(
     devices: Annotated[list[str], FromGraph()],
     candidates: Annotated[list[str], FromGraph()],
     task: Annotated[Task, FromGraph()],
+    controls: Annotated[Mapping[str, str] | None, FromGraph()] = None,
     budgets: Budgets,
     minimize: Annotated[Literal["size", "latency"], FromGraph()] = "size",
     resampling: Resampling = Resampling(resamples=2000),
@@ -71,6 +73,8 @@ def select(
         devices: Names, in the order of ``benchmarks``.
         candidates: Names that may win.
         task: What the models are for.
+        controls: By the name of a variant that of its control, the same network trained on labels
+            alone; what the teacher is worth is the difference of the two, paired.
         budgets: What has to be kept.
         minimize: What is best among those that keep every budget.
         resampling: How intervals are made.
@@ -103,6 +107,7 @@ def select(
         models, evaluations, benchmarks, names=names, devices=devices, reference=reference
     )
     deciding.check_candidates(candidates, names)
+    deciding.check_candidates([*(controls or {}), *(controls or {}).values()], names)
     other = next((one for one in reports if one.evaluation.task != task), None)
     if other:
         what = f"{other.name} is for {other.evaluation.task}, not for {task}"
@@ -113,6 +118,7 @@ def select(
         candidates=candidates,
         minimize=minimize,
         resampling=resampling,
+        controls=controls or {},
     )
     made = replace(made, images=DataUse.read(data) if data else None)
     if made.winner is None:

@@ -59,7 +59,7 @@ def graph_of(config: Config) -> Graph:
         steps += _linear_baseline(config)
         models[LINEAR] = Ref(f"quantize-{LINEAR}", model_port("quantize"))
         steps += _leaf(config, LINEAR, models[LINEAR])
-    steps += _ending(config, list(models))
+    steps += _ending(config, list(models), tree.controls)
     return Graph(name=config.name, steps=tuple(steps), sources=_sources(config))
 
 
@@ -218,7 +218,7 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
         f"convert-{variant}",
         "convert",
         _by_kind(interface_of("convert"), {"Model": model}),
-        config.step_parameters("convert"),
+        config.step_parameters("convert", config.convert),
     )
     lite = Ref(f"convert-{variant}", "lite")
     yield _step(
@@ -239,7 +239,7 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
         )
 
 
-def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
+def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -> Iterator[Step]:
     """Yield the choice, the one look at the sealed images, and the release."""
     assert names[0] == REFERENCE
     budgets = config.budgets
@@ -264,7 +264,8 @@ def _ending(config: Config, names: Sequence[str]) -> Iterator[Step]:
             config.select,
             names=list(names),
             devices=list(config.device_names),
-            candidates=[name for name in names if name not in (REFERENCE, LINEAR)],
+            candidates=[name for name in names if name in config.variants],
+            controls=dict(controls) or None,
             metric=config.metric,
             drop=budgets.drop,
             size_mb=budgets.size_mb,

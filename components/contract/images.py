@@ -20,6 +20,7 @@ PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
     "device": _DEVICE,
     "train": (
         *_DEVICE,
+        "brotli",
         "pillow",
         "safetensors",
         "tensorflow",

@@ -7,12 +7,10 @@ temporary file until it is known where they belong.
 from __future__ import annotations
 
 from array import array
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +37,8 @@ from components.data.resizing import framed
 from components.data.settings import Groups, Labels, TargetFormat
 from components.data.source_images import DARK, SourceImages
 from components.data.spool import Spool
+from components.data.workers import in_order
 
-_AHEAD = 2  # groups of images in work or waiting, per thread
-_AT_ONCE = 8  # images of a group: handing each over by itself takes as long as decoding it
 _CALLED: Mapping[Format, str] = {
     "folder": "a folder of images",
     "npz": "an .npz file",
@@ -49,9 +46,6 @@ _CALLED: Mapping[Format, str] = {
     "csv": "a csv file of pixels",
     "list": "a list of images",
 }
-
-Given = TypeVar("Given")
-Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Keeping:
-    """Keeps the pixels of what was read, on the thread that read it.
+    """Keeps the pixels of what was read, in the process that read it.
 
     Attributes:
         spool: For the images.
@@ -114,21 +108,23 @@ def read_source(
     keeping = _Keeping(spool, Spool((SIDE, SIDE, 1)))
     if source.format == "folder":
         layout = layout_of((file.name for file in source.files), labels, groups)
-        read = _in_order(
+        read = in_order(
             lambda place, file: keeping.kept(place, _read_file(source, file, target, layout)),
-            source.files,
+            lambda: source.files,
             threads,
+            lambda file: file.name,
         )
     elif source.format == "list":
-        read = _in_order(
+        read = in_order(
             lambda place, item: keeping.kept(place, _read_named(source, item, target)),
-            named_images(source),
+            lambda: named_images(source),
             threads,
+            lambda item: item.name,
         )
     else:
         form = RecordFormat(target.height, target.width, target.max_pixels, label_column)
         records = records_of(source, form)
-        # Numbers need no decoding: handing them to a thread costs more than it saves.
+        # Numbers need no decoding: handing them to a process costs more than it saves.
         read = (
             keeping.kept(place, _read_record(record, target, labels))
             for place, record in enumerate(records)
@@ -258,28 +254,3 @@ def _sound(found: SourceImage, decoded: Decoded, target: TargetFormat) -> _Read:
     brightest = int(copy.max())
     brightest = brightest if brightest >= DARK else int(pixels.max())
     return _Read(found, small, copy, pixels.shape[:2], brightest)
-
-
-def _in_order(
-    work: Callable[[int, Given], Made], items: Iterable[Given], threads: int
-) -> Iterator[Made]:
-    """Apply ``work`` on several threads, few items ahead, and yield the results in order.
-
-    Args:
-        work: Of the place of an item in the order, and the item.
-        items: What to work on.
-        threads: How many.
-    """
-
-    def all_of(some: Sequence[tuple[int, Given]]) -> list[Made]:
-        return [work(place, item) for place, item in some]
-
-    remaining = enumerate(items)
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[list[Made]]] = deque()
-        while some := list(islice(remaining, _AT_ONCE)):
-            waiting.append(pool.submit(all_of, some))
-            if len(waiting) > _AHEAD * threads:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()

@@ -20,7 +20,7 @@ class Spool:
         self._image_bytes = int(np.prod(shape))
 
     def put(self, place: int, image: NDArray[np.uint8]) -> None:
-        """Keep an image at a place; threads may do so side by side, each at places of its own."""
+        """Keep an image at a place; processes may do so side by side, each at places of its own."""
         assert image.shape == self.shape, (image.shape, self.shape)
         left, start = np.ascontiguousarray(image).reshape(-1).data, place * self._image_bytes
         while left:

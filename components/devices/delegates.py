@@ -18,11 +18,13 @@ class Delegation:
         partitions: Count of pieces that the delegate runs.
         inside: Count of operators in them.
         outside: Names of the other operators, in the order they run.
+        places: Where those stand in the file's list of operators, as many.
     """
 
     partitions: int
     inside: int
     outside: tuple[str, ...]
+    places: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, interpreter: Any) -> Delegation:
@@ -46,8 +48,10 @@ class Delegation:
                 if tensor not in border and op is not None and op["index"] not in inside:
                     inside.add(op["index"])
                     todo.extend(int(given) for given in op["inputs"])
+        outside = [op for op in operators if op["index"] not in inside]
         return cls(
             partitions=len(partitions),
             inside=len(inside),
-            outside=tuple(op["op_name"] for op in operators if op["index"] not in inside),
+            outside=tuple(op["op_name"] for op in outside),
+            places=tuple(int(op["index"]) for op in outside),
         )

@@ -84,7 +84,8 @@ def answers_of(
             if done.returncode != 0:
                 return crash_of(done.returncode, done.stderr.decode(errors="replace"))
             divided = json.loads(answers.with_suffix(".json").read_bytes())
-            divided["outside"] = tuple(divided["outside"])
+            for listed in ("outside", "places"):
+                divided[listed] = tuple(divided[listed])
             return IsolatedOutputs(np.load(answers), Delegation(**divided))
 
         answered, died = again_if_ended(run)

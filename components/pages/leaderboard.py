@@ -29,7 +29,7 @@ from components.statistics.quantities import (
     whole_bytes,
 )
 
-_ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "baseline", "reference")
+_ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "yardstick", "reference")
 
 
 @dataclass(frozen=True)

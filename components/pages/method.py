@@ -41,9 +41,9 @@ def method(decision: Decision) -> list[tuple[str, str]]:
     if decision.baseline:
         facts.append(("Trivial baseline", f"{decision.baseline.note}."))
     facts += [
-        (f"Baseline {one.name}", _baseline(decision, one))
+        (f"Compared with {one.name}", _compared(decision, one))
         for one in decision.variants
-        if one.verdict == "baseline"
+        if one.verdict == "yardstick"
     ]
     facts += [
         (f"Latency on {device}", _machine(machine)) for device, machine in decision.devices.items()
@@ -87,8 +87,8 @@ def _resampling(decision: Decision) -> str:
     )
 
 
-def _baseline(decision: Decision, one: Candidate) -> str:
-    """Say what a baseline is and what it reaches on the images that decided."""
+def _compared(decision: Decision, one: Candidate) -> str:
+    """Say what is no candidate, and what it reaches on the images that decided."""
     made = f"{steps_in_words(one.steps)}; measured like a variant, and no candidate"
     if one.metric is None or one.drop is None:
         return f"{made}. {one.reason}."

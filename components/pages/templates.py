@@ -12,7 +12,13 @@ from markupsafe import Markup
 
 from components.pages.charts.svg import STYLE, readable
 from components.pages.words import VERDICTS, ends, ends_ms, percent, steps_in_words
-from components.statistics.quantities import decimal, milliseconds, short_bytes, whole_bytes
+from components.statistics.quantities import (
+    decimal,
+    milliseconds,
+    short_bytes,
+    whole_bytes,
+    with_interval,
+)
 
 HERE = Path(__file__).parent
 
@@ -20,6 +26,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "decimal": decimal,
     "ends": ends,
     "ends_ms": ends_ms,
+    "interval": with_interval,
     "milliseconds": milliseconds,
     "percent": percent,
     "short_bytes": short_bytes,

@@ -17,7 +17,7 @@ VERDICTS: dict[Verdict, str] = {
     "over-budget": "over budget",
     "undecided": "undecided",
     "failed": "failed",
-    "baseline": "baseline",
+    "yardstick": "yardstick",
     "reference": "reference",
 }
 """How a verdict is called on pages."""
@@ -34,6 +34,8 @@ _TELLING = (
     "source",
 )
 _SILENT = frozenset({"weights"})
+_TARGETS = {"macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights"}
+"""What a step that removes structure made less of."""
 _LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
 """What happened to so many layers of a step."""
 
@@ -47,6 +49,9 @@ def steps_in_words(steps: Sequence[Mapping[str, Any]]) -> str:
         'distill mobilenet_v2 0.35, quantize int8'
         >>> steps_in_words([{"component": "import_model", "file": "a.keras", "trained_again": 2}])
         'import_model a.keras (2 layers saved as frozen and trained all the same)'
+        >>> narrow = {"component": "prune", "method": "channels", "target": "macs", "removed": 0.52}
+        >>> steps_in_words([narrow])
+        'prune channels (52 % fewer MACs)'
     """
     return ", ".join(_step(step) for step in steps)
 
@@ -56,8 +61,10 @@ def _step(step: Mapping[str, Any]) -> str:
     if step.get("alpha") == 1 and "alpha" in step:
         values.remove(step["alpha"])
     words = [significant(value) if isinstance(value, float) else str(value) for value in values]
-    layers = [f"{count(step[key], 'layer')} {what}" for key, what in _LAYERS.items() if key in step]
-    told = f" ({'; '.join(layers)})" if layers else ""
+    notes = [f"{count(step[key], 'layer')} {what}" for key, what in _LAYERS.items() if key in step]
+    if "removed" in step:
+        notes.append(f"{percent(step['removed'])} fewer {_TARGETS[step['target']]}")
+    told = f" ({'; '.join(notes)})" if notes else ""
     return " ".join([str(step["component"]), *words]) + told
 
 

@@ -21,9 +21,6 @@ from components.statistics.quantities import (
     with_interval,
 )
 
-KEEPS = "it keeps every budget"
-"""What is said of a baseline that would, if it were a candidate."""
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -77,7 +74,7 @@ def choose(
         >>> choice.candidates[1].reason
         'drop 0.004 (0.001 to 0.008) may exceed 0.005'
     """
-    front = _front(measured)
+    front = _front([one for one in measured if one.candidate or one.name == reference])
     keepers = [one for one in measured if one.candidate and _keeps(one, budgets, minimize)]
     leading = [one for one in keepers if one.leads] or keepers
     winner = min(leading, key=lambda one: _rank(one, minimize), default=None)
@@ -204,36 +201,34 @@ def _verdict(
     if winner and one.name == winner.name:
         return "winner", f"{_best(minimize)} that keeps every budget: {_measure(one, minimize)}"
     failure = _failure(one)
-    if not one.candidate and reference:
-        reason = "the reference that every drop is measured against"
-        return "reference", f"{reason}; {failure}" if failure else reason
-    if not one.candidate:
-        found = failure or doubt or "; ".join(breach.text for breach in breaches) or KEEPS
-        return "baseline", f"measured for comparison, no candidate: {found}"
-    return _candidates_verdict(one, breaches, doubt, winner, minimize)
-
-
-def _candidates_verdict(
-    one: Candidate,
-    breaches: Sequence[Breach],
-    doubt: str | None,
-    winner: Candidate | None,
-    minimize: Goal,
-) -> tuple[Verdict, str]:
-    """Return the verdict on a candidate that did not win."""
-    if failure := _failure(one):
+    if not one.candidate and (reference or not failure):
+        return _compared_with(one, failure, reference=reference)
+    if failure:
         return "failed", failure
     if certain := [breach.text for breach in breaches if breach.certain]:
         return "over-budget", "; ".join(certain)
     if doubt:
         return "undecided", doubt
-    assert winner, "a candidate keeps every budget, so one won"
-    return "kept", f"kept the budget, but {_beaten(one, winner, minimize)}"
+    return "kept", _second(one, winner, minimize)
+
+
+def _compared_with(one: Candidate, failure: str | None, *, reference: bool) -> tuple[Verdict, str]:
+    """Return the verdict on what is no candidate, and what it is there for."""
+    if not reference:
+        return "yardstick", one.reason or "no candidate: shown to compare with"
+    reason = "the reference that every drop is measured against"
+    return "reference", f"{reason}; {failure}" if failure else reason
 
 
 def _came_near(judged: Candidate) -> bool:
     """Whether a candidate that did not win ran, so that its distance to the budgets is known."""
     return judged.candidate and judged.verdict != "failed" and judged.drop is not None
+
+
+def _second(one: Candidate, winner: Candidate | None, minimize: Goal) -> str:
+    """Say why a variant that keeps every budget did not win."""
+    assert winner, "a candidate keeps every budget, so one won"
+    return f"kept the budget, but {_beaten(one, winner, minimize)}"
 
 
 def _best(minimize: Goal) -> str:

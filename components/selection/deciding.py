@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.artifacts.budgets import Budgets
 from components.artifacts.decision import (
@@ -18,6 +18,7 @@ from components.contract.errors import UserError, suggest
 from components.measure.paired import Answers, Reference
 from components.selection.candidates import Reports, as_measured
 from components.selection.choosing import choose
+from components.selection.controls import with_controls
 from components.selection.floors import floor_faults
 from components.selection.notes import notes_of
 from components.statistics.metrics import METRICS
@@ -45,6 +46,7 @@ def decide(
     candidates: Sequence[str],
     minimize: Goal,
     resampling: Resampling,
+    controls: Mapping[str, str] | None = None,
 ) -> Decision:
     """Compare all variants with the first, the reference, and choose.
 
@@ -54,6 +56,7 @@ def decide(
         candidates: Names that may win.
         minimize: What is best among those that keep.
         resampling: How intervals are made.
+        controls: By the name of a variant that of its control.
 
     Raises:
         UserError: The task has no such metric, or the data no groups that floors are to hold for.
@@ -75,6 +78,7 @@ def decide(
         as_measured(one, reference, budgets.metric, candidate=one.name in candidates)
         for one in reports
     ]
+    measured = with_controls(measured, reports, controls or {}, budgets.metric, resampling)
     choice = choose(measured, budgets, reference=first.name, minimize=minimize)
     baseline = _baseline(first, budgets.metric)
     notes = notes_of(

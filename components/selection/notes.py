@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.artifacts.decision import BaselineCheck, Candidate
-from components.selection.choosing import KEEPS
+from components.selection.controls import control_notes
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import whole_bytes, with_interval
@@ -51,6 +51,7 @@ def notes_of(
             f"{winner.name} is not certainly better than {name}: ahead by "
             f"{with_interval(winner.lead)} of {title}. It does not qualify for a release"
         )
+    yield from control_notes(variants, metric)
     yield from _baselines(winner, variants, reference, title)
     yield from _groups(winner or variants[0], ungrouped)
 
@@ -60,7 +61,7 @@ def _baselines(
 ) -> Iterator[str]:
     """Say where a model that is measured for comparison alone would do as well."""
     for one in variants:
-        if one.verdict != "baseline" or one.drop is None or one.name == reference:
+        if one.verdict != "yardstick" or one.drop is None or not _is_linear(one):
             continue
         if one.drop.low <= 0:
             yield (
@@ -68,12 +69,16 @@ def _baselines(
                 f"{whole_bytes(one.file_bytes)}: ahead by {with_interval(one.drop)} of {title}. "
                 "These images cannot show what a network is worth"
             )
-        if one.reason.endswith(KEEPS) and (winner is None or one.file_bytes < winner.file_bytes):
+        if one.excess == 0 and (winner is None or one.file_bytes < winner.file_bytes):
             than = f", and is smaller than {winner.name}" if winner else ""
             yield (
                 f"{one.name} keeps every budget, too{than} ({whole_bytes(one.file_bytes)}): list "
                 "it among the variants to let it win"
             )
+
+
+def _is_linear(one: Candidate) -> bool:
+    return any(step.get("backbone") == "linear" for step in one.steps)
 
 
 def _less(one: Candidate) -> Interval:

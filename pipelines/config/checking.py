@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 from components.contract.errors import suggest
-from components.contract.interface import interface_of
+from components.contract.interface import Parameter, interface_of
 from components.contract.programs import TRUST_MODULES
 from components.ml import imagenet
+from components.ml.techniques.channel_settings import STRUCTURED
+from components.ml.techniques.distillation_settings import ONLY_FOR
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
@@ -43,11 +45,13 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield ("teacher", "modules"), "teacher.modules: what is in them is executed", TRUST_MODULES
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
+        yield from _distillation_faults(config, name, path[0])
     yield from network_faults(config)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
         yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
+    yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
 
@@ -67,13 +71,35 @@ def _answers_faults(config: Config) -> Iterator[Fault]:
                 f"{where(location)}: {what} {first.component} could change",
                 "begin the path with a student: {distill: {backbone: mobilenet_v2}}",
             )
-        elif first.parameters.get("mixup"):
-            what = "the teacher is known by its answers, and cannot be asked about mixed images"
-            yield (
-                (*location, first.component, "mixup"),
-                f"{where(location)}: {what}",
-                "remove mixup",
-            )
+            continue
+        for key, what in (
+            ("mixup", "cannot be asked about mixed images"),
+            ("hint_weight", "has no layers to take hints from"),
+            ("attention_weight", "has no layers whose attention could be learned"),
+        ):
+            if first.parameters.get(key):
+                yield (
+                    (*location, first.component, key),
+                    f"{where(location)}: the teacher is known by its answers, and {what}",
+                    f"remove {key}",
+                )
+
+
+def _distillation_faults(config: Config, variant: str, first: PathStep) -> Iterator[Fault]:
+    """Refuse settings of a distillation that mean nothing for the task, or for each other."""
+    if first.component != "distill":
+        return
+    location: Location = ("variants", variant, 0, "distill")
+    given = first.parameters
+    for task, keys in ONLY_FOR.items():
+        for key in keys if task != config.task else ():
+            if key in given:
+                what = f"{where((*location, key))}: it is for {task}, and the task is {config.task}"
+                yield (*location, key), what, f"remove {key}"
+    if "hint_layers" in given and not (given.get("hint_weight") or given.get("attention_weight")):
+        what = "there are neither hints nor attention whose layers could be named"
+        place = (*location, "hint_layers")
+        yield place, f"{where(place)}: {what}", "write hint_weight: 1 beside it, or remove it"
 
 
 def _metric_faults(config: Config) -> Iterator[Fault]:
@@ -153,7 +179,6 @@ def _parameter_faults(
 ) -> Iterator[Fault]:
     interface = offered(component)
     known = {parameter.name: parameter for parameter in interface.parameters}
-    defaults = {name: parameter.default for name, parameter in known.items()}
     for name, value in given.items():
         if name not in known:
             what, fix = interface.unknown(name, also)
@@ -165,14 +190,7 @@ def _parameter_faults(
             place = where((*location, name))
             sentence = str(error).replace("Input should be", "must be")
             yield (*location, name), f"{place}: {sentence}", f"correct {place} in the file"
-            continue
-        if rule := known[name].unmet({**defaults, **given}):
-            beside = (*location, rule.parameter)
-            there = given.get(rule.parameter, defaults[rule.parameter])
-            place = where((*location, name))
-            what = f"{place}: it means nothing where {rule.parameter} is {there}"
-            fix = f"remove {name}, or set {rule.in_words} in {where(beside)}"
-            yield (*location, name), what, fix
+    yield from _idle_faults(location, known, given)
     for parameter in known.values():
         if parameter.required and parameter.name not in given:
             yield (
@@ -180,6 +198,24 @@ def _parameter_faults(
                 f"{where(location)}: {component} needs the parameter {parameter.name!r}",
                 f"add {parameter.name}: ... under {where(location)}",
             )
+
+
+def _idle_faults(
+    location: Location, known: Mapping[str, Parameter], given: Parameters
+) -> Iterator[Fault]:
+    """Refuse parameters that mean nothing beside the others, which would be dropped in silence."""
+    values = {name: parameter.default for name, parameter in known.items()} | dict(given)
+    for name in given:
+        rule = known[name].unmet(values) if name in known else None
+        if rule is None:
+            continue
+        place, first = where((*location, name)), rule.values[0]
+        what = f"{place}: {rule.in_words} alone has it"
+        yield (
+            (*location, name),
+            f"{what}, and {rule.parameter} is {values[rule.parameter]}",
+            f"remove {name} there, or write {rule.parameter}: {'null' if first is None else first}",
+        )
 
 
 def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
@@ -199,3 +235,13 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 "move it to the end of the path",
             )
         yield from _parameter_faults((*location, step.component), step.component, step.parameters)
+        earlier = [before for before in path[:index] if _leaves_zeros(before)]
+        if name == "prune" and earlier and not _leaves_zeros(step):
+            lost = "it trains the network again, and zeros of an earlier step would be lost"
+            fix = "move the step that prunes weights behind this one"
+            yield (*location, name), f"{where(location)}: {lost}", fix
+
+
+def _leaves_zeros(step: PathStep) -> bool:
+    method = step.parameters.get("method", "weights")
+    return step.component == "prune" and method not in STRUCTURED

@@ -90,6 +90,11 @@ class Config(Section):
         "size", description="what is best among those that keep to the budgets"
     )
     confidence: Fraction = Field(0.95, description="coverage of every interval")
+    convert: Parameters = Field(
+        default_factory=dict[str, object],
+        description="parameters of `convert`: `{metadata: true}` writes labels and normalization "
+        "into every file",
+    )
     evaluate: Parameters = Field(
         default_factory=dict[str, object], description="parameters of `evaluate`"
     )
@@ -157,6 +162,8 @@ class Config(Section):
             if plain["teacher"].get(key) is not None:
                 plain["teacher"][key] = "given"
         # Left away where there are none, so that what was configured before keeps its digest.
+        if not plain["convert"]:
+            del plain["convert"]
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
         return digest("config", plain)

@@ -34,8 +34,11 @@ from pipelines.config.parameters import steps_of_paths
 REFERENCE = "teacher"
 """What the teacher is called among the variants."""
 
+CONTROL = "control-of-"
+"""What the names of controls begin with: see ``controls``."""
+
 LINEAR = "linear-baseline"
-"""What the linear map of the pixels is called among the variants, which it is measured beside."""
+"""What the linear map of the pixels is called, which is measured beside the variants."""
 
 _RESERVED = (REFERENCE, LINEAR, "sealed", "sealed-teacher")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -55,6 +58,13 @@ def _named(value: str) -> str:
 
 
 def _unreserved(value: str) -> str:
+    if value.startswith(CONTROL):
+        raise custom(
+            f"a variant cannot be called {value!r}: names that begin with {CONTROL} are those of "
+            "controls",
+            f"call it {value.removeprefix(CONTROL) or 'student'!r}; a control is made by "
+            "control: true under distill",
+        )
     if value in _RESERVED:
         raise custom(
             f"a variant cannot be called {value!r}: the name is taken by a step of every graph",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import cast
+from typing import cast, get_args
 
 from components.contract.digests import canonical_json
 from components.contract.interface import Parameter, interface_of
 from components.contract.types import Fraction
+from pipelines.config.sections import CONTROL
 from pipelines.config.variant_tree import StepNode, VariantTree
 
 _DIFFERENCES_MAX = 2  # differences in a name; a number distinguishes what is still alike
@@ -57,12 +58,13 @@ def label_of(node: StepNode) -> str:
         for name in interface_of(node.component).named_by
         if known[name].matters(node.parameters) and node.parameters[name] is not None
     )
-    return "-".join((_slug(node.component), *words))
+    label = "-".join((_slug(node.component), *words))
+    return f"{CONTROL}{label}" if node.parameters.get("control") is True else label
 
 
 def _word(parameter: Parameter, value: object) -> str:
     """Return a value as it stands in a name: parts of a whole in percent, 0.35 as ``035``."""
-    if parameter.annotation == Fraction:
+    if get_args(parameter.annotation)[:2] == get_args(Fraction):
         return _slug(f"{100 * cast('float', value):.4g}")
     return f"{value:.2f}".replace(".", "") if isinstance(value, float) else _slug(value)
 

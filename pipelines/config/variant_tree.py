@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from pipelines.config.configuration import Config
+from pipelines.config.controls import control_name, control_of, has_control, without_control
+from pipelines.config.sections import PathStep
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,25 @@ class VariantTree:
 
     Attributes:
         nodes: Parents before children.
-        leaves: Variant to the index of the node where its path ends.
+        leaves: Variant, or control, to the index of the node where its path ends.
+        controls: Variant to the name of its control, where it has one.
     """
 
     nodes: tuple[StepNode, ...]
     leaves: Mapping[str, int]
+    controls: Mapping[str, str]
 
 
 def merged(config: Config) -> VariantTree:
-    """Merge the variants' paths.
+    """Merge the variants' paths, and those of their controls, which come behind them.
 
     Raises:
         UserError: Two variants are the same path.
     """
     nodes: list[StepNode] = []
     index_of: dict[bytes, int] = {}
-    leaves: dict[str, int] = {}
-    variant_at: dict[int, str] = {}
-    for variant, path in config.variants.items():
+
+    def end_of(path: Sequence[PathStep]) -> int:
         parent: int | None = None
         for step in path:
             parameters = config.step_parameters(step.component, step.parameters)
@@ -58,11 +61,24 @@ def merged(config: Config) -> VariantTree:
                 nodes.append(StepNode(step.component, parameters, parent))
             parent = index_of[identity]
         assert parent is not None, "a path is never empty"
-        if parent in variant_at:
+        return parent
+
+    leaves: dict[str, int] = {}
+    name_at: dict[int, str] = {}
+    for variant, path in config.variants.items():
+        end = end_of(without_control(path))
+        if end in name_at:
             raise UserError(
-                f"variants.{variant}: the same path as variants.{variant_at[parent]}",
+                f"variants.{variant}: the same path as variants.{name_at[end]}",
                 "remove one of the two, or change a parameter",
             )
-        leaves[variant] = parent
-        variant_at[parent] = variant
-    return VariantTree(tuple(nodes), leaves)
+        leaves[variant] = end
+        name_at[end] = variant
+    controls: dict[str, str] = {}
+    for variant, path in config.variants.items():
+        if has_control(path):
+            end = end_of(control_of(path))
+            # Students that differ in what they learn of their teacher have one control.
+            controls[variant] = name_at.setdefault(end, control_name(variant))
+            leaves[controls[variant]] = end
+    return VariantTree(tuple(nodes), leaves, controls)

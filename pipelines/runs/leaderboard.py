@@ -37,7 +37,7 @@ DOCUMENT = (
 ROW = (
     "name", "steps", "digest", "sha256", "candidate", "size_bytes", "gzip_bytes", "parameters",
     "metric", "metrics", "drop", "latency", "peak_memory_bytes", "verdict", "on_front", "reason",
-    "groups", "lead",
+    "groups", "lead", "control", "gain",
 )  # fmt: skip
 """What the document says of a variant: keys of a candidate and of a row."""
 _LATENCY = ("p50_ms", "verdict", "evidence")

@@ -7,14 +7,17 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import brotli
 import numpy as np
 import pytest
 
+from components.artifacts.dataset import Dataset
 from components.artifacts.lite_model import MODEL_FILE, Affine, LiteModelInfo
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
 from components.convert import convert
+from components.ml.formats import calibration, samples
 from tests.components.flat import quantize
 
 
@@ -71,6 +74,15 @@ def test_the_report_says_what_is_in_the_file(
     assert report["delegate"]["partitions"] >= 1
     assert report["delegate"]["outside"] == (["SOFTMAX"] if scheme == "int8" else [])
     assert (report["size_bytes"], report["gzip_bytes"]) == (info.size_bytes, info.gzip_bytes)
+    content = (lite_patterns[scheme] / "lite" / MODEL_FILE).read_bytes()
+    assert report["brotli_quality"] == 11
+    assert len(brotli.compress(content, quality=11, lgwin=24)) == report["brotli_bytes"]
+    assert report["repack"]["after_bytes"] == info.size_bytes < report["repack"]["before_bytes"]
+    assert report["repack"]["kept"] is None
+    assert sum(report["anatomy"].values()) == info.size_bytes
+    assert sum(report["repack"]["anatomy_before"].values()) == report["repack"]["before_bytes"]
+    for row in report["weights"].values():
+        assert 1 < row["unique_per_channel_max"] <= row["unique_max"]
     elements = sum(row["elements"] for row in report["weights"].values())
     assert elements == 12 * 9 + 12 * 24 * 9 + 24 * 4 + 24 * 8 + 8 * 4
     assert (
@@ -106,6 +118,38 @@ def test_a_fresh_process_writes_the_same_bytes(
     for part in ("lite", "report"):
         there = tree_of(tmp_path / part)
         assert there.digest == tree_of(folder / part).digest
+
+
+def test_without_repacking_the_file_is_as_the_converter_wrote_it(
+    lite_patterns: Mapping[str, Path], tmp_path: Path
+) -> None:
+    convert(lite_patterns["int8"] / "model", tmp_path / "lite", tmp_path / "report", repack=False)
+    report, repacked = report_of(tmp_path), report_of(lite_patterns["int8"])
+    assert report["size_bytes"] == repacked["repack"]["before_bytes"]
+    assert report["repack"]["after_bytes"] == report["repack"]["before_bytes"]
+    assert report["repack"]["kept"] == "it was not asked for"
+    assert report["anatomy"] == repacked["repack"]["anatomy_before"]
+    same = ("parity", "delegate", "fusion", "operators", "float_operators", "input", "output")
+    assert [report[key] for key in same] == [repacked[key] for key in same]
+
+
+def test_parity_is_shown_on_images_of_the_models_own(
+    lite_patterns: Mapping[str, Path], pattern_data: Path, tmp_path: Path
+) -> None:
+    from components.ml.lite import parity
+
+    folder = lite_patterns["int8"]
+    model = shutil.copytree(folder / "model", tmp_path / "model")
+    samples.draw(model, Dataset.open(pattern_data), seed=5)
+    info, images = ModelInfo.read(model), calibration.read(model)
+    found = parity.measure(model, folder / "lite", info, images, seed=0).differences
+    assert (found["drawn_from"], found["images"]) == ("samples", 32)
+    shown, _ = parity.images_of(model, info, images, 0)
+    train = {image.tobytes() for image in np.asarray(Dataset.open(pattern_data).images("train"))}
+    assert {(image * 127.5 + 127.5).round().astype(np.uint8).tobytes() for image in shown} <= train
+    other = parity.measure(folder / "model", folder / "lite", info, images, seed=0).differences
+    assert other["drawn_from"] == "calibration"
+    assert other["max_abs"] != found["max_abs"]
 
 
 def test_a_tower_is_converted_and_calibrated_on_its_own_images(

@@ -9,6 +9,7 @@ from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.distill import distill
 from components.ml.settings import Augmentation, TeacherViews
+from components.train import train
 from tests.components.test_train import NETWORK, OPTIMIZATION, fresh
 
 STUDENT = {
@@ -39,6 +40,32 @@ def test_a_classifier_is_the_same_here_and_in_a_fresh_process(
     report = json.loads((here / "report" / "training.json").read_bytes())
     assert report["parameters"]["temperature"] == 4.0
     assert report["kept"]["validation"] > 0.5
+
+
+@pytest.mark.parametrize("task", ["classification", "verification"])
+def test_a_control_is_what_train_makes_of_the_same_settings(task, request, tmp_path):
+    """Bit for bit: nothing of the teacher is in it but its size and how it is fed."""
+    fixtures = {
+        "classification": ("pattern_data", "pattern_classifier"),
+        "verification": ("pattern_pairs", "pattern_verifier"),
+    }
+    data, teacher = map(request.getfixturevalue, fixtures[task])
+    one, other = tmp_path / "control", tmp_path / "plain"
+    distill(data, teacher, one / "model", one / "report", **STUDENT, control=True, seed=3)
+    train(
+        data, None, other / "model", other / "report", network=NETWORK,
+        embedding=ModelInfo.read(teacher).output.size, optimization=OPTIMIZATION, seed=3,
+    )  # fmt: skip
+    assert tree_of(one / "model") == tree_of(other / "model")
+    histories = [
+        json.loads((folder / "report" / "training.json").read_bytes())["epochs"]
+        for folder in (one, other)
+    ]
+    assert histories[0] == histories[1]
+    assert [step["component"] for step in ModelInfo.read(one / "model").steps] == ["train"]
+    student = tmp_path / "student"
+    distill(data, teacher, student / "model", student / "report", **STUDENT, seed=3)
+    assert tree_of(student / "model") != tree_of(one / "model")
 
 
 def test_a_teacher_of_another_task_is_refused_and_nothing_is_written(

@@ -14,7 +14,7 @@ EDITS = {
     "ml.formats.keras_files": {"import_model"},
     "ml.formats.users_saved_model": {"import_model"},
     "ml.techniques.fitting": {"import_model", "import_answers"},
-    "ml.networks.flattening": {"import_model"},
+    "ml.networks.flattening": {"import_model", "distill"},
     "ml.networks.heads": {"import_model", "import_answers"},
     "ml.networks.towers": {"import_model"},
     "ml.techniques.distillation": {"distill"},
@@ -40,7 +40,13 @@ def test_an_edit_runs_those_components_again_and_no_others(module):
 def test_no_technique_is_in_the_closure_of_another(component):
     rooms = {
         "train": {"supervised", "fisher", "fisher_settings"},
-        "distill": {"distillation", "distillation_settings"},
+        "distill": {
+            "distillation",
+            "distillation_settings",
+            "feature_matching",
+            "feature_pairing",
+            "targets",
+        },
     }
     own = rooms.get(component, {"weight_pruning", "sparsity", "tfmot_wrapping"})
     loaded = {name for name in closure_of(component) if ".ml.techniques." in name}

@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +74,56 @@ def test_the_smallest_that_keeps_the_budgets_wins(tmp_path, task):
     assert tree_of(out / "evaluation").digest == tree_of(tmp_path / "in/2/evaluation").digest
     assert json.loads((out / "metrics.json").read_bytes())["winner"] == "tiny"
     assert "tiny" in (out / "page.html").read_text()
+
+
+CONTROL = Variant("control-of-student", noise=0.9, size_bytes=80_000, seed=0)
+PAIR = {"candidates": ["student", "tiny"], "controls": {"student": "control-of-student"}}
+
+
+@pytest.mark.parametrize("task", ["verification", "classification"])
+def test_a_control_is_shown_beside_its_student_and_cannot_win(tmp_path, task):
+    """It keeps every budget and would be the smallest."""
+    control = replace(CONTROL, size_bytes=1_000, noise=1.2)
+    out = run(tmp_path, [TEACHER, STUDENT, TINY, control], task=task, **PAIR)
+    decision = Decision.read(out / "decision")
+    assert decision.winner == "tiny"
+    row, student = decision.variant("control-of-student"), decision.variant("student")
+    assert (row.verdict, row.candidate, row.on_front) == ("yardstick", False, False)
+    assert row.reason == "the network of student trained on labels alone"
+    assert student.control == "control-of-student"
+    assert student.gain.value == pytest.approx(student.metric.value - row.metric.value)
+    assert student.gain.low < student.gain.value < student.gain.high
+    assert decision.variant("tiny").gain is None
+    assert decision.scalars()["candidates"] == 2
+    assert any(note.startswith("student against control-of-student") for note in decision.notes)
+    page = (out / "page.html").read_text()
+    assert "over control-of-student" in page
+    assert ">yardstick<" in page
+
+
+def test_the_difference_to_a_control_is_paired_and_has_the_sign_of_a_gain(tmp_path):
+    """The same answers differ by nothing, whatever the resample; worse ones by less than nothing."""
+    same = replace(STUDENT, name="control-of-student")
+    decision = decided(tmp_path / "same", [TEACHER, STUDENT, TINY, same], **PAIR)
+    assert astuple(decision.variant("student").gain) == (0, 0, 0)
+    (note,) = (note for note in decision.notes if "against" in note)
+    assert "not certainly better" in note
+    for noise, sign, words in ((2.0, 1, "better by"), (0.01, -1, "Leave the teacher away")):
+        other = replace(CONTROL, noise=noise)
+        student = replace(STUDENT, noise=1.0)
+        decision = decided(tmp_path / str(noise), [TEACHER, student, TINY, other], **PAIR, drop=0.9)
+        gain = decision.variant("student").gain
+        assert sign * gain.low > 0
+        assert sign * gain.high > 0
+        assert any(words in note for note in decision.notes)
+
+
+def test_a_control_that_crashed_gives_no_difference(tmp_path):
+    crashed = replace(CONTROL, crashed=True)
+    decision = decided(tmp_path, [TEACHER, STUDENT, TINY, crashed], **PAIR)
+    assert decision.variant("student").control == "control-of-student"
+    assert decision.variant("student").gain is None
+    assert decision.variant("control-of-student").verdict == "failed"
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path):

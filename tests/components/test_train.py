@@ -70,6 +70,7 @@ def test_two_fresh_processes_write_the_same_bytes(pattern_pairs, tmp_path):
     assert {entry.path for entry in one.entries} == {
         "model/architecture.json",
         "model/model.json",
+        "model/samples.npz",
         "model/saved_model/saved_model.pb",
         "model/saved_model/variables/variables.data-00000-of-00001",
         "model/saved_model/variables/variables.index",

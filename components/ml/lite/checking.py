@@ -44,11 +44,12 @@ def edges_of(info: ModelInfo) -> tuple[DType, DType]:
 def pruned_zeros(info: ModelInfo) -> int:
     """Return how many weights must be 0: as many as the last prune step left.
 
-    A step after it that trains, and does not keep zeros, takes the promise away.
+    A step after it that trains, and does not keep zeros, takes the promise away; so does pruning of
+    channels or layers.
     """
     for step in reversed(info.steps):
         if step["component"] == "prune":
-            return int(step["zeros"])
+            return int(step.get("zeros", 0))
         if step["component"] not in _KEEPS_ZEROS:
             return 0
     return 0

@@ -6,29 +6,37 @@ int8 file in which anything computes in float, or a pruned one that lost its zer
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from components.artifacts.lite_model import MODEL_FILE, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.ml.formats import calibration
-from components.ml.lite import parity
+from components.ml.lite import downloads, gpu_delegate, parity
+from components.ml.lite import repack as repacking
+from components.ml.lite.anatomy import anatomy
 from components.ml.lite.checking import edges_of, refuse
 from components.ml.lite.flatbuffer import LiteFile
+from components.ml.lite.fusion import fusion
+from components.ml.lite.metadata import with_metadata
 from components.ml.lite.operators import operators_of_program, weights_by_type
 from components.ml.lite.writing import to_lite
 
 
-def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
+def convert(
+    path: Path, lite: Path, report: Path, *, repack: bool, metadata: bool, seed: int
+) -> None:
     """Write the LiteModel of a Model, and the report of what became of it.
 
     Args:
-        path: The Model: its program, info and calibration images; nothing else is read.
+        path: The Model: its program, info, samples and calibration images; nothing else is read.
         lite: Folder of the LiteModel to write.
         report: Folder to write ``conversion.json`` into.
+        repack: Write the file anew without loss, in fewer bytes.
+        metadata: Write labels and normalization into the file.
         seed: Of the images that parity is measured on when the Model brings none.
 
     Raises:
@@ -36,7 +44,13 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
     """
     info = ModelInfo.read(path)
     calibration_nhwc = calibration.read(path)
-    content = to_lite(path, info, calibration_nhwc)
+    written = to_lite(path, info, calibration_nhwc)
+    if metadata:
+        written = with_metadata(written, info)
+    named = LiteFile.parse(written)  # a repacked file has no names left that a report could give
+    refuse(named, info)
+    repacked = repacking.repack(written) if repack else repacking.unchanged(written)
+    content = repacked.content
     file = LiteFile.parse(content)
     refuse(file, info)
     made = lite_info(info, file, content)
@@ -51,19 +65,44 @@ def convert(path: Path, lite: Path, report: Path, *, seed: int) -> None:
                 "schema": 1,
                 "scheme": info.scheme,
                 "operators": {"before": operators_of_program(path), "after": file.operators},
-                "float_operators": list(file.float_operators),
-                "delegate": measured.delegate,
+                "fusion": fusion(path, named),
+                "float_operators": list(named.float_operators),
+                "delegate": _delegate(measured.delegate, named),
+                "gpu_delegate": gpu_delegate.outside(named),
                 "weights": weights_by_type(file),
                 "sparsity": file.sparsity,
                 "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
                 "output": asdict(made.output),
                 "parity": measured.differences,
                 "metadata": file.metadata,
+                "anatomy": anatomy(content).to_json(),
+                "repack": {
+                    **repacked.to_json(),
+                    "anatomy_before": anatomy(written).to_json(),
+                },
                 "size_bytes": made.size_bytes,
                 "gzip_bytes": made.gzip_bytes,
+                **downloads.brotli_of(content),
             }
         )
     )
+
+
+def _delegate(found: dict[str, Any] | None, named: LiteFile) -> dict[str, Any] | None:
+    """Say of the operators outside the delegate which they are, as ``NAME -> name of its output``.
+
+    Args:
+        found: How the runtime divided the file; None after a crash.
+        named: The same operators with the names of their tensors.
+    """
+    if found is None:
+        return None
+    graph = named.subgraphs[0]
+    operators = [graph.operators[place] for place in found["places"]]
+    assert [op.name for op in operators] == list(found["outside"]), "operators moved"
+    told = [f"{op.name} -> {graph.tensors[op.outputs[0]].name}" for op in operators]
+    kept = {name: value for name, value in found.items() if name != "places"}
+    return {**kept, "outside_named": told}
 
 
 def lite_info(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
@@ -81,7 +120,7 @@ def lite_info(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
         output=LiteOutput.of(info.output, dtype_out, file.output.affine),
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
-        gzip_bytes=len(gzip.compress(content, 9, mtime=0)),
+        gzip_bytes=downloads.gzip_bytes(content),
         parameters=info.parameters,
         steps=info.steps,
         quantization=info.quantization,

@@ -14,59 +14,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from components.artifacts.lite_model import Affine
+from components.ml.lite.constants import bytes_of
+from components.ml.lite.tensors import (
+    CHANNEL_AXES,
+    FLOATS,
+    ROLES,
+    Role,
+    Tensor,
+    integers,
+    names_of,
+    quantization_of,
+    read_tensor,
+)
 
-FLOATS = frozenset({"FLOAT16", "FLOAT32", "FLOAT64", "BFLOAT16"})
-_NUMPY = {
-    "FLOAT64": np.float64, "FLOAT32": np.float32, "FLOAT16": np.float16,
-    "INT64": np.int64, "INT32": np.int32, "INT16": np.int16, "INT8": np.int8, "UINT8": np.uint8,
-}  # fmt: skip
-_WEIGHT_TYPES = frozenset({"FLOAT32", "FLOAT16", "INT8", "UINT8"})
-_IDENTIFIER = b"TFL3"
+IDENTIFIER = b"TFL3"
+_UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY"})
+"""Operators that stand between a constant and the operator that it is for."""
 
-
-def _names_of(enumeration: type) -> dict[int, str]:
-    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
-
-
-_OPERATORS = _names_of(schema.BuiltinOperator)
-_TYPES = _names_of(schema.TensorType)
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor of a subgraph.
-
-    Attributes:
-        name: As the converter wrote it; fused layers are joined by semicolons.
-        dtype: Name in the schema, such as FLOAT32 or INT8.
-        shape: Empty for a scalar.
-        size_bytes: Length of its constant, 0 for what is computed.
-        elements: Count of numbers.
-        zeros: How many numbers of a weight stand for 0.0; None for everything else.
-        scales: Quantization steps: one, or one a channel; empty when it is not quantized.
-        zero_points: The integers that stand for 0.0, as many as scales.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    size_bytes: int
-    elements: int
-    zeros: int | None
-    scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-
-    @property
-    def affine(self) -> Affine | None:
-        """The quantization of the whole tensor, or None where there is none."""
-        if not self.scales or self.dtype in FLOATS:
-            return None
-        assert len(self.scales) == 1, f"{self.name} is quantized by channel"
-        return Affine(self.scales[0], self.zero_points[0])
+_OPERATORS = names_of(schema.BuiltinOperator)
 
 
 @dataclass(frozen=True)
@@ -113,16 +80,19 @@ class LiteFile:
         """Read the bytes of a ``.tflite``.
 
         Raises:
-            ValueError: It is none.
+            ValueError: It is none, or keeps data in a way that is not known.
         """
-        if content[4:8] != _IDENTIFIER:
-            raise ValueError(f"no .tflite: bytes 4 to 8 are {content[4:8]!r}, not {_IDENTIFIER!r}")
+        if content[4:8] != IDENTIFIER:
+            raise ValueError(f"no .tflite: bytes 4 to 8 are {content[4:8]!r}, not {IDENTIFIER!r}")
         model: Any = schema.Model.GetRootAs(content, 0)
-        subgraphs = tuple(_subgraph(model, number) for number in range(model.SubgraphsLength()))
-        entries = (model.Metadata(number) for number in range(model.MetadataLength()))
-        metadata = {
-            entry.Name().decode(): model.Buffers(entry.Buffer()).DataLength() for entry in entries
-        }
+        subgraphs = tuple(
+            _subgraph(content, model, number) for number in range(model.SubgraphsLength())
+        )
+        metadata: dict[str, int] = {}
+        for number in range(model.MetadataLength()):
+            entry = model.Metadata(number)
+            data = bytes_of(content, model.Buffers(entry.Buffer()))
+            metadata[entry.Name().decode()] = 0 if data is None else len(data)
         return cls(subgraphs, metadata, len(content))
 
     @property
@@ -161,11 +131,19 @@ class LiteFile:
     @cached_property
     def weights(self) -> tuple[Tensor, ...]:
         """Constants of two dimensions and more that hold trained numbers, in file order."""
+        return self._of_role("weight")
+
+    @cached_property
+    def biases(self) -> tuple[Tensor, ...]:
+        """Constants that an operator adds to each channel, in file order."""
+        return self._of_role("bias")
+
+    def _of_role(self, role: Role) -> tuple[Tensor, ...]:
         return tuple(
             tensor
             for subgraph in self.subgraphs
             for tensor in subgraph.tensors
-            if tensor.zeros is not None
+            if tensor.role == role
         )
 
     @property
@@ -190,19 +168,46 @@ def _computes_in_float(subgraph: Subgraph, op: Operator) -> bool:
     return any(tensor.dtype in FLOATS for tensor in touched)
 
 
-def _subgraph(model: Any, number: int) -> Subgraph:
+def _subgraph(content: bytes, model: Any, number: int) -> Subgraph:
     subgraph = model.Subgraphs(number)
     operators = tuple(
         _operator(model, subgraph.Operators(index)) for index in range(subgraph.OperatorsLength())
     )
+    tensors = [subgraph.Tensors(index) for index in range(subgraph.TensorsLength())]
+    roles, axes = _uses(operators, tensors)
     return Subgraph(
         tensors=tuple(
-            _tensor(model, subgraph.Tensors(index)) for index in range(subgraph.TensorsLength())
+            read_tensor(content, model, tensor, roles.get(index), axes.get(index))
+            for index, tensor in enumerate(tensors)
         ),
         operators=operators,
-        inputs=_integers(subgraph.InputsAsNumpy()),
-        outputs=_integers(subgraph.OutputsAsNumpy()),
+        inputs=integers(subgraph.InputsAsNumpy()),
+        outputs=integers(subgraph.OutputsAsNumpy()),
     )
+
+
+def _uses(
+    operators: tuple[Operator, ...], tensors: list[Any]
+) -> tuple[dict[int, Role], dict[int, int]]:
+    """Return, by index, what constants are for and which of their dimensions are channels."""
+    roles: dict[int, Role] = {}
+    axes: dict[int, int] = {}
+    packed = {op.outputs[0]: op.inputs[0] for op in operators if op.name in _UNPACKING}
+
+    def source(index: int) -> int:
+        while index in packed:
+            index = packed[index]
+        return index
+
+    for op in operators:
+        for place, role in ROLES.get(op.name, {}).items():
+            if place < len(op.inputs):
+                roles[source(op.inputs[place])] = role
+        if op.name in CHANNEL_AXES and len(op.inputs) > 1:
+            axes[source(op.inputs[1])] = CHANNEL_AXES[op.name]
+    for tensor in tensors:
+        roles |= dict.fromkeys(quantization_of(tensor).tensors, "scale")
+    return roles, axes
 
 
 def _operator(model: Any, operator: Any) -> Operator:
@@ -211,39 +216,4 @@ def _operator(model: Any, operator: Any) -> Operator:
     builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     custom = code.CustomCode()
     name = custom.decode() if custom else _OPERATORS[builtin]
-    return Operator(name, _integers(operator.InputsAsNumpy()), _integers(operator.OutputsAsNumpy()))
-
-
-def _tensor(model: Any, tensor: Any) -> Tensor:
-    buffer = model.Buffers(tensor.Buffer())
-    quantization = tensor.Quantization()
-    scales: tuple[float, ...] = ()
-    zero_points: tuple[int, ...] = ()
-    if quantization and quantization.ScaleLength():
-        scales = tuple(float(scale) for scale in quantization.ScaleAsNumpy())
-        zero_points = _integers(quantization.ZeroPointAsNumpy())
-    shape = _integers(tensor.ShapeAsNumpy())
-    dtype = _TYPES[tensor.Type()]
-    dense = len(shape) > 1 and dtype in _WEIGHT_TYPES and not tensor.Sparsity()
-    return Tensor(
-        name=tensor.Name().decode(),
-        dtype=dtype,
-        shape=shape,
-        size_bytes=buffer.DataLength(),
-        elements=int(np.prod(shape)),
-        zeros=_zeros(buffer, dtype, zero_points) if dense and buffer.DataLength() else None,
-        scales=scales,
-        zero_points=zero_points,
-    )
-
-
-def _zeros(buffer: Any, dtype: str, zero_points: tuple[int, ...]) -> int:
-    values = np.frombuffer(buffer.DataAsNumpy(), _NUMPY[dtype])
-    # Weights by channel are symmetric in every scheme of the specification: zero point 0.
-    zero = zero_points[0] if len(set(zero_points)) == 1 else 0
-    return int(np.count_nonzero(values == zero))
-
-
-def _integers(values: Any) -> tuple[int, ...]:
-    """Vectors that are absent come as the number 0."""
-    return tuple(int(value) for value in values) if isinstance(values, np.ndarray) else ()
+    return Operator(name, integers(operator.InputsAsNumpy()), integers(operator.OutputsAsNumpy()))

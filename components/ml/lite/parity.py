@@ -14,7 +14,7 @@ from components.artifacts.measurement import Crash
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.devices.isolated import IsolatedOutputs, answers_of
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 
 IMAGES = 32
 _TOLERANCE = 1e-3
@@ -41,6 +41,9 @@ def measure(
 ) -> Parity:
     """Run the file on its runtime and the Model in TensorFlow on the same images.
 
+    They are the Model's own samples; a Model without any is compared on the images it is calibrated
+    on, and one without those on synthetic ones.
+
     The file runs in a process of its own on one thread; if that dies, the report says so, and
     whether the variant is of use is for later steps to judge.
 
@@ -48,7 +51,7 @@ def measure(
         path: The Model.
         lite: The LiteModel.
         info: The Model's info.
-        calibration_nhwc: The images to compare on, or None for synthetic ones.
+        calibration_nhwc: The images that it is calibrated on, or None.
         seed: Of the synthetic images.
 
     Returns:
@@ -59,12 +62,8 @@ def measure(
             else ended the process, twice.
         AssertionError: A float32 file computes something else than the Model.
     """
-    synthetic = calibration_nhwc is None
-    images_nhwc = synthetic_images(info, seed) if synthetic else calibration_nhwc[:IMAGES]
-    of: dict[str, object] = {
-        "images": len(images_nhwc),
-        "drawn_from": "synthetic" if synthetic else "calibration",
-    }
+    images_nhwc, drawn_from = images_of(path, info, calibration_nhwc, seed)
+    of: dict[str, object] = {"images": len(images_nhwc), "drawn_from": drawn_from}
     answers = answers_of(lite, images_nhwc, threads=1)
     if isinstance(answers, Crash) and answers.outside:
         raise UserError(
@@ -81,6 +80,25 @@ def measure(
         limit = _TOLERANCE * max(float(np.abs(expected_nd).max()), _TINY)
         assert found["max_abs"] <= limit, f"float32 file differs by {found['max_abs']} > {limit}"
     return Parity({**of, **found}, asdict(answers.delegation))
+
+
+def images_of(
+    path: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None, seed: int
+) -> tuple[np.ndarray, str]:
+    """Return the normalized images to compare on, and in a word where they are from.
+
+    Args:
+        path: The Model.
+        info: Its info.
+        calibration_nhwc: The images that it is calibrated on, or None.
+        seed: Of the synthetic images.
+    """
+    pixels_nhwc = samples.read(path)
+    if pixels_nhwc is not None:
+        return model_folder.normalize(pixels_nhwc, info), "samples"
+    if calibration_nhwc is not None:
+        return calibration_nhwc[:IMAGES], "calibration"
+    return synthetic_images(info, seed), "synthetic"
 
 
 def refuse_infinite(expected_nd: np.ndarray, answers_nd: np.ndarray, scheme: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from components.contract.errors import UserError
 from components.contract.interface import fields_of
@@ -25,3 +25,19 @@ def check_network(network: Network) -> None:
                 f"{rule.parameter} {values[rule.parameter]}",
                 f"leave {parameter.name} away, or set {rule.in_words}",
             )
+
+
+def without_idle(network: Network, defaults: Network) -> Network:
+    """Return a network with the usual values in place of defaults that mean nothing beside the rest.
+
+    Args:
+        network: As it was given.
+        defaults: What it has where nothing was given, such as a student's width.
+    """
+    values, usual = asdict(network), asdict(defaults)
+    idle = {
+        parameter.name: parameter.default
+        for parameter in fields_of(Network, Network())
+        if values[parameter.name] == usual[parameter.name] and parameter.unmet(values)
+    }
+    return replace(network, **idle)

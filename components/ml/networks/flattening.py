@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from components.ml.runtime import tf, tf_keras
@@ -10,7 +10,11 @@ from components.ml.runtime import tf, tf_keras
 _INPUT = "image"
 
 
-def flattened(model: Any, image_shape: tuple[int, int, int]) -> Any:
+def flattened(
+    model: Any,
+    image_shape: tuple[int, int, int],
+    before: Callable[[Any], Any] | None = None,
+) -> Any:
     """Return the same function and weights as one functional model of plain layers.
 
     A model that is that already, for any number of images of this size, is returned as it is.
@@ -19,14 +23,16 @@ def flattened(model: Any, image_shape: tuple[int, int, int]) -> Any:
         model: A Sequential or functional ``tf_keras`` model with one input and one output; models
             inside it may have several of each.
         image_shape: Height, width and channels, where the model leaves them open.
+        before: What is done to the image before the model, on Keras tensors.
     """
     nested = any(isinstance(layer, tf_keras.Model) for layer in model.layers)
     sequential = isinstance(model, tf_keras.Sequential)
-    if not nested and not sequential and tuple(model.inputs[0].shape) == (None, *image_shape):
+    fits = tuple(model.inputs[0].shape) == (None, *image_shape)
+    if not nested and not sequential and fits and not before:
         return model
     image = tf_keras.Input(image_shape, name=_INPUT)
     copies = _Copies()
-    (output,) = _applied(model, [image], "", copies)
+    (output,) = _applied(model, [before(image) if before else image], "", copies)
     flat = tf_keras.Model(image, output, name=model.name)
     copies.fill()
     return flat

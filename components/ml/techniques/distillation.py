@@ -5,16 +5,15 @@ Shapes: b images in a batch, d numbers of the student's output, t of the teacher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import answers
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.networks.building import build, info_of, network_in_step
 from components.ml.runtime import tf
 from components.ml.settings import (
@@ -25,13 +24,15 @@ from components.ml.settings import (
     TeacherViews,
 )
 from components.ml.techniques.distillation_settings import DistillationSettings
+from components.ml.techniques.feature_matching import FeatureMatching
+from components.ml.techniques.targets import targets_of
 from components.ml.training import loop, losses
-from components.ml.training.examples import Examples, examples_of
-from components.ml.training.objectives import LABELS, TEACHER, Supervised, supervised
-from components.ml.training.outputs import outputs_of_folder
+from components.ml.training.examples import examples_of
+from components.ml.training.labels import fit_and_write, label_objective
+from components.ml.training.objectives import FEATURES, LABELS, OUTPUT, TEACHER, Supervised
 from components.ml.training.reporting import write_report
-from components.ml.training.teacher import ask_teacher, with_answers, with_mixup
-from components.ml.training.validation import SPLIT, Validation
+from components.ml.training.teacher import with_mixup
+from components.ml.training.validation import Validation
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,29 +44,47 @@ class DistillationObjective:
         labels: Learning from labels.
         settings: How much each kind of answer weighs.
         projection_dt: From the student's embedding to the teacher's where their sizes differ.
+        features: What is learned from inside the teacher; None where nothing is.
     """
 
     scores: bool
     labels: Supervised
     settings: DistillationSettings
     projection_dt: Any | None
+    features: FeatureMatching | None = None
 
     @property
     def variables(self) -> list[Any]:
         """What is thrown away when training ends."""
         extra = [] if self.projection_dt is None else [self.projection_dt]
-        return [*self.labels.variables, *extra]
+        return [
+            *self.labels.variables, *extra, *(self.features.map_of_hints if self.features else ()),
+        ]  # fmt: skip
 
     def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
         """Return the batch with the mixed images that the teacher was asked about."""
         del seed
         return with_mixup(batch)
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
-        """Return the loss."""
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
+        """Return the loss: the weighted sum of all that is learned."""
+        outputs_bd, teacher_bt, settings = outputs[OUTPUT], batch[TEACHER], self.settings
+        loss = self._of_answers(outputs_bd, batch, progress)
+        if settings.relational_weight:
+            relations = losses.relational_matching(outputs_bd, teacher_bt)
+            loss += settings.relational_weight * relations
+        if settings.similarity_weight:
+            similarity = losses.similarity_matching(outputs_bd, teacher_bt)
+            loss += settings.similarity_weight * similarity
+        if self.features:
+            loss += self.features(outputs[FEATURES], batch)
+        return loss
+
+    def _of_answers(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+        """Return the loss of each image by itself: on its label and on the teacher's answer."""
         teacher_bt, settings = batch[TEACHER], self.settings
         labelled_bd = outputs_bd[: batch[LABELS].shape[0]]  # mixed images have none
-        hard = self.labels(labelled_bd, batch, progress)
+        hard = self.labels.on(labelled_bd, batch, progress)
         if self.scores:
             weights_b = self.labels.weights_of(batch[LABELS], outputs_bd.shape[0])
             soft = losses.soft_labels(outputs_bd, teacher_bt, settings.temperature, weights_b)
@@ -77,12 +96,6 @@ class DistillationObjective:
                 mapped_bt = tf.matmul(outputs_bd, self.projection_dt)
             matching = losses.embedding_matching(mapped_bt, teacher_bt)
             loss += settings.embedding_weight * matching
-        if settings.relational_weight:
-            relations = losses.relational_matching(outputs_bd, teacher_bt)
-            loss += settings.relational_weight * relations
-        if settings.similarity_weight:
-            similarity = losses.similarity_matching(outputs_bd, teacher_bt)
-            loss += settings.similarity_weight * similarity
         return loss
 
 
@@ -103,29 +116,21 @@ def train_student(
 ) -> None:
     """Train a student and write it; see ``components.distill``."""
     data = Dataset.open(dataset)
-    teacher_info = ModelInfo.read(teacher)
-    _check(teacher_info, data)
-    size = embedding or teacher_info.output.size
-    info = info_of(data, size, teacher_info.input.mean, teacher_info.input.scale)
+    teacher_info, info = ModelInfo.read(teacher), student_info(teacher, data, embedding)
+    settings = settings.of(info.task)
     model = build(network, info)  # before the teacher, whose building would draw from the seed too
-    examples, teacher_metric = _with_outputs(
-        teacher, teacher_info, data, teacher_views, augmentation, seed
-    )
-    labels = supervised(
-        info.task,
-        loss,
-        classes=examples.classes,
-        embedding=info.output.size,
-        seed=seed,
-        labels_n=examples.labels_n,
-    )
-    projection_dt = _projection(info, teacher_info, seed)
-    scores = isinstance(info.output, Scores)
-    objective = DistillationObjective(scores, labels, settings, projection_dt)
+    targets = targets_of(teacher, data, model, settings, teacher_views, augmentation, seed)
+    examples = targets.examples
+    labels = label_objective(info, examples, loss, seed)
+    objective = DistillationObjective(
+        isinstance(info.output, Scores), labels, settings,
+        _projection(info, teacher_info, seed), targets.features,
+    )  # fmt: skip
     validation = Validation(data, info.task)
     history = loop.fit(
-        model, info, examples, objective, validation, optimization, augmentation, seed
-    )
+        model, info, examples, objective, validation, optimization, augmentation, seed,
+        targets.features.pairing.student_layers if targets.features else (),
+    )  # fmt: skip
     step = {
         "component": "distill",
         **network_in_step(network),
@@ -133,6 +138,7 @@ def train_student(
         "epochs": history.kept.number,
     }
     model_folder.save(path, model, replace(info, steps=teacher_info.steps).after(step))
+    samples.draw(path, data, seed)
     parameters = {
         **asdict(network),
         **asdict(loss),
@@ -142,35 +148,64 @@ def train_student(
         **asdict(optimization),
         "seed": seed,
     }
+    told = {"validation": targets.measure(validation), **targets.told}
     write_report(
         report, "distill", history, examples, optimization,
-        {"parameters": parameters, "teacher": {"validation": teacher_metric(validation)}},
+        {"parameters": parameters, "teacher": told},
     )  # fmt: skip
 
 
-def _with_outputs(
+def train_control(
+    dataset: Path,
     teacher: Path,
-    info: ModelInfo,
-    data: Dataset,
-    views: TeacherViews,
+    path: Path,
+    report: Path,
+    *,
+    network: Network,
+    embedding: int | None,
+    loss: LossSettings,
     augmentation: Augmentation,
+    optimization: Optimization,
     seed: int,
-) -> tuple[Examples, Callable[[Validation], float]]:
-    """Return the examples with the teacher's answers, and how it is measured on validation."""
-    examples = examples_of(data, turns=augmentation.turns)
-    known_nt, validated_nt = (answers.stored(teacher, split) for split in ("train", SPLIT))
-    if known_nt is None or validated_nt is None:
-        asked = outputs_of_folder(teacher, info)
-        learned = ask_teacher(examples, asked, info, views, augmentation, seed)
-        return learned, lambda validation: validation.measure(asked)
-    if augmentation.turns:
-        raise UserError(
-            "turns: the teacher is known by its answers to images as they are, and cannot be asked "
-            "about turned ones",
-            "leave turns away, or give the teacher as a model",
-        )
-    learned = with_answers(examples, known_nt, info, views, augmentation, seed)
-    return learned, lambda validation: validation.measure_answers(validated_nt)
+) -> None:
+    """Train what a student would be without its teacher, on labels alone, and write it."""
+    data = Dataset.open(dataset)
+    info = student_info(teacher, data, embedding)
+    examples, model = examples_of(data, turns=augmentation.turns), build(network, info)
+    labels = label_objective(info, examples, loss, seed)
+    fit_and_write(
+        model,
+        info,
+        data,
+        examples,
+        labels,
+        path,
+        report,
+        network=network,
+        loss=loss,
+        chosen_loss=labels.loss,
+        augmentation=augmentation,
+        optimization=optimization,
+        seed=seed,
+        settings={},
+        notes={},
+    )
+
+
+def student_info(teacher: Path, data: Dataset, embedding: int | None) -> ModelInfo:
+    """Return the info of a student: it is fed as its teacher is, with images of the dataset's size.
+
+    Args:
+        teacher: Its Model.
+        data: What both are to be used on.
+        embedding: Numbers in the student's embedding; None takes the teacher's.
+
+    Raises:
+        UserError: The teacher is for another task, other channels or other classes.
+    """
+    info = ModelInfo.read(teacher)
+    _check(info, data)
+    return info_of(data, embedding or info.output.size, info.input.mean, info.input.scale)
 
 
 def _check(teacher: ModelInfo, data: Dataset) -> None:
@@ -179,11 +214,11 @@ def _check(teacher: ModelInfo, data: Dataset) -> None:
             f"the teacher is for {teacher.task} and the dataset for {data.info.task}",
             "give a teacher that was made for this task",
         )
-    if teacher.image_shape != data.info.shape:
+    if teacher.input.channels != data.info.shape[2]:
         raise UserError(
             f"the teacher takes images of {teacher.image_shape} and the dataset has "
             f"{data.info.shape} (height, width, channels)",
-            "set image: to the teacher's size",
+            f"set channels: {teacher.input.channels} under image:",
         )
     if isinstance(teacher.output, Scores) and teacher.output.classes != data.info.classes:
         raise UserError(

@@ -34,7 +34,7 @@ from components.ml.training.augmentation import (
 from components.ml.training.discriminants import Discriminants
 from components.ml.training.examples import Examples
 from components.ml.training.losses import similarity_matching
-from components.ml.training.objectives import LABELS, PIXELS, Supervised
+from components.ml.training.objectives import LABELS, OUTPUT, PIXELS, Supervised
 
 _ROWS = 1200
 """Images that the discriminants are fitted on, at most."""
@@ -76,9 +76,10 @@ class FisherObjective:
         mixed_mhwc = mix_images(first_mhwc, second_mhwc, share_m)
         return {**batch, PIXELS: tf.concat([pixels_bhwc, mixed_mhwc], axis=0)}
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss."""
-        loss = self.labels(outputs_bd[: batch[LABELS].shape[0]], batch, progress)
+        outputs_bd = outputs[OUTPUT]
+        loss = self.labels.on(outputs_bd[: batch[LABELS].shape[0]], batch, progress)
         wanted_bg = self.discriminants(batch[PIXELS])
         return loss + self.settings.fisher_weight * similarity_matching(outputs_bd, wanted_bg)
 

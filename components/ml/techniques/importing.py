@@ -27,6 +27,7 @@ from components.ml.formats import (
     keras3_program,
     keras_files,
     model_folder,
+    samples,
     users_modules,
     users_saved_model,
 )
@@ -110,15 +111,19 @@ class Freezing:
         return words
 
 
-def import_model(imported: Path, dataset: Path, path: Path, report: Path, given: Given) -> None:
+def import_model(
+    imported: Path, dataset: Path, path: Path, report: Path, given: Given, *, seed: int = 0
+) -> None:
     """Check the user's model, fit it to the dataset and write it as a Model.
 
     Args:
         imported: A staged Source: one file, or the files of a SavedModel.
-        dataset: Gives task, size of the images and classes; its validation split is measured.
+        dataset: Gives task, size of the images and classes; its validation split is measured, and
+            samples are drawn of its train split.
         path: Folder of the Model to write.
         report: Folder of ``import.json``.
         given: What the user says of it.
+        seed: Of the samples.
 
     Raises:
         UserError: The file is refused or damaged, or does not fit the dataset.
@@ -147,6 +152,7 @@ def import_model(imported: Path, dataset: Path, path: Path, report: Path, given:
             f"a model is one file or a SavedModel, and {len(names)} files were given",
             "give the path of the .keras or .h5 file",
         )
+    samples.draw(path, data, seed)
     modules = Source.open(given.modules).files if given.modules else ()
     validation = Validation(data, info.task)
     report.mkdir(parents=True, exist_ok=True)

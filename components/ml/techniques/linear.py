@@ -24,7 +24,7 @@ import numpy as np
 from components.artifacts.dataset import Dataset
 from components.contract.digests import canonical_json
 from components.contract.progress import tell
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.networks.building import build, info_of
 from components.ml.runtime import tf, tf_keras
 from components.ml.settings import Augmentation, Network
@@ -90,6 +90,7 @@ def fit_and_save(
     assert best is not None, "there is one map at least"
     measured, name, model, info = best
     model_folder.save(path, model, info.after({"component": "train", "backbone": "linear"}))
+    samples.draw(path, data, seed)
     content = {
         "schema": 1,
         "component": "train",

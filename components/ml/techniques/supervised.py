@@ -6,16 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from components.artifacts.dataset import Dataset
-from components.ml.formats import model_folder, pretrained
-from components.ml.networks.building import build, info_of, network_in_step
+from components.ml.formats import pretrained
+from components.ml.networks.building import build, info_of
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.techniques.fisher import FisherObjective, discriminants_of
 from components.ml.techniques.fisher_settings import FisherSettings
-from components.ml.training import loop
 from components.ml.training.examples import examples_of
-from components.ml.training.objectives import Objective, supervised
-from components.ml.training.reporting import write_report
-from components.ml.training.validation import Validation
+from components.ml.training.labels import fit_and_write, label_objective
+from components.ml.training.objectives import Objective
 
 
 def fit_and_save(
@@ -39,41 +37,28 @@ def fit_and_save(
     examples = examples_of(data, turns=augmentation.turns)
     info = info_of(data, embedding, mean, scale)
     model = build(network, info)
-    notes = {}
+    notes: dict[str, object] = {}
     if weights is not None:
         notes = {"weights": pretrained.load(model, weights, mean=mean, scale=scale)}
-    labels = supervised(
-        info.task,
-        loss,
-        classes=examples.classes,
-        embedding=info.output.size,
-        seed=seed,
-        labels_n=examples.labels_n,
-    )
-    validation = Validation(data, info.task)
+    labels = label_objective(info, examples, loss, seed)
     objective: Objective = labels
     if fisher.fisher_weight and examples.compared:
         found = discriminants_of(examples, augmentation, seed)
         objective = FisherObjective(labels, found, fisher)
-    history = loop.fit(
-        model, info, examples, objective, validation, optimization, augmentation, seed
-    )
-    step = {
-        "component": "train",
-        **network_in_step(network),
-        "loss": labels.loss,
-        "epochs": history.kept.number,
-        **notes,
-    }
-    model_folder.save(path, model, info.after(step))
-    parameters = {
-        **asdict(network),
-        **asdict(loss),
-        **asdict(fisher),
-        **asdict(augmentation),
-        **asdict(optimization),
-        "seed": seed,
-    }
-    write_report(
-        report, "train", history, examples, optimization, {"parameters": parameters, **notes}
+    fit_and_write(
+        model,
+        info,
+        data,
+        examples,
+        objective,
+        path,
+        report,
+        network=network,
+        loss=loss,
+        chosen_loss=labels.loss,
+        augmentation=augmentation,
+        optimization=optimization,
+        seed=seed,
+        settings=asdict(fisher),
+        notes=notes,
     )

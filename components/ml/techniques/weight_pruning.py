@@ -20,7 +20,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.ml.formats import model_folder
+from components.ml.formats import model_folder, samples
 from components.ml.runtime import tf, tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques.sparsity import compare, kernels_of, overall, refuse
@@ -34,7 +34,7 @@ from components.ml.techniques.tfmot_wrapping import (
 from components.ml.training import loop, losses
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
-from components.ml.training.objectives import TEACHER
+from components.ml.training.objectives import OUTPUT, TEACHER
 from components.ml.training.outputs import outputs_of
 from components.ml.training.teacher import ask_teacher, with_mixup
 from components.ml.training.validation import Validation
@@ -64,9 +64,10 @@ class OutputPreservation:
         del seed
         return with_mixup(batch)
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss: of directions and distances of embeddings, or of probabilities."""
         del progress
+        outputs_bd = outputs[OUTPUT]
         before_bd = batch[TEACHER]
         if isinstance(self.output, Embedding):
             matching = losses.embedding_matching(outputs_bd, before_bd)
@@ -88,7 +89,7 @@ def prune(
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
     data = Dataset.open(dataset)
-    _check(info, data, path)
+    refuse_unfit(info, data, path)
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
         raise UserError(
@@ -124,6 +125,7 @@ def prune(
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
     model_folder.save(pruned, model, info.after(step))
+    samples.pass_on(path, pruned)
     _write_report(
         report,
         {
@@ -139,7 +141,12 @@ def prune(
     )
 
 
-def _check(info: ModelInfo, data: Dataset, path: Path) -> None:
+def refuse_unfit(info: ModelInfo, data: Dataset, path: Path) -> None:
+    """Refuse a Model that is quantized already, and a dataset that is not the Model's.
+
+    Raises:
+        UserError: Either.
+    """
     if info.quantization is not None:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",

@@ -7,7 +7,7 @@ views, t numbers of a teacher's output.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from components.contract.errors import UserError
 from components.ml.settings import Optimization
 from components.ml.training import batches
 from components.ml.training.augmentation import Draws, drawn_changes
-from components.ml.training.objectives import LABELS, TEACHER
+from components.ml.training.objectives import LABELS
 from components.ml.training.quarter_turns import TURNS, TurnedImages, turned
 from components.ml.training.scratch_arrays import HalfAnswers
 
@@ -37,20 +37,21 @@ class MixupOutputs:
         views_x2: Views of both.
         rows_x2: Images of both.
         shares_x: Of the first in the mix, 0 to 1.
-        outputs_xt: The teacher's answers.
+        outputs: The teacher's answers ``xt`` by name, as in ``TeacherOutputs``.
         batch: m.
     """
 
     views_x2: np.ndarray
     rows_x2: np.ndarray
     shares_x: np.ndarray
-    outputs_xt: HalfAnswers
+    outputs: Mapping[str, HalfAnswers]
     batch: int
 
     def release(self) -> None:
         """Give back the memory of what was read; it stays in its files."""
         release([self.views_x2, self.rows_x2, self.shares_x])
-        self.outputs_xt.release()
+        for answers in self.outputs.values():
+            answers.release()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +60,20 @@ class TeacherOutputs:
 
     Attributes:
         draws_vnk: How each image is changed in each view.
-        outputs_vnt: The teacher's answers.
+        outputs: The teacher's answers ``vnt`` by the name under which a batch holds them:
+            ``TEACHER``, and what was asked of layers inside of it.
         mixup: And about mixed ones, when batches are to have some.
     """
 
     draws_vnk: Draws
-    outputs_vnt: HalfAnswers
+    outputs: Mapping[str, HalfAnswers]
     mixup: MixupOutputs | None = None
 
     def release(self) -> None:
         """Give back the memory of what was read; it stays in its files."""
         release([self.draws_vnk])
-        self.outputs_vnt.release()
+        for answers in self.outputs.values():
+            answers.release()
         if self.mixup is not None:
             self.mixup.release()
 
@@ -144,7 +147,7 @@ class Examples:
             batch = {
                 **self._known(rows_b),
                 DRAWS: np.asarray(self.teacher.draws_vnk[seen]),
-                TEACHER: self.teacher.outputs_vnt[seen],
+                **{name: answers[seen] for name, answers in self.teacher.outputs.items()},
             }
             if self.teacher.mixup is not None:
                 self._add(batch, self.teacher.draws_vnk, self.teacher.mixup, random)
@@ -163,7 +166,8 @@ class Examples:
         batch[IMAGES] = np.concatenate([batch[IMAGES], self.images_nhwc[rows]])
         batch[DRAWS] = np.concatenate([batch[DRAWS], np.asarray(draws_vnk[views, rows])])
         batch[SHARES] = np.asarray(mixup.shares_x[chosen_m])
-        batch[TEACHER] = np.concatenate([batch[TEACHER], mixup.outputs_xt[chosen_m]])
+        for name, answers in mixup.outputs.items():
+            batch[name] = np.concatenate([batch[name], answers[chosen_m]])
 
     def _known(self, rows_b: np.ndarray) -> dict[str, np.ndarray]:
         return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from components.ml.runtime import tf
 from components.ml.settings import Augmentation, Optimization
 from components.ml.training.augmentation import STRENGTHS, apply_changes
 from components.ml.training.examples import DRAWS, IMAGES, Examples
+from components.ml.training.features import with_features
 from components.ml.training.objectives import PIXELS, Objective
 from components.ml.training.optimizers import Updates, learning_rate_at
 from components.ml.training.outputs import outputs_of
@@ -81,6 +82,7 @@ def fit(
     optimization: Optimization,
     augmentation: Augmentation,
     seed: int,
+    layers: Sequence[str] = (),
 ) -> History:
     """Train ``model`` in place and leave it with the weights of its best epoch, or of its last.
 
@@ -95,11 +97,12 @@ def fit(
         optimization: How.
         augmentation: How images are changed.
         seed: Of the order of the images and of how each is changed.
+        layers: Names of those whose outputs the objective is told beside the network's own.
 
     Raises:
         UserError: The loss is no longer a finite number.
     """
-    learner = _Learner(model, info, objective, optimization, augmentation, seed)
+    learner = _Learner(model, info, objective, optimization, augmentation, seed, layers)
     outputs = outputs_of(model, info)
     epochs, steps = optimization.epochs, examples.steps(optimization)
     total, warmup = steps * epochs, int(steps * optimization.warmup_epochs)
@@ -158,8 +161,10 @@ class _Learner:
         optimization: Optimization,
         augmentation: Augmentation,
         seed: int,
+        layers: Sequence[str],
     ) -> None:
         self._model = model
+        network = with_features(model, layers)
         self._averages: list[Any] = []
         if optimization.averaging:  # of batch norms' statistics too, which belong to the weights
             self._averages = [tf.Variable(weight, trainable=False) for weight in model.weights]
@@ -178,8 +183,8 @@ class _Learner:
             batch = objective.prepare({**batch, PIXELS: pixels_bhwc}, noise_seed)
             images_bhwc = (batch[PIXELS] - info.input.mean) / info.input.scale
             with tf.GradientTape() as tape:
-                outputs_bd = model(images_bhwc, training=True)
-                loss = objective(outputs_bd, batch, progress)
+                outputs = network(images_bhwc, training=True)
+                loss = objective(outputs, batch, progress)
             gradients = tape.gradient(
                 loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )

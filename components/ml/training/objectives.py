@@ -19,6 +19,11 @@ from components.ml.settings import Loss, LossSettings
 from components.ml.training import losses
 from components.ml.training.losses import MARGINS
 
+OUTPUT = "output"
+"""What the network itself answers, among the outputs that an objective is given."""
+FEATURES = "features"
+"""The outputs of layers that the objective asked for, by their names."""
+
 PIXELS = "pixels"
 LABELS = "labels"
 TEACHER = "teacher"
@@ -44,11 +49,12 @@ class Objective(Protocol):
         """
         ...
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss of a batch, a scalar; in a graph.
 
         Args:
-            outputs_bd: Of the network.
+            outputs: ``OUTPUT``, ``bd``, of the network; and ``FEATURES``, by name ``bhwc``, of the
+                layers that ``loop.fit`` was asked to tell of.
             batch: As ``prepare`` returned it.
             progress: Share of the training that is done, 0 to 1.
         """
@@ -87,8 +93,12 @@ class Supervised:
         del seed
         return batch
 
-    def __call__(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
         """Return the loss."""
+        return self.on(outputs[OUTPUT], batch, progress)
+
+    def on(self, outputs_bd: Any, batch: Mapping[str, Any], progress: Any) -> Any:
+        """Return the loss of outputs of the images that have labels."""
         loss = self._loss(outputs_bd, batch[LABELS], progress)
         if self.contrast_weight:
             contrast = losses.supervised_contrastive(outputs_bd, batch[LABELS])

@@ -1,4 +1,4 @@
-"""Networks and Models as functions from images to their outputs.
+"""Networks as functions from images to their outputs.
 
 Shapes: n images, b images in a batch, h rows, w columns, c channels, d numbers of an output.
 """
@@ -6,7 +6,6 @@ Shapes: n images, b images in a batch, h rows, w columns, c channels, d numbers 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,11 +37,3 @@ def outputs_of(model: Any, info: ModelInfo) -> Outputs:
         return np.concatenate(parts)
 
     return run
-
-
-def outputs_of_folder(path: Path, info: ModelInfo) -> Outputs:
-    """Return a Model as a function of images ``nhwc``, 0 to 255; one that can only be run too."""
-    if info.trainable:
-        return outputs_of(model_folder.load(path)[0], info)
-    program = model_folder.inference(path)
-    return lambda images_nhwc: program(model_folder.normalize(images_nhwc, info))

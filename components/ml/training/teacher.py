@@ -31,9 +31,13 @@ from components.ml.training.augmentation import (
     mix_images,
 )
 from components.ml.training.examples import SHARES, Examples, MixupOutputs, TeacherOutputs
-from components.ml.training.objectives import PIXELS
+from components.ml.training.objectives import PIXELS, TEACHER
 from components.ml.training.outputs import Outputs
 from components.ml.training.scratch_arrays import HalfAnswers, filled
+
+Answers: TypeAlias = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+"""A teacher as a function from images ``nhwc`` to what it answers, ``nt`` by the name under which a
+batch is to hold it: ``TEACHER``, and what is asked of layers inside of it."""
 
 _ViewOf: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _BATCH = 32
@@ -43,7 +47,7 @@ _LEAST = 1e-12
 
 def ask_teacher(
     examples: Examples,
-    outputs: Outputs,
+    outputs: Outputs | Answers,
     info: ModelInfo,
     teacher_views: TeacherViews,
     augmentation: Augmentation,
@@ -53,7 +57,8 @@ def ask_teacher(
 
     Args:
         examples: What is to be learned from.
-        outputs: The teacher, from images ``nhwc`` to its outputs ``nt``.
+        outputs: The teacher, from images ``nhwc`` to its outputs ``nt``, or to several things that
+            it answers.
         info: The teacher's. Of a softmax the logarithms are learned, which serve as logits, and of
             a sigmoid what went into it.
         teacher_views: How many views, of which one is enough where nothing changes an image; and
@@ -67,15 +72,13 @@ def ask_teacher(
     random = np.random.default_rng([seed, views, examples.images])
     flat_vnk = drawn_changes(views * examples.images, flip=augmentation.flip, random=random)
     draws_vnk = flat_vnk.reshape(views, examples.images, -1)
-    ask = _logits(outputs, info)
+    ask = _learned(outputs, info)
     view_of = _views(examples, draws_vnk, augmentation, seed)
-    outputs_vnt = _ask_views(ask, view_of, views, examples.images, info.output.size)
+    answered = _ask_views(ask, view_of, views, examples.images)
     mixup = None
     if teacher_views.mixup:
-        mixup = _ask_mixup(
-            ask, view_of, views, examples.images, info.output.size, teacher_views.mixup, random
-        )
-    return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt, mixup))
+        mixup = _ask_mixup(ask, view_of, views, examples.images, teacher_views.mixup, random)
+    return replace(examples, teacher=TeacherOutputs(draws_vnk, answered, mixup))
 
 
 def with_answers(
@@ -113,29 +116,34 @@ def with_answers(
     random = np.random.default_rng([seed, views, examples.images])
     flat_vnk = drawn_changes(views * examples.images, flip=augmentation.flip, random=random)
     draws_vnk = flat_vnk.reshape(views, examples.images, -1)
-    learned_nt = _logits(lambda _: outputs_nt, info)(outputs_nt)
+    learned_nt = _logits(outputs_nt, info)
     outputs_vnt = HalfAnswers((views, *learned_nt.shape))
     for view in range(views):
         outputs_vnt[view] = learned_nt
-    return replace(examples, teacher=TeacherOutputs(draws_vnk, outputs_vnt))
+    return replace(examples, teacher=TeacherOutputs(draws_vnk, {TEACHER: outputs_vnt}))
 
 
-def _ask_views(ask: Outputs, view_of: _ViewOf, views: int, images: int, size: int) -> HalfAnswers:
-    """Return the teacher's outputs ``vnt`` for every view of every image."""
-    outputs_vnt = HalfAnswers((views, images, size))
+def _ask_views(
+    ask: Answers, view_of: _ViewOf, views: int, images: int
+) -> Mapping[str, HalfAnswers]:
+    """Return the teacher's answers ``vnt`` about every view of every image, by name."""
+    kept: dict[str, HalfAnswers] = {}
     for view in range(views):
         for rows in _batches(images):
-            outputs_vnt[view, rows] = ask(view_of(np.full(len(rows), view), rows))
-        outputs_vnt.release()
-    return outputs_vnt
+            for name, answers_bt in ask(view_of(np.full(len(rows), view), rows)).items():
+                if name not in kept:
+                    kept[name] = HalfAnswers((views, images, answers_bt.shape[1]))
+                kept[name][view, rows] = answers_bt
+        for answers in kept.values():
+            answers.release()
+    return kept
 
 
 def _ask_mixup(
-    ask: Outputs,
+    ask: Answers,
     view_of: _ViewOf,
     views: int,
     images: int,
-    size: int,
     batch: int,
     random: np.random.Generator,
 ) -> MixupOutputs:
@@ -144,14 +152,18 @@ def _ask_mixup(
     views_x2 = filled((count, 2), np.int32, lambda n: random.integers(0, views, (n, 2)))
     rows_x2 = filled((count, 2), np.int32, lambda n: random.integers(0, images, (n, 2)))
     shares_x = filled((count,), np.float32, lambda n: random.uniform(*MIX_SHARES, n))
-    outputs_xt = HalfAnswers((count, size))
+    kept: dict[str, HalfAnswers] = {}
     for part in _batches(count):
         first, second = (
             view_of(np.asarray(views_x2[part, half]), np.asarray(rows_x2[part, half]))
             for half in (0, 1)
         )
-        outputs_xt[part] = ask(mix_images(first, second, np.asarray(shares_x[part])))
-    mixup = MixupOutputs(views_x2, rows_x2, shares_x, outputs_xt, batch)
+        mixed = mix_images(first, second, np.asarray(shares_x[part]))
+        for name, answers_bt in ask(mixed).items():
+            if name not in kept:
+                kept[name] = HalfAnswers((count, answers_bt.shape[1]))
+            kept[name][part] = answers_bt
+    mixup = MixupOutputs(views_x2, rows_x2, shares_x, kept, batch)
     mixup.release()
     return mixup
 
@@ -175,14 +187,25 @@ def _batches(count: int) -> Iterator[np.ndarray]:
     return (np.arange(at, min(at + _BATCH, count)) for at in range(0, count, _BATCH))
 
 
-def _logits(outputs: Outputs, info: ModelInfo) -> Outputs:
-    """Return the teacher as a function to what is learned: embeddings, logits or their like."""
+def _learned(outputs: Outputs | Answers, info: ModelInfo) -> Answers:
+    """Return the teacher as a function to what is learned of it, by name."""
+
+    def run(images_nhwc: np.ndarray) -> Mapping[str, np.ndarray]:
+        given = outputs(images_nhwc)
+        answers = given if isinstance(given, Mapping) else {TEACHER: given}
+        return {**answers, TEACHER: _logits(answers[TEACHER], info)}
+
+    return run
+
+
+def _logits(outputs_nt: np.ndarray, info: ModelInfo) -> np.ndarray:
+    """Return what is learned of a teacher's outputs: embeddings, logits or their like."""
     activation = info.output.activation if isinstance(info.output, Scores) else "none"
     if activation == "softmax":
-        return lambda images_nhwc: np.log(np.maximum(outputs(images_nhwc), np.float32(_LEAST)))
+        return np.log(np.maximum(outputs_nt, np.float32(_LEAST)))
     if activation == "sigmoid":
-        return lambda images_nhwc: losses.logits_of_sigmoid(outputs(images_nhwc)).numpy()
-    return outputs
+        return losses.logits_of_sigmoid(outputs_nt).numpy()
+    return outputs_nt
 
 
 def _views(examples: Examples, draws_vnk: Draws, augmentation: Augmentation, seed: int) -> _ViewOf:

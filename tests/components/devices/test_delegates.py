@@ -18,7 +18,9 @@ class Listed:
 
 
 def test_what_a_partition_takes_in_is_found_from_its_border() -> None:
-    assert Delegation.of(Listed()) == Delegation(partitions=2, inside=3, outside=("PRELU",))
+    assert Delegation.of(Listed()) == Delegation(
+        partitions=2, inside=3, outside=("PRELU",), places=(2,)
+    )
 
 
 def test_a_float_model_goes_over_whole_and_a_softmax_of_integers_does_not(
@@ -30,3 +32,6 @@ def test_a_float_model_goes_over_whole_and_a_softmax_of_integers_does_not(
     divided = Delegation.of(integers.interpreter)
     assert divided.partitions == 1
     assert divided.outside == ("SOFTMAX",)
+    assert [integers.interpreter._get_ops_details()[at]["op_name"] for at in divided.places] == [
+        "SOFTMAX"
+    ]

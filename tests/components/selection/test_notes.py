@@ -9,6 +9,7 @@ from components.statistics.bootstrap import Interval
 from tests.data.candidates import measured
 
 TEACHER = measured("teacher", candidate=False, size_bytes=1_000_000, drop=Interval(0, 0, 0))
+LINEAR = ({"component": "train", "backbone": "linear"},)
 STUDENT = measured("student", size_bytes=90_000, drop=Interval(0.001, 0.0, 0.002))
 
 
@@ -26,7 +27,7 @@ def noted(baseline):
 
 def line(drop, size=14_000):
     return replace(
-        measured("linear-baseline", candidate=False, size_bytes=size, drop=drop),
+        measured("linear-baseline", candidate=False, size_bytes=size, drop=drop, steps=LINEAR),
         verdict="undecided",
     )
 

@@ -196,6 +196,18 @@ FAULTS = {
                                 "variants.slim-int8[1].prune.sparsity"),
     "parameter out of range": ("sparsity: 0.5", "sparsity: 1.5", 11,
                                "variants.slim-int8[1].prune.sparsity: must be less than 1 (got 1.5)", ""),
+    "parameter of another method": ("method: weights, sparsity: 0.5", "method: channels, sparsity: 0.5", 11,
+                                    "sparsity: method: weights alone has it, and method is channels",
+                                    "remove sparsity there, or write method: weights"),
+    "target of another method": ("method: weights, sparsity: 0.5", "remove: 0.5", 11,
+                                 "remove: method: channels or layers alone has it, and method is weights",
+                                 "write method: channels"),
+    "channels after weights": ("    - quantize: {scheme: int8}\n",
+                               "    - prune: {method: channels}\n    - quantize: {scheme: int8}\n", 12,
+                               "zeros of an earlier step would be lost",
+                               "move the step that prunes weights behind this one"),
+    "share of everything": ("method: weights, sparsity: 0.5", "method: layers, remove: 1", 11,
+                            "remove: must be less than 1", ""),
     "fraction of an epoch": ("epochs: 30", "epochs: 3.5", 5, "teacher.epochs: must be a valid integer", ""),
     "needed parameter missing": ("student-int8: [{distill: *student}, {quantize: {scheme: int8}}]",
                                  "student-int8: [{distill: *student}, {quantize: }]", 8,
@@ -338,6 +350,25 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_conversion_is_configured_for_every_file(tmp_path: Path) -> None:
+    def given(more: str) -> set[tuple[object, object]]:
+        steps = graph_of(load(written(tmp_path, GOOD + more))).steps
+        every = [step.parameters for step in steps if step.component == "convert"]
+        assert len(every) > 1
+        return {(one["repack"], one["metadata"]) for one in every}
+
+    assert given("") == {(True, False)}
+    assert given("\nconvert: {repack: false, metadata: true}\n") == {(False, True)}
+    with pytest.raises(UserError, match="repak") as caught:
+        load(written(tmp_path, GOOD + "\nconvert: {repak: false}\n"))
+    assert "repack" in caught.value.fix
+    with pytest.raises(UserError, match=r"convert\.metadata"):
+        load(written(tmp_path, GOOD + "\nconvert: {metadata: 3}\n"))
+    config = load(written(tmp_path, GOOD))
+    assert load(written(tmp_path, GOOD + "\nconvert: {}\n")).digest == config.digest
+    assert load(written(tmp_path, GOOD + "\nconvert: {repack: false}\n")).digest != config.digest
+
+
 def test_nothing_can_be_changed(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD))
     with pytest.raises(ValueError, match="frozen"):
@@ -422,6 +453,7 @@ configurations = st.fixed_dictionaries(
         "limits": st.dictionaries(
             st.sampled_from(["train", "prune"]), st.just({"minutes": 2.5}), max_size=2
         ),
+        "convert": st.sampled_from([{"repack": False}, {"metadata": True}]),
         "evaluate": st.just({"resamples": 10}),
     },
 )

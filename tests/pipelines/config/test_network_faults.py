@@ -38,24 +38,24 @@ def changed(
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str, str]] = {
     "one width": (
         {"backbone": "resnet50", "alpha": 0.5}, {}, {},
-        "teacher.alpha: it means nothing where backbone is resnet50", "remove alpha",
+        "teacher.alpha: backbone: mobilenet_v1, ", "remove alpha there, or write backbone: mobilenet_v1",
     ),
     "widths of another": (
         {}, {"backbone": "mobilenet_v1", "widths": [8, 16]}, {},
-        "variants.student[0].distill.widths: it means nothing where backbone is mobilenet_v1",
-        "remove widths, or set backbone: conv in variants.student[0].distill.backbone",
+        "variants.student[0].distill.widths: backbone: conv alone has it, and backbone is",
+        "remove widths there, or write backbone: conv",
     ),
     "two widths": (
         {}, {"widths": [8, 16], "alpha": 0.5}, {},
-        "distill.alpha: it means nothing where widths is [8, 16]", "remove alpha",
+        "distill.alpha: widths: null alone has it, and widths is [8, 16]", "remove alpha there",
     ),
     "expansion": (
-        {}, {"expansion": 3.0}, {}, "distill.expansion: it means nothing where backbone is conv",
+        {}, {"expansion": 3.0}, {}, "distill.expansion: backbone: mobilenet_v2, ",
         "remove expansion",
     ),
     "head of a matrix": (
         {}, {"backbone": "linear", "head": "pooled"}, {},
-        "distill.head: it means nothing where backbone is linear", "remove head",
+        "distill.head: backbone: resnet50, ", "remove head",
     ),
     "epochs of a fit": (
         {"backbone": "linear", "epochs": 5}, {}, {},

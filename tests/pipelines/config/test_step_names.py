@@ -32,6 +32,13 @@ def test_siblings_are_named_by_what_differs(tmp_path: Path) -> None:
     ]
 
 
+def test_structured_pruning_is_named_by_target_and_share(tmp_path: Path) -> None:
+    channels = {"prune": {"method": "channels", "remove": 0.6}}
+    layers = {"prune": {"method": "layers", "target": "bytes"}}
+    names = names_of(tmp_path, {"a": [channels], "b": [layers], "c": [{"prune": {}}]})
+    assert names == ["prune-channels-macs-60", "prune-layers-bytes-50", "prune-weights-50"]
+
+
 def test_names_stay_short_and_different(tmp_path: Path) -> None:
     many = {
         f"v{epochs}": [

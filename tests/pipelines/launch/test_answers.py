@@ -97,14 +97,14 @@ def test_a_student_of_answers_is_compared_with_them_and_released(data, tmp_path)
     assert "known by its answers alone" in (tmp_path / "out/report.html").read_text()
     # The linear map of the pixels stands beside the variants everywhere, and wins nothing.
     linear = next(one for one in variants if one["name"] == "linear-baseline")
-    assert (linear["verdict"], linear["candidate"]) == ("baseline", False)
-    assert linear["reason"].startswith("measured for comparison, no candidate")
+    assert (linear["verdict"], linear["candidate"]) == ("yardstick", False)
+    assert linear["reason"].startswith("no candidate")
     assert linear["metric"]["value"] > 0.9, "patterns are linear"
     assert board.to_json()["winner"] in ("tiny", "int8")
     text = f"accuracy {linear['metric']['value']:.3f}"
     for name in ("report.html", "card.md"):
         page = (tmp_path / "out" / name).read_text().replace("\\", "")
-        assert "Baseline linear-baseline" in page
+        assert "Compared with linear-baseline" in page
         assert "train linear, quantize int8; measured like a variant, and no candidate" in page
         assert text in page
 

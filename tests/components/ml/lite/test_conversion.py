@@ -53,7 +53,9 @@ def test_an_operator_that_the_converter_leaves_in_float_without_a_word_is_named(
 
     model = program(tmp_path / "model", tf.floor, INT8)
     with pytest.raises(UserError, match="FLOOR") as caught:
-        conversion.convert(model, tmp_path / "lite", tmp_path / "report", seed=0)
+        conversion.convert(
+            model, tmp_path / "lite", tmp_path / "report", repack=True, metadata=False, seed=0
+        )
     assert "dynamic" in caught.value.fix
     assert not (tmp_path / "lite").exists()
 
@@ -64,7 +66,9 @@ def test_an_operator_that_no_file_can_express_is_named(tmp_path: Path) -> None:
 
     model = program(tmp_path / "model", tf.math.erf, None)
     with pytest.raises(UserError, match=r"as float32: tf\.Erf is neither"):
-        conversion.convert(model, tmp_path / "lite", tmp_path / "report", seed=0)
+        conversion.convert(
+            model, tmp_path / "lite", tmp_path / "report", repack=True, metadata=False, seed=0
+        )
 
 
 def test_a_float_file_that_answers_something_else_is_refused(

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from components.contract.errors import UserError
+from components.distill import STUDENT
 from components.ml.networks import architecture, backbones
+from components.ml.networks.fitting_network import check_network, without_idle
 from components.ml.networks.mobilenet_v2 import mobilenet_v2
 from components.ml.runtime import configure, tf_keras
+from components.ml.settings import Network
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (4, 5, 3), (56, 46, 1), (112, 92, 3)])
@@ -194,3 +197,18 @@ def test_what_cannot_be_built_is_said():
     backbones.with_head("conv", (8, 8, 1), "embedding", 8, resolution=8)  # the fix
     with pytest.raises(UserError, match="too small"):
         backbones.with_head("conv", (3, 8, 1), "embedding", 8)
+
+
+@pytest.mark.parametrize(
+    "given", [{"backbone": "resnet50"}, {"backbone": "linear"}, {"backbone": "conv", "widths": [8]}]
+)
+def test_a_default_that_means_nothing_for_a_backbone_is_no_fault(given):
+    """The width of a student that nobody gave, where a student of another kind is asked for."""
+    network = Network(**{"alpha": STUDENT.alpha, **given})
+    with pytest.raises(UserError, match="alpha is 0.35"):
+        check_network(network)
+    found = without_idle(network, STUDENT)
+    assert found == Network(**given)
+    check_network(found)
+    own = Network(**{**given, "alpha": 0.7})
+    assert without_idle(own, STUDENT) == own, "what was given stays, and is refused"

@@ -15,7 +15,9 @@ from components.ml.settings import Augmentation, LossSettings, TeacherViews
 from components.ml.techniques import distillation
 from components.ml.techniques.distillation_settings import DistillationSettings
 from components.ml.training import losses
-from components.ml.training.objectives import LABELS, TEACHER, supervised
+from components.ml.training.folder_outputs import outputs_of_folder
+from components.ml.training.objectives import FEATURES, LABELS, OUTPUT, TEACHER, supervised
+from components.ml.training.validation import Validation
 from tests.components.ml.training.test_loop import NETWORK, OPTIMIZATION, tiny
 from tests.data import patterns
 
@@ -24,6 +26,7 @@ VIEWS = TeacherViews(views=2)
 OUTPUTS, TEACHERS = (
     np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32) for seed in (0, 1)
 )
+ANSWERED = {OUTPUT: OUTPUTS, FEATURES: {}}
 BATCH = {LABELS: np.array([0, 0, 1, 1]), TEACHER: TEACHERS}
 
 
@@ -36,14 +39,14 @@ def objective(task, settings=SETTINGS, projection=None):
         seed=0,
     )
     return distillation.DistillationObjective(
-        task == "classification", labels, settings, projection
+        task == "classification", labels, settings.of(task), projection
     )
 
 
 def test_classification_weighs_soft_and_hard_labels():
     hard = float(losses.cross_entropy(OUTPUTS, BATCH[LABELS]))
     soft = float(losses.soft_labels(OUTPUTS, TEACHERS, 4.0))
-    assert float(objective("classification")(OUTPUTS, BATCH, 0.5)) == pytest.approx(
+    assert float(objective("classification")(ANSWERED, BATCH, 0.5)) == pytest.approx(
         0.7 * soft + 0.3 * hard
     )
 
@@ -57,11 +60,11 @@ def test_verification_weighs_labels_embeddings_and_relations():
         SETTINGS, label_weight=2.0, embedding_weight=3.0, relational_weight=5.0,
         similarity_weight=7.0,
     )  # fmt: skip
-    assert float(objective("verification", settings)(OUTPUTS, BATCH, 0.5)) == pytest.approx(
+    assert float(objective("verification", settings)(ANSWERED, BATCH, 0.5)) == pytest.approx(
         2 * hard + 3 * matching + 5 * relations + 7 * cosines
     )
     alone = replace(SETTINGS, label_weight=0.0, embedding_weight=0.0, relational_weight=1.0)
-    assert float(objective("verification", alone)(OUTPUTS, BATCH, 0.5)) == pytest.approx(relations)
+    assert float(objective("verification", alone)(ANSWERED, BATCH, 0.5)) == pytest.approx(relations)
 
 
 def test_another_size_is_matched_through_a_projection_that_is_learned():
@@ -70,7 +73,7 @@ def test_another_size_is_matched_through_a_projection_that_is_learned():
     made = objective("verification", projection=projection)
     assert made.variables[-1] is projection
     only = replace(SETTINGS, label_weight=0.0, relational_weight=0.0)
-    loss = objective("verification", only, projection)(OUTPUTS, {**BATCH, TEACHER: teacher}, 0.5)
+    loss = objective("verification", only, projection)(ANSWERED, {**BATCH, TEACHER: teacher}, 0.5)
     assert float(loss) == pytest.approx(float(losses.embedding_matching(OUTPUTS, TEACHERS)))
 
 
@@ -176,6 +179,56 @@ def test_a_program_teaches_too_and_the_same(pattern_pairs, pattern_verifier, tmp
     )
 
 
+@pytest.mark.parametrize("kind", ["network", "program", "hints"])
+def test_a_teacher_of_another_image_size_sees_the_images_resized(
+    kind, pattern_pairs, pattern_verifier, tmp_path
+):
+    """Images twice as large, in which every pixel is four: the teacher sees what it always saw."""
+    small = Dataset.open(pattern_pairs)
+    large = write_dataset(
+        tmp_path / "large",
+        {
+            split: (np.asarray(small.images(split)).repeat(2, 1).repeat(2, 2), small.labels(split))
+            for split in ("train", "validation", "selection")
+        },
+        task="verification",
+        classes=patterns.NAMES,
+    ).path
+    teacher = pattern_verifier
+    if kind == "program":
+        teacher = tmp_path / "program"
+        model, info = model_folder.load(pattern_verifier)
+        model_folder.export(
+            teacher, lambda image: model(image, training=False), model.weights, info
+        )
+        replace(info, trainable=False).write(teacher)
+    settings = replace(SETTINGS, label_weight=0.0, hint_weight=float(kind == "hints"))
+    optimization = replace(OPTIMIZATION, epochs=8)
+    student, report = distilled(large, teacher, tmp_path, optimization, settings)
+    assert ModelInfo.read(student).image_shape == (16, 16, 1)
+    assert report["teacher"]["validation"] == pytest.approx(
+        Validation(small, "verification").measure(
+            outputs_of_folder(pattern_verifier, ModelInfo.read(pattern_verifier))
+        )
+    )
+    wanted, got = cosines(pattern_verifier, pattern_pairs), cosines(student, large)
+    assert np.corrcoef(wanted.ravel(), got.ravel())[0, 1] > 0.9
+    if kind == "hints":  # at 8 x 8, of which the teacher has its image alone, nothing is shared
+        assert report["teacher"]["pairing"]["hint"]["resolution"] == [4, 4]
+
+
+def test_relations_and_similarity_teach_classifiers_too():
+    assert SETTINGS.of("classification").relational_weight == 0
+    assert SETTINGS.of("verification").relational_weight == 1
+    settings = replace(SETTINGS, relational_weight=2.0, similarity_weight=3.0)
+    soft = float(objective("classification")(ANSWERED, BATCH, 0.5))
+    relations = float(losses.relational_matching(OUTPUTS, TEACHERS))
+    similarity = float(losses.similarity_matching(OUTPUTS, TEACHERS))
+    assert float(objective("classification", settings)(ANSWERED, BATCH, 0.5)) == pytest.approx(
+        soft + 2 * relations + 3 * similarity
+    )
+
+
 def test_the_student_takes_over_the_normalization(pattern_pairs, pattern_verifier, tmp_path):
     model, info = model_folder.load(pattern_verifier)
     other = tmp_path / "teacher"
@@ -197,9 +250,10 @@ def test_a_teacher_that_does_not_fit_is_said(
     assert "for verification and the dataset for classification" in message(
         pattern_data, pattern_verifier
     )
-    larger = tmp_path / "larger"
+    colour = tmp_path / "colour"
     _, info = model_folder.load(pattern_verifier)
-    replace(info, input=replace(info.input, height=16)).write(larger)
-    assert "(16, 8, 1)" in message(pattern_pairs, larger)
+    replace(info, input=replace(info.input, channels=3)).write(colour)
+    assert "(8, 8, 3)" in message(pattern_pairs, colour)
+    assert "set channels: 3 under image:" in message(pattern_pairs, colour)
     others = tiny(tmp_path / "others", [0, 0, 1, 1], task="classification").path
     assert "knows the classes bars, checks" in message(others, pattern_classifier)

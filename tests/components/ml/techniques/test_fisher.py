@@ -9,7 +9,7 @@ from components.ml.techniques import fisher, supervised
 from components.ml.techniques.fisher_settings import FisherSettings
 from components.ml.training import losses
 from components.ml.training.examples import Examples
-from components.ml.training.objectives import LABELS, PIXELS
+from components.ml.training.objectives import LABELS, OUTPUT, PIXELS
 from tests.components.ml.training.test_discriminants import SIDE, cosines, people
 from tests.components.ml.training.test_loop import LOSS, NETWORK, OPTIMIZATION
 from tests.components.ml.training.test_objectives import made
@@ -33,7 +33,7 @@ def term(embeddings, pixels):
     batch = {PIXELS: pixels, LABELS: np.array([0, 0, 1, 1, 2, 2, 3, 3, 4])}
     embeddings = tf.constant(embeddings)
     labelled = losses.contrastive(embeddings[:9], batch[LABELS])
-    return float(objective(weight=2.0)(embeddings, batch, 0.5) - labelled) / 2
+    return float(objective(weight=2.0)({OUTPUT: embeddings}, batch, 0.5) - labelled) / 2
 
 
 def test_the_term_is_the_squared_difference_of_cosines():

@@ -113,33 +113,37 @@ def test_a_network_counts_for_nothing_before_all_its_zeros_are_chosen() -> None:
 
 def test_answering_as_before_costs_nothing() -> None:
     from components.artifacts.model import Embedding, Scores
-    from components.ml.training.objectives import TEACHER
+    from components.ml.training.objectives import OUTPUT, TEACHER
 
     random = np.random.default_rng(0)
     vectors = random.normal(size=(6, 8)).astype(np.float32)
     preservation = weight_pruning.OutputPreservation(Embedding(8))
-    assert float(preservation(vectors, {TEACHER: vectors}, 0.5)) == pytest.approx(0, abs=1e-5)
-    assert float(preservation(vectors, {TEACHER: -vectors}, 0.5)) > 1
+    assert float(preservation({OUTPUT: vectors}, {TEACHER: vectors}, 0.5)) == pytest.approx(
+        0, abs=1e-5
+    )
+    assert float(preservation({OUTPUT: vectors}, {TEACHER: -vectors}, 0.5)) > 1
     for activation in ("none", "softmax"):
         answers, logarithms = vectors, vectors
         if activation == "softmax":
             answers = np.exp(vectors) / np.exp(vectors).sum(axis=1, keepdims=True)
             logarithms = np.log(answers)
         classes = weight_pruning.OutputPreservation(Scores(tuple("abcdefgh"), activation))
-        assert float(classes(answers, {TEACHER: logarithms}, 0)) == pytest.approx(0, abs=1e-5)
-        assert float(classes(answers, {TEACHER: -logarithms}, 0)) > 0.1
+        assert float(classes({OUTPUT: answers}, {TEACHER: logarithms}, 0)) == pytest.approx(
+            0, abs=1e-5
+        )
+        assert float(classes({OUTPUT: answers}, {TEACHER: -logarithms}, 0)) > 0.1
 
 
 def test_scores_of_single_classes_are_kept_one_by_one() -> None:
     from components.artifacts.model import Scores
-    from components.ml.training.objectives import TEACHER
+    from components.ml.training.objectives import OUTPUT, TEACHER
 
     logits = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
     answers = 1 / (1 + np.exp(-logits))
     scores = weight_pruning.OutputPreservation(Scores(tuple("abcdefgh"), "sigmoid"))
-    assert float(scores(answers, {TEACHER: logits}, 0)) == pytest.approx(0, abs=1e-4)
+    assert float(scores({OUTPUT: answers}, {TEACHER: logits}, 0)) == pytest.approx(0, abs=1e-4)
     # Shares are equal, and each score by itself is not.
-    assert float(scores(answers / 2, {TEACHER: logits}, 0)) > 0.1
+    assert float(scores({OUTPUT: answers / 2}, {TEACHER: logits}, 0)) > 0.1
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.8])

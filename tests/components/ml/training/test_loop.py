@@ -207,7 +207,7 @@ def test_a_teachers_answer_goes_with_the_view_that_it_saw():
     answers = HalfAnswers((3, 40, 2))
     for view in range(3):
         answers[view] = draws[view, :, :2]
-    teacher = TeacherOutputs(draws, answers)
+    teacher = TeacherOutputs(draws, {TEACHER: answers})
     for compared in (True, False):
         seen = set()
         for number in range(3):

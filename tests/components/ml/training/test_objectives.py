@@ -39,7 +39,7 @@ def test_the_margin_of_the_cosine_softmax_rises(progress, margin):
     expected = losses.cosine_softmax(
         OUTPUTS, BATCH[LABELS], objective.head_kd, scale=16.0, margin=margin
     )
-    assert float(objective(OUTPUTS, BATCH, progress)) == pytest.approx(float(expected), rel=1e-4)
+    assert float(objective.on(OUTPUTS, BATCH, progress)) == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_balanced_classes_weigh_the_same_however_many_images_they_have():
@@ -50,7 +50,7 @@ def test_balanced_classes_weigh_the_same_however_many_images_they_have():
     assert balanced.weights_k.numpy()[labels].mean() == pytest.approx(1)
     batch = {LABELS: np.array([0, 1])}
     each = [float(losses.cross_entropy(OUTPUTS[[i], :3], [i])) for i in (0, 1)]
-    assert float(balanced(OUTPUTS[:2, :3], batch, 1.0)) == pytest.approx(
+    assert float(balanced.on(OUTPUTS[:2, :3], batch, 1.0)) == pytest.approx(
         (each[0] * 10 / 16 + each[1] * 10 / 4) / 2
     )
     assert balanced.weights_of(np.array([1, 0]), 3).numpy() == pytest.approx([2.5, 0.625, 1])
@@ -68,8 +68,8 @@ def test_identities_have_no_weights():
 def test_contrast_is_added_for_verification_alone():
     plain, with_contrast = made(loss="triplet"), made(loss="triplet", contrast_weight=0.5)
     contrast = float(losses.supervised_contrastive(OUTPUTS, BATCH[LABELS]))
-    assert float(with_contrast(OUTPUTS, BATCH, 1.0)) == pytest.approx(
-        float(plain(OUTPUTS, BATCH, 1.0)) + 0.5 * contrast
+    assert float(with_contrast.on(OUTPUTS, BATCH, 1.0)) == pytest.approx(
+        float(plain.on(OUTPUTS, BATCH, 1.0)) + 0.5 * contrast
     )
     assert made("classification", contrast_weight=0.5).contrast_weight == 0.0
 
@@ -77,7 +77,7 @@ def test_contrast_is_added_for_verification_alone():
 def test_a_softmax_over_identities_has_a_head_of_its_own():
     objective = made(loss="cross_entropy", label_smoothing=0.1)
     logits = OUTPUTS @ objective.head_kd.numpy().T
-    assert float(objective(OUTPUTS, BATCH, 1.0)) == pytest.approx(
+    assert float(objective.on(OUTPUTS, BATCH, 1.0)) == pytest.approx(
         float(losses.cross_entropy(logits, BATCH[LABELS], label_smoothing=0.1)), rel=1e-5
     )
     assert objective.variables[0] is objective.head_kd

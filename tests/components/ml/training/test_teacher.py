@@ -9,8 +9,8 @@ from components.ml.formats import model_folder
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, TeacherViews
 from components.ml.training.examples import DRAWS, IMAGES, SHARES, examples_of
+from components.ml.training.folder_outputs import outputs_of_folder
 from components.ml.training.objectives import LABELS, PIXELS, TEACHER
-from components.ml.training.outputs import outputs_of_folder
 from components.ml.training.teacher import ask_teacher, with_mixup
 from tests.components.ml.training.test_loop import OPTIMIZATION
 
@@ -27,11 +27,13 @@ def test_a_teachers_probabilities_are_taken_as_their_logarithms(pattern_data, pa
         pattern_data, pattern_classifier, TeacherViews(views=3), Augmentation(augment="none")
     )
     # Nothing changes: one view is all there is.
-    assert known.teacher.outputs_vnt.shape == (1, 160, 4)
+    assert known.teacher.outputs[TEACHER].shape == (1, 160, 4)
     shares = model_folder.inference(pattern_classifier)(
         model_folder.normalize(known.images_nhwc, ModelInfo.read(pattern_classifier))
     )
-    np.testing.assert_allclose(np.exp(known.teacher.outputs_vnt[0]), shares, atol=2e-4)  # 16 bits
+    np.testing.assert_allclose(
+        np.exp(known.teacher.outputs[TEACHER][0]), shares, atol=2e-4
+    )  # 16 bits
 
 
 @pytest.mark.parametrize("fixture", ["pattern_classifier", "pattern_verifier"])

@@ -1,0 +1,31 @@
+"""What a file is as a download: compressed as app stores and servers do."""
+
+from __future__ import annotations
+
+import gzip
+
+import brotli
+
+BEST, FAST = 11, 9
+"""Qualities of brotli. The best writes about 0.4 million bytes a second, the other ten times that
+and little less than gzip."""
+
+BEST_BYTES_MAX = 1_000_000
+"""Longest file that the best quality is worth its time on."""
+
+
+def gzip_bytes(content: bytes) -> int:
+    """Return the length after gzip, level 9."""
+    return len(gzip.compress(content, 9, mtime=0))
+
+
+def brotli_of(content: bytes) -> dict[str, int]:
+    """Return the length after brotli, and at which quality: 11, or 9 above a million bytes.
+
+    References:
+        RFC 7932.
+    """
+    quality = BEST if len(content) <= BEST_BYTES_MAX else FAST
+    # A window of 2**24 bytes, the largest that every decoder takes.
+    packed = brotli.compress(content, quality=quality, lgwin=24)
+    return {"brotli_bytes": len(packed), "brotli_quality": quality}

@@ -1,0 +1,202 @@
+"""Structured pruning: whole channels, or whole residual blocks, until a target is met.
+
+What is removed is removed from the architecture: files become smaller and faster whatever they are
+converted to. The network is then trained to answer what it answered before.
+
+Shapes: n images, u units of channels (see ``networks/channels.py``).
+
+References:
+    Molchanov et al., arXiv:1611.06440 (remove, then train, in rounds).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.artifacts.dataset import Dataset
+from components.artifacts.model import ModelInfo
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError
+from components.ml.formats import model_folder, samples
+from components.ml.networks.costs import Costs, costs_of, value_of
+from components.ml.networks.flattening import flattened
+from components.ml.runtime import tf_keras
+from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
+from components.ml.techniques.block_removal import BlockRemoval
+from components.ml.techniques.channel_removal import ChannelRemoval
+from components.ml.techniques.channel_settings import StructureSettings
+from components.ml.techniques.weight_pruning import OutputPreservation, refuse_unfit
+from components.ml.training import loop
+from components.ml.training.examples import Examples, examples_of
+from components.ml.training.outputs import outputs_of
+from components.ml.training.teacher import ask_teacher
+from components.ml.training.validation import Validation
+
+_IMAGES = 512
+"""Images by which importance is judged, at most."""
+_BATCH = 16
+
+_MEMORIES, _SHORTEST = 10, 0.5
+"""Times that statistics of batch norms are renewed in a training; their least momentum."""
+
+_UNREACHED = {
+    "channels": "the others are frozen, or the narrowest that multiple_of lets them be",
+    "layers": "all else is no residual block whose ends have equal shapes",
+}
+
+
+@dataclass(frozen=True)
+class _Training:
+    """How the network is trained after each removal; see ``components.prune``."""
+
+    examples: Examples
+    validation: Validation
+    objective: OutputPreservation
+    optimization: Optimization
+
+    @property
+    def steps(self) -> int:
+        """Count of a round."""
+        return self.optimization.epochs * self.examples.steps(self.optimization)
+
+
+def prune(
+    path: Path, dataset: Path, pruned: Path, report: Path,
+    *, method: str, structure: StructureSettings, teacher_views: TeacherViews,
+    augmentation: Augmentation, schedule: TrainingSchedule, seed: int,
+) -> None:  # fmt: skip
+    """Prune a Model and write it; see ``components.prune``."""
+    model, info = model_folder.load(path, "pruned")
+    data = Dataset.open(dataset)
+    refuse_unfit(info, data, path)
+    model = flattened(model, info.image_shape)
+    removal = (ChannelRemoval if method == "channels" else BlockRemoval)(model, structure, info)
+    before = costs_of(model)
+    goal = _goal(before, structure)
+    _refuse_too_much(removal, before, structure, path)
+    answers = outputs_of(model, info)
+    # Batches are drawn over all images: nothing is compared but before and after.
+    examples = replace(examples_of(data, turns=augmentation.turns), compared=False)
+    training = _Training(
+        examples=ask_teacher(examples, answers, info, teacher_views, augmentation, seed),
+        validation=Validation(data, info.task),
+        objective=OutputPreservation(info.output),
+        optimization=Optimization(**asdict(schedule), weight_decay=0.0, warmup_epochs=0.0),
+    )
+    reference = training.validation.measure(answers)
+    rounds: list[dict[str, object]] = []
+    network, epochs = model, 0
+    for number in range(1, structure.rounds + 1):
+        part = number / structure.rounds
+        part_goal = math.floor(value_of(before, structure.target) * (1 - part) + goal * part)
+        network = removal.reduced(network, part_goal, _images(data, info, seed + number), seed)
+        cut = training.validation.measure(outputs_of(network, info))
+        with _fast_statistics(network, training.steps):
+            history = loop.fit(
+                network, info, training.examples, training.objective, training.validation,
+                training.optimization, augmentation, seed,
+            )  # fmt: skip
+        epochs += history.kept.number
+        rounds.append(
+            {
+                "costs": asdict(costs_of(network)),
+                "validation_before_training": cut,
+                "history": history.to_json(),
+            }
+        )
+    after = costs_of(network)
+    removed = 1 - value_of(after, structure.target) / value_of(before, structure.target)
+    assert value_of(after, structure.target) <= goal, f"{after} is more than {goal}"
+    step = {
+        "component": "prune",
+        "method": method,
+        "target": structure.target,
+        "removed": round(removed, 4),
+        "epochs": epochs,
+    }
+    model_folder.save(pruned, network, info.after(step))
+    samples.pass_on(path, pruned)
+    _write_report(
+        report,
+        {
+            "method": method,
+            **{name: value for name, value in asdict(structure).items() if name != "rounds"},
+            "removed": removed,
+            "costs_before": asdict(before),
+            "costs_after": asdict(after),
+            "validation_before": reference,
+            **removal.report(network),
+            "rounds": rounds,
+        },
+    )
+
+
+@contextmanager
+def _fast_statistics(network: Any, steps: int) -> Generator[None]:
+    """Let the statistics of batch norms follow what the removal has changed within the training.
+
+    Published networks have momenta of 0.99 and 0.999: after a few hundred steps inference would
+    still see the statistics of the whole network, and answer nonsense.
+    """
+    norms = [
+        (layer, layer.momentum)
+        for layer in network.layers
+        if isinstance(layer, tf_keras.layers.BatchNormalization)
+    ]
+    for layer, momentum in norms:
+        layer.momentum = min(momentum, max(_SHORTEST, 1 - _MEMORIES / steps))
+    yield
+    for layer, momentum in norms:
+        layer.momentum = momentum
+
+
+def _goal(before: Costs, structure: StructureSettings) -> int:
+    return math.floor(value_of(before, structure.target) * (1 - structure.remove))
+
+
+def _refuse_too_much(
+    removal: ChannelRemoval | BlockRemoval, before: Costs, structure: StructureSettings, path: Path
+) -> None:
+    """Ask, before anything is trained, that the target can be met.
+
+    Raises:
+        UserError: It cannot; the fix names what can.
+    """
+    whole, least = value_of(before, structure.target), removal.least()
+    if least <= whole * (1 - structure.remove):
+        return
+    most = math.floor(100 * (1 - least / whole)) / 100
+    if not most:
+        raise UserError(
+            f"prune: nothing of the model in {path} can be removed: "
+            + "; ".join(dict.fromkeys(removal.reasons())),
+            "leave prune away for this model, or write method: weights",
+        )
+    method = removal.METHOD
+    raise UserError(
+        f"prune: at most {most:.0%} of the {structure.target} of the model in {path} can be "
+        f"removed by method: {method}, and remove is {structure.remove:g}; {_UNREACHED[method]}",
+        f"write remove: {most:g}",
+    )
+
+
+def _images(data: Dataset, info: ModelInfo, seed: int) -> Iterator[np.ndarray]:
+    """Yield batches of training images as the network takes them."""
+    images_nhwc = data.images("train")
+    rows = np.random.default_rng(seed).permutation(len(images_nhwc))[:_IMAGES]
+    for start in range(0, len(rows), _BATCH):
+        yield model_folder.normalize(
+            np.asarray(images_nhwc[np.sort(rows[start : start + _BATCH])]), info
+        )
+
+
+def _write_report(report: Path, content: Mapping[str, object]) -> None:
+    report.mkdir(parents=True, exist_ok=True)
+    (report / "pruning.json").write_bytes(canonical_json({"schema": 1, **content}))

@@ -1,0 +1,66 @@
+"""What a configuration says of distillation that cannot be, and the fix that it gives applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from components.contract.errors import UserError
+from pipelines.config.loading import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERIFICATION = {
+    "name": "faces",
+    "task": "verification",
+    "data": "./data",
+    "image": {"height": 8, "width": 8},
+    "teacher": {"backbone": "conv"},
+}
+CLASSES = {**VERIFICATION, "task": "classification"}
+ANSWERS = {**CLASSES, "teacher": {"outputs": "./answers.npz"}}
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "of the other task": (
+        VERIFICATION, {"temperature": 2.0}, "it is for classification", "remove temperature",
+    ),
+    "of this task": (CLASSES, {"label_weight": 1.0}, "for verification", "remove label_weight"),
+    "hints of answers": (ANSWERS, {"hint_weight": 1.0}, "no layers to take", "remove hint_weight"),
+    "attention of answers": (
+        ANSWERS, {"attention_weight": 1.0}, "no layers whose", "remove attention_weight",
+    ),
+    "mixed images of answers": (ANSWERS, {"mixup": 4}, "cannot be asked", "remove mixup"),
+    "one layer": (
+        CLASSES, {"hint_weight": 1.0, "hint_layers": ["only"]}, "at least 2 items", "correct",
+    ),
+}  # fmt: skip
+
+
+def loaded(config: dict[str, Any], settings: dict[str, Any], folder: Path) -> Any:
+    file = folder / "my.yaml"
+    variants = {"student": [{"distill": {"backbone": "conv", **settings}}]}
+    file.write_text(yaml.safe_dump({**config, "variants": variants}))
+    return load(file)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_setting_that_means_nothing_is_refused_and_the_fix_works(
+    name: str, tmp_path: Path
+) -> None:
+    config, settings, what, fix = CASES[name]
+    with pytest.raises(UserError, match=what) as caught:
+        loaded(config, settings, tmp_path)
+    assert fix in caught.value.fix
+    removed = fix.removeprefix("remove ") if fix != "correct" else "hint_layers"
+    loaded(config, {key: value for key, value in settings.items() if key != removed}, tmp_path)
+
+
+def test_named_layers_without_a_use_for_them_are_refused(tmp_path: Path) -> None:
+    layers = {"hint_layers": ["conv4", "block2_relu"]}
+    with pytest.raises(UserError, match="neither hints nor attention") as caught:
+        loaded(CLASSES, layers, tmp_path)
+    assert "write hint_weight: 1 beside it" in caught.value.fix
+    loaded(CLASSES, {**layers, "hint_weight": 1.0}, tmp_path)
+    loaded(CLASSES, {**layers, "attention_weight": 1.0}, tmp_path)
