@@ -28,7 +28,7 @@ def check_network(network: Network) -> None:
 
 
 def without_idle(network: Network, defaults: Network) -> Network:
-    """Return a network with the usual values in place of defaults that mean nothing beside the rest.
+    """Return a network with the usual values in place of defaults that mean nothing for it.
 
     Args:
         network: As it was given.

@@ -205,7 +205,7 @@ def test_what_cannot_be_built_is_said():
 def test_a_default_that_means_nothing_for_a_backbone_is_no_fault(given):
     """The width of a student that nobody gave, where a student of another kind is asked for."""
     network = Network(**{"alpha": STUDENT.alpha, **given})
-    with pytest.raises(UserError, match="alpha is 0.35"):
+    with pytest.raises(UserError, match=r"alpha is 0\.35"):
         check_network(network)
     found = without_idle(network, STUDENT)
     assert found == Network(**given)
