@@ -17,7 +17,7 @@ from components.ml.formats import model_folder
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.settings import Augmentation, Network
 from components.ml.techniques import linear, linear_classifier
-from components.ml.training.outputs import outputs_of_folder
+from components.ml.training.folder_outputs import outputs_of_folder
 from components.statistics.metrics import PRIMARY, sample_of
 from components.train import train
 from tests.components.flat import quantize
