@@ -13,9 +13,10 @@ from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.convert import convert
 from components.devices.isolated import answers_of
+from components.distill import distill
 from components.ml.formats import model_folder
 from components.ml.lite.flatbuffer import LiteFile
-from components.ml.settings import Augmentation, Network
+from components.ml.settings import Augmentation, Network, Optimization
 from components.ml.techniques import linear, linear_classifier
 from components.ml.training.folder_outputs import outputs_of_folder
 from components.statistics.metrics import PRIMARY, sample_of
@@ -131,3 +132,19 @@ def test_softmax_regression_is_at_the_minimum_of_its_loss():
         # The penalty leaves offsets alone: every class is given as often as it occurs.
         np.testing.assert_allclose(error.mean(0), 0, atol=1e-3)
     assert (logits.argmax(1) == labels).all()
+
+
+@pytest.mark.parametrize("student", [Network(backbone="conv", alpha=0.25), NETWORK])
+def test_a_linear_map_teaches_and_learns(pattern_pairs, tmp_path, student):
+    """As a teacher, and as a student of one that is trained step by step like any other."""
+    fitted(pattern_pairs, tmp_path)
+    optimization = Optimization(epochs=2, learning_rate=0.01, identities_per_batch=4)
+    distill(
+        pattern_pairs, tmp_path / "model", tmp_path / "student", tmp_path / "learned",
+        network=student, optimization=optimization,
+    )  # fmt: skip
+    info = ModelInfo.read(tmp_path / "student")
+    assert [step["component"] for step in info.steps] == ["train", "distill"]
+    assert (info.steps[1]["backbone"], info.output.size) == (student.backbone, 3)
+    images = np.asarray(Dataset.open(pattern_pairs).images("selection"))
+    assert measured(outputs_of_folder(tmp_path / "student", info)(images), pattern_pairs) > 0.9
