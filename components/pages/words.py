@@ -17,7 +17,7 @@ VERDICTS: dict[Verdict, str] = {
     "over-budget": "over budget",
     "undecided": "undecided",
     "failed": "failed",
-    "yardstick": "yardstick",
+    "comparison": "comparison",
     "reference": "reference",
 }
 """How a verdict is called on pages."""
@@ -36,7 +36,11 @@ _TELLING = (
 _SILENT = frozenset({"weights"})
 _TARGETS = {"macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights"}
 """What a step that removes structure made less of."""
-_LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
+_LAYERS = {
+    "frozen": "not trained",
+    "trained_again": "saved as frozen and trained all the same",
+    "in_float": "in float",
+}
 """What happened to so many layers of a step."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.artifacts.lite_model import DType
-from components.artifacts.model import ModelInfo
+from components.artifacts.model import INTEGER_SCHEMES, ModelInfo
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile
 
@@ -15,20 +15,23 @@ def refuse(file: LiteFile, info: ModelInfo) -> None:
     """Hold the file against what the Model says of it.
 
     Raises:
-        UserError: An int8 file computes something in float.
+        UserError: A file of an integer scheme computes something in float.
         AssertionError: Types at the edges or zeros of pruned weights are not as they must be.
     """
     plan = info.quantization
-    if info.scheme == "int8" and file.float_operators:
+    integers = plan is not None and plan.scheme in INTEGER_SCHEMES
+    # With exceptions ``precision`` looks at each operator, when the file is written.
+    whole = plan is not None and not plan.float_layers
+    if integers and whole and file.float_operators:
         raise UserError(
-            "convert: the plan says int8 and these operators still compute in float: "
+            f"convert: the plan says {info.scheme} and these operators still compute in float: "
             + "; ".join(file.float_operators),
             "take scheme dynamic or float16 for this variant, or replace those layers",
         )
     for tensor, given in zip((file.input, file.output), edges_of(info), strict=True):
         assert tensor.dtype == given.upper(), f"{tensor.name} is {tensor.dtype}, plan: {given}"
         assert given == "float32" or tensor.affine, f"{tensor.name} is {given} without a scale"
-    if plan and plan.scheme in {"float16", "int8"}:
+    if whole and info.scheme != "dynamic":
         wide = [tensor.name for tensor in file.weights if tensor.dtype == "FLOAT32"]
         assert not wide, f"weights left in float32: {wide}"
     zeros = pruned_zeros(info)

@@ -23,6 +23,7 @@ from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.fusion import fusion
 from components.ml.lite.metadata import with_metadata
 from components.ml.lite.operators import operators_of_program, weights_by_type
+from components.ml.lite.warnings import warnings_of
 from components.ml.lite.writing import to_lite
 
 
@@ -74,6 +75,7 @@ def convert(
                 "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
                 "output": asdict(made.output),
                 "parity": measured.differences,
+                "warnings": list(made.warnings),
                 "metadata": file.metadata,
                 "anatomy": anatomy(content).to_json(),
                 "repack": {
@@ -124,4 +126,5 @@ def lite_info(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
         parameters=info.parameters,
         steps=info.steps,
         quantization=info.quantization,
+        warnings=tuple(warnings_of(file, info.quantization)),
     )

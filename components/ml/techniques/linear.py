@@ -30,7 +30,12 @@ from components.ml.runtime import tf, tf_keras
 from components.ml.settings import Augmentation, Network
 from components.ml.techniques import linear_classifier
 from components.ml.training import discriminants
-from components.ml.training.augmentation import STRENGTHS, apply_changes, draw_changes
+from components.ml.training.augmentation import (
+    STRENGTHS,
+    apply_changes,
+    draw_changes,
+    settled_for_answers,
+)
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.outputs import outputs_of
 from components.ml.training.reporting import REPORT
@@ -70,7 +75,7 @@ def fit_and_save(
         seed: Which images are taken, and of the copies.
     """
     data = Dataset.open(dataset)
-    examples = examples_of(data)
+    examples, augmentation = examples_of(data), settled_for_answers(augmentation)
     tell(phase="averaging the images")
     info = info_of(data, embedding, mean, scale)
     pixels_np, labels_n = _rows(build(network, info), examples, augmentation, seed)

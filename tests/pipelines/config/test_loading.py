@@ -197,7 +197,7 @@ FAULTS = {
     "parameter out of range": ("sparsity: 0.5", "sparsity: 1.5", 11,
                                "variants.slim-int8[1].prune.sparsity: must be less than 1 (got 1.5)", ""),
     "parameter of another method": ("method: weights, sparsity: 0.5", "method: channels, sparsity: 0.5", 11,
-                                    "sparsity: method: weights alone has it, and method is channels",
+                                    "sparsity: method: weights or tfmot alone has it, and method is channels",
                                     "remove sparsity there, or write method: weights"),
     "target of another method": ("method: weights, sparsity: 0.5", "remove: 0.5", 11,
                                  "remove: method: channels or layers alone has it, and method is weights",
@@ -358,7 +358,7 @@ def test_conversion_is_configured_for_every_file(tmp_path: Path) -> None:
         return {(one["repack"], one["metadata"]) for one in every}
 
     assert given("") == {(True, False)}
-    assert given("\nconvert: {repack: false, metadata: true}\n") == {(False, True)}
+    assert given("\nconvert: {repack: false}\n") == {(False, False)}
     with pytest.raises(UserError, match="repak") as caught:
         load(written(tmp_path, GOOD + "\nconvert: {repak: false}\n"))
     assert "repack" in caught.value.fix
@@ -453,7 +453,7 @@ configurations = st.fixed_dictionaries(
         "limits": st.dictionaries(
             st.sampled_from(["train", "prune"]), st.just({"minutes": 2.5}), max_size=2
         ),
-        "convert": st.sampled_from([{"repack": False}, {"metadata": True}]),
+        "convert": st.sampled_from([{"repack": False}, {"metadata": False}]),
         "evaluate": st.just({"resamples": 10}),
     },
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.ml.runtime import configure, tf
+from components.ml.settings import Augmentation
 from components.ml.training import augmentation
 from components.ml.training.augmentation import STRENGTHS, Strength
 
@@ -133,6 +134,23 @@ def test_strong_is_stronger_than_light():
         for name in ("light", "strong")
     )
     assert 0 < light < strong
+
+
+@pytest.mark.parametrize(
+    ("task", "steps", "augment"),
+    [
+        ("classification", 1499, "none"),
+        ("classification", 1500, "light"),
+        ("verification", 10, "light"),
+    ],
+)
+def test_auto_follows_from_the_length_of_the_training(task, steps, augment):
+    settled = augmentation.settled_for_labels(Augmentation(flip=True), task, steps)
+    assert settled == Augmentation(augment=augment, flip=True)
+    assert augmentation.settled_for_answers(Augmentation()) == Augmentation(augment="light")
+    strong = Augmentation(augment="strong")
+    assert augmentation.settled_for_answers(strong) is strong
+    assert augmentation.settled_for_labels(strong, task, steps) is strong
 
 
 def test_affine_moves_far_and_changes_no_light():
