@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
 from pydantic import BeforeValidator
 
 from components.artifacts.json_file import JsonFile
+from components.artifacts.promises import NOTHING, Promises
 from components.contract.types import Task
 
 Activation: TypeAlias = Literal["softmax", "sigmoid", "none", "other"]
@@ -132,7 +133,8 @@ class ModelInfo(JsonFile):
         trainable: Whether ``architecture.json`` and ``weights.safetensors`` are there; a program
             without them can be run, converted and quantized after training, and nothing else.
         steps: What was done to get here, first to last: ``{"component": name, ...}``.
-        quantization: Set by ``quantize``.
+        quantization: Set by ``quantize`` and ``quantize_aware``.
+        promises: What must be true of the weights in the file.
         source: Where it came from when it was imported, in words.
     """
 
@@ -149,6 +151,7 @@ class ModelInfo(JsonFile):
     trainable: bool = True
     steps: tuple[Mapping[str, Any], ...] = ()
     quantization: QuantizationPlan | None = None
+    promises: Promises = NOTHING
     source: str | None = None
 
     @property
@@ -164,12 +167,15 @@ class ModelInfo(JsonFile):
     def after(self, step: Mapping[str, Any], **changes: Any) -> ModelInfo:
         """Return the info of the model that ``step`` made of this one.
 
+        What was promised of the weights is dropped, unless the step says which promises it keeps.
+
         Args:
             step: ``{"component": name, ...}`` with the parameters that matter to a reader.
             **changes: Attributes of it that are different afterwards.
         """
         assert "component" in step, "a step names its component"
-        return replace(self, steps=(*self.steps, dict(step)), **changes)
+        kept = {"promises": NOTHING, **changes}
+        return replace(self, steps=(*self.steps, dict(step)), **kept)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""

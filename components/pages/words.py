@@ -23,17 +23,10 @@ VERDICTS: dict[Verdict, str] = {
 """How a verdict is called on pages."""
 
 _TELLING = (
-    "file",
-    "backbone",
-    "alpha",
-    "widths",
-    "method",
-    "sparsity",
-    "clusters",
-    "scheme",
+    "file", "backbone", "alpha", "widths", "method", "sparsity", "clusters", "bits", "scheme",
     "source",
-)
-_SILENT = frozenset({"weights"})
+)  # fmt: skip
+_SILENT = frozenset({"weights", "own"})
 _TARGETS = {"macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights"}
 """What a step that removes structure made less of."""
 _LAYERS = {

@@ -16,6 +16,7 @@ from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.network_faults import network_faults
+from pipelines.config.order_faults import ends_paths, order_faults
 from pipelines.config.parameters import offered
 from pipelines.config.pruning_faults import pruning_faults
 from pipelines.config.quantization_faults import quantize_faults
@@ -48,6 +49,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
         yield from pruning_faults(("variants", name), path)
+        yield from order_faults(("variants", name), path)
         yield from quantize_faults(("variants", name), path, config.teacher)
         yield from _distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
@@ -236,7 +238,8 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 f"{where(location)}: {name} makes a new model, so it comes first on a path",
                 "move it to the front, or remove what stands before it",
             )
-        if rule == "last" and index < len(path) - 1:
+        # Where a second one ends the path too, order_faults says what to do.
+        if rule == "last" and index < len(path) - 1 and sum(map(ends_paths, path)) == 1:
             yield (
                 location,
                 f"{where(location)}: nothing can follow {name}",

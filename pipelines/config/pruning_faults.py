@@ -22,7 +22,7 @@ def pruning_faults(location: Location, path: tuple[PathStep, ...]) -> Iterator[F
         if step.component != "prune":
             continue
         place = (*location, index, step.component)
-        yield from _idle_faults(place, step.parameters)
+        yield from idle_faults(place, step.component, step.parameters)
         if _removes_structure(step) and any(map(_makes_zeros, path[:index])):
             lost = "it trains the network again, and zeros of an earlier step would be lost"
             fix = "move the step that prunes weights behind this one"
@@ -37,9 +37,9 @@ def _makes_zeros(step: PathStep) -> bool:
     return step.component == "prune" and not _removes_structure(step)
 
 
-def _idle_faults(location: Location, given: Parameters) -> Iterator[Fault]:
+def idle_faults(location: Location, component: str, given: Parameters) -> Iterator[Fault]:
     """Refuse parameters that mean nothing with this method, which would be dropped in silence."""
-    known = {parameter.name: parameter for parameter in offered("prune").parameters}
+    known = {parameter.name: parameter for parameter in offered(component).parameters}
     values = {name: parameter.default for name, parameter in known.items()} | dict(given)
     for name in given:
         rule = known[name].marker(OnlyWith) if name in known else None

@@ -97,7 +97,7 @@ def plan(
             (quantized / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, quantized / name)
     calibrating.write(quantized, images_nhwc)
-    info.after(step, quantization=chosen).write(quantized)
+    info.after(step, quantization=chosen, promises=info.promises).write(quantized)
     report.mkdir(parents=True, exist_ok=True)
     drawn = np.bincount(labels_n[rows], minlength=len(data.info.classes))
     (report / "quantization.json").write_bytes(

@@ -18,6 +18,7 @@ from typing import Literal
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
+from components.artifacts.promises import Promises
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, samples
@@ -99,7 +100,11 @@ def prune(
         "epochs": history.kept.number,
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
-    model_folder.save(pruned, model, info.after(step))
+    model_folder.save(
+        pruned,
+        model,
+        info.after(step, promises=Promises(zeros=int(step["zeros"])), quantization=None),
+    )
     samples.pass_on(path, pruned)
     _write_report(
         report,
@@ -137,7 +142,7 @@ def refuse_unfit(info: ModelInfo, data: Dataset, path: Path) -> None:
     Raises:
         UserError: Either.
     """
-    if info.quantization is not None:
+    if info.quantization is not None and not info.promises.ranges:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",
             "put prune before quantize in this variant",
