@@ -77,6 +77,12 @@ class Config(Section):
     auto: AutoSection | None = Field(
         default=None, description="what `variants: auto` is made for beside these"
     )
+    baseline: Literal["linear", "none"] = Field(
+        default="linear",
+        description="what is measured beside the variants and cannot win: `linear`, the linear map "
+        "of the pixels that `train: {backbone: linear}` fits in seconds, as an int8 "
+        "file; or `none`",
+    )
     devices: Annotated[tuple[Device, ...], BeforeValidator(as_tuple)] = Field(
         default_factory=lambda: (HostDevice.model_validate({"kind": "host"}),),
         min_length=1,
