@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion omniglot test test-containers test-slow check bench faults faults-short reference pictures install tools clean
+.PHONY: demo faces fashion omniglot everything test test-containers test-slow check bench faults faults-short reference pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -42,6 +42,10 @@ fashion: install
 # DATA is an .npz file with images and labels, or the published folder images_background.
 omniglot: install
 	$(BIN)/slimline run pipelines/examples/omniglot.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz)
+
+# The same data; each technique once, on one small student.
+everything: install
+	$(BIN)/slimline run pipelines/examples/everything.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz)
 
 test: tools
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs

@@ -39,7 +39,7 @@ LEFT_OUT = {
                      "mobilefacenet", "conv")
     },
     **{("train", name, value): "what train makes, distill makes as well"
-       for name, value in (("head", "pooled"), ("head", "depthwise"), ("pointwise", "dense"))},
+       for name, value in (("head", "pooled"), ("head", "depthwise"), ("pointwise", "conv"), ("pointwise", "dense"))},
 }  # fmt: skip
 """By component, parameter and value why the example does without it."""
 

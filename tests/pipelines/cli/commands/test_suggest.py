@@ -1,12 +1,15 @@
 """`slimline suggest`, and what `explain` says of `variants: auto`."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli.main import main
 from pipelines.config.loading import load
+from pipelines.runs.records import read_run
+from pipelines.stores.opening import open_store
 from tests.pipelines.config.suggest.situations import written
 
 
@@ -22,6 +25,15 @@ def test_what_is_printed_is_what_is_written(
     assert len(load(tmp_path / "new.yaml").variants) > 3
     assert main(["suggest", str(path), "-o", str(tmp_path / "new.yaml")]) == 2
     assert "already" in capsys.readouterr().err
+
+
+def test_the_record_of_a_run_holds_its_variants(
+    ran: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = ran
+    record = read_run(open_store(str(folder / "st")), None)
+    assert record.variants == load(folder / "tiny.yaml").written_variants
+    assert record.variants
 
 
 def test_explain_shows_what_auto_became(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
