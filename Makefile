@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion omniglot everything test test-containers test-slow check bench faults faults-short reference pictures install tools clean
+.PHONY: demo faces fashion omniglot everything test test-containers test-slow check bench faults faults-short reference techniques pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -77,6 +77,10 @@ faults-short: tools
 # Configuration and JSON documents, from the code; a test says when they are out of date.
 reference: install
 	@$(BIN)/python -m docs.reference
+
+# The example everything must have run: its newest run is the table of docs/techniques.md.
+techniques: install
+	@$(BIN)/python -m docs.techniques slimline-store
 
 # The faces example must have run: its newest run is what is drawn.
 pictures: install

@@ -1,8 +1,6 @@
 """everything.yaml holds every technique: what components offer, and nothing is forgotten."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 import pytest
 import yaml
@@ -12,16 +10,11 @@ from components.contract.interface import interface_of
 from components.ml.techniques.distillation_settings import ONLY_FOR, DistillationSettings
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
-from pipelines.config.parameters import offered, steps_of_paths
+from pipelines.config.parameters import steps_of_paths
 from pipelines.config.variant_tree import merged
+from tests.data.techniques import techniques
 
 FILE = Path(__file__).parents[3] / "pipelines" / "examples" / "everything.yaml"
-
-OF_TRAINING = {
-    "loss", "optimizer", "keep", "augment", "class_weight", "output_type", "input_type",
-    "label_weight", "answers_of",
-}  # fmt: skip
-"""Parameters with names for values that are no techniques of compression."""
 
 LEFT_OUT = {
     ("prune", "method", "tfmot"): "it learns from the labels of a softmax: classification alone",
@@ -42,22 +35,6 @@ LEFT_OUT = {
        for name, value in (("head", "pooled"), ("head", "depthwise"), ("pointwise", "conv"), ("pointwise", "dense"))},
 }  # fmt: skip
 """By component, parameter and value why the example does without it."""
-
-
-def choices(annotation: object) -> tuple[object, ...]:
-    """The values of a Literal, wherever an annotation holds it."""
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    return tuple(value for part in get_args(annotation) for value in choices(part))
-
-
-def techniques() -> Iterator[tuple[str, str, object]]:
-    """Every named choice that a step of a path offers."""
-    for component in steps_of_paths():
-        for parameter in offered(component).parameters:
-            if parameter.name not in OF_TRAINING:
-                for value in choices(parameter.annotation):
-                    yield component, parameter.name, value
 
 
 def used(path: Path) -> set[tuple[str, str, object]]:
