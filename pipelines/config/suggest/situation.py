@@ -10,7 +10,12 @@ from components.contract.types import Task
 from components.ml.settings import Network
 from pipelines.config.configuration import Config
 from pipelines.config.parameters import offered
-from pipelines.config.sections import AnswersTeacher, AutoSection, ImportedTeacher
+from pipelines.config.sections import (
+    AnswersTeacher,
+    AutoSection,
+    ImportedTeacher,
+    TrainedTeacher,
+)
 
 TeacherKind: TypeAlias = Literal["trained", "imported", "saved_model", "answers"]
 """A network that is trained here; one of the user's that can be trained further; one that can only
@@ -77,18 +82,19 @@ def situation_of(config: Config, auto: AutoSection) -> Situation:
         config: A valid one.
         auto: What is said of time, images and downloads.
     """
-    kind, budgets = _kind(config), config.budgets
-    trained = config.teacher.parameters if kind == "trained" else {}
-    network = config.teacher.network if kind == "trained" else None
-    known = {item.name: item.default for item in offered("train").parameters}
-    epochs = cast("int", trained.get("epochs", known["epochs"])) if kind == "trained" else 0
-    embedding = cast("int", trained.get("embedding", _EMBEDDING))
+    budgets, teacher = config.budgets, config.teacher
+    network, epochs, embedding = None, 0, _EMBEDDING
+    if isinstance(teacher, TrainedTeacher):
+        known = {item.name: item.default for item in offered("train").parameters}
+        network = teacher.network
+        epochs = cast("int", teacher.parameters.get("epochs", known["epochs"]))
+        embedding = cast("int", teacher.parameters.get("embedding", _EMBEDDING))
     return Situation(
         task=config.task,
         height=config.image.height,
         width=config.image.width,
         channels=config.image.channels,
-        teacher=kind,
+        teacher=_kind(config),
         network=network,
         teacher_epochs=0 if network and network.backbone == "linear" else epochs,
         outputs=embedding if config.task == "verification" else _CLASSES_ASSUMED,

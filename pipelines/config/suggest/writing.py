@@ -6,7 +6,8 @@ import json
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import yaml
 
@@ -17,6 +18,7 @@ from pipelines.config.suggest.situation import Situation, TeacherKind
 from pipelines.config.suggest.tree import Suggestion
 
 _COLUMNS = 100
+_OPENING = "# Suggested for "
 _REPLACED = ("auto", "variants")
 _TEACHERS: Mapping[TeacherKind, str] = {
     "trained": "a teacher that is trained here",
@@ -48,28 +50,28 @@ def with_variants(text: str, suggestion: Suggestion) -> str:
         UserError: Something else refers to what the variants there have defined.
     """
     lines = text.splitlines()
-    node = yaml.compose(text)  # pyright: ignore[reportUnknownMemberType]
+    node = _composed(text)
     assert isinstance(node, yaml.MappingNode), "it was loaded before"
     if node.flow_style:
         raise UserError(
             "the whole configuration is one mapping in braces, where no key has lines of its own",
             "write its keys below each other, as slimline init does",
         )
-    starts = [key.start_mark.line for key, _ in node.value]
     place, removed = len(lines), set[int]()
-    for (key, value), following in zip(node.value, [*starts[1:], len(lines)], strict=True):
+    starts = [*(key.start_mark.line for key, _ in node.value), len(lines)]
+    for number, (key, _) in enumerate(node.value):
         if key.value in _REPLACED:
-            end = max(key.start_mark.line + 1, value.end_mark.line + bool(value.end_mark.column))
-            removed |= set(range(key.start_mark.line, min(end, following)))
-            place = min(place, key.start_mark.line)
+            first, end = _without_others(lines, starts[number], starts[number + 1])
+            removed |= set(range(first, end))
+            place = min(place, first)
     block = variants_block(suggestion).splitlines()
     kept = [line for number, line in enumerate(lines) if number not in removed]
     place -= sum(number < place for number in removed)
     before, after = kept[:place], kept[place:]
     made = "\n".join([*before, *([""] if before and before[-1] else []), *block, *after]) + "\n"
     try:
-        yaml.compose(made)  # pyright: ignore[reportUnknownMemberType]
-    except yaml.composer.ComposerError as error:
+        _composed(made)
+    except yaml.MarkedYAMLError as error:
         raise UserError(
             f"the variants there define what another key refers to: {error.problem}",
             "write that out where it is used, or define it in front of variants",
@@ -77,17 +79,32 @@ def with_variants(text: str, suggestion: Suggestion) -> str:
     return made
 
 
+def _composed(text: str) -> yaml.Node:
+    return cast("yaml.Node", yaml.compose(text))  # pyright: ignore[reportUnknownMemberType]
+
+
+def _without_others(lines: Sequence[str], start: int, end: int) -> tuple[int, int]:
+    """Return the lines of a key without comments that are about the next one, and with our own."""
+    while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+        end -= 1
+    above = start
+    while above and lines[above - 1].startswith("#"):
+        above -= 1
+        if lines[above].startswith(_OPENING):
+            return above, end
+    return start, end
+
+
 def _summary(suggestion: Suggestion) -> str:
-    situation, source = suggestion.situation, "earlier runs tell" if suggestion.told else "assumed"
+    situation = suggestion.situation
+    size = f"{situation.height} x {situation.width}"
+    opening = _OPENING.removeprefix("# ")
+    of_time = f"{_number(max(1, round(suggestion.minutes)))} of {_number(situation.minutes)}"
+    source = f"is assumed for 2 cores and {situation.images:,} images that train"
     text = (
-        f"Suggested for {situation.task}: {_limits(situation)}; images of {situation.height} x "
-        f"{situation.width}, {_TEACHERS[situation.teacher]}. The run takes about "
-        f"{_number(max(1, round(suggestion.minutes)))} of {_number(situation.minutes)} minutes, as "
-    )
-    text += (
-        "earlier runs tell."
-        if suggestion.told
-        else (f"is {source} for 2 cores and {situation.images:,} images that train.")
+        f"{opening}{situation.task}: {_limits(situation)}; images of {size}, "
+        f"{_TEACHERS[situation.teacher]}. The run takes about {of_time} minutes, as "
+        f"{'earlier runs tell' if suggestion.told else source}."
     )
     if suggestion.left_out:
         text += f" No time is left for {', '.join(suggestion.left_out)}."

@@ -14,8 +14,8 @@ def variant(folder: Path, name: str, teacher: str = "trained", **changes: Any) -
     return suggested(folder, teacher, **changes).plain.get(name)
 
 
-SMALL = {"size_mb": 0.1}
-CASES = [
+SMALL: dict[str, Any] = {"size_mb": 0.1}
+CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     # variant, applies with, does not apply with
     ("teacher-int8", {"teacher": "imported"}, {"teacher": "answers"}),
     ("teacher-int8", {"teacher": "saved_model"}, {"teacher": "trained"}),  # a ResNet50 is too large
@@ -42,7 +42,7 @@ CASES = [
 def test_when_a_rule_applies(
     tmp_path: Path, name: str, applies: dict[str, Any], not_with: dict[str, Any]
 ) -> None:
-    plenty = {"auto": {"minutes": 100_000}}
+    plenty: dict[str, Any] = {"auto": {"minutes": 100_000}}
     assert variant(tmp_path, name, **(plenty | applies)), "it applies"
     assert variant(tmp_path, name, **(plenty | not_with)) is None, "it does not"
 

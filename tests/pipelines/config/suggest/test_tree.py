@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,14 +17,15 @@ from tests.pipelines.config.suggest.situations import grid, suggested, written
 def test_whatever_is_suggested_loads(tmp_path: Path) -> None:
     """Every combination of task, teacher, image, budgets, time and download."""
     seen: set[str] = set()
-    for number, changes in enumerate(grid()):
+    combinations = list(grid())
+    assert len(combinations) == 768
+    for number, changes in enumerate(combinations):
         path = written(tmp_path / "mine.yaml", **changes)
         config = load(path)
         seen |= set(config.variants)
         assert next(iter(config.variants)) == "student-int8"
         if number % 20 == 0:
             assert graph_of(config).ordered, changes
-    assert number + 1 == 768
     assert len(seen) == len(rules.RULES), "each rule applies somewhere"
 
 
@@ -33,7 +35,11 @@ def test_a_rule_that_suggests_what_cannot_be_is_found_out(
     """The test above can fail: a suggestion is checked as what people write is."""
     bad = SuggestedStep("quantize", {"scheme": "int8", "float_layers": "auto"}, "bad")
     variant = SuggestedVariant("bad", (bad,), "It names no max_drop.")
-    monkeypatch.setattr(tree, "RULES", (*rules.RULES, lambda _: variant))
+
+    def rule(_: rules.Plan) -> SuggestedVariant:
+        return variant
+
+    monkeypatch.setattr(tree, "RULES", (*rules.RULES, rule))
     with pytest.raises(UserError, match=r"max_drop|how much validation"):
         load(written(tmp_path / "mine.yaml"))
 
@@ -96,7 +102,7 @@ def test_earlier_runs_count_in_place_of_assumptions(tmp_path: Path) -> None:
     ],
 )
 def test_faults_are_told_with_their_place_and_the_fix_helps(
-    tmp_path: Path, changes: dict[str, object], what: str, fix: dict[str, object]
+    tmp_path: Path, changes: dict[str, Any], what: str, fix: dict[str, Any]
 ) -> None:
     path = tmp_path / "mine.yaml"
     with pytest.raises(UserError) as caught:

@@ -57,6 +57,18 @@ def test_all_else_stays_as_it_is(tmp_path: Path, variants: str) -> None:
     assert "student-int8" in load(path).variants
 
 
+def test_comments_of_the_next_key_stay_and_our_own_do_not_pile_up(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{BEFORE}{VARIANTS}# About budgets.\n{AFTER}")
+    for _ in range(3):
+        path.write_text(with_variants(path.read_text(), suggestion_for(path)))
+    text = path.read_text()
+    assert "# About budgets.\nbudgets:" in text
+    assert text.count("# Suggested for") == 1
+    assert "# What I tried before:" in text
+    assert text == with_variants(path.read_text(), suggestion_for(path))
+
+
 def test_shared_parameters_are_written_once(tmp_path: Path) -> None:
     text = variants_block(suggested(tmp_path))
     assert text.count("&student ") == 1
