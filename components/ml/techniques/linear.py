@@ -124,7 +124,7 @@ def _examples(data: Dataset) -> Examples:
     try:
         return examples_of(data)
     except UserError as error:  # a teacher that is imported needs no identities of its own
-        fix = f"{error.fix}; or, where it is the baseline alone that is fitted, write baseline: none"
+        fix = f"{error.fix}; or, where the baseline alone is fitted, write baseline: none"
         raise UserError(error.what, fix) from error
 
 
