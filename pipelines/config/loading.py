@@ -14,7 +14,7 @@ from pipelines.config.checking import faults_of
 from pipelines.config.configuration import Config, located
 from pipelines.config.faults import Fault, fault_of
 from pipelines.config.sections import AutoSection, ImportedTeacher
-from pipelines.config.suggest.rules import SuggestedVariant
+from pipelines.config.suggest.plan import SuggestedVariant
 from pipelines.config.suggest.tree import Suggestion, plain_variants, suggest
 from pipelines.config.yaml_file import Document, read
 from pipelines.disk.names import absolute

@@ -10,14 +10,14 @@ from components.contract.digests import canonical_json
 from pipelines.config.configuration import Config
 from pipelines.config.sections import AutoSection
 from pipelines.config.suggest.assumed_time import teacher_minutes
-from pipelines.config.suggest.rules import (
-    RULES,
+from pipelines.config.suggest.plan import (
     Plan,
     SuggestedVariant,
     leaf_minutes,
     plan_of,
     step_minutes,
 )
+from pipelines.config.suggest.rules import RULES
 from pipelines.config.suggest.situation import Situation, situation_of
 
 Minutes = Callable[[Sequence[SuggestedVariant]], float | None]

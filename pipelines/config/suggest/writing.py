@@ -13,7 +13,7 @@ import yaml
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from pipelines.config.suggest.rules import SuggestedStep, SuggestedVariant
+from pipelines.config.suggest.plan import SuggestedStep, SuggestedVariant
 from pipelines.config.suggest.situation import Situation, TeacherKind
 from pipelines.config.suggest.tree import Suggestion
 

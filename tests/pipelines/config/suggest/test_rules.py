@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.config.suggest.rules import RULES, plan_of
+from pipelines.config.suggest.plan import plan_of
+from pipelines.config.suggest.rules import RULES
 from tests.pipelines.config.suggest.situations import situation, suggested
 
 
@@ -85,4 +86,15 @@ def test_students_train_for_as_long_as_the_time_allows(tmp_path: Path) -> None:
     ]
     assert epochs == sorted(epochs)
     assert epochs[0] == 6
-    assert epochs[-1] == 60
+    assert epochs[-1] == 60, "5,000 images, 400,000 in all"
+
+
+def test_few_images_are_seen_more_often_and_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    def given(images: int) -> Any:
+        auto = {"minutes": 10_000, "images": images}
+        return variant(tmp_path, "small-int8", auto=auto)[0]["distill"]
+
+    assert given(220)["epochs"] == 400
+    assert given(60_000)["epochs"] == 6
+    assert given(220)["keep"] == "last"
+    assert "keep" not in given(5_000)

@@ -10,7 +10,7 @@ from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.loading import load, suggestion_for
 from pipelines.config.suggest import rules, tree
-from pipelines.config.suggest.rules import SuggestedStep, SuggestedVariant
+from pipelines.config.suggest.plan import Plan, SuggestedStep, SuggestedVariant
 from tests.pipelines.config.suggest.situations import grid, suggested, written
 
 
@@ -36,7 +36,7 @@ def test_a_rule_that_suggests_what_cannot_be_is_found_out(
     bad = SuggestedStep("quantize", {"scheme": "int8", "float_layers": "auto"}, "bad")
     variant = SuggestedVariant("bad", (bad,), "It names no max_drop.")
 
-    def rule(_: rules.Plan) -> SuggestedVariant:
+    def rule(_: Plan) -> SuggestedVariant:
         return variant
 
     monkeypatch.setattr(tree, "RULES", (*rules.RULES, rule))
