@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from components.artifacts.history import Curve, LayerError, StepFacts
 from components.artifacts.json_file import JsonFile
 from components.contract.types import Task
 
@@ -95,6 +96,7 @@ class ModelInfo(JsonFile):
         trainable: Whether ``architecture.json`` and ``weights.safetensors`` are there; a program
             without them can be run, converted and quantized after training, and nothing else.
         steps: What was done to get here, first to last: ``{"component": name, ...}``.
+        history: What those steps came to: curves of trainings, counts of parameters.
         quantization: Set by ``quantize``.
         source: Where it came from when it was imported, in words.
     """
@@ -111,6 +113,7 @@ class ModelInfo(JsonFile):
     parameters: int
     trainable: bool = True
     steps: tuple[Mapping[str, Any], ...] = ()
+    history: tuple[StepFacts, ...] = ()
     quantization: QuantizationPlan | None = None
     source: str | None = None
 
@@ -124,15 +127,36 @@ class ModelInfo(JsonFile):
         """The scheme of the quantization plan; float32 where there is no plan."""
         return self.quantization.scheme if self.quantization else "float32"
 
-    def after(self, step: Mapping[str, Any], **changes: Any) -> ModelInfo:
+    def after(
+        self,
+        step: Mapping[str, Any],
+        *,
+        curve: Curve | None = None,
+        layers: tuple[LayerError, ...] = (),
+        **changes: Any,
+    ) -> ModelInfo:
         """Return the info of the model that ``step`` made of this one.
 
         Args:
             step: ``{"component": name, ...}`` with the parameters that matter to a reader.
+            curve: Of its training, where it trained.
+            layers: Errors of layers, where it measured them.
             **changes: Attributes of it that are different afterwards.
         """
         assert "component" in step, "a step names its component"
-        return replace(self, steps=(*self.steps, dict(step)), **changes)
+        made = replace(self, steps=(*self.steps, dict(step)), **changes)
+        facts = StepFacts(len(self.steps), made.parameters, curve, layers)
+        return replace(made, history=(*self.history, facts))
+
+    def counted(self, parameters: int) -> ModelInfo:
+        """Return the same with the count of parameters that the last step left."""
+        *earlier, last = self.history or (None,)
+        facts = (*earlier, replace(last, parameters=parameters)) if last else ()
+        return replace(self, parameters=parameters, history=facts)
+
+    def on_top_of(self, earlier: ModelInfo) -> ModelInfo:
+        """Return the same as a model that begins where the steps of another one ended."""
+        return replace(self, steps=earlier.steps, history=earlier.history)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""

@@ -124,7 +124,9 @@ def prune(
         "epochs": history.kept.number,
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
-    model_folder.save(pruned, model, info.after(step))
+    told = counted(history, zeros.end_step / steps)
+    curve = told.curve(augmentation.augment, reference)
+    model_folder.save(pruned, model, info.after(step, curve=curve))
     samples.pass_on(path, pruned)
     _write_report(
         report,
@@ -136,7 +138,7 @@ def prune(
             "validation_before": reference,
             "layers": [asdict(layer) for layer in layers],
             "sparsity_of_model": overall(layers),
-            "history": counted(history, zeros.end_step / steps).to_json(),
+            "history": told.to_json(),
         },
     )
 
