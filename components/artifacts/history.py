@@ -2,8 +2,8 @@
 
 It travels inside the Model, from step to step, and ``convert`` writes it into the LiteModel. So
 ``select``, which reads the LiteModels anyway, can draw training curves and sizes of every path
-without one more edge of the graph: reports of all steps as further inputs would be a list that grows
-with variants times steps, in the graph, in Kubeflow's specification and in what every run of
+without one more edge of the graph. Reports of all steps as further inputs would be a list that
+grows with variants times steps, in the graph, in Kubeflow's specification and in what every run of
 ``select`` downloads.
 """
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 from markupsafe import Markup
 
-from components.artifacts.decision import Decision, Verdict
+from components.artifacts.decision import Candidate, Decision, Verdict
 from components.measure.curve import MOST_CLASSES
 from components.measure.paired import Answers
 from components.pages.charts.confusion import Confused, confusion_svg, confusions_svg
 from components.pages.charts.drop import interval_svg
+from components.pages.charts.drops import Drop, drops_svg
 from components.pages.charts.latency import Speed, latency_svg
 from components.pages.charts.pareto import Point, mark_svg, pareto_svg
 from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
 from components.pages.charts.svg import NARROW, WIDE
+from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS, Predictions
 from components.statistics.quantities import decimal
 from components.statistics.verification import Pairs
@@ -85,6 +88,33 @@ def latency_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
         latency_svg(
             speeds, budget_ms=decision.budgets.latency_ms, width=width, ident=f"latency-{width}"
         )
+        for width in (WIDE, NARROW)
+    )
+    return wide, narrow
+
+
+def drop_pictures(
+    rows: Sequence[Candidate], decision: Decision, sealed: tuple[Interval, Verdict] | None
+) -> tuple[Markup, Markup] | None:
+    """Draw every drop as it is judged, for desks and for phones; None when none is known.
+
+    Args:
+        rows: The variants, in the order they are drawn.
+        decision: Its budget and its winner.
+        sealed: The winner's drop on the sealed images, and in which colour; drawn first.
+    """
+    drops = [
+        Drop(one.name, one.drop, one.verdict)
+        for one in rows
+        if one.drop and one.name != decision.reference
+    ]
+    if sealed:
+        drops.insert(0, Drop(f"{decision.winner}, sealed images", *sealed))
+    if not drops:
+        return None
+    limit, metric = decision.budgets.drop, METRICS[decision.metric].title
+    wide, narrow = (
+        drops_svg(drops, limit=limit, metric=metric, width=width, ident=f"drops-{width}")
         for width in (WIDE, NARROW)
     )
     return wide, narrow
