@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.artifacts.decision import Candidate, Decision
-from components.artifacts.history import Curve, StepFacts
+from components.artifacts.history import Curve, LayerError
 from components.artifacts.making import Making
 from components.pages.charts.anatomy import FileParts, anatomy_svg
 from components.pages.charts.sensitivity import sensitivity_svg
@@ -140,16 +140,15 @@ def _trainings(
     decision: Decision, makings: Mapping[str, Making], shown: set[str]
 ) -> tuple[tuple[Panel, ...], tuple[Panel, ...]]:
     """Return the trainings of some variants and those of the others, each training once."""
-    found: dict[tuple[str, Curve], tuple[StepFacts, list[str]]] = {}
+    found: dict[tuple[str, Curve], list[str]] = {}
     for one in decision.variants:
         for facts in makings[one.name].history if one.name in makings else ():
             if facts.curve:
                 words = steps_in_words(one.steps[: facts.step + 1])
-                _, names = found.setdefault((words, facts.curve), (facts, []))
-                names.append(one.name)
+                found.setdefault((words, facts.curve), []).append(one.name)
     near: list[Panel] = []
     far: list[Panel] = []
-    for number, ((words, curve), (_, names)) in enumerate(found.items()):
+    for number, ((words, curve), names) in enumerate(found.items()):
         metric = METRICS[curve.metric].title if curve.metric in METRICS else curve.metric
         of = ", ".join(names[:_NAMED_MOST])
         of += f" and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
@@ -173,16 +172,18 @@ def _anatomy(known: list[Candidate], makings: Mapping[str, Making]) -> tuple[Mar
 
 
 def _sensitivity(known: list[Candidate], makings: Mapping[str, Making]) -> Iterator[Panel]:
-    for number, one in enumerate(known):
+    drawn: list[tuple[LayerError, ...]] = []
+    for one in known:
         for facts in makings[one.name].history:
-            if facts.layers:
+            if facts.layers and facts.layers not in drawn:
+                drawn.append(facts.layers)
                 layers = sorted(facts.layers, key=lambda each: -each.error)
                 few = layers[:LAYERS_SHOWN]
                 note = "Root mean square of what changes in the output when that layer alone is "
                 note += "quantized. Hollow: left in float."
                 if len(few) < len(layers):
                     note += f" The worst {len(few)} of {len(layers)} layers."
-                drawing = sensitivity_svg(few, name=one.name, ident=f"sensitivity-{number}")
+                drawing = sensitivity_svg(few, name=one.name, ident=f"sensitivity-{len(drawn)}")
                 yield Panel(f"Layers of {one.name}", note, drawing)
 
 
@@ -202,9 +203,9 @@ def _cells(making: Making) -> Iterator[tuple[str, str]]:
         inside, outside = making.delegate.inside, making.delegate.outside
         value = f"{inside:,} in {count(making.delegate.partitions, 'partition')}"
         fallen = f"outside: {_few(outside)}" if outside else "nothing outside"
-        gpu = making.gpu_outside
+        gpu = list(dict.fromkeys(one.partition(" ")[0] for one in making.gpu_outside))
         if gpu:
-            fallen += f". A phone's GPU, by its documentation: without {_few(gpu)}"
+            fallen += f". Not documented for a phone's GPU, and not tried: {_few(gpu)}"
         yield value, fallen
     if making.parity is None:
         yield "unknown", "the file crashed the runtime"

@@ -171,7 +171,10 @@ def _looser(budget: str, one: Candidate) -> str:
 def _above(value: float) -> str:
     """Write a number of three digits that is not below ``value``."""
     place = 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
-    return f"{float(f'{math.ceil(value / place - 1e-9) * place:.6g}'):g}"
+    steps = math.ceil(value / place)
+    while float(f"{steps * place:.6g}") < value:  # what is written must not be a hair below
+        steps += 1
+    return f"{float(f'{steps * place:.6g}'):g}"
 
 
 def _more_images(
@@ -212,13 +215,13 @@ def _unfinished(name: str, component: str, curve: Curve) -> Iterator[str]:
         return
     title = METRICS[curve.metric].title if curve.metric in METRICS else curve.metric
     yield (
-        f"longer training: the {component} of {name} was still improving when it ended, by "
+        f"longer training: the step {component} of {name} was still improving when it ended, by "
         f"{decimal(rise)} of {title} on validation in its last quarter. "
         f"Try epochs: {2 * curve.epochs} in place of {curve.epochs}"
     )
     if curve.augment != "none":
         yield (
-            f"no augmentation: the {component} of {name} changes its images (augment: "
+            f"no augmentation: the step {component} of {name} changes its images (augment: "
             f"{curve.augment}), which takes longer to learn from, and {curve.epochs} epochs were "
             "not enough. Try augment: none, beside longer training"
         )

@@ -32,7 +32,7 @@ def making(
     weights = size_bytes * 3 // 4
     return Making(
         history=tuple(
-            StepFacts(step, 100_000 // (step + 1), curve, layers)
+            StepFacts(step, 100_000 // (step + 1), curve, layers if curve is None else ())
             for step, curve in enumerate(curves)
         ),
         scheme=scheme,

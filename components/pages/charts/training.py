@@ -34,7 +34,14 @@ def training_svg(curve: Curve, *, name: str, metric: str, ident: str) -> Markup:
         (point.epoch, point.validation) for point in curve.points if point.validation is not None
     ]
     drawn = [
-        *_frame(x, top, "loss on the training images", [loss for _, loss in losses], None),
+        *_frame(
+            x,
+            top,
+            "loss on the training images",
+            [loss for _, loss in losses],
+            None,
+            under="" if validated else "epoch",
+        ),
         _line(losses, x, _losses(losses, top), "reference"),
     ]
     if validated:
@@ -61,14 +68,20 @@ def _losses(losses: Sequence[tuple[int, float]], frame: Box) -> Scale:
 
 
 def _frame(
-    x: Scale, frame: Box, title: str, values: Sequence[float], y: Scale | None
+    x: Scale,
+    frame: Box,
+    title: str,
+    values: Sequence[float],
+    y: Scale | None,
+    *,
+    under: str = "epoch",
 ) -> list[Markup]:
     scale = y or _losses([(0, value) for value in values], frame)
     title += " (logarithmic)" if scale.log else ""
     write: Callable[[float], str] = lambda value: significant(value, 3)  # noqa: E731 passed on
     axis = [*vertical(scale, frame, write=write, most=4, title=title)]
     whole = lambda value: f"{value:g}" if value == int(value) else ""  # noqa: E731 epochs are whole
-    return axis + horizontal(x, frame, write=whole, most=6, title="epoch")
+    return axis + horizontal(x, frame, write=whole, most=6, title=under)
 
 
 def _line(points: Sequence[tuple[int, float]], x: Scale, y: Scale, style: str) -> Markup:
@@ -84,7 +97,7 @@ def _line(points: Sequence[tuple[int, float]], x: Scale, y: Scale, style: str) -
 def _before(value: float, y: Scale, frame: Box) -> list[Markup]:
     at = y(value)
     line = tag("line", x1=frame.x, x2=frame.right, y1=at, y2=at, class_="chance")
-    label = tag("text", "before", x=frame.x + 6, y=at - 4, class_="note halo")
+    label = tag("text", "before", x=frame.right, y=at - 4, text_anchor="end", class_="note halo")
     return [line, label]
 
 

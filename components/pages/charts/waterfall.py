@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from components.pages.charts.axes import Scale
-from components.pages.charts.svg import NARROW, WIDE, picture, shorten, tag, text_width
+from components.pages.charts.svg import NARROW, WIDE, picture, shorten, tag
 from components.statistics.quantities import ratio, short_bytes
 
 
@@ -39,7 +39,7 @@ def waterfall_svg(stages: Sequence[Stage], *, name: str, width: int = NARROW, id
         ident: Unique in the page.
     """
     wide = width >= WIDE
-    gutter, row, right = (300.0, 30, 150.0) if wide else (0.0, 44, 112.0)
+    gutter, row, right = (300.0, 30, 150.0) if wide else (0.0, 44, 132.0)
     largest = max(1, *(stage.size_bytes for stage in stages))
     x = Scale(0, largest, gutter, width - right)
     drawn: list[Markup] = []
@@ -86,9 +86,4 @@ def _size(stage: Stage, whole: int, *, first: bool) -> str:
     if first or not stage.size_bytes or whole == stage.size_bytes:
         return size
     times = whole / stage.size_bytes
-    return f"{size}, {ratio(times)} less" if times > 1 else f"{size}, {ratio(1 / times)} more"
-
-
-def room_needed(stage: Stage, whole: int) -> float:
-    """Return the width of the words beside a bar, which tests hold against the room there is."""
-    return text_width(_size(stage, whole, first=False), 11)
+    return f"{size}, {ratio(times)} smaller" if times > 1 else f"{size}, {ratio(1 / times)} larger"
