@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
@@ -78,10 +78,13 @@ def _frame(
 ) -> list[Markup]:
     scale = y or _losses([(0, value) for value in values], frame)
     title += " (logarithmic)" if scale.log else ""
-    write: Callable[[float], str] = lambda value: significant(value, 3)  # noqa: E731 passed on
-    axis = [*vertical(scale, frame, write=write, most=4, title=title)]
-    whole = lambda value: f"{value:g}" if value == int(value) else ""  # noqa: E731 epochs are whole
-    return axis + horizontal(x, frame, write=whole, most=6, title=under)
+    axis = [*vertical(scale, frame, write=significant, most=4, title=title)]
+    return axis + horizontal(x, frame, write=_epoch, most=6, title=under)
+
+
+def _epoch(value: float) -> str:
+    """Write a tick of the epochs, which are whole."""
+    return f"{value:g}" if value == int(value) else ""
 
 
 def _line(points: Sequence[tuple[int, float]], x: Scale, y: Scale, style: str) -> Markup:
