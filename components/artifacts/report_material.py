@@ -15,7 +15,7 @@ from components.artifacts.making import Making
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawnPicture:
     """A picture with its heading.
 
     Attributes:
@@ -45,5 +45,5 @@ class ReportMaterial(JsonFile):
     FIX_ABSENT: ClassVar[str] = "run select again"
     FIX_VERSION: ClassVar[str] = "run select again"
 
-    answers: tuple[Drawing, ...]
+    answers: tuple[DrawnPicture, ...]
     makings: Mapping[str, Making]

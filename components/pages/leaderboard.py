@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from components.artifacts.decision import Candidate, Decision
 from components.artifacts.making import Making
-from components.artifacts.report_material import Drawing, ReportMaterial
+from components.artifacts.report_material import DrawnPicture, ReportMaterial
 from components.measure.paired import Answers
 from components.pages.charts.gallery import (
     answer_pictures,
@@ -47,7 +47,7 @@ def material_of(
     """
     drawn = answer_pictures(decision, reference, other)
     return ReportMaterial(
-        answers=tuple(Drawing(one.title, one.note, str(one.drawing)) for one in drawn),
+        answers=tuple(DrawnPicture(one.title, one.note, str(one.drawing)) for one in drawn),
         makings=makings,
     )
 

@@ -91,7 +91,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Banner:
     """The banner of the report.
 
     Attributes:
@@ -118,7 +118,7 @@ class Outcome:
         return {**VERDICTS, "winner": _WINNERS[self.state]}
 
 
-def outcome_of(decision: Decision, sealed: SealedVerdict | None) -> Outcome:
+def outcome_of(decision: Decision, sealed: SealedVerdict | None) -> Banner:
     """Return the banner.
 
     Args:
@@ -130,7 +130,7 @@ def outcome_of(decision: Decision, sealed: SealedVerdict | None) -> Outcome:
     eyebrow = f"{_EYEBROWS[state]} · {decision.task}"
     if decision.winner is None:
         asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
-        return Outcome(
+        return Banner(
             state, eyebrow, "Nothing keeps every budget", (), asked, (), decision.next_steps
         )
     winner = decision.variant(decision.winner)
@@ -140,7 +140,7 @@ def outcome_of(decision: Decision, sealed: SealedVerdict | None) -> Outcome:
         text += f" {_UNKNOWN}"
     elif not sealed.qualified:
         text = f"On the images that chose it: {text} Look at the reasons before you ship it."
-    return Outcome(
+    return Banner(
         state,
         eyebrow,
         heading,
