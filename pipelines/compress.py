@@ -15,11 +15,20 @@ from components.ml import imagenet
 from components.ml.settings import Network
 from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
-from pipelines.config.sections import REFERENCE, AnswersTeacher, ImageShape, ImportedTeacher
+from pipelines.config.sections import (
+    LINEAR,
+    REFERENCE,
+    AnswersTeacher,
+    ImageShape,
+    ImportedTeacher,
+)
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
 from pipelines.sources.snapshot import ANSWERS, DATA, MODEL, MODULES, PAIRS, PUBLISHED, WEIGHTS
+
+TEACHER_PORT = "teacher"
+"""An input of a step of a path that is the teacher, and not what the step before made."""
 
 
 def graph_of(config: Config) -> Graph:
@@ -39,7 +48,9 @@ def graph_of(config: Config) -> Graph:
             parent = tree.nodes[node.parent]
             previous = Ref(names[node.parent], model_port(parent.component))
         inputs = _by_kind(
-            interface_of(node.component), {"Model": previous, "Dataset": Ref("ingest", "dataset")}
+            interface_of(node.component),
+            {"Model": previous, "Dataset": Ref("ingest", "dataset")},
+            teacher=models[REFERENCE],
         )
         steps.append(_step(config, name, node.component, inputs, node.parameters))
     for variant, index in tree.leaves.items():
@@ -49,6 +60,10 @@ def graph_of(config: Config) -> Graph:
             steps.append(_evaluate_answers(config, f"evaluate-{REFERENCE}", "selection"))
         else:
             steps += _leaf(config, variant, model)
+    if config.baseline == "linear":
+        steps += _linear_baseline(config)
+        models[LINEAR] = Ref(f"quantize-{LINEAR}", model_port("quantize"))
+        steps += _leaf(config, LINEAR, models[LINEAR])
     steps += _ending(config, list(models), tree.controls)
     return Graph(name=config.name, steps=tuple(steps), sources=_sources(config))
 
@@ -82,9 +97,18 @@ def model_port(component: str) -> str:
     return next(port.name for port in interface_of(component).outputs if port.kind == "Model")
 
 
-def _by_kind(interface: Interface, flows: Mapping[str, Ref]) -> dict[str, Flow]:
-    """Connect every input of a step of a path, which takes one model and the data."""
-    return {port.name: flows[port.kind] for port in interface.inputs}
+def _by_kind(
+    interface: Interface, flows: Mapping[str, Ref], teacher: Ref | None = None
+) -> dict[str, Flow]:
+    """Connect every input of a step of a path: one model, the data and perhaps the teacher."""
+    return {
+        port.name: teacher
+        if teacher and port.name == TEACHER_PORT
+        else None
+        if port.optional and port.kind not in flows
+        else flows[port.kind]
+        for port in interface.inputs
+    }
 
 
 def _step(
@@ -153,6 +177,7 @@ def _teacher(config: Config) -> Step:
             trusted=teacher.trusted,
             tower=teacher.tower,
             freeze=teacher.freeze,
+            resize=teacher.resize,
             mean=teacher.normalization.mean,
             scale=teacher.normalization.scale,
         )
@@ -168,6 +193,20 @@ def _teacher(config: Config) -> Step:
     inputs = {"dataset": dataset, "weights": SourceRef(WEIGHTS) if teacher.weights else None}
     parameters = config.step_parameters("train", teacher.parameters)
     return _step(config, "train", "train", inputs, parameters)
+
+
+def _linear_baseline(config: Config) -> Iterator[Step]:
+    """Yield the steps that fit a linear map of the pixels, as small as a file of it can be."""
+    data, name = Ref("ingest", "dataset"), f"train-{LINEAR}"
+    fitted = config.step_parameters("train", {"backbone": "linear", "mean": 128.0, "scale": 128.0})
+    yield _step(config, name, "train", {"dataset": data, "weights": None}, fitted)
+    yield _step(
+        config,
+        f"quantize-{LINEAR}",
+        "quantize",
+        {"model": Ref(name, model_port("train")), "dataset": data},
+        config.step_parameters("quantize", {"scheme": "int8", "input_type": "uint8"}),
+    )
 
 
 def _evaluate_answers(config: Config, name: str, split: str, thresholds: Ref | None = None) -> Step:

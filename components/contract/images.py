@@ -21,6 +21,7 @@ PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
     "train": (
         *_DEVICE,
         "brotli",
+        "litert-quantizer",
         "pillow",
         "safetensors",
         "tensorflow",
@@ -41,6 +42,7 @@ FRAMEWORKS: Mapping[ImageName, tuple[str, ...]] = {
         "tensorflow",
         "tf_keras",
         "tensorflow_model_optimization",
+        "litert_quantizer.quantizer",
         "safetensors.numpy",
         "PIL.Image",
     ),

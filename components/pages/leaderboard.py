@@ -28,7 +28,7 @@ from components.pages.words import percent
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import ratio
 
-_ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "yardstick", "reference")
+_ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "comparison", "reference")
 
 
 def material_of(

@@ -37,7 +37,10 @@ REFERENCE = "teacher"
 CONTROL = "control-of-"
 """What the names of controls begin with: see ``controls``."""
 
-_RESERVED = (REFERENCE, "sealed", "sealed-teacher")
+LINEAR = "linear-baseline"
+"""What the linear map of the pixels is called, which is measured beside the variants."""
+
+_RESERVED = (REFERENCE, LINEAR, "sealed", "sealed-teacher")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME_CHARACTERS_MAX = 40
 
@@ -182,6 +185,11 @@ class ImportedTeacher(Section):
         default=(),
         description="paths or addresses of the `.py` files that define layers of your own in the "
         "model, each after those that it imports; they are executed, which needs `trusted: true`",
+    )
+    resize: bool = Field(
+        default=False,
+        description="the model is for images of another size than `image`, and is shown images "
+        "brought to its own: enlarged bilinearly, or averaged where they are larger",
     )
     normalization: Normalization = Field(description="how its input is made from pixels")
 

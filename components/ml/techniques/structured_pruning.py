@@ -33,8 +33,10 @@ from components.ml.settings import Augmentation, Optimization, TeacherViews, Tra
 from components.ml.techniques.block_removal import BlockRemoval
 from components.ml.techniques.channel_removal import ChannelRemoval
 from components.ml.techniques.channel_settings import StructureSettings
-from components.ml.techniques.weight_pruning import OutputPreservation, refuse_unfit
+from components.ml.techniques.preservation import OutputPreservation
+from components.ml.techniques.weight_pruning import refuse_unfit
 from components.ml.training import loop
+from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.loop import History
 from components.ml.training.outputs import outputs_of
@@ -85,12 +87,12 @@ def prune(
     _refuse_too_much(removal, before, structure, path)
     answers = outputs_of(model, info)
     # Batches are drawn over all images: nothing is compared but before and after.
-    examples = replace(examples_of(data), compared=False)
+    examples = replace(examples_of(data, turns=augmentation.turns), compared=False)
     training = _Training(
         examples=ask_teacher(examples, answers, info, teacher_views, augmentation, seed),
         validation=Validation(data, info.task),
         objective=OutputPreservation(info.output),
-        optimization=Optimization(**asdict(schedule), weight_decay=0.0, warmup_epochs=0.0),
+        optimization=Optimization(**asdict(schedule), weight_decay=0.0, warmup=0.0),
     )
     reference = training.validation.measure(answers)
     rounds: list[dict[str, object]] = []
@@ -125,8 +127,9 @@ def prune(
         "removed": round(removed, 4),
         "epochs": epochs,
     }
-    curve = reduce(History.then, histories).curve(augmentation.augment, reference)
-    model_folder.save(pruned, network, info.after(step, curve=curve))
+    whole, changes = reduce(History.then, histories), settled_for_answers(augmentation)
+    curve = whole.curve(changes.augment, reference)
+    model_folder.save(pruned, network, info.after(step, curve=curve, quantization=None))
     samples.pass_on(path, pruned)
     _write_report(
         report,

@@ -25,7 +25,7 @@ from components.ml.techniques.feature_matching import (
     feature_matching,
 )
 from components.ml.techniques.feature_pairing import pairing_of
-from components.ml.training.examples import Examples, examples_of
+from components.ml.training.examples import Examples
 from components.ml.training.folder_outputs import network_seeing, outputs_of_folder
 from components.ml.training.outputs import outputs_of
 from components.ml.training.teacher import ask_teacher, with_answers
@@ -51,6 +51,7 @@ class Targets:
 
 def targets_of(
     teacher: Path,
+    examples: Examples,
     data: Dataset,
     student: Any,
     settings: DistillationSettings,
@@ -62,6 +63,7 @@ def targets_of(
 
     Args:
         teacher: Its Model.
+        examples: Its images to train on.
         data: The dataset.
         student: The ``tf_keras`` model that will learn.
         settings: Whether what is inside the teacher is to be learned.
@@ -72,7 +74,7 @@ def targets_of(
     Raises:
         UserError: Something inside a teacher that can only be run, or layers that are not there.
     """
-    info, examples = ModelInfo.read(teacher), examples_of(data)
+    info = ModelInfo.read(teacher)
     known_nt, validated_nt = (answers.stored(teacher, split) for split in ("train", SPLIT))
     known = known_nt is not None
     if settings.features and (known or not info.trainable):
@@ -82,6 +84,12 @@ def targets_of(
             f"{name}: the teacher in {teacher} {how}, so nothing inside of it can be learned",
             "set hint_weight: 0 and attention_weight: 0, or give the teacher as a .keras or .h5 "
             "file of known layers",
+        )
+    if known and augmentation.turns:
+        raise UserError(
+            "turns: the teacher is known by its answers to images as they are, and cannot be asked "
+            "about turned ones",
+            "leave turns away, or give the teacher as a model",
         )
     if known_nt is not None and validated_nt is not None:
         learned = with_answers(examples, known_nt, info, views, augmentation, seed)

@@ -15,10 +15,17 @@ import numpy as np
 from components.artifacts.dataset import Dataset, Images
 from components.artifacts.image_file import release
 from components.contract.errors import UserError
-from components.ml.settings import Optimization
+from components.contract.types import Task
+from components.ml.settings import Augmentation, Optimization
 from components.ml.training import batches
-from components.ml.training.augmentation import Draws, drawn_changes
+from components.ml.training.augmentation import (
+    Draws,
+    drawn_changes,
+    settled_for_answers,
+    settled_for_labels,
+)
 from components.ml.training.objectives import LABELS
+from components.ml.training.quarter_turns import TURNS, TurnedImages, turned
 from components.ml.training.scratch_arrays import HalfAnswers
 
 IMAGES = "images"
@@ -90,7 +97,7 @@ class Examples:
             new ones.
     """
 
-    images_nhwc: Images
+    images_nhwc: Images | TurnedImages
     labels_n: np.ndarray
     classes: int
     compared: bool
@@ -112,6 +119,16 @@ class Examples:
         """Return the batches of an epoch, which hold about all images once."""
         share = self.images / self.batch(optimization)
         return max(1, round(share)) if self.compared else int(share)
+
+    def settled(
+        self, augmentation: Augmentation, task: Task, optimization: Optimization
+    ) -> Augmentation:
+        """Return an augmentation whose strength is known: see ``augmentation``."""
+        if self.teacher is not None:
+            return settled_for_answers(augmentation)
+        return settled_for_labels(
+            augmentation, task, self.steps(optimization) * optimization.epochs
+        )
 
     def epoch(
         self, number: int, optimization: Optimization, *, flip: bool, seed: int
@@ -175,11 +192,16 @@ class Examples:
         }
 
 
-def examples_of(data: Dataset) -> Examples:
+def examples_of(data: Dataset, *, turns: bool = False) -> Examples:
     """Return the train split as examples.
 
+    Args:
+        data: Holds it.
+        turns: Whether the quarter turns of an identity are identities, too (verification).
+
     Raises:
-        UserError: One identity or class only, or no identity with a second image.
+        UserError: One identity or class only, no identity with a second image, or turns of what
+            cannot be turned.
     """
     task, split = data.info.task, "train"
     labels_n = np.asarray(data.labels(split))
@@ -197,10 +219,15 @@ def examples_of(data: Dataset) -> Examples:
             "give at least two images of each identity",
         )
     compared = task == "verification"
+    images_nhwc, labels_n = data.images(split), dense_n if compared else labels_n
     # An embedding learns from the identities that are there; a classifier knows all classes.
-    return Examples(
-        images_nhwc=data.images(split),
-        labels_n=dense_n if compared else labels_n,
-        classes=len(present) if compared else len(data.info.classes),
-        compared=compared,
-    )
+    classes = len(present) if compared else len(data.info.classes)
+    if not turns:
+        return Examples(images_nhwc, labels_n, classes, compared)
+    if not compared:
+        raise UserError(
+            "turns makes identities of turned images, and the task is classification",
+            "leave turns away",
+        )
+    turned_nhwc, labels_n = turned(images_nhwc, labels_n, classes)
+    return Examples(turned_nhwc, labels_n, TURNS * classes, compared)
