@@ -59,7 +59,8 @@ class LayerError:
 
     Attributes:
         layer: Its name.
-        error: Root mean square of the difference to the float file.
+        error: Root mean square of the difference to the float file, as a share of the spread
+            (standard deviation) of its outputs.
         in_float: Whether the file computes it in float for that.
     """
 

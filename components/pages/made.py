@@ -14,7 +14,7 @@ from components.pages.charts.anatomy import FileParts, anatomy_svg
 from components.pages.charts.sensitivity import sensitivity_svg
 from components.pages.charts.svg import NARROW, WIDE
 from components.pages.charts.training import training_svg
-from components.pages.charts.waterfall import Stage, waterfall_svg
+from components.pages.charts.waterfall import PathStage, waterfall_svg
 from components.pages.groups import shown_variant
 from components.pages.words import count, steps_in_words
 from components.statistics.metrics import METRICS
@@ -42,7 +42,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Made:
+class FilesMade:
     """Everything below the heading "How the files were made".
 
     Attributes:
@@ -71,7 +71,7 @@ class Made:
     unknown: tuple[str, ...]
 
 
-def made_of(decision: Decision, makings: Mapping[str, Making]) -> Made:
+def made_of(decision: Decision, makings: Mapping[str, Making]) -> FilesMade:
     """Return what pages tell of how the files of a decision were made.
 
     Args:
@@ -89,7 +89,7 @@ def made_of(decision: Decision, makings: Mapping[str, Making]) -> Made:
         )
         path = wide, narrow
     open_ones, others = _trainings(decision, makings, {shown, decision.reference})
-    return Made(
+    return FilesMade(
         path=path,
         path_name=shown,
         other_paths=tuple(
@@ -113,26 +113,26 @@ def made_of(decision: Decision, makings: Mapping[str, Making]) -> Made:
     )
 
 
-def _stages(one: Candidate, making: Making) -> list[Stage]:
+def _stages(one: Candidate, making: Making) -> list[PathStage]:
     """Return the sizes along the path of a variant, from its first weights to its download."""
-    stages: list[Stage] = []
+    stages: list[PathStage] = []
     for facts in making.history:
         step = one.steps[facts.step]
         if step.get("component") == "quantize" or not facts.parameters:
             continue  # a plan changes no weight; the file shows what it does
         zeros = min(int(step.get("zeros", 0)), facts.parameters)
         stages.append(
-            Stage(
+            PathStage(
                 f"{steps_in_words([step])}: weights as float32",
                 _FLOAT_BYTES * facts.parameters,
                 "kept" if stages else "reference",
                 _FLOAT_BYTES * zeros,
             )
         )
-    stages.append(Stage(f"the .tflite file, {making.scheme}", one.file_bytes, "second"))
+    stages.append(PathStage(f"the .tflite file, {making.scheme}", one.file_bytes, "second"))
     assert one.gzip_bytes is not None, "a variant with a file has its gzip length"
-    stages.append(Stage("the file after gzip", one.gzip_bytes, "second"))
-    stages.append(Stage("the file after brotli", making.brotli_bytes, "second"))
+    stages.append(PathStage("the file after gzip", one.gzip_bytes, "second"))
+    stages.append(PathStage("the file after brotli", making.brotli_bytes, "second"))
     return stages
 
 
@@ -179,8 +179,8 @@ def _sensitivity(known: list[Candidate], makings: Mapping[str, Making]) -> Itera
                 drawn.append(facts.layers)
                 layers = sorted(facts.layers, key=lambda each: -each.error)
                 few = layers[:LAYERS_SHOWN]
-                note = "Root mean square of what changes in the output when that layer alone is "
-                note += "quantized. Hollow: left in float."
+                note = "What changes in the output when that layer alone is quantized: root mean "
+                note += "square, as a share of the output's spread. Hollow: left in float."
                 if len(few) < len(layers):
                     note += f" The worst {len(few)} of {len(layers)} layers."
                 drawing = sensitivity_svg(few, name=one.name, ident=f"sensitivity-{len(drawn)}")

@@ -13,7 +13,7 @@ from components.statistics.quantities import ratio, short_bytes
 
 
 @dataclass(frozen=True)
-class Stage:
+class PathStage:
     """One bar.
 
     Attributes:
@@ -29,7 +29,9 @@ class Stage:
     zero_bytes: int = 0
 
 
-def waterfall_svg(stages: Sequence[Stage], *, name: str, width: int = NARROW, ident: str) -> Markup:
+def waterfall_svg(
+    stages: Sequence[PathStage], *, name: str, width: int = NARROW, ident: str
+) -> Markup:
     """Draw the stages one below the other, each with how many times smaller it is than the first.
 
     Args:
@@ -81,7 +83,7 @@ def waterfall_svg(stages: Sequence[Stage], *, name: str, width: int = NARROW, id
     )
 
 
-def _size(stage: Stage, whole: int, *, first: bool) -> str:
+def _size(stage: PathStage, whole: int, *, first: bool) -> str:
     size = short_bytes(stage.size_bytes)
     if first or not stage.size_bytes or whole == stage.size_bytes:
         return size
