@@ -76,6 +76,7 @@ def leaderboard_page(
         bars=drop_bars(decision),
         ratios={row.name: _ratio(decision, row) for row in decision.variants},
         pareto=pareto_pictures(decision),
+        pareto_gzip=pareto_pictures(decision, compressed=True),
         pareto_note=_pareto_note(decision),
         key=marks(decision),
         drops=drop_pictures(rows, decision, sealed.row if sealed else None),

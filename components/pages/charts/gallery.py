@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -46,10 +46,17 @@ class Picture:
     drawing: Markup
 
 
-def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
-    """Draw size against metric for desks and for phones; None when nothing has a metric."""
+def pareto_pictures(
+    decision: Decision, *, compressed: bool = False
+) -> tuple[Markup, Markup] | None:
+    """Draw size against metric for desks and for phones; None when nothing has a metric.
+
+    Args:
+        decision: The variants, budgets and the front.
+        compressed: Take the bytes after gzip, which no budget is of.
+    """
     points = [
-        Point(one, one.metric)
+        Point(replace(one, size_bytes=one.gzip_bytes) if compressed else one, one.metric)
         for one in decision.variants
         if one.metric and one.size_bytes is not None
     ]
@@ -63,10 +70,11 @@ def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
             points,
             metric=METRICS[decision.metric].title,
             higher_is_better=better,
-            size_budget_bytes=decision.budgets.size_bytes,
+            size_budget_bytes=None if compressed else decision.budgets.size_bytes,
             metric_limit=reference.value - allowed if reference else None,
+            size_title="size after gzip" if compressed else "size of the .tflite file",
             width=width,
-            ident=f"pareto-{width}",
+            ident=f"pareto-{'gzip-' if compressed else ''}{width}",
         )
         for width in (WIDE, NARROW)
     )
