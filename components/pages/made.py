@@ -18,12 +18,12 @@ from components.pages.charts.waterfall import PathStage, waterfall_svg
 from components.pages.groups import shown_variant
 from components.pages.words import count, steps_in_words
 from components.statistics.metrics import METRICS
-from components.statistics.quantities import decimal, short_bytes, significant
+from components.statistics.quantities import decimal, short_bytes
 
 _FLOAT_BYTES = 4
 LAYERS_SHOWN = 12
 """Of the layers of a file so many are drawn, those of the largest error."""
-_NAMED_MOST = 4
+_NAMED_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _cells(making: Making) -> Iterator[tuple[str, str]]:
     else:
         same = making.parity
         where = same.drawn_from if same.drawn_from != "samples" else "training"
-        lowest = f"lowest {same.cosine_min:.4f}, largest difference {significant(same.max_abs)}"
+        lowest = f"lowest {same.cosine_min:.4f}, largest difference {same.max_abs:.2g}"
         yield f"cosine {same.cosine_mean:.4f}", f"{lowest}, on {same.images} {where} images"
     yield short_bytes(making.brotli_bytes), "after brotli"
 

@@ -24,6 +24,7 @@ from components.pages.words import (
     budgets_in_words,
     ends_ms,
     percent,
+    sentence,
     splits_in_words,
     steps_in_words,
 )
@@ -158,7 +159,7 @@ def _empty_sections(decision: Decision) -> list[CardSection]:
     asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
     misses = tuple(f"{miss.name}: {miss.reason}" for miss in decision.near_misses)
     nearest = Listing(misses) if misses else Paragraph("No candidate could be measured at all.")
-    advice = tuple(f"{step[:1].upper()}{step[1:]}" for step in decision.next_steps)
+    advice = tuple(sentence(step) for step in decision.next_steps)
     loosen = (
         "Loosen the budget that the nearest miss names, or add variants that give up less: a "
         "longer distillation, a wider student, a milder pruning."

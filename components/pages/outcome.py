@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from components.artifacts.decision import Candidate, Decision, Verdict
-from components.pages.words import VERDICTS, budgets_in_words, count
+from components.pages.words import VERDICTS, budgets_in_words, count, sentence
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
@@ -144,8 +144,8 @@ def outcome_of(decision: Decision, sealed: SealedVerdict | None) -> Banner:
         state,
         eyebrow,
         heading,
-        tuple(f"{reason[:1].upper()}{reason[1:]}." for reason in sealed.reasons) if sealed else (),
-        f"{text[:1].upper()}{text[1:]}" if text.startswith("On") else text,
+        tuple(sentence(reason) for reason in sealed.reasons) if sealed else (),
+        text,
         tuple(_tiles(decision, winner, sealed)),
         (sealed.next_step,) if sealed and sealed.next_step else (),
     )

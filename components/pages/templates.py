@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.pages.charts.svg import STYLE, readable
-from components.pages.words import VERDICTS, ends, ends_ms, percent, steps_in_words
+from components.pages.words import VERDICTS, ends, ends_ms, percent, sentence, steps_in_words
 from components.statistics.quantities import (
     decimal,
     short_bytes,
@@ -29,6 +29,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "interval": with_interval,
     "short_time": short_time,
     "percent": percent,
+    "sentence": sentence,
     "short_bytes": short_bytes,
     "steps": steps_in_words,
     "verdict": VERDICTS.get,

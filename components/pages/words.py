@@ -81,6 +81,16 @@ def ends_ms(interval: Interval) -> str:
     return short_times(interval.low, interval.high)
 
 
+def sentence(text: str) -> str:
+    """Write a clause as a sentence.
+
+    Example:
+        >>> sentence("drop binds: 2 of 3 miss it")
+        'Drop binds: 2 of 3 miss it.'
+    """
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def count(number: int, noun: str) -> str:
     """Write a count with its noun: ``1 thread``, ``2 threads``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

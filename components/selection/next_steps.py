@@ -200,12 +200,12 @@ def _trainings(
         making = makings.get(one.name)
         if making is None or "drop" not in _missed(one, budgets):
             continue
-        for facts in making.history[::-1]:
-            if facts.curve and facts.curve not in told:
-                told.add(facts.curve)
-                component = str(one.steps[facts.step].get("component", "training"))
-                yield from _unfinished(one.name, component, facts.curve)
-                break
+        last = next((facts for facts in making.history[::-1] if facts.curve), None)
+        if last and last.curve and last.curve not in told:
+            told.add(last.curve)
+            component = str(one.steps[last.step].get("component", "training"))
+            advice = list(_unfinished(one.name, component, last.curve))
+            yield from advice or _settled_training(one, component, last.curve, budgets)
 
 
 def _unfinished(name: str, component: str, curve: Curve) -> Iterator[str]:
@@ -224,6 +224,20 @@ def _unfinished(name: str, component: str, curve: Curve) -> Iterator[str]:
             f"no augmentation: the step {component} of {name} changes its images (augment: "
             f"{curve.augment}), which takes longer to learn from, and {curve.epochs} epochs were "
             "not enough. Try augment: none, beside longer training"
+        )
+
+
+def _settled_training(
+    one: Candidate, component: str, curve: Curve, budgets: Budgets
+) -> Iterator[str]:
+    """Say that neither images nor epochs can help where the drop itself is beyond the budget."""
+    if one.drop and one.drop.value > budgets.drop:
+        yield (
+            f"more capacity: the drop of {one.name} itself, "
+            f"{decimal(one.drop.value, exact_places(budgets.drop))}, is beyond the budget, and its "
+            f"step {component} had settled (epoch {curve.kept} of {curve.epochs} was kept). More "
+            "images to judge cannot prove less; a wider student (alpha:) or a milder step may lose "
+            "less"
         )
 
 

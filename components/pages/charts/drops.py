@@ -17,6 +17,8 @@ _REACH = 6.0
 """Drops beyond so many budgets are drawn at the end of the axis: one collapsed variant must not
 squeeze all others into a line."""
 _LEAST_REACH = 0.02
+_BOLD = 1.12
+"""How much wider bold texts are."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,11 @@ def _row(one: Drop, x: Scale, frame: Box, top: float, height: int, *, wide: bool
     else:
         arrow = f"M{at - 10:.1f} {middle - 6:.1f}v12l10 -6z"
         marks.append(tag("path", d=arrow, class_="bar"))
+    strong = one.verdict == "winner"
+    label = shorten(one.name, room / _BOLD if strong else room)
     name = tag(
-        "text", shorten(one.name, room), x=name_x, y=line, text_anchor=anchor,
-        class_="name halo strong" if one.verdict == "winner" else "name halo",
+        "text", label, x=name_x, y=line, text_anchor=anchor,
+        class_="name halo strong" if strong else "name halo",
     )  # fmt: skip
     hint = tag("title", f"{one.name}: {words}")
     return tag("g", hint, *marks, name, told, class_=one.verdict)

@@ -163,7 +163,10 @@ def _speed_row(one: Speed, x: Scale, row: _Row, budget_ms: float | None) -> Mark
     start = end + 10
     if budget_ms is not None and start - 4 < x(budget_ms) < start + text_width(text, 11):
         start = x(budget_ms) + 6  # behind the budget's line rather than across it
-    marks.append(tag("text", text, x=start, y=y + 4, class_="note halo"))
+    told = tag("text", text, x=start, y=y + 4, class_="note halo")
+    if start + text_width(text, 11) > row.width:  # no room behind the marks: in front of them
+        told = tag("text", text, x=low - 10, y=y + 4, text_anchor="end", class_="note halo")
+    marks.append(told)
     return tag("g", hint, row.name(one), *marks, class_=one.variant.verdict)
 
 

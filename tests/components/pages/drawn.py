@@ -23,7 +23,7 @@ def clipped(picture):
     found = []
     for text in picture.iter(f"{SVG}text"):
         size = 11 if _SMALL & {*(text.get("class") or "").split()} else 12
-        length = text_width(text.text or "", size) * (1.0 if size == 11 else 0.97)
+        length = text_width(text.text or "", size)
         x, y = float(text.get("x")), float(text.get("y"))
         start = x - {"end": length, "middle": length / 2}.get(text.get("text-anchor"), 0)
         if start < -8 or start + length > width + 8 or not 0 <= y <= height:
