@@ -1,5 +1,6 @@
 """A published model is fed from its manifest alone, as an app developer would do it."""
 
+import html
 import json
 import os
 import re
@@ -175,6 +176,21 @@ def test_the_manifest_alone_decides_as_evaluate_does(verifier):
     clear = np.abs(expected - compare["threshold"]) > 1e-4
     assert (decided == (expected >= compare["threshold"]))[clear].all()
     assert 0.05 < decided[np.triu_indices(12, 1)].mean() < 0.95
+
+
+def test_the_report_shows_what_is_in_the_real_file(verifier):
+    """From the converter's own record, through select and publish, to the page."""
+    report = (verifier.release.parent / "report.html").read_text()
+    qualified = verifier.manifest["qualified"]
+    assert f'<body class="{"qualified" if qualified else "unqualified"}">' in report
+    for reason in verifier.manifest["reasons"]:
+        assert html.escape(reason[1:]) in report
+    for part in ("What the bytes are there for", "From weights to download: small", "cosine ",
+                 "CONV_2D", "XNNPACK", "Same answers as Keras"):  # fmt: skip
+        assert part in report, part
+    assert "Nothing tells how" not in report
+    before = (verifier.release.parent / "leaderboard.html").read_text()
+    assert '<body class="chosen">' in before
 
 
 def test_a_classifiers_manifest_gives_labels(classifier):
