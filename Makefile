@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion test test-containers test-slow check bench faults faults-short reference pictures install tools clean
+.PHONY: demo faces fashion omniglot test test-containers test-slow check bench faults faults-short reference pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -38,6 +38,10 @@ faces: install
 
 fashion: install
 	$(BIN)/slimline run pipelines/examples/fashion.yaml --data $(or $(DATA),$(SHARED)/data/fashion_mnist)
+
+# DATA is an .npz file with images and labels, or the published folder images_background.
+omniglot: install
+	$(BIN)/slimline run pipelines/examples/omniglot.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz)
 
 test: tools
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs

@@ -22,9 +22,12 @@ from components.ml.techniques.distillation_settings import DistillationSettings
 
 IMAGE = "train"
 PATH = "first"  # it makes a new model
-NAMED_BY = ("backbone", "alpha")
+NAMED_BY = ("backbone", "alpha", "widths")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
+
+STUDENT = Network(backbone="mobilenet_v2", alpha=0.35)
+"""What a student is where nothing else is said."""
 
 
 def distill(
@@ -33,7 +36,7 @@ def distill(
     model: ModelOut,
     report: ReportOut,
     *,
-    network: Network = Network(backbone="mobilenet_v2", alpha=0.35),
+    network: Network = STUDENT,
     embedding: VectorLength | None = None,
     distillation: DistillationSettings = DistillationSettings(),
     teacher_views: TeacherViews = TeacherViews(views=8),
@@ -85,10 +88,12 @@ def distill(
         arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines),
         arXiv:2106.05237 (teacher and student see the same views, also mixed); those of ``train``.
     """
+    from components.ml.networks.fitting_network import without_idle
     from components.ml.runtime import configure
     from components.ml.techniques.distillation import train_control, train_student
 
     configure(threads, seed)
+    network = without_idle(network, STUDENT)
     if control:
         train_control(
             dataset,

@@ -16,6 +16,8 @@ from components.ml.settings import Augmentation, LossSettings, Network, Optimiza
 from components.ml.techniques.fisher_settings import FisherSettings
 
 IMAGE = "train"
+PATH = "first"  # it makes a new model
+NAMED_BY = ("backbone", "alpha", "widths")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 
@@ -45,13 +47,17 @@ def train(
     the network that makes the embedding.
     The learning rate rises in a line during the warm-up and falls as half a cosine.
 
+    The backbone ``linear`` is fitted in one go: Fisher's discriminants of the images (verification)
+    or softmax regression, of the images averaged to about a thousand numbers each.
+
     Args:
         dataset: Images and labels; the network takes images of its size.
         weights: What the backbone starts from: Keras ``.h5`` weights by name, or safetensors.
         model: The network.
         report: ``training.json``: loss and validation metric of every epoch.
         network: What it is built of.
-        embedding: Numbers in the embedding; verification alone.
+        embedding: Numbers in the embedding; verification alone. A linear map has no more than there
+            are identities, less one.
         loss: What is learned from the labels.
         fisher: How much the discriminants of the pixels lead.
         augmentation: How images are changed.
@@ -71,10 +77,27 @@ def train(
         to preserve), arXiv:1710.09412 (mixup), arXiv:1711.05101 (AdamW), arXiv:1608.03983 (cosine
         learning rate), arXiv:1708.04552 (cutout).
     """
+    from components.contract.errors import UserError
     from components.ml.runtime import configure
-    from components.ml.techniques import supervised
+    from components.ml.techniques import linear, supervised
 
     configure(threads, seed)
+    if network.backbone == "linear":
+        if weights is not None:
+            what = "weights are given, and a linear map begins from none"
+            raise UserError(what, "leave weights away, or set another backbone")
+        linear.fit_and_save(
+            dataset,
+            model,
+            report,
+            network=network,
+            embedding=embedding,
+            augmentation=augmentation,
+            mean=mean,
+            scale=scale,
+            seed=seed,
+        )
+        return
     supervised.fit_and_save(
         dataset,
         model,

@@ -131,10 +131,12 @@ def _kaggle(titles: str = "file,label", count: int = 3 * _EACH) -> dict[str, byt
     return images | {"labels.csv": _list("images/", titles, count)}
 
 
-def _npz() -> dict[str, bytes]:
+def _npz(groups: int = 0) -> dict[str, bytes]:
     file = io.BytesIO()
-    images = np.stack([_pixels(seed) for seed in range(3 * _EACH)])
-    np.savez(file, images=images, labels=np.arange(3 * _EACH) % 3)
+    numbers = range(3 * _EACH)
+    labels = [f"Alphabet{n % groups}/character{n // groups % 2}" for n in numbers if groups]
+    images = np.stack([_pixels(seed) for seed in numbers])
+    np.savez(file, images=images, labels=labels or np.arange(3 * _EACH) % 3)
     return {"data.npz": file.getvalue()}
 
 
@@ -216,6 +218,9 @@ FORMS: tuple[Form, ...] = (
     _form("the same with `split: {label_column: last}`", _written(_table([])), "data/pixels.csv",
           label_column="last"),
     _form("arrays in an `.npz` file", _written(_npz()), "data/data.npz"),
+    _form("the same, labels as in Omniglot, by `split: {labels: path, by: group}`",
+          _written(_npz(groups=5)), "data/data.npz", labels="path", split_by="group",
+          task="verification"),
     _form("a folder with such a file", _written(_npz())),
     _form("idx files, packed by gzip (MNIST)", _written(_idx())),
     _form("TFRecord files", _written({"x.tfrecord": b"x"})),

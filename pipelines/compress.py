@@ -15,7 +15,13 @@ from components.ml import imagenet
 from components.ml.settings import Network
 from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
-from pipelines.config.sections import REFERENCE, AnswersTeacher, ImageShape, ImportedTeacher
+from pipelines.config.sections import (
+    LINEAR,
+    REFERENCE,
+    AnswersTeacher,
+    ImageShape,
+    ImportedTeacher,
+)
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
@@ -54,6 +60,10 @@ def graph_of(config: Config) -> Graph:
             steps.append(_evaluate_answers(config, f"evaluate-{REFERENCE}", "selection"))
         else:
             steps += _leaf(config, variant, model)
+    if config.baseline == "linear":
+        steps += _linear_baseline(config)
+        models[LINEAR] = Ref(f"quantize-{LINEAR}", model_port("quantize"))
+        steps += _leaf(config, LINEAR, models[LINEAR])
     steps += _ending(config, list(models), tree.controls)
     return Graph(name=config.name, steps=tuple(steps), sources=_sources(config))
 
@@ -92,7 +102,11 @@ def _by_kind(
 ) -> dict[str, Flow]:
     """Connect every input of a step of a path: one model, the data and perhaps the teacher."""
     return {
-        port.name: teacher if teacher and port.name == TEACHER_PORT else flows[port.kind]
+        port.name: teacher
+        if teacher and port.name == TEACHER_PORT
+        else None
+        if port.optional and port.kind not in flows
+        else flows[port.kind]
         for port in interface.inputs
     }
 
@@ -179,6 +193,20 @@ def _teacher(config: Config) -> Step:
     inputs = {"dataset": dataset, "weights": SourceRef(WEIGHTS) if teacher.weights else None}
     parameters = config.step_parameters("train", teacher.parameters)
     return _step(config, "train", "train", inputs, parameters)
+
+
+def _linear_baseline(config: Config) -> Iterator[Step]:
+    """Yield the steps that fit a linear map of the pixels, as small as a file of it can be."""
+    data, name = Ref("ingest", "dataset"), f"train-{LINEAR}"
+    fitted = config.step_parameters("train", {"backbone": "linear", "mean": 128.0, "scale": 128.0})
+    yield _step(config, name, "train", {"dataset": data, "weights": None}, fitted)
+    yield _step(
+        config,
+        f"quantize-{LINEAR}",
+        "quantize",
+        {"model": Ref(name, model_port("train")), "dataset": data},
+        config.step_parameters("quantize", {"scheme": "int8", "input_type": "uint8"}),
+    )
 
 
 def _evaluate_answers(config: Config, name: str, split: str, thresholds: Ref | None = None) -> Step:

@@ -90,8 +90,12 @@ class Parameter:
 
     def matters(self, values: Mapping[str, object]) -> bool:
         """Whether it means anything beside these values of other parameters."""
-        rule = self.marker(OnlyWith)
-        return rule is None or values.get(rule.parameter) in rule.values
+        return self.unmet(values) is None
+
+    def unmet(self, values: Mapping[str, object]) -> OnlyWith | None:
+        """Return the first rule by which it means nothing beside these values, or None."""
+        rules = (item for item in _markers(self.annotation) if isinstance(item, OnlyWith))
+        return next((rule for rule in rules if values.get(rule.parameter) not in rule.values), None)
 
     def validate(self, value: object, *, strict: bool) -> object:
         """Return ``value`` as the annotation's type.
@@ -242,7 +246,7 @@ def interface_of(name: str) -> Interface:
             inputs.append(Port(item.name, marker.kind, many, optional, text))
         elif is_dataclass(hint):
             parts[item.name] = cast("type[object]", hint)
-            parameters += _fields_of(cast("type[Any]", hint), item.default)
+            parameters += fields_of(cast("type[Any]", hint), item.default)
         else:
             required = item.default is inspect.Parameter.empty
             default = None if required else item.default
@@ -265,7 +269,7 @@ def interface_of(name: str) -> Interface:
     )
 
 
-def _fields_of(part: type[Any], default: object) -> Iterator[Parameter]:
+def fields_of(part: type[Any], default: object) -> Iterator[Parameter]:
     """Yield a part's fields as parameters; an instance as default gives each its default."""
     hints = get_type_hints(part, include_extras=True)
     texts: dict[str, str] = {}

@@ -85,6 +85,15 @@ VectorLength: TypeAlias = Annotated[int, Field(gt=0, le=65_536)]
 WidthFactor: TypeAlias = Annotated[float, Field(gt=0, le=64)]
 """What the usual width of a network is multiplied by."""
 
+DepthFactor: TypeAlias = Annotated[float, Field(gt=0, le=8)]
+"""What the usual length of a network's stages is multiplied by."""
+
+Expansion: TypeAlias = Annotated[float, Field(ge=1, le=16)]
+"""Channels inside a block against those that enter it."""
+
+ChannelCount: TypeAlias = Annotated[int, Field(gt=0, le=4096)]
+"""Channels of a convolution."""
+
 BatchSize: TypeAlias = Annotated[int, Field(gt=0, le=65_536)]
 """What is computed at once, and so lies in memory at once."""
 
@@ -132,3 +141,13 @@ class OnlyWith:
 
     parameter: str
     values: tuple[object, ...]
+
+    @property
+    def in_words(self) -> str:
+        """What is to be set for the parameter to mean something."""
+        *most, last = ("null" if value is None else str(value) for value in self.values)
+        return (
+            f"{self.parameter}: {', '.join(most)} or {last}"
+            if most
+            else f"{self.parameter}: {last}"
+        )

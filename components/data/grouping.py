@@ -17,6 +17,7 @@ _FIX: Final = {
     "folder": "set split: {groups: folder} where images lie in GROUP/LABEL/IMAGE, or "
     "split: {labels: path} where the first folder is a part of the label, too",
     "list": "add a column called group to the list",
+    "npz": "save the labels as GROUP/LABEL, and set split: {labels: path}",
 }
 _OTHERWISE: Final = (
     "write the images to files, and give a .csv list of them with the columns path, label and group"

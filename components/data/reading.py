@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -94,12 +94,14 @@ def read_source(
         source: Any format but ``model``.
         target: What images are turned into.
         threads: How many are decoded at once; the result does not depend on it.
-        labels: What of the path of an image in a folder is its label.
+        labels: What of the path of an image in a folder is its label; ``path`` also takes what
+            stands before the first ``/`` of a label in an ``.npz`` file for its group.
         label_column: Where a csv of pixels without a header has its labels.
         groups: Whether images in a folder lie in one of their group.
 
     Raises:
-        UserError: A file changed since it was listed, or a file of records is damaged.
+        UserError: A file changed since it was listed, a file of records is damaged, or what was
+            said of labels does not fit them.
     """
     _check_meant(source, labels, label_column)
     spool = Spool((target.height, target.width, target.channels))
@@ -124,7 +126,7 @@ def read_source(
         records = records_of(source, form)
         # Numbers need no decoding: handing them to a process costs more than it saves.
         read = (
-            keeping.kept(place, _read_record(record, target))
+            keeping.kept(place, _read_record(record, target, labels))
             for place, record in enumerate(records)
         )
     total = len(source.files) if source.format == "folder" else None
@@ -139,14 +141,16 @@ def read_source(
             sizes[item.size] += 1
             brightest = max(brightest, item.brightest)
         tell(images=len(images), total=total)
+    if labels == "path" and source.format == "npz":
+        _check_paths(source, images)
     return SourceImages(images, places, spool, keeping.copies, sizes, brightest)
 
 
 def _check_meant(source: Source, labels: Labels, label_column: str | None) -> None:
     """Refuse what is said of the labels where it would change nothing."""
     said: list[tuple[str, str]] = []
-    if labels != "folder" and source.format != "folder":
-        said.append((f"labels: {labels}", "labels of images in a folder"))
+    if labels != "folder" and source.format not in ("folder", "npz"):
+        said.append((f"labels: {labels}", "labels of images in a folder, or of an .npz file,"))
     if label_column is not None and source.format != "csv":
         said.append((f"label_column: {label_column}", "the labels of a csv file of pixels"))
     for key, meant in said:
@@ -154,6 +158,16 @@ def _check_meant(source: Source, labels: Labels, label_column: str | None) -> No
             f"split: {{{key}}} says where {meant} are, and the data is {_CALLED[source.format]}, "
             "which says it itself",
             f"leave out {key.partition(':')[0]} under split:",
+        )
+
+
+def _check_paths(source: Source, images: Sequence[SourceImage]) -> None:
+    """Refuse labels of a file that were said to be paths, and of which none is one."""
+    if images and not any(image.group for image in images):
+        raise UserError(
+            f"split: {{labels: path}} takes the labels in {source.files[0].name} for GROUP/LABEL, "
+            f"and none has a /, such as {images[0].label!r}",
+            "leave out labels under split:, or save the labels with the group before them",
         )
 
 
@@ -212,8 +226,12 @@ def _read_named(source: Source, named: NamedImage, target: TargetFormat) -> _Rea
     return _sound(image, decoded, target)
 
 
-def _read_record(record: Record, target: TargetFormat) -> _Read:
-    found = SourceImage(f"{record.file}#{record.index}", record.file, record.label, "")
+def _read_record(record: Record, target: TargetFormat, labels: Labels) -> _Read:
+    group, below, _ = record.label.partition("/")
+    found = SourceImage(
+        f"{record.file}#{record.index}", record.file, record.label, "",
+        group=group if labels == "path" and below else None,
+    )  # fmt: skip
     try:
         if isinstance(record.pixels, BadImage):
             raise record.pixels

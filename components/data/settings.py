@@ -61,10 +61,12 @@ class CurationPlan:
         selection: Part of the identities, images or groups, 0 to 1.
         sealed_fraction: Part of the identities, images or groups, 0 to 1.
         labels: The label of an image in a folder: the name of its folder, or the path of all
-            folders above it, as in ``Alphabet/character01``.
+            folders above it, as in ``Alphabet/character01``. Labels in an ``.npz`` file are taken
+            whole; ``path`` says that they are such paths.
         groups: Which group (a site, a camera, an alphabet) an image belongs to, so that every
             metric is given for each group. ``given``: what a list says in its column ``group``;
-            with ``labels: path`` the first folder. ``folder``: images lie in
+            with ``labels: path`` the first folder, or what stands before the first ``/`` of a label
+            in an ``.npz`` file. ``folder``: images lie in
             ``GROUP/LABEL/IMAGE``, and equal labels of two groups are one.
         groups_needed: Whether data without groups is refused, because floors are to hold for each.
         impostors_needed: Whether data with too few impostor pairs for the true accept rate at 1e-3

@@ -13,7 +13,11 @@ from pydantic import Field
 
 from components.contract.types import (
     BatchSize,
+    ChannelCount,
+    DepthFactor,
+    Expansion,
     Formerly,
+    ImageSide,
     NonNegativeFloat,
     NonNegativeInt,
     OnlyWith,
@@ -25,12 +29,45 @@ from components.contract.types import (
     WidthFactor,
 )
 
-Backbone: TypeAlias = Literal["resnet50", "mobilenet_v2", "conv"]
+Backbone: TypeAlias = Literal[
+    "resnet50",
+    "mobilenet_v1",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "efficientnet_lite3",
+    "efficientnet_lite4",
+    "mobilefacenet",
+    "conv",
+    "linear",
+]
+Head: TypeAlias = Literal["pooled", "depthwise"]
+Pointwise: TypeAlias = Literal["conv", "dense"]
 Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"]
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
-Augment: TypeAlias = Literal["auto", "none", "light", "strong"]
+Augment: TypeAlias = Literal["auto", "none", "light", "strong", "affine"]
 Keep: TypeAlias = Literal["best", "last"]
 ClassWeight: TypeAlias = Literal["none", "balanced"]
+
+
+_EXPANDED = (
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "efficientnet_lite3",
+    "efficientnet_lite4",
+    "mobilefacenet",
+)
+_SCALED = ("mobilenet_v1", *_EXPANDED, "conv")
+_CONVOLUTIONAL = ("resnet50", *_SCALED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +75,41 @@ class Network:
     """What a network is built of.
 
     Attributes:
-        backbone: resnet50: 23.5 million parameters (arXiv:1512.03385), a teacher. mobilenet_v2:
-            inverted residuals whose width follows alpha (arXiv:1801.04381), a student. conv: a few
-            plain convolutions whose width follows alpha, for small images such as 8 x 8 digits.
-        alpha: Width of mobilenet_v2 and conv against the usual one, factor.
+        backbone: resnet50: 23.5 million parameters (arXiv:1512.03385), a teacher. mobilenet_v1,
+            mobilenet_v2, mobilenet_v3_small and mobilenet_v3_large (arXiv:1704.04861, 1801.04381,
+            1905.02244), efficientnet_b0 and efficientnet_lite0 to efficientnet_lite4
+            (arXiv:1905.11946; the latter without squeeze-and-excitation) and mobilefacenet
+            (arXiv:1804.07573), whose width follows alpha. conv: a few plain convolutions whose
+            width follows alpha or widths, for small images. linear: one matrix, of at most 1,024
+            numbers of an image unless resolution says how many; train fits it in seconds.
+        alpha: Width of all but resnet50 and linear against the usual one, factor.
+        widths: Channels of each block of conv, in place of alpha; a block halves the map while
+            more than 2 pixels are left, as in ``[16, 32, 48, 48]``.
+        depth: Blocks of a stage against the usual number, factor; of conv convolutions of a block.
+        expansion: Channels inside an inverted residual that widens them, against those that enter
+            it, factor; None takes those of the paper.
+        head: pooled: the mean of the last map. depthwise: a weighted sum, each place of the map
+            with weights of its own, where it matters where something is. None takes depthwise for
+            mobilefacenet, else pooled.
+        pointwise: conv, or dense: convolutions of 1 x 1 as Dense on the map, so that weights of 4
+            bits run fast; the same numbers.
+        resolution: Pixels of the shorter side that the network looks at, at most those of the
+            images, which it shrinks itself; None takes all.
+        embedding_norm: Whether a batch norm without scale and offset ends the network, which
+            spreads embeddings evenly (verification).
         dropout: Share of the features that training hides from the head.
         batch_norm_momentum: Momentum of the batch norms' moving statistics.
     """
 
     backbone: Backbone = "resnet50"
-    alpha: Annotated[WidthFactor, OnlyWith("backbone", ("mobilenet_v2", "conv"))] = 1.0
+    alpha: Annotated[WidthFactor, OnlyWith("backbone", _SCALED), OnlyWith("widths", (None,))] = 1.0
+    widths: Annotated[list[ChannelCount] | None, OnlyWith("backbone", ("conv",))] = None
+    depth: Annotated[DepthFactor, OnlyWith("backbone", _SCALED)] = 1.0
+    expansion: Annotated[Expansion | None, OnlyWith("backbone", _EXPANDED)] = None
+    head: Annotated[Head | None, OnlyWith("backbone", _CONVOLUTIONAL)] = None
+    pointwise: Annotated[Pointwise, OnlyWith("backbone", _CONVOLUTIONAL)] = "conv"
+    resolution: Annotated[ImageSide, Field(ge=4)] | None = None
+    embedding_norm: bool = False
     dropout: Share = 0.0
     batch_norm_momentum: Share = 0.9
 
@@ -84,14 +146,20 @@ class Augmentation:
     """How images are changed each time they are seen.
 
     Attributes:
-        augment: How much images are turned, moved, lit and covered. auto: none where a classifier
-            learns from labels alone for fewer than 1,500 steps, which are too few to learn more
-            than the images as they are; light otherwise.
+        augment: light and strong: how much images are turned, moved, lit and covered. affine:
+            they are turned, zoomed, sheared and moved further than that, and nothing else; for
+            drawings and letters. auto: none where a classifier learns from labels alone for fewer
+            than 1,500 steps, which are too few to learn more than the images as they are; light
+            otherwise.
         flip: Mirror half of the images. Right for faces and most objects, wrong for digits.
+        turns: Whether the quarter turns of an identity are identities of their own in training,
+            which gives four times as many, and makes an epoch four times as long; for letters and
+            symbols, on square images (verification).
     """
 
     augment: Augment = "auto"
     flip: bool = False
+    turns: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from components.artifacts.decision import Decision, Machine
+from components.artifacts.decision import Candidate, Decision, Machine
 from components.pages.figures import trials_and_gaps
 from components.pages.words import (
     budgets_in_words,
     count,
     percent,
     splits_in_words,
+    steps_in_words,
     unit_in_words,
 )
 from components.statistics.metrics import METRICS
@@ -39,6 +40,11 @@ def method(decision: Decision) -> list[tuple[str, str]]:
     ]
     if decision.baseline:
         facts.append(("Trivial baseline", f"{decision.baseline.note}."))
+    facts += [
+        (f"Compared with {one.name}", _compared(decision, one))
+        for one in decision.variants
+        if one.verdict == "comparison"
+    ]
     facts += [
         (f"Latency on {device}", _machine(machine)) for device, machine in decision.devices.items()
     ]
@@ -78,6 +84,18 @@ def _resampling(decision: Decision) -> str:
     return (
         f"{decision.resamples:,} bootstrap resamples of {unit}; {percent(decision.confidence)} "
         "percentile intervals; the same resamples for every variant, so that the drop is paired."
+    )
+
+
+def _compared(decision: Decision, one: Candidate) -> str:
+    """Say what is no candidate, and what it reaches on the images that decided."""
+    made = f"{steps_in_words(one.steps)}; measured like a variant, and no candidate"
+    if one.metric is None or one.drop is None:
+        return f"{made}. {one.reason}."
+    return (
+        f"{made}. {METRICS[decision.metric].title} {with_interval(one.metric)}, "
+        f"{with_interval(one.drop)} less than {decision.reference}, "
+        f"{whole_bytes(one.file_bytes)}."
     )
 
 

@@ -23,7 +23,8 @@ VERDICTS: dict[Verdict, str] = {
 """How a verdict is called on pages."""
 
 _TELLING = (
-    "file", "backbone", "alpha", "method", "sparsity", "clusters", "bits", "scheme", "source",
+    "file", "backbone", "alpha", "widths", "method", "sparsity", "clusters", "bits", "scheme",
+    "source",
 )  # fmt: skip
 _SILENT = frozenset({"weights", "own"})
 _TARGETS = {"macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights"}

@@ -8,7 +8,7 @@ from components.artifacts.decision import BaselineCheck, Candidate
 from components.selection.controls import control_notes
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
-from components.statistics.quantities import with_interval
+from components.statistics.quantities import whole_bytes, with_interval
 
 _NAMED_MOST = 5
 
@@ -53,7 +53,33 @@ def notes_of(
         )
     yield from _warnings(variants)
     yield from control_notes(variants, metric)
+    yield from _baselines(winner, variants, reference, title)
     yield from _groups(winner or variants[0], ungrouped)
+
+
+def _baselines(
+    winner: Candidate | None, variants: tuple[Candidate, ...], reference: str, title: str
+) -> Iterator[str]:
+    """Say where a model that is measured for comparison alone would do as well."""
+    for one in variants:
+        if one.verdict != "comparison" or one.drop is None or not _is_linear(one):
+            continue
+        if one.drop.low <= 0:
+            yield (
+                f"{reference} is not certainly better than {one.name}, "
+                f"{whole_bytes(one.file_bytes)}: ahead by {with_interval(one.drop)} of {title}. "
+                "These images cannot show what a network is worth"
+            )
+        if one.excess == 0 and (winner is None or one.file_bytes < winner.file_bytes):
+            than = f", and is smaller than {winner.name}" if winner else ""
+            yield (
+                f"{one.name} keeps every budget, too{than} ({whole_bytes(one.file_bytes)}): list "
+                "it among the variants to let it win"
+            )
+
+
+def _is_linear(one: Candidate) -> bool:
+    return any(step.get("backbone") == "linear" for step in one.steps)
 
 
 def _warnings(variants: tuple[Candidate, ...]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.metadata_faults import metadata_faults
+from pipelines.config.network_faults import network_faults
 from pipelines.config.order_faults import ends_paths, order_faults
 from pipelines.config.parameters import offered
 from pipelines.config.pruning_faults import pruning_faults
@@ -52,6 +53,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from quantize_faults(("variants", name), path, config.teacher)
         yield from _distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
+    yield from network_faults(config)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):

@@ -72,6 +72,12 @@ class Config(Section):
         min_length=1,
         description="by name the path of steps from the teacher; shared beginnings run once",
     )
+    baseline: Literal["linear", "none"] = Field(
+        default="linear",
+        description="what is measured beside the variants and cannot win: `linear`, the linear map "
+        "of the pixels that `train: {backbone: linear}` fits in seconds, as an int8 "
+        "file; or `none`",
+    )
     devices: Annotated[tuple[Device, ...], BeforeValidator(as_tuple)] = Field(
         default_factory=lambda: (HostDevice.model_validate({"kind": "host"}),),
         min_length=1,

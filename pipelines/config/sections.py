@@ -37,7 +37,10 @@ REFERENCE = "teacher"
 CONTROL = "control-of-"
 """What the names of controls begin with: see ``controls``."""
 
-_RESERVED = (REFERENCE, "sealed", "sealed-teacher")
+LINEAR = "linear-baseline"
+"""What the linear map of the pixels is called, which is measured beside the variants."""
+
+_RESERVED = (REFERENCE, LINEAR, "sealed", "sealed-teacher")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NAME_CHARACTERS_MAX = 40
 

@@ -56,7 +56,7 @@ def label_of(node: StepNode) -> str:
     words = (
         _word(known[name], node.parameters[name])
         for name in interface_of(node.component).named_by
-        if known[name].matters(node.parameters)
+        if known[name].matters(node.parameters) and node.parameters[name] is not None
     )
     label = "-".join((_slug(node.component), *words))
     return f"{CONTROL}{label}" if node.parameters.get("control") is True else label

@@ -461,6 +461,38 @@ def test_groups_in_two_spellings_are_one_or_two_as_is_said(tmp_path: Path) -> No
         )
 
 
+def test_labels_of_an_archive_that_are_paths_tell_the_groups(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (96, 8, 8), np.uint8)
+    names = [f"Alphabet{n % 8}/character{n // 8 % 2}" for n in range(96)]
+    np.savez(tmp_path / "x.npz", images=images, labels=names)
+    plan = {"labels": "path", "split_by": "group"}
+    outcome = _ingest(tmp_path / "x.npz", tmp_path / "out", **plan)
+    assert outcome.report["used"] == 96
+    assert set(outcome.open.info.groups) == {name.partition("/")[0] for name in names}
+    assert set(outcome.open.info.classes) == set(names), "labels stay whole"
+    homes: dict[str, set[str]] = {}
+    for data in (outcome.open, outcome.sealed):
+        for split in data.info.splits:
+            groups = data.groups(split)
+            assert groups is not None
+            for group in np.unique(groups):
+                homes.setdefault(data.info.groups[group], set()).add(split)
+    assert sorted(map(len, homes.values())) == [1] * 8, "an alphabet is in one split"
+    without = {"task": "classification", "split_by": "image"}
+    plain = _ingest(tmp_path / "x.npz", tmp_path / "plain", **without)
+    assert not plain.open.info.groups
+    flat = tmp_path / "flat.npz"
+    np.savez(flat, images=images, labels=[name.replace("/", "_") for name in names])
+    with pytest.raises(UserError, match="none has a /, such as 'Alphabet0_character0'") as caught:
+        _ingest(flat, tmp_path / "refused", **plan)
+    assert "leave out labels under split:" in caught.value.fix
+    _ingest(flat, tmp_path / "fixed", **without)
+    with pytest.raises(UserError, match="no groups") as caught:
+        _ingest(flat, tmp_path / "floors", groups_needed=True, **without)
+    assert "save the labels as GROUP/LABEL, and set split: {labels: path}" in caught.value.fix
+    _ingest(tmp_path / "x.npz", tmp_path / "kept", groups_needed=True, labels="path", **without)
+
+
 def test_omniglot_as_it_is_published(shared: Path, tmp_path: Path) -> None:
     """``images_background/Alphabet/characterNN/NNNN_NN.png``: four alphabets of it."""
     with np.load(shared / "data/omniglot/background.npz") as arrays:
@@ -569,10 +601,11 @@ def test_which_of_several_lists_is_meant_is_not_guessed(tmp_path: Path) -> None:
 def test_what_says_nothing_of_the_data_is_refused(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"task": "classification", "split_by": "image"}
     root = files.folder(tmp_path / "data", {"a": 20, "b": 20})
-    np.savez(tmp_path / "x.npz", images=np.zeros((4, 8, 8), np.uint8), labels=np.arange(4))
+    pixels = tmp_path / "x.csv"
+    pixels.write_text("label,a,b,c,d\n" + "\n".join(f"{n % 2},{n},1,2,3" for n in range(8)))
     for data, key, value, called in (
         (root, "label_column", "first", "a folder of images"),
-        (tmp_path / "x.npz", "labels", "path", "an .npz file"),
+        (pixels, "labels", "path", "a csv file of pixels"),
     ):
         with pytest.raises(
             UserError, match=rf"{key}: {value}}} says .* data is {called}"

@@ -54,7 +54,7 @@ def test_an_edit_runs_those_components_again_and_no_others(module):
 @pytest.mark.parametrize("component", ["train", "distill", "prune"])
 def test_no_technique_is_in_the_closure_of_another(component):
     rooms = {
-        "train": {"supervised", "fisher", "fisher_settings"},
+        "train": {"supervised", "fisher", "fisher_settings", "linear", "linear_classifier"},
         "distill": {
             "distillation",
             "distillation_settings",

@@ -89,6 +89,36 @@ def test_what_select_and_the_sealed_evaluations_are_given(tmp_path: Path) -> Non
     assert teacher.inputs["thresholds"] == Ref("evaluate-teacher", "report")
 
 
+def test_a_linear_map_of_the_pixels_is_measured_beside_the_variants(tmp_path: Path) -> None:
+    variants = {"student": [STUDENT], "student-int8": [STUDENT, INT8]}
+    without = graph(tmp_path, variants)
+    built = graph(tmp_path, variants, baseline="linear")
+    added = [step.name for step in built.steps if step.name not in without.by_name]
+    assert added == [
+        *("train-linear-baseline", "quantize-linear-baseline", "convert-linear-baseline"),
+        *("evaluate-linear-baseline", "benchmark-linear-baseline-host"),
+    ]
+    fitted = built.by_name["train-linear-baseline"]
+    assert (fitted.parameters["backbone"], fitted.inputs["weights"]) == ("linear", None)
+    select = built.by_name["select"]
+    assert select.parameters["names"] == ["teacher", *variants, "linear-baseline"]
+    assert select.parameters["candidates"] == list(variants)
+    models = [ref.step for ref in refs_in(select.inputs["models"])]
+    assert models[-1] == "convert-linear-baseline"
+    for step in built.steps:
+        _check_ports(built, step)
+    others = {name: step for name, step in built.by_name.items() if name in without.by_name}
+    assert {name for name, step in others.items() if step != without.by_name[name]} == {"select"}
+
+
+def test_a_linear_map_can_be_a_variant_too(tmp_path: Path) -> None:
+    path = [{"train": {"backbone": "linear"}}, INT8]
+    built = graph(tmp_path, {"linear-int8": path, "student-int8": [STUDENT, INT8]})
+    assert "train-linear" in built.by_name
+    assert built.by_name["train-linear"].inputs["weights"] is None
+    assert built.by_name["select"].parameters["candidates"] == ["linear-int8", "student-int8"]
+
+
 def test_only_the_sealed_evaluations_see_the_sealed_images(tmp_path: Path) -> None:
     built = graph(tmp_path, {"student": [STUDENT], "int8": [INT8]})
     seeing = {step.name for step in built.steps if Ref("ingest", "sealed") in step.refs}

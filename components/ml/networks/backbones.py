@@ -1,79 +1,105 @@
 """Networks: a backbone and a head, from one normalized image to an embedding or to scores.
 
-Every activation follows a batch norm (or is part of it, as ReLU6), and no layer here is one that
-pruning, clustering or quantization would refuse. All layers have names of their own, so that
-the architecture of a model does not depend on what its process built before.
+Every activation follows a batch norm (or is part of it, as ReLU6), and layers are plain ones that
+the converter folds and quantizes. All layers have names of their own, so that the architecture of
+a model does not depend on what its process built before.
+
+Shapes: b images of a batch, h rows, w columns, c channels, d numbers that come out.
 
 References:
-    He et al., Deep Residual Learning, arXiv:1512.03385; Sandler et al., MobileNetV2,
-    arXiv:1801.04381.
+    He et al., Deep Residual Learning, arXiv:1512.03385; those of each family stand in its module.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from components.contract.errors import UserError
+from components.ml.networks.blocks import spread
+from components.ml.networks.efficientnet import LITE_SCALES, efficientnet
+from components.ml.networks.fitting_network import check_network
+from components.ml.networks.mobilefacenet import mobilefacenet
+from components.ml.networks.mobilenet_v1 import mobilenet_v1
+from components.ml.networks.mobilenet_v2 import mobilenet_v2
+from components.ml.networks.mobilenet_v3 import mobilenet_v3
+from components.ml.networks.plain_convolutions import conv, conv_of_widths
+from components.ml.networks.pointwise import with_dense
+from components.ml.networks.resolution import averaged, reduced
 from components.ml.runtime import tf_keras
-from components.ml.settings import Backbone
+from components.ml.settings import Backbone, Network
 
 INPUT = "image"
-_WIDTH = 32
-"""Channels of the first convolution of ``conv`` at alpha 1."""
+_SIDE_MIN = 4
+_LINEAR_MOST = 1024
+"""Numbers of an image that a linear map looks at, where nothing says how many."""
+
+_FAMILIES: Mapping[str, Callable[..., Any]] = {
+    "mobilenet_v1": mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2,
+    "mobilenet_v3_small": partial(mobilenet_v3, large=False),
+    "mobilenet_v3_large": partial(mobilenet_v3, large=True),
+    "efficientnet_b0": efficientnet,
+    **{f"efficientnet_lite{size}": partial(efficientnet, lite=size) for size in LITE_SCALES},
+    "mobilefacenet": mobilefacenet,
+    "conv": conv,
+}
+_WITHOUT_EXPANSION = ("mobilenet_v1", "conv")
 
 
 def with_head(
-    backbone: Backbone,
-    image_shape: tuple[int, int, int],
-    head: str,
-    size: int,
-    *,
-    alpha: float = 1.0,
-    dropout: float = 0.0,
-    batch_norm_momentum: float = 0.9,
+    backbone: Backbone, image_shape: tuple[int, int, int], answer: str, size: int, **settings: Any
 ) -> Any:
-    """Build an untrained network.
+    """Build an untrained network; see ``build``.
 
     Args:
         backbone: Which one.
         image_shape: Height, width and channels; any size from 4 x 4 pixels on.
-        head: "embedding" or "scores": how the last layer is called.
+        answer: "embedding" or "scores": how the last layer is called.
         size: Numbers that come out.
-        alpha: Width of ``mobilenet_v2`` and ``conv``, above 0.
-        dropout: Share of the pooled features that training hides from the head, 0 to below 1.
-        batch_norm_momentum: Of the moving statistics. Keras' own 0.99 and 0.999 need thousands
-            of steps before inference does what training did.
+        **settings: Other fields of ``Network``.
+    """
+    return build(Network(backbone=backbone, **settings), image_shape, answer, size)
+
+
+def build(network: Network, image_shape: tuple[int, int, int], answer: str, size: int) -> Any:
+    """Build an untrained network.
+
+    Args:
+        network: What it is built of.
+        image_shape: Height, width and channels; any size from 4 x 4 pixels on.
+        answer: "embedding" or "scores": how the last layer is called.
+        size: Numbers that come out.
 
     Returns:
-        A ``tf_keras`` model from float32 ``bhwc`` to ``bd``, without softmax or normalization.
+        A ``tf_keras`` model from float32 ``bhwc`` to ``bd``, without softmax, and without
+        normalization to length 1.
 
     Raises:
-        UserError: An alpha for ``resnet50``, whose width is fixed, or an image too small.
+        UserError: Settings that mean nothing for the backbone, or an image too small.
     """
-    if min(image_shape[:2]) < 4:
+    check_network(network)
+    if min(image_shape[:2]) < _SIDE_MIN:
         raise UserError(
-            f"images of {image_shape[0]} x {image_shape[1]} are too small for {backbone}",
+            f"images of {image_shape[0]} x {image_shape[1]} are too small for {network.backbone}",
             "set image: height and width to 4 pixels or more",
         )
     image = tf_keras.Input(image_shape, name=INPUT)
-    if backbone == "resnet50":
-        if alpha != 1.0:
-            raise UserError(
-                f"resnet50 has one width, and alpha is {alpha}",
-                "leave alpha away, or set backbone: mobilenet_v2 or conv",
-            )
-        features = _resnet50(image)
-    elif backbone == "mobilenet_v2":
-        features = _mobilenet_v2(image, alpha)
+    seen = image if network.resolution is None else reduced(image, network.resolution)
+    if network.backbone == "linear":
+        if network.resolution is None:
+            seen = averaged(seen, _LINEAR_MOST)
+        numbers = tf_keras.layers.Flatten(name="flat")(seen)
     else:
-        features = _conv(image, alpha)
-    pooled = tf_keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    if dropout:
-        pooled = tf_keras.layers.Dropout(dropout, name="dropout")(pooled)
-    model = tf_keras.Model(
-        image, tf_keras.layers.Dense(size, name=head)(pooled), name=f"{backbone}_{head}"
-    )
-    set_batch_norm_momentum(model, batch_norm_momentum)
+        numbers = _pooled(_features(network, seen), network)
+    if network.dropout:
+        numbers = tf_keras.layers.Dropout(network.dropout, name="dropout")(numbers)
+    numbers = _answer(numbers, network, answer, size)
+    model = tf_keras.Model(image, numbers, name=f"{network.backbone}_{answer}")
+    if network.pointwise == "dense":
+        model = with_dense(model)
+    set_batch_norm_momentum(model, network.batch_norm_momentum)
     return model
 
 
@@ -84,41 +110,35 @@ def set_batch_norm_momentum(model: Any, momentum: float) -> None:
             layer.momentum = momentum
 
 
-def _resnet50(image: Any) -> Any:
-    applications = tf_keras.applications
-    return applications.ResNet50(include_top=False, weights=None, input_tensor=image).output
+def _features(network: Network, image: Any) -> Any:
+    """Return the last map ``bhwc`` of a backbone."""
+    if network.backbone == "resnet50":
+        applications = tf_keras.applications
+        return applications.ResNet50(include_top=False, weights=None, input_tensor=image).output
+    if network.widths is not None:
+        return conv_of_widths(image, network.widths, depth=network.depth)
+    given: dict[str, Any] = {"alpha": network.alpha, "depth": network.depth}
+    if network.backbone not in _WITHOUT_EXPANSION:
+        given["expansion"] = network.expansion
+    return _FAMILIES[network.backbone](image, **given)
 
 
-def _mobilenet_v2(image: Any, alpha: float) -> Any:
-    applications = tf_keras.applications
-    return applications.MobileNetV2(
-        include_top=False, weights=None, input_tensor=image, alpha=alpha
-    ).output
+def _pooled(features_bhwc: Any, network: Network) -> Any:
+    """Return numbers ``bc`` of a map: its mean, or a sum in which each place has its weights."""
+    head = network.head or ("depthwise" if network.backbone == "mobilefacenet" else "pooled")
+    layers = tf_keras.layers
+    if head == "pooled":
+        return layers.GlobalAveragePooling2D(name="pool")(features_bhwc)
+    height, width = features_bhwc.shape[1:3]
+    summed = layers.DepthwiseConv2D(
+        (height, width), depthwise_initializer=spread(height * width), name="places"
+    )(features_bhwc)
+    return layers.Flatten(name="flat")(summed)
 
 
-def _conv(image: Any, alpha: float) -> Any:
-    """Plain convolutions, halving until about 4 pixels are left: 3 layers for 8 x 8 pixels."""
-    side = min(image.shape[1:3])
-    features = _block(image, 1, _channels(1, alpha), stride=2 if side > 32 else 1)
-    side = side // 2 if side > 32 else side
-    number, times = 2, 1
-    while side > 4:
-        times = min(2 * times, 4)
-        features = _block(features, number, _channels(times, alpha), stride=2)
-        number, side = number + 1, (side + 1) // 2
-    return _block(features, number, _channels(times, alpha), stride=1)
-
-
-def _channels(times: int, alpha: float) -> int:
-    """Round to a multiple of 4, at least 4: what vector units take at once."""
-    return max(4, int(times * _WIDTH * alpha / 4 + 0.5) * 4)
-
-
-def _block(features: Any, number: int, channels: int, stride: int) -> Any:
-    layers, name = tf_keras.layers, f"block{number}"
-    features = layers.Conv2D(
-        channels, 3, strides=stride, padding="same", use_bias=False,
-        kernel_initializer="he_normal", name=f"{name}_conv",
-    )(features)  # fmt: skip
-    features = layers.BatchNormalization(name=f"{name}_norm")(features)
-    return layers.ReLU(name=f"{name}_relu")(features)
+def _answer(numbers: Any, network: Network, name: str, size: int) -> Any:
+    layers = tf_keras.layers
+    if not network.embedding_norm:
+        return layers.Dense(size, name=name)(numbers)
+    vector = layers.Dense(size, use_bias=False, name=f"{name}_weights")(numbers)
+    return layers.BatchNormalization(center=False, scale=False, name=name)(vector)

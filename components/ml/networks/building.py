@@ -24,12 +24,10 @@ def info_of(data: Dataset, embedding: int, mean: float, scale: float) -> ModelIn
 
 def build(network: Network, info: ModelInfo) -> Any:
     """Build the untrained network that an info describes."""
-    return backbones.with_head(
-        network.backbone,
-        info.image_shape,
-        info.output.kind,
-        info.output.size,
-        alpha=network.alpha,
-        dropout=network.dropout,
-        batch_norm_momentum=network.batch_norm_momentum,
-    )
+    return backbones.build(network, info.image_shape, info.output.kind, info.output.size)
+
+
+def network_in_step(network: Network) -> dict[str, object]:
+    """Return what the step of a Model's history tells of the network that it made."""
+    told: dict[str, object] = {"backbone": network.backbone, "alpha": network.alpha}
+    return told if network.widths is None else {**told, "widths": network.widths}

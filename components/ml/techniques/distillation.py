@@ -14,7 +14,7 @@ from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, samples
-from components.ml.networks.building import build, info_of
+from components.ml.networks.building import build, info_of, network_in_step
 from components.ml.runtime import tf
 from components.ml.settings import (
     Augmentation,
@@ -121,7 +121,7 @@ def train_student(
     settings = settings.of(info.task)
     model = build(network, info)  # before the teacher, whose building would draw from the seed too
     augmentation = settled_for_answers(augmentation)
-    examples = examples_of(data)
+    examples = examples_of(data, turns=augmentation.turns)
     targets = targets_of(
         teacher, examples, data, model, settings, teacher_views, augmentation, seed
     )
@@ -138,8 +138,7 @@ def train_student(
     )  # fmt: skip
     step = {
         "component": "distill",
-        "backbone": network.backbone,
-        "alpha": network.alpha,
+        **network_in_step(network),
         "loss": labels.loss,
         "epochs": history.kept.number,
     }
@@ -177,7 +176,7 @@ def train_control(
     """Train what a student would be without its teacher, on labels alone, and write it."""
     data = Dataset.open(dataset)
     info = student_info(teacher, data, embedding)
-    examples, model = examples_of(data), build(network, info)
+    examples, model = examples_of(data, turns=augmentation.turns), build(network, info)
     augmentation = examples.settled(augmentation, info.task, optimization)
     labels = label_objective(info, examples, loss, seed)
     fit_and_write(

@@ -78,6 +78,7 @@ STRENGTHS: Mapping[Augment, Strength] = {
         rotation=0.2, zoom=0.14, aspect=0.06, shear=0.08, shift=0.09, gamma=0.5, contrast=0.35,
         brightness=0.15, light=0.15, noise=0.02, covered=0.5, cover=0.44,
     ),
+    "affine": Strength(rotation=0.262, zoom=0.182, shear=0.2, shift=0.1),  # 15 degrees, 1.2 times
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from components.ml.training.augmentation import (
     settled_for_labels,
 )
 from components.ml.training.objectives import LABELS
+from components.ml.training.quarter_turns import TURNS, TurnedImages, turned
 from components.ml.training.scratch_arrays import HalfAnswers
 
 IMAGES = "images"
@@ -96,7 +97,7 @@ class Examples:
             new ones.
     """
 
-    images_nhwc: Images
+    images_nhwc: Images | TurnedImages
     labels_n: np.ndarray
     classes: int
     compared: bool
@@ -191,11 +192,16 @@ class Examples:
         }
 
 
-def examples_of(data: Dataset) -> Examples:
+def examples_of(data: Dataset, *, turns: bool = False) -> Examples:
     """Return the train split as examples.
 
+    Args:
+        data: Holds it.
+        turns: Whether the quarter turns of an identity are identities, too (verification).
+
     Raises:
-        UserError: One identity or class only, or no identity with a second image.
+        UserError: One identity or class only, no identity with a second image, or turns of what
+            cannot be turned.
     """
     task, split = data.info.task, "train"
     labels_n = np.asarray(data.labels(split))
@@ -213,10 +219,15 @@ def examples_of(data: Dataset) -> Examples:
             "give at least two images of each identity",
         )
     compared = task == "verification"
+    images_nhwc, labels_n = data.images(split), dense_n if compared else labels_n
     # An embedding learns from the identities that are there; a classifier knows all classes.
-    return Examples(
-        images_nhwc=data.images(split),
-        labels_n=dense_n if compared else labels_n,
-        classes=len(present) if compared else len(data.info.classes),
-        compared=compared,
-    )
+    classes = len(present) if compared else len(data.info.classes)
+    if not turns:
+        return Examples(images_nhwc, labels_n, classes, compared)
+    if not compared:
+        raise UserError(
+            "turns makes identities of turned images, and the task is classification",
+            "leave turns away",
+        )
+    turned_nhwc, labels_n = turned(images_nhwc, labels_n, classes)
+    return Examples(turned_nhwc, labels_n, TURNS * classes, compared)

@@ -13,6 +13,7 @@ from typing import Any
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.ml.formats import model_folder, samples
+from components.ml.networks.building import network_in_step
 from components.ml.settings import Augmentation, LossSettings, Network, Optimization
 from components.ml.training import loop
 from components.ml.training.examples import Examples
@@ -88,8 +89,7 @@ def fit_and_write(
     )
     step = {
         "component": "train",
-        "backbone": network.backbone,
-        "alpha": network.alpha,
+        **network_in_step(network),
         "loss": chosen_loss,
         "epochs": history.kept.number,
         **notes,

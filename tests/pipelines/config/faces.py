@@ -17,6 +17,7 @@ BASE: Mapping[str, object] = {
     "data": "./faces",
     "image": {"height": 8, "width": 8, "channels": 1, "maximum": 16},
     "teacher": {"epochs": 3},
+    "baseline": "none",
 }
 
 

@@ -46,7 +46,7 @@ def test_the_demo_under_both_engines(gcs_process, tmp_path, monkeypatch):
             compared += 1
             assert event.key == other.key, name
             assert dict(event.outputs) == dict(other.outputs), name
-    assert compared == 22
+    assert compared == 25
     # Either finds in the cache what the other has made.
     assert run("local", "gs://stores/demo", tmp_path / "c")[1] == []
     assert run("docker", str(tmp_path / "store"), tmp_path / "d")[1] == []

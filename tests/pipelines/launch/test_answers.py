@@ -27,6 +27,7 @@ teacher: {{outputs: ./answers.npz}}
 variants:
   tiny: [{{distill: {{backbone: conv, alpha: 0.25, epochs: 1{more}}}}}]
   {other}
+baseline: {baseline}
 devices: [{{kind: host, processes: 1}}]
 budgets: {{size_mb: 1, metric: accuracy, drop: 1}}
 store: ./store
@@ -51,13 +52,14 @@ def data(tmp_path_factory):
     return folder, np.array(paths), outputs
 
 
-def write(data, folder, *, kept=slice(None), more="", other="", **changed):
+def write(data, folder, *, kept=slice(None), more="", other="", baseline="linear", **changed):
     source, paths, outputs = data
     if not (folder / "images").exists():
         (folder / "images").symlink_to(source / "images")
     arrays = {"paths": paths[kept], "outputs": outputs[kept], **changed}
     np.savez(folder / "answers.npz", **{key: a for key, a in arrays.items() if a is not None})
-    (folder / "answers.yaml").write_text(CONFIG.format(side=SIDE, more=more, other=other))
+    text = CONFIG.format(side=SIDE, more=more, other=other, baseline=baseline)
+    (folder / "answers.yaml").write_text(text)
     return load(folder / "answers.yaml")
 
 
@@ -93,10 +95,22 @@ def test_a_student_of_answers_is_compared_with_them_and_released(data, tmp_path)
     assert manifest["sealed"]["reference"]["accuracy"]["value"] == 1.0
     assert "no file" in (tmp_path / "out/card.md").read_text()
     assert "known by its answers alone" in (tmp_path / "out/report.html").read_text()
+    # The linear map of the pixels stands beside the variants everywhere, and wins nothing.
+    linear = next(one for one in variants if one["name"] == "linear-baseline")
+    assert (linear["verdict"], linear["candidate"]) == ("comparison", False)
+    assert linear["reason"].startswith("no candidate")
+    assert linear["metric"]["value"] > 0.9, "patterns are linear"
+    assert board.to_json()["winner"] in ("tiny", "int8")
+    text = f"accuracy {linear['metric']['value']:.3f}"
+    for name in ("report.html", "card.md"):
+        page = (tmp_path / "out" / name).read_text().replace("\\", "")
+        assert "Compared with linear-baseline" in page
+        assert "train linear, quantize int8; measured like a variant, and no candidate" in page
+        assert text in page
 
 
 def test_images_without_an_answer_are_counted_and_named_and_the_fix_helps(data, tmp_path):
-    _, failed = run(write(data, tmp_path, kept=slice(30, None)), tmp_path)
+    _, failed = run(write(data, tmp_path, kept=slice(30, None), baseline="none"), tmp_path)
     (fault,) = failed  # said once: what would measure these answers waits for their import
     assert fault.step == "import-answers"
     assert fault.user_fault

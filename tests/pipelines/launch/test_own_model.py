@@ -22,6 +22,7 @@ teacher: {{model: {model}, trusted: true, normalization: {{mean: 0, scale: 1}}}}
 variants:
   int8: [{{quantize: {{scheme: int8, input_type: uint8}}}}]
   {more}
+baseline: none
 devices: [{{kind: host, processes: 1}}]
 budgets: {{size_mb: 1, metric: accuracy, drop: 1}}
 store: ./store

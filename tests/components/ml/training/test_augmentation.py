@@ -151,3 +151,18 @@ def test_auto_follows_from_the_length_of_the_training(task, steps, augment):
     strong = Augmentation(augment="strong")
     assert augmentation.settled_for_answers(strong) is strong
     assert augmentation.settled_for_labels(strong, task, steps) is strong
+
+
+def test_affine_moves_far_and_changes_no_light():
+    draws = augmentation.draw_changes(32, flip=False, random=np.random.default_rng(0))
+    grey = np.full((32, *SHAPE), 90, np.float32)
+    np.testing.assert_allclose(changed(STRENGTHS["affine"], draws, grey), grey, atol=1e-3)
+    none = dict.fromkeys(("covered", "gamma", "contrast", "brightness", "light", "noise"), 0.0)
+    far, near = (
+        np.abs(changed(replace(STRENGTHS[name], **none), draws) - gradient(32)).mean()
+        for name in ("affine", "strong")
+    )
+    assert far > near
+    turned = STRENGTHS["affine"]
+    assert np.degrees(turned.rotation) == pytest.approx(15, abs=0.1)
+    assert np.exp(turned.zoom) == pytest.approx(1.2, abs=1e-3)

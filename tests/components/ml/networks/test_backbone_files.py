@@ -1,0 +1,64 @@
+"""Backbones as files: each becomes an int8 file without a float operator, and as it was asked for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from components.artifacts.lite_model import MODEL_FILE
+from components.artifacts.model import Embedding, ImageInput, ModelInfo
+from components.convert import convert
+from components.ml.formats import model_folder
+from components.ml.lite.flatbuffer import LiteFile
+from components.ml.networks import backbones
+from components.ml.runtime import tf_keras
+from tests.components.flat import quantize
+
+SMALL: Mapping[str, Any] = {"alpha": 0.1, "depth": 0.2}
+
+
+@pytest.fixture
+def written(pattern_pairs, tmp_path):
+    """Build a network for the patterns and write it as an int8 file."""
+
+    def write(backbone: str, **settings: Any) -> LiteFile:
+        network = backbones.with_head(backbone, (8, 8, 1), "embedding", 8, **settings)
+        info = ModelInfo("verification", ImageInput(8, 8, 1), Embedding(8), parameters=0)
+        made = info.after({"component": "train"})
+        model_folder.save(tmp_path / "model", network, made)
+        quantize(
+            tmp_path / "model", pattern_pairs, tmp_path / "int8", tmp_path / "plan",
+            scheme="int8", input_type="uint8", output_type="int8",
+        )  # fmt: skip
+        convert(tmp_path / "int8", tmp_path / "lite", tmp_path / "report")
+        return LiteFile.parse((tmp_path / "lite" / MODEL_FILE).read_bytes())
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("backbone", "settings", "expected"),
+    [
+        ("linear", {}, {"FULLY_CONNECTED": 1}),
+        ("linear", {"resolution": 4}, {"AVERAGE_POOL_2D": 1, "FULLY_CONNECTED": 1}),
+        ("conv", {"widths": [8, 8], "head": "depthwise", "embedding_norm": True, "resolution": 6},
+         {"RESIZE_BILINEAR": 1, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}),
+        ("mobilenet_v1", {**SMALL, "pointwise": "dense"},
+         {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 6}),
+        ("mobilenet_v3_small", {**SMALL, "expansion": 2.0}, {"HARD_SWISH": 10}),
+        ("efficientnet_b0", {**SMALL, "expansion": 2.0}, {"LOGISTIC": 29}),  # 15 swishes; 7 squeezes with one and a gate
+        ("efficientnet_lite0", {**SMALL, "expansion": 2.0}, {"DEPTHWISE_CONV_2D": 7}),
+        ("mobilefacenet", {**SMALL, "expansion": 2.0}, {"PRELU": 13, "DEPTHWISE_CONV_2D": 7}),
+    ],
+)  # fmt: skip
+def test_an_int8_file_computes_in_integers_alone(written, backbone, settings, expected):
+    file = written(backbone, **settings)
+    assert file.float_operators == ()
+    operators = file.operators
+    assert {name: operators.get(name, 0) for name in expected} == expected, operators
+
+
+def test_convolutions_that_were_left_as_they_are_are_seen_in_the_file(written, monkeypatch):
+    monkeypatch.setattr(backbones, "with_dense", tf_keras.models.clone_model)
+    operators = written("mobilenet_v1", **SMALL, pointwise="dense").operators
+    assert operators["FULLY_CONNECTED"] == 1
