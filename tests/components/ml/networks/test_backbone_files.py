@@ -43,6 +43,8 @@ def written(pattern_pairs, tmp_path):
         ("linear", {"resolution": 4}, {"AVERAGE_POOL_2D": 1, "FULLY_CONNECTED": 1}),
         ("conv", {"widths": [8, 8], "head": "depthwise", "embedding_norm": True, "resolution": 6},
          {"RESIZE_BILINEAR": 1, "CONV_2D": 2, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1}),
+        ("conv", {"widths": [8, 8], "residuals": [0, 2], "stem": "full"},
+         {"CONV_2D": 4, "ADD": 2, "FULLY_CONNECTED": 1}),
         ("mobilenet_v1", {**SMALL, "pointwise": "dense"},
          {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 5, "FULLY_CONNECTED": 6}),
         ("mobilenet_v3_small", {**SMALL, "expansion": 2.0}, {"HARD_SWISH": 10}),
