@@ -12,7 +12,10 @@ from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.convert import convert
 from components.ml.formats import model_folder
+from components.ml.networks.building import build
+from components.ml.runtime import configure
 from components.ml.techniques import distillation
+from components.ml.techniques.distillation import student_info
 from components.ml.training import losses
 from components.ml.training.objectives import OUTPUT, TEACHER
 from components.ml.training.outputs import outputs_of
@@ -27,6 +30,7 @@ from tests.components.ml.techniques.test_distillation import (
     distilled,
     objective,
 )
+from tests.components.ml.training.test_loop import NETWORK
 
 NOTHING = replace(SETTINGS, label_weight=0.0, embedding_weight=0.0, relational_weight=0.0)
 ALONE = replace(NOTHING, distribution_weight=1.0)
@@ -58,11 +62,11 @@ def following(pattern_pairs, pattern_verifier, tmp_path_factory):
 
 
 def test_the_file_of_a_student_that_learned_nothing_else_has_its_teachers_distributions(
-    following, pattern_pairs, pattern_verifier, tmp_path
+    following, pattern_pairs, pattern_verifier
 ):
-    once = replace(OPTIMIZATION, epochs=1, learning_rate=1e-9)
-    unlearned, _ = distilled(pattern_pairs, pattern_verifier, tmp_path, once, ALONE)
-    outputs_nd = outputs_of(*model_folder.load(unlearned))(
+    configure(2, 0)
+    info = student_info(pattern_verifier, Dataset.open(pattern_pairs), None)
+    outputs_nd = outputs_of(build(NETWORK, info), info)(
         np.asarray(Dataset.open(pattern_pairs).images("selection"))
     )
     assert following < 0.3 * distance(outputs_nd, pattern_verifier, pattern_pairs)
