@@ -22,7 +22,7 @@ SMALL: Mapping[str, Any] = {"alpha": 0.1, "depth": 0.2}
 
 LETTERS = {
     48_000: (64, [8, 16, 32, 48]),
-    95_000: (128, [12, 24, 48, 64]),
+    95_000: (128, [12, 24, 48, 60]),
 }
 """Embedding and widths of networks of 32 x 32 pixels by the bytes that their int8 file has to keep."""
 
