@@ -41,7 +41,8 @@ fashion: install
 
 # DATA is an .npz file with images and labels, or the published folder images_background.
 omniglot: install
-	$(BIN)/slimline run pipelines/examples/omniglot.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz)
+	$(BIN)/slimline run pipelines/examples/omniglot.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz) \
+		--seed $(or $(SEED),0) --output slimline-out/omniglot-$(or $(SEED),0)
 
 # The same data; each technique once, on one small student.
 everything: install

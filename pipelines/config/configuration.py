@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from components.contract.digests import digest
+from components.contract.errors import UserError
 from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
 from pipelines.config.kubeflow import Kubeflow
@@ -187,6 +188,20 @@ class Config(Section):
         return self.model_copy(
             update={key: located(value, None) for key, value in moved.items() if value}
         )
+
+    def reseeded(self, seed: int) -> Config:
+        """Return the same with all randomness starting elsewhere.
+
+        Raises:
+            UserError: A number that is no seed.
+        """
+        try:
+            TypeAdapter[int](Seed).validate_python(seed)
+        except ValidationError as error:
+            raise UserError(
+                f"seed {seed}: {error.errors()[0]['msg']}", "write --seed 1, for example"
+            ) from error
+        return self.model_copy(update={"seed": seed})
 
 
 def located(place: str, folder: Path | None) -> str:
