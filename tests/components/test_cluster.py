@@ -87,6 +87,7 @@ def test_layers_share_their_values_and_the_answers_stay(
     assert {(kernel.layer, kernel.unique, kernel.per) for kernel in info.promises.shared} == {
         (f"{layer}/kernel", 8, "layer") for layer in CLUSTERED
     }
+    assert (info.history[-1].curve.epochs, info.history[-1].parameters) == (1, info.parameters)
     assert not [name for name in weights if "norm" in name]  # folded
     images, labels = images_of(40, seed=2)
     network, _ = model_folder.load(trained / "model")

@@ -6,7 +6,7 @@ Shapes: b images in a batch, d numbers of the student's output, t of the teacher
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,8 @@ def train_student(
         "loss": labels.loss,
         "epochs": history.kept.number,
     }
-    model_folder.save(path, model, replace(info, steps=teacher_info.steps).after(step))
+    made = info.on_top_of(teacher_info).after(step, curve=history.curve(augmentation.augment))
+    model_folder.save(path, model, made)
     samples.draw(path, data, seed)
     parameters = {
         **asdict(network),

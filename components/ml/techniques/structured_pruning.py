@@ -15,6 +15,7 @@ import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ from components.ml.techniques.channel_settings import StructureSettings
 from components.ml.techniques.preservation import OutputPreservation
 from components.ml.techniques.weight_pruning import refuse_unfit
 from components.ml.training import loop
+from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
+from components.ml.training.loop import History
 from components.ml.training.outputs import outputs_of
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
@@ -95,6 +98,7 @@ def prune(
     )
     reference = training.validation.measure(answers)
     rounds: list[dict[str, object]] = []
+    histories: list[History] = []
     network, epochs = model, 0
     for number in range(1, structure.rounds + 1):
         part = number / structure.rounds
@@ -107,6 +111,7 @@ def prune(
                 training.optimization, augmentation, seed,
             )  # fmt: skip
         epochs += history.kept.number
+        histories.append(history)
         rounds.append(
             {
                 "costs": asdict(costs_of(network)),
@@ -124,7 +129,9 @@ def prune(
         "removed": round(removed, 4),
         "epochs": epochs,
     }
-    model_folder.save(pruned, network, info.after(step, quantization=None))
+    whole, changes = reduce(History.then, histories), settled_for_answers(augmentation)
+    curve = whole.curve(changes.augment, reference)
+    model_folder.save(pruned, network, info.after(step, curve=curve, quantization=None))
     samples.pass_on(path, pruned)
     _write_report(
         report,
