@@ -30,4 +30,9 @@ def build(network: Network, info: ModelInfo) -> Any:
 def network_in_step(network: Network) -> dict[str, object]:
     """Return what the step of a Model's history tells of the network that it made."""
     told: dict[str, object] = {"backbone": network.backbone, "alpha": network.alpha}
-    return told if network.widths is None else {**told, "widths": network.widths}
+    for name in ("widths", "residuals"):
+        if (value := getattr(network, name)) is not None:
+            told[name] = value
+    if network.stem != "half":
+        told["stem"] = network.stem
+    return told

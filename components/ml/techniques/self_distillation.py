@@ -92,7 +92,7 @@ def train(
     """Train a network in place, constrained or wrapped, to answer as ``before`` does."""
     answers, augmentation = outputs_of(before, info), settled_for_answers(how.augmentation)
     # Labels of verification are learned from comparisons; answers alone need none.
-    examples = examples_of(data)
+    examples = examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors)
     if not how.label_weight:
         examples = replace(examples, compared=False)
     labels = None

@@ -87,7 +87,9 @@ def prune(
     _refuse_too_much(removal, before, structure, path)
     answers = outputs_of(model, info)
     # Batches are drawn over all images: nothing is compared but before and after.
-    examples = replace(examples_of(data, turns=augmentation.turns), compared=False)
+    examples = replace(
+        examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors), compared=False
+    )
     training = _Training(
         examples=ask_teacher(examples, answers, info, teacher_views, augmentation, seed),
         validation=Validation(data, info.task),

@@ -64,7 +64,7 @@ def prune(
     trained.set_weights(model.get_weights())
     answers = outputs_of(model, info)
     # Where nothing is learned from labels, batches are drawn over all images: nothing is compared.
-    examples = examples_of(data, turns=augmentation.turns)
+    examples = examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors)
     if not settings.label_weight:
         examples = replace(examples, compared=False)
     optimization = Optimization(**asdict(schedule), weight_decay=0.0, warmup=0.0)
