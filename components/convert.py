@@ -30,7 +30,8 @@ def convert(
     Args:
         model: The Model: its program, its info, its samples and its calibration images; nothing
             else is read.
-        lite: ``model.tflite`` and ``lite.json``, which says what to feed it.
+        lite: ``model.tflite``; ``lite.json``, which says what to feed it; and ``making.json``: how
+            it came about and what is in it, which pages draw.
         report: ``conversion.json``: operators before and after fusion, what was folded into what,
             those that compute in float, what falls off the runtime's delegate on this machine and,
             not verified, off a phone's GPU; weights by type, share of zeros, what the bytes are

@@ -143,10 +143,17 @@ def test_groups_and_notes_are_shown_the_worst_first(tmp_path: Path) -> None:
         replace(one, groups=groups) if one.name == DECISION.winner else one
         for one in DECISION.variants
     )
-    decision = replace(DECISION, variants=variants, notes=("the teacher is undertrained",))
+    decision = replace(
+        DECISION,
+        variants=variants,
+        notes=("the teacher is undertrained",),
+        next_steps=("size binds",),
+    )
     board = Kept(tmp_path, decision).board()
     lines = text_of(board).splitlines()
     assert "note: the teacher is undertrained" in lines
+    assert "try next: size binds" in lines
+    assert board.to_json()["next_steps"] == ("size binds",)
     start = lines.index("auc of student-int8 on 13 groups (the worst 8; all of them: --json)")
     assert lines[start + 1] == "  g11: 0.900 (0.690 to 0.950), 40 images"
     assert not any("g03" in line or "tiny" in line for line in lines)

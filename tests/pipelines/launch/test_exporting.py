@@ -13,7 +13,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.disk import exchange as exchanging
-from pipelines.launch.exporting import NotMeasuredError, check_output, export
+from pipelines.launch.exporting import NotMeasuredError, PublishedRun, check_output, export
 from pipelines.launch.release_folder import LATEST_PAGE, LIST, PAGE, examine, read_list
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.registry import register_release
@@ -315,3 +315,16 @@ def test_a_full_disk_leaves_the_old_release(cache, tmp_path, monkeypatch):
     assert contents(folder) == before
     assert names(folder.parent) == ["out"]
     export(cache, later, tmp_path / "elsewhere")
+
+
+def test_the_report_is_that_of_publish_and_of_earlier_runs_that_of_select():
+    outputs = {
+        "select": {"page": "a" * 64, "decision": "b" * 64},
+        "publish": {"release": "c" * 64, "report": "d" * 64},
+    }
+    assert PublishedRun.of("digits", "digits-1", outputs).page == "d" * 64
+    del outputs["publish"]["report"]
+    assert PublishedRun.of("digits", "digits-1", outputs).page == "a" * 64
+    del outputs["publish"]
+    with pytest.raises(KeyError):
+        PublishedRun.of("digits", "digits-1", outputs)
