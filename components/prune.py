@@ -10,6 +10,7 @@ from components.contract.types import (
     ModelIn,
     ModelOut,
     OnlyWith,
+    ReportIn,
     ReportOut,
     Seed,
     Threads,
@@ -29,6 +30,7 @@ def prune(
     dataset: DatasetIn,
     pruned: ModelOut,
     report: ReportOut,
+    costs: ReportIn | None = None,
     *,
     method: Literal["weights", "channels", "layers"] = "weights",
     sparsity: Annotated[Fraction, OnlyWith("method", ("weights",))] = 0.5,
@@ -60,6 +62,8 @@ def prune(
         pruned: The network with what is left over.
         report: ``pruning.json``: zeros, widths or blocks before and after, why what stays does,
             validation before and by epoch.
+        costs: The report of cost_model, by which target: latency_ms is predicted (channels,
+            layers).
         method: weights: single weights, wherever they are. channels: whole channels. layers: whole
             residual blocks.
         sparsity: Share of the weights of each layer that becomes 0 (weights).
@@ -72,7 +76,7 @@ def prune(
 
     Raises:
         UserError: A model without an architecture, one that is quantized already, one of which
-            not as much can be pruned, or a dataset that is not the model's.
+            not as much can be pruned, no cost model where latency is the target, or a dataset that is not the model's.
 
     References:
         arXiv:1710.01878 (gradual pruning), arXiv:1611.06440 (which channels matter),
@@ -88,6 +92,7 @@ def prune(
         structured_pruning.prune(
             model,
             dataset,
+            costs,
             pruned,
             report,
             method=method,

@@ -34,7 +34,10 @@ _TELLING = (
     "source",
 )
 _SILENT = frozenset({"weights"})
-_TARGETS = {"macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights"}
+_TARGETS = {
+    "macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights",
+    "latency_ms": "predicted milliseconds",
+}
 """What a step that removes structure made less of."""
 _LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
 """What happened to so many layers of a step."""

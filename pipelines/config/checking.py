@@ -16,7 +16,8 @@ from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.network_faults import network_faults
-from pipelines.config.parameters import offered
+from pipelines.config.parameters import SEARCH_PARTS, offered, search_parameters
+from pipelines.config.search_faults import search_faults
 from pipelines.config.sections import (
     AnswersTeacher,
     ImageShape,
@@ -47,6 +48,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from _path_faults(name, path)
         yield from _distillation_faults(config, name, path[0])
     yield from network_faults(config)
+    yield from _search_faults(config)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
@@ -54,6 +56,17 @@ def faults_of(config: Config) -> Iterator[Fault]:
     yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
+
+
+def _search_faults(config: Config) -> Iterator[Fault]:
+    """Check the parameters of a search, and what they mean for each other and the rest."""
+    yield from search_faults(config)
+    given = config.search or {}
+    own, more = (search_parameters(given, component) for component in SEARCH_PARTS)
+    unknown = {name: value for name, value in given.items() if name not in more}
+    yield from _parameter_faults(("search",), "search", {**own, **unknown}, also=tuple(more))
+    rest = {name: value for name, value in more.items() if name not in own}
+    yield from _parameter_faults(("search",), "cost_samples", rest)
 
 
 def _answers_faults(config: Config) -> Iterator[Fault]:

@@ -72,6 +72,12 @@ class Config(Section):
         min_length=1,
         description="by name the path of steps from the teacher; shared beginnings run once",
     )
+    search: Parameters | None = Field(
+        default=None,
+        description="an architecture search before the variants, for those that begin with "
+        "`{distill: {architecture: search}}`: parameters of `search`, and `cost_networks` of "
+        "`cost_samples`; `{}` takes all defaults",
+    )
     baseline: Literal["linear", "none"] = Field(
         default="linear",
         description="what is measured beside the variants and cannot win: `linear`, the linear map "
@@ -164,6 +170,8 @@ class Config(Section):
         # Left away where there are none, so that what was configured before keeps its digest.
         if not plain["convert"]:
             del plain["convert"]
+        if plain["search"] is None:
+            del plain["search"]
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
         return digest("config", plain)
