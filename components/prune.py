@@ -76,7 +76,8 @@ def prune(
 
     Raises:
         UserError: A model without an architecture, one that is quantized already, one of which
-            not as much can be pruned, no cost model where latency is the target, or a dataset that is not the model's.
+            not as much can be pruned, no cost model where latency is the target, or a dataset that
+            is not the model's.
 
     References:
         arXiv:1710.01878 (gradual pruning), arXiv:1611.06440 (which channels matter),

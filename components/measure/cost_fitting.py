@@ -8,7 +8,7 @@ from components.artifacts.cost_model import LEAST_SAMPLES, CostModel, TimedSampl
 from components.artifacts.cost_samples import CostSample, CostSamples
 from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
-from components.contract.progress import telling, tell
+from components.contract.progress import tell, telling
 from components.contract.provisional import PROVISIONAL
 from components.devices.timing_plan import TimingPlan
 from components.measure.measuring import measurement_of

@@ -35,7 +35,9 @@ _TELLING = (
 )
 _SILENT = frozenset({"weights"})
 _TARGETS = {
-    "macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights",
+    "macs": "MACs",
+    "parameters": "parameters",
+    "bytes": "bytes of weights",
     "latency_ms": "predicted milliseconds",
 }
 """What a step that removes structure made less of."""

@@ -3,7 +3,8 @@
 Shapes: n things that were measured, f counts of each.
 
 References:
-    Allen, The Relationship between Variable Selection and Data Augmentation (1974): leaving one out.
+    Allen, The Relationship between Variable Selection and Data Augmentation (1974): leaving one
+    out.
 """
 
 from __future__ import annotations

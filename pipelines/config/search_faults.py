@@ -123,6 +123,11 @@ def _learning_faults(config: Config, given: Mapping[str, object]) -> Iterator[Fa
             if key in given:
                 what = f"search.{key}: it is for {task}, and the task is {config.task}"
                 yield (SEARCHED, key), what, f"remove {key}"
+    yield from _view_faults(config, given)
+
+
+def _view_faults(config: Config, given: Mapping[str, object]) -> Iterator[Fault]:
+    """Refuse views of images that cannot be had."""
     if isinstance(config.teacher, AnswersTeacher):
         for key in ("mixup", "turns"):
             if given.get(key):

@@ -95,9 +95,7 @@ class ArchitectureSearch:
     ) -> None:
         self._plan, self._limits, self._costs, self._training = plan, limits, costs, training
         data = training.data.info
-        self._proposals = Proposals(
-            space, data.task, min(data.shape[:2]), plan.candidates, seed
-        )
+        self._proposals = Proposals(space, data.task, min(data.shape[:2]), plan.candidates, seed)
         self._built: dict[tuple[str, int | None], _Candidate] = {}
         self._asked = self._outside = self._repeated = 0
 

@@ -96,7 +96,6 @@ class BlockRemoval:
         }
 
 
-
 def _costs_without(model: Any, blocks: Sequence[ResidualBlock]) -> Costs:
     gone = {name for block in blocks for name in block.layers}
     return total_of([each for each in layer_costs(model) if each.name not in gone])

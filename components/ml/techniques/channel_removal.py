@@ -122,7 +122,6 @@ class ChannelRemoval:
         ]
 
 
-
 def _first(images: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterable[np.ndarray]]:
     """Return the first batch, and all of them."""
     iterator = iter(images)

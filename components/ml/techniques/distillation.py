@@ -150,9 +150,7 @@ def train_student(
     targets = targets_of(teacher, data, model, settings, teacher_views, augmentation, seed)
     examples = targets.examples
     labels = label_objective(info, examples, loss, seed)
-    objective = distillation_objective(
-        info, teacher_info, labels, settings, targets.features, seed
-    )
+    objective = distillation_objective(info, teacher_info, labels, settings, targets.features, seed)
     validation = Validation(data, info.task)
     history = loop.fit(
         model, info, examples, objective, validation, optimization, augmentation, seed,

@@ -153,4 +153,3 @@ class CandidateTraining:
         return distillation_objective(
             info, self._teacher_info, labels, self._settings, None, self._seed
         )
-
