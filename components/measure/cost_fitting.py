@@ -12,6 +12,7 @@ from components.contract.progress import tell, telling
 from components.contract.provisional import PROVISIONAL
 from components.devices.timing_plan import TimingPlan
 from components.measure.measuring import measurement_of
+from components.measure.timing import QUIET_WAITS_S
 from components.statistics.resampling import Resampling
 
 
@@ -19,6 +20,9 @@ def fit_costs(
     folder: Path, report: Path, device: str, plan: TimingPlan, resampling: Resampling
 ) -> tuple[CostModel, dict[str, float]]:
     """Time every sample as ``benchmark`` does, and fit what is counted of them to the times.
+
+    Where one of them met with no quiet moment, those after it wait for none: the median of a
+    disturbed one still counts, and the report says which were disturbed.
 
     Args:
         folder: The samples.
@@ -36,12 +40,14 @@ def fit_costs(
     given = CostSamples.read(folder)
     timed: list[TimedSample] = []
     left_out: dict[str, str] = {}
-    killed = False
+    killed, waits_s = False, QUIET_WAITS_S
     for place, sample in enumerate(given.samples):
         tell(phase="networks", part=place, total=len(given.samples))
         with telling(None):  # each would tell of its own processes
-            found = measurement_of(folder / sample.name, device, plan, resampling)
+            found = measurement_of(folder / sample.name, device, plan, resampling, waits_s)
         found.write(report / sample.name)
+        if found.verdict == "disturbed":
+            waits_s = waits_s[:1]  # no quiet moment came; all others would wait for it in vain
         killed |= found.verdict == "killed"
         if found.summary is None:
             left_out[sample.name] = f"{found.verdict}: {found.evidence}"

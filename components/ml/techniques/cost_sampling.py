@@ -29,6 +29,7 @@ from components.contract.progress import tell
 from components.contract.types import Task
 from components.ml.formats import model_folder
 from components.ml.lite import repack
+from components.ml.lite.checking import refuse
 from components.ml.lite.conversion import lite_info
 from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.writing import to_lite
@@ -157,6 +158,8 @@ def _write_lite(folder: Path, one: CountedNetwork, seed: int) -> None:
             Path(scratch), lambda image: model(image, training=False), model.weights, info
         )
         content = repack.repack(to_lite(Path(scratch), info, images_nhwc)).content
+    file = LiteFile.parse(content)
+    refuse(file, info)
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(content)
-    lite_info(info, LiteFile.parse(content), content).write(folder)
+    lite_info(info, file, content).write(folder)
