@@ -39,11 +39,13 @@ def convert(
         repack: Repack the file. ``false`` where a runtime of your own does not load such a file.
         metadata: Write normalization and labels into the file, so that MediaPipe's tasks take it:
             about 700 bytes and the labels. Apps that read ``manifest.json`` do not need it.
+            MediaPipe takes images of 3 channels, and uint8 or float32 at both ends.
         threads: Threads of TensorFlow, count.
         seed: Of the synthetic images.
 
     Raises:
-        UserError: The model holds an operator that the plan's scheme cannot express.
+        UserError: The model holds an operator that the plan's scheme cannot express, or metadata
+            is asked for and MediaPipe does not take such a model.
 
     References:
         arXiv:1712.05877 (integer-arithmetic-only inference).

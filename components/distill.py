@@ -156,7 +156,7 @@ def _taken(front: Path | None) -> Architecture:
 
     if front is None:
         raise UserError(
-            "distill: architecture: search takes what a search found, and there is no report of one",
+            "distill: architecture: search takes what a search found; there is no report of one",
             "give --front, or leave architecture away and set backbone",
         )
     return SearchFront.read(front).taken

@@ -29,6 +29,7 @@ def import_model(
     trusted: Annotated[bool, FromGraph()] = False,
     tower: Annotated[str, FromGraph()] = "",
     freeze: Annotated[tuple[str, ...], FromGraph()] = (),
+    resize: Annotated[bool, FromGraph()] = False,
     mean: Annotated[float, FromGraph()] = 127.5,
     scale: Annotated[PositiveFloat, FromGraph()] = 127.5,
     threads: PositiveInt = 2,
@@ -55,6 +56,8 @@ def import_model(
         trusted: The file is the user's own: what is in it may be executed.
         tower: Name of the model inside a Siamese one that is taken; empty for the whole.
         freeze: Names of layers, ``*`` stands for any letters, that later training leaves alone.
+        resize: A model of another image size is taken with layers before it that bring images to
+            its size: enlarged bilinearly, or averaged where they are larger.
         mean: Subtracted from every pixel of 0 to 255 before the network.
         scale: What the difference is divided by.
         threads: Threads of TensorFlow, count.
@@ -68,6 +71,12 @@ def import_model(
 
     configure(threads, seed)
     given = importing.Given(
-        trusted=trusted, tower=tower, freeze=freeze, mean=mean, scale=scale, modules=modules
+        trusted=trusted,
+        tower=tower,
+        freeze=freeze,
+        mean=mean,
+        scale=scale,
+        modules=modules,
+        resize=resize,
     )
     importing.import_model(source, dataset, model, report, given, seed=seed)

@@ -17,6 +17,7 @@ from components.contract.types import (
 )
 from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
 from components.ml.techniques.channel_settings import STRUCTURED, StructureSettings
+from components.ml.techniques.weight_pruning_settings import WeightPruningSettings
 
 IMAGE = "train"
 PATH = "middle"
@@ -30,10 +31,12 @@ def prune(
     dataset: DatasetIn,
     pruned: ModelOut,
     report: ReportOut,
+    teacher: ModelIn | None = None,
     costs: ReportIn | None = None,
     *,
-    method: Literal["weights", "channels", "layers"] = "weights",
-    sparsity: Annotated[Fraction, OnlyWith("method", ("weights",))] = 0.5,
+    method: Literal["weights", "tfmot", "channels", "layers"] = "weights",
+    sparsity: Annotated[Fraction, OnlyWith("method", ("weights", "tfmot"))] = 0.5,
+    weight_pruning: WeightPruningSettings = WeightPruningSettings(),
     structure: StructureSettings = StructureSettings(),
     schedule: TrainingSchedule = TrainingSchedule(epochs=6, learning_rate=3e-3),
     augmentation: Augmentation = Augmentation(),
@@ -47,10 +50,11 @@ def prune(
     or its probabilities. What cannot be pruned stays as it is, and the report says why.
 
     weights: the smallest weights of every layer become 0. Their share rises as a cubic curve during
-    the first 60 % of the training; what follows is recovery, and the best epoch with all zeros in
-    place is kept, or the last. Zeros make the file smaller once it is compressed, as on the way to
-    a phone; the file itself keeps its size, and a CPU needs far more than half of them to become
-    faster.
+    the first 60 % of the training, and what follows is recovery; or all are chosen at once. The
+    best epoch with all zeros in place is kept, or the last. Classifiers learn their teacher's
+    answers and the labels meanwhile. Zeros make the file smaller once it is compressed, as on the
+    way to a phone; the file itself keeps its size, and a CPU needs far more than half of them to
+    become faster.
 
     channels: whole channels are removed, and with them all that only they are needed for. Channels
     that additions, gates and the like tie to each other go together. layers: whole residual blocks
@@ -62,11 +66,16 @@ def prune(
         pruned: The network with what is left over.
         report: ``pruning.json``: zeros, widths or blocks before and after, why what stays does,
             validation before and by epoch.
+        teacher: Model whose answers can be learned (weights); without it they are those of the
+            model.
         costs: The report of cost_model, by which target: latency_ms is predicted (channels,
             layers).
-        method: weights: single weights, wherever they are. channels: whole channels. layers: whole
-            residual blocks.
-        sparsity: Share of the weights of each layer that becomes 0 (weights).
+        method: weights: single weights, wherever they are, trained as every network here is. tfmot:
+            the same by TFMOT's own choice of zeros and Keras' own training on labels, with Adam at
+            a constant learning rate, about 1e-3 (classification); to compare with. channels: whole
+            channels. layers: whole residual blocks.
+        sparsity: Share of the weights of each layer that becomes 0 (weights, tfmot).
+        weight_pruning: When they do, and what the others learn.
         structure: How much is removed, and how it is chosen.
         schedule: How long and how fast the network is trained.
         augmentation: How images are changed.
@@ -76,8 +85,8 @@ def prune(
 
     Raises:
         UserError: A model without an architecture, one that is quantized already, one of which
-            not as much can be pruned, no cost model where latency is the target, or a dataset that
-            is not the model's.
+            not as much can be pruned, or a dataset that is not the model's; tfmot for verification,
+            or where it chose too few zeros; no cost model where latency is the target.
 
     References:
         arXiv:1710.01878 (gradual pruning), arXiv:1611.06440 (which channels matter),
@@ -104,14 +113,17 @@ def prune(
             seed=seed,
         )
         return
-    from components.ml.techniques import weight_pruning
+    from components.ml.techniques.weight_pruning import prune as prune_weights
 
-    weight_pruning.prune(
+    prune_weights(
         model,
         dataset,
+        teacher,
         pruned,
         report,
+        method=method,
         sparsity=sparsity,
+        settings=weight_pruning,
         teacher_views=teacher_views,
         augmentation=augmentation,
         schedule=schedule,

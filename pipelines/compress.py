@@ -30,6 +30,9 @@ from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
 from pipelines.sources.snapshot import ANSWERS, DATA, MODEL, MODULES, PAIRS, PUBLISHED, WEIGHTS
 
+TEACHER_PORT = "teacher"
+"""An input of a step of a path that is the teacher, and not what the step before made."""
+
 
 def graph_of(config: Config) -> Graph:
     """Return the graph that ``config`` describes; equal configurations give equal graphs.
@@ -50,7 +53,7 @@ def graph_of(config: Config) -> Graph:
         flows = {"Model": previous, "Dataset": Ref("ingest", "dataset")}
         if report := _report_for(config, node.component, node.parameters):
             flows["Report"] = report
-        inputs = _by_kind(interface_of(node.component), flows)
+        inputs = _by_kind(interface_of(node.component), flows, teacher=models[REFERENCE])
         steps.append(_step(config, name, node.component, inputs, node.parameters))
     if any(flow.step == _SEARCH for step in steps for flow in step.refs):
         steps += _search(config, models[REFERENCE])
@@ -169,10 +172,16 @@ def model_port(component: str) -> str:
     return next(port.name for port in interface_of(component).outputs if port.kind == "Model")
 
 
-def _by_kind(interface: Interface, flows: Mapping[str, Ref]) -> dict[str, Flow]:
-    """Connect every input of a step of a path, which takes one model and the data."""
+def _by_kind(
+    interface: Interface, flows: Mapping[str, Ref], teacher: Ref | None = None
+) -> dict[str, Flow]:
+    """Connect every input of a step of a path: one model, the data and perhaps the teacher."""
     return {
-        port.name: None if port.optional and port.kind not in flows else flows[port.kind]
+        port.name: teacher
+        if teacher and port.name == TEACHER_PORT
+        else None
+        if port.optional and port.kind not in flows
+        else flows[port.kind]
         for port in interface.inputs
     }
 
@@ -243,6 +252,7 @@ def _teacher(config: Config) -> Step:
             trusted=teacher.trusted,
             tower=teacher.tower,
             freeze=teacher.freeze,
+            resize=teacher.resize,
             mean=teacher.normalization.mean,
             scale=teacher.normalization.scale,
         )

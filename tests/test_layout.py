@@ -48,6 +48,7 @@ HEAVY = {
     **dict.fromkeys(("tensorflow", "tf_keras", "tensorflow_model_optimization"), ("ml",)),
     "PIL": ("ml", "data"),
     "ai_edge_litert": ("ml", "devices"),
+    "litert_quantizer": ("ml",),
     **dict.fromkeys(("kfp", "docker", "google", "sklearn", "matplotlib"), ()),
 }
 """Which rooms of ``components/`` import what takes long, and no others, not even in a function."""

@@ -17,7 +17,7 @@ from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
 
 Verdict: TypeAlias = Literal[
-    "winner", "kept", "over-budget", "undecided", "failed", "yardstick", "reference"
+    "winner", "kept", "over-budget", "undecided", "failed", "comparison", "reference"
 ]
 Goal: TypeAlias = Literal["size", "latency"]
 
@@ -73,7 +73,7 @@ class Candidate:
             of one of the two.
         latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``.
         peak_memory_bytes: Above the baseline of the runtime alone, the largest of all devices.
-        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``yardstick``
+        verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``comparison``
             (what others are compared with, and no candidate), ``reference``.
         on_front: Whether it lies on the Pareto front of size, latency and metric.
         reason: Why it got its verdict, in one sentence.
@@ -82,6 +82,7 @@ class Candidate:
             ``unmeasured`` with the reason; empty where the data tells of none.
         lead: ``value``, ``low`` and ``high`` of how far it is ahead of the trivial answer, paired;
             None after a crash.
+        warnings: What a reader must know of its file, one sentence each.
         control: Name of the variant that is its control, where it has one.
         gain: ``value``, ``low`` and ``high`` of how much better its metric is than its control's,
             paired; None without a control and after a crash.
@@ -105,6 +106,7 @@ class Candidate:
     excess: float = 0.0
     groups: Mapping[str, GroupResult] = field(default_factory=dict[str, GroupResult])
     lead: Interval | None = None
+    warnings: tuple[str, ...] = ()
     control: str | None = None
     gain: Interval | None = None
 

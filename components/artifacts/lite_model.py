@@ -128,6 +128,7 @@ class LiteModelInfo(JsonFile):
         parameters: Count of numbers in the weights of the Keras model.
         steps: What was done to get here, first to last.
         quantization: The plan that was carried out, or None for float32.
+        warnings: What a reader must know of the file, one sentence each.
     """
 
     FILE: ClassVar[str] = "lite.json"
@@ -145,3 +146,4 @@ class LiteModelInfo(JsonFile):
     parameters: int
     steps: tuple[Mapping[str, Any], ...] = ()
     quantization: QuantizationPlan | None = None
+    warnings: tuple[str, ...] = ()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
+
+from pydantic import BeforeValidator
 
 from components.artifacts.json_file import JsonFile
+from components.artifacts.promises import NOTHING, Promises
 from components.contract.types import Task
 
 Activation: TypeAlias = Literal["softmax", "sigmoid", "none", "other"]
@@ -67,6 +70,25 @@ class Scores:
         return len(self.classes)
 
 
+Scheme: TypeAlias = Literal["float16", "dynamic", "int8", "w4a8", "int16x8"]
+
+INTEGER_SCHEMES: frozenset[Scheme] = frozenset({"int8", "w4a8", "int16x8"})
+"""Schemes in which every layer computes in integers, and for which images calibrate."""
+
+AUTO = "auto"
+"""In place of names of layers: ``quantize`` finds out which."""
+
+
+def _as_names(value: object) -> object:
+    """Take one name for a list of one."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
+
+
+LayerNames: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+
+
 @dataclass(frozen=True)
 class QuantizationPlan:
     """What ``convert`` is to do; ``quantize`` decided it.
@@ -74,13 +96,29 @@ class QuantizationPlan:
     Attributes:
         scheme: float16: weights of 16 bits, computed in float, half the size. dynamic: weights of 8
             bits, activations quantized while it runs. int8: integers alone, a quarter of the size.
-        input_type: Type of an int8 file's input. uint8 takes a camera's bytes.
-        output_type: Type of an int8 file's output.
+            w4a8: int8 with weights of 4 bits in convolutions and dense layers; depthwise ones keep
+            8. Fast as int8 for dense layers, 2 to 4 times slower for convolutions. int16x8: weights
+            of 8 bits, activations of 16: shows what 8 bits of activations cost; no fast kernel on a
+            CPU, 20 to 900 times slower than int8.
+        input_type: Type of the input of an int8 or w4a8 file. uint8 takes a camera's bytes.
+        output_type: Type of the output of an int8 or w4a8 file.
+        float_layers: Names of layers that an int8, w4a8 or int16x8 file computes in float all the
+            same; ``output`` is the last one. ``auto``: the layers that lose most, until the drop on
+            validation is at most ``max_drop``.
+        exact_pixels: Of an int8 or w4a8 file that takes pixels: make up for the part of a level by
+            which the zero point of the input is rounded (half a level where the mean is 127.5), in
+            the biases of the layers that read it. Costs nothing.
     """
 
-    scheme: Literal["float16", "dynamic", "int8"]
+    scheme: Scheme
     input_type: Literal["float32", "int8", "uint8"] = "float32"
     output_type: Literal["float32", "int8", "uint8"] = "float32"
+    float_layers: LayerNames = ()
+    exact_pixels: bool = False
+
+    def __post_init__(self) -> None:
+        """Take what a call from Python gives as a configuration's value is taken."""
+        object.__setattr__(self, "float_layers", _as_names(self.float_layers))
 
 
 @dataclass(frozen=True)
@@ -95,7 +133,8 @@ class ModelInfo(JsonFile):
         trainable: Whether ``architecture.json`` and ``weights.safetensors`` are there; a program
             without them can be run, converted and quantized after training, and nothing else.
         steps: What was done to get here, first to last: ``{"component": name, ...}``.
-        quantization: Set by ``quantize``.
+        quantization: Set by ``quantize`` and ``quantize_aware``.
+        promises: What must be true of the weights in the file.
         source: Where it came from when it was imported, in words.
     """
 
@@ -112,6 +151,7 @@ class ModelInfo(JsonFile):
     trainable: bool = True
     steps: tuple[Mapping[str, Any], ...] = ()
     quantization: QuantizationPlan | None = None
+    promises: Promises = NOTHING
     source: str | None = None
 
     @property
@@ -127,12 +167,15 @@ class ModelInfo(JsonFile):
     def after(self, step: Mapping[str, Any], **changes: Any) -> ModelInfo:
         """Return the info of the model that ``step`` made of this one.
 
+        What was promised of the weights is dropped, unless the step says which promises it keeps.
+
         Args:
             step: ``{"component": name, ...}`` with the parameters that matter to a reader.
             **changes: Attributes of it that are different afterwards.
         """
         assert "component" in step, "a step names its component"
-        return replace(self, steps=(*self.steps, dict(step)), **changes)
+        kept = {"promises": NOTHING, **changes}
+        return replace(self, steps=(*self.steps, dict(step)), **kept)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""

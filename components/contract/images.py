@@ -23,6 +23,7 @@ PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
     "train": (
         *_DEVICE,
         "brotli",
+        "litert-quantizer",
         "pillow",
         "safetensors",
         "tensorflow",
@@ -47,6 +48,7 @@ FRAMEWORKS: Mapping[ImageName, tuple[str, ...]] = {
         "tensorflow",
         "tf_keras",
         "tensorflow_model_optimization",
+        "litert_quantizer.quantizer",
         "safetensors.numpy",
         "PIL.Image",
     ),

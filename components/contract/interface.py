@@ -84,10 +84,9 @@ class Parameter:
         return next((item for item in _markers(self.annotation) if isinstance(item, kind)), None)
 
     @property
-    def formerly(self) -> str | None:
+    def formerly(self) -> Formerly | None:
         """The name that it had in earlier versions."""
-        marker = self.marker(Formerly)
-        return marker and marker.name
+        return self.marker(Formerly)
 
     def matters(self, values: Mapping[str, object]) -> bool:
         """Whether it means anything beside these values of other parameters."""
@@ -192,10 +191,11 @@ class Interface:
             also: What else could have been meant in that place.
         """
         for parameter in self.parameters:
-            if parameter.formerly == name:
+            old = parameter.formerly
+            if old and old.name == name:
                 return (
                     f"the parameter {name!r} of {self.name} is called {parameter.name!r} now",
-                    f"write {parameter.name} in place of {name}",
+                    f"write {parameter.name} in place of {name}" + (old.unit and f": {old.unit}"),
                 )
         known = {*also, *(parameter.name for parameter in self.parameters)}
         return f"{self.name} has no parameter {name!r}", suggest(name, known)

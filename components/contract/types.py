@@ -123,9 +123,15 @@ Several: TypeAlias = Annotated[int, Field(ge=2, le=65_536)]
 
 @dataclass(frozen=True)
 class Formerly:
-    """Marks a parameter that had another name: who still writes it is told the new one."""
+    """Marks a parameter that had another name: who still writes it is told the new one.
+
+    Attributes:
+        name: The old one.
+        unit: What the number is now, where it is not what it was.
+    """
 
     name: str
+    unit: str = ""
 
 
 @dataclass(frozen=True)

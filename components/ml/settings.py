@@ -49,7 +49,7 @@ Head: TypeAlias = Literal["pooled", "depthwise"]
 Pointwise: TypeAlias = Literal["conv", "dense"]
 Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"]
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
-Augment: TypeAlias = Literal["none", "light", "strong", "affine"]
+Augment: TypeAlias = Literal["auto", "none", "light", "strong", "affine"]
 Keep: TypeAlias = Literal["best", "last"]
 ClassWeight: TypeAlias = Literal["none", "balanced"]
 
@@ -153,14 +153,16 @@ class Augmentation:
     Attributes:
         augment: light and strong: how much images are turned, moved, lit and covered. affine:
             they are turned, zoomed, sheared and moved further than that, and nothing else; for
-            drawings and letters.
+            drawings and letters. auto: none where a classifier learns from labels alone for fewer
+            than 1,500 steps, which are too few to learn more than the images as they are; light
+            otherwise.
         flip: Mirror half of the images. Right for faces and most objects, wrong for digits.
         turns: Whether the quarter turns of an identity are identities of their own in training,
             which gives four times as many, and makes an epoch four times as long; for letters and
             symbols, on square images (verification).
     """
 
-    augment: Augment = "light"
+    augment: Augment = "auto"
     flip: bool = False
     turns: bool = False
 
@@ -208,7 +210,7 @@ class Optimization(TrainingSchedule):
         optimizer: adamw, or sgd with Nesterov momentum 0.9.
         weight_decay: Share by which a step shrinks the kernels, times the learning rate; decoupled
             from the gradients.
-        warmup_epochs: Length of the learning rate's rise to its peak, epochs.
+        warmup: Length of the learning rate's rise to its peak, as a share of all steps.
         clip_norm: Longest gradient over all weights; 0 leaves it as it is.
         averaging: Decay of the moving average of the weights that is kept in their place, 0 to
             below 1; 0 keeps the weights themselves.
@@ -220,7 +222,10 @@ class Optimization(TrainingSchedule):
     images_per_identity: Several = 4
     optimizer: Optimizer = "adamw"
     weight_decay: NonNegativeFloat = 0.05
-    warmup_epochs: NonNegativeFloat = 3.0
+    warmup: Annotated[
+        Share,
+        Formerly("warmup_epochs", "a share of all steps, 0.1 for 3 epochs of 30"),
+    ] = 0.1
     clip_norm: NonNegativeFloat = 1.0
     averaging: Share = 0.0
     patience: PositiveInt | None = None

@@ -29,7 +29,7 @@ from components.statistics.quantities import (
     whole_bytes,
 )
 
-_ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "yardstick", "reference")
+_ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "comparison", "reference")
 
 
 @dataclass(frozen=True)

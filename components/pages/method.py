@@ -43,7 +43,7 @@ def method(decision: Decision) -> list[tuple[str, str]]:
     facts += [
         (f"Compared with {one.name}", _compared(decision, one))
         for one in decision.variants
-        if one.verdict == "yardstick"
+        if one.verdict == "comparison"
     ]
     facts += [
         (f"Latency on {device}", _machine(machine)) for device, machine in decision.devices.items()

@@ -17,23 +17,16 @@ VERDICTS: dict[Verdict, str] = {
     "over-budget": "over budget",
     "undecided": "undecided",
     "failed": "failed",
-    "yardstick": "yardstick",
+    "comparison": "comparison",
     "reference": "reference",
 }
 """How a verdict is called on pages."""
 
 _TELLING = (
-    "file",
-    "backbone",
-    "alpha",
-    "widths",
-    "method",
-    "sparsity",
-    "clusters",
-    "scheme",
+    "file", "backbone", "alpha", "widths", "method", "sparsity", "clusters", "bits", "scheme",
     "source",
-)
-_SILENT = frozenset({"weights"})
+)  # fmt: skip
+_SILENT = frozenset({"weights", "own"})
 _TARGETS = {
     "macs": "MACs",
     "parameters": "parameters",
@@ -41,7 +34,11 @@ _TARGETS = {
     "latency_ms": "predicted milliseconds",
 }
 """What a step that removes structure made less of."""
-_LAYERS = {"frozen": "not trained", "trained_again": "saved as frozen and trained all the same"}
+_LAYERS = {
+    "frozen": "not trained",
+    "trained_again": "saved as frozen and trained all the same",
+    "in_float": "in float",
+}
 """What happened to so many layers of a step."""
 
 

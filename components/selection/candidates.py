@@ -118,6 +118,7 @@ def as_measured(
         reason=failure or "",
         groups=reports.evaluation.groups,
         lead=reports.evaluation.baseline.lead.get(metric),
+        warnings=info.warnings if info else (),
     )
 
 

@@ -215,7 +215,7 @@ def _verdict(
 def _compared_with(one: Candidate, failure: str | None, *, reference: bool) -> tuple[Verdict, str]:
     """Return the verdict on what is no candidate, and what it is there for."""
     if not reference:
-        return "yardstick", one.reason or "no candidate: shown to compare with"
+        return "comparison", one.reason or "no candidate: shown to compare with"
     reason = "the reference that every drop is measured against"
     return "reference", f"{reason}; {failure}" if failure else reason
 

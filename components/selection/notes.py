@@ -51,6 +51,7 @@ def notes_of(
             f"{winner.name} is not certainly better than {name}: ahead by "
             f"{with_interval(winner.lead)} of {title}. It does not qualify for a release"
         )
+    yield from _warnings(variants)
     yield from control_notes(variants, metric)
     yield from _baselines(winner, variants, reference, title)
     yield from _groups(winner or variants[0], ungrouped)
@@ -61,7 +62,7 @@ def _baselines(
 ) -> Iterator[str]:
     """Say where a model that is measured for comparison alone would do as well."""
     for one in variants:
-        if one.verdict != "yardstick" or one.drop is None or not _is_linear(one):
+        if one.verdict != "comparison" or one.drop is None or not _is_linear(one):
             continue
         if one.drop.low <= 0:
             yield (
@@ -79,6 +80,16 @@ def _baselines(
 
 def _is_linear(one: Candidate) -> bool:
     return any(step.get("backbone") == "linear" for step in one.steps)
+
+
+def _warnings(variants: tuple[Candidate, ...]) -> Iterator[str]:
+    """Say what holds for the files of some variants, those with the same warning together."""
+    found: dict[str, list[str]] = {}
+    for one in variants:
+        for warning in one.warnings:
+            found.setdefault(warning, []).append(one.name)
+    for warning, names in found.items():
+        yield f"{', '.join(names)}: {warning}"
 
 
 def _less(one: Candidate) -> Interval:

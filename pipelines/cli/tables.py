@@ -28,7 +28,7 @@ from pipelines.runs.leaderboard import Leaderboard, Sealed
 
 _STYLES = {
     "winner": "bold green", "kept": "green", "over-budget": "yellow", "undecided": "magenta",
-    "failed": "red", "yardstick": "dim", "reference": "dim",
+    "failed": "red", "comparison": "dim", "reference": "dim",
 }  # fmt: skip
 _EXPORTED = (
     ("model.tflite", "model"),

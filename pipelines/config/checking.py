@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import cast
 
 from components.contract.errors import suggest
-from components.contract.interface import Parameter, interface_of
+from components.contract.interface import interface_of
 from components.contract.programs import TRUST_MODULES
 from components.ml import imagenet
-from components.ml.techniques.channel_settings import STRUCTURED
 from components.ml.techniques.distillation_settings import ONLY_FOR
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
+from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.network_faults import network_faults
+from pipelines.config.order_faults import ends_paths, order_faults
 from pipelines.config.parameters import SEARCH_PARTS, offered, search_parameters
+from pipelines.config.pruning_faults import pruning_faults
+from pipelines.config.quantization_faults import quantize_faults
 from pipelines.config.search_faults import search_faults
 from pipelines.config.sections import (
     AnswersTeacher,
@@ -46,7 +49,11 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield ("teacher", "modules"), "teacher.modules: what is in them is executed", TRUST_MODULES
     for name, path in config.variants.items():
         yield from _path_faults(name, path)
+        yield from pruning_faults(("variants", name), path)
+        yield from order_faults(("variants", name), path)
+        yield from quantize_faults(("variants", name), path, config.teacher)
         yield from _distillation_faults(config, name, path[0])
+        yield from _weight_pruning_faults(config, name, path)
     yield from network_faults(config)
     yield from _search_faults(config)
     for index, device in enumerate(config.devices):
@@ -54,6 +61,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     if len(set(config.device_names)) != len(config.device_names):
         yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
     yield from _parameter_faults(("convert",), "convert", config.convert)
+    yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
 
@@ -113,6 +121,27 @@ def _distillation_faults(config: Config, variant: str, first: PathStep) -> Itera
         what = "there are neither hints nor attention whose layers could be named"
         place = (*location, "hint_layers")
         yield place, f"{where(place)}: {what}", "write hint_weight: 1 beside it, or remove it"
+
+
+def _weight_pruning_faults(
+    config: Config, variant: str, path: tuple[PathStep, ...]
+) -> Iterator[Fault]:
+    """Refuse labels without classes, and mixed images of a teacher that cannot be asked."""
+    for index, step in enumerate(path):
+        if step.component != "prune":
+            continue
+        location: Location = ("variants", variant, index, "prune")
+        if step.parameters.get("method") == "tfmot" and config.task == "verification":
+            place = (*location, "method")
+            what = "tfmot learns from the labels of a softmax, and the task is verification"
+            yield place, f"{where(place)}: {what}", "write method: weights"
+        usual = "teacher" if config.task == "classification" else "model"
+        theirs = (step.parameters.get("answers_of") or usual) == "teacher"
+        asked = theirs and step.parameters.get("label_weight") != 1
+        if isinstance(config.teacher, AnswersTeacher) and step.parameters.get("mixup") and asked:
+            place = (*location, "mixup")
+            what = "the teacher is known by its answers, and cannot be asked about mixed images"
+            yield place, f"{where(place)}: {what}", "remove mixup, or write answers_of: model"
 
 
 def _metric_faults(config: Config) -> Iterator[Fault]:
@@ -203,7 +232,6 @@ def _parameter_faults(
             place = where((*location, name))
             sentence = str(error).replace("Input should be", "must be")
             yield (*location, name), f"{place}: {sentence}", f"correct {place} in the file"
-    yield from _idle_faults(location, known, given)
     for parameter in known.values():
         if parameter.required and parameter.name not in given:
             yield (
@@ -211,24 +239,6 @@ def _parameter_faults(
                 f"{where(location)}: {component} needs the parameter {parameter.name!r}",
                 f"add {parameter.name}: ... under {where(location)}",
             )
-
-
-def _idle_faults(
-    location: Location, known: Mapping[str, Parameter], given: Parameters
-) -> Iterator[Fault]:
-    """Refuse parameters that mean nothing beside the others, which would be dropped in silence."""
-    values = {name: parameter.default for name, parameter in known.items()} | dict(given)
-    for name in given:
-        rule = known[name].unmet(values) if name in known else None
-        if rule is None:
-            continue
-        place, first = where((*location, name)), rule.values[0]
-        what = f"{place}: {rule.in_words} alone has it"
-        yield (
-            (*location, name),
-            f"{what}, and {rule.parameter} is {values[rule.parameter]}",
-            f"remove {name} there, or write {rule.parameter}: {'null' if first is None else first}",
-        )
 
 
 def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
@@ -241,20 +251,11 @@ def _path_faults(variant: str, path: tuple[PathStep, ...]) -> Iterator[Fault]:
                 f"{where(location)}: {name} makes a new model, so it comes first on a path",
                 "move it to the front, or remove what stands before it",
             )
-        if rule == "last" and index < len(path) - 1:
+        # Where a second one ends the path too, order_faults says what to do.
+        if rule == "last" and index < len(path) - 1 and sum(map(ends_paths, path)) == 1:
             yield (
                 location,
                 f"{where(location)}: nothing can follow {name}",
                 "move it to the end of the path",
             )
         yield from _parameter_faults((*location, step.component), step.component, step.parameters)
-        earlier = [before for before in path[:index] if _leaves_zeros(before)]
-        if name == "prune" and earlier and not _leaves_zeros(step):
-            lost = "it trains the network again, and zeros of an earlier step would be lost"
-            fix = "move the step that prunes weights behind this one"
-            yield (*location, name), f"{where(location)}: {lost}", fix
-
-
-def _leaves_zeros(step: PathStep) -> bool:
-    method = step.parameters.get("method", "weights")
-    return step.component == "prune" and method not in STRUCTURED

@@ -174,6 +174,8 @@ class Config(Section):
             del plain["search"]
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
+        if not plain["teacher"].get("resize"):
+            plain["teacher"].pop("resize", None)
         return digest("config", plain)
 
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:

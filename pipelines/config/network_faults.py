@@ -9,6 +9,7 @@ from components.ml.settings import LossSettings, Optimization
 from components.ml.techniques.fisher_settings import FisherSettings
 from pipelines.config.configuration import Config
 from pipelines.config.faults import Fault, Location, where
+from pipelines.config.parameters import offered
 from pipelines.config.sections import AnswersTeacher, Parameters, TrainedTeacher
 
 _UNUSED_BY_LINEAR = frozenset(
@@ -21,6 +22,8 @@ _UNUSED_BY_LINEAR = frozenset(
 def network_faults(config: Config) -> Iterator[Fault]:
     """Check every network that is trained, and what its images become in training."""
     for location, component, given in _trained(config):
+        if component in ("train", "distill"):
+            yield from _idle_faults(location, component, given)
         yield from _task_faults(config, location, given)
         yield from _turn_faults(config, location, given)
         yield from _resolution_faults(config, location, given)
@@ -36,6 +39,23 @@ def _trained(config: Config) -> Iterator[tuple[Location, str, Parameters]]:
     for name, path in config.variants.items():
         for index, step in enumerate(path):
             yield ("variants", name, index, step.component), step.component, step.parameters
+
+
+def _idle_faults(location: Location, component: str, given: Parameters) -> Iterator[Fault]:
+    """Refuse parameters that mean nothing for the backbone, which would be dropped in silence."""
+    known = {parameter.name: parameter for parameter in offered(component).parameters}
+    values = {name: parameter.default for name, parameter in known.items()} | dict(given)
+    for name in given:
+        rule = known[name].unmet(values) if name in known else None
+        if rule is None:
+            continue
+        place, first = where((*location, name)), rule.values[0]
+        what = f"{place}: {rule.in_words} alone has it"
+        yield (
+            (*location, name),
+            f"{what}, and {rule.parameter} is {values[rule.parameter]}",
+            f"remove {name} there, or write {rule.parameter}: {'null' if first is None else first}",
+        )
 
 
 def _task_faults(config: Config, location: Location, given: Parameters) -> Iterator[Fault]:

@@ -186,6 +186,11 @@ class ImportedTeacher(Section):
         description="paths or addresses of the `.py` files that define layers of your own in the "
         "model, each after those that it imports; they are executed, which needs `trusted: true`",
     )
+    resize: bool = Field(
+        default=False,
+        description="the model is for images of another size than `image`, and is shown images "
+        "brought to its own: enlarged bilinearly, or averaged where they are larger",
+    )
     normalization: Normalization = Field(description="how its input is made from pixels")
 
 

@@ -91,7 +91,7 @@ class Ingredients:
     def _renamed(self, old: Mapping[str, object]) -> dict[str, object]:
         """Return parameters of a record under the names that they have now."""
         parameters = interface_of(self.component).parameters
-        names = {parameter.formerly: parameter.name for parameter in parameters}
+        names = {each.formerly.name: each.name for each in parameters if each.formerly}
         return {names.get(name, name): value for name, value in old.items()}
 
 

@@ -23,7 +23,7 @@ def test_a_renamed_flag_is_told_with_its_new_name(capsys):
     renamed = [item for item in interface_of("train").parameters if item.formerly]
     assert renamed
     for parameter in renamed:
-        assert main(["train", f"--{parameter.formerly.replace('_', '-')}", "1"]) == 2
+        assert main(["train", f"--{parameter.formerly.name.replace('_', '-')}", "1"]) == 2
         assert f"is called {parameter.name!r} now" in capsys.readouterr().err
 
 

@@ -14,18 +14,38 @@ EDITS = {
     "ml.formats.keras_files": {"import_model"},
     "ml.formats.users_saved_model": {"import_model"},
     "ml.techniques.fitting": {"import_model", "import_answers"},
-    "ml.networks.flattening": {"import_model", "distill"},
+    "ml.networks.flattening": {
+        "import_model",
+        "distill",
+        "prune",
+        "cluster",
+        "quantize_aware",
+        "search",
+    },
+    "ml.networks.folding": {"cluster", "quantize_aware"},
     "ml.networks.heads": {"import_model", "import_answers"},
     "ml.networks.towers": {"import_model"},
-    "ml.techniques.distillation": {"distill"},
-    "ml.techniques.distillation_settings": {"distill"},
-    "ml.training.teacher": {"distill", "prune"},
-    "ml.training.loop": {"train", "distill", "prune"},
+    "ml.techniques.distillation": {"distill", "search"},
+    "ml.techniques.distillation_settings": {"distill", "search"},
+    "ml.training.teacher": {"distill", "search", "prune", "cluster", "quantize_aware"},
+    "ml.training.loop": {"train", "distill", "search", "prune", "cluster", "quantize_aware"},
     "ml.techniques.weight_pruning": {"prune"},
     "ml.techniques.sparsity": {"prune"},
-    "ml.lite.flatbuffer": {"convert"},
+    "ml.lite.flatbuffer": {"quantize", "convert", "cost_samples"},
+    "ml.lite.sensitivity": {"quantize"},
+    "ml.lite.warnings": {"convert", "cost_samples"},
     "ml.techniques.post_training_quantization": {"quantize"},
-    "ml.formats.calibration": {"quantize", "convert"},
+    "ml.techniques.quantization_settings": {"quantize"},
+    "ml.techniques.image_draws": {"quantize", "quantize_aware"},
+    "ml.techniques.clustering": {"cluster"},
+    "ml.techniques.quantization_aware_training": {"quantize_aware"},
+    "ml.techniques.self_distillation": {"cluster", "quantize_aware"},
+    "ml.formats.calibration": {"quantize", "quantize_aware", "convert", "cost_samples"},
+    "ml.techniques.search_settings": {"search", "cost_samples"},
+    "ml.techniques.search_training": {"search"},
+    "ml.techniques.cost_sampling": {"cost_samples"},
+    "pages.search_front": {"search_page"},
+    "ml.training.constraints": {"cluster", "quantize_aware"},
 }
 
 
@@ -39,7 +59,7 @@ def test_an_edit_runs_those_components_again_and_no_others(module):
 @pytest.mark.parametrize("component", ["train", "distill", "prune"])
 def test_no_technique_is_in_the_closure_of_another(component):
     rooms = {
-        "train": {"supervised", "fisher", "fisher_settings"},
+        "train": {"supervised", "fisher", "fisher_settings", "linear", "linear_classifier"},
         "distill": {
             "distillation",
             "distillation_settings",
@@ -48,11 +68,27 @@ def test_no_technique_is_in_the_closure_of_another(component):
             "targets",
         },
     }
-    own = rooms.get(component, {"weight_pruning", "sparsity", "tfmot_wrapping"})
+    own = rooms.get(
+        component,
+        {
+            "weight_pruning",
+            "weight_pruning_settings",
+            "preservation",
+            "sparsity",
+            "tfmot_pruning",
+            "structured_pruning",
+            "structure_importance",
+            "block_removal",
+            "channel_removal",
+            "channel_settings",
+            "channel_selection",
+            "tfmot_wrapping",
+        },
+    )
     loaded = {name for name in closure_of(component) if ".ml.techniques." in name}
     assert loaded == {f"components.ml.techniques.{name}" for name in own}
 
 
-def test_pages_cards_and_charts_run_select_and_publish_alone():
-    for component in set(COMPONENTS) - {"select", "publish"}:
+def test_pages_cards_and_charts_run_those_that_write_pages_alone():
+    for component in set(COMPONENTS) - {"select", "publish", "search_page"}:
         assert not [name for name in closure_of(component) if name.startswith("components.pages")]

@@ -169,7 +169,7 @@ def test_a_student_of_a_search_needs_its_report(
     pattern_pairs: Path, pattern_verifier: Path, found: Path, tmp_path: Path
 ) -> None:
     ends = (tmp_path / "model", tmp_path / "report")
-    with pytest.raises(UserError, match="there is no report of one") as caught:
+    with pytest.raises(UserError, match="no report of one") as caught:
         flat("distill")(pattern_pairs, pattern_verifier, *ends, architecture="search", epochs=1)
     assert "give --front" in caught.value.fix
     flat("distill")(

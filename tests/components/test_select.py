@@ -88,7 +88,7 @@ def test_a_control_is_shown_beside_its_student_and_cannot_win(tmp_path, task):
     decision = Decision.read(out / "decision")
     assert decision.winner == "tiny"
     row, student = decision.variant("control-of-student"), decision.variant("student")
-    assert (row.verdict, row.candidate, row.on_front) == ("yardstick", False, False)
+    assert (row.verdict, row.candidate, row.on_front) == ("comparison", False, False)
     assert row.reason == "the network of student trained on labels alone"
     assert student.control == "control-of-student"
     assert student.gain.value == pytest.approx(student.metric.value - row.metric.value)
@@ -98,7 +98,7 @@ def test_a_control_is_shown_beside_its_student_and_cannot_win(tmp_path, task):
     assert any(note.startswith("student against control-of-student") for note in decision.notes)
     page = (out / "page.html").read_text()
     assert "over control-of-student" in page
-    assert ">yardstick<" in page
+    assert ">comparison<" in page
 
 
 def test_the_difference_to_a_control_is_paired_and_has_the_sign_of_a_gain(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict, is_dataclass, replace
@@ -24,7 +25,7 @@ from tests.data.patterns import NAMES, images_of
 
 NETWORK = Network(backbone="conv", alpha=0.25)
 OPTIMIZATION = Optimization(
-    epochs=3, learning_rate=0.01, warmup_epochs=1.0, identities_per_batch=4
+    epochs=3, learning_rate=0.01, warmup=0.3, identities_per_batch=4
 )  # fmt: skip
 
 
@@ -129,12 +130,37 @@ def test_training_starts_from_given_weights(pattern_pairs, tmp_path):
     ("component", "old", "new"),
     [
         ("train", Formerly("guide_weight"), "fisher_weight"), ("train", Formerly("mixes"), "mixup"),
+        ("train", Formerly("warmup_epochs"), "warmup"),
         ("distill", Formerly("mixes"), "mixup"), ("prune", Formerly("mixes"), "mixup"),
     ],
 )  # fmt: skip
 def test_a_former_name_is_an_error_that_gives_the_new_one(component, old, new):
     with pytest.raises(UserError, match=rf"write {new} in place of {old.name}"):
         interface_of(component).complete({old.name: 1}, where="teacher")
+
+
+def test_a_warm_up_in_epochs_is_told_as_a_share_and_the_fix_works(pattern_data, tmp_path):
+    with pytest.raises(UserError, match="'warmup_epochs' of train is called 'warmup'") as caught:
+        interface_of("train").complete({"warmup_epochs": 3}, where="teacher")
+    share = float(re.search(r"(0\.\d+) for 3 epochs of 30", caught.value.fix)[1])
+    interface_of("train").complete({"warmup": share}, where="teacher")
+    assert share * 30 == 3
+
+
+def test_short_trainings_of_classifiers_see_the_images_as_they_are(
+    pattern_data, pattern_pairs, tmp_path
+):
+    """What auto came to stands in the report; what is asked for is done however short."""
+    for data, given, augment in (
+        (pattern_data, Augmentation(), "none"),
+        (pattern_data, Augmentation(augment="strong"), "strong"),
+        (pattern_pairs, Augmentation(), "light"),
+    ):
+        folder = tmp_path / f"{data.parent.name}-{given.augment}"
+        _, report = run(
+            data, folder, augmentation=given, optimization=replace(OPTIMIZATION, epochs=1)
+        )
+        assert report["parameters"]["augment"] == augment
 
 
 def test_one_identity_is_refused_and_nothing_is_written(tmp_path):

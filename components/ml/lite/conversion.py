@@ -14,7 +14,7 @@ from typing import Any
 from components.artifacts.lite_model import MODEL_FILE, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
-from components.ml.formats import calibration
+from components.ml.formats import calibration, ranges
 from components.ml.lite import downloads, gpu_delegate, parity
 from components.ml.lite import repack as repacking
 from components.ml.lite.anatomy import anatomy
@@ -23,6 +23,7 @@ from components.ml.lite.flatbuffer import LiteFile
 from components.ml.lite.fusion import fusion
 from components.ml.lite.metadata import with_metadata
 from components.ml.lite.operators import operators_of_program, weights_by_type
+from components.ml.lite.warnings import warnings_of
 from components.ml.lite.writing import to_lite
 
 
@@ -48,11 +49,11 @@ def convert(
     if metadata:
         written = with_metadata(written, info)
     named = LiteFile.parse(written)  # a repacked file has no names left that a report could give
-    refuse(named, info)
+    refuse(named, info, ranges.read(path))
     repacked = repacking.repack(written) if repack else repacking.unchanged(written)
     content = repacked.content
     file = LiteFile.parse(content)
-    refuse(file, info)
+    refuse(file, info, ranges.read(path))
     made = lite_info(info, file, content)
     lite.mkdir(parents=True, exist_ok=True)
     (lite / MODEL_FILE).write_bytes(content)
@@ -71,9 +72,11 @@ def convert(
                 "gpu_delegate": gpu_delegate.outside(named),
                 "weights": weights_by_type(file),
                 "sparsity": file.sparsity,
+                "promises": asdict(info.promises),
                 "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
                 "output": asdict(made.output),
                 "parity": measured.differences,
+                "warnings": list(made.warnings),
                 "metadata": file.metadata,
                 "anatomy": anatomy(content).to_json(),
                 "repack": {
@@ -124,4 +127,5 @@ def lite_info(info: ModelInfo, file: LiteFile, content: bytes) -> LiteModelInfo:
         parameters=info.parameters,
         steps=info.steps,
         quantization=info.quantization,
+        warnings=tuple(warnings_of(file, info.quantization)),
     )

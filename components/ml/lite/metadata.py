@@ -31,7 +31,8 @@ _PARSER = "1.0.0"
 _FEATURES, _IMAGE = 1, 2  # kinds of content
 _NORMALIZATION = 1  # kind of process unit
 _AXIS_LABELS = 2  # kind of associated file
-_RGB, _GREY = 1, 2
+_RGB = 1  # kind of colour space
+_RGB_CHANNELS = 3
 
 
 def with_metadata(content: bytes, info: ModelInfo) -> bytes:
@@ -42,8 +43,10 @@ def with_metadata(content: bytes, info: ModelInfo) -> bytes:
         info: Of the Model: gives normalization and classes.
 
     Raises:
-        UserError: A class has a name that a list of labels cannot hold.
+        UserError: MediaPipe does not take such an input or output, or a class has a name that a
+            list of labels cannot hold.
     """
+    refuse_edges(info)
     model = model_of(content)
     entry, buffer = schema.MetadataT(), schema.BufferT()
     buffer.data = np.frombuffer(described(info), np.uint8)
@@ -54,6 +57,29 @@ def with_metadata(content: bytes, info: ModelInfo) -> bytes:
     if isinstance(info.output, Scores):
         return appended.with_files(done, {LABELS: labels(info.output.classes)})
     return done
+
+
+def refuse_edges(info: ModelInfo) -> None:
+    """Ask for an input and an output that MediaPipe's tasks take.
+
+    Raises:
+        UserError: Images are not of three channels, or the input or the output is int8.
+    """
+    without = "or leave metadata away (convert: {metadata: false})"
+    if info.input.channels != _RGB_CHANNELS:
+        raise UserError(
+            "convert: metadata is for MediaPipe, which takes images of 3 channels, and the model's "
+            f"have {info.input.channels}",
+            f"train on image: {{channels: 3}}, {without}",
+        )
+    plan = info.quantization
+    for edge in ("input_type", "output_type"):
+        if getattr(plan, edge, "float32") == "int8":
+            raise UserError(
+                f"convert: metadata is for MediaPipe, which takes uint8 and float32, and {edge} is "
+                "int8",
+                f"write {edge}: uint8 in the quantize step, {without}",
+            )
 
 
 def labels(classes: Sequence[str]) -> bytes:
@@ -99,7 +125,7 @@ def described(info: ModelInfo) -> bytes:
 
 def _image(write: _TableWriter, image: ImageInput) -> int:
     """Write what goes in: pixels, which are normalized where the input takes floats."""
-    colours = write.table(2, {}, {0: _RGB if image.channels == 3 else _GREY})
+    colours = write.table(2, {}, {0: _RGB})
     options = write.table(2, {0: write.floats([image.mean]), 1: write.floats([image.scale])}, {})
     normalization = write.table(2, {1: options}, {0: _NORMALIZATION})
     limits = [(pixel - image.mean) / image.scale for pixel in (255, 0)]

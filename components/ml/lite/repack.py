@@ -187,8 +187,11 @@ def _strip(model: Any) -> None:
     model.metadataBuffer = None  # an older form of the same
     for graph in model.subgraphs:
         graph.name = None
-        for tensor in graph.tensors:
-            tensor.name = None
+        # Without a signature apps find the ends of the model by the names of their tensors.
+        ends = set() if model.signatureDefs else {*graph.inputs, *graph.outputs}
+        for index, tensor in enumerate(graph.tensors):
+            if index not in ends:
+                tensor.name = None
             if tensor.quantization is not None:
                 # The schema has them "for importing back into TensorFlow".
                 tensor.quantization.min = tensor.quantization.max = None

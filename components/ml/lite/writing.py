@@ -1,20 +1,34 @@
 """Writing: the bytes of a ``.tflite``, from a Model's program by its quantization plan.
 
+Integer schemes are written in two steps: a float file whose tensors carry the ranges seen in
+calibration (seconds), and a file in integers made of it (a tenth of a second). The second can be
+done again with other exceptions, which is how ``sensitivity`` works.
+
 Shapes: n images, h rows, w columns, c channels.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tensorflow.lite.python.convert import ConverterError
+from tensorflow.lite.python.convert import (
+    ConverterError,
+    deduplicate_readonly_buffers,
+    mlir_quantize,
+)
 
-from components.artifacts.model import ModelInfo
+from components.artifacts.model import INTEGER_SCHEMES, ModelInfo, QuantizationPlan
 from components.contract.errors import UserError
 from components.ml.formats import model_folder
+from components.ml.lite.exact_pixels import with_exact_pixels
+from components.ml.lite.flatbuffer import LiteFile
+from components.ml.lite.layers import excepted, layers_of, outputs_of
+from components.ml.lite.litert_schemes import quantized_by_litert
+from components.ml.lite.precision import refuse_other_precision
 from components.ml.runtime import tf
 
 _COMPLAINT = re.compile(r"'(tfl?\.\w+)' op (.*)")
@@ -26,42 +40,103 @@ def to_lite(path: Path, info: ModelInfo, calibration_nhwc: np.ndarray | None) ->
     Args:
         path: The Model's folder.
         info: Its info.
-        calibration_nhwc: Normalized images; int8 needs them.
+        calibration_nhwc: Normalized images; integer schemes need them.
 
     Returns:
         The bytes of the ``.tflite``, the same for the same Model: metadata of the conversion,
         which holds versions, is left out.
 
     Raises:
+        UserError: The converter refuses an operator of the model, there is no layer of a name that
+            the plan excepts, or something else than planned computes in float.
+    """
+    plan = info.quantization
+    if plan is None or plan.scheme not in INTEGER_SCHEMES:
+        converter = _converter(path)
+        if plan is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if info.scheme == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        return _run(converter, info.scheme)
+    assert calibration_nhwc is not None, "quantize writes calibration images for every plan"
+    calibrated = with_ranges(path, calibration_nhwc, info.scheme)
+    layers = layers_of(LiteFile.parse(calibrated))
+    kept = outputs_of(excepted(layers, plan, where="convert"))
+    content = in_integers(calibrated, plan, kept)
+    if plan.exact_pixels:
+        content = with_exact_pixels(content, info.input)
+    refuse_other_precision(LiteFile.parse(content), plan, layers, kept)
+    return content
+
+
+def with_ranges(path: Path, calibration_nhwc: np.ndarray, scheme: str) -> bytes:
+    """Return a float file of a Model whose tensors carry the ranges that images gave them.
+
+    Args:
+        path: The Model's folder.
+        calibration_nhwc: Normalized images.
+        scheme: What the file is for; errors say it.
+
+    Raises:
         UserError: The converter refuses an operator of the model.
     """
+    converter = _converter(path)
+
+    def representative() -> Iterator[list[np.ndarray]]:
+        return ([image_hwc[np.newaxis]] for image_hwc in calibration_nhwc)
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter._experimental_calibrate_only = True  # noqa: SLF001 what its QuantizationDebugger does
+    return _run(converter, scheme)
+
+
+def in_integers(calibrated: bytes, plan: QuantizationPlan, kept: Collection[str]) -> bytes:
+    """Quantize a file of ``with_ranges``.
+
+    Args:
+        calibrated: The file.
+        plan: Scheme and types of the edges.
+        kept: Names of tensors: the operators that write them stay in float.
+
+    Raises:
+        UserError: The scheme does not take an operator of the model.
+    """
+    try:
+        if plan.scheme == "int8":
+            written = mlir_quantize(
+                calibrated,
+                input_data_type=tf.dtypes.as_dtype(plan.input_type),
+                output_data_type=tf.dtypes.as_dtype(plan.output_type),
+                denylisted_nodes=sorted(kept) or None,
+            )
+            return bytes(deduplicate_readonly_buffers(written))
+        return quantized_by_litert(calibrated, plan, kept)
+    except (ConverterError, RuntimeError, ValueError) as error:
+        raise _refused(plan.scheme, error) from error
+
+
+def _converter(path: Path) -> Any:
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(path / model_folder.PROGRAM), signature_keys=[model_folder.SIGNATURE]
     )
     converter.exclude_conversion_metadata = True
-    plan, scheme = info.quantization, info.scheme
-    if plan is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if scheme == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if plan is not None and scheme == "int8":
-        assert calibration_nhwc is not None, "quantize writes calibration images for every plan"
-        images_nhwc = calibration_nhwc
+    return converter
 
-        def representative() -> Iterator[list[np.ndarray]]:
-            return ([image_hwc[np.newaxis]] for image_hwc in images_nhwc)
 
-        converter.representative_dataset = representative
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.dtypes.as_dtype(plan.input_type)
-        converter.inference_output_type = tf.dtypes.as_dtype(plan.output_type)
+def _run(converter: Any, scheme: str) -> bytes:
     try:
-        return converter.convert()
+        return bytes(converter.convert())
     except (ConverterError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"convert: this model cannot be converted as {scheme}: {_cause(str(error))}",
-            "replace the layer that computes it; where only int8 fails, take another scheme",
-        ) from error
+        raise _refused(scheme, error) from error
+
+
+def _refused(scheme: str, error: Exception) -> UserError:
+    return UserError(
+        f"convert: this model cannot be converted as {scheme}: {_cause(str(error))}",
+        "replace the layer that computes it; where only int8 fails, take another scheme",
+    )
 
 
 def _cause(message: str) -> str:

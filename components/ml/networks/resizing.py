@@ -15,7 +15,7 @@ from typing import Any
 from components.ml.networks.flattening import flattened
 from components.ml.runtime import tf_keras
 
-Shape = tuple[int, int, int]
+INPUT = "image"
 
 
 def resized(image_bhwc: Any, size: tuple[int, int]) -> Any:
@@ -37,17 +37,22 @@ def resized(image_bhwc: Any, size: tuple[int, int]) -> Any:
     return image_bhwc
 
 
-def seeing(model: Any, own: Shape, shape: Shape) -> Any:
+def seeing(
+    model: Any, own: tuple[int, int], shape: tuple[int, int, int], *, known: bool = True
+) -> Any:
     """Return a network on images of ``shape`` of one that was made for images of ``own`` shape.
 
     The names and weights of its layers are those of ``model``.
 
     Args:
-        model: A Sequential or functional ``tf_keras`` model of known layers.
-        own: Height, width and channels of its image.
+        model: A Sequential or functional ``tf_keras`` model.
+        own: Height and width of its image.
         shape: Height, width and channels of the images that there are; of as many channels.
+        known: Whether it is made of known layers; one that is not stays a model inside a model.
     """
-    assert own[2] == shape[2], "channels are not made up"
-    if own == shape:
+    if own == shape[:2]:
         return model
-    return flattened(model, shape, before=lambda image: resized(image, own[:2]))
+    if known:
+        return flattened(model, shape, before=lambda image: resized(image, own))
+    image = tf_keras.Input(shape, name=INPUT)
+    return tf_keras.Model(image, model(resized(image, own)))

@@ -27,6 +27,7 @@ from components.ml.techniques.distillation_settings import DistillationSettings
 from components.ml.techniques.feature_matching import FeatureMatching
 from components.ml.techniques.targets import targets_of
 from components.ml.training import loop, losses
+from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import examples_of
 from components.ml.training.labels import fit_and_write, label_objective
 from components.ml.training.objectives import FEATURES, LABELS, OUTPUT, TEACHER, Supervised
@@ -147,7 +148,11 @@ def train_student(
     teacher_info, info = ModelInfo.read(teacher), student_info(teacher, data, embedding)
     settings = settings.of(info.task)
     model = build(network, info)  # before the teacher, whose building would draw from the seed too
-    targets = targets_of(teacher, data, model, settings, teacher_views, augmentation, seed)
+    augmentation = settled_for_answers(augmentation)
+    examples = examples_of(data, turns=augmentation.turns)
+    targets = targets_of(
+        teacher, examples, data, model, settings, teacher_views, augmentation, seed
+    )
     examples = targets.examples
     labels = label_objective(info, examples, loss, seed)
     objective = distillation_objective(info, teacher_info, labels, settings, targets.features, seed)
@@ -199,6 +204,7 @@ def train_control(
     data = Dataset.open(dataset)
     info = student_info(teacher, data, embedding)
     examples, model = examples_of(data, turns=augmentation.turns), build(network, info)
+    augmentation = examples.settled(augmentation, info.task, optimization)
     labels = label_objective(info, examples, loss, seed)
     fit_and_write(
         model,

@@ -11,6 +11,9 @@ kept, r places of all images.
 References:
     Romero et al., FitNets, arXiv:1412.6550; Zagoruyko and Komodakis, Paying More Attention to
     Attention, arXiv:1612.03928.
+
+For 28 x 28 pixels both take 2.1 kB of scratch files a view (6,000 images in 2 views: 25 MB) and
+9 MB of memory more than answers alone; asking the teacher in every step would cost a pass an epoch.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from components.ml.networks.building import info_of
 from components.ml.training.validation import SPLIT, Outputs
 
 REPORT = "import.json"
+Size = tuple[int, int]
 _LOOKED_AT = 64
 """Real images that are answered to see what the numbers are."""
 
@@ -90,18 +91,37 @@ def fed(data: Dataset, answered: tuple[int | None, ...], mean: float, scale: flo
     return info_of(data, (answered[0] if answered else 0) or 0, mean, scale)
 
 
-def check_input(shape: tuple[int | None, ...], data: Dataset, name: str) -> None:
-    """Refuse a model that takes something else than the dataset's images; None is any size."""
+def check_input(
+    shape: tuple[int | None, ...], data: Dataset, name: str, *, resize: bool = False
+) -> Size | None:
+    """Refuse a model that takes something else than the dataset's images; None is any size.
+
+    Args:
+        shape: Of its image.
+        data: What it is to be used on.
+        name: How errors call the model.
+        resize: Whether it may be of another size.
+
+    Returns:
+        Rows and columns that images have to be brought to; None where they have them.
+
+    Raises:
+        UserError: It takes no such images.
+    """
     wanted = data.info.shape
     if len(shape) == 3 and all(
         side in (None, pixels) for side, pixels in zip(shape, wanted, strict=True)
     ):
-        return
+        return None
+    if resize and len(shape) == 3 and shape[2] in (None, wanted[2]):
+        return shape[0] or wanted[0], shape[1] or wanted[1]
     fix = "give a model that takes images: height x width x channels"
     if len(shape) == 3:
         sizes = zip(("height", "width", "channels"), shape, wanted, strict=True)
         keys = ", ".join(f"{key}: {side or pixels}" for key, side, pixels in sizes)
         fix = f"set image: {{{keys}}}"
+        if shape[2] in (None, wanted[2]):
+            fix += ", or resize: true under teacher: the model is then shown images of its size"
     raise UserError(f"{name} takes {size_of(shape)} and the dataset has {size_of(wanted)}", fix)
 
 

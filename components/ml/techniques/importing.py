@@ -33,7 +33,7 @@ from components.ml.formats import (
 )
 from components.ml.formats.keras3_layers import CodeMissing, NotMapped
 from components.ml.formats.users_modules import UsersModules
-from components.ml.networks import architecture, flattening, heads
+from components.ml.networks import architecture, flattening, heads, resizing
 from components.ml.runtime import tf_keras
 from components.ml.techniques import fitting
 from components.ml.training.outputs import Outputs, outputs_of
@@ -74,6 +74,7 @@ class Given:
         mean: Subtracted from the pixels before the network.
         scale: What the difference is divided by.
         modules: Staged Source of the files that define layers of the user's own, or None.
+        resize: Whether a model of another image size is shown images brought to its size.
     """
 
     trusted: bool
@@ -82,6 +83,7 @@ class Given:
     mean: float
     scale: float
     modules: Path | None = None
+    resize: bool = False
 
 
 @dataclass(frozen=True)
@@ -226,15 +228,19 @@ def _import_keras(
             "build the model for its image before it is saved: model.build((None, height, width, "
             "channels))",
         )
-    fitting.check_input(tuple(model.inputs[0].shape[1:]), data, origin.name)
+    own = fitting.check_input(
+        tuple(model.inputs[0].shape[1:]), data, origin.name, resize=given.resize
+    )
     answered = tuple(model.outputs[0].shape[1:])
     info = fitting.fed(data, answered, given.mean, given.scale)
     known = architecture.is_known(model)
     if known:
-        model = flattening.flattened(model, info.image_shape)
+        model = flattening.flattened(model, (*(own or info.image_shape[:2]), info.image_shape[2]))
     freezing = _trained(model, given.freeze, origin.name, known=known)
     fitting.check_weights(origin.name, _weights_by_layer(model))
     layers_say = heads.activation_of(model)
+    if own:
+        model = resizing.seeing(model, own, data.info.shape, known=known)
     outputs = outputs_of(model, info)
     fitted = fitting.fitted(data, origin.name, answered, info, layers_say, outputs)
     info = fitted.info
@@ -299,7 +305,10 @@ def _import_program(
 ) -> tuple[Outputs, ModelInfo, Freezing]:
     """Write a SavedModel, with its signature brought to ours."""
     program = users_saved_model.load(saved, origin.name)
-    fitting.check_input(program.input_shape, data, origin.name)
+    own = fitting.check_input(program.input_shape, data, origin.name, resize=given.resize)
+    if own:
+        own_run = program.run
+        program = replace(program, run=lambda image: own_run(resizing.resized(image, own)))
     fitting.check_weights(origin.name, program.weights)
     info = fitting.fed(data, program.output_shape, given.mean, given.scale)
     outputs = program.outputs(info)

@@ -23,6 +23,7 @@ import numpy as np
 
 from components.artifacts.dataset import Dataset
 from components.contract.digests import canonical_json
+from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.ml.formats import model_folder, samples
 from components.ml.networks.building import build, info_of
@@ -30,7 +31,12 @@ from components.ml.runtime import tf, tf_keras
 from components.ml.settings import Augmentation, Network
 from components.ml.techniques import linear_classifier
 from components.ml.training import discriminants
-from components.ml.training.augmentation import STRENGTHS, apply_changes, draw_changes
+from components.ml.training.augmentation import (
+    STRENGTHS,
+    apply_changes,
+    draw_changes,
+    settled_for_answers,
+)
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.outputs import outputs_of
 from components.ml.training.reporting import REPORT
@@ -68,9 +74,12 @@ def fit_and_save(
         mean: Of the input's normalization.
         scale: Of the input's normalization.
         seed: Which images are taken, and of the copies.
+
+    Raises:
+        UserError: One identity or class only, or no identity with a second image.
     """
     data = Dataset.open(dataset)
-    examples = examples_of(data)
+    examples, augmentation = _examples(data), settled_for_answers(augmentation)
     tell(phase="averaging the images")
     info = info_of(data, embedding, mean, scale)
     pixels_np, labels_n = _rows(build(network, info), examples, augmentation, seed)
@@ -109,6 +118,14 @@ def fit_and_save(
     }
     report.mkdir(parents=True, exist_ok=True)
     (report / REPORT).write_bytes(canonical_json(content))
+
+
+def _examples(data: Dataset) -> Examples:
+    try:
+        return examples_of(data)
+    except UserError as error:  # a teacher that is imported needs no identities of its own
+        fix = f"{error.fix}; or, where the baseline alone is fitted, write baseline: none"
+        raise UserError(error.what, fix) from error
 
 
 def _maps(

@@ -33,7 +33,8 @@ from components.ml.settings import Augmentation, Optimization, TeacherViews, Tra
 from components.ml.techniques.block_removal import BlockRemoval
 from components.ml.techniques.channel_removal import ChannelRemoval
 from components.ml.techniques.channel_settings import StructureSettings
-from components.ml.techniques.weight_pruning import OutputPreservation, refuse_unfit
+from components.ml.techniques.preservation import OutputPreservation
+from components.ml.techniques.weight_pruning import refuse_unfit
 from components.ml.training import loop
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.outputs import outputs_of
@@ -91,7 +92,7 @@ def prune(
         examples=ask_teacher(examples, answers, info, teacher_views, augmentation, seed),
         validation=Validation(data, info.task),
         objective=OutputPreservation(info.output),
-        optimization=Optimization(**asdict(schedule), weight_decay=0.0, warmup_epochs=0.0),
+        optimization=Optimization(**asdict(schedule), weight_decay=0.0, warmup=0.0),
     )
     reference = training.validation.measure(answers)
     rounds: list[dict[str, object]] = []
@@ -124,7 +125,7 @@ def prune(
         "removed": round(removed, 4),
         "epochs": epochs,
     }
-    model_folder.save(pruned, network, info.after(step))
+    model_folder.save(pruned, network, info.after(step, quantization=None))
     samples.pass_on(path, pruned)
     _write_report(
         report,

@@ -36,6 +36,7 @@ def fit_and_save(
     data = Dataset.open(dataset)
     examples = examples_of(data, turns=augmentation.turns)
     info = info_of(data, embedding, mean, scale)
+    augmentation = examples.settled(augmentation, info.task, optimization)
     model = build(network, info)
     notes: dict[str, object] = {}
     if weights is not None:

@@ -25,7 +25,7 @@ from components.ml.techniques.feature_matching import (
     feature_matching,
 )
 from components.ml.techniques.feature_pairing import pairing_of
-from components.ml.training.examples import Examples, examples_of
+from components.ml.training.examples import Examples
 from components.ml.training.folder_outputs import network_seeing, outputs_of_folder
 from components.ml.training.outputs import outputs_of
 from components.ml.training.teacher import ask_teacher, with_answers
@@ -51,6 +51,7 @@ class Targets:
 
 def targets_of(
     teacher: Path,
+    examples: Examples,
     data: Dataset,
     student: Any,
     settings: DistillationSettings,
@@ -62,6 +63,7 @@ def targets_of(
 
     Args:
         teacher: Its Model.
+        examples: Its images to train on.
         data: The dataset.
         student: The ``tf_keras`` model that will learn.
         settings: Whether what is inside the teacher is to be learned.
@@ -72,7 +74,7 @@ def targets_of(
     Raises:
         UserError: Something inside a teacher that can only be run, or layers that are not there.
     """
-    info, examples = ModelInfo.read(teacher), examples_of(data, turns=augmentation.turns)
+    info = ModelInfo.read(teacher)
     known_nt, validated_nt = (answers.stored(teacher, split) for split in ("train", SPLIT))
     known = known_nt is not None
     if settings.features and (known or not info.trainable):

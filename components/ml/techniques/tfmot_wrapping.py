@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tensorflow_model_optimization.python.core.sparsity.keras import (
     prune_registry,
@@ -45,7 +45,7 @@ class _ByRank(pruning_impl.Pruning):
         return values[kept - 1], tf.reshape(mask, weights.shape)
 
 
-def wrapped(model: Any, schedule: Any) -> Any:
+def wrapped(model: Any, schedule: Any, *, by_rank: bool = True) -> Any:
     """Return a model on the same layers in which those that can be pruned are.
 
     Training it changes the weights of ``model``.
@@ -53,6 +53,8 @@ def wrapped(model: Any, schedule: Any) -> Any:
     Args:
         model: Sequential or functional; models inside it are entered.
         schedule: TFMOT's.
+        by_rank: Whether as many zeros are chosen as are asked for where weights are equal; False
+            leaves the choice to TFMOT.
     """
 
     def wrap(layer: Any) -> Any:
@@ -63,7 +65,7 @@ def wrapped(model: Any, schedule: Any) -> Any:
         return layer
 
     network = tf_keras.models.clone_model(model, clone_function=wrap)
-    for layer in pruning_wrapper.collect_prunable_layers(network):
+    for layer in pruning_wrapper.collect_prunable_layers(network) if by_rank else ():
         layer.pruning_step.assign(0)
         layer.pruning_obj = _ByRank(
             training_step_fn=lambda step=layer.pruning_step: step,
@@ -92,11 +94,15 @@ def prunable(layer: Any) -> list[Any]:
     return prune_registry.PruneRegistry.make_prunable(layer).get_prunable_weights()
 
 
-def schedule_of(sparsity: float, steps: int) -> Any:
-    """Return the cubic schedule from 0 to ``sparsity`` for a training of ``steps`` steps.
+def schedule_of(sparsity: float, steps: int, kind: Literal["cubic", "constant"] = "cubic") -> Any:
+    """Return the schedule from 0 to ``sparsity`` for a training of ``steps`` steps.
 
-    Zeros are chosen at most twenty times, the last time at exactly the last step of the schedule.
+    cubic: zeros are chosen at most twenty times, however long the training is, the last time at
+    exactly the last step of the schedule. constant: they are chosen at the first step and stay.
     """
+    if kind == "constant":
+        # A layer counts the step before it asks, so that the first one is number 1.
+        return pruning_schedule.ConstantSparsity(sparsity, begin_step=0, end_step=1, frequency=1)
     last = max(1, int(steps * _PRUNED_BY))
     every = max(1, last // _UPDATES)
     return pruning_schedule.PolynomialDecay(

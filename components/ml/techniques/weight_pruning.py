@@ -1,7 +1,7 @@
 """Pruning by magnitude: the smallest weights of a layer become 0 while the rest makes up for it.
 
-The pruned network is trained to answer what it answered before, so that nothing but the zeros is
-new: embeddings keep their directions, classifiers their probabilities beside the labels.
+The network is trained meanwhile: to answer what it answered before, so that nothing but the zeros
+is new, or what its teacher answers, and to know the labels beside that.
 
 Shapes: n images, b images in a batch, d numbers of an output, v views.
 
@@ -11,19 +11,22 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from components.artifacts.dataset import Dataset
-from components.artifacts.model import Embedding, ModelInfo, Scores
+from components.artifacts.model import ModelInfo
+from components.artifacts.promises import Promises
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, samples
-from components.ml.runtime import tf, tf_keras
+from components.ml.runtime import tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
-from components.ml.techniques.sparsity import compare, kernels_of, overall, refuse
+from components.ml.techniques import tfmot_pruning
+from components.ml.techniques.preservation import examples_with_answers, objective_of
+from components.ml.techniques.sparsity import Layer, compare, kernels_of, overall, refuse
 from components.ml.techniques.tfmot_wrapping import (
     ValidationAfterPruning,
     reason_to_skip,
@@ -31,65 +34,25 @@ from components.ml.techniques.tfmot_wrapping import (
     strip,
     wrapped,
 )
-from components.ml.training import loop, losses
+from components.ml.techniques.weight_pruning_settings import WeightPruningSettings
+from components.ml.training import loop
+from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import examples_of
 from components.ml.training.loop import History
-from components.ml.training.objectives import OUTPUT, TEACHER
 from components.ml.training.outputs import outputs_of
-from components.ml.training.teacher import ask_teacher, with_mixup
 from components.ml.training.validation import Validation
-
-_TEMPERATURE = 2.0
-_LEAST = 1e-12
-"""Probability below which a softmax says nothing more."""
-
-
-@dataclass(frozen=True, eq=False)
-class OutputPreservation:
-    """Answering what the network answered before it was pruned.
-
-    Attributes:
-        output: What the network answers.
-    """
-
-    output: Embedding | Scores
-
-    @property
-    def variables(self) -> list[Any]:
-        """None of its own."""
-        return []
-
-    def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
-        """Return the batch with the mixed images that the network was asked about."""
-        del seed
-        return with_mixup(batch)
-
-    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any], progress: Any) -> Any:
-        """Return the loss: of directions and distances of embeddings, or of probabilities."""
-        del progress
-        outputs_bd = outputs[OUTPUT]
-        before_bd = batch[TEACHER]
-        if isinstance(self.output, Embedding):
-            matching = losses.embedding_matching(outputs_bd, before_bd)
-            return matching + losses.relational_matching(outputs_bd, before_bd)
-        if self.output.activation == "sigmoid":
-            logits_bd = losses.logits_of_sigmoid(outputs_bd)
-            return losses.soft_scores(logits_bd, before_bd, _TEMPERATURE)
-        logits_bd = outputs_bd
-        if self.output.activation == "softmax":
-            logits_bd = tf.math.log(tf.maximum(outputs_bd, _LEAST))
-        return losses.soft_labels(logits_bd, before_bd, _TEMPERATURE)
 
 
 def prune(
-    path: Path, dataset: Path, pruned: Path, report: Path,
-    *, sparsity: float, teacher_views: TeacherViews, augmentation: Augmentation,
-    schedule: TrainingSchedule, seed: int,
+    path: Path, dataset: Path, teacher: Path | None, pruned: Path, report: Path,
+    *, method: Literal["weights", "tfmot"], sparsity: float, settings: WeightPruningSettings,
+    teacher_views: TeacherViews, augmentation: Augmentation, schedule: TrainingSchedule, seed: int,
 ) -> None:  # fmt: skip
     """Prune a Model and write it; see ``components.prune``."""
     model, info = model_folder.load(path, "pruned")  # takes the pruned weights in the end
     data = Dataset.open(dataset)
     refuse_unfit(info, data, path)
+    settings = settings.of(info.task)
     before = kernels_of(model)
     if all(reason_to_skip(layer) for layer, _ in before.values()):
         raise UserError(
@@ -100,37 +63,56 @@ def prune(
     trained = tf_keras.models.clone_model(model)
     trained.set_weights(model.get_weights())
     answers = outputs_of(model, info)
-    # Batches are drawn over all images: nothing is compared but before and after.
-    examples = replace(examples_of(data, turns=augmentation.turns), compared=False)
-    examples = ask_teacher(examples, answers, info, teacher_views, augmentation, seed)
-    optimization = Optimization(**asdict(schedule), weight_decay=0.0, warmup_epochs=0.0)
+    # Where nothing is learned from labels, batches are drawn over all images: nothing is compared.
+    examples = examples_of(data, turns=augmentation.turns)
+    if not settings.label_weight:
+        examples = replace(examples, compared=False)
+    optimization = Optimization(**asdict(schedule), weight_decay=0.0, warmup=0.0)
+    if method == "weights" and settings.label_weight != 1:
+        augmentation = settled_for_answers(augmentation)
+    else:
+        augmentation = examples.settled(augmentation, info.task, optimization)
     steps = examples.steps(optimization)
-    zeros = schedule_of(sparsity, steps * optimization.epochs)
-    network = wrapped(trained, zeros)
+    zeros = schedule_of(sparsity, steps * optimization.epochs, settings.sparsity_schedule)
+    network = wrapped(trained, zeros, by_rank=method == "weights")
     validation = Validation(data, info.task)
     reference = validation.measure(answers)
     counting = ValidationAfterPruning(validation, network, zeros.end_step)
-    objective = OutputPreservation(info.output)
-    history = loop.fit(
-        network, info, examples, objective, counting, optimization, augmentation, seed
-    )
+    if method == "tfmot":
+        history = tfmot_pruning.fit(
+            network, info, examples, counting, optimization, augmentation, seed
+        )
+    else:
+        objective = objective_of(info, examples, settings, seed)
+        examples = examples_with_answers(
+            examples, answers, info, data, teacher, settings, teacher_views, augmentation, seed
+        )
+        history = loop.fit(
+            network, info, examples, objective, counting, optimization, augmentation, seed
+        )
     strip(network, model)
     layers = compare(before, kernels_of(model))
-    refuse(layers, sparsity)
+    _refuse(layers, sparsity, method)
     step = {
         "component": "prune",
-        "method": "weights",
+        "method": method,
         "sparsity": sparsity,
         "epochs": history.kept.number,
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
-    model_folder.save(pruned, model, info.after(step))
+    model_folder.save(
+        pruned,
+        model,
+        info.after(step, promises=Promises(zeros=int(step["zeros"])), quantization=None),
+    )
     samples.pass_on(path, pruned)
     _write_report(
         report,
         {
-            "method": "weights",
+            "method": method,
             "sparsity": sparsity,
+            **(asdict(settings) if method == "weights" else {}),
+            "augment": augmentation.augment,
             "schedule": zeros.get_config()["config"],
             "steps_per_epoch": steps,
             "validation_before": reference,
@@ -141,13 +123,26 @@ def prune(
     )
 
 
+def _refuse(layers: Sequence[Layer], sparsity: float, method: str) -> None:
+    """Hold the zeros against the target; TFMOT leaves too few where weights are equal."""
+    try:
+        refuse(layers, sparsity)
+    except AssertionError as missed:
+        if method == "weights":
+            raise
+        raise UserError(
+            f"prune: TFMOT chose too few zeros: {missed}",
+            "write method: weights, which counts them",
+        ) from missed
+
+
 def refuse_unfit(info: ModelInfo, data: Dataset, path: Path) -> None:
     """Refuse a Model that is quantized already, and a dataset that is not the Model's.
 
     Raises:
         UserError: Either.
     """
-    if info.quantization is not None:
+    if info.quantization is not None and not info.promises.ranges:
         raise UserError(
             f"prune: the model in {path} has a quantization plan already",
             "put prune before quantize in this variant",

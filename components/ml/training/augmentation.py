@@ -10,14 +10,15 @@ Shapes: n images, b images in a batch, h rows, w columns, c channels, k numbers 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.contract.types import Task
 from components.ml.runtime import tf
-from components.ml.settings import Augment
+from components.ml.settings import Augment, Augmentation
 from components.ml.training.scratch_arrays import filled
 
 Draws = NDArray[np.float32]
@@ -64,6 +65,9 @@ class Strength:
     cover: float = 0.0
 
 
+SHORT = 1500
+"""Steps below which a classifier learns more of images as they are: see docs/schedules.md."""
+
 STRENGTHS: Mapping[Augment, Strength] = {
     "none": Strength(),
     "light": Strength(
@@ -76,6 +80,31 @@ STRENGTHS: Mapping[Augment, Strength] = {
     ),
     "affine": Strength(rotation=0.262, zoom=0.182, shear=0.2, shift=0.1),  # 15 degrees, 1.2 times
 }  # fmt: skip
+
+
+def settled_for_labels(augmentation: Augmentation, task: Task, steps: int) -> Augmentation:
+    """Return an augmentation of images with labels whose strength is known.
+
+    Args:
+        augmentation: Perhaps one that is to follow from the training.
+        task: Which is learned.
+        steps: Of the whole training.
+    """
+    if augmentation.augment != "auto":
+        return augmentation
+    short = task == "classification" and steps < SHORT
+    return replace(augmentation, augment="none" if short else "light")
+
+
+def settled_for_answers(augmentation: Augmentation) -> Augmentation:
+    """Return an augmentation of images with a teacher's answers whose strength is known.
+
+    Each view has an answer of its own, so that views help from the first step on.
+    """
+    if augmentation.augment != "auto":
+        return augmentation
+    return replace(augmentation, augment="light")
+
 
 MIX_SHARES = (0.25, 0.75)
 """Of the first image in a mix: neither is hidden."""

@@ -15,9 +15,15 @@ import numpy as np
 from components.artifacts.dataset import Dataset, Images
 from components.artifacts.image_file import release
 from components.contract.errors import UserError
-from components.ml.settings import Optimization
+from components.contract.types import Task
+from components.ml.settings import Augmentation, Optimization
 from components.ml.training import batches
-from components.ml.training.augmentation import Draws, drawn_changes
+from components.ml.training.augmentation import (
+    Draws,
+    drawn_changes,
+    settled_for_answers,
+    settled_for_labels,
+)
 from components.ml.training.objectives import LABELS
 from components.ml.training.quarter_turns import TURNS, TurnedImages, turned
 from components.ml.training.scratch_arrays import HalfAnswers
@@ -113,6 +119,16 @@ class Examples:
         """Return the batches of an epoch, which hold about all images once."""
         share = self.images / self.batch(optimization)
         return max(1, round(share)) if self.compared else int(share)
+
+    def settled(
+        self, augmentation: Augmentation, task: Task, optimization: Optimization
+    ) -> Augmentation:
+        """Return an augmentation whose strength is known: see ``augmentation``."""
+        if self.teacher is not None:
+            return settled_for_answers(augmentation)
+        return settled_for_labels(
+            augmentation, task, self.steps(optimization) * optimization.epochs
+        )
 
     def epoch(
         self, number: int, optimization: Optimization, *, flip: bool, seed: int

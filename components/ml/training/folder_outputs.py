@@ -50,5 +50,5 @@ def network_seeing(
         image_shape: Height, width and channels of the images; of as many channels as the Model's.
     """
     height, width, _ = image_shape
-    network = resizing.seeing(model_folder.load(path)[0], info.image_shape, image_shape)
+    network = resizing.seeing(model_folder.load(path)[0], info.image_shape[:2], image_shape)
     return network, replace(info, input=replace(info.input, height=height, width=width))

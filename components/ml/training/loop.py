@@ -102,10 +102,12 @@ def fit(
     Raises:
         UserError: The loss is no longer a finite number.
     """
+    augmentation = examples.settled(augmentation, info.task, optimization)
     learner = _Learner(model, info, objective, optimization, augmentation, seed, layers)
     outputs = outputs_of(model, info)
     epochs, steps = optimization.epochs, examples.steps(optimization)
-    total, warmup = steps * epochs, int(steps * optimization.warmup_epochs)
+    total = steps * epochs
+    warmup = int(total * optimization.warmup)
     highest, every = optimization.learning_rate, max(1, epochs // _VALIDATIONS)
     done: list[Epoch] = []
     best, kept, weights = None, None, model.get_weights()

@@ -29,6 +29,7 @@ from components.ml.training.augmentation import (
     apply_changes,
     drawn_changes,
     mix_images,
+    settled_for_answers,
 )
 from components.ml.training.examples import SHARES, Examples, MixupOutputs, TeacherOutputs
 from components.ml.training.objectives import PIXELS, TEACHER
@@ -67,6 +68,7 @@ def ask_teacher(
         augmentation: How images are changed.
         seed: Of views and mixed images.
     """
+    augmentation = settled_for_answers(augmentation)
     changed = augmentation.flip or augmentation.augment != "none"
     views = teacher_views.views if changed else 1
     random = np.random.default_rng([seed, views, examples.images])
@@ -111,6 +113,7 @@ def with_answers(
             "about mixed ones",
             "set mixup: 0",
         )
+    augmentation = settled_for_answers(augmentation)
     changed = augmentation.flip or augmentation.augment != "none"
     views = teacher_views.views if changed else 1
     random = np.random.default_rng([seed, views, examples.images])

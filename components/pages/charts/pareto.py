@@ -20,9 +20,9 @@ _MARK = 5.5
 _COLLAPSED = 6.0
 """A metric further below the reference than so many of the others' spans is drawn at the edge:
 one collapsed variant must not squeeze all others into a line."""
-_MAY_COLLAPSE: tuple[Verdict, ...] = ("over-budget", "undecided", "failed", "yardstick")
+_MAY_COLLAPSE: tuple[Verdict, ...] = ("over-budget", "undecided", "failed", "comparison")
 _IMPORTANCE: dict[Verdict, int] = {
-    "winner": 0, "reference": 1, "kept": 2, "undecided": 3, "over-budget": 4, "yardstick": 5,
+    "winner": 0, "reference": 1, "kept": 2, "undecided": 3, "over-budget": 4, "comparison": 5,
     "failed": 6,
 }  # fmt: skip
 
@@ -204,7 +204,7 @@ def _shape(at: float, level: float, verdict: Verdict, *, solid: bool) -> Markup:
             "rect", x=at - side / 2, y=level - side / 2, width=side, height=side, rx=1.5,
             class_=kind,
         )  # fmt: skip
-    if verdict == "yardstick":
+    if verdict == "comparison":
         r = _MARK + 1.5
         corners = f"M{at:.1f} {level - r:.1f}l{r} {1.8 * r:.1f}h-{2 * r}z"
         return tag("path", d=corners, class_=kind)

@@ -1,6 +1,7 @@
 """The info of a Model: what is written is read, and steps add up."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from components.artifacts.model import (
     QuantizationPlan,
     Scores,
 )
+from components.artifacts.promises import Promises, SharedWeights
 from components.contract.errors import UserError
 
 VERIFIER = ModelInfo(
@@ -31,7 +33,13 @@ CLASSIFIER = ModelInfo(
 )
 
 
-@pytest.mark.parametrize("info", [VERIFIER, CLASSIFIER])
+CLUSTERED = replace(
+    VERIFIER,
+    promises=Promises(5, (SharedWeights("conv/kernel", 72, 15, "channel", bits=4),), ranges=3),
+)
+
+
+@pytest.mark.parametrize("info", [VERIFIER, CLASSIFIER, CLUSTERED])
 def test_what_is_written_is_read(info, tmp_path):
     info.write(tmp_path / "model")
     assert ModelInfo.read(tmp_path / "model") == info
@@ -57,6 +65,20 @@ def test_a_step_is_added_and_the_rest_stays():
     assert [step["component"] for step in after.steps] == ["train", "prune"]
     assert (after.parameters, after.output, VERIFIER.parameters) == (7, VERIFIER.output, 1234)
     assert (after.image_shape, CLASSIFIER.output.size) == ((112, 92, 1), 2)
+
+
+def test_a_step_drops_what_was_promised_unless_it_keeps_it():
+    assert CLUSTERED.after({"component": "distill"}).promises == Promises()
+    kept = CLUSTERED.after({"component": "quantize"}, promises=CLUSTERED.promises)
+    assert kept.promises == CLUSTERED.promises
+
+
+def test_models_of_earlier_versions_promise_nothing(tmp_path):
+    VERIFIER.write(tmp_path)
+    content = json.loads((tmp_path / "model.json").read_text())
+    del content["promises"]
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    assert ModelInfo.read(tmp_path).promises == Promises()
 
 
 def test_what_is_no_model_is_said(tmp_path):

@@ -55,3 +55,16 @@ def test_a_linear_map_that_would_win_is_told_of():
 
 def test_a_linear_map_that_loses_is_not_told_of():
     assert noted(line(Interval(0.3, 0.28, 0.32))) == []
+
+
+def test_variants_with_the_same_warning_are_named_together() -> None:
+    slow, shown = ("slow kernels",), ("slow kernels", "no file to ship")
+    variants = (
+        measured("teacher"),
+        measured("one", warnings=slow),
+        measured("two", warnings=shown),
+    )
+    given = {"reference": "teacher", "metric": "auc", "baseline": None, "ungrouped": 0}
+    found = list(notes_of(None, variants, **given))
+    assert found == ["one, two: slow kernels", "two: no file to ship"]
+    assert list(notes_of(None, variants[:1], **given)) == []

@@ -16,6 +16,7 @@ COMMANDS = (
 )
 FRAMEWORKS = (
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "ai_edge_litert"),
+    "litert_quantizer",
     *("kfp", "docker", "google.cloud", "google.api_core", "google.auth", "google.protobuf"),
     *("sklearn", "matplotlib", "PIL"),
 )

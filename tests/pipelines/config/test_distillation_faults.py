@@ -64,3 +64,32 @@ def test_named_layers_without_a_use_for_them_are_refused(tmp_path: Path) -> None
     assert "write hint_weight: 1 beside it" in caught.value.fix
     loaded(CLASSES, {**layers, "hint_weight": 1.0}, tmp_path)
     loaded(CLASSES, {**layers, "attention_weight": 1.0}, tmp_path)
+
+
+PRUNED: dict[str, tuple[dict[str, Any], dict[str, Any], str, dict[str, Any]]] = {
+    "tfmot without classes": (
+        VERIFICATION, {"method": "tfmot"}, "the task is verification", {"method": "weights"},
+    ),
+    "mixed images of answers": (
+        ANSWERS, {"mixup": 4}, "cannot be asked about mixed", {"mixup": 4, "answers_of": "model"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRUNED)
+def test_what_pruning_cannot_learn_from_is_refused_and_the_fix_works(
+    name: str, tmp_path: Path
+) -> None:
+    config, settings, what, fixed = PRUNED[name]
+
+    def load_with(prune: dict[str, Any]) -> None:
+        path = [{"distill": {"backbone": "conv"}}, {"prune": prune}]
+        file = tmp_path / "my.yaml"
+        file.write_text(yaml.safe_dump({**config, "variants": {"pruned": path}}))
+        load(file)
+
+    with pytest.raises(UserError, match=what) as caught:
+        load_with(settings)
+    key, value = list(fixed.items())[-1]
+    assert f"write {key}: {value}" in caught.value.fix
+    load_with(fixed)

@@ -197,7 +197,7 @@ FAULTS = {
     "parameter out of range": ("sparsity: 0.5", "sparsity: 1.5", 11,
                                "variants.slim-int8[1].prune.sparsity: must be less than 1 (got 1.5)", ""),
     "parameter of another method": ("method: weights, sparsity: 0.5", "method: channels, sparsity: 0.5", 11,
-                                    "sparsity: method: weights alone has it, and method is channels",
+                                    "sparsity: method: weights or tfmot alone has it, and method is channels",
                                     "remove sparsity there, or write method: weights"),
     "target of another method": ("method: weights, sparsity: 0.5", "remove: 0.5", 11,
                                  "remove: method: channels or layers alone has it, and method is weights",
@@ -230,6 +230,18 @@ FAULTS = {
     "quantize is not last": ("    - quantize: {scheme: int8}\n",
                              "    - quantize: {scheme: int8}\n    - prune: {}\n", 12,
                              "variants.slim-int8[2]: nothing can follow quantize", "end of the path"),
+    "quantized twice": ("    - quantize: {scheme: int8}\n",
+                        "    - quantize_aware: {}\n    - quantize: {scheme: int8}\n", 13,
+                        "variants.slim-int8[3]: quantize_aware has decided already in what the file computes",
+                        "remove one of the two"),
+    "zeros that TFMOT would undo": ("    - quantize: {scheme: int8}\n",
+                                    "    - quantize_aware: {method: tfmot}\n", 12,
+                                    "method tfmot does not keep what prune made",
+                                    "method: own"),
+    "cluster after quantize_aware": ("    - quantize: {scheme: int8}\n",
+                                     "    - quantize_aware: {}\n    - cluster: {}\n", 12,
+                                     "variants.slim-int8[2]: nothing can follow quantize_aware",
+                                     "end of the path"),
     "name of a variant": ("slim-int8:", "Slim_Int8:", 9, "'Slim_Int8' is no name", "'slim-int8'"),
     "reserved name": ("slim-int8:", "teacher:", 9, "cannot be called 'teacher'", ""),
     "reserved by the sealed evaluation": ("slim-int8:", "sealed:", 9, "cannot be called 'sealed'", ""),
@@ -358,7 +370,7 @@ def test_conversion_is_configured_for_every_file(tmp_path: Path) -> None:
         return {(one["repack"], one["metadata"]) for one in every}
 
     assert given("") == {(True, False)}
-    assert given("\nconvert: {repack: false, metadata: true}\n") == {(False, True)}
+    assert given("\nconvert: {repack: false}\n") == {(False, False)}
     with pytest.raises(UserError, match="repak") as caught:
         load(written(tmp_path, GOOD + "\nconvert: {repak: false}\n"))
     assert "repack" in caught.value.fix
@@ -453,7 +465,7 @@ configurations = st.fixed_dictionaries(
         "limits": st.dictionaries(
             st.sampled_from(["train", "prune"]), st.just({"minutes": 2.5}), max_size=2
         ),
-        "convert": st.sampled_from([{"repack": False}, {"metadata": True}]),
+        "convert": st.sampled_from([{"repack": False}, {"metadata": False}]),
         "evaluate": st.just({"resamples": 10}),
     },
 )

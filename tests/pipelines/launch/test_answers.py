@@ -97,7 +97,7 @@ def test_a_student_of_answers_is_compared_with_them_and_released(data, tmp_path)
     assert "known by its answers alone" in (tmp_path / "out/report.html").read_text()
     # The linear map of the pixels stands beside the variants everywhere, and wins nothing.
     linear = next(one for one in variants if one["name"] == "linear-baseline")
-    assert (linear["verdict"], linear["candidate"]) == ("yardstick", False)
+    assert (linear["verdict"], linear["candidate"]) == ("comparison", False)
     assert linear["reason"].startswith("no candidate")
     assert linear["metric"]["value"] > 0.9, "patterns are linear"
     assert board.to_json()["winner"] in ("tiny", "int8")

@@ -10,6 +10,7 @@ import pytest
 
 from components.artifacts.lite_model import MODEL_FILE
 from components.artifacts.model import ModelInfo, QuantizationPlan
+from components.artifacts.promises import Promises, SharedWeights
 from components.contract.errors import UserError
 from components.ml.lite.flatbuffer import LiteFile
 
@@ -56,11 +57,56 @@ def test_a_file_that_lost_the_zeros_of_a_pruned_model_is_refused(
 
     info = ModelInfo.read(pattern_classifier)
     file = file_of(lite_patterns["float32"])
-    kept = info.after({"component": "prune", "zeros": file.zeros})
-    checking.refuse(file, kept)
-    lost = info.after({"component": "prune", "zeros": file.zeros + 1})
+    step = {"component": "prune"}
+    checking.refuse(file, info.after(step, promises=Promises(zeros=file.zeros)))
+    lost = info.after(step, promises=Promises(zeros=file.zeros + 1))
     with pytest.raises(AssertionError, match="were pruned"):
         checking.refuse(file, lost)
-    with pytest.raises(AssertionError, match="were pruned"):
-        checking.refuse(file, lost.after({"component": "quantize"}))
-    assert checking.pruned_zeros(lost.after({"component": "distill"})) == 0
+    checking.refuse(file, lost.after({"component": "distill"}))  # which promises nothing
+
+
+def test_a_file_that_lost_shared_values_is_refused_a_layer_or_a_channel(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path
+) -> None:
+    from components.ml.lite import checking
+
+    info = ModelInfo.read(pattern_classifier)
+    for scheme in ("float32", "float16", "dynamic", "int8"):
+        file = file_of(lite_patterns[scheme])
+        (tensor,) = (tensor for tensor in file.weights if tensor.elements == 9 * 12 * 24)
+        assert tensor.unique is not None
+        assert tensor.unique_per_channel is not None
+        channel = max(tensor.unique_per_channel)
+        layer = channel if len(tensor.scales) > 1 else tensor.unique
+        for per, unique in (("layer", layer), ("channel", channel)):
+            for less in (0, 1):
+                kernel = SharedWeights("second/kernel", 9 * 12 * 24, unique - less, per)
+                promised = replace(info, promises=Promises(shared=(kernel,)))
+                if not less:
+                    checking.refuse(file, promised)
+                    continue
+                with pytest.raises(AssertionError, match=f"values a {per}: of 1 tensors"):
+                    checking.refuse(file, promised)
+
+
+def test_a_kernel_that_is_not_in_the_file_is_no_kept_promise(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path
+) -> None:
+    from components.ml.lite import checking
+
+    kernel = SharedWeights("gone/kernel", 12345, 16, "layer")
+    promised = replace(ModelInfo.read(pattern_classifier), promises=Promises(shared=(kernel,)))
+    with pytest.raises(AssertionError, match="of 0 tensors with 12345 weights"):
+        checking.refuse(file_of(lite_patterns["float32"]), promised)
+
+
+def test_ranges_that_are_promised_and_not_stored_are_missed(
+    lite_patterns: Mapping[str, Path], pattern_classifier: Path
+) -> None:
+    from components.ml.lite import checking
+
+    info = replace(
+        ModelInfo.read(pattern_classifier), quantization=INT8, promises=Promises(ranges=2)
+    )
+    with pytest.raises(AssertionError, match="2 ranges, stored: 0"):
+        checking.refuse(file_of(lite_patterns["int8"]), info)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,20 @@ def test_labels_are_lines() -> None:
         metadata.labels(("one", "two\nthree"))
     assert "metadata: false" in caught.value.fix
     assert metadata.labels(("one", "two three")).count(b"\n") == 1
+
+
+def test_what_mediapipe_does_not_take_is_refused_and_the_fix_helps() -> None:
+    fine = ModelInfo("classification", ImageInput(8, 8, 3), Scores(CLASSES), 0, quantization=CAMERA)
+    metadata.refuse_edges(fine)
+    metadata.refuse_edges(replace(fine, quantization=None))
+    for broken, what in (
+        (replace(fine, input=ImageInput(8, 8, 1)), "of 3 channels, and the model's have 1"),
+        (replace(fine, quantization=replace(CAMERA, input_type="int8")), "input_type is int8"),
+        (replace(fine, quantization=replace(CAMERA, output_type="int8")), "output_type is int8"),
+    ):
+        with pytest.raises(UserError, match=what) as caught:
+            metadata.refuse_edges(broken)
+        assert "metadata: false" in caught.value.fix
 
 
 @pytest.fixture(scope="module")

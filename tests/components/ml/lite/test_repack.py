@@ -94,6 +94,12 @@ def test_the_files_of_mlperf_tiny_answer_the_same(shared: Path, name: str, most:
     assert before[1] == after[1]
 
 
+def test_ends_keep_their_names_where_no_signature_has_them() -> None:
+    content = one_layer(np.eye(4, 64, dtype=np.float32), (8, 8, 1))
+    file = LiteFile.parse(repack.repack(content).content)
+    assert [tensor.name for tensor in file.subgraphs[0].tensors] == ["image", "", "answer"]
+
+
 def test_equal_options_of_operators_share_one_place(written: Mapping[str, bytes]) -> None:
     def places(content: bytes) -> list[int]:
         graph: Any = schema.Model.GetRootAs(content, 0)

@@ -8,10 +8,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from components.artifacts.dataset import write_dataset
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
+from components.convert import convert
 from components.ml.formats import model_folder
 from components.ml.runtime import tf, tf_keras
 from components.pages.words import steps_in_words
@@ -521,3 +523,33 @@ def test_the_keyword_spotter_of_mlperf_tiny(take, shared, tmp_path):
     expected = signature(input_1=tf.constant(given))["dense"].numpy()
     np.testing.assert_allclose(model_folder.inference(model)(given), expected, atol=1e-6)
     assert not ModelInfo.read(model).trainable
+
+
+@pytest.mark.parametrize("form", ["keras", "saved_model"])
+@pytest.mark.parametrize("factor", [2, 0.5])
+def test_a_model_of_another_size_sees_images_brought_to_it_in_the_final_file_too(
+    form, factor, take, tmp_path
+):
+    """Images are averaged where they are larger, and enlarged bilinearly where they are smaller."""
+    model = functional()
+    side = int(SIDE * factor)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, side, side, 1)).astype(np.uint8)
+    labels = np.arange(40) % len(NAMES)
+    splits = dict.fromkeys(("train", "validation", "selection"), (pixels, labels))
+    data = write_dataset(tmp_path / "data", splits, task="classification", classes=NAMES).path
+    path = tmp_path / ("mine.keras" if form == "keras" else "mine")
+    model.save(path) if form == "keras" else model.export(path)
+    folder, _ = take(path, data, resize=True, trusted=form != "keras")
+    info = ModelInfo.read(folder)
+    assert (info.image_shape, info.trainable) == ((side, side, 1), form == "keras")
+    given = model_folder.normalize(pixels, info)
+    if factor == 2:
+        seen = given.reshape(40, SIDE, 2, SIDE, 2, 1).mean((2, 4))
+    else:
+        seen = tf.image.resize(given, (SIDE, SIDE)).numpy()
+    wanted = model(seen).numpy()
+    np.testing.assert_allclose(model_folder.inference(folder)(given), wanted, atol=1e-5)
+    convert(folder, tmp_path / "lite", tmp_path / "report")
+    lite = Interpreter(str(tmp_path / "lite" / "model.tflite")).get_signature_runner()
+    scores = np.concatenate([lite(image=one[None])["scores"] for one in given])
+    np.testing.assert_allclose(scores, wanted, atol=1e-4)

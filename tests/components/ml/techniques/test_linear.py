@@ -120,6 +120,16 @@ def test_weights_to_begin_from_are_refused(pattern_pairs, tmp_path):
     fitted(pattern_pairs, tmp_path)
 
 
+def test_one_identity_is_nothing_to_tell_apart_and_the_baseline_can_be_left_out(tmp_path):
+    images, _ = images_of(8, seed=0)
+    labels = np.zeros(len(images), np.int64)
+    splits = dict.fromkeys(("train", "validation", "selection"), (images, labels))
+    data = write_dataset(tmp_path / "data", splits, task="verification", classes=NAMES).path
+    with pytest.raises(UserError, match="nothing to tell apart") as caught:
+        fitted(data, tmp_path)
+    assert "baseline: none" in caught.value.fix
+
+
 def test_softmax_regression_is_at_the_minimum_of_its_loss():
     """Held against the slope of the loss in the pixels themselves, which nobody computed."""
     images, labels = images_of(80, seed=0)

@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from components.artifacts.dataset import write_dataset
+from components.artifacts.model import ModelInfo
 from components.ml.runtime import tf_keras
 from tests.data.patterns import NAMES, SIDE, images_of
 
@@ -87,6 +88,10 @@ def test_the_size_that_a_model_needs_is_the_one_that_is_given(take, refused, tmp
     larger = pixels.repeat(shape[0] // SIDE, axis=1).repeat(shape[1] // SIDE, axis=2)
     assert larger.shape[1:] == shape
     take(path, data("large", larger))
+    assert "or resize: true under teacher" in text
+    folder, report = take(path, data("as they are", pixels), resize=True)
+    assert ModelInfo.read(folder).image_shape == (SIDE, SIDE, 1)
+    assert 0 <= report["validation"] <= 1
 
 
 def test_shared_layers_are_saved_by_the_code_that_is_given(

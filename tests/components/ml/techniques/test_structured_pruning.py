@@ -20,10 +20,7 @@ from components.prune import prune
 from tests.components.flat import quantize
 from tests.data import patterns
 
-PLAIN = {
-    "schedule": TrainingSchedule(epochs=4, learning_rate=3e-3),
-    "augmentation": Augmentation(augment="none"),
-}
+PLAIN = Augmentation(augment="none")
 
 
 def residual_network() -> Any:
@@ -80,10 +77,13 @@ class Made:
         return ModelInfo.read(self.folder / "model")
 
 
-def made(folder: Path, model: Path, data: Path, method: str, **settings: Any) -> Made:
+def made(
+    folder: Path, model: Path, data: Path, method: str, epochs: int = 4, **settings: Any
+) -> Made:
     prune(
         model, data, folder / "model", folder / "report",
-        method=method, structure=StructureSettings(**settings), **PLAIN,
+        method=method, structure=StructureSettings(**settings), augmentation=PLAIN,
+        schedule=TrainingSchedule(epochs=epochs, learning_rate=3e-3),
     )  # fmt: skip
     return Made(folder, json.loads((folder / "report" / "pruning.json").read_bytes()))
 
@@ -249,8 +249,9 @@ def test_more_than_there_is_to_remove_is_refused_with_what_works(
             )  # fmt: skip
         remove = float(caught.value.fix.removeprefix("write remove: "))
         fixed = made(
-            tmp_path / method, residual, pattern_data, method, remove=remove, importance=importance
-        )
+            tmp_path / method, residual, pattern_data, method,
+            epochs=1, remove=remove, importance=importance,
+        )  # fmt: skip
         assert fixed.report["removed"] >= remove > 0.5
     assert not (tmp_path / "refused").exists()
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.ml.techniques import sparsity, tfmot_wrapping, weight_pruning
+from components.ml.techniques.preservation import OutputPreservation
 
 
 def nested() -> Any:
@@ -117,7 +118,7 @@ def test_answering_as_before_costs_nothing() -> None:
 
     random = np.random.default_rng(0)
     vectors = random.normal(size=(6, 8)).astype(np.float32)
-    preservation = weight_pruning.OutputPreservation(Embedding(8))
+    preservation = OutputPreservation(Embedding(8))
     assert float(preservation({OUTPUT: vectors}, {TEACHER: vectors}, 0.5)) == pytest.approx(
         0, abs=1e-5
     )
@@ -127,7 +128,7 @@ def test_answering_as_before_costs_nothing() -> None:
         if activation == "softmax":
             answers = np.exp(vectors) / np.exp(vectors).sum(axis=1, keepdims=True)
             logarithms = np.log(answers)
-        classes = weight_pruning.OutputPreservation(Scores(tuple("abcdefgh"), activation))
+        classes = OutputPreservation(Scores(tuple("abcdefgh"), activation))
         assert float(classes({OUTPUT: answers}, {TEACHER: logarithms}, 0)) == pytest.approx(
             0, abs=1e-5
         )
@@ -140,7 +141,7 @@ def test_scores_of_single_classes_are_kept_one_by_one() -> None:
 
     logits = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
     answers = 1 / (1 + np.exp(-logits))
-    scores = weight_pruning.OutputPreservation(Scores(tuple("abcdefgh"), "sigmoid"))
+    scores = OutputPreservation(Scores(tuple("abcdefgh"), "sigmoid"))
     assert float(scores({OUTPUT: answers}, {TEACHER: logits}, 0)) == pytest.approx(0, abs=1e-4)
     # Shares are equal, and each score by itself is not.
     assert float(scores({OUTPUT: answers / 2}, {TEACHER: logits}, 0)) > 0.1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from components.ml.runtime import configure, tf
+from components.ml.settings import Augmentation
 from components.ml.training import augmentation
 from components.ml.training.augmentation import STRENGTHS, Strength
 
@@ -133,3 +134,35 @@ def test_strong_is_stronger_than_light():
         for name in ("light", "strong")
     )
     assert 0 < light < strong
+
+
+@pytest.mark.parametrize(
+    ("task", "steps", "augment"),
+    [
+        ("classification", 1499, "none"),
+        ("classification", 1500, "light"),
+        ("verification", 10, "light"),
+    ],
+)
+def test_auto_follows_from_the_length_of_the_training(task, steps, augment):
+    settled = augmentation.settled_for_labels(Augmentation(flip=True), task, steps)
+    assert settled == Augmentation(augment=augment, flip=True)
+    assert augmentation.settled_for_answers(Augmentation()) == Augmentation(augment="light")
+    strong = Augmentation(augment="strong")
+    assert augmentation.settled_for_answers(strong) is strong
+    assert augmentation.settled_for_labels(strong, task, steps) is strong
+
+
+def test_affine_moves_far_and_changes_no_light():
+    draws = augmentation.draw_changes(32, flip=False, random=np.random.default_rng(0))
+    grey = np.full((32, *SHAPE), 90, np.float32)
+    np.testing.assert_allclose(changed(STRENGTHS["affine"], draws, grey), grey, atol=1e-3)
+    none = dict.fromkeys(("covered", "gamma", "contrast", "brightness", "light", "noise"), 0.0)
+    far, near = (
+        np.abs(changed(replace(STRENGTHS[name], **none), draws) - gradient(32)).mean()
+        for name in ("affine", "strong")
+    )
+    assert far > near
+    turned = STRENGTHS["affine"]
+    assert np.degrees(turned.rotation) == pytest.approx(15, abs=0.1)
+    assert np.exp(turned.zoom) == pytest.approx(1.2, abs=1e-3)

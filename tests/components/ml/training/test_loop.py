@@ -23,7 +23,7 @@ from tests.data import patterns
 
 OPTIMIZATION = Optimization(
     epochs=4, identities_per_batch=4, images_per_identity=4, learning_rate=1e-2,
-    weight_decay=0.01, warmup_epochs=1,
+    weight_decay=0.01, warmup=0.2,
 )  # fmt: skip
 LOSS = LossSettings(contrast_weight=0.0)
 NETWORK = Network(backbone="conv", alpha=0.25)
@@ -155,7 +155,7 @@ def test_averaged_weights_are_what_is_measured_and_kept(pattern_pairs):
 
 def test_a_learning_rate_at_which_training_comes_apart_is_said(pattern_data):
     optimization = replace(
-        OPTIMIZATION, optimizer="sgd", learning_rate=1e30, warmup_epochs=0, clip_norm=0.0
+        OPTIMIZATION, optimizer="sgd", learning_rate=1e30, warmup=0.0, clip_norm=0.0
     )
     with pytest.raises(UserError, match=r"came apart.*\n.*learning_rate below 1e\+30"):
         fitted(pattern_data, optimization)

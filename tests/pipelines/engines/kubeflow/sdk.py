@@ -90,6 +90,8 @@ def signature(step: Step, made: dict[str, Any], data: Any) -> tuple[dict[str, An
             arguments[port.name], hints[port.name] = made[flow.step].outputs[flow.output], hint
     for parameter in interface.parameters:
         value = step.parameters[parameter.name]
+        if isinstance(value, tuple):  # the SDK knows lists
+            value = list(value)
         if value is not None:
             accepted = str(get_args(parameter.annotation) or parameter.annotation)
             arguments[parameter.name] = value
