@@ -41,11 +41,13 @@ def fit_costs(
     timed: list[TimedSample] = []
     left_out: dict[str, str] = {}
     killed, waits_s = False, QUIET_WAITS_S
+    where: dict[str, str] = {}
     for place, sample in enumerate(given.samples):
         tell(phase="networks", part=place, total=len(given.samples))
         with telling(None):  # each would tell of its own processes
             found = measurement_of(folder / sample.name, device, plan, resampling, waits_s)
         found.write(report / sample.name)
+        where = dict(found.device.fingerprint)
         if found.verdict == "disturbed":
             waits_s = waits_s[:1]  # no quiet moment came; all others would wait for it in vain
         killed |= found.verdict == "killed"
@@ -64,7 +66,7 @@ def fit_costs(
     latency, size = fits_of(tuple(timed))
     model = CostModel(
         device=device,
-        fingerprint=found.device.fingerprint,
+        fingerprint=where,
         threads=plan.threads,
         scheme=given.scheme,
         samples=tuple(timed),

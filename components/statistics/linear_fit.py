@@ -83,13 +83,13 @@ def _weights(x_nf: NDArray[np.float64], y_n: NDArray[np.float64]) -> NDArray[np.
     for size in range(1, x_nf.shape[1] + 1):
         for chosen in combinations(range(x_nf.shape[1]), size):
             part = list(chosen)
-            solved = np.linalg.lstsq(scaled_nf[:, part], ones_n, rcond=None)[0]
-            if (solved < 0).any():
+            solved_f: NDArray[np.float64] = np.linalg.lstsq(scaled_nf[:, part], ones_n)[0]
+            if (solved_f < 0).any():
                 continue
-            error = float(((scaled_nf[:, part] @ solved - 1) ** 2).sum())
+            error = float(((scaled_nf[:, part] @ solved_f - 1) ** 2).sum())
             if error < least * (1 - 1e-12):
                 least, best_f = error, np.zeros(x_nf.shape[1])
-                best_f[part] = solved
+                best_f[part] = solved_f
     return best_f / scales_f
 
 

@@ -75,8 +75,9 @@ def _empty_faults(given: Mapping[str, object]) -> Iterator[Fault]:
         if given.get(key) == []:
             what = f"search.{key}: it lists nothing that could be chosen"
             yield (SEARCHED, key), what, f"write {key}: {example}, or remove {key}"
-    steps = given.get("steps")
-    if isinstance(steps, list) and all(isinstance(each, int) for each in steps):
+    listed = given.get("steps")
+    steps = cast("list[object]", listed) if isinstance(listed, list) else []
+    if all(isinstance(each, int) for each in steps):
         ordered = sorted(set(cast("list[int]", steps)))
         if ordered != steps:
             what = f"search.steps: each training is longer than the one before, and it is {steps}"

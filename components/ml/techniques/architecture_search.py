@@ -51,7 +51,7 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class _Candidate:
+class _Proposed:
     """A network with what it is predicted to cost, and what it came to so far."""
 
     name: str
@@ -96,7 +96,7 @@ class ArchitectureSearch:
         self._plan, self._limits, self._costs, self._training = plan, limits, costs, training
         data = training.data.info
         self._proposals = Proposals(space, data.task, min(data.shape[:2]), plan.candidates, seed)
-        self._built: dict[tuple[str, int | None], _Candidate] = {}
+        self._built: dict[tuple[str, int | None], _Proposed] = {}
         self._asked = self._outside = self._repeated = 0
 
     def front(self) -> SearchFront:
@@ -120,10 +120,10 @@ class ArchitectureSearch:
         best = fronts([tried[name].objectives for name in alive])[0]
         return self._report(list(tried.values()), alive, {alive[place] for place in best})
 
-    def _first_round(self, steps: int) -> list[_Candidate]:
+    def _first_round(self, steps: int) -> list[_Proposed]:
         """Train everything that is proposed and within the budgets, each once."""
         wanted, phase = self._plan.candidates, f"trained for {steps} steps"
-        seen: dict[str, _Candidate] = {}
+        seen: dict[str, _Proposed] = {}
         found = 0
         while found < wanted and self._asked < _ASKED * wanted:
             tell(phase=phase, part=found, total=wanted)
@@ -146,7 +146,7 @@ class ArchitectureSearch:
             raise self._nothing(list(seen.values()))
         return [one for one in seen.values() if one.trainings]
 
-    def _candidate(self, network: Network, embedding: int | None) -> _Candidate:
+    def _candidate(self, network: Network, embedding: int | None) -> _Proposed:
         """Return what a proposal costs; each is built once."""
         name = name_of(network, embedding)
         if (name, embedding) in self._built:
@@ -163,11 +163,11 @@ class ArchitectureSearch:
                 latency_ms[device] * (1 + costs.latency.median_error) / self._limits.latency_ms - 1
                 for device, costs in self._costs.items()
             )
-        made = _Candidate(name, one, embedding, latency_ms, size_bytes, over)
+        made = _Proposed(name, one, embedding, latency_ms, size_bytes, over)
         self._built[name, embedding] = made
         return made
 
-    def _nothing(self, seen: Sequence[_Candidate]) -> UserError:
+    def _nothing(self, seen: Sequence[_Proposed]) -> UserError:
         nearest = min(seen, key=lambda one: (max(one.over.values()), one.name))
         binding = max(nearest.over, key=lambda name: nearest.over[name])
         told = f"{short_bytes(nearest.size_bytes)} and {max(nearest.latency_ms.values()):.3g} ms"
@@ -184,7 +184,7 @@ class ArchitectureSearch:
         )
 
     def _report(
-        self, tried: Sequence[_Candidate], alive: Sequence[str], best: set[str]
+        self, tried: Sequence[_Proposed], alive: Sequence[str], best: set[str]
     ) -> SearchFront:
         reference, limits = self._training.reference, self._limits
         architectures = tuple(
@@ -220,7 +220,7 @@ class ArchitectureSearch:
             why=why,
         )
 
-    def _architecture(self, one: _Candidate, trained_whole: bool, best: bool) -> Architecture:
+    def _architecture(self, one: _Proposed, trained_whole: bool, best: bool) -> Architecture:
         reference, keeps = self._training.reference, None
         if reference is not None and trained_whole:
             keeps = reference - one.trainings[-1].metric <= self._limits.drop

@@ -129,7 +129,7 @@ def _one(
         alphas = cast("tuple[float, ...]", choices.pop("alpha"))
         low, high = min(alphas), max(alphas)
         ends = (low, high) if low < high else (low / 2, high * 2)
-        settings["alpha"] = round(math.exp(random.uniform(*map(math.log, ends))), 4)
+        settings["alpha"] = round(math.exp(random.uniform(math.log(ends[0]), math.log(ends[1]))), 4)
     settings |= {name: _of(values, random) for name, values in choices.items()}
     outputs = int(str(_of(space.listed("embedding"), random))) if _embeds(task) else _CLASSES
     norm = space.embedding_norm and _embeds(task)

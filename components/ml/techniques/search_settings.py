@@ -160,7 +160,7 @@ class SearchTraining:
     weight_decay: NonNegativeFloat = 0.05
 
     def optimization(self, epochs: int) -> Optimization:
-        """Return the settings of a training of so many epochs, a tenth of them warm-up."""
+        """Return the settings of a training of so many epochs."""
         return Optimization(
             epochs=epochs,
             batch=self.batch,
@@ -169,5 +169,4 @@ class SearchTraining:
             identities_per_batch=self.identities_per_batch,
             images_per_identity=self.images_per_identity,
             weight_decay=self.weight_decay,
-            warmup_epochs=0.1 * epochs,
         )

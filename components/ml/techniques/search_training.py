@@ -26,6 +26,7 @@ from components.ml.techniques.search_settings import SearchTraining
 from components.ml.techniques.searched_networks import CountedNetwork
 from components.ml.techniques.targets import targets_of
 from components.ml.training import loop
+from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
 from components.ml.training.labels import label_objective
 from components.ml.training.objectives import Objective
@@ -94,18 +95,19 @@ class CandidateTraining:
                 "set hint_weight: 0 and attention_weight: 0 under search; distill may have them",
             )
         self.data, self._teacher = Dataset.open(dataset), teacher
-        self._loss, self._augmentation, self._training = loss, augmentation, training
+        self._loss, self._training = loss, training
+        self._augmentation = settled_for_answers(augmentation) if teacher else augmentation
         self._seed, self.validation = seed, Validation(self.data, self.data.info.task)
         self._settings = settings.of(self.data.info.task)
         self.reference: float | None = None
         self._teacher_info = None if teacher is None else ModelInfo.read(teacher)
-        if teacher is None:
-            self._examples = examples_of(self.data, turns=augmentation.turns)
-        else:
+        self._examples = examples_of(self.data, turns=augmentation.turns)
+        if teacher is not None:
             student_info(teacher, self.data, None)  # refuses a teacher of something else
             targets = targets_of(
-                teacher, self.data, None, self._settings, views, augmentation, seed
-            )
+                teacher, self._examples, self.data, None, self._settings, views,
+                self._augmentation, seed,
+            )  # fmt: skip
             self._examples = targets.examples
             self.reference = targets.measure(self.validation)
 
@@ -133,12 +135,15 @@ class CandidateTraining:
         values = {field.name: getattr(self._examples, field.name) for field in fields(Examples)}
         examples = ShortEpochs(**values, most=steps)
         optimization = self._training.optimization(1)
-        epochs = max(1, round(steps / examples.steps(optimization)))
+        optimization = self._training.optimization(
+            max(1, round(steps / examples.steps(optimization)))
+        )
         try:
             with telling(None):  # epochs of one candidate would hide how many there are
                 history = loop.fit(
                     model, one.info, examples, self._objective(one.info), self.validation,
-                    self._training.optimization(epochs), self._augmentation, self._seed,
+                    optimization, examples.settled(self._augmentation, one.info.task, optimization),
+                    self._seed,
                 )  # fmt: skip
         except UserError as error:  # its training came apart, which says something of it
             return TrainedFor(steps, 0.0, error.what)

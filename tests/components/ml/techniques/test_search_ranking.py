@@ -23,7 +23,7 @@ def test_ends_are_alone() -> None:
     assert crowding([(1.0, 1.0), (1.0, 1.0)]) == [0, 0]
 
 
-def test_the_best_third_goes_on_and_keeps_its_spread() -> None:
+def test_the_best_third_is_kept_with_its_spread() -> None:
     line = [(float(at), float(8 - at)) for at in range(9)]  # all on one front
     assert len(survivors(line)) == 3
     assert {0, 8} < set(survivors(line))

@@ -24,7 +24,7 @@ def test_half_of_the_pixels_are_tried_where_enough_are_left() -> None:
     assert SearchSpace(resolution=[64, 32, 16]).resolutions(32) == (16, None)
 
 
-def test_a_tenth_of_a_training_is_warm_up() -> None:
+def test_a_training_of_a_length_ends_with_its_last_weights() -> None:
     optimization = SearchTraining(learning_rate=0.01).optimization(20)
-    assert (optimization.epochs, optimization.warmup_epochs) == (20, 2)
+    assert optimization.epochs == 20
     assert (optimization.learning_rate, optimization.keep) == (0.01, "last")
