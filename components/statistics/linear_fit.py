@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,10 @@ def _weights(x_nf: NDArray[np.float64], y_n: NDArray[np.float64]) -> NDArray[np.
     for size in range(1, x_nf.shape[1] + 1):
         for chosen in combinations(range(x_nf.shape[1]), size):
             part = list(chosen)
-            solved_f: NDArray[np.float64] = np.linalg.lstsq(scaled_nf[:, part], ones_n)[0]
+            # numpy's own types leave open what is solved.
+            solved_f = cast(
+                "NDArray[np.float64]", np.linalg.lstsq(scaled_nf[:, part], ones_n, rcond=None)[0]
+            )
             if (solved_f < 0).any():
                 continue
             error = float(((scaled_nf[:, part] @ solved_f - 1) ** 2).sum())
