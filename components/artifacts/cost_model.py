@@ -11,7 +11,7 @@ from components.artifacts.measurement import Stability
 from components.statistics.linear_fit import LinearFit, fitted
 
 LATENCY_COUNTS = ("macs", "activations", "kernels")
-SIZE_COUNTS = ("int8_bytes", "kernels")
+SIZE_COUNTS = ("int8_bytes", "parameters", "kernels")
 LEAST_SAMPLES = 8
 """Fewer measured networks than this make no model."""
 
