@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion omniglot test test-containers test-slow check bench faults faults-short reference pictures install tools clean
+.PHONY: demo faces fashion omniglot everything test test-containers test-slow check bench faults faults-short reference techniques pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -41,7 +41,12 @@ fashion: install
 
 # DATA is an .npz file with images and labels, or the published folder images_background.
 omniglot: install
-	$(BIN)/slimline run pipelines/examples/omniglot.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz)
+	$(BIN)/slimline run pipelines/examples/omniglot.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz) \
+		--seed $(or $(SEED),0) --output slimline-out/omniglot-$(or $(SEED),0)
+
+# The same data; each technique once, on one small student.
+everything: install
+	$(BIN)/slimline run pipelines/examples/everything.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz)
 
 test: tools
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs
@@ -73,6 +78,10 @@ faults-short: tools
 # Configuration and JSON documents, from the code; a test says when they are out of date.
 reference: install
 	@$(BIN)/python -m docs.reference
+
+# The example everything must have run: its newest run is the table of docs/techniques.md.
+techniques: install
+	@$(BIN)/python -m docs.techniques slimline-store
 
 # The faces example must have run: its newest run is what is drawn.
 pictures: install

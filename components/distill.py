@@ -61,11 +61,11 @@ def distill(
 
     Classification learns the teacher's probabilities, softened by a temperature, beside the
     labels. Verification learns the teacher's embedding (its direction) and the distances and
-    cosines between images, beside the loss of ``train``. What layers inside the teacher answer
-    (hints) and where in the image (attention) can be learned, too. All these add up, each with its
-    weight. The teacher is asked beforehand about a
-    few views of every training image, augmented as the student will see them, and about mixed
-    ones, which show nobody and cannot be learned by heart. All else is as in ``train``:
+    cosines between images, or their distribution, beside the loss of ``train``. What layers inside
+    the teacher answer (hints) and where in the image (attention) can be learned, too. All these
+    add up, each with its weight. The teacher is asked beforehand about a few views of every
+    training image, augmented as the student will see them, and about mixed ones, which show nobody
+    and cannot be learned by heart. All else is as in ``train``:
     the network of the best epoch on the validation split is kept, or the last.
 
     Args:
@@ -100,7 +100,8 @@ def distill(
 
     References:
         arXiv:1503.02531 (soft labels), arXiv:1412.6550 (hints), arXiv:1612.03928 (attention),
-        arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines),
+        arXiv:1904.05068 (relations), arXiv:1907.09682 (cosines), arXiv:2101.04731 and
+        arXiv:2010.14713 (distributions of cosines),
         arXiv:2106.05237 (teacher and student see the same views, also mixed); those of ``train``.
     """
     from components.ml.networks.fitting_network import without_idle

@@ -20,6 +20,7 @@ def publish(
     sealed_teacher: ReportIn,
     release: ReleaseOut,
     page: PageOut,
+    report: PageOut,
     *,
     name: Annotated[str, FromGraph()],
     budget: DropBudget,
@@ -41,6 +42,8 @@ def publish(
         release: ``model.tflite``, ``manifest.json``, ``card.md`` and ``card.html``; or
             ``none.json``.
         page: The card as one file that needs nothing else.
+        report: The leaderboard of the decision with its pictures, and at its top what the sealed
+            images say of the winner: one file that needs nothing else.
         name: Of the release.
         budget: What the drop on the sealed split must keep to.
         framing: How an app brings images to the size of the model, as ingest did.
@@ -57,13 +60,14 @@ def publish(
 
     made = Decision.read(decision)
     if made.winner is None:
-        writing.write_empty(made, release, page)
+        writing.write_empty(made, decision, release, page, report)
         return
     writing.write(
         writing.Parts(winner, decision, sealed, sealed_teacher),
         made,
         release,
         page,
+        report,
         name=name,
         budget=budget,
         framing=framing,

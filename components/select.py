@@ -64,10 +64,11 @@ def select(
         data: The report of ingest, which pages quote; nothing is decided by it.
         reference: A report of evaluate_answers: the first name is then a reference without a
             model, size and latency, and ``models`` begin with the second.
-        decision: ``decision.json``.
+        decision: ``decision.json``, and ``report.json`` with what the report shows beside it.
         winner: The winning LiteModel, or ``none.json``.
         winner_evaluation: The winner's report of evaluate, or ``none.json``.
-        page: The leaderboard with its pictures, one file that needs nothing else.
+        page: The leaderboard with its pictures, one file that needs nothing else. Whether the
+            winner qualifies is not known on it: ``publish`` makes the report that says so.
         metrics: What the winner reaches, as numbers.
         names: Of the variants, in the order of ``models``; the first is the reference.
         devices: Names, in the order of ``benchmarks``.
@@ -94,7 +95,7 @@ def select(
     from components.artifacts.empty import write_empty
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
-    from components.pages.leaderboard import leaderboard_page
+    from components.pages.leaderboard import leaderboard_page, material_of
     from components.selection import deciding
     from components.selection.candidates import read_reports
 
@@ -130,4 +131,7 @@ def select(
         shutil.copytree(evaluations[place], winner_evaluation, dirs_exist_ok=True)
     made.write(decision)
     metrics.write_bytes(canonical_json(made.scalars()))
-    page.write_text(leaderboard_page(made, *deciding.answers_to_show(reports, made)))
+    makings = {one.name: one.making for one in reports if one.making}
+    material = material_of(made, makings, *deciding.answers_to_show(reports, made))
+    material.write(decision)
+    page.write_text(leaderboard_page(made, material))

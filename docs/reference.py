@@ -33,6 +33,7 @@ from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.sections import (
     AnswersTeacher,
+    AutoSection,
     BudgetSection,
     HostDevice,
     ImageShape,
@@ -90,6 +91,7 @@ SECTIONS: Sequence[Section] = (
     Section("teacher (answers of any framework)", AnswersTeacher),
     Section("teacher.normalization", Normalization),
     *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
+    Section("auto", AutoSection),
     Section("devices[]", HostDevice, "benchmark"),
     Section("budgets", BudgetSection),
     Section("evaluate", component="evaluate"),

@@ -63,7 +63,7 @@ def ran(tmp_path_factory):
     """A folder in which the commands of the README ran in their order, on the tiny example."""
     folder = tmp_path_factory.mktemp("newcomer")
     tried = [command.split() for command in commands() if command.startswith("slimline")]
-    assert [words[1] for words in tried] == ["init", "explain", "run", "show", "verify"]
+    assert [words[1] for words in tried] == ["init", "suggest", "explain", "run", "show", "verify"]
     for words in tried:
         done = subprocess.run(
             [sys.executable, "-m", "pipelines.cli", *words[1:]],

@@ -230,6 +230,7 @@ class Decision(JsonFile):
             ``reason`` with ``examples``, and ``warnings``; None where ingest said nothing of it.
         notes: What else a reader must know: an undertrained teacher, a winner that the trivial
             answer may equal, groups that could not be measured.
+        next_steps: Without a winner, what to try next, and why; the likeliest help first.
     """
 
     FILE: ClassVar[str] = "decision.json"
@@ -253,6 +254,7 @@ class Decision(JsonFile):
     devices: Mapping[str, Machine]
     images: DataUse | None = None
     notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str:

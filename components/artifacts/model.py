@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import BeforeValidator
 
+from components.artifacts.history import Curve, LayerError, StepFacts
 from components.artifacts.json_file import JsonFile
 from components.artifacts.promises import NOTHING, Promises
 from components.contract.types import Task
@@ -133,6 +134,7 @@ class ModelInfo(JsonFile):
         trainable: Whether ``architecture.json`` and ``weights.safetensors`` are there; a program
             without them can be run, converted and quantized after training, and nothing else.
         steps: What was done to get here, first to last: ``{"component": name, ...}``.
+        history: What those steps came to: curves of trainings, counts of parameters.
         quantization: Set by ``quantize`` and ``quantize_aware``.
         promises: What must be true of the weights in the file.
         source: Where it came from when it was imported, in words.
@@ -150,6 +152,7 @@ class ModelInfo(JsonFile):
     parameters: int
     trainable: bool = True
     steps: tuple[Mapping[str, Any], ...] = ()
+    history: tuple[StepFacts, ...] = ()
     quantization: QuantizationPlan | None = None
     promises: Promises = NOTHING
     source: str | None = None
@@ -164,18 +167,39 @@ class ModelInfo(JsonFile):
         """The scheme of the quantization plan; float32 where there is no plan."""
         return self.quantization.scheme if self.quantization else "float32"
 
-    def after(self, step: Mapping[str, Any], **changes: Any) -> ModelInfo:
+    def after(
+        self,
+        step: Mapping[str, Any],
+        *,
+        curve: Curve | None = None,
+        layers: tuple[LayerError, ...] = (),
+        **changes: Any,
+    ) -> ModelInfo:
         """Return the info of the model that ``step`` made of this one.
 
         What was promised of the weights is dropped, unless the step says which promises it keeps.
 
         Args:
             step: ``{"component": name, ...}`` with the parameters that matter to a reader.
+            curve: Of its training, where it trained.
+            layers: Errors of layers, where it measured them.
             **changes: Attributes of it that are different afterwards.
         """
         assert "component" in step, "a step names its component"
         kept = {"promises": NOTHING, **changes}
-        return replace(self, steps=(*self.steps, dict(step)), **kept)
+        made = replace(self, steps=(*self.steps, dict(step)), **kept)
+        facts = StepFacts(len(self.steps), made.parameters, curve, layers)
+        return replace(made, history=(*self.history, facts))
+
+    def counted(self, parameters: int) -> ModelInfo:
+        """Return the same with the count of parameters that the last step left."""
+        *earlier, last = self.history or (None,)
+        facts = (*earlier, replace(last, parameters=parameters)) if last else ()
+        return replace(self, parameters=parameters, history=facts)
+
+    def on_top_of(self, earlier: ModelInfo) -> ModelInfo:
+        """Return the same as a model that begins where the steps of another one ended."""
+        return replace(self, steps=earlier.steps, history=earlier.history)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of the file."""

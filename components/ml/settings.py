@@ -47,6 +47,7 @@ Backbone: TypeAlias = Literal[
 ]
 Head: TypeAlias = Literal["pooled", "depthwise"]
 Pointwise: TypeAlias = Literal["conv", "dense"]
+Stem: TypeAlias = Literal["half", "full"]
 Loss: TypeAlias = Literal["contrastive", "triplet", "cosine_softmax", "cross_entropy"]
 Optimizer: TypeAlias = Literal["adamw", "sgd"]
 Augment: TypeAlias = Literal["auto", "none", "light", "strong", "affine"]
@@ -73,6 +74,9 @@ _SCALED = ("mobilenet_v1", *_EXPANDED, "conv")
 _CONVOLUTIONAL = ("resnet50", *_SCALED)
 
 
+ResidualCount: TypeAlias = Annotated[int, Field(ge=0, le=16)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """What a network is built of.
@@ -88,6 +92,10 @@ class Network:
         alpha: Width of all but resnet50 and linear against the usual one, factor.
         widths: Channels of each block of conv, in place of alpha; a block halves the map while
             more than 2 pixels are left, as in ``[16, 32, 48, 48]``.
+        stem: Whether the first block of widths halves the map (half), or leaves it as large as the
+            image (full): few weights, more computing.
+        residuals: Residual convolutions (arXiv:1512.03385) behind each block of widths, count each,
+            such as ``[0, 1, 1, 0]``: y = relu(x + norm(conv(x))); None goes without.
         depth: Blocks of a stage against the usual number, factor; of conv convolutions of a block.
         expansion: Channels inside an inverted residual that widens them, against those that enter
             it, factor; None takes those of the paper.
@@ -109,6 +117,8 @@ class Network:
         WidthFactor, _GIVEN, OnlyWith("backbone", _SCALED), OnlyWith("widths", (None,))
     ] = 1.0
     widths: Annotated[list[ChannelCount] | None, _GIVEN, OnlyWith("backbone", ("conv",))] = None
+    stem: Annotated[Stem, _GIVEN, OnlyWith("backbone", ("conv",))] = "half"
+    residuals: Annotated[list[ResidualCount] | None, _GIVEN, OnlyWith("backbone", ("conv",))] = None
     depth: Annotated[DepthFactor, _GIVEN, OnlyWith("backbone", _SCALED)] = 1.0
     expansion: Annotated[Expansion | None, _GIVEN, OnlyWith("backbone", _EXPANDED)] = None
     head: Annotated[Head | None, _GIVEN, OnlyWith("backbone", _CONVOLUTIONAL)] = None
@@ -160,11 +170,14 @@ class Augmentation:
         turns: Whether the quarter turns of an identity are identities of their own in training,
             which gives four times as many, and makes an epoch four times as long; for letters and
             symbols, on square images (verification).
+        mirrors: Whether mirror images are identities of their own, too, which doubles all of that;
+            not where mirror images show the same, as faces do (verification).
     """
 
     augment: Augment = "auto"
     flip: bool = False
     turns: bool = False
+    mirrors: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

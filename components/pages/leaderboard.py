@@ -2,84 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+from markupsafe import Markup
 
 from components.artifacts.decision import Candidate, Decision
+from components.artifacts.making import Making
+from components.artifacts.report_material import DrawnPicture, ReportMaterial
 from components.measure.paired import Answers
 from components.pages.charts.gallery import (
     answer_pictures,
     drop_bars,
+    drop_pictures,
     latency_pictures,
     marks,
     pareto_pictures,
 )
 from components.pages.figures import figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
+from components.pages.made import made_of
 from components.pages.method import method
+from components.pages.outcome import SealedVerdict, outcome_of
 from components.pages.templates import render
-from components.pages.words import budgets_in_words, count, ends_ms, percent
+from components.pages.words import percent
 from components.statistics.metrics import METRICS
-from components.statistics.quantities import (
-    decimal,
-    exact_places,
-    megabytes,
-    milliseconds,
-    ratio,
-    short_bytes,
-    whole_bytes,
-)
+from components.statistics.quantities import ratio
 
 _ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "comparison", "reference")
 
 
-@dataclass(frozen=True)
-class Tile:
-    """One number of the winner.
+def material_of(
+    decision: Decision,
+    makings: Mapping[str, Making],
+    reference: Answers | None = None,
+    other: tuple[str, Answers] | None = None,
+) -> ReportMaterial:
+    """Return what the page shows beside the decision.
 
-    Attributes:
-        title: What it is.
-        value: The number.
-        used: Which part of its budget it takes, in percent of a bar; None without a budget.
-        lines: What has to be said with it.
+    Args:
+        decision: What was found and chosen.
+        makings: How each file came about, by name, as far as that is known.
+        reference: What the reference answered; None after a crash.
+        other: Name and answers of the winner, or of the nearest miss, to draw beside it.
     """
-
-    title: str
-    value: str
-    used: int | None
-    lines: tuple[str, ...]
+    drawn = answer_pictures(decision, reference, other)
+    return ReportMaterial(
+        answers=tuple(DrawnPicture(one.title, one.note, str(one.drawing)) for one in drawn),
+        makings=makings,
+    )
 
 
 def leaderboard_page(
-    decision: Decision,
-    reference: Answers | None = None,
-    other: tuple[str, Answers] | None = None,
+    decision: Decision, material: ReportMaterial, sealed: SealedVerdict | None = None
 ) -> str:
     """Return the page.
 
     Args:
         decision: What was found and chosen.
-        reference: What the reference answered; None after a crash.
-        other: Name and answers of the winner, or of the nearest miss, to draw beside it.
+        material: What ``material_of`` gave.
+        sealed: What the sealed images say of the winner; None before they are opened.
     """
-    winner = decision.variant(decision.winner) if decision.winner else None
+    outcome = outcome_of(decision, sealed)
+    rows = sorted(decision.variants, key=_place)
     return render(
         "leaderboard.html",
-        title=f"{winner.name if winner else 'No winner'} - slimline",
+        title=f"{outcome.heading if decision.winner else 'No winner'} - slimline",
         decision=decision,
-        winner=winner,
+        outcome=outcome,
         metric=METRICS[decision.metric],
-        tiles=_tiles(decision, winner) if winner else [],
-        budgets_sentence=f"Asked for: {budgets_in_words(decision.budgets)}.",
         callouts=_callouts(decision),
-        rows=sorted(decision.variants, key=_place),
+        rows=rows,
         board_note=_board_note(decision),
         bars=drop_bars(decision),
         ratios={row.name: _ratio(decision, row) for row in decision.variants},
         pareto=pareto_pictures(decision),
+        pareto_gzip=pareto_pictures(decision, compressed=True),
         pareto_note=_pareto_note(decision),
         key=marks(decision),
+        drops=drop_pictures(rows, decision, sealed.row if sealed else None),
         latency=latency_pictures(decision),
-        answers=answer_pictures(decision, reference, other),
+        # Drawn by ``material_of``, which escapes every text; the file is select's own.
+        answers=[(one.title, one.note, Markup(one.svg)) for one in material.answers],  # noqa: S704
+        made=made_of(decision, material.makings),
         figures=figure_table(decision),
         groups=_groups(decision),
         facts=method(decision),
@@ -112,70 +116,6 @@ def _ratio(decision: Decision, row: Candidate) -> str:
     if whole is None or size is None:
         return ""
     return f"{ratio(whole / size)} smaller" if size <= whole else f"{ratio(size / whole)} larger"
-
-
-def _tiles(decision: Decision, winner: Candidate) -> list[Tile]:
-    budgets, reference = decision.budgets, decision.variant(decision.reference)
-    tiles = [_size_tile(decision, winner)]
-    if winner.drop and winner.metric:
-        title = METRICS[decision.metric].title
-        before = f"{decimal(reference.metric.value)} to " if reference.metric else ""
-        allowed = decimal(budgets.drop, exact_places(budgets.drop))
-        tiles.append(
-            Tile(
-                f"Drop of {title}",
-                decimal(winner.drop.value),
-                _used(winner.drop.high, budgets.drop),
-                (
-                    f"up to {decimal(winner.drop.high)}; budget {allowed}",
-                    f"{title} {before}{decimal(winner.metric.value)}",
-                ),
-            )
-        )
-    for device, timing in winner.latency.items():
-        if timing.p50_ms:
-            limit = budgets.latency_ms
-            tiles.append(
-                Tile(
-                    f"Median latency on {device}",
-                    milliseconds(timing.p50_ms.value),
-                    _used(timing.p50_ms.high, limit),
-                    (
-                        f"{ends_ms(timing.p50_ms)}"
-                        + (f"; budget {milliseconds(limit)}" if limit else "; no budget"),
-                        count(decision.devices[device].threads, "thread"),
-                    ),
-                )
-            )
-    if winner.peak_memory_bytes is not None:
-        tiles.append(
-            Tile(
-                "Peak memory",
-                short_bytes(winner.peak_memory_bytes),
-                None,
-                ("above the runtime's own baseline",),
-            )
-        )
-    return tiles
-
-
-def _size_tile(decision: Decision, winner: Candidate) -> Tile:
-    limit = decision.budgets.size_bytes
-    size = winner.file_bytes
-    lines = [whole_bytes(size) + (f"; budget {megabytes(limit)}" if limit else "")]
-    whole = decision.variant(decision.reference).size_bytes
-    if winner.name != decision.reference and whole is not None and size < whole:
-        lines.append(
-            f"{ratio(whole / size)} smaller than {decision.reference} ({short_bytes(whole)})"
-        )
-    return Tile("File", short_bytes(size), _used(size, limit), tuple(lines))
-
-
-def _used(value: float, limit: float | None) -> int | None:
-    """Return which part of a budget is used, 0 to 100."""
-    if limit is None:
-        return None
-    return round(100 * min(1.0, max(0.0, value / limit))) if limit else 100
 
 
 def _callouts(decision: Decision) -> list[tuple[str, str, str]]:

@@ -24,6 +24,7 @@ from components.pages.words import (
     budgets_in_words,
     ends_ms,
     percent,
+    sentence,
     splits_in_words,
     steps_in_words,
 )
@@ -32,9 +33,9 @@ from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
     decimal,
-    milliseconds,
     ratio,
     short_bytes,
+    short_time,
     whole_bytes,
     with_interval,
 )
@@ -158,6 +159,7 @@ def _empty_sections(decision: Decision) -> list[CardSection]:
     asked = f"Asked for: {budgets_in_words(decision.budgets)}. No file is released."
     misses = tuple(f"{miss.name}: {miss.reason}" for miss in decision.near_misses)
     nearest = Listing(misses) if misses else Paragraph("No candidate could be measured at all.")
+    advice = tuple(sentence(step) for step in decision.next_steps)
     loosen = (
         "Loosen the budget that the nearest miss names, or add variants that give up less: a "
         "longer distillation, a wider student, a milder pruning."
@@ -165,7 +167,7 @@ def _empty_sections(decision: Decision) -> list[CardSection]:
     return [
         CardSection("Budgets", (Paragraph(asked),)),
         CardSection("Nearest misses, nearest first", (nearest,)),
-        CardSection("What can be done", (Paragraph(loosen),)),
+        CardSection("What to try next", (Listing(advice) if advice else Paragraph(loosen),)),
         CardSection("What was measured, and how", (Facts(tuple(method(decision))),)),
     ]
 
@@ -322,7 +324,7 @@ def _analyses(decision: Decision, sealed: SealedResult) -> tuple[Table | Facts |
             facts.append(
                 (
                     f"Median latency on {device}",
-                    f"{milliseconds(timing.p50_ms.value)} ({ends_ms(timing.p50_ms)})",
+                    f"{short_time(timing.p50_ms.value)} ({ends_ms(timing.p50_ms)})",
                 )
             )
     if winner.peak_memory_bytes is not None:

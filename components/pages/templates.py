@@ -11,11 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.pages.charts.svg import STYLE, readable
-from components.pages.words import VERDICTS, ends, ends_ms, percent, steps_in_words
+from components.pages.words import VERDICTS, ends, ends_ms, percent, sentence, steps_in_words
 from components.statistics.quantities import (
     decimal,
-    milliseconds,
     short_bytes,
+    short_time,
     whole_bytes,
     with_interval,
 )
@@ -27,8 +27,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "ends": ends,
     "ends_ms": ends_ms,
     "interval": with_interval,
-    "milliseconds": milliseconds,
+    "short_time": short_time,
     "percent": percent,
+    "sentence": sentence,
     "short_bytes": short_bytes,
     "steps": steps_in_words,
     "verdict": VERDICTS.get,

@@ -9,7 +9,13 @@ from components.artifacts.budgets import Budgets
 from components.artifacts.decision import Verdict
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
-from components.statistics.quantities import decimal, exact_places, milliseconds, significant
+from components.statistics.quantities import (
+    decimal,
+    exact_places,
+    milliseconds,
+    short_times,
+    significant,
+)
 
 VERDICTS: dict[Verdict, str] = {
     "winner": "winner",
@@ -76,8 +82,18 @@ def ends(interval: Interval, places: int = 3) -> str:
 
 
 def ends_ms(interval: Interval) -> str:
-    """Write the ends of an interval of milliseconds."""
-    return f"{significant(interval.low)} to {milliseconds(interval.high)}"
+    """Write the ends of an interval of milliseconds, in the unit that suits them."""
+    return short_times(interval.low, interval.high)
+
+
+def sentence(text: str) -> str:
+    """Write a clause as a sentence.
+
+    Example:
+        >>> sentence("drop binds: 2 of 3 miss it")
+        'Drop binds: 2 of 3 miss it.'
+    """
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def count(number: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from components.artifacts.decision import Candidate, Timing
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.lite_model import LiteModelInfo
+from components.artifacts.making import Making
 from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
 from components.measure.paired import Answers, Reference, failure_of, read_evaluated
@@ -24,6 +25,7 @@ class Reports:
         evaluation: The report of evaluate.
         answers: What it answered; None after a crash.
         benchmarks: By device.
+        making: How its file came about; None where nothing tells.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Reports:
     evaluation: Evaluation
     answers: Answers | None
     benchmarks: Mapping[str, Measurement]
+    making: Making | None = None
 
 
 def read_reports(
@@ -84,7 +87,7 @@ def _read(name: str, model: Path, report: Path, benchmarks: Mapping[str, Measure
     info = LiteModelInfo.read(model)
     for device, benchmark in benchmarks.items():
         assert benchmark.model_sha256 == info.sha256, f"{name} on {device}: timed another file"
-    return Reports(name, info, *read_evaluated(report), benchmarks)
+    return Reports(name, info, *read_evaluated(report), benchmarks, Making.of(model))
 
 
 def as_measured(

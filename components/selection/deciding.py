@@ -17,9 +17,10 @@ from components.artifacts.evaluation import Evaluation
 from components.contract.errors import UserError, suggest
 from components.measure.paired import Answers, Reference
 from components.selection.candidates import Reports, as_measured
-from components.selection.choosing import choose
+from components.selection.choosing import Choice, choose
 from components.selection.controls import with_controls
 from components.selection.floors import floor_faults
+from components.selection.next_steps import next_steps
 from components.selection.notes import notes_of
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import decimal, with_interval
@@ -106,7 +107,23 @@ def decide(
         split=_split(first.evaluation),
         devices=_machines(reports),
         notes=tuple(notes),
+        next_steps=_next_steps(choice, budgets, reports),
     )
+
+
+def _next_steps(choice: Choice, budgets: Budgets, reports: Sequence[Reports]) -> tuple[str, ...]:
+    if choice.winner is not None:
+        return ()
+    units, unit = judged_by(reports[0].evaluation)
+    makings = {one.name: one.making for one in reports if one.making}
+    return next_steps(choice.near_misses, budgets, makings, units=units, unit=unit)
+
+
+def judged_by(evaluation: Evaluation) -> tuple[int, str]:
+    """Return how many units the intervals of an evaluation are over, and what those are."""
+    if evaluation.resample == "identity":
+        return evaluation.n_identities, "identities"
+    return evaluation.n_images, "images"
 
 
 def _baseline(reference: Reports, metric: str) -> BaselineCheck | None:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:  # a command that only writes a size loads no numpy
 MEGABYTE = 1_000_000
 """Bytes in a megabyte. Budgets and reports count in powers of ten, as phones and shops do."""
 
+_MICROSECONDS = 1_000.0
+"""In a millisecond."""
+_MILLISECOND_SHOWN = 0.9995
+"""What is shorter is below a millisecond when it is written with three digits, too."""
+
 _MOST_DIGITS = 17  # of a float: beyond them two different numbers cannot look equal
 
 
@@ -39,6 +44,37 @@ def milliseconds(value: float, digits: int = 3) -> str:
         '0.153 ms'
     """
     return f"{significant(value, digits)} ms"
+
+
+def short_time(value_ms: float, digits: int = 3) -> str:
+    """Write a time in the unit that suits it: microseconds below a millisecond.
+
+    Example:
+        >>> [short_time(value) for value in (0.0393, 0.9999, 4.2)]
+        ['39.3 µs', '1 ms', '4.2 ms']
+    """
+    return f"{_in_unit(value_ms, digits)} {time_unit(value_ms)}"
+
+
+def time_unit(value_ms: float) -> str:
+    """Return the unit in which a time is written."""
+    return "µs" if 0 < value_ms < _MILLISECOND_SHOWN else "ms"
+
+
+def short_times(low_ms: float, high_ms: float) -> str:
+    """Write two times in the unit that suits the longer one.
+
+    Example:
+        >>> short_times(0.0051, 0.0072)
+        '5.1 to 7.2 µs'
+    """
+    scale = _MICROSECONDS if time_unit(high_ms) == "µs" else 1.0
+    return f"{significant(low_ms * scale)} to {short_time(high_ms)}"
+
+
+def _in_unit(value_ms: float, digits: int) -> str:
+    scale = _MICROSECONDS if time_unit(value_ms) == "µs" else 1.0
+    return significant(value_ms * scale, digits)
 
 
 def whole_bytes(count: int) -> str:

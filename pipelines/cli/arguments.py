@@ -51,6 +51,10 @@ def config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
     parser.add_argument("--data", metavar="PLACE", help="instead of the data of the configuration")
     parser.add_argument("--store", metavar="PLACE", help="instead of the configuration's store")
+    parser.add_argument(
+        "--seed", type=int, metavar="N",
+        help="instead of the configuration's seed: another split, other weights to begin with",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
 
@@ -62,7 +66,8 @@ def load_config(arguments: argparse.Namespace) -> Config:
     """
     from pipelines.config.loading import load
 
-    return load(arguments.config).relocated(data=arguments.data, store=arguments.store)
+    config = load(arguments.config).relocated(data=arguments.data, store=arguments.store)
+    return config if arguments.seed is None else config.reseeded(arguments.seed)
 
 
 # a store and its runs ---------------------------------------------------------------------------

@@ -53,6 +53,8 @@ class Explained:
             where they do not tell it of every step.
         warning: That too few images judge to prove the drop asked for; else empty.
         problems: Damaged records and graphs that were passed over, as in ``slimline runs``.
+        variants: By name the path of steps, as a configuration holds it; what ``variants: auto``
+            became, where it says that.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Explained:
     estimate_s: float | None
     warning: str
     problems: Sequence[Problem]
+    variants: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,16 @@ def explained(
     steps = [explained_step(item) for item in items]
     use = next((item.use for item in items if item.use), None)
     warning = "".join(item.warning for item in items)
-    return Explained(config.name, config.digest, steps, use, estimate_s, warning, problems)
+    return Explained(
+        config.name,
+        config.digest,
+        steps,
+        use,
+        estimate_s,
+        warning,
+        problems,
+        config.written_variants,
+    )
 
 
 def images_of_run(

@@ -29,6 +29,7 @@ from pipelines.cli.commands import (
     runs,
     schedule,
     show,
+    suggest,
     sync,
     verify,
 )
@@ -47,8 +48,8 @@ from pipelines.disk.files import fault_of
 from pipelines.disk.names import check_name
 
 _COMMANDS = (
-    run, explain, compile_, show, data, export, runs, logs, verify, init, doctor, sync, schedule,
-    images,
+    run, explain, compile_, show, data, export, runs, logs, verify, init, suggest, doctor, sync,
+    schedule, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

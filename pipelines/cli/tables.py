@@ -196,6 +196,7 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     for name, reason in decision.split.unmeasured.items():
         yield f"no {name}: {reason}"
     yield from (f"note: {note}" for note in decision.notes)
+    yield from (f"try next: {step}" for step in decision.next_steps)
     yield from group_lines(decision)
 
 

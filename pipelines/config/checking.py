@@ -9,10 +9,10 @@ from components.contract.errors import suggest
 from components.contract.interface import interface_of
 from components.contract.programs import TRUST_MODULES
 from components.ml import imagenet
-from components.ml.techniques.distillation_settings import ONLY_FOR
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
+from pipelines.config.distillation_faults import distillation_faults
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.network_faults import network_faults
@@ -52,7 +52,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from pruning_faults(("variants", name), path)
         yield from order_faults(("variants", name), path)
         yield from quantize_faults(("variants", name), path, config.teacher)
-        yield from _distillation_faults(config, name, path[0])
+        yield from distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
     yield from network_faults(config)
     yield from _search_faults(config)
@@ -104,23 +104,6 @@ def _answers_faults(config: Config) -> Iterator[Fault]:
                     f"{where(location)}: the teacher is known by its answers, and {what}",
                     f"remove {key}",
                 )
-
-
-def _distillation_faults(config: Config, variant: str, first: PathStep) -> Iterator[Fault]:
-    """Refuse settings of a distillation that mean nothing for the task, or for each other."""
-    if first.component != "distill":
-        return
-    location: Location = ("variants", variant, 0, "distill")
-    given = first.parameters
-    for task, keys in ONLY_FOR.items():
-        for key in keys if task != config.task else ():
-            if key in given:
-                what = f"{where((*location, key))}: it is for {task}, and the task is {config.task}"
-                yield (*location, key), what, f"remove {key}"
-    if "hint_layers" in given and not (given.get("hint_weight") or given.get("attention_weight")):
-        what = "there are neither hints nor attention whose layers could be named"
-        place = (*location, "hint_layers")
-        yield place, f"{where(place)}: {what}", "write hint_weight: 1 beside it, or remove it"
 
 
 def _weight_pruning_faults(

@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from components.contract.digests import digest
+from components.contract.errors import UserError
 from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
 from pipelines.config.sections import (
+    AutoSection,
     BudgetSection,
     ComponentName,
     Device,
@@ -70,7 +72,11 @@ class Config(Section):
         Annotated[tuple[PathStep, ...], BeforeValidator(as_tuple), Field(min_length=1)],
     ] = Field(
         min_length=1,
-        description="by name the path of steps from the teacher; shared beginnings run once",
+        description="by name the path of steps from the teacher; shared beginnings run once. Or "
+        "`auto`: what `slimline suggest` writes for this task, teacher and time and these budgets",
+    )
+    auto: AutoSection | None = Field(
+        default=None, description="what `variants: auto` is made for beside these"
     )
     search: Parameters | None = Field(
         default=None,
@@ -158,6 +164,11 @@ class Config(Section):
         return self.model_dump(mode="json")
 
     @property
+    def written_variants(self) -> dict[str, Any]:
+        """The variants as a file would hold them; what ``auto`` became, where it was that."""
+        return self.to_plain()["variants"]
+
+    @property
     def digest(self) -> str:
         """The digest of all that was configured, but not of where files lie and steps run."""
         plain = self.to_plain()
@@ -172,6 +183,7 @@ class Config(Section):
             del plain["convert"]
         if plain["search"] is None:
             del plain["search"]
+        del plain["auto"]  # what became of it stands under variants
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
         if not plain["teacher"].get("resize"):
@@ -184,6 +196,20 @@ class Config(Section):
         return self.model_copy(
             update={key: located(value, None) for key, value in moved.items() if value}
         )
+
+    def reseeded(self, seed: int) -> Config:
+        """Return the same with all randomness starting elsewhere.
+
+        Raises:
+            UserError: A number that is no seed.
+        """
+        try:
+            TypeAdapter[int](Seed).validate_python(seed)
+        except ValidationError as error:
+            raise UserError(
+                f"seed {seed}: {error.errors()[0]['msg']}", "write --seed 1, for example"
+            ) from error
+        return self.model_copy(update={"seed": seed})
 
 
 def located(place: str, folder: Path | None) -> str:

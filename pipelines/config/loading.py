@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -11,9 +13,16 @@ from components.ml import imagenet
 from pipelines.config.checking import faults_of
 from pipelines.config.configuration import Config, located
 from pipelines.config.faults import Fault, fault_of
-from pipelines.config.sections import ImportedTeacher
+from pipelines.config.sections import AutoSection, ImportedTeacher
+from pipelines.config.suggest.plan import SuggestedVariant
+from pipelines.config.suggest.tree import Suggestion, plain_variants, suggest
 from pipelines.config.yaml_file import Document, read
 from pipelines.disk.names import absolute
+
+AUTO = "auto"
+"""What stands under ``variants`` where the rules are to choose them."""
+_ANY_VARIANT = {"student": [{"distill": {"backbone": "conv"}}]}
+"""A path that every teacher allows: all else is checked with it before variants are suggested."""
 
 
 def load(path: Path) -> Config:
@@ -26,13 +35,72 @@ def load(path: Path) -> Config:
         UserError: Anything that cannot be right, with its line.
     """
     document = read(path)
+    if document.value.get("variants") != AUTO:
+        config = _checked(document, document.value)
+        if config.auto is not None:
+            what = "auto: it says what variants: auto is made for, and the variants are written out"
+            raise _error(document, (("auto",), what, "remove auto, or write variants: auto"))
+        return _anchored(config, absolute(path).parent)
+    found = _suggestion(document, None)
+    written = {key: value for key, value in document.value.items() if key != "auto"}
+    config = _checked(document, {**written, "variants": found.plain})
+    return _anchored(config, absolute(path).parent)
+
+
+def suggestion_for(
+    path: Path,
+    *,
+    auto: Mapping[str, object] | None = None,
+    told: Callable[[Config], float | None] | None = None,
+) -> Suggestion:
+    """Suggest variants for a configuration, in place of those that it may have.
+
+    Args:
+        path: A YAML file, which may do without variants.
+        auto: Keys of ``auto`` that count in place of the file's.
+        told: How many minutes earlier runs say that a configuration takes; None where they do not.
+
+    Raises:
+        UserError: Anything else in the file that cannot be right, with its line.
+    """
+    return _suggestion(read(path), auto, told, absolute(path).parent)
+
+
+def says_auto(path: Path) -> bool:
+    """Whether a configuration leaves its variants to the rules."""
+    return read(path).value.get("variants") == AUTO
+
+
+def _suggestion(
+    document: Document,
+    auto: Mapping[str, object] | None,
+    told: Callable[[Config], float | None] | None = None,
+    folder: Path = Path(),
+) -> Suggestion:
+    """Check everything but the variants, and suggest those."""
+    given = document.value.get("auto")
+    if auto is not None and (given is None or isinstance(given, dict)):
+        given = {**cast("dict[str, object]", given or {}), **auto}
+    plain = {**document.value, "auto": given, "variants": _ANY_VARIANT}
+    config = _checked(document, plain)
+
+    def minutes(variants: Sequence[SuggestedVariant]) -> float | None:
+        assert told is not None
+        written = {key: value for key, value in document.value.items() if key != "auto"}
+        candidate = Config.model_validate({**written, "variants": plain_variants(variants)})
+        return told(_anchored(candidate, folder))
+
+    return suggest(config, config.auto or AutoSection(), minutes if told else None)
+
+
+def _checked(document: Document, value: Mapping[str, object]) -> Config:
     try:
-        config = Config.model_validate(document.value)
+        config = Config.model_validate(value)
     except ValidationError as error:
         raise _error(document, fault_of(error.errors()[0])) from None
     for fault in faults_of(config):
         raise _error(document, fault)
-    return _anchored(config, absolute(path).parent)
+    return config
 
 
 def _error(document: Document, fault: Fault) -> UserError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
+from components.ml.networks.fitting_network import block_faults
 from components.ml.settings import LossSettings, Optimization
 from components.ml.techniques.fisher_settings import FisherSettings
 from pipelines.config.configuration import Config
@@ -14,7 +15,7 @@ from pipelines.config.sections import AnswersTeacher, Parameters, TrainedTeacher
 
 _UNUSED_BY_LINEAR = frozenset(
     {field.name for part in (LossSettings, FisherSettings, Optimization) for field in fields(part)}
-    | {"dropout", "batch_norm_momentum", "embedding_norm", "turns", "weights"}
+    | {"dropout", "batch_norm_momentum", "embedding_norm", "turns", "mirrors", "weights"}
 )
 """What ``train`` does not look at where it fits a linear map in one go."""
 
@@ -56,6 +57,9 @@ def _idle_faults(location: Location, component: str, given: Parameters) -> Itera
             f"{what}, and {rule.parameter} is {values[rule.parameter]}",
             f"remove {name} there, or write {rule.parameter}: {'null' if first is None else first}",
         )
+    for name, what, fix in block_faults(values) if values["backbone"] == "conv" else ():
+        place = (*location, name)
+        yield place, f"{where(place)}: {what}", fix
 
 
 def _task_faults(config: Config, location: Location, given: Parameters) -> Iterator[Fault]:
@@ -63,6 +67,7 @@ def _task_faults(config: Config, location: Location, given: Parameters) -> Itera
         return
     for name, what in (
         ("turns", "identities of turned images, and a class that is turned stays what it is"),
+        ("mirrors", "identities of mirror images, and a class that is mirrored stays what it is"),
         ("embedding_norm", "embeddings, and the task is classification"),
     ):
         if given.get(name):
@@ -74,10 +79,13 @@ def _task_faults(config: Config, location: Location, given: Parameters) -> Itera
 
 
 def _turn_faults(config: Config, location: Location, given: Parameters) -> Iterator[Fault]:
-    if not given.get("turns") or config.task == "classification":
+    if config.task == "classification":
         return
+    if given.get("mirrors") and given.get("flip"):
+        what = "mirror images are identities of their own, and flip takes them for the same"
+        yield (*location, "flip"), f"{where((*location, 'flip'))}: {what}", "remove flip"
     image, place = config.image, (*location, "turns")
-    if image.height != image.width:
+    if given.get("turns") and image.height != image.width:
         side = min(image.height, image.width)
         size = f"{image.height} x {image.width}"
         yield (
@@ -85,9 +93,12 @@ def _turn_faults(config: Config, location: Location, given: Parameters) -> Itera
             f"{where(place)}: images of {size} do not fit when they are turned",
             f"write image: {{height: {side}, width: {side}}}, or remove turns",
         )
-    if isinstance(config.teacher, AnswersTeacher) and location[-1] == "distill":
-        what = "the teacher is known by its answers, and cannot be asked about turned images"
-        yield place, f"{where(place)}: {what}", "remove turns"
+    for name, seen in (("turns", "turned"), ("mirrors", "mirrored")):
+        asked = isinstance(config.teacher, AnswersTeacher) and location[-1] == "distill"
+        if asked and given.get(name):
+            what = f"the teacher is known by its answers, and cannot be asked about {seen} images"
+            place = (*location, name)
+            yield place, f"{where(place)}: {what}", f"remove {name}"
 
 
 def _resolution_faults(config: Config, location: Location, given: Parameters) -> Iterator[Fault]:

@@ -317,6 +317,24 @@ class BudgetSection(Section):
     )
 
 
+class AutoSection(Section):
+    """What `variants: auto` is to be made for, beside task, teacher, images and budgets."""
+
+    minutes: PositiveFloat = Field(
+        default=60, description="time for the whole run on 2 cores, the teacher included"
+    )
+    images: PositiveInt | None = Field(
+        default=None,
+        description="how many train, where `split.subset` does not say; without either 5,000 are "
+        "assumed",
+    )
+    download: bool = Field(
+        default=False,
+        description="whether the compressed file counts, as on the way to a phone: then weights "
+        "are pruned and clustered, too",
+    )
+
+
 class Limit(Section):
     """How much a step may take before it is ended."""
 

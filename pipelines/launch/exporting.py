@@ -25,7 +25,14 @@ from components.contract.tree import SINGLE
 from pipelines.disk.exchange import exchange, restore
 from pipelines.disk.files import disk_faults, sync_folder
 from pipelines.disk.folders import remove_tree
-from pipelines.launch.release_folder import LATEST_PAGE, LIST, PAGE, ReleaseList, examine
+from pipelines.launch.release_folder import (
+    LATEST_PAGE,
+    LIST,
+    PAGE,
+    ReleaseList,
+    examine,
+    report_in,
+)
 from pipelines.runs.cache import Cache
 
 _FRESH, _OLD = "new", "old"
@@ -45,7 +52,8 @@ class PublishedRun:
         name: The configuration's name.
         run: The run's identifier.
         release: What publish made.
-        page: The leaderboard page.
+        page: The report, with the verdict of the sealed images; of a run of an earlier version
+            the page of the choice, which does not know it.
         decision: What select found.
     """
 
@@ -62,9 +70,8 @@ class PublishedRun:
         Raises:
             KeyError: The run has not got so far.
         """
-        selected = outputs["select"]
-        release = outputs["publish"]["release"]
-        return cls(name, run, release, selected["page"], selected["decision"])
+        selected, made = outputs["select"], outputs["publish"]
+        return cls(name, run, made["release"], report_in(outputs), selected["decision"])
 
 
 def check_output(folder: Path, cache: Cache, name: str) -> None:

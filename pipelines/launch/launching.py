@@ -128,6 +128,7 @@ def launch(
             finished=None,
             outcome="running",
             budgets=config.budgets.model_dump(),
+            variants=config.written_variants,
             steps={},
             sources={name: source.digest for name, source in sources.items()},
             wall_s=0.0,

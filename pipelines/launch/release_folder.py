@@ -191,12 +191,24 @@ def differences(listed: ReleaseList, cache: Cache) -> list[Foreign] | None:
     ]
 
 
+def report_in(outputs: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the tree digest of a run's report, found among the outputs of its steps.
+
+    Runs of earlier versions have the page of select in its place.
+
+    Raises:
+        KeyError: The run has not got so far.
+    """
+    return outputs["publish"].get("report") or outputs["select"]["page"]
+
+
 def _exported_by(cache: Cache, run: str, release: str) -> dict[str, str]:
     """Return name and sha256 of what a run exported; nothing where the store no longer knows."""
     try:
         entries = {entry.path: entry.sha256 for entry in cache.tree(release).entries}
-        outputs = read_run(cache.store, run).steps["select"]["outputs"]
-        page = {entry.path: entry.sha256 for entry in cache.tree(outputs["page"]).entries}
+        steps = read_run(cache.store, run).steps
+        report = report_in({name: step.get("outputs") or {} for name, step in steps.items()})
+        page = {entry.path: entry.sha256 for entry in cache.tree(report).entries}
         return {**entries, PAGE: page[SINGLE]}
     except (CorruptionError, KeyError, UserError):
         return {}

@@ -38,6 +38,12 @@ def durations(store: Store, graph: Graph) -> dict[str, float]:
     return found
 
 
+def has_runs(store: Store, name: str) -> bool:
+    """Whether any run of this name has ended, whatever became of it."""
+    keys = (_RUN.fullmatch(key) for key in islice(store.list(f"{RUNS}{name}-"), _KEYS_MAX))
+    return any(found["run"].startswith(f"{name}-{found['moment']}-") for found in keys if found)
+
+
 def _newest(store: Store, prefix: str) -> list[RunRecord]:
     keys = (_RUN.fullmatch(key) for key in islice(store.list(prefix), _KEYS_MAX))
     runs = sorted((found["moment"], found["run"]) for found in keys if found)[-_RUNS_MAX:]

@@ -30,7 +30,7 @@ DOCUMENT = (
     "critical_path_s", "steps_run", "steps_cached", "states",
     "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
-    "notes", "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",
+    "notes", "next_steps", "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
@@ -188,6 +188,7 @@ class Leaderboard:
             **asdict(self.record),
             "near_misses": (),
             "notes": (),
+            "next_steps": (),
             **(self.decision.to_json() if self.decision else {}),
             **{
                 key: getattr(self, key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -52,6 +52,8 @@ class RunRecord:
         work: Its scratch folder there, whose lock says that it lives.
         fault: What broke a broken run, where that could still be written, or None.
         page: Where the engine itself shows the run; None where it does not.
+        variants: By name the path of steps, as a configuration holds it; also what ``variants:
+            auto`` became. Runs of earlier versions have none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
@@ -73,6 +75,7 @@ class RunRecord:
     work: str = ""
     fault: str | None = None
     page: str | None = None
+    variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -13,7 +13,7 @@ from components.cluster import cluster
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
 from components.convert import convert
-from components.ml.settings import Augmentation, TrainingSchedule
+from components.ml.settings import Augmentation, TeacherViews, TrainingSchedule
 from components.ml.techniques.clustering_settings import ClusteringSettings
 from tests.components.flat import quantize
 from tests.data.patterns import images_of
@@ -87,6 +87,7 @@ def test_layers_share_their_values_and_the_answers_stay(
     assert {(kernel.layer, kernel.unique, kernel.per) for kernel in info.promises.shared} == {
         (f"{layer}/kernel", 8, "layer") for layer in CLUSTERED
     }
+    assert (info.history[-1].curve.epochs, info.history[-1].parameters) == (1, info.parameters)
     assert not [name for name in weights if "norm" in name]  # folded
     images, labels = images_of(40, seed=2)
     network, _ = model_folder.load(trained / "model")
@@ -188,3 +189,41 @@ def test_what_cannot_be_clustered_is_refused(
     quantize(pattern_classifier, pattern_data, tmp_path / "int8", tmp_path / "plan", scheme="int8")
     with pytest.raises(UserError, match="put cluster before quantize"):
         run(tmp_path / "int8", pattern_data, tmp_path)
+
+
+def test_turned_images_are_learned_from_where_they_are_asked_for(
+    pattern_verifier, pattern_pairs, tmp_path
+):
+    cluster(
+        pattern_verifier, pattern_pairs, tmp_path / "model", tmp_path / "report",
+        clustering=ClusteringSettings(method="grid"),
+        schedule=TrainingSchedule(epochs=1), augmentation=Augmentation(turns=True, augment="none"),
+        teacher_views=TeacherViews(views=1),
+    )  # fmt: skip
+    report = json.loads((tmp_path / "report" / "clustering.json").read_bytes())
+    assert report["training"]["steps_per_epoch"] == 4 * 160 // 32  # of 160 images
+
+
+@pytest.mark.parametrize(("bits", "same"), [(4, True), (5, False)])
+def test_levels_of_four_bits_stand_in_a_file_of_four_bits_as_they_are(
+    pattern_classifier, pattern_data, tmp_path, bits, same
+):
+    """With more levels than the file has, which the second case is, they are rounded again."""
+    run(pattern_classifier, pattern_data, tmp_path, method="grid", bits=bits)
+    weights = load_file(tmp_path / "model" / WEIGHTS)
+    file, _, _ = converted(tmp_path / "model", pattern_data, tmp_path, "w4a8")
+    stored = [
+        np.moveaxis(tensor.constant.values, tensor.channel_axis, -1) * np.asarray(tensor.scales)
+        for tensor in file.weights
+        if tensor.dtype == "INT4"
+    ]
+    assert len(stored) == len(CLUSTERED)
+    errors = [
+        min(
+            float(np.abs(kernel.reshape(values.shape) - values).max() / np.abs(kernel).max())
+            for values in stored
+            if values.size == kernel.size
+        )
+        for kernel in (weights[f"{layer}/kernel"] for layer in CLUSTERED)
+    ]
+    assert (max(errors) < 1e-5) is same, errors

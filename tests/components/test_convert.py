@@ -13,6 +13,7 @@ import pytest
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.lite_model import MODEL_FILE, Affine, LiteModelInfo
+from components.artifacts.making import Making
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.tree import tree_of
@@ -36,6 +37,11 @@ def test_the_card_describes_the_file(lite_patterns: Mapping[str, Path]) -> None:
         model.task, model.parameters, model.quantization,
     )  # fmt: skip
     assert info.steps == model.steps
+    made, report = Making.read(folder / "lite"), report_of(folder)
+    assert made == Making.told(model.history, report)
+    assert sum(made.anatomy.values()) == info.size_bytes
+    assert made.delegate.inside + len(made.delegate.outside) == sum(made.operators.values())
+    assert made.parity.cosine_min == report["parity"]["cosine_min"]
     assert info.input.quantization == Affine(pytest.approx(2 / 255), 127)
     assert info.input.takes_pixels
     assert (info.output.kind, info.output.size) == ("scores", 4)

@@ -38,6 +38,9 @@ def test_a_classifier_is_the_same_here_and_in_a_fresh_process(
     info = ModelInfo.read(here / "model")
     assert [step["component"] for step in info.steps] == ["train", "distill"]
     report = json.loads((here / "report" / "training.json").read_bytes())
+    curve = info.history[-1].curve
+    assert [point.epoch for point in curve.points] == [one["number"] for one in report["epochs"]]
+    assert (info.history[-1].step, curve.kept) == (1, report["kept"]["number"])
     assert report["parameters"]["temperature"] == 4.0
     assert report["kept"]["validation"] > 0.5
 

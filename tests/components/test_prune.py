@@ -39,6 +39,11 @@ def test_the_zeros_are_there_and_the_answers_too(pruned: Path, pattern_classifie
     before, after = ModelInfo.read(pattern_classifier), ModelInfo.read(pruned / "model")
     step = after.steps[-1]
     assert [given["component"] for given in after.steps] == ["train", "prune"]
+    report = json.loads((pruned / "report" / "pruning.json").read_bytes())
+    curve = after.history[-1].curve
+    assert [point.epoch for point in curve.points] == [1, 2, 3]
+    assert curve.points[0].validation is None, "not all zeros were chosen yet"
+    assert curve.before == report["validation_before"]
     weights = load_file(pruned / "model" / "weights.safetensors")
     kernels = [name for name in weights if name.endswith("/kernel")]
     assert len(kernels) == 4

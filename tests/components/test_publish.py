@@ -1,5 +1,6 @@
 """A published model is fed from its manifest alone, as an app developer would do it."""
 
+import html
 import json
 import os
 import re
@@ -113,7 +114,7 @@ def released(root, task, scheme, folder_of):
         )  # fmt: skip
     publish(
         root / "winner", root / "decision", root / "sealed_winner", root / "sealed_teacher",
-        root / "release", root / "page.html", name="patterns", metric=metric, drop=0.3,
+        root / "release", root / "page.html", root / "report.html", name="patterns", metric=metric, drop=0.3,
         resamples=50,
     )  # fmt: skip
     outputs = np.load(root / "sealed_winner" / "outputs.npy")
@@ -175,6 +176,21 @@ def test_the_manifest_alone_decides_as_evaluate_does(verifier):
     clear = np.abs(expected - compare["threshold"]) > 1e-4
     assert (decided == (expected >= compare["threshold"]))[clear].all()
     assert 0.05 < decided[np.triu_indices(12, 1)].mean() < 0.95
+
+
+def test_the_report_shows_what_is_in_the_real_file(verifier):
+    """From the converter's own record, through select and publish, to the page."""
+    report = (verifier.release.parent / "report.html").read_text()
+    qualified = verifier.manifest["qualified"]
+    assert f'<body class="{"qualified" if qualified else "unqualified"}">' in report
+    for reason in verifier.manifest["reasons"]:
+        assert html.escape(reason[1:]) in report
+    for part in ("What the bytes are there for", "From weights to download: small", "cosine ",
+                 "CONV_2D", "XNNPACK", "Same answers as Keras"):  # fmt: skip
+        assert part in report, part
+    assert "Nothing tells how" not in report
+    before = (verifier.release.parent / "leaderboard.html").read_text()
+    assert '<body class="chosen">' in before
 
 
 def test_a_classifiers_manifest_gives_labels(classifier):
@@ -271,7 +287,7 @@ def publish_sealed(root, teacher, small, drop=0.05):
     sealed = write_variants(root / "sealed", [teacher, small], split="sealed")
     publish(
         root / "winner", root / "decision", sealed.evaluations[1], sealed.evaluations[0],
-        root / "release", root / "release.html", drop=drop, **BUDGET,
+        root / "release", root / "release.html", root / "report.html", drop=drop, **BUDGET,
     )  # fmt: skip
     return json.loads((root / "release" / "manifest.json").read_bytes())
 
@@ -314,7 +330,7 @@ def test_what_listed_pairs_gave_is_in_manifest_and_card(tmp_path):
     root = chosen(tmp_path)
     publish(
         root / "winner", root / "decision", sealed.evaluations[1], sealed.evaluations[0],
-        root / "release", root / "release.html", drop=0.05, **BUDGET,
+        root / "release", root / "release.html", root / "report.html", drop=0.05, **BUDGET,
     )  # fmt: skip
     manifest = json.loads((root / "release" / "manifest.json").read_bytes())
     reached = {who: one["accuracy"] for who, one in manifest["sealed"]["pairs"].items()}
@@ -340,7 +356,7 @@ def test_an_empty_result_is_passed_on_with_the_nearest_misses(tmp_path):
     write_empty(tmp_path / "sealed", "nothing keeps the budgets")
     publish(
         tmp_path / "winner", tmp_path / "decision", tmp_path / "sealed", tmp_path / "sealed",
-        tmp_path / "release", tmp_path / "release.html", drop=0.0, **BUDGET,
+        tmp_path / "release", tmp_path / "release.html", tmp_path / "report.html", drop=0.0, **BUDGET,
     )  # fmt: skip
     assert [path.name for path in (tmp_path / "release").iterdir()] == ["none.json"]
     content = json.loads((tmp_path / "release" / "none.json").read_bytes())

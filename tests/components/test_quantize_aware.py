@@ -58,6 +58,7 @@ def test_the_model_stays_plain_with_rounded_kernels_ranges_and_a_plan(
     info = ModelInfo.read(trained / "model")
     assert info.quantization == QuantizationPlan("int8", "uint8", "int8")
     assert [step["component"] for step in info.steps] == ["train", "quantize_aware"]
+    assert info.history[-1].curve.before is not None
     weights = load_file(trained / "model" / WEIGHTS)
     start = load_file(pattern_classifier / WEIGHTS)
     assert not [name for name in weights if "norm" in name]

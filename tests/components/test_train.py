@@ -96,6 +96,13 @@ def test_the_report_tells_the_whole_training(pattern_pairs, tmp_path):
     assert (report["metric"], report["classes"], report["images"]) == ("auc", 4, 160)
     assert (report["batch"], report["steps_per_epoch"]) == (16, 10)
     assert [epoch["number"] for epoch in report["epochs"]] == [1, 2, 3]
+    (facts,) = info.history  # what pages draw of it travels in the Model
+    assert [point.epoch for point in facts.curve.points] == [1, 2, 3]
+    losses = [epoch["loss"] for epoch in report["epochs"]]
+    assert [point.loss for point in facts.curve.points] == pytest.approx(losses, rel=1e-5)
+    assert (facts.curve.metric, facts.curve.kept) == ("auc", report["kept"]["number"])
+    assert facts.curve.augment == "light"
+    assert facts.parameters == info.parameters
     assert report["parameters"]["learning_rate"] == 0.01
     assert info.steps == (
         {

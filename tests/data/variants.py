@@ -13,6 +13,7 @@ import numpy as np
 from components.artifacts.evaluation import HISTOGRAM, LABELS, OUTPUTS, Baseline, Evaluation
 from components.artifacts.group_result import GroupResult
 from components.artifacts.lite_model import Affine, LiteInput, LiteModelInfo, LiteOutput
+from components.artifacts.making import Making
 from components.artifacts.measurement import (
     Attempt,
     Block,
@@ -36,7 +37,8 @@ class Variant:
     """What to write for one variant.
 
     ``noise`` decides how well it answers; ``constant`` makes it answer the same to everything;
-    ``crashed`` and ``benchmark_crashed`` name a signal that ended it.
+    ``crashed`` and ``benchmark_crashed`` name a signal that ended it; ``making`` says how it came
+    about.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Variant:
     benchmark_crashed: int | None = None
     steps: Sequence[dict[str, Any]] = ({"component": "train", "backbone": "conv", "alpha": 1.0},)
     seed: int = 0
+    making: Making | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def write_lite(path: Path, variant: Variant, *, task: str = "verification") -> L
         steps=tuple(variant.steps),
     )
     info.write(path)
+    if variant.making:
+        variant.making.write(path)
     return info
 
 

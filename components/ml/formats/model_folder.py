@@ -52,7 +52,7 @@ def save(path: Path, model: Any, info: ModelInfo) -> None:
         path / WEIGHTS,
     )
     export(path, lambda image_bhwc: model(image_bhwc, training=False), model.weights, info)
-    replace(info, parameters=int(model.count_params()), trainable=True).write(path)
+    replace(info.counted(int(model.count_params())), trainable=True).write(path)
 
 
 def export(path: Path, function: Callable[[Any], Any], held: Any, info: ModelInfo) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.lite_model import MODEL_FILE, LiteInput, LiteModelInfo, LiteOutput
+from components.artifacts.making import Making
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.ml.formats import calibration, ranges
@@ -60,35 +61,33 @@ def convert(
     made.write(lite)
     measured = parity.measure(path, lite, info, calibration_nhwc, seed=seed)
     report.mkdir(parents=True, exist_ok=True)
-    (report / "conversion.json").write_bytes(
-        canonical_json(
-            {
-                "schema": 1,
-                "scheme": info.scheme,
-                "operators": {"before": operators_of_program(path), "after": file.operators},
-                "fusion": fusion(path, named),
-                "float_operators": list(named.float_operators),
-                "delegate": _delegate(measured.delegate, named),
-                "gpu_delegate": gpu_delegate.outside(named),
-                "weights": weights_by_type(file),
-                "sparsity": file.sparsity,
-                "promises": asdict(info.promises),
-                "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
-                "output": asdict(made.output),
-                "parity": measured.differences,
-                "warnings": list(made.warnings),
-                "metadata": file.metadata,
-                "anatomy": anatomy(content).to_json(),
-                "repack": {
-                    **repacked.to_json(),
-                    "anatomy_before": anatomy(written).to_json(),
-                },
-                "size_bytes": made.size_bytes,
-                "gzip_bytes": made.gzip_bytes,
-                **downloads.brotli_of(content),
-            }
-        )
-    )
+    told: dict[str, Any] = {
+        "schema": 1,
+        "scheme": info.scheme,
+        "operators": {"before": operators_of_program(path), "after": file.operators},
+        "fusion": fusion(path, named),
+        "float_operators": list(named.float_operators),
+        "delegate": _delegate(measured.delegate, named),
+        "gpu_delegate": gpu_delegate.outside(named),
+        "weights": weights_by_type(file),
+        "sparsity": file.sparsity,
+        "promises": asdict(info.promises),
+        "input": {**asdict(made.input), "takes_pixels": made.input.takes_pixels},
+        "output": asdict(made.output),
+        "parity": measured.differences,
+        "warnings": list(made.warnings),
+        "metadata": file.metadata,
+        "anatomy": anatomy(content).to_json(),
+        "repack": {
+            **repacked.to_json(),
+            "anatomy_before": anatomy(written).to_json(),
+        },
+        "size_bytes": made.size_bytes,
+        "gzip_bytes": made.gzip_bytes,
+        **downloads.brotli_of(content),
+    }
+    (report / "conversion.json").write_bytes(canonical_json(told))
+    Making.told(info.history, told).write(lite)
 
 
 def _delegate(found: dict[str, Any] | None, named: LiteFile) -> dict[str, Any] | None:

@@ -116,7 +116,10 @@ def _features(network: Network, image: Any) -> Any:
         applications = tf_keras.applications
         return applications.ResNet50(include_top=False, weights=None, input_tensor=image).output
     if network.widths is not None:
-        return conv_of_widths(image, network.widths, depth=network.depth)
+        return conv_of_widths(
+            image, network.widths,
+            stem=network.stem, residuals=network.residuals, depth=network.depth,
+        )  # fmt: skip
     given: dict[str, Any] = {"alpha": network.alpha, "depth": network.depth}
     if network.backbone not in _WITHOUT_EXPANSION:
         given["expansion"] = network.expansion

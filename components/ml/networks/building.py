@@ -37,4 +37,9 @@ def network_in_step(network: Network, architecture: str | None = None) -> dict[s
     told: dict[str, object] = {"backbone": network.backbone, "alpha": network.alpha}
     if architecture is not None:
         told["architecture"] = architecture
-    return told if network.widths is None else {**told, "widths": network.widths}
+    for name in ("widths", "residuals"):
+        if (value := getattr(network, name)) is not None:
+            told[name] = value
+    if network.stem != "half":
+        told["stem"] = network.stem
+    return told

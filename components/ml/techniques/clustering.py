@@ -116,7 +116,7 @@ def cluster(
         ),
         "epochs": recovery.history.kept.number if recovery else 0,
     }
-    after = info.after(step, promises=promises)
+    after = info.after(step, curve=recovery and recovery.curve, promises=promises)
     model_folder.save(clustered, folded.model, after)
     samples.pass_on(path, clustered)
     _write_report(report, settings, folded, rows, _bytes(kernels, start), recovery)

@@ -6,13 +6,14 @@ Shapes: b images in a batch, d numbers of the student's output, t of the teacher
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
+from components.contract.types import Task
 from components.ml.formats import model_folder, samples
 from components.ml.networks.building import build, info_of, network_in_step
 from components.ml.runtime import tf
@@ -58,9 +59,13 @@ class DistillationObjective:
     def variables(self) -> list[Any]:
         """What is thrown away when training ends."""
         extra = [] if self.projection_dt is None else [self.projection_dt]
-        return [
-            *self.labels.variables, *extra, *(self.features.map_of_hints if self.features else ()),
-        ]  # fmt: skip
+        labels = self.labels.variables if self.learns_labels else ()
+        return [*labels, *extra, *(self.features.map_of_hints if self.features else ())]
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether labels weigh anything."""
+        return self.scores or self.settings.label_weight > 0
 
     def prepare(self, batch: Mapping[str, Any], seed: Any) -> Mapping[str, Any]:
         """Return the batch with the mixed images that the teacher was asked about."""
@@ -77,6 +82,11 @@ class DistillationObjective:
         if settings.similarity_weight:
             similarity = losses.similarity_matching(outputs_bd, teacher_bt)
             loss += settings.similarity_weight * similarity
+        if settings.distribution_weight and not self.scores:
+            distribution = losses.distribution_matching(
+                outputs_bd, teacher_bt, settings.distribution_temperature
+            )
+            loss += settings.distribution_weight * distribution
         if self.features:
             loss += self.features(outputs[FEATURES], batch)
         return loss
@@ -85,7 +95,7 @@ class DistillationObjective:
         """Return the loss of each image by itself: on its label and on the teacher's answer."""
         teacher_bt, settings = batch[TEACHER], self.settings
         labelled_bd = outputs_bd[: batch[LABELS].shape[0]]  # mixed images have none
-        hard = self.labels.on(labelled_bd, batch, progress)
+        hard = self.labels.on(labelled_bd, batch, progress) if self.learns_labels else 0.0
         if self.scores:
             weights_b = self.labels.weights_of(batch[LABELS], outputs_bd.shape[0])
             soft = losses.soft_labels(outputs_bd, teacher_bt, settings.temperature, weights_b)
@@ -146,10 +156,10 @@ def train_student(
     """Train a student and write it; see ``components.distill``."""
     data = Dataset.open(dataset)
     teacher_info, info = ModelInfo.read(teacher), student_info(teacher, data, embedding)
-    settings = settings.of(info.task)
+    settings = _settled(settings, info.task)
     model = build(network, info)  # before the teacher, whose building would draw from the seed too
     augmentation = settled_for_answers(augmentation)
-    examples = examples_of(data, turns=augmentation.turns)
+    examples = examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors)
     targets = targets_of(
         teacher, examples, data, model, settings, teacher_views, augmentation, seed
     )
@@ -167,7 +177,8 @@ def train_student(
         "loss": labels.loss,
         "epochs": history.kept.number,
     }
-    model_folder.save(path, model, replace(info, steps=teacher_info.steps).after(step))
+    made = info.on_top_of(teacher_info).after(step, curve=history.curve(augmentation.augment))
+    model_folder.save(path, model, made)
     samples.draw(path, data, seed)
     parameters = {
         **asdict(network),
@@ -203,7 +214,10 @@ def train_control(
     """Train what a student would be without its teacher, on labels alone, and write it."""
     data = Dataset.open(dataset)
     info = student_info(teacher, data, embedding)
-    examples, model = examples_of(data, turns=augmentation.turns), build(network, info)
+    examples, model = (
+        examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors),
+        build(network, info),
+    )
     augmentation = examples.settled(augmentation, info.task, optimization)
     labels = label_objective(info, examples, loss, seed)
     fit_and_write(
@@ -239,6 +253,18 @@ def student_info(teacher: Path, data: Dataset, embedding: int | None) -> ModelIn
     info = ModelInfo.read(teacher)
     _check(info, data)
     return info_of(data, embedding or info.output.size, info.input.mean, info.input.scale)
+
+
+def _settled(settings: DistillationSettings, task: Task) -> DistillationSettings:
+    """Return settings with what the task decides; some weight has to be above 0."""
+    settings = settings.of(task)
+    if not settings.learns_something(task):
+        raise UserError(
+            "label_weight is 0, and so is the weight of everything that could be learned of the "
+            "teacher",
+            "set distribution_weight: 1, or label_weight above 0",
+        )
+    return settings
 
 
 def _check(teacher: ModelInfo, data: Dataset) -> None:

@@ -25,6 +25,11 @@ class DistillationSettings:
             logits. None takes 1 for verification and 0 for classification.
         similarity_weight: Weight of matching the cosines within a batch, of embeddings or of
             logits; about 30 to be led by it.
+        distribution_weight: Weight of matching how near the other images of the batch are to each,
+            as a distribution (a softmax of the cosines). Where the teacher is good, 1 with all
+            other weights 0, also that of the labels, was best on Omniglot (verification).
+        distribution_temperature: What the cosines are divided by before it; lower looks at the
+            nearest alone (verification).
         label_weight: Weight of the loss on the labels (verification).
         hint_weight: Weight of matching what a layer inside the teacher answers, up to a projection
             that is learned too; 1 weighs an error as large as the features themselves as much as 1
@@ -41,6 +46,8 @@ class DistillationSettings:
     embedding_weight: NonNegativeFloat = 1.0
     relational_weight: NonNegativeFloat | None = None
     similarity_weight: NonNegativeFloat = 0.0
+    distribution_weight: NonNegativeFloat = 0.0
+    distribution_temperature: PositiveFloat = 0.1
     label_weight: NonNegativeFloat = 1.0
     hint_weight: NonNegativeFloat = 0.0
     attention_weight: NonNegativeFloat = 0.0
@@ -52,6 +59,20 @@ class DistillationSettings:
             return self
         return replace(self, relational_weight=1.0 if task == "verification" else 0.0)
 
+    def learns_something(self, task: Task) -> bool:
+        """Whether any weight is not 0; to be asked of what ``of`` returned."""
+        if task == "classification":  # labels and answers share one weight
+            return True
+        return self.features or any(
+            (
+                self.embedding_weight,
+                self.relational_weight,
+                self.similarity_weight,
+                self.distribution_weight,
+                self.label_weight,
+            )
+        )
+
     @property
     def features(self) -> bool:
         """Whether anything is learned from inside the teacher."""
@@ -60,6 +81,11 @@ class DistillationSettings:
 
 ONLY_FOR: Mapping[Task, tuple[str, ...]] = {
     "classification": ("temperature", "soft_weight"),
-    "verification": ("embedding_weight", "label_weight"),
+    "verification": (
+        "embedding_weight",
+        "label_weight",
+        "distribution_weight",
+        "distribution_temperature",
+    ),
 }
 """Settings that mean something for one task alone."""

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from components.artifacts.dataset import Dataset
+from components.artifacts.history import LayerError
 from components.artifacts.model import AUTO, ModelInfo, QuantizationPlan
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
@@ -85,8 +86,9 @@ def plan(
     if calibration.full_range:
         pixels_nhwc = with_full_range(pixels_nhwc)
     images_nhwc = model_folder.normalize(pixels_nhwc, info)
+    errors: tuple[LayerError, ...] = ()
     if chosen.float_layers or sensitivity.sensitivity:
-        chosen = _by_layer(
+        chosen, errors = _by_layer(
             path, info, data, report, images_nhwc, chosen, sensitivity, threads=threads, seed=seed
         )
     step = {"component": "quantize", **asdict(chosen), "calibration_images": len(rows)}
@@ -97,7 +99,7 @@ def plan(
             (quantized / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, quantized / name)
     calibrating.write(quantized, images_nhwc)
-    info.after(step, quantization=chosen, promises=info.promises).write(quantized)
+    info.after(step, layers=errors, quantization=chosen, promises=info.promises).write(quantized)
     report.mkdir(parents=True, exist_ok=True)
     drawn = np.bincount(labels_n[rows], minlength=len(data.info.classes))
     (report / "quantization.json").write_bytes(
@@ -126,7 +128,7 @@ def plan(
 def _by_layer(
     path: Path, info: ModelInfo, data: Dataset, report: Path, images_nhwc: np.ndarray,
     chosen: QuantizationPlan, wanted: SensitivitySettings, *, threads: int, seed: int,
-) -> QuantizationPlan:  # fmt: skip
+) -> tuple[QuantizationPlan, tuple[LayerError, ...]]:  # fmt: skip
     """Check the names of layers, measure their errors and replace ``auto``.
 
     Args:
@@ -141,14 +143,14 @@ def _by_layer(
         seed: Of the draw.
 
     Returns:
-        The plan with the names of layers alone.
+        The plan with the names of layers alone, and the errors of layers where they were measured.
     """
     calibrated = with_ranges(path, images_nhwc, chosen.scheme)
     auto = AUTO in chosen.float_layers
     if not auto:
         excepted(layers_of(LiteFile.parse(calibrated)), chosen, where="quantize")
     if not (auto or wanted.sensitivity):
-        return chosen
+        return chosen, ()
     labels_n = _validation_labels(data, info.task)
     drawing = draw_identities if info.task == "verification" else draw
     rows = drawing(labels_n, wanted.validation_images, seed)
@@ -168,7 +170,10 @@ def _by_layer(
         chosen = replace(chosen, float_layers=tuple(step.layer for step in found.excepted))
     report.mkdir(parents=True, exist_ok=True)
     (report / "sensitivity.json").write_bytes(canonical_json(written(trial, found)))
-    return chosen
+    return chosen, tuple(
+        LayerError(name, error.rmse, name in chosen.float_layers)
+        for name, error in found.by_layer.items()
+    )
 
 
 def _validation_labels(data: Dataset, task: str) -> np.ndarray:

@@ -77,7 +77,7 @@ def quantize(
         "component": "quantize_aware", "method": method, **asdict(plan),
         "calibration_images": len(rows), "epochs": made.recovery.history.kept.number,
     }  # fmt: skip
-    after = info.after(step, quantization=plan, promises=made.promises)
+    after = info.after(step, curve=made.recovery.curve, quantization=plan, promises=made.promises)
     model_folder.save(quantized, made.model, after)
     model_folder.export(quantized, made.program, made.held, after)
     samples.pass_on(path, quantized)

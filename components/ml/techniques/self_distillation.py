@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts.dataset import Dataset
+from components.artifacts.history import Curve
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.ml.settings import (
@@ -61,12 +62,19 @@ class Recovery:
         steps_per_epoch: Batches.
         before: Validation of the network before it was compressed, 0 to 1.
         untrained: Of the compressed network before it was trained.
+        augment: How strongly images were changed.
     """
 
     history: History
     steps_per_epoch: int
     before: float
     untrained: float
+    augment: str
+
+    @property
+    def curve(self) -> Curve:
+        """What the Model keeps of it."""
+        return self.history.curve(self.augment, self.before)
 
     def to_json(self) -> dict[str, object]:
         """Return the form in which reports keep it."""
@@ -84,7 +92,7 @@ def train(
     """Train a network in place, constrained or wrapped, to answer as ``before`` does."""
     answers, augmentation = outputs_of(before, info), settled_for_answers(how.augmentation)
     # Labels of verification are learned from comparisons; answers alone need none.
-    examples = examples_of(data)
+    examples = examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors)
     if not how.label_weight:
         examples = replace(examples, compared=False)
     labels = None
@@ -102,7 +110,7 @@ def train(
         network, info, examples, objective, validation, optimization, augmentation, how.seed
     )
     steps = examples.steps(optimization)
-    return Recovery(history, steps, validation.measure(answers), untrained)
+    return Recovery(history, steps, validation.measure(answers), untrained, augmentation.augment)
 
 
 def measured(network: Any, info: ModelInfo, validation: Validation) -> float:

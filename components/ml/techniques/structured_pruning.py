@@ -15,6 +15,7 @@ import math
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ from components.ml.techniques.channel_settings import StructureSettings
 from components.ml.techniques.preservation import OutputPreservation
 from components.ml.techniques.weight_pruning import refuse_unfit
 from components.ml.training import loop
+from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import Examples, examples_of
+from components.ml.training.loop import History
 from components.ml.training.outputs import outputs_of
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
@@ -87,7 +90,9 @@ def prune(
     _refuse_too_much(removal, value(before), structure, path)
     answers = outputs_of(model, info)
     # Batches are drawn over all images: nothing is compared but before and after.
-    examples = replace(examples_of(data, turns=augmentation.turns), compared=False)
+    examples = replace(
+        examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors), compared=False
+    )
     training = _Training(
         examples=ask_teacher(examples, answers, info, teacher_views, augmentation, seed),
         validation=Validation(data, info.task),
@@ -96,6 +101,7 @@ def prune(
     )
     reference = training.validation.measure(answers)
     rounds: list[dict[str, object]] = []
+    histories: list[History] = []
     network, epochs = model, 0
     for number in range(1, structure.rounds + 1):
         part = number / structure.rounds
@@ -108,6 +114,7 @@ def prune(
                 training.optimization, augmentation, seed,
             )  # fmt: skip
         epochs += history.kept.number
+        histories.append(history)
         rounds.append(
             {
                 "costs": asdict(costs_of(network)),
@@ -125,7 +132,9 @@ def prune(
         "removed": round(removed, 4),
         "epochs": epochs,
     }
-    model_folder.save(pruned, network, info.after(step, quantization=None))
+    whole, changes = reduce(History.then, histories), settled_for_answers(augmentation)
+    curve = whole.curve(changes.augment, reference)
+    model_folder.save(pruned, network, info.after(step, curve=curve, quantization=None))
     samples.pass_on(path, pruned)
     _write_report(
         report,

@@ -34,7 +34,7 @@ def fit_and_save(
 ) -> None:
     """Train a network on labels and write it; see ``components.train``."""
     data = Dataset.open(dataset)
-    examples = examples_of(data, turns=augmentation.turns)
+    examples = examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors)
     info = info_of(data, embedding, mean, scale)
     augmentation = examples.settled(augmentation, info.task, optimization)
     model = build(network, info)

@@ -85,12 +85,13 @@ def targets_of(
             "set hint_weight: 0 and attention_weight: 0, or give the teacher as a .keras or .h5 "
             "file of known layers",
         )
-    if known and augmentation.turns:
-        raise UserError(
-            "turns: the teacher is known by its answers to images as they are, and cannot be asked "
-            "about turned ones",
-            "leave turns away, or give the teacher as a model",
-        )
+    for name, what in (("turns", "turned"), ("mirrors", "mirrored")):
+        if known and getattr(augmentation, name):
+            raise UserError(
+                f"{name}: the teacher is known by its answers to images as they are, and cannot be "
+                f"asked about {what} ones",
+                f"leave {name} away, or give the teacher as a model",
+            )
     if known_nt is not None and validated_nt is not None:
         learned = with_answers(examples, known_nt, info, views, augmentation, seed)
         return Targets(learned, None, lambda one: one.measure_answers(validated_nt), {})

@@ -64,7 +64,7 @@ def prune(
     trained.set_weights(model.get_weights())
     answers = outputs_of(model, info)
     # Where nothing is learned from labels, batches are drawn over all images: nothing is compared.
-    examples = examples_of(data, turns=augmentation.turns)
+    examples = examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors)
     if not settings.label_weight:
         examples = replace(examples, compared=False)
     optimization = Optimization(**asdict(schedule), weight_decay=0.0, warmup=0.0)
@@ -100,10 +100,14 @@ def prune(
         "epochs": history.kept.number,
         "zeros": sum(layer.zeros_after for layer in layers if not layer.skipped),
     }
+    told = counted(history, zeros.end_step / steps)
+    curve = told.curve(augmentation.augment, reference)
     model_folder.save(
         pruned,
         model,
-        info.after(step, promises=Promises(zeros=int(step["zeros"])), quantization=None),
+        info.after(
+            step, curve=curve, promises=Promises(zeros=int(step["zeros"])), quantization=None
+        ),
     )
     samples.pass_on(path, pruned)
     _write_report(
@@ -118,7 +122,7 @@ def prune(
             "validation_before": reference,
             "layers": [asdict(layer) for layer in layers],
             "sparsity_of_model": overall(layers),
-            "history": counted(history, zeros.end_step / steps).to_json(),
+            "history": told.to_json(),
         },
     )
 

@@ -25,7 +25,7 @@ from components.ml.training.augmentation import (
     settled_for_labels,
 )
 from components.ml.training.objectives import LABELS
-from components.ml.training.quarter_turns import TURNS, TurnedImages, turned
+from components.ml.training.quarter_turns import TurnedImages, turned
 from components.ml.training.scratch_arrays import HalfAnswers
 
 IMAGES = "images"
@@ -192,12 +192,13 @@ class Examples:
         }
 
 
-def examples_of(data: Dataset, *, turns: bool = False) -> Examples:
+def examples_of(data: Dataset, *, turns: bool = False, mirrors: bool = False) -> Examples:
     """Return the train split as examples.
 
     Args:
         data: Holds it.
         turns: Whether the quarter turns of an identity are identities, too (verification).
+        mirrors: Whether mirror images are, too (verification).
 
     Raises:
         UserError: One identity or class only, no identity with a second image, or turns of what
@@ -222,12 +223,13 @@ def examples_of(data: Dataset, *, turns: bool = False) -> Examples:
     images_nhwc, labels_n = data.images(split), dense_n if compared else labels_n
     # An embedding learns from the identities that are there; a classifier knows all classes.
     classes = len(present) if compared else len(data.info.classes)
-    if not turns:
+    if not (turns or mirrors):
         return Examples(images_nhwc, labels_n, classes, compared)
     if not compared:
+        name, what = ("turns", "turned") if turns else ("mirrors", "mirrored")
         raise UserError(
-            "turns makes identities of turned images, and the task is classification",
-            "leave turns away",
+            f"{name} makes identities of {what} images, and the task is classification",
+            f"leave {name} away",
         )
-    turned_nhwc, labels_n = turned(images_nhwc, labels_n, classes)
-    return Examples(turned_nhwc, labels_n, TURNS * classes, compared)
+    turned_nhwc, labels_n = turned(images_nhwc, labels_n, classes, turns=turns, mirrors=mirrors)
+    return Examples(turned_nhwc, labels_n, turned_nhwc.times * classes, compared)

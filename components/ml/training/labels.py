@@ -94,7 +94,7 @@ def fit_and_write(
         "epochs": history.kept.number,
         **notes,
     }
-    model_folder.save(path, model, info.after(step))
+    model_folder.save(path, model, info.after(step, curve=history.curve(augmentation.augment)))
     samples.draw(path, data, seed)
     parameters = {
         **asdict(network),

@@ -9,11 +9,12 @@ import logging
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from components.artifacts.history import Curve, CurvePoint, thinned
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
 from components.contract.progress import tell
@@ -71,6 +72,24 @@ class History:
             "kept": asdict(self.kept),
             "epochs": [asdict(epoch) for epoch in self.epochs],
         }
+
+    def curve(self, augment: str, before: float | None = None) -> Curve:
+        """Return what the Model keeps of it.
+
+        Args:
+            augment: How strongly images were changed.
+            before: The metric of the model that it had to come close to.
+        """
+        points = [CurvePoint(one.number, one.loss, one.validation) for one in self.epochs]
+        few, kept = thinned(points, self.kept.number), self.kept.number
+        return Curve(self.metric, few, len(points), kept, augment, before)
+
+    def then(self, later: History) -> History:
+        """Return both as one training, the epochs of the later one numbered on."""
+        past = len(self.epochs)
+        epochs = tuple(replace(one, number=one.number + past) for one in later.epochs)
+        kept = replace(later.kept, number=later.kept.number + past)
+        return History(later.metric, (*self.epochs, *epochs), kept)
 
 
 def fit(

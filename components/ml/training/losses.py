@@ -264,6 +264,38 @@ def similarity_matching(embeddings_bd: Any, teacher_bt: Any) -> Any:
     return tf.reduce_mean(tf.square(_cosines(embeddings_bd) - _cosines(teacher_bt)))
 
 
+def distribution_matching(embeddings_bd: Any, teacher_bt: Any, temperature: float = 0.1) -> Any:
+    """Ask that the images near each image are near it by as much as for the teacher.
+
+    The cosines from each image to all others of the batch become a distribution by a softmax; the
+    Kullback-Leibler divergence is from the teacher's to the student's. What is far away hardly
+    counts, other than in ``similarity_matching``. The sizes of both embeddings are free.
+
+    Args:
+        embeddings_bd: The student's, of any length; two or more.
+        teacher_bt: The teacher's.
+        temperature: What the cosines of both are divided by, above 0; lower looks at fewer.
+
+    Returns:
+        A scalar: the mean over all images, in nats.
+
+    References:
+        Fang et al., SEED, arXiv:2101.04731; Abbasi Koohpayegani et al., CompRess, arXiv:2010.14713.
+    """
+    teacher_log_bb, own_bb = _log_shares(teacher_bt, temperature)
+    student_log_bb, _ = _log_shares(embeddings_bd, temperature)
+    # An image's share of itself is 0, and 0 times the difference of two huge logarithms is not.
+    gain_bb = tf.where(own_bb, 0.0, teacher_log_bb - student_log_bb)
+    return tf.reduce_mean(tf.reduce_sum(tf.exp(teacher_log_bb) * gain_bb, axis=1))
+
+
+def _log_shares(embeddings_bd: Any, temperature: float) -> tuple[Any, Any]:
+    """Return the log softmax of the cosines to others, and where an image meets itself."""
+    own_bb = tf.eye(tf.shape(embeddings_bd)[0], dtype=tf.bool)
+    logits_bb = tf.where(own_bb, -_FAR, _cosines(embeddings_bd) / temperature)
+    return tf.nn.log_softmax(logits_bb, axis=1), own_bb
+
+
 def _relative(embeddings_bd: Any) -> Any:
     """Return distances between unit vectors over their mean; 0 on the diagonal."""
     squared_bb = 2.0 - 2.0 * _cosines(embeddings_bd)

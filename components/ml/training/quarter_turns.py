@@ -1,9 +1,9 @@
-"""Quarter turns: an identity that is turned is another one, so that there are four times as many.
+"""Quarter turns and mirror images: an identity that is turned or mirrored is another one.
 
 A letter on its side is no letter that anybody has written before, and what tells letters apart is
-learned from it as well. On Omniglot that is worth 3 points of one-shot accuracy.
+learned from it as well. On Omniglot turns are worth 3 points of one-shot accuracy.
 
-Shapes: n images, b images that are asked for, s rows and columns, c channels.
+Shapes: n images, b images that are asked for, h rows, w columns, c channels.
 
 References:
     Santoro et al., Meta-Learning with Memory-Augmented Neural Networks, arXiv:1605.06065, which
@@ -23,54 +23,71 @@ TURNS = 4
 
 
 class TurnedImages:
-    """Square images and all of their quarter turns, made when they are asked for.
+    """Images and all of their turns and mirror images, made when they are asked for.
 
-    Row ``n t + i`` is image i turned to the left t times.
+    Row ``n t + i`` is image i turned to the left t times; the mirror images, from left to right,
+    of all these come behind them in the same order.
 
     Args:
-        images_nssc: The images as they are.
+        images_nhwc: The images as they are; square where they are to be turned.
+        turns: How many turns there are, 1 or 4.
+        mirrors: Whether there are mirror images.
 
     Attributes:
-        shape: 4 n, s, s, c.
+        shape: Images in all, h, w, c.
     """
 
-    def __init__(self, images_nssc: Images) -> None:
-        self._images_nssc = images_nssc
-        self.shape: tuple[int, ...] = (TURNS * len(images_nssc), *images_nssc.shape[1:])
+    def __init__(self, images_nhwc: Images, turns: int, *, mirrors: bool) -> None:
+        self._images_nhwc = images_nhwc
+        self._turns = turns
+        self.times = turns * (1 + mirrors)
+        """Images in all for each image."""
+        self.shape: tuple[int, ...] = (self.times * len(images_nhwc), *images_nhwc.shape[1:])
 
     def __len__(self) -> int:
-        """Return 4 n."""
+        """Return how many images there are in all."""
         return self.shape[0]
 
     def __getitem__(self, rows_b: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Return the images of these rows."""
-        turns_b, places_b = np.divmod(rows_b, len(self._images_nssc))
-        images_bssc = np.array(self._images_nssc[places_b])
-        for turn in range(1, TURNS):
+        forms_b, places_b = np.divmod(rows_b, len(self._images_nhwc))
+        mirrored_b, turns_b = np.divmod(forms_b, self._turns)
+        images_bhwc = np.array(self._images_nhwc[places_b])
+        for turn in range(1, self._turns):
             turned = turns_b == turn
-            images_bssc[turned] = np.rot90(images_bssc[turned], turn, axes=(1, 2))
-        return images_bssc
+            images_bhwc[turned] = np.rot90(images_bhwc[turned], turn, axes=(1, 2))
+        mirrored = mirrored_b == 1
+        images_bhwc[mirrored] = images_bhwc[mirrored][:, :, ::-1]
+        return images_bhwc
 
 
-def turned(images_nhwc: Images, labels_n: NDArray[np.integer], classes: int) -> tuple[
-    TurnedImages, NDArray[np.integer]
-]:  # fmt: skip
-    """Return images with their turns, and labels of which each turn has its own.
+def turned(
+    images_nhwc: Images,
+    labels_n: NDArray[np.integer],
+    classes: int,
+    *,
+    turns: bool = True,
+    mirrors: bool = False,
+) -> tuple[TurnedImages, NDArray[np.integer]]:
+    """Return images with their turns and mirror images, and labels of which each has its own.
 
     Args:
-        images_nhwc: Square ones.
+        images_nhwc: Square ones, where they are turned.
         labels_n: 0 to ``classes`` - 1.
         classes: How many there are before.
+        turns: Whether they are turned.
+        mirrors: Whether they are mirrored, too.
 
     Raises:
         UserError: The images are not square, and a turned one has another shape.
     """
     height, width = images_nhwc.shape[1:3]
-    if height != width:
+    if turns and height != width:
         raise UserError(
             f"turns: the images have {height} x {width} pixels, and turned they do not fit",
             f"set image: {{height: {min(height, width)}, width: {min(height, width)}}}, or leave "
             "turns away",
         )
-    labels = np.concatenate([labels_n + classes * turn for turn in range(TURNS)])
-    return TurnedImages(images_nhwc), labels
+    images = TurnedImages(images_nhwc, TURNS if turns else 1, mirrors=mirrors)
+    labels = np.concatenate([labels_n + classes * form for form in range(images.times)])
+    return images, labels

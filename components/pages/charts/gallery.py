@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
 from markupsafe import Markup
 
-from components.artifacts.decision import Decision, Verdict
+from components.artifacts.decision import Candidate, Decision, Verdict
 from components.measure.curve import MOST_CLASSES
 from components.measure.paired import Answers
 from components.pages.charts.confusion import Confused, confusion_svg, confusions_svg
 from components.pages.charts.drop import interval_svg
+from components.pages.charts.drops import Drop, drops_svg
 from components.pages.charts.latency import Speed, latency_svg
 from components.pages.charts.pareto import Point, mark_svg, pareto_svg
 from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
 from components.pages.charts.svg import NARROW, WIDE
+from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS, Predictions
 from components.statistics.quantities import decimal
 from components.statistics.verification import Pairs
@@ -43,10 +46,17 @@ class Picture:
     drawing: Markup
 
 
-def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
-    """Draw size against metric for desks and for phones; None when nothing has a metric."""
+def pareto_pictures(
+    decision: Decision, *, compressed: bool = False
+) -> tuple[Markup, Markup] | None:
+    """Draw size against metric for desks and for phones; None when nothing has a metric.
+
+    Args:
+        decision: The variants, budgets and the front.
+        compressed: Take the bytes after gzip, which no budget is of.
+    """
     points = [
-        Point(one, one.metric)
+        Point(replace(one, size_bytes=one.gzip_bytes) if compressed else one, one.metric)
         for one in decision.variants
         if one.metric and one.size_bytes is not None
     ]
@@ -60,10 +70,11 @@ def pareto_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
             points,
             metric=METRICS[decision.metric].title,
             higher_is_better=better,
-            size_budget_bytes=decision.budgets.size_bytes,
+            size_budget_bytes=None if compressed else decision.budgets.size_bytes,
             metric_limit=reference.value - allowed if reference else None,
+            size_title="size after gzip" if compressed else "size of the .tflite file",
             width=width,
-            ident=f"pareto-{width}",
+            ident=f"pareto-{'gzip-' if compressed else ''}{width}",
         )
         for width in (WIDE, NARROW)
     )
@@ -85,6 +96,33 @@ def latency_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
         latency_svg(
             speeds, budget_ms=decision.budgets.latency_ms, width=width, ident=f"latency-{width}"
         )
+        for width in (WIDE, NARROW)
+    )
+    return wide, narrow
+
+
+def drop_pictures(
+    rows: Sequence[Candidate], decision: Decision, sealed: tuple[Interval, Verdict] | None
+) -> tuple[Markup, Markup] | None:
+    """Draw every drop as it is judged, for desks and for phones; None when none is known.
+
+    Args:
+        rows: The variants, in the order they are drawn.
+        decision: Its budget and its winner.
+        sealed: The winner's drop on the sealed images, and in which colour; drawn first.
+    """
+    drops = [
+        Drop(one.name, one.drop, one.verdict)
+        for one in rows
+        if one.drop and one.name != decision.reference
+    ]
+    if sealed:
+        drops.insert(0, Drop(f"sealed images: {decision.winner}", *sealed))
+    if not drops:
+        return None
+    limit, metric = decision.budgets.drop, METRICS[decision.metric].title
+    wide, narrow = (
+        drops_svg(drops, limit=limit, metric=metric, width=width, ident=f"drops-{width}")
         for width in (WIDE, NARROW)
     )
     return wide, narrow

@@ -12,7 +12,7 @@ from components.artifacts.decision import Candidate
 from components.pages.charts.axes import Scale, horizontal, padded
 from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
 from components.statistics.bootstrap import Interval
-from components.statistics.quantities import milliseconds, significant
+from components.statistics.quantities import milliseconds, short_time, short_times
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def latency_svg(
     frame = Box(gutter, top, width - gutter - 78, len(ordered) * row + len(devices) * heading)
     x = _time_scale(ordered, budget_ms, frame)
     drawn = horizontal(
-        x, frame, write=significant, most=6 if width >= WIDE else 4,
-        title=f"median of steady inferences, ms{' (logarithmic)' if x.log else ''}",
+        x, frame, write=short_time, most=6 if width >= WIDE else 4,
+        title=f"median of steady inferences{' (logarithmic)' if x.log else ''}",
     )  # fmt: skip
     if budget_ms is not None:
         at = x(budget_ms)
@@ -159,17 +159,20 @@ def _speed_row(one: Speed, x: Scale, row: _Row, budget_ms: float | None) -> Mark
         end = max(end, x(one.p90_ms))
         marks.append(tag("path", d=f"M{x(one.p90_ms):.1f} {y - 5:.1f}v10", class_="whisker"))
     marks.append(tag("circle", cx=at, cy=y, r=4.5, class_="mark solid"))
-    text = milliseconds(one.p50_ms.value) + (f" ({one.note})" if one.note else "")
+    text = short_time(one.p50_ms.value) + (f" ({one.note})" if one.note else "")
     start = end + 10
     if budget_ms is not None and start - 4 < x(budget_ms) < start + text_width(text, 11):
         start = x(budget_ms) + 6  # behind the budget's line rather than across it
-    marks.append(tag("text", text, x=start, y=y + 4, class_="note halo"))
+    told = tag("text", text, x=start, y=y + 4, class_="note halo")
+    if start + text_width(text, 11) > row.width:  # no room behind the marks: in front of them
+        told = tag("text", text, x=low - 10, y=y + 4, text_anchor="end", class_="note halo")
+    marks.append(told)
     return tag("g", hint, row.name(one), *marks, class_=one.variant.verdict)
 
 
 def _pace(one: Speed) -> str:
     if one.p50_ms is None:
         return one.note or "no measurement"
-    low, high = milliseconds(one.p50_ms.low), milliseconds(one.p50_ms.high)
-    tail = f", p90 {milliseconds(one.p90_ms)}" if one.p90_ms else ""
-    return f"p50 {milliseconds(one.p50_ms.value)} ({low} to {high}){tail}"
+    ends = short_times(one.p50_ms.low, one.p50_ms.high)
+    tail = f", p90 {short_time(one.p90_ms)}" if one.p90_ms else ""
+    return f"p50 {short_time(one.p50_ms.value)} ({ends}){tail}"

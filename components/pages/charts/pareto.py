@@ -47,6 +47,7 @@ def pareto_svg(
     higher_is_better: bool = True,
     size_budget_bytes: int | None = None,
     metric_limit: float | None = None,
+    size_title: str = "size of the .tflite file",
     width: int = WIDE,
     ident: str = "pareto",
 ) -> Markup:
@@ -58,6 +59,7 @@ def pareto_svg(
         higher_is_better: False turns that axis over, so that up is better in every picture.
         size_budget_bytes: Draws the budget's line.
         metric_limit: The reference's metric less the allowed drop; draws the line.
+        size_title: What the sizes are of.
         width: ``WIDE`` or ``NARROW``.
         ident: Unique in the page.
     """
@@ -77,7 +79,7 @@ def pareto_svg(
         *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric),
         *horizontal(
             x, frame, write=short_bytes, most=6 if width >= WIDE else 4,
-            title="size of the .tflite file (logarithmic)",
+            title=f"{size_title} (logarithmic)",
         ),
         *_budget_lines(x, y, frame, size_budget_bytes, metric_limit),
         _staircase(points, x, y, higher_is_better),

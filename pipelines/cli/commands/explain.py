@@ -12,7 +12,7 @@ from pipelines.cli.arguments import (
     load_config,
     print_problems,
 )
-from pipelines.cli.output import OK, print_json, print_table
+from pipelines.cli.output import OK, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from pipelines.runs.records import Problem
@@ -27,6 +27,8 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the explanation and return the exit code."""
     from pipelines.cli import documents, tables
+    from pipelines.config.loading import says_auto, suggestion_for
+    from pipelines.config.suggest.writing import variants_block
     from pipelines.launch.explaining import estimate, explain
 
     config = load_config(arguments)
@@ -36,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(asdict(documents.explained(config, explained, seconds, problems)))
     else:
+        if says_auto(arguments.config):
+            print_text(variants_block(suggestion_for(arguments.config)))
         print_table(tables.explanation(explained, seconds))
         print_problems(problems)
     return OK

@@ -66,6 +66,7 @@ def prepare(
         sources=digests,
         images=images,
         environments={image: image_environment(image) for image in images},
+        variants=config.written_variants,
     )
     version.put(root)
     uploaded = submitting.upload(

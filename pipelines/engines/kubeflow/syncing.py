@@ -151,6 +151,7 @@ def finish(
         wall_s=(finished - created).total_seconds(),
         critical_path_s=critical_path(version.graph, steps),
         page=page,
+        variants=version.variants,
     )
     put_finished(store, record)
     return outcome

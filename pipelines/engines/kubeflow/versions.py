@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -38,6 +38,7 @@ class PipelineVersion:
         sources: Digest of every source.
         images: By image the name with digest that pods pull.
         environments: By image the digest of its packages, Python and architecture.
+        variants: By name the path of steps; none where an earlier version wrote it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class PipelineVersion:
     sources: Mapping[str, str]
     images: Mapping[ImageName, str]
     environments: Mapping[ImageName, str]
+    variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @cached_property
     def _content(self) -> dict[str, object]:
@@ -59,6 +61,7 @@ class PipelineVersion:
             "sources": dict(self.sources),
             "images": dict(self.images),
             "environments": dict(self.environments),
+            "variants": dict(self.variants),
         }
 
     def put(self, root: Store) -> None:

@@ -70,16 +70,18 @@ def pages(tmp_path_factory):
         sealed = write_variants(folder / "sealed", pair, task=task or "verification")
         publish(
             folder / "winner", folder / "decision", sealed.evaluations[1], sealed.evaluations[0],
-            folder / "release", folder / "card.html", name=NASTY,
+            folder / "release", folder / "card.html", folder / "report.html", name=NASTY,
             metric="accuracy" if task == "classification" else "auc", drop=0.05, resamples=50,
         )  # fmt: skip
         found[f"card of {name}"] = folder / "card.html"
+        found[f"report of {name}"] = folder / "report.html"
     return {name: path.read_text() for name, path in found.items()}
 
 
 KINDS = [
     "winner", "devices", "none", "classes", "nasty", "no reference", "no device",
     "card of winner", "card of classes", "card of none", "card of nasty",
+    "report of winner", "report of classes", "report of none", "report of nasty",
 ]  # fmt: skip
 
 
@@ -99,7 +101,7 @@ def test_a_page_loads_and_runs_nothing(pages, kind):
     assert policy["content"].startswith("default-src 'none'")
 
 
-@pytest.mark.parametrize("kind", ["winner", "none", "nasty", "card of nasty"])
+@pytest.mark.parametrize("kind", ["winner", "none", "nasty", "card of nasty", "report of nasty"])
 def test_a_name_is_shown_and_nothing_else(pages, kind):
     page = Page(pages[kind])
     assert any(NASTY in text for text in page.texts)
@@ -143,7 +145,7 @@ def test_the_leaderboard_says_what_counts(pages):
         "kept the budget, but tiny is smaller (20,000 < 80,000 bytes)", "trivial baseline",
         "raw-pixel cosine", "signal 11 (SIGSEGV)", "disturbed on host", "1 MB is 1,000,000 bytes",
         "made up for tests", "train 100, validation 72, selection 72", "2 fresh processes",
-        "resamples of whole identities", "0.2 ms", "1.5 MB", "teacher is better than",
+        "resamples of whole identities", "200 µs", "1.5 MB", "teacher is better than",
     ):  # fmt: skip
         assert part in text, part
 

@@ -32,6 +32,18 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         ANSWERS, {"attention_weight": 1.0}, "no layers whose", "remove attention_weight",
     ),
     "mixed images of answers": (ANSWERS, {"mixup": 4}, "cannot be asked", "remove mixup"),
+    "a distribution of classes": (
+        CLASSES, {"distribution_weight": 1.0}, "it is for verification",
+        "remove distribution_weight",
+    ),
+    "temperature of no distribution": (
+        VERIFICATION, {"distribution_temperature": 0.1}, "no distribution is learned",
+        "write distribution_weight: 1, or remove distribution_temperature",
+    ),
+    "nothing": (
+        VERIFICATION, {"label_weight": 0.0, "embedding_weight": 0.0, "relational_weight": 0},
+        "label_weight: it is 0, and so is the weight of everything", "write distribution_weight: 1",
+    ),
     "one layer": (
         CLASSES, {"hint_weight": 1.0, "hint_layers": ["only"]}, "at least 2 items", "correct",
     ),
@@ -53,6 +65,9 @@ def test_a_setting_that_means_nothing_is_refused_and_the_fix_works(
     with pytest.raises(UserError, match=what) as caught:
         loaded(config, settings, tmp_path)
     assert fix in caught.value.fix
+    if fix.startswith("write distribution_weight: 1"):
+        loaded(config, {**settings, "distribution_weight": 1.0}, tmp_path)
+        return
     removed = fix.removeprefix("remove ") if fix != "correct" else "hint_layers"
     loaded(config, {key: value for key, value in settings.items() if key != removed}, tmp_path)
 

@@ -78,6 +78,35 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str, str]
         {}, {"embedding_norm": True}, {"task": "classification"},
         "distill.embedding_norm: it is about embeddings", "remove embedding_norm",
     ),
+    "mirrored classes": (
+        {}, {"mirrors": True}, {"task": "classification"},
+        "distill.mirrors: it is about identities of mirror images", "remove mirrors",
+    ),
+    "mirror images of answers": (
+        {"outputs": "answers.npz"}, {"mirrors": True}, {},
+        "distill.mirrors: the teacher is known by its answers", "remove mirrors",
+    ),
+    "mirror images that are the same and are not": (
+        {}, {"mirrors": True, "flip": True}, {},
+        "distill.flip: mirror images are identities of their own", "remove flip",
+    ),
+    "stem of another": (
+        {}, {"backbone": "mobilenet_v2", "stem": "full"}, {},
+        "distill.stem: backbone: conv alone has it", "remove stem",
+    ),
+    "stem without widths": (
+        {}, {"stem": "full"}, {}, "distill.stem: stem is full and is about blocks of given widths",
+        "leave stem away, or set widths",
+    ),
+    "residuals without widths": (
+        {}, {"residuals": [1]}, {}, "distill.residuals: residuals is [1] and is about blocks",
+        "leave residuals away, or set widths",
+    ),
+    "too few residuals": (
+        {}, {"widths": [8, 16, 16], "residuals": [0, 1]}, {},
+        "distill.residuals: residuals is [0, 1] and widths [8, 16, 16]: one number for each block",
+        "set residuals: [0, 1, 0]",
+    ),
     "more pixels than there are": (
         {}, {"resolution": 33}, {}, "distill.resolution: it is 33, and the images have 32 x 32",
         "write 32 or below, or remove resolution",
@@ -101,5 +130,6 @@ def test_what_the_parts_can_all_have_is_taken(tmp_path):
     student = {
         "widths": [16, 32, 48, 48], "head": "depthwise", "embedding_norm": True, "turns": True,
         "augment": "affine", "pointwise": "dense", "resolution": 28, "depth": 2.0,
+        "stem": "full", "residuals": [0, 1, 2, 0], "mirrors": True,
     }  # fmt: skip
     check(tmp_path, changed({"backbone": "linear", "augment": "affine"}, student))

@@ -84,6 +84,10 @@ def test_every_step_runs_once_and_the_release_is_laid_out(first):
         p.name for p in first.output.iterdir()
     }
     manifest = json.loads((first.output / "manifest.json").read_text())
+    report = (first.output / "report.html").read_text()
+    assert f'<body class="{"qualified" if manifest["qualified"] else "unqualified"}">' in report
+    for part in ("Trainings", "distill conv 0.25", "prune 0.5: weights as float32", "int8"):
+        assert part in report, part
     assert manifest["size_bytes"] == (first.output / "model.tflite").stat().st_size
 
 

@@ -56,6 +56,12 @@ def test_auto_excepts_the_layers_that_lose_and_keeps_to_the_drop(
         scheme="int8", float_layers="auto", max_drop=0.01,
     )  # fmt: skip
     report = json.loads((tmp_path / "report" / "sensitivity.json").read_bytes())
+    carried = ModelInfo.read(tmp_path / "model").history[-1].layers
+    assert [(one.layer, one.error) for one in carried] == [
+        (row["layer"], row["rmse"]) for row in report["layers"]
+    ]
+    excepted = {row["layer"] for row in report["excepted"]}
+    assert {one.layer for one in carried if one.in_float} == excepted
     assert (report["metric"], report["images"]) == ("accuracy", 40)
     assert report["quantized"]["drop"] > 0.1, "nothing is lost: the test shows nothing"
     errors = {row["layer"]: row["rmse"] for row in report["layers"]}

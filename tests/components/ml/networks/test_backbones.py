@@ -101,6 +101,39 @@ def test_nets_of_given_widths_are_those_that_were_measured(widths):
     assert model.layers[-1].name == "embedding"
 
 
+RESIDUAL = {35_368: (64, [8, 16, 32, 48], [0, 1, 1, 0]),
+            152_944: (128, [16, 32, 64, 64], [0, 1, 1, 1]),
+            336_552: (128, [24, 48, 96, 96], [0, 1, 1, 1])}  # fmt: skip
+"""Embedding, widths and residual convolutions by parameters: nets measured in another framework."""
+
+
+@pytest.mark.parametrize("parameters", list(RESIDUAL))
+def test_residual_nets_at_full_resolution_are_those_that_were_measured(parameters):
+    size, widths, residuals = RESIDUAL[parameters]
+    model = backbones.with_head(
+        "conv", (32, 32, 1), "embedding", size, widths=widths, residuals=residuals,
+        stem="full", head="depthwise", embedding_norm=True,
+    )  # fmt: skip
+    assert trained(model) == parameters
+    assert model.get_layer("block1_conv").output_shape[1:3] == (32, 32)
+    assert model.get_layer("block4_conv").output_shape[1:3] == (4, 4)
+    assert architecture.checked(json.loads(model.to_json()), "test")
+
+
+def test_a_residual_convolution_adds_to_what_it_reads():
+    model = backbones.with_head(
+        "conv", (8, 8, 1), "embedding", 4, widths=[4, 8], residuals=[0, 1], stem="full"
+    )
+    model.get_layer("block2_residual1_conv").set_weights([np.zeros((3, 3, 8, 8), np.float32)])
+    images = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32)
+    before, after = (
+        tf_keras.Model(model.inputs, model.get_layer(name).output)(images).numpy()
+        for name in ("block2_relu", "block2_residual1_relu")
+    )
+    assert before.any()
+    np.testing.assert_array_equal(before, after)
+
+
 @pytest.mark.parametrize(("alpha", "shape"), [(0.35, (56, 46, 1)), (1.3, (32, 32, 3))])
 def test_mobilenet_v2_is_that_of_keras_weight_by_weight(alpha, shape):
     """So that published weights fit, and what was trained before stays as it was."""
@@ -195,6 +228,12 @@ def test_what_cannot_be_built_is_said():
     with pytest.raises(UserError, match="set resolution to 8 or below"):
         backbones.with_head("conv", (8, 8, 1), "embedding", 8, resolution=9)
     backbones.with_head("conv", (8, 8, 1), "embedding", 8, resolution=8)  # the fix
+    given = {"widths": [4, 8], "residuals": [1]}
+    with pytest.raises(UserError, match=r"one number for each block .*\n  fix: .*\[1, 0\]"):
+        backbones.with_head("conv", (8, 8, 1), "embedding", 8, **given)
+    backbones.with_head("conv", (8, 8, 1), "embedding", 8, widths=[4, 8], residuals=[1, 0])
+    with pytest.raises(UserError, match="stem is full and is about blocks"):
+        backbones.with_head("conv", (8, 8, 1), "embedding", 8, stem="full")
     with pytest.raises(UserError, match="too small"):
         backbones.with_head("conv", (3, 8, 1), "embedding", 8)
 

@@ -208,6 +208,10 @@ def test_the_report_of_channels_tells_every_width_and_what_is_tied(narrow: Made)
     assert step["method"] == "channels"
     assert step["removed"] == pytest.approx(report["removed"], abs=1e-4)
     assert narrow.info.parameters == report["costs_after"]["parameters"]
+    facts = narrow.info.history[-1]
+    epochs = sum(len(one["history"]["epochs"]) for one in report["rounds"])
+    assert (facts.parameters, facts.curve.epochs) == (narrow.info.parameters, epochs)
+    assert [point.epoch for point in facts.curve.points] == list(range(1, epochs + 1))
 
 
 def test_the_report_of_layers_tells_every_block(shallow: Made) -> None:

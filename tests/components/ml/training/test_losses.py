@@ -160,6 +160,22 @@ def test_similarity_matching_is_the_squared_difference_of_cosines():
     assert value(losses.similarity_matching, teacher, teacher) == pytest.approx(0, abs=1e-6)
 
 
+def test_distribution_matching_by_hand():
+    student, teacher = [EAST, SIXTY, NORTH], [EAST, NORTH, WEST]
+    temperature, expected = 0.5, 0.0
+    for image in range(3):
+        others = [other for other in range(3) if other != image]
+        shares = []
+        for vectors in (teacher, student):
+            angles = [math.atan2(y, x) for x, y in vectors]
+            near = np.exp([math.cos(angles[image] - angles[o]) / temperature for o in others])
+            shares.append(near / near.sum())
+        expected += float((shares[0] * np.log(shares[0] / shares[1])).sum()) / 3
+    found = value(losses.distribution_matching, student, teacher, temperature)
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert value(losses.distribution_matching, teacher, teacher, 0.1) == pytest.approx(0, abs=1e-6)
+
+
 LABELS = [0, 0, 1, 1, 2, 2]
 
 
@@ -175,10 +191,12 @@ LABELS = [0, 0, 1, 1, 2, 2]
         lambda e: losses.soft_scores(e, OTHER, temperature=2.0),
         lambda e: losses.embedding_matching(e, OTHER),
         lambda e: losses.relational_matching(e, OTHER),
+        lambda e: losses.distribution_matching(e, OTHER, temperature=0.5),
     ],
     ids=[
         "contrastive", "triplet", "cosine_softmax", "cross_entropy", "supervised_contrastive",
         "soft_labels", "soft_scores", "embedding_matching", "relational_matching",
+        "distribution_matching",
     ],
 )  # fmt: skip
 def test_gradients_agree_with_differences_and_lead_down(loss):
@@ -224,6 +242,7 @@ def test_identical_images_give_finite_gradients():
         lambda: losses.triplet(embeddings, labels),
         lambda: losses.supervised_contrastive(embeddings, labels),
         lambda: losses.relational_matching(embeddings, tf.constant([EAST, EAST, NORTH, WEST])),
+        lambda: losses.distribution_matching(embeddings, tf.constant([EAST, EAST, NORTH, WEST])),
     ):
         with tf.GradientTape() as tape:
             now = loss()

@@ -1,0 +1,282 @@
+"""Next steps: what to try when nothing keeps every budget, and why that may help.
+
+Every sentence rests on something that was measured: which budgets are missed and by how much, how
+wide the intervals are, and how the trainings ended. What cannot be told from that is not advised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from components.artifacts.budgets import Budgets
+from components.artifacts.decision import Candidate
+from components.artifacts.history import Curve
+from components.artifacts.making import Making
+from components.selection.budgets import Breach, breaches_of
+from components.selection.floors import floor_breaches, floor_doubt
+from components.statistics.bootstrap import Interval
+from components.statistics.metrics import METRICS
+from components.statistics.quantities import (
+    decimal,
+    exact_places,
+    short_bytes,
+    significant,
+    whole_bytes,
+    with_interval,
+)
+
+_RISING = 0.002
+"""A validation metric that gained so much in the last quarter of a training has not settled."""
+_LATE = 0.9
+"""Of its epochs a training has to be through when the kept one comes, to count as unfinished."""
+_SHOWN = 3
+"""Of the nearest misses so many are looked at."""
+_BUDGETS = ("drop", "latency", "size", "a floor")
+
+
+def next_steps(
+    near: Sequence[Candidate],
+    budgets: Budgets,
+    makings: Mapping[str, Making],
+    *,
+    units: int,
+    unit: str,
+) -> tuple[str, ...]:
+    """Return what to try, one sentence each, without a full stop; the likeliest help first.
+
+    Args:
+        near: The candidates that ran and did not win, nearest first; nobody won.
+        budgets: What had to be kept.
+        makings: How their files came about, by name, as far as that is known.
+        units: How many images, or identities, judged.
+        unit: What those are, in the plural.
+    """
+    if not near:
+        return ()
+    return (
+        *_binding(near, budgets),
+        *_more_images(near[:_SHOWN], budgets, units, unit),
+        *_trainings(near[:_SHOWN], budgets, makings),
+        *_smaller(near[0], budgets),
+    )
+
+
+def images_needed(drop: Interval, limit: float, units: int) -> int | None:
+    """Return how many units must judge so that a drop would be proven to keep its budget.
+
+    The interval is taken to shrink with the square root of the units, around the same value.
+
+    Args:
+        drop: As measured on ``units`` of them.
+        limit: The budget.
+        units: How many judged.
+
+    Returns:
+        None where more of them cannot help: the drop itself is at the budget or beyond, or it is
+        proven already.
+
+    Example:
+        >>> images_needed(Interval(0.01, 0.0, 0.03), 0.02, 100)
+        400
+    """
+    room = limit - drop.value
+    if room <= 0 or drop.high <= limit:
+        return None
+    return math.ceil(round(units * ((drop.high - drop.value) / room) ** 2, 6))
+
+
+def sealed_next_step(drop: Interval | None, limit: float, units: int, unit: str) -> str | None:
+    """Say what to do about a release that does not qualify, where more sealed images can help.
+
+    Args:
+        drop: On the sealed images; None where it is unknown.
+        limit: Its budget.
+        units: How many judged there.
+        unit: What those are, in the plural.
+    """
+    needed = images_needed(drop, limit, units) if drop else None
+    if drop is None or needed is None:
+        return None
+    return (
+        f"its drop on the sealed images, {decimal(drop.value)}, is within the budget, and its "
+        f"interval is too wide to prove it: about {needed:,} sealed {unit} would, at the same "
+        f"drop; there were {units:,}. Add data, or raise sealed under split:"
+    )
+
+
+def _binding(near: Sequence[Candidate], budgets: Budgets) -> Iterator[str]:
+    """Say which budgets bind, by how much, and who would win without one of them."""
+    missed = {one.name: _missed(one, budgets) for one in near}
+    for budget in _BUDGETS:
+        over = {name: found[budget] for name, found in missed.items() if budget in found}
+        if not over:
+            continue
+        name = min(over, key=lambda each: (over[each].excess, each))
+        breach = over[name]
+        told = (
+            f"{budget} binds: {len(over)} of {len(near)} candidates miss it, the nearest is "
+            f"{name} ({breach.text}"
+        )
+        told += f"; {_share(breach.excess)} beyond)" if math.isfinite(breach.excess) else ")"
+        alone = [
+            one for one in near if missed[one.name].keys() == {budget} and _settled(one, budgets)
+        ]
+        if alone and budget != "a floor":
+            first = min(alone, key=lambda one: (over[one.name].excess, one.name))
+            told += (
+                f". {first.name} misses nothing else: it keeps every budget with "
+                f"{_looser(budget, first)}"
+            )
+        yield told
+
+
+def _missed(one: Candidate, budgets: Budgets) -> dict[str, Breach]:
+    """Return the worst breach of each budget that a candidate misses."""
+    found: dict[str, Breach] = {}
+    for breach in breaches_of(one, budgets):
+        kind = (
+            "drop" if breach.text.startswith("drop")
+            else "latency" if breach.text.startswith("p50")
+            else "size"
+        )  # fmt: skip
+        found.setdefault(kind, breach)
+        found[kind] = max(found[kind], breach, key=lambda each: each.excess)
+    floors = list(floor_breaches(one.metrics, one.groups, budgets))
+    if floors:
+        found["a floor"] = max(floors, key=lambda each: each.excess)
+    return found
+
+
+def _settled(one: Candidate, budgets: Budgets) -> bool:
+    """Whether all of a candidate is known, so that budgets alone decide on it."""
+    known = all(timing.verdict == "stable" for timing in one.latency.values())
+    return known and floor_doubt(one.metrics, one.groups, budgets) is None
+
+
+def _share(excess: float) -> str:
+    return f"{significant(100 * excess, 2)} %"
+
+
+def _looser(budget: str, one: Candidate) -> str:
+    """Return the edit of the configuration that lets a candidate keep a budget."""
+    if budget == "drop":
+        assert one.drop
+        return f"drop: {_above(one.drop.high)} under budgets:"
+    if budget == "latency":
+        return f"latency_ms: {_above(one.slowest_ms)} under budgets:"
+    return f"size_mb: {_above(one.file_bytes / 1_000_000)} under budgets:"
+
+
+def _above(value: float) -> str:
+    """Write a number of three digits that is not below ``value``."""
+    place = 10.0 ** (math.floor(math.log10(value)) - 2) if value > 0 else 1.0
+    steps = math.ceil(value / place)
+    while float(f"{steps * place:.6g}") < value:  # what is written must not be a hair below
+        steps += 1
+    return f"{float(f'{steps * place:.6g}'):g}"
+
+
+def _more_images(
+    near: Sequence[Candidate], budgets: Budgets, units: int, unit: str
+) -> Iterator[str]:
+    for one in near:
+        needed = images_needed(one.drop, budgets.drop, units) if one.drop else None
+        if one.drop and needed is not None:
+            yield (
+                f"more selection {unit}: {one.name} drops by {with_interval(one.drop)}, within "
+                f"{decimal(budgets.drop, exact_places(budgets.drop))} but for the width of the "
+                f"interval. About {needed:,} {unit} would prove it at the same drop; {units:,} "
+                "judged. Add data, or raise selection under split:"
+            )
+
+
+def _trainings(
+    near: Sequence[Candidate], budgets: Budgets, makings: Mapping[str, Making]
+) -> Iterator[str]:
+    """Advise on trainings of candidates that drop too much: only what their curves show."""
+    told: set[Curve] = set()
+    for one in near:
+        making = makings.get(one.name)
+        if making is None or "drop" not in _missed(one, budgets):
+            continue
+        last = next((facts for facts in making.history[::-1] if facts.curve), None)
+        if last and last.curve and last.curve not in told:
+            told.add(last.curve)
+            component = str(one.steps[last.step].get("component", "training"))
+            advice = list(_unfinished(one.name, component, last.curve))
+            yield from advice or _settled_training(one, component, last.curve, budgets)
+
+
+def _unfinished(name: str, component: str, curve: Curve) -> Iterator[str]:
+    """Say that a training had not settled, if it had not, and what to change."""
+    rise = rise_at_end(curve)
+    if rise is None or rise < _RISING or curve.kept < _LATE * curve.epochs:
+        return
+    title = METRICS[curve.metric].title if curve.metric in METRICS else curve.metric
+    yield (
+        f"longer training: the step {component} of {name} was still improving when it ended, by "
+        f"{decimal(rise)} of {title} on validation in its last quarter. "
+        f"Try epochs: {2 * curve.epochs} in place of {curve.epochs}"
+    )
+    if curve.augment != "none":
+        yield (
+            f"no augmentation: the step {component} of {name} changes its images (augment: "
+            f"{curve.augment}), which takes longer to learn from, and {curve.epochs} epochs were "
+            "not enough. Try augment: none, beside longer training"
+        )
+
+
+def _settled_training(
+    one: Candidate, component: str, curve: Curve, budgets: Budgets
+) -> Iterator[str]:
+    """Say that neither images nor epochs can help where the drop itself is beyond the budget."""
+    if one.drop and one.drop.value > budgets.drop:
+        yield (
+            f"more capacity: the drop of {one.name} itself, "
+            f"{decimal(one.drop.value, exact_places(budgets.drop))}, is beyond the budget, and its "
+            f"step {component} had settled (epoch {curve.kept} of {curve.epochs} was kept). More "
+            "images to judge cannot prove less; a wider student (alpha:) or a milder step may lose "
+            "less"
+        )
+
+
+def rise_at_end(curve: Curve) -> float | None:
+    """Return by how much validation rose in the last quarter of a training; None if unknown."""
+    values = [
+        (point.epoch, point.validation) for point in curve.points if point.validation is not None
+    ]
+    early = [value for epoch, value in values if epoch <= 0.75 * curve.epochs]
+    late = [value for epoch, value in values if epoch > 0.75 * curve.epochs]
+    return max(late) - max(early) if early and late else None
+
+
+def _smaller(nearest: Candidate, budgets: Budgets) -> Iterator[str]:
+    """Say how much smaller or faster the nearest miss would have to be, and what makes it so."""
+    missed, limit = _missed(nearest, budgets), budgets.size_bytes
+    if "size" in missed and limit is not None:
+        part = limit / nearest.file_bytes
+        yield (
+            f"a smaller file: {nearest.name} has {whole_bytes(nearest.file_bytes)} and "
+            f"{short_bytes(limit)} are allowed, {_share(part)} of it. "
+            f"{_narrower(nearest)}prune: {{method: channels, target: parameters, "
+            f"remove: {_remove(part)}}} takes about so much away"
+        )
+    if "latency" in missed and budgets.latency_ms is not None:
+        part = budgets.latency_ms / nearest.slowest_ms
+        yield (
+            f"less work: {nearest.name} takes {_share(1 / part)} of the latency that is allowed. "
+            f"prune: {{method: channels, target: macs, remove: {_remove(part)}}} or a student of "
+            "smaller alpha computes less; so does a smaller image:"
+        )
+
+
+def _narrower(one: Candidate) -> str:
+    """Name the step that a path lacks and that makes every file smaller: 8-bit weights."""
+    if any(str(step.get("component", "")).startswith("quantize") for step in one.steps):
+        return "A student of smaller alpha, or "
+    return "quantize: {scheme: int8} makes it about four times smaller; a smaller alpha, or "
+
+
+def _remove(part: float) -> str:
+    return f"{min(max(math.ceil(100 * (1 - part)) / 100, 0.05), 0.95):g}"

@@ -1,0 +1,1 @@
+"""Suggestions: a tree of variants for a task, a teacher, budgets and time."""

@@ -1,0 +1,43 @@
+"""Students by size: what is counted beforehand holds for the file, and fits the budget."""
+
+from pathlib import Path
+
+import pytest
+
+from components.ml.settings import Network
+from pipelines.config.suggest.students import network_bytes, student_of
+from tests.pipelines.config.suggest.situations import situation
+
+
+@pytest.mark.parametrize("side", [8, 28, 32, 56, 112, 224])
+@pytest.mark.parametrize("task", ["verification", "classification"])
+@pytest.mark.parametrize("size_bytes", [12_000, 40_000, 100_000, 700_000, 3_000_000])
+def test_students_fit_and_fill(tmp_path: Path, side: int, task: str, size_bytes: int) -> None:
+    found = student_of(situation(tmp_path, side=side, task=task), size_bytes)
+    assert found.int8_bytes <= size_bytes or (found.widths or (0,))[0] == 4
+    assert found.int8_bytes >= size_bytes / 3 or found.widths == max_widths(found.widths)
+    if found.resolution:
+        assert found.resolution <= side
+    assert (found.embedding is None) == (task == "classification")
+
+
+def max_widths(widths: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The widest plain net that is suggested begins with 96 channels."""
+    return widths if widths and widths[0] == 96 else None
+
+
+def test_a_larger_budget_never_gives_a_smaller_student(tmp_path: Path) -> None:
+    found = situation(tmp_path, side=128)
+    sizes = [student_of(found, size).int8_bytes for size in range(5_000, 3_000_000, 20_000)]
+    assert sizes == sorted(sizes)
+
+
+def test_what_is_counted_is_what_files_take(tmp_path: Path) -> None:
+    """Measured: MobileNetV2 of width 0.35 with 128 numbers, and conv of width 0.25 with 64."""
+    faces = situation(tmp_path, side=46)
+    mobilenet = network_bytes(faces, Network(backbone="mobilenet_v2", alpha=0.35))
+    assert mobilenet == pytest.approx(784_624, rel=0.01)
+    conv = network_bytes(faces, Network(backbone="conv", alpha=0.25))
+    assert conv == pytest.approx(36_192 + 64 * (32 + 28), rel=0.03)
+    assert network_bytes(faces, Network(backbone="resnet50")) == pytest.approx(24.5e6, rel=0.03)
+    assert network_bytes(faces, Network(backbone="efficientnet_b0")) is None
