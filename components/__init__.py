@@ -7,6 +7,10 @@ the function ``<name>``, and its signature is the interface that everything else
 COMPONENTS = (
     "ingest",
     "train",
+    "cost_samples",
+    "cost_model",
+    "search",
+    "search_page",
     "import_model",
     "import_answers",
     "distill",

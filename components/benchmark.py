@@ -43,26 +43,10 @@ def benchmark(
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
-    from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
-    from components.artifacts.measurement import MeasuredDevice, Measurement
     from components.contract.digests import canonical_json
-    from components.devices.fingerprint import fingerprint, runtime, state
-    from components.measure.timing import flat_metrics, measure, summarize
+    from components.measure.measuring import measurement_of
+    from components.measure.timing import flat_metrics
 
-    info, before = LiteModelInfo.read(model), state()
-    outcome = measure(model / MODEL_FILE, plan, resampling.seed)
-    crashed = outcome.crashed is not None
-    measurement = Measurement(
-        device=MeasuredDevice(device, fingerprint(), before, state()),
-        threads=plan.threads,
-        model_sha256=info.sha256,
-        size_bytes=info.size_bytes,
-        gzip_bytes=info.gzip_bytes,
-        runtime=runtime(),
-        processes=outcome.processes,
-        attempts=outcome.attempts,
-        crashed=outcome.crashed,
-        summary=None if crashed else summarize(outcome.processes, resampling),
-    )
+    measurement = measurement_of(model, device, plan, resampling)
     measurement.write(report)
     metrics.write_bytes(canonical_json(flat_metrics(measurement)))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
 from components.contract.types import (
     DatasetIn,
     ModelIn,
     ModelOut,
+    OnlyWith,
+    ReportIn,
     ReportOut,
     Seed,
     Threads,
@@ -20,9 +25,12 @@ from components.ml.settings import (
 )
 from components.ml.techniques.distillation_settings import DistillationSettings
 
+if TYPE_CHECKING:
+    from components.artifacts.search_front import Architecture
+
 IMAGE = "train"
 PATH = "first"  # it makes a new model
-NAMED_BY = ("backbone", "alpha", "widths")
+NAMED_BY = ("architecture", "backbone", "alpha", "widths")
 MEMORY_GB = 6
 TIME_LIMIT_S = 6 * 3600
 
@@ -35,9 +43,11 @@ def distill(
     teacher: ModelIn,
     model: ModelOut,
     report: ReportOut,
+    front: ReportIn | None = None,
     *,
+    architecture: Literal["search"] | None = None,
     network: Network = STUDENT,
-    embedding: VectorLength | None = None,
+    embedding: Annotated[VectorLength | None, OnlyWith("architecture", (None,))] = None,
     distillation: DistillationSettings = DistillationSettings(),
     teacher_views: TeacherViews = TeacherViews(views=8),
     control: bool = False,
@@ -65,6 +75,10 @@ def distill(
             of an image has the answer to the image as it is, and nothing is known of mixed ones.
         model: The student; it normalizes its input as the teacher does.
         report: ``training.json``: loss and validation metric of every epoch, and the teacher's.
+        front: The report of search, from which ``architecture: search`` takes the student.
+        architecture: search: the smallest architecture within all budgets that the search of the
+            configuration found, in place of ``backbone`` and all that goes with it. None takes
+            these.
         network: What the student is built of.
         embedding: Numbers in the embedding; None takes the teacher's (verification).
         distillation: How much each kind of the teacher's answers weighs.
@@ -79,7 +93,8 @@ def distill(
         seed: Of everything random.
 
     Raises:
-        UserError: A teacher for another task, other channels or classes, hints or attention of one
+        UserError: No report of a search where one is to be taken from, a teacher for another task,
+            other channels or classes, hints or attention of one
             that can only be run, layers that are not there, one identity or class only,
             a loss of the other task, or a learning rate at which training comes apart.
 
@@ -94,7 +109,11 @@ def distill(
     from components.ml.techniques.distillation import train_control, train_student
 
     configure(threads, seed)
-    network = without_idle(network, STUDENT)
+    network, found = without_idle(network, STUDENT), None
+    if architecture == "search":
+        taken = _taken(front)
+        network, found = Network(**taken.network), taken.name
+        embedding = taken.embedding
     if control:
         train_control(
             dataset,
@@ -102,6 +121,7 @@ def distill(
             model,
             report,
             network=network,
+            architecture=found,
             embedding=embedding,
             loss=loss,
             augmentation=augmentation,
@@ -115,6 +135,7 @@ def distill(
         model,
         report,
         network=network,
+        architecture=found,
         embedding=embedding,
         settings=distillation,
         teacher_views=teacher_views,
@@ -123,3 +144,20 @@ def distill(
         optimization=optimization,
         seed=seed,
     )
+
+
+def _taken(front: Path | None) -> Architecture:
+    """Return the architecture that a search found.
+
+    Raises:
+        UserError: There is no report of a search.
+    """
+    from components.artifacts.search_front import SearchFront
+    from components.contract.errors import UserError
+
+    if front is None:
+        raise UserError(
+            "distill: architecture: search takes what a search found; there is no report of one",
+            "give --front, or leave architecture away and set backbone",
+        )
+    return SearchFront.read(front).taken

@@ -10,6 +10,7 @@ from components.contract.types import (
     ModelIn,
     ModelOut,
     OnlyWith,
+    ReportIn,
     ReportOut,
     Seed,
     Threads,
@@ -31,6 +32,7 @@ def prune(
     pruned: ModelOut,
     report: ReportOut,
     teacher: ModelIn | None = None,
+    costs: ReportIn | None = None,
     *,
     method: Literal["weights", "tfmot", "channels", "layers"] = "weights",
     sparsity: Annotated[Fraction, OnlyWith("method", ("weights", "tfmot"))] = 0.5,
@@ -66,6 +68,8 @@ def prune(
             validation before and by epoch.
         teacher: Model whose answers can be learned (weights); without it they are those of the
             model.
+        costs: The report of cost_model, by which target: latency_ms is predicted (channels,
+            layers).
         method: weights: single weights, wherever they are, trained as every network here is. tfmot:
             the same by TFMOT's own choice of zeros and Keras' own training on labels, with Adam at
             a constant learning rate, about 1e-3 (classification); to compare with. channels: whole
@@ -82,7 +86,7 @@ def prune(
     Raises:
         UserError: A model without an architecture, one that is quantized already, one of which
             not as much can be pruned, or a dataset that is not the model's; tfmot for verification,
-            or where it chose too few zeros.
+            or where it chose too few zeros; no cost model where latency is the target.
 
     References:
         arXiv:1710.01878 (gradual pruning), arXiv:1611.06440 (which channels matter),
@@ -98,6 +102,7 @@ def prune(
         structured_pruning.prune(
             model,
             dataset,
+            costs,
             pruned,
             report,
             method=method,

@@ -13,8 +13,11 @@ from typing import Any
 from components.contract.interface import Interface, interface_of
 from components.ml import imagenet
 from components.ml.settings import Network
+from components.ml.techniques.channel_settings import predicts_latency
 from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
+from pipelines.config.parameters import search_parameters
+from pipelines.config.search_faults import uses_search
 from pipelines.config.sections import (
     LINEAR,
     REFERENCE,
@@ -47,12 +50,15 @@ def graph_of(config: Config) -> Graph:
         if node.parent is not None:
             parent = tree.nodes[node.parent]
             previous = Ref(names[node.parent], model_port(parent.component))
-        inputs = _by_kind(
-            interface_of(node.component),
-            {"Model": previous, "Dataset": Ref("ingest", "dataset")},
-            teacher=models[REFERENCE],
-        )
+        flows = {"Model": previous, "Dataset": Ref("ingest", "dataset")}
+        if report := _report_for(config, node.component, node.parameters):
+            flows["Report"] = report
+        inputs = _by_kind(interface_of(node.component), flows, teacher=models[REFERENCE])
         steps.append(_step(config, name, node.component, inputs, node.parameters))
+    if any(flow.step == _SEARCH for step in steps for flow in step.refs):
+        steps += _search(config, models[REFERENCE])
+    if any(flow.step.startswith(_COSTS) for step in steps for flow in step.refs):
+        steps += _costs(config)
     for variant, index in tree.leaves.items():
         models[variant] = Ref(names[index], model_port(tree.nodes[index].component))
     for variant, model in models.items():
@@ -66,6 +72,75 @@ def graph_of(config: Config) -> Graph:
         steps += _leaf(config, LINEAR, models[LINEAR])
     steps += _ending(config, list(models), tree.controls)
     return Graph(name=config.name, steps=tuple(steps), sources=_sources(config))
+
+
+_SEARCH, _COSTS = "search", "cost-model-"
+"""Names of the steps that search, and of those that fit what a device takes."""
+
+
+def _report_for(config: Config, component: str, parameters: Mapping[str, object]) -> Ref | None:
+    """Return the report of another step that a step of a path needs."""
+    if component == "distill" and uses_search(parameters):
+        return Ref(_SEARCH, "front")
+    if component == "prune" and predicts_latency(parameters):
+        return Ref(f"{_COSTS}{config.device_names[0]}", "report")
+    return None
+
+
+def _costs(config: Config) -> Iterator[Step]:
+    """Yield the steps that say what networks cost on each device."""
+    image = config.image
+    yield _step(
+        config,
+        "cost-samples",
+        "cost_samples",
+        {},
+        config.step_parameters(
+            "cost_samples",
+            search_parameters(config.search or {}, "cost_samples"),
+            height=image.height,
+            width=image.width,
+            channels=image.channels,
+        ),
+    )
+    for device, name in zip(config.devices, config.device_names, strict=True):
+        yield _step(
+            config,
+            f"{_COSTS}{name}",
+            "cost_model",
+            {"samples": Ref("cost-samples", "samples")},
+            config.step_parameters("cost_model", device.parameters, device=device.kind),
+            device.kind,
+        )
+
+
+def _search(config: Config, teacher: Ref) -> Iterator[Step]:
+    """Yield the step that searches for architectures, and the page of what it finds."""
+    budgets = config.budgets
+    yield _step(
+        config,
+        _SEARCH,
+        "search",
+        {
+            "dataset": Ref("ingest", "dataset"),
+            "teacher": teacher,
+            "costs": tuple(Ref(f"{_COSTS}{name}", "report") for name in config.device_names),
+        },
+        config.step_parameters(
+            "search",
+            search_parameters(config.search or {}, "search"),
+            size_mb=budgets.size_mb,
+            latency_ms=budgets.latency_ms,
+            drop=budgets.drop,
+        ),
+    )
+    yield _step(
+        config,
+        "search-page",
+        "search_page",
+        {"front": Ref(_SEARCH, "front")},
+        config.step_parameters("search_page"),
+    )
 
 
 def _sources(config: Config) -> dict[str, Place]:

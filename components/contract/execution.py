@@ -18,7 +18,7 @@ from components.contract.closure import code_digest
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.executor_input import Call
-from components.contract.images import OPTIONAL, PACKAGES
+from components.contract.images import EXTRAS, OPTIONAL, PACKAGES
 from components.contract.interface import function_of
 from components.contract.metadata import executor_output
 from components.contract.progress import telling
@@ -186,7 +186,7 @@ def _statement(
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in sorted(
-        {name for kind in (PACKAGES, OPTIONAL) for names in kind.values() for name in names}
+        {name for kind in (PACKAGES, OPTIONAL, EXTRAS) for names in kind.values() for name in names}
     ):
         try:
             found[name] = version(name)

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 
 from components.contract.digests import digest
 from components.contract.errors import UserError
+from components.contract.interface import interface_of
 from components.contract.types import ImageName
 
 _LIGHT = ("jinja2", "numpy", "pydantic", "pyyaml")
@@ -33,6 +35,10 @@ PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
 
 OPTIONAL: Mapping[ImageName, tuple[str, ...]] = {"train": ("pillow-heif",)}
 """What steps use where it is installed: results hang on whether it is. Containers are without."""
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {"search": ("optuna",)}
+"""By component what it needs and no other does: an extra of its name on this machine
+(``pip install slimline[search]``), while the image of the component always has it."""
 
 FRAMEWORKS: Mapping[ImageName, tuple[str, ...]] = {
     "light": ("numpy", "jinja2"),
@@ -88,6 +94,49 @@ def versions(image: ImageName) -> Mapping[str, str]:
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found
+
+
+@cache
+def extras(component: str) -> Mapping[str, str]:
+    """Return the installed version of what a component needs beside the packages of its image.
+
+    Raises:
+        UserError: It is not installed.
+    """
+    found: dict[str, str] = {}
+    for name in EXTRAS.get(component, ()):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            root = Path(__file__).parents[2]
+            raise UserError(
+                f"{component}: the package {name}, which it needs, is not installed in "
+                f"{sys.prefix}",
+                f"{sys.prefix}/bin/pip install -c {root}/constraints.txt -e '{root}[{component}]'",
+            ) from None
+    return found
+
+
+def with_extras(environment: str, versions: Mapping[str, str]) -> str:
+    """Return the environment digest of a component's steps, of its image's and its extras.
+
+    Args:
+        environment: Of its image.
+        versions: Of its extras; none leave the digest as it is.
+    """
+    if not versions:
+        return environment
+    return digest("environment", {"image": environment, "extras": dict(versions)})
+
+
+@cache
+def component_environment(component: str) -> str:
+    """Return the digest of what results of a component hang on, on this machine.
+
+    Raises:
+        UserError: A package of its image, or its extra, is not installed.
+    """
+    return with_extras(environment_digest(interface_of(component).image), extras(component))
 
 
 @cache

@@ -9,7 +9,16 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 Kind = Literal[
-    "Source", "Dataset", "Model", "LiteModel", "Report", "Release", "Metrics", "Page", "Curve"
+    "Source",
+    "Dataset",
+    "Model",
+    "LiteModel",
+    "CostSamples",
+    "Report",
+    "Release",
+    "Metrics",
+    "Page",
+    "Curve",
 ]
 ImageName = Literal["train", "device", "light"]
 """A container image: see ``images.py``."""
@@ -49,6 +58,7 @@ SourceIn: TypeAlias = Annotated[Path, Input("Source")]
 DatasetIn: TypeAlias = Annotated[Path, Input("Dataset")]
 ModelIn: TypeAlias = Annotated[Path, Input("Model")]
 LiteModelIn: TypeAlias = Annotated[Path, Input("LiteModel")]
+CostSamplesIn: TypeAlias = Annotated[Path, Input("CostSamples")]
 ReportIn: TypeAlias = Annotated[Path, Input("Report")]
 LiteModelsIn: TypeAlias = Annotated[list[Path], Inputs("LiteModel")]
 ReportsIn: TypeAlias = Annotated[list[Path], Inputs("Report")]
@@ -56,6 +66,7 @@ ReportsIn: TypeAlias = Annotated[list[Path], Inputs("Report")]
 DatasetOut: TypeAlias = Annotated[Path, Output("Dataset")]
 ModelOut: TypeAlias = Annotated[Path, Output("Model")]
 LiteModelOut: TypeAlias = Annotated[Path, Output("LiteModel")]
+CostSamplesOut: TypeAlias = Annotated[Path, Output("CostSamples")]
 ReportOut: TypeAlias = Annotated[Path, Output("Report")]
 ReleaseOut: TypeAlias = Annotated[Path, Output("Release")]
 MetricsOut: TypeAlias = Annotated[Path, Output("Metrics")]

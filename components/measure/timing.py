@@ -52,13 +52,16 @@ class Outcome:
     crashed: Crash | None
 
 
-def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
+def measure(
+    model: Path, plan: TimingPlan, seed: int, waits_s: tuple[float, ...] = QUIET_WAITS_S
+) -> Outcome:
     """Time a ``.tflite``; a disturbed attempt is repeated when the machine is quiet again.
 
     Args:
         model: The file.
         plan: How.
         seed: Of the input.
+        waits_s: How long each attempt waits for a quiet moment.
 
     Raises:
         UserError: More threads than cores, or a plan longer than its limit.
@@ -67,7 +70,7 @@ def measure(model: Path, plan: TimingPlan, seed: int) -> Outcome:
     check_time(plan)
     attempts: list[Attempt] = []
     processes: tuple[Process, ...] = ()
-    for wait_s in QUIET_WAITS_S:
+    for wait_s in waits_s:
         if wait_s and not is_quiet(wait_s):
             break
         processes = ()

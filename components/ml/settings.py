@@ -67,6 +67,9 @@ _EXPANDED = (
     "efficientnet_lite4",
     "mobilefacenet",
 )
+_GIVEN = OnlyWith("architecture", (None,))
+"""Of ``distill``: a search chooses where it is ``search``."""
+
 _SCALED = ("mobilenet_v1", *_EXPANDED, "conv")
 _CONVOLUTIONAL = ("resnet50", *_SCALED)
 
@@ -109,19 +112,21 @@ class Network:
         batch_norm_momentum: Momentum of the batch norms' moving statistics.
     """
 
-    backbone: Backbone = "resnet50"
-    alpha: Annotated[WidthFactor, OnlyWith("backbone", _SCALED), OnlyWith("widths", (None,))] = 1.0
-    widths: Annotated[list[ChannelCount] | None, OnlyWith("backbone", ("conv",))] = None
-    stem: Annotated[Stem, OnlyWith("backbone", ("conv",))] = "half"
-    residuals: Annotated[list[ResidualCount] | None, OnlyWith("backbone", ("conv",))] = None
-    depth: Annotated[DepthFactor, OnlyWith("backbone", _SCALED)] = 1.0
-    expansion: Annotated[Expansion | None, OnlyWith("backbone", _EXPANDED)] = None
-    head: Annotated[Head | None, OnlyWith("backbone", _CONVOLUTIONAL)] = None
-    pointwise: Annotated[Pointwise, OnlyWith("backbone", _CONVOLUTIONAL)] = "conv"
-    resolution: Annotated[ImageSide, Field(ge=4)] | None = None
-    embedding_norm: bool = False
-    dropout: Share = 0.0
-    batch_norm_momentum: Share = 0.9
+    backbone: Annotated[Backbone, _GIVEN] = "resnet50"
+    alpha: Annotated[
+        WidthFactor, _GIVEN, OnlyWith("backbone", _SCALED), OnlyWith("widths", (None,))
+    ] = 1.0
+    widths: Annotated[list[ChannelCount] | None, _GIVEN, OnlyWith("backbone", ("conv",))] = None
+    stem: Annotated[Stem, _GIVEN, OnlyWith("backbone", ("conv",))] = "half"
+    residuals: Annotated[list[ResidualCount] | None, _GIVEN, OnlyWith("backbone", ("conv",))] = None
+    depth: Annotated[DepthFactor, _GIVEN, OnlyWith("backbone", _SCALED)] = 1.0
+    expansion: Annotated[Expansion | None, _GIVEN, OnlyWith("backbone", _EXPANDED)] = None
+    head: Annotated[Head | None, _GIVEN, OnlyWith("backbone", _CONVOLUTIONAL)] = None
+    pointwise: Annotated[Pointwise, _GIVEN, OnlyWith("backbone", _CONVOLUTIONAL)] = "conv"
+    resolution: Annotated[Annotated[ImageSide, Field(ge=4)] | None, _GIVEN] = None
+    embedding_norm: Annotated[bool, _GIVEN] = False
+    dropout: Annotated[Share, _GIVEN] = 0.0
+    batch_norm_momentum: Annotated[Share, _GIVEN] = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)

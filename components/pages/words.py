@@ -33,7 +33,12 @@ _TELLING = (
     "source",
 )  # fmt: skip
 _SILENT = frozenset({"weights", "own"})
-_TARGETS = {"macs": "MACs", "parameters": "parameters", "bytes": "bytes of weights"}
+_TARGETS = {
+    "macs": "MACs",
+    "parameters": "parameters",
+    "bytes": "bytes of weights",
+    "latency_ms": "predicted milliseconds",
+}
 """What a step that removes structure made less of."""
 _LAYERS = {
     "frozen": "not trained",

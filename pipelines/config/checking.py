@@ -17,9 +17,10 @@ from pipelines.config.faults import Fault, Location, where
 from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.network_faults import network_faults
 from pipelines.config.order_faults import ends_paths, order_faults
-from pipelines.config.parameters import offered
+from pipelines.config.parameters import SEARCH_PARTS, offered, search_parameters
 from pipelines.config.pruning_faults import pruning_faults
 from pipelines.config.quantization_faults import quantize_faults
+from pipelines.config.search_faults import search_faults
 from pipelines.config.sections import (
     AnswersTeacher,
     ImageShape,
@@ -54,6 +55,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
     yield from network_faults(config)
+    yield from _search_faults(config)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
     if len(set(config.device_names)) != len(config.device_names):
@@ -62,6 +64,17 @@ def faults_of(config: Config) -> Iterator[Fault]:
     yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)
     yield from _parameter_faults(("select",), "select", config.select)
+
+
+def _search_faults(config: Config) -> Iterator[Fault]:
+    """Check the parameters of a search, and what they mean for each other and the rest."""
+    yield from search_faults(config)
+    given = config.search or {}
+    own, more = (search_parameters(given, component) for component in SEARCH_PARTS)
+    unknown = {name: value for name, value in given.items() if name not in more}
+    yield from _parameter_faults(("search",), "search", {**own, **unknown}, also=tuple(more))
+    rest = {name: value for name, value in more.items() if name not in own}
+    yield from _parameter_faults(("search",), "cost_samples", rest)
 
 
 def _answers_faults(config: Config) -> Iterator[Fault]:

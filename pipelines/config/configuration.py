@@ -78,6 +78,12 @@ class Config(Section):
     auto: AutoSection | None = Field(
         default=None, description="what `variants: auto` is made for beside these"
     )
+    search: Parameters | None = Field(
+        default=None,
+        description="an architecture search before the variants, for those that begin with "
+        "`{distill: {architecture: search}}`: parameters of `search`, and `cost_networks` of "
+        "`cost_samples`; `{}` takes all defaults",
+    )
     baseline: Literal["linear", "none"] = Field(
         default="linear",
         description="what is measured beside the variants and cannot win: `linear`, the linear map "
@@ -175,6 +181,8 @@ class Config(Section):
         # Left away where there are none, so that what was configured before keeps its digest.
         if not plain["convert"]:
             del plain["convert"]
+        if plain["search"] is None:
+            del plain["search"]
         del plain["auto"]  # what became of it stands under variants
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)

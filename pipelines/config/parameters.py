@@ -46,6 +46,21 @@ def shared_keys(component: str) -> tuple[str, ...]:
     return ("seed", "task", "confidence", *threads)
 
 
+SEARCH_PARTS = ("search", "cost_samples")
+"""Components whose parameters stand under ``search``, each under the first that has it."""
+
+
+def search_parameters(given: Mapping[str, object], component: str) -> dict[str, object]:
+    """Return which of the parameters under ``search`` a component has, as the space both have.
+
+    Args:
+        given: What stands there.
+        component: One of ``SEARCH_PARTS``.
+    """
+    known = {parameter.name for parameter in offered(component).parameters}
+    return {name: value for name, value in given.items() if name in known}
+
+
 def filled(
     component: str,
     given: Mapping[str, object],

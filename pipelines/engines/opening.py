@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from components.contract.errors import UserError, suggest
+from components.contract.images import extras
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,9 @@ def choose(name: str, request: Request) -> Opener:
 
 
 def _local(request: Request) -> Opener:
+    for step in request.graph.steps:
+        extras(step.component)
+
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.machine.local import LocalRunner
         from pipelines.engines.machine.scheduler import Scheduler

@@ -19,7 +19,8 @@ from typing import Any, cast, get_args
 import components
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
-from components.contract.images import PACKAGES
+from components.contract.images import EXTRAS, PACKAGES, with_extras
+from components.contract.interface import interface_of
 from components.contract.types import ImageName
 from pipelines import __version__
 
@@ -92,6 +93,24 @@ def image_environment(image: ImageName) -> str:
     )
 
 
+def _extras(image: ImageName) -> Iterator[str]:
+    """Yield what some components of an image need beside its packages."""
+    for component, names in EXTRAS.items():
+        if interface_of(component).image == image:
+            yield from names
+
+
+def step_environment(component: str, environment: str) -> str:
+    """Return the environment digest of a component's steps in its image.
+
+    Args:
+        component: Which one.
+        environment: Of the image.
+    """
+    pins = _pins()
+    return with_extras(environment, {name: pins[name] for name in EXTRAS.get(component, ())})
+
+
 def _pins() -> Mapping[str, str]:
     lines = _file("constraints.txt").read_text().splitlines()
     pairs = (line.partition("==") for line in lines if "==" in line)
@@ -146,7 +165,7 @@ def build(
             buildargs={
                 "BASE_IMAGE": base,
                 "IMAGE": image,
-                "PACKAGES": " ".join(PACKAGES[image]),
+                "PACKAGES": " ".join((*PACKAGES[image], *_extras(image))),
                 "VERSION": __version__,
                 "SOURCE_DIGEST": source_digest(image),
                 "ENVIRONMENT_DIGEST": image_environment(image),

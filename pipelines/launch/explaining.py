@@ -9,7 +9,7 @@ from typing import cast
 
 from components.artifacts.data_use import DataUse
 from components.contract.errors import UserError
-from components.contract.images import environment_digest
+from components.contract.images import component_environment
 from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
@@ -98,7 +98,7 @@ def explain(
             explained.append(Explanation(step.name, Upstream(missing)))
             continue
         inputs = {port: _digests(flow, outputs, sources) for port, flow in step.inputs.items()}
-        ingredients = ingredients_of(step, inputs, environment_digest(step.interface.image))
+        ingredients = ingredients_of(step, inputs, component_environment(step.component))
         # A report that turns out to be damaged is in quarantine now: its step would run again.
         with contextlib.suppress(CorruptionError):
             if result := cache.lookup(ingredients.key):

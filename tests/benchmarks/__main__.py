@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from components.devices.fingerprint import cpu_name, usable_cores
 from tests.benchmarks.classes import bench_classes
+from tests.benchmarks.costs import bench_costs
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.ingest import bench_ingest
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
@@ -397,6 +398,7 @@ BENCHES = {
     "compile": bench_compile,
     "engines": bench_engines,
     "winners": bench_winners,
+    "costs": bench_costs,
 }
 
 LONG_BENCHES = {"memory-ingest": bench_memory_ingest, "memory-long": bench_memory}

@@ -20,26 +20,31 @@ EDITS = {
         "prune",
         "cluster",
         "quantize_aware",
+        "search",
     },
     "ml.networks.folding": {"cluster", "quantize_aware"},
     "ml.networks.heads": {"import_model", "import_answers"},
     "ml.networks.towers": {"import_model"},
-    "ml.techniques.distillation": {"distill"},
-    "ml.techniques.distillation_settings": {"distill"},
-    "ml.training.teacher": {"distill", "prune", "cluster", "quantize_aware"},
-    "ml.training.loop": {"train", "distill", "prune", "cluster", "quantize_aware"},
+    "ml.techniques.distillation": {"distill", "search"},
+    "ml.techniques.distillation_settings": {"distill", "search"},
+    "ml.training.teacher": {"distill", "search", "prune", "cluster", "quantize_aware"},
+    "ml.training.loop": {"train", "distill", "search", "prune", "cluster", "quantize_aware"},
     "ml.techniques.weight_pruning": {"prune"},
     "ml.techniques.sparsity": {"prune"},
-    "ml.lite.flatbuffer": {"quantize", "convert"},
+    "ml.lite.flatbuffer": {"quantize", "convert", "cost_samples"},
     "ml.lite.sensitivity": {"quantize"},
-    "ml.lite.warnings": {"convert"},
+    "ml.lite.warnings": {"convert", "cost_samples"},
     "ml.techniques.post_training_quantization": {"quantize"},
     "ml.techniques.quantization_settings": {"quantize"},
     "ml.techniques.image_draws": {"quantize", "quantize_aware"},
     "ml.techniques.clustering": {"cluster"},
     "ml.techniques.quantization_aware_training": {"quantize_aware"},
     "ml.techniques.self_distillation": {"cluster", "quantize_aware"},
-    "ml.formats.calibration": {"quantize", "quantize_aware", "convert"},
+    "ml.formats.calibration": {"quantize", "quantize_aware", "convert", "cost_samples"},
+    "ml.techniques.search_settings": {"search", "cost_samples"},
+    "ml.techniques.search_training": {"search"},
+    "ml.techniques.cost_sampling": {"cost_samples"},
+    "pages.search_front": {"search_page"},
     "ml.training.constraints": {"cluster", "quantize_aware"},
 }
 
@@ -84,6 +89,6 @@ def test_no_technique_is_in_the_closure_of_another(component):
     assert loaded == {f"components.ml.techniques.{name}" for name in own}
 
 
-def test_pages_cards_and_charts_run_select_and_publish_alone():
-    for component in set(COMPONENTS) - {"select", "publish"}:
+def test_pages_cards_and_charts_run_those_that_write_pages_alone():
+    for component in set(COMPONENTS) - {"select", "publish", "search_page"}:
         assert not [name for name in closure_of(component) if name.startswith("components.pages")]

@@ -119,6 +119,50 @@ def test_a_linear_map_can_be_a_variant_too(tmp_path: Path) -> None:
     assert built.by_name["select"].parameters["candidates"] == ["linear-int8", "student-int8"]
 
 
+SEARCHED: Mapping[str, object] = {"distill": {"architecture": "search", "epochs": 2}}
+
+
+def test_a_search_reads_cost_models_and_its_students_read_the_front(tmp_path: Path) -> None:
+    built = graph(
+        tmp_path, {"searched": [SEARCHED, INT8], "student": [STUDENT]},
+        search={"candidates": 5, "alpha": [0.5], "cost_networks": 9}, budgets={"size_mb": 0.1},
+        devices=["host", {"kind": "host", "threads": 2}],
+    )  # fmt: skip
+    steps = built.by_name
+    assert steps["search"].inputs == {
+        "dataset": Ref("ingest", "dataset"),
+        "teacher": Ref("train", "model"),
+        "costs": (
+            Ref("cost-model-host-1-thread", "report"), Ref("cost-model-host-2-threads", "report"),
+        ),
+    }  # fmt: skip
+    for name in ("cost-model-host-1-thread", "cost-model-host-2-threads"):
+        assert steps[name].inputs == {"samples": Ref("cost-samples", "samples")}
+        assert steps[name].occupies == "host"
+    assert steps["cost-model-host-2-threads"].threads == 2
+    assert steps["cost-samples"].inputs == {}  # the same for other data of the same size
+    assert steps["cost-samples"].parameters["cost_networks"] == 9
+    assert steps["cost-samples"].parameters["alpha"] == [0.5]
+    assert steps["search"].parameters["candidates"] == 5
+    assert steps["search"].parameters["size_mb"] == 0.1
+    assert steps["distill-search"].inputs["front"] == Ref("search", "front")
+    assert steps["distill-mobilenet-v2-035"].inputs["front"] is None
+
+
+def test_pruning_by_latency_needs_the_costs_of_a_device_and_no_search(tmp_path: Path) -> None:
+    prune = {"prune": {"method": "channels", "target": "latency_ms", "remove": 0.3}}
+    steps = graph(tmp_path, {"fast": [STUDENT, prune], "small": [STUDENT, PRUNE]}).by_name
+    (name,) = (name for name in steps if name.startswith("prune-channels"))
+    assert steps[name].inputs["costs"] == Ref("cost-model-host", "report")
+    assert steps["prune-weights-50"].inputs["costs"] is None
+    assert "search" not in steps
+
+
+def test_without_either_there_are_no_costs(tmp_path: Path) -> None:
+    steps = graph(tmp_path, {"student": [STUDENT]}).by_name
+    assert not [name for name in steps if name.startswith(("cost-", "search"))]
+
+
 def test_only_the_sealed_evaluations_see_the_sealed_images(tmp_path: Path) -> None:
     built = graph(tmp_path, {"student": [STUDENT], "int8": [INT8]})
     seeing = {step.name for step in built.steps if Ref("ingest", "sealed") in step.refs}

@@ -27,9 +27,16 @@ def build(network: Network, info: ModelInfo) -> Any:
     return backbones.build(network, info.image_shape, info.output.kind, info.output.size)
 
 
-def network_in_step(network: Network) -> dict[str, object]:
-    """Return what the step of a Model's history tells of the network that it made."""
+def network_in_step(network: Network, architecture: str | None = None) -> dict[str, object]:
+    """Return what the step of a Model's history tells of the network that it made.
+
+    Args:
+        network: What it is built of.
+        architecture: What a search calls it that found it; None where it was given.
+    """
     told: dict[str, object] = {"backbone": network.backbone, "alpha": network.alpha}
+    if architecture is not None:
+        told["architecture"] = architecture
     for name in ("widths", "residuals"):
         if (value := getattr(network, name)) is not None:
             told[name] = value

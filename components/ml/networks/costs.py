@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from components.artifacts.cost_model import CostModel
 from components.ml.networks.calls import calls_of
 from components.ml.runtime import tf_keras
 
@@ -93,9 +94,26 @@ def total_of(layers: Sequence[LayerCosts]) -> Costs:
     )
 
 
-def value_of(costs: Costs, target: Literal["macs", "parameters", "bytes"]) -> int:
-    """Return the number that a target speaks of."""
-    return {"macs": costs.macs, "parameters": costs.parameters, "bytes": costs.int8_bytes}[target]
+NS_PER_MS = 1_000_000
+
+CostValue: TypeAlias = Callable[[Costs], int]
+"""What is to become less, as a whole number."""
+
+
+def value_for(
+    target: Literal["macs", "parameters", "bytes", "latency_ms"], model: CostModel | None
+) -> CostValue:
+    """Return the number that a target speaks of, of what a network costs.
+
+    Args:
+        target: Its name.
+        model: What predicts latency, which is told in whole nanoseconds; None for all others.
+    """
+    if target == "latency_ms":
+        assert model is not None, "latency is predicted by a cost model"
+        return lambda costs: round(NS_PER_MS * model.latency_ms(asdict(costs)))
+    field = {"macs": "macs", "parameters": "parameters", "bytes": "int8_bytes"}[target]
+    return lambda costs: getattr(costs, field)
 
 
 def layer_costs(model: Any, shape_of: ShapeOf | None = None) -> tuple[LayerCosts, ...]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from components.artifacts.model import ModelInfo
-from components.ml.networks.costs import Costs, costs_of, layer_costs, total_of, value_of
+from components.ml.networks.costs import Costs, CostValue, costs_of, layer_costs, total_of
 from components.ml.networks.residual_blocks import (
     ResidualBlock,
     reasons_to_stay,
@@ -26,12 +26,16 @@ class BlockRemoval:
         model: Functional and flat, before anything is removed.
         settings: What is removed, by what and until when.
         info: Of the network.
+        value: What is to become less.
     """
 
     METHOD: ClassVar = "layers"
 
-    def __init__(self, model: Any, settings: StructureSettings, info: ModelInfo) -> None:
+    def __init__(
+        self, model: Any, settings: StructureSettings, info: ModelInfo, value: CostValue
+    ) -> None:
         self._model, self._settings, self._info = model, settings, info
+        self._value = value
         self._blocks = residual_blocks(model)
         self._scores: dict[str, float] = {}
 
@@ -90,9 +94,6 @@ class BlockRemoval:
             ],
             "frozen": reasons_to_stay(self._model),
         }
-
-    def _value(self, costs: Costs) -> int:
-        return value_of(costs, self._settings.target)
 
 
 def _costs_without(model: Any, blocks: Sequence[ResidualBlock]) -> Costs:

@@ -14,7 +14,7 @@ import numpy as np
 from components.artifacts.model import ModelInfo
 from components.ml.networks.channel_cutting import cut, deviation, shape_after
 from components.ml.networks.channels import Channels, channels_of, makes_channels
-from components.ml.networks.costs import Costs, costs_of, value_of
+from components.ml.networks.costs import Costs, CostValue, costs_of
 from components.ml.techniques import channel_selection
 from components.ml.techniques.channel_settings import StructureSettings
 from components.ml.techniques.structure_importance import channel_scores, without_scale
@@ -30,12 +30,16 @@ class ChannelRemoval:
         model: Functional and flat, before anything is removed.
         settings: What is removed, by what and until when.
         info: Of the network.
+        value: What is to become less.
     """
 
     METHOD: ClassVar = "channels"
 
-    def __init__(self, model: Any, settings: StructureSettings, info: ModelInfo) -> None:
+    def __init__(
+        self, model: Any, settings: StructureSettings, info: ModelInfo, value: CostValue
+    ) -> None:
         self._model, self._settings, self._info = model, settings, info
+        self._value = value
         self._channels = channels_of(model)
         self._stay = self._reasons(self._channels)
         self._deviation = 0.0
@@ -116,9 +120,6 @@ class ChannelRemoval:
             group.frozen or (without_scale(channels, group) if needed else None)
             for group in channels.groups
         ]
-
-    def _value(self, costs: Costs) -> int:
-        return value_of(costs, self._settings.target)
 
 
 def _first(images: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterable[np.ndarray]]:

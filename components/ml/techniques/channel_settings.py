@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from components.contract.types import Fraction, OnlyWith, Repeats
 
-Target: TypeAlias = Literal["macs", "parameters", "bytes"]
+Target: TypeAlias = Literal["macs", "parameters", "bytes", "latency_ms"]
 Importance: TypeAlias = Literal["taylor", "l2", "batch_norm"]
 
 STRUCTURED = ("channels", "layers")
@@ -26,7 +27,8 @@ class StructureSettings:
     Attributes:
         target: What is to become less (channels, layers). macs: multiply-accumulates for an image.
             parameters: numbers in the weights. bytes: what the weights take in an int8 file, 28
-            bytes for each channel included.
+            bytes for each channel included. latency_ms: the time that an int8 file takes on the
+            first device, predicted from small networks that are timed there, and not measured.
         remove: Share of the target that is removed, at least (channels, layers).
         importance: What is removed first (channels, layers). taylor: what changes the answers
             least, to first order (arXiv:1611.06440). l2: what has the smallest weights. batch_norm:
@@ -42,3 +44,8 @@ class StructureSettings:
     importance: Annotated[Importance, _Structured] = "taylor"
     multiple_of: Annotated[int, Field(ge=1, le=1024), _Channels] = 8
     rounds: Annotated[Repeats, _Structured] = 1
+
+
+def predicts_latency(parameters: Mapping[str, object]) -> bool:
+    """Whether a step that prunes needs to know what networks cost on a device."""
+    return parameters.get("method") in STRUCTURED and parameters.get("target") == "latency_ms"

@@ -110,6 +110,33 @@ class DistillationObjective:
         return loss
 
 
+def distillation_objective(
+    info: ModelInfo,
+    teacher: ModelInfo,
+    labels: Supervised,
+    settings: DistillationSettings,
+    features: FeatureMatching | None,
+    seed: int,
+) -> DistillationObjective:
+    """Return the objective of a student.
+
+    Args:
+        info: Of the student.
+        teacher: Of its teacher.
+        labels: Learning from labels.
+        settings: How much each kind of answer weighs.
+        features: What is learned from inside the teacher; None where nothing is.
+        seed: Where the projection to the teacher's embedding starts, if there is one.
+    """
+    return DistillationObjective(
+        isinstance(info.output, Scores),
+        labels,
+        settings,
+        _projection(info, teacher, seed),
+        features,
+    )
+
+
 def train_student(
     dataset: Path,
     teacher: Path,
@@ -117,6 +144,7 @@ def train_student(
     report: Path,
     *,
     network: Network,
+    architecture: str | None,
     embedding: int | None,
     settings: DistillationSettings,
     teacher_views: TeacherViews,
@@ -137,10 +165,7 @@ def train_student(
     )
     examples = targets.examples
     labels = label_objective(info, examples, loss, seed)
-    objective = DistillationObjective(
-        isinstance(info.output, Scores), labels, settings,
-        _projection(info, teacher_info, seed), targets.features,
-    )  # fmt: skip
+    objective = distillation_objective(info, teacher_info, labels, settings, targets.features, seed)
     validation = Validation(data, info.task)
     history = loop.fit(
         model, info, examples, objective, validation, optimization, augmentation, seed,
@@ -148,7 +173,7 @@ def train_student(
     )  # fmt: skip
     step = {
         "component": "distill",
-        **network_in_step(network),
+        **network_in_step(network, architecture),
         "loss": labels.loss,
         "epochs": history.kept.number,
     }
@@ -165,9 +190,10 @@ def train_student(
         "seed": seed,
     }
     told = {"validation": targets.measure(validation), **targets.told}
+    found = {} if architecture is None else {"architecture": architecture}
     write_report(
         report, "distill", history, examples, optimization,
-        {"parameters": parameters, "teacher": told},
+        {"parameters": parameters, "teacher": told, **found},
     )  # fmt: skip
 
 
@@ -178,6 +204,7 @@ def train_control(
     report: Path,
     *,
     network: Network,
+    architecture: str | None,
     embedding: int | None,
     loss: LossSettings,
     augmentation: Augmentation,
@@ -208,7 +235,7 @@ def train_control(
         optimization=optimization,
         seed=seed,
         settings={},
-        notes={},
+        notes={} if architecture is None else {"architecture": architecture},
     )
 
 

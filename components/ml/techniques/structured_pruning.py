@@ -21,12 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from components.artifacts.cost_model import CostModel
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, samples
-from components.ml.networks.costs import Costs, costs_of, value_of
+from components.ml.networks.costs import Costs, costs_of, value_for
 from components.ml.networks.flattening import flattened
 from components.ml.runtime import tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
@@ -72,7 +73,7 @@ class _Training:
 
 
 def prune(
-    path: Path, dataset: Path, pruned: Path, report: Path,
+    path: Path, dataset: Path, costs: Path | None, pruned: Path, report: Path,
     *, method: str, structure: StructureSettings, teacher_views: TeacherViews,
     augmentation: Augmentation, schedule: TrainingSchedule, seed: int,
 ) -> None:  # fmt: skip
@@ -81,10 +82,12 @@ def prune(
     data = Dataset.open(dataset)
     refuse_unfit(info, data, path)
     model = flattened(model, info.image_shape)
-    removal = (ChannelRemoval if method == "channels" else BlockRemoval)(model, structure, info)
-    before = costs_of(model)
-    goal = _goal(before, structure)
-    _refuse_too_much(removal, before, structure, path)
+    predicting = _cost_model(structure, costs)
+    value = value_for(structure.target, predicting)
+    kind = ChannelRemoval if method == "channels" else BlockRemoval
+    removal, before = kind(model, structure, info, value), costs_of(model)
+    goal = math.floor(value(before) * (1 - structure.remove))
+    _refuse_too_much(removal, value(before), structure, path)
     answers = outputs_of(model, info)
     # Batches are drawn over all images: nothing is compared but before and after.
     examples = replace(
@@ -102,7 +105,7 @@ def prune(
     network, epochs = model, 0
     for number in range(1, structure.rounds + 1):
         part = number / structure.rounds
-        part_goal = math.floor(value_of(before, structure.target) * (1 - part) + goal * part)
+        part_goal = math.floor(value(before) * (1 - part) + goal * part)
         network = removal.reduced(network, part_goal, _images(data, info, seed + number), seed)
         cut = training.validation.measure(outputs_of(network, info))
         with _fast_statistics(network, training.steps):
@@ -120,8 +123,8 @@ def prune(
             }
         )
     after = costs_of(network)
-    removed = 1 - value_of(after, structure.target) / value_of(before, structure.target)
-    assert value_of(after, structure.target) <= goal, f"{after} is more than {goal}"
+    removed = 1 - value(after) / value(before)
+    assert value(after) <= goal, f"{after} is more than {goal}"
     step = {
         "component": "prune",
         "method": method,
@@ -143,6 +146,7 @@ def prune(
             "costs_after": asdict(after),
             "validation_before": reference,
             **removal.report(network),
+            **_predicted(predicting, before, after),
             "rounds": rounds,
         },
     )
@@ -167,19 +171,48 @@ def _fast_statistics(network: Any, steps: int) -> Generator[None]:
         layer.momentum = momentum
 
 
-def _goal(before: Costs, structure: StructureSettings) -> int:
-    return math.floor(value_of(before, structure.target) * (1 - structure.remove))
+def _cost_model(structure: StructureSettings, costs: Path | None) -> CostModel | None:
+    """Return what predicts latency, where that is the target.
+
+    Raises:
+        UserError: It is, and there is none.
+    """
+    if structure.target != "latency_ms":
+        return None
+    if costs is None:
+        raise UserError(
+            "prune: target: latency_ms is predicted, and no cost model of a device is given",
+            "give --costs, the report of cost_model, or write target: macs",
+        )
+    return CostModel.read(costs)
+
+
+def _predicted(model: CostModel | None, before: Costs, after: Costs) -> dict[str, object]:
+    """Say what was predicted, and how far that can be believed; nothing where nothing was."""
+    if model is None:
+        return {}
+    return {
+        "predicted_latency": {
+            "before_ms": model.latency_ms(asdict(before)),
+            "after_ms": model.latency_ms(asdict(after)),
+            "scheme": model.scheme,
+            "device": model.device,
+            "median_error": model.latency.median_error,
+            "rank_correlation": model.latency.rank_correlation,
+            "said": f"{model.in_words}; predicted, not measured",
+        }
+    }
 
 
 def _refuse_too_much(
-    removal: ChannelRemoval | BlockRemoval, before: Costs, structure: StructureSettings, path: Path
+    removal: ChannelRemoval | BlockRemoval, whole: int, structure: StructureSettings, path: Path
 ) -> None:
     """Ask, before anything is trained, that the target can be met.
 
     Raises:
         UserError: It cannot; the fix names what can.
     """
-    whole, least = value_of(before, structure.target), removal.least()
+    least = removal.least()
     if least <= whole * (1 - structure.remove):
         return
     most = math.floor(100 * (1 - least / whole)) / 100

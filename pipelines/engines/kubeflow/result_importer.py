@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from components.artifacts.cost_model import CostModel
 from components.artifacts.measurement import Measurement
 from components.contract.digests import canonical_json
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.kubeflow.statements import Found, Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
+from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
@@ -163,7 +165,9 @@ class ResultImporter:
         return Ingredients(
             component=step.component,
             code=statement["code"],
-            environment=self._version.environments[step.interface.image],
+            environment=step_environment(
+                step.component, self._version.environments[step.interface.image]
+            ),
             inputs=inputs,
             parameters=statement["parameters"],
             device=self._device(step, statement) if step.alone else None,
@@ -173,6 +177,8 @@ class ResultImporter:
         """Return the fingerprint of the measured machine, which the report holds."""
         (report,) = (port.name for port in step.interface.outputs if port.kind == "Report")
         tree = statement["outputs"][report]["digest"]
+        if step.component == "cost_model":
+            return json.loads(self._cache.read_file(tree, CostModel.FILE))["fingerprint"]
         return json.loads(self._cache.read_file(tree, Measurement.FILE))["device"]["fingerprint"]
 
     def _record(

@@ -36,7 +36,7 @@ from pipelines.engines.machine.runner import (
     Ended,
     Job,
 )
-from pipelines.images.building import IMAGES, BuiltImage, find
+from pipelines.images.building import IMAGES, BuiltImage, find, step_environment
 from pipelines.images.daemon import connect, daemon_faults
 from pipelines.runs.graph import Graph, Step
 
@@ -95,7 +95,7 @@ class DockerRunner:
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
-        return self._images[step.interface.image].environment
+        return step_environment(step.component, self._images[step.interface.image].environment)
 
     def image_digest(self, step: Step) -> str | None:
         """See ``Runner``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.contract.images import PRELOADED, environment_digest
+from components.contract.images import PRELOADED, component_environment
 from components.contract.types import ImageName
 from pipelines.engines.machine.processes import Processes
 from pipelines.engines.machine.runner import Ended, Job
@@ -41,7 +41,7 @@ class LocalRunner:
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
-        return environment_digest(step.interface.image)
+        return component_environment(step.component)
 
     def image_digest(self, step: Step) -> str | None:  # noqa: ARG002
         """See ``Runner``."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components.artifacts.cost_model import CostModel
 from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.model import ImageInput, ModelInfo, Scores
 from components.contract.errors import UserError
@@ -17,6 +18,7 @@ from components.convert import convert
 from components.ml.settings import Augmentation, TrainingSchedule
 from components.ml.techniques.channel_settings import StructureSettings
 from components.prune import prune
+from components.statistics.linear_fit import LinearFit
 from tests.components.flat import quantize
 from tests.data import patterns
 
@@ -294,3 +296,37 @@ def test_a_quantized_model_is_refused(
     with pytest.raises(UserError, match="has a quantization plan already") as caught:
         made(tmp_path / "refused", files["int8"], pattern_data, "channels")
     assert "before quantize" in caught.value.fix
+
+
+def cost_model(folder: Path, constant: float, macs: float) -> Path:
+    """Write a cost model by which a network takes so long, and longer with its MACs."""
+    fit = LinearFit(constant, {"macs": macs, "activations": 0.0, "kernels": 0.0}, 0.05, 0.99)
+    CostModel("host", {}, 1, "int8", (), {}, fit, fit).write(folder)
+    return folder
+
+
+def test_latency_is_pruned_as_it_is_predicted(
+    pattern_classifier: Path, pattern_data: Path, tmp_path: Path
+) -> None:
+    ends = (tmp_path / "model", tmp_path / "report")
+    settings: Any = {
+        "method": "channels", "augmentation": PLAIN, "schedule": TrainingSchedule(epochs=1),
+        "structure": StructureSettings(target="latency_ms", remove=0.3, multiple_of=4),
+    }  # fmt: skip
+    with pytest.raises(UserError, match="no cost model of a device is given") as caught:
+        prune(pattern_classifier, pattern_data, *ends, **settings)
+    assert "give --costs" in caught.value.fix
+    # The mutation: where all networks take equally long, nothing makes one faster.
+    constant = cost_model(tmp_path / "constant", 0.004, 0.0)
+    with pytest.raises(UserError, match="nothing of the model"):
+        prune(pattern_classifier, pattern_data, *ends, costs=constant, **settings)
+    costs = cost_model(tmp_path / "costs", 0.001, 1e-6)
+    prune(pattern_classifier, pattern_data, *ends, costs=costs, **settings)
+    report = json.loads((ends[1] / "pruning.json").read_bytes())
+    predicted, model = report["predicted_latency"], CostModel.read(costs)
+    assert predicted["after_ms"] == model.latency_ms(report["costs_after"])
+    assert predicted["after_ms"] <= 0.7 * predicted["before_ms"] + 1e-9
+    assert "predicted, not measured" in predicted["said"]
+    convert(ends[0], tmp_path / "lite", tmp_path / "conversion")
+    assert file_macs(tmp_path / "lite") == report["costs_after"]["macs"]
+    assert ModelInfo.read(ends[0]).steps[-1]["target"] == "latency_ms"
