@@ -14,6 +14,7 @@ from pipelines.config.sections import CONTROL
 from pipelines.config.variant_tree import StepNode, VariantTree
 
 _DIFFERENCES_MAX = 2  # differences in a name; a number distinguishes what is still alike
+_LENGTH_MAX = 100  # Vertex AI takes 128, and names of outputs and numbers come behind
 
 
 def step_names(tree: VariantTree, root: str = "train") -> tuple[str, ...]:
@@ -41,6 +42,8 @@ def step_names(tree: VariantTree, root: str = "train") -> tuple[str, ...]:
             name += f"-of-{root if node.parent is None else names[node.parent]}"
         for parameter in differing[place][:_DIFFERENCES_MAX]:
             name += f"-{_slug(parameter)}-{_slug(node.parameters[parameter])}"
+        if len(name) > _LENGTH_MAX:
+            name = name[:_LENGTH_MAX].rpartition("-")[0]
         unique = name
         while used[unique]:  # at most as often as names were made alike by others' numbers
             used[name] += 1

@@ -41,7 +41,9 @@ class Proposals:
         sampler = optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=max(2, candidates // 3), multivariate=False
         )
-        self._study = optuna.create_study(directions=["minimize"] * 3, sampler=sampler)
+        self._study = optuna.create_study(
+            directions=["minimize", "minimize", "minimize"], sampler=sampler
+        )
 
     def ask(self) -> tuple[Any, Network, int | None]:
         """Return the next one: its trial, its settings, and the numbers of its embedding."""

@@ -18,6 +18,8 @@ FILE = Path(__file__).parents[3] / "pipelines" / "examples" / "everything.yaml"
 
 LEFT_OUT = {
     ("prune", "method", "tfmot"): "it learns from the labels of a softmax: classification alone",
+    ("prune", "target", "latency_ms"): "it measures twenty nets beforehand, as the search does",
+    ("distill", "architecture", "search"): "it trains thirty nets: the search has tests of its own",
     **{
         (component, "backbone", name): "too long for this example, or a larger one of a family"
         for component in ("distill", "train")

@@ -67,3 +67,20 @@ def test_deep_paths(tmp_path: Path) -> None:
     path = [{"prune": {"sparsity": 0.5}}] * 40
     names = names_of(tmp_path, {f"v{end}": path[:end] for end in range(1, 41)})
     assert len(set(names)) == 40
+
+
+def test_names_are_cut_and_stay_different(tmp_path: Path) -> None:
+    """Who changes many parameters of many students gets names that every engine takes."""
+    variants: dict[str, object] = {}
+    for one in (0.1, 0.2, 0.3):
+        for other in (0.1, 0.2, 0.3):
+            student = {
+                "backbone": "conv", "widths": [16, 32, 48, 48],
+                "attention_weight": one, "distribution_weight": other,
+            }  # fmt: skip
+            for step in ({"initialization": "linear"}, {"clusters": 8}):
+                variants[f"v{len(variants)}"] = [{"distill": student}, {"cluster": step}]
+    names = names_of(tmp_path, variants)
+    assert len(set(names)) == len(names)
+    assert all(len(name) <= 128 for name in names)
+    assert any(len(name) > 60 for name in names), "long enough to be cut"
