@@ -30,6 +30,7 @@ from tests.benchmarks.ingest import bench_ingest
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
 from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_memory_small
 from tests.benchmarks.planning import bench_plan
+from tests.benchmarks.schedules import bench_schedules
 from tests.benchmarks.table import Row
 from tests.benchmarks.winners import bench_winners
 
@@ -401,7 +402,11 @@ BENCHES = {
     "costs": bench_costs,
 }
 
-LONG_BENCHES = {"memory-ingest": bench_memory_ingest, "memory-long": bench_memory}
+LONG_BENCHES = {
+    "memory-ingest": bench_memory_ingest,
+    "memory-long": bench_memory,
+    "schedules": bench_schedules,
+}
 """Those that run only where they are named."""
 NAMES = f"of {', '.join([*BENCHES, *LONG_BENCHES])}; none: all but {', '.join(LONG_BENCHES)}"
 
