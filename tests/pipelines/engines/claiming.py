@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.execution import OK
+from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.runner import EXITED, Ended, Job
@@ -59,10 +60,12 @@ class QuickRunner:
         release = job.folder / "out" / "release"
         release.mkdir(parents=True)
         (release / "model.tflite").write_text(f"made by process {os.getpid()}")
-        (job.folder / "out" / "page").write_text("page")
+        pages = [port.name for port in interface_of(job.step.component).outputs[1:]]
+        for name in pages:
+            (job.folder / "out" / name).write_text("page")
         outputs = {
             name: {"digest": tree_of(job.folder / "out" / name).digest}
-            for name in ("release", "page")
+            for name in ("release", *pages)
         }
         code = ingredients_of(job.step, {}, ENVIRONMENT).code
         statement = {"code": code, "wall_s": self._seconds, "outputs": outputs}
