@@ -67,7 +67,7 @@ def performed(tmp_path):
     return perform_step
 
 
-def write_statement(folder, step=STEP, names=("release", "page"), **changes):
+def write_statement(folder, step=STEP, names=("release", "page", "report"), **changes):
     from components.contract.tree import tree_of
 
     outputs = {
@@ -83,6 +83,7 @@ def leave_all(folder):
     (folder / "out" / "release").mkdir()
     (folder / "out" / "release" / "model.tflite").write_bytes(b"model")
     (folder / "out" / "page").write_text("page")
+    (folder / "out" / "report").write_text("page")
 
 
 def whole(folder):
@@ -92,7 +93,7 @@ def whole(folder):
 
 def test_what_is_as_it_was_said_is_a_result(performed, tmp_path):
     done = performed(whole)
-    assert set(done.outputs) == {"release", "page"}
+    assert set(done.outputs) == {"release", "page", "report"}
     assert not (tmp_path / "work" / "steps" / "release").exists()
 
 
