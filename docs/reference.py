@@ -95,6 +95,7 @@ SECTIONS: Sequence[Section] = (
     Section("devices[]", HostDevice, "benchmark"),
     Section("budgets", BudgetSection),
     Section("evaluate", component="evaluate"),
+    Section("convert", component="convert"),
     Section("search", component="search"),
     Section("select", component="select"),
     Section("limits.COMPONENT", Limit),

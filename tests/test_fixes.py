@@ -18,7 +18,7 @@ import pytest
 from docs.reference import SECTIONS
 from pipelines.cli.main import parser
 from pipelines.config.configuration import Config
-from pipelines.config.parameters import offered
+from pipelines.config.parameters import SEARCH_PARTS, offered
 
 ROOT = Path(__file__).parents[1]
 HOLE = "…"
@@ -48,6 +48,8 @@ def sections() -> Mapping[str, set[str]]:
             keys |= {parameter.name for parameter in offered(section.component).parameters}
         place = re.split(r"[.\[\]]+", section.place.removesuffix("[]"))[-1]
         found.setdefault(place, set()).update(keys)
+    for part in SEARCH_PARTS:  # two components share one section
+        found["search"] |= {parameter.name for parameter in offered(part).parameters}
     return found
 
 

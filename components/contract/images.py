@@ -12,7 +12,6 @@ from pathlib import Path
 
 from components.contract.digests import digest
 from components.contract.errors import UserError
-from components.contract.interface import interface_of
 from components.contract.types import ImageName
 
 _LIGHT = ("jinja2", "numpy", "pydantic", "pyyaml")
@@ -136,6 +135,8 @@ def component_environment(component: str) -> str:
     Raises:
         UserError: A package of its image, or its extra, is not installed.
     """
+    from components.contract.interface import interface_of  # takes a second of a command's help
+
     return with_extras(environment_digest(interface_of(component).image), extras(component))
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from components.contract.errors import UserError, suggest
-from components.contract.images import extras
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +62,8 @@ def choose(name: str, request: Request) -> Opener:
 
 
 def _local(request: Request) -> Opener:
+    from components.contract.images import extras  # loads what a command's help can do without
+
     for step in request.graph.steps:
         extras(step.component)
 
