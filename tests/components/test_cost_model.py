@@ -30,7 +30,10 @@ def samples_of(folder: Path, sound: int, broken: int = 0) -> Path:
         data = {} if place < sound else {"data": b"TFL3 but no more of it"}
         write_lite(folder / name, random.normal(size=(numbers, 64)), (8, 8, 1), **data)
         weights = 64 * numbers
-        counts = {"macs": weights, "activations": numbers, "kernels": 1, "int8_bytes": 4 * weights}
+        counts = {
+            "macs": weights, "activations": numbers, "kernels": 1,
+            "int8_bytes": 4 * weights, "parameters": weights,
+        }  # fmt: skip
         samples.append(CostSample(name, {"backbone": "linear"}, numbers, counts))
     CostSamples((8, 8, 1), "float32", tuple(samples)).write(folder)
     return folder

@@ -49,8 +49,9 @@ SOURCES = {
 WRITERS = [
     name
     for name, text in SOURCES.items()
-    if "model_folder.save(" in text or "model_folder.export(" in text
+    if ("model_folder.save(" in text or "model_folder.export(" in text) and name != "cost_sampling"
 ]
+"""Of cost samples the file alone is kept: the Model that it is made from knows no data."""
 
 
 @pytest.mark.parametrize("name", WRITERS)
