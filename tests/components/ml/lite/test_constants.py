@@ -199,10 +199,9 @@ def test_steps_of_blocks_are_no_weights() -> None:
 
 
 def quantized_by(bits: int, content: bytes, path: Path) -> bytes:
-    """Return what ai-edge-quantizer makes of a file: weights in integers of so many bits."""
-    needs = "needs ai-edge-quantizer: make tools"
-    quantizer: Any = pytest.importorskip("ai_edge_quantizer.quantizer", reason=needs)
-    qtyping: Any = pytest.importorskip("ai_edge_quantizer.qtyping", reason=needs)
+    """Return what LiteRT's quantizer makes of a file: weights in integers of so many bits."""
+    from litert_quantizer import qtyping, quantizer
+
     path.write_bytes(content)
     one = quantizer.Quantizer(str(path))
     one.update_quantization_recipe(
@@ -219,7 +218,7 @@ def quantized_by(bits: int, content: bytes, path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("bits", [4, 8])
-def test_what_ai_edge_quantizer_writes_is_seen(tmp_path: Path, bits: int) -> None:
+def test_what_the_quantizer_of_litert_writes_is_seen(tmp_path: Path, bits: int) -> None:
     random = np.random.default_rng(0)
     weights = random.normal(size=(300, 40 * 64)).astype(np.float32)
     weights[:, ::2] = 0
