@@ -7,7 +7,7 @@ command line is ``Optimization.epochs`` here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field
 
@@ -55,18 +55,12 @@ Keep: TypeAlias = Literal["best", "last"]
 ClassWeight: TypeAlias = Literal["none", "balanced"]
 
 
-_EXPANDED = (
-    "mobilenet_v2",
-    "mobilenet_v3_small",
-    "mobilenet_v3_large",
-    "efficientnet_b0",
-    "efficientnet_lite0",
-    "efficientnet_lite1",
-    "efficientnet_lite2",
-    "efficientnet_lite3",
-    "efficientnet_lite4",
-    "mobilefacenet",
+_EXPANDED = tuple(
+    name
+    for name in get_args(Backbone)
+    if name not in ("resnet50", "mobilenet_v1", "conv", "linear")
 )
+"""Families of inverted residuals, which widen what enters them."""
 _GIVEN = OnlyWith("architecture", (None,))
 """Of ``distill``: a search chooses where it is ``search``."""
 

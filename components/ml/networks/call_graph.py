@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from components.ml.runtime import tf, tf_keras
+from components.ml.networks.calls import nodes_of
+from components.ml.runtime import tf
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,22 +61,18 @@ class CallGraph:
     @classmethod
     def of(cls, model: Any) -> CallGraph:
         """Read the calls of a flat functional model."""
-        assert not any(isinstance(layer, tf_keras.Model) for layer in model.layers), "not flat"
         made: dict[str, str] = {}  # the call that gave a tensor, by Keras' identity of it
         counts: dict[int, int] = {}
         calls: list[GraphCall] = []
-        # Keras has no public way to ask how the layers of a model are connected.
-        by_depth = model._nodes_by_depth  # noqa: SLF001
-        for depth in sorted(by_depth, reverse=True):
-            for node in by_depth[depth]:
-                layer = node.layer
-                counts[id(layer)] = counts.get(id(layer), 0) + 1
-                number = counts[id(layer)]
-                name = layer.name if number == 1 else f"{layer.name}#{number}"
-                made |= dict.fromkeys(node.flat_output_ids, name)
-                if not node.is_input:
-                    sources = tuple(made[tensor] for tensor in node.flat_input_ids)
-                    calls.append(GraphCall(name, layer, sources, node))
+        for node in nodes_of(model):
+            layer = node.layer
+            counts[id(layer)] = counts.get(id(layer), 0) + 1
+            number = counts[id(layer)]
+            name = layer.name if number == 1 else f"{layer.name}#{number}"
+            made |= dict.fromkeys(node.flat_output_ids, name)
+            if not node.is_input:
+                sources = tuple(made[tensor] for tensor in node.flat_input_ids)
+                calls.append(GraphCall(name, layer, sources, node))
         ends = [made[str(id(tensor))] for tensor in (*model.inputs, *model.outputs)]
         image, output = ends
         return cls(model, image, tuple(calls), output)

@@ -34,8 +34,8 @@ class LayerCall:
         return tuple(self.inputs[0].shape[1:])
 
 
-def calls_of(model: Any) -> Iterator[LayerCall]:
-    """Yield every call but those of the input layers, each after what it reads.
+def nodes_of(model: Any) -> Iterator[Any]:
+    """Yield Keras' own record of every call, those of the input layers too, after what it reads.
 
     Args:
         model: Functional and flat: see ``flattening``.
@@ -47,9 +47,14 @@ def calls_of(model: Any) -> Iterator[LayerCall]:
     by_depth = model._nodes_by_depth  # noqa: SLF001
     for depth in sorted(by_depth, reverse=True):
         for node in by_depth[depth]:
-            if node.is_input:
-                continue
             assert not isinstance(node.layer, tf_keras.Model), f"{model.name} is not flat"
+            yield node
+
+
+def calls_of(model: Any) -> Iterator[LayerCall]:
+    """Yield every call but those of the input layers, after what it reads; see ``nodes_of``."""
+    for node in nodes_of(model):
+        if not node.is_input:
             yield LayerCall(
                 node.layer, tuple(node.keras_inputs), tuple(tf.nest.flatten(node.outputs))
             )

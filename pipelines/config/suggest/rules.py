@@ -60,8 +60,8 @@ def linear_int8(plan: Plan) -> SuggestedVariant | None:
         return None
     fitted = {"backbone": "linear", "mean": 128.0, "scale": 128.0}
     reason = (
-        "One matrix, fitted in seconds. On aligned images it can equal a large network: on the "
-        "AT&T faces 56 KB of it were as good as a ResNet50."
+        "One matrix, fitted in seconds. On aligned images it can equal a large network, as on the "
+        "AT&T faces (docs/results.md)."
     )
     path = (SuggestedStep("train", fitted, "linear"), _INT8)
     return SuggestedVariant("linear-int8", path, reason)
@@ -178,7 +178,7 @@ def grid_int8(plan: Plan) -> SuggestedVariant | None:
     given = {"method": "grid", "bits": 4}
     reason = (
         "The download counts: 15 levels a channel in an int8 file that runs as fast as any; "
-        "56 KB in place of 101 KB compressed, and no loss, in what was measured."
+        "compressed it takes about half."
     )
     step = SuggestedStep("cluster", given, "grid")
     return SuggestedVariant("grid-int8", (plan.distilled(), step, _INT8), reason)
