@@ -99,11 +99,14 @@ def _summary(suggestion: Suggestion) -> str:
     situation = suggestion.situation
     size = f"{situation.height} x {situation.width}"
     opening = _OPENING.removeprefix("# ")
-    of_time = f"{_number(max(1, round(suggestion.minutes)))} of {_number(situation.minutes)}"
+    taken, given = max(1, round(suggestion.minutes)), _number(situation.minutes)
+    time = f"{taken} of {given} minutes"
+    if taken > situation.minutes:  # one variant is suggested whatever it takes
+        time = f"{taken} minutes, more than the {given} that are given"
     source = f"is assumed for 2 cores and {situation.images:,} images that train"
     text = (
         f"{opening}{situation.task}: {_limits(situation)}; images of {size}, "
-        f"{_TEACHERS[situation.teacher]}. The run takes about {of_time} minutes, as "
+        f"{_TEACHERS[situation.teacher]}. The run takes about {time}, as "
         f"{'earlier runs tell' if suggestion.told else source}."
     )
     if suggestion.left_out:

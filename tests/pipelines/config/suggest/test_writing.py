@@ -1,5 +1,6 @@
 """Suggestions as text: what was there stays, and what is read is what was suggested."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,9 @@ def test_the_time_and_what_it_rests_on_are_said(tmp_path: Path) -> None:
     told = variants_block(suggestion_for(path, told=lambda _: 12.0))
     flat = " ".join(line.removeprefix("# ") for line in told.splitlines())
     assert "takes about 12 of 600 minutes, as earlier runs tell" in flat
+    short = variants_block(suggested(tmp_path, side=224, auto={"minutes": 1}))
+    flat = " ".join(line.removeprefix("# ") for line in short.splitlines())
+    assert re.search(r"takes about \d+ minutes, more than the 1 that are given, as is", flat)
 
 
 def test_an_anchor_that_others_need_is_no_loss_in_silence(tmp_path: Path) -> None:
