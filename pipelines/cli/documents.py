@@ -125,6 +125,54 @@ class Verified:
     findings: Sequence[ObjectFault]
 
 
+@dataclass(frozen=True)
+class WaitingCollection:
+    """Condemned values that may not be removed yet.
+
+    Attributes:
+        collection: Their list, ``gc/<collection>.json``.
+        objects: How many they are.
+        size_bytes: Their length together.
+        until: When the wait is over: ISO 8601, UTC.
+        runs: Runs whose end is waited for, too.
+    """
+
+    collection: str
+    objects: int
+    size_bytes: int
+    until: str
+    runs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What ``slimline gc`` did.
+
+    Attributes:
+        place: The store.
+        dry_run: It changed nothing: all that follows is what it would have done.
+        removed: How many values went.
+        removed_bytes: Their length together.
+        spared: How many condemned values stay, as they are used again.
+        waiting: Condemned values that may not be removed yet.
+        condemned: How many values were condemned now: a later ``slimline gc`` removes them.
+        condemned_bytes: Their length together.
+        collections: Lists whose values went.
+        collection: The list that was written now, or null.
+    """
+
+    place: str
+    dry_run: bool
+    removed: int
+    removed_bytes: int
+    spared: int
+    waiting: Sequence[WaitingCollection]
+    condemned: int
+    condemned_bytes: int
+    collections: Sequence[str]
+    collection: str | None
+
+
 def exported_release(record: RunRecord, folder: Path) -> ExportedRelease:
     """Return the document of ``slimline export --json``."""
     listed = read_list(folder)

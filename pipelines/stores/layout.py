@@ -16,6 +16,15 @@ CLAIMS = "claims/"
 QUARANTINE = "quarantine/"
 """What all keys begin with under which damaged bytes are kept."""
 
+COLLECTIONS = "gc/"
+"""What all keys begin with under which it stands what a ``gc`` removes, or has removed."""
+
+EXCLUSIONS = "exclusions/"
+"""What all keys of digests begin with that no dataset may hold any more."""
+
+ERASURES = "erasures/"
+"""What all keys of the certificates of erasures begin with."""
+
 _BLOB = re.compile(rf"{BLOBS}sha256/(?:.*/)?([0-9a-f]{{64}})")
 
 _DIGEST, _NAME = r"[0-9a-f]{64}", r"[^/]+"
@@ -33,6 +42,10 @@ KINDS = {
         "log": rf"{RUNS}{_NAME}/logs/{_NAME}\.log",
         "release": rf"releases/{_NAME}/{_NAME}\.json",
         "ledger": rf"ledger/{_DIGEST}/{_NAME}\.json",
+        "collection": rf"{COLLECTIONS}{_NAME}\.json",
+        "tombstone": rf"tombstones/{_DIGEST}\.json",
+        "exclusion": rf"{EXCLUSIONS}{_DIGEST}\.json",
+        "erasure": rf"{ERASURES}{_NAME}\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
 }
@@ -135,3 +148,23 @@ def opened_key(sealed: str, run: str, step: str) -> str:
 def opened_prefix(sealed: str) -> str:
     """Return what all notes of the ledger on these sealed images begin with."""
     return f"ledger/{sealed}/"
+
+
+def collection_key(collection: str) -> str:
+    """Return where it stands what a ``gc`` has condemned or removed."""
+    return f"{COLLECTIONS}{collection}.json"
+
+
+def tombstone_key(digest: str) -> str:
+    """Return where it stands who removed a blob or a tree of this digest, and why."""
+    return f"tombstones/{digest}.json"
+
+
+def exclusion_key(digest: str) -> str:
+    """Return where it stands that what has this digest enters no dataset any more."""
+    return f"{EXCLUSIONS}{digest}.json"
+
+
+def erasure_key(erasure: str) -> str:
+    """Return where the certificate of an erasure lies."""
+    return f"{ERASURES}{erasure}.json"

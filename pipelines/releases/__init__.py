@@ -1,0 +1,1 @@
+"""Releases: what is kept, what is collected, and what has to be forgotten."""
