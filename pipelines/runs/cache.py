@@ -18,6 +18,7 @@ from pipelines.disk.folders import remove_tree
 from pipelines.runs.condemned import CondemnedValues
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.results import CachedResult, disagreement, read_result
+from pipelines.runs.tombstones import rest_of
 from pipelines.stores.layout import blob_key, result_key, tree_key
 from pipelines.stores.store import KeyMissing, Store, is_key
 
@@ -46,7 +47,7 @@ class Cache:
         self.store = store
         self._scratch = scratch
         self._trees: dict[str, Tree] = {}
-        self._condemned = CondemnedValues(store)
+        self._condemned = CondemnedValues(store, scratch)
 
     def lookup(self, key: str, *, renew: bool = True) -> CachedResult | None:
         """Return the result of ``key`` if all of it is there, byte counts included.
@@ -217,6 +218,8 @@ class Cache:
     def read_file(self, tree_digest: str, name: str) -> bytes:
         """Return one verified file of an artifact.
 
+        A document from which a person had to be erased comes without that person.
+
         Raises:
             CorruptionError: Its blob is missing or broken.
             KeyError: The artifact has no file of that name.
@@ -227,6 +230,8 @@ class Cache:
                 try:
                     data = self.store.get(key)
                 except KeyMissing:
+                    if (rest := rest_of(self.store, entry.sha256)) is not None:
+                        return rest
                     raise CorruptionError(key) from None
                 if sha256(data).hexdigest() != entry.sha256:
                     self._quarantine(key)

@@ -12,6 +12,7 @@ collection waits for longer than that, and for the runs that began before its li
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -116,14 +117,20 @@ class CondemnedValues:
 
     Args:
         store: Where.
+        scratch: A folder of this machine for what is on its way; made where it is needed.
         every_s: Age in seconds at which the list is read again.
         clock: Seconds, never stepping back.
     """
 
     def __init__(
-        self, store: Store, every_s: float = REREAD_S, clock: Callable[[], float] = since_boot_s
+        self,
+        store: Store,
+        scratch: Path,
+        every_s: float = REREAD_S,
+        clock: Callable[[], float] = since_boot_s,
     ) -> None:
-        self._store, self._every_s, self._clock = store, every_s, clock
+        self._store, self._scratch = store, scratch
+        self._every_s, self._clock = every_s, clock
         self._lock = threading.Lock()
         self._read_at: float | None = None
         self._versions: dict[str, set[str]] = {}
@@ -140,24 +147,32 @@ class CondemnedValues:
             False where the value is gone and ``data`` is None.
         """
         versions = self._condemned(key)
-        while versions is not None:
-            stat = self._store.stat(key)
-            if stat is None:
-                if data is None:
-                    return False
-                if self._store.put_if_absent(key, data):
-                    return True
-                continue
-            if versions and stat.version not in versions:
-                return True
+        if versions is None:
+            return True
+        if data is not None:
+            self._rewrite(key, data, versions)
+            return True
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="renew-", dir=self._scratch) as folder:
+            copy = Path(folder, "value")
             try:
-                value = self._store.get(key) if data is None else _bytes(data)
+                self._store.fetch(key, copy)
             except KeyMissing:
-                continue
-            data = value
-            if self._store.replace_if_match(key, value, stat.version):
-                return True
+                return False
+            self._rewrite(key, copy, versions)
         return True
+
+    def _rewrite(self, key: str, data: bytes | Path, versions: set[str]) -> None:
+        while True:
+            stat = self._store.stat(key)
+            if stat and versions and stat.version not in versions:
+                return  # somebody has done so
+            if (
+                self._store.replace_if_match(key, data, stat.version)
+                if stat
+                else self._store.put_if_absent(key, data)
+            ):
+                return
 
     def _condemned(self, key: str) -> set[str] | None:
         """Return the condemned versions of a key (none of them: all); None where there are none."""
@@ -179,7 +194,3 @@ class CondemnedValues:
                     versions.setdefault(key, set()).add(version)
         # Nobody knows what a damaged list condemned: all that is relied on is written again.
         self._versions, self._unknown = versions, bool(damaged)
-
-
-def _bytes(data: bytes | Path) -> bytes:
-    return data.read_bytes() if isinstance(data, Path) else data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -10,6 +11,9 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from components.contract.digests import canonical_json
 from pipelines.stores.layout import blob_digest, blob_key, kind_of, tombstone_key, tree_key
 from pipelines.stores.store import KeyMissing, Store
+
+_REPLACED_MAX = 1000
+"""A document is replaced at most so often: longer chains are circles."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -26,6 +30,8 @@ class Tombstone:
         cause: The collection or the erasure by its id.
         actor: Who asked for that.
         at: ISO 8601, UTC.
+        instead: sha256 of a blob with the same document, without what had to be erased from it;
+            None where there is none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True)
@@ -36,6 +42,7 @@ class Tombstone:
     cause: str
     actor: str
     at: str
+    instead: _Digest | None = None
     schema: Literal[1] = 1
 
     @property
@@ -80,6 +87,26 @@ def tombstone_of(store: Store, key: str) -> Tombstone | None:
     return found if found.key == key else None
 
 
+def rest_of(store: Store, sha256: str) -> bytes | None:
+    """Return what is left of a document that had to be replaced; None where nothing is.
+
+    Args:
+        store: Where.
+        sha256: Of the document as it was.
+    """
+    stone = tombstone_of(store, blob_key(sha256))
+    for _ in range(_REPLACED_MAX):
+        if stone is None or stone.instead is None:
+            return None
+        try:
+            data = store.get(blob_key(stone.instead))
+        except KeyMissing:  # replaced again by a later erasure
+            stone = tombstone_of(store, blob_key(stone.instead))
+            continue
+        return data if hashlib.sha256(data).hexdigest() == stone.instead else None
+    return None
+
+
 def put_tombstone(store: Store, tombstone: Tombstone) -> None:
     """Keep a tombstone; the newest of a value counts, and an erased value stays an erased one."""
     key, data = tombstone_key(tombstone.digest), canonical_json(asdict(tombstone))
@@ -87,8 +114,9 @@ def put_tombstone(store: Store, tombstone: Tombstone) -> None:
         stat = store.stat(key)
         before = tombstone_of(store, tombstone.key)
         if before and (before.why, before.cause) == (tombstone.why, tombstone.cause):
-            return
-        if before and before.why == "erased" != tombstone.why:
+            if before.instead == tombstone.instead:
+                return
+        elif before and before.why == "erased" != tombstone.why:
             return
         if stat and store.replace_if_match(key, data, stat.version):
             return

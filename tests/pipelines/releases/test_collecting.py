@@ -331,11 +331,11 @@ def test_with_a_damaged_list_writers_write_all_anew_and_nothing_goes(cache: Cach
 def test_a_writer_reads_the_list_again_after_ten_minutes(cache: Cache) -> None:
     left = orphan(cache, ORPHAN)
     time_s = [0.0]
-    values = CondemnedValues(cache.store, clock=lambda: time_s[0])
+    values = CondemnedValues(cache.store, Path("/nowhere"), clock=lambda: time_s[0])
     key = tree_key(left)
     values.renew(key)
     condemn(cache.store, actor="me")
     before = cache.store.stat(key)
     for time_s[0], renewed in ((599.0, False), (600.0, True)):
-        values.renew(key)
+        values.renew(key, cache.store.get(key))
         assert (cache.store.stat(key) != before) == renewed
