@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ from pipelines.stores.store import KeyMissing
 
 MANIFEST, INFO = "manifest.jsonl", "dataset.json"
 _SOURCES = "sources/"
+_PAIRS = "pairs"
+"""The split of images that only listed pairs use."""
 
 
 @dataclass
@@ -106,11 +108,14 @@ def holders(cache: Cache, trees: Mapping[str, Tree], subject: Subject) -> list[H
                 _learn(line, subject)
     found: list[Held] = []
     for tree, lines in manifests.items():
-        matched = list(_of_subject(lines, subject))
-        if matched:
-            own = set(_info(cache, tree).get("splits", {}))
-            splits = [str(line["split"]) for line in matched if line.get("split") in own]
-            # Listed pairs are kept beside the sealed split, those of sealed images too.
+        matched = _of_subject(lines, subject)
+        if not matched:
+            continue
+        own = set(_info(cache, tree).get("splits", {}))
+        if any(line.get("records") for line in matched):  # a whole file of many
+            found.append(Held(tree, own, sum(_records_used(line) for line in matched)))
+        else:
+            splits = [str(line["split"]) for line in matched if line.get("split") in own | {_PAIRS}]
             found.append(Held(tree, set(splits), len(splits)))
     return found
 
@@ -119,30 +124,35 @@ def _size(subject: Subject) -> int:
     return sum(map(len, (subject.files, subject.pixels, subject.names, subject.labels)))
 
 
-def _of_subject(lines: list[dict[str, Any]], subject: Subject) -> Iterator[dict[str, Any]]:
+def _records_used(line: Mapping[str, Any]) -> int:
+    return int((line.get("records") or {}).get("used", 0))
+
+
+def _of_subject(lines: list[dict[str, Any]], subject: Subject) -> list[dict[str, Any]]:
+    """Return the lines of a manifest that show the subject, duplicates and what they are of too."""
+    found = {
+        str(line["name"]): line
+        for line in lines
+        if line["sha256"] in subject.files
+        or line.get("pixels") in subject.pixels
+        or subject.is_named(line.get("label"), str(line["name"]))
+    }
+    alike = {str(line["duplicate_of"]) for line in found.values() if line.get("duplicate_of")}
     for line in lines:
-        name, of = str(line["name"]), line.get("duplicate_of")
-        if (
-            line["sha256"] in subject.files
-            or line.get("pixels") in subject.pixels
-            or subject.is_named(line.get("label"), name)
-            or (of is not None and of in subject.names)
-            or name in subject.names
-        ):
-            yield line
+        if line["name"] in alike or line.get("duplicate_of") in {*found, *alike}:
+            found.setdefault(str(line["name"]), line)
+    return list(found.values())
 
 
 def _learn(line: Mapping[str, Any], subject: Subject) -> None:
     name = str(line["name"])
     subject.names.add(name)
-    if of := line.get("duplicate_of"):
-        subject.names.add(str(of))
     if not _is_record(name) and not line.get("records"):
         subject.files.add(str(line["sha256"]))
     if pixels := line.get("pixels"):
         subject.pixels.add(str(pixels))
     label = line.get("label")
-    if subject.is_named(label, name) and label:
+    if label and subject.is_named(label, name):
         subject.labels.add(str(label))
 
 
@@ -196,5 +206,4 @@ def _names(row: Iterable[Any], subject: Subject) -> bool:
         sha256 in subject.files
         or subject.is_named(None, str(name))
         or (bool(link) and subject.is_named(None, str(link)))
-        or (name in subject.names and not sha256)
     )
