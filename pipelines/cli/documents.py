@@ -117,7 +117,8 @@ class Verified:
         place: The store, the run or the folder.
         objects: How many values or files were read.
         findings: Each that is not as it should be: its ``place`` (key or path), its ``state``
-            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it.
+            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it. Also what was
+            removed on purpose, which is ``erased``, or ``collected`` by ``slimline gc``.
     """
 
     place: str

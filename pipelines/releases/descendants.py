@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from components.contract.errors import UserError
-from pipelines.runs.results import read_statement
-from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.step_records import read_record
 from pipelines.stores.layout import kind_of
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.store import Store
 
 
 @dataclass(frozen=True)
@@ -86,18 +85,16 @@ def read_lineage(store: Store, keys: Sequence[str]) -> Lineage:
         if kind_of(key) != "step":
             continue
         try:
-            data = store.get(key)
-            outputs = dict(read_statement(data).outputs)
-            ingredients = read_ingredients(store, key)
-        except KeyMissing:
-            continue
-        except (ValueError, UserError):
+            record = read_record(store, key)
+        except UserError:
             found.unread.append(key)
             continue
-        if outputs and ingredients:
-            component = str(ingredients["component"])
-            inputs = frozenset(_trees(ingredients.get("inputs")))
-            found.made.append(Made(key, component, inputs, outputs, _folder(data)))
+        if record and record.outputs and record.ingredients:
+            inputs = frozenset(_trees(record.ingredients.get("inputs")))
+            outputs = dict(record.outputs)
+            found.made.append(
+                Made(key, str(record.component), inputs, outputs, _folder(store.get(key)))
+            )
     return found
 
 

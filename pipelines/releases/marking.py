@@ -17,7 +17,7 @@ from typing import Any, cast
 from components.contract.errors import UserError
 from components.contract.tree import Tree
 from pipelines.runs.records import Problem, RunRecord, list_runs
-from pipelines.runs.results import read_statement
+from pipelines.runs.statements import read_statement
 from pipelines.runs.step_records import read_ingredients
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import CLAIMS, blob_key, kind_of, result_key, run_key, tree_key

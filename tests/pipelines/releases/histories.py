@@ -95,6 +95,7 @@ class History:
             self.cache.store, self.run, name,
             step_record(
                 run=self.run, step=name, engine="local", ingredients=ingredients, outputs=made,
+                trees={port: self.cache.tree(tree) for port, tree in made.items()},
                 statement={}, image_digest=None, wall_s=1.0,
             ),
         )  # fmt: skip
