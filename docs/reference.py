@@ -45,6 +45,7 @@ from pipelines.config.sections import (
     TrainedTeacher,
 )
 from pipelines.runs import leaderboard
+from pipelines.runs.erasures import Concerned, Erasure
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
 
@@ -138,6 +139,8 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline export --json`", (ExportedRelease,)),
     Document("`slimline verify --json`", (Verified,)),
     Document("`slimline gc --json`", (Collected, WaitingCollection)),
+    Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),
+    Document("`releases[]` of that document", (Concerned,)),
     Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
     Document("`slimline runs --json`: `problems[]`", (Problem,), ("key", "what", "fix")),
 )

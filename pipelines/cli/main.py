@@ -20,6 +20,7 @@ from pipelines.cli.commands import compile as compile_
 from pipelines.cli.commands import (
     data,
     doctor,
+    erase,
     explain,
     export,
     gc,
@@ -50,7 +51,7 @@ from pipelines.disk.names import check_name
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, verify, init, suggest, doctor, sync,
-    schedule, images, gc,
+    schedule, images, gc, erase,
 )  # fmt: skip
 """In the order in which help lists them."""
 

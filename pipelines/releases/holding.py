@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import Tree
-from components.data.spelling import key_of
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.exclusions import ExclusionKind, identity_digest
-from pipelines.stores.layout import blob_key
-from pipelines.stores.store import KeyMissing
+from pipelines.runs.tombstones import document_of
 
 MANIFEST, INFO = "manifest.jsonl", "dataset.json"
 _SOURCES = "sources/"
@@ -27,7 +26,7 @@ class Subject:
     """Whom or what to erase, and by what it is known so far.
 
     Attributes:
-        identity: What all spellings of the person's name have in common; None of a file.
+        identity: Digest of the person's name in whichever spelling; None of a file.
         files: sha256 of files that hold nothing else: images, one a file.
         pixels: Digests of the pixels of its images.
         names: Names of these files and records, as manifests have them.
@@ -43,7 +42,7 @@ class Subject:
     @classmethod
     def of_identity(cls, name: str) -> Subject:
         """Return the person of this name."""
-        return cls(key_of(name), labels={name})
+        return cls(identity_digest(name), labels={name})
 
     @classmethod
     def of_file(cls, sha256: str) -> Subject:
@@ -56,7 +55,7 @@ class Subject:
         found: dict[str, ExclusionKind] = dict.fromkeys(sorted(self.files), "file")
         found |= dict.fromkeys(sorted(self.pixels), "pixels")
         if self.identity is not None:
-            found[identity_digest(self.identity)] = "identity"
+            found[self.identity] = "identity"
         return found
 
     def is_named(self, label: str | None, name: str) -> bool:
@@ -64,10 +63,17 @@ class Subject:
         if self.identity is None:
             return False
         if label is not None:
-            return key_of(label) == self.identity
+            return self.is_label(label)
         folders = name.split("/")[:-1]
         runs = (folders[i:j] for i in range(len(folders)) for j in range(i + 1, len(folders) + 1))
-        return any(key_of("/".join(run)) == self.identity for run in runs)
+        return any(self.is_label("/".join(run)) for run in runs)
+
+    def is_label(self, text: str) -> bool:
+        """Whether a text is the person's name."""
+        return self.identity is not None and _identity(text) == self.identity
+
+
+_identity = lru_cache(maxsize=100_000)(identity_digest)
 
 
 @dataclass
@@ -125,7 +131,8 @@ def _size(subject: Subject) -> int:
 
 
 def _records_used(line: Mapping[str, Any]) -> int:
-    return int((line.get("records") or {}).get("used", 0))
+    records = cast("Mapping[str, Any]", line.get("records") or {})
+    return int(records.get("used", 0))
 
 
 def _of_subject(lines: list[dict[str, Any]], subject: Subject) -> list[dict[str, Any]]:
@@ -190,13 +197,13 @@ def pages(cache: Cache, subject: Subject) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for key in cache.store.list(_SOURCES):
         for page in json.loads(cache.store.get(key))["pages"]:
-            try:
-                rows = json.loads(cache.store.get(blob_key(page)))
-            except KeyMissing:
+            document = document_of(cache.store, page)
+            if document is None:
                 continue
+            rows = json.loads(document[1])
             kept = [row for row in rows if not _names(row, subject)]
             if len(kept) < len(rows):
-                found[page] = canonical_json(kept)
+                found[document[0]] = canonical_json(kept)
     return found
 
 

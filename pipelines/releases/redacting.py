@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from components.contract.digests import canonical_json
-from components.data.spelling import key_of
 from pipelines.releases.holding import Subject
 
 ERASED = "[erased]"
@@ -68,12 +67,8 @@ def _names(value: object, subject: Subject) -> bool:
         value in subject.names
         or value in subject.files
         or value in subject.pixels
-        or _is_label(value, subject)
+        or subject.is_label(value)
     )
-
-
-def _is_label(text: str, subject: Subject) -> bool:
-    return subject.identity is not None and key_of(text) == subject.identity
 
 
 def _without(value: Any, subject: Subject) -> Any:
@@ -86,7 +81,7 @@ def _without(value: Any, subject: Subject) -> Any:
 
 
 def _text(text: str, subject: Subject) -> str:
-    if _is_label(text, subject) or text in subject.files or text in subject.pixels:
+    if subject.is_label(text) or text in subject.files or text in subject.pixels:
         return ERASED
     return _replaced(text, subject)
 

@@ -51,7 +51,8 @@ class Erasure:
         results: Step keys whose results go.
         removed: Keys of values that go.
         replaced: By sha256 of each document that goes, that of what is left of it.
-        elsewhere: Folders in buckets, from which files go: ``gs://bucket/prefix``.
+        folders: Folders in buckets that go whole: ``gs://bucket/prefix``.
+        model_folders: Folders in buckets of which arrays and pages go.
         models: How many Models and LiteModels were made from these Datasets, and have to be
             trained anew.
         releases: The releases that rest on them.
@@ -73,7 +74,8 @@ class Erasure:
     results: Annotated[tuple[str, ...], _Many] = ()
     removed: Annotated[tuple[str, ...], _Many] = ()
     replaced: Mapping[str, str] = field(default_factory=dict[str, str])
-    elsewhere: Annotated[tuple[str, ...], _Many] = ()
+    folders: Annotated[tuple[str, ...], _Many] = ()
+    model_folders: Annotated[tuple[str, ...], _Many] = ()
     models: int = 0
     releases: Annotated[tuple[Concerned, ...], _Many] = ()
     unreached: Annotated[tuple[str, ...], _Many] = ()
