@@ -28,7 +28,7 @@ def _silent(_done: int, _all: int) -> None:
     """Tell nobody."""
 
 
-class Index:
+class OpenIndex:
     """An index that is read; open inside ``with``.
 
     Args:
@@ -59,7 +59,7 @@ class Index:
         self.close()
 
 
-def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> Index:
+def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> OpenIndex:
     """Open the index of a store.
 
     Args:
@@ -75,7 +75,7 @@ def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> I
         if not _brought_up_to_date(store, path, told, refresh=refresh):
             rebuild(store, told)
         with locked(path, shared=True):
-            return Index(connect_reading(path), store.uri)
+            return OpenIndex(connect_reading(path), store.uri)
 
 
 def rebuild(store: Store, told: Told = _silent) -> Path:
