@@ -19,6 +19,7 @@ from components.contract.tree import Tree
 from pipelines.disk.scratch import scratch_folder
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.release_log_entries import parse_entry
 from pipelines.runs.results import disagreement, read_result, read_statement
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
@@ -28,6 +29,7 @@ from pipelines.stores.layout import (
     graph_key,
     kind_of,
     release_key,
+    release_log_key,
     result_key,
     tree_key,
 )
@@ -104,10 +106,11 @@ def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
 
     Args:
         store: Where.
-        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and entries of
+            a log of releases, which nothing makes again.
     """
     for fault in faults:
-        if fault.state == "damaged":
+        if fault.state == "damaged" and kind_of(fault.place) != "log entry":
             move_to_quarantine(store, fault.place)
 
 
@@ -267,6 +270,14 @@ def _check_release(_store: Store, key: str, data: bytes) -> _References:
     return _trees([tree])
 
 
+def _check_log_entry(_store: Store, key: str, data: bytes) -> _References:
+    """The chain of entries is ``read_log``'s to follow: here each is looked at alone."""
+    entry = parse_entry(data)
+    if release_log_key(entry.name, entry.seq) != key:
+        raise _DamageError(f"is entry {entry.seq} of the releases of {entry.name}")
+    return _trees([entry.release])
+
+
 def _check_ledger(_store: Store, key: str, data: bytes) -> _References:
     note = json.loads(data)
     if f"{note['run']}.{note['step']}.json" != key.rpartition("/")[2]:
@@ -288,6 +299,9 @@ _CHECKS: Mapping[str, Callable[[Store, str, bytes], _References]] = {
     "progress": _check_object,
     "step": _check_step,
     "release": _check_release,
+    "log entry": _check_log_entry,
+    "champion": _check_object,
+    "signature": _check_object,
     "ledger": _check_ledger,
 }
 """Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
@@ -301,5 +315,8 @@ _NOUNS = {
     "progress": "progress of a run",
     "step": "record of an execution",
     "release": "note on a release",
+    "log entry": "entry of a log of releases",
+    "champion": "champion.json",
+    "signature": "signature",
     "ledger": "note of the ledger",
 }

@@ -31,6 +31,9 @@ KINDS = {
         "progress": rf"{RUNS}{_NAME}/progress\.json",
         "step": rf"{RUNS}{_NAME}/steps/{_NAME}\.json",
         "log": rf"{RUNS}{_NAME}/logs/{_NAME}\.log",
+        "log entry": rf"releases/{_NAME}/log/[0-9]{{8}}\.json",
+        "champion": rf"releases/{_NAME}/champion\.json",
+        "signature": rf"releases/{_NAME}/signatures/[0-9]{{8}}\.json",
         "release": rf"releases/{_NAME}/{_NAME}\.json",
         "ledger": rf"ledger/{_DIGEST}/{_NAME}\.json",
         "quarantine": rf"{QUARANTINE}.+",
@@ -125,6 +128,33 @@ def release_key(name: str, run: str) -> str:
 def releases_prefix(name: str) -> str:
     """Return what all notes on releases of this name begin with."""
     return f"releases/{name}/"
+
+
+def release_log_key(name: str, seq: int) -> str:
+    """Return where an entry of the log of these releases lies."""
+    return f"{release_log_prefix(name)}{seq:08d}.json"
+
+
+def release_log_prefix(name: str) -> str:
+    """Return what all entries of the log of these releases begin with."""
+    return f"{releases_prefix(name)}log/"
+
+
+def log_sequence(key: str) -> int | None:
+    """Return the number of the entry of a log under ``key``, or None where none lies there."""
+    if kind_of(key) != "log entry":
+        return None
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def champion_key(name: str) -> str:
+    """Return where it stands for apps which of these releases is the champion."""
+    return f"{releases_prefix(name)}champion.json"
+
+
+def signature_key(name: str, seq: int) -> str:
+    """Return where the signature of an entry of the log, and of its release, lies."""
+    return f"{releases_prefix(name)}signatures/{seq:08d}.json"
 
 
 def opened_key(sealed: str, run: str, step: str) -> str:
