@@ -19,6 +19,13 @@ _KNOWN = 200_000
 _SHIPPED = ("LiteModel", "Release")
 """Kinds of artifacts whose files people hold in their hands."""
 
+_LOOK_AGAIN = (
+    "UPDATE manifest SET state = NULL WHERE dataset = ? AND state != 'read'",
+    "UPDATE decision SET state = NULL WHERE artifact = ? AND state != 'read'",
+    "UPDATE worth SET state = NULL WHERE artifact = ? AND state != 'read'",
+    "UPDATE listing SET state = NULL WHERE artifact = ? AND state != 'read'",
+)
+
 
 class Inserter:
     """Writes rows through a connection, inside whatever transaction is open there.
@@ -103,12 +110,13 @@ class Inserter:
 
     def _put_decision(self, run: int, steps: Mapping[str, Mapping[str, Any]]) -> None:
         """Write which artifact says what the run chose."""
+        self.database.execute("DELETE FROM choice WHERE run = ?", (run,))
         outputs: Mapping[str, object] = steps.get("select", {}).get("outputs") or {}
-        self.database.execute("DELETE FROM decision WHERE run = ?", (run,))
         if tree := outputs.get("decision"):
+            artifact = self._artifact(digest_bytes(tree), "Report")
+            self.database.execute("INSERT INTO choice VALUES (?, ?)", (run, artifact))
             self.database.execute(
-                "INSERT INTO decision (run, artifact) VALUES (?, ?)",
-                (run, self._artifact(digest_bytes(tree), "Report")),
+                "INSERT OR IGNORE INTO decision (artifact) VALUES (?)", (artifact,)
             )
 
     # executions -----------------------------------------------------------------------------------
@@ -149,6 +157,8 @@ class Inserter:
             "INSERT OR IGNORE INTO file VALUES (?, ?, ?)",
             [(sha, made[output], path) for output, path, sha in facts.files if output in made],
         )
+        for artifact in made.values():
+            self._look_again(artifact)
         self._put_datasets(execution, facts, made)
         if facts.version == 1:
             self.database.executemany(
@@ -160,6 +170,11 @@ class Inserter:
             (execution,),
         )
         return execution
+
+    def _look_again(self, artifact: int) -> None:
+        """What could not be read of an artifact may be there, now that it was made again."""
+        for sql in _LOOK_AGAIN:
+            self.database.execute(sql, (artifact,))
 
     def put_damaged_execution(self, record: str) -> None:
         """Write that there is an execution of which nobody can read more."""
@@ -179,12 +194,7 @@ class Inserter:
             self.database.execute(
                 "INSERT OR IGNORE INTO dataset VALUES (?, ?, ?)", (dataset, execution, source)
             )
-            # What could not be read may be there again, with the execution that made it again.
-            self.database.execute(
-                "INSERT INTO manifest (dataset) VALUES (?) ON CONFLICT (dataset)"
-                " DO UPDATE SET state = NULL WHERE state != 'read'",
-                (dataset,),
-            )
+            self.database.execute("INSERT OR IGNORE INTO manifest (dataset) VALUES (?)", (dataset,))
 
     def put_artifact(self, digest: bytes, kind: str) -> int:
         """Write an artifact of a kind and return its identifier."""

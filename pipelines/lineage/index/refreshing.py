@@ -10,15 +10,17 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
 from pipelines.lineage.index.announced import Announced, announced_since
+from pipelines.lineage.index.contents import KINDS, insert_content, read_wanted, wanted_of
 from pipelines.lineage.index.database import get_meta, put_meta, transaction
 from pipelines.lineage.index.deriving import derive
 from pipelines.lineage.index.facts import ExecutionFacts
 from pipelines.lineage.index.inserting import Inserter
-from pipelines.lineage.index.releases import insert_releases, read_releases
+from pipelines.lineage.index.releases import insert_releases, read_releases, settle_standings
 from pipelines.lineage.index.run_reading import (
     insert_run,
     listed_runs,
@@ -26,7 +28,16 @@ from pipelines.lineage.index.run_reading import (
     read_run,
     what_of,
 )
+from pipelines.lineage.index.sources import (
+    insert_page,
+    insert_source,
+    read_source,
+    wanted_pages,
+    wanted_sources,
+)
+from pipelines.lineage.index.values import TOMBSTONES, read_blob
 from pipelines.stores.call_each import call_each
+from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import KeyMissing, Store
 
 THREADS = 32
@@ -36,7 +47,7 @@ _OVERLAP = timedelta(days=2)
 
 _FULL = timedelta(days=1)
 _ABSENT = "is not there, and the record of a run names it"
-_WATERMARK, _LISTED = "watermark", "listed"
+_WATERMARK, _LISTED, _CHANGED = "watermark", "listed", "changed"
 
 Told = Callable[[int, int], None]
 """Takes how many runs have been read, and how many there are."""
@@ -117,11 +128,21 @@ class Refresher:
         self._read_runs(found.runs)
         self._read_stubs(again=again)
         if found.releases is None or found.releases:
-            notes = read_releases(self._store, self._database, found.releases)
+            read = read_releases(self._store, self._database, found.releases)
             with self._writing():
-                insert_releases(self._inserter, notes)
-        with transaction(self._database):
-            derive(self._database, news=self._database.total_changes != before)
+                insert_releases(self._inserter, read)
+        if again:
+            self._look_again()
+        if found.gc:
+            self._read_collected()
+        self._read_sources()
+        self._read_contents()
+        news = self._database.total_changes != before
+        with self._writing():
+            derive(self._database, news=news)
+            if news:
+                settle_standings(self._database)
+                put_meta(self._database, _CHANGED, datetime.now(UTC).isoformat())
 
     def _note(self, name: str, moment: datetime) -> None:
         put_meta(self._database, name, moment.isoformat())
@@ -168,6 +189,61 @@ class Refresher:
         except ValueError as error:
             return what_of(error)
 
+    # what records refer to ------------------------------------------------------------------------
+
+    def _look_again(self) -> None:
+        """Look again for all that could not be read."""
+        with self._writing():
+            for table in _STATES:
+                self._database.execute(
+                    f"UPDATE {table} SET state = NULL WHERE state != 'read'"  # noqa: S608 ours
+                )
+
+    def _read_collected(self) -> None:
+        """Look again for what was read, or not found, of values that have tombstones."""
+        stones = {
+            key.removeprefix(TOMBSTONES).removesuffix(".json")
+            for key in self._store.list(TOMBSTONES)
+        }
+        owned = [
+            (sha.hex(), what, owner)
+            for sha, what, owner in self._database.execute("SELECT * FROM read_from").fetchall()
+            if sha.hex() in stones
+        ]
+        keys = [key for sha, _, _ in owned for key in (blob_key(sha), tree_key(sha))]
+        stats = self._store.stat_many(keys)
+        there = {key for key, stat in zip(keys, stats, strict=True) if stat}
+        with self._writing():
+            for sha, what, owner in owned:
+                table, key = _STATES_BY_WHAT[what]
+                if not {blob_key(sha), tree_key(sha)} & there:
+                    self._database.execute(
+                        f"UPDATE {table} SET state = NULL WHERE {key} = ?",  # noqa: S608 ours
+                        (owner,),
+                    )
+
+    def _read_sources(self) -> None:
+        for batch in batches(wanted_sources(self._database), _BATCH):
+            found = call_each(lambda _, sha: read_source(self._store, sha), iter(batch), THREADS)
+            with self._writing():
+                for (source, sha), data in zip(batch, found, strict=True):
+                    insert_source(self._inserter, source, sha, data)
+        for batch in batches(wanted_pages(self._database), _BATCH):
+            pages = call_each(lambda _, sha: read_blob(self._store, sha), iter(batch), THREADS)
+            with self._writing():
+                for (page, sha), data in zip(batch, pages, strict=True):
+                    insert_page(self._inserter, page, sha, data)
+
+    def _read_contents(self) -> None:
+        for kind in KINDS:
+            for batch in batches(wanted_of(self._database, kind), kind.at_once):
+                found = call_each(
+                    partial(read_wanted, self._store, kind), ((one,) for one in batch), THREADS
+                )
+                with self._writing():
+                    for wanted, files in zip(batch, found, strict=True):
+                        insert_content(self._inserter, kind, wanted, files)
+
     @contextlib.contextmanager
     def _writing(self) -> Generator[None]:
         try:
@@ -177,6 +253,12 @@ class Refresher:
             self._inserter.forget()
             raise
 
+
+_STATES_BY_WHAT = {
+    "page": ("page", "id"),
+    **{kind.what: (kind.table, kind.key) for kind in KINDS},
+}
+_STATES = ("source", *(table for table, _ in _STATES_BY_WHAT.values()))
 
 _Item = TypeVar("_Item")
 

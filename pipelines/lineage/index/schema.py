@@ -21,8 +21,8 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, name TEXT NOT NULL, started TEXT NOT NULL,
     finished TEXT, outcome TEXT NOT NULL, engine TEXT NOT NULL, actor TEXT NOT NULL,
-    config TEXT NOT NULL, graph TEXT NOT NULL, trigger TEXT, wall_s REAL NOT NULL, winner TEXT,
-    bytes INTEGER, fault TEXT, whole INTEGER NOT NULL, stale INTEGER NOT NULL DEFAULT 1
+    config TEXT NOT NULL, graph TEXT NOT NULL, trigger TEXT, wall_s REAL NOT NULL, fault TEXT,
+    whole INTEGER NOT NULL, stale INTEGER NOT NULL DEFAULT 1
 );
 CREATE INDEX run_started ON run (started, run);
 CREATE INDEX run_name ON run (name, started);
@@ -80,6 +80,12 @@ CREATE TABLE source (
     state TEXT
 );
 CREATE TABLE page (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, state TEXT);
+-- Blobs and trees that rows of these owners were read from: a page, or the artifact of a manifest,
+-- a decision, a release or a listing.
+CREATE TABLE read_from (
+    digest BLOB NOT NULL, what TEXT NOT NULL, owner INTEGER NOT NULL,
+    PRIMARY KEY (digest, what, owner)
+) WITHOUT ROWID;
 CREATE TABLE source_page (
     source INTEGER NOT NULL, n INTEGER NOT NULL, page INTEGER NOT NULL, PRIMARY KEY (source, n)
 ) WITHOUT ROWID;
@@ -96,6 +102,7 @@ CREATE TABLE dataset (
 ) WITHOUT ROWID;
 CREATE INDEX dataset_source ON dataset (source);
 CREATE TABLE decoding (execution INTEGER PRIMARY KEY, settings TEXT NOT NULL);
+-- pixels: whether the lines say what images show; those of earlier versions do not.
 CREATE TABLE manifest (dataset INTEGER PRIMARY KEY, state TEXT, pixels INTEGER);
 CREATE TABLE fate (
     dataset INTEGER NOT NULL, name TEXT NOT NULL, sha BLOB, pixels BLOB, label TEXT, split TEXT,
@@ -116,8 +123,10 @@ CREATE INDEX label_identity ON label (identity);
 
 CREATE TABLE release (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, run TEXT NOT NULL, artifact INTEGER NOT NULL,
-    at TEXT, qualified INTEGER, state TEXT, checked TEXT, UNIQUE (name, run)
+    at TEXT NOT NULL, standing TEXT, UNIQUE (name, run)
 );
+-- What the manifest of a release says: qualified, or that it is the empty one.
+CREATE TABLE worth (artifact INTEGER PRIMARY KEY, state TEXT, qualified INTEGER, empty INTEGER);
 CREATE INDEX release_artifact ON release (artifact);
 CREATE INDEX release_run ON release (run);
 CREATE TABLE release_dataset (
@@ -134,10 +143,14 @@ CREATE TABLE release_log (
     PRIMARY KEY (name, seq)
 ) WITHOUT ROWID;
 
-CREATE TABLE decision (run INTEGER PRIMARY KEY, artifact INTEGER NOT NULL, state TEXT);
+CREATE TABLE choice (run INTEGER PRIMARY KEY, artifact INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX choice_artifact ON choice (artifact);
+CREATE TABLE decision (
+    artifact INTEGER PRIMARY KEY, state TEXT, winner TEXT, bytes INTEGER
+);
 CREATE TABLE metric (
-    run INTEGER NOT NULL, variant TEXT NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL,
-    value REAL, low REAL, high REAL, PRIMARY KEY (run, variant, device, name)
+    decision INTEGER NOT NULL, variant TEXT NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL,
+    value REAL, low REAL, high REAL, PRIMARY KEY (decision, variant, device, name)
 ) WITHOUT ROWID;
 
 CREATE TABLE problem (key TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;
