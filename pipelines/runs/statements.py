@@ -54,7 +54,7 @@ class _Definition(_Strict):
     ingredients: Annotated[Mapping[str, Any], Field(alias="internalParameters")]
 
 
-class _Builder(_Strict):
+class _BuiltBy(_Strict):
     id: str
 
 
@@ -69,7 +69,7 @@ class _Byproduct(_Strict):
 
 
 class _Details(_Strict):
-    builder: _Builder
+    builder: _BuiltBy
     metadata: _Metadata
     byproducts: tuple[_Byproduct]
 
