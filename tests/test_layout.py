@@ -35,6 +35,7 @@ FLOORS = {
         "pipelines",  # compress and every other pipeline
         "engines",
         "launch",
+        "lineage",
         "web",
         "cli",
     ),
