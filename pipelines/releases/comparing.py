@@ -25,7 +25,7 @@ from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.local import LocalRunner
 from pipelines.engines.machine.scheduler import Scheduler
 from pipelines.releases.gate_finding import CannotDecideError
-from pipelines.releases.published import Published
+from pipelines.releases.published import PublishedRelease
 from pipelines.releases.unseen import Unseen
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import StepDone, StepFailed
@@ -55,12 +55,14 @@ class Compared:
     parameters: Mapping[str, Any]
 
 
-def comparison_id(challenger: Published, champion: Published) -> str:
+def comparison_id(challenger: PublishedRelease, champion: PublishedRelease) -> str:
     """Return what the ledger and the records call a comparison: the same two, the same name."""
     return f"gate-{challenger.release[:12]}-{champion.release[:12]}"
 
 
-def compare(cache: Cache, challenger: Published, champion: Published, unseen: Unseen) -> Compared:
+def compare(
+    cache: Cache, challenger: PublishedRelease, champion: PublishedRelease, unseen: Unseen
+) -> Compared:
     """Evaluate both on the challenger's sealed images that neither has seen.
 
     Raises:
@@ -96,7 +98,7 @@ def compare(cache: Cache, challenger: Published, champion: Published, unseen: Un
     return Compared(found[CHALLENGER], found[CHAMPION], reports, parameters)
 
 
-def _parameters(cache: Cache, challenger: Published) -> Mapping[str, Any]:
+def _parameters(cache: Cache, challenger: PublishedRelease) -> Mapping[str, Any]:
     """Return the parameters with which the challenger's run evaluated on sealed images."""
     record = challenger.execution(_STEP)
     ingredients = read_ingredients(cache.store, record) if record else None
@@ -108,7 +110,9 @@ def _parameters(cache: Cache, challenger: Published) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", ingredients["parameters"])
 
 
-def _step(role: str, published: Published, dataset: str, parameters: Mapping[str, Any]) -> Step:
+def _step(
+    role: str, published: PublishedRelease, dataset: str, parameters: Mapping[str, Any]
+) -> Step:
     """Return the step that evaluates a release.
 
     Raises:
@@ -159,7 +163,7 @@ def _run(cache: Cache, graph: Graph, work: Path, run: str) -> dict[str, str]:
     return reports
 
 
-def _dataset(cache: Cache, challenger: Published, unseen: Unseen, folder: Path) -> str:
+def _dataset(cache: Cache, challenger: PublishedRelease, unseen: Unseen, folder: Path) -> str:
     """Return the tree digest of the sealed images that judge; all of them are a dataset already.
 
     Raises:

@@ -21,7 +21,7 @@ from pipelines.config.releases import GateSection
 from pipelines.releases.comparing import Compared, compare, comparison_id
 from pipelines.releases.gate_finding import WORN, CannotDecideError, GateFinding
 from pipelines.releases.interface_changes import interface_changes, interface_remarks
-from pipelines.releases.published import Published
+from pipelines.releases.published import PublishedRelease
 from pipelines.releases.unseen import Unseen, unseen
 from pipelines.runs.cache import Cache
 from pipelines.runs.ledger import open_sealed, times_opened
@@ -37,7 +37,10 @@ class _Notes:
 
 
 def judge(
-    cache: Cache, challenger: Published, champion: Published | None, settings: GateSection
+    cache: Cache,
+    challenger: PublishedRelease,
+    champion: PublishedRelease | None,
+    settings: GateSection,
 ) -> GateFinding:
     """Decide whether a challenger may take the champion's place.
 
@@ -100,7 +103,7 @@ def _finding(notes: _Notes, shown: tuple[str, ...], found: Mapping[str, Any]) ->
     return GateFinding("yes", shown, remarks, **found)
 
 
-def _unjudged_files(challenger: Published) -> Iterator[str]:
+def _unjudged_files(challenger: PublishedRelease) -> Iterator[str]:
     """Name each model file of a release that is not the one that its run measured."""
     judged = challenger.manifest.get("sha256")
     models = challenger.models
@@ -111,7 +114,9 @@ def _unjudged_files(challenger: Published) -> Iterator[str]:
             yield f"{entry.path} is no file that its run measured on the sealed images"
 
 
-def _hold_against_budgets(notes: _Notes, challenger: Published, champion: Published) -> None:
+def _hold_against_budgets(
+    notes: _Notes, challenger: PublishedRelease, champion: PublishedRelease
+) -> None:
     """Hold size and latency against what the champion had to keep."""
     budgets = _budgets(champion)
     size = sum(entry.size_bytes for entry in challenger.models)
@@ -139,7 +144,7 @@ def _hold_against_budgets(notes: _Notes, challenger: Published, champion: Publis
             )
 
 
-def _latencies(published: Published) -> dict[str, Interval]:
+def _latencies(published: PublishedRelease) -> dict[str, Interval]:
     """Return the median latency of a release by device, where it was measured."""
     try:
         measured: Mapping[str, Any] = published.manifest["selection"]["p50_ms"]
@@ -151,8 +156,8 @@ def _latencies(published: Published) -> dict[str, Interval]:
 def _hold_against_champion(
     notes: _Notes,
     compared: Compared,
-    challenger: Published,
-    champion: Published,
+    challenger: PublishedRelease,
+    champion: PublishedRelease,
     settings: GateSection,
 ) -> Interval | None:
     """Note what speaks against the challenger on the sealed images; return the paired drop."""
@@ -236,7 +241,7 @@ def _check_enough(judging: Unseen, settings: GateSection) -> None:
         )
 
 
-def _open(cache: Cache, challenger: Published, champion: Published) -> int:
+def _open(cache: Cache, challenger: PublishedRelease, champion: PublishedRelease) -> int:
     """Note in the ledger that the sealed images are looked at; return how often they were."""
     sealed = challenger.output("ingest", "sealed")
     assert sealed, "its run has a manifest"
@@ -244,11 +249,11 @@ def _open(cache: Cache, challenger: Published, champion: Published) -> int:
     return times_opened(cache.store, sealed)
 
 
-def _metric(published: Published) -> str:
+def _metric(published: PublishedRelease) -> str:
     return _budgets(published).metric
 
 
-def _budgets(published: Published) -> Budgets:
+def _budgets(published: PublishedRelease) -> Budgets:
     """Return the budgets of a manifest.
 
     Raises:

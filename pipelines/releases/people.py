@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from components.contract.errors import UserError
-from pipelines.releases.published import Published
+from pipelines.releases.published import PublishedRelease
 
 
-def check_two_people(actor: str, published: Published) -> None:
+def check_two_people(actor: str, published: PublishedRelease) -> None:
     """Refuse a promotion by the person who started the run.
 
     Accounts of one name on two machines count as one person. The rule is as good as the names are:

@@ -10,7 +10,7 @@ from components.contract.errors import UserError, suggest
 from pipelines.config.releases import ReleasesSection
 from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.people import check_two_people
-from pipelines.releases.published import Published, check_bytes, read_published
+from pipelines.releases.published import PublishedRelease, check_bytes, read_published
 from pipelines.releases.signing import Signer
 from pipelines.runs.cache import Cache
 from pipelines.runs.champions import champion_of
@@ -19,7 +19,7 @@ from pipelines.runs.release_log import append, read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
 from pipelines.stores.addresses import public_address
 
-Judge = Callable[[Published, Published | None], GateFinding]
+Judge = Callable[[PublishedRelease, PublishedRelease | None], GateFinding]
 """The gate: takes challenger and champion."""
 
 
@@ -37,7 +37,7 @@ class Promoted:
     """
 
     outcome: Literal["promoted", "rolled back", "unchanged", "refused"]
-    published: Published
+    published: PublishedRelease
     entry: LogEntry | None
     finding: GateFinding | None = None
     signed_by: str | None = None
@@ -45,7 +45,7 @@ class Promoted:
 
 def promote(
     cache: Cache,
-    published: Published,
+    published: PublishedRelease,
     settings: ReleasesSection,
     *,
     actor: str,
@@ -104,7 +104,7 @@ def roll_back(
     *,
     actor: str,
     reason: str,
-    to: Published | None = None,
+    to: PublishedRelease | None = None,
     signer: Signer | None = None,
 ) -> Promoted:
     """Make an earlier champion the champion again, once every byte of it was read.
@@ -135,7 +135,7 @@ def roll_back(
             return Promoted("rolled back", target, longer.champion, None, signed)
 
 
-def _target(cache: Cache, log: ReleaseLog, to: Published | None) -> Published:
+def _target(cache: Cache, log: ReleaseLog, to: PublishedRelease | None) -> PublishedRelease:
     """Return the release that a rollback leads to.
 
     Raises:
@@ -169,7 +169,7 @@ def _target(cache: Cache, log: ReleaseLog, to: Published | None) -> Published:
     return to
 
 
-def _champion(cache: Cache, log: ReleaseLog) -> Published | None:
+def _champion(cache: Cache, log: ReleaseLog) -> PublishedRelease | None:
     if log.champion is None:
         return None
     return read_published(cache, log.name, log.champion.run, log.champion.release)
@@ -177,7 +177,7 @@ def _champion(cache: Cache, log: ReleaseLog) -> Published | None:
 
 def _entry(
     cache: Cache,
-    published: Published,
+    published: PublishedRelease,
     kind: Literal["promote", "rollback"],
     *,
     settings: ReleasesSection,

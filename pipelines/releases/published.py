@@ -19,7 +19,7 @@ MODEL_SUFFIX = ".tflite"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedRelease:
     """A release.
 
     Attributes:
@@ -41,7 +41,7 @@ class Published:
     @property
     def trained_by(self) -> str:
         """Who started its run; empty where no record says it."""
-        return getattr(self.record, "actor", "") if self.record else ""
+        return self.record.actor if self.record else ""
 
     @cached_property
     def qualified(self) -> tuple[bool, tuple[str, ...]]:
@@ -71,7 +71,7 @@ class Published:
         return f"{self.name}@{self.run} ({self.release[:8]})"
 
 
-def read_published(cache: Cache, name: str, run: str, release: str) -> Published | None:
+def read_published(cache: Cache, name: str, run: str, release: str) -> PublishedRelease | None:
     """Read what a run published; None where it had no winner.
 
     Raises:
@@ -89,10 +89,10 @@ def read_published(cache: Cache, name: str, run: str, release: str) -> Published
         record = read_run(cache.store, run)
     except UserError:
         record = None
-    return Published(name, run, release, manifest, files, record)
+    return PublishedRelease(name, run, release, manifest, files, record)
 
 
-def check_bytes(cache: Cache, published: Published) -> None:
+def check_bytes(cache: Cache, published: PublishedRelease) -> None:
     """Read every byte of a release and hold it against its digest.
 
     Raises:

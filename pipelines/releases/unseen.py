@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from components.artifacts.dataset import OPEN_SPLITS, SEALED
 from pipelines.releases.gate_finding import CannotDecideError
-from pipelines.releases.published import Published
+from pipelines.releases.published import PublishedRelease
 from pipelines.runs.cache import Cache, CorruptionError
 
 _PIXELS = 32  # bytes of a digest
@@ -51,7 +51,7 @@ class _Image:
     record: bool
 
 
-def unseen(cache: Cache, challenger: Published, champion: Published) -> Unseen:
+def unseen(cache: Cache, challenger: PublishedRelease, champion: PublishedRelease) -> Unseen:
     """Return which rows of the challenger's sealed split may judge.
 
     Raises:
@@ -76,7 +76,7 @@ def unseen(cache: Cache, challenger: Published, champion: Published) -> Unseen:
     return Unseen(rows, len(sealed) - len(rows))
 
 
-def _pixels(image: _Image, published: Published) -> str:
+def _pixels(image: _Image, published: PublishedRelease) -> str:
     """Return the digest of an image's pixels.
 
     Raises:
@@ -91,7 +91,7 @@ def _pixels(image: _Image, published: Published) -> str:
     return image.pixels
 
 
-def _images(cache: Cache, published: Published) -> Iterator[_Image]:
+def _images(cache: Cache, published: PublishedRelease) -> Iterator[_Image]:
     """Yield the images of a run's data in the order of its splits.
 
     Raises:

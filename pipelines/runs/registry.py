@@ -34,8 +34,9 @@ def registered(store: Store, name: str) -> Iterator[tuple[str, str]]:
 
     Notes that are damaged are passed over: ``slimline verify`` names them.
     """
-    notes = [key for key in store.list(releases_prefix(name)) if kind_of(key) == "release"]
-    for key in reversed(notes):
+    for key in reversed(list(store.list(releases_prefix(name)))):
+        if kind_of(key) != "release":  # the log of promotions and the champion lie there, too
+            continue
         try:
             note = json.loads(store.get(key))
             run, release = note["run"], note["release"]
