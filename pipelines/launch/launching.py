@@ -26,6 +26,7 @@ from pipelines.launch.exporting import (
     check_output,
     export,
 )
+from pipelines.runs.actor import actor
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations
 from pipelines.runs.events import (
@@ -110,6 +111,7 @@ def launch(
     check_output(folder, Cache(opened, workspace_root(opened)), config.name)
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
+    acting = actor()
     sources = listed_sources(graph)
     run = new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
@@ -135,6 +137,8 @@ def launch(
             critical_path_s=0.0,
             machine="" if chosen.detached else machine_name(),
             work="" if chosen.detached else str(work),
+            actor=acting,
+            places=graph.sources,
         )
         current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
         with current.breaking_recorded(opened):

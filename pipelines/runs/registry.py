@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from components.contract.digests import canonical_json
 from pipelines.runs.records import now
-from pipelines.stores.layout import release_key, releases_prefix
+from pipelines.stores.layout import kind_of, release_key, releases_prefix
 from pipelines.stores.store import KeyMissing, Store
 
 
@@ -35,6 +35,8 @@ def registered(store: Store, name: str) -> Iterator[tuple[str, str]]:
     Notes that are damaged are passed over: ``slimline verify`` names them.
     """
     for key in reversed(list(store.list(releases_prefix(name)))):
+        if kind_of(key) != "release":  # the log of promotions and the champion lie there, too
+            continue
         try:
             note = json.loads(store.get(key))
             run, release = note["run"], note["release"]

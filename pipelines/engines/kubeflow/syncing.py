@@ -18,11 +18,11 @@ from pipelines.engines.kubeflow.status import FINAL, failure, outcome_of, states
 from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped
-from pipelines.runs.records import RunRecord, put_finished
+from pipelines.runs.records import RunRecord, parse_record, put_finished
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
-from pipelines.stores.layout import run_key
-from pipelines.stores.store import Store
+from pipelines.stores.layout import run_key, started_key
+from pipelines.stores.store import KeyMissing, Store
 
 State = Literal["imported", "here already", "still running", "damaged"]
 IMPORTED: State = "imported"
@@ -136,6 +136,7 @@ def finish(
     if outcome == "done" and isinstance(published, StepDone):
         release = published.outputs["release"]
         register_release(store, version.graph.name, run, release, _iso(finished))
+    begun = _started(store, run)
     record = RunRecord(
         run=run,
         name=version.graph.name,
@@ -152,9 +153,19 @@ def finish(
         critical_path_s=critical_path(version.graph, steps),
         page=page,
         variants=version.variants,
+        actor=begun.actor if begun else "",
+        places=begun.places if begun else {},
     )
     put_finished(store, record)
     return outcome
+
+
+def _started(store: Store, run: str) -> RunRecord | None:
+    """Return what was recorded when the run was launched, if that was from this store."""
+    try:
+        return parse_record(store.get(started_key(run)))
+    except (KeyMissing, ValueError):  # damaged: ``slimline verify`` names it
+        return None
 
 
 def _iso(moment: datetime) -> str:

@@ -51,7 +51,8 @@ def fill(cache):
         store, run, "publish",
         step_record(
             run=run, step="publish", engine="local", ingredients=ingredients, outputs=outputs,
-            statement={}, image_digest=None, wall_s=1.0,
+            trees={"release": cache.tree(published.release)}, statement={}, image_digest=None,
+            wall_s=1.0,
         ),
     )  # fmt: skip
     cache.commit(CachedResult(ingredients.key, outputs, record, 1.0))

@@ -1,0 +1,143 @@
+"""What is checked of each kind of value in a store, but for blobs, whose name says all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from components.contract.digests import digest
+from components.contract.tree import Tree
+from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.results import disagreement, read_result
+from pipelines.runs.statements import Statement, read_statement
+from pipelines.stores.layout import blob_key, graph_key, tree_key
+from pipelines.stores.store import KeyMissing, Store
+
+ELSEWHERE = "kubeflow"
+"""The engine whose intermediate artifacts stay in the bucket of the cluster."""
+
+
+class DamageError(Exception):
+    """What lies under a key is not what its name says."""
+
+
+References = Iterable[tuple[str, int | None]]
+"""Keys that a value refers to, and the sizes that it says they have."""
+
+
+def _trees(digests: Iterable[str]) -> References:
+    return [(tree_key(tree), None) for tree in digests]
+
+
+def _check_tree(_store: Store, key: str, data: bytes) -> References:
+    tree = Tree.from_json(json.loads(data))
+    if tree_key(tree.digest) != key:
+        raise DamageError(f"holds the tree {tree.digest}")
+    return [(blob_key(entry.sha256), entry.size_bytes) for entry in tree.entries]
+
+
+def _check_result(store: Store, key: str, data: bytes) -> References:
+    result = read_result(data)
+    if fault := disagreement(store, key.removeprefix("ac/").removesuffix(".json"), result):
+        raise DamageError(fault)
+    return [*_trees(result.outputs.values()), (result.record, None)]
+
+
+def _check_graph(_store: Store, key: str, data: bytes) -> References:
+    found = digest("graph", json.loads(data))
+    if graph_key(found) != key:
+        raise DamageError(f"holds the graph {found}")
+    return ()
+
+
+def _check_run(_store: Store, key: str, data: bytes) -> References:
+    record: RunRecord = parse_record(data)
+    if key.split("/")[1] != record.run:
+        raise DamageError(f"is the record of the run {record.run}")
+    references: list[tuple[str, int | None]] = []
+    for step in record.steps.values():
+        if named := step.get("record"):
+            references.append((named, None))
+        if record.engine != ELSEWHERE:
+            references += _trees(step.get("outputs", {}).values())
+    return references
+
+
+def _check_step(store: Store, key: str, data: bytes) -> References:
+    statement = read_statement(data)
+    if statement.key is not None and digest("step", statement.ingredients) != statement.key:
+        raise DamageError("its key is not that of what it says it was made of")
+    for output, tree in statement.outputs.items():
+        _check_files(store, statement, output, tree)
+    if statement.engine == ELSEWHERE:
+        return ()
+    _, run, _, name = key.split("/")
+    if statement.invocation != f"{run}/{name.split('.')[0]}":
+        raise DamageError("is the record of another step")
+    return _trees(statement.outputs.values())
+
+
+def _check_files(store: Store, statement: Statement, output: str, tree: str) -> None:
+    """Hold the files that a record names against those of the file tree that it names."""
+    named = {path: sha for (port, path), sha in statement.files.items() if port == output}
+    if not named:  # as in version 1
+        return
+    try:
+        entries = Tree.from_json(json.loads(store.get(tree_key(tree)))).entries
+    except (KeyMissing, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return  # that is found where the tree itself is checked
+    listed = {entry.path: entry.sha256 for entry in entries}
+    if any(listed.get(path) != sha for path, sha in named.items()):
+        raise DamageError(f"names files of {output} that are not those of the tree {tree}")
+    if not statement.unlisted_files and len(named) != len(listed):
+        raise DamageError(f"names {len(named)} of the {len(listed)} files of {output}")
+
+
+def _check_release(_store: Store, key: str, data: bytes) -> References:
+    note = cast("dict[str, Any]", json.loads(data))
+    if f"{note['run']}.json" != key.rpartition("/")[2]:
+        raise DamageError(f"is the note of the run {note['run']}")
+    tree = note["release"]
+    if not isinstance(tree, str):
+        raise DamageError("names no release")
+    return _trees([tree])
+
+
+def _check_ledger(_store: Store, key: str, data: bytes) -> References:
+    note = json.loads(data)
+    if f"{note['run']}.{note['step']}.json" != key.rpartition("/")[2]:
+        raise DamageError(f"is the note of {note['run']}/{note['step']}")
+    return ()
+
+
+def _check_object(_store: Store, _key: str, data: bytes) -> References:
+    if not isinstance(json.loads(data), dict):
+        raise DamageError("holds no JSON object")
+    return ()
+
+
+CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
+    "tree": _check_tree,
+    "result": _check_result,
+    "graph": _check_graph,
+    "run": _check_run,
+    "progress": _check_object,
+    "step": _check_step,
+    "release": _check_release,
+    "ledger": _check_ledger,
+}
+"""By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
+raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
+
+NOUNS = {
+    "blob": "blob",
+    "tree": "file tree",
+    "result": "result of a step",
+    "graph": "graph",
+    "run": "record of a run",
+    "progress": "progress of a run",
+    "step": "record of an execution",
+    "release": "note on a release",
+    "ledger": "note of the ledger",
+}
