@@ -31,6 +31,7 @@ from pipelines.cli.documents import (
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
+from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
     AnswersTeacher,
     AutoSection,
@@ -104,6 +105,8 @@ SECTIONS: Sequence[Section] = (
     Section("search", component="search"),
     Section("select", component="select"),
     Section("limits.COMPONENT", Limit),
+    Section("releases", ReleasesSection),
+    Section("releases.gate", GateSection),
     Section("kubeflow", Kubeflow),
     Section("kubeflow.resources.COMPONENT", Resources),
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),

@@ -292,6 +292,17 @@ def test_classes_cannot_be_split_by_identity(tmp_path: Path) -> None:
     assert "split.by" in fault(tmp_path, text).what
 
 
+def test_classification_takes_no_cap_on_the_images_that_judge(tmp_path: Path) -> None:
+    text = changed("task: verification", "task: classification")
+    text = text.replace("metric: auc", "metric: accuracy")
+    error = fault(tmp_path, text + "split: {evaluation_images: 50}\n")
+    assert "split.evaluation_images: classification is measured on all images" in error.what
+    assert error.fix == "remove evaluation_images"
+    path = tmp_path / "removed.yaml"
+    path.write_text(text)
+    load(path)
+
+
 @pytest.mark.parametrize(
     ("content", "what"),
     [

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from components.artifacts.cost_model import CostModel
-from components.ml.networks.calls import calls_of
+from components.ml.graphs.calls import calls_of
 from components.ml.runtime import tf_keras
 
 _INT8_BYTES_A_CHANNEL = 28

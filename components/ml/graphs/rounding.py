@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
-from components.ml.networks.call_graph import CallGraph, GraphCall
+from components.ml.graphs.call_graph import CallGraph, GraphCall
 from components.ml.runtime import tf_keras
 
 Range: TypeAlias = tuple[float, float]

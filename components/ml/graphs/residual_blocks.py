@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components.ml.graphs.calls import LayerCall, calls_of
 from components.ml.networks import architecture
 from components.ml.networks.arithmetic import Arithmetic
-from components.ml.networks.calls import LayerCall, calls_of
 from components.ml.runtime import tf_keras
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from components.contract.errors import UserError
-from components.ml.networks import channel_cutting
-from components.ml.networks.channel_cutting import cut, deviation
-from components.ml.networks.channel_labels import Labels
-from components.ml.networks.channels import Channels, channels_of
-from components.ml.networks.costs import costs_of
+from components.ml.graphs import channel_cutting
+from components.ml.graphs.channel_cutting import cut, deviation
+from components.ml.graphs.channel_labels import Labels
+from components.ml.graphs.channels import Channels, channels_of
+from components.ml.graphs.costs import costs_of
 from components.ml.runtime import configure, tf_keras
 from tests.data import prunable_networks
 

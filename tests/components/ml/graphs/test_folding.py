@@ -8,8 +8,8 @@ from tests.data import small_networks
 
 def folded(model):
     """Fold, and build the result again as every later step does."""
+    from components.ml.graphs.folding import fold
     from components.ml.networks import architecture
-    from components.ml.networks.folding import fold
 
     result = fold(model, small_networks.SHAPE)
     plain = architecture.build(json.loads(result.model.to_json()), "a test")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
-from components.ml.networks.calls import nodes_of
+from components.ml.graphs.calls import nodes_of
 from components.ml.runtime import tf
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from components.ml.networks.calls import calls_of
-from components.ml.networks.channel_labels import Labels
-from components.ml.networks.channel_rules import outputs_of_call
+from components.ml.graphs.calls import calls_of
+from components.ml.graphs.channel_labels import Labels
+from components.ml.graphs.channel_rules import outputs_of_call
 from components.ml.runtime import tf_keras
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.ml.networks.flattening import flattened
+from components.ml.graphs.flattening import flattened
 from components.ml.runtime import tf_keras
 
 INPUT = "image"

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from components.ml.graphs.calls import LayerCall
+from components.ml.graphs.channel_labels import Labels
 from components.ml.networks.arithmetic import Arithmetic
-from components.ml.networks.calls import LayerCall
-from components.ml.networks.channel_labels import Labels
 from components.ml.runtime import tf_keras
 
 Inputs: TypeAlias = list[np.ndarray]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.ml.networks import resizing
+from components.ml.graphs import resizing
 from components.ml.runtime import tf_keras
 
 

@@ -4,7 +4,7 @@ from tests.data import small_networks
 
 
 def test_columns_of_kernels_are_what_one_output_channel_reads():
-    from components.ml.networks.kernels import kernels_of
+    from components.ml.graphs.kernels import kernels_of
     from components.ml.runtime import tf_keras
 
     layers = tf_keras.layers
@@ -25,7 +25,7 @@ def test_columns_of_kernels_are_what_one_output_channel_reads():
 
 
 def test_every_kernel_of_a_model_is_found_once():
-    from components.ml.networks.kernels import kernels_of_model
+    from components.ml.graphs.kernels import kernels_of_model
 
     names = [kernel.name for kernel in kernels_of_model(small_networks.build("shared"))]
     assert len(names) == len(set(names)) == 6

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from components.ml.graphs.channels import Channels, LayerChannels, makes_channels
 from components.ml.networks import architecture
-from components.ml.networks.channels import Channels, LayerChannels, makes_channels
 from components.ml.runtime import tf_keras
 
 _TINY = 1e-12

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.ml.networks.flattening import flattened
+from components.ml.graphs.flattening import flattened
 from components.ml.runtime import tf_keras
 
 SHAPE = (8, 8, 1)

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from components.ml.networks.call_graph import CallGraph, GraphCall
-from components.ml.networks.flattening import flattened
-from components.ml.networks.kernels import Kernel, kernels_of
+from components.ml.graphs.call_graph import CallGraph, GraphCall
+from components.ml.graphs.flattening import flattened
+from components.ml.graphs.kernels import Kernel, kernels_of
 from components.ml.runtime import tf_keras
 
 _INPUT = "image"

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.ml.networks.costs import costs_of, layer_costs, total_of
-from components.ml.networks.residual_blocks import (
+from components.ml.graphs.costs import costs_of, layer_costs, total_of
+from components.ml.graphs.residual_blocks import (
     reasons_to_stay,
     residual_blocks,
     without_blocks,

@@ -4,9 +4,9 @@ from tests.data import small_networks
 
 
 def rounded(model):
-    from components.ml.networks.call_graph import CallGraph
-    from components.ml.networks.folding import fold
-    from components.ml.networks.rounding import rounded_outputs
+    from components.ml.graphs.call_graph import CallGraph
+    from components.ml.graphs.folding import fold
+    from components.ml.graphs.rounding import rounded_outputs
 
     return rounded_outputs(CallGraph.of(fold(model, small_networks.SHAPE).model))
 
@@ -42,7 +42,7 @@ def test_operators_that_know_one_range_have_it():
     [((-1.0, 1.0), 127), ((0.0, 2.0), 0), ((-3.0, 0.0), 255), ((-0.001, 2.0), 0)],
 )
 def test_zero_has_a_level_of_its_own_and_half_way_goes_down(ends, nudged):
-    from components.ml.networks.rounding import nudged as nudge
+    from components.ml.graphs.rounding import nudged as nudge
 
     low, high = nudge(*ends)
     assert high - low == pytest.approx(ends[1] - ends[0])

@@ -1,6 +1,6 @@
 """Costs are what a written file holds, and what is published of known networks."""
 
-from components.ml.networks.costs import costs_of, layer_costs
+from components.ml.graphs.costs import costs_of, layer_costs
 from components.ml.runtime import tf_keras
 from tests.data import prunable_networks
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from components.ml.networks import heads
+from components.ml.graphs import heads
 from components.ml.runtime import tf_keras
 
 layers = tf_keras.layers

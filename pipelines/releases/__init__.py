@@ -1,0 +1,1 @@
+"""Releases: which one is the champion, what a challenger has to show, and who signed."""
