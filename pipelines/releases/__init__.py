@@ -1,1 +1,1 @@
-"""Releases: what is kept, what is collected, and what has to be forgotten."""
+"""Releases: which one is the champion, what is collected, and what has to be forgotten."""

@@ -11,6 +11,7 @@ from components.contract.tree import Tree
 from pipelines.runs.condemned import parse_collection
 from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.release_log_entries import parse_entry
 from pipelines.runs.results import disagreement, read_result
 from pipelines.runs.statements import Statement, read_statement
 from pipelines.runs.tombstones import parse_tombstone
@@ -20,6 +21,7 @@ from pipelines.stores.layout import (
     erasure_key,
     exclusion_key,
     graph_key,
+    release_log_key,
     tombstone_key,
     tree_key,
 )
@@ -115,6 +117,14 @@ def _check_release(_store: Store, key: str, data: bytes) -> References:
     return _trees([tree])
 
 
+def _check_log_entry(_store: Store, key: str, data: bytes) -> References:
+    """The chain of entries is ``read_log``'s to follow: here each is looked at alone."""
+    entry = parse_entry(data)
+    if release_log_key(entry.name, entry.seq) != key:
+        raise DamageError(f"is entry {entry.seq} of the releases of {entry.name}")
+    return _trees([entry.release])
+
+
 def _check_ledger(_store: Store, key: str, data: bytes) -> References:
     note = json.loads(data)
     if f"{note['run']}.{note['step']}.json" != key.rpartition("/")[2]:
@@ -161,6 +171,9 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "progress": _check_object,
     "step": _check_step,
     "release": _check_release,
+    "release log": _check_log_entry,
+    "champion": _check_object,
+    "signature": _check_object,
     "ledger": _check_ledger,
     "collection": _check_collection,
     "tombstone": _check_tombstone,
@@ -179,6 +192,9 @@ NOUNS = {
     "progress": "progress of a run",
     "step": "record of an execution",
     "release": "note on a release",
+    "release log": "entry of a log of releases",
+    "champion": "champion.json",
+    "signature": "signature",
     "ledger": "note of the ledger",
     "collection": "list of condemned values",
     "tombstone": "tombstone",

@@ -98,10 +98,11 @@ def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
 
     Args:
         store: Where.
-        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so
+            do entries of a log of releases, which nothing makes again.
     """
     for fault in faults:
-        if fault.state == "damaged":
+        if fault.state == "damaged" and kind_of(fault.place) != "release log":
             move_to_quarantine(store, fault.place)
 
 

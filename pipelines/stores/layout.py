@@ -73,6 +73,7 @@ KINDS = {
         "champion": rf"{RELEASES}{_NAME}/champion\.json",
         "release": rf"{RELEASES}{_NAME}/{_NAME}\.json",
         "release log": rf"{RELEASES}{_NAME}/log/\d{{8}}\.json",
+        "signature": rf"{RELEASES}{_NAME}/signatures/[0-9]{{8}}\.json",
         "collection": rf"{COLLECTIONS}{_NAME}\.json",
         "tombstone": rf"{TOMBSTONES}{_DIGEST}\.json",
         "exclusion": rf"{EXCLUSIONS}{_DIGEST}\.json",
@@ -190,6 +191,18 @@ def release_log_key(name: str, seq: int) -> str:
 def release_log_prefix(name: str) -> str:
     """Return what all entries of the log of releases of this name begin with."""
     return f"{releases_prefix(name)}log/"
+
+
+def log_sequence(key: str) -> int | None:
+    """Return the number of the entry of a log under ``key``, or None where none lies there."""
+    if kind_of(key) != "release log":
+        return None
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def signature_key(name: str, seq: int) -> str:
+    """Return where the signature of an entry of the log, and of its release, lies."""
+    return f"{releases_prefix(name)}signatures/{seq:08d}.json"
 
 
 def source_key(source: str) -> str:
