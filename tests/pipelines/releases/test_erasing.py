@@ -47,9 +47,11 @@ def jsonl(lines: list[dict[str, Any]]) -> bytes:
     return b"".join(canonical_json(one) + b"\n" for one in lines)
 
 
-def faces(cache: Cache, run: str, *, people: tuple[str, ...] = (ANNA, BEN, "cleo")) -> History:
+def faces(
+    cache: Cache, run: str, *, people: tuple[str, ...] = (ANNA, BEN, "cleo"), root: str = ""
+) -> History:
     """A run on pictures of people: ben alone is in the sealed split."""
-    store, history = cache.store, History(cache, run, long_ago(1), name="faces")
+    store, history = cache.store, History(cache, run, long_ago(1), name="faces", root=root)
     history.start()
     names = [name for name in FILES if name.partition("/")[0] in people]
     split = {ANNA: "train", BEN: "sealed", "cleo": "selection"}
@@ -266,6 +268,29 @@ def test_this_machine_forgets(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> 
         assert set(sums.known("/data").values()) == {"f" * 64}
 
 
+def test_what_a_cluster_keeps_goes_too(cache: Cache, request: pytest.FixtureRequest) -> None:
+    from pipelines.stores.objects import Objects
+
+    gcs = request.getfixturevalue("gcs")
+    gcs.bucket("cluster")
+    root = "gs://cluster/pipelines"
+    history = faces(cache, "faces-1", root=root)
+    (source,) = (key[8:-5] for key in cache.store.list("sources/"))
+    objects = Objects(root, "cluster")
+    kept = ["pipelines/sources/other/files/x.png", f"{history.folder('train')[13:]}/model/weights"]
+    for name in (
+        f"pipelines/sources/{source}/files/{ANNA}/Zoë [1].png",
+        f"pipelines/sources/{source}/source.json",
+        f"{history.folder('ingest')[13:]}/dataset/train/images.npy",
+        f"{history.folder('train')[13:]}/model/samples.npz",
+        *kept,
+    ):
+        objects.write(name, b"x", 0, {})
+    done = erase(cache, Subject.of_identity(ANNA), actor="me", reason="")
+    assert sorted(found.name for found in objects.list("")) == sorted(kept)
+    assert any("recurring runs" in what for what in done.unreached)
+
+
 def erased_but_killed(uri: str, chosen: int, folder: Path) -> bool:
     process = os.fork()
     if process == 0:
@@ -284,7 +309,7 @@ def test_killed_on_the_way_it_is_ended_by_resume(
     monkeypatch.setenv("HOME", str(fast_disk / "home"))
     if kind == "bucket":
         request.getfixturevalue("gcs_process")()
-    for point in (9, 14, 25, 33):
+    for point in (25,) if kind == "bucket" else (9, 14, 25, 33):
         uri = f"gs://stores/{point}" if kind == "bucket" else str(fast_disk / f"store-{point}")
         cache = Cache(open_store(uri, cache=fast_disk / "cache", direct=True), fast_disk / "work")
         faces(cache, "faces-1")
