@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from components.contract.errors import UserError
-from pipelines.releases.holding import Subject
+from pipelines.releases.holding import DataSubject
 from pipelines.releases.planning_erasure import Reach, reach_of
 from pipelines.releases.reaching import clear_folder, clear_this_machine
 from pipelines.runs.cache import Cache
@@ -33,7 +33,7 @@ from pipelines.stores.layout import blob_digest, blob_key, journal_key, result_k
 from pipelines.stores.store import Store
 
 
-def plan(cache: Cache, subject: Subject, *, actor: str, reason: str) -> tuple[Erasure, Reach]:
+def plan(cache: Cache, subject: DataSubject, *, actor: str, reason: str) -> tuple[Erasure, Reach]:
     """Find all that an erasure would remove, and change nothing.
 
     Args:
@@ -67,7 +67,7 @@ def plan(cache: Cache, subject: Subject, *, actor: str, reason: str) -> tuple[Er
     return _with(made, cache.store, subject, reach), reach
 
 
-def _with(one: Erasure, store: Store, subject: Subject, reach: Reach) -> Erasure:
+def _with(one: Erasure, store: Store, subject: DataSubject, reach: Reach) -> Erasure:
     """Return a plan with what has been found, beside what it holds."""
     return replace(
         one,
@@ -86,7 +86,7 @@ def _with(one: Erasure, store: Store, subject: Subject, reach: Reach) -> Erasure
     )  # fmt: skip
 
 
-def erase(cache: Cache, subject: Subject, *, actor: str, reason: str) -> Erasure:
+def erase(cache: Cache, subject: DataSubject, *, actor: str, reason: str) -> Erasure:
     """Erase a person or a file, after the erasures that were begun and not ended.
 
     Returns:
@@ -112,7 +112,7 @@ def resume(cache: Cache) -> list[Erasure]:
     for one in erasures(cache.store):
         if one.finished is None:
             refuse_while_runs_go_on(cache.store)
-            subject = Subject(one.digest if one.subject == "identity" else None)
+            subject = DataSubject(one.digest if one.subject == "identity" else None)
             kinds = one.excluded.items()
             subject.files |= {digest for digest, kind in kinds if kind == "file"}
             subject.pixels |= {digest for digest, kind in kinds if kind == "pixels"}

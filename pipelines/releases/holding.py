@@ -22,7 +22,7 @@ _PAIRS = "pairs"
 
 
 @dataclass
-class Subject:
+class DataSubject:
     """Whom or what to erase, and by what it is known so far.
 
     Attributes:
@@ -40,12 +40,12 @@ class Subject:
     labels: set[str] = field(default_factory=set[str])
 
     @classmethod
-    def of_identity(cls, name: str) -> Subject:
+    def of_identity(cls, name: str) -> DataSubject:
         """Return the person of this name."""
         return cls(identity_digest(name), labels={name})
 
     @classmethod
-    def of_file(cls, sha256: str) -> Subject:
+    def of_file(cls, sha256: str) -> DataSubject:
         """Return the file with these bytes."""
         return cls(None, files={sha256})
 
@@ -91,7 +91,7 @@ class Held:
     images: int
 
 
-def holders(cache: Cache, trees: Mapping[str, Tree], subject: Subject) -> list[Held]:
+def holders(cache: Cache, trees: Mapping[str, Tree], subject: DataSubject) -> list[Held]:
     """Return the Datasets that name the subject, and learn from them by what else it is known.
 
     Args:
@@ -126,7 +126,7 @@ def holders(cache: Cache, trees: Mapping[str, Tree], subject: Subject) -> list[H
     return found
 
 
-def _size(subject: Subject) -> int:
+def _size(subject: DataSubject) -> int:
     return sum(map(len, (subject.files, subject.pixels, subject.names, subject.labels)))
 
 
@@ -135,7 +135,7 @@ def _records_used(line: Mapping[str, Any]) -> int:
     return int(records.get("used", 0))
 
 
-def _of_subject(lines: list[dict[str, Any]], subject: Subject) -> list[dict[str, Any]]:
+def _of_subject(lines: list[dict[str, Any]], subject: DataSubject) -> list[dict[str, Any]]:
     """Return the lines of a manifest that show the subject, duplicates and what they are of too."""
     found = {
         str(line["name"]): line
@@ -151,7 +151,7 @@ def _of_subject(lines: list[dict[str, Any]], subject: Subject) -> list[dict[str,
     return list(found.values())
 
 
-def _learn(line: Mapping[str, Any], subject: Subject) -> None:
+def _learn(line: Mapping[str, Any], subject: DataSubject) -> None:
     name = str(line["name"])
     subject.names.add(name)
     if not _is_record(name) and not line.get("records"):
@@ -192,7 +192,7 @@ def _unreadable(what: str) -> UserError:
     )
 
 
-def pages(cache: Cache, subject: Subject) -> dict[str, bytes]:
+def pages(cache: Cache, subject: DataSubject) -> dict[str, bytes]:
     """Return the pages of names that name the subject, by sha256, each without these names."""
     found: dict[str, bytes] = {}
     for key in cache.store.list(_SOURCES):
@@ -207,7 +207,7 @@ def pages(cache: Cache, subject: Subject) -> dict[str, bytes]:
     return found
 
 
-def _names(row: Iterable[Any], subject: Subject) -> bool:
+def _names(row: Iterable[Any], subject: DataSubject) -> bool:
     name, _, sha256, link, *_ = row
     return (
         sha256 in subject.files

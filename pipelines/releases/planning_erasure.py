@@ -10,7 +10,7 @@ from typing import Any, cast
 from components.contract.errors import UserError
 from components.contract.tree import SINGLE, Tree
 from pipelines.releases.descendants import Executions, inputs_of, read_executions
-from pipelines.releases.holding import Held, Subject, holders, pages
+from pipelines.releases.holding import DataSubject, Held, holders, pages
 from pipelines.releases.redacting import mentions, redacted
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import Concerned
@@ -59,7 +59,7 @@ class Reach:
     unread: list[str] = field(default_factory=list[str])
 
 
-def reach_of(cache: Cache, subject: Subject) -> Reach:
+def reach_of(cache: Cache, subject: DataSubject) -> Reach:
     """Find everything in a store that shows or names a subject.
 
     Args:
@@ -120,7 +120,9 @@ def _reach_dataset(found: Reach, listing: Tree, held: Held) -> None:
             found.removed.add(blob_key(entry.sha256))
 
 
-def _reach_tree(found: Reach, cache: Cache, listing: Tree, subject: Subject, *, made: bool) -> None:
+def _reach_tree(
+    found: Reach, cache: Cache, listing: Tree, subject: DataSubject, *, made: bool
+) -> None:
     """Take what shows or names the subject in one artifact.
 
     Args:
@@ -198,7 +200,7 @@ def _value(store: Store, key: str) -> Mapping[str, Any]:
 
 
 def _reach_rest(
-    found: Reach, store: Store, keys: Sequence[str], subject: Subject, trees: Mapping[str, Tree]
+    found: Reach, store: Store, keys: Sequence[str], subject: DataSubject, trees: Mapping[str, Tree]
 ) -> None:
     """Take results, logs and quarantined bytes; name the records that stay."""
     gone = {

@@ -12,7 +12,7 @@ from pipelines.cli.arguments import add_command, open_existing, store_arguments
 from pipelines.cli.output import OK, print_json, print_text
 
 if TYPE_CHECKING:
-    from pipelines.releases.holding import Subject
+    from pipelines.releases.holding import DataSubject
     from pipelines.runs.erasures import Erasure
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -65,17 +65,17 @@ def run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _subject(arguments: argparse.Namespace) -> Subject:
+def _subject(arguments: argparse.Namespace) -> DataSubject:
     from components.contract.digests import file_sha256
     from pipelines.disk.files import disk_faults
-    from pipelines.releases.holding import Subject
+    from pipelines.releases.holding import DataSubject
 
     if arguments.identity is not None:
         if not arguments.identity.strip():
             raise UserError("--identity names nobody", "give the name of the folder or the label")
-        return Subject.of_identity(arguments.identity)
+        return DataSubject.of_identity(arguments.identity)
     if _SHA256.fullmatch(arguments.file):
-        return Subject.of_file(arguments.file)
+        return DataSubject.of_file(arguments.file)
     path = Path(arguments.file)
     with disk_faults(path):
         if not path.is_file():
@@ -83,7 +83,7 @@ def _subject(arguments: argparse.Namespace) -> Subject:
                 f"--file {arguments.file} is no file, and no sha256 of 64 digits 0 to 9 and a to f",
                 "give the path of the image; or its sha256, as sha256sum prints it",
             )
-        return Subject.of_file(file_sha256(path))
+        return DataSubject.of_file(file_sha256(path))
 
 
 def _lines(one: Erasure) -> list[str]:

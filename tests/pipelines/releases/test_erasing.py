@@ -14,7 +14,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from pipelines.releases.collecting import gc
 from pipelines.releases.erasing import erase, resume
-from pipelines.releases.holding import Subject
+from pipelines.releases.holding import DataSubject
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import erasures
 from pipelines.runs.exclusions import identity_digest, read_exclusions
@@ -140,7 +140,7 @@ def test_nothing_of_the_person_is_left_and_the_others_are(cache: Cache) -> None:
     first = faces(cache, "faces-1")
     other = faces(cache, "faces-2", people=(BEN, "cleo"))
     assert ANNA.encode() in bytes_of(cache.store)
-    done = erase(cache, Subject.of_identity("anna roe "), actor="me", reason="asked")
+    done = erase(cache, DataSubject.of_identity("anna roe "), actor="me", reason="asked")
     left = bytes_of(cache.store)
     for word in (ANNA, "Anna"):
         assert word.encode() not in left
@@ -157,7 +157,7 @@ def test_nothing_of_the_person_is_left_and_the_others_are(cache: Cache) -> None:
 
 def test_verify_says_erased_and_not_missing(cache: Cache) -> None:
     faces(cache, "faces-1")
-    done = erase(cache, Subject.of_identity(ANNA), actor="me", reason="")
+    done = erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
     found = verify_store(cache.store)[1]
     assert {one.state for one in found} == {"erased"}
     assert all(f"by me on {done.at[:10]}" in one.what for one in found)
@@ -165,7 +165,7 @@ def test_verify_says_erased_and_not_missing(cache: Cache) -> None:
 
 def test_who_is_only_sealed_leaves_the_training_data_alone(cache: Cache) -> None:
     history = faces(cache, "faces-1")
-    done = erase(cache, Subject.of_identity(BEN), actor="me", reason="")
+    done = erase(cache, DataSubject.of_identity(BEN), actor="me", reason="")
     assert done.datasets[history.outputs["ingest"]["sealed"]] == 2
     assert done.datasets[history.outputs["ingest"]["dataset"]] == 0
     assert b"train " in bytes_of(cache.store)
@@ -176,7 +176,7 @@ def test_who_is_only_sealed_leaves_the_training_data_alone(cache: Cache) -> None
 def test_a_file_takes_its_copies_and_what_it_stands_for_along(cache: Cache) -> None:
     faces(cache, "faces-1")
     name = f"{ANNA}/1.png"
-    done = erase(cache, Subject.of_file(FILES[name]), actor="me", reason="")
+    done = erase(cache, DataSubject.of_file(FILES[name]), actor="me", reason="")
     assert name.encode() not in bytes_of(cache.store)
     assert f"{ANNA}/2.png".encode() in bytes_of(cache.store)
     assert done.excluded == {FILES[name]: "file", FILES[name][::-1]: "pixels"}
@@ -185,7 +185,7 @@ def test_a_file_takes_its_copies_and_what_it_stands_for_along(cache: Cache) -> N
 def test_exclusions_name_nobody_and_runs_can_read_them(cache: Cache) -> None:
     faces(cache, "faces-1")
     assert read_exclusions(cache.store) == ()
-    erase(cache, Subject.of_identity(ANNA), actor="me", reason="")
+    erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
     pictures = [FILES[f"{ANNA}/{number}.png"] for number in (1, 2)]
     expected = {*pictures, *(digest[::-1] for digest in pictures), identity_digest("ANNA ROE")}
     assert set(read_exclusions(cache.store)) == expected
@@ -201,30 +201,30 @@ def test_without_labels_in_the_manifest_the_folders_tell(cache: Cache) -> None:
     files = {"train/images.npy": b"x", "manifest.jsonl": jsonl(lines), "dataset.json": info}
     tree = history.step("ingest", {"dataset": files}, {"source": "0" * 64})["dataset"]
     history.end()
-    assert erase(cache, Subject.of_identity(ANNA), actor="me", reason="").datasets == {tree: 2}
+    assert erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="").datasets == {tree: 2}
 
 
 def test_whom_nobody_holds(cache: Cache) -> None:
     faces(cache, "faces-1")
     before = set(cache.store.list(""))
     with pytest.raises(UserError, match="holds the identity 'Dora'"):
-        erase(cache, Subject.of_identity("Dora"), actor="me", reason="")
+        erase(cache, DataSubject.of_identity("Dora"), actor="me", reason="")
     assert set(cache.store.list("")) == before
 
 
-def test_not_while_a_run_goes_on(cache: Cache) -> None:
+def test_not_beside_a_run(cache: Cache) -> None:
     faces(cache, "faces-1")
     with living(cache, "digits-2") as going:
         with pytest.raises(UserError, match="digits-2 may still"):
-            erase(cache, Subject.of_identity(ANNA), actor="me", reason="")
+            erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
         assert not erasures(cache.store)
         going.end()
-    assert erase(cache, Subject.of_identity(ANNA), actor="me", reason="").finished
+    assert erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="").finished
 
 
 def test_a_later_gc_keeps_what_is_left_of_documents(cache: Cache) -> None:
     history = faces(cache, "faces-1")
-    erase(cache, Subject.of_identity(ANNA), actor="me", reason="")
+    erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
     for _ in range(2):
         gc(cache.store, actor="me", keep_s=0, wait_s=0)
     assert cache.read_file(history.outputs["ingest"]["dataset"], "manifest.jsonl")
@@ -234,7 +234,7 @@ def test_a_later_gc_keeps_what_is_left_of_documents(cache: Cache) -> None:
 def test_one_person_after_the_other(cache: Cache) -> None:
     history = faces(cache, "faces-1")
     for person in (ANNA, "cleo"):
-        erase(cache, Subject.of_identity(person), actor="me", reason="")
+        erase(cache, DataSubject.of_identity(person), actor="me", reason="")
         assert f"{person}/".encode() not in bytes_of(cache.store)
     manifest = cache.read_file(history.outputs["ingest"]["dataset"], "manifest.jsonl")
     assert len(manifest.splitlines()) == 2
@@ -257,7 +257,7 @@ def test_this_machine_forgets(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> 
         sums.remember([(FileState("/data/x", 1, 0, 0, 1), "f" * 64)], 10**19)
     (cache_folder() / "index").mkdir()
     (cache_folder() / "index" / "x.sqlite").write_text(ANNA)
-    done = erase(cache, Subject.of_identity(ANNA), actor="me", reason="")
+    done = erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
     assert done.removed_elsewhere > 3
     left = [path for path in cache_folder().rglob("*") if path.is_file()]
     assert not any(b"Anna" in path.read_bytes() for path in left)
@@ -286,7 +286,7 @@ def test_what_a_cluster_keeps_goes_too(cache: Cache, request: pytest.FixtureRequ
         *kept,
     ):
         objects.write(name, b"x", 0, {})
-    done = erase(cache, Subject.of_identity(ANNA), actor="me", reason="")
+    done = erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
     assert sorted(found.name for found in objects.list("")) == sorted(kept)
     assert any("recurring runs" in what for what in done.unreached)
 
@@ -295,7 +295,7 @@ def erased_but_killed(uri: str, chosen: int, folder: Path) -> bool:
     process = os.fork()
     if process == 0:
         store: Any = KillingStore(open_store(uri, cache=folder), chosen)
-        erase(Cache(store, folder), Subject.of_identity(ANNA), actor="me", reason="")
+        erase(Cache(store, folder), DataSubject.of_identity(ANNA), actor="me", reason="")
         os._exit(0)
     status = os.waitpid(process, 0)[1]
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
