@@ -21,6 +21,7 @@ from typing import Literal
 from components.contract.errors import UserError
 from pipelines.releases.marking import Marked, mark
 from pipelines.runs.condemned import Collection, collections, parse_collection
+from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.records import damaged_record, list_runs
 from pipelines.runs.tombstones import (
@@ -30,7 +31,7 @@ from pipelines.runs.tombstones import (
     withdraw_tombstone,
 )
 from pipelines.stores.call_each import call_each
-from pipelines.stores.layout import collection_key, journal_key, kind_of
+from pipelines.stores.layout import collection_key, kind_of
 from pipelines.stores.store import KeyMissing, Stat, Store
 
 KEEP_S = 30 * 86400.0
@@ -146,7 +147,7 @@ def condemn(
     written = datetime.now(UTC) if present is None else present
     made = Collection(name, written.isoformat(), actor, keep_s, condemned, size_bytes)
     key = collection_key(name)
-    store.put_if_absent(journal_key(datetime.now(UTC), "gc", name), b"")
+    announce(store, "gc", name)
     store.put_if_absent(key, made.to_bytes())
     # Whoever begins from here on reads the list before it relies on anything.
     alive = tuple(run.run for run in list_runs(store) if run.outcome == "running")
@@ -173,7 +174,7 @@ def collect(
     assert due.now, "it has to wait"
     one, at = due.collection, present or datetime.now(UTC)
     marked = mark(store, list(store.list("")), max(keep_s, one.keep_s), at)
-    store.put_if_absent(journal_key(datetime.now(UTC), "gc", one.id), b"")
+    announce(store, "gc", one.id)
     removed = [stat for stat in _remove_all(store, one, marked) if stat]
     ended = replace(
         one,

@@ -26,10 +26,11 @@ from pipelines.releases.reaching import clear_folder, clear_this_machine
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import Erasure, erasures, put_erasure
 from pipelines.runs.exclusions import exclude
+from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.records import list_runs
 from pipelines.runs.tombstones import Tombstone, put_tombstone
-from pipelines.stores.layout import blob_digest, blob_key, journal_key, result_key
+from pipelines.stores.layout import blob_digest, blob_key, result_key
 from pipelines.stores.store import Store
 
 
@@ -141,7 +142,7 @@ def _carry_out(store: Store, one: Erasure, reach: Reach) -> Erasure:
     for left in reach.documents.values():
         store.put_if_absent(blob_key(_sha256(left)), left)
     put_erasure(store, one)
-    store.put_if_absent(journal_key(datetime.now(UTC), "erase", one.id), b"")
+    announce(store, "erase", one.id)
     for digest, kind in one.excluded.items():
         exclude(store, digest, kind, one.id, one.at)
     refuse_while_runs_go_on(store)  # that listed their data before

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from components.contract.digests import canonical_json
+from pipelines.runs.records import damaged_record
 from pipelines.stores.layout import ERASURES, erasure_key
 from pipelines.stores.store import KeyMissing, Store
 
@@ -104,7 +105,7 @@ def erasures(store: Store) -> list[Erasure]:
     """Return every erasure of a store, oldest first.
 
     Raises:
-        ValueError: A certificate is damaged.
+        UserError: One of them is damaged.
     """
     found: list[Erasure] = []
     for key in store.list(ERASURES):
@@ -112,6 +113,8 @@ def erasures(store: Store) -> list[Erasure]:
             found.append(parse_erasure(store.get(key)))
         except KeyMissing:
             continue
+        except ValueError as error:
+            raise damaged_record(store, key) from error
     return sorted(found, key=lambda one: (one.at, one.id))
 
 
