@@ -13,8 +13,9 @@ from components.artifacts.manifest import MANIFEST, ImageFate, read_manifest
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import Tree
+from components.data.exclusions import identity_digest
 from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.exclusions import ExclusionKind, identity_digest
+from pipelines.runs.exclusions import ExclusionKind
 from pipelines.runs.tombstones import document_of
 
 INFO = "dataset.json"

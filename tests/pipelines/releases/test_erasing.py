@@ -12,12 +12,13 @@ import pytest
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
+from components.data.exclusions import identity_digest
 from pipelines.releases.collecting import gc
 from pipelines.releases.erasing import erase, resume
 from pipelines.releases.holding import DataSubject
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import erasures
-from pipelines.runs.exclusions import identity_digest, read_exclusions
+from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import blob_key, log_key
 from pipelines.stores.opening import open_store
