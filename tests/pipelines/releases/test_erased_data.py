@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,14 @@ def ingested(cache: Cache, data: Path, run: str) -> History:
     from dataclasses import replace
 
     graph = replace(quick_graph(["x"]), sources={"data": str(data)})
-    source = listed_sources(graph, read_exclusions(cache.store))["data"]
+    excluded = read_exclusions(cache.store)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        source = listed_sources(graph, excluded)["data"]
+    if data.is_dir() and excluded:
+        assert ["still holds 6 files that were erased" in str(one.message) for one in told] == [
+            True
+        ]
     put_source(cache.store, source)
     work = data.parent / secrets.token_hex(4)
     stage(source, work / "source")
