@@ -7,6 +7,7 @@ to be there. Whatever else lies in the store is foreign.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,14 @@ from pipelines.runs.kind_checks import CHECKS, NOUNS, DamageError
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import parse_record
 from pipelines.runs.statements import LaterVersionError
+from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
     RUNS,
+    code_key,
+    environment_key,
     graph_key,
     kind_of,
     release_key,
@@ -113,6 +117,10 @@ def _beside(store: Store, key: str) -> Iterator[str]:
     except (KeyMissing, ValueError):
         return
     keys = [graph_key(record.graph_digest), release_key(record.name, record.run)]
+    for step in record.steps.values():
+        with contextlib.suppress(UserError):  # a damaged record is named where it lies
+            if made := read_ingredients(store, str(step.get("record", ""))):
+                keys += [code_key(made["code"]), environment_key(made["environment"])]
     keys += [result_key(str(step["key"])) for step in record.steps.values() if step.get("key")]
     yield from (key for key in keys if is_key(key) and store.stat(key))
 

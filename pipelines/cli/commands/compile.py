@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the pipeline and return the exit code."""
     from pipelines.compress import graph_of
+    from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
     from pipelines.engines.kubeflow.image_digests import references
     from pipelines.engines.kubeflow.ir import compiling, vertex
@@ -42,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.runs.listing import listed_sources
 
     config = load_config(arguments)
+    refuse_secrets(config)
     graph = graph_of(config)
     reachable = preflight.check(config, graph)
     if arguments.target == _VERTEX:
