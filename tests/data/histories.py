@@ -283,7 +283,9 @@ class History:
         )
         trees = {output: tree_of_bytes(files) for output, files in outputs.items()}
         known = self._results.get(made_of.key)
-        if known and all(self.store.stat(tree_key(tree)) for tree in known.outputs.values()):
+        values = [tree_key(tree.digest) for tree in trees.values()]
+        values += [blob_key(entry.sha256) for tree in trees.values() for entry in tree.entries]
+        if known and all(self.store.stat_many(values)):
             return known
         for output, files in outputs.items():
             self._put_tree(trees[output], files)

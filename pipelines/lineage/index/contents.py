@@ -97,6 +97,7 @@ def insert_content(
             loss = LostValue(key, "damaged", f"is no {kind.needed} of a {kind.what}: {error}"[:200])
             state = note_loss(inserter, kind.what, wanted.owner, loss)
         rest_on(database, kind.what, wanted.owner, found.digests)
+        tell_others(database, kind.what, wanted.owner, found.digests)
     elif found.state == "missing" and wanted.elsewhere:
         state = "elsewhere"
     else:
@@ -128,6 +129,19 @@ def rest_on(database: sqlite3.Connection, what: str, owner: int, digests: Sequen
     )
 
 
+def tell_others(
+    database: sqlite3.Connection, what: str, owner: int, digests: Sequence[bytes]
+) -> None:
+    """Have others look again for values that are there, and that they did not find."""
+    for sha in digests:
+        database.execute("DELETE FROM tombstone WHERE digest = ?", (sha,))
+        for other, key in database.execute(
+            "SELECT what, owner FROM read_from WHERE digest = ?", (sha,)
+        ).fetchall():
+            if (other, key) != (what, owner):
+                database.execute(_LOST_AGAIN[other], (key,))
+
+
 def note_loss(inserter: Inserter, what: str, owner: int, loss: LostValue) -> str:
     """Write why a value cannot be read, and return the state."""
     sha = loss.key.rpartition("/")[2].removesuffix(".json")
@@ -150,12 +164,25 @@ _ROWS = {
     "manifest": (
         "DELETE FROM fate WHERE dataset = ?",
         "DELETE FROM records WHERE dataset = ?",
+        "UPDATE manifest SET pixels = NULL WHERE dataset = ?",
     ),
-    "decision": ("DELETE FROM metric WHERE decision = ?",),
+    "decision": (
+        "DELETE FROM metric WHERE decision = ?",
+        "UPDATE decision SET winner = NULL, bytes = NULL WHERE artifact = ?",
+    ),
+    "release": ("UPDATE worth SET qualified = NULL, empty = NULL WHERE artifact = ?",),
     "listing": (_FORGET_FILES,),
     "page": ("DELETE FROM page_file WHERE page = ?",),
 }
 """What an owner's rows are, to be written anew."""
+
+_LOST_AGAIN = {
+    "page": "UPDATE page SET state = NULL WHERE id = ? AND state != 'read'",
+    "listing": "UPDATE listing SET state = NULL WHERE artifact = ? AND state != 'read'",
+    "manifest": "UPDATE manifest SET state = NULL WHERE dataset = ? AND state != 'read'",
+    "decision": "UPDATE decision SET state = NULL WHERE artifact = ? AND state != 'read'",
+    "release": "UPDATE worth SET state = NULL WHERE artifact = ? AND state != 'read'",
+}
 
 
 def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None:
