@@ -20,6 +20,7 @@ from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
+from pipelines.config.releases import ReleasesSection
 from pipelines.config.sections import (
     AutoSection,
     BudgetSection,
@@ -130,6 +131,10 @@ class Config(Section):
         default=None, description="where and on what `--engine kubeflow` runs the graph"
     )
 
+    releases: ReleasesSection | None = Field(
+        default=None, description="when a release becomes the champion that apps download"
+    )
+
     @property
     def metric(self) -> str:
         """The metric of the budget, the task's leading one where none was named."""
@@ -183,6 +188,10 @@ class Config(Section):
             del plain["convert"]
         if plain["search"] is None:
             del plain["search"]
+        if plain["releases"] is None:
+            del plain["releases"]
+        else:
+            del plain["releases"]["url"], plain["releases"]["key"]
         del plain["auto"]  # what became of it stands under variants
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from pipelines.runs.release_log_entries import LogEntry, ReleaseLog, parse_entry
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
     champion_key,
+    journal_key,
     log_sequence,
     release_log_key,
     release_log_prefix,
@@ -87,6 +89,8 @@ def append(store: Store, log: ReleaseLog, entry: LogEntry) -> ReleaseLog | None:
     seq = len(log.entries) + 1
     written = replace(entry, seq=seq, previous=log.digests[-1] if log.digests else None)
     data = written.to_bytes()
+    # Announced before it is there: who reads the journal asks again for what is not there yet.
+    store.put_if_absent(journal_key(datetime.now(UTC), "log", f"{log.name}.{seq}"), b"")
     if not store.put_if_absent(release_log_key(log.name, seq), data):
         return None
     return replace(

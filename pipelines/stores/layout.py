@@ -39,6 +39,9 @@ TOMBSTONES = "tombstones/"
 EXCLUSIONS = "exclusions/"
 """What all keys of exclusions begin with."""
 
+ERASURES = "erasures/"
+"""What all keys of plans and certificates of erasures begin with."""
+
 Announced = Literal["run", "log", "note", "gc", "erase"]
 """What an entry of the journal announces: a run, an entry of a release log, a note on a release, a
 collection of garbage, or an erasure."""
@@ -75,6 +78,7 @@ KINDS = {
         "tombstone": rf"{TOMBSTONES}{_DIGEST}\.json",
         "exclusion": rf"{EXCLUSIONS}{_DIGEST}\.json",
         "ledger": rf"ledger/{_DIGEST}/{_NAME}\.json",
+        "erasure": rf"{ERASURES}{_NAME}\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
 }
@@ -281,3 +285,8 @@ def opened_key(sealed: str, run: str, step: str) -> str:
 def opened_prefix(sealed: str) -> str:
     """Return what all notes of the ledger on these sealed images begin with."""
     return f"ledger/{sealed}/"
+
+
+def erasure_key(erasure: str) -> str:
+    """Return where the certificate of an erasure lies."""
+    return f"{ERASURES}{erasure}.json"
