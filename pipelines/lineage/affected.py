@@ -11,8 +11,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipelines.lineage.index.contents import identity_digest
 from pipelines.lineage.index.opening import OpenIndex
+from pipelines.runs.exclusions import identity_digest
 
 CHAMPION = "champion"
 _EXAMPLES_MAX = 3
@@ -43,7 +43,7 @@ class AffectedRelease:
         name: Of the releases.
         run: The run that published it.
         release: Its tree digest.
-        standing: ``champion``, ``candidate``, ``past``, ``older``, ``rolled back``,
+        state: ``champion``, ``candidate``, ``past``, ``older``, ``rolled back``,
             ``unqualified`` or ``no winner``; ``unknown`` where its manifest cannot be read.
         roles: How many images had which role: ``train``, ``validation``, ``selection``,
             ``sealed``, ``pairs``; of another file the name of its source, such as ``model``;
@@ -53,7 +53,7 @@ class AffectedRelease:
     name: str
     run: str
     release: str
-    standing: str
+    state: str
     roles: Mapping[str, int]
 
 
@@ -101,7 +101,7 @@ class Answer:
     @property
     def champions(self) -> tuple[AffectedRelease, ...]:
         """The champions among the releases."""
-        return tuple(one for one in self.releases if one.standing == CHAMPION)
+        return tuple(one for one in self.releases if one.state == CHAMPION)
 
 
 @dataclass
@@ -152,7 +152,7 @@ def affected(index: OpenIndex, searched: Searched) -> Answer:
     if searched.sha256:
         _add_sources(index, bytes.fromhex(searched.sha256), releases)
     ordered = sorted(releases.values(), key=lambda one: one.run, reverse=True)
-    ordered.sort(key=lambda one: (one.standing != CHAMPION, one.name))
+    ordered.sort(key=lambda one: (one.state != CHAMPION, one.name))
     return Answer(
         releases=tuple(ordered),
         found=tuple(hits.found),
@@ -200,7 +200,7 @@ def _values(searched: Searched) -> Iterator[tuple[str, bytes]]:
     for pixels in searched.pixels:
         yield "pixels", bytes.fromhex(pixels)
     if searched.identity is not None:
-        yield "name", identity_digest(searched.identity)
+        yield "name", bytes.fromhex(identity_digest(searched.identity))
 
 
 def _files_of_records(index: OpenIndex, sha: bytes) -> Iterator[tuple[int, Sighting, int]]:
@@ -242,7 +242,7 @@ def _releases_of(index: OpenIndex, roles: Mapping[int, Counter[str]]) -> dict[in
     count is theirs.
     """
     rows = index.execute(
-        "SELECT release.id, release.name, release.run, artifact.digest, release.standing,"
+        "SELECT release.id, release.name, release.run, artifact.digest, release.state,"
         " release_dataset.dataset FROM json_each(?) AS given"
         " JOIN release_dataset ON release_dataset.dataset = given.value"
         " JOIN release ON release.id = release_dataset.release"
@@ -250,12 +250,12 @@ def _releases_of(index: OpenIndex, roles: Mapping[int, Counter[str]]) -> dict[in
         (json.dumps(list(roles)),),
     )
     releases: dict[int, AffectedRelease] = {}
-    for identifier, name, run, digest, standing, dataset in rows:
+    for identifier, name, run, digest, state, dataset in rows:
         before = releases.get(identifier)
         found: Mapping[str, int] = roles[dataset]
         if before is not None:
             found = Counter(before.roles) | Counter(found)
-        releases[identifier] = AffectedRelease(name, run, digest.hex(), standing, dict(found))
+        releases[identifier] = AffectedRelease(name, run, digest.hex(), state, dict(found))
     return releases
 
 
@@ -266,7 +266,7 @@ def _add_sources(index: OpenIndex, sha: bytes, releases: dict[int, AffectedRelea
     """
     rows = index.execute(
         "SELECT DISTINCT release.id, release.name, release.run, artifact.digest,"
-        " release.standing, source_page.source, coalesce(run_source.name, 'data') FROM page_file"
+        " release.state, source_page.source, coalesce(run_source.name, 'data') FROM page_file"
         " JOIN source_page ON source_page.page = page_file.page"
         " JOIN release_source ON release_source.source = source_page.source"
         " JOIN release ON release.id = release_source.release"
@@ -277,10 +277,10 @@ def _add_sources(index: OpenIndex, sha: bytes, releases: dict[int, AffectedRelea
         " WHERE page_file.sha = ?1",
         (sha,),
     )
-    for identifier, name, run, digest, standing, source, role in list(rows):
+    for identifier, name, run, digest, state, source, role in list(rows):
         states = {
-            state
-            for (state,) in index.execute(
+            read
+            for (read,) in index.execute(
                 "SELECT manifest.state FROM release_dataset"
                 " JOIN dataset ON dataset.artifact = release_dataset.dataset"
                 " JOIN manifest ON manifest.dataset = dataset.artifact"
@@ -292,7 +292,7 @@ def _add_sources(index: OpenIndex, sha: bytes, releases: dict[int, AffectedRelea
         if states == {"read"} or (states and before):
             continue
         roles = {**(before.roles if before else {}), role: 1}
-        releases[identifier] = AffectedRelease(name, run, digest.hex(), standing, roles)
+        releases[identifier] = AffectedRelease(name, run, digest.hex(), state, roles)
 
 
 # what cannot be found ---------------------------------------------------------------------------

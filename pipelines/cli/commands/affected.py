@@ -38,7 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the answer and return the exit code."""
     from dataclasses import asdict
 
-    from pipelines.cli.documents import affected_document
     from pipelines.lineage.affected import affected
     from pipelines.lineage.index.opening import open_index
 
@@ -48,11 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
             "slimline affected photo.jpg; or slimline affected --identity 'Jane Doe'",
         )
     with open_index(open_existing(arguments)) as index:
-        searched = _searched(arguments, index)
-        answer = affected(index, searched)
-    document = affected_document(arguments.what, searched, answer)
+        answer = affected(index, _searched(arguments, index))
     if arguments.json:
-        print_json(asdict(document))
+        print_json(asdict(answer))
     else:
         _print(answer, arguments.what or arguments.identity)
     return DAMAGED if arguments.check and answer.champions else OK
@@ -92,9 +89,7 @@ def _print(answer: Answer, what: str) -> None:
         print_text(f"no release was made with {what}")
     for one in answer.releases:
         roles = ", ".join(f"{role} ({count})" for role, count in sorted(one.roles.items()))
-        print_text(
-            f"{one.standing}: {one.name} {one.release[:_SHOWN]} of run {one.run}: {roles}"
-        )
+        print_text(f"{one.state}: {one.name} {one.release[:_SHOWN]} of run {one.run}: {roles}")
     for sighting in answer.found:
         as_what = sighting.role or f"{sighting.status}, no model was made of it"
         through = f", as {sighting.stands_for} shows the same" if sighting.stands_for else ""

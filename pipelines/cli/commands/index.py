@@ -25,6 +25,9 @@ def add(commands: Any) -> None:
 
 
 def _rebuild(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from pipelines.cli.documents import RebuiltIndex
     from pipelines.lineage.index.opening import open_index, rebuild
 
     store = open_existing(arguments)
@@ -37,9 +40,7 @@ def _rebuild(arguments: argparse.Namespace) -> int:
             for key, what in index.execute("SELECT key, what FROM problem ORDER BY key")
         ]
     if arguments.json:
-        print_json(
-            {"index": str(path), "runs": runs, "artifacts": artifacts, "problems": problems}
-        )
+        print_json(asdict(RebuiltIndex(str(path), runs, artifacts, problems)))
         return OK
     for problem in problems:
         print_text(f"{problem['key']} {problem['what']}")

@@ -7,10 +7,8 @@ collected, and once a day.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +20,7 @@ from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.manifests import MANIFEST, is_of_manifest, manifest_rows
 from pipelines.lineage.index.values import LostValue, ReadFiles, Wanted, read_files
+from pipelines.runs.exclusions import identity_digest
 from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
 
@@ -149,7 +148,7 @@ def note_loss(inserter: Inserter, what: str, owner: int, loss: LostValue) -> str
     if loss.stone:
         inserter.database.execute(
             "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?)",
-            (loss.stone.digest, loss.stone.why, loss.stone.at),
+            (digest_bytes(loss.stone.digest), loss.stone.why, loss.stone.at),
         )
     else:
         inserter.put_problem(loss.key, loss.what)
@@ -204,7 +203,7 @@ def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None
     database.executemany(
         "INSERT OR IGNORE INTO label VALUES (?, ?)",
         [
-            (label, identity_digest(label))
+            (label, digest_bytes(identity_digest(label)))
             for label in {row.label for row in rows.fates.values()}
             if label is not None
         ],
@@ -212,12 +211,6 @@ def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None
     database.execute(
         "UPDATE manifest SET pixels = ? WHERE dataset = ?", (int(rows.pixels), dataset)
     )
-
-
-def identity_digest(label: str) -> bytes:
-    """Return what stands for a name of a person in whatever spelling: case, form, blanks."""
-    name = unicodedata.normalize("NFC", label).casefold().strip()
-    return hashlib.sha256(f"identity:{name}".encode()).digest()
 
 
 def _insert_decision(inserter: Inserter, artifact: int, files: ReadFiles) -> None:

@@ -114,7 +114,7 @@ def test_answers_are_those_of_a_walk_over_the_records(events):
             for name in ("p0", " P1 "):
                 walk = walked(told.store, identity=name.casefold().strip())
                 assert answers(index, identity=name) == roles(walk), name
-            standings = dict(index.execute("SELECT run, standing FROM release"))
+            standings = dict(index.execute("SELECT run, state FROM release"))
         for run, (standing, _) in walk.items():
             assert standings[run] == standing or not standing, (NAME, run)
 
