@@ -27,6 +27,7 @@ from pipelines.cli.documents import (
     ExplainedStep,
     ExportedRelease,
     ImagesOfRun,
+    RebuiltIndex,
     Verified,
     WaitingCollection,
 )
@@ -45,6 +46,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.lineage.affected import AffectedRelease, Answer, Sighting
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
@@ -156,6 +158,10 @@ DOCUMENTS: Sequence[Document] = (
     Document("`edges[]` of that document", (Edge,)),
     Document("`releases[]` of that document", (TracedRelease,)),
     Document("`datasets[]` of that document", (TracedDataset,)),
+    Document("`slimline affected --json`", (Answer,)),
+    Document("`releases[]` of that document", (AffectedRelease,)),
+    Document("`found[]` of that document", (Sighting,)),
+    Document("`slimline index rebuild --json`", (RebuiltIndex,)),
     Document("`slimline why-changed --json`", (WhyChanged,)),
     Document("`before` and `now` of that document", (ComparedRun,)),
     Document("`samples` of that document", (SampleChanges,), keys_in(SampleChanges)),
