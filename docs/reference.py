@@ -22,10 +22,13 @@ from components.contract.docstrings import entries_of, first_line
 from components.contract.interface import interface_of
 from pipelines.cli.documents import (
     LISTED_RUN,
+    ChangedChampion,
     Explained,
     ExplainedStep,
     ExportedRelease,
     ImagesOfRun,
+    ListedLog,
+    ListedReleases,
     Verified,
 )
 from pipelines.config.configuration import Config
@@ -43,9 +46,12 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.releases.gate_finding import GateFinding
+from pipelines.releases.states import ReleaseState
 from pipelines.runs import leaderboard
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
+from pipelines.runs.release_log_entries import LogEntry
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -138,6 +144,12 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
     Document("`slimline verify --json`", (Verified,)),
+    Document("`slimline releases --json`", (ListedReleases,)),
+    Document("`releases[]` of that document", (ReleaseState,)),
+    Document("`logs[]` of that document", (ListedLog,)),
+    Document("`logs[].entries[]` of that document", (LogEntry,)),
+    Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
+    Document("`gate` of that document", (GateFinding,)),
     Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
     Document("`slimline runs --json`: `problems[]`", (Problem,), ("key", "what", "fix")),
 )

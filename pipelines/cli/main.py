@@ -25,6 +25,9 @@ from pipelines.cli.commands import (
     images,
     init,
     logs,
+    promote,
+    releases,
+    rollback,
     run,
     runs,
     schedule,
@@ -49,7 +52,7 @@ from pipelines.disk.names import check_name
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, verify, init, suggest, doctor, sync,
-    schedule, images,
+    schedule, images, releases, promote, rollback,
 )  # fmt: skip
 """In the order in which help lists them."""
 
