@@ -22,15 +22,15 @@ from components.contract.docstrings import entries_of, first_line
 from components.contract.interface import interface_of
 from pipelines.cli.documents import (
     LISTED_RUN,
-    ChangedChampion,
+    Collected,
     Explained,
     ExplainedStep,
     ExportedRelease,
     ImagesOfRun,
-    ListedLog,
-    ListedReleases,
     Verified,
+    WaitingCollection,
 )
+from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedReleases
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
@@ -150,6 +150,7 @@ DOCUMENTS: Sequence[Document] = (
     Document("`logs[].entries[]` of that document", (LogEntry,)),
     Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
     Document("`gate` of that document", (GateFinding,)),
+    Document("`slimline gc --json`", (Collected, WaitingCollection)),
     Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
     Document("`slimline runs --json`: `problems[]`", (Problem,), ("key", "what", "fix")),
 )

@@ -11,11 +11,7 @@ from components.statistics.quantities import decimal
 from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
 from pipelines.launch.release_folder import read_list
-from pipelines.releases.gate_finding import GateFinding
-from pipelines.releases.promoting import Promoted
-from pipelines.releases.states import ReleaseState
 from pipelines.runs.records import Problem, RunRecord
-from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
 from pipelines.runs.verifying import ObjectFault
 
 LISTED_RUN = (
@@ -121,7 +117,8 @@ class Verified:
         place: The store, the run or the folder.
         objects: How many values or files were read.
         findings: Each that is not as it should be: its ``place`` (key or path), its ``state``
-            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it.
+            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it. Also what was
+            removed on purpose, which is ``erased``, or ``collected`` by ``slimline gc``.
     """
 
     place: str
@@ -130,75 +127,51 @@ class Verified:
 
 
 @dataclass(frozen=True)
-class ListedLog:
-    """The log of the releases of one name.
+class WaitingCollection:
+    """Condemned values that may not be removed yet.
 
     Attributes:
-        name: Of the releases: the configuration's name.
-        entries: Those that can be trusted, oldest first; the last is the champion's.
-        faults: What is not as it was written, from which entry on nothing counts; empty for a whole
-            log.
+        collection: Their list, ``gc/<collection>.json``.
+        objects: How many they are.
+        size_bytes: Their length together.
+        until: When the wait is over: ISO 8601, UTC.
+        runs: Runs whose end is waited for, too.
     """
 
-    name: str
-    entries: Sequence[LogEntry]
-    faults: Sequence[str]
+    collection: str
+    objects: int
+    size_bytes: int
+    until: str
+    runs: Sequence[str]
 
 
 @dataclass(frozen=True)
-class ListedReleases:
-    """What releases there are.
+class Collected:
+    """What ``slimline gc`` did.
 
     Attributes:
-        releases: How it stands with each, newest first.
-        logs: One entry a name.
+        place: The store.
+        dry_run: It changed nothing: all that follows is what it would have done.
+        removed: How many values went.
+        removed_bytes: Their length together.
+        spared: How many condemned values stay, as they are used again.
+        waiting: Condemned values that may not be removed yet.
+        condemned: How many values were condemned now: a later ``slimline gc`` removes them.
+        condemned_bytes: Their length together.
+        collections: Lists whose values went.
+        collection: The list that was written now, or null.
     """
 
-    releases: Sequence[ReleaseState]
-    logs: Sequence[ListedLog]
-
-
-@dataclass(frozen=True)
-class ChangedChampion:
-    """What came of ``slimline promote`` or ``slimline rollback``.
-
-    Attributes:
-        outcome: ``promoted``, ``rolled back``, ``unchanged`` (it is the champion already) or
-            ``refused`` (the gate does not say yes).
-        name: Of the releases.
-        run: The run whose release it is about.
-        release: Its tree digest.
-        champion: The last entry of the log, or null.
-        gate: What the gate found; null where it was not asked.
-        signed_by: Fingerprint of the key that signed the entry, or null.
-    """
-
-    outcome: str
-    name: str
-    run: str
-    release: str
-    champion: LogEntry | None
-    gate: GateFinding | None
-    signed_by: str | None
-
-
-def listed_releases(states: Sequence[ReleaseState], logs: Sequence[ReleaseLog]) -> ListedReleases:
-    """Return the document of ``slimline releases --json``."""
-    return ListedReleases(states, [ListedLog(log.name, log.entries, log.faults) for log in logs])
-
-
-def changed_champion(done: Promoted) -> ChangedChampion:
-    """Return the document of ``slimline promote --json`` and ``slimline rollback --json``."""
-    published = done.published
-    return ChangedChampion(
-        done.outcome,
-        published.name,
-        published.run,
-        published.release,
-        done.entry,
-        done.finding,
-        done.signed_by,
-    )
+    place: str
+    dry_run: bool
+    removed: int
+    removed_bytes: int
+    spared: int
+    waiting: Sequence[WaitingCollection]
+    condemned: int
+    condemned_bytes: int
+    collections: Sequence[str]
+    collection: str | None
 
 
 def exported_release(record: RunRecord, folder: Path) -> ExportedRelease:

@@ -22,6 +22,7 @@ from pipelines.cli.commands import (
     doctor,
     explain,
     export,
+    gc,
     images,
     init,
     logs,
@@ -52,7 +53,7 @@ from pipelines.disk.names import check_name
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, verify, init, suggest, doctor, sync,
-    schedule, images, releases, promote, rollback,
+    schedule, images, releases, promote, rollback, gc,
 )  # fmt: skip
 """In the order in which help lists them."""
 

@@ -92,10 +92,10 @@ def say(done: Any, *, as_json: bool) -> None:
     """Print what came of a wish to change the champion."""
     from dataclasses import asdict
 
-    from pipelines.cli import documents, release_text
+    from pipelines.cli import release_documents, release_text
 
     if as_json:
-        print_json(asdict(documents.changed_champion(done)))
+        print_json(asdict(release_documents.changed_champion(done)))
         return
     for sentence in release_text.promoted(done):
         print_text(sentence)

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print releases and logs, and return the exit code."""
-    from pipelines.cli import documents, release_text
+    from pipelines.cli import release_documents, release_text
     from pipelines.releases.states import check_name, release_names, states_of
     from pipelines.runs.cache import Cache
     from pipelines.runs.champions import champion_of
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         if log.champion and not log.faults and _has_files(states, log.name):
             champion_of(store, log.name)  # repairs champion.json where it is behind
     if arguments.json:
-        print_json(asdict(documents.listed_releases(states, logs)))
+        print_json(asdict(release_documents.listed_releases(states, logs)))
         return OK if whole else DAMAGED
     print_table(release_text.releases(states))
     for log in logs:
