@@ -31,6 +31,7 @@ from pipelines.cli.documents import (
     Verified,
     WaitingCollection,
 )
+from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedReleases
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
@@ -52,9 +53,12 @@ from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
 from pipelines.lineage.tracing.trace import Edge, Node, Trace, TracedDataset, TracedRelease
+from pipelines.releases.gate_finding import GateFinding
+from pipelines.releases.states import ReleaseState
 from pipelines.runs import leaderboard
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
+from pipelines.runs.release_log_entries import LogEntry
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -152,6 +156,12 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
     Document("`slimline verify --json`", (Verified,)),
+    Document("`slimline releases --json`", (ListedReleases,)),
+    Document("`releases[]` of that document", (ReleaseState,)),
+    Document("`logs[]` of that document", (ListedLog,)),
+    Document("`logs[].entries[]` of that document", (LogEntry,)),
+    Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
+    Document("`gate` of that document", (GateFinding,)),
     Document("`slimline gc --json`", (Collected, WaitingCollection)),
     Document("`slimline lineage --json`", (Trace,)),
     Document("`nodes[]` of that document", (Node,)),

@@ -28,6 +28,9 @@ from pipelines.cli.commands import (
     init,
     lineage,
     logs,
+    promote,
+    releases,
+    rollback,
     run,
     runs,
     schedule,
@@ -54,7 +57,7 @@ from pipelines.disk.names import check_name
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, lineage, affected, why_changed, verify,
-    index, gc, init, suggest, doctor, sync, schedule, images,
+    releases, promote, rollback, index, gc, init, suggest, doctor, sync, schedule, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 
