@@ -56,6 +56,7 @@ from pipelines.lineage.tracing.trace import Edge, Node, Trace, TracedDataset, Tr
 from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.states import ReleaseState
 from pipelines.runs import leaderboard
+from pipelines.runs.erasures import Concerned, Erasure
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
 from pipelines.runs.release_log_entries import LogEntry
@@ -163,6 +164,8 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
     Document("`gate` of that document", (GateFinding,)),
     Document("`slimline gc --json`", (Collected, WaitingCollection)),
+    Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),
+    Document("`erasures[].releases[]` of that document", (Concerned,)),
     Document("`slimline lineage --json`", (Trace,)),
     Document("`nodes[]` of that document", (Node,)),
     Document("`edges[]` of that document", (Edge,)),

@@ -20,6 +20,7 @@ from pipelines.cli.commands import (
     affected,
     data,
     doctor,
+    erase,
     explain,
     export,
     gc,
@@ -57,7 +58,7 @@ from pipelines.disk.names import check_name
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, lineage, affected, why_changed, verify,
-    releases, promote, rollback, index, gc, init, suggest, doctor, sync, schedule, images,
+    releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

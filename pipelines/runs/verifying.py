@@ -35,6 +35,7 @@ from pipelines.stores.layout import (
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 _THREADS = 8
+_STAYING = ("release log", "exclusion")
 
 State = Literal["damaged", "missing", "foreign", "erased", "collected"]
 
@@ -102,11 +103,12 @@ def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
 
     Args:
         store: Where.
-        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so
-            do entries of a log of releases, which nothing makes again.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so do
+            entries of a log of releases, which nothing makes again, and exclusions, whose key says
+            what they exclude.
     """
     for fault in faults:
-        if fault.state == "damaged" and kind_of(fault.place) != "release log":
+        if fault.state == "damaged" and kind_of(fault.place) not in _STAYING:
             move_to_quarantine(store, fault.place)
 
 
