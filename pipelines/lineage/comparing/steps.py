@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -16,6 +17,7 @@ from pipelines.stores.layout import code_key, environment_key
 from pipelines.stores.store import KeyMissing, Store
 
 THREADS = "threads"
+_LISTED = {"code": "lists of files of code are", "environment": "lists of packages are"}
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,11 @@ def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
     pairs = _pairs(before, now)
     lists = _Lists(store)
     changed: list[StepChange] = []
+    unmatched: list[str] = []
     same = 0
     for step, earlier in pairs.items():
         if step not in now.executions or earlier not in before.executions:
+            unmatched.append(step)
             continue
         change = _change(lists, step, now.executions[step], earlier, before.executions[earlier])
         if change is None:
@@ -102,15 +106,15 @@ def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
         else:
             changed.append(change)
     lacking = list(lists.lacking)
-    for side in (before, now):
-        if side.unread:
-            lacking.append(
-                f"no record tells what {_some(side.unread)} of run {side.record.run} were made of"
-            )
-        if side.graph is None:
-            lacking.append(
-                f"the graph of run {side.record.run} was not kept: its steps are matched by name"
-            )
+    if unmatched:
+        lacking.append(
+            f"{_some(unmatched)} not compared: in one of the runs no record tells of an execution"
+        )
+    lacking += [
+        f"the graph of run {side.record.run} was not kept: its steps are matched by name"
+        for side in (before, now)
+        if side.graph is None
+    ]
     return StepChanges(
         changed=changed,
         added=[step for step in _ordered(now) if step not in pairs],
@@ -122,7 +126,8 @@ def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
 
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more steps" if len(names) > 3 else shown
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{shown}{more} {'is' if len(names) == 1 else 'are'}"
 
 
 def _ordered(side: Side) -> list[str]:
@@ -217,7 +222,17 @@ class _Lists:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._read: dict[str, Mapping[str, Any] | None] = {}
-        self.lacking: dict[str, None] = {}
+        self._absent: Counter[str] = Counter()
+        self._damaged: list[str] = []
+
+    @property
+    def lacking(self) -> list[str]:
+        """Say which lists are not there, in sentences."""
+        found = [
+            f"{count} {_LISTED[kind]} not in the store: runs of an earlier version kept none"
+            for kind, count in self._absent.items()
+        ]
+        return found + [f"{key} is damaged: slimline verify tells more" for key in self._damaged]
 
     def code(self, before: str, now: str) -> list[Difference]:
         """Return the files of code that differ, by the first digits of their sha256."""
@@ -256,12 +271,12 @@ class _Lists:
         try:
             content = json.loads(self._store.get(key))
         except KeyMissing:
-            self.lacking[f"the store has no {key}: a run of an earlier version kept no list"] = None
+            self._absent[kind] += 1
             return None
         except ValueError:
             content = None
         if not isinstance(content, dict) or digest(kind, content) != wanted:
-            self.lacking[f"{key} is damaged: slimline verify"] = None
+            self._damaged.append(key)
             return None
         return cast("Mapping[str, Any]", content)
 

@@ -67,7 +67,8 @@ class TracedRelease:
         name: The configuration's name.
         run: The run that published it.
         release: Its tree digest.
-        state: ``champion``, ``candidate``, ``past``, ``rolled back`` or ``unqualified``.
+        state: ``champion``, ``candidate``, ``older`` than the champion, ``past``, ``rolled back``,
+            ``unqualified``, or ``unknown`` where its manifest cannot be read.
         roles: Of an image what it was for in the making of it: splits, or why it is in none.
     """
 
