@@ -198,10 +198,13 @@ def _machines(before: ExecutionRecord, now: ExecutionRecord) -> list[Difference]
     """Return what differs in the machines, as far as both records say it."""
     if not before.machine or not now.machine:
         return []
-    one, other = (
-        {**record.machine, **(record.ingredients.get("device") or {})} for record in (before, now)
-    )
+    one, other = _facts(before), _facts(now)
     return _differences(one, other)
+
+
+def _facts(record: ExecutionRecord) -> dict[str, Any]:
+    device: Mapping[str, Any] | None = record.ingredients.get("device")
+    return {**record.machine, **(device or {})}
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
@@ -257,10 +260,12 @@ class _Lists:
     def _environment(self, wanted: str) -> dict[str, Any] | None:
         """Return the packages of an environment, with Python and the architecture."""
         content = self._list(environment_key(wanted), "environment", wanted)
-        if content is None or "extras" not in content:
-            return content and {**content["packages"], **_others(content)}
+        if content is None:
+            return None
+        if "extras" not in content:
+            return {**content["packages"], **_others(content)}
         image = self._environment(content["image"])
-        return image and {**image, **content["extras"]}
+        return {**image, **content["extras"]} if image is not None else None
 
     def _list(self, key: str, kind: str, wanted: str) -> Mapping[str, Any] | None:
         if key not in self._read:
@@ -269,13 +274,13 @@ class _Lists:
 
     def _checked(self, key: str, kind: str, wanted: str) -> Mapping[str, Any] | None:
         try:
-            content = json.loads(self._store.get(key))
+            content: Any = json.loads(self._store.get(key))
         except KeyMissing:
             self._absent[kind] += 1
             return None
         except ValueError:
             content = None
-        if not isinstance(content, dict) or digest(kind, content) != wanted:
+        if not isinstance(content, dict) or digest(kind, cast("object", content)) != wanted:
             self._damaged.append(key)
             return None
         return cast("Mapping[str, Any]", content)
