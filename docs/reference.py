@@ -22,11 +22,13 @@ from components.contract.docstrings import entries_of, first_line
 from components.contract.interface import interface_of
 from pipelines.cli.documents import (
     LISTED_RUN,
+    Collected,
     Explained,
     ExplainedStep,
     ExportedRelease,
     ImagesOfRun,
     Verified,
+    WaitingCollection,
 )
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
@@ -148,6 +150,7 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
     Document("`slimline verify --json`", (Verified,)),
+    Document("`slimline gc --json`", (Collected, WaitingCollection)),
     Document("`slimline lineage --json`", (Trace,)),
     Document("`nodes[]` of that document", (Node,)),
     Document("`edges[]` of that document", (Edge,)),

@@ -36,6 +36,7 @@ FLOORS = {
         "engines",
         "launch",
         "lineage",
+        "releases",
         "web",
         "cli",
     ),

@@ -117,12 +117,61 @@ class Verified:
         place: The store, the run or the folder.
         objects: How many values or files were read.
         findings: Each that is not as it should be: its ``place`` (key or path), its ``state``
-            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it.
+            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it. Also what was
+            removed on purpose, which is ``erased``, or ``collected`` by ``slimline gc``.
     """
 
     place: str
     objects: int
     findings: Sequence[ObjectFault]
+
+
+@dataclass(frozen=True)
+class WaitingCollection:
+    """Condemned values that may not be removed yet.
+
+    Attributes:
+        collection: Their list, ``gc/<collection>.json``.
+        objects: How many they are.
+        size_bytes: Their length together.
+        until: When the wait is over: ISO 8601, UTC.
+        runs: Runs whose end is waited for, too.
+    """
+
+    collection: str
+    objects: int
+    size_bytes: int
+    until: str
+    runs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What ``slimline gc`` did.
+
+    Attributes:
+        place: The store.
+        dry_run: It changed nothing: all that follows is what it would have done.
+        removed: How many values went.
+        removed_bytes: Their length together.
+        spared: How many condemned values stay, as they are used again.
+        waiting: Condemned values that may not be removed yet.
+        condemned: How many values were condemned now: a later ``slimline gc`` removes them.
+        condemned_bytes: Their length together.
+        collections: Lists whose values went.
+        collection: The list that was written now, or null.
+    """
+
+    place: str
+    dry_run: bool
+    removed: int
+    removed_bytes: int
+    spared: int
+    waiting: Sequence[WaitingCollection]
+    condemned: int
+    condemned_bytes: int
+    collections: Sequence[str]
+    collection: str | None
 
 
 def exported_release(record: RunRecord, folder: Path) -> ExportedRelease:

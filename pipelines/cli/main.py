@@ -22,6 +22,7 @@ from pipelines.cli.commands import (
     doctor,
     explain,
     export,
+    gc,
     images,
     init,
     lineage,
@@ -50,7 +51,7 @@ from pipelines.disk.files import fault_of
 from pipelines.disk.names import check_name
 
 _COMMANDS = (
-    run, explain, compile_, show, data, export, runs, logs, lineage, why_changed, verify, init,
+    run, explain, compile_, show, data, export, runs, logs, lineage, why_changed, verify, gc, init,
     suggest, doctor, sync, schedule, images,
 )  # fmt: skip
 """In the order in which help lists them."""

@@ -101,7 +101,7 @@ def explain(
         ingredients = ingredients_of(step, inputs, component_environment(step.component))
         # A report that turns out to be damaged is in quarantine now: its step would run again.
         with contextlib.suppress(CorruptionError):
-            if result := cache.lookup(ingredients.key):
+            if result := cache.lookup(ingredients.key, renew=False):
                 use = _use(cache, step.name, result)
                 outputs[step.name] = result.outputs
                 judges = judges_in(cache, result.outputs) if step.name == STEP else None

@@ -8,11 +8,23 @@ from typing import Any, cast
 
 from components.contract.digests import digest
 from components.contract.tree import Tree
+from pipelines.runs.condemned import parse_collection
+from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.records import RunRecord, parse_record
 from pipelines.runs.release_log_entries import parse_entry
 from pipelines.runs.results import disagreement, read_result
 from pipelines.runs.statements import Statement, read_statement
-from pipelines.stores.layout import blob_key, graph_key, release_log_key, tree_key
+from pipelines.runs.tombstones import parse_tombstone
+from pipelines.stores.layout import (
+    blob_key,
+    collection_key,
+    erasure_key,
+    exclusion_key,
+    graph_key,
+    release_log_key,
+    tombstone_key,
+    tree_key,
+)
 from pipelines.stores.store import KeyMissing, Store
 
 ELSEWHERE = "kubeflow"
@@ -126,6 +138,31 @@ def _check_object(_store: Store, _key: str, data: bytes) -> References:
     return ()
 
 
+def _check_collection(_store: Store, key: str, data: bytes) -> References:
+    if collection_key(parse_collection(data).id) != key:
+        raise DamageError("is another collection's")
+    return ()
+
+
+def _check_tombstone(_store: Store, key: str, data: bytes) -> References:
+    stone = parse_tombstone(data)
+    if tombstone_key(stone.digest) != key:
+        raise DamageError(f"is the tombstone of {stone.digest}")
+    return [(blob_key(stone.instead), None)] if stone.instead else []
+
+
+def _check_exclusion(_store: Store, key: str, data: bytes) -> References:
+    if exclusion_key(json.loads(data)["digest"]) != key:
+        raise DamageError("excludes something else")
+    return ()
+
+
+def _check_erasure(_store: Store, key: str, data: bytes) -> References:
+    if erasure_key(parse_erasure(data).id) != key:
+        raise DamageError("is the certificate of another erasure")
+    return ()
+
+
 CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "tree": _check_tree,
     "result": _check_result,
@@ -138,6 +175,10 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "champion": _check_object,
     "signature": _check_object,
     "ledger": _check_ledger,
+    "collection": _check_collection,
+    "tombstone": _check_tombstone,
+    "exclusion": _check_exclusion,
+    "erasure": _check_erasure,
 }
 """By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
 raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
@@ -155,4 +196,8 @@ NOUNS = {
     "champion": "champion.json",
     "signature": "signature",
     "ledger": "note of the ledger",
+    "collection": "list of condemned values",
+    "tombstone": "tombstone",
+    "exclusion": "exclusion",
+    "erasure": "certificate of an erasure",
 }

@@ -49,7 +49,7 @@ class ReadThroughStore:
         """See ``Store``."""
         return call_each(self.put_if_absent, items, _THREADS)
 
-    def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
+    def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """See ``Store``."""
         return self._store.replace_if_match(key, data, version)
 

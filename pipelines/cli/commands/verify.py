@@ -35,21 +35,30 @@ def run(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from pipelines.cli.documents import Verified
+    from pipelines.runs.verifying import ON_PURPOSE
 
     folder = _folder(arguments.what)
     place, objects, findings = _of_folder(arguments, folder) if folder else _of_store(arguments)
+    wrong = [finding for finding in findings if finding.state not in ON_PURPOSE]
     if arguments.json:
         print_json(asdict(Verified(place, objects, findings)))
     else:
+        collected = [finding for finding in findings if finding.state == "collected"]
         for finding in findings:
-            print_text(f"{finding.state}: {finding.place} {finding.what}")
-        print_text(f"{place}: {objects} objects, {len(findings) or 'none'} not as they should be")
-    if findings:
+            if finding not in collected:
+                print_text(f"{finding.state}: {finding.place} {finding.what}")
+        if collected:
+            print_text(
+                f"collected: {len(collected)} objects of old runs, removed by slimline gc as no "
+                "release rests on them"
+            )
+        print_text(f"{place}: {objects} objects, {len(wrong) or 'none'} not as they should be")
+    if wrong:
         print_remark(
             "fix: slimline verify --quarantine moves what is damaged in a store out of the way, "
             "then slimline run CONFIG makes it anew; what is foreign is yours to move"
         )
-    return DAMAGED if findings else OK
+    return DAMAGED if wrong else OK
 
 
 def _folder(what: str | None) -> Path | None:

@@ -13,20 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipelines.stores.call_each import call_each
-from pipelines.stores.layout import run_key
+from pipelines.stores.layout import JOURNAL, announced_by, run_key
 from pipelines.stores.store import Stat, Store
 
-JOURNAL = "journal/"
-"""What all keys of the journal begin with."""
-
-_ENTRY = re.compile(rf"{JOURNAL}\d{{4}}-\d\d-\d\d/\d{{6}}\.\d{{3}}-(?P<kind>[a-z]+)-(?P<id>[^/]+)")
 _LOG = re.compile(r"(?P<name>.+)\.(?P<seq>\d+)")
 _DAYS_MAX = 60
 _THREADS = 16
 
 
 @dataclass(frozen=True)
-class Announced:
+class Announcements:
     """Where there may be something new.
 
     Attributes:
@@ -46,7 +42,7 @@ class Announced:
 
 def announced_since(
     store: Store, database: sqlite3.Connection, since: datetime, now: datetime
-) -> Announced | None:
+) -> Announcements | None:
     """Return what was announced since a moment and is not in the index.
 
     Args:
@@ -94,7 +90,7 @@ def _prefixes(since: datetime, now: datetime) -> list[str]:
     return [f"{JOURNAL}{since.date() + timedelta(days=day)}/" for day in range(days + 1)]
 
 
-def _unknown(database: sqlite3.Connection, keys: list[str]) -> Announced:
+def _unknown(database: sqlite3.Connection, keys: list[str]) -> Announcements:
     runs: dict[str, None] = {}
     releases: set[str] = set()
     gc = False
@@ -115,13 +111,13 @@ def _unknown(database: sqlite3.Connection, keys: list[str]) -> Announced:
                 gc = True
             case _:
                 pass
-    return Announced(tuple(runs), frozenset(releases), gc)
+    return Announcements(tuple(runs), frozenset(releases), gc)
 
 
 def _entries(keys: list[str]) -> Iterator[tuple[str, str]]:
     for key in keys:
-        if found := _ENTRY.fullmatch(key):
-            yield found["kind"], found["id"]
+        if found := announced_by(key):
+            yield found[1], found[2]
 
 
 def _has(database: sqlite3.Connection, sql: str, *values: object) -> bool:

@@ -21,7 +21,7 @@ from components.artifacts.qualification import qualification_in
 from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.manifests import MANIFEST, is_of_manifest, manifest_rows
-from pipelines.lineage.index.values import Files, Loss, Wanted, read_files
+from pipelines.lineage.index.values import LostValue, ReadFiles, Wanted, read_files
 from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
 
@@ -55,7 +55,7 @@ class Kind:
     key: str
     chosen: Callable[[str], bool]
     needed: str
-    insert: Callable[[Inserter, int, Files], None]
+    insert: Callable[[Inserter, int, ReadFiles], None]
     at_once: int = 128
 
 
@@ -76,23 +76,25 @@ def wanted_of(database: sqlite3.Connection, kind: Kind) -> list[Wanted]:
     ]
 
 
-def read_wanted(store: Store, kind: Kind, wanted: Wanted) -> Files | Loss:
+def read_wanted(store: Store, kind: Kind, wanted: Wanted) -> ReadFiles | LostValue:
     """Read what is wanted of one artifact."""
     return read_files(store, wanted, kind.chosen, needed=kind.needed)
 
 
-def insert_content(inserter: Inserter, kind: Kind, wanted: Wanted, found: Files | Loss) -> None:
+def insert_content(
+    inserter: Inserter, kind: Kind, wanted: Wanted, found: ReadFiles | LostValue
+) -> None:
     """Write what was read of one artifact, or why nothing was."""
     database = inserter.database
     begin(inserter, kind.what, wanted.owner)
-    if isinstance(found, Files):
+    if isinstance(found, ReadFiles):
         try:
             kind.insert(inserter, wanted.owner, found)
             state = "read"
         except _NO_CONTENT as error:
             key = blob_key(found.listing[kind.needed]) if kind.needed in found.listing else ""
             key = key or tree_key(wanted.digest)
-            loss = Loss(key, "damaged", f"is no {kind.needed} of a {kind.what}: {error}"[:200])
+            loss = LostValue(key, "damaged", f"is no {kind.needed} of a {kind.what}: {error}"[:200])
             state = note_loss(inserter, kind.what, wanted.owner, loss)
         rest_on(database, kind.what, wanted.owner, found.digests)
     elif found.state == "missing" and wanted.elsewhere:
@@ -126,7 +128,7 @@ def rest_on(database: sqlite3.Connection, what: str, owner: int, digests: Sequen
     )
 
 
-def note_loss(inserter: Inserter, what: str, owner: int, loss: Loss) -> str:
+def note_loss(inserter: Inserter, what: str, owner: int, loss: LostValue) -> str:
     """Write why a value cannot be read, and return the state."""
     sha = loss.key.rpartition("/")[2].removesuffix(".json")
     rest_on(inserter.database, what, owner, [bytes.fromhex(sha)])
@@ -156,7 +158,7 @@ _ROWS = {
 """What an owner's rows are, to be written anew."""
 
 
-def _insert_manifest(inserter: Inserter, dataset: int, files: Files) -> None:
+def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None:
     rows, database = manifest_rows(files.content), inserter.database
     database.executemany(
         "INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -191,7 +193,7 @@ def identity_digest(label: str) -> bytes:
     return hashlib.sha256(f"identity:{name}".encode()).digest()
 
 
-def _insert_decision(inserter: Inserter, artifact: int, files: Files) -> None:
+def _insert_decision(inserter: Inserter, artifact: int, files: ReadFiles) -> None:
     value: Mapping[str, Any] = json.loads(files.content[DECISION])
     winner = value["winner"]
     sizes = {variant["name"]: variant.get("size_bytes") for variant in value["variants"]}
@@ -223,7 +225,7 @@ def _interval(value: Mapping[str, Any]) -> tuple[float, float, float]:
     return float(value["value"]), float(value["low"]), float(value["high"])
 
 
-def _insert_worth(inserter: Inserter, artifact: int, files: Files) -> None:
+def _insert_worth(inserter: Inserter, artifact: int, files: ReadFiles) -> None:
     empty = WORTH not in files.content and NOTHING in files.listing
     qualified = False if empty else qualification_in(json.loads(files.content[WORTH]))[0]
     inserter.database.execute(
@@ -232,7 +234,7 @@ def _insert_worth(inserter: Inserter, artifact: int, files: Files) -> None:
     )
 
 
-def _insert_listing(inserter: Inserter, artifact: int, files: Files) -> None:
+def _insert_listing(inserter: Inserter, artifact: int, files: ReadFiles) -> None:
     inserter.database.executemany(
         "INSERT OR IGNORE INTO file VALUES (?, ?, ?)",
         [(digest_bytes(sha), artifact, text(path)) for path, sha in files.listing.items()],

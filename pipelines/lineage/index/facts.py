@@ -87,7 +87,10 @@ def read_facts(data: bytes) -> ExecutionFacts:
     Raises:
         ValueError: It is none, or of a later version.
     """
-    return facts_of(read_statement(data))
+    try:
+        return facts_of(read_statement(data))
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def facts_of(statement: Statement) -> ExecutionFacts:
@@ -109,7 +112,8 @@ def facts_of(statement: Statement) -> ExecutionFacts:
         key=None if statement.key is None else digest_bytes(statement.key),
         code=_optional_digest(ingredients.get("code")),
         environment=_optional_digest(ingredients.get("environment")),
-        outcome=text(_entry(outcome, "result", "ok")),
+        # A process that was killed has stated nothing.
+        outcome=text(_entry(outcome, "result", "ok" if statement.outputs else "crashed")),
         started=_optional_text(statement.started),
         finished=_optional_text(statement.finished),
         wall_s=statement.wall_s,

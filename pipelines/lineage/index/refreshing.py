@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from pipelines.lineage.index.announced import Announced, announced_since
+from pipelines.lineage.index.announced import Announcements, announced_since
 from pipelines.lineage.index.contents import KINDS, insert_content, read_wanted, wanted_of
 from pipelines.lineage.index.database import get_meta, put_meta, transaction
 from pipelines.lineage.index.deriving import derive
@@ -35,9 +35,9 @@ from pipelines.lineage.index.sources import (
     wanted_pages,
     wanted_sources,
 )
-from pipelines.lineage.index.values import TOMBSTONES, read_blob
+from pipelines.lineage.index.values import read_blob
 from pipelines.stores.call_each import call_each
-from pipelines.stores.layout import blob_key, tree_key
+from pipelines.stores.layout import TOMBSTONES, blob_key, tree_key
 from pipelines.stores.store import KeyMissing, Store
 
 THREADS = 32
@@ -111,13 +111,15 @@ class Refresher:
         if gone := known.difference(runs):
             raise GoneError(min(gone))
         self._read(
-            Announced(runs=tuple(run for run in runs if run not in known), releases=None, gc=True),
+            Announcements(
+                runs=tuple(run for run in runs if run not in known), releases=None, gc=True
+            ),
             again=True,
         )
         self._note(_LISTED, now)
         self._note(_WATERMARK, now)
 
-    def _read(self, found: Announced, *, again: bool) -> None:
+    def _read(self, found: Announcements, *, again: bool) -> None:
         """Read what was found, then what its rows refer to, then what follows.
 
         Args:

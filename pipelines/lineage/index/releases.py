@@ -12,10 +12,15 @@ from pipelines.lineage.index.inserting import Inserter
 from pipelines.runs.release_log import read_log
 from pipelines.runs.release_log_entries import ReleaseLog
 from pipelines.stores.call_each import call_each
-from pipelines.stores.layout import kind_of, release_log_key, releases_prefix
+from pipelines.stores.layout import (
+    RELEASES,
+    kind_of,
+    log_sequence,
+    release_log_key,
+    releases_prefix,
+)
 from pipelines.stores.store import KeyMissing, Store
 
-RELEASES = "releases/"
 _THREADS = 32
 
 
@@ -70,7 +75,7 @@ def read_releases(
     }
     wanted = [key for key in keys if kind_of(key) == "release" and key not in known]
     notes = call_each(lambda key: _note(store, key), ((key,) for key in wanted), _THREADS)
-    logged = {key.split("/")[1] for key in keys if kind_of(key) == "log entry"}
+    logged = {key.split("/")[1] for key in keys if log_sequence(key)}
     logs = call_each(lambda name: read_log(store, name), ((name,) for name in sorted(logged)), 8)
     found = {key: note for key, note in zip(wanted, notes, strict=True) if note is not None}
     return ReadReleases(found, logs)

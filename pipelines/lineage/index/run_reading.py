@@ -12,7 +12,7 @@ from pipelines.lineage.index.facts import ExecutionFacts, read_facts
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.runs.records import RunRecord, parse_record
 from pipelines.runs.statements import LaterVersionError
-from pipelines.stores.layout import RUNS, kind_of, run_key, started_key, step_of_record
+from pipelines.stores.layout import RUNS, kind_of, records_key, run_key, started_key, step_of_record
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 
@@ -40,11 +40,6 @@ class ReadRun:
     def found(self) -> bool:
         """Whether the store holds anything of it."""
         return self.record is not None or bool(self.executions) or bool(self.problems)
-
-
-def records_key(run: str) -> str:
-    """Return where all records of a run lie together."""
-    return f"{RUNS}{run}/records.jsonl"
 
 
 def read_run(store: Store, run: str) -> ReadRun:

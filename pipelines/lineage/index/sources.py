@@ -10,12 +10,9 @@ from typing import Any
 from pipelines.lineage.index.contents import begin, note_loss, rest_on
 from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
-from pipelines.lineage.index.values import Loss
-from pipelines.stores.layout import blob_key
+from pipelines.lineage.index.values import LostValue
+from pipelines.stores.layout import blob_key, source_key
 from pipelines.stores.store import KeyMissing, Store
-
-SOURCES = "sources/"
-"""What all keys of listings begin with."""
 
 _PAGE = "page"
 _NO_LISTING = (ValueError, LookupError, TypeError, RecursionError, OverflowError)
@@ -30,14 +27,14 @@ def wanted_sources(database: sqlite3.Connection) -> list[tuple[int, str]]:
 def read_source(store: Store, digest: str) -> bytes | None:
     """Read the listing of a source; None where there is none."""
     try:
-        return store.get(f"{SOURCES}{digest}.json")
+        return store.get(source_key(digest))
     except KeyMissing:
         return None
 
 
 def insert_source(inserter: Inserter, source: int, digest: str, data: bytes | None) -> None:
     """Write what was read of a listing."""
-    database, key = inserter.database, f"{SOURCES}{digest}.json"
+    database, key = inserter.database, source_key(digest)
     (expected,) = database.execute("SELECT expected FROM source WHERE id = ?", (source,)).fetchone()
     inserter.drop_problem(key)
     form, pages, state = None, list[bytes](), "read"
@@ -76,18 +73,18 @@ def wanted_pages(database: sqlite3.Connection) -> list[tuple[int, str]]:
     return [(page, sha.hex()) for page, sha in rows]
 
 
-def insert_page(inserter: Inserter, page: int, sha: str, data: bytes | Loss) -> None:
+def insert_page(inserter: Inserter, page: int, sha: str, data: bytes | LostValue) -> None:
     """Write what was read of a page."""
     database = inserter.database
     begin(inserter, _PAGE, page)
-    if isinstance(data, Loss):
+    if isinstance(data, LostValue):
         state = note_loss(inserter, _PAGE, page, data)
     else:
         rest_on(database, _PAGE, page, [bytes.fromhex(sha)])
         try:
             rows = [_row(page, file) for file in json.loads(data)]
         except _NO_LISTING:
-            loss = Loss(blob_key(sha), "damaged", "is no page of the listing of a source")
+            loss = LostValue(blob_key(sha), "damaged", "is no page of the listing of a source")
             state = note_loss(inserter, _PAGE, page, loss)
         else:
             state = "read"

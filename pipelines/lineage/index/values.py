@@ -9,11 +9,8 @@ from hashlib import sha256
 from typing import Literal
 
 from components.contract.tree import Tree
-from pipelines.stores.layout import blob_key, tree_key
+from pipelines.stores.layout import blob_key, tombstone_key, tree_key
 from pipelines.stores.store import KeyMissing, Store
-
-TOMBSTONES = "tombstones/"
-"""What all keys of tombstones begin with."""
 
 State = Literal["read", "absent", "elsewhere", "erased", "missing", "damaged"]
 
@@ -34,7 +31,7 @@ class Stone:
 
 
 @dataclass(frozen=True)
-class Loss:
+class LostValue:
     """Why a value cannot be read.
 
     Attributes:
@@ -68,7 +65,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Files:
+class ReadFiles:
     """Files that were read.
 
     Attributes:
@@ -84,7 +81,7 @@ class Files:
 
 def read_files(
     store: Store, wanted: Wanted, chosen: Callable[[str], bool], *, needed: str
-) -> Files | Loss:
+) -> ReadFiles | LostValue:
     """Read some files of an artifact; its tree is asked where no record names the one needed.
 
     Args:
@@ -99,7 +96,7 @@ def read_files(
     listing, digests = wanted.files, list[bytes]()
     if needed not in listing:
         found = read_tree(store, wanted.digest)
-        if isinstance(found, Loss):
+        if isinstance(found, LostValue):
             return found
         listing = {entry.path: entry.sha256 for entry in found.entries}
         digests.append(bytes.fromhex(wanted.digest))
@@ -108,14 +105,14 @@ def read_files(
         if not chosen(path):
             continue
         data = read_blob(store, sha)
-        if isinstance(data, Loss):
+        if isinstance(data, LostValue):
             return data
         content[path] = data
         digests.append(bytes.fromhex(sha))
-    return Files(content, listing, tuple(digests))
+    return ReadFiles(content, listing, tuple(digests))
 
 
-def read_tree(store: Store, digest: str) -> Tree | Loss:
+def read_tree(store: Store, digest: str) -> Tree | LostValue:
     """Read a tree; its digest is checked."""
     key = tree_key(digest)
     try:
@@ -123,11 +120,15 @@ def read_tree(store: Store, digest: str) -> Tree | Loss:
     except KeyMissing:
         return lost(store, key, digest)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return Loss(key, "damaged", "is no file tree")
-    return tree if tree.digest == digest else Loss(key, "damaged", f"holds the tree {tree.digest}")
+        return LostValue(key, "damaged", "is no file tree")
+    return (
+        tree
+        if tree.digest == digest
+        else LostValue(key, "damaged", f"holds the tree {tree.digest}")
+    )
 
 
-def read_blob(store: Store, sha: str) -> bytes | Loss:
+def read_blob(store: Store, sha: str) -> bytes | LostValue:
     """Read a blob; its sha256 is checked."""
     key = blob_key(sha)
     try:
@@ -135,21 +136,21 @@ def read_blob(store: Store, sha: str) -> bytes | Loss:
     except KeyMissing:
         return lost(store, key, sha)
     found = sha256(data).hexdigest()
-    return data if found == sha else Loss(key, "damaged", f"holds bytes of the sha256 {found}")
+    return data if found == sha else LostValue(key, "damaged", f"holds bytes of the sha256 {found}")
 
 
-def lost(store: Store, key: str, digest: str) -> Loss:
+def lost(store: Store, key: str, digest: str) -> LostValue:
     """Say why nothing lies under a key: whether it was removed on purpose."""
     stone = read_stone(store, digest)
     if stone is None:
-        return Loss(key, "missing", "is not there, and a record names it")
-    return Loss(key, "erased", f"was {stone.why} on {stone.at}", stone)
+        return LostValue(key, "missing", "is not there, and a record names it")
+    return LostValue(key, "erased", f"was {stone.why} on {stone.at}", stone)
 
 
 def read_stone(store: Store, digest: str) -> Stone | None:
     """Read the tombstone of a digest; None where there is none that can be read."""
     try:
-        value = json.loads(store.get(f"{TOMBSTONES}{digest}.json"))
+        value = json.loads(store.get(tombstone_key(digest)))
         why, at = value["why"], value["at"]
     except (KeyMissing, ValueError, LookupError, TypeError, RecursionError):
         return None
