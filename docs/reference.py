@@ -49,7 +49,13 @@ from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
-from pipelines.lineage.tracing.trace import Edge, Node, Trace, TracedDataset, TracedRelease
+from pipelines.lineage.tracing.trace import (
+    Trace,
+    TracedDataset,
+    TracedRelease,
+    TraceEdge,
+    TraceNode,
+)
 from pipelines.runs import leaderboard
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
@@ -152,8 +158,8 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline verify --json`", (Verified,)),
     Document("`slimline gc --json`", (Collected, WaitingCollection)),
     Document("`slimline lineage --json`", (Trace,)),
-    Document("`nodes[]` of that document", (Node,)),
-    Document("`edges[]` of that document", (Edge,)),
+    Document("`nodes[]` of that document", (TraceNode,)),
+    Document("`edges[]` of that document", (TraceEdge,)),
     Document("`releases[]` of that document", (TracedRelease,)),
     Document("`datasets[]` of that document", (TracedDataset,)),
     Document("`slimline why-changed --json`", (WhyChanged,)),

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from components.contract.digests import digest
+from pipelines.lineage.comparing.differences import Difference, differences
+from pipelines.lineage.comparing.kept_lists import KeptLists
 from pipelines.lineage.comparing.sides import Side
 from pipelines.runs.kept_graphs import counterparts
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.step_records import ExecutionRecord
-from pipelines.stores.layout import code_key, environment_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.store import Store
 
 THREADS = "threads"
-_LISTED = {"code": "lists of files of code are", "environment": "lists of packages are"}
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Something that is not the same in both runs.
-
-    Attributes:
-        what: Which parameter, package, file of code or fact of the machine.
-        before: What it was in the first run; null where there was none.
-        now: What it is in the second; null where there is none.
-    """
-
-    what: str
-    before: object
-    now: object
 
 
 @dataclass(frozen=True)
@@ -92,7 +74,7 @@ class StepChanges:
 def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
     """Compare the steps of two runs that lie at the same places of their graphs."""
     pairs = _pairs(before, now)
-    lists = _Lists(store)
+    lists = KeptLists(store)
     changed: list[StepChange] = []
     unmatched: list[str] = []
     same = 0
@@ -146,7 +128,7 @@ def _pairs(before: Side, now: Side) -> dict[str, str]:
 
 
 def _change(
-    lists: _Lists, step: str, now: ExecutionRecord, earlier: str, before: ExecutionRecord
+    lists: KeptLists, step: str, now: ExecutionRecord, earlier: str, before: ExecutionRecord
 ) -> StepChange | None:
     """Return what differs between two executions; None where nothing does."""
     if now.record == before.record:
@@ -199,96 +181,9 @@ def _machines(before: ExecutionRecord, now: ExecutionRecord) -> list[Difference]
     if not before.machine or not now.machine:
         return []
     one, other = _facts(before), _facts(now)
-    return _differences(one, other)
+    return differences(one, other)
 
 
 def _facts(record: ExecutionRecord) -> dict[str, Any]:
     device: Mapping[str, Any] | None = record.ingredients.get("device")
     return {**record.machine, **(device or {})}
-
-
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    return [
-        Difference(name, before.get(name), now.get(name))
-        for name in sorted({*before, *now})
-        if before.get(name) != now.get(name)
-    ]
-
-
-class _Lists:
-    """The lists of files and packages that digests of code and environments stand for.
-
-    Args:
-        store: Where they are.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._read: dict[str, Mapping[str, Any] | None] = {}
-        self._absent: Counter[str] = Counter()
-        self._damaged: list[str] = []
-
-    @property
-    def lacking(self) -> list[str]:
-        """Say which lists are not there, in sentences."""
-        found = [
-            f"{count} {_LISTED[kind]} not in the store: runs of an earlier version kept none"
-            for kind, count in self._absent.items()
-        ]
-        return found + [f"{key} is damaged: slimline verify tells more" for key in self._damaged]
-
-    def code(self, before: str, now: str) -> list[Difference]:
-        """Return the files of code that differ, by the first digits of their sha256."""
-        one = self._list(code_key(before), "code", before)
-        other = self._list(code_key(now), "code", now)
-        if one is None or other is None:
-            return [Difference("files that no list names", before[:8], now[:8])]
-        return [
-            Difference(item.what, _short(item.before), _short(item.now))
-            for item in _differences(one, other)
-        ]
-
-    def packages(self, before: ExecutionRecord, now: ExecutionRecord) -> list[Difference]:
-        """Return the packages that differ between two environments."""
-        first, second = before.ingredients["environment"], now.ingredients["environment"]
-        one, other = self._environment(first), self._environment(second)
-        if one is not None and other is not None:
-            return _differences(one, other)
-        found = _differences(before.versions, now.versions)
-        return found or [Difference("packages that no list names", first[:8], second[:8])]
-
-    def _environment(self, wanted: str) -> dict[str, Any] | None:
-        """Return the packages of an environment, with Python and the architecture."""
-        content = self._list(environment_key(wanted), "environment", wanted)
-        if content is None:
-            return None
-        if "extras" not in content:
-            return {**content["packages"], **_others(content)}
-        image = self._environment(content["image"])
-        return {**image, **content["extras"]} if image is not None else None
-
-    def _list(self, key: str, kind: str, wanted: str) -> Mapping[str, Any] | None:
-        if key not in self._read:
-            self._read[key] = self._checked(key, kind, wanted)
-        return self._read[key]
-
-    def _checked(self, key: str, kind: str, wanted: str) -> Mapping[str, Any] | None:
-        try:
-            content: Any = json.loads(self._store.get(key))
-        except KeyMissing:
-            self._absent[kind] += 1
-            return None
-        except ValueError:
-            content = None
-        if not isinstance(content, dict) or digest(kind, cast("object", content)) != wanted:
-            self._damaged.append(key)
-            return None
-        return cast("Mapping[str, Any]", content)
-
-
-def _short(sha: object) -> object:
-    return sha[:8] if isinstance(sha, str) else sha
-
-
-def _others(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name != "packages"}

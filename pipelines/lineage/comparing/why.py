@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.lineage.comparing.differences import Difference, differences
 from pipelines.lineage.comparing.images import fates_of
 from pipelines.lineage.comparing.metrics import MetricChanges, compare_metrics
 from pipelines.lineage.comparing.samples import SampleChanges, compare_samples
 from pipelines.lineage.comparing.sides import Side, side_of
-from pipelines.lineage.comparing.steps import Difference, StepChanges, compare_steps
+from pipelines.lineage.comparing.steps import StepChanges, compare_steps
 from pipelines.lineage.naming import Index
 from pipelines.runs.cache import Cache
 from pipelines.runs.leaderboard import leaderboard_of
@@ -83,7 +84,7 @@ def why_changed(store: Store, index: Index, before: str, now: str) -> WhyChanged
     lacking: list[str] = []
     samples = _samples(cache, index, one, other, lacking)
     steps = compare_steps(store, one, other)
-    sources = _differences(one.record.sources, other.record.sources)
+    sources = differences(one.record.sources, other.record.sources)
     causes = _causes(sources, steps)
     boards = [leaderboard_of(cache, side.record) for side in (one, other)]
     chosen = all(board.decision for board in boards)
@@ -96,7 +97,7 @@ def why_changed(store: Store, index: Index, before: str, now: str) -> WhyChanged
         before=_compared(one),
         now=_compared(other),
         sources=sources,
-        budgets=_differences(one.record.budgets, other.record.budgets),
+        budgets=differences(one.record.budgets, other.record.budgets),
         samples=samples,
         steps=steps,
         metrics=compare_metrics(boards[0], boards[1]) if chosen else None,
@@ -107,14 +108,6 @@ def why_changed(store: Store, index: Index, before: str, now: str) -> WhyChanged
 def _compared(side: Side) -> ComparedRun:
     record = side.record
     return ComparedRun(side.what, record.run, record.started, record.engine, record.actor)
-
-
-def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[Difference]:
-    return [
-        Difference(name, before.get(name), now.get(name))
-        for name in sorted({*before, *now})
-        if before.get(name) != now.get(name)
-    ]
 
 
 # what is said first -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pipelines.lineage.naming import Index
-from pipelines.lineage.tracing.origins import Origin
+from pipelines.lineage.tracing.origins import Beginning
 from pipelines.lineage.tracing.trace import TracedDataset, TracedRelease
 
 _RELEASE = (
@@ -18,7 +18,7 @@ _NO_WINNER = "no winner"
 """How the empty release stands of a run in which nothing kept the budgets."""
 
 
-class Facts:
+class TraceFacts:
     """Asks the index for the releases and datasets of a trace.
 
     Args:
@@ -26,7 +26,7 @@ class Facts:
         origin: Where the trace begins.
     """
 
-    def __init__(self, index: Index, origin: Origin) -> None:
+    def __init__(self, index: Index, origin: Beginning) -> None:
         self._index = index
         self._image = bytes.fromhex(origin.sha256) if origin.images and origin.sha256 else None
         self._holders: list[int] = list(origin.artifacts)

@@ -8,8 +8,9 @@ import yaml
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
+from pipelines.lineage.comparing.differences import Difference
 from pipelines.lineage.comparing.sides import side_of
-from pipelines.lineage.comparing.steps import Difference, compare_steps
+from pipelines.lineage.comparing.steps import compare_steps
 from pipelines.runs.graph import Graph
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.stores.layout import code_key
