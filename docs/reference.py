@@ -52,7 +52,13 @@ from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
-from pipelines.lineage.tracing.trace import Edge, Node, Trace, TracedDataset, TracedRelease
+from pipelines.lineage.tracing.trace import (
+    Trace,
+    TracedDataset,
+    TracedRelease,
+    TraceEdge,
+    TraceNode,
+)
 from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.states import ReleaseState
 from pipelines.runs import leaderboard
@@ -167,8 +173,8 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),
     Document("`erasures[].releases[]` of that document", (Concerned,)),
     Document("`slimline lineage --json`", (Trace,)),
-    Document("`nodes[]` of that document", (Node,)),
-    Document("`edges[]` of that document", (Edge,)),
+    Document("`nodes[]` of that document", (TraceNode,)),
+    Document("`edges[]` of that document", (TraceEdge,)),
     Document("`releases[]` of that document", (TracedRelease,)),
     Document("`datasets[]` of that document", (TracedDataset,)),
     Document("`slimline affected --json`", (Answer,)),
