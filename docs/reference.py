@@ -25,6 +25,7 @@ from pipelines.cli.documents import (
     Collected,
     Explained,
     ExplainedStep,
+    ExportedFile,
     ExportedRelease,
     ImagesOfRun,
     Verified,
@@ -35,6 +36,7 @@ from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
+    AboutSection,
     AnswersTeacher,
     AutoSection,
     BudgetSection,
@@ -45,6 +47,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.lineage.proof.links import RebuiltStep
 from pipelines.runs import leaderboard
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
@@ -94,6 +97,7 @@ SECTIONS: Sequence[Section] = (
     Section("teacher (answers of any framework)", AnswersTeacher),
     Section("teacher.normalization", Normalization),
     *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
+    Section("about", AboutSection),
     Section("auto", AutoSection),
     Section("devices[]", HostDevice, "benchmark"),
     Section("budgets", BudgetSection),
@@ -139,7 +143,11 @@ DOCUMENTS: Sequence[Document] = (
     Document("`steps[]` of that document", (ExplainedStep,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
+    Document(
+        "`slimline export --format openlineage --json`, and of the other formats", (ExportedFile,)
+    ),
     Document("`slimline verify --json`", (Verified,)),
+    Document("`rebuilt[]` of that document", (RebuiltStep,)),
     Document("`slimline gc --json`", (Collected, WaitingCollection)),
     Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
     Document("`slimline runs --json`: `problems[]`", (Problem,), ("key", "what", "fix")),
