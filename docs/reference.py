@@ -47,7 +47,12 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.lineage.comparing.metrics import Figure, MetricChanges
+from pipelines.lineage.comparing.samples import SampleChanges
+from pipelines.lineage.comparing.steps import StepChange, StepChanges
+from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
 from pipelines.lineage.proof.links import RebuiltStep
+from pipelines.lineage.tracing.trace import Edge, Node, Trace, TracedDataset, TracedRelease
 from pipelines.runs import leaderboard
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
@@ -130,6 +135,11 @@ class Document:
     keys: Sequence[str] | None = None
 
 
+def keys_in(documented: type[object]) -> Sequence[str]:
+    """Return the attributes of a class whose properties are no keys of the document."""
+    return tuple(entries_of(documented, "Attributes"))
+
+
 DOCUMENTS: Sequence[Document] = (
     Document(
         "`slimline show --json` and `slimline run --json`",
@@ -149,6 +159,18 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline verify --json`", (Verified,)),
     Document("`rebuilt[]` of that document", (RebuiltStep,)),
     Document("`slimline gc --json`", (Collected, WaitingCollection)),
+    Document("`slimline lineage --json`", (Trace,)),
+    Document("`nodes[]` of that document", (Node,)),
+    Document("`edges[]` of that document", (Edge,)),
+    Document("`releases[]` of that document", (TracedRelease,)),
+    Document("`datasets[]` of that document", (TracedDataset,)),
+    Document("`slimline why-changed --json`", (WhyChanged,)),
+    Document("`before` and `now` of that document", (ComparedRun,)),
+    Document("`samples` of that document", (SampleChanges,), keys_in(SampleChanges)),
+    Document("`steps` of that document", (StepChanges,)),
+    Document("`steps.changed[]` of that document", (StepChange,), keys_in(StepChange)),
+    Document("`metrics` of that document", (MetricChanges,)),
+    Document("`metrics.figures[]` of that document", (Figure,)),
     Document("`slimline runs --json`: `runs[]`", (RunRecord,), LISTED_RUN),
     Document("`slimline runs --json`: `problems[]`", (Problem,), ("key", "what", "fix")),
 )

@@ -25,6 +25,7 @@ from pipelines.cli.commands import (
     gc,
     images,
     init,
+    lineage,
     logs,
     run,
     runs,
@@ -33,6 +34,7 @@ from pipelines.cli.commands import (
     suggest,
     sync,
     verify,
+    why_changed,
 )
 from pipelines.cli.output import (
     BROKEN_PIPE,
@@ -49,8 +51,8 @@ from pipelines.disk.files import fault_of
 from pipelines.disk.names import check_name
 
 _COMMANDS = (
-    run, explain, compile_, show, data, export, runs, logs, verify, init, suggest, doctor, sync,
-    schedule, images, gc,
+    run, explain, compile_, show, data, export, runs, logs, lineage, why_changed, verify, gc, init,
+    suggest, doctor, sync, schedule, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

@@ -22,7 +22,7 @@ _LISTINGS = (("code", "code"), ("environment", "environments"))
 
 
 @dataclass(frozen=True)
-class Execution:
+class RecordedExecution:
     """The record of an execution, read from a store.
 
     Attributes:
@@ -48,7 +48,7 @@ class Execution:
         return {name: item["digest"] for name, item in items.items()}
 
 
-def read_execution(evidence: Evidence, key: str, by: str) -> Execution:
+def read_execution(evidence: Evidence, key: str, by: str) -> RecordedExecution:
     """Read the record of an execution.
 
     Args:
@@ -61,7 +61,7 @@ def read_execution(evidence: Evidence, key: str, by: str) -> Execution:
     """
     data = evidence.get(key, by)
     try:
-        execution = Execution(key, read_statement(data))
+        execution = RecordedExecution(key, read_statement(data))
         _ = execution.inputs, execution.stated_outputs, step_of_record(key)
         digest("step", execution.said.ingredients)
     except LaterVersionError as error:
@@ -112,7 +112,7 @@ def step_link(evidence: Evidence, steps: RunSteps, step: str, *, deep: bool) -> 
     return Link(f"step {step}", key, said, tuple(dict.fromkeys(faults)))
 
 
-def _own_faults(execution: Execution, steps: RunSteps, step: str) -> Iterator[Fault]:
+def _own_faults(execution: RecordedExecution, steps: RunSteps, step: str) -> Iterator[Fault]:
     """Hold a record against itself, its key and the record of the run."""
 
     def wrong(what: str) -> Fault:
@@ -138,7 +138,7 @@ def _own_faults(execution: Execution, steps: RunSteps, step: str) -> Iterator[Fa
         yield wrong("was made by other code than its own process stated")
 
 
-def _input_faults(execution: Execution, steps: RunSteps, step: str) -> Iterator[Fault]:
+def _input_faults(execution: RecordedExecution, steps: RunSteps, step: str) -> Iterator[Fault]:
     """Compare what entered a step with what the steps before it made."""
     inputs = execution.inputs
     planned = steps.planned(step)
@@ -170,7 +170,7 @@ def _plain(value: object) -> object:
     return json.loads(json.dumps(value))
 
 
-def _entry_faults(evidence: Evidence, execution: Execution) -> Iterator[Fault]:
+def _entry_faults(evidence: Evidence, execution: RecordedExecution) -> Iterator[Fault]:
     """Compare the entry of the cache with the record that it names; entries may be gone."""
     key = result_key(str(execution.said.key))
     data = None if evidence.partial else evidence.find(key)
@@ -187,7 +187,7 @@ def _entry_faults(evidence: Evidence, execution: Execution) -> Iterator[Fault]:
         yield Fault(key, "damaged", f"has other outputs than its record {execution.place}")
 
 
-def _listing_faults(evidence: Evidence, execution: Execution) -> Iterator[Fault]:
+def _listing_faults(evidence: Evidence, execution: RecordedExecution) -> Iterator[Fault]:
     """Re-hash the lists of code files and of packages that the step's key holds the digest of."""
     for name, folder in _LISTINGS:
         expected = str(execution.said.ingredients[name])
@@ -204,7 +204,7 @@ def _listing_faults(evidence: Evidence, execution: Execution) -> Iterator[Fault]
 
 
 def _output_faults(
-    evidence: Evidence, execution: Execution, output: str, tree: str, *, deep: bool
+    evidence: Evidence, execution: RecordedExecution, output: str, tree: str, *, deep: bool
 ) -> Iterator[Fault]:
     """Check a file tree that a step made: its list, and the files in it.
 
@@ -225,7 +225,7 @@ def _output_faults(
         yield _at_home(execution, fault)
 
 
-def _at_home(execution: Execution, fault: Fault) -> Fault:
+def _at_home(execution: RecordedExecution, fault: Fault) -> Fault:
     """Say of what a cluster keeps in its own bucket that it cannot be looked at from here."""
     if execution.said.engine == ELSEWHERE and fault.state == "missing":
         what = "stays in the bucket of the cluster that made it"

@@ -16,7 +16,7 @@ _NAMED = 3
 """How many files a sentence names."""
 
 
-class Listing:
+class SourceListing:
     """The files of a source as they were when it was listed.
 
     Attributes:
@@ -35,7 +35,7 @@ class Listing:
         self.files = files
 
 
-def read_listing(evidence: Evidence, digest: str, by: str) -> Listing:
+def read_listing(evidence: Evidence, digest: str, by: str) -> SourceListing:
     """Read the list of a source: every page re-hashed, and from all of them the digest.
 
     Args:
@@ -67,12 +67,12 @@ def read_listing(evidence: Evidence, digest: str, by: str) -> Listing:
     if found != digest:
         what = f"gives the digest {found[:16]}: it is not the list of this source"
         raise FaultFound(Fault(key, "damaged", what))
-    return Listing(digest, form, index, tuple(files))
+    return SourceListing(digest, form, index, tuple(files))
 
 
 def source_link(
     evidence: Evidence, name: str, digest: str, by: str, *, kept: bool
-) -> tuple[Link, Listing | None]:
+) -> tuple[Link, SourceListing | None]:
     """Check the list of a source.
 
     Args:
@@ -95,7 +95,9 @@ def source_link(
     return Link(f"source {name}", digest, said), listing
 
 
-def manifest_link(evidence: Evidence, datasets: Iterable[str], listing: Listing, by: str) -> Link:
+def manifest_link(
+    evidence: Evidence, datasets: Iterable[str], listing: SourceListing, by: str
+) -> Link:
     """Hold the manifests of datasets against the list of the source that they were made from.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
 from pipelines.lineage.proof.links import Fault, Link
-from pipelines.lineage.proof.sources import Listing
+from pipelines.lineage.proof.sources import SourceListing
 from pipelines.sources.snapshot import Snapshot, snapshot_of
 
 _NAMED = 5
@@ -16,7 +16,7 @@ _NAMED = 5
 Place = str | tuple[str, ...]
 
 
-def files_link(name: str, digest: str, place: Place | None, listing: Listing | None) -> Link:
+def files_link(name: str, digest: str, place: Place | None, listing: SourceListing | None) -> Link:
     """Hash the user's files again, and compare them with what the run was made of.
 
     Args:

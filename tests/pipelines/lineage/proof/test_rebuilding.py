@@ -50,7 +50,7 @@ def test_other_bytes_are_named_with_what_was_other_then(kept, again):
     assert "made with other code, environment, processor (test then) than then" in said
 
 
-def test_a_rebuild_that_was_interrupted_goes_on(store, kept, again):
+def test_an_interrupted_rebuild_is_continued(store, kept, again):
     runner = AgainRunner(kept.sources["data"])
     runner.ends["select"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
