@@ -42,6 +42,11 @@ def add(commands: Any) -> None:
         "model, weights, pairs, outputs or modules",
     )  # fmt: skip
     parser.add_argument(
+        "--key", type=Path, metavar="PEM",
+        help="the public key of who should have signed the release; without it a signature is "
+        "named and proves nothing",
+    )  # fmt: skip
+    parser.add_argument(
         "--rebuild", action="store_true",
         help="run its steps again, training included, and compare every byte; goes on where it "
         "was interrupted",
@@ -104,7 +109,8 @@ def _of_bundle(arguments: argparse.Namespace) -> Verified:
             f"{', '.join(named)}: a bundle is verified by itself",
             f"slimline verify {arguments.what}, or name the run instead of the bundle",
         )
-    return _with_chain(verify_bundle(Path(arguments.what), _extent(arguments)))
+    chain, store = verify_bundle(Path(arguments.what), _extent(arguments))
+    return _with_chain(_signed(arguments, store, chain))
 
 
 def _refuse_chain(arguments: argparse.Namespace) -> None:
@@ -113,7 +119,10 @@ def _refuse_chain(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: It was given for a store or a folder.
     """
-    given = {"--source": arguments.source, "--rebuild": arguments.rebuild, "--deep": arguments.deep}
+    given = {
+        "--source": arguments.source, "--rebuild": arguments.rebuild, "--deep": arguments.deep,
+        "--key": arguments.key,
+    }  # fmt: skip
     if named := [name for name, value in given.items() if value]:
         raise UserError(
             f"{', '.join(named)}: of a store or a folder all bytes are read, and nothing else",
@@ -187,7 +196,7 @@ def _of_run(arguments: argparse.Namespace) -> Verified:
     store = _direct(arguments)
     place = read_run(store, None).run if arguments.what == LATEST else arguments.what
     objects, faults = verify_run(store, place)
-    chain = verify_chain(store, RunNamed(place), _extent(arguments))
+    chain = _signed(arguments, store, verify_chain(store, RunNamed(place), _extent(arguments)))
     found = _with_chain(chain, _rebuilt(arguments, store, RunNamed(place)))
     named = {fault.place for fault in faults}
     others = [fault for fault in found.findings if fault.place not in named]
@@ -211,8 +220,24 @@ def _of_release(arguments: argparse.Namespace) -> Verified:
         named = resolve(store, None, arguments.what)
     except UserError as error:
         raise _no_such(store, arguments.what, error) from error
-    chain = verify_chain(store, named, _extent(arguments))
+    chain = _signed(arguments, store, verify_chain(store, named, _extent(arguments)))
     return _with_chain(chain, _rebuilt(arguments, store, named))
+
+
+def _signed(arguments: argparse.Namespace, store: Store, chain: Chain) -> Chain:
+    """Add the link to who signed the release, behind the log that the signature is of."""
+    from pipelines.lineage.proof.release_logs import LOG
+    from pipelines.releases.signature_link import signature_link
+
+    name = chain.released_as
+    if not chain.release or not name:
+        return chain
+    link = signature_link(store, name, chain.release, arguments.key)
+    if link is None:
+        return chain
+    names = [one.name for one in chain.links]
+    place = names.index(LOG) + 1 if LOG in names else 0
+    return replace(chain, links=(*chain.links[:place], link, *chain.links[place:]))
 
 
 def _rebuilt(arguments: argparse.Namespace, store: Store, named: Named) -> list[RebuiltStep]:

@@ -31,12 +31,15 @@ def is_bundle(path: Path) -> bool:
             return file.read(len(_MAGIC)) == _MAGIC
 
 
-def verify_bundle(path: Path, extent: Extent) -> Chain:
+def verify_bundle(path: Path, extent: Extent) -> tuple[Chain, BundleStore]:
     """Check a bundle: every byte of it, and the chain from the release up to the lists of sources.
 
     Args:
         path: The file.
         extent: ``places`` leads on to the user's files.
+
+    Returns:
+        The chain, and the bundle as a store, which holds nothing where it is none.
 
     Raises:
         UserError: The file cannot be read.
@@ -48,7 +51,7 @@ def verify_bundle(path: Path, extent: Extent) -> Chain:
     except NoArchiveError as error:
         what = f"is no bundle as slimline writes it: {error}"
         link = Link(f"bundle {path.name}", "", said, (Fault(str(path), "damaged", what),))
-        return Chain(str(path), "", (link,))
+        return Chain(str(path), "", None, (link,)), BundleStore(str(path), {})
     name, run, release = (str(listed[key]) for key in ("name", "run", "release"))
     store = BundleStore(str(path), files)
     evidence = Evidence(store, partial=True)
@@ -61,7 +64,7 @@ def verify_bundle(path: Path, extent: Extent) -> Chain:
         faults.insert(0, Fault(str(path), "damaged", what))
     links = [Link(f"bundle {path.name}", "", said, tuple(faults)), *links]
     size = sum(len(data) for data in files.values())
-    return Chain(str(path), run, tuple(links), (), len(files), size)
+    return Chain(str(path), run, release, tuple(links), (), len(files), size), store
 
 
 def _bytes(path: Path) -> bytes:

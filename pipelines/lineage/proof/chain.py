@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.executions import read_execution, step_link
 from pipelines.lineage.proof.links import Fault, FaultFound, Link
+from pipelines.lineage.proof.release_logs import log_link
 from pipelines.lineage.proof.releases import release_link, released_files
 from pipelines.lineage.proof.runs import keeps_sources, read_run_record, run_link
 from pipelines.lineage.proof.sources import manifest_link, source_link
@@ -75,6 +76,8 @@ def links_of(evidence: Evidence, asked: Asked, extent: Extent) -> list[Link]:
     whole, steps = run_link(evidence, record)
     if asked.release:
         links.append(release_link(evidence, steps, asked.release))
+        log = log_link(evidence, record.name, asked.release)
+        links += [log] if log else []
     links.append(whole)
     names = steps_of(evidence, steps, asked)
     links += [step_link(evidence, steps, name, deep=extent.deep) for name in names]

@@ -19,6 +19,7 @@ LinkState = Literal[
     "proved", "damaged", "different", "changed", "missing", "erased", "collected", "unproved"
 ]
 
+_RELEASE = "release "
 _GRAVITY: Sequence[FaultState] = (
     "damaged", "different", "changed", "missing", "erased", "collected", "unproved",
 )  # fmt: skip
@@ -91,6 +92,7 @@ class Chain:
     Attributes:
         subject: What was asked about, as a person names it.
         run: The run that made it.
+        release: Tree digest of the release, or None.
         links: From the released file up, in this order.
         below: Releases whose lineage holds the place where the chain breaks, as ``name/run``.
         objects: How many values of the store were looked at.
@@ -99,6 +101,7 @@ class Chain:
 
     subject: str
     run: str
+    release: str | None
     links: tuple[Link, ...]
     below: tuple[str, ...] = ()
     objects: int = 0
@@ -108,6 +111,12 @@ class Chain:
     def first_broken(self) -> Link | None:
         """The first link, from the released file up, that does not hold."""
         return next((link for link in self.links if link.broken), None)
+
+    @property
+    def released_as(self) -> str | None:
+        """What the release is called, where the chain leads over one."""
+        names = (link.name for link in self.links if link.name.startswith(_RELEASE))
+        return next((name.removeprefix(_RELEASE) for name in names), None)
 
     @property
     def unproved(self) -> tuple[Link, ...]:

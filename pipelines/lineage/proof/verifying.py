@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from components.contract.errors import UserError
 from pipelines.lineage.naming import (
     DigestNamed,
@@ -38,15 +40,19 @@ def verify_chain(store: Store, named: Named, extent: Extent) -> Chain:
     evidence = Evidence(store)
     links = links_of(evidence, asked, extent)
     chain = Chain(
-        asked.called, asked.run, tuple(links), (), evidence.objects, evidence.hashed_bytes
+        asked.called,
+        asked.run,
+        asked.release,
+        tuple(links),
+        (),
+        evidence.objects,
+        evidence.hashed_bytes,
     )
     broken = {fault.place for link in links for fault in link.faults if fault.breaks}
     if not broken:
         return chain
     below = tuple(releases_below(store, broken | _sources_of(chain)))
-    return Chain(
-        chain.subject, chain.run, chain.links, below, evidence.objects, evidence.hashed_bytes
-    )
+    return replace(chain, below=below)
 
 
 def _sources_of(chain: Chain) -> set[str]:
