@@ -25,6 +25,7 @@ from pipelines.cli.documents import (
     Collected,
     Explained,
     ExplainedStep,
+    ExportedFile,
     ExportedRelease,
     ImagesOfRun,
     RebuiltIndex,
@@ -37,6 +38,7 @@ from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
+    AboutSection,
     AnswersTeacher,
     AutoSection,
     BudgetSection,
@@ -52,6 +54,7 @@ from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
+from pipelines.lineage.proof.links import RebuiltStep
 from pipelines.lineage.tracing.trace import (
     Trace,
     TracedDataset,
@@ -112,6 +115,7 @@ SECTIONS: Sequence[Section] = (
     Section("teacher (answers of any framework)", AnswersTeacher),
     Section("teacher.normalization", Normalization),
     *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
+    Section("about", AboutSection),
     Section("auto", AutoSection),
     Section("devices[]", HostDevice, "benchmark"),
     Section("budgets", BudgetSection),
@@ -162,7 +166,11 @@ DOCUMENTS: Sequence[Document] = (
     Document("`steps[]` of that document", (ExplainedStep,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
+    Document(
+        "`slimline export --format openlineage --json`, and of the other formats", (ExportedFile,)
+    ),
     Document("`slimline verify --json`", (Verified,)),
+    Document("`rebuilt[]` of that document", (RebuiltStep,)),
     Document("`slimline releases --json`", (ListedReleases,)),
     Document("`releases[]` of that document", (ReleaseState,)),
     Document("`logs[]` of that document", (ListedLog,)),
