@@ -109,9 +109,17 @@ def test_what_the_front_is_against_a_file(kept: Kept, variant: tuple, said: str)
 
 
 def test_a_variant_off_the_front_does_not_count(kept: Kept) -> None:
-    kept.slimline(("mine", GOOD, 40_000, 0.2, {}))
+    kept.slimline(("mine", GOOD, 40_000, 0.2, {}), ("other", BAD, 50_000, 0.4, FRONT))
     kept.put("nncf", ("teacher, int8", GOOD, 90_000, 0.3, {}))
     assert "neither dominates nor equals it" in kept.line("- NNCF, teacher, int8")
+
+
+def test_without_a_front_nothing_is_claimed(kept: Kept) -> None:
+    kept.slimline(("mine", GOOD, 40_000, 0.2, {}))
+    assert "No file of another tool is there yet" in kept.text
+    kept.put("nncf", ("teacher, int8", GOOD, 90_000, 0.3, {}))
+    assert "Not compared: slimline's run found no front" in kept.text
+    assert "- NNCF" not in kept.text
 
 
 def test_what_is_lost_stands_first(kept: Kept) -> None:
