@@ -17,9 +17,9 @@ from components.data.exclusions import identity_digest
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.exclusions import ExclusionKind
 from pipelines.runs.tombstones import document_of
+from pipelines.stores.layout import SOURCES
 
 INFO = "dataset.json"
-_SOURCES = "sources/"
 _PAIRS = "pairs"
 """The split of images that only listed pairs use."""
 
@@ -211,7 +211,7 @@ def _unreadable(what: str) -> UserError:
 def pages(cache: Cache, subject: DataSubject) -> dict[str, bytes]:
     """Return the pages of names that name the subject, by sha256, each without these names."""
     found: dict[str, bytes] = {}
-    for key in cache.store.list(_SOURCES):
+    for key in cache.store.list(SOURCES):
         for page in json.loads(cache.store.get(key))["pages"]:
             document = document_of(cache.store, page)
             if document is None:

@@ -15,6 +15,7 @@ from pipelines.releases.holding import DataSubject, Held, holders, pages
 from pipelines.releases.redacting import mentions, redacted
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import Concerned
+from pipelines.runs.release_log import read_log
 from pipelines.runs.results import read_result
 from pipelines.runs.tombstones import document_of
 from pipelines.stores.layout import QUARANTINE, blob_key, kind_of
@@ -196,17 +197,13 @@ def _reach_buckets(
 
 def _reach_releases(found: Reach, store: Store, keys: Sequence[str], below: set[str]) -> None:
     """Name the releases that rest on what goes."""
-    champions = {
-        key.split("/")[1]: _value(store, key).get("release")
-        for key in keys
-        if kind_of(key) == "champion"
-    }
     for key in keys:
         if kind_of(key) == "release":
             note, name = _value(store, key), key.split("/")[1]
             if note.get("release") in below:
                 release, run = str(note["release"]), str(note.get("run"))
-                champion = champions.get(name) == release
+                first = read_log(store, name).champion
+                champion = first is not None and first.release == release
                 found.releases.append(Concerned(name, run, release, champion))
 
 

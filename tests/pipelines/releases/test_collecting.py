@@ -19,9 +19,18 @@ from pipelines.releases.collecting import collect, condemn, gc, unfinished
 from pipelines.releases.marking import Marked
 from pipelines.runs.cache import Cache
 from pipelines.runs.condemned import CondemnedValues
+from pipelines.runs.release_log import append, read_log
 from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
-from pipelines.stores.layout import blob_digest, kind_of, result_key, run_key, tree_key
+from pipelines.stores.layout import (
+    blob_digest,
+    kind_of,
+    result_key,
+    run_key,
+    signature_key,
+    tree_key,
+)
+from tests.data.releases import entry_of
 from tests.pipelines.releases.histories import (
     Files,
     History,
@@ -105,6 +114,18 @@ def test_a_run_that_was_killed_keeps_what_its_steps_recorded_while_it_is_young(
     collected(cache)
     assert whole(cache, trees_of(young))
     assert not whole(cache, [history.outputs["distill-loser"]["model"]])
+
+
+def test_what_stands_in_a_log_stays_beside_its_signature(cache: Cache) -> None:
+    store = cache.store
+    history = compression(cache, "digits-1", long_ago(), published=False)
+    release = history.outputs["publish"]["release"]
+    entry = entry_of(release, run="digits-1", name="digits")
+    assert append(store, read_log(store, "digits"), entry)
+    store.put_if_absent(signature_key("digits", 1), b'{"signature": "of it"}')
+    orphan(cache, ORPHAN)
+    collected(cache)
+    assert whole(cache, [release, history.outputs["ingest"]["dataset"]])
 
 
 def test_dry_run_changes_nothing_and_tells_the_same(cache: Cache) -> None:
