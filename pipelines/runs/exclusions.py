@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from components.contract.digests import canonical_json
+from components.data.exclusions import identity_digest
 from pipelines.stores.layout import EXCLUSIONS, exclusion_key, kind_of
 from pipelines.stores.store import Store
+
+__all__ = ["ExclusionKind", "exclude", "identity_digest", "read_exclusions"]
 
 ExclusionKind = Literal["identity", "file", "pixels"]
 
