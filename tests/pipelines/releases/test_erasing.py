@@ -170,6 +170,17 @@ def test_verify_says_erased_and_not_missing(cache: Cache) -> None:
     assert all(f"by me on {done.at[:10]}" in one.what for one in found)
 
 
+def test_verify_names_what_is_there_again(cache: Cache) -> None:
+    faces(cache, "faces-1")
+    done = erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
+    faces(cache, "faces-2")  # as a machine that has not heard of it
+    again = [one for one in verify_store(cache.store)[1] if "there again" in one.what]
+    assert {one.place for one in again} <= set(done.removed)
+    assert len(again) > 3
+    erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
+    assert {one.state for one in verify_store(cache.store)[1]} == {"erased"}
+
+
 def test_who_is_only_sealed_leaves_the_training_data_alone(cache: Cache) -> None:
     history = faces(cache, "faces-1")
     done = erase(cache, DataSubject.of_identity(BEN), actor="me", reason="")
