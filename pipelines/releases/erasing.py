@@ -24,12 +24,14 @@ from pipelines.releases.holding import DataSubject
 from pipelines.releases.planning_erasure import Reach, reach_of
 from pipelines.releases.reaching import clear_folder, clear_this_machine
 from pipelines.runs.cache import Cache
+from pipelines.runs.condemned import CondemnedValues
 from pipelines.runs.erasures import Erasure, erasures, put_erasure
 from pipelines.runs.exclusions import exclude
 from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.records import list_runs
 from pipelines.runs.tombstones import Tombstone, put_tombstone
+from pipelines.runs.workspace import workspace_root
 from pipelines.stores.layout import blob_digest, blob_key, result_key
 from pipelines.stores.store import Store
 
@@ -139,8 +141,11 @@ def refuse_while_runs_go_on(store: Store) -> None:
 
 
 def _carry_out(store: Store, one: Erasure, reach: Reach) -> Erasure:
+    condemned = CondemnedValues(store, workspace_root(store))
     for left in reach.documents.values():
-        store.put_if_absent(blob_key(_sha256(left)), left)
+        key = blob_key(_sha256(left))
+        if not store.put_if_absent(key, left):
+            condemned.renew(key, left)
     put_erasure(store, one)
     announce(store, "erase", one.id)
     for digest, kind in one.excluded.items():

@@ -89,6 +89,7 @@ class Held:
         images: How many images in it do.
         sealed: How many do in the sealed Dataset of the same ingest, as far as this one tells.
         untold: Whether it may hold a person, as it does not say whom its images show.
+        cut: Whether its manifest says nothing at all: the gate cut it out of a sealed Dataset.
     """
 
     tree: str
@@ -96,6 +97,7 @@ class Held:
     images: int
     sealed: int = 0
     untold: bool = False
+    cut: bool = False
 
 
 def holders(cache: Cache, trees: Mapping[str, Tree], subject: DataSubject) -> list[Held]:
@@ -107,7 +109,8 @@ def holders(cache: Cache, trees: Mapping[str, Tree], subject: DataSubject) -> li
         subject: Gets files, pixels, names and labels of every image that is found.
 
     Returns:
-        Also those of which a person cannot be told, as they are of an earlier version.
+        Also those of which a person cannot be told, as they are of an earlier version, and those
+        that the gate cut.
 
     Raises:
         UserError: A manifest cannot be read, so that nobody knows whom the Dataset holds.
@@ -130,7 +133,9 @@ def holders(cache: Cache, trees: Mapping[str, Tree], subject: DataSubject) -> li
         sealed = [fate for fate in matched if fate.split in (SEALED, _PAIRS)]
         whole = any(fate.split is None for fate in inside)  # a file of many: in any split
         untold = bool(subject.identity) and not matched and any(map(_is_untold, fates))
-        if matched or untold:
+        if not fates:
+            found.append(Held(tree, own, 0, cut=True))
+        elif matched or untold:
             splits = own if whole else {str(fate.split) for fate in inside}
             count = sum(fate.images for fate in inside)
             beside = sum(fate.images for fate in sealed) if SEALED not in own else 0

@@ -9,6 +9,7 @@ JSON files of every artifact, such as manifests, leaderboards and measurements.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,8 +18,7 @@ from typing import Any, cast
 from components.contract.errors import UserError
 from components.contract.tree import Tree
 from pipelines.runs.records import Problem, RunRecord, list_runs
-from pipelines.runs.statements import read_statement
-from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.step_records import ExecutionRecord, read_ingredients, read_record
 from pipelines.runs.tombstones import parse_tombstone
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
@@ -36,6 +36,7 @@ _THREADS = 8
 _TELLING = (".json", ".jsonl")
 _RECORDS = "records/"
 """Of a Dataset: what became of every record of files that hold many images."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _RELEASED = ("release", "release log", "champion")
 """Kinds of values that name releases."""
 
@@ -72,6 +73,7 @@ def mark(store: Store, keys: Sequence[str], keep_s: float, present: datetime) ->
     marks = _Marks(store, keys)
     for run in marks.runs:
         marks.add_run(run, young=_is_young(run, keep_s, present))
+    marks.add_nameless(keep_s, present)
     marks.add_claims()
     marks.add_releases()
     marks.add_contents()
@@ -99,9 +101,15 @@ class _Marks:
         ended = {run_key(run.run) for run in self.runs} & set(keys)
         known = {run.run for run in self.runs}
         self._open = [run for run in self._records if run_key(run) not in ended]
-        for run in self._open:
-            if run not in known:  # nobody knows how old it is
-                self._add_steps(self._recorded(run), whole=True)
+        self._nameless = [run for run in self._open if run not in known]
+
+    def add_nameless(self, keep_s: float, present: datetime) -> None:
+        """Mark what was executed for no run, such as for the gate, by the age of its records."""
+        for run in self._nameless:
+            records = list(self._recorded(run))
+            last = max((record.finished or record.started or "" for record in records), default="")
+            young = _is_recent(last, keep_s, present)
+            self._add_steps(map(_step_of, records), whole=young)
 
     def add_run(self, run: RunRecord, *, young: bool) -> None:
         """Mark what a run made."""
@@ -115,19 +123,18 @@ class _Marks:
         ]
         self._add_steps(steps, whole=young)
         if run.run in self._open:
-            self._add_steps(self._recorded(run.run), whole=young)
+            self._add_steps(map(_step_of, self._recorded(run.run)), whole=young)
 
-    def _recorded(self, run: str) -> Iterator[tuple[Any, Any, Mapping[str, str]]]:
-        """Yield key, record and outputs of the steps of a run of which only these are there."""
-        for record in self._records.get(run, ()):
+    def _recorded(self, run: str) -> Iterator[ExecutionRecord]:
+        """Yield the records of the steps of a run of which only these are there."""
+        for key in self._records.get(run, ()):
             try:
-                statement = read_statement(self._store.get(record))
-            except KeyMissing:
+                record = read_record(self._store, key)
+            except UserError:
+                self._damaged(key)
                 continue
-            except ValueError:
-                self._damaged(record)
-                continue
-            yield statement.key, record, statement.outputs
+            if record:
+                yield record
 
     def _add_steps(
         self, steps: Iterable[tuple[Any, Any, Mapping[str, str]]], *, whole: bool
@@ -160,7 +167,9 @@ class _Marks:
         for key in self._keys:
             if kind_of(key) in _RELEASED:
                 try:
-                    waiting += _released(json.loads(self._store.get(key)))
+                    value = json.loads(self._store.get(key))
+                    waiting += _released(value)
+                    self.found.whole |= _named_in(value)  # such as what the gate compared
                 except KeyMissing:
                     continue
                 except (ValueError, RecursionError):
@@ -289,11 +298,29 @@ def _released(note: object) -> list[str]:
     return trees
 
 
+def _named_in(value: object) -> set[str]:
+    """Return every text in a value of JSON that may be the digest of a tree."""
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).values()
+        return set[str]().union(*map(_named_in, items))
+    if isinstance(value, list):
+        return set[str]().union(*map(_named_in, cast("list[object]", value)))
+    return {value} if isinstance(value, str) and _DIGEST.fullmatch(value) else set()
+
+
+def _step_of(record: ExecutionRecord) -> tuple[str | None, str, Mapping[str, str]]:
+    """Return step key, record and outputs of an execution."""
+    return record.key, record.record, record.outputs
+
+
 def _is_young(run: RunRecord, keep_s: float, present: datetime) -> bool:
-    if run.outcome == "running":
-        return True
+    last = max(run.started, run.finished or "")
+    return run.outcome == "running" or _is_recent(last, keep_s, present)
+
+
+def _is_recent(at: str, keep_s: float, present: datetime) -> bool:
+    """Whether a moment, ISO 8601 in UTC, is less than so many seconds ago, or nobody knows."""
     try:
-        last = max(datetime.fromisoformat(at) for at in (run.started, run.finished) if at)
-        return (present - last).total_seconds() < keep_s
-    except (ValueError, TypeError):  # nobody knows
+        return (present - datetime.fromisoformat(at)).total_seconds() < keep_s
+    except (ValueError, TypeError):
         return True

@@ -78,14 +78,14 @@ def reach_of(cache: Cache, subject: DataSubject) -> Reach:
     trees = _trees(cache, keys)
     executions = read_executions(store, keys)
     found.unread = executions.unread
-    for one in holders(cache, trees, subject):
-        if one.untold:
-            found.untold.append(one.tree)
-        else:
-            found.held.append(one)
+    told = holders(cache, trees, subject)
+    found.untold = [one.tree for one in told if one.untold]
+    found.held = [one for one in told if not (one.untold or one.cut)]
     _seal(found, executions, trees)
+    if any(SEALED in one.splits for one in found.held):  # who is in a part of it nobody knows
+        found.held += [one for one in told if one.cut]
     named = {one.tree for one in found.held}
-    holding = {one.tree for one in found.held if one.images}
+    holding = {one.tree for one in found.held if one.images or one.cut}
     for one in found.held:
         _reach_dataset(found, trees[one.tree], one)
     makers = executions.makers(named)
@@ -133,7 +133,7 @@ def _trees(cache: Cache, keys: Iterable[str]) -> dict[str, Tree]:
 
 def _reach_dataset(found: Reach, listing: Tree, held: Held) -> None:
     """Take the images of every split that holds the subject, and those of listed pairs."""
-    folders = {*held.splits, "pairs"} if held.images else set[str]()
+    folders = {*held.splits, "pairs"} if held.images or held.cut else set[str]()
     for entry in listing.entries:
         folder, _, name = entry.path.rpartition("/")
         if folder in folders and name.startswith("images"):

@@ -129,6 +129,16 @@ def test_what_stands_in_a_log_stays_beside_its_signature(cache: Cache) -> None:
     assert whole(cache, [release, history.outputs["ingest"]["dataset"]])
 
 
+def test_what_was_executed_for_no_run_is_as_young_as_its_records(cache: Cache) -> None:
+    gate = History(cache, "gate-1", long_ago())
+    tree = gate.step("evaluate-champion", {"report": {"outputs.npy": b"x"}}, None, "evaluate")
+    orphan(cache, ORPHAN)
+    collected(cache)
+    assert whole(cache, [tree["report"]])
+    collected(cache, keep_s=0)
+    assert not whole(cache, [tree["report"]])
+
+
 def test_dry_run_changes_nothing_and_tells_the_same(cache: Cache) -> None:
     compression(cache, "digits-1", long_ago(), published=False)
     before = {key: cache.store.stat(key) for key in cache.store.list("")}

@@ -25,7 +25,7 @@ from pipelines.stores.layout import blob_key, log_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from tests.data.releases import entry_of
-from tests.pipelines.releases.histories import History, long_ago, whole
+from tests.pipelines.releases.histories import History, long_ago, put_files, whole
 from tests.pipelines.releases.test_collecting import living
 from tests.pipelines.releases.test_killed_collection import KillingStore
 
@@ -189,6 +189,20 @@ def test_who_is_only_sealed_leaves_the_training_data_alone(cache: Cache) -> None
     assert b"train " in bytes_of(cache.store)
     assert b"sealed faces-1" not in bytes_of(cache.store)
     assert not done.releases
+
+
+def test_what_the_gate_cut_out_of_sealed_images_goes_with_them(cache: Cache) -> None:
+    faces(cache, "faces-1")
+    info = json.dumps({"classes": [], "splits": {"sealed": 1}}).encode()
+    files = {"sealed/images.npy": b"a part", "manifest.jsonl": b"", "dataset.json": info}
+    cut = put_files(cache, files)
+    gate = History(cache, "gate-1", long_ago(1))
+    report = {"evaluation.json": b"{}", "outputs.npy": b"embeddings of a part"}
+    gate.step("evaluate-champion", {"report": report}, {"dataset": cut}, "evaluate")
+    erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
+    assert b"a part" in bytes_of(cache.store), "she was not sealed"
+    erase(cache, DataSubject.of_identity(BEN), actor="me", reason="")
+    assert b"a part" not in bytes_of(cache.store)
 
 
 def test_a_file_takes_its_copies_and_what_it_stands_for_along(cache: Cache) -> None:
