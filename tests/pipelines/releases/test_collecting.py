@@ -302,7 +302,7 @@ def test_the_scenarios_notice_what_is_left_out(
 class Beside:
     """Two writers, each a run after the other, beside two collectors, until enough was collected."""
 
-    LEAST_RUNS, MOST_RUNS, ENOUGH = 8, 60, 6
+    LEAST_RUNS, MOST_RUNS, ENOUGH = 4, 60, 4
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipelines.releases.collecting import gc
 from pipelines.runs.cache import Cache
 from pipelines.runs.tombstones import tombstone_of
@@ -74,13 +76,16 @@ def finished(store: Store) -> set[str]:
     return {key for key in store.list("") if kind_of(key) not in ("collection", "journal")}
 
 
+@pytest.mark.parametrize(("kind", "step"), [("directory", 1), ("bucket", 4)])
 def test_the_next_one_ends_what_a_killed_one_began(
-    store_uri: Callable[[str], str], fast_disk: Path
+    kind: str, step: int, request: pytest.FixtureRequest, fast_disk: Path
 ) -> None:
+    if kind == "bucket":
+        request.getfixturevalue("gcs_process")()
     points = 0
     after: list[set[str]] = []
     while True:
-        uri = store_uri(f"killed-{points}")
+        uri = f"gs://stores/{points}" if kind == "bucket" else str(fast_disk / f"store-{points}")
         store = open_store(uri, cache=fast_disk / "cache", direct=True)
         tree = fill(store, fast_disk / "scratch")
         was_killed = killed(uri, points, fast_disk / "cache")
@@ -96,6 +101,6 @@ def test_the_next_one_ends_what_a_killed_one_began(
             )
         if not was_killed:
             break
-        points += 1
+        points += step
     assert points > 8
     assert all(keys == after[0] for keys in after)
