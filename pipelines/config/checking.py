@@ -152,6 +152,10 @@ def _split_faults(config: Config) -> Iterator[Fault]:
             "split.by: classes cannot be split from each other in classification",
             "write by: image, or task: verification",
         )
+    if config.task == "classification" and "evaluation_images" in config.split:
+        place = ("split", "evaluation_images")
+        what = f"{where(place)}: classification is measured on all images of a split"
+        yield place, what, "remove evaluation_images"
     defaults = {parameter.name: parameter.default for parameter in offered("ingest").parameters}
     held_out = sum(
         cast("float", config.split.get(name, defaults[name]))

@@ -39,6 +39,7 @@ from pipelines.runs.events import (
     StepFailed,
     StepSkipped,
 )
+from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
 from pipelines.runs.joined_records import join_records
@@ -117,7 +118,7 @@ def launch(
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
     acting = actor()
-    sources = listed_sources(graph)
+    sources = listed_sources(graph, read_exclusions(opened))
     run = new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):

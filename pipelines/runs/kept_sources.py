@@ -18,8 +18,11 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from components.contract.digests import canonical_json
 from components.contract.source import Format, SourceFile, source_digest
+from pipelines.disk.scratch import scratch_root
+from pipelines.runs.condemned import CondemnedValues
 from pipelines.runs.quarantine import move_to_quarantine, put_certain
 from pipelines.runs.records import damaged_record, read_value
+from pipelines.runs.tombstones import rest_of
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import blob_key, source_key
 from pipelines.stores.store import KeyMissing, Store
@@ -175,10 +178,12 @@ def put_source(store: Store, source: Listed) -> str:
 
 def _put_pages(store: Store, pages: dict[str, bytes]) -> None:
     """Write the pages that are not there: those of earlier listings are asked for, not written."""
+    condemned = CondemnedValues(store, scratch_root())
     stats = store.stat_many([blob_key(name) for name in pages])
     items: list[tuple[str, bytes]] = []
     for (name, page), stat in zip(pages.items(), stats, strict=True):
         if stat is not None and stat.size_bytes == len(page):
+            condemned.renew(blob_key(name), page)
             continue
         if stat is not None:  # a broken disk cut it short
             move_to_quarantine(store, blob_key(name))
@@ -222,23 +227,23 @@ def read_source(store: Store, wanted: str) -> KeptSource | None:
 
 
 def _read_pages(store: Store, pages: Iterable[str]) -> tuple[list[SourceFile], list[str]]:
-    """Return the files of all pages, and the pages that are gone.
+    """Return the files of all pages, and the pages that are gone, or of which only a rest is.
 
     Raises:
         ValueError: A page holds something else than its name says.
     """
 
-    def read(page: str) -> list[SourceFile] | None:
+    def read(page: str) -> tuple[list[SourceFile], bool]:
         try:
             data = store.get(blob_key(page))
-        except KeyMissing:
-            return None
+        except KeyMissing:  # an erasure leaves the others that it lists
+            rest = rest_of(store, page)
+            return read_page(rest) if rest else [], False
         if sha256(data).hexdigest() != page:
             raise ValueError(f"the page {page} holds something else")
-        return read_page(data)
+        return read_page(data), True
 
     wanted = list(pages)
     found = call_each(read, ((page,) for page in wanted), _THREADS)
-    gone = [page for page, files in zip(wanted, found, strict=True) if files is None]
-    listed = [file for files in found if files is not None for file in files]
-    return listed, gone
+    gone = [page for page, (_, whole) in zip(wanted, found, strict=True) if not whole]
+    return [file for files, _ in found for file in files], gone

@@ -9,17 +9,26 @@ from typing import Any, cast
 from components.contract.digests import canonical_json, digest
 from components.contract.errors import UserError
 from components.contract.tree import Tree
+from pipelines.runs.condemned import parse_collection
+from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.joined_records import parse_joined
 from pipelines.runs.kept_sources import parse_pages, read_source
 from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.release_log_entries import parse_entry
 from pipelines.runs.results import disagreement, read_result
 from pipelines.runs.statements import Statement, read_statement
+from pipelines.runs.tombstones import parse_tombstone
 from pipelines.stores.layout import (
     announced_by,
     blob_key,
+    collection_key,
     config_key,
+    erasure_key,
+    exclusion_key,
     graph_key,
+    release_log_key,
     source_key,
+    tombstone_key,
     tree_key,
 )
 from pipelines.stores.store import KeyMissing, Store
@@ -173,6 +182,14 @@ def _check_release(_store: Store, key: str, data: bytes) -> References:
     return _trees([tree])
 
 
+def _check_log_entry(_store: Store, key: str, data: bytes) -> References:
+    """The chain of entries is ``read_log``'s to follow: here each is looked at alone."""
+    entry = parse_entry(data)
+    if release_log_key(entry.name, entry.seq) != key:
+        raise DamageError(f"is entry {entry.seq} of the releases of {entry.name}")
+    return _trees([entry.release])
+
+
 def _check_ledger(_store: Store, key: str, data: bytes) -> References:
     note = json.loads(data)
     if f"{note['run']}.{note['step']}.json" != key.rpartition("/")[2]:
@@ -183,6 +200,31 @@ def _check_ledger(_store: Store, key: str, data: bytes) -> References:
 def _check_object(_store: Store, _key: str, data: bytes) -> References:
     if not isinstance(json.loads(data), dict):
         raise DamageError("holds no JSON object")
+    return ()
+
+
+def _check_collection(_store: Store, key: str, data: bytes) -> References:
+    if collection_key(parse_collection(data).id) != key:
+        raise DamageError("is another collection's")
+    return ()
+
+
+def _check_tombstone(_store: Store, key: str, data: bytes) -> References:
+    stone = parse_tombstone(data)
+    if tombstone_key(stone.digest) != key:
+        raise DamageError(f"is the tombstone of {stone.digest}")
+    return [(blob_key(stone.instead), None)] if stone.instead else []
+
+
+def _check_exclusion(_store: Store, key: str, data: bytes) -> References:
+    if exclusion_key(json.loads(data)["digest"]) != key:
+        raise DamageError("excludes something else")
+    return ()
+
+
+def _check_erasure(_store: Store, key: str, data: bytes) -> References:
+    if erasure_key(parse_erasure(data).id) != key:
+        raise DamageError("is the certificate of another erasure")
     return ()
 
 
@@ -200,7 +242,14 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "progress": _check_object,
     "step": _check_step,
     "release": _check_release,
+    "release log": _check_log_entry,
+    "champion": _check_object,
+    "signature": _check_object,
     "ledger": _check_ledger,
+    "collection": _check_collection,
+    "tombstone": _check_tombstone,
+    "exclusion": _check_exclusion,
+    "erasure": _check_erasure,
 }
 """By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
 raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
@@ -220,5 +269,12 @@ NOUNS = {
     "progress": "progress of a run",
     "step": "record of an execution",
     "release": "note on a release",
+    "release log": "entry of a log of releases",
+    "champion": "champion.json",
+    "signature": "signature",
     "ledger": "note of the ledger",
+    "collection": "list of condemned values",
+    "tombstone": "tombstone",
+    "exclusion": "exclusion",
+    "erasure": "certificate of an erasure",
 }

@@ -20,6 +20,7 @@ from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import parse_record
 from pipelines.runs.statements import LaterVersionError
 from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
@@ -34,18 +35,22 @@ from pipelines.stores.layout import (
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 _THREADS = 8
+_STAYING = ("release log", "exclusion")
 
-State = Literal["damaged", "missing", "foreign"]
+State = Literal["damaged", "missing", "foreign", "erased", "collected"]
+
+ON_PURPOSE: tuple[State, ...] = ("erased", "collected")
+"""States of what was removed on purpose: nothing is wrong with the store."""
 
 
 @dataclass(frozen=True)
 class ObjectFault:
-    """One object that is not as it should be.
+    """One object that is not as it should be, or was removed on purpose.
 
     Attributes:
         place: Its key in the store, or the path of a file of a release folder.
         state: ``damaged``, ``missing`` (something refers to it), or ``foreign`` (slimline wrote no
-            such thing).
+            such thing); what was removed on purpose is ``erased``, or ``collected`` by ``gc``.
         what: What is wrong with it.
     """
 
@@ -98,10 +103,12 @@ def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
 
     Args:
         store: Where.
-        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so do
+            entries of a log of releases, which nothing makes again, and exclusions, whose key says
+            what they exclude.
     """
     for fault in faults:
-        if fault.state == "damaged":
+        if fault.state == "damaged" and kind_of(fault.place) not in _STAYING:
             move_to_quarantine(store, fault.place)
 
 
@@ -155,6 +162,8 @@ def _absent(store: Store, key: str, by: str) -> ObjectFault:
     """Say of a value that is not there what refers to it."""
     if is_key(key) and key in set(store.list(key)):
         return ObjectFault(key, "damaged", f"is no regular file; {by} refers to it")
+    if stone := tombstone_of(store, key):
+        return ObjectFault(key, stone.why, f"was {stone.in_words}; {by} refers to it")
     return ObjectFault(key, "missing", f"is not there; {by} refers to it")
 
 

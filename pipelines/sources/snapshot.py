@@ -276,10 +276,22 @@ def snapshots(places: Mapping[str, str | tuple[str, ...]]) -> dict[str, Snapshot
         UserError: They are missing, empty or cannot be read.
     """
     with ChecksumCache(cache_folder() / "checksums.sqlite") as cache:
-        return {name: _snapshot(name, place, cache) for name, place in places.items()}
+        return {name: snapshot_of(name, place, cache) for name, place in places.items()}
 
 
-def _snapshot(name: str, place: str | tuple[str, ...], cache: ChecksumCache) -> Snapshot:
+def snapshot_of(
+    name: str, place: str | tuple[str, ...], cache: ChecksumCache | None = None
+) -> Snapshot:
+    """List and hash one of the user's sources.
+
+    Args:
+        name: Of the source, such as ``data``.
+        place: Where it is.
+        cache: See ``snapshot``; None hashes every byte anew.
+
+    Raises:
+        UserError: See ``snapshots``.
+    """
     if isinstance(place, tuple):
         return snapshot_modules(place, cache)
     if name == ANSWERS:

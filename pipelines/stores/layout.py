@@ -39,6 +39,9 @@ TOMBSTONES = "tombstones/"
 EXCLUSIONS = "exclusions/"
 """What all keys of exclusions begin with."""
 
+ERASURES = "erasures/"
+"""What all keys of plans and certificates of erasures begin with."""
+
 Announced = Literal["run", "log", "note", "gc", "erase"]
 """What an entry of the journal announces: a run, an entry of a release log, a note on a release, a
 collection of garbage, or an erasure."""
@@ -70,10 +73,12 @@ KINDS = {
         "champion": rf"{RELEASES}{_NAME}/champion\.json",
         "release": rf"{RELEASES}{_NAME}/{_NAME}\.json",
         "release log": rf"{RELEASES}{_NAME}/log/\d{{8}}\.json",
+        "signature": rf"{RELEASES}{_NAME}/signatures/[0-9]{{8}}\.json",
         "collection": rf"{COLLECTIONS}{_NAME}\.json",
         "tombstone": rf"{TOMBSTONES}{_DIGEST}\.json",
         "exclusion": rf"{EXCLUSIONS}{_DIGEST}\.json",
         "ledger": rf"ledger/{_DIGEST}/{_NAME}\.json",
+        "erasure": rf"{ERASURES}{_NAME}\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
 }
@@ -188,6 +193,18 @@ def release_log_prefix(name: str) -> str:
     return f"{releases_prefix(name)}log/"
 
 
+def log_sequence(key: str) -> int | None:
+    """Return the number of the entry of a log under ``key``, or None where none lies there."""
+    if kind_of(key) != "release log":
+        return None
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def signature_key(name: str, seq: int) -> str:
+    """Return where the signature of an entry of the log, and of its release, lies."""
+    return f"{releases_prefix(name)}signatures/{seq:08d}.json"
+
+
 def source_key(source: str) -> str:
     """Return where the listing of the source with this digest lies."""
     return f"{SOURCES}{source}.json"
@@ -268,3 +285,8 @@ def opened_key(sealed: str, run: str, step: str) -> str:
 def opened_prefix(sealed: str) -> str:
     """Return what all notes of the ledger on these sealed images begin with."""
     return f"ledger/{sealed}/"
+
+
+def erasure_key(erasure: str) -> str:
+    """Return where the certificate of an erasure lies."""
+    return f"{ERASURES}{erasure}.json"

@@ -67,7 +67,9 @@ def test_the_configuration_of_the_documentation(tmp_path: Path) -> None:
     assert config.device_names == ("host",)
 
 
-@pytest.mark.parametrize("name", ["digits", "faces", "fashion", "omniglot", "everything"])
+@pytest.mark.parametrize(
+    "name", ["digits", "faces", "fashion", "omniglot", "resnet8", "everything"]
+)
 def test_examples_are_valid(name: str) -> None:
     assert load(EXAMPLES / f"{name}.yaml").name == name
 
@@ -290,6 +292,17 @@ def test_classes_cannot_be_split_by_identity(tmp_path: Path) -> None:
     text = changed("task: verification", "task: classification")
     text = text.replace("metric: auc", "metric: accuracy") + "split: {by: identity}\n"
     assert "split.by" in fault(tmp_path, text).what
+
+
+def test_classification_takes_no_cap_on_the_images_that_judge(tmp_path: Path) -> None:
+    text = changed("task: verification", "task: classification")
+    text = text.replace("metric: auc", "metric: accuracy")
+    error = fault(tmp_path, text + "split: {evaluation_images: 50}\n")
+    assert "split.evaluation_images: classification is measured on all images" in error.what
+    assert error.fix == "remove evaluation_images"
+    path = tmp_path / "removed.yaml"
+    path.write_text(text)
+    load(path)
 
 
 @pytest.mark.parametrize(
