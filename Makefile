@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion omniglot everything test test-containers test-slow check bench faults faults-short reference techniques pictures install tools clean
+.PHONY: demo faces fashion omniglot everything peers test test-containers test-slow check bench faults faults-short reference techniques pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -47,6 +47,12 @@ omniglot: install
 # The same data; each technique once, on one small student.
 everything: install
 	$(BIN)/slimline run pipelines/examples/everything.yaml --data $(or $(DATA),$(SHARED)/data/omniglot/background.npz)
+
+# Other tools on one model, each in an environment of its own below build/peers; about 3 hours, and no
+# part of the tests. ONLY=nncf runs one part, STEPS=20 a trial of some minutes: docs/peers.md.
+peers: tools
+	@$(BIN)/python -m tests.benchmarks.peers --data $(or $(DATA),$(SHARED)/data) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(STEPS),--steps $(STEPS))
 
 test: tools
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs

@@ -32,6 +32,8 @@ KEYS = {
     "release log": layout.release_log_key("digits", 42),
     "collection": layout.collection_key("c"),
     "tombstone": layout.tombstone_key(D),
+    "signature": layout.signature_key("digits", 42),
+    "erasure": layout.erasure_key("e"),
     "exclusion": layout.exclusion_key(D),
     "ledger": layout.opened_key(D, "r", "evaluate"),
     "quarantine": layout.quarantine_key("trees/x", D),
