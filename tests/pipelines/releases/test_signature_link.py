@@ -22,7 +22,7 @@ from tests.pipelines.stores.damage import overwrite
 
 def pair(folder, name):
     private, public = folder / f"{name}.pem", folder / f"{name}.pub.pem"
-    make = "openssl ecparam -name prime256v1 -genkey -noout -out".split()
+    make = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out"]
     subprocess.run([*make, str(private)], check=True, capture_output=True)
     command = ["openssl", "ec", "-in", str(private), "-pubout", "-out", str(public)]
     subprocess.run(command, check=True, capture_output=True)

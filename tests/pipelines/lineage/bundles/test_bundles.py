@@ -7,8 +7,8 @@ import pytest
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from pipelines.lineage.bundles.archive import read_archive, write_archive
 from pipelines.lineage.bundles import reading
+from pipelines.lineage.bundles.archive import read_archive, write_archive
 from pipelines.lineage.bundles.reading import is_bundle
 from pipelines.lineage.bundles.writing import bundle_of
 from pipelines.lineage.proof.chain import Extent

@@ -230,7 +230,7 @@ def test_a_damaged_release_is_refused_and_nothing_is_written(store, kept, fast_d
     overwrite(store, key, b"{}")
     folder = tmp_path / "out"
     for form in SUFFIXES:
-        with pytest.raises(UserError, match="damaged|cannot be proved"):
+        with pytest.raises(UserError, match=r"damaged|cannot be proved"):
             export_as(form, Cache(store, fast_disk / form), kept.record, folder)
         assert not folder.exists()
 
