@@ -28,9 +28,11 @@ from pipelines.cli.documents import (
     ExportedFile,
     ExportedRelease,
     ImagesOfRun,
+    RebuiltIndex,
     Verified,
     WaitingCollection,
 )
+from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedReleases
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
@@ -47,15 +49,26 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.lineage.affected import AffectedRelease, Answer, Sighting
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
 from pipelines.lineage.proof.links import RebuiltStep
-from pipelines.lineage.tracing.trace import Edge, Node, Trace, TracedDataset, TracedRelease
+from pipelines.lineage.tracing.trace import (
+    Trace,
+    TracedDataset,
+    TracedRelease,
+    TraceEdge,
+    TraceNode,
+)
+from pipelines.releases.gate_finding import GateFinding
+from pipelines.releases.states import ReleaseState
 from pipelines.runs import leaderboard
+from pipelines.runs.erasures import Concerned, Erasure
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
+from pipelines.runs.release_log_entries import LogEntry
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -158,12 +171,24 @@ DOCUMENTS: Sequence[Document] = (
     ),
     Document("`slimline verify --json`", (Verified,)),
     Document("`rebuilt[]` of that document", (RebuiltStep,)),
+    Document("`slimline releases --json`", (ListedReleases,)),
+    Document("`releases[]` of that document", (ReleaseState,)),
+    Document("`logs[]` of that document", (ListedLog,)),
+    Document("`logs[].entries[]` of that document", (LogEntry,)),
+    Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
+    Document("`gate` of that document", (GateFinding,)),
     Document("`slimline gc --json`", (Collected, WaitingCollection)),
+    Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),
+    Document("`erasures[].releases[]` of that document", (Concerned,)),
     Document("`slimline lineage --json`", (Trace,)),
-    Document("`nodes[]` of that document", (Node,)),
-    Document("`edges[]` of that document", (Edge,)),
+    Document("`nodes[]` of that document", (TraceNode,)),
+    Document("`edges[]` of that document", (TraceEdge,)),
     Document("`releases[]` of that document", (TracedRelease,)),
     Document("`datasets[]` of that document", (TracedDataset,)),
+    Document("`slimline affected --json`", (Answer,)),
+    Document("`releases[]` of that document", (AffectedRelease,)),
+    Document("`found[]` of that document", (Sighting,)),
+    Document("`slimline index rebuild --json`", (RebuiltIndex,)),
     Document("`slimline why-changed --json`", (WhyChanged,)),
     Document("`before` and `now` of that document", (ComparedRun,)),
     Document("`samples` of that document", (SampleChanges,), keys_in(SampleChanges)),

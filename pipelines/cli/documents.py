@@ -212,6 +212,23 @@ class Collected:
     collection: str | None
 
 
+@dataclass(frozen=True)
+class RebuiltIndex:
+    """What ``slimline index rebuild`` has read.
+
+    Attributes:
+        index: The file.
+        runs: How many runs are in it.
+        artifacts: How many artifacts.
+        problems: What is damaged or missing in the store: its ``key``, and ``what`` is wrong.
+    """
+
+    index: str
+    runs: int
+    artifacts: int
+    problems: Sequence[Mapping[str, str]]
+
+
 def exported_release(record: RunRecord, folder: Path) -> ExportedRelease:
     """Return the document of ``slimline export --json``."""
     listed = read_list(folder)

@@ -182,6 +182,11 @@ class Config(Section):
     @property
     def digest(self) -> str:
         """The digest of all that was configured, but not of where files lie and steps run."""
+        return digest("config", self.content)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the digest is of, and a store keeps under it."""
         plain = self.to_plain()
         del plain["data"], plain["store"], plain["kubeflow"]
         if plain.pop("pairs") is not None:
@@ -205,7 +210,7 @@ class Config(Section):
             plain["teacher"]["modules"] = len(modules)
         if not plain["teacher"].get("resize"):
             plain["teacher"].pop("resize", None)
-        return digest("config", plain)
+        return plain
 
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:
         """Return the same with other places, relative to the working folder."""

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.tree import Tree
-from components.data.spelling import key_of
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.exclusions import ExclusionKind, identity_digest
-from pipelines.stores.layout import blob_key
-from pipelines.stores.store import KeyMissing
+from pipelines.runs.tombstones import document_of
 
 MANIFEST, INFO = "manifest.jsonl", "dataset.json"
 _SOURCES = "sources/"
@@ -23,11 +22,11 @@ _PAIRS = "pairs"
 
 
 @dataclass
-class Subject:
+class DataSubject:
     """Whom or what to erase, and by what it is known so far.
 
     Attributes:
-        identity: What all spellings of the person's name have in common; None of a file.
+        identity: Digest of the person's name in whichever spelling; None of a file.
         files: sha256 of files that hold nothing else: images, one a file.
         pixels: Digests of the pixels of its images.
         names: Names of these files and records, as manifests have them.
@@ -41,12 +40,12 @@ class Subject:
     labels: set[str] = field(default_factory=set[str])
 
     @classmethod
-    def of_identity(cls, name: str) -> Subject:
+    def of_identity(cls, name: str) -> DataSubject:
         """Return the person of this name."""
-        return cls(key_of(name), labels={name})
+        return cls(identity_digest(name), labels={name})
 
     @classmethod
-    def of_file(cls, sha256: str) -> Subject:
+    def of_file(cls, sha256: str) -> DataSubject:
         """Return the file with these bytes."""
         return cls(None, files={sha256})
 
@@ -56,7 +55,7 @@ class Subject:
         found: dict[str, ExclusionKind] = dict.fromkeys(sorted(self.files), "file")
         found |= dict.fromkeys(sorted(self.pixels), "pixels")
         if self.identity is not None:
-            found[identity_digest(self.identity)] = "identity"
+            found[self.identity] = "identity"
         return found
 
     def is_named(self, label: str | None, name: str) -> bool:
@@ -64,10 +63,17 @@ class Subject:
         if self.identity is None:
             return False
         if label is not None:
-            return key_of(label) == self.identity
+            return self.is_label(label)
         folders = name.split("/")[:-1]
         runs = (folders[i:j] for i in range(len(folders)) for j in range(i + 1, len(folders) + 1))
-        return any(key_of("/".join(run)) == self.identity for run in runs)
+        return any(self.is_label("/".join(run)) for run in runs)
+
+    def is_label(self, text: str) -> bool:
+        """Whether a text is the person's name."""
+        return self.identity is not None and _identity(text) == self.identity
+
+
+_identity = lru_cache(maxsize=100_000)(identity_digest)
 
 
 @dataclass
@@ -85,7 +91,7 @@ class Held:
     images: int
 
 
-def holders(cache: Cache, trees: Mapping[str, Tree], subject: Subject) -> list[Held]:
+def holders(cache: Cache, trees: Mapping[str, Tree], subject: DataSubject) -> list[Held]:
     """Return the Datasets that name the subject, and learn from them by what else it is known.
 
     Args:
@@ -120,15 +126,16 @@ def holders(cache: Cache, trees: Mapping[str, Tree], subject: Subject) -> list[H
     return found
 
 
-def _size(subject: Subject) -> int:
+def _size(subject: DataSubject) -> int:
     return sum(map(len, (subject.files, subject.pixels, subject.names, subject.labels)))
 
 
 def _records_used(line: Mapping[str, Any]) -> int:
-    return int((line.get("records") or {}).get("used", 0))
+    records = cast("Mapping[str, Any]", line.get("records") or {})
+    return int(records.get("used", 0))
 
 
-def _of_subject(lines: list[dict[str, Any]], subject: Subject) -> list[dict[str, Any]]:
+def _of_subject(lines: list[dict[str, Any]], subject: DataSubject) -> list[dict[str, Any]]:
     """Return the lines of a manifest that show the subject, duplicates and what they are of too."""
     found = {
         str(line["name"]): line
@@ -144,7 +151,7 @@ def _of_subject(lines: list[dict[str, Any]], subject: Subject) -> list[dict[str,
     return list(found.values())
 
 
-def _learn(line: Mapping[str, Any], subject: Subject) -> None:
+def _learn(line: Mapping[str, Any], subject: DataSubject) -> None:
     name = str(line["name"])
     subject.names.add(name)
     if not _is_record(name) and not line.get("records"):
@@ -185,22 +192,22 @@ def _unreadable(what: str) -> UserError:
     )
 
 
-def pages(cache: Cache, subject: Subject) -> dict[str, bytes]:
+def pages(cache: Cache, subject: DataSubject) -> dict[str, bytes]:
     """Return the pages of names that name the subject, by sha256, each without these names."""
     found: dict[str, bytes] = {}
     for key in cache.store.list(_SOURCES):
         for page in json.loads(cache.store.get(key))["pages"]:
-            try:
-                rows = json.loads(cache.store.get(blob_key(page)))
-            except KeyMissing:
+            document = document_of(cache.store, page)
+            if document is None:
                 continue
+            rows = json.loads(document[1])
             kept = [row for row in rows if not _names(row, subject)]
             if len(kept) < len(rows):
-                found[page] = canonical_json(kept)
+                found[document[0]] = canonical_json(kept)
     return found
 
 
-def _names(row: Iterable[Any], subject: Subject) -> bool:
+def _names(row: Iterable[Any], subject: DataSubject) -> bool:
     name, _, sha256, link, *_ = row
     return (
         sha256 in subject.files

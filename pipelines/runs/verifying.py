@@ -7,6 +7,7 @@ to be there. Whatever else lies in the store is foreign.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,14 @@ from pipelines.runs.kind_checks import CHECKS, NOUNS, DamageError
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import parse_record
 from pipelines.runs.statements import LaterVersionError
+from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
     RUNS,
+    code_key,
+    environment_key,
     graph_key,
     kind_of,
     release_key,
@@ -31,6 +35,7 @@ from pipelines.stores.layout import (
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 _THREADS = 8
+_STAYING = ("release log", "exclusion")
 
 State = Literal["damaged", "missing", "foreign", "erased", "collected"]
 
@@ -98,11 +103,12 @@ def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
 
     Args:
         store: Where.
-        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so
-            do entries of a log of releases, which nothing makes again.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so do
+            entries of a log of releases, which nothing makes again, and exclusions, whose key says
+            what they exclude.
     """
     for fault in faults:
-        if fault.state == "damaged" and kind_of(fault.place) != "release log":
+        if fault.state == "damaged" and kind_of(fault.place) not in _STAYING:
             move_to_quarantine(store, fault.place)
 
 
@@ -113,6 +119,10 @@ def _beside(store: Store, key: str) -> Iterator[str]:
     except (KeyMissing, ValueError):
         return
     keys = [graph_key(record.graph_digest), release_key(record.name, record.run)]
+    for step in record.steps.values():
+        with contextlib.suppress(UserError):  # a damaged record is named where it lies
+            if made := read_ingredients(store, str(step.get("record", ""))):
+                keys += [code_key(made["code"]), environment_key(made["environment"])]
     keys += [result_key(str(step["key"])) for step in record.steps.values() if step.get("key")]
     yield from (key for key in keys if is_key(key) and store.stat(key))
 

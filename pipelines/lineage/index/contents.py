@@ -7,10 +7,8 @@ collected, and once a day.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +20,7 @@ from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.manifests import MANIFEST, is_of_manifest, manifest_rows
 from pipelines.lineage.index.values import LostValue, ReadFiles, Wanted, read_files
+from pipelines.runs.exclusions import identity_digest
 from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
 
@@ -97,6 +96,7 @@ def insert_content(
             loss = LostValue(key, "damaged", f"is no {kind.needed} of a {kind.what}: {error}"[:200])
             state = note_loss(inserter, kind.what, wanted.owner, loss)
         rest_on(database, kind.what, wanted.owner, found.digests)
+        tell_others(database, kind.what, wanted.owner, found.digests)
     elif found.state == "missing" and wanted.elsewhere:
         state = "elsewhere"
     else:
@@ -128,6 +128,19 @@ def rest_on(database: sqlite3.Connection, what: str, owner: int, digests: Sequen
     )
 
 
+def tell_others(
+    database: sqlite3.Connection, what: str, owner: int, digests: Sequence[bytes]
+) -> None:
+    """Have others look again for values that are there, and that they did not find."""
+    for sha in digests:
+        database.execute("DELETE FROM tombstone WHERE digest = ?", (sha,))
+        for other, key in database.execute(
+            "SELECT what, owner FROM read_from WHERE digest = ?", (sha,)
+        ).fetchall():
+            if (other, key) != (what, owner):
+                database.execute(_LOST_AGAIN[other], (key,))
+
+
 def note_loss(inserter: Inserter, what: str, owner: int, loss: LostValue) -> str:
     """Write why a value cannot be read, and return the state."""
     sha = loss.key.rpartition("/")[2].removesuffix(".json")
@@ -135,7 +148,7 @@ def note_loss(inserter: Inserter, what: str, owner: int, loss: LostValue) -> str
     if loss.stone:
         inserter.database.execute(
             "INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?)",
-            (loss.stone.digest, loss.stone.why, loss.stone.at),
+            (digest_bytes(loss.stone.digest), loss.stone.why, loss.stone.at),
         )
     else:
         inserter.put_problem(loss.key, loss.what)
@@ -150,12 +163,25 @@ _ROWS = {
     "manifest": (
         "DELETE FROM fate WHERE dataset = ?",
         "DELETE FROM records WHERE dataset = ?",
+        "UPDATE manifest SET pixels = NULL WHERE dataset = ?",
     ),
-    "decision": ("DELETE FROM metric WHERE decision = ?",),
+    "decision": (
+        "DELETE FROM metric WHERE decision = ?",
+        "UPDATE decision SET winner = NULL, bytes = NULL WHERE artifact = ?",
+    ),
+    "release": ("UPDATE worth SET qualified = NULL, empty = NULL WHERE artifact = ?",),
     "listing": (_FORGET_FILES,),
     "page": ("DELETE FROM page_file WHERE page = ?",),
 }
 """What an owner's rows are, to be written anew."""
+
+_LOST_AGAIN = {
+    "page": "UPDATE page SET state = NULL WHERE id = ? AND state != 'read'",
+    "listing": "UPDATE listing SET state = NULL WHERE artifact = ? AND state != 'read'",
+    "manifest": "UPDATE manifest SET state = NULL WHERE dataset = ? AND state != 'read'",
+    "decision": "UPDATE decision SET state = NULL WHERE artifact = ? AND state != 'read'",
+    "release": "UPDATE worth SET state = NULL WHERE artifact = ? AND state != 'read'",
+}
 
 
 def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None:
@@ -177,7 +203,7 @@ def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None
     database.executemany(
         "INSERT OR IGNORE INTO label VALUES (?, ?)",
         [
-            (label, identity_digest(label))
+            (label, digest_bytes(identity_digest(label)))
             for label in {row.label for row in rows.fates.values()}
             if label is not None
         ],
@@ -185,12 +211,6 @@ def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None
     database.execute(
         "UPDATE manifest SET pixels = ? WHERE dataset = ?", (int(rows.pixels), dataset)
     )
-
-
-def identity_digest(label: str) -> bytes:
-    """Return what stands for a name of a person in whatever spelling: case, form, blanks."""
-    name = unicodedata.normalize("NFC", label).casefold().strip()
-    return hashlib.sha256(f"identity:{name}".encode()).digest()
 
 
 def _insert_decision(inserter: Inserter, artifact: int, files: ReadFiles) -> None:

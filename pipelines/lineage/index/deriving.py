@@ -19,12 +19,12 @@ class _Origins:
 
     Attributes:
         datasets: Artifacts.
-        sources: Sources.
+        sources: Sources and the ports that they entered by.
         complete: Each artifact on the way was made by an execution of the run.
     """
 
     datasets: set[int] = field(default_factory=set[int])
-    sources: set[int] = field(default_factory=set[int])
+    sources: set[tuple[int, str]] = field(default_factory=set[tuple[int, str]])
     complete: bool = True
 
 
@@ -62,8 +62,8 @@ def _put(database: sqlite3.Connection, release: int, origins: _Origins) -> None:
         [(release, dataset) for dataset in origins.datasets],
     )
     database.executemany(
-        "INSERT INTO release_source VALUES (?, ?)",
-        [(release, source) for source in origins.sources],
+        "INSERT INTO release_source VALUES (?, ?, ?)",
+        [(release, source, port) for source, port in origins.sources],
     )
 
 
@@ -83,8 +83,9 @@ def _origins(database: sqlite3.Connection, run: int, release: int) -> _Origins:
         for execution in executions:
             if execution not in used:
                 used[execution] = _inputs(database, execution)
-            found.sources |= {given for given, kind in used[execution] if kind == "Source"}
-            artifacts = {given for given, kind in used[execution] if kind != "Source"} - seen
+            inputs = used[execution]
+            found.sources |= {(given, port) for given, port, kind in inputs if kind == "Source"}
+            artifacts = {given for given, _, kind in inputs if kind != "Source"} - seen
             seen |= artifacts
             waiting += artifacts
     return found
@@ -102,16 +103,16 @@ def _makers(database: sqlite3.Connection, run: int) -> dict[int, list[int]]:
     return found
 
 
-def _used(database: sqlite3.Connection, run: int) -> dict[int, list[tuple[int, str]]]:
+def _used(database: sqlite3.Connection, run: int) -> dict[int, list[tuple[int, str, str]]]:
     """Return by execution of a run the artifacts that entered it, each with its kind."""
-    found: dict[int, list[tuple[int, str]]] = {}
-    for execution, artifact, kind in database.execute(
-        "SELECT used.execution, used.artifact, artifact.kind FROM run_step"
+    found: dict[int, list[tuple[int, str, str]]] = {}
+    for execution, artifact, port, kind in database.execute(
+        "SELECT used.execution, used.artifact, used.port, artifact.kind FROM run_step"
         " JOIN used ON used.execution = run_step.execution"
         " JOIN artifact ON artifact.id = used.artifact WHERE run_step.run = ?",
         (run,),
     ):
-        found.setdefault(execution, []).append((artifact, kind))
+        found.setdefault(execution, []).append((artifact, port, kind))
     return found
 
 
@@ -132,9 +133,9 @@ def _any_makers(database: sqlite3.Connection, artifact: int, found: _Origins) ->
     return [execution for (execution,) in rows]
 
 
-def _inputs(database: sqlite3.Connection, execution: int) -> list[tuple[int, str]]:
+def _inputs(database: sqlite3.Connection, execution: int) -> list[tuple[int, str, str]]:
     return database.execute(
-        "SELECT used.artifact, artifact.kind FROM used"
+        "SELECT used.artifact, used.port, artifact.kind FROM used"
         " JOIN artifact ON artifact.id = used.artifact WHERE used.execution = ?",
         (execution,),
     ).fetchall()

@@ -21,6 +21,7 @@ from pipelines.lineage.index.database import (
     unfinished_path,
 )
 from pipelines.lineage.index.refreshing import GoneError, Refresher, Told
+from pipelines.stores.read_through import ReadThroughStore
 from pipelines.stores.store import Store
 
 
@@ -70,6 +71,7 @@ def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> O
     Raises:
         UserError: The store cannot be read, or the disk of this machine cannot be written.
     """
+    store = _itself(store)
     path = index_path(store.uri)
     with _faults(path):
         if not _brought_up_to_date(store, path, told, refresh=refresh):
@@ -90,6 +92,7 @@ def rebuild(store: Store, told: Told = _silent) -> Path:
     Raises:
         UserError: The store cannot be read, or the disk of this machine cannot be written.
     """
+    store = _itself(store)
     path = index_path(store.uri)
     unfinished = unfinished_path(path)
     with _faults(path), locked(unfinished):
@@ -102,6 +105,11 @@ def rebuild(store: Store, told: Told = _silent) -> Path:
         with locked(path):
             swap(unfinished, path)
     return path
+
+
+def _itself(store: Store) -> Store:
+    """Return the store without what this machine keeps of it: that may have been erased there."""
+    return store.behind if isinstance(store, ReadThroughStore) else store
 
 
 def _brought_up_to_date(store: Store, path: Path, told: Told, *, refresh: bool) -> bool:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TypeVar
 
 from pipelines.lineage.index.announced import Announcements, announced_since
-from pipelines.lineage.index.contents import KINDS, insert_content, read_wanted, wanted_of
+from pipelines.lineage.index.contents import KINDS, Kind, insert_content, read_wanted, wanted_of
 from pipelines.lineage.index.database import get_meta, put_meta, transaction
 from pipelines.lineage.index.deriving import derive
 from pipelines.lineage.index.facts import ExecutionFacts
@@ -237,14 +237,22 @@ class Refresher:
                     insert_page(self._inserter, page, sha, data)
 
     def _read_contents(self) -> None:
-        for kind in KINDS:
-            for batch in batches(wanted_of(self._database, kind), kind.at_once):
+        found = True
+        while found:  # what was found lets others look again
+            found = sum(self._read_kind(kind) for kind in KINDS) > 0
+
+    def _read_kind(self, kind: Kind) -> bool:
+        """Read what of a kind has not been looked for; whether there was any."""
+        wanted = wanted_of(self._database, kind)
+        if wanted:
+            for batch in batches(wanted, kind.at_once):
                 found = call_each(
                     partial(read_wanted, self._store, kind), ((one,) for one in batch), THREADS
                 )
                 with self._writing():
-                    for wanted, files in zip(batch, found, strict=True):
-                        insert_content(self._inserter, kind, wanted, files)
+                    for one, files in zip(batch, found, strict=True):
+                        insert_content(self._inserter, kind, one, files)
+        return bool(wanted)
 
     @contextlib.contextmanager
     def _writing(self) -> Generator[None]:

@@ -133,7 +133,7 @@ def settle_standings(database: sqlite3.Connection) -> None:
             (name,),
         ).fetchall()
         database.executemany(
-            "UPDATE release SET standing = ? WHERE id = ? AND standing IS NOT ?1",
+            "UPDATE release SET state = ? WHERE id = ? AND state IS NOT ?1",
             [
                 (_standing(log, digest, run, qualified, empty), release)
                 for release, digest, run, qualified, empty in rows

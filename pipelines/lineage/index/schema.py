@@ -123,7 +123,7 @@ CREATE INDEX label_identity ON label (identity);
 
 CREATE TABLE release (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, run TEXT NOT NULL, artifact INTEGER NOT NULL,
-    at TEXT NOT NULL, standing TEXT, UNIQUE (name, run)
+    at TEXT NOT NULL, state TEXT, UNIQUE (name, run)
 );
 -- What the manifest of a release says: qualified, or that it is the empty one.
 CREATE TABLE worth (artifact INTEGER PRIMARY KEY, state TEXT, qualified INTEGER, empty INTEGER);
@@ -134,7 +134,8 @@ CREATE TABLE release_dataset (
 ) WITHOUT ROWID;
 CREATE INDEX release_dataset_dataset ON release_dataset (dataset, release);
 CREATE TABLE release_source (
-    release INTEGER NOT NULL, source INTEGER NOT NULL, PRIMARY KEY (release, source)
+    release INTEGER NOT NULL, source INTEGER NOT NULL, port TEXT NOT NULL,
+    PRIMARY KEY (release, source, port)
 ) WITHOUT ROWID;
 CREATE INDEX release_source_source ON release_source (source, release);
 CREATE TABLE release_log (

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from pipelines.lineage.index.contents import begin, note_loss, rest_on
+from pipelines.lineage.index.contents import begin, note_loss, rest_on, tell_others
 from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.values import LostValue
@@ -89,6 +89,7 @@ def insert_page(inserter: Inserter, page: int, sha: str, data: bytes | LostValue
         else:
             state = "read"
             database.executemany("INSERT OR REPLACE INTO page_file VALUES (?, ?, ?, ?)", rows)
+            tell_others(database, _PAGE, page, [bytes.fromhex(sha)])
     database.execute("UPDATE page SET state = ? WHERE id = ?", (state, page))
 
 

@@ -9,25 +9,11 @@ from hashlib import sha256
 from typing import Literal
 
 from components.contract.tree import Tree
-from pipelines.stores.layout import blob_key, tombstone_key, tree_key
+from pipelines.runs.tombstones import Tombstone, rest_of, tombstone_of
+from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import KeyMissing, Store
 
 State = Literal["read", "absent", "elsewhere", "erased", "missing", "damaged"]
-
-
-@dataclass(frozen=True)
-class Stone:
-    """What stays of a value that was removed on purpose.
-
-    Attributes:
-        digest: Of the value.
-        why: ``collected`` or ``erased``.
-        at: ISO 8601, UTC.
-    """
-
-    digest: bytes
-    why: str
-    at: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class LostValue:
     key: str
     state: State
     what: str
-    stone: Stone | None = None
+    stone: Tombstone | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +104,7 @@ def read_tree(store: Store, digest: str) -> Tree | LostValue:
     try:
         tree = Tree.from_json(json.loads(store.get(key)))
     except KeyMissing:
-        return lost(store, key, digest)
+        return lost(store, key)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return LostValue(key, "damaged", "is no file tree")
     return (
@@ -134,26 +120,16 @@ def read_blob(store: Store, sha: str) -> bytes | LostValue:
     try:
         data = store.get(key)
     except KeyMissing:
-        return lost(store, key, sha)
+        # Of a document from which a person was erased, the rest is kept.
+        rest = rest_of(store, sha)
+        return lost(store, key) if rest is None else rest
     found = sha256(data).hexdigest()
     return data if found == sha else LostValue(key, "damaged", f"holds bytes of the sha256 {found}")
 
 
-def lost(store: Store, key: str, digest: str) -> LostValue:
+def lost(store: Store, key: str) -> LostValue:
     """Say why nothing lies under a key: whether it was removed on purpose."""
-    stone = read_stone(store, digest)
+    stone = tombstone_of(store, key)
     if stone is None:
         return LostValue(key, "missing", "is not there, and a record names it")
-    return LostValue(key, "erased", f"was {stone.why} on {stone.at}", stone)
-
-
-def read_stone(store: Store, digest: str) -> Stone | None:
-    """Read the tombstone of a digest; None where there is none that can be read."""
-    try:
-        value = json.loads(store.get(tombstone_key(digest)))
-        why, at = value["why"], value["at"]
-    except (KeyMissing, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    if not isinstance(why, str) or not isinstance(at, str):
-        return None
-    return Stone(bytes.fromhex(digest), why, at)
+    return LostValue(key, "erased", f"was {stone.in_words}", stone)
