@@ -90,7 +90,10 @@ def test_faults_are_named_and_their_fix_helps(kept, capsys, words, said, mended)
 
 
 def test_a_bundle_is_written_and_proved_without_the_store(kept, capsys):
-    assert main(["export", "digits-1", "--format", "bundle", "-o", "out", "--store", "st", "--json"]) == 0
+    assert (
+        main(["export", "digits-1", "--format", "bundle", "-o", "out", "--store", "st", "--json"])
+        == 0
+    )
     written = json.loads(capsys.readouterr().out)
     assert written["exported"] == "out/digits.bundle.zip"
     shutil.rmtree("st")
