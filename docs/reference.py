@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -148,9 +148,9 @@ class Document:
     keys: Sequence[str] | None = None
 
 
-def keys_in(documented: type[object]) -> Sequence[str]:
+def keys_in(documented: type[Any]) -> Sequence[str]:
     """Return the attributes of a class whose properties are no keys of the document."""
-    return tuple(entries_of(documented, "Attributes"))
+    return tuple(field.name for field in fields(documented))
 
 
 DOCUMENTS: Sequence[Document] = (
@@ -172,21 +172,22 @@ DOCUMENTS: Sequence[Document] = (
     Document("`slimline verify --json`", (Verified,)),
     Document("`rebuilt[]` of that document", (RebuiltStep,)),
     Document("`slimline releases --json`", (ListedReleases,)),
-    Document("`releases[]` of that document", (ReleaseState,)),
+    Document("`slimline releases --json`: `releases[]`", (ReleaseState,)),
     Document("`logs[]` of that document", (ListedLog,)),
     Document("`logs[].entries[]` of that document", (LogEntry,)),
     Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
     Document("`gate` of that document", (GateFinding,)),
-    Document("`slimline gc --json`", (Collected, WaitingCollection)),
+    Document("`slimline gc --json`", (Collected,)),
+    Document("`waiting[]` of that document", (WaitingCollection,)),
     Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),
     Document("`erasures[].releases[]` of that document", (Concerned,)),
     Document("`slimline lineage --json`", (Trace,)),
     Document("`nodes[]` of that document", (TraceNode,)),
     Document("`edges[]` of that document", (TraceEdge,)),
-    Document("`releases[]` of that document", (TracedRelease,)),
+    Document("`slimline lineage --json`: `releases[]`", (TracedRelease,)),
     Document("`datasets[]` of that document", (TracedDataset,)),
-    Document("`slimline affected --json`", (Answer,)),
-    Document("`releases[]` of that document", (AffectedRelease,)),
+    Document("`slimline affected --json`", (Answer,), keys_in(Answer)),
+    Document("`slimline affected --json`: `releases[]`", (AffectedRelease,)),
     Document("`found[]` of that document", (Sighting,)),
     Document("`slimline index rebuild --json`", (RebuiltIndex,)),
     Document("`slimline why-changed --json`", (WhyChanged,)),

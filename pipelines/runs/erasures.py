@@ -60,6 +60,7 @@ class Erasure:
         unreached: What it cannot reach, each a sentence.
         finished: When all of it was done; None before.
         removed_elsewhere: How many values went on this machine, and in buckets.
+        schema: Version of the certificate.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True)
