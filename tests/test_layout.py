@@ -35,13 +35,15 @@ FLOORS = {
         "pipelines",  # compress and every other pipeline
         "engines",
         "launch",
+        "lineage",
+        "releases",
         "web",
         "cli",
     ),
 }
 """Rooms, lowest first: a room imports lower ones and itself, imports inside functions included."""
 
-ML = ("networks", "formats", "lite", "training", "techniques")
+ML = ("networks", "graphs", "formats", "lite", "training", "techniques")
 """Folders of ``components/ml/``, lowest first; ``runtime.py`` and ``settings.py`` lie below them."""
 
 HEAVY = {

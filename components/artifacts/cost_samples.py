@@ -17,7 +17,7 @@ class CostSample:
         name: Of the folder.
         network: Settings that it was built from.
         outputs: Numbers that it answers with.
-        counts: What it computes and holds, by name: see ``components/ml/networks/costs.py``.
+        counts: What it computes and holds, by name: see ``components/ml/graphs/costs.py``.
     """
 
     name: str

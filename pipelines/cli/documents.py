@@ -11,6 +11,7 @@ from components.statistics.quantities import decimal
 from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
 from pipelines.launch.release_folder import read_list
+from pipelines.lineage.proof.links import Chain, Fault, RebuiltStep
 from pipelines.runs.records import Problem, RunRecord
 from pipelines.runs.verifying import ObjectFault
 
@@ -110,19 +111,122 @@ class ExportedRelease:
 
 
 @dataclass(frozen=True)
+class ExportedFile:
+    """What ``slimline export --format`` wrote, of every format but ``release``.
+
+    Attributes:
+        run: Identifier of the run.
+        format: Which one.
+        exported: The file.
+        sha256: Of its bytes.
+        size_bytes: How many there are.
+    """
+
+    run: str
+    format: str
+    exported: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Verified:
     """What ``slimline verify`` found.
 
     Attributes:
-        place: The store, the run or the folder.
+        place: The store, the run, the folder, or what else was asked about.
         objects: How many values or files were read.
-        findings: Each that is not as it should be: its ``place`` (key or path), its ``state``
-            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it.
+        findings: Each that is not as it should be: its ``place`` (key, path or address), its
+            ``state`` (``damaged``, ``missing``, ``foreign``, ``changed``,
+            ``different``), and ``what`` is wrong with it. Also what was removed on purpose, which
+            is ``erased``, or ``collected`` by ``slimline gc``.
+        links: Of a run, a release, a file and a bundle the chain from the released file up to the
+            user's files: ``name`` of the link, its ``subject`` (a digest), its ``state`` (as above,
+            ``proved``, or ``unproved`` where nothing contradicts and nothing proves), what was held
+            against what (``said``), and its ``faults`` as in ``findings``.
+        first_broken: Name of the first link that does not hold, or null.
+        below: Releases that stand on the place where the chain breaks, as ``NAME/RUN``.
+        rebuilt: With ``--rebuild`` what became of each step: ``step``, ``state`` (``same``,
+            ``different``, ``left out``, ``not made``), ``what``.
     """
 
     place: str
     objects: int
-    findings: Sequence[ObjectFault]
+    findings: Sequence[ObjectFault | Fault]
+    links: Sequence[Mapping[str, object]] = ()
+    first_broken: str | None = None
+    below: Sequence[str] = ()
+    rebuilt: Sequence[RebuiltStep] = ()
+
+
+def chain_links(chain: Chain) -> list[dict[str, object]]:
+    """Return the links of a chain as the document of ``slimline verify --json`` has them."""
+    return [{**asdict(link), "state": link.state} for link in chain.links]
+
+
+@dataclass(frozen=True)
+class WaitingCollection:
+    """Condemned values that may not be removed yet.
+
+    Attributes:
+        collection: Their list, ``gc/<collection>.json``.
+        objects: How many they are.
+        size_bytes: Their length together.
+        until: When the wait is over: ISO 8601, UTC.
+        runs: Runs whose end is waited for, too.
+    """
+
+    collection: str
+    objects: int
+    size_bytes: int
+    until: str
+    runs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What ``slimline gc`` did.
+
+    Attributes:
+        place: The store.
+        dry_run: It changed nothing: all that follows is what it would have done.
+        removed: How many values went.
+        removed_bytes: Their length together.
+        spared: How many condemned values stay, as they are used again.
+        waiting: Condemned values that may not be removed yet.
+        condemned: How many values were condemned now: a later ``slimline gc`` removes them.
+        condemned_bytes: Their length together.
+        collections: Lists whose values went.
+        collection: The list that was written now, or null.
+    """
+
+    place: str
+    dry_run: bool
+    removed: int
+    removed_bytes: int
+    spared: int
+    waiting: Sequence[WaitingCollection]
+    condemned: int
+    condemned_bytes: int
+    collections: Sequence[str]
+    collection: str | None
+
+
+@dataclass(frozen=True)
+class RebuiltIndex:
+    """What ``slimline index rebuild`` has read.
+
+    Attributes:
+        index: The file.
+        runs: How many runs are in it.
+        artifacts: How many artifacts.
+        problems: What is damaged or missing in the store: its ``key``, and ``what`` is wrong.
+    """
+
+    index: str
+    runs: int
+    artifacts: int
+    problems: Sequence[Mapping[str, str]]
 
 
 def exported_release(record: RunRecord, folder: Path) -> ExportedRelease:

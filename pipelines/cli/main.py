@@ -16,15 +16,22 @@ from typing import TextIO
 
 from components.contract.errors import UserError
 from pipelines.cli import streams
-from pipelines.cli.commands import compile as compile_
 from pipelines.cli.commands import (
+    affected,
     data,
     doctor,
+    erase,
     explain,
     export,
+    gc,
     images,
+    index,
     init,
+    lineage,
     logs,
+    promote,
+    releases,
+    rollback,
     run,
     runs,
     schedule,
@@ -32,7 +39,9 @@ from pipelines.cli.commands import (
     suggest,
     sync,
     verify,
+    why_changed,
 )
+from pipelines.cli.commands import compile as compile_
 from pipelines.cli.output import (
     BROKEN_PIPE,
     CANCELLED,
@@ -48,8 +57,8 @@ from pipelines.disk.files import fault_of
 from pipelines.disk.names import check_name
 
 _COMMANDS = (
-    run, explain, compile_, show, data, export, runs, logs, verify, init, suggest, doctor, sync,
-    schedule, images,
+    run, explain, compile_, show, data, export, runs, logs, lineage, affected, why_changed, verify,
+    releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

@@ -20,7 +20,9 @@ from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
+from pipelines.config.releases import ReleasesSection
 from pipelines.config.sections import (
+    AboutSection,
     AutoSection,
     BudgetSection,
     ComponentName,
@@ -126,8 +128,17 @@ class Config(Section):
         default_factory=dict[str, Limit],
         description="by component the memory and time that its steps may take",
     )
+    about: AboutSection | None = Field(
+        default=None,
+        description="who answers for the release and what it is for; the model card says it, and "
+        "so does `slimline export --format cyclonedx`",
+    )
     kubeflow: Kubeflow | None = Field(
         default=None, description="where and on what `--engine kubeflow` runs the graph"
+    )
+
+    releases: ReleasesSection | None = Field(
+        default=None, description="when a release becomes the champion that apps download"
     )
 
     @property
@@ -171,6 +182,11 @@ class Config(Section):
     @property
     def digest(self) -> str:
         """The digest of all that was configured, but not of where files lie and steps run."""
+        return digest("config", self.content)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the digest is of, and a store keeps under it."""
         plain = self.to_plain()
         del plain["data"], plain["store"], plain["kubeflow"]
         if plain.pop("pairs") is not None:
@@ -183,12 +199,18 @@ class Config(Section):
             del plain["convert"]
         if plain["search"] is None:
             del plain["search"]
+        if plain["releases"] is None:
+            del plain["releases"]
+        else:
+            del plain["releases"]["url"], plain["releases"]["key"]
+        if plain["about"] is None:
+            del plain["about"]
         del plain["auto"]  # what became of it stands under variants
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
         if not plain["teacher"].get("resize"):
             plain["teacher"].pop("resize", None)
-        return digest("config", plain)
+        return plain
 
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:
         """Return the same with other places, relative to the working folder."""

@@ -118,11 +118,15 @@ def _anchored(config: Config, folder: Path) -> Config:
     if isinstance(teacher, ImportedTeacher) and teacher.modules:
         modules = tuple(located(place, folder) for place in teacher.modules)
         teacher = teacher.model_copy(update={"modules": modules})
+    releases = config.releases
+    if releases and releases.key:
+        releases = releases.model_copy(update={"key": located(releases.key, folder)})
     return config.model_copy(
         update={
             "data": located(config.data, folder),
             "store": located(config.store, folder),
             "pairs": config.pairs and located(config.pairs, folder),
+            "releases": releases,
             "teacher": teacher,
         }
     )

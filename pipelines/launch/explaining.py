@@ -15,7 +15,8 @@ from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
-from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
+from pipelines.runs.exclusions import read_exclusions
+from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
 from pipelines.runs.judging import Judges, expected_judges
 from pipelines.runs.kept_graphs import Place, places, read_graph
@@ -88,7 +89,7 @@ def explain(
     opened = open_store(store or config.store)
     cache = Cache(opened, workspace_root(opened))
     graph = graph_of(config)
-    sources = listed_sources(graph)
+    sources = listed_sources(graph, read_exclusions(opened))
     earlier = _Earlier(opened, graph, [] if problems is None else problems)
     outputs: dict[str, Mapping[str, str]] = {}
     explained: list[Explanation] = []
@@ -101,7 +102,7 @@ def explain(
         ingredients = ingredients_of(step, inputs, component_environment(step.component))
         # A report that turns out to be damaged is in quarantine now: its step would run again.
         with contextlib.suppress(CorruptionError):
-            if result := cache.lookup(ingredients.key):
+            if result := cache.lookup(ingredients.key, renew=False):
                 use = _use(cache, step.name, result)
                 outputs[step.name] = result.outputs
                 judges = judges_in(cache, result.outputs) if step.name == STEP else None
@@ -156,6 +157,8 @@ def _digests(
         return [outputs[ref.step][ref.output] for ref in flow]
     if isinstance(flow, SourceRef):
         return sources[flow.name].digest
+    if isinstance(flow, Kept):
+        return flow.tree
     return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
 
 

@@ -15,10 +15,11 @@ from typing import Literal
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.config.secrets import refuse_secrets
 from pipelines.disk.files import fault_of
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.engine import Cluster, Engine
-from pipelines.engines.opening import Request, choose
+from pipelines.engines.opening import INSTALLED, Request, choose
 from pipelines.launch.exporting import (
     NotMeasuredError,
     PublishedRun,
@@ -26,6 +27,7 @@ from pipelines.launch.exporting import (
     check_output,
     export,
 )
+from pipelines.runs.actor import actor
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations
 from pipelines.runs.events import (
@@ -37,9 +39,13 @@ from pipelines.runs.events import (
     StepFailed,
     StepSkipped,
 )
+from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.joined_records import join_records
+from pipelines.runs.kept_documents import documents_of, put_documents
 from pipelines.runs.kept_graphs import put_graph
+from pipelines.runs.kept_sources import put_source
 from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.progress import ProgressWriter
@@ -103,6 +109,7 @@ def launch(
         UserError: Something that the user gave cannot be used.
     """
     began = time.monotonic()
+    refuse_secrets(config)
     graph = graph_of(config)
     on_event(Planned(graph))
     folder = output or Path("slimline-out") / config.name
@@ -110,7 +117,8 @@ def launch(
     check_output(folder, Cache(opened, workspace_root(opened)), config.name)
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
-    sources = listed_sources(graph)
+    acting = actor()
+    sources = listed_sources(graph, read_exclusions(opened))
     run = new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):
@@ -118,6 +126,7 @@ def launch(
     with scratch_folder(workspace_root(opened), run) as work:
         cache = Cache(opened, work)
         chosen = opener(cache, work)
+        documents = documents_of(config, graph, installed=chosen.name == INSTALLED)
         record = RunRecord(
             run=run,
             name=config.name,
@@ -135,10 +144,15 @@ def launch(
             critical_path_s=0.0,
             machine="" if chosen.detached else machine_name(),
             work="" if chosen.detached else str(work),
+            actor=acting,
+            places=graph.sources,
         )
         current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
         with current.breaking_recorded(opened):
             put_graph(opened, graph)
+            put_documents(opened, documents)
+            for source in sources.values():
+                put_source(opened, source)
             put_started(opened, record)
             if not chosen.detached:  # what runs beside what in a cluster nobody here knows
                 with contextlib.suppress(UserError):
@@ -147,6 +161,7 @@ def launch(
             ended = current.ended(outcome)
             if outcome != "running":
                 put_finished(opened, ended)
+                join_records(opened, run)
     return Launched(
         run, outcome, current.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
     )

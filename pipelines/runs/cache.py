@@ -15,8 +15,10 @@ from pathlib import Path
 from components.contract.digests import canonical_json
 from components.contract.tree import SINGLE, Entry, Tree, files_of, tree_of
 from pipelines.disk.folders import remove_tree
+from pipelines.runs.condemned import CondemnedValues
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.results import CachedResult, disagreement, read_result
+from pipelines.runs.tombstones import rest_of
 from pipelines.stores.layout import blob_key, result_key, tree_key
 from pipelines.stores.store import KeyMissing, Store, is_key
 
@@ -45,16 +47,32 @@ class Cache:
         self.store = store
         self._scratch = scratch
         self._trees: dict[str, Tree] = {}
+        self._condemned = CondemnedValues(store, scratch)
 
-    def lookup(self, key: str) -> CachedResult | None:
+    def lookup(self, key: str, *, renew: bool = True) -> CachedResult | None:
         """Return the result of ``key`` if all of it is there, byte counts included.
 
         Content is not hashed here but when it is first read: see ``stage`` and ``read_file``.
+
+        Args:
+            key: The step key.
+            renew: Write again what a garbage collection is about to remove of it, as the caller
+                relies on the result; False for who only wants to know.
         """
         found = self._entry(key)
         if found is None or not all(self._complete(tree) for tree in found.outputs.values()):
             return None
+        if renew and not self._renew(found):
+            return None
         return found
+
+    def _renew(self, found: CachedResult) -> bool:
+        """Keep a result from being collected; False where part of it just was."""
+        keys = [result_key(found.key)]
+        for tree in found.outputs.values():
+            blobs = {blob_key(entry.sha256) for entry in self.tree(tree).entries}
+            keys += [*sorted(blobs), tree_key(tree)]
+        return all(self._condemned.renew(key) for key in keys)
 
     def _entry(self, key: str) -> CachedResult | None:
         try:
@@ -111,7 +129,10 @@ class Cache:
         for (key, entry), new in zip(blobs.items(), written, strict=True):
             if not new:
                 self._check_size(key, entry, files[entry.path])
-        self.store.put_if_absent(tree_key(tree.digest), canonical_json(tree.to_json()))
+                self._condemned.renew(key, files[entry.path])
+        listing, data = tree_key(tree.digest), canonical_json(tree.to_json())
+        if not self.store.put_if_absent(listing, data):
+            self._condemned.renew(listing, data)
         self._trees[tree.digest] = tree
         return tree
 
@@ -197,6 +218,8 @@ class Cache:
     def read_file(self, tree_digest: str, name: str) -> bytes:
         """Return one verified file of an artifact.
 
+        A document from which a person had to be erased comes without that person.
+
         Raises:
             CorruptionError: Its blob is missing or broken.
             KeyError: The artifact has no file of that name.
@@ -207,6 +230,8 @@ class Cache:
                 try:
                     data = self.store.get(key)
                 except KeyMissing:
+                    if (rest := rest_of(self.store, entry.sha256)) is not None:
+                        return rest
                     raise CorruptionError(key) from None
                 if sha256(data).hexdigest() != entry.sha256:
                     self._quarantine(key)

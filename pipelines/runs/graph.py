@@ -30,7 +30,14 @@ class SourceRef:
     name: str
 
 
-Flow = Ref | SourceRef | tuple[Ref, ...] | None
+@dataclass(frozen=True)
+class Kept:
+    """An artifact that the store holds already, whoever made it: its tree digest."""
+
+    tree: str
+
+
+Flow = Ref | SourceRef | Kept | tuple[Ref, ...] | None
 """What enters an input: one artifact, many in order, or nothing where the input is optional."""
 
 Place = str | tuple[str, ...]
@@ -191,6 +198,8 @@ def _plain(step: Step) -> dict[str, object]:
             return [[ref.step, ref.output] for ref in value]
         if isinstance(value, Ref):
             return [value.step, value.output]
+        if isinstance(value, Kept):
+            return {"kept": value.tree}
         return {"source": value.name} if value else None
 
     return {
@@ -205,7 +214,8 @@ def _plain(step: Step) -> dict[str, object]:
 
 def _flow(value: object) -> Flow:
     if isinstance(value, dict):
-        return SourceRef(cast("dict[str, str]", value)["source"])
+        named = cast("dict[str, str]", value)
+        return Kept(named["kept"]) if "kept" in named else SourceRef(named["source"])
     if not isinstance(value, list):
         return None
     items = cast("list[Any]", value)

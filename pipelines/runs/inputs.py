@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.runs.graph import Flow, Ref, SourceRef, Step
+from pipelines.runs.graph import Flow, Kept, Ref, SourceRef, Step
 from pipelines.runs.keys import InputDigest
 from pipelines.sources.snapshot import Snapshot
 
@@ -25,6 +25,8 @@ def input_digests(
             return [outputs[ref.step][ref.output] for ref in flow]
         if isinstance(flow, SourceRef):
             return sources[flow.name].digest
+        if isinstance(flow, Kept):
+            return flow.tree
         return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
 
     return {port: of(flow) for port, flow in step.inputs.items()}

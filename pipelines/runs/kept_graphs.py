@@ -75,3 +75,31 @@ def _path(graph: Graph, end: Step) -> list[Step]:
         step = graph.by_name[before.step] if before else None
         path += [step] if step else []
     return path
+
+
+def counterparts(before: Graph, now: Graph) -> dict[str, str]:
+    """Return for the steps of a graph the steps of an earlier one that they stand in for.
+
+    Steps of one name are the same; then those that lie at the most common places of the variants.
+
+    Args:
+        before: The earlier graph.
+        now: The later one.
+    """
+    pairs = {step.name: step.name for step in now.ordered if step.name in before.by_name}
+    then, here = places(before), places(now)
+    candidates = sorted(
+        (
+            (len(here[new] & then[old]), new, old)
+            for new in here.keys() - pairs.keys()
+            for old in then.keys() - pairs.keys()
+            if here[new] & then[old]
+        ),
+        key=lambda item: (-item[0], item[1], item[2]),
+    )
+    found: dict[str, str] = {}
+    for _, new, old in candidates:
+        if new not in found and old not in found.values():
+            found[new] = old
+    pairs |= found
+    return {step.name: pairs[step.name] for step in now.ordered if step.name in pairs}

@@ -7,16 +7,21 @@ from typing import cast
 from components.contract.errors import UserError
 from components.contract.programs import is_program, refuse_program
 from pipelines.runs.graph import Graph, Ref, Step
-from pipelines.sources.snapshot import MODEL, Snapshot, snapshots
+from pipelines.sources.snapshot import DATA, MODEL, Snapshot, snapshots, without
 
 
-def listed_sources(graph: Graph) -> dict[str, Snapshot]:
+def listed_sources(graph: Graph, excluded: tuple[str, ...] = ()) -> dict[str, Snapshot]:
     """List and hash the files that a graph starts from.
+
+    Args:
+        graph: Which graph.
+        excluded: Digests of what must not be used of the data: ``read_exclusions`` of the store.
 
     Raises:
         UserError: They cannot be read, or a step cannot do what it is to do with them.
     """
     sources = snapshots(graph.sources)
+    sources |= {DATA: without(sources[DATA], excluded)} if DATA in sources else {}
     model = sources.get(MODEL)
     if model and is_program(file.name for file in model.files):
         _check_program(graph, model.uri)

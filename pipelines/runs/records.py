@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from pipelines.disk.scratch import is_held
+from pipelines.runs.graph import Place
+from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.progress import RunProgress, read_progress
 from pipelines.runs.workspace import machine_name
@@ -54,6 +56,10 @@ class RunRecord:
         page: Where the engine itself shows the run; None where it does not.
         variants: By name the path of steps, as a configuration holds it; also what ``variants:
             auto`` became. Runs of earlier versions have none.
+        actor: Who started it; empty of a run of an earlier version, and of one that nobody started
+            from this store, such as one of a schedule.
+        places: By name of the source where the user's files lay, addresses as the user wrote them,
+            paths absolute; of several files a list. Runs of earlier versions have none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
@@ -76,6 +82,8 @@ class RunRecord:
     fault: str | None = None
     page: str | None = None
     variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    actor: str = ""
+    places: Mapping[str, Place] = field(default_factory=dict[str, Place])
 
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -112,12 +120,14 @@ _STEPS = TypeAdapter(
 
 
 def put_started(store: Store, record: RunRecord) -> None:
-    """Keep the record of a run that begins."""
+    """Keep the record of a run that begins; the journal says so before."""
+    announce(store, "run", record.run)
     store.put_if_absent(started_key(record.run), canonical_json(asdict(record)))
 
 
 def put_finished(store: Store, record: RunRecord) -> None:
-    """Keep the record of a run that has ended."""
+    """Keep the record of a run that has ended; the journal says so before."""
+    announce(store, "run", record.run)
     store.put_if_absent(run_key(record.run), canonical_json(asdict(record)))
 
 

@@ -8,7 +8,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from pipelines.runs.statements import Statement, read_statement
 from pipelines.stores.store import KeyMissing, Store, is_key
+
+__all__ = ["CachedResult", "Statement", "disagreement", "read_result", "read_statement"]
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -32,37 +35,7 @@ class CachedResult:
     function_s: float
 
 
-@dataclass(frozen=True)
-class _Sha256:
-    sha256: str
-
-
-@dataclass(frozen=True)
-class _Subject:
-    name: str
-    digest: _Sha256
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What the record of an execution says of its results.
-
-    Attributes:
-        subject: Name and tree digest of every output.
-        key: The step key; None of a step that was not executed.
-    """
-
-    subject: tuple[_Subject, ...]
-    key: str | None = None
-
-    @property
-    def outputs(self) -> dict[str, str]:
-        """Tree digest of every output by its name."""
-        return {item.name: item.digest.sha256 for item in self.subject}
-
-
 _RESULT = TypeAdapter(CachedResult)
-_STATEMENT = TypeAdapter(Statement)
 
 
 def read_result(data: bytes) -> CachedResult:
@@ -74,19 +47,10 @@ def read_result(data: bytes) -> CachedResult:
     return _RESULT.validate_json(data)
 
 
-def read_statement(data: bytes) -> Statement:
-    """Read the record of an execution.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    return _STATEMENT.validate_json(data)
-
-
 def disagreement(store: Store, key: str, result: CachedResult) -> str | None:
     """Say in what an entry disagrees with its step key, or with the record that it names.
 
-    A record that is gone, or is damaged itself, says nothing against an entry.
+    A record that is gone, damaged itself, or of a later version, says nothing against an entry.
 
     Args:
         store: Where the record is.

@@ -7,57 +7,56 @@ to be there. Whatever else lies in the store is foreign.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
-from components.contract.digests import digest
 from components.contract.errors import UserError
-from components.contract.tree import Tree
 from pipelines.disk.scratch import scratch_folder
+from pipelines.runs.kind_checks import CHECKS, NOUNS, DamageError
 from pipelines.runs.quarantine import move_to_quarantine
-from pipelines.runs.records import RunRecord, parse_record
-from pipelines.runs.results import disagreement, read_result, read_statement
+from pipelines.runs.records import parse_record
+from pipelines.runs.statements import LaterVersionError
+from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
     RUNS,
-    blob_key,
+    code_key,
+    environment_key,
     graph_key,
     kind_of,
     release_key,
     result_key,
-    tree_key,
 )
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 _THREADS = 8
-_ELSEWHERE = "kubeflow"
-"""The engine whose intermediate artifacts stay in the bucket of the cluster."""
+_STAYING = ("release log", "exclusion")
 
-State = Literal["damaged", "missing", "foreign"]
+State = Literal["damaged", "missing", "foreign", "erased", "collected"]
+
+ON_PURPOSE: tuple[State, ...] = ("erased", "collected")
+"""States of what was removed on purpose: nothing is wrong with the store."""
 
 
 @dataclass(frozen=True)
 class ObjectFault:
-    """One object that is not as it should be.
+    """One object that is not as it should be, or was removed on purpose.
 
     Attributes:
         place: Its key in the store, or the path of a file of a release folder.
         state: ``damaged``, ``missing`` (something refers to it), or ``foreign`` (slimline wrote no
-            such thing).
+            such thing); what was removed on purpose is ``erased``, or ``collected`` by ``gc``.
         what: What is wrong with it.
     """
 
     place: str
     state: State
     what: str
-
-
-class _DamageError(Exception):
-    """What lies under a key is not what its name says."""
 
 
 def verify_store(store: Store) -> tuple[int, list[ObjectFault]]:
@@ -104,10 +103,12 @@ def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
 
     Args:
         store: Where.
-        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so do
+            entries of a log of releases, which nothing makes again, and exclusions, whose key says
+            what they exclude.
     """
     for fault in faults:
-        if fault.state == "damaged":
+        if fault.state == "damaged" and kind_of(fault.place) not in _STAYING:
             move_to_quarantine(store, fault.place)
 
 
@@ -118,6 +119,10 @@ def _beside(store: Store, key: str) -> Iterator[str]:
     except (KeyMissing, ValueError):
         return
     keys = [graph_key(record.graph_digest), release_key(record.name, record.run)]
+    for step in record.steps.values():
+        with contextlib.suppress(UserError):  # a damaged record is named where it lies
+            if made := read_ingredients(store, str(step.get("record", ""))):
+                keys += [code_key(made["code"]), environment_key(made["environment"])]
     keys += [result_key(str(step["key"])) for step in record.steps.values() if step.get("key")]
     yield from (key for key in keys if is_key(key) and store.stat(key))
 
@@ -157,6 +162,8 @@ def _absent(store: Store, key: str, by: str) -> ObjectFault:
     """Say of a value that is not there what refers to it."""
     if is_key(key) and key in set(store.list(key)):
         return ObjectFault(key, "damaged", f"is no regular file; {by} refers to it")
+    if stone := tombstone_of(store, key):
+        return ObjectFault(key, stone.why, f"was {stone.in_words}; {by} refers to it")
     return ObjectFault(key, "missing", f"is not there; {by} refers to it")
 
 
@@ -165,31 +172,48 @@ _Checked = tuple[int | None, ObjectFault | None, Mapping[str, int | None]]
 
 
 def _check_one(store: Store, key: str, scratch: Path) -> _Checked:
-    kind, size = kind_of(key) or "", 0
+    kind = kind_of(key) or ""
     if kind == "quarantine":
-        return size, None, {}
+        return 0, None, {}
+    stat = None
     try:
         stat = store.stat(key)
         if stat is None:
             return None, ObjectFault(key, "damaged", "is no regular file"), {}
-        size = stat.size_bytes
-        if not kind:
-            return size, ObjectFault(key, "foreign", "is nothing that slimline writes"), {}
-        if kind == "blob":
-            _check_blob(store, key, scratch)
-        check = _CHECKS.get(kind)
-        return size, None, dict(check(store, key, store.get(key))) if check else {}
+        if kind:
+            return stat.size_bytes, None, _check_value(store, key, kind, scratch)
+        fault = ObjectFault(key, "foreign", "is nothing that slimline writes")
     except KeyMissing:  # removed since it was listed
         return None, None, {}
-    except _DamageError as error:
-        what = str(error)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        what = f"is no {_NOUNS[kind]}"
+    except LaterVersionError as error:  # it is no damage, and must not be moved away
+        fault = ObjectFault(key, "foreign", f"cannot be checked: {error}")
+    except DamageError as error:
+        fault = ObjectFault(key, "damaged", str(error))
     except UserError as error:
         if not isinstance(error.__cause__, OSError):
             raise
-        what = f"cannot be read: {error.what}"
-    return size, ObjectFault(key, "damaged", what), {}
+        fault = ObjectFault(key, "damaged", f"cannot be read: {error.what}")
+    return stat.size_bytes if stat else 0, fault, {}
+
+
+def _check_value(store: Store, key: str, kind: str, scratch: Path) -> Mapping[str, int | None]:
+    """Return what a value refers to.
+
+    Raises:
+        DamageError: It is not what its key says.
+        LaterVersionError: A later version of slimline wrote it.
+    """
+    if kind == "blob":
+        _check_blob(store, key, scratch)
+    check = CHECKS.get(kind)
+    if check is None:
+        return {}
+    try:
+        return dict(check(store, key, store.get(key)))
+    except (LaterVersionError, KeyMissing):
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise DamageError(f"is no {NOUNS[kind]}") from None
 
 
 def _check_blob(store: Store, key: str, scratch: Path) -> None:
@@ -199,107 +223,4 @@ def _check_blob(store: Store, key: str, scratch: Path) -> None:
     finally:
         path.unlink(missing_ok=True)
     if found != path.name:
-        raise _DamageError(f"holds bytes of the sha256 {found}")
-
-
-_References = Iterable[tuple[str, int | None]]
-
-
-def _trees(digests: Iterable[str]) -> _References:
-    return [(tree_key(tree), None) for tree in digests]
-
-
-def _check_tree(_store: Store, key: str, data: bytes) -> _References:
-    tree = Tree.from_json(json.loads(data))
-    if tree_key(tree.digest) != key:
-        raise _DamageError(f"holds the tree {tree.digest}")
-    return [(blob_key(entry.sha256), entry.size_bytes) for entry in tree.entries]
-
-
-def _check_result(store: Store, key: str, data: bytes) -> _References:
-    result = read_result(data)
-    if fault := disagreement(store, key.removeprefix("ac/").removesuffix(".json"), result):
-        raise _DamageError(fault)
-    return [*_trees(result.outputs.values()), (result.record, None)]
-
-
-def _check_graph(_store: Store, key: str, data: bytes) -> _References:
-    found = digest("graph", json.loads(data))
-    if graph_key(found) != key:
-        raise _DamageError(f"holds the graph {found}")
-    return ()
-
-
-def _check_run(_store: Store, key: str, data: bytes) -> _References:
-    record: RunRecord = parse_record(data)
-    if key.split("/")[1] != record.run:
-        raise _DamageError(f"is the record of the run {record.run}")
-    references: list[tuple[str, int | None]] = []
-    for step in record.steps.values():
-        if named := step.get("record"):
-            references.append((named, None))
-        if record.engine != _ELSEWHERE:
-            references += _trees(step.get("outputs", {}).values())
-    return references
-
-
-def _check_step(_store: Store, key: str, data: bytes) -> _References:
-    statement = read_statement(data)
-    predicate = json.loads(data)["predicate"]
-    ingredients = predicate["buildDefinition"]["internalParameters"]
-    if statement.key is not None and digest("step", ingredients) != statement.key:
-        raise _DamageError("its key is not that of what it says it was made of")
-    if predicate["runDetails"]["builder"]["id"].endswith(f"/{_ELSEWHERE}"):
-        return ()
-    _, run, _, name = key.split("/")
-    if predicate["runDetails"]["metadata"]["invocationId"] != f"{run}/{name.split('.')[0]}":
-        raise _DamageError("is the record of another step")
-    return _trees(statement.outputs.values())
-
-
-def _check_release(_store: Store, key: str, data: bytes) -> _References:
-    note = cast("dict[str, Any]", json.loads(data))
-    if f"{note['run']}.json" != key.rpartition("/")[2]:
-        raise _DamageError(f"is the note of the run {note['run']}")
-    tree = note["release"]
-    if not isinstance(tree, str):
-        raise _DamageError("names no release")
-    return _trees([tree])
-
-
-def _check_ledger(_store: Store, key: str, data: bytes) -> _References:
-    note = json.loads(data)
-    if f"{note['run']}.{note['step']}.json" != key.rpartition("/")[2]:
-        raise _DamageError(f"is the note of {note['run']}/{note['step']}")
-    return ()
-
-
-def _check_object(_store: Store, _key: str, data: bytes) -> _References:
-    if not isinstance(json.loads(data), dict):
-        raise _DamageError("holds no JSON object")
-    return ()
-
-
-_CHECKS: Mapping[str, Callable[[Store, str, bytes], _References]] = {
-    "tree": _check_tree,
-    "result": _check_result,
-    "graph": _check_graph,
-    "run": _check_run,
-    "progress": _check_object,
-    "step": _check_step,
-    "release": _check_release,
-    "ledger": _check_ledger,
-}
-"""Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
-
-_NOUNS = {
-    "blob": "blob",
-    "tree": "file tree",
-    "result": "result of a step",
-    "graph": "graph",
-    "run": "record of a run",
-    "progress": "progress of a run",
-    "step": "record of an execution",
-    "release": "note on a release",
-    "ledger": "note of the ledger",
-}
+        raise DamageError(f"holds bytes of the sha256 {found}")

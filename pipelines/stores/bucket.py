@@ -55,7 +55,7 @@ class BucketStore:
         """See ``Store``."""
         return call_each(self.put_if_absent, items, THREADS)
 
-    def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
+    def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """See ``Store``."""
         return self._write(key, data, int(version))
 

@@ -112,7 +112,7 @@ class DirectoryStore:
         """See ``Store``."""
         return call_each(self.put_if_absent, items, _THREADS)
 
-    def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
+    def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """See ``Store``."""
         path = self.path(key)
         with disk_faults(path):

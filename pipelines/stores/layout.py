@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from typing import Literal, cast
 
 BLOBS = "cas/"
 """What all keys of blobs begin with."""
@@ -16,9 +18,40 @@ CLAIMS = "claims/"
 QUARANTINE = "quarantine/"
 """What all keys begin with under which damaged bytes are kept."""
 
+SOURCES = "sources/"
+"""What all keys of listings of sources begin with."""
+
+CONFIGS = "configs/"
+"""What all keys of configurations begin with."""
+
+RELEASES = "releases/"
+"""What all keys of notes on releases, of release logs and of champions begin with."""
+
+JOURNAL = "journal/"
+"""What all entries of the journal begin with."""
+
+COLLECTIONS = "gc/"
+"""What all keys of collections of garbage begin with."""
+
+TOMBSTONES = "tombstones/"
+"""What all keys of tombstones begin with."""
+
+EXCLUSIONS = "exclusions/"
+"""What all keys of exclusions begin with."""
+
+ERASURES = "erasures/"
+"""What all keys of plans and certificates of erasures begin with."""
+
+Announced = Literal["run", "log", "note", "gc", "erase"]
+"""What an entry of the journal announces: a run, an entry of a release log, a note on a release, a
+collection of garbage, or an erasure."""
+
 _BLOB = re.compile(rf"{BLOBS}sha256/(?:.*/)?([0-9a-f]{{64}})")
 
 _DIGEST, _NAME = r"[0-9a-f]{64}", r"[^/]+"
+_ENTRY = re.compile(
+    rf"{JOURNAL}(\d{{4}}-\d\d-\d\d)/(\d{{6}}\.\d{{3}})-(run|log|note|gc|erase)-([^/]+)"
+)
 KINDS = {
     kind: re.compile(pattern)
     for kind, pattern in {
@@ -26,13 +59,26 @@ KINDS = {
         "tree": rf"trees/{_DIGEST}\.json",
         "result": rf"ac/{_DIGEST}\.json",
         "graph": rf"graphs/{_DIGEST}\.json",
+        "source": rf"{SOURCES}{_DIGEST}\.json",
+        "config": rf"{CONFIGS}{_DIGEST}\.json",
+        "code": rf"code/{_DIGEST}\.json",
+        "environment": rf"environments/{_DIGEST}\.json",
         "claim": rf"{CLAIMS}{_NAME}\.json",
         "run": rf"{RUNS}{_NAME}/(run|started)\.json",
         "progress": rf"{RUNS}{_NAME}/progress\.json",
         "step": rf"{RUNS}{_NAME}/steps/{_NAME}\.json",
         "log": rf"{RUNS}{_NAME}/logs/{_NAME}\.log",
-        "release": rf"releases/{_NAME}/{_NAME}\.json",
+        "records": rf"{RUNS}{_NAME}/records\.jsonl",
+        "journal": _ENTRY.pattern,
+        "champion": rf"{RELEASES}{_NAME}/champion\.json",
+        "release": rf"{RELEASES}{_NAME}/{_NAME}\.json",
+        "release log": rf"{RELEASES}{_NAME}/log/\d{{8}}\.json",
+        "signature": rf"{RELEASES}{_NAME}/signatures/[0-9]{{8}}\.json",
+        "collection": rf"{COLLECTIONS}{_NAME}\.json",
+        "tombstone": rf"{TOMBSTONES}{_DIGEST}\.json",
+        "exclusion": rf"{EXCLUSIONS}{_DIGEST}\.json",
         "ledger": rf"ledger/{_DIGEST}/{_NAME}\.json",
+        "erasure": rf"{ERASURES}{_NAME}\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
 }
@@ -107,6 +153,11 @@ def step_of_record(record: str) -> tuple[str, str, int]:
     return run, step, int(number[0]) if number and number[0].isdecimal() else 1
 
 
+def records_key(run: str) -> str:
+    """Return where the records of all steps of a run that has ended lie together."""
+    return f"{RUNS}{run}/records.jsonl"
+
+
 def log_key(run: str, step: str, attempt: int = 1) -> str:
     """Return where the log of a step lies, or of its further attempts within the run."""
     return f"{RUNS}{run}/logs/{step}{f'.{attempt}' if attempt > 1 else ''}.log"
@@ -124,7 +175,106 @@ def release_key(name: str, run: str) -> str:
 
 def releases_prefix(name: str) -> str:
     """Return what all notes on releases of this name begin with."""
-    return f"releases/{name}/"
+    return f"{RELEASES}{name}/"
+
+
+def champion_key(name: str) -> str:
+    """Return where apps read which release of this name is the one to install."""
+    return f"{releases_prefix(name)}champion.json"
+
+
+def release_log_key(name: str, seq: int) -> str:
+    """Return where an entry of the log of this name lies, by its number, from 1."""
+    return f"{release_log_prefix(name)}{seq:08}.json"
+
+
+def release_log_prefix(name: str) -> str:
+    """Return what all entries of the log of releases of this name begin with."""
+    return f"{releases_prefix(name)}log/"
+
+
+def log_sequence(key: str) -> int | None:
+    """Return the number of the entry of a log under ``key``, or None where none lies there."""
+    if kind_of(key) != "release log":
+        return None
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def signature_key(name: str, seq: int) -> str:
+    """Return where the signature of an entry of the log, and of its release, lies."""
+    return f"{releases_prefix(name)}signatures/{seq:08d}.json"
+
+
+def source_key(source: str) -> str:
+    """Return where the listing of the source with this digest lies."""
+    return f"{SOURCES}{source}.json"
+
+
+def config_key(config: str) -> str:
+    """Return where the configuration with this digest lies."""
+    return f"{CONFIGS}{config}.json"
+
+
+def code_key(code: str) -> str:
+    """Return where the files of the code with this digest are listed."""
+    return f"code/{code}.json"
+
+
+def environment_key(environment: str) -> str:
+    """Return where the packages of the environment with this digest are listed."""
+    return f"environments/{environment}.json"
+
+
+def collection_key(identifier: str) -> str:
+    """Return where a collection of garbage keeps what it condemned."""
+    return f"{COLLECTIONS}{identifier}.json"
+
+
+def tombstone_key(digest: str) -> str:
+    """Return where it stands why a blob or a file tree is gone."""
+    return f"{TOMBSTONES}{digest}.json"
+
+
+def exclusion_key(sha256: str) -> str:
+    """Return where it stands that something must not be used again."""
+    return f"{EXCLUSIONS}{sha256}.json"
+
+
+def journal_prefix(day: datetime) -> str:
+    """Return what all entries of the journal of a day begin with.
+
+    Args:
+        day: Any moment of the day, with its time zone; days are those of UTC.
+    """
+    return f"{JOURNAL}{day.astimezone(UTC):%Y-%m-%d}/"
+
+
+def journal_key(at: datetime, kind: Announced, identifier: str) -> str:
+    """Return the entry of the journal that announces something.
+
+    Args:
+        at: When, with its time zone.
+        kind: What.
+        identifier: Of a run or of a note the run, of a log ``<name>.<seq>``, else its own.
+    """
+    utc = at.astimezone(UTC)
+    milliseconds = utc.microsecond // 1000
+    return f"{journal_prefix(utc)}{utc:%H%M%S}.{milliseconds:03}-{kind}-{identifier}"
+
+
+def announced_by(entry: str) -> tuple[datetime, Announced, str] | None:
+    """Return when an entry of the journal was made, what it announces and its identifier.
+
+    None for a key that is no entry of the journal.
+    """
+    found = _ENTRY.fullmatch(entry)
+    if found is None:
+        return None
+    try:
+        at = datetime.strptime(f"{found[1]} {found[2]}000 +0000", "%Y-%m-%d %H%M%S.%f %z")
+    except ValueError:  # no day, or no time
+        return None
+    return at, cast("Announced", found[3]), found[4]
 
 
 def opened_key(sealed: str, run: str, step: str) -> str:
@@ -135,3 +285,8 @@ def opened_key(sealed: str, run: str, step: str) -> str:
 def opened_prefix(sealed: str) -> str:
     """Return what all notes of the ledger on these sealed images begin with."""
     return f"ledger/{sealed}/"
+
+
+def erasure_key(erasure: str) -> str:
+    """Return where the certificate of an erasure lies."""
+    return f"{ERASURES}{erasure}.json"

@@ -38,6 +38,11 @@ class ReadThroughStore:
         """The place of the store behind."""
         return self._store.uri
 
+    @property
+    def behind(self) -> Store:
+        """The store behind, for who must know what it still holds."""
+        return self._store
+
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """See ``Store``. The next step on this machine has a blob without downloading it."""
         won = self._store.put_if_absent(key, data)
@@ -49,7 +54,7 @@ class ReadThroughStore:
         """See ``Store``."""
         return call_each(self.put_if_absent, items, _THREADS)
 
-    def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
+    def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """See ``Store``."""
         return self._store.replace_if_match(key, data, version)
 

@@ -75,7 +75,7 @@ class Store(Protocol):
         """Do ``put_if_absent`` for each item, many at a time; answers in the order of the items."""
         ...
 
-    def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
+    def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """Compare and swap: write ``data`` if the value is still the one of ``version``.
 
         To change a value ask ``stat`` first and ``get`` second: what changes in between makes the

@@ -14,6 +14,8 @@ from components.pages.charts.svg import picture, shorten, tag, text_width
 from pipelines.web.layered_layout import Edge, Layout, lay_out
 
 State = Literal["waiting", "running", "done", "cached", "failed"]
+Family = Literal["data", "make", "measure", "decide"]
+"""Classes of the picture's style sheet that colour boxes."""
 
 _STATE = {
     "waiting": "over-budget", "running": "undecided", "done": "winner", "cached": "kept",
@@ -25,14 +27,16 @@ _WIDEST = 170.0
 
 @dataclass(frozen=True)
 class Node:
-    """One step.
+    """One step, or what steps read and make.
 
     Attributes:
         name: Unique in its graph.
-        component: What runs; the first line. The second is the rest of the name.
+        component: What runs; the first line.
         state: What became of it, where that is known.
         note: A few letters on the right, such as how long it took.
         link: Where a click leads, or None.
+        detail: The second line; None is the name without the component's.
+        family: How it is coloured; None is by what its component makes.
     """
 
     name: str
@@ -40,15 +44,24 @@ class Node:
     state: State | None = None
     note: str = ""
     link: str | None = None
+    detail: str | None = None
+    family: Family | None = None
 
     @property
     def object(self) -> str:
         """What the component works on: the step's name without the component's."""
+        if self.detail is not None:
+            return self.detail
         return self.name.removeprefix(self.component).removeprefix("-")
 
 
 def graph_svg(
-    nodes: Sequence[Node], edges: Iterable[Edge], *, title: str = "Steps", ident: str = "graph"
+    nodes: Sequence[Node],
+    edges: Iterable[Edge],
+    *,
+    title: str = "Steps",
+    ident: str = "graph",
+    counted: str = "steps",
 ) -> Markup:
     """Draw a graph without cycles.
 
@@ -59,6 +72,7 @@ def graph_svg(
         edges: Pairs of step names, from and to.
         title: What it is a graph of.
         ident: Unique in the page.
+        counted: What its boxes are.
 
     Raises:
         CycleError: There is a cycle.
@@ -77,7 +91,7 @@ def graph_svg(
         *drawn,
         ident=ident,
         size=(width, height),
-        title=f"{title}: {len(nodes)} steps",
+        title=f"{title}: {len(nodes)} {counted}",
         description=_words(layout),
     )
 
@@ -99,7 +113,7 @@ def _node_width(node: Node) -> float:
     return min(_WIDEST, max(first, text_width(node.object, 12))) + 28
 
 
-def _family(interface: Interface) -> str:
+def _family(interface: Interface) -> Family:
     """Return the class of the picture's style sheet that colours a component, by what it makes."""
     made = {port.kind for port in interface.outputs}
     if "Dataset" in made:
@@ -112,7 +126,7 @@ def _family(interface: Interface) -> str:
 
 
 def _node(node: Node, left: float, top: float, width: float) -> Markup:
-    family = _family(interface_of(node.component))
+    family = node.family or _family(interface_of(node.component))
     hint = ", ".join(part for part in (node.name, node.state or "", node.note) if part)
     verb = top + (17 if node.object else 26)
     parts = [

@@ -14,7 +14,7 @@ EDITS = {
     "ml.formats.keras_files": {"import_model"},
     "ml.formats.users_saved_model": {"import_model"},
     "ml.techniques.fitting": {"import_model", "import_answers"},
-    "ml.networks.flattening": {
+    "ml.graphs.flattening": {
         "import_model",
         "distill",
         "prune",
@@ -22,9 +22,9 @@ EDITS = {
         "quantize_aware",
         "search",
     },
-    "ml.networks.folding": {"cluster", "quantize_aware"},
-    "ml.networks.heads": {"import_model", "import_answers"},
-    "ml.networks.towers": {"import_model"},
+    "ml.graphs.folding": {"cluster", "quantize_aware"},
+    "ml.graphs.heads": {"import_model", "import_answers"},
+    "ml.graphs.towers": {"import_model"},
     "ml.techniques.distillation": {"distill", "search"},
     "ml.techniques.distillation_settings": {"distill", "search"},
     "ml.training.teacher": {"distill", "search", "prune", "cluster", "quantize_aware"},

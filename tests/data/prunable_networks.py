@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from components.ml.graphs.flattening import flattened
 from components.ml.networks import architecture
-from components.ml.networks.flattening import flattened
 from components.ml.runtime import tf_keras
 
 _KERAS = tf_keras.layers

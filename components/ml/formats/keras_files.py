@@ -14,7 +14,8 @@ import h5py
 
 from components.contract.errors import UserError
 from components.ml.formats import hdf5, keras3, size_limits
-from components.ml.networks import architecture, towers
+from components.ml.graphs import towers
+from components.ml.networks import architecture
 from components.ml.runtime import tf_keras
 
 _MOST_CONFIG_BYTES = 64 << 20

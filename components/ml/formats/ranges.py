@@ -9,7 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from components.ml.formats.model_folder import load_arrays
-from components.ml.networks.rounding import Range
+from components.ml.graphs.rounding import Range
 
 FILE = "ranges.safetensors"
 

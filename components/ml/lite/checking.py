@@ -8,8 +8,8 @@ from components.artifacts.lite_model import LIMITS, DType
 from components.artifacts.model import INTEGER_SCHEMES, ModelInfo
 from components.artifacts.promises import Promises, SharedWeights
 from components.contract.errors import UserError
+from components.ml.graphs.rounding import Range
 from components.ml.lite.flatbuffer import LiteFile, Tensor
-from components.ml.networks.rounding import Range
 
 _LEVEL = 0.01
 """Share of a level by which a range may differ from the one in the file, which has 32 bits."""

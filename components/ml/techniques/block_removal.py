@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from components.artifacts.model import ModelInfo
-from components.ml.networks.costs import Costs, CostValue, costs_of, layer_costs, total_of
-from components.ml.networks.residual_blocks import (
+from components.ml.graphs.costs import Costs, CostValue, costs_of, layer_costs, total_of
+from components.ml.graphs.residual_blocks import (
     ResidualBlock,
     reasons_to_stay,
     residual_blocks,

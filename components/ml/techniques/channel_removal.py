@@ -1,6 +1,6 @@
 """Removing channels: the least important ones, until the costs of a network are low enough.
 
-Shapes: u units of channels (see ``networks/channels.py``).
+Shapes: u units of channels (see ``graphs/channels.py``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from components.artifacts.model import ModelInfo
-from components.ml.networks.channel_cutting import cut, deviation, shape_after
-from components.ml.networks.channels import Channels, channels_of, makes_channels
-from components.ml.networks.costs import Costs, CostValue, costs_of
+from components.ml.graphs.channel_cutting import cut, deviation, shape_after
+from components.ml.graphs.channels import Channels, channels_of, makes_channels
+from components.ml.graphs.costs import Costs, CostValue, costs_of
 from components.ml.techniques import channel_selection
 from components.ml.techniques.channel_settings import StructureSettings
 from components.ml.techniques.structure_importance import channel_scores, without_scale

@@ -1,6 +1,6 @@
 """Which channels go: the least important ones of every group, until a target is met.
 
-Shapes: u units (see ``networks/channels.py``), g units of one group.
+Shapes: u units (see ``graphs/channels.py``), g units of one group.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from components.ml.networks.channels import Channels, Group
+from components.ml.graphs.channels import Channels, Group
 
 Scores: TypeAlias = Mapping[int, np.ndarray]
 """Importance of the units of each group, by the group's place; groups that are missing stay."""

@@ -23,9 +23,9 @@ from components.artifacts.promises import Promises, SharedPer, SharedWeights
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, samples
-from components.ml.networks.call_graph import CallGraph
-from components.ml.networks.folding import Folded, fold
-from components.ml.networks.kernels import Kernel, kernels_of_model
+from components.ml.graphs.call_graph import CallGraph
+from components.ml.graphs.folding import Folded, fold
+from components.ml.graphs.kernels import Kernel, kernels_of_model
 from components.ml.techniques import self_distillation
 from components.ml.techniques.clustering_settings import ClusteringSettings
 from components.ml.techniques.k_means import centroids_of, nearest

@@ -14,7 +14,7 @@ import numpy as np
 from components.artifacts.dataset import Dataset
 from components.artifacts.model import Activation, ModelInfo, Scores
 from components.contract.errors import UserError
-from components.ml.networks import heads
+from components.ml.graphs import heads
 from components.ml.networks.building import info_of
 from components.ml.training.validation import SPLIT, Outputs
 

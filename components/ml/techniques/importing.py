@@ -33,7 +33,8 @@ from components.ml.formats import (
 )
 from components.ml.formats.keras3_layers import CodeMissing, NotMapped
 from components.ml.formats.users_modules import UsersModules
-from components.ml.networks import architecture, flattening, heads, resizing
+from components.ml.graphs import flattening, heads, resizing
+from components.ml.networks import architecture
 from components.ml.runtime import tf_keras
 from components.ml.techniques import fitting
 from components.ml.training.outputs import Outputs, outputs_of

@@ -26,10 +26,10 @@ from components.artifacts.promises import Promises
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import calibration, model_folder, ranges, samples
-from components.ml.networks.flattening import flattened
-from components.ml.networks.folding import Folded, fold
-from components.ml.networks.kernels import Kernel, kernels_of_model
-from components.ml.networks.rounding import Range
+from components.ml.graphs.flattening import flattened
+from components.ml.graphs.folding import Folded, fold
+from components.ml.graphs.kernels import Kernel, kernels_of_model
+from components.ml.graphs.rounding import Range
 from components.ml.techniques import self_distillation
 from components.ml.techniques.image_draws import draw, with_full_range
 from components.ml.techniques.self_distillation import Recovery, SelfDistillation

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from components.artifacts.model import ModelInfo
+from components.ml.graphs.costs import costs_of
 from components.ml.networks.building import build
-from components.ml.networks.costs import costs_of
 from components.ml.runtime import tf_keras
 from components.ml.settings import Network
 
@@ -21,7 +21,7 @@ class CountedNetwork:
     Attributes:
         network: Its settings.
         info: Of it: what goes in, and the numbers that come out.
-        counts: See ``networks/costs.py``.
+        counts: See ``graphs/costs.py``.
         identity: The same for settings that make the same layers, such as a depth of 0.5 and of 1
             where a stage has one block anyway.
     """

@@ -22,10 +22,10 @@ import numpy as np
 
 from components.artifacts.model import Embedding, ModelInfo, Scores
 from components.contract.errors import UserError
-from components.ml.networks.channel_cutting import readings_of
-from components.ml.networks.channels import Channels, Group, LayerChannels, makes_channels
-from components.ml.networks.costs import multiplied_by
-from components.ml.networks.residual_blocks import ResidualBlock
+from components.ml.graphs.channel_cutting import readings_of
+from components.ml.graphs.channels import Channels, Group, LayerChannels, makes_channels
+from components.ml.graphs.costs import multiplied_by
+from components.ml.graphs.residual_blocks import ResidualBlock
 from components.ml.runtime import tf, tf_keras
 from components.ml.techniques.channel_selection import Scores as GroupScores
 from components.ml.techniques.channel_settings import Importance

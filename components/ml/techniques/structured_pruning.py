@@ -3,7 +3,7 @@
 What is removed is removed from the architecture: files become smaller and faster whatever they are
 converted to. The network is then trained to answer what it answered before.
 
-Shapes: n images, u units of channels (see ``networks/channels.py``).
+Shapes: n images, u units of channels (see ``graphs/channels.py``).
 
 References:
     Molchanov et al., arXiv:1611.06440 (remove, then train, in rounds).
@@ -27,8 +27,8 @@ from components.artifacts.model import ModelInfo
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.ml.formats import model_folder, samples
-from components.ml.networks.costs import Costs, costs_of, value_for
-from components.ml.networks.flattening import flattened
+from components.ml.graphs.costs import Costs, costs_of, value_for
+from components.ml.graphs.flattening import flattened
 from components.ml.runtime import tf_keras
 from components.ml.settings import Augmentation, Optimization, TeacherViews, TrainingSchedule
 from components.ml.techniques.block_removal import BlockRemoval

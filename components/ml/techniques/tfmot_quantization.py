@@ -13,7 +13,7 @@ from tensorflow_model_optimization.quantization import keras as quantization_ker
 
 from components.artifacts.model import ModelInfo
 from components.contract.errors import UserError
-from components.ml.networks.kernels import kernels_of
+from components.ml.graphs.kernels import kernels_of
 from components.ml.runtime import tf_keras
 
 _FIX = "write method: own for this variant"

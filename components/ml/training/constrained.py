@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.lite_model import TIE
-from components.ml.networks.call_graph import CallGraph, GraphCall
-from components.ml.networks.kernels import Kernel, kernels_of
-from components.ml.networks.rounding import Range, nudged, rounded_outputs
+from components.ml.graphs.call_graph import CallGraph, GraphCall
+from components.ml.graphs.kernels import Kernel, kernels_of
+from components.ml.graphs.rounding import Range, nudged, rounded_outputs
 from components.ml.runtime import tf
 from components.ml.training.constraints import BITS, Constraint, project
 

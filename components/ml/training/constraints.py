@@ -22,7 +22,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from components.artifacts.promises import SharedPer, SharedWeights
-from components.ml.networks.kernels import Kernel
+from components.ml.graphs.kernels import Kernel
 from components.ml.runtime import tf
 
 BITS = 8

@@ -13,7 +13,7 @@ import numpy as np
 
 from components.artifacts.model import ModelInfo
 from components.ml.formats import model_folder
-from components.ml.networks import resizing
+from components.ml.graphs import resizing
 from components.ml.runtime import tf
 from components.ml.training.outputs import Outputs, outputs_of
 

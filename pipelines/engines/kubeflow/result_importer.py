@@ -197,6 +197,11 @@ class ResultImporter:
             engine=ENGINE,
             ingredients=ingredients,
             outputs=outputs,
+            trees={
+                port.name: self._cache.tree(outputs[port.name])
+                for port in step.interface.outputs
+                if port.kind in IMPORTED_KINDS
+            },
             statement={**found.statement, "folder": f"{self._root.uri}/{found.folder}"},
             image_digest=self._version.images[step.interface.image].rpartition("@")[2],
             wall_s=wall_s,

@@ -174,6 +174,7 @@ def _put_record(
             engine=context.runner.name,
             ingredients=ingredients,
             outputs=outputs,
+            trees={name: context.cache.tree(tree) for name, tree in outputs.items()},
             statement={**statement, "exit": exited},
             image_digest=context.runner.image_digest(step),
             wall_s=wall_s,

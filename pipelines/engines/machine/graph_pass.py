@@ -28,7 +28,7 @@ from pipelines.runs.events import (
     StepStarted,
     StepWaiting,
 )
-from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
+from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
 from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
 from pipelines.runs.results import CachedResult
 
@@ -226,6 +226,8 @@ class Pass:
                 return [self._done[ref.step].outputs[ref.output] for ref in flow]
             if isinstance(flow, SourceRef):
                 return self._context.sources[flow.name].digest
+            if isinstance(flow, Kept):
+                return flow.tree
             return self._done[flow.step].outputs[flow.output] if isinstance(flow, Ref) else None
 
         return {port: of(flow) for port, flow in step.inputs.items()}

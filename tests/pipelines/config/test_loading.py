@@ -67,7 +67,9 @@ def test_the_configuration_of_the_documentation(tmp_path: Path) -> None:
     assert config.device_names == ("host",)
 
 
-@pytest.mark.parametrize("name", ["digits", "faces", "fashion", "omniglot", "resnet8", "everything"])
+@pytest.mark.parametrize(
+    "name", ["digits", "faces", "fashion", "omniglot", "resnet8", "everything"]
+)
 def test_examples_are_valid(name: str) -> None:
     assert load(EXAMPLES / f"{name}.yaml").name == name
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from components.artifacts.decision import Decision
+from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.launch.explaining import Changed, Upstream, explain
@@ -25,6 +26,7 @@ from pipelines.runs.keys import Change
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.logs import read_log
 from pipelines.runs.records import list_runs, read_run
+from pipelines.runs.step_records import read_record
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.opening import open_store
 from tests.components.devices.killing import killed
@@ -136,8 +138,30 @@ def test_records_tell_what_happened(first):
     train = json.loads(store.get(record.steps["train"]["record"]))
     assert train["_type"] == "https://in-toto.io/Statement/v1"
     assert train["predicate"]["buildDefinition"]["internalParameters"]["component"] == "train"
-    assert {item["name"] for item in train["subject"]} == set(record.steps["train"]["outputs"])
-    assert (train["image"] is None) == (first.engine == "local")
+    found = read_record(store, record.steps["train"]["record"])
+    assert found
+    assert found.outputs == record.steps["train"]["outputs"]
+    assert (found.run, found.step, found.outcome) == (record.run, "train", "ok")
+    assert (found.image is None) == (first.engine == "local")
+    assert found.key == record.steps["train"]["key"] == digest("step", found.ingredients)
+    assert record.actor
+    assert record.places["data"] == first.config.data
+
+
+def test_the_sha256_of_the_released_file_is_a_subject_of_its_record(first):
+    store = open_store(str(first.store))
+    released = first.output / "model.tflite"
+    subject = {"name": "release/model.tflite", "digest": {"sha256": file_sha256(released)}}
+    publish = first.launched.steps["publish"].record
+    assert subject in json.loads(store.get(publish))["subject"]
+    for step in read_run(store, first.launched.run).steps.values():
+        execution = read_record(store, step["record"])
+        for output, tree in execution.outputs.items():
+            entries = Cache(store, first.store / "tmp").tree(tree).entries
+            assert {(output, entry.path): entry.sha256 for entry in entries} == {
+                place: sha for place, sha in execution.files.items() if place[0] == output
+            }
+
     assert isinstance(read_log(store, first.launched.run, "train"), str)
     with pytest.raises(UserError, match="no log of a step 'trian'") as caught:
         read_log(store, first.launched.run, "trian")

@@ -9,7 +9,7 @@ from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.runs.graph import Graph
-from pipelines.runs.kept_graphs import places, put_graph, read_graph
+from pipelines.runs.kept_graphs import counterparts, places, put_graph, read_graph
 from pipelines.stores.layout import graph_key
 from pipelines.stores.opening import open_store
 
@@ -46,3 +46,17 @@ def test_a_graph_comes_back_and_a_damaged_one_is_said(tmp_path):
     lies.write_text(lies.read_text().replace("0.25", "0.35"))
     with pytest.raises(UserError, match=r"graphs/.* is damaged"):
         read_graph(store, kept.digest, "tiny")
+
+
+def test_steps_of_other_names_stand_at_the_same_places(tmp_path):
+    half, most = ({"prune": {"sparsity": share, "epochs": 1}} for share in (0.5, 0.8))
+    before = graph(tmp_path, plain=[DISTILL], pruned=[DISTILL, half])
+    now = graph(tmp_path, plain=[DISTILL], pruned=[DISTILL, most], other=[DISTILL, half, most])
+    pairs = counterparts(before, now)
+    assert pairs["prune-weights-50"] == "prune-weights-50"
+    assert pairs["convert-pruned"] == "convert-pruned"
+    assert "convert-other" not in pairs
+    assert len(set(pairs.values())) == len(pairs), "no step stands in for two"
+    without = graph(tmp_path, plain=[DISTILL], pruned=[DISTILL, most])
+    assert counterparts(before, without)["prune-weights-80"] == "prune-weights-50"
+    assert counterparts(before, before) == {name: name for name in before.by_name}

@@ -40,3 +40,10 @@ def test_names_and_links_are_only_text():
 
 def test_a_graph_of_nothing_is_a_picture_as_well():
     assert ET.fromstring(graph_svg([], [])).get("viewBox")
+
+
+def test_what_is_no_step_says_itself_what_stands_in_its_box():
+    file = Node("data", "Source", detail="9c873ad2", family="data")
+    drawn = graph_svg([file, NODES[0]], [("data", "ingest")], counted="steps and files")
+    assert texts(drawn) == ["Source", "9c873ad2", "ingest"]
+    assert "Steps: 2 steps and files" in drawn

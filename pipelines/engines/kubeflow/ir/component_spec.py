@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
 from components.contract.interface import interface_of
 from components.contract.types import Kind
-from pipelines.runs.graph import Flow, Ref, SourceRef, Step
+from pipelines.runs.graph import Flow, Kept, Ref, SourceRef, Step
 
 Json: TypeAlias = dict[str, Any]
 
@@ -68,6 +68,7 @@ def input_artifacts(step: Step) -> Iterator[InputArtifact]:
             for index, ref in enumerate(flow):
                 yield InputArtifact(f"{port.name}_{index}", port.kind, ref)
         elif flow is not None:
+            assert not isinstance(flow, Kept), "what is compiled begins with the user's files"
             yield InputArtifact(port.name, port.kind, flow)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.ml.networks.channels import Channels, Group
+from components.ml.graphs.channels import Channels, Group
 from components.ml.techniques.channel_selection import least, selected, widths
 
 

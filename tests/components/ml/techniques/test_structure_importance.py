@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from components.artifacts.model import ImageInput, ModelInfo, Scores
-from components.ml.networks.channels import channels_of
-from components.ml.networks.residual_blocks import residual_blocks, without_blocks
+from components.ml.graphs.channels import channels_of
+from components.ml.graphs.residual_blocks import residual_blocks, without_blocks
 from components.ml.runtime import configure, tf_keras
 from components.ml.techniques.channel_settings import Importance
 from components.ml.techniques.structure_importance import block_scores, channel_scores

@@ -276,7 +276,7 @@ def test_a_network_of_which_nothing_can_be_removed_is_refused(
 def test_a_network_that_was_cut_wrongly_is_noticed_whatever_it_is_made_of(
     residual: Path, pattern_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.ml.networks import channel_cutting
+    from components.ml.graphs import channel_cutting
 
     taken = channel_cutting._taken
     monkeypatch.setattr(

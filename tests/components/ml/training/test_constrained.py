@@ -19,8 +19,8 @@ differ among themselves, and this part of a level more, on average."""
 
 def rounded(name, bits=8):
     """A folded network with kernels of few levels, rounded, and with calibrated ranges."""
-    from components.ml.networks.folding import fold
-    from components.ml.networks.kernels import kernels_of_model
+    from components.ml.graphs.folding import fold
+    from components.ml.graphs.kernels import kernels_of_model
     from components.ml.training.constrained import ConstrainedNetwork
     from components.ml.training.constraints import Levels
 

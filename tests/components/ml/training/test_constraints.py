@@ -5,7 +5,7 @@ from components.artifacts.promises import SharedWeights
 
 
 def dense(values):
-    from components.ml.networks.kernels import kernels_of
+    from components.ml.graphs.kernels import kernels_of
     from components.ml.runtime import tf_keras
 
     layer = tf_keras.layers.Dense(values.shape[1])

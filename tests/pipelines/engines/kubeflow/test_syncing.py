@@ -21,8 +21,15 @@ from pipelines.engines.kubeflow.preflight import check
 from pipelines.engines.kubeflow.preparing import prepare
 from pipelines.engines.kubeflow.syncing import Synced, sync
 from pipelines.runs.cache import Cache
+from pipelines.runs.joined_records import read_joined
+from pipelines.runs.kept_documents import read_code, read_config
+from pipelines.runs.kept_graphs import read_graph
+from pipelines.runs.kept_sources import read_source
 from pipelines.runs.records import list_runs, read_run
+from pipelines.runs.step_records import read_record
+from pipelines.runs.verifying import verify_store
 from pipelines.sources.snapshot import snapshots
+from pipelines.stores.layout import kind_of
 from pipelines.stores.opening import open_store
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
@@ -56,9 +63,9 @@ def bring(cluster: Cluster, store: Path) -> list[Synced]:
 
 
 def everything(store: Path) -> dict[str, bytes]:
-    """Return what a store holds."""
+    """Return what a store holds, but for the journal, which says when."""
     opened = open_store(str(store))
-    return {key: opened.get(key) for key in opened.list("")}
+    return {key: opened.get(key) for key in opened.list("") if kind_of(key) != "journal"}
 
 
 def board(store: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -82,6 +89,27 @@ def test_show_answers_as_if_the_run_had_been_local(
     (record,) = list_runs(store)
     assert release["release"] == record.steps["publish"]["outputs"]["release"]
     assert record.page == f"{cluster.kfp.url}/#/runs/details/{finished}"
+
+
+def test_what_digests_are_of_comes_home_with_the_run(
+    cluster: Cluster, config_path: Path, finished: str, tmp_path: Path
+) -> None:
+    assert finished
+    (synced,) = bring(cluster, tmp_path / "store")
+    store, config = open_store(str(tmp_path / "store")), load(config_path)
+    record = read_run(store, synced.run)
+    listing = read_source(store, record.sources["data"])
+    assert listing
+    assert listing.digest == snapshots(graph_of(config).sources)["data"].digest
+    assert read_config(store, record.config_digest) == config.content
+    assert read_graph(store, record.graph_digest, record.name)
+    joined = read_joined(store, synced.run)
+    assert joined == {step["record"]: store.get(step["record"]) for step in record.steps.values()}
+    for step in record.steps.values():
+        made = read_record(store, step["record"])
+        assert made
+        assert read_code(store, made.ingredients["code"])
+    assert verify_store(store)[1] == []
 
 
 def test_syncing_again_changes_nothing(cluster: Cluster, finished: str, tmp_path: Path) -> None:

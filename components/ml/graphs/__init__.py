@@ -1,0 +1,1 @@
+"""Graphs: networks read as graphs of layers, and rebuilt."""

@@ -1,0 +1,105 @@
+"""``slimline affected``: which releases an image, a file or a person is in."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.contract.errors import UserError
+from pipelines.cli.arguments import add_command, open_existing, store_arguments
+from pipelines.cli.output import DAMAGED, OK, print_json, print_remark, print_text
+
+if TYPE_CHECKING:
+    from pipelines.lineage.affected import Answer, Searched
+    from pipelines.lineage.index.opening import OpenIndex
+
+_SHA = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+_SHOWN = 8
+
+
+def add(commands: Any) -> None:
+    """Add the parser of the command."""
+    summary = "which releases an image, a file or a person is in"
+    parser = add_command(commands, "affected", summary, run)
+    parser.add_argument(
+        "what", nargs="?", metavar="FILE|SHA256",
+        help="a file: by its bytes, and by what it shows; or the sha256 of its bytes",
+    )  # fmt: skip
+    parser.add_argument("--identity", metavar="NAME", help="everything under this label")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 4 where a champion was made with it"
+    )
+    store_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the answer and return the exit code."""
+    from dataclasses import asdict
+
+    from pipelines.lineage.affected import affected
+    from pipelines.lineage.index.opening import open_index
+
+    if (arguments.what is None) == (arguments.identity is None):
+        raise UserError(
+            "affected takes either a file or a sha256, or --identity NAME",
+            "slimline affected photo.jpg; or slimline affected --identity 'Jane Doe'",
+        )
+    with open_index(open_existing(arguments)) as index:
+        answer = affected(index, _searched(arguments, index))
+    if arguments.json:
+        print_json(asdict(answer))
+    else:
+        _print(answer, arguments.what or arguments.identity)
+    return DAMAGED if arguments.check and answer.champions else OK
+
+
+def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:
+    """Return what is looked for.
+
+    Raises:
+        UserError: There is no such file, and it is no sha256.
+    """
+    from components.contract.digests import file_sha256
+    from pipelines.disk.files import disk_faults
+    from pipelines.lineage.affected import Searched, decodings
+    from pipelines.lineage.showing import pixels_of
+
+    if arguments.identity is not None:
+        return Searched(identity=arguments.identity)
+    path = Path(arguments.what)
+    with disk_faults(path):
+        is_file = path.is_file()
+    if is_file:
+        with disk_faults(path):
+            sha256 = file_sha256(path)
+        return Searched(sha256, pixels_of(path, decodings(index)))
+    if found := _SHA.fullmatch(arguments.what):
+        return Searched(found[1].lower())
+    raise UserError(
+        f"{arguments.what} is no file here, and no sha256",
+        "give the path of a file, or the 64 hexadecimal digits of its sha256",
+    )
+
+
+def _print(answer: Answer, what: str) -> None:
+    """Print what a person reads: the releases, then where it was found, then what was not."""
+    if not answer.releases:
+        print_text(f"no release was made with {what}")
+    for one in answer.releases:
+        roles = ", ".join(f"{role} ({count})" for role, count in sorted(one.roles.items()))
+        print_text(f"{one.state}: {one.name} {one.release[:_SHOWN]} of run {one.run}: {roles}")
+    for sighting in answer.found:
+        as_what = sighting.role or f"{sighting.status}, no model was made of it"
+        through = f", as {sighting.stands_for} shows the same" if sighting.stands_for else ""
+        print_text(
+            f"  {sighting.name} in dataset {sighting.dataset[:_SHOWN]}, by {sighting.by}: "
+            f"{as_what}{through}"
+        )
+    if answer.sightings > len(answer.found):
+        print_text(f"  and {answer.sightings - len(answer.found)} more")
+    for sentence in answer.not_searched:
+        print_remark(f"not searched: {sentence}")
+    for sentence in answer.not_found_by:
+        print_remark(f"not found this way: {sentence}")

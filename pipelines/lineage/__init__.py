@@ -1,0 +1,1 @@
+"""Questions about where results came from and what became of data."""

@@ -1,0 +1,160 @@
+"""The file of an index: where it lies, who may write it, and when it is of no use any more."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+
+from components.contract.errors import UserError
+from pipelines.disk.cache_folder import cache_folder
+from pipelines.disk.files import disk_faults
+from pipelines.lineage.index.schema import APPLICATION, TABLES, VERSION
+
+_CACHE_KIB = 128_000
+_WAIT_S = 60.0
+_USELESS = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNFINISHED = ".new"
+
+
+def index_path(uri: str) -> Path:
+    """Return where the index of the store at this address lies on this machine."""
+    name = hashlib.sha256(uri.encode()).hexdigest()
+    return cache_folder() / "index" / f"{name}.sqlite"
+
+
+def unfinished_path(path: Path) -> Path:
+    """Return where an index is made that is to take the place of the one at ``path``."""
+    return path.with_name(path.name + _UNFINISHED)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, shared: bool = False) -> Generator[None]:
+    """Hold the lock of the file at ``path`` among all processes of this machine.
+
+    Args:
+        path: Of a database; the lock lies beside it.
+        shared: With others that ask for the same; not with whoever writes.
+
+    Raises:
+        UserError: The disk there cannot be written, or gives no locks.
+    """
+    with disk_faults(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with disk_faults(path.parent):
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def connect(path: Path | None) -> sqlite3.Connection:
+    """Open a database for writing; its tables are made where it has none.
+
+    Args:
+        path: Of its file, whose lock is held; None is in memory.
+
+    Raises:
+        sqlite3.Error: It cannot be used.
+    """
+    database = sqlite3.connect(path or ":memory:", timeout=_WAIT_S, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
+            database.executescript(
+                f"BEGIN; {TABLES} PRAGMA application_id = {APPLICATION};"
+                f" PRAGMA user_version = {VERSION}; COMMIT;"
+            )
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def connect_reading(path: Path) -> sqlite3.Connection:
+    """Open a database that nobody changes through this connection."""
+    database = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
+    database.execute("PRAGMA query_only = 1")
+    database.execute("PRAGMA mmap_size = 1073741824")
+    database.execute("SELECT count(*) FROM meta").fetchone()  # opens its files now
+    return database
+
+
+def is_current(path: Path) -> bool:
+    """Whether an index of this version lies there, as far as can be told without reading it all."""
+    if not path.is_file():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=_WAIT_S)) as database:
+            application = database.execute("PRAGMA application_id").fetchone()
+            version = database.execute("PRAGMA user_version").fetchone()
+            return (application[0], version[0]) == (APPLICATION, VERSION)
+    except sqlite3.DatabaseError as error:
+        if is_useless(error):
+            return False
+        raise
+
+
+def is_useless(error: sqlite3.Error) -> bool:
+    """Whether the file of a database is damaged: it is to be made anew."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _USELESS
+
+
+def remove(path: Path) -> None:
+    """Remove a database whose lock is held."""
+    with disk_faults(path.parent):
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
+            path.with_name(name).unlink(missing_ok=True)
+
+
+def swap(unfinished: Path, path: Path) -> None:
+    """Let a finished database take the place of another one, whose lock is held.
+
+    Who reads the old one goes on reading it. A kill in between leaves no index, and the finished
+    one under its other name. The journal of the old one must go before anybody opens the new one.
+    """
+    remove(path)
+    with disk_faults(path.parent):
+        unfinished.replace(path)
+
+
+def get_meta(database: sqlite3.Connection, name: str) -> str | None:
+    """Return what the index notes of itself under this name."""
+    found = database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return found[0] if found else None
+
+
+def put_meta(database: sqlite3.Connection, name: str, value: str) -> None:
+    """Note something of the index itself."""
+    database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+@contextlib.contextmanager
+def transaction(database: sqlite3.Connection) -> Generator[None]:
+    """Write all that is written within, or nothing."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def fault_of(error: sqlite3.Error, path: Path) -> UserError:
+    """Return what keeps an index from being used as an error with its fix."""
+    full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return UserError(
+        f"the index {path} cannot be used: {error}",
+        f"free some space in {path.parent}"
+        if full
+        else "export XDG_CACHE_HOME=FOLDER with a folder that this user can write",
+    )

@@ -1,0 +1,1 @@
+"""Releases: which one is the champion, what is collected, and what has to be forgotten."""

@@ -1,0 +1,280 @@
+"""What is checked of each kind of value in a store, but for blobs, whose name says all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from components.contract.digests import canonical_json, digest
+from components.contract.errors import UserError
+from components.contract.tree import Tree
+from pipelines.runs.condemned import parse_collection
+from pipelines.runs.erasures import parse_erasure
+from pipelines.runs.joined_records import parse_joined
+from pipelines.runs.kept_sources import parse_pages, read_source
+from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.release_log_entries import parse_entry
+from pipelines.runs.results import disagreement, read_result
+from pipelines.runs.statements import Statement, read_statement
+from pipelines.runs.tombstones import parse_tombstone
+from pipelines.stores.layout import (
+    announced_by,
+    blob_key,
+    collection_key,
+    config_key,
+    erasure_key,
+    exclusion_key,
+    graph_key,
+    release_log_key,
+    source_key,
+    tombstone_key,
+    tree_key,
+)
+from pipelines.stores.store import KeyMissing, Store
+
+ELSEWHERE = "kubeflow"
+"""The engine whose intermediate artifacts stay in the bucket of the cluster."""
+
+
+class DamageError(Exception):
+    """What lies under a key is not what its name says."""
+
+
+References = Iterable[tuple[str, int | None]]
+"""Keys that a value refers to, and the sizes that it says they have."""
+
+
+def _trees(digests: Iterable[str]) -> References:
+    return [(tree_key(tree), None) for tree in digests]
+
+
+def _check_tree(_store: Store, key: str, data: bytes) -> References:
+    tree = Tree.from_json(json.loads(data))
+    if tree_key(tree.digest) != key:
+        raise DamageError(f"holds the tree {tree.digest}")
+    return [(blob_key(entry.sha256), entry.size_bytes) for entry in tree.entries]
+
+
+def _check_result(store: Store, key: str, data: bytes) -> References:
+    result = read_result(data)
+    if fault := disagreement(store, key.removeprefix("ac/").removesuffix(".json"), result):
+        raise DamageError(fault)
+    return [*_trees(result.outputs.values()), (result.record, None)]
+
+
+def _check_graph(_store: Store, key: str, data: bytes) -> References:
+    found = digest("graph", json.loads(data))
+    if graph_key(found) != key:
+        raise DamageError(f"holds the graph {found}")
+    return ()
+
+
+def _check_document(kind: str) -> Callable[[Store, str, bytes], References]:
+    """Return the check of documents of which a digest of this kind is their name."""
+
+    def check(_store: Store, key: str, data: bytes) -> References:
+        content: Any = json.loads(data)
+        if not isinstance(content, dict):
+            raise DamageError(f"is no {NOUNS[kind]}")
+        found = digest(kind, cast("Any", content))
+        if found != key.rpartition("/")[2].removesuffix(".json"):
+            raise DamageError(f"holds the {kind} {found}")
+        return ()
+
+    return check
+
+
+def _check_source(store: Store, key: str, data: bytes) -> References:
+    pages = parse_pages(data).pages
+    try:
+        found = read_source(store, key.rpartition("/")[2].removesuffix(".json"))
+    except UserError:
+        raise DamageError("does not have the digest of the files that its pages list") from None
+    assert found  # it was read a moment ago
+    return [(blob_key(page), None) for page in pages]
+
+
+def _check_joined(store: Store, key: str, data: bytes) -> References:
+    prefix = f"{key.rpartition('/')[0]}/steps/"
+    references: list[tuple[str, int | None]] = []
+    for other, value in parse_joined(data):
+        if not other.startswith(prefix):
+            raise DamageError(f"holds {other}, which is no record of a step of the run")
+        if _is_sound(store, other) and store.get(other) != canonical_json(value):
+            raise DamageError(f"holds {other} otherwise than it is")
+        references.append((other, None))
+    joined = {other for other, _ in references}
+    for other in store.list(prefix):
+        if other not in joined and _is_sound(store, other):
+            raise DamageError(f"lacks {other}")
+    return references
+
+
+def _is_sound(store: Store, key: str) -> bool:
+    """Whether a record of a step is whole; where it is not, that is said of it alone."""
+    try:
+        _check_step(store, key, store.get(key))
+    except (DamageError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        return False
+    return True
+
+
+def _check_empty(_store: Store, key: str, data: bytes) -> References:
+    if data or announced_by(key) is None:
+        raise DamageError("is no empty entry with a day and a time")
+    return ()
+
+
+def _check_run(_store: Store, key: str, data: bytes) -> References:
+    record: RunRecord = parse_record(data)
+    if key.split("/")[1] != record.run:
+        raise DamageError(f"is the record of the run {record.run}")
+    references: list[tuple[str, int | None]] = []
+    if record.actor:  # what an earlier version ran has none of these
+        references += [(config_key(record.config_digest), None)]
+        references += [(source_key(source), None) for source in record.sources.values()]
+    for step in record.steps.values():
+        if named := step.get("record"):
+            references.append((named, None))
+        if record.engine != ELSEWHERE:
+            references += _trees(step.get("outputs", {}).values())
+    return references
+
+
+def _check_step(store: Store, key: str, data: bytes) -> References:
+    statement = read_statement(data)
+    if statement.key is not None and digest("step", statement.ingredients) != statement.key:
+        raise DamageError("its key is not that of what it says it was made of")
+    for output, tree in statement.outputs.items():
+        _check_files(store, statement, output, tree)
+    if statement.engine == ELSEWHERE:
+        return ()
+    _, run, _, name = key.split("/")
+    if statement.invocation != f"{run}/{name.split('.')[0]}":
+        raise DamageError("is the record of another step")
+    return _trees(statement.outputs.values())
+
+
+def _check_files(store: Store, statement: Statement, output: str, tree: str) -> None:
+    """Hold the files that a record names against those of the file tree that it names."""
+    named = {path: sha for (port, path), sha in statement.files.items() if port == output}
+    if not named:  # as in version 1
+        return
+    try:
+        entries = Tree.from_json(json.loads(store.get(tree_key(tree)))).entries
+    except (KeyMissing, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return  # that is found where the tree itself is checked
+    listed = {entry.path: entry.sha256 for entry in entries}
+    if any(listed.get(path) != sha for path, sha in named.items()):
+        raise DamageError(f"names files of {output} that are not those of the tree {tree}")
+    if not statement.unlisted_files and len(named) != len(listed):
+        raise DamageError(f"names {len(named)} of the {len(listed)} files of {output}")
+
+
+def _check_release(_store: Store, key: str, data: bytes) -> References:
+    note = cast("dict[str, Any]", json.loads(data))
+    if f"{note['run']}.json" != key.rpartition("/")[2]:
+        raise DamageError(f"is the note of the run {note['run']}")
+    tree = note["release"]
+    if not isinstance(tree, str):
+        raise DamageError("names no release")
+    return _trees([tree])
+
+
+def _check_log_entry(_store: Store, key: str, data: bytes) -> References:
+    """The chain of entries is ``read_log``'s to follow: here each is looked at alone."""
+    entry = parse_entry(data)
+    if release_log_key(entry.name, entry.seq) != key:
+        raise DamageError(f"is entry {entry.seq} of the releases of {entry.name}")
+    return _trees([entry.release])
+
+
+def _check_ledger(_store: Store, key: str, data: bytes) -> References:
+    note = json.loads(data)
+    if f"{note['run']}.{note['step']}.json" != key.rpartition("/")[2]:
+        raise DamageError(f"is the note of {note['run']}/{note['step']}")
+    return ()
+
+
+def _check_object(_store: Store, _key: str, data: bytes) -> References:
+    if not isinstance(json.loads(data), dict):
+        raise DamageError("holds no JSON object")
+    return ()
+
+
+def _check_collection(_store: Store, key: str, data: bytes) -> References:
+    if collection_key(parse_collection(data).id) != key:
+        raise DamageError("is another collection's")
+    return ()
+
+
+def _check_tombstone(_store: Store, key: str, data: bytes) -> References:
+    stone = parse_tombstone(data)
+    if tombstone_key(stone.digest) != key:
+        raise DamageError(f"is the tombstone of {stone.digest}")
+    return [(blob_key(stone.instead), None)] if stone.instead else []
+
+
+def _check_exclusion(_store: Store, key: str, data: bytes) -> References:
+    if exclusion_key(json.loads(data)["digest"]) != key:
+        raise DamageError("excludes something else")
+    return ()
+
+
+def _check_erasure(_store: Store, key: str, data: bytes) -> References:
+    if erasure_key(parse_erasure(data).id) != key:
+        raise DamageError("is the certificate of another erasure")
+    return ()
+
+
+CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
+    "tree": _check_tree,
+    "result": _check_result,
+    "graph": _check_graph,
+    "source": _check_source,
+    "config": _check_document("config"),
+    "code": _check_document("code"),
+    "environment": _check_document("environment"),
+    "records": _check_joined,
+    "journal": _check_empty,
+    "run": _check_run,
+    "progress": _check_object,
+    "step": _check_step,
+    "release": _check_release,
+    "release log": _check_log_entry,
+    "champion": _check_object,
+    "signature": _check_object,
+    "ledger": _check_ledger,
+    "collection": _check_collection,
+    "tombstone": _check_tombstone,
+    "exclusion": _check_exclusion,
+    "erasure": _check_erasure,
+}
+"""By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
+raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
+
+NOUNS = {
+    "blob": "blob",
+    "tree": "file tree",
+    "result": "result of a step",
+    "graph": "graph",
+    "source": "listing of a source",
+    "config": "configuration",
+    "code": "list of files of code",
+    "environment": "environment",
+    "records": "list of records of executions",
+    "journal": "entry of the journal",
+    "run": "record of a run",
+    "progress": "progress of a run",
+    "step": "record of an execution",
+    "release": "note on a release",
+    "release log": "entry of a log of releases",
+    "champion": "champion.json",
+    "signature": "signature",
+    "ledger": "note of the ledger",
+    "collection": "list of condemned values",
+    "tombstone": "tombstone",
+    "exclusion": "exclusion",
+    "erasure": "certificate of an erasure",
+}
