@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from components.artifacts.chained import ChainedImages
 from components.artifacts.grouping import Grouping, read_groups
 from components.artifacts.image_file import SlicedImages, write_images
-from components.artifacts.manifest import MANIFEST, RecordFate, write_records
+from components.artifacts.manifest import DESCRIPTION, MANIFEST, RecordFate, write_records
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from components.contract.types import SplitUnit, Task, Unit
@@ -109,7 +109,7 @@ class Dataset:
         Raises:
             UserError: There is no dataset, or one of another version.
         """
-        described = path / "dataset.json"
+        described = path / DESCRIPTION
         if not described.is_file():
             raise UserError(
                 f"{path} is no dataset: it has no dataset.json", "pass a folder that ingest wrote"
@@ -237,7 +237,7 @@ def write_dataset(
         file.writelines(canonical_json(line) + b"\n" for line in manifest)
     if records is not None:
         write_records(path, records)
-    (path / "dataset.json").write_bytes(canonical_json(info.to_json()))
+    (path / DESCRIPTION).write_bytes(canonical_json(info.to_json()))
     return Dataset(path, info)
 
 

@@ -11,15 +11,18 @@ numbers index.
 from __future__ import annotations
 
 import json
+import struct
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from components.contract.digests import canonical_json
 
+DESCRIPTION: Final = "dataset.json"
 MANIFEST: Final = "manifest.jsonl"
 PIXELS: Final = "records/pixels.bin"
 FATE_NUMBERS: Final = "records/fates.bin"
@@ -39,6 +42,7 @@ EXCLUDED: Final = "excluded: erased"
 
 _NO_PIXELS = bytes(32)
 _DIGEST_BYTES = 32
+_AT_ONCE = 4096  # records: written one by one they take twice as long
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,7 @@ class ImageFate:
     images: int = 1
 
 
-@dataclass(frozen=True)
-class RecordFate:
+class RecordFate(NamedTuple):
     """What ``records/`` says of one record.
 
     Attributes:
@@ -92,7 +95,7 @@ class RecordFate:
 
 
 def write_records(folder: Path, records: Iterable[RecordFate]) -> None:
-    """Write what became of each record, a record at a time; equal records give equal bytes.
+    """Write what became of each record, some at a time; equal records give equal bytes.
 
     Args:
         folder: Of the Dataset.
@@ -106,11 +109,12 @@ def write_records(folder: Path, records: Iterable[RecordFate]) -> None:
         (folder / FATE_NUMBERS).open("wb") as fate_numbers,
         (folder / LABEL_NUMBERS).open("wb") as label_numbers,
     ):
-        for record in records:
-            pixels.write(bytes.fromhex(record.pixels) or _NO_PIXELS)
-            fate_numbers.write(bytes((fates[record.fate],)))
-            number = numbers.setdefault(record.label, len(numbers))
-            label_numbers.write(number.to_bytes(4, "little"))
+        left = iter(records)
+        while some := list(islice(left, _AT_ONCE)):
+            pixels.write(b"".join(bytes.fromhex(one.pixels) or _NO_PIXELS for one in some))
+            fate_numbers.write(bytes(fates[one.fate] for one in some))
+            places = [numbers.setdefault(one.label, len(numbers)) for one in some]
+            label_numbers.write(struct.pack(f"<{len(places)}I", *places))
     (folder / LABELS).write_bytes(canonical_json(list(numbers)))
 
 

@@ -133,8 +133,8 @@ def _counts(
     splits = Counter(result.split for result in results if result.split)
     place: dict[str, int] = {}
     if not sealed and has_records(curated.source):  # where records/ has them, one after the other
-        first, count = min(indices, default=0), len(indices)
-        assert list(indices) == list(range(first, first + count)), file.name
+        first, count = indices[0] if indices else 0, len(indices)
+        assert not indices or indices[-1] == first + count - 1, file.name
         place = {"first": first, "count": count}
     return {
         "name": file.name,

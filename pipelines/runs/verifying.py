@@ -15,7 +15,7 @@ from typing import Literal
 
 from components.contract.errors import UserError
 from pipelines.disk.scratch import scratch_folder
-from pipelines.runs.kind_checks import CHECKS, NOUNS, DamageError
+from pipelines.runs.kind_checks import CHECKS, MAY_LACK, NOUNS, DamageError
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import parse_record
 from pipelines.runs.statements import LaterVersionError
@@ -148,20 +148,20 @@ def _check(store: Store, keys: list[str], *, follow: bool = False) -> list[Objec
     sizes: dict[str, int | None] = {}
     with scratch_folder(workspace_root(store), f"verify-{id(found):x}") as scratch:
         waiting, seen = keys, set(keys)
-        references: dict[str, tuple[str, int | None]] = {}
+        references = _References()
         while waiting:
+            waiting.sort(key=lambda key: kind_of(key) == "tree")
             checked = call_each(
                 lambda key: _check_one(store, key, scratch), ((key,) for key in waiting), _THREADS
             )
             for key, (size, finding, refers) in zip(waiting, checked, strict=True):
                 sizes[key] = size
                 found += [finding] if finding else []
-                for other, expected in refers.items():
-                    references.setdefault(other, (key, expected))
-            waiting = [key for key in references if follow and key not in seen and is_key(key)]
+                references.add(key, refers)
+            waiting = [key for key in references.to_follow(store) if follow and key not in seen]
             seen |= set(waiting)
     named = {finding.place for finding in found}
-    for other, (key, expected) in references.items():
+    for other, (key, expected) in references.of_all(sizes):
         if other in named and sizes.get(other) is not None:
             continue
         if sizes.get(other) is None:
@@ -171,6 +171,41 @@ def _check(store: Store, keys: list[str], *, follow: bool = False) -> list[Objec
             what = f"has {sizes[other]} bytes, and {key} says {expected}"
             found.append(ObjectFault(key, "damaged", f"is wrong about {other}, which {what}"))
     return found
+
+
+class _References:
+    """What the values that were checked refer to.
+
+    Of a tree whose files lie elsewhere, as a cluster's do, no blob need be here. Whether a tree is
+    one of them is known once everything that refers to trees was added: trees come after that.
+    """
+
+    def __init__(self) -> None:
+        self._firm: dict[str, tuple[str, int | None]] = {}
+        self._loose: dict[str, tuple[str, int | None]] = {}
+
+    def add(self, key: str, refers: Mapping[str, int | None]) -> None:
+        """Take what a value refers to, with the sizes that it says these have."""
+        loose = key in self._loose and key not in self._firm
+        for other, expected in refers.items():
+            to = self._loose if loose or expected == MAY_LACK else self._firm
+            to.setdefault(other, (key, None if expected == MAY_LACK else expected))
+
+    def to_follow(self, store: Store) -> Iterator[str]:
+        """Yield what is to be checked next: also lists of files of what lies elsewhere."""
+        yield from filter(is_key, self._firm)
+        for key in self._loose:
+            if key not in self._firm and kind_of(key) == "tree" and store.stat(key):
+                yield key
+
+    def of_all(
+        self, sizes: Mapping[str, int | None]
+    ) -> Iterator[tuple[str, tuple[str, int | None]]]:
+        """Yield every reference that must hold: of what may lack those to what is here."""
+        yield from self._firm.items()
+        for other, by in self._loose.items():
+            if other not in self._firm and sizes.get(other) is not None:
+                yield other, by
 
 
 def _absent(store: Store, key: str, by: str) -> ObjectFault:
