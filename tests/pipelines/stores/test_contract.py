@@ -98,6 +98,17 @@ def test_ranges_are_slices(store: Store) -> None:
             store.get("a", start, end)
 
 
+def test_a_value_is_replaced_by_a_file(store: Store, tmp_path: Path) -> None:
+    store.put_if_absent("a", b"old")
+    file = tmp_path / "file"
+    file.write_bytes(b"new and longer")
+    before = store.stat("a")
+    assert before
+    assert store.replace_if_match("a", file, before.version)
+    assert store.get("a") == b"new and longer"
+    assert not store.replace_if_match("a", file, before.version)
+
+
 def test_fetch_replaces_the_file(store: Store, tmp_path: Path) -> None:
     store.put_if_absent("a", b"new")
     path = tmp_path / "deep" / "er" / "file"
