@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.artifacts.manifest import MANIFEST
 from pipelines.lineage.comparing.samples import QUARANTINED, Fate
 from pipelines.lineage.comparing.sides import Side
 from pipelines.lineage.naming import Index
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.images_used import STEP, left_out_of
+from pipelines.runs.tombstones import tombstone_of
+from pipelines.stores.layout import blob_key
 
 DATASET = "dataset"
 """The output of ingest whose manifest names every image, also the sealed ones."""
@@ -41,6 +44,8 @@ def fates_of(cache: Cache, index: Index, side: Side, lacking: list[str]) -> list
             f"the manifest of run {run} is of an earlier version and names no labels and no "
             "pixels: other labels, and used records of npz, csv and idx files, are not compared"
         )
+    if _is_thinned(cache, tree):
+        lacking.append(f"the manifest of run {run} no longer names the images that were erased")
     reasons = _reasons(cache, side)
     rows = index.execute(
         "SELECT name, sha, pixels, label, split, status FROM fate WHERE dataset = ?", [dataset]
@@ -52,6 +57,15 @@ def fates_of(cache: Cache, index: Index, side: Side, lacking: list[str]) -> list
         )
         for name, sha, shown, label, split, status in rows
     ]  # fmt: skip
+
+
+def _is_thinned(cache: Cache, tree: str) -> bool:
+    """Whether images were erased from a manifest since it was written."""
+    try:
+        shas = [entry.sha256 for entry in cache.tree(tree).entries if entry.path == MANIFEST]
+    except CorruptionError:  # of a cluster: what the index has read came from elsewhere
+        return False
+    return any(tombstone_of(cache.store, blob_key(sha)) for sha in shas)
 
 
 def _hex(value: Any) -> str | None:
