@@ -2,23 +2,34 @@
 
 Data grows and shrinks, and splits move with it: an image that is sealed today may have trained the
 champion, or chosen it. Images are told by the bytes of their file and by their decoded pixels.
+Where whole identities or groups went to the splits, a new image of a known one counts as seen.
 """
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, cast
 
+import numpy as np
+
 from components.artifacts.dataset import OPEN_SPLITS, SEALED
+from components.artifacts.grouping import FILE as GROUPS
+from components.data.spelling import key_of
 from pipelines.releases.gate_finding import CannotDecideError
 from pipelines.releases.published import PublishedRelease
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.step_records import read_ingredients
 
-_PIXELS = 32  # bytes of a digest
+_PIXELS, _LABEL = 32, 4  # bytes of a digest, and of a label's index
 _FATES = (*OPEN_SPLITS, SEALED)
-"""What the codes 0 to 3 of ``records/fates.bin`` mean; higher ones are in no split."""
+"""What the codes 0 to 3 of ``records/fates.bin`` mean."""
+_PAIRS = 8
+"""The code of records that are in listed pairs alone."""
+_DECODING = ("channels", "maximum", "background")
+"""Parameters of ingest that pixels depend on before they are brought to a size."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +52,39 @@ class _Image:
     Attributes:
         sha256: Of its file.
         pixels: Digest of its pixels; None where the manifest is of an earlier version.
+        label: Its class or identity; empty where the manifest is of an earlier version.
         split: Where it is; None where it is in none.
         record: Whether it is one of many in its file.
     """
 
     sha256: str
     pixels: str | None
+    label: str
     split: str | None
     record: bool
+
+
+@dataclass
+class _Seen:
+    """What was shown outside of sealed."""
+
+    files: set[str] = field(default_factory=set[str])
+    pixels: set[str] = field(default_factory=set[str])
+    units: set[str] = field(default_factory=set[str])
+
+    def add(self, image: _Image, pixels: str) -> None:
+        """Note that an image was shown."""
+        self.pixels.add(pixels)
+        if not image.record:
+            self.files.add(image.sha256)
+
+    def has(self, image: _Image, pixels: str, unit: str | None) -> bool:
+        """Whether an image was shown, or another one of what is kept together with it."""
+        return (
+            pixels in self.pixels
+            or unit in self.units
+            or (not image.record and image.sha256 in self.files)
+        )
 
 
 def unseen(cache: Cache, challenger: PublishedRelease, champion: PublishedRelease) -> Unseen:
@@ -57,23 +93,123 @@ def unseen(cache: Cache, challenger: PublishedRelease, champion: PublishedReleas
     Raises:
         CannotDecideError: A manifest is not there, or does not tell images by their pixels.
     """
-    files: set[str] = set()
-    pixels: set[str] = set()
-    sealed: list[_Image] = []
+    _check_decoding(cache, challenger, champion)
+    split_by = _described(cache, challenger)["split_by"]
+    seen, sealed = _Seen(), [one for one in _images(cache, challenger) if one.split == SEALED]
     for published in (challenger, champion):
         for image in _images(cache, published):
-            if published is challenger and image.split == SEALED:
-                sealed.append(image)
-            elif image.split in OPEN_SPLITS:
-                pixels.add(_pixels(image, published))
-                if not image.record:
-                    files.add(image.sha256)
+            if image.split and image.split != SEALED:
+                seen.add(image, _pixels(image, published))
+                if split_by == "identity":
+                    seen.units.add(key_of(image.label))
+    units = _units(cache, challenger, champion, split_by, sealed, seen)
     rows = tuple(
         row
-        for row, image in enumerate(sealed)
-        if _pixels(image, challenger) not in pixels and (image.record or image.sha256 not in files)
+        for row, (image, unit) in enumerate(zip(sealed, units, strict=True))
+        if not seen.has(image, _pixels(image, challenger), unit)
     )
     return Unseen(rows, len(sealed) - len(rows))
+
+
+def _units(
+    cache: Cache,
+    challenger: PublishedRelease,
+    champion: PublishedRelease,
+    split_by: str,
+    sealed: Sequence[_Image],
+    seen: _Seen,
+) -> Sequence[str | None]:
+    """Return what went to a split as a whole with each sealed image; note the groups seen.
+
+    Raises:
+        CannotDecideError: The groups cannot be read.
+    """
+    if split_by == "image":
+        return [None] * len(sealed)
+    if split_by == "identity":
+        return [key_of(image.label) for image in sealed]
+    for published in (challenger, champion):
+        for split in OPEN_SPLITS:
+            seen.units |= set(_groups(cache, published, "dataset", split))
+    units = _groups(cache, challenger, "sealed", SEALED)
+    if len(units) != len(sealed):
+        raise CannotDecideError(
+            f"which groups the sealed images of {challenger} are of is not in this store"
+        )
+    return units
+
+
+def _check_decoding(cache: Cache, *both: PublishedRelease) -> None:
+    """Refuse to tell images by pixels that were not made in the same way.
+
+    Raises:
+        CannotDecideError: They were not.
+    """
+    ways: list[Mapping[str, object]] = []
+    for published in both:
+        record = published.execution("ingest")
+        ingredients = read_ingredients(cache.store, record) if record else None
+        parameters = cast("Mapping[str, object]", (ingredients or {}).get("parameters", {}))
+        ways.append({name: parameters.get(name) for name in _DECODING})
+    if ways[0] != ways[1]:
+        differing = ", ".join(name for name in _DECODING if ways[0][name] != ways[1][name])
+        raise CannotDecideError(
+            f"images were not decoded in the same way ({differing} of image: differs), so nobody "
+            f"knows which of them {both[1]} has seen"
+        )
+
+
+def _described(cache: Cache, published: PublishedRelease, port: str = "dataset") -> dict[str, Any]:
+    """Return what a dataset says of itself.
+
+    Raises:
+        CannotDecideError: It is missing or damaged.
+    """
+    tree = _dataset(published, port)
+    try:
+        described = cast("dict[str, Any]", json.loads(cache.read_file(tree, "dataset.json")))
+        return {"groups": (), **described, "split_by": str(described["split_by"])}
+    except (CorruptionError, ValueError, LookupError, TypeError) as error:
+        raise _absent(published, error) from error
+
+
+def _groups(cache: Cache, published: PublishedRelease, port: str, split: str) -> list[str]:
+    """Return the group of every image of a split: its name.
+
+    Raises:
+        CannotDecideError: Nothing says it.
+    """
+    names = _described(cache, published, port)["groups"]
+    tree = _dataset(published, port)
+    try:
+        if f"{split}/{GROUPS}" not in {entry.path for entry in cache.tree(tree).entries}:
+            return []
+        places = np.load(io.BytesIO(cache.read_file(tree, f"{split}/{GROUPS}")))
+        return [str(names[place]) if place >= 0 else "" for place in places]
+    except (CorruptionError, ValueError, LookupError) as error:
+        raise _absent(published, error) from error
+
+
+def _dataset(published: PublishedRelease, port: str) -> str:
+    """Return the tree digest of what ingest made.
+
+    Raises:
+        CannotDecideError: No record says it.
+    """
+    tree = published.output("ingest", port)
+    if tree is None:
+        raise CannotDecideError(
+            f"the record of the run of {published} is gone or damaged, so nobody knows which "
+            "images it has seen; slimline verify names what is damaged"
+        )
+    return tree
+
+
+def _absent(published: PublishedRelease, error: Exception) -> CannotDecideError:
+    return CannotDecideError(
+        f"the manifest of the data of {published} is not in this store, or damaged ({error}); "
+        "slimline sync brings those of a cluster, slimline verify names what is damaged"
+    )
 
 
 def _pixels(image: _Image, published: PublishedRelease) -> str:
@@ -97,46 +233,47 @@ def _images(cache: Cache, published: PublishedRelease) -> Iterator[_Image]:
     Raises:
         CannotDecideError: The manifest is missing or damaged.
     """
-    dataset = published.output("ingest", "dataset")
-    if dataset is None:
-        raise CannotDecideError(
-            f"the record of the run of {published} is gone or damaged, so nobody knows which "
-            "images it has seen; slimline verify names what is damaged"
-        )
+    dataset = _dataset(published, "dataset")
     try:
         names = {entry.path for entry in cache.tree(dataset).entries}
         parts = {
             name: cache.read_file(dataset, f"records/{name}") if f"records/{name}" in names else b""
-            for name in ("pixels.bin", "fates.bin")
+            for name in ("pixels.bin", "fates.bin", "labels.bin", "labels.json")
         }
         lines = cache.read_file(dataset, "manifest.jsonl").decode().splitlines()
         yield from _expanded([json.loads(line) for line in lines], parts)
     except (CorruptionError, ValueError, LookupError, TypeError) as error:
-        raise CannotDecideError(
-            f"the manifest of the data of {published} is not in this store, or damaged ({error}); "
-            "slimline sync brings those of a cluster, slimline verify names what is damaged"
-        ) from error
+        raise _absent(published, error) from error
 
 
 def _expanded(lines: Iterable[Mapping[str, Any]], parts: Mapping[str, bytes]) -> Iterator[_Image]:
     """Yield images; each record of a file that holds many is one."""
     counted: set[str] = set()
+    labels: Sequence[str] = json.loads(parts["labels.json"] or b"[]")
     for line in lines:
         name, sha = cast("str", line["name"]), cast("str", line["sha256"])
         records = cast("Mapping[str, Any] | None", line.get("records"))
         if records is None:
             if name.rpartition("#")[0] not in counted:
-                yield _Image(sha, line.get("pixels"), line["split"], record=False)
+                label = str(line.get("label") or "")
+                yield _Image(sha, line.get("pixels"), label, line["split"], record=False)
             continue
         counted.add(name)
         if "first" not in records:
             splits = cast("Mapping[str, int]", records.get("splits", {}))
             for split, count in splits.items():
-                yield from [_Image(sha, None, split, record=True)] * count
+                yield from [_Image(sha, None, "", split, record=True)] * count
             continue
         first, count = int(records["first"]), int(records["count"])
         for index in range(first, first + count):
             digest = parts["pixels.bin"][index * _PIXELS : (index + 1) * _PIXELS].hex()
-            code = parts["fates.bin"][index]
-            split = _FATES[code] if code < len(_FATES) else None
-            yield _Image(sha, digest, split, record=True)
+            label = parts["labels.bin"][index * _LABEL : (index + 1) * _LABEL]
+            split = _split(parts["fates.bin"][index])
+            named = labels[int.from_bytes(label, "little")] if split else ""
+            yield _Image(sha, digest, named, split, record=True)
+
+
+def _split(code: int) -> str | None:
+    if code == _PAIRS:
+        return "pairs"
+    return _FATES[code] if code < len(_FATES) else None

@@ -89,7 +89,7 @@ def test_addresses_stand_where_the_entry_has_a_prefix(store: Store) -> None:
     promote(store, release, url="https://models.example/faces")
     (_, model) = (champion_of(store, NAME) or {})["files"]
     sha = model["sha256"]
-    assert model["url"] == f"https://models.example/faces/cas/sha256/{sha[:2]}/{sha}"
+    assert model["url"] == f"https://models.example/faces/public/{NAME}/{sha}"
 
 
 def test_a_rollback_goes_back_in_line(store: Store, promoted: list[str]) -> None:
