@@ -9,25 +9,22 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from components.artifacts.dataset import OPEN_SPLITS, SEALED
 from components.artifacts.grouping import FILE as GROUPS
+from components.artifacts.manifest import ImageFate, read_manifest
 from components.data.spelling import key_of
 from pipelines.releases.gate_finding import CannotDecideError
 from pipelines.releases.published import PublishedRelease
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.step_records import read_ingredients
 
-_PIXELS, _LABEL = 32, 4  # bytes of a digest, and of a label's index
-_FATES = (*OPEN_SPLITS, SEALED)
-"""What the codes 0 to 3 of ``records/fates.bin`` mean."""
-_PAIRS = 8
-"""The code of records that are in listed pairs alone."""
 _DECODING = ("channels", "maximum", "background")
 """Parameters of ingest that pixels depend on before they are brought to a size."""
 
@@ -39,29 +36,12 @@ class Unseen:
     Attributes:
         rows: Their rows in the sealed split, ascending.
         left_out: How many others the split has.
+        labels: Of all images of the split, those that are left out included.
     """
 
     rows: tuple[int, ...]
     left_out: int
-
-
-@dataclass(frozen=True)
-class _Image:
-    """What a manifest says of one image.
-
-    Attributes:
-        sha256: Of its file.
-        pixels: Digest of its pixels; None where the manifest is of an earlier version.
-        label: Its class or identity; empty where the manifest is of an earlier version.
-        split: Where it is; None where it is in none.
-        record: Whether it is one of many in its file.
-    """
-
-    sha256: str
-    pixels: str | None
-    label: str
-    split: str | None
-    record: bool
+    labels: tuple[str, ...]
 
 
 @dataclass
@@ -72,18 +52,18 @@ class _Seen:
     pixels: set[str] = field(default_factory=set[str])
     units: set[str] = field(default_factory=set[str])
 
-    def add(self, image: _Image, pixels: str) -> None:
+    def add(self, image: ImageFate, pixels: str) -> None:
         """Note that an image was shown."""
         self.pixels.add(pixels)
-        if not image.record:
+        if image.name == image.file:  # and no record, of which a file has many
             self.files.add(image.sha256)
 
-    def has(self, image: _Image, pixels: str, unit: str | None) -> bool:
+    def has(self, image: ImageFate, pixels: str, unit: str | None) -> bool:
         """Whether an image was shown, or another one of what is kept together with it."""
         return (
             pixels in self.pixels
             or unit in self.units
-            or (not image.record and image.sha256 in self.files)
+            or (image.name == image.file and image.sha256 in self.files)
         )
 
 
@@ -101,14 +81,15 @@ def unseen(cache: Cache, challenger: PublishedRelease, champion: PublishedReleas
             if image.split and image.split != SEALED:
                 seen.add(image, _pixels(image, published))
                 if split_by == "identity":
-                    seen.units.add(key_of(image.label))
+                    seen.units.add(key_of(image.label or ""))
     units = _units(cache, challenger, champion, split_by, sealed, seen)
     rows = tuple(
         row
         for row, (image, unit) in enumerate(zip(sealed, units, strict=True))
         if not seen.has(image, _pixels(image, challenger), unit)
     )
-    return Unseen(rows, len(sealed) - len(rows))
+    labels = tuple(image.label or "" for image in sealed)
+    return Unseen(rows, len(sealed) - len(rows), labels)
 
 
 def _units(
@@ -116,7 +97,7 @@ def _units(
     challenger: PublishedRelease,
     champion: PublishedRelease,
     split_by: str,
-    sealed: Sequence[_Image],
+    sealed: Sequence[ImageFate],
     seen: _Seen,
 ) -> Sequence[str | None]:
     """Return what went to a split as a whole with each sealed image; note the groups seen.
@@ -127,7 +108,7 @@ def _units(
     if split_by == "image":
         return [None] * len(sealed)
     if split_by == "identity":
-        return [key_of(image.label) for image in sealed]
+        return [key_of(image.label or "") for image in sealed]
     for published in (challenger, champion):
         for split in OPEN_SPLITS:
             seen.units |= set(_groups(cache, published, "dataset", split))
@@ -212,68 +193,42 @@ def _absent(published: PublishedRelease, error: Exception) -> CannotDecideError:
     )
 
 
-def _pixels(image: _Image, published: PublishedRelease) -> str:
+def _pixels(image: ImageFate, published: PublishedRelease) -> str:
     """Return the digest of an image's pixels.
 
     Raises:
         CannotDecideError: There is none.
     """
     if image.pixels is None:
-        raise CannotDecideError(
-            f"the manifest of {published} was written by an earlier version and tells images by "
-            "their files alone, so nobody knows which sealed images it has seen; slimline run "
-            "CONFIG with its data writes a new one"
-        )
+        raise _earlier(published)
     return image.pixels
 
 
-def _images(cache: Cache, published: PublishedRelease) -> Iterator[_Image]:
+def _earlier(published: PublishedRelease) -> CannotDecideError:
+    return CannotDecideError(
+        f"the manifest of {published} was written by an earlier version and tells images by "
+        "their files alone, so nobody knows which sealed images it has seen; slimline run "
+        "CONFIG with its data writes a new one"
+    )
+
+
+def _images(cache: Cache, published: PublishedRelease) -> Iterator[ImageFate]:
     """Yield the images of a run's data in the order of its splits.
 
     Raises:
-        CannotDecideError: The manifest is missing or damaged.
+        CannotDecideError: The manifest is missing, damaged, or does not tell records one by one.
     """
     dataset = _dataset(published, "dataset")
     try:
         names = {entry.path for entry in cache.tree(dataset).entries}
-        parts = {
-            name: cache.read_file(dataset, f"records/{name}") if f"records/{name}" in names else b""
-            for name in ("pixels.bin", "fates.bin", "labels.bin", "labels.json")
-        }
-        lines = cache.read_file(dataset, "manifest.jsonl").decode().splitlines()
-        yield from _expanded([json.loads(line) for line in lines], parts)
+        read = partial(_file, cache, dataset, names)
+        for image in read_manifest(read):
+            if image.status == "used" and image.split is None:
+                raise _earlier(published)
+            yield image
     except (CorruptionError, ValueError, LookupError, TypeError) as error:
         raise _absent(published, error) from error
 
 
-def _expanded(lines: Iterable[Mapping[str, Any]], parts: Mapping[str, bytes]) -> Iterator[_Image]:
-    """Yield images; each record of a file that holds many is one."""
-    counted: set[str] = set()
-    labels: Sequence[str] = json.loads(parts["labels.json"] or b"[]")
-    for line in lines:
-        name, sha = cast("str", line["name"]), cast("str", line["sha256"])
-        records = cast("Mapping[str, Any] | None", line.get("records"))
-        if records is None:
-            if name.rpartition("#")[0] not in counted:
-                label = str(line.get("label") or "")
-                yield _Image(sha, line.get("pixels"), label, line["split"], record=False)
-            continue
-        counted.add(name)
-        if "first" not in records:
-            splits = cast("Mapping[str, int]", records.get("splits", {}))
-            for split, count in splits.items():
-                yield from [_Image(sha, None, "", split, record=True)] * count
-            continue
-        first, count = int(records["first"]), int(records["count"])
-        for index in range(first, first + count):
-            digest = parts["pixels.bin"][index * _PIXELS : (index + 1) * _PIXELS].hex()
-            label = parts["labels.bin"][index * _LABEL : (index + 1) * _LABEL]
-            split = _split(parts["fates.bin"][index])
-            named = labels[int.from_bytes(label, "little")] if split else ""
-            yield _Image(sha, digest, named, split, record=True)
-
-
-def _split(code: int) -> str | None:
-    if code == _PAIRS:
-        return "pairs"
-    return _FATES[code] if code < len(_FATES) else None
+def _file(cache: Cache, dataset: str, names: set[str], name: str) -> bytes | None:
+    return cache.read_file(dataset, name) if name in names else None
