@@ -181,7 +181,7 @@ def _dataset(cache: Cache, challenger: PublishedRelease, unseen: Unseen, folder:
             f"the manifest of {challenger} tells of {count} sealed images, and there are "
             f"{whole.info.splits.get(SEALED)}; slimline verify names what is damaged"
         )
-    named = [key_of(whole.info.classes[label]) for label in whole.labels(SEALED)]
+    named = [key_of(whole.info.classes[int(label)]) for label in whole.labels(SEALED)]
     if named != [key_of(label) for label in unseen.labels]:
         raise CannotDecideError(
             f"the sealed images of {challenger} are not in the order of its manifest; slimline "
