@@ -230,7 +230,7 @@ def test_a_rollback_reads_every_byte_first(
     assert back(fresh).outcome == "rolled back"
 
 
-def test_nothing_goes_on_with_a_log_that_was_edited(
+def test_no_champion_changes_on_a_log_that_was_edited(
     cache: Cache, promoted: list[PublishedRelease]
 ) -> None:
     flip(cache.store, release_log_key(NAME, 2))
