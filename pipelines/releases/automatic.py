@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pipelines.config.configuration import Config
 from pipelines.releases import gate
 from pipelines.releases.promoting import promote
@@ -46,7 +48,7 @@ def promote_automatically(cache: Cache, config: Config, run: str) -> str | None:
         published,
         settings,
         actor=actor(),
-        judge=lambda challenger, champion: gate.judge(cache, challenger, champion, settings.gate),
+        judge=partial(gate.judge, cache),
         signer=signer_of(settings.key),
     )
     if done.outcome == "refused" and done.finding:

@@ -20,6 +20,7 @@ from components.artifacts.dataset import SEALED, Dataset, Images, write_dataset
 from components.artifacts.evaluation import Evaluation
 from components.artifacts.grouping import Grouping
 from components.contract.interface import interface_of
+from components.data.spelling import key_of
 from components.measure.paired import Answers, read_evaluated
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.machine.local import LocalRunner
@@ -179,6 +180,12 @@ def _dataset(cache: Cache, challenger: PublishedRelease, unseen: Unseen, folder:
         raise CannotDecideError(
             f"the manifest of {challenger} tells of {count} sealed images, and there are "
             f"{whole.info.splits.get(SEALED)}; slimline verify names what is damaged"
+        )
+    named = [key_of(whole.info.classes[int(label)]) for label in whole.labels(SEALED)]
+    if named != [key_of(label) for label in unseen.labels]:
+        raise CannotDecideError(
+            f"the sealed images of {challenger} are not in the order of its manifest; slimline "
+            "verify names what is damaged"
         )
     if not unseen.left_out:
         return sealed

@@ -25,6 +25,10 @@ from pipelines.releases.published import PublishedRelease
 from pipelines.releases.unseen import Unseen, unseen
 from pipelines.runs.cache import Cache
 from pipelines.runs.ledger import open_sealed, times_opened
+from pipelines.sources.snapshot import ANSWERS, MODEL, WEIGHTS
+
+_ELSEWHERE = {MODEL, ANSWERS, WEIGHTS}
+"""Sources that were trained on images which no manifest names."""
 
 
 @dataclass
@@ -58,12 +62,22 @@ def judge(
     if not qualified:
         notes.against += [f"it does not qualify: {reason}" for reason in reasons]
     notes.doubts += _unjudged_files(challenger)
+    if challenger.record and challenger.record.outcome != "done":
+        notes.doubts.append(
+            f"the run {challenger.run} did not end well: {challenger.record.outcome}"
+        )
     if champion is None:
         shown = ("there is no champion yet, and it qualifies", *reasons)
         return _finding(notes, shown, {})
     changes = interface_changes(champion.manifest, challenger.manifest)
     notes.against += [f"apps would have to change: {change}" for change in changes]
     notes.remarks += interface_remarks(champion.manifest, challenger.manifest)
+    notes.remarks += [
+        f"the teacher of {one} is from elsewhere ({', '.join(foreign)}): nobody here knows which "
+        "images it was trained on"
+        for one in (challenger, champion)
+        if (foreign := sorted(_ELSEWHERE & (one.record.sources if one.record else {}).keys()))
+    ]
     found: dict[str, Any] = {"champion": champion.release, "limit": settings.drop}
     shown: tuple[str, ...] = ()
     try:

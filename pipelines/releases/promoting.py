@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal
 
 from components.contract.errors import UserError, suggest
-from pipelines.config.releases import ReleasesSection
+from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.people import check_two_people
 from pipelines.releases.published import PublishedRelease, check_bytes, read_published
+from pipelines.releases.settings import stricter
 from pipelines.releases.signing import Signer
 from pipelines.runs.cache import Cache
 from pipelines.runs.champions import champion_of
@@ -18,9 +20,10 @@ from pipelines.runs.moments import now
 from pipelines.runs.release_log import append, read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
 from pipelines.stores.addresses import public_address
+from pipelines.stores.layout import public_key, signature_key
 
-Judge = Callable[[PublishedRelease, PublishedRelease | None], GateFinding]
-"""The gate: takes challenger and champion."""
+Judge = Callable[[PublishedRelease, PublishedRelease | None, GateSection], GateFinding]
+"""The gate: takes challenger and champion, and what has to be shown."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def promote(
     Args:
         cache: The store.
         published: The challenger.
-        settings: The section ``releases`` that counts.
+        settings: The section ``releases`` that counts; where the champion's asks for more, that.
         actor: Who promotes.
         judge: The gate.
         force: Why it becomes the champion although the gate does not say yes. The rule of two
@@ -78,9 +81,11 @@ def promote(
         if champion and (champion.release, champion.run) == (published.release, published.run):
             signed = _finish(cache, log, signer)
             return Promoted("unchanged", published, champion, signed_by=signed)
-        if settings.two_people:
+        before = _champion(cache, log)
+        rules = stricter(settings, store, before) if before else settings
+        if rules.two_people:
             check_two_people(actor, published)
-        finding = judge(published, _champion(cache, log))
+        finding = judge(published, before, rules.gate)
         if finding.verdict != "yes" and force is None:
             return Promoted("refused", published, champion, finding)
         check_bytes(cache, published)
@@ -92,6 +97,7 @@ def promote(
             forced=finding.verdict != "yes",
             gate=finding,
         )  # fmt: skip
+        _open_to_apps(cache, entry)
         if longer := append(store, log, entry):
             signed = _finish(cache, longer, signer)
             return Promoted("promoted", published, longer.champion, finding, signed)
@@ -130,6 +136,7 @@ def roll_back(
             cache, target, "rollback",
             settings=settings, actor=actor, reason=reason, forced=False, gate=None,
         )  # fmt: skip
+        _open_to_apps(cache, entry)
         if longer := append(cache.store, log, entry):
             signed = _finish(cache, longer, signer)
             return Promoted("rolled back", target, longer.champion, None, signed)
@@ -212,8 +219,25 @@ def _entry(
     )
 
 
+def _open_to_apps(cache: Cache, entry: LogEntry) -> None:
+    """Put the files of a release where apps may read them, where there are addresses for apps.
+
+    The blobs themselves lie beside those of the training images, which nobody is to open.
+    """
+    if entry.url:
+        for item in cache.tree(entry.release).entries:
+            data = cache.read_file(entry.release, item.path)
+            cache.store.put_if_absent(public_key(entry.name, item.sha256), data)
+
+
 def _finish(cache: Cache, log: ReleaseLog, signer: Signer | None) -> str | None:
     """Sign the last entry, and write ``champion.json``; return who has signed."""
+    assert log.champion, "there is an entry"
     signed = signer.sign(cache, log) if signer else None
+    _open_to_apps(cache, log.champion)
+    signature = signature_key(log.name, log.champion.seq)
+    if log.champion.url and cache.store.stat(signature):
+        data = cache.store.get(signature)
+        cache.store.put_if_absent(public_key(log.name, sha256(data).hexdigest()), data)
     champion_of(cache.store, log.name)
     return signed

@@ -8,7 +8,7 @@ from pathlib import Path
 from components.contract.digests import digest
 from components.contract.errors import UserError
 from pipelines.config.loading import load
-from pipelines.config.releases import ReleasesSection
+from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.releases.published import PublishedRelease
 from pipelines.stores.layout import config_key
 from pipelines.stores.store import KeyMissing, Store, is_key
@@ -53,3 +53,28 @@ def settings_of(
         f"{key} in the store {store.uri}, the configuration of the run {published.run}, is damaged",
         "name the configuration: --config FILE",
     )
+
+
+def stricter(given: ReleasesSection, store: Store, champion: PublishedRelease) -> ReleasesSection:
+    """Return a section with what the champion's configuration asks for where that is more.
+
+    Who trains a challenger writes its configuration; what holds for the champion cannot be written
+    away there. A champion whose configuration was not kept, or is damaged, asks for nothing.
+
+    Args:
+        given: What counts for the challenger.
+        store: Where configurations are kept.
+        champion: The champion.
+    """
+    try:
+        before, remark = settings_of(store, champion)
+    except UserError:
+        return given
+    if remark:
+        return given
+    gate = GateSection(
+        drop=min(given.gate.drop, before.gate.drop),
+        least_images=max(given.gate.least_images, before.gate.least_images),
+    )
+    two_people = given.two_people or before.two_people
+    return given.model_copy(update={"two_people": two_people, "gate": gate})

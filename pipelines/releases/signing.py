@@ -77,9 +77,7 @@ class Signer:
         if store.stat(key) is None:
             provenance = provenance_of(store, log, log.champion.seq)
             with tempfile.TemporaryDirectory(prefix="slimline-sign-") as temporary:
-                folder = Path(temporary, "release")
-                cache.stage(log.champion.release, folder)
-                bundle = self._signed(folder, provenance, Path(temporary))
+                bundle = self._signed(cache, log.champion.release, provenance, Path(temporary))
             value = {
                 "schema": 1,
                 "key": self.fingerprint,
@@ -89,17 +87,15 @@ class Signer:
             store.put_if_absent(key, canonical_json(value))
         return _parsed(store.get(key)).key
 
-    def _signed(self, staged: Path, provenance: Provenance, folder: Path) -> object:
-        """Return the signature of staged files and a provenance beside them."""
+    def _signed(self, cache: Cache, release: str, provenance: Provenance, folder: Path) -> object:
+        """Return the signature of the files of a release and a provenance beside them."""
         from model_signing.signing import Config
 
-        whole = folder / "signed"
-        whole.mkdir()
-        for path in sorted(staged.rglob("*")):
-            if path.is_file():
-                target = whole / path.relative_to(staged)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(path.read_bytes())
+        whole = folder / "release"
+        for entry in cache.tree(release).entries:
+            path = whole / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(cache.read_file(release, entry.path))
         (whole / FILE).write_text(provenance.to_text())
         config: Any = Config()  # what it annotates is more than a type checker can read
         config.use_elliptic_key_signer(private_key=self._path).sign(whole, folder / "bundle")
@@ -181,7 +177,8 @@ def _verify(
     with tempfile.TemporaryDirectory(prefix="slimline-verify-") as temporary:
         folder = Path(temporary, "release")
         folder.mkdir()
-        direct = open_store(store.uri, direct=True)  # not what this machine has in its cache
+        # What this machine has in its cache says nothing of what the bucket holds.
+        direct = open_store(store.uri, direct=True) if store.uri.startswith("gs://") else store
         if bad := _write_release(direct, entry, folder):
             what = f"{bad} of the release of entry {seq} is missing or damaged"
             return SignatureFound("wrong", found.key, what, bad)

@@ -16,7 +16,7 @@ from components.contract.errors import UserError
 from components.contract.tree import Tree
 from pipelines.runs.release_log import is_release_name, read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
-from pipelines.stores.layout import blob_key, champion_key, signature_key, tree_key
+from pipelines.stores.layout import champion_key, public_key, signature_key, tree_key
 from pipelines.stores.store import KeyMissing, Stat, Store
 
 SCHEMA = 1
@@ -83,9 +83,10 @@ def champion_content(store: Store, log: ReleaseLog) -> dict[str, Any]:
     if stat is not None:
         data = store.get(signature_key(log.name, champion.seq))
         signature = {
-            **_place(champion.url, signature_key(log.name, champion.seq)),
+            "key": signature_key(log.name, champion.seq),
             "sha256": sha256(data).hexdigest(),
             "size": len(data),
+            **_url(champion, sha256(data).hexdigest()),
         }
     return {
         "schema": SCHEMA,
@@ -110,15 +111,16 @@ def _short(store: Store, entry: LogEntry) -> dict[str, Any]:
                 "sha256": item.sha256,
                 "size": item.size_bytes,
                 "devices": "all",
-                **({"url": f"{entry.url}/{blob_key(item.sha256)}"} if entry.url else {}),
+                **_url(entry, item.sha256),
             }
             for item in _tree(store, entry).entries
         ],
     }
 
 
-def _place(url: str | None, key: str) -> Mapping[str, str]:
-    return {"key": key, **({"url": f"{url}/{key}"} if url else {})}
+def _url(entry: LogEntry, digest: str) -> Mapping[str, str]:
+    """Return where apps find a file, if there are addresses for them."""
+    return {"url": f"{entry.url}/{public_key(entry.name, digest)}"} if entry.url else {}
 
 
 def _tree(store: Store, entry: LogEntry) -> Tree:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Any, Final, cast
 
 from components.contract.digests import canonical_json, digest
@@ -209,6 +210,13 @@ def _check_log_entry(_store: Store, key: str, data: bytes) -> References:
     return _trees([entry.release])
 
 
+def _check_public(_store: Store, key: str, data: bytes) -> References:
+    found = sha256(data).hexdigest()
+    if found != key.rpartition("/")[2]:
+        raise DamageError(f"holds bytes of the sha256 {found}")
+    return ()
+
+
 def _check_ledger(_store: Store, key: str, data: bytes) -> References:
     note = json.loads(data)
     if f"{note['run']}.{note['step']}.json" != key.rpartition("/")[2]:
@@ -264,6 +272,7 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "release log": _check_log_entry,
     "champion": _check_object,
     "signature": _check_object,
+    "public": _check_public,
     "ledger": _check_ledger,
     "collection": _check_collection,
     "tombstone": _check_tombstone,
@@ -291,6 +300,7 @@ NOUNS = {
     "release log": "entry of a log of releases",
     "champion": "champion.json",
     "signature": "signature",
+    "public": "file of a release for apps",
     "ledger": "note of the ledger",
     "collection": "list of condemned values",
     "tombstone": "tombstone",

@@ -10,19 +10,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from pydantic import ValidationError
 
+from pipelines.runs.journal import announce
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog, parse_entry
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
     champion_key,
-    journal_key,
     log_sequence,
     release_log_key,
     release_log_prefix,
+    signature_sequence,
+    signatures_prefix,
 )
 from pipelines.stores.store import KeyMissing, Store, is_key
 
@@ -50,8 +51,8 @@ def is_release_name(name: str) -> bool:
 def read_log(store: Store, name: str) -> ReleaseLog:
     """Read the log of the releases of a name.
 
-    The last entry, to which no other one is chained yet, is held against ``champion.json``, which
-    holds its sha256.
+    The end of the log, to which nothing is chained yet, is held against ``champion.json``, which
+    holds the sha256 of the last entry, and against the signatures that there are.
 
     Args:
         store: Where.
@@ -71,7 +72,7 @@ def read_log(store: Store, name: str) -> ReleaseLog:
     )
     found = {number: data for number, data in zip(numbers, values, strict=True) if data is not None}
     log = _chained(name, found)
-    return log if log.faults else _against_cache(store, log)
+    return log if log.faults else _against_signatures(store, _against_cache(store, log))
 
 
 def append(store: Store, log: ReleaseLog, entry: LogEntry) -> ReleaseLog | None:
@@ -90,7 +91,7 @@ def append(store: Store, log: ReleaseLog, entry: LogEntry) -> ReleaseLog | None:
     written = replace(entry, seq=seq, previous=log.digests[-1] if log.digests else None)
     data = written.to_bytes()
     # Announced before it is there: who reads the journal asks again for what is not there yet.
-    store.put_if_absent(journal_key(datetime.now(UTC), "log", f"{log.name}.{seq}"), b"")
+    announce(store, "log", f"{log.name}.{seq}")
     if not store.put_if_absent(release_log_key(log.name, seq), data):
         return None
     return replace(
@@ -197,3 +198,19 @@ def _against_cache(store: Store, log: ReleaseLog) -> ReleaseLog:
     return replace(
         log, entries=log.entries[: bad - 1], digests=log.digests[: bad - 1], faults=(what,), bad=bad
     )
+
+
+def _against_signatures(store: Store, log: ReleaseLog) -> ReleaseLog:
+    """Name an entry that was signed and is gone: whoever removes the last ones leaves no gap."""
+    if log.faults:
+        return log
+    length = len(log.entries)
+    for key in store.list(signatures_prefix(log.name)):
+        seq = signature_sequence(key)
+        if seq is None or seq <= length:
+            continue
+        if _get(store, release_log_key(log.name, seq)) is not None:
+            return read_log(store, log.name)  # somebody promoted between the two reads
+        what = f"entry {seq}, which is signed, was removed"
+        return replace(log, faults=(what,), bad=length + 1)
+    return log

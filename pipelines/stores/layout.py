@@ -27,6 +27,9 @@ CONFIGS = "configs/"
 RELEASES = "releases/"
 """What all keys of notes on releases, of release logs and of champions begin with."""
 
+PUBLIC = "public/"
+"""What all keys begin with that apps may read, while the rest of the store stays closed."""
+
 JOURNAL = "journal/"
 """What all entries of the journal begin with."""
 
@@ -73,6 +76,7 @@ KINDS = {
         "champion": rf"{RELEASES}{_NAME}/champion\.json",
         "release": rf"{RELEASES}{_NAME}/{_NAME}\.json",
         "release log": rf"{RELEASES}{_NAME}/log/\d{{8}}\.json",
+        "public": rf"{PUBLIC}{_NAME}/{_DIGEST}",
         "signature": rf"{RELEASES}{_NAME}/signatures/[0-9]{{8}}\.json",
         "collection": rf"{COLLECTIONS}{_NAME}\.json",
         "tombstone": rf"{TOMBSTONES}{_DIGEST}\.json",
@@ -202,7 +206,24 @@ def log_sequence(key: str) -> int | None:
 
 def signature_key(name: str, seq: int) -> str:
     """Return where the signature of an entry of the log, and of its release, lies."""
-    return f"{releases_prefix(name)}signatures/{seq:08d}.json"
+    return f"{signatures_prefix(name)}{seq:08}.json"
+
+
+def signatures_prefix(name: str) -> str:
+    """Return what all signatures of the entries of a log begin with."""
+    return f"{releases_prefix(name)}signatures/"
+
+
+def signature_sequence(key: str) -> int | None:
+    """Return the number of the entry whose signature lies under ``key``, or None."""
+    if kind_of(key) != "signature":
+        return None
+    return int(key.rpartition("/")[2].removesuffix(".json"))
+
+
+def public_key(name: str, sha256: str) -> str:
+    """Return where apps find a file of a release, among nothing else that the store holds."""
+    return f"{PUBLIC}{name}/{sha256}"
 
 
 def source_key(source: str) -> str:

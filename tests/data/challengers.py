@@ -18,12 +18,14 @@ import numpy as np
 
 from components.artifacts.dataset import write_dataset
 from components.artifacts.evaluation import Baseline, Evaluation
+from components.contract.digests import canonical_json, digest
 from pipelines.releases.published import PublishedRelease, read_published
 from pipelines.runs.cache import Cache
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.records import RunRecord, put_finished, read_run
 from pipelines.runs.registry import register_release
 from pipelines.runs.step_records import put_step_record, step_record
+from pipelines.stores.layout import config_key
 from tests.data.tiny_lite import write_lite
 
 NAME = "faces"
@@ -60,7 +62,7 @@ class Run:
         manifest: Changes to the release's manifest.
         earlier: The manifest of its data is of an earlier version: without pixels.
         records: Its data is one file of records, and not a file an image.
-        groups: Sealed images are of two groups by turns.
+        releases: The section ``releases`` of its configuration.
     """
 
     run: str
@@ -71,6 +73,12 @@ class Run:
     manifest: Mapping[str, Any] = field(default_factory=dict[str, Any])
     earlier: bool = False
     records: bool = False
+    releases: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the store keeps of its configuration."""
+        return {"name": NAME, **({"releases": self.releases} if self.releases else {})}
 
 
 def write_run(cache: Cache, given: Run, *, name: str = NAME) -> PublishedRelease:
@@ -115,6 +123,8 @@ def write_run(cache: Cache, given: Run, *, name: str = NAME) -> PublishedRelease
     steps["evaluate-sealed"] = {
         "state": "done", "component": "evaluate", "outputs": {}, "record": record,
     }  # fmt: skip
+    key = config_key(digest("config", given.config))
+    cache.store.put_if_absent(key, canonical_json(given.config))
     put_finished(cache.store, _record(given, name, steps))
     register_release(cache.store, name, given.run, trees["publish"]["release"])
     published = read_published(cache, name, given.run, trees["publish"]["release"])
@@ -125,7 +135,7 @@ def write_run(cache: Cache, given: Run, *, name: str = NAME) -> PublishedRelease
 
 def _record(given: Run, name: str, steps: Mapping[str, Mapping[str, Any]]) -> RunRecord:
     return RunRecord(
-        run=given.run, name=name, config_digest="c", graph_digest="g", engine="local",
+        run=given.run, name=name, config_digest=digest("config", given.config), graph_digest="g", engine="local",
         started="2026-11-26T20:00:00.000+00:00", finished="2026-11-26T20:01:00.000+00:00",
         outcome="done", budgets={}, steps=steps, sources={}, wall_s=60.0, critical_path_s=60.0,
         actor=given.actor,

@@ -53,6 +53,8 @@ def check_text(option: str, text: str | None) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Promote, say what the gate found, and return the exit code."""
+    from functools import partial
+
     from pipelines.releases import gate
     from pipelines.releases.naming import named_release
     from pipelines.releases.promoting import promote
@@ -74,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         published,
         settings,
         actor=actor(),
-        judge=lambda challenger, champion: gate.judge(cache, challenger, champion, settings.gate),
+        judge=partial(gate.judge, cache),
         force=arguments.force,
         signer=signer_of(arguments.key or settings.key),
     )

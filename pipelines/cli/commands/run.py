@@ -62,11 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
     # What failed is complained of below, with the fix.
     print_board(board, as_json=arguments.json, failures=launched.outcome != "failed")
     if launched.outcome == "done":
-        _promote(config, launched.run)
+        promote_where_asked(config, launched.run)
     return _verdict(arguments, config.store, launched, board)
 
 
-def _promote(config: Config, run: str) -> None:
+def promote_where_asked(config: Config, run: str) -> None:
     """Promote the release where the configuration asks for that, and say what came of it."""
     if config.releases is None or config.releases.promotion != "auto":
         return

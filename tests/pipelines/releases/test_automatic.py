@@ -86,7 +86,7 @@ def test_what_was_rolled_back_stays_so(cache: Cache, config: Config) -> None:
     second = read_published(cache, NAME, "faces-b", put_release(cache.store, "faces-b"))
     assert second
     yes = GateFinding("yes", ("it is better",))
-    promote(cache, second, config.releases, actor="ann", judge=lambda _one, _other: yes)
+    promote(cache, second, config.releases, actor="ann", judge=lambda *_: yes)
     roll_back(cache, NAME, config.releases, actor="ann", reason="crashes on old phones")
     put_release(cache.store, "faces-c", model=b"model of faces-b")
     told = promote_automatically(cache, config, "faces-c")

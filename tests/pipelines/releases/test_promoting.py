@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def wish(
     """Promote, with the gate as it is."""
     return promote(
         cache, challenger, settings, actor=actor, force=force,
-        judge=lambda one, other: gate.judge(cache, one, other, settings.gate),
+        judge=partial(gate.judge, cache),
     )  # fmt: skip
 
 
@@ -229,7 +230,7 @@ def test_a_rollback_reads_every_byte_first(
     assert back(fresh).outcome == "rolled back"
 
 
-def test_nothing_goes_on_with_a_log_that_was_edited(
+def test_no_champion_changes_on_a_log_that_was_edited(
     cache: Cache, promoted: list[PublishedRelease]
 ) -> None:
     flip(cache.store, release_log_key(NAME, 2))
@@ -265,6 +266,7 @@ def test_of_two_threads_each_decides_on_what_the_other_did(cache: Cache) -> None
 
 _PROCESS = """
 import sys
+from functools import partial
 from pathlib import Path
 from pipelines.config.releases import ReleasesSection
 from pipelines.releases import gate
@@ -279,7 +281,7 @@ for item in runs:
     run, _, release = item.partition(":")
     one = read_published(cache, "faces", run, release)
     done = promote(cache, one, settings, actor=who, force="now",
-        judge=lambda a, b: gate.judge(cache, a, b, settings.gate))
+        judge=partial(gate.judge, cache))
     assert done.outcome == "promoted", done
 """
 

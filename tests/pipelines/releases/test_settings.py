@@ -9,9 +9,9 @@ import pytest
 
 from components.contract.digests import canonical_json, digest
 from components.contract.errors import UserError
-from pipelines.config.releases import ReleasesSection
+from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.releases.published import PublishedRelease
-from pipelines.releases.settings import settings_of
+from pipelines.releases.settings import settings_of, stricter
 from pipelines.runs.cache import Cache
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import config_key
@@ -24,7 +24,8 @@ TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
 def test_which_section_counts(tmp_path: Path) -> None:
     cache = Cache(DirectoryStore(tmp_path / "store"), tmp_path / "work")
     published = write_run(cache, Run("faces-a"))
-    section, remark = settings_of(cache.store, published)
+    assert settings_of(cache.store, published) == (ReleasesSection(), None)
+    section, remark = settings_of(cache.store, of_config(published, "c"))  # of an earlier version
     assert section == ReleasesSection()
     assert "so the defaults of releases: count (--config FILE names one)" in (remark or "")
     assert settings_of(cache.store, published, TINY) == (ReleasesSection(), None)
@@ -48,3 +49,17 @@ def test_which_section_counts(tmp_path: Path) -> None:
 def of_config(published: PublishedRelease, config: str) -> PublishedRelease:
     assert published.record
     return replace(published, record=replace(published.record, config_digest=config))
+
+
+def test_what_holds_for_the_champion_cannot_be_written_away(tmp_path: Path) -> None:
+    cache = Cache(DirectoryStore(tmp_path / "store"), tmp_path / "work")
+    strict = {"two_people": True, "gate": {"drop": 0.001, "least_images": 300}}
+    champion = write_run(cache, Run("faces-a", releases=strict))
+    loose = ReleasesSection(gate=GateSection(drop=0.5, least_images=1), url="http://x")
+    found = stricter(loose, cache.store, champion)
+    assert (found.two_people, found.gate.drop, found.gate.least_images) == (True, 0.001, 300)
+    assert found.url == "http://x"
+    stricter_still = ReleasesSection(gate=GateSection(drop=0.0, least_images=500))
+    found = stricter(stricter_still, cache.store, champion)
+    assert (found.gate.drop, found.gate.least_images) == (0.0, 500)
+    assert stricter(loose, cache.store, of_config(champion, "c")) == loose

@@ -6,13 +6,14 @@ import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.config.releases import GateSection, ReleasesSection
+from pipelines.config.releases import ReleasesSection
 from pipelines.releases import gate, keys
 from pipelines.releases.promoting import promote, roll_back
 from pipelines.releases.published import PublishedRelease
@@ -66,7 +67,7 @@ def release(cache: Cache) -> PublishedRelease:
 def signed(cache: Cache, release: PublishedRelease, key: Path) -> Store:
     promote(
         cache, release, ReleasesSection(), actor="ann@desk", signer=Signer(key),
-        judge=lambda one, other: gate.judge(cache, one, other, GateSection()),
+        judge=partial(gate.judge, cache),
     )  # fmt: skip
     return cache.store
 
@@ -107,9 +108,7 @@ def test_no_signature(cache: Cache, release: PublishedRelease, key: Path) -> Non
     assert verify_signature(cache.store, NAME, key=key).state == "unsigned"
     given = ReleasesSection()
 
-    def judged(one: PublishedRelease, other: PublishedRelease | None) -> gate.GateFinding:
-        return gate.judge(cache, one, other, GateSection())
-
+    judged = partial(gate.judge, cache)
     promote(cache, release, given, actor="ann", judge=judged)
     assert found(cache.store, key).state == "unsigned"
     assert (champion_of(cache.store, NAME) or {})["signature"] is None
@@ -124,7 +123,7 @@ def test_a_rollback_is_signed_too(cache: Cache, signed: Store, key: Path) -> Non
     other = write_run(cache, Run("faces-b", noise=0.1, sealed=range(2000, 2300)))
     promote(
         cache, other, ReleasesSection(), actor="ann", force="try", signer=Signer(key),
-        judge=lambda one, _: gate.judge(cache, one, None, GateSection()),
+        judge=partial(gate.judge, cache),
     )  # fmt: skip
     roll_back(cache, NAME, ReleasesSection(), actor="ann", reason="worse", signer=Signer(key))
     assert [found(signed, key, seq).state for seq in (1, 2, 3)] == ["signed"] * 3

@@ -21,7 +21,7 @@ from pipelines.runs.registry import registered
 from pipelines.runs.release_log import append, read_log
 from pipelines.runs.release_log_entries import ReleaseLog, parse_entry
 from pipelines.runs.verifying import verify_store
-from pipelines.stores.layout import champion_key, release_log_key
+from pipelines.stores.layout import champion_key, release_log_key, signature_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from tests.data.releases import NAME, entry_of, put_release, remove, rewrite
@@ -89,7 +89,7 @@ def test_addresses_stand_where_the_entry_has_a_prefix(store: Store) -> None:
     promote(store, release, url="https://models.example/faces")
     (_, model) = (champion_of(store, NAME) or {})["files"]
     sha = model["sha256"]
-    assert model["url"] == f"https://models.example/faces/cas/sha256/{sha[:2]}/{sha}"
+    assert model["url"] == f"https://models.example/faces/public/{NAME}/{sha}"
 
 
 def test_a_rollback_goes_back_in_line(store: Store, promoted: list[str]) -> None:
@@ -173,6 +173,22 @@ def test_what_was_done_to_a_log_is_named(store: Store, promoted: list[str], how:
     for key, data in kept.items():
         rewrite(store, key, data)
     assert read_log(store, NAME).faults == ()
+
+
+def test_a_signed_entry_that_is_gone_is_missed(store: Store, promoted: list[str]) -> None:
+    """Whoever removes the end of a log removes ``champion.json`` as well."""
+    store.put_if_absent(signature_key(NAME, 3), b"{}")
+    assert read_log(store, NAME).faults == ()
+    kept = store.get(release_log_key(NAME, 3))
+    remove(store, release_log_key(NAME, 3))
+    remove(store, champion_key(NAME))
+    log = read_log(store, NAME)
+    assert (log.faults, log.bad) == (("entry 3, which is signed, was removed",), 3)
+    assert [entry.release for entry in log.entries] == promoted[:2]
+    with pytest.raises(UserError, match="which is signed, was removed"):
+        champion_of(store, NAME)
+    rewrite(store, release_log_key(NAME, 3), kept)  # the fix
+    assert (champion_of(store, NAME) or {})["release"] == promoted[2]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from pipelines.cli.commands.run import promote_where_asked
 from pipelines.cli.main import main
+from pipelines.config.loading import load
 from pipelines.runs.release_log import read_log
+from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import champion_key, release_log_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
@@ -158,7 +162,27 @@ def test_settings_of_a_file(shell: Shell, tmp_path: Path, monkeypatch: pytest.Mo
     (entry,) = read_log(shell.store, NAME).entries
     assert (entry.actor, entry.url) == ("ann@example.com", "https://models.example.com/m")
     (file, _) = json.loads(shell.store.get(champion_key(NAME)))["files"]
-    assert file["url"].startswith("https://models.example.com/m/cas/sha256/")
+    key = file["url"].removeprefix("https://models.example.com/m/")
+    assert key == f"public/{NAME}/{file['sha256']}"
+    assert hashlib.sha256(shell.store.get(key)).hexdigest() == file["sha256"]
+    assert verify_store(shell.store)[1] == []
+    rewrite(shell.store, key, b"x")
+    assert [fault.place for fault in verify_store(shell.store)[1]] == [key]
+
+
+def test_the_end_of_a_run_promotes_where_it_is_asked_to(shell: Shell, tmp_path: Path) -> None:
+    """What ``slimline run`` does once its run is done; the run itself is not repeated here."""
+    plain = {**yaml.safe_load(TINY.read_text()), "name": NAME}
+    for promotion, said in (("ask", ""), ("auto", "promoted: faces@faces-a")):
+        path = tmp_path / f"{promotion}.yaml"
+        path.write_text(yaml.safe_dump({**plain, "releases": {"promotion": promotion}}))
+        config = load(path).relocated(store=shell.store.uri)
+        promote_where_asked(config, "faces-a")
+        assert shell.capture.readouterr().err.startswith(said)
+    (entry,) = read_log(shell.store, NAME).entries
+    assert entry.run == "faces-a"
+    promote_where_asked(config, "faces-c")
+    assert "not promoted, the gate says no" in shell.capture.readouterr().err
 
 
 def test_nothing_was_published(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
