@@ -32,6 +32,7 @@ from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_mem
 from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.schedules import bench_schedules
 from tests.benchmarks.table import Row
+from tests.benchmarks.verifying import bench_verify
 from tests.benchmarks.winners import bench_winners
 
 if TYPE_CHECKING:
@@ -398,6 +399,7 @@ BENCHES = {
     "docker": bench_docker,
     "compile": bench_compile,
     "engines": bench_engines,
+    "verify": bench_verify,
     "winners": bench_winners,
     "costs": bench_costs,
 }
