@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from components.contract.digests import canonical_json, digest
 from components.contract.errors import UserError
-from components.contract.tree import Tree
+from components.contract.tree import Entry, Tree
+from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
 from pipelines.runs.condemned import parse_collection
 from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.joined_records import parse_joined
@@ -33,8 +34,8 @@ from pipelines.stores.layout import (
 )
 from pipelines.stores.store import KeyMissing, Store
 
-ELSEWHERE = "kubeflow"
-"""The engine whose intermediate artifacts stay in the bucket of the cluster."""
+MAY_LACK: Final = -1
+"""In place of the size of a file tree: it may lack, and so may its blobs; they lie elsewhere."""
 
 
 class DamageError(Exception):
@@ -42,7 +43,7 @@ class DamageError(Exception):
 
 
 References = Iterable[tuple[str, int | None]]
-"""Keys that a value refers to, and the sizes that it says they have."""
+"""Keys that a value refers to, and the sizes that it says they have; see ``MAY_LACK``."""
 
 
 def _trees(digests: Iterable[str]) -> References:
@@ -149,11 +150,31 @@ def _check_step(store: Store, key: str, data: bytes) -> References:
     for output, tree in statement.outputs.items():
         _check_files(store, statement, output, tree)
     if statement.engine == ELSEWHERE:
-        return ()
+        return _at_home(store, statement)
     _, run, _, name = key.split("/")
     if statement.invocation != f"{run}/{name.split('.')[0]}":
         raise DamageError("is the record of another step")
     return _trees(statement.outputs.values())
+
+
+def _at_home(store: Store, statement: Statement) -> References:
+    """Return what a store has of the results of a cluster, where it has their list of files."""
+    kinds = kinds_of(str(statement.ingredients["component"]))
+    for output, tree in statement.outputs.items():
+        whole = kinds.get(output) in WHOLE
+        yield tree_key(tree), None if whole else MAY_LACK
+        if kinds.get(output) == "Dataset":
+            for entry in _entries(store, tree):
+                if entry.path in DATASET_FILES:
+                    yield blob_key(entry.sha256), entry.size_bytes
+
+
+def _entries(store: Store, tree: str) -> tuple[Entry, ...]:
+    """Return the files of a tree; none where that is found out when the tree is checked."""
+    try:
+        return Tree.from_json(json.loads(store.get(tree_key(tree)))).entries
+    except (KeyMissing, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ()
 
 
 def _check_files(store: Store, statement: Statement, output: str, tree: str) -> None:
@@ -161,11 +182,9 @@ def _check_files(store: Store, statement: Statement, output: str, tree: str) -> 
     named = {path: sha for (port, path), sha in statement.files.items() if port == output}
     if not named:  # as in version 1
         return
-    try:
-        entries = Tree.from_json(json.loads(store.get(tree_key(tree)))).entries
-    except (KeyMissing, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return  # that is found where the tree itself is checked
-    listed = {entry.path: entry.sha256 for entry in entries}
+    listed = {entry.path: entry.sha256 for entry in _entries(store, tree)}
+    if not listed:
+        return
     if any(listed.get(path) != sha for path, sha in named.items()):
         raise DamageError(f"names files of {output} that are not those of the tree {tree}")
     if not statement.unlisted_files and len(named) != len(listed):

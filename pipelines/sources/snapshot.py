@@ -250,8 +250,8 @@ def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
 def without(taken: Snapshot, excluded: tuple[str, ...]) -> Snapshot:
     """Return a snapshot of the user's data that obeys exclusions.
 
-    Files whose sha256 is among them are not listed; of what the others show ``ingest`` leaves out
-    the rest. A list of images is one file and names many: it stays.
+    Files of one image whose sha256 is among them are not listed; of what the others show ``ingest``
+    leaves out the rest. A list of images, or a file of many, is never one of them.
 
     Args:
         taken: What was listed.
@@ -259,7 +259,7 @@ def without(taken: Snapshot, excluded: tuple[str, ...]) -> Snapshot:
     """
     if not excluded:
         return taken
-    gone = frozenset(excluded)
+    gone = frozenset(excluded if taken.format in ("folder", "list") else ())
     files = tuple(
         file for file in taken.files if file.sha256 not in gone or file.name == taken.index
     )

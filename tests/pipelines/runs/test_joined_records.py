@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,7 @@ def test_the_journal_announces_before_anything_is_written(
 ) -> None:
     """Whoever is killed right after has announced what is not there; never the other way round."""
     record = record_of(RUN, {})
+    entries: list[Any] = []
     put = type(either_store).put_if_absent
 
     def killed_after_the_journal(self: Store, key: str, data: bytes) -> bool:
