@@ -135,7 +135,7 @@ class _TraceTree:
             lines.append(_Line(f"{start}{self._described(one)}", self._below(one)))
         if self._direction == "up":
             lines += [
-                _Line(f"{port}: {', '.join(map(_short, found))}", elsewhere=True)
+                _Line(f"{port}: {', '.join(map(_bare, found))}", elsewhere=True)
                 for port, found in others.items()
             ]
         elif steps := {
@@ -186,6 +186,10 @@ class _TraceTree:
         run = "" if step.run == self.run else f" of {step.run}"
         notes = f" ({', '.join(step.notes)})" if step.notes else ""
         return f"{step.name}{run}{notes}"
+
+
+def _bare(node: TraceNode) -> str:
+    return f"{node.name} {(node.digest or '')[:SHOWN]}"
 
 
 def _short(node: TraceNode) -> str:

@@ -249,14 +249,46 @@ def _releases_of(index: OpenIndex, roles: Mapping[int, Counter[str]]) -> dict[in
         " JOIN artifact ON artifact.id = release.artifact",
         (json.dumps(list(roles)),),
     )
-    releases: dict[int, AffectedRelease] = {}
+    found: dict[int, tuple[str, str, bytes, str]] = {}
+    datasets: dict[int, tuple[int, ...]] = {}
     for identifier, name, run, digest, state, dataset in rows:
-        before = releases.get(identifier)
-        found: Mapping[str, int] = roles[dataset]
-        if before is not None:
-            found = Counter(before.roles) | Counter(found)
-        releases[identifier] = AffectedRelease(name, run, digest.hex(), state, dict(found))
-    return releases
+        found[identifier] = name, run, digest, state
+        datasets[identifier] = (*datasets.get(identifier, ()), dataset)
+    merged: dict[tuple[int, ...], Mapping[str, int]] = {}  # the same for very many releases
+    for together in set(datasets.values()):
+        counts: Counter[str] = Counter()
+        for dataset in together:
+            counts |= roles[dataset]
+        merged[together] = dict(counts)
+    return {
+        identifier: AffectedRelease(name, run, digest.hex(), state, merged[datasets[identifier]])
+        for identifier, (name, run, digest, state) in found.items()
+    }
+
+
+_RELEASE = (
+    "SELECT DISTINCT release.id, release.name, release.run, artifact.digest, release.state,"
+    " coalesce(run_source.name, 'data') FROM page_file"
+    " JOIN source_page ON source_page.page = page_file.page {0}"
+    " JOIN artifact ON artifact.id = release.artifact LEFT JOIN run ON run.run = release.run"
+    " LEFT JOIN run_source ON run_source.run = run.id"
+    " AND run_source.source = source_page.source WHERE page_file.sha = ?"
+)
+_BY_LISTING = (
+    # Data whose manifest cannot be read.
+    _RELEASE.format(
+        "JOIN dataset ON dataset.source = source_page.source"
+        " JOIN manifest ON manifest.dataset = dataset.artifact AND manifest.state != 'read'"
+        " JOIN release_dataset ON release_dataset.dataset = dataset.artifact"
+        " JOIN release ON release.id = release_dataset.release"
+    ),
+    # What never became a dataset: a teacher's model, weights, pairs.
+    _RELEASE.format(
+        "JOIN release_source ON release_source.source = source_page.source"
+        " AND NOT EXISTS (SELECT 1 FROM dataset WHERE dataset.source = source_page.source)"
+        " JOIN release ON release.id = release_source.release"
+    ),
+)
 
 
 def _add_sources(index: OpenIndex, sha: bytes, releases: dict[int, AffectedRelease]) -> None:
@@ -264,35 +296,14 @@ def _add_sources(index: OpenIndex, sha: bytes, releases: dict[int, AffectedRelea
 
     So a teacher's model is found, and data whose manifest is gone, damaged or in a cluster.
     """
-    rows = index.execute(
-        "SELECT DISTINCT release.id, release.name, release.run, artifact.digest,"
-        " release.state, source_page.source, coalesce(run_source.name, 'data') FROM page_file"
-        " JOIN source_page ON source_page.page = page_file.page"
-        " JOIN release_source ON release_source.source = source_page.source"
-        " JOIN release ON release.id = release_source.release"
-        " JOIN artifact ON artifact.id = release.artifact"
-        " LEFT JOIN run ON run.run = release.run"
-        " LEFT JOIN run_source ON run_source.run = run.id"
-        " AND run_source.source = source_page.source"
-        " WHERE page_file.sha = ?1",
-        (sha,),
-    )
-    for identifier, name, run, digest, state, source, role in list(rows):
-        states = {
-            read
-            for (read,) in index.execute(
-                "SELECT manifest.state FROM release_dataset"
-                " JOIN dataset ON dataset.artifact = release_dataset.dataset"
-                " JOIN manifest ON manifest.dataset = dataset.artifact"
-                " WHERE release_dataset.release = ? AND dataset.source = ?",
-                (identifier, source),
-            )
-        }
-        before = releases.get(identifier)
-        if states == {"read"} or (states and before):
-            continue
-        roles = {**(before.roles if before else {}), role: 1}
-        releases[identifier] = AffectedRelease(name, run, digest.hex(), state, roles)
+    known = set(releases)
+    for sql in _BY_LISTING:
+        for identifier, name, run, digest, state, role in index.execute(sql, (sha,)):
+            if identifier in known:
+                continue
+            before = releases.get(identifier)
+            roles = {**(before.roles if before else {}), role: 1}
+            releases[identifier] = AffectedRelease(name, run, digest.hex(), state, roles)
 
 
 # what cannot be found ---------------------------------------------------------------------------

@@ -202,6 +202,11 @@ def _unreached(store: Store, reach: Reach) -> Iterable[str]:
             f"{len(reach.naming)} records that quote the name, and stay as they were signed: "
             f"{', '.join(reach.naming[:5])}"
         )
+    if reach.untold:
+        yield (
+            f"{len(reach.untold)} datasets of an earlier version, which do not say whom the images "
+            f"in a file of many show: {', '.join(reach.untold[:5])}"
+        )
     if reach.unread:
         yield f"{len(reach.unread)} records that cannot be read: {', '.join(reach.unread[:5])}"
     if reach.folders:

@@ -21,14 +21,23 @@ from pipelines.runs.statements import read_statement
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.tombstones import parse_tombstone
 from pipelines.stores.call_each import call_each
-from pipelines.stores.layout import CLAIMS, blob_key, kind_of, result_key, run_key, tree_key
+from pipelines.stores.layout import (
+    CLAIMS,
+    SOURCES,
+    blob_key,
+    kind_of,
+    result_key,
+    run_key,
+    tree_key,
+)
 from pipelines.stores.store import KeyMissing, Store
 
 _THREADS = 8
 _TELLING = (".json", ".jsonl")
 _RECORDS = "records/"
 """Of a Dataset: what became of every record of files that hold many images."""
-_RELEASES, _SOURCES = "releases/", "sources/"
+_RELEASED = ("release", "release log", "champion")
+"""Kinds of values that name releases."""
 
 
 @dataclass
@@ -149,7 +158,7 @@ class _Marks:
         """Mark every release that is registered or stands in a log, and what it rests on."""
         waiting: list[str] = []
         for key in self._keys:
-            if key.startswith(_RELEASES):
+            if kind_of(key) in _RELEASED:
                 try:
                     waiting += _released(json.loads(self._store.get(key)))
                 except KeyMissing:
@@ -196,7 +205,7 @@ class _Marks:
                 if whole or tells(entry.path)
             }
         for key in self._keys:
-            if key.startswith(_SOURCES):
+            if key.startswith(SOURCES):
                 self.found.keys |= {blob_key(page) for page in self._pages(key)}
             if kind_of(key) == "tombstone":
                 self.found.keys |= self._left(key)

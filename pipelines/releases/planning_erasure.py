@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
 from components.contract.tree import SINGLE, Tree
 from pipelines.releases.descendants import Executions, inputs_of, read_executions
@@ -14,6 +15,7 @@ from pipelines.releases.holding import DataSubject, Held, holders, pages
 from pipelines.releases.redacting import mentions, redacted
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import Concerned
+from pipelines.runs.release_log import read_log
 from pipelines.runs.results import read_result
 from pipelines.runs.tombstones import document_of
 from pipelines.stores.layout import QUARANTINE, blob_key, kind_of
@@ -44,6 +46,7 @@ class Reach:
         naming: Keys of records that name the subject and stay.
         class_names: How many models hold the person's name as that of a class.
         unread: Records that cannot be read.
+        untold: Datasets that do not say whom their images show.
     """
 
     held: list[Held] = field(default_factory=list[Held])
@@ -57,6 +60,7 @@ class Reach:
     naming: list[str] = field(default_factory=list[str])
     class_names: int = 0
     unread: list[str] = field(default_factory=list[str])
+    untold: list[str] = field(default_factory=list[str])
 
 
 def reach_of(cache: Cache, subject: DataSubject) -> Reach:
@@ -72,9 +76,14 @@ def reach_of(cache: Cache, subject: DataSubject) -> Reach:
     store, found = cache.store, Reach()
     keys = list(store.list(""))
     trees = _trees(cache, keys)
-    found.held = holders(cache, trees, subject)
     executions = read_executions(store, keys)
     found.unread = executions.unread
+    for one in holders(cache, trees, subject):
+        if one.untold:
+            found.untold.append(one.tree)
+        else:
+            found.held.append(one)
+    _seal(found, executions, trees)
     named = {one.tree for one in found.held}
     holding = {one.tree for one in found.held if one.images}
     for one in found.held:
@@ -91,6 +100,17 @@ def reach_of(cache: Cache, subject: DataSubject) -> Reach:
     _reach_releases(found, store, keys, below)
     _reach_rest(found, store, keys, subject, trees)
     return found
+
+
+def _seal(found: Reach, executions: Executions, trees: Mapping[str, Tree]) -> None:
+    """Add the sealed Datasets whose open ones alone tell whom their records show."""
+    by_tree = {one.tree: one for one in found.held}
+    for one in list(found.held):
+        for maker in executions.makers({one.tree}) if one.sealed else ():
+            tree = maker.outputs.get(SEALED, "")
+            if tree in trees and (tree not in by_tree or not by_tree[tree].images):
+                by_tree[tree] = Held(tree, {SEALED}, one.sealed)
+    found.held = list(by_tree.values())
 
 
 def _trees(cache: Cache, keys: Iterable[str]) -> dict[str, Tree]:
@@ -177,17 +197,13 @@ def _reach_buckets(
 
 def _reach_releases(found: Reach, store: Store, keys: Sequence[str], below: set[str]) -> None:
     """Name the releases that rest on what goes."""
-    champions = {
-        key.split("/")[1]: _value(store, key).get("release")
-        for key in keys
-        if kind_of(key) == "champion"
-    }
     for key in keys:
         if kind_of(key) == "release":
             note, name = _value(store, key), key.split("/")[1]
             if note.get("release") in below:
                 release, run = str(note["release"]), str(note.get("run"))
-                champion = champions.get(name) == release
+                first = read_log(store, name).champion
+                champion = first is not None and first.release == release
                 found.releases.append(Concerned(name, run, release, champion))
 
 

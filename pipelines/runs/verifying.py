@@ -20,7 +20,7 @@ from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import parse_record
 from pipelines.runs.statements import LaterVersionError
 from pipelines.runs.step_records import read_ingredients
-from pipelines.runs.tombstones import tombstone_of
+from pipelines.runs.tombstones import parse_tombstone, tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
@@ -73,6 +73,7 @@ def verify_store(store: Store) -> tuple[int, list[ObjectFault]]:
     """
     keys = list(store.list(""))
     found = _check(store, keys)
+    found += _back_again(store, keys)
     found += [
         ObjectFault(name, "foreign", "lies under a name that slimline gives nothing")
         for name in store.foreign()
@@ -96,6 +97,20 @@ def verify_run(store: Store, run: str) -> tuple[int, list[ObjectFault]]:
             keys += _beside(store, key)
     found = _check(store, list(dict.fromkeys(keys)), follow=True)
     return len(keys), sorted(found, key=lambda finding: finding.place)
+
+
+def _back_again(store: Store, keys: list[str]) -> Iterator[ObjectFault]:
+    """Yield what was erased and is there again: a run that knew of no erasure wrote it."""
+    there = set(keys)
+    for key in keys:
+        if kind_of(key) == "tombstone":
+            try:
+                stone = parse_tombstone(store.get(key))
+            except (KeyMissing, ValueError):  # named where it is checked
+                continue
+            if stone.why == "erased" and stone.key in there:
+                what = f"was {stone.in_words}, and is there again: erase it again"
+                yield ObjectFault(stone.key, "foreign", what)
 
 
 def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:

@@ -19,6 +19,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.inputs import input_digests
 from pipelines.runs.kept_graphs import put_graph
+from pipelines.runs.kept_sources import put_source
 from pipelines.runs.keys import Ingredients, ingredients_of
 from pipelines.runs.records import RunRecord, put_finished
 from pipelines.runs.registry import register_release
@@ -26,11 +27,9 @@ from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, snapshots
 from pipelines.stores.layout import (
-    blob_key,
     code_key,
     config_key,
     environment_key,
-    source_key,
 )
 
 NAME = "digits"
@@ -130,7 +129,7 @@ class Writer:
         """
         store, graph = self._cache.store, graph_of()
         sources = snapshots({"data": str(data)})
-        put_source(self._cache, sources["data"])
+        put_source(store, sources["data"])
         put_graph(store, graph)
         config = digest("config", CONFIG)
         store.put_if_absent(config_key(config), canonical_json(CONFIG))
@@ -250,18 +249,6 @@ def _telling(step: Step, data: Snapshot, model: str) -> dict[str, dict[str, byte
 def _tree(files: Mapping[str, bytes]) -> str:
     entries = [[name, len(data), hashlib.sha256(data).hexdigest()] for name, data in files.items()]
     return Tree.from_json({"entries": sorted(entries)}).digest
-
-
-def put_source(cache: Cache, taken: Snapshot) -> None:
-    """Keep the list of a source."""
-    rows = [[f.name, f.size_bytes, f.sha256, f.link, f.fault] for f in taken.files]
-    page = canonical_json(rows)
-    sha = hashlib.sha256(page).hexdigest()
-    cache.store.put_if_absent(blob_key(sha), page)
-    content = {
-        "schema": 1, "format": taken.format, "index": taken.index, "excluded": [], "pages": [sha],
-    }  # fmt: skip
-    cache.store.put_if_absent(source_key(taken.digest), canonical_json(content))
 
 
 class AgainRunner:

@@ -85,7 +85,7 @@ class BundleStore:
         """Refuse: see ``Store``."""
         raise self._refused(*items)
 
-    def replace_if_match(self, key: str, data: bytes, version: str) -> bool:
+    def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """Refuse: see ``Store``."""
         raise self._refused(key, data, version)
 

@@ -10,6 +10,7 @@ from pipelines.lineage.bundles.contents import LIST, list_of
 from pipelines.lineage.proof.chain import Asked, Extent, links_of
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import FaultFound
+from pipelines.lineage.proof.walk import RELEASED, outputs_of
 from pipelines.runs.records import RunRecord
 from pipelines.stores.layout import BLOBS, blob_key
 from pipelines.stores.store import Store
@@ -58,7 +59,7 @@ def _release_files(evidence: Evidence, release: str) -> dict[str, bytes]:
 
 def _report(evidence: Evidence, record: RunRecord) -> dict[str, bytes]:
     """Return the report with the verdict of the sealed images, where the store still has it."""
-    report = (record.steps["publish"].get("outputs") or {}).get("report")
+    report = outputs_of(record, RELEASED).get("report")
     if report is None:
         return {}
     before = set(evidence.read)

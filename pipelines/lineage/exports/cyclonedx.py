@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, TypeAlias
 
 from components.contract.errors import UserError
 from pipelines import __version__
 from pipelines.lineage.exports.extra import check_installed
 from pipelines.lineage.exports.run_facts import RunFacts
 
-if TYPE_CHECKING:
-    from cyclonedx.model.bom import Bom
-    from cyclonedx.model.component import Component
-    from cyclonedx.model.contact import OrganizationalEntity
+# The decorators of the package hide its types from a type checker.
+_Bom: TypeAlias = Any
+_Component: TypeAlias = Any
+
+_CLASSES: Mapping[str, Sequence[str]] = {
+    "cyclonedx.model": ("HashAlgorithm", "HashType", "Property"),
+    "cyclonedx.model.bom": ("Bom", "BomMetaData"),
+    "cyclonedx.model.component": ("Component", "ComponentType"),
+    "cyclonedx.model.contact": ("OrganizationalContact", "OrganizationalEntity"),
+    "cyclonedx.model.license": ("DisjunctiveLicense",),
+    "packageurl": ("PackageURL",),
+}
 
 _UNITS = {"train", "import_model", "import_answers"}
 """Components that make the teacher."""
@@ -38,13 +48,23 @@ def cyclonedx_of(facts: RunFacts) -> bytes:
     check_installed("cyclonedx")
     from cyclonedx.output.json import JsonV1Dot6
 
-    written = json.loads(JsonV1Dot6(_bom(facts)).output_as_string())
+    written = json.loads(JsonV1Dot6(_bom(_package(), facts)).output_as_string())
     # The package knows no model cards, which the specification has: this one is added to what it
     # wrote, and its validator sees the whole.
     written["metadata"]["component"]["modelCard"] = model_card(facts)
     text = json.dumps(written, indent=2, sort_keys=True) + "\n"
     _validate(text)
     return text.encode()
+
+
+def _package() -> Any:
+    """Return the classes that a bill is made of."""
+    found = {
+        name: getattr(import_module(module), name)
+        for module, names in _CLASSES.items()
+        for name in names
+    }
+    return SimpleNamespace(**found)
 
 
 def _validate(text: str) -> None:
@@ -67,23 +87,21 @@ def _validate(text: str) -> None:
     assert fault is None, f"the bill of materials does not fit its schema: {str(fault)[:500]}"
 
 
-def _bom(facts: RunFacts) -> Bom:
-    from cyclonedx.model.bom import Bom, BomMetaData
-    from cyclonedx.model.component import Component, ComponentType
+def _bom(cdx: Any, facts: RunFacts) -> _Bom:
 
     record = facts.record
-    tool = Component(
-        name="slimline", type=ComponentType.APPLICATION, version=__version__, bom_ref="slimline"
+    tool = cdx.Component(
+        name="slimline", type=cdx.ComponentType.APPLICATION, version=__version__, bom_ref="slimline"
     )
-    model, teacher = _model(facts), _teacher(facts)
-    data, packages = list(_data(facts)), list(_packages(facts))
-    metadata = BomMetaData(
+    model, teacher = _model(cdx, facts), _teacher(cdx, facts)
+    data, packages = list(_data(cdx, facts)), list(_packages(cdx, facts))
+    metadata = cdx.BomMetaData(
         component=model,
-        supplier=_owner(facts),
+        supplier=_owner(cdx, facts),
         timestamp=datetime.fromisoformat(record.finished or record.started),
     )
     metadata.tools.components.add(tool)
-    bom = Bom(
+    bom = cdx.Bom(
         components=[*data, *teacher, *packages],
         metadata=metadata,
         serial_number=uuid.uuid5(uuid.NAMESPACE_URL, f"urn:slimline:release:{facts.release}"),
@@ -94,9 +112,7 @@ def _bom(facts: RunFacts) -> Bom:
     return bom
 
 
-def _model(facts: RunFacts) -> Component:
-    from cyclonedx.model import HashAlgorithm, HashType
-    from cyclonedx.model.component import Component, ComponentType
+def _model(cdx: Any, facts: RunFacts) -> _Component:
 
     manifest, record = facts.manifest, facts.record
     told = {
@@ -109,73 +125,64 @@ def _model(facts: RunFacts) -> Component:
         "graph_digest": record.graph_digest,
         **{f"about:{key}": value for key, value in sorted(facts.about.items())},
     }
-    return Component(
+    return cdx.Component(
         name=record.name,
         version=record.run,
-        type=ComponentType.MACHINE_LEARNING_MODEL,
+        type=cdx.ComponentType.MACHINE_LEARNING_MODEL,
         bom_ref=f"release:{facts.release}",
-        supplier=_owner(facts),
+        supplier=_owner(cdx, facts),
         description=str(facts.about["purpose"]) if "purpose" in facts.about else None,
-        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=str(manifest["sha256"]))],
-        properties=list(_properties(told)),
+        hashes=[cdx.HashType(alg=cdx.HashAlgorithm.SHA_256, content=str(manifest["sha256"]))],
+        properties=list(_properties(cdx, told)),
     )
 
 
-def _teacher(facts: RunFacts) -> list[Component]:
+def _teacher(cdx: Any, facts: RunFacts) -> list[_Component]:
     """Return the model that everything was compared with; none where answers took its place."""
-    from cyclonedx.model.component import Component, ComponentType
-
     for name, execution in facts.executions.items():
         tree = execution.outputs.get("model")
         if tree and execution.component in _UNITS and name != "train-linear-baseline":
             told = {"component": execution.component, "step_key": execution.key}
             return [
-                Component(
+                cdx.Component(
                     name=f"{facts.record.name}-teacher",
                     version=tree[:12],
-                    type=ComponentType.MACHINE_LEARNING_MODEL,
+                    type=cdx.ComponentType.MACHINE_LEARNING_MODEL,
                     bom_ref=f"artifact:{tree}",
-                    properties=list(_properties(told)),
+                    properties=list(_properties(cdx, told)),
                 )
             ]
     return []
 
 
-def _data(facts: RunFacts) -> Iterator[Component]:
+def _data(cdx: Any, facts: RunFacts) -> Iterator[_Component]:
     """Yield the user's sources. Their digests are over lists of files, and so no hashes here."""
-    from cyclonedx.model.component import Component, ComponentType
-    from cyclonedx.model.license import DisjunctiveLicense
-
     licence = facts.about.get("data_licence")
     for name, digest in facts.record.sources.items():
-        own = [DisjunctiveLicense(name=str(licence))] if licence and name == "data" else []
-        yield Component(
+        own = [cdx.DisjunctiveLicense(name=str(licence))] if licence and name == "data" else []
+        yield cdx.Component(
             name=f"{facts.record.name}-{name}",
             version=digest[:12],
-            type=ComponentType.DATA,
+            type=cdx.ComponentType.DATA,
             bom_ref=f"source:{digest}",
             licenses=own,
-            properties=list(_properties({"source_digest": digest})),
+            properties=list(_properties(cdx, {"source_digest": digest})),
         )
 
 
-def _packages(facts: RunFacts) -> Iterator[Component]:
-    from cyclonedx.model.component import Component, ComponentType
-    from packageurl import PackageURL
-
+def _packages(cdx: Any, facts: RunFacts) -> Iterator[_Component]:
     for name, version in sorted(facts.packages.items()):
         interpreter = name == "python"
-        yield Component(
+        yield cdx.Component(
             name=name,
             version=version,
-            type=ComponentType.PLATFORM if interpreter else ComponentType.LIBRARY,
+            type=cdx.ComponentType.PLATFORM if interpreter else cdx.ComponentType.LIBRARY,
             bom_ref=f"package:{name}@{version}",
-            purl=None if interpreter else PackageURL("pypi", None, name, version),
+            purl=None if interpreter else cdx.PackageURL("pypi", None, name, version),
         )
 
 
-def _owner(facts: RunFacts) -> OrganizationalEntity | None:
-    from cyclonedx.model.contact import OrganizationalContact, OrganizationalEntity
+def _owner(cdx: Any, facts: RunFacts) -> Any:
 
     owner, contact = facts.about.get("owner"), facts.about.get("contact")
     if not owner and not contact:
@@ -183,17 +190,16 @@ def _owner(facts: RunFacts) -> OrganizationalEntity | None:
     contacts = []
     if contact:
         mail = str(contact) if "@" in str(contact) else None
-        contacts = [OrganizationalContact(name=None if mail else str(contact), email=mail)]
-    return OrganizationalEntity(name=str(owner) if owner else None, contacts=contacts)
+        contacts = [cdx.OrganizationalContact(name=None if mail else str(contact), email=mail)]
+    return cdx.OrganizationalEntity(name=str(owner) if owner else None, contacts=contacts)
 
 
-def _properties(told: Mapping[str, object]) -> Iterator[Any]:
-    from cyclonedx.model import Property
+def _properties(cdx: Any, told: Mapping[str, object]) -> Iterator[Any]:
 
     for name, value in told.items():
         if value is not None:
             text = value if isinstance(value, str) else json.dumps(value)
-            yield Property(name=f"slimline:{name}", value=text)
+            yield cdx.Property(name=f"slimline:{name}", value=text)
 
 
 def model_card(facts: RunFacts) -> dict[str, Any]:

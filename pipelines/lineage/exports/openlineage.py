@@ -7,12 +7,13 @@ References:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from pipelines import __version__
 from pipelines.lineage.exports.extra import check_installed
 from pipelines.lineage.exports.run_facts import RunFacts
+from pipelines.lineage.proof.walk import digests_in
 from pipelines.runs.step_records import ExecutionRecord
 
 if TYPE_CHECKING:
@@ -155,11 +156,8 @@ def _inputs(facts: RunFacts, execution: ExecutionRecord) -> Iterator[InputDatase
     from openlineage.client.facet_v2 import dataset_version_dataset
 
     sources = {digest: name for name, digest in facts.record.sources.items()}
-    entered = execution.ingredients.get("inputs", {})
-    given = [
-        one for item in entered.values() for one in (item if isinstance(item, list) else [item])
-    ]
-    for digest in dict.fromkeys(item for item in given if item):
+    entered = cast("Mapping[str, object]", execution.ingredients.get("inputs", {}))
+    for digest in dict.fromkeys(digests_in(entered)):
         if digest in sources:
             yield _source(sources[digest], digest)
             continue

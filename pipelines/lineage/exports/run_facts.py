@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from components.artifacts.qualification import MANIFEST
 from components.contract.errors import UserError
-from pipelines.lineage.proof.walk import RELEASED
+from pipelines.lineage.proof.walk import RELEASED, outputs_of
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.records import RunRecord
 from pipelines.runs.step_records import ExecutionRecord, read_record
@@ -58,8 +58,7 @@ def facts_of(cache: Cache, record: RunRecord) -> RunFacts:
     Raises:
         UserError: It has published no release, or what it left is damaged.
     """
-    made = record.steps.get(RELEASED, {}).get("outputs") or {}
-    release = made.get("release")
+    release = outputs_of(record, RELEASED).get("release")
     nothing = UserError(
         f"run {record.run} has released nothing: it is {record.outcome}, or no variant keeps the "
         "budgets",
@@ -87,8 +86,8 @@ def facts_of(cache: Cache, record: RunRecord) -> RunFacts:
 def _sizes(cache: Cache, record: RunRecord) -> dict[str, tuple[int, int]]:
     """Return bytes and files of every output; a cluster keeps the lists of its own."""
     found: dict[str, tuple[int, int]] = {}
-    for step in record.steps.values():
-        for tree in (step.get("outputs") or {}).values():
+    for step in record.steps:
+        for tree in outputs_of(record, step).values():
             try:
                 listed = cache.tree(tree)
             except CorruptionError:

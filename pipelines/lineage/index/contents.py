@@ -213,6 +213,13 @@ def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None
     )
 
 
+def drop_unused_labels(database: sqlite3.Connection) -> None:
+    """Forget labels of images that no manifest tells of any more."""
+    database.execute(
+        "DELETE FROM label WHERE NOT EXISTS (SELECT 1 FROM fate WHERE fate.label = label.label)"
+    )
+
+
 def _insert_decision(inserter: Inserter, artifact: int, files: ReadFiles) -> None:
     value: Mapping[str, Any] = json.loads(files.content[DECISION])
     winner = value["winner"]

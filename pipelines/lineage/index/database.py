@@ -21,6 +21,19 @@ _USELESS = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNFINISHED = ".new"
 
 
+class UnusableError(UserError):
+    """The disk of this machine does not let an index be used."""
+
+
+@contextlib.contextmanager
+def _disk(path: Path) -> Generator[None]:
+    try:
+        with disk_faults(path.parent):
+            yield
+    except UserError as error:
+        raise UnusableError(error.what, error.fix) from error
+
+
 def index_path(uri: str) -> Path:
     """Return where the index of the store at this address lies on this machine."""
     name = hashlib.sha256(uri.encode()).hexdigest()
@@ -43,11 +56,11 @@ def locked(path: Path, *, shared: bool = False) -> Generator[None]:
     Raises:
         UserError: The disk there cannot be written, or gives no locks.
     """
-    with disk_faults(path.parent):
+    with _disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        with disk_faults(path.parent):
+        with _disk(path):
             fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
@@ -110,7 +123,7 @@ def is_useless(error: sqlite3.Error) -> bool:
 
 def remove(path: Path) -> None:
     """Remove a database whose lock is held."""
-    with disk_faults(path.parent):
+    with _disk(path):
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
             path.with_name(name).unlink(missing_ok=True)
 
@@ -122,7 +135,7 @@ def swap(unfinished: Path, path: Path) -> None:
     one under its other name. The journal of the old one must go before anybody opens the new one.
     """
     remove(path)
-    with disk_faults(path.parent):
+    with _disk(path):
         unfinished.replace(path)
 
 
@@ -149,10 +162,10 @@ def transaction(database: sqlite3.Connection) -> Generator[None]:
     database.execute("COMMIT")
 
 
-def fault_of(error: sqlite3.Error, path: Path) -> UserError:
+def fault_of(error: sqlite3.Error, path: Path) -> UnusableError:
     """Return what keeps an index from being used as an error with its fix."""
     full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    return UserError(
+    return UnusableError(
         f"the index {path} cannot be used: {error}",
         f"free some space in {path.parent}"
         if full

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from pipelines.disk.cache_folder import CacheWarning
 from pipelines.lineage.index.database import (
+    UnusableError,
     connect,
     connect_reading,
     fault_of,
@@ -69,15 +72,24 @@ def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> O
         told: Hears how far the reading of runs is, which takes long where there is no index yet.
 
     Raises:
-        UserError: The store cannot be read, or the disk of this machine cannot be written.
+        UserError: The store cannot be read. Where this machine's disk cannot be written, that is
+            warned of, and all is read into memory.
     """
     store = _itself(store)
     path = index_path(store.uri)
-    with _faults(path):
-        if not _brought_up_to_date(store, path, told, refresh=refresh):
-            rebuild(store, told)
-        with locked(path, shared=True):
-            return OpenIndex(connect_reading(path), store.uri)
+    try:
+        with _faults(path):
+            if not _brought_up_to_date(store, path, told, refresh=refresh):
+                rebuild(store, told)
+            with locked(path, shared=True):
+                return OpenIndex(connect_reading(path), store.uri)
+    except UnusableError as error:
+        warnings.warn(
+            f"{error.what}; the whole store is read for this question ({error.fix})",
+            CacheWarning,
+            stacklevel=2,
+        )
+        return OpenIndex(_in_memory(store, told), store.uri)
 
 
 def rebuild(store: Store, told: Told = _silent) -> Path:
@@ -110,6 +122,14 @@ def rebuild(store: Store, told: Told = _silent) -> Path:
 def _itself(store: Store) -> Store:
     """Return the store without what this machine keeps of it: that may have been erased there."""
     return store.behind if isinstance(store, ReadThroughStore) else store
+
+
+def _in_memory(store: Store, told: Told) -> sqlite3.Connection:
+    """Return an index that is nowhere but in memory."""
+    database = connect(None)
+    Refresher(store, database, told).read_all()
+    database.execute("PRAGMA query_only = 1")
+    return database
 
 
 def _brought_up_to_date(store: Store, path: Path, told: Told, *, refresh: bool) -> bool:

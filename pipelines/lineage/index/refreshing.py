@@ -15,7 +15,14 @@ from itertools import islice
 from typing import TypeVar
 
 from pipelines.lineage.index.announced import Announcements, announced_since
-from pipelines.lineage.index.contents import KINDS, Kind, insert_content, read_wanted, wanted_of
+from pipelines.lineage.index.contents import (
+    KINDS,
+    Kind,
+    drop_unused_labels,
+    insert_content,
+    read_wanted,
+    wanted_of,
+)
 from pipelines.lineage.index.database import get_meta, put_meta, transaction
 from pipelines.lineage.index.deriving import derive
 from pipelines.lineage.index.facts import ExecutionFacts
@@ -139,6 +146,9 @@ class Refresher:
             self._read_collected()
         self._read_sources()
         self._read_contents()
+        if again or found.gc:
+            with self._writing():
+                drop_unused_labels(self._database)
         news = self._database.total_changes != before
         with self._writing():
             derive(self._database, news=news)

@@ -131,8 +131,8 @@ def _source_links(
             by = str(record.steps[INGEST].get("record"))
             links.append(manifest_link(evidence, datasets, listing, by))
         if extent.files:
-            known = {} if evidence.partial else record.places
-            place = extent.places.get(name, known.get(name))
+            recorded = None if evidence.partial else record.places.get(name)
+            place = extent.places.get(name, recorded)
             links.append(files_link(name, digest, place, listing))
     return links
 

@@ -77,7 +77,10 @@ class Link:
     def state(self) -> LinkState:
         """``proved``, or the gravest of its faults."""
         found = {fault.state for fault in self.faults}
-        return next((state for state in _GRAVITY if state in found), "proved")
+        worst: LinkState = "proved"
+        for state in reversed(_GRAVITY):
+            worst = state if state in found else worst
+        return worst
 
     @property
     def broken(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from components.contract.source import Format, SourceFile, source_digest
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Fault, FaultFound, Link
+from pipelines.runs.kept_sources import parse_pages, read_page
 from pipelines.stores.layout import blob_key, source_key, tree_key
 
 _MANIFEST = "manifest.jsonl"
@@ -47,27 +48,25 @@ def read_listing(evidence: Evidence, digest: str, by: str) -> SourceListing:
         FaultFound: Something of it is missing, or is not what it was.
     """
     key = source_key(digest)
-    value = cast("Mapping[str, Any]", evidence.json(key, by))
     try:
-        pages = [str(page) for page in value["pages"]]
-        form, index = cast("Format", value["format"]), str(value["index"])
-    except (LookupError, TypeError):
+        listed = parse_pages(evidence.get(key, by))
+    except ValueError:
         raise FaultFound(Fault(key, "damaged", "is no list of a source")) from None
-    evidence.prefetch(blob_key(page) for page in pages)
+    evidence.prefetch(blob_key(page) for page in listed.pages)
     files: list[SourceFile] = []
-    for page in pages:
+    for page in listed.pages:
         data = evidence.blob(page, key)
         try:
-            files += [SourceFile(*row) for row in cast("list[list[Any]]", json.loads(data))]
-        except (ValueError, TypeError, RecursionError):
+            files += read_page(data)
+        except (ValueError, RecursionError):
             raise FaultFound(Fault(blob_key(page), "damaged", "is no page of a source")) from None
-    if form != "modules":  # which are in the order of their import
+    if listed.format != "modules":  # which are in the order of their import
         files.sort(key=lambda file: file.name)
-    found = source_digest(form, tuple(files), index)
+    found = source_digest(listed.format, tuple(files), listed.index, listed.excluded)
     if found != digest:
         what = f"gives the digest {found[:16]}: it is not the list of this source"
         raise FaultFound(Fault(key, "damaged", what))
-    return SourceListing(digest, form, index, tuple(files))
+    return SourceListing(digest, listed.format, listed.index, tuple(files))
 
 
 def source_link(

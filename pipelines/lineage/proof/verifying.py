@@ -19,7 +19,7 @@ from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Chain, FaultFound
 from pipelines.lineage.proof.releases import released_files
 from pipelines.lineage.proof.runs import read_run_record
-from pipelines.lineage.proof.walk import RELEASED
+from pipelines.lineage.proof.walk import RELEASED, outputs_of
 from pipelines.runs.registry import registered
 from pipelines.stores.layout import RELEASES
 from pipelines.stores.store import Store
@@ -87,11 +87,10 @@ def asked_of(store: Store, named: Named) -> Asked:
 def _published(store: Store, run: str) -> str | None:
     """Return the release of a run, or None of one that published nothing."""
     try:
-        steps = read_run_record(Evidence(store), run, run).steps
+        record = read_run_record(Evidence(store), run, run)
     except FaultFound:  # the chain says it
         return None
-    outputs = steps[RELEASED].get("outputs") if RELEASED in steps else None
-    return (outputs or {}).get("release")
+    return outputs_of(record, RELEASED).get("release")
 
 
 def _holding(store: Store, digest: str, called: str, *, file: bool) -> Asked:

@@ -14,6 +14,12 @@ RELEASED = "publish"
 """The step whose output is the release."""
 
 
+def outputs_of(record: RunRecord, step: str) -> Mapping[str, str]:
+    """Return the tree digest of every output of a step; empty where it made none, or is none."""
+    found: Any = record.steps.get(step, {}).get("outputs") or {}
+    return cast("Mapping[str, str]", found)
+
+
 @dataclass(frozen=True)
 class RunSteps:
     """What a run says of its steps, and how they hang together.
@@ -28,7 +34,7 @@ class RunSteps:
 
     def outputs(self, step: str) -> Mapping[str, str]:
         """Return the tree digest of every output of a step, as the run's record has it."""
-        return cast("Mapping[str, str]", self.record.steps[step].get("outputs") or {})
+        return outputs_of(self.record, step)
 
     def planned(self, step: str) -> Step | None:
         """Return the step of the graph; None without a graph."""

@@ -70,7 +70,7 @@ class Neighbours:
     def makers(self, artifact: int) -> tuple[list[IndexedExecution], int]:
         """Return the executions that made an artifact, and how many more there are.
 
-        Those that used the same count as one, the oldest.
+        Those that used the same count as one, the oldest; who only hands it on has not made it.
         """
         rows = self._index.execute(
             "SELECT DISTINCT e.id, e.record, e.component, e.version FROM made m "
@@ -79,6 +79,7 @@ class Neighbours:
             [artifact],
         )
         found = _executions(rows)
+        found = [one for one in found if not self._hands_on(one, artifact)] or found
         chosen = [one for one in found if one.id in self._preferred]
         if self._is_nothing(artifact):  # a step that had nothing to do: where does not matter
             return (chosen or found)[:1], 0
@@ -89,6 +90,10 @@ class Neighbours:
             groups.setdefault((one.component, tuple(self.used(one))), []).append(one)
         makers = [_first(group) for group in groups.values()]
         return makers[:_ALTERNATIVES], len(makers[_ALTERNATIVES:])
+
+    def _hands_on(self, execution: IndexedExecution, artifact: int) -> bool:
+        """Whether it was given the very bytes, as ``select`` is the winner's."""
+        return any(used == artifact for _, used in self.used(execution))
 
     def _is_nothing(self, artifact: int) -> bool:
         """Whether it is the empty result of a step that no winner came to."""
@@ -122,9 +127,11 @@ class Neighbours:
         return [(port, artifact) for port, artifact in rows]
 
     def made(self, execution: IndexedExecution) -> list[Flow]:
-        """Return what an execution made, by port."""
+        """Return what an execution made, by port; not what it only hands on."""
         rows = self._index.execute(
-            "SELECT port, artifact FROM made WHERE execution = ? ORDER BY port", [execution.id]
+            "SELECT port, artifact FROM made WHERE execution = ?1 AND artifact NOT IN "
+            "(SELECT artifact FROM used WHERE execution = ?1) ORDER BY port",
+            [execution.id],
         )
         return [(port, artifact) for port, artifact in rows]
 

@@ -12,16 +12,19 @@ import pytest
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
+from components.data.exclusions import identity_digest
 from pipelines.releases.collecting import gc
 from pipelines.releases.erasing import erase, resume
 from pipelines.releases.holding import DataSubject
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import erasures
-from pipelines.runs.exclusions import identity_digest, read_exclusions
+from pipelines.runs.exclusions import read_exclusions
+from pipelines.runs.release_log import append, read_log
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import blob_key, log_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
+from tests.data.releases import entry_of
 from tests.pipelines.releases.histories import History, long_ago, whole
 from tests.pipelines.releases.test_collecting import living
 from tests.pipelines.releases.test_killed_collection import KillingStore
@@ -140,6 +143,8 @@ def test_nothing_of_the_person_is_left_and_the_others_are(cache: Cache) -> None:
     first = faces(cache, "faces-1")
     other = faces(cache, "faces-2", people=(BEN, "cleo"))
     assert ANNA.encode() in bytes_of(cache.store)
+    entry = entry_of(first.outputs["publish"]["release"], run="faces-1")
+    assert append(cache.store, read_log(cache.store, "faces"), entry)
     done = erase(cache, DataSubject.of_identity("anna roe "), actor="me", reason="asked")
     left = bytes_of(cache.store)
     for word in (ANNA, "Anna"):
@@ -150,7 +155,9 @@ def test_nothing_of_the_person_is_left_and_the_others_are(cache: Cache) -> None:
     manifest = cache.read_file(first.outputs["ingest"]["dataset"], "manifest.jsonl").decode()
     assert manifest.count(f'"{BEN}/') == 2
     assert done.datasets == {first.outputs["ingest"]["dataset"]: 2}
-    assert [(one.name, one.run) for one in done.releases] == [("faces", "faces-1")]
+    assert [(one.name, one.run, one.champion) for one in done.releases] == [
+        ("faces", "faces-1", True)
+    ]
     assert done.models == 3
     assert any("train anew" in what for what in done.unreached)
 
@@ -161,6 +168,17 @@ def test_verify_says_erased_and_not_missing(cache: Cache) -> None:
     found = verify_store(cache.store)[1]
     assert {one.state for one in found} == {"erased"}
     assert all(f"by me on {done.at[:10]}" in one.what for one in found)
+
+
+def test_verify_names_what_is_there_again(cache: Cache) -> None:
+    faces(cache, "faces-1")
+    done = erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
+    faces(cache, "faces-2")  # as a machine that has not heard of it
+    again = [one for one in verify_store(cache.store)[1] if "there again" in one.what]
+    assert {one.place for one in again} <= set(done.removed)
+    assert len(again) > 3
+    erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
+    assert {one.state for one in verify_store(cache.store)[1]} == {"erased"}
 
 
 def test_who_is_only_sealed_leaves_the_training_data_alone(cache: Cache) -> None:
