@@ -138,7 +138,7 @@ def read_manifest(source: Path | bytes | Reader) -> Iterator[ImageFate]:
     manifest = read(MANIFEST)
     if manifest is None:
         raise ValueError(f"it has no {MANIFEST}")
-    return _fates(manifest, _Records.read(read))
+    return _fates(manifest, _RecordFiles.read(read))
 
 
 def _folder_reader(folder: Path) -> Reader:
@@ -150,7 +150,7 @@ def _folder_reader(folder: Path) -> Reader:
 
 
 @dataclass(frozen=True)
-class _Records:
+class _RecordFiles:
     """What ``records/`` holds, and the row of each record in the images of its split."""
 
     pixels: bytes
@@ -160,7 +160,7 @@ class _Records:
     rows: Sequence[int]
 
     @classmethod
-    def read(cls, read: Reader) -> _Records | None:
+    def read(cls, read: Reader) -> _RecordFiles | None:
         """Return what is there, None where an earlier version wrote it, or of single images.
 
         Raises:
@@ -209,7 +209,7 @@ class _Records:
         )
 
 
-def _fates(manifest: bytes, records: _Records | None) -> Iterator[ImageFate]:
+def _fates(manifest: bytes, records: _RecordFiles | None) -> Iterator[ImageFate]:
     """Yield the images of a manifest; lines of records follow the line of their file."""
     pending: Mapping[str, Any] | None = None
     told: dict[str, Mapping[str, Any]] = {}
@@ -246,7 +246,7 @@ def _single(line: Mapping[str, Any], file: str | None = None) -> ImageFate:
 
 
 def _expanded(
-    line: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]], records: _Records | None
+    line: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]], records: _RecordFiles | None
 ) -> Iterator[ImageFate]:
     """Yield the records of a file; where only their number is known, the rest as one."""
     counts = line["records"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +17,7 @@ from components.contract.digests import canonical_json
 from components.contract.tree import SINGLE, Entry, Tree, files_of, tree_of
 from pipelines.disk.folders import remove_tree
 from pipelines.runs.condemned import CondemnedValues
-from pipelines.runs.quarantine import move_to_quarantine
+from pipelines.runs.quarantine import move_to_quarantine, put_certain
 from pipelines.runs.results import CachedResult, disagreement, read_result
 from pipelines.runs.tombstones import rest_of
 from pipelines.stores.layout import blob_key, result_key, tree_key
@@ -135,6 +136,24 @@ class Cache:
             self._condemned.renew(listing, data)
         self._trees[tree.digest] = tree
         return tree
+
+    def put_some(self, tree: Tree, files: Mapping[str, Path]) -> None:
+        """Store some files of an artifact, and the list of all of them.
+
+        Args:
+            tree: Of the whole artifact.
+            files: By their path in it the files to store, which have been held against the tree.
+        """
+        for entry in tree.entries:
+            if entry.path in files:
+                key, path = blob_key(entry.sha256), files[entry.path]
+                if not self.store.put_if_absent(key, path):
+                    self._check_size(key, entry, path)
+                    self._condemned.renew(key, path)
+        listing, data = tree_key(tree.digest), canonical_json(tree.to_json())
+        put_certain(self.store, listing, data)
+        self._condemned.renew(listing, data)
+        self._trees[tree.digest] = tree
 
     def _check_size(self, key: str, entry: Entry, path: Path) -> None:
         """Replace a blob that was there before, if a broken disk cut it short."""

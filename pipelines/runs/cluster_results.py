@@ -1,6 +1,6 @@
 """What a store holds of the results of a cluster: the rest stays in the bucket it was made in.
 
-Reports, pages and releases come home whole. Of the rest the list of files does, and of a Dataset
+Reports, pages and releases are imported whole. Of the rest the list of files is, and of a Dataset
 also what says what became of every image: so questions about data are answered alike whichever
 engine ran, and nobody downloads the images themselves.
 """
@@ -18,10 +18,10 @@ ELSEWHERE: Final = "kubeflow"
 """The engine whose intermediate artifacts stay in the bucket of the cluster."""
 
 WHOLE: Final[frozenset[Kind]] = frozenset({"Report", "Metrics", "Page", "Curve", "Release"})
-"""Kinds of artifacts that come home with all their files."""
+"""Kinds of artifacts that are imported with all their files."""
 
 DATASET_FILES: Final = frozenset({DESCRIPTION, MANIFEST, *RECORDS})
-"""Files that come home of a Dataset."""
+"""Files that are imported of a Dataset."""
 
 
 def kinds_of(component: str) -> dict[str, Kind]:

@@ -23,9 +23,8 @@ from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.ledger import open_sealed
-from pipelines.runs.quarantine import put_certain
 from pipelines.runs.step_records import step_record
-from pipelines.stores.layout import blob_key, step_record_key, tree_key
+from pipelines.stores.layout import step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
 ENGINE = ELSEWHERE
@@ -176,7 +175,6 @@ class ResultImporter:
 
     def _fetch_some(self, step: Step, key: str, tree: Tree, names: Collection[str]) -> None:
         """Copy some files of an output into the store, then the list of all of them."""
-        store = self._cache.store
         wanted = [entry for entry in tree.entries if entry.path in names]
         with tempfile.TemporaryDirectory(prefix="import-", dir=self._scratch) as folder:
             paths = [Path(folder, str(number)) for number in range(len(wanted))]
@@ -187,12 +185,12 @@ class ResultImporter:
                 digests = self._root.fetch_many(items)
             except KeyMissing as missing:
                 raise self._statements.damaged(step, f"{missing.key} is missing") from None
-            for entry, path, digest in zip(wanted, paths, digests, strict=True):
+            for entry, digest in zip(wanted, digests, strict=True):
                 if digest != entry.sha256:
                     what = f"{key}/{entry.path} has the sha256 {digest}, not {entry.sha256}"
                     raise self._statements.damaged(step, what)
-                store.put_if_absent(blob_key(digest), path)
-        put_certain(store, tree_key(tree.digest), canonical_json(tree.to_json()))
+            named = {entry.path: path for entry, path in zip(wanted, paths, strict=True)}
+            self._cache.put_some(tree, named)
 
     def _ingredients(self, step: Step, found: Found) -> Ingredients:
         statement = found.statement

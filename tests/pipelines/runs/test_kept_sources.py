@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile, source_digest
+from pipelines.runs.condemned import Collection
 from pipelines.runs.kept_sources import (
     FILES_A_PAGE,
     KeptSource,
@@ -21,7 +23,7 @@ from pipelines.runs.kept_sources import (
     read_source,
 )
 from pipelines.runs.verifying import verify_store
-from pipelines.stores.layout import blob_digest, blob_key, source_key
+from pipelines.stores.layout import blob_digest, blob_key, collection_key, source_key
 from pipelines.stores.store import Store
 from tests.pipelines.stores.damage import overwrite, remove
 
@@ -140,6 +142,53 @@ def test_a_page_that_a_disk_cut_short_is_written_again(either_store: Store) -> N
     overwrite(either_store, blob_key(pages(either_store, digest)[0]), b"[")
     put_source(either_store, KeptSource("folder", files(3), "", ()))
     assert read_source(either_store, digest)
+
+
+def test_a_page_that_is_to_be_collected_is_written_anew(either_store: Store) -> None:
+    listed = KeptSource("folder", files(3), "", ())
+    (page,) = pages_of("folder", files(3))
+    key = blob_key(hashlib.sha256(page).hexdigest())
+    either_store.put_if_absent(key, page)  # left by a process that was killed before the listing
+    found = either_store.stat(key)
+    assert found
+    condemned = Collection("c", "2026-01-02T03:04:05.678+00:00", "me", 0.0, {key: found.version})
+    either_store.put_if_absent(collection_key("c"), condemned.to_bytes())
+    digest = put_source(either_store, listed)
+    assert not either_store.delete_if_match(key, found.version)
+    assert read_source(either_store, digest) == listed
+
+
+class Killed(BaseException):
+    """What ends a process between two writes."""
+
+
+def test_killed_between_pages_and_listing(
+    either_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = KeptSource("folder", files(100), "", ())
+    put = type(either_store).put_if_absent
+
+    def killed_before_the_listing(self: Store, key: str, data: bytes) -> bool:
+        if key.startswith("sources/"):
+            raise Killed
+        return put(self, key, data)  # pyright: ignore[reportArgumentType]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(either_store), "put_if_absent", killed_before_the_listing)
+        with pytest.raises(Killed):
+            put_source(either_store, listed)
+    assert read_source(either_store, listed.digest) is None
+    assert verify_store(either_store)[1] == []
+    assert put_source(either_store, listed) == listed.digest
+    assert read_source(either_store, listed.digest) == listed
+
+
+def test_two_at_once_keep_one_listing(either_store: Store) -> None:
+    sources = [KeptSource("folder", files(500 + n % 2), "", ()) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        digests = list(pool.map(put_source, [either_store] * 8, sources))
+    assert [read_source(either_store, digest) for digest in digests] == sources
+    assert verify_store(either_store)[1] == []
 
 
 def test_the_snapshot_of_a_folder_is_kept_as_it_is_staged(

@@ -189,6 +189,18 @@ def test_a_record_of_wrong_types_is_damaged(
         read_run(store, record.run)
 
 
+def test_a_record_of_an_earlier_or_a_later_version_is_read(
+    record: RunRecord, store: DirectoryStore
+) -> None:
+    now_written = {**asdict(record), "outcome": "done", "steps": {"train": DONE}}
+    earlier = {key: now_written[key] for key in now_written if key not in ("actor", "places")}
+    later = {**now_written, "places": {"data": "/data", "modules": ["/a.py"]}, "new": {"a": 1}}
+    for name, content in (("earlier", {**earlier, "run": "earlier"}), ("later", later)):
+        store.put_if_absent(f"runs/{name}/run.json", json.dumps(content).encode())
+    assert (read_run(store, "earlier").actor, read_run(store, "earlier").places) == ("", {})
+    assert read_run(store, "later").places == {"data": "/data", "modules": ("/a.py",)}
+
+
 def test_a_record_that_is_no_file(record: RunRecord, store: DirectoryStore) -> None:
     put_started(store, record)
     for number, make in enumerate((os.mkfifo, os.mkdir, lambda path: path.symlink_to("x"))):

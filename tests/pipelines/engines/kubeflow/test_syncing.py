@@ -140,7 +140,8 @@ def test_manifests_come_home_and_images_do_not(
         home = {name: cache.read_file(tree, name) for name in at_home}
         fates = list(read_manifest(home.get))
         assert fates
-        assert {fate.split for fate in fates if fate.split == "sealed"}
+        whole = output == "dataset"  # the sealed one counts its records
+        assert ("sealed" in {fate.split for fate in fates}) == whole
     model = read_record(store, read_run(store, synced.run).steps["train"]["record"])
     assert model
     assert ("model", "weights.safetensors") in model.files
