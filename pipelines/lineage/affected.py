@@ -280,6 +280,9 @@ _BY_LISTING = (
         "JOIN dataset ON dataset.source = source_page.source"
         " JOIN manifest ON manifest.dataset = dataset.artifact AND manifest.state != 'read'"
         " JOIN release_dataset ON release_dataset.dataset = dataset.artifact"
+        # Two sources may have made equal bytes, as of their sealed images.
+        " JOIN release_source ON release_source.release = release_dataset.release"
+        " AND release_source.source = source_page.source"
         " JOIN release ON release.id = release_dataset.release"
     ),
     # What never became a dataset: a teacher's model, weights, pairs.
