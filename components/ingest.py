@@ -77,8 +77,10 @@ def ingest(
     from components.data.manifest import (
         class_names,
         described,
+        has_records,
         ingest_report,
         manifest,
+        record_fates,
         with_rows,
     )
     from components.data.measurable import check_measurable
@@ -117,6 +119,7 @@ def ingest(
             description=described(curated, names[-1], curation.split_by),
             groups=groups,
             manifest=manifest(curated, sealed=path is sealed),
+            records=record_fates(curated) if path is dataset and has_records(opened) else None,
             threads=threads,
         )
     if listed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from components.artifacts.about import About
 from components.artifacts.budgets import DropBudget
 from components.artifacts.framing import Framing
 from components.contract.types import FromGraph, LiteModelIn, PageOut, ReleaseOut, ReportIn
@@ -26,6 +27,7 @@ def publish(
     budget: DropBudget,
     framing: Framing = Framing(),
     resampling: Resampling = Resampling(resamples=2000),
+    about: About = About(),
 ) -> None:
     """Write the release: the file, how to feed it, what it is for and how good it is.
 
@@ -48,6 +50,7 @@ def publish(
         budget: What the drop on the sealed split must keep to.
         framing: How an app brings images to the size of the model, as ingest did.
         resampling: How its interval is made.
+        about: Who answers for the release and what it is for, which the card then says.
 
     Raises:
         UserError: An input is not what it should be, or the task has no such metric.
@@ -72,4 +75,5 @@ def publish(
         budget=budget,
         framing=framing,
         resampling=resampling,
+        about=about,
     )

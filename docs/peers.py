@@ -156,6 +156,13 @@ def _goal(entries: Sequence[Entry]) -> str:
 
 def _against(others: Sequence[Entry], front: Sequence[Entry]) -> str:
     """Say of each file of another tool what slimline's front is against it, the lost ones first."""
+    if not others:
+        return "No file of another tool is there yet."
+    if not front:
+        return (
+            "Not compared: slimline's run found no front, as other load disturbed its timings. "
+            f"On a quiet machine, `make peers ONLY={SLIMLINE}` measures them again."
+        )
     told: dict[str, list[str]] = {"neither": [], "equals": [], "dominates": []}
     unmeasured: list[str] = []
     for one in others:
@@ -170,8 +177,6 @@ def _against(others: Sequence[Entry], front: Sequence[Entry]) -> str:
             "dominates": "dominated",
         }[verdict.relation]
         told[verdict.relation].append(f"- {named}: **{verb}**: {verdict.sentence}.")
-    if not others:
-        return "No file of another tool is there yet."
     return "\n".join([*told["neither"], *told["equals"], *told["dominates"], *unmeasured])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,17 +25,20 @@ from pipelines.cli.documents import (
     Collected,
     Explained,
     ExplainedStep,
+    ExportedFile,
     ExportedRelease,
     ImagesOfRun,
     RebuiltIndex,
     Verified,
     WaitingCollection,
 )
+from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedReleases
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
+    AboutSection,
     AnswersTeacher,
     AutoSection,
     BudgetSection,
@@ -51,10 +54,21 @@ from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
-from pipelines.lineage.tracing.trace import Edge, Node, Trace, TracedDataset, TracedRelease
+from pipelines.lineage.proof.links import RebuiltStep
+from pipelines.lineage.tracing.trace import (
+    Trace,
+    TracedDataset,
+    TracedRelease,
+    TraceEdge,
+    TraceNode,
+)
+from pipelines.releases.gate_finding import GateFinding
+from pipelines.releases.states import ReleaseState
 from pipelines.runs import leaderboard
+from pipelines.runs.erasures import Concerned, Erasure
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
+from pipelines.runs.release_log_entries import LogEntry
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -101,6 +115,7 @@ SECTIONS: Sequence[Section] = (
     Section("teacher (answers of any framework)", AnswersTeacher),
     Section("teacher.normalization", Normalization),
     *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
+    Section("about", AboutSection),
     Section("auto", AutoSection),
     Section("devices[]", HostDevice, "benchmark"),
     Section("budgets", BudgetSection),
@@ -133,9 +148,9 @@ class Document:
     keys: Sequence[str] | None = None
 
 
-def keys_in(documented: type[object]) -> Sequence[str]:
+def keys_in(documented: type[Any]) -> Sequence[str]:
     """Return the attributes of a class whose properties are no keys of the document."""
-    return tuple(entries_of(documented, "Attributes"))
+    return tuple(field.name for field in fields(documented))
 
 
 DOCUMENTS: Sequence[Document] = (
@@ -151,15 +166,28 @@ DOCUMENTS: Sequence[Document] = (
     Document("`steps[]` of that document", (ExplainedStep,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
+    Document(
+        "`slimline export --format openlineage --json`, and of the other formats", (ExportedFile,)
+    ),
     Document("`slimline verify --json`", (Verified,)),
-    Document("`slimline gc --json`", (Collected, WaitingCollection)),
+    Document("`rebuilt[]` of that document", (RebuiltStep,)),
+    Document("`slimline releases --json`", (ListedReleases,)),
+    Document("`slimline releases --json`: `releases[]`", (ReleaseState,)),
+    Document("`logs[]` of that document", (ListedLog,)),
+    Document("`logs[].entries[]` of that document", (LogEntry,)),
+    Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
+    Document("`gate` of that document", (GateFinding,)),
+    Document("`slimline gc --json`", (Collected,)),
+    Document("`waiting[]` of that document", (WaitingCollection,)),
+    Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),
+    Document("`erasures[].releases[]` of that document", (Concerned,)),
     Document("`slimline lineage --json`", (Trace,)),
-    Document("`nodes[]` of that document", (Node,)),
-    Document("`edges[]` of that document", (Edge,)),
-    Document("`releases[]` of that document", (TracedRelease,)),
+    Document("`nodes[]` of that document", (TraceNode,)),
+    Document("`edges[]` of that document", (TraceEdge,)),
+    Document("`slimline lineage --json`: `releases[]`", (TracedRelease,)),
     Document("`datasets[]` of that document", (TracedDataset,)),
-    Document("`slimline affected --json`", (Answer,)),
-    Document("`releases[]` of that document", (AffectedRelease,)),
+    Document("`slimline affected --json`", (Answer,), keys_in(Answer)),
+    Document("`slimline affected --json`: `releases[]`", (AffectedRelease,)),
     Document("`found[]` of that document", (Sighting,)),
     Document("`slimline index rebuild --json`", (RebuiltIndex,)),
     Document("`slimline why-changed --json`", (WhyChanged,)),

@@ -394,6 +394,7 @@ def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -
             metric=config.metric,
             drop=budgets.drop,
             **_framing(config),
+            **(config.about.model_dump() if config.about else {}),
         ),
     )
 

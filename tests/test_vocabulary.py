@@ -29,7 +29,7 @@ GONE = {
     "results are imported": (r"[Hh]omecoming", r"comes? home", r"at home"),
     "modules say what they are of": (r"greet",),
     "a release qualifies; promoted is said of a release log": (
-        r"[Nn]ot promoted", r"promoted=", r"\.promoted", r"[`'\"]?promoted: (?:true|false)[`'\"]?",
+        r"promoted=", r"\.promoted", r"[`'\"]?promoted: (?:true|false)[`'\"]?",
     ),
     "digits that make two numbers distinct; ratios": (r"apart\(", r"fate\("),
     "a device is what a step occupies": (r"MEASURES_TIME", r"measures_time"),

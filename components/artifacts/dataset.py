@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from components.artifacts.chained import ChainedImages
 from components.artifacts.grouping import Grouping, read_groups
 from components.artifacts.image_file import SlicedImages, write_images
+from components.artifacts.manifest import DESCRIPTION, MANIFEST, RecordFate, write_records
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from components.contract.types import SplitUnit, Task, Unit
@@ -108,7 +109,7 @@ class Dataset:
         Raises:
             UserError: There is no dataset, or one of another version.
         """
-        described = path / "dataset.json"
+        described = path / DESCRIPTION
         if not described.is_file():
             raise UserError(
                 f"{path} is no dataset: it has no dataset.json", "pass a folder that ingest wrote"
@@ -157,7 +158,7 @@ class Dataset:
 
     def manifest(self) -> list[dict[str, Any]]:
         """Return the manifest: what became of every source file, in name order."""
-        lines = (self.path / "manifest.jsonl").read_text().splitlines()
+        lines = (self.path / MANIFEST).read_text().splitlines()
         return [json.loads(line) for line in lines]
 
     def _folder(self, split: str) -> Path:
@@ -183,6 +184,7 @@ def write_dataset(
     description: str = "",
     groups: Grouping | None = None,
     manifest: Iterable[Mapping[str, object]] = (),
+    records: Iterable[RecordFate] | None = None,
     shard_bytes: int = SHARD_BYTES,
     threads: int = 1,
 ) -> Dataset:
@@ -199,6 +201,7 @@ def write_dataset(
         description: One sentence for reports.
         groups: Of the images of every split; None where the source tells of none.
         manifest: One line per source file, in name order.
+        records: What became of each record, where the source has files of many.
         shard_bytes: Largest image array that goes into one file.
         threads: How many write side by side; the bytes do not depend on it.
 
@@ -230,9 +233,11 @@ def write_dataset(
     for split, (images, labels) in splits.items():
         _write_split(path / split, images, labels, shard_bytes, threads)
         grouping.write(split, path / split)
-    with (path / "manifest.jsonl").open("wb") as file:
+    with (path / MANIFEST).open("wb") as file:
         file.writelines(canonical_json(line) + b"\n" for line in manifest)
-    (path / "dataset.json").write_bytes(canonical_json(info.to_json()))
+    if records is not None:
+        write_records(path, records)
+    (path / DESCRIPTION).write_bytes(canonical_json(info.to_json()))
     return Dataset(path, info)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -67,14 +68,23 @@ def closure_of(component: str) -> frozenset[str]:
 
 
 @cache
-def code_digest(component: str) -> str:
-    """Return the digest of the component's own source and of all it imports from ``components``.
+def code_files(component: str) -> Mapping[str, str]:
+    """Return the sha256 of the component's own source and of all it imports from ``components``.
 
     Templates that lie in a package of the closure count too.
+
+    Returns:
+        By path, relative to ``components/``.
     """
     paths = {path for module in closure_of(component) if (path := path_of(module))}
     packages = {path.parent for path in paths if path.name == "__init__.py"} - {ROOT}
     paths |= {
         path for package in packages for path in package.iterdir() if path.suffix in _SUFFIXES
     }
-    return digest("code", {path.relative_to(ROOT).as_posix(): file_sha256(path) for path in paths})
+    return {path.relative_to(ROOT).as_posix(): file_sha256(path) for path in sorted(paths)}
+
+
+@cache
+def code_digest(component: str) -> str:
+    """Return the digest of a component's code: of ``code_files``."""
+    return digest("code", dict(code_files(component)))

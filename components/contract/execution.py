@@ -87,6 +87,10 @@ def _call(function: Callable[..., None], call: Call) -> tuple[int, dict[str, str
     return OK, {"result": "ok"}
 
 
+_LISTED = 10_000
+"""An output of at most so many files is listed file by file; none of ours has nearly as many."""
+
+
 def _is_short_write(error: OSError) -> bool:
     """Whether numpy could not write all of an array, which is all that it says of a full disk."""
     return error.errno is None and "requested and" in str(error) and "written" in str(error)
@@ -166,6 +170,7 @@ def _statement(
                 "digest": tree.digest,
                 "size_bytes": tree.size_bytes,
                 "files": len(tree.entries),
+                **({"entries": tree.to_json()["entries"]} if len(tree.entries) <= _LISTED else {}),
             }
             for name, tree in trees.items()
         },

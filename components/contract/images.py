@@ -125,7 +125,12 @@ def with_extras(environment: str, versions: Mapping[str, str]) -> str:
     """
     if not versions:
         return environment
-    return digest("environment", {"image": environment, "extras": dict(versions)})
+    return digest("environment", extras_content(environment, versions))
+
+
+def extras_content(environment: str, versions: Mapping[str, str]) -> dict[str, object]:
+    """Return what the digest of an environment with extras is of."""
+    return {"image": environment, "extras": dict(versions)}
 
 
 @cache
@@ -143,11 +148,13 @@ def component_environment(component: str) -> str:
 @cache
 def environment_digest(image: ImageName) -> str:
     """Return the digest of packages, Python and architecture that results of ``image`` hang on."""
-    return digest(
-        "environment",
-        {
-            "packages": dict(versions(image)),
-            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-            "architecture": platform.machine(),
-        },
-    )
+    return digest("environment", environment_content(image))
+
+
+def environment_content(image: ImageName) -> dict[str, object]:
+    """Return what ``environment_digest`` is of."""
+    return {
+        "packages": dict(versions(image)),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "architecture": platform.machine(),
+    }

@@ -50,17 +50,25 @@ class SourceFile:
         return bool(self.sha256)
 
 
-def source_digest(form: Format, files: tuple[SourceFile, ...], index: str = "") -> str:
+def source_digest(
+    form: Format,
+    files: tuple[SourceFile, ...],
+    index: str = "",
+    excluded: tuple[str, ...] = (),
+) -> str:
     """Return the digest of a source: names, sizes and contents, not places and times.
 
     Args:
         form: How the files are to be read.
         files: All files.
         index: Name of the list of images among them, if there is one.
+        excluded: See ``Source``.
     """
     # One string a file, the name last, is as unambiguous as a list and digested faster.
     content: list[object] = [form, [f"{f.sha256} {f.size_bytes} {f.name}" for f in files]]
     odd = [[file.name, file.link, file.fault] for file in files if file.link or file.fault]
+    if excluded:
+        return digest("source", [*content, odd, index, list(excluded)])
     return digest("source", [*content, odd, index] if odd or index else content)
 
 
@@ -74,6 +82,8 @@ class Source:
         files: All files, in name order.
         index: Name of the list of images, for the format ``list``.
         root: Where the names start from on the user's side: a path or ``gs://bucket/prefix``.
+        excluded: What must not be used: sha256 sums of files, of pixels and of identities, as
+            hexadecimal digits, sorted. Of none the digest is as it always was.
     """
 
     path: Path
@@ -81,6 +91,7 @@ class Source:
     files: tuple[SourceFile, ...]
     index: str = ""
     root: str = ""
+    excluded: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: Path) -> Source:
@@ -103,12 +114,19 @@ class Source:
                     f"{listed} names {file.name!r}, which is not inside the source",
                     "let slimline stage the data again",
                 )
-        return cls(path, value["format"], files, value.get("index", ""), value.get("root", ""))
+        return cls(
+            path,
+            value["format"],
+            files,
+            value.get("index", ""),
+            value.get("root", ""),
+            tuple(value.get("excluded", ())),
+        )
 
     @property
     def digest(self) -> str:
         """See ``source_digest``."""
-        return source_digest(self.format, self.files, self.index)
+        return source_digest(self.format, self.files, self.index, self.excluded)
 
     def path_of(self, file: SourceFile) -> Path:
         """Return where a file lies, following links only inside the source.

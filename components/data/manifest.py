@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from components.artifacts.dataset import SEALED
-from components.contract.source import IDX_LABELS, Source
+from components.artifacts.manifest import EXCLUDED, RecordFate
+from components.contract.source import IDX_LABELS, Source, SourceFile
 from components.contract.types import SplitUnit
 from components.data.curation import CurationResult, kind_of
 from components.data.division import group_of
@@ -82,20 +83,38 @@ def manifest(curated: CuratedSource, *, sealed: bool) -> Iterator[dict[str, obje
         one_image = curated.source.format in ("folder", "list")
         if one_image and file.name != curated.source.index:
             (index,) = indices
-            yield _line(curated, index, file.sha256, sealed=sealed)
+            yield _line(curated, index, file, sealed=sealed)
             continue
-        yield _counts(curated, indices, file.name, file.sha256)
+        yield _counts(curated, indices, file, sealed=sealed)
         for index in indices:
             if curated.results[index].status in ("quarantined", "duplicate"):
-                yield _line(curated, index, file.sha256, sealed=sealed)
+                yield _line(curated, index, file, sealed=sealed)
 
 
-def _line(curated: CuratedSource, index: int, sha256: str, *, sealed: bool) -> dict[str, object]:
+def has_records(source: Source) -> bool:
+    """Whether the files of a source hold many images each."""
+    return source.format not in ("folder", "list")
+
+
+def record_fates(curated: CuratedSource) -> Iterator[RecordFate]:
+    """Yield what became of every record, in order of the source."""
+    for image, result in curated.pairs():
+        fate = result.split or ("excluded" if result.reason == EXCLUDED else result.status)
+        yield RecordFate(image.digest, fate, image.label)
+
+
+def _line(
+    curated: CuratedSource, index: int, file: SourceFile, *, sealed: bool
+) -> dict[str, object]:
+    image = curated.images[index]
     result = curated.results[index]
     hidden = result.split == SEALED and not sealed
     return {
-        "name": curated.images[index].name,
-        "sha256": sha256,
+        "name": image.name,
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
+        "label": image.label,
+        "pixels": image.digest or None,
         "status": result.status,
         "split": result.split,
         "index": None if hidden else curated.rows[index],
@@ -105,22 +124,28 @@ def _line(curated: CuratedSource, index: int, sha256: str, *, sealed: bool) -> d
 
 
 def _counts(
-    curated: CuratedSource, indices: Sequence[int], name: str, sha256: str
+    curated: CuratedSource, indices: Sequence[int], file: SourceFile, *, sealed: bool
 ) -> dict[str, object]:
     """Return the line of a file of records; one that holds none is described by another file."""
     results = [curated.results[index] for index in indices]
     counts = Counter(result.status for result in results)
-    describes = re.fullmatch(IDX_LABELS, name) or name == curated.source.index
+    describes = re.fullmatch(IDX_LABELS, file.name) or file.name == curated.source.index
     splits = Counter(result.split for result in results if result.split)
+    place: dict[str, int] = {}
+    if not sealed and has_records(curated.source):  # where records/ has them, one after the other
+        first, count = indices[0] if indices else 0, len(indices)
+        assert not indices or indices[-1] == first + count - 1, file.name
+        place = {"first": first, "count": count}
     return {
-        "name": name,
-        "sha256": sha256,
+        "name": file.name,
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
         "status": "used" if counts["used"] or describes else "unused",
         "split": None,
         "index": None,
         "reason": None if indices else "holds no pictures",
         "duplicate_of": None,
-        "records": {**counts, "splits": dict(splits)},
+        "records": {**counts, "splits": dict(splits), **place},
     }
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.contract.source import Format, Source, SourceFile
+from components.data.exclusions import excluded_places, marked
 from components.data.image_list import NamedImage, named_images
 from components.data.images import (
     BadImage,
@@ -143,6 +144,8 @@ def read_source(
         tell(images=len(images), total=total)
     if labels == "path" and source.format == "npz":
         _check_paths(source, images)
+    for place in excluded_places(source, images):
+        images[place], places[place] = marked(images[place]), -1
     return SourceImages(images, places, spool, keeping.copies, sizes, brightest)
 
 

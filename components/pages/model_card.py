@@ -93,7 +93,7 @@ def card_sections(
         CardSection("Factors", _factors(sealed)),
         CardSection("Metrics", _metrics(manifest, decision)),
         CardSection("Evaluation data", _evaluation_data(decision, sealed)),
-        CardSection("Training data", _training_data(decision)),
+        CardSection("Training data", _training_data(manifest, decision)),
         CardSection("Quantitative analyses", _analyses(decision, sealed)),
         CardSection("Ethical considerations", (Paragraph(_ETHICS),)),
         CardSection(
@@ -184,14 +184,24 @@ def _details(manifest: Mapping[str, Any]) -> Facts:
             ("File", f"{manifest['file']}, {size} ({gzip} after gzip)"),
             ("Format", "LiteRT (TensorFlow Lite) flatbuffer"),
             ("Measured with", ", ".join(manifest["runtime"]) or "nothing"),
+            *_said(manifest, owner="Owner", contact="Contact", licence="Licence"),
         )
     )
 
 
-def _uses(manifest: Mapping[str, Any], sealed: SealedResult) -> tuple[Paragraph, Listing]:
+def _said(manifest: Mapping[str, Any], **titles: str) -> tuple[tuple[str, str], ...]:
+    """Return rows for what the configuration says about the release, where it says it."""
+    about = manifest.get("about", {})
+    return tuple((title, about[key]) for key, title in titles.items() if key in about)
+
+
+def _uses(
+    manifest: Mapping[str, Any], sealed: SealedResult
+) -> tuple[Facts | Paragraph | Listing, ...]:
     task, about = manifest["task"], sealed.reference.description
     like = f"{_USES[task]}, in images like those it was measured on: {about}. Not for:"
-    return Paragraph(like), Listing(_NOT_FOR[task])
+    own = _said(manifest, purpose="Purpose", out_of_scope="Out of scope")
+    return *((Facts(own),) if own else ()), Paragraph(like), Listing(_NOT_FOR[task])
 
 
 def _feeding(manifest: Mapping[str, Any]) -> tuple[Facts, Code]:
@@ -272,14 +282,23 @@ def _evaluation_data(decision: Decision, sealed: SealedResult) -> tuple[Facts, .
     return (Facts((("Sealed", opened), ("Selection", compared))),)
 
 
-def _training_data(decision: Decision) -> tuple[Paragraph, ...]:
+def _training_data(
+    manifest: Mapping[str, Any], decision: Decision
+) -> tuple[Paragraph | Facts, ...]:
     sizes = splits_in_words(decision.split.splits)
     used = f" {decision.images.summary}." if decision.images else ""
+    own = _said(
+        manifest,
+        data_origin="Origin of the images",
+        data_licence="Licence of the images",
+        legal_basis="Legal basis",
+    )
     return (
         Paragraph(
             f"The train split of the same source; images by split: {sizes}. Identical images "
             f"were removed before the split.{used}"
         ),
+        *((Facts(own),) if own else ()),
     )
 
 

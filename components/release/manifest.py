@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from components.artifacts.about import About
 from components.artifacts.budgets import Budgets
 from components.artifacts.decision import Candidate, Decision, Split
 from components.artifacts.framing import Framing
@@ -48,6 +49,7 @@ def manifest_of(
     framing: Framing,
     confidence: float,
     lineage: Mapping[str, str],
+    about: About = About(),
 ) -> dict[str, Any]:
     """Return the content of ``manifest.json``.
 
@@ -60,6 +62,7 @@ def manifest_of(
         framing: How an app brings images to the size of the model.
         confidence: Which share the interval of the sealed drop holds.
         lineage: Digests of what the release was made from, by role.
+        about: Who answers for it and what it is for.
     """
     assert decision.winner, "only a winner is released"
     won = decision.variant(decision.winner)
@@ -84,6 +87,7 @@ def manifest_of(
         "reasons": list(reasons),
         "steps": [dict(step) for step in info.steps],
         "lineage": dict(lineage),
+        **({"about": said} if (said := about.to_json()) else {}),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from components.artifacts.about import About
 from components.artifacts.budgets import Budgets, DropBudget
 from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
@@ -62,6 +63,7 @@ def write(
     budget: DropBudget,
     framing: Framing,
     resampling: Resampling,
+    about: About,
 ) -> None:
     """Write the release of a winner.
 
@@ -75,6 +77,7 @@ def write(
         budget: What the sealed drop must keep to.
         framing: How an app brings images to the size of the model.
         resampling: How its interval is made.
+        about: Who answers for it and what it is for.
 
     Raises:
         UserError: An input is not what it should be, or the task has no such metric.
@@ -92,6 +95,7 @@ def write(
         framing=framing,
         confidence=resampling.confidence,
         lineage=parts.lineage,
+        about=about,
     )
     release.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(parts.winner / MODEL_FILE, release / MODEL_FILE)

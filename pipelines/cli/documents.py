@@ -11,6 +11,7 @@ from components.statistics.quantities import decimal
 from pipelines.config.configuration import Config
 from pipelines.launch.explaining import Changed, Explanation, Upstream
 from pipelines.launch.release_folder import read_list
+from pipelines.lineage.proof.links import Chain, Fault, RebuiltStep
 from pipelines.runs.records import Problem, RunRecord
 from pipelines.runs.verifying import ObjectFault
 
@@ -110,20 +111,57 @@ class ExportedRelease:
 
 
 @dataclass(frozen=True)
+class ExportedFile:
+    """What ``slimline export --format`` wrote, of every format but ``release``.
+
+    Attributes:
+        run: Identifier of the run.
+        format: Which one.
+        exported: The file.
+        sha256: Of its bytes.
+        size_bytes: How many there are.
+    """
+
+    run: str
+    format: str
+    exported: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class Verified:
     """What ``slimline verify`` found.
 
     Attributes:
-        place: The store, the run or the folder.
+        place: The store, the run, the folder, or what else was asked about.
         objects: How many values or files were read.
-        findings: Each that is not as it should be: its ``place`` (key or path), its ``state``
-            (``damaged``, ``missing``, ``foreign``), and ``what`` is wrong with it. Also what was
-            removed on purpose, which is ``erased``, or ``collected`` by ``slimline gc``.
+        findings: Each that is not as it should be: its ``place`` (key, path or address), its
+            ``state`` (``damaged``, ``missing``, ``foreign``, ``changed``,
+            ``different``), and ``what`` is wrong with it. Also what was removed on purpose, which
+            is ``erased``, or ``collected`` by ``slimline gc``.
+        links: Of a run, a release, a file and a bundle the chain from the released file up to the
+            user's files: ``name`` of the link, its ``subject`` (a digest), its ``state`` (as above,
+            ``proved``, or ``unproved`` where nothing contradicts and nothing proves), what was held
+            against what (``said``), and its ``faults`` as in ``findings``.
+        first_broken: Name of the first link that does not hold, or null.
+        below: Releases that stand on the place where the chain breaks, as ``NAME/RUN``.
+        rebuilt: With ``--rebuild`` what became of each step: ``step``, ``state`` (``same``,
+            ``different``, ``left out``, ``not made``), ``what``.
     """
 
     place: str
     objects: int
-    findings: Sequence[ObjectFault]
+    findings: Sequence[ObjectFault | Fault]
+    links: Sequence[Mapping[str, object]] = ()
+    first_broken: str | None = None
+    below: Sequence[str] = ()
+    rebuilt: Sequence[RebuiltStep] = ()
+
+
+def chain_links(chain: Chain) -> list[dict[str, object]]:
+    """Return the links of a chain as the document of ``slimline verify --json`` has them."""
+    return [{**asdict(link), "state": link.state} for link in chain.links]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from pipelines.lineage.naming import SHOWN
-from pipelines.lineage.tracing.trace import Node, Trace
+from pipelines.lineage.tracing.trace import Trace, TraceNode
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -57,7 +57,7 @@ def picture_of(trace: Trace) -> Markup:
     )
 
 
-def _is_shown(node: Node, trace: Trace) -> bool:
+def _is_shown(node: TraceNode, trace: Trace) -> bool:
     return node.kind != "artifact" or node.name in _SHOWN or node.id in trace.origins
 
 
@@ -101,7 +101,7 @@ def _acyclic(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return kept
 
 
-def _box(node: Node) -> graph_svg.Node:
+def _box(node: TraceNode) -> graph_svg.Node:
     from pipelines.web.graph_svg import Node as Box
 
     if node.kind == "step":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pipelines.lineage.naming import SHOWN
-from pipelines.lineage.tracing.trace import Direction, Node, Trace
+from pipelines.lineage.tracing.trace import Direction, Trace, TraceNode
 
 _HEADINGS: Mapping[Direction, str] = {"up": "made of", "down": "used for"}
 _MOST_RELEASES = 20
@@ -26,7 +26,7 @@ def lines_of(trace: Trace, directions: Sequence[Direction]) -> Iterator[str]:
     yield from _releases(trace)
     yield from _images(trace)
     for direction in directions:
-        tree = _Tree(trace, direction)
+        tree = _TraceTree(trace, direction)
         lines = list(tree.lines())
         if lines:
             yield f"{_HEADINGS[direction]}, by steps of {tree.run} where no other run is named:"
@@ -78,11 +78,11 @@ def _drawn(lines: Sequence[_Line], indent: str) -> Iterator[str]:
         yield from _drawn(line.below, f"{indent}{' ' if last else '│'} ")
 
 
-_Next: TypeAlias = tuple[str, Node]
+_Next: TypeAlias = tuple[str, TraceNode]
 """A port, and what lies behind it."""
 
 
-class _Tree:
+class _TraceTree:
     """The tree of one direction: everything once, where it lies nearest to the beginning.
 
     On the way up its lines are artifacts, which say what made them; on the way down they are steps,
@@ -122,9 +122,9 @@ class _Tree:
                 yield f"  {self._described(self._nodes[id_])}"
                 yield from _drawn(below, "  ")
 
-    def _below(self, node: Node) -> list[_Line]:
+    def _below(self, node: TraceNode) -> list[_Line]:
         lines: list[_Line] = []
-        others: dict[str, list[Node]] = defaultdict(list)
+        others: dict[str, list[TraceNode]] = defaultdict(list)
         shown: set[str] = set()
         for port, one in self._next(node):
             if self._owner[one.id] != node.id or one.id in shown:
@@ -135,7 +135,7 @@ class _Tree:
             lines.append(_Line(f"{start}{self._described(one)}", self._below(one)))
         if self._direction == "up":
             lines += [
-                _Line(f"{port}: {', '.join(map(_short, found))}", elsewhere=True)
+                _Line(f"{port}: {', '.join(map(_bare, found))}", elsewhere=True)
                 for port, found in others.items()
             ]
         elif steps := {
@@ -150,13 +150,13 @@ class _Tree:
             lines.append(_Line(f"{further} more step{'s' if further != 1 else ''}"))
         return lines
 
-    def _further(self, node: Node) -> int:
+    def _further(self, node: TraceNode) -> int:
         """Return how many steps beyond a line are not told of."""
         if self._direction == "up" or node.kind != "step":
             return node.further.get(self._direction, 0)
         return sum(made.further.get("down", 0) for _, made in self._after[node.id])
 
-    def _next(self, node: Node) -> list[_Next]:
+    def _next(self, node: TraceNode) -> list[_Next]:
         """Return what lies next to a line in the direction of the tree."""
         if node.kind == "file":
             return [("in", holder) for _, holder in self._after[node.id]]
@@ -168,11 +168,11 @@ class _Tree:
             return [user for artifact in made for user in self._after[artifact.id]]
         return self._after[node.id]
 
-    def _makers(self, node: Node) -> list[Node]:
+    def _makers(self, node: TraceNode) -> list[TraceNode]:
         found = {one.id: one for _, one in self._before[node.id] if one.kind == "step"}
         return list(found.values())
 
-    def _described(self, node: Node) -> str:
+    def _described(self, node: TraceNode) -> str:
         if node.kind == "step":
             if self._direction == "up":
                 return self._step(node)
@@ -182,13 +182,17 @@ class _Tree:
         by = f" by {' or '.join(map(self._step, makers))}" if makers else ""
         return f"{_short(node)}{by}"
 
-    def _step(self, step: Node) -> str:
+    def _step(self, step: TraceNode) -> str:
         run = "" if step.run == self.run else f" of {step.run}"
         notes = f" ({', '.join(step.notes)})" if step.notes else ""
         return f"{step.name}{run}{notes}"
 
 
-def _short(node: Node) -> str:
+def _bare(node: TraceNode) -> str:
+    return f"{node.name} {(node.digest or '')[:SHOWN]}"
+
+
+def _short(node: TraceNode) -> str:
     digest = f" {node.digest[:SHOWN]}" if node.digest else ""
     notes = f" ({', '.join(node.notes)})" if node.notes else ""
     return f"file{digest} {node.name}" if node.kind == "file" else f"{node.name}{digest}{notes}"

@@ -20,6 +20,7 @@ from pipelines.cli.commands import (
     affected,
     data,
     doctor,
+    erase,
     explain,
     export,
     gc,
@@ -28,6 +29,9 @@ from pipelines.cli.commands import (
     init,
     lineage,
     logs,
+    promote,
+    releases,
+    rollback,
     run,
     runs,
     schedule,
@@ -51,10 +55,11 @@ from pipelines.cli.output import (
 from pipelines.disk.cache_folder import CacheWarning
 from pipelines.disk.files import fault_of
 from pipelines.disk.names import check_name
+from pipelines.sources.erased import ErasedDataWarning
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, lineage, affected, why_changed, verify,
-    index, gc, init, suggest, doctor, sync, schedule, images,
+    releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 
@@ -113,7 +118,7 @@ def _refuse(error: UserError, *, as_json: bool) -> int:
 
 @contextlib.contextmanager
 def _cache_told() -> Generator[None]:
-    """Print once what keeps this machine's cache from being used."""
+    """Print once what keeps this machine's cache from being used, and what the data still holds."""
 
     def told(
         message: Warning | str,
@@ -123,14 +128,15 @@ def _cache_told() -> Generator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, CacheWarning):
+        if issubclass(category, (CacheWarning, ErasedDataWarning)):
             print_remark(f"warning: {message}")
         else:
             before(message, category, filename, lineno, file, line)
 
     before = warnings.showwarning
     with warnings.catch_warnings():
-        warnings.simplefilter("once", CacheWarning)
+        for kind in (CacheWarning, ErasedDataWarning):
+            warnings.simplefilter("once", kind)
         warnings.showwarning = told
         yield
 

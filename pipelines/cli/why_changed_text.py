@@ -10,9 +10,10 @@ from pipelines.cli.sheet import Column, Sheet
 
 if TYPE_CHECKING:
     from components.statistics.bootstrap import Interval
+    from pipelines.lineage.comparing.differences import Difference
     from pipelines.lineage.comparing.metrics import Figure, MetricChanges
     from pipelines.lineage.comparing.samples import ImageChange, SampleChanges
-    from pipelines.lineage.comparing.steps import Difference, StepChange, StepChanges
+    from pipelines.lineage.comparing.steps import StepChange, StepChanges
     from pipelines.lineage.comparing.why import WhyChanged
 
 MOST = 20

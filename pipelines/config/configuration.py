@@ -22,6 +22,7 @@ from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
 from pipelines.config.releases import ReleasesSection
 from pipelines.config.sections import (
+    AboutSection,
     AutoSection,
     BudgetSection,
     ComponentName,
@@ -127,6 +128,11 @@ class Config(Section):
         default_factory=dict[str, Limit],
         description="by component the memory and time that its steps may take",
     )
+    about: AboutSection | None = Field(
+        default=None,
+        description="who answers for the release and what it is for; the model card says it, and "
+        "so does `slimline export --format cyclonedx`",
+    )
     kubeflow: Kubeflow | None = Field(
         default=None, description="where and on what `--engine kubeflow` runs the graph"
     )
@@ -176,6 +182,11 @@ class Config(Section):
     @property
     def digest(self) -> str:
         """The digest of all that was configured, but not of where files lie and steps run."""
+        return digest("config", self.content)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the digest is of, and a store keeps under it."""
         plain = self.to_plain()
         del plain["data"], plain["store"], plain["kubeflow"]
         if plain.pop("pairs") is not None:
@@ -192,12 +203,14 @@ class Config(Section):
             del plain["releases"]
         else:
             del plain["releases"]["url"], plain["releases"]["key"]
+        if plain["about"] is None:
+            del plain["about"]
         del plain["auto"]  # what became of it stands under variants
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
         if not plain["teacher"].get("resize"):
             plain["teacher"].pop("resize", None)
-        return digest("config", plain)
+        return plain
 
     def relocated(self, *, data: str | None = None, store: str | None = None) -> Config:
         """Return the same with other places, relative to the working folder."""

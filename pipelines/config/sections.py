@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from components import COMPONENTS
+from components.artifacts.about import Line
 from components.artifacts.budgets import Floor
 from components.artifacts.framing import Colour, Crop, Fit
 from components.contract.errors import suggest
@@ -314,6 +315,29 @@ class BudgetSection(Section):
         default=None,
         description="`group`: every floor holds for each group of images, too; a group that is too "
         "small to be measured leaves a variant undecided",
+    )
+
+
+class AboutSection(Section):
+    """Who answers for the release and what it is for: its model card and its bill say it."""
+
+    owner: Line | None = Field(
+        default=None, description="person or organization that answers for it"
+    )
+    contact: Line | None = Field(
+        default=None, description="where questions go, such as an address of mail"
+    )
+    purpose: Line | None = Field(default=None, description="what it is meant to be used for")
+    out_of_scope: Line | None = Field(default=None, description="what it must not be used for")
+    legal_basis: Line | None = Field(
+        default=None, description="why the images may be used, such as a consent or a contract"
+    )
+    data_origin: Line | None = Field(default=None, description="where the images are from")
+    data_licence: Line | None = Field(
+        default=None, description="under which terms the images may be used"
+    )
+    licence: Line | None = Field(
+        default=None, description="under which terms the released model may be used"
     )
 
 

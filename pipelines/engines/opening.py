@@ -111,6 +111,9 @@ ENGINES: Mapping[str, Callable[[Request], Opener]] = {
 }
 """Every engine by its name."""
 
+INSTALLED = "local"
+"""The engine whose steps run on what is installed here; those of all others run in images."""
+
 CLUSTERED = ("kubeflow",)
 """Engines that run on a cluster: it has an address, and keeps runs and schedules itself."""
 

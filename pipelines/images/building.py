@@ -79,18 +79,24 @@ def image_environment(image: ImageName) -> str:
     Raises:
         UserError: A package of it has no pin.
     """
+    return digest("environment", image_environment_content(image))
+
+
+def image_environment_content(image: ImageName) -> dict[str, object]:
+    """Return what ``image_environment`` is the digest of.
+
+    Raises:
+        UserError: A package of the image has no pin.
+    """
     pins = _pins()
     for name in PACKAGES[image]:
         if name not in pins:
             raise UserError(f"constraints.txt pins no {name}", "restore constraints.txt")
-    return digest(
-        "environment",
-        {
-            "packages": {name: pins[name] for name in PACKAGES[image]},
-            "python": PYTHON,
-            "architecture": platform.machine(),
-        },
-    )
+    return {
+        "packages": {name: pins[name] for name in PACKAGES[image]},
+        "python": PYTHON,
+        "architecture": platform.machine(),
+    }
 
 
 def _extras(image: ImageName) -> Iterator[str]:
@@ -107,8 +113,13 @@ def step_environment(component: str, environment: str) -> str:
         component: Which one.
         environment: Of the image.
     """
+    return with_extras(environment, pinned_extras(component))
+
+
+def pinned_extras(component: str) -> dict[str, str]:
+    """Return the pinned version of what a component needs beside the packages of its image."""
     pins = _pins()
-    return with_extras(environment, {name: pins[name] for name in EXTRAS.get(component, ())})
+    return {name: pins[name] for name in EXTRAS.get(component, ())}
 
 
 def _pins() -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
+from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
 from pipelines.runs.judging import Judges, expected_judges
@@ -88,7 +89,7 @@ def explain(
     opened = open_store(store or config.store)
     cache = Cache(opened, workspace_root(opened))
     graph = graph_of(config)
-    sources = listed_sources(graph)
+    sources = listed_sources(graph, read_exclusions(opened))
     earlier = _Earlier(opened, graph, [] if problems is None else problems)
     outputs: dict[str, Mapping[str, str]] = {}
     explained: list[Explanation] = []

@@ -15,10 +15,11 @@ from typing import Literal
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.config.secrets import refuse_secrets
 from pipelines.disk.files import fault_of
 from pipelines.disk.scratch import scratch_folder
 from pipelines.engines.engine import Cluster, Engine
-from pipelines.engines.opening import Request, choose
+from pipelines.engines.opening import INSTALLED, Request, choose
 from pipelines.launch.exporting import (
     NotMeasuredError,
     PublishedRun,
@@ -38,9 +39,13 @@ from pipelines.runs.events import (
     StepFailed,
     StepSkipped,
 )
+from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
+from pipelines.runs.joined_records import join_records
+from pipelines.runs.kept_documents import documents_of, put_documents
 from pipelines.runs.kept_graphs import put_graph
+from pipelines.runs.kept_sources import put_source
 from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.progress import ProgressWriter
@@ -104,6 +109,7 @@ def launch(
         UserError: Something that the user gave cannot be used.
     """
     began = time.monotonic()
+    refuse_secrets(config)
     graph = graph_of(config)
     on_event(Planned(graph))
     folder = output or Path("slimline-out") / config.name
@@ -112,7 +118,7 @@ def launch(
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
     acting = actor()
-    sources = listed_sources(graph)
+    sources = listed_sources(graph, read_exclusions(opened))
     run = new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):
@@ -120,6 +126,7 @@ def launch(
     with scratch_folder(workspace_root(opened), run) as work:
         cache = Cache(opened, work)
         chosen = opener(cache, work)
+        documents = documents_of(config, graph, installed=chosen.name == INSTALLED)
         record = RunRecord(
             run=run,
             name=config.name,
@@ -143,6 +150,9 @@ def launch(
         current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
         with current.breaking_recorded(opened):
             put_graph(opened, graph)
+            put_documents(opened, documents)
+            for source in sources.values():
+                put_source(opened, source)
             put_started(opened, record)
             if not chosen.detached:  # what runs beside what in a cluster nobody here knows
                 with contextlib.suppress(UserError):
@@ -151,6 +161,7 @@ def launch(
             ended = current.ended(outcome)
             if outcome != "running":
                 put_finished(opened, ended)
+                join_records(opened, run)
     return Launched(
         run, outcome, current.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
     )

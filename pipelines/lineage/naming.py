@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pipelines.disk.files import disk_faults
 from pipelines.disk.names import absolute
 from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.registry import registered
+from pipelines.runs.release_log import read_log
 from pipelines.runs.results import read_result
 from pipelines.stores.layout import (
     releases_prefix,
@@ -180,22 +180,15 @@ def _release(store: Store, name: str, which: str, notes: Mapping[str, str]) -> R
 
 
 def _champion(store: Store, name: str) -> ReleaseNamed:
-    """Return the release that the last entry of the release log names.
+    """Return the release that the log of releases says is the champion.
 
     Raises:
-        UserError: Nothing was promoted, or the entry is damaged.
+        UserError: Nothing was promoted, or the log is not what was written.
     """
-    keys = list(store.list(f"{releases_prefix(name)}log/"))
-    if not keys:
+    champion = read_log(store, name).check().champion
+    if champion is None:
         raise UserError(f"no release of {name} was promoted yet", f"name {name}@{LATEST}")
-    try:
-        entry = json.loads(store.get(keys[-1]))
-        return ReleaseNamed(name, str(entry["run"]), str(entry["release"]))
-    except (KeyMissing, ValueError, LookupError, TypeError) as error:
-        raise UserError(
-            f"the entry {keys[-1]} of the release log in the store {store.uri} is damaged",
-            f"slimline verify {name}@{LATEST}",
-        ) from error
+    return ReleaseNamed(name, champion.run, champion.release)
 
 
 # digests ----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import Literal
 from components.contract.errors import UserError
 from pipelines.releases.marking import Marked, mark
 from pipelines.runs.condemned import Collection, collections, parse_collection
+from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.records import damaged_record, list_runs
 from pipelines.runs.tombstones import (
@@ -146,6 +147,7 @@ def condemn(
     written = datetime.now(UTC) if present is None else present
     made = Collection(name, written.isoformat(), actor, keep_s, condemned, size_bytes)
     key = collection_key(name)
+    announce(store, "gc", name)
     store.put_if_absent(key, made.to_bytes())
     # Whoever begins from here on reads the list before it relies on anything.
     alive = tuple(run.run for run in list_runs(store) if run.outcome == "running")
@@ -172,6 +174,7 @@ def collect(
     assert due.now, "it has to wait"
     one, at = due.collection, present or datetime.now(UTC)
     marked = mark(store, list(store.list("")), max(keep_s, one.keep_s), at)
+    announce(store, "gc", one.id)
     removed = [stat for stat in _remove_all(store, one, marked) if stat]
     ended = replace(
         one,

@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from components.contract.errors import UserError
-from pipelines.runs.step_records import read_record
+from pipelines.runs.step_records import ExecutionRecord, read_record
+from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import kind_of
 from pipelines.stores.store import Store
 
-
-@dataclass(frozen=True)
-class Made:
-    """One execution.
-
-    Attributes:
-        record: Store key of its record.
-        component: What ran.
-        inputs: Tree digests that entered it.
-        outputs: By port the tree that it made.
-        folder: Where its outputs lie in a bucket, if a cluster ran it.
-    """
-
-    record: str
-    component: str
-    inputs: frozenset[str]
-    outputs: dict[str, str]
-    folder: str | None
+_THREADS = 8
 
 
 @dataclass
-class Lineage:
-    """All executions of a store.
+class Executions:
+    """All executions of a store that have a result.
 
     Attributes:
-        made: Each that has a result.
-        unread: Records that cannot be read.
+        made: Their records.
+        unread: Keys of records that cannot be read.
     """
 
-    made: list[Made] = field(default_factory=list[Made])
+    made: list[ExecutionRecord] = field(default_factory=list[ExecutionRecord])
     unread: list[str] = field(default_factory=list[str])
 
     def below(self, trees: Iterable[str]) -> set[str]:
         """Return what was made from these artifacts, directly or not, without themselves."""
-        takers: dict[str, list[Made]] = {}
+        takers: dict[str, list[ExecutionRecord]] = {}
         for one in self.made:
-            for tree in one.inputs:
+            for tree in inputs_of(one):
                 takers.setdefault(tree, []).append(one)
         found: set[str] = set()
         waiting = list(trees)
@@ -59,58 +42,36 @@ class Lineage:
                 waiting += new
         return found
 
-    def beside(self, trees: set[str]) -> set[str]:
-        """Return all outputs of the executions that made one of these artifacts."""
-        return {
-            tree
-            for one in self.made
-            if trees & set(one.outputs.values())
-            for tree in one.outputs.values()
-        }
-
-    def makers(self, trees: set[str]) -> list[Made]:
+    def makers(self, trees: set[str]) -> list[ExecutionRecord]:
         """Return the executions that made one of these artifacts."""
         return [one for one in self.made if trees & set(one.outputs.values())]
 
 
-def read_lineage(store: Store, keys: Sequence[str]) -> Lineage:
-    """Read every record of an execution.
-
-    Args:
-        store: Where.
-        keys: All keys in it.
-    """
-    found = Lineage()
-    for key in keys:
-        if kind_of(key) != "step":
-            continue
-        try:
-            record = read_record(store, key)
-        except UserError:
-            found.unread.append(key)
-            continue
-        if record and record.outputs and record.ingredients:
-            inputs = frozenset(_trees(record.ingredients.get("inputs")))
-            outputs = dict(record.outputs)
-            found.made.append(
-                Made(key, str(record.component), inputs, outputs, _folder(store.get(key)))
-            )
-    return found
-
-
-def _trees(inputs: object) -> Iterable[str]:
-    for value in cast("dict[str, Any]", inputs or {}).values():
+def inputs_of(record: ExecutionRecord) -> Iterator[str]:
+    """Yield the digest of everything that entered an execution."""
+    for value in cast("Mapping[str, Any]", record.ingredients.get("inputs") or {}).values():
         if isinstance(value, list):
             yield from cast("list[str]", value)
         elif isinstance(value, str):
             yield value
 
 
-def _folder(record: bytes) -> str | None:
-    """Return the folder in a bucket that a cluster's pod wrote into."""
-    try:
-        stated = json.loads(record)["predicate"]["runDetails"]["byproducts"][0]["content"]
-        folder = stated.get("folder")
-    except (LookupError, TypeError, AttributeError):
-        return None
-    return folder if isinstance(folder, str) and folder.startswith("gs://") else None
+def read_executions(store: Store, keys: Sequence[str]) -> Executions:
+    """Read every record of an execution.
+
+    Args:
+        store: Where.
+        keys: All keys in it.
+    """
+    found = Executions()
+
+    def read(key: str) -> ExecutionRecord | None:
+        try:
+            return read_record(store, key)
+        except UserError:
+            found.unread.append(key)
+            return None
+
+    records = [(key,) for key in keys if kind_of(key) == "step"]
+    found.made = [one for one in call_each(read, records, _THREADS) if one and one.outputs]
+    return found

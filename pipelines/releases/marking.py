@@ -19,15 +19,25 @@ from components.contract.tree import Tree
 from pipelines.runs.records import Problem, RunRecord, list_runs
 from pipelines.runs.statements import read_statement
 from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.tombstones import parse_tombstone
 from pipelines.stores.call_each import call_each
-from pipelines.stores.layout import CLAIMS, blob_key, kind_of, result_key, run_key, tree_key
+from pipelines.stores.layout import (
+    CLAIMS,
+    SOURCES,
+    blob_key,
+    kind_of,
+    result_key,
+    run_key,
+    tree_key,
+)
 from pipelines.stores.store import KeyMissing, Store
 
 _THREADS = 8
 _TELLING = (".json", ".jsonl")
 _RECORDS = "records/"
 """Of a Dataset: what became of every record of files that hold many images."""
-_RELEASES, _SOURCES = "releases/", "sources/"
+_RELEASED = ("release", "release log", "champion")
+"""Kinds of values that name releases."""
 
 
 @dataclass
@@ -96,7 +106,11 @@ class _Marks:
     def add_run(self, run: RunRecord, *, young: bool) -> None:
         """Mark what a run made."""
         steps = [
-            (step.get("key"), step.get("record"), step.get("outputs") or {})
+            (
+                step.get("key"),
+                step.get("record"),
+                cast("Mapping[str, str]", step.get("outputs", {})),
+            )
             for step in run.steps.values()
         ]
         self._add_steps(steps, whole=young)
@@ -144,7 +158,7 @@ class _Marks:
         """Mark every release that is registered or stands in a log, and what it rests on."""
         waiting: list[str] = []
         for key in self._keys:
-            if key.startswith(_RELEASES):
+            if kind_of(key) in _RELEASED:
                 try:
                     waiting += _released(json.loads(self._store.get(key)))
                 except KeyMissing:
@@ -191,8 +205,10 @@ class _Marks:
                 if whole or tells(entry.path)
             }
         for key in self._keys:
-            if key.startswith(_SOURCES):
+            if key.startswith(SOURCES):
                 self.found.keys |= {blob_key(page) for page in self._pages(key)}
+            if kind_of(key) == "tombstone":
+                self.found.keys |= self._left(key)
         self.found.keys |= {
             result_key(key) for key, trees in self._results.items() if trees <= self.found.whole
         }
@@ -218,6 +234,17 @@ class _Marks:
         except (ValueError, LookupError, TypeError, RecursionError):
             self._damaged(key)
             return []
+
+    def _left(self, key: str) -> set[str]:
+        """Return where it lies what an erasure left of a document."""
+        try:
+            left = parse_tombstone(self._store.get(key)).instead
+        except KeyMissing:
+            return set()
+        except ValueError:
+            self._damaged(key)
+            return set()
+        return {blob_key(left)} if left else set()
 
     def _damaged(self, key: str) -> None:
         self._problems.append(Problem(key, f"{key} is damaged", ""))

@@ -135,6 +135,15 @@ def roll_back(
             return Promoted("rolled back", target, longer.champion, None, signed)
 
 
+def rollback_target(cache: Cache, name: str, to: PublishedRelease | None) -> PublishedRelease:
+    """Return the release that ``roll_back`` would lead to.
+
+    Raises:
+        UserError: See there.
+    """
+    return _target(cache, read_log(cache.store, name).check(), to)
+
+
 def _target(cache: Cache, log: ReleaseLog, to: PublishedRelease | None) -> PublishedRelease:
     """Return the release that a rollback leads to.
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, cast
 
 from components.artifacts.empty import FILE as NOTHING
@@ -14,6 +15,9 @@ from components.contract.errors import UserError
 from components.contract.tree import Entry
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.records import RunRecord, read_run
+from pipelines.stores.layout import blob_key
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import KeyMissing
 
 MODEL_SUFFIX = ".tflite"
 
@@ -93,17 +97,23 @@ def read_published(cache: Cache, name: str, run: str, release: str) -> Published
 
 
 def check_bytes(cache: Cache, published: PublishedRelease) -> None:
-    """Read every byte of a release and hold it against its digest.
+    """Read every byte of a release in the store itself and hold it against its digest.
+
+    What this machine has in its cache says nothing of what apps will download.
 
     Raises:
         UserError: Some are missing or damaged.
     """
+    store = open_store(cache.store.uri, direct=True)
     for entry in published.files:
         try:
-            cache.read_file(published.release, entry.path)
-        except CorruptionError as error:
-            what = f"{entry.path}: {error}"
-            raise damaged(cache, published.name, published.run, published.release, what) from error
+            found = sha256(store.get(blob_key(entry.sha256))).hexdigest()
+        except KeyMissing:
+            found = None
+        if found != entry.sha256:
+            state = "damaged" if found else "missing"
+            what = f"{entry.path} is {state} ({blob_key(entry.sha256)})"
+            raise damaged(cache, published.name, published.run, published.release, what)
 
 
 def damaged(cache: Cache, name: str, run: str, release: str, what: str) -> UserError:

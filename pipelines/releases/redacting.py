@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from components.contract.digests import canonical_json
-from components.data.spelling import key_of
-from pipelines.releases.holding import Subject
+from pipelines.releases.holding import DataSubject
 
 ERASED = "[erased]"
 _TEXT = (".html", ".md", ".txt", ".csv")
 
 
-def redacted(path: str, data: bytes, subject: Subject) -> bytes | None:
+def redacted(path: str, data: bytes, subject: DataSubject) -> bytes | None:
     """Return a document without whom it names; None where it names nobody, or is none.
 
     Lines of ``.jsonl`` that name the subject go. In other JSON texts and keys that are the person's
@@ -44,7 +43,7 @@ def redacted(path: str, data: bytes, subject: Subject) -> bytes | None:
     return None if made == text else made.encode()
 
 
-def mentions(data: bytes, subject: Subject) -> bool:
+def mentions(data: bytes, subject: DataSubject) -> bool:
     """Whether bytes hold the name of one of the files, or in quotes or paths that of the person."""
     marks = [name.encode() for name in subject.names if not _is_short(name)]
     for label in subject.labels:
@@ -57,7 +56,7 @@ def _is_short(name: str) -> bool:
     return len(name) < 5
 
 
-def _names(value: object, subject: Subject) -> bool:
+def _names(value: object, subject: DataSubject) -> bool:
     """Whether a value of JSON names the subject anywhere."""
     if isinstance(value, dict):
         items = cast("Mapping[str, object]", value)
@@ -68,15 +67,11 @@ def _names(value: object, subject: Subject) -> bool:
         value in subject.names
         or value in subject.files
         or value in subject.pixels
-        or _is_label(value, subject)
+        or subject.is_label(value)
     )
 
 
-def _is_label(text: str, subject: Subject) -> bool:
-    return subject.identity is not None and key_of(text) == subject.identity
-
-
-def _without(value: Any, subject: Subject) -> Any:
+def _without(value: Any, subject: DataSubject) -> Any:
     if isinstance(value, dict):
         items = cast("Mapping[str, Any]", value)
         return {_text(key, subject): _without(one, subject) for key, one in items.items()}
@@ -85,13 +80,13 @@ def _without(value: Any, subject: Subject) -> Any:
     return _text(value, subject) if isinstance(value, str) else value
 
 
-def _text(text: str, subject: Subject) -> str:
-    if _is_label(text, subject) or text in subject.files or text in subject.pixels:
+def _text(text: str, subject: DataSubject) -> str:
+    if subject.is_label(text) or text in subject.files or text in subject.pixels:
         return ERASED
     return _replaced(text, subject)
 
 
-def _replaced(text: str, subject: Subject) -> str:
+def _replaced(text: str, subject: DataSubject) -> str:
     for name in sorted(subject.names, key=len, reverse=True):
         if not _is_short(name):
             text = text.replace(name, ERASED)

@@ -28,6 +28,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.release_log import read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
 from pipelines.stores.layout import blob_key, release_log_key, signature_key, tree_key
+from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
 
@@ -180,7 +181,8 @@ def _verify(
     with tempfile.TemporaryDirectory(prefix="slimline-verify-") as temporary:
         folder = Path(temporary, "release")
         folder.mkdir()
-        if bad := _write_release(store, entry, folder):
+        direct = open_store(store.uri, direct=True)  # not what this machine has in its cache
+        if bad := _write_release(direct, entry, folder):
             what = f"{bad} of the release of entry {seq} is missing or damaged"
             return SignatureFound("wrong", found.key, what, bad)
         (folder / FILE).write_text(found.text)

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from components.contract.digests import canonical_json
+from pipelines.runs.records import damaged_record
 from pipelines.stores.layout import ERASURES, erasure_key
 from pipelines.stores.store import KeyMissing, Store
 
@@ -51,13 +52,15 @@ class Erasure:
         results: Step keys whose results go.
         removed: Keys of values that go.
         replaced: By sha256 of each document that goes, that of what is left of it.
-        elsewhere: Folders in buckets, from which files go: ``gs://bucket/prefix``.
+        folders: Folders in buckets that go whole: ``gs://bucket/prefix``.
+        model_folders: Folders in buckets of which arrays and pages go.
         models: How many Models and LiteModels were made from these Datasets, and have to be
             trained anew.
         releases: The releases that rest on them.
         unreached: What it cannot reach, each a sentence.
         finished: When all of it was done; None before.
         removed_elsewhere: How many values went on this machine, and in buckets.
+        schema: Version of the certificate.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True)
@@ -73,7 +76,8 @@ class Erasure:
     results: Annotated[tuple[str, ...], _Many] = ()
     removed: Annotated[tuple[str, ...], _Many] = ()
     replaced: Mapping[str, str] = field(default_factory=dict[str, str])
-    elsewhere: Annotated[tuple[str, ...], _Many] = ()
+    folders: Annotated[tuple[str, ...], _Many] = ()
+    model_folders: Annotated[tuple[str, ...], _Many] = ()
     models: int = 0
     releases: Annotated[tuple[Concerned, ...], _Many] = ()
     unreached: Annotated[tuple[str, ...], _Many] = ()
@@ -102,7 +106,7 @@ def erasures(store: Store) -> list[Erasure]:
     """Return every erasure of a store, oldest first.
 
     Raises:
-        ValueError: A certificate is damaged.
+        UserError: One of them is damaged.
     """
     found: list[Erasure] = []
     for key in store.list(ERASURES):
@@ -110,6 +114,8 @@ def erasures(store: Store) -> list[Erasure]:
             found.append(parse_erasure(store.get(key)))
         except KeyMissing:
             continue
+        except ValueError as error:
+            raise damaged_record(store, key) from error
     return sorted(found, key=lambda one: (one.at, one.id))
 
 

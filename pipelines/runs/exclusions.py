@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 from components.contract.digests import canonical_json
-from components.data.spelling import key_of
+from components.data.exclusions import identity_digest
 from pipelines.stores.layout import EXCLUSIONS, exclusion_key, kind_of
 from pipelines.stores.store import Store
 
+__all__ = ["ExclusionKind", "exclude", "identity_digest", "read_exclusions"]
+
 ExclusionKind = Literal["identity", "file", "pixels"]
-
-
-def identity_digest(label: str) -> str:
-    """Return the digest by which an identity is excluded: its name is kept nowhere.
-
-    Spellings that are one name to a person give one digest. Whoever can guess a name can tell
-    whether it is excluded.
-    """
-    return hashlib.sha256(f"identity:{key_of(label)}".encode()).hexdigest()
 
 
 def read_exclusions(store: Store) -> tuple[str, ...]:

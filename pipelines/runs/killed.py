@@ -9,6 +9,7 @@ from pathlib import Path
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from pipelines.disk.scratch import is_held
+from pipelines.runs.joined_records import join_records
 from pipelines.runs.logs import log_file
 from pipelines.runs.moments import now
 from pipelines.runs.progress import read_progress
@@ -60,6 +61,7 @@ def _record(store: Store, work: Path) -> bool:
     }
     progress = read_progress(store, run)
     put_finished(store, replace(record, steps=steps, finished=progress.at if progress else now()))
+    join_records(store, run)
     return True
 
 

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from components.contract.digests import digest
-from components.contract.tree import Tree
+from components.contract.digests import canonical_json, digest
+from components.contract.errors import UserError
+from components.contract.tree import Entry, Tree
+from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
 from pipelines.runs.condemned import parse_collection
 from pipelines.runs.erasures import parse_erasure
+from pipelines.runs.joined_records import parse_joined
+from pipelines.runs.kept_sources import parse_pages, read_source
 from pipelines.runs.records import RunRecord, parse_record
 from pipelines.runs.release_log_entries import parse_entry
 from pipelines.runs.results import disagreement, read_result
 from pipelines.runs.statements import Statement, read_statement
 from pipelines.runs.tombstones import parse_tombstone
 from pipelines.stores.layout import (
+    announced_by,
     blob_key,
     collection_key,
+    config_key,
     erasure_key,
     exclusion_key,
     graph_key,
     release_log_key,
+    source_key,
     tombstone_key,
     tree_key,
 )
 from pipelines.stores.store import KeyMissing, Store
 
-ELSEWHERE = "kubeflow"
-"""The engine whose intermediate artifacts stay in the bucket of the cluster."""
+MAY_LACK: Final = -1
+"""In place of the size of a file tree: it may lack, and so may its blobs; they lie elsewhere."""
 
 
 class DamageError(Exception):
@@ -36,7 +43,7 @@ class DamageError(Exception):
 
 
 References = Iterable[tuple[str, int | None]]
-"""Keys that a value refers to, and the sizes that it says they have."""
+"""Keys that a value refers to, and the sizes that it says they have; see ``MAY_LACK``."""
 
 
 def _trees(digests: Iterable[str]) -> References:
@@ -64,11 +71,70 @@ def _check_graph(_store: Store, key: str, data: bytes) -> References:
     return ()
 
 
+def _check_document(kind: str) -> Callable[[Store, str, bytes], References]:
+    """Return the check of documents of which a digest of this kind is their name."""
+
+    def check(_store: Store, key: str, data: bytes) -> References:
+        content: Any = json.loads(data)
+        if not isinstance(content, dict):
+            raise DamageError(f"is no {NOUNS[kind]}")
+        found = digest(kind, cast("Any", content))
+        if found != key.rpartition("/")[2].removesuffix(".json"):
+            raise DamageError(f"holds the {kind} {found}")
+        return ()
+
+    return check
+
+
+def _check_source(store: Store, key: str, data: bytes) -> References:
+    pages = parse_pages(data).pages
+    try:
+        found = read_source(store, key.rpartition("/")[2].removesuffix(".json"))
+    except UserError:
+        raise DamageError("does not have the digest of the files that its pages list") from None
+    assert found  # it was read a moment ago
+    return [(blob_key(page), None) for page in pages]
+
+
+def _check_joined(store: Store, key: str, data: bytes) -> References:
+    prefix = f"{key.rpartition('/')[0]}/steps/"
+    references: list[tuple[str, int | None]] = []
+    for other, value in parse_joined(data):
+        if not other.startswith(prefix):
+            raise DamageError(f"holds {other}, which is no record of a step of the run")
+        if _is_sound(store, other) and store.get(other) != canonical_json(value):
+            raise DamageError(f"holds {other} otherwise than it is")
+        references.append((other, None))
+    joined = {other for other, _ in references}
+    for other in store.list(prefix):
+        if other not in joined and _is_sound(store, other):
+            raise DamageError(f"lacks {other}")
+    return references
+
+
+def _is_sound(store: Store, key: str) -> bool:
+    """Whether a record of a step is whole; where it is not, that is said of it alone."""
+    try:
+        _check_step(store, key, store.get(key))
+    except (DamageError, LookupError, ValueError, TypeError, AttributeError, RecursionError):
+        return False
+    return True
+
+
+def _check_empty(_store: Store, key: str, data: bytes) -> References:
+    if data or announced_by(key) is None:
+        raise DamageError("is no empty entry with a day and a time")
+    return ()
+
+
 def _check_run(_store: Store, key: str, data: bytes) -> References:
     record: RunRecord = parse_record(data)
     if key.split("/")[1] != record.run:
         raise DamageError(f"is the record of the run {record.run}")
     references: list[tuple[str, int | None]] = []
+    if record.actor:  # what an earlier version ran has none of these
+        references += [(config_key(record.config_digest), None)]
+        references += [(source_key(source), None) for source in record.sources.values()]
     for step in record.steps.values():
         if named := step.get("record"):
             references.append((named, None))
@@ -84,11 +150,31 @@ def _check_step(store: Store, key: str, data: bytes) -> References:
     for output, tree in statement.outputs.items():
         _check_files(store, statement, output, tree)
     if statement.engine == ELSEWHERE:
-        return ()
+        return _at_home(store, statement)
     _, run, _, name = key.split("/")
     if statement.invocation != f"{run}/{name.split('.')[0]}":
         raise DamageError("is the record of another step")
     return _trees(statement.outputs.values())
+
+
+def _at_home(store: Store, statement: Statement) -> References:
+    """Return what a store has of the results of a cluster, where it has their list of files."""
+    kinds = kinds_of(str(statement.ingredients["component"]))
+    for output, tree in statement.outputs.items():
+        whole = kinds.get(output) in WHOLE
+        yield tree_key(tree), None if whole else MAY_LACK
+        if kinds.get(output) == "Dataset":
+            for entry in _entries(store, tree):
+                if entry.path in DATASET_FILES:
+                    yield blob_key(entry.sha256), entry.size_bytes
+
+
+def _entries(store: Store, tree: str) -> tuple[Entry, ...]:
+    """Return the files of a tree; none where that is found out when the tree is checked."""
+    try:
+        return Tree.from_json(json.loads(store.get(tree_key(tree)))).entries
+    except (KeyMissing, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ()
 
 
 def _check_files(store: Store, statement: Statement, output: str, tree: str) -> None:
@@ -96,11 +182,9 @@ def _check_files(store: Store, statement: Statement, output: str, tree: str) -> 
     named = {path: sha for (port, path), sha in statement.files.items() if port == output}
     if not named:  # as in version 1
         return
-    try:
-        entries = Tree.from_json(json.loads(store.get(tree_key(tree)))).entries
-    except (KeyMissing, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return  # that is found where the tree itself is checked
-    listed = {entry.path: entry.sha256 for entry in entries}
+    listed = {entry.path: entry.sha256 for entry in _entries(store, tree)}
+    if not listed:
+        return
     if any(listed.get(path) != sha for path, sha in named.items()):
         raise DamageError(f"names files of {output} that are not those of the tree {tree}")
     if not statement.unlisted_files and len(named) != len(listed):
@@ -167,6 +251,12 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "tree": _check_tree,
     "result": _check_result,
     "graph": _check_graph,
+    "source": _check_source,
+    "config": _check_document("config"),
+    "code": _check_document("code"),
+    "environment": _check_document("environment"),
+    "records": _check_joined,
+    "journal": _check_empty,
     "run": _check_run,
     "progress": _check_object,
     "step": _check_step,
@@ -188,6 +278,12 @@ NOUNS = {
     "tree": "file tree",
     "result": "result of a step",
     "graph": "graph",
+    "source": "listing of a source",
+    "config": "configuration",
+    "code": "list of files of code",
+    "environment": "environment",
+    "records": "list of records of executions",
+    "journal": "entry of the journal",
     "run": "record of a run",
     "progress": "progress of a run",
     "step": "record of an execution",

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import cast
 
 from components.contract.errors import UserError
 from components.contract.programs import is_program, refuse_program
 from pipelines.runs.graph import Graph, Ref, Step
-from pipelines.sources.snapshot import MODEL, Snapshot, snapshots
+from pipelines.sources.erased import ErasedDataWarning
+from pipelines.sources.snapshot import DATA, MODEL, Snapshot, snapshots, without
 
 
-def listed_sources(graph: Graph) -> dict[str, Snapshot]:
+def listed_sources(graph: Graph, excluded: tuple[str, ...] = ()) -> dict[str, Snapshot]:
     """List and hash the files that a graph starts from.
+
+    Args:
+        graph: Which graph.
+        excluded: Digests of what must not be used of the data: ``read_exclusions`` of the store.
 
     Raises:
         UserError: They cannot be read, or a step cannot do what it is to do with them.
     """
     sources = snapshots(graph.sources)
+    if DATA in sources:
+        sources[DATA] = _obeying(sources[DATA], excluded)
     model = sources.get(MODEL)
     if model and is_program(file.name for file in model.files):
         _check_program(graph, model.uri)
     return sources
+
+
+def _obeying(data: Snapshot, excluded: tuple[str, ...]) -> Snapshot:
+    """Leave out what must not be used, and say so: files are not even named to ingest."""
+    obeying = without(data, excluded)
+    if left_out := len(data.files) - len(obeying.files):
+        files = "1 file that was" if left_out == 1 else f"{left_out} files that were"
+        warnings.warn(
+            f"{data.uri} still holds {files} erased from this store: left out; delete there, too",
+            ErasedDataWarning,
+            stacklevel=3,
+        )
+    return obeying
 
 
 def _check_program(graph: Graph, uri: str) -> None:

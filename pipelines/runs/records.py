@@ -15,6 +15,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from pipelines.disk.scratch import is_held
 from pipelines.runs.graph import Place
+from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
 from pipelines.runs.progress import RunProgress, read_progress
 from pipelines.runs.workspace import machine_name
@@ -119,12 +120,14 @@ _STEPS = TypeAdapter(
 
 
 def put_started(store: Store, record: RunRecord) -> None:
-    """Keep the record of a run that begins."""
+    """Keep the record of a run that begins; the journal says so before."""
+    announce(store, "run", record.run)
     store.put_if_absent(started_key(record.run), canonical_json(asdict(record)))
 
 
 def put_finished(store: Store, record: RunRecord) -> None:
-    """Keep the record of a run that has ended."""
+    """Keep the record of a run that has ended; the journal says so before."""
+    announce(store, "run", record.run)
     store.put_if_absent(run_key(record.run), canonical_json(asdict(record)))
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from components.contract.digests import canonical_json
+from pipelines.runs.journal import announce
 from pipelines.runs.records import now
 from pipelines.stores.layout import kind_of, release_key, releases_prefix
 from pipelines.stores.store import KeyMissing, Store
@@ -16,6 +17,8 @@ def register_release(
 ) -> None:
     """Note that a run published a release; the first note of a run stays.
 
+    The journal says so before.
+
     Args:
         store: Where.
         name: The configuration's name.
@@ -23,6 +26,7 @@ def register_release(
         release: Tree digest of the release.
         published: ISO 8601, UTC; None is now.
     """
+    announce(store, "note", run)
     store.put_if_absent(
         release_key(name, run),
         canonical_json({"run": run, "release": release, "at": published or now()}),

@@ -85,7 +85,7 @@ def step_record(
             "startedOn": statement.get("started"),
             "finishedOn": finished or now(),
         },
-        content=statement,
+        content=_without_files(statement),
         execution={
             "key": ingredients.key,
             "image": image_digest,
@@ -93,6 +93,18 @@ def step_record(
             "unlisted_files": unlisted,
         },
     )
+
+
+def _without_files(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a statement without the files of outputs, which are subjects of the record."""
+    stated = statement.get("outputs")
+    if not isinstance(stated, Mapping):
+        return dict(statement)
+    outputs = {
+        name: {key: value for key, value in said.items() if key != "entries"}
+        for name, said in cast("Mapping[str, Mapping[str, Any]]", stated).items()
+    }
+    return {**statement, "outputs": outputs}
 
 
 def _files(trees: Mapping[str, Tree]) -> tuple[list[dict[str, object]], int]:

@@ -87,24 +87,35 @@ def tombstone_of(store: Store, key: str) -> Tombstone | None:
     return found if found.key == key else None
 
 
-def rest_of(store: Store, sha256: str) -> bytes | None:
-    """Return what is left of a document that had to be replaced; None where nothing is.
+def document_of(store: Store, sha256: str) -> tuple[str, bytes] | None:
+    """Return a document, or what erasures have left of it, with its sha256 now; None where nothing.
 
     Args:
         store: Where.
-        sha256: Of the document as it was.
+        sha256: Of the document as it was written.
     """
-    stone = tombstone_of(store, blob_key(sha256))
     for _ in range(_REPLACED_MAX):
+        try:
+            return sha256, store.get(blob_key(sha256))
+        except KeyMissing:
+            stone = tombstone_of(store, blob_key(sha256))
         if stone is None or stone.instead is None:
             return None
-        try:
-            data = store.get(blob_key(stone.instead))
-        except KeyMissing:  # replaced again by a later erasure
-            stone = tombstone_of(store, blob_key(stone.instead))
-            continue
-        return data if hashlib.sha256(data).hexdigest() == stone.instead else None
+        sha256 = stone.instead
     return None
+
+
+def rest_of(store: Store, sha256: str) -> bytes | None:
+    """Return what erasures have left of a document; None where nothing is left, or what is broken.
+
+    Args:
+        store: Where.
+        sha256: Of the document as it was written.
+    """
+    found = document_of(store, sha256)
+    if found is None or hashlib.sha256(found[1]).hexdigest() != found[0]:
+        return None
+    return found[1]
 
 
 def put_tombstone(store: Store, tombstone: Tombstone) -> None:

@@ -7,6 +7,7 @@ to be there. Whatever else lies in the store is foreign.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,18 @@ from typing import Literal
 
 from components.contract.errors import UserError
 from pipelines.disk.scratch import scratch_folder
-from pipelines.runs.kind_checks import CHECKS, NOUNS, DamageError
+from pipelines.runs.kind_checks import CHECKS, MAY_LACK, NOUNS, DamageError
 from pipelines.runs.quarantine import move_to_quarantine
 from pipelines.runs.records import parse_record
 from pipelines.runs.statements import LaterVersionError
-from pipelines.runs.tombstones import tombstone_of
+from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.tombstones import parse_tombstone, tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import (
     RUNS,
+    code_key,
+    environment_key,
     graph_key,
     kind_of,
     release_key,
@@ -31,6 +35,7 @@ from pipelines.stores.layout import (
 from pipelines.stores.store import KeyMissing, Store, is_key
 
 _THREADS = 8
+_STAYING = ("release log", "exclusion")
 
 State = Literal["damaged", "missing", "foreign", "erased", "collected"]
 
@@ -68,6 +73,7 @@ def verify_store(store: Store) -> tuple[int, list[ObjectFault]]:
     """
     keys = list(store.list(""))
     found = _check(store, keys)
+    found += _back_again(store, keys)
     found += [
         ObjectFault(name, "foreign", "lies under a name that slimline gives nothing")
         for name in store.foreign()
@@ -93,16 +99,31 @@ def verify_run(store: Store, run: str) -> tuple[int, list[ObjectFault]]:
     return len(keys), sorted(found, key=lambda finding: finding.place)
 
 
+def _back_again(store: Store, keys: list[str]) -> Iterator[ObjectFault]:
+    """Yield what was erased and is there again: a run that knew of no erasure wrote it."""
+    there = set(keys)
+    for key in keys:
+        if kind_of(key) == "tombstone":
+            try:
+                stone = parse_tombstone(store.get(key))
+            except (KeyMissing, ValueError):  # named where it is checked
+                continue
+            if stone.why == "erased" and stone.key in there:
+                what = f"was {stone.in_words}, and is there again: erase it again"
+                yield ObjectFault(stone.key, "foreign", what)
+
+
 def quarantine_damaged(store: Store, faults: Iterable[ObjectFault]) -> None:
     """Move what is damaged out of the way; what is no regular file the next writer moves.
 
     Args:
         store: Where.
-        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so
-            do entries of a log of releases, which nothing makes again.
+        faults: What ``verify_store`` or ``verify_run`` found; what is foreign stays, and so do
+            entries of a log of releases, which nothing makes again, and exclusions, whose key says
+            what they exclude.
     """
     for fault in faults:
-        if fault.state == "damaged" and kind_of(fault.place) != "release log":
+        if fault.state == "damaged" and kind_of(fault.place) not in _STAYING:
             move_to_quarantine(store, fault.place)
 
 
@@ -113,6 +134,10 @@ def _beside(store: Store, key: str) -> Iterator[str]:
     except (KeyMissing, ValueError):
         return
     keys = [graph_key(record.graph_digest), release_key(record.name, record.run)]
+    for step in record.steps.values():
+        with contextlib.suppress(UserError):  # a damaged record is named where it lies
+            if made := read_ingredients(store, str(step.get("record", ""))):
+                keys += [code_key(made["code"]), environment_key(made["environment"])]
     keys += [result_key(str(step["key"])) for step in record.steps.values() if step.get("key")]
     yield from (key for key in keys if is_key(key) and store.stat(key))
 
@@ -123,20 +148,20 @@ def _check(store: Store, keys: list[str], *, follow: bool = False) -> list[Objec
     sizes: dict[str, int | None] = {}
     with scratch_folder(workspace_root(store), f"verify-{id(found):x}") as scratch:
         waiting, seen = keys, set(keys)
-        references: dict[str, tuple[str, int | None]] = {}
+        references = _References()
         while waiting:
+            waiting.sort(key=lambda key: kind_of(key) == "tree")
             checked = call_each(
                 lambda key: _check_one(store, key, scratch), ((key,) for key in waiting), _THREADS
             )
             for key, (size, finding, refers) in zip(waiting, checked, strict=True):
                 sizes[key] = size
                 found += [finding] if finding else []
-                for other, expected in refers.items():
-                    references.setdefault(other, (key, expected))
-            waiting = [key for key in references if follow and key not in seen and is_key(key)]
+                references.add(key, refers)
+            waiting = [key for key in references.to_follow(store) if follow and key not in seen]
             seen |= set(waiting)
     named = {finding.place for finding in found}
-    for other, (key, expected) in references.items():
+    for other, (key, expected) in references.of_all(sizes):
         if other in named and sizes.get(other) is not None:
             continue
         if sizes.get(other) is None:
@@ -146,6 +171,41 @@ def _check(store: Store, keys: list[str], *, follow: bool = False) -> list[Objec
             what = f"has {sizes[other]} bytes, and {key} says {expected}"
             found.append(ObjectFault(key, "damaged", f"is wrong about {other}, which {what}"))
     return found
+
+
+class _References:
+    """What the values that were checked refer to.
+
+    Of a tree whose files lie elsewhere, as a cluster's do, no blob need be here. Whether a tree is
+    one of them is known once everything that refers to trees was added: trees come after that.
+    """
+
+    def __init__(self) -> None:
+        self._firm: dict[str, tuple[str, int | None]] = {}
+        self._loose: dict[str, tuple[str, int | None]] = {}
+
+    def add(self, key: str, refers: Mapping[str, int | None]) -> None:
+        """Take what a value refers to, with the sizes that it says these have."""
+        loose = key in self._loose and key not in self._firm
+        for other, expected in refers.items():
+            to = self._loose if loose or expected == MAY_LACK else self._firm
+            to.setdefault(other, (key, None if expected == MAY_LACK else expected))
+
+    def to_follow(self, store: Store) -> Iterator[str]:
+        """Yield what is to be checked next: also lists of files of what lies elsewhere."""
+        yield from filter(is_key, self._firm)
+        for key in self._loose:
+            if key not in self._firm and kind_of(key) == "tree" and store.stat(key):
+                yield key
+
+    def of_all(
+        self, sizes: Mapping[str, int | None]
+    ) -> Iterator[tuple[str, tuple[str, int | None]]]:
+        """Yield every reference that must hold: of what may lack those to what is here."""
+        yield from self._firm.items()
+        for other, by in self._loose.items():
+            if other not in self._firm and sizes.get(other) is not None:
+                yield other, by
 
 
 def _absent(store: Store, key: str, by: str) -> ObjectFault:

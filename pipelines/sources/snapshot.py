@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -52,6 +52,7 @@ class Snapshot:
         files: All files, in name order.
         place: Where they are to be had.
         index: Name of the list of images among them, for the format ``list``.
+        excluded: What must not be used of them: see ``components.contract.source.Source``.
     """
 
     uri: str
@@ -59,11 +60,12 @@ class Snapshot:
     files: tuple[SourceFile, ...]
     place: Files = field(compare=False, repr=False)
     index: str = ""
+    excluded: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
         """The sha256 over format, names, sizes and contents: neither places nor times count."""
-        return source_digest(self.format, self.files, self.index)
+        return source_digest(self.format, self.files, self.index, self.excluded)
 
     @property
     def size_bytes(self) -> int:
@@ -239,8 +241,29 @@ def stage(taken: Snapshot, folder: Path) -> tuple[Path, ...]:
     }
     if taken.index:
         listing |= {"index": taken.index, "root": taken.place.base}
+    if taken.excluded:
+        listing["excluded"] = list(taken.excluded)
     (folder / "source.json").write_bytes(canonical_json(listing))
     return elsewhere
+
+
+def without(taken: Snapshot, excluded: tuple[str, ...]) -> Snapshot:
+    """Return a snapshot of the user's data that obeys exclusions.
+
+    Files of one image whose sha256 is among them are not listed; of what the others show ``ingest``
+    leaves out the rest. A list of images, or a file of many, is never one of them.
+
+    Args:
+        taken: What was listed.
+        excluded: sha256 sums of files, of pixels and of identities, sorted.
+    """
+    if not excluded:
+        return taken
+    gone = frozenset(excluded if taken.format in ("folder", "list") else ())
+    files = tuple(
+        file for file in taken.files if file.sha256 not in gone or file.name == taken.index
+    )
+    return replace(taken, files=files, excluded=excluded)
 
 
 def snapshots(places: Mapping[str, str | tuple[str, ...]]) -> dict[str, Snapshot]:
@@ -253,10 +276,22 @@ def snapshots(places: Mapping[str, str | tuple[str, ...]]) -> dict[str, Snapshot
         UserError: They are missing, empty or cannot be read.
     """
     with ChecksumCache(cache_folder() / "checksums.sqlite") as cache:
-        return {name: _snapshot(name, place, cache) for name, place in places.items()}
+        return {name: snapshot_of(name, place, cache) for name, place in places.items()}
 
 
-def _snapshot(name: str, place: str | tuple[str, ...], cache: ChecksumCache) -> Snapshot:
+def snapshot_of(
+    name: str, place: str | tuple[str, ...], cache: ChecksumCache | None = None
+) -> Snapshot:
+    """List and hash one of the user's sources.
+
+    Args:
+        name: Of the source, such as ``data``.
+        place: Where it is.
+        cache: See ``snapshot``; None hashes every byte anew.
+
+    Raises:
+        UserError: See ``snapshots``.
+    """
     if isinstance(place, tuple):
         return snapshot_modules(place, cache)
     if name == ANSWERS:

@@ -19,12 +19,14 @@ import pytest
 from PIL import Image
 
 from components.artifacts.dataset import OPEN_SPLITS, Dataset
+from components.artifacts.manifest import EXCLUDED, read_manifest
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.progress import ProgressReader, parsed, telling
 from components.contract.tree import tree_of
+from components.data.exclusions import identity_digest
 from components.data.images import decode_image, pixel_digest
-from pipelines.sources.snapshot import snapshot, stage
+from pipelines.sources.snapshot import snapshot, stage, without
 from tests.components.flat import ingest
 from tests.data import images as files
 
@@ -103,6 +105,9 @@ def test_faces_are_split_by_people(faces: Outcome, shared: Path) -> None:
     for line in faces.open.manifest()[:5]:
         data = (shared / "data" / "orl" / line["name"]).read_bytes()
         assert line["sha256"] == hashlib.sha256(data).hexdigest()
+        assert line["size_bytes"] == len(data)
+        assert line["label"] == line["name"].partition("/")[0]
+        assert line["pixels"] == pixel_digest(decode_image(data, channels=1).pixels)
 
 
 def test_every_row_is_the_file_that_the_manifest_says(faces: Outcome, shared: Path) -> None:
@@ -160,7 +165,22 @@ def test_digits_are_split_by_image(tmp_path: Path) -> None:
     assert line["records"] == {
         "used": 1797,
         "splits": {"train": 987, "validation": 270, "selection": 270, "sealed": 270},
+        "first": 0,
+        "count": 1797,
     }
+    fates = list(read_manifest(outcome.open.path))
+    assert [fate.name for fate in fates] == [f"digits.csv.gz#{n}" for n in range(1797)]
+    assert len({fate.pixels for fate in fates}) == 1797
+    for fate in fates[::50]:
+        assert (fate.sha256, fate.size_bytes) == (line["sha256"], line["size_bytes"])
+        if fate.split == "sealed":
+            assert fate.index is None
+            continue
+        assert (fate.split, fate.index) != (None, None)
+        row = outcome.open.images(fate.split or "")[fate.index]
+        assert pixel_digest(row) == fate.pixels  # these images have the size of the model
+        place = outcome.open.labels(fate.split or "")[fate.index]
+        assert info.classes[place] == fate.label
 
 
 def test_digits_with_the_wrong_maximum_are_not_trained_on_in_the_dark(tmp_path: Path) -> None:
@@ -308,6 +328,67 @@ def test_bad_records_are_named_by_file_and_place(tmp_path: Path) -> None:
         ("d.npz#3", "quarantined", None),
         ("d.npz#7", "duplicate", "d.npz#5"),
     ]
+    fates = {fate.name: fate for fate in read_manifest(outcome.open.path)}
+    assert len(fates) == 40
+    bad, again, kept = (fates[f"d.npz#{n}"] for n in (3, 7, 5))
+    assert (bad.status, bad.pixels, bad.split) == ("quarantined", None, None)
+    assert bad.reason
+    assert (again.status, again.duplicate_of) == ("duplicate", kept.name)
+    assert again.pixels == kept.pixels
+    assert {fate.label for fate in fates.values()} == {"0", "1"}
+    assert not (outcome.sealed.path / "records").exists()
+
+
+def _ingest_without(
+    data: Path, path: Path, excluded: tuple[str, ...], **parameters: Any
+) -> Outcome:
+    path.mkdir(parents=True)
+    stage(without(snapshot(str(data)), excluded), path / "source")
+    settings = {"task": "classification", "split_by": "image", "height": 12, "width": 10}
+    settings |= {"channels": 1} | parameters
+    ingest(path / "source", path / "dataset", path / "sealed", path / "report", **settings)
+    return Outcome(path)
+
+
+def test_what_is_excluded_is_in_no_split(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    files.folder(data, {"Ann Lee": 8, "bee": 8, "cat": 8, "dog": 8})
+    shown = decode_image((data / "bee" / "0.png").read_bytes(), channels=1).pixels
+    copy = data / "bee" / "copy.bmp"  # the same once more, in a file of another sha256
+    copy.write_bytes(files.encoded(Image.fromarray(shown[..., 0]), "BMP"))
+    of_a_file = hashlib.sha256((data / "cat" / "0.png").read_bytes()).hexdigest()
+    excluded = tuple(sorted([of_a_file, pixel_digest(shown), identity_digest(" ann lee")]))
+    outcome = _ingest_without(data, tmp_path / "out", excluded)
+    fates = {fate.name: fate for fate in read_manifest(outcome.open.path)}
+    assert "cat/0.png" not in fates  # the host does not even list it
+    gone = {name for name, fate in fates.items() if fate.reason == EXCLUDED}
+    assert gone == {f"Ann Lee/{n}.png" for n in range(8)} | {"bee/0.png", "bee/copy.bmp"}
+    assert {fates[name].status for name in gone} == {"quarantined"}
+    assert outcome.open.info.classes == ("bee", "cat", "dog")
+    assert outcome.report["quarantined_by_reason"] == {"excluded": 10}
+    plain = _ingest_without(data, tmp_path / "plain", ())
+    assert (
+        plain.digests
+        == _ingest(data, tmp_path / "same", task="classification", split_by="image").digests
+    )  # nothing excluded leaves everything as it was
+
+
+def test_records_are_excluded_by_what_they_show_and_whom(tmp_path: Path) -> None:
+    images = np.stack([files.pixels(seed) for seed in range(60)])
+    np.savez(tmp_path / "d.npz", images=images, labels=np.repeat([0, 1, 2], 20))
+    whole = hashlib.sha256((tmp_path / "d.npz").read_bytes()).hexdigest()
+    shown = pixel_digest(images[25] if images[25].ndim == 3 else images[25][..., None])
+    excluded = tuple(sorted([shown, identity_digest("0")]))
+    outcome = _ingest_without(tmp_path / "d.npz", tmp_path / "out", excluded)
+    fates = list(read_manifest(outcome.open.path))
+    gone = {fate.name for fate in fates if fate.reason == EXCLUDED}
+    assert gone == {f"d.npz#{n}" for n in [*range(20), 25]}
+    numbers = (outcome.open.path / "records" / "fates.bin").read_bytes()
+    assert [number == 7 for number in numbers] == [n < 20 or n == 25 for n in range(60)]
+    again = _ingest_without(tmp_path / "d.npz", tmp_path / "again", tuple(sorted({whole, shown})))
+    assert [fate.name for fate in read_manifest(again.open.path) if fate.reason == EXCLUDED] == [
+        "d.npz#25"
+    ]  # a file of many is never one that is excluded
 
 
 def test_labels_that_are_numbers_keep_their_order(tmp_path: Path) -> None:

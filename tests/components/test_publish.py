@@ -33,6 +33,12 @@ SCHEMES = {
 }
 
 
+ABOUT = {
+    "owner": "Ann <b>Example</b>", "contact": "ann@example.org", "purpose": "sorting patterns",
+    "legal_basis": "consent", "data_licence": "CC0-1.0",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Published:
     """A release with the sealed images, and what evaluate got out of the same file."""
@@ -115,7 +121,7 @@ def released(root, task, scheme, folder_of):
     publish(
         root / "winner", root / "decision", root / "sealed_winner", root / "sealed_teacher",
         root / "release", root / "page.html", root / "report.html", name="patterns", metric=metric, drop=0.3,
-        resamples=50,
+        resamples=50, **(ABOUT if task == "classification" else {}),
     )  # fmt: skip
     outputs = np.load(root / "sealed_winner" / "outputs.npy")
     return Published(root / "release", root / "page.html", images, outputs)
@@ -366,3 +372,16 @@ def test_an_empty_result_is_passed_on_with_the_nearest_misses(tmp_path):
     assert "Nothing keeps every budget" in page
     assert "9 kB" in page or "0.009 MB" in page
     assert canonical_json(content) == (tmp_path / "release" / "none.json").read_bytes()
+
+
+def test_what_the_configuration_says_about_a_release_is_in_its_card(classifier, verifier):
+    assert classifier.manifest["about"] == ABOUT
+    card = (classifier.release / "card.md").read_text()
+    for line in (
+        "- Owner: Ann &lt;b>Example&lt;/b>", "- Contact: ann@example.org",
+        "- Purpose: sorting patterns", "- Licence of the images: CC0-1.0", "- Legal basis: consent",
+    ):  # fmt: skip
+        assert line in card.splitlines()
+    assert "<b>Example" not in (classifier.release / "card.html").read_text()
+    assert "about" not in verifier.manifest
+    assert "Owner" not in (verifier.release / "card.md").read_text()

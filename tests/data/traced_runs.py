@@ -51,8 +51,8 @@ class RunWriter:
     store: Store
     run: str
     name: str = "faces"
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sources: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    sources: dict[str, str] = field(default_factory=dict[str, str])
     graph: str = "d" * 64
 
     def step(

@@ -35,19 +35,23 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the pipeline and return the exit code."""
     from pipelines.compress import graph_of
+    from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
     from pipelines.engines.kubeflow.image_digests import references
     from pipelines.engines.kubeflow.ir import compiling, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
+    from pipelines.runs.exclusions import read_exclusions
     from pipelines.runs.listing import listed_sources
+    from pipelines.stores.opening import open_store
 
     config = load_config(arguments)
+    refuse_secrets(config)
     graph = graph_of(config)
     reachable = preflight.check(config, graph)
     if arguments.target == _VERTEX:
         vertex.check(graph, reachable.settings)
     images = references(reachable.settings)
-    sources = listed_sources(graph)
+    sources = listed_sources(graph, read_exclusions(open_store(config.store)))
     digests = {name: source.digest for name, source in sources.items()}
     made = compiling.compiled(reachable, digests, images)
     if arguments.stage:

@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--depth {arguments.depth}: a trace goes at least one step", "--depth 1")
     directions = _directions(arguments)
     store = open_existing(arguments)
-    index = open_index(store)
-    named = resolve(store, index, arguments.what)
-    found = trace(index, named, directions, arguments.depth)
+    with open_index(store) as index:
+        named = resolve(store, index, arguments.what)
+        found = trace(index, named, directions, arguments.depth)
     if arguments.svg is not None:
         _draw(found, arguments.svg)
     if arguments.json:

@@ -14,6 +14,7 @@ from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, comp
 from pipelines.engines.opening import CLUSTERED, ENGINES
 
 if TYPE_CHECKING:
+    from pipelines.config.configuration import Config
     from pipelines.engines.engine import Cluster
     from pipelines.launch.launching import Launched
     from pipelines.runs.leaderboard import Leaderboard
@@ -60,7 +61,23 @@ def run(arguments: argparse.Namespace) -> int:
     board = read_board(open_store(config.store), launched.run, launched.exported)
     # What failed is complained of below, with the fix.
     print_board(board, as_json=arguments.json, failures=launched.outcome != "failed")
+    if launched.outcome == "done":
+        _promote(config, launched.run)
     return _verdict(arguments, config.store, launched, board)
+
+
+def _promote(config: Config, run: str) -> None:
+    """Promote the release where the configuration asks for that, and say what came of it."""
+    if config.releases is None or config.releases.promotion != "auto":
+        return
+    from pipelines.releases.automatic import promote_automatically
+    from pipelines.runs.cache import Cache
+    from pipelines.runs.workspace import workspace_root
+    from pipelines.stores.opening import open_store
+
+    store = open_store(config.store)
+    if told := promote_automatically(Cache(store, workspace_root(store)), config, run):
+        print_remark(told)
 
 
 def _cluster(arguments: argparse.Namespace) -> Cluster:

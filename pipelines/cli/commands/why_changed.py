@@ -26,8 +26,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipelines.cli.why_changed_text import MOST, figures, lines_of
     from pipelines.lineage.comparing.why import why_changed
+    from pipelines.lineage.index.opening import open_index
 
-    answer = why_changed(open_existing(arguments), None, arguments.before, arguments.now)
+    store = open_existing(arguments)
+    with open_index(store) as index:
+        answer = why_changed(store, index, arguments.before, arguments.now)
     if arguments.json:
         print_json(asdict(answer))
         return OK

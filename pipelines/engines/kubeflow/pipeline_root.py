@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 from google.api_core import exceptions as api
 
 from components.contract.errors import UserError
+from components.contract.source import SourceFile
+from pipelines.runs.kept_sources import KeptSource
 from pipelines.sources import snapshot
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.call_each import call_each
 from pipelines.stores.faults import cloud_faults
+from pipelines.stores.layout import SOURCES
 from pipelines.stores.objects import THREADS, Objects
-from pipelines.stores.store import Store
+from pipelines.stores.store import KeyMissing, Store
 
 _LISTING = "source.json"
 
@@ -68,6 +72,27 @@ def stage(taken: Snapshot, place: str, scratch: Path) -> None:
                 THREADS,
             )
             _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)
+
+
+def staged_listing(root: Store, digest: str) -> KeptSource | None:
+    """Return the listing of a source that was staged into a pipeline root.
+
+    Args:
+        root: The pipeline root.
+        digest: Of the source.
+
+    Returns:
+        The listing, or None where none lies there that has this digest.
+    """
+    try:
+        content = json.loads(root.get(f"{SOURCES}{digest}/{_LISTING}"))
+        files = tuple(SourceFile(**file) for file in content["files"])
+        found = KeptSource(
+            content["format"], files, content.get("index", ""), tuple(content.get("excluded", ()))
+        )
+    except (KeyMissing, ValueError, LookupError, TypeError):
+        return None
+    return found if found.digest == digest else None
 
 
 def stage_all(staged: Mapping[str, Snapshot], places: Mapping[str, str]) -> None:

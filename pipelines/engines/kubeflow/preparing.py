@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.kubeflow import pipeline_root, submitting
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.image_digests import references
@@ -15,6 +16,7 @@ from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.submitting import Uploaded
 from pipelines.engines.kubeflow.versions import PipelineVersion, version_name
 from pipelines.images.building import image_environment
+from pipelines.runs.kept_documents import documents_of
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.store import Store
 
@@ -49,9 +51,11 @@ def prepare(
         scratch: A folder of this machine for what is on its way.
 
     Raises:
-        UserError: An image or the pipeline root cannot be used, or the cluster refuses something.
+        UserError: The configuration holds a secret, an image or the pipeline root cannot be used,
+            or the cluster refuses something.
     """
     config, settings = reachable.config, reachable.settings
+    refuse_secrets(config)
     images = references(settings)
     root = open_root(settings.pipeline_root)
     digests = {name: source.digest for name, source in sources.items()}
@@ -67,6 +71,7 @@ def prepare(
         images=images,
         environments={image: image_environment(image) for image in images},
         variants=config.written_variants,
+        documents=documents_of(config, reachable.graph, installed=False),
     )
     version.put(root)
     uploaded = submitting.upload(

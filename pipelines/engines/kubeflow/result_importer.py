@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from components.artifacts.cost_model import CostModel
 from components.artifacts.measurement import Measurement
 from components.contract.digests import canonical_json
+from components.contract.tree import Tree
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.kubeflow.statements import Found, Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
+from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE
 from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.ledger import open_sealed
+from pipelines.runs.quarantine import put_certain
 from pipelines.runs.step_records import step_record
-from pipelines.stores.layout import step_record_key
+from pipelines.stores.layout import blob_key, step_record_key, tree_key
 from pipelines.stores.store import KeyMissing, Store
 
-ENGINE = "kubeflow"
-
-IMPORTED_KINDS: frozenset[Kind] = frozenset({"Report", "Metrics", "Page", "Curve", "Release"})
-"""What is imported; data and models stay in the bucket, by digest and address in the record."""
+ENGINE = ELSEWHERE
 
 
 class ResultImporter:
@@ -111,16 +111,22 @@ class ResultImporter:
         statement = found.statement
         cached = found.executed_by[0] != self._kfp_run
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
+        trees: dict[str, Tree] = {}
         for port in step.interface.outputs:
-            if port.kind in IMPORTED_KINDS:
-                self._fetch(step, f"{found.folder}/{port.name}", port.kind, outputs[port.name])
+            key, stated = f"{found.folder}/{port.name}", outputs[port.name]
+            if port.kind in WHOLE:
+                self._fetch(step, key, port.kind, stated)
+                trees[port.name] = self._cache.tree(stated)
+            elif tree := self._listed(step, port.name, statement["outputs"][port.name]):
+                self._fetch_some(step, key, tree, DATASET_FILES if port.kind == "Dataset" else ())
+                trees[port.name] = tree
         ingredients = self._ingredients(step, found)
         if step.opens_sealed and not cached:
             sealed = cast("str", ingredients.inputs["dataset"])
             opened = cast("str", statement["started"])
             open_sealed(self._cache.store, sealed, self._run, step.name, opened)
         wall_s = found.function_s if wall_s is None else wall_s
-        record = self._record(step, found, ingredients, outputs, wall_s)
+        record = self._record(step, found, ingredients, outputs, trees, wall_s)
         done = StepDone(
             step.name, ingredients.key, outputs, record,
             cached=cached, function_s=found.function_s, wall_s=0.0 if cached else wall_s,
@@ -153,6 +159,40 @@ class ResultImporter:
             raise self._statements.damaged(
                 step, f"its {output} has the digest {found}, and its statement says {digest}"
             )
+
+    def _listed(self, step: Step, output: str, stated: Mapping[str, Any]) -> Tree | None:
+        """Return the files of an output by its statement; images of earlier versions say none."""
+        if "entries" not in stated:
+            return None
+        try:
+            tree = Tree.from_json({"entries": stated["entries"]})
+        except (ValueError, TypeError):
+            tree = None
+        if tree is None or tree.digest != stated["digest"]:
+            raise self._statements.damaged(
+                step, f"its {output} has other files than its statement says"
+            )
+        return tree
+
+    def _fetch_some(self, step: Step, key: str, tree: Tree, names: Collection[str]) -> None:
+        """Copy some files of an output into the store, then the list of all of them."""
+        store = self._cache.store
+        wanted = [entry for entry in tree.entries if entry.path in names]
+        with tempfile.TemporaryDirectory(prefix="import-", dir=self._scratch) as folder:
+            paths = [Path(folder, str(number)) for number in range(len(wanted))]
+            items = [
+                (f"{key}/{entry.path}", path) for entry, path in zip(wanted, paths, strict=True)
+            ]
+            try:
+                digests = self._root.fetch_many(items)
+            except KeyMissing as missing:
+                raise self._statements.damaged(step, f"{missing.key} is missing") from None
+            for entry, path, digest in zip(wanted, paths, digests, strict=True):
+                if digest != entry.sha256:
+                    what = f"{key}/{entry.path} has the sha256 {digest}, not {entry.sha256}"
+                    raise self._statements.damaged(step, what)
+                store.put_if_absent(blob_key(digest), path)
+        put_certain(store, tree_key(tree.digest), canonical_json(tree.to_json()))
 
     def _ingredients(self, step: Step, found: Found) -> Ingredients:
         statement = found.statement
@@ -187,6 +227,7 @@ class ResultImporter:
         found: Found,
         ingredients: Ingredients,
         outputs: Mapping[str, str],
+        trees: Mapping[str, Tree],
         wall_s: float,
     ) -> str:
         """Write the step's record once: whoever imports the run again finds the same."""
@@ -197,11 +238,7 @@ class ResultImporter:
             engine=ENGINE,
             ingredients=ingredients,
             outputs=outputs,
-            trees={
-                port.name: self._cache.tree(outputs[port.name])
-                for port in step.interface.outputs
-                if port.kind in IMPORTED_KINDS
-            },
+            trees=trees,
             statement={**found.statement, "folder": f"{self._root.uri}/{found.folder}"},
             image_digest=self._version.images[step.interface.image].rpartition("@")[2],
             wall_s=wall_s,

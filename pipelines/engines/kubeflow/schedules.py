@@ -25,7 +25,9 @@ from pipelines.engines.kubeflow.cron import Times
 from pipelines.engines.kubeflow.preparing import prepare
 from pipelines.engines.kubeflow.recurring_run import Schedule, mark, read
 from pipelines.engines.kubeflow.submitting import MODELS, Uploaded
+from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.listing import listed_sources
+from pipelines.stores.opening import open_store
 
 CONCURRENCY_MAX = 10
 """How many runs of one schedule Kubeflow lets go on at a time."""
@@ -67,8 +69,9 @@ def add(
     check_concurrency(concurrency)
     graph = graph_of(config)
     reachable = preflight.check(config, graph)
+    sources = listed_sources(graph, read_exclusions(open_store(config.store)))
     with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
-        uploaded = prepare(connection, reachable, listed_sources(graph), Path(scratch)).uploaded
+        uploaded = prepare(connection, reachable, sources, Path(scratch)).uploaded
     before = _named(connection, name)
     wanted = (times.five, zone.key, concurrency, uploaded.version)
     same = [one for one in before if wanted == one.settings]

@@ -12,16 +12,20 @@ from typing import Any, Literal
 
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection, Resource
-from pipelines.engines.kubeflow.pipeline_root import open_root
+from pipelines.engines.kubeflow.pipeline_root import open_root, staged_listing
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.status import FINAL, failure, outcome_of, states
 from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped
+from pipelines.runs.joined_records import join_records
+from pipelines.runs.kept_documents import put_documents
+from pipelines.runs.kept_graphs import put_graph
+from pipelines.runs.kept_sources import put_source
 from pipelines.runs.records import RunRecord, parse_record, put_finished
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
-from pipelines.stores.layout import run_key, started_key
+from pipelines.stores.layout import run_key, source_key, started_key
 from pipelines.stores.store import KeyMissing, Store
 
 State = Literal["imported", "here already", "still running", "damaged"]
@@ -109,6 +113,7 @@ def run_id(name: str, run: Resource) -> str:
 
 def finish(
     store: Store,
+    root: Store,
     version: PipelineVersion,
     run: str,
     kfp: Resource,
@@ -119,6 +124,7 @@ def finish(
 
     Args:
         store: Where.
+        root: Its pipeline root.
         version: Its pipeline version.
         run: Identifier under which the store keeps it.
         kfp: The run as the API tells of it.
@@ -136,6 +142,7 @@ def finish(
     if outcome == "done" and isinstance(published, StepDone):
         release = published.outputs["release"]
         register_release(store, version.graph.name, run, release, _iso(finished))
+    _put_provenance(store, root, version)
     begun = _started(store, run)
     record = RunRecord(
         run=run,
@@ -157,7 +164,17 @@ def finish(
         places=begun.places if begun else {},
     )
     put_finished(store, record)
+    join_records(store, run)
     return outcome
+
+
+def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None:
+    """Keep what the digests in a run's records are of, as whoever submitted it wrote it down."""
+    put_graph(store, version.graph)
+    put_documents(store, version.documents)
+    for digest in version.sources.values():
+        if store.stat(source_key(digest)) is None and (listing := staged_listing(root, digest)):
+            put_source(store, listing)
 
 
 def _started(store: Store, run: str) -> RunRecord | None:
@@ -250,5 +267,5 @@ def _one(
         return Synced(name, run.run_id, "damaged", error=error)
     page = connection.page_of(run.run_id)
     full = connection.ask(connection.runs.run_service_get_run, run.run_id)
-    outcome = finish(cache.store, version, name, full, page, importer)
+    outcome = finish(cache.store, root, version, name, full, page, importer)
     return Synced(name, run.run_id, IMPORTED, outcome)

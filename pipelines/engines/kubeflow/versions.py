@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -17,6 +17,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.types import ImageName
 from pipelines.runs.graph import Graph
+from pipelines.runs.kept_documents import Document
 from pipelines.stores.store import KeyMissing, Store
 
 SCHEMA = 1
@@ -39,6 +40,8 @@ class PipelineVersion:
         images: By image the name with digest that pods pull.
         environments: By image the digest of its packages, Python and architecture.
         variants: By name the path of steps; none where an earlier version wrote it.
+        documents: Kind and content of what the digests are of: configuration, code, environments;
+            none where an earlier version wrote it.
     """
 
     name: str
@@ -49,6 +52,7 @@ class PipelineVersion:
     images: Mapping[ImageName, str]
     environments: Mapping[ImageName, str]
     variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    documents: Sequence[Document] = ()
 
     @cached_property
     def _content(self) -> dict[str, object]:
@@ -62,6 +66,7 @@ class PipelineVersion:
             "images": dict(self.images),
             "environments": dict(self.environments),
             "variants": dict(self.variants),
+            "documents": list(self.documents),
         }
 
     def put(self, root: Store) -> None:

@@ -5,48 +5,32 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 QUARANTINED = "quarantined"
 
 
-class Fate(Protocol):
-    """What a manifest says of an image: ``components.artifacts.manifest.ImageFate``."""
+@dataclass(frozen=True)
+class Fate:
+    """What a manifest says of an image.
 
-    @property
-    def name(self) -> str:
-        """Name of the file, with ``#`` and the place of a record in it."""
-        ...
+    Attributes:
+        name: Name of the file, with ``#`` and the place of a record in it.
+        sha256: Of the file; None of a record, whose file holds others as well.
+        pixels: Digest of the decoded pixels; None where they were not decoded, or where an earlier
+            version wrote the manifest.
+        label: What it shows; None where the manifest does not say it.
+        split: Which split it is in; None for none.
+        status: ``used``, ``unused``, ``duplicate`` or ``quarantined``.
+        reason: Why it is quarantined.
+    """
 
-    @property
-    def sha256(self) -> str:
-        """Of the file."""
-        ...
-
-    @property
-    def label(self) -> str | None:
-        """What it shows; None in manifests of earlier versions."""
-        ...
-
-    @property
-    def status(self) -> str:
-        """``used``, ``unused``, ``duplicate`` or ``quarantined``."""
-        ...
-
-    @property
-    def split(self) -> str | None:
-        """Which split it is in."""
-        ...
-
-    @property
-    def pixels(self) -> str | None:
-        """Digest of the decoded pixels; None where they were not decoded, and before version 2."""
-        ...
-
-    @property
-    def reason(self) -> str | None:
-        """Why it is not used."""
-        ...
+    name: str
+    sha256: str | None
+    pixels: str | None
+    label: str | None
+    split: str | None
+    status: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +66,6 @@ class SampleChanges:
         restored: Names of images that were quarantined and no longer are.
         replaced: Names under which there are other pixels now.
         renamed: Images under another name.
-        lacking: What the manifests do not say, in sentences.
     """
 
     before: int
@@ -95,7 +78,6 @@ class SampleChanges:
     restored: Sequence[str] = ()
     replaced: Sequence[str] = ()
     renamed: Sequence[ImageChange] = ()
-    lacking: Sequence[str] = ()
 
     @property
     def any(self) -> bool:
@@ -147,7 +129,7 @@ def compare_samples(before: Iterable[Fate], now: Iterable[Fate]) -> SampleChange
             if _place(was) != _place(now) and QUARANTINED not in (was.status, now.status)
         ],
         quarantined=[
-            ImageChange(fate.name, _place(was) if was else "", fate.reason or "")
+            ImageChange(fate.name, _place(was) if was else "", fate.reason)
             for was, fate in sorted(
                 [*both, *((None, fate) for fate in new.values())], key=lambda pair: pair[1].name
             )
@@ -156,7 +138,6 @@ def compare_samples(before: Iterable[Fate], now: Iterable[Fate]) -> SampleChange
         restored=[now.name for was, now in both if _restored(was, now)],
         replaced=[now.name for _, now in replaced],
         renamed=[ImageChange(now.name, was.name, now.name) for was, now in renamed],
-        lacking=_lacking(earlier.values(), later.values()),
     )
 
 
@@ -173,22 +154,17 @@ def _restored(was: Fate, now: Fate) -> bool:
     return was.status == QUARANTINED and now.status != QUARANTINED
 
 
-def _is_record(fate: Fate) -> bool:
-    """Whether it is one of several images of a file, whose sha256 then says nothing of it."""
-    return fate.name.rpartition("#")[2].isdecimal() and "#" in fate.name
-
-
 def _same(one: Fate, other: Fate) -> bool:
     """Whether two images of one name are the same as far as the manifests tell."""
     if one.pixels and other.pixels:
         return one.pixels == other.pixels
-    return _is_record(one) or one.sha256 == other.sha256
+    return one.sha256 is None or other.sha256 is None or one.sha256 == other.sha256
 
 
 def _contents(fate: Fate) -> list[str]:
     """Return the digests by which the same image is found under another name."""
-    found = [f"pixels {fate.pixels}"] if fate.pixels else []
-    return found if _is_record(fate) else [*found, f"file {fate.sha256}"]
+    found = (("pixels", fate.pixels), ("file", fate.sha256))
+    return [f"{kind} {digest}" for kind, digest in found if digest]
 
 
 def _by_content(old: Sequence[Fate], new: Sequence[Fate]) -> list[tuple[Fate, Fate]]:
@@ -215,14 +191,3 @@ def _by_content(old: Sequence[Fate], new: Sequence[Fate]) -> list[tuple[Fate, Fa
                 used.add(found.name)
                 paired.add(fate.name)
     return pairs
-
-
-def _lacking(before: Iterable[Fate], now: Iterable[Fate]) -> list[str]:
-    """Say what cannot be known, as one of the manifests is of an earlier version."""
-    return [
-        f"the manifest of the {which} run is of an earlier version: it names no labels and no "
-        "pixels, so images with another label, and single records of npz, csv and idx files, "
-        "are not compared"
-        for which, fates in (("first", before), ("second", now))
-        if any(fate.label is None for fate in fates)
-    ]

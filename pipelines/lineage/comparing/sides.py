@@ -26,14 +26,12 @@ class Side:
         record: The run.
         graph: Its steps; None of a run whose graph was not kept.
         executions: By step the execution whose result the run took.
-        unread: Steps of which no record tells what they were made of.
     """
 
     what: str
     record: RunRecord
     graph: Graph | None
     executions: Mapping[str, ExecutionRecord]
-    unread: tuple[str, ...]
 
     def output(self, step: str, name: str) -> str | None:
         """Return the tree digest of an output of a step; None where it has none."""
@@ -59,7 +57,6 @@ def side_of(store: Store, index: Index | None, text: str) -> Side:
         record=record,
         graph=read_graph(store, record.graph_digest, record.name),
         executions=executions,
-        unread=tuple(sorted(record.steps.keys() - executions.keys())),
     )
 
 

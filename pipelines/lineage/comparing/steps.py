@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from components.contract.digests import digest
+from pipelines.lineage.comparing.differences import Difference, differences
+from pipelines.lineage.comparing.kept_lists import KeptLists
 from pipelines.lineage.comparing.sides import Side
 from pipelines.runs.kept_graphs import counterparts
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.step_records import ExecutionRecord
-from pipelines.stores.layout import code_key, environment_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.store import Store
 
 THREADS = "threads"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Something that is not the same in both runs.
-
-    Attributes:
-        what: Which parameter, package, file of code or fact of the machine.
-        before: What it was in the first run; null where there was none.
-        now: What it is in the second; null where there is none.
-    """
-
-    what: str
-    before: object
-    now: object
 
 
 @dataclass(frozen=True)
@@ -90,11 +74,13 @@ class StepChanges:
 def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
     """Compare the steps of two runs that lie at the same places of their graphs."""
     pairs = _pairs(before, now)
-    lists = _Lists(store)
+    lists = KeptLists(store)
     changed: list[StepChange] = []
+    unmatched: list[str] = []
     same = 0
     for step, earlier in pairs.items():
         if step not in now.executions or earlier not in before.executions:
+            unmatched.append(step)
             continue
         change = _change(lists, step, now.executions[step], earlier, before.executions[earlier])
         if change is None:
@@ -102,15 +88,15 @@ def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
         else:
             changed.append(change)
     lacking = list(lists.lacking)
-    for side in (before, now):
-        if side.unread:
-            lacking.append(
-                f"no record tells what {_some(side.unread)} of run {side.record.run} were made of"
-            )
-        if side.graph is None:
-            lacking.append(
-                f"the graph of run {side.record.run} was not kept: its steps are matched by name"
-            )
+    if unmatched:
+        lacking.append(
+            f"{_some(unmatched)} not compared: in one of the runs no record tells of an execution"
+        )
+    lacking += [
+        f"the graph of run {side.record.run} was not kept: its steps are matched by name"
+        for side in (before, now)
+        if side.graph is None
+    ]
     return StepChanges(
         changed=changed,
         added=[step for step in _ordered(now) if step not in pairs],
@@ -122,7 +108,8 @@ def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
 
 def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more steps" if len(names) > 3 else shown
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{shown}{more} {'is' if len(names) == 1 else 'are'}"
 
 
 def _ordered(side: Side) -> list[str]:
@@ -141,7 +128,7 @@ def _pairs(before: Side, now: Side) -> dict[str, str]:
 
 
 def _change(
-    lists: _Lists, step: str, now: ExecutionRecord, earlier: str, before: ExecutionRecord
+    lists: KeptLists, step: str, now: ExecutionRecord, earlier: str, before: ExecutionRecord
 ) -> StepChange | None:
     """Return what differs between two executions; None where nothing does."""
     if now.record == before.record:
@@ -193,82 +180,10 @@ def _machines(before: ExecutionRecord, now: ExecutionRecord) -> list[Difference]
     """Return what differs in the machines, as far as both records say it."""
     if not before.machine or not now.machine:
         return []
-    one, other = (
-        {**record.machine, **(record.ingredients.get("device") or {})} for record in (before, now)
-    )
-    return _differences(one, other)
+    one, other = _facts(before), _facts(now)
+    return differences(one, other)
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    return [
-        Difference(name, before.get(name), now.get(name))
-        for name in sorted({*before, *now})
-        if before.get(name) != now.get(name)
-    ]
-
-
-class _Lists:
-    """The lists of files and packages that digests of code and environments stand for.
-
-    Args:
-        store: Where they are.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._read: dict[str, Mapping[str, Any] | None] = {}
-        self.lacking: dict[str, None] = {}
-
-    def code(self, before: str, now: str) -> list[Difference]:
-        """Return the files of code that differ, by the first digits of their sha256."""
-        one = self._list(code_key(before), "code", before)
-        other = self._list(code_key(now), "code", now)
-        if one is None or other is None:
-            return [Difference("files that no list names", before[:8], now[:8])]
-        return [
-            Difference(item.what, _short(item.before), _short(item.now))
-            for item in _differences(one, other)
-        ]
-
-    def packages(self, before: ExecutionRecord, now: ExecutionRecord) -> list[Difference]:
-        """Return the packages that differ between two environments."""
-        first, second = before.ingredients["environment"], now.ingredients["environment"]
-        one, other = self._environment(first), self._environment(second)
-        if one is not None and other is not None:
-            return _differences(one, other)
-        found = _differences(before.versions, now.versions)
-        return found or [Difference("packages that no list names", first[:8], second[:8])]
-
-    def _environment(self, wanted: str) -> dict[str, Any] | None:
-        """Return the packages of an environment, with Python and the architecture."""
-        content = self._list(environment_key(wanted), "environment", wanted)
-        if content is None or "extras" not in content:
-            return content and {**content["packages"], **_others(content)}
-        image = self._environment(content["image"])
-        return image and {**image, **content["extras"]}
-
-    def _list(self, key: str, kind: str, wanted: str) -> Mapping[str, Any] | None:
-        if key not in self._read:
-            self._read[key] = self._checked(key, kind, wanted)
-        return self._read[key]
-
-    def _checked(self, key: str, kind: str, wanted: str) -> Mapping[str, Any] | None:
-        try:
-            content = json.loads(self._store.get(key))
-        except KeyMissing:
-            self.lacking[f"the store has no {key}: a run of an earlier version kept no list"] = None
-            return None
-        except ValueError:
-            content = None
-        if not isinstance(content, dict) or digest(kind, content) != wanted:
-            self.lacking[f"{key} is damaged: slimline verify"] = None
-            return None
-        return cast("Mapping[str, Any]", content)
-
-
-def _short(sha: object) -> object:
-    return sha[:8] if isinstance(sha, str) else sha
-
-
-def _others(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name != "packages"}
+def _facts(record: ExecutionRecord) -> dict[str, Any]:
+    device: Mapping[str, Any] | None = record.ingredients.get("device")
+    return {**record.machine, **(device or {})}

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.artifacts.manifest import ImageFate
-
-from components.contract.errors import UserError
+from pipelines.lineage.comparing.differences import Difference, differences
+from pipelines.lineage.comparing.images import fates_of
 from pipelines.lineage.comparing.metrics import MetricChanges, compare_metrics
 from pipelines.lineage.comparing.samples import SampleChanges, compare_samples
 from pipelines.lineage.comparing.sides import Side, side_of
-from pipelines.lineage.comparing.steps import Difference, StepChanges, compare_steps
+from pipelines.lineage.comparing.steps import StepChanges, compare_steps
 from pipelines.lineage.naming import Index
-from pipelines.runs.cache import Cache, CorruptionError
-from pipelines.runs.images_used import STEP
+from pipelines.runs.cache import Cache
 from pipelines.runs.leaderboard import leaderboard_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
-
-DATASET = "dataset"
-"""The output of ingest whose manifest names every image, also the sealed ones."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +67,12 @@ class WhyChanged:
     lacking: Sequence[str]
 
 
-def why_changed(store: Store, index: Index | None, before: str, now: str) -> WhyChanged:
+def why_changed(store: Store, index: Index, before: str, now: str) -> WhyChanged:
     """Compare two runs.
 
     Args:
         store: Where they are.
-        index: Of the store, or None: names are then looked up in the store alone.
+        index: Of the store: it has read the manifests.
         before: What names the first: a run, a release or ``NAME@champion``.
         now: What names the second.
 
@@ -87,9 +82,9 @@ def why_changed(store: Store, index: Index | None, before: str, now: str) -> Why
     one, other = side_of(store, index, before), side_of(store, index, now)
     cache = Cache(store, workspace_root(store))
     lacking: list[str] = []
-    samples = _samples(cache, one, other, lacking)
+    samples = _samples(cache, index, one, other, lacking)
     steps = compare_steps(store, one, other)
-    sources = _differences(one.record.sources, other.record.sources)
+    sources = differences(one.record.sources, other.record.sources)
     causes = _causes(sources, steps)
     boards = [leaderboard_of(cache, side.record) for side in (one, other)]
     chosen = all(board.decision for board in boards)
@@ -102,25 +97,17 @@ def why_changed(store: Store, index: Index | None, before: str, now: str) -> Why
         before=_compared(one),
         now=_compared(other),
         sources=sources,
-        budgets=_differences(one.record.budgets, other.record.budgets),
+        budgets=differences(one.record.budgets, other.record.budgets),
         samples=samples,
         steps=steps,
         metrics=compare_metrics(boards[0], boards[1]) if chosen else None,
-        lacking=[*lacking, *(samples.lacking if samples else ()), *steps.lacking],
+        lacking=[*lacking, *steps.lacking],
     )
 
 
 def _compared(side: Side) -> ComparedRun:
     record = side.record
     return ComparedRun(side.what, record.run, record.started, record.engine, record.actor)
-
-
-def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[Difference]:
-    return [
-        Difference(name, before.get(name), now.get(name))
-        for name in sorted({*before, *now})
-        if before.get(name) != now.get(name)
-    ]
 
 
 # what is said first -----------------------------------------------------------------------------
@@ -158,29 +145,11 @@ def _named(steps: Sequence[str]) -> str:
     return f"{', '.join(steps[:3])}{more}"
 
 
-# images -----------------------------------------------------------------------------------------
-
-
-def _samples(cache: Cache, one: Side, other: Side, lacking: list[str]) -> SampleChanges | None:
+def _samples(
+    cache: Cache, index: Index, one: Side, other: Side, lacking: list[str]
+) -> SampleChanges | None:
     """Compare the images of two runs; None where that cannot be done, which is said."""
-    trees = [side.output(STEP, DATASET) for side in (one, other)]
-    fates: list[list[ImageFate]] = []
-    for side, tree in zip((one, other), trees, strict=True):
-        if tree is None:
-            lacking.append(f"run {side.record.run} has read no images: none are compared")
-            return None
-        try:
-            fates.append(list(_manifest(cache, tree)))
-        except (CorruptionError, KeyError) as error:
-            lacking.append(f"the images are not compared: {error}, of run {side.record.run}")
-            return None
-        except ValueError as error:
-            raise UserError(
-                f"the manifest of run {side.record.run} is damaged: {error}",
-                f"slimline verify {side.record.run}",
-            ) from error
+    fates = [fates_of(cache, index, side, lacking) for side in (one, other)]
+    if fates[0] is None or fates[1] is None:
+        return None
     return compare_samples(fates[0], fates[1])
-
-
-def _manifest(cache: Cache, tree: str) -> Iterator[ImageFate]:
-    raise NotImplementedError

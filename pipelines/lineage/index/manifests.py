@@ -20,7 +20,7 @@ _LABELS, _SPELLINGS = f"{FOLDER}labels.bin", f"{FOLDER}labels.json"
 _BECAME: Final[Mapping[int, tuple[str, str | None]]] = {
     0: ("used", "train"), 1: ("used", "validation"), 2: ("used", "selection"),
     3: ("used", "sealed"), 4: ("unused", None), 5: ("quarantined", None), 6: ("duplicate", None),
-    7: ("quarantined", None),
+    7: ("quarantined", None), 8: ("used", "pairs"),
 }  # fmt: skip
 _NONE = bytes(DIGEST_BYTES)
 

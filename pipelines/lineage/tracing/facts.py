@@ -6,16 +6,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from pipelines.lineage.naming import Index
-from pipelines.lineage.tracing.origins import Origin
+from pipelines.lineage.tracing.origins import Beginning
 from pipelines.lineage.tracing.trace import TracedDataset, TracedRelease
 
 _RELEASE = (
-    "SELECT r.id, r.name, r.run, a.digest, r.state FROM release r JOIN artifact a "
+    "SELECT r.id, r.name, r.run, a.digest, r.standing FROM release r JOIN artifact a "
     "ON a.id = r.artifact"
 )
 
+_NO_WINNER = "no winner"
+"""How the empty release stands of a run in which nothing kept the budgets."""
 
-class Facts:
+
+class TraceFacts:
     """Asks the index for the releases and datasets of a trace.
 
     Args:
@@ -23,7 +26,7 @@ class Facts:
         origin: Where the trace begins.
     """
 
-    def __init__(self, index: Index, origin: Origin) -> None:
+    def __init__(self, index: Index, origin: Beginning) -> None:
         self._index = index
         self._image = bytes.fromhex(origin.sha256) if origin.images and origin.sha256 else None
         self._holders: list[int] = list(origin.artifacts)
@@ -55,13 +58,15 @@ class Facts:
                 "SELECT release FROM release_dataset WHERE dataset = ?", [dataset]
             ):
                 roles[release] |= set(fates.values())
-        for release, port in self._index.execute(
-            "SELECT DISTINCT r.release, r.port FROM page_file f JOIN source_page p "
-            "ON p.page = f.page JOIN release_source r ON r.source = p.source WHERE f.sha = ?",
+        for release, name in self._index.execute(
+            "SELECT DISTINCT s.release, n.name FROM page_file f JOIN source_page p "
+            "ON p.page = f.page JOIN release_source s ON s.source = p.source "
+            "JOIN release r ON r.id = s.release JOIN run u ON u.run = r.run "
+            "JOIN run_source n ON n.run = u.id AND n.source = p.source WHERE f.sha = ?",
             [self._image],
         ):
-            if release not in roles:
-                roles[release].add(port)
+            if release not in roles:  # no image of the data, but the user's own model, say
+                roles[release].add(name)
         return _sorted(
             _release(row, sorted(roles[release]))
             for release in roles
@@ -125,10 +130,11 @@ class Facts:
 def _release(row: Sequence[object], roles: Sequence[str] = ()) -> TracedRelease:
     _, name, run, digest, state = row
     assert isinstance(digest, bytes)
-    return TracedRelease(str(name), str(run), digest.hex(), str(state or "candidate"), roles)
+    return TracedRelease(str(name), str(run), digest.hex(), str(state or "unknown"), roles)
 
 
 def _sorted(releases: Iterable[TracedRelease]) -> list[TracedRelease]:
     """Champions first, then the newest run."""
-    newest = sorted(releases, key=lambda one: (one.name, one.run), reverse=True)
+    found = [one for one in releases if one.state != _NO_WINNER]
+    newest = sorted(found, key=lambda one: (one.name, one.run), reverse=True)
     return sorted(newest, key=lambda one: one.state != "champion")

@@ -15,7 +15,7 @@ _ALTERNATIVES = 3
 
 
 @dataclass(frozen=True)
-class Execution:
+class IndexedExecution:
     """One execution of a step.
 
     Attributes:
@@ -67,10 +67,10 @@ class Neighbours:
             )
             self._preferred = frozenset(row[0] for row in rows)
 
-    def makers(self, artifact: int) -> tuple[list[Execution], int]:
+    def makers(self, artifact: int) -> tuple[list[IndexedExecution], int]:
         """Return the executions that made an artifact, and how many more there are.
 
-        Those that used the same count as one, the oldest.
+        Those that used the same count as one, the oldest; who only hands it on has not made it.
         """
         rows = self._index.execute(
             "SELECT DISTINCT e.id, e.record, e.component, e.version FROM made m "
@@ -79,16 +79,21 @@ class Neighbours:
             [artifact],
         )
         found = _executions(rows)
+        found = [one for one in found if not self._hands_on(one, artifact)] or found
         chosen = [one for one in found if one.id in self._preferred]
         if self._is_nothing(artifact):  # a step that had nothing to do: where does not matter
             return (chosen or found)[:1], 0
         if chosen:
             return chosen, 0
-        groups: dict[tuple[str, tuple[Flow, ...]], list[Execution]] = {}
+        groups: dict[tuple[str, tuple[Flow, ...]], list[IndexedExecution]] = {}
         for one in found:
             groups.setdefault((one.component, tuple(self.used(one))), []).append(one)
         makers = [_first(group) for group in groups.values()]
         return makers[:_ALTERNATIVES], len(makers[_ALTERNATIVES:])
+
+    def _hands_on(self, execution: IndexedExecution, artifact: int) -> bool:
+        """Whether it was given the very bytes, as ``select`` is the winner's."""
+        return any(used == artifact for _, used in self.used(execution))
 
     def _is_nothing(self, artifact: int) -> bool:
         """Whether it is the empty result of a step that no winner came to."""
@@ -97,7 +102,7 @@ class Neighbours:
         )
         return next(iter(rows), None) is not None
 
-    def users(self, artifact: int) -> list[Execution]:
+    def users(self, artifact: int) -> list[IndexedExecution]:
         """Return the executions that used an artifact; those of one step key count as one."""
         rows = self._index.execute(
             "SELECT DISTINCT e.id, e.record, e.component, e.version, e.key FROM used u "
@@ -105,7 +110,7 @@ class Neighbours:
             "ORDER BY e.started IS NULL, e.started, e.record",
             [artifact],
         )
-        groups: dict[object, list[Execution]] = {}
+        groups: dict[object, list[IndexedExecution]] = {}
         for *row, key in rows:
             (one,) = _executions([row])
             groups.setdefault(key or one.id, []).append(one)
@@ -114,21 +119,23 @@ class Neighbours:
             for group in groups.values()
         ]
 
-    def used(self, execution: Execution) -> list[Flow]:
+    def used(self, execution: IndexedExecution) -> list[Flow]:
         """Return what an execution used, by port, in order."""
         rows = self._index.execute(
             "SELECT port, artifact FROM used WHERE execution = ? ORDER BY port, n", [execution.id]
         )
         return [(port, artifact) for port, artifact in rows]
 
-    def made(self, execution: Execution) -> list[Flow]:
-        """Return what an execution made, by port."""
+    def made(self, execution: IndexedExecution) -> list[Flow]:
+        """Return what an execution made, by port; not what it only hands on."""
         rows = self._index.execute(
-            "SELECT port, artifact FROM made WHERE execution = ? ORDER BY port", [execution.id]
+            "SELECT port, artifact FROM made WHERE execution = ?1 AND artifact NOT IN "
+            "(SELECT artifact FROM used WHERE execution = ?1) ORDER BY port",
+            [execution.id],
         )
         return [(port, artifact) for port, artifact in rows]
 
-    def step(self, run: str, step: str) -> Execution | None:
+    def step(self, run: str, step: str) -> IndexedExecution | None:
         """Return the execution whose result a run took for a step; None where there is none."""
         rows = self._index.execute(
             "SELECT e.id, e.record, e.component, e.version FROM run_step s "
@@ -154,12 +161,12 @@ class Neighbours:
         return [row[0] for row in rows]
 
 
-def _executions(rows: Iterable[Sequence[Any]]) -> list[Execution]:
+def _executions(rows: Iterable[Sequence[Any]]) -> list[IndexedExecution]:
     return [
-        Execution(id_, record, component or step_of_record(record)[1], version)
+        IndexedExecution(id_, record, component or step_of_record(record)[1], version)
         for id_, record, component, version in rows
     ]
 
 
-def _first(group: Sequence[Execution]) -> Execution:
+def _first(group: Sequence[IndexedExecution]) -> IndexedExecution:
     return replace(group[0], alike=len(group) - 1)

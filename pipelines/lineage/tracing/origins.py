@@ -16,11 +16,11 @@ from pipelines.lineage.naming import (
     RunNamed,
     StepNamed,
 )
-from pipelines.lineage.tracing.neighbours import Execution, Neighbours
+from pipelines.lineage.tracing.neighbours import IndexedExecution, Neighbours
 
 
 @dataclass(frozen=True)
-class Origin:
+class Beginning:
     """What was asked about.
 
     Attributes:
@@ -37,13 +37,13 @@ class Origin:
     what: str
     neighbours: Neighbours
     artifacts: Sequence[int] = ()
-    step: Execution | None = None
+    step: IndexedExecution | None = None
     sha256: str | None = None
     names: Sequence[str] = ()
     images: bool = False
 
 
-def origin_of(index: Index, named: Named) -> Origin:
+def origin_of(index: Index, named: Named) -> Beginning:
     """Return where the trace of what was named begins.
 
     Raises:
@@ -57,7 +57,7 @@ def origin_of(index: Index, named: Named) -> Origin:
                 raise UserError(
                     f"run {run} has made nothing yet that could be traced", f"slimline show {run}"
                 )
-            return Origin(f"run {run}", neighbours, results)
+            return Beginning(f"run {run}", neighbours, results)
         case StepNamed(run=run, step=step):
             neighbours = Neighbours(index, run)
             execution = neighbours.step(run, step)
@@ -66,10 +66,10 @@ def origin_of(index: Index, named: Named) -> Origin:
                     f"no record tells of an execution of {step} in run {run}",
                     f"slimline show {run}",
                 )
-            return Origin(f"step {step} of run {run}", neighbours, step=execution)
+            return Beginning(f"step {step} of run {run}", neighbours, step=execution)
         case ReleaseNamed(name=name, run=run, release=release):
             what = f"release {release[:SHOWN]} of {name}"
-            return Origin(what, Neighbours(index, run), [_known(index, release, str(named))])
+            return Beginning(what, Neighbours(index, run), [_known(index, release, str(named))])
         case DigestNamed(digest=digest):
             return _of_digest(index, digest, digest[:SHOWN])
         case FileNamed(sha256=sha256):
@@ -92,12 +92,12 @@ def _unknown(what: str) -> UserError:
     )
 
 
-def _of_digest(index: Index, digest: str, what: str) -> Origin:
+def _of_digest(index: Index, digest: str, what: str) -> Beginning:
     """Find an artifact, a file in artifacts, or a file of the user's data by its digest."""
     neighbours, sha = Neighbours(index), bytes.fromhex(digest)
     found = [row[0] for row in index.execute("SELECT id FROM artifact WHERE digest = ?", [sha])]
     if found:
-        return Origin(what, neighbours, found)
+        return Beginning(what, neighbours, found)
     held = list(index.execute("SELECT artifact, path FROM file WHERE sha = ? ORDER BY path", [sha]))
     data = _in_data(index, sha)
     if not held and not data:
@@ -105,7 +105,7 @@ def _of_digest(index: Index, digest: str, what: str) -> Origin:
     holders = _earliest(neighbours, [row[0] for row in held])
     names = sorted({*(row[1] for row in held), *(name for _, name in data)})
     artifacts = list(dict.fromkeys([*(source for source, _ in data), *holders]))
-    return Origin(what, neighbours, artifacts, sha256=digest, names=names, images=bool(data))
+    return Beginning(what, neighbours, artifacts, sha256=digest, names=names, images=bool(data))
 
 
 _LISTED = (

@@ -17,7 +17,7 @@ NODES_MAX = 2_000
 
 
 @dataclass(frozen=True)
-class Node:
+class TraceNode:
     """An artifact, the step that made it, or a file of the user's.
 
     Attributes:
@@ -45,7 +45,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Edge:
+class TraceEdge:
     """Something that flows: from an artifact into a step, or from a step into an artifact.
 
     Attributes:
@@ -67,7 +67,8 @@ class TracedRelease:
         name: The configuration's name.
         run: The run that published it.
         release: Its tree digest.
-        state: ``champion``, ``candidate``, ``past``, ``rolled back`` or ``unqualified``.
+        state: ``champion``, ``candidate``, ``older`` than the champion, ``past``, ``rolled back``,
+            ``unqualified``, or ``unknown`` where its manifest cannot be read.
         roles: Of an image what it was for in the making of it: splits, or why it is in none.
     """
 
@@ -114,8 +115,8 @@ class Trace:
 
     what: str
     origins: Sequence[str]
-    nodes: Sequence[Node]
-    edges: Sequence[Edge]
+    nodes: Sequence[TraceNode]
+    edges: Sequence[TraceEdge]
     releases: Sequence[TracedRelease]
     datasets: Sequence[TracedDataset]
     depth: int

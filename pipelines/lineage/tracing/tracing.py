@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.lineage.naming import SHOWN, Index, Named
-from pipelines.lineage.tracing.facts import Facts
-from pipelines.lineage.tracing.neighbours import Execution, Neighbours
-from pipelines.lineage.tracing.origins import Origin, origin_of
-from pipelines.lineage.tracing.trace import DEPTH, NODES_MAX, Direction, Edge, Node, Trace
+from pipelines.lineage.tracing.facts import TraceFacts
+from pipelines.lineage.tracing.neighbours import IndexedExecution, Neighbours
+from pipelines.lineage.tracing.origins import Beginning, origin_of
+from pipelines.lineage.tracing.trace import DEPTH, NODES_MAX, Direction, Trace, TraceEdge, TraceNode
 
 _VERSION_1 = (
     "{} of these steps have records of version 1, which name no files: which files an artifact "
@@ -41,7 +41,7 @@ def trace(
         UserError: The index knows nothing of it.
     """
     origin = origin_of(index, named)
-    facts = Facts(index, origin)
+    facts = TraceFacts(index, origin)
     tracing = _Tracing(index, origin, facts, nodes_max)
     for direction in directions:
         tracing.go(direction, depth)
@@ -79,14 +79,14 @@ class _Tracing:
         nodes_max: How many nodes it may have.
     """
 
-    def __init__(self, index: Index, origin: Origin, facts: Facts, nodes_max: int) -> None:
+    def __init__(self, index: Index, origin: Beginning, facts: TraceFacts, nodes_max: int) -> None:
         self._index = index
         self._origin = origin
         self._near: Neighbours = origin.neighbours
         self._facts = facts
         self._nodes_max = nodes_max
-        self._nodes: dict[str, Node] = {}
-        self._edges: dict[Edge, None] = {}
+        self._nodes: dict[str, TraceNode] = {}
+        self._edges: dict[TraceEdge, None] = {}
         self._further: dict[str, dict[Direction, int]] = defaultdict(dict)
         self._ids: dict[int, str] = {}
         self._versions: dict[str, int | None] = {}
@@ -104,20 +104,20 @@ class _Tracing:
             return artifacts
         id_ = f"file {origin.sha256}"
         self._nodes = {
-            id_: Node(id_, "file", ", ".join(origin.names), digest=origin.sha256),
+            id_: TraceNode(id_, "file", ", ".join(origin.names), digest=origin.sha256),
             **self._nodes,
         }
         for artifact in artifacts:
-            self._edges[Edge(id_, artifact, "file")] = None
+            self._edges[TraceEdge(id_, artifact, "file")] = None
         return [id_]
 
     @property
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[TraceNode]:
         """All nodes with what lies beyond them."""
         return [replace(one, further=dict(self._further[one.id])) for one in self._nodes.values()]
 
     @property
-    def edges(self) -> list[Edge]:
+    def edges(self) -> list[TraceEdge]:
         """All edges between them."""
         return list(self._edges)
 
@@ -159,7 +159,7 @@ class _Tracing:
             around = [far for one in around for far in self._follow(one, direction)]
             level += 1
 
-    def _steps(self, artifact: int, direction: Direction) -> tuple[list[Execution], int]:
+    def _steps(self, artifact: int, direction: Direction) -> tuple[list[IndexedExecution], int]:
         """Return the steps next to an artifact, and how many further ones are not told of."""
         if direction == "up":
             return self._near.makers(artifact)
@@ -185,7 +185,7 @@ class _Tracing:
                 self._further[self._ids[artifact]][direction] = len(steps)
         return found
 
-    def _through(self, step: Execution, direction: Direction) -> list[int]:
+    def _through(self, step: IndexedExecution, direction: Direction) -> list[int]:
         """Add what a step used and made; return what lies in the direction."""
         id_ = self._step(step)
         before, after = self._near.used(step), self._near.made(step)
@@ -193,12 +193,14 @@ class _Tracing:
         for port, artifact in ahead:
             if self._room_for(artifact):
                 end = self._artifact(artifact)
-                edge = Edge(end, id_, port) if direction == "up" else Edge(id_, end, port)
+                edge = TraceEdge(end, id_, port) if direction == "up" else TraceEdge(id_, end, port)
                 self._edges[edge] = None
         for port, artifact in after if direction == "up" else before:
             if artifact in self._ids:  # what it came from, and whatever else is told of
                 near = self._ids[artifact]
-                edge = Edge(id_, near, port) if direction == "up" else Edge(near, id_, port)
+                edge = (
+                    TraceEdge(id_, near, port) if direction == "up" else TraceEdge(near, id_, port)
+                )
                 self._edges[edge] = None
         return [artifact for _, artifact in ahead if artifact in self._ids]
 
@@ -214,11 +216,11 @@ class _Tracing:
 
     # nodes ----------------------------------------------------------------------------------------
 
-    def _step(self, step: Execution) -> str:
+    def _step(self, step: IndexedExecution) -> str:
         id_ = f"step {step.record}"
         if id_ not in self._nodes:
             notes = [_times("the same bytes were made", step.alike)] if step.alike else []
-            self._nodes[id_] = Node(
+            self._nodes[id_] = TraceNode(
                 id_, "step", step.step, run=step.run, component=step.component, notes=notes
             )
             self._versions[id_] = step.version
@@ -231,7 +233,7 @@ class _Tracing:
             )
             id_ = f"artifact {bytes(digest).hex()}"
             self._ids[artifact] = id_
-            self._nodes[id_] = Node(
+            self._nodes[id_] = TraceNode(
                 id_, "artifact", kind, digest=bytes(digest).hex(), notes=self._notes(artifact, kind)
             )
         return self._ids[artifact]
@@ -243,7 +245,7 @@ class _Tracing:
             return [
                 f"{name}, {state}" if state else name
                 for name, state in self._index.execute(
-                    "SELECT DISTINCT name, state FROM release WHERE artifact = ? ORDER BY name",
+                    "SELECT DISTINCT name, standing FROM release WHERE artifact = ? ORDER BY name",
                     [artifact],
                 )
             ]

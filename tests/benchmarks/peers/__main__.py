@@ -14,8 +14,11 @@ from pathlib import Path
 from components.contract.errors import UserError
 from docs import peers as page
 from docs.peer_results import PARTS
-from tests.benchmarks.peers.parts import ROOT, Bench, make
+from tests.benchmarks.peers.bench import Bench
+from tests.benchmarks.peers.parts import make
 from tests.benchmarks.peers.places import located
+
+ROOT = Path(__file__).parents[3]
 
 
 def main(argv: list[str] | None = None) -> int:

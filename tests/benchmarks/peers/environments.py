@@ -15,6 +15,10 @@ from pathlib import Path
 from components.contract.digests import digest
 
 _INSTALLED = "installed.json"
+_LISTING = (
+    "import importlib.metadata as found, json; "
+    "print(json.dumps({one.name: one.version for one in found.distributions()}))"
+)
 _TOLD = 6
 """Last lines of what a failed command said that are told."""
 
@@ -57,14 +61,11 @@ def environment(root: Path, requirements: Sequence[str]) -> Environment:
         began = time.monotonic()
         log = root / f"{folder.name}.log"
         root.mkdir(parents=True, exist_ok=True)
-        run([sys.executable, "-m", "venv", str(folder)], log)
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+        run([sys.executable, "-m", "venv", "--without-pip", str(folder)], log)
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
         run([*pip, "install", "--quiet", *requirements], log)
-        listed = json.loads(run([*pip, "list", "--format", "json"], log))
-        content = {
-            "versions": {one["name"]: one["version"] for one in listed},
-            "install_s": time.monotonic() - began,
-        }
+        versions = json.loads(run([str(python), "-c", _LISTING], log))
+        content = {"versions": versions, "install_s": time.monotonic() - began}
         installed.write_text(json.dumps(content))
     found = json.loads(installed.read_text())
     return Environment(python, found["versions"], found["install_s"])

@@ -1,42 +1,33 @@
 """Measure any file of any tool: the same images, the same metrics, the same way of timing.
 
-LiteRT's files go through ``evaluate`` and ``benchmark`` as every variant of slimline does. ONNX
-files are run in their own environment, and what they answered is measured by the same functions.
-
-Shapes: n images, d classes.
+LiteRT's files go the way of ``evaluate`` and ``benchmark``, as every variant of slimline does; those
+of ONNX are run by ``onnx_measuring.py``, and what they answered goes the same way.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from components.artifacts.answers import GivenAnswers, paths_of
 from components.artifacts.dataset import SEALED, Dataset
 from components.artifacts.lite_model import MODEL_FILE, Affine, LiteInput, LiteModelInfo, LiteOutput
-from components.artifacts.measurement import Crash, Process, Summary
-from components.devices import host
+from components.artifacts.measurement import Crash, Summary
 from components.devices.timing_plan import TimingPlan
 from components.measure import scoring
 from components.measure.measuring import measurement_of
 from components.measure.paired import failure_of, read_evaluated
-from components.measure.stability import judge
-from components.measure.timing import QUIET_WAITS_S, is_quiet, summarize
+from components.measure.timing import QUIET_WAITS_S
 from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 from docs.peer_results import MeasuredFile
-from tests.benchmarks.peers.environments import Environment, PeerFailedError, run
+from tests.benchmarks.peers.environments import PeerFailedError
 from tests.benchmarks.peers.inputs import PeerModel
-
-_ONNX_PROBE = Path(__file__).with_name("programs") / "onnx_probe.py"
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,19 @@ class Made:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Timer:
+    """How files are timed: as ``benchmark`` does where nothing else is said.
+
+    Attributes:
+        plan: Of one timing.
+        waits_s: How long each attempt waits for a quiet moment.
+    """
+
+    plan: TimingPlan = field(default_factory=TimingPlan)
+    waits_s: tuple[float, ...] = QUIET_WAITS_S
+
+
 def lite_folder(made: Made, classes: tuple[str, ...], folder: Path) -> Path:
     """Write a LiteModel of a ``.tflite`` that others made: what it takes stands in the file.
 
@@ -71,10 +75,9 @@ def lite_folder(made: Made, classes: tuple[str, ...], folder: Path) -> Path:
     except (ValueError, RuntimeError) as error:
         raise PeerFailedError(f"LiteRT does not load {made.file.name}: {error}") from error
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-    if [*taken["shape"]] != [1, *made.model.shape] or [*given["shape"]] != [1, len(classes)]:
-        raise PeerFailedError(
-            f"{made.file.name} takes {[*taken['shape']]} and answers {[*given['shape']]}"
-        )
+    ends = [taken["shape"].tolist(), given["shape"].tolist()]
+    if ends != [[1, *made.model.shape], [1, len(classes)]]:
+        raise PeerFailedError(f"{made.file.name} takes {ends[0]} and answers {ends[1]}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MODEL_FILE).write_bytes(content)
@@ -87,7 +90,7 @@ def lite_folder(made: Made, classes: tuple[str, ...], folder: Path) -> Path:
         output=LiteOutput("scores", len(classes), classes, "softmax", dtypes[1], _affine(given)),
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
-        gzip_bytes=_gzipped(content),
+        gzip_bytes=gzipped(content),
         parameters=made.model.parameters,
     ).write(folder)
     return folder
@@ -101,11 +104,14 @@ def _affine(end: dict[str, Any]) -> Affine | None:
     return Affine(float(scale), int(zero_point))
 
 
-def _gzipped(content: bytes) -> int:
+def gzipped(content: bytes) -> int:
+    """Return the length after gzip, level 9."""
     return len(gzip.compress(content, 9, mtime=0))
 
 
-def measure_lite(name: str, lite: Path, sealed: Path, folder: Path, **told: Any) -> MeasuredFile:
+def measure_lite(
+    name: str, lite: Path, sealed: Path, folder: Path, timer: Timer, **told: Any
+) -> MeasuredFile:
     """Measure a LiteModel on the test images, and time it.
 
     Args:
@@ -113,6 +119,7 @@ def measure_lite(name: str, lite: Path, sealed: Path, folder: Path, **told: Any)
         lite: Its folder.
         sealed: The dataset with the test images.
         folder: Of the evaluation that is kept; its name is in the result.
+        timer: How it is timed.
         told: Of the file besides.
     """
     info = LiteModelInfo.read(lite)
@@ -120,83 +127,26 @@ def measure_lite(name: str, lite: Path, sealed: Path, folder: Path, **told: Any)
         Dataset.open(sealed), lite, split=SEALED, earlier=None, resampling=Resampling(),
         one_shot=OneShotPlan(), threads=1,
     )  # fmt: skip
-    _write(scored, sealed, folder)
-    measured = measurement_of(lite, "host", TimingPlan(), Resampling())
-    return _file(
+    write_scored(scored, sealed, folder)
+    measured = measurement_of(lite, "host", timer.plan, Resampling(), timer.waits_s)
+    return file_of(
         name, folder, info.size_bytes, info.gzip_bytes, measured.summary, measured.verdict,
         " ".join(measured.runtime.values()), **told,
     )  # fmt: skip
 
 
-def measure_onnx(
-    made: Made, sealed: Path, folder: Path, environment: Environment, log: Path
-) -> MeasuredFile:
-    """Measure an ONNX file on the test images, and time it, in its own environment.
-
-    Raises:
-        PeerFailedError: ONNX Runtime does not run it.
-    """
-    data = Dataset.open(sealed)
-    content = made.file.read_bytes()
-    folder.mkdir(parents=True, exist_ok=True)
-    images, answers = folder / "images.npy", folder / "answers.npy"
-    np.save(images, np.asarray(data.images(SEALED)[:]))
-    command = [str(environment.python), str(_ONNX_PROBE), str(made.file)]
-    normalization = ("--mean", str(made.model.mean), "--scale", str(made.model.scale))
-    run([*command, "--images", str(images), "--answers", str(answers), *normalization], log)
-    scored = scoring.score_answers(
-        data, _given(data, made, np.load(answers)), split=SEALED, earlier=None,
-        resampling=Resampling(), one_shot=OneShotPlan(),
-    )  # fmt: skip
-    for path in (images, answers):
-        path.unlink()
-    _write(scored, sealed, folder)
-    summary, verdict = _timed(lambda: _timing(command, TimingPlan(), log))
-    runtime = f"ONNX Runtime {environment.versions['onnxruntime']}"
-    return _file(
-        made.name, folder, len(content), _gzipped(content), summary, verdict, runtime,
-        note=made.note,
-    )  # fmt: skip
-
-
-def _given(data: Dataset, made: Made, answers_nd: np.ndarray) -> GivenAnswers:
-    rows = {path: row for row, path in enumerate(paths_of(data)[SEALED])}
-    assert len(rows) == len(answers_nd), "an answer for each image"
-    sha256 = hashlib.sha256(answers_nd.tobytes()).hexdigest()
-    return GivenAnswers(made.file.name, sha256, rows, answers_nd, data.info.classes)
-
-
-def _timing(command: list[str], plan: TimingPlan, log: Path) -> Process:
-    """Time the file in one fresh process."""
-    options = ("--blocks", str(plan.blocks), "--block-ms", str(plan.block_ms))
-    limits = ("--warm-up-ms", str(plan.warm_up_ms), "--least-ms", str(host.LEAST_BLOCK_MS))
-    printed = run([*command, "--probe", str(host.PROBE), *options, *limits], log)
-    return Process.from_json(json.loads(printed.splitlines()[-1]))
-
-
-def _timed(process: Callable[[], Process]) -> tuple[Summary, str]:
-    """Time as ``benchmark`` does: three processes, again where something came between."""
-    processes, verdict = (), "disturbed"
-    for wait_s in QUIET_WAITS_S:
-        if wait_s and not is_quiet(wait_s):
-            break
-        processes = tuple(process() for _ in range(TimingPlan().processes))
-        verdict = judge(processes).verdict
-        if verdict == "stable":
-            break
-    return summarize(processes, Resampling()), verdict
-
-
-def _write(scored: scoring.Scored, sealed: Path, folder: Path) -> None:
+def write_scored(scored: scoring.Scored, sealed: Path, folder: Path) -> None:
+    """Write an evaluation, as ``evaluate`` leaves one."""
     folder.mkdir(parents=True, exist_ok=True)
     metrics, curve = folder / "metrics.json", folder / "curve.json"
     scoring.write(scored, Dataset.open(sealed), folder, metrics, curve)
 
 
-def _file(
+def file_of(
     name: str, folder: Path, size_bytes: int, gzip_bytes: int, summary: Summary | None,
     timing: str, runtime: str, **told: Any,
 ) -> MeasuredFile:  # fmt: skip
+    """Return what is told of a file whose evaluation lies in ``folder``."""
     evaluation, answers = read_evaluated(folder)
     crash: Crash | None = evaluation.crashed
     return MeasuredFile(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +71,14 @@ def _images(folder: Path, unpacked: Path) -> Path:
         )
     partial = unpacked / "partial"
     shutil.rmtree(partial, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(partial, filter="data")
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(partial, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(
+            f"{archive} cannot be unpacked: {error}",
+            "download it again, or unpack it there yourself",
+        ) from error
     inside = partial / "cifar10"
     if not all((inside / name).is_dir() for name in FOLDERS):
         raise UserError(

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from components.artifacts.decision import Decision
+from components.artifacts.manifest import MANIFEST, RECORDS, read_manifest
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 from pipelines.config.loading import load
@@ -22,12 +23,17 @@ from pipelines.launch.explaining import Changed, Upstream, explain
 from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.joined_records import read_joined
+from pipelines.runs.kept_documents import read_code, read_config, read_environment
+from pipelines.runs.kept_sources import read_source
 from pipelines.runs.keys import Change
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.logs import read_log
 from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.step_records import read_record
+from pipelines.runs.verifying import verify_store
 from pipelines.runs.workspace import workspace_root
+from pipelines.stores.layout import announced_by
 from pipelines.stores.opening import open_store
 from tests.components.devices.killing import killed
 
@@ -166,6 +172,29 @@ def test_the_sha256_of_the_released_file_is_a_subject_of_its_record(first):
     with pytest.raises(UserError, match="no log of a step 'trian'") as caught:
         read_log(store, first.launched.run, "trian")
     assert "did you mean 'train'" in caught.value.fix
+
+
+def test_what_records_name_by_digest_is_kept(first):
+    store = open_store(str(first.store))
+    record = read_run(store, first.launched.run)
+    listing = read_source(store, record.sources["data"])
+    assert listing.digest == record.sources["data"]
+    assert read_config(store, record.config_digest) == first.config.content
+    joined = read_joined(store, record.run)
+    assert joined == {key: store.get(key) for key in store.list(f"runs/{record.run}/steps/")}
+    for step in record.steps.values():
+        made = read_record(store, step["record"])
+        assert f"{made.component}.py" in read_code(store, made.ingredients["code"])
+        assert read_environment(store, made.ingredients["environment"])["packages"]
+    entries = [announced_by(key) for key in store.list("journal/")]
+    assert {(kind, run) for _, kind, run in entries} >= {("run", record.run), ("note", record.run)}
+    cache = Cache(store, first.store / "tmp")
+    home = {name: cache.read_file(first.outputs["ingest"]["dataset"], name)
+            for name in (MANIFEST, *RECORDS)}  # fmt: skip
+    fates = list(read_manifest(home.get))
+    assert len(fates) == 1797
+    assert {fate.sha256 for fate in fates} == {listing.files[0].sha256}
+    assert verify_store(store)[1] == []
 
 
 def test_the_ledger_counts_runs_that_opened_the_sealed_images(first):

@@ -17,8 +17,10 @@ from pipelines.lineage.naming import (
 )
 from pipelines.runs.records import RunRecord, put_finished, put_started
 from pipelines.runs.registry import register_release
-from pipelines.stores.layout import blob_key, result_key, tree_key
+from pipelines.runs.release_log import append, read_log
+from pipelines.stores.layout import blob_key, release_log_key, result_key, tree_key
 from pipelines.stores.opening import open_store
+from tests.data.releases import entry_of
 
 RELEASE, LATER, DATASET, KEY = "a1" * 32, "a2" * 32, "ab" * 32, "c0" * 32
 IMAGE = "ee" * 32
@@ -91,11 +93,9 @@ def test_a_text_names_one_thing(store, text, tmp_path, monkeypatch):
 
 
 def test_the_champion_is_what_the_log_names_last(store):
-    for seq, run, release in ((1, "faces-2", LATER), (2, "faces-1", RELEASE)):
-        store.put_if_absent(
-            f"releases/faces/log/{seq:08}.json",
-            canonical_json({"seq": seq, "run": run, "release": release}),
-        )
+    log = read_log(store, "faces")
+    for run, release in (("faces-2", LATER), ("faces-1", RELEASE)):
+        log = append(store, log, entry_of(release, run=run))
     assert resolve(store, None, "faces@champion") == ReleaseNamed("faces", "faces-1", RELEASE)
 
 
@@ -163,7 +163,7 @@ def test_what_names_nothing_is_said_with_what_does(store, text, tmp_path, monkey
     resolve(store, None, instead)
 
 
-def test_a_damaged_log_is_said(store):
-    store.put_if_absent("releases/faces/log/00000001.json", b"[]")
-    with pytest.raises(UserError, match=r"00000001.json .* is damaged"):
+def test_a_damaged_log_names_no_champion(store):
+    store.put_if_absent(release_log_key("faces", 1), b"[]")
+    with pytest.raises(UserError, match="log of the releases of faces is not what was written"):
         resolve(store, None, "faces@champion")

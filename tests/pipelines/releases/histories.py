@@ -44,6 +44,7 @@ class History:
         at: When it began.
         name: The configuration's name.
         work: Its scratch folder, if it lives.
+        root: The pipeline root of a cluster that runs it; empty on this machine.
         outputs: By step the tree of every output.
         steps: As the record of the run has them.
     """
@@ -53,6 +54,7 @@ class History:
     at: datetime
     name: str = "digits"
     work: str = ""
+    root: str = ""
     outputs: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     steps: dict[str, dict[str, object]] = field(default_factory=dict[str, dict[str, object]])
 
@@ -94,9 +96,9 @@ class History:
         record = put_step_record(
             self.cache.store, self.run, name,
             step_record(
-                run=self.run, step=name, engine="local", ingredients=ingredients, outputs=made,
+                run=self.run, step=name, engine="kubeflow" if self.root else "local", ingredients=ingredients, outputs=made,
                 trees={port: self.cache.tree(tree) for port, tree in made.items()},
-                statement={}, image_digest=None, wall_s=1.0,
+                statement={"folder": self.folder(name)} if self.root else {}, image_digest=None, wall_s=1.0,
             ),
         )  # fmt: skip
         self.cache.commit(CachedResult(ingredients.key, made, record, 1.0))
@@ -106,6 +108,10 @@ class History:
             "outputs": made, "record": record, "function_s": 1.0, "wall_s": 1.0, "waited_s": 0.0,
         }  # fmt: skip
         return made
+
+    def folder(self, name: str) -> str:
+        """Return where a cluster keeps what a step made."""
+        return f"{self.root}/{self.name}/{self.run}/{name}/salt"
 
     def end(self, outcome: str = "done") -> None:
         """Write the record of its end."""

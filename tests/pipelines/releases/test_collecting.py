@@ -6,6 +6,7 @@ import contextlib
 import random
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,18 @@ from pipelines.releases.collecting import collect, condemn, gc, unfinished
 from pipelines.releases.marking import Marked
 from pipelines.runs.cache import Cache
 from pipelines.runs.condemned import CondemnedValues
+from pipelines.runs.release_log import append, read_log
 from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
-from pipelines.stores.layout import blob_digest, kind_of, result_key, run_key, tree_key
+from pipelines.stores.layout import (
+    blob_digest,
+    kind_of,
+    result_key,
+    run_key,
+    signature_key,
+    tree_key,
+)
+from tests.data.releases import entry_of
 from tests.pipelines.releases.histories import (
     Files,
     History,
@@ -98,14 +108,25 @@ def test_a_young_run_keeps_all_that_it_made(cache: Cache) -> None:
 def test_a_run_that_was_killed_keeps_what_its_steps_recorded_while_it_is_young(
     cache: Cache,
 ) -> None:
-    for run, days in (("digits-1", 1), ("digits-2", 100)):
-        history = compression(cache, run, long_ago(days), published=False)
-        remove(cache.store, run_key(run))
-        if days == 1:
-            young = history
+    young = compression(cache, "digits-1", long_ago(1), published=False)
+    history = compression(cache, "digits-2", long_ago(), published=False)
+    for run in (young, history):
+        remove(cache.store, run_key(run.run))
     collected(cache)
     assert whole(cache, trees_of(young))
     assert not whole(cache, [history.outputs["distill-loser"]["model"]])
+
+
+def test_what_stands_in_a_log_stays_beside_its_signature(cache: Cache) -> None:
+    store = cache.store
+    history = compression(cache, "digits-1", long_ago(), published=False)
+    release = history.outputs["publish"]["release"]
+    entry = entry_of(release, run="digits-1", name="digits")
+    assert append(store, read_log(store, "digits"), entry)
+    store.put_if_absent(signature_key("digits", 1), b'{"signature": "of it"}')
+    orphan(cache, ORPHAN)
+    collected(cache)
+    assert whole(cache, [release, history.outputs["ingest"]["dataset"]])
 
 
 def test_dry_run_changes_nothing_and_tells_the_same(cache: Cache) -> None:
@@ -223,7 +244,10 @@ def age_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def no_rewrite_on_a_dedup_hit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CondemnedValues, "renew", lambda *_: True)
+    def trusting(*_: Any) -> bool:
+        return True
+
+    monkeypatch.setattr(CondemnedValues, "renew", trusting)
 
 
 def no_second_marking(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +261,10 @@ def no_second_marking(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def no_wait_for_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "list_runs", lambda _: [])
+    def nobody(_: Any) -> list[Any]:
+        return []
+
+    monkeypatch.setattr(collecting, "list_runs", nobody)
 
 
 MUTATIONS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
@@ -262,42 +289,58 @@ def test_the_scenarios_notice_what_is_left_out(
         assert whole(cache, SCENARIOS[name](cache))
 
 
-def writer(cache: Cache, number: int, runs: int, faults: list[str]) -> None:
-    """Runs that find and make a few artifacts again and again; each checks what it relies on."""
-    chance = random.Random(number)
-    for count in range(runs):
-        with living(cache, f"writer{number}-{count}") as history:
-            for _ in range(3):
-                content = chance.choice("abcdef")
-                history.step(f"train-{content}", {"model": {"x": content.encode(), "y": b"shared"}})
-            trees = trees_of(history)
-            if not whole(cache, trees):
-                faults.append(f"{history.run} lost one of {trees}")
-            if chance.random() < 0.7:
-                history.end()
-        if chance.random() < 0.3:
-            orphan(cache, {"x": history.run.encode(), "y": b"shared"})
+class Beside:
+    """Two writers, each a run after the other, beside two collectors, until enough was collected."""
+
+    LEAST_RUNS, MOST_RUNS, ENOUGH = 8, 60, 6
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self.faults: list[str] = []
+        self.removed = [0, 0]
+        self.ended = threading.Event()
+
+    def write(self, number: int) -> None:
+        """Find and make a few artifacts again and again; check what each run relies on."""
+        chance = random.Random(number)
+        for count in range(self.MOST_RUNS):
+            if count >= self.LEAST_RUNS and sum(self.removed) >= self.ENOUGH:
+                return
+            with living(self._cache, f"writer{number}-{count}") as history:
+                for _ in range(3):
+                    name = chance.choice("abcdef")
+                    files = {"x": name.encode(), "y": b"shared"}
+                    history.step(f"train-{name}", {"model": files})
+                trees = trees_of(history)
+                if not whole(self._cache, trees):
+                    self.faults.append(f"{history.run} lost one of {trees}")
+                if chance.random() < 0.7:
+                    history.end()
+            if chance.random() < 0.5:
+                orphan(self._cache, {"x": history.run.encode(), "y": b"shared"})
+
+    def collect(self, number: int) -> None:
+        """Collect as often as possible."""
+        while not self.ended.is_set():
+            done = gc(self._cache.store, actor="me", keep_s=0, wait_s=0)
+            self.removed[number] += sum(one.removed for one in done.finished)
+
+    def run(self) -> None:
+        """Do all of it; what any of them raises is raised here."""
+        with ThreadPoolExecutor(4) as pool:
+            writers = [pool.submit(self.write, number) for number in (1, 2)]
+            collectors = [pool.submit(self.collect, number) for number in (0, 1)]
+            wait(writers)
+            self.ended.set()
+            for one in (*writers, *collectors):
+                one.result()
 
 
 def test_two_writers_beside_two_collectors(cache: Cache) -> None:
-    faults: list[str] = []
-    writers = [
-        threading.Thread(target=writer, args=(cache, number, 8, faults)) for number in (1, 2)
-    ]
-    removed = [0, 0]
-
-    def collector(number: int) -> None:
-        while any(thread.is_alive() for thread in writers):
-            done = gc(cache.store, actor="me", keep_s=0, wait_s=0)
-            removed[number] += sum(one.removed for one in done.finished)
-
-    collectors = [threading.Thread(target=collector, args=(number,)) for number in (0, 1)]
-    for thread in (*writers, *collectors):
-        thread.start()
-    for thread in (*writers, *collectors):
-        thread.join()
-    assert not faults
-    assert sum(removed) > 5, "nothing was collected beside them"
+    beside = Beside(cache)
+    beside.run()
+    assert not beside.faults
+    assert sum(beside.removed) >= Beside.ENOUGH, "nothing was collected beside them"
 
 
 def test_a_damaged_record_hinders_it_and_the_fix_lets_it_go_on(cache: Cache) -> None:

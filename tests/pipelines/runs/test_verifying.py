@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from components.contract.source import SourceFile
 from pipelines.runs.cache import Cache
+from pipelines.runs.joined_records import join_records
+from pipelines.runs.kept_documents import put_documents
+from pipelines.runs.kept_sources import KeptSource, put_source
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.records import list_runs
@@ -73,6 +77,9 @@ def fill(cache):
     register_release(store, "digits", run, published.release)
     open_sealed(store, "5" * 64, run, "evaluate-sealed")
     store.put_if_absent(log_key(run, "publish"), b"\xff\0 anything")
+    put_documents(store, [("config", {"a": 1}), ("code", {"a.py": "b"}), ("environment", {"a": 1})])
+    put_source(store, KeptSource("folder", (SourceFile("a/b.png", 1, "0" * 64),), "", ()))
+    join_records(store, run)
     return cache
 
 
@@ -102,14 +109,17 @@ SHAPES = {
     "huge number": b'{"entries": [["a", 1' + b"0" * 5000 + b', "b"]], "function_s": 1e999}',
     "surrogate": b'{"run": "\\ud800", "step": "\\ud800", "release": "\\ud800", "key": "\\ud800"}',
 }  # fmt: skip
-JSON_KINDS = ("tree", "result", "graph", "run", "step", "release", "ledger")
+JSON_KINDS = (
+    "tree", "result", "graph", "run", "step", "release", "ledger", "source", "config", "code",
+    "environment", "records",
+)  # fmt: skip
 
 
 def test_what_is_whole_is_not_named(cache):
     count, findings = verify_store(cache.store)
     assert findings == []
     assert count == len(list(cache.store.list("")))
-    assert {kind_of(key) for key in cache.store.list("")} == {*JSON_KINDS, "blob", "log"}
+    assert {kind_of(key) for key in cache.store.list("")} == {*JSON_KINDS, "blob", "log", "journal"}
     count, findings = verify_run(cache.store, "digits-1")
     assert findings == []
     assert count > 5

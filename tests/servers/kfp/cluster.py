@@ -118,6 +118,8 @@ class Cluster:
         (byproduct,) = record["predicate"]["runDetails"]["byproducts"]
         statement = byproduct["content"]
         for output, tree in self._steps[step]["outputs"].items():
+            # The record has them as subjects; what the container states has them here.
+            statement["outputs"][output] |= self._cache.tree(tree).to_json()
             for entry in self._cache.tree(tree).entries:
                 name = output if entry.path == SINGLE else f"{output}/{entry.path}"
                 data = self._cache.read_file(tree, entry.path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from typing import TypeAlias
 import pytest
 import yaml
 
+from pipelines.cli.main import main
+from pipelines.runs.release_log import read_log
+from pipelines.stores.directory import DirectoryStore
 from tests.pipelines.cli.command_line import ROOT, TINY, slimline, written
 
 Ran: TypeAlias = tuple[Path, subprocess.CompletedProcess[str]]
@@ -159,3 +163,25 @@ def test_a_closed_pipe_hides_no_failure(tmp_path: Path) -> None:
     )  # fmt: skip
     os.close(pipe)
     assert process.returncode == 2
+
+
+def test_the_end_of_a_run_promotes_where_it_is_asked_to(
+    ran: Ran, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, done = ran
+    shutil.copytree(folder / "st", tmp_path / "st")
+    path = written(tmp_path / "auto.yaml", releases={"promotion": "auto"})
+    code = main(
+        ["run", str(path), "--store", str(tmp_path / "st"), "--output", str(tmp_path / "out")]
+    )
+    said = capsys.readouterr().err
+    assert code == done.returncode
+    entries = read_log(DirectoryStore(tmp_path / "st"), "tiny").entries
+    if code:  # nothing has won on a busy machine
+        assert entries == ()
+        assert "promoted" not in said
+        return
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    assert len(entries) == manifest["qualified"]
+    assert ("\npromoted: tiny@" in said) == manifest["qualified"]
+    assert ("\nnot promoted, the gate says no: it does" in said) != manifest["qualified"]

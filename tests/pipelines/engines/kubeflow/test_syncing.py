@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from components.artifacts.manifest import read_manifest
 from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.compress import graph_of
@@ -20,10 +21,19 @@ from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.preflight import check
 from pipelines.engines.kubeflow.preparing import prepare
 from pipelines.engines.kubeflow.syncing import Synced, sync
-from pipelines.runs.cache import Cache
+from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.cluster_results import DATASET_FILES
+from pipelines.runs.joined_records import read_joined
+from pipelines.runs.kept_documents import read_code, read_config
+from pipelines.runs.kept_graphs import read_graph
+from pipelines.runs.kept_sources import read_source
 from pipelines.runs.records import list_runs, read_run
+from pipelines.runs.step_records import read_record
+from pipelines.runs.verifying import verify_run, verify_store
 from pipelines.sources.snapshot import snapshots
+from pipelines.stores.layout import blob_key, kind_of
 from pipelines.stores.opening import open_store
+from tests.pipelines.stores.damage import remove
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
@@ -56,9 +66,9 @@ def bring(cluster: Cluster, store: Path) -> list[Synced]:
 
 
 def everything(store: Path) -> dict[str, bytes]:
-    """Return what a store holds."""
+    """Return what a store holds, but for the journal, which says when."""
     opened = open_store(str(store))
-    return {key: opened.get(key) for key in opened.list("")}
+    return {key: opened.get(key) for key in opened.list("") if kind_of(key) != "journal"}
 
 
 def board(store: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -82,6 +92,88 @@ def test_show_answers_as_if_the_run_had_been_local(
     (record,) = list_runs(store)
     assert release["release"] == record.steps["publish"]["outputs"]["release"]
     assert record.page == f"{cluster.kfp.url}/#/runs/details/{finished}"
+
+
+def test_what_digests_are_of_comes_home_with_the_run(
+    cluster: Cluster, config_path: Path, finished: str, tmp_path: Path
+) -> None:
+    assert finished
+    (synced,) = bring(cluster, tmp_path / "store")
+    store, config = open_store(str(tmp_path / "store")), load(config_path)
+    record = read_run(store, synced.run)
+    listing = read_source(store, record.sources["data"])
+    assert listing
+    assert listing.digest == snapshots(graph_of(config).sources)["data"].digest
+    assert read_config(store, record.config_digest) == config.content
+    assert read_graph(store, record.graph_digest, record.name)
+    joined = read_joined(store, synced.run)
+    assert joined == {step["record"]: store.get(step["record"]) for step in record.steps.values()}
+    for step in record.steps.values():
+        made = read_record(store, step["record"])
+        assert made
+        assert read_code(store, made.ingredients["code"])
+    assert verify_store(store)[1] == []
+
+
+def test_manifests_come_home_and_images_do_not(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    assert finished
+    (synced,) = bring(cluster, tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
+    cache = Cache(store, tmp_path / "a")
+    local = Cache(open_store(str(cluster.local.store)), tmp_path / "b")
+    for output in ("dataset", "sealed"):
+        tree = read_run(store, synced.run).steps["ingest"]["outputs"][output]
+        names = {entry.path for entry in cache.tree(tree).entries}
+        at_home = names & DATASET_FILES
+        assert {"manifest.jsonl", "dataset.json"} <= at_home
+        assert ("records/pixels.bin" in at_home) == (output == "dataset")
+        for name in at_home:
+            assert cache.read_file(tree, name) == local.read_file(tree, name)
+        images = [name for name in names if name.endswith("images.npy")]
+        assert images
+        for name in images:
+            with pytest.raises(CorruptionError):
+                cache.read_file(tree, name)
+
+        home = {name: cache.read_file(tree, name) for name in at_home}
+        fates = list(read_manifest(home.get))
+        assert fates
+        assert {fate.split for fate in fates if fate.split == "sealed"}
+    model = read_record(store, read_run(store, synced.run).steps["train"]["record"])
+    assert model
+    assert ("model", "weights.safetensors") in model.files
+    assert verify_store(store)[1] == []
+    assert verify_run(store, synced.run)[1] == []
+
+
+def test_what_should_be_home_and_is_not_is_missing(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    assert finished
+    (synced,) = bring(cluster, tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
+    tree = read_run(store, synced.run).steps["ingest"]["outputs"]["dataset"]
+    files = {entry.path: entry for entry in Cache(store, tmp_path).tree(tree).entries}
+    key = blob_key(files["manifest.jsonl"].sha256)
+    remove(store, key)
+    for found in (verify_store(store)[1], verify_run(store, synced.run)[1]):
+        assert {one.place: one.state for one in found} == {key: "missing"}
+
+
+def test_a_manifest_that_was_changed_in_the_bucket_keeps_its_run_away(
+    cluster: Cluster, finished: str, tmp_path: Path
+) -> None:
+    victim = f"{cluster.places[finished, 'ingest']}/dataset/manifest.jsonl"
+    whole = kfp_cluster.read(cluster.gcs, victim)
+    kfp_cluster.put(cluster.gcs, victim, whole + b"\n")
+    (synced,) = bring(cluster, tmp_path / "store")
+    assert synced.state == "damaged"
+    assert "manifest.jsonl has the sha256" in str(synced.error)
+    assert list(open_store(str(tmp_path / "store")).list("runs/")) == []
+    kfp_cluster.put(cluster.gcs, victim, whole)
+    assert [one.state for one in bring(cluster, tmp_path / "store")] == ["imported"]
 
 
 def test_syncing_again_changes_nothing(cluster: Cluster, finished: str, tmp_path: Path) -> None:

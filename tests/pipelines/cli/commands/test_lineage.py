@@ -8,7 +8,7 @@ import pytest
 from pipelines.cli.lineage_picture import MOST, picture_of
 from pipelines.cli.lineage_text import lines_of
 from pipelines.cli.main import main
-from pipelines.lineage.tracing.trace import Edge, Node, Trace
+from pipelines.lineage.tracing.trace import Trace, TraceEdge, TraceNode
 from pipelines.stores.opening import open_store
 from tests.data.traced_runs import RunWriter
 
@@ -98,10 +98,10 @@ def test_the_picture_shows_steps_files_and_releases(store, capsys, tmp_path):
 
 def chain(count):
     """A trace of steps in a row; the first is the origin, and the last gives what it was given."""
-    nodes = [Node(f"step {n}", "step", f"train-{n}", run="r", component="train")
+    nodes = [TraceNode(f"step {n}", "step", f"train-{n}", run="r", component="train")
              for n in range(count)]  # fmt: skip
-    edges = [Edge(f"step {n}", f"step {n + 1}", "model") for n in range(count - 1)]
-    edges.append(Edge(f"step {count - 1}", f"step {count - 2}", "model"))
+    edges = [TraceEdge(f"step {n}", f"step {n + 1}", "model") for n in range(count - 1)]
+    edges.append(TraceEdge(f"step {count - 1}", f"step {count - 2}", "model"))
     return Trace("x", ["step 0"], nodes, edges, [], [], 3)
 
 
@@ -120,7 +120,7 @@ def test_what_is_too_much_for_a_picture_is_folded_and_counted():
 
 
 def test_names_from_outside_stay_text():
-    node = Node("file a", "file", "<b>\x1b[2J", digest="a" * 64)
+    node = TraceNode("file a", "file", "<b>\x1b[2J", digest="a" * 64)
     found = Trace("<script>", ["file a"], [node], [], [], [], 3)
     assert "<script>" not in str(picture_of(found))
     assert list(lines_of(found, ("up",)))

@@ -1,0 +1,106 @@
+"""``slimline erase``: a person or a file is removed from all that a store keeps."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.contract.errors import UserError
+from pipelines.cli.arguments import add_command, open_existing, store_arguments
+from pipelines.cli.output import OK, print_json, print_text
+
+if TYPE_CHECKING:
+    from pipelines.releases.holding import DataSubject
+    from pipelines.runs.erasures import Erasure
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def add(commands: Any) -> None:
+    """Add the parser of the command."""
+    summary = "erase a person or a file from a store, and say what has to be trained anew"
+    parser = add_command(commands, "erase", summary, run)
+    subject = parser.add_mutually_exclusive_group(required=True)
+    subject.add_argument("--identity", metavar="NAME", help="a person, as folder or label has it")
+    subject.add_argument("--file", metavar="FILE", help="an image: its sha256, or where it lies")
+    subject.add_argument(
+        "--resume", action="store_true", help="end an erasure that was begun and not ended"
+    )
+    parser.add_argument(
+        "--reason", default="", metavar="TEXT", help="kept in the certificate; name nobody in it"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
+    store_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Erase, print the certificate, and return the exit code."""
+    from dataclasses import asdict
+
+    from pipelines.releases.erasing import erase, plan, resume
+    from pipelines.runs.actor import actor
+    from pipelines.runs.cache import Cache
+    from pipelines.runs.workspace import workspace_root
+
+    store = open_existing(arguments)
+    cache = Cache(store, workspace_root(store))
+    if arguments.resume:
+        if arguments.dry_run:
+            raise UserError("--resume has no --dry-run", "leave one of them out")
+        done = resume(cache)
+    elif arguments.dry_run:
+        subject = _subject(arguments)
+        done = [plan(cache, subject, actor=actor(), reason=arguments.reason)[0]]
+    else:
+        done = [erase(cache, _subject(arguments), actor=actor(), reason=arguments.reason)]
+    if arguments.json:
+        print_json({"erasures": [asdict(one) for one in done]})
+        return OK
+    for one in done:
+        print_text("\n".join(_lines(one)))
+    if not done:
+        print_text(f"{store.uri}: no erasure was begun and not ended")
+    return OK
+
+
+def _subject(arguments: argparse.Namespace) -> DataSubject:
+    from components.contract.digests import file_sha256
+    from pipelines.disk.files import disk_faults
+    from pipelines.releases.holding import DataSubject
+
+    if arguments.identity is not None:
+        if not arguments.identity.strip():
+            raise UserError("--identity names nobody", "give the name of the folder or the label")
+        return DataSubject.of_identity(arguments.identity)
+    if _SHA256.fullmatch(arguments.file):
+        return DataSubject.of_file(arguments.file)
+    path = Path(arguments.file)
+    with disk_faults(path):
+        if not path.is_file():
+            raise UserError(
+                f"--file {arguments.file} is no file, and no sha256 of 64 digits 0 to 9 and a to f",
+                "give the path of the image; or its sha256, as sha256sum prints it",
+            )
+        return DataSubject.of_file(file_sha256(path))
+
+
+def _lines(one: Erasure) -> list[str]:
+    """Return a certificate in words."""
+    images = sum(one.datasets.values())
+    did = "erased" if one.finished else "would be erased"
+    lines = [
+        f"{did}: {one.subject} {one.digest[:8]}, {images} images in {len(one.datasets)} datasets, "
+        f"{len(one.removed)} objects of the store"
+        + (f", {one.removed_elsewhere} on this machine and in buckets" if one.finished else "")
+    ]
+    if one.models:
+        lines.append(f"to be trained anew: {one.models} models (slimline run CONFIG)")
+    for release in one.releases:
+        champion = ", which is the champion" if release.champion else ""
+        lines.append(f"concerned: release {release.name} of {release.run}{champion}")
+    lines += [f"not reached: {what}" for what in one.unreached]
+    if one.finished:
+        lines.append(f"certificate: erasures/{one.id}.json, which names nobody")
+    return lines

@@ -1,0 +1,1 @@
+"""Bundles: a release with the records of all that it was made of, in one file."""

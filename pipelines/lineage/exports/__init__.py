@@ -1,0 +1,1 @@
+"""Exports: what a run did, in forms that other programs read."""
