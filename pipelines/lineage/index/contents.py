@@ -96,7 +96,8 @@ def insert_content(
             loss = LostValue(key, "damaged", f"is no {kind.needed} of a {kind.what}: {error}"[:200])
             state = note_loss(inserter, kind.what, wanted.owner, loss)
         rest_on(database, kind.what, wanted.owner, found.digests)
-        tell_others(database, kind.what, wanted.owner, found.digests)
+        if state == "read":  # two that are damaged would wake each other for ever
+            tell_others(database, kind.what, wanted.owner, found.digests)
     elif found.state == "missing" and wanted.elsewhere:
         state = "elsewhere"
     else:

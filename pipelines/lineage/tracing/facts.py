@@ -10,7 +10,7 @@ from pipelines.lineage.tracing.origins import Beginning
 from pipelines.lineage.tracing.trace import TracedDataset, TracedRelease
 
 _RELEASE = (
-    "SELECT r.id, r.name, r.run, a.digest, r.standing FROM release r JOIN artifact a "
+    "SELECT r.id, r.name, r.run, a.digest, r.state FROM release r JOIN artifact a "
     "ON a.id = r.artifact"
 )
 

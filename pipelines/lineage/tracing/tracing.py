@@ -245,7 +245,7 @@ class _Tracing:
             return [
                 f"{name}, {state}" if state else name
                 for name, state in self._index.execute(
-                    "SELECT DISTINCT name, standing FROM release WHERE artifact = ? ORDER BY name",
+                    "SELECT DISTINCT name, state FROM release WHERE artifact = ? ORDER BY name",
                     [artifact],
                 )
             ]

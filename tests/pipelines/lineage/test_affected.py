@@ -192,21 +192,3 @@ def test_people_read_releases_first(one, data, capsys):
     assert "train (1)" in printed.out
     assert "not found this way" in printed.err
     assert history.runs[0] in printed.out
-
-
-def test_a_real_run_is_found_by_label_and_by_its_file(tiny_run, capsys):
-    """What ingest itself writes: records of a csv file, with labels and pixels of each."""
-    store = tiny_run.store
-    found = answer(capsys, "--identity", "3", "--store", store)
-    (release,) = [one for one in found["releases"] if one["run"] == tiny_run.run]
-    assert set(release["roles"]) == {"train", "validation", "selection", "sealed"}
-    assert {sighting["by"] for sighting in found["found"]} == {"name"}
-    assert not found["not_searched"]
-    with open_index(open_store(str(store))) as index:
-        (sha, total) = index.one("SELECT sha, sum(n) FROM records GROUP BY sha")
-        assert not list(index.execute("SELECT * FROM problem"))
-        (pixels,) = index.one("SELECT count(*) FROM fate WHERE pixels IS NOT NULL")
-    by_file = answer(capsys, sha.hex(), "--store", store)
-    (release,) = [one for one in by_file["releases"] if one["run"] == tiny_run.run]
-    assert sum(release["roles"].values()) > 100
-    assert pixels >= total // 2
