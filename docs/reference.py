@@ -49,7 +49,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
-from pipelines.lineage.affected import AffectedRelease, Answer, Sighting
+from pipelines.lineage.affected import AffectedRelease, Answer, FoundImage
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
@@ -188,7 +188,7 @@ DOCUMENTS: Sequence[Document] = (
     Document("`datasets[]` of that document", (TracedDataset,)),
     Document("`slimline affected --json`", (Answer,), keys_in(Answer)),
     Document("`slimline affected --json`: `releases[]`", (AffectedRelease,)),
-    Document("`found[]` of that document", (Sighting,)),
+    Document("`found[]` of that document", (FoundImage,)),
     Document("`slimline index rebuild --json`", (RebuiltIndex,)),
     Document("`slimline why-changed --json`", (WhyChanged,)),
     Document("`before` and `now` of that document", (ComparedRun,)),

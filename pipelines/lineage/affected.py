@@ -58,7 +58,7 @@ class AffectedRelease:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class FoundImage:
     """Where what is looked for was found.
 
     Attributes:
@@ -92,7 +92,7 @@ class Answer:
     """
 
     releases: tuple[AffectedRelease, ...]
-    found: tuple[Sighting, ...]
+    found: tuple[FoundImage, ...]
     sightings: int
     unused: int
     not_searched: tuple[str, ...]
@@ -118,11 +118,11 @@ class _Hits:
     roles: dict[int, Counter[str]] = field(
         default_factory=lambda: defaultdict[int, Counter[str]](Counter)
     )
-    found: list[Sighting] = field(default_factory=list[Sighting])
+    found: list[FoundImage] = field(default_factory=list[FoundImage])
     sightings: int = 0
     unused: int = 0
 
-    def add(self, dataset: int, sighting: Sighting, count: int = 1) -> None:
+    def add(self, dataset: int, sighting: FoundImage, count: int = 1) -> None:
         if sighting.role:
             self.roles[dataset][sighting.role] += count
         else:
@@ -178,7 +178,7 @@ _BY = {
 }
 
 
-def _sightings(index: OpenIndex, searched: Searched) -> Iterator[tuple[int, Sighting, int]]:
+def _sightings(index: OpenIndex, searched: Searched) -> Iterator[tuple[int, FoundImage, int]]:
     """Yield dataset, sighting and count, each image once, however it was found."""
     seen: set[tuple[int, str]] = set()
     for by, value in _values(searched):
@@ -188,7 +188,7 @@ def _sightings(index: OpenIndex, searched: Searched) -> Iterator[tuple[int, Sigh
                 continue
             seen.add((dataset, name))
             role = (leading if status == "duplicate" else split if status == "used" else "") or ""
-            sighting = Sighting(digest.hex(), name, status, role, duplicate_of or "", by)
+            sighting = FoundImage(digest.hex(), name, status, role, duplicate_of or "", by)
             yield dataset, sighting, 1
     if searched.sha256:
         yield from _files_of_records(index, bytes.fromhex(searched.sha256))
@@ -203,7 +203,7 @@ def _values(searched: Searched) -> Iterator[tuple[str, bytes]]:
         yield "name", bytes.fromhex(identity_digest(searched.identity))
 
 
-def _files_of_records(index: OpenIndex, sha: bytes) -> Iterator[tuple[int, Sighting, int]]:
+def _files_of_records(index: OpenIndex, sha: bytes) -> Iterator[tuple[int, FoundImage, int]]:
     rows = index.execute(
         "SELECT records.dataset, artifact.digest, name, split, status, n FROM records"
         " JOIN artifact ON artifact.id = records.dataset WHERE sha = ?",
@@ -212,10 +212,10 @@ def _files_of_records(index: OpenIndex, sha: bytes) -> Iterator[tuple[int, Sight
     for dataset, digest, name, split, status, count in rows:
         if status != "duplicate":
             role = split if status == "used" else ""
-            yield dataset, Sighting(digest.hex(), name, status, role, "", "bytes"), count
+            yield dataset, FoundImage(digest.hex(), name, status, role, "", "bytes"), count
             continue
         for role, many in _leaders(index, dataset, name):
-            yield dataset, Sighting(digest.hex(), name, status, role, "", "bytes"), many
+            yield dataset, FoundImage(digest.hex(), name, status, role, "", "bytes"), many
 
 
 def _leaders(index: OpenIndex, dataset: int, file: str) -> Iterable[tuple[str, int]]:
@@ -280,6 +280,9 @@ _BY_LISTING = (
         "JOIN dataset ON dataset.source = source_page.source"
         " JOIN manifest ON manifest.dataset = dataset.artifact AND manifest.state != 'read'"
         " JOIN release_dataset ON release_dataset.dataset = dataset.artifact"
+        # Two sources may have made equal bytes, as of their sealed images.
+        " JOIN release_source ON release_source.release = release_dataset.release"
+        " AND release_source.source = source_page.source"
         " JOIN release ON release.id = release_dataset.release"
     ),
     # What never became a dataset: a teacher's model, weights, pairs.

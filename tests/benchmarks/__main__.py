@@ -28,6 +28,7 @@ from tests.benchmarks.costs import bench_costs
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.ingest import bench_ingest
 from tests.benchmarks.kubeflow import bench_compile, bench_engines
+from tests.benchmarks.lineage import bench_lineage
 from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_memory_small
 from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.schedules import bench_schedules
@@ -402,6 +403,7 @@ BENCHES = {
     "verify": bench_verify,
     "winners": bench_winners,
     "costs": bench_costs,
+    "lineage": bench_lineage,
 }
 
 LONG_BENCHES = {

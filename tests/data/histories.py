@@ -210,6 +210,7 @@ class History:
             for line in (*open_lines, *sealed_lines):
                 line.pop("pixels", None)
                 line.pop("label", None)
+                line.pop("size_bytes", None)
         data = step(
             "ingest", "ingest", {"source": source, "pairs": None},
             {

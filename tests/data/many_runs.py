@@ -7,6 +7,9 @@ every few days, and some images are in all of them.
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from hashlib import sha256
@@ -14,7 +17,7 @@ from hashlib import sha256
 from components.contract.digests import canonical_json
 from components.contract.interface import interface_of
 from components.contract.tree import Entry, Tree
-from pipelines.runs.keys import Ingredients
+from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.records import RunRecord
 from pipelines.runs.step_records import step_record
 from pipelines.stores.layout import (
@@ -36,6 +39,10 @@ _FILES = {
     "decision": ("decision.json",), "model": ("model.json", "weights.safetensors"),
 }  # fmt: skip
 """Names of the files of outputs; of others there is one."""
+_CODE, _SOURCE = sha256(b"code").hexdigest(), sha256(b"source").hexdigest()
+_RUN, _FIRST = b"run-00000000-000000-0000", b"first-00000000-000000-0000"
+"""What stands for a run's name, and for that of the first run on the same data."""
+_DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SPLITS = ("train", "train", "train", "validation", "selection", "sealed")
 
 
@@ -57,10 +64,8 @@ class ManyRuns:
         self.runs, self.images = runs, images
         self._per = runs // datasets
         self._blobs: dict[str, bytes] = {}
-        self._manifests: dict[tuple[int, str], str] = {}
-        self._sources: dict[int, bytes] = {}
-        for number in range(datasets):
-            self._make_data(number)
+        self._sources: dict[str, bytes] = {}
+        self._tables: list[dict[str, str]] = []
         interval = {"value": 0.9, "low": 0.8, "high": 0.95}
         self._decision = self._blob(canonical_json({
             "winner": "v0",
@@ -71,6 +76,15 @@ class ManyRuns:
             ],
         }))  # fmt: skip
         self._manifest = self._blob(canonical_json({"qualified": True, "reasons": ["kept"]}))
+        for number in range(datasets):
+            self._make_data(number)
+        first, later = (self._written(cached=cached) for cached in (False, True))
+        self._parts = {
+            "run.json": (first[0], later[0]), "records.jsonl": (first[1], later[1]),
+        }  # fmt: skip
+        self._lock = threading.Lock()
+        self.making_s = 0.0
+        """Processor time that went into values."""
 
     @property
     def uri(self) -> str:
@@ -91,13 +105,17 @@ class ManyRuns:
 
     def artifact(self, run: int, step: str, output: str) -> str:
         """The digest of an artifact; ingest is executed once for each dataset."""
-        return digest_of(run - run % self._per if step == "ingest" else run, step, output)
+        written = _artifact(step, output)
+        return self._tables[run // self._per].get(written) or _of_run(written, run)
 
     # Store ----------------------------------------------------------------------------------------
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """See ``Store``."""
+        began = time.thread_time()
         data = self._value(key)
+        with self._lock:
+            self.making_s += time.thread_time() - began
         if data is None:
             raise KeyMissing(key)
         return data[start:end]
@@ -129,10 +147,7 @@ class ManyRuns:
             return self._blobs.get(sha)
         kind, _, rest = key.partition("/")
         if kind == "sources":
-            return next(
-                (one for n, one in self._sources.items() if source_key(self._source(n)) == key),
-                None,
-            )
+            return self._sources.get(key)
         name = rest.split("/")[-1 if kind == "releases" else 0].removesuffix(".json")
         run = int(name.rpartition("-")[2], 16) if name.startswith(f"{_NAME}-2") else -1
         if run < 0:
@@ -140,99 +155,56 @@ class ManyRuns:
         if kind == "releases":
             release = self.artifact(run, "publish", "release")
             return canonical_json({"run": name, "release": release, "at": _AT})
-        if key == run_key(name):
-            return canonical_json(asdict(self._run(run)))
-        return self._records(run) if key == records_key(name) else None
+        part = self._parts.get(key.removeprefix(f"runs/{name}/"))
+        return part and self._filled(part[run % self._per > 0], run)
 
-    def _steps(self, run: int) -> Iterator[tuple[str, str, dict[str, object]]]:
-        """Yield name, component and inputs of the steps of a run."""
-        data = {
-            port: self.artifact(run, "ingest", port) for port in ("dataset", "sealed", "report")
-        }
-        yield "ingest", "ingest", {"source": self._source(run // self._per), "pairs": None}
-        lites: list[str] = []
-        evaluations: list[str] = []
-        for n in range(_VARIANTS):
-            yield f"train-{n}", "train", {"dataset": data["dataset"], "weights": None}
-            model = self.artifact(run, f"train-{n}", "model")
-            yield f"convert-{n}", "convert", {"model": model}
-            lites.append(self.artifact(run, f"convert-{n}", "lite"))
-            yield (
-                f"evaluate-{n}",
-                "evaluate",
-                {"model": lites[-1], "dataset": data["dataset"], "thresholds": None},
-            )
-            evaluations.append(self.artifact(run, f"evaluate-{n}", "report"))
-            yield f"benchmark-{n}", "benchmark", {"model": lites[-1]}
-        benchmarks = [self.artifact(run, f"benchmark-{n}", "report") for n in range(_VARIANTS)]
-        yield (
-            "select",
-            "select",
-            {"models": lites, "evaluations": evaluations, "benchmarks": benchmarks},
-        )
-        winner = self.artifact(run, "select", "winner")
-        yield (
-            "evaluate-sealed",
-            "evaluate",
-            {"model": winner, "dataset": data["sealed"], "thresholds": None},
-        )
-        sealed = self.artifact(run, "evaluate-sealed", "report")
-        yield (
-            "publish",
-            "publish",
-            {
-                "winner": winner,
-                "decision": self.artifact(run, "select", "decision"),
-                "sealed": sealed,
-            },
-        )
+    def _filled(self, written: bytes, run: int) -> bytes:
+        """Put the digests of a run into what is the same for all of them."""
+        table, first = self._tables[run // self._per], run - run % self._per
 
-    def _record_of(self, run: int, step: str) -> str:
-        return step_record_key(self.name(run - run % self._per if step == "ingest" else run), step)
+        def found(match: re.Match[bytes]) -> bytes:
+            digest = match[0].decode()
+            return (table.get(digest) or _of_run(digest, run)).encode()
 
-    def _run(self, run: int) -> RunRecord:
-        steps = {
-            step: {
-                "state": "cached" if step == "ingest" and run % self._per else "done",
-                "record": self._record_of(run, step), "key": digest_of("key", run, step),
-                "outputs": {port: self.artifact(run, step, port) for port in _outputs(component)},
-            }
-            for step, component, _ in self._steps(run)
-        }  # fmt: skip
-        return RunRecord(
-            run=self.name(run), name=_NAME, config_digest=digest_of("config"),
-            graph_digest=digest_of("graph"), engine="local",
-            started=f"2026-01-02T03:04:05.{run:06d}+00:00", finished=_AT, outcome="done",
-            budgets={}, steps=steps, sources={"data": self._source(run // self._per)}, wall_s=60.0,
-            critical_path_s=50.0, actor="anna@lab",
-        )  # fmt: skip
+        filled = _DIGEST.sub(found, written)
+        filled = filled.replace(_RUN, self.name(run).encode())
+        filled = filled.replace(_FIRST, self.name(first).encode())
+        return filled.replace(b"05.678", f"05.{run:06d}".encode(), 1)
 
-    def _records(self, run: int) -> bytes:
+    def _written(self, *, cached: bool) -> tuple[bytes, bytes]:
+        """Return record and records of a run, with digests that are none of a run's yet."""
         lines: list[bytes] = []
-        for step, component, inputs in self._steps(run):
-            if step == "ingest" and run % self._per:
+        steps: dict[str, dict[str, object]] = {}
+        for step, component, inputs in _steps():
+            of = _FIRST if step == "ingest" and cached else _RUN
+            key = step_record_key(of.decode(), step)
+            outputs = {port: _artifact(step, port) for port in _outputs(component)}
+            steps[step] = {
+                "state": "done" if of == _RUN else "cached", "record": key, "outputs": outputs,
+                "key": digest_of("key", step),
+            }  # fmt: skip
+            if of == _FIRST:
                 continue
             parameters = {"seed": 0, "channels": 3} if component == "ingest" else {"seed": 0}
-            made_of = Ingredients(
-                component, digest_of("code"), digest_of("env"), inputs, parameters, None
-            )
-            trees = {port: self._tree(run, step, port) for port in _outputs(component)}
+            made_of = Ingredients(component, _CODE, _CODE, inputs, parameters, None)
             record = step_record(
-                run=self.name(run), step=step, engine="local", ingredients=made_of,
-                outputs={port: self.artifact(run, step, port) for port in trees}, trees=trees,
+                run=_RUN.decode(), step=step, engine="local", ingredients=made_of, outputs=outputs,
+                trees={port: self._tree(step, port) for port in outputs},
                 statement={"outcome": {"result": "ok"}}, image_digest=None, wall_s=1.0, finished=_AT,
             )  # fmt: skip
-            key = self._record_of(run, step)
             lines.append(canonical_json({"key": key, "value": record}) + b"\n")
-        return b"".join(lines)
+        whole = RunRecord(
+            run=_RUN.decode(), name=_NAME, config_digest=_CODE, graph_digest=_CODE, engine="local",
+            started=_AT, finished=None, outcome="done", budgets={}, steps=steps,
+            sources={"data": _SOURCE}, wall_s=60.0, critical_path_s=50.0, actor="anna@lab",
+        )  # fmt: skip
+        return canonical_json(asdict(whole)), b"".join(lines)
 
-    def _tree(self, run: int, step: str, port: str) -> Tree:
+    def _tree(self, step: str, port: str) -> Tree:
         entries: list[Entry] = []
         for path in _FILES.get(port, ("content.json",)):
-            sha = digest_of(self.artifact(run, step, port), path)
-            if path == "manifest.jsonl":
-                sha = self._manifests[run // self._per, port]
-            elif path == "decision.json":
+            sha = digest_of(_artifact(step, port), path)
+            if path == "decision.json":
                 sha = self._decision
             elif (port, path) == ("release", "manifest.json"):
                 sha = self._manifest
@@ -240,9 +212,6 @@ class ManyRuns:
         return Tree(tuple(entries))
 
     # data -----------------------------------------------------------------------------------------
-
-    def _source(self, dataset: int) -> str:
-        return digest_of("source", dataset)
 
     def _make_data(self, dataset: int) -> None:
         lines: list[dict[str, object]] = []
@@ -258,16 +227,52 @@ class ManyRuns:
             pages.setdefault(place, []).append([name, 100, sha, "", ""])
         shas = [self._blob(canonical_json(sorted(page))) for page in pages.values()]
         listing = {"schema": 1, "format": "folder", "index": "", "excluded": [], "pages": shas}
-        self._sources[dataset] = canonical_json(listing)
+        source = digest_of("source", dataset)
+        self._sources[source_key(source)] = canonical_json(listing)
+        table = {_SOURCE: source, _CODE: _CODE, self._decision: self._decision,
+                 self._manifest: self._manifest}  # fmt: skip
         sealed = [line for line in lines if line["split"] == "sealed"]
         for port, part in (("dataset", lines), ("sealed", sealed)):
             data = b"".join(canonical_json(line) + b"\n" for line in part)
-            self._manifests[dataset, port] = self._blob(data)
+            table[digest_of(_artifact("ingest", port), "manifest.jsonl")] = self._blob(data)
+        for port in ("dataset", "sealed", "report"):
+            table[_artifact("ingest", port)] = digest_of("dataset", dataset, port)
+        self._tables.append(table)
 
     def _blob(self, data: bytes) -> str:
         sha = sha256(data).hexdigest()
         self._blobs[sha] = data
         return sha
+
+
+def _artifact(step: str, output: str) -> str:
+    return digest_of("artifact", step, output)
+
+
+def _of_run(written: str, run: int) -> str:
+    return digest_of(written, run)
+
+
+def _steps() -> Iterator[tuple[str, str, dict[str, InputDigest]]]:
+    """Yield name, component and inputs of the steps of a run."""
+    data = {port: _artifact("ingest", port) for port in ("dataset", "sealed", "report")}
+    yield "ingest", "ingest", {"source": _SOURCE, "pairs": None}
+    lites: list[str] = []
+    evaluations: list[str] = []
+    for n in range(_VARIANTS):
+        yield f"train-{n}", "train", {"dataset": data["dataset"], "weights": None}
+        yield f"convert-{n}", "convert", {"model": _artifact(f"train-{n}", "model")}
+        lites.append(_artifact(f"convert-{n}", "lite"))
+        yield f"evaluate-{n}", "evaluate", {"model": lites[-1], "dataset": data["dataset"]}
+        evaluations.append(_artifact(f"evaluate-{n}", "report"))
+        yield f"benchmark-{n}", "benchmark", {"model": lites[-1]}
+    benchmarks = [_artifact(f"benchmark-{n}", "report") for n in range(_VARIANTS)]
+    given: dict[str, InputDigest] = {"models": lites, "evaluations": evaluations}
+    yield "select", "select", {**given, "benchmarks": benchmarks}
+    winner = _artifact("select", "winner")
+    yield "evaluate-sealed", "evaluate", {"model": winner, "dataset": data["sealed"]}
+    sealed, decision = _artifact("evaluate-sealed", "report"), _artifact("select", "decision")
+    yield "publish", "publish", {"winner": winner, "decision": decision, "sealed": sealed}
 
 
 def _outputs(component: str) -> tuple[str, ...]:

@@ -76,8 +76,12 @@ def connect(path: Path | None) -> sqlite3.Connection:
     Raises:
         sqlite3.Error: It cannot be used.
     """
+    if path:  # it holds names of people: nobody else's to read, as what SQLite puts beside it
+        with _disk(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     database = sqlite3.connect(path or ":memory:", timeout=_WAIT_S, isolation_level=None)
     try:
+        database.execute("PRAGMA secure_delete = ON")  # what was erased is nowhere in the file
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")

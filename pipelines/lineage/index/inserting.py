@@ -26,6 +26,15 @@ _LOOK_AGAIN = (
     "UPDATE listing SET state = NULL WHERE artifact = ? AND state != 'read'",
 )
 
+_PAGES_AGAIN = (
+    "UPDATE page SET state = NULL WHERE state != 'read' AND id IN (SELECT source_page.page"
+    " FROM source JOIN source_page ON source_page.source = source.id WHERE source.digest = ?)"
+)
+_WRITTEN_AGAIN = (
+    "UPDATE source SET state = NULL WHERE digest = ? AND state != 'read'",
+    _PAGES_AGAIN,
+)
+
 
 class Inserter:
     """Writes rows through a connection, inside whatever transaction is open there.
@@ -89,6 +98,10 @@ class Inserter:
                 for name, state, at in steps
             ],
         )
+        for source in sources.values():
+            # A run writes the listing of its data, and what of it had been collected, again.
+            for sql in _WRITTEN_AGAIN:
+                self.database.execute(sql, (source,))
         # Whoever started it says who that was since runs keep the listing of their sources.
         expected = bool(getattr(record, "actor", ""))
         self.database.executemany(

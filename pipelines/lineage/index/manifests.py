@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from pipelines.lineage.index.facts import DIGEST_BYTES, digest_bytes, text
-
-MANIFEST: Final = "manifest.jsonl"
-FOLDER: Final = "records/"
-"""Where a Dataset keeps what became of single records."""
-
-_PIXELS, _FATES = f"{FOLDER}pixels.bin", f"{FOLDER}fates.bin"
-_LABELS, _SPELLINGS = f"{FOLDER}labels.bin", f"{FOLDER}labels.json"
-_BECAME: Final[Mapping[int, tuple[str, str | None]]] = {
-    0: ("used", "train"), 1: ("used", "validation"), 2: ("used", "selection"),
-    3: ("used", "sealed"), 4: ("unused", None), 5: ("quarantined", None), 6: ("duplicate", None),
-    7: ("quarantined", None), 8: ("used", "pairs"),
-}  # fmt: skip
-_NONE = bytes(DIGEST_BYTES)
+from components.artifacts.manifest import MANIFEST, RECORDS, ImageFate, read_manifest
+from pipelines.lineage.index.facts import digest_bytes, text
 
 
 @dataclass(frozen=True)
@@ -76,7 +63,7 @@ class ManifestRows:
 
 def is_of_manifest(path: str) -> bool:
     """Whether a file of a Dataset is read for what became of its images."""
-    return path == MANIFEST or path.startswith(FOLDER)
+    return path == MANIFEST or path in RECORDS
 
 
 def manifest_rows(files: Mapping[str, bytes]) -> ManifestRows:
@@ -91,45 +78,29 @@ def manifest_rows(files: Mapping[str, bytes]) -> ManifestRows:
         TypeError: The same.
     """
     rows = ManifestRows()
-    records = _Records.of(files)
+    for fate in read_manifest(files.get):
+        # Manifests of earlier versions say neither; there a file of records may be one line.
+        rows.pixels = rows.pixels and fate.size_bytes is not None
+        if fate.images == 1:
+            rows.fates[fate.name] = _row(fate)
     for line in files[MANIFEST].splitlines():
         value: Any = json.loads(line)
-        if value.get("records") is None:
-            row = _fate(value)
-            if row.pixels is None and row.status in ("used", "duplicate", "unused"):
-                rows.pixels = rows.pixels and "pixels" in value
-            before = rows.fates.get(row.name)
-            rows.fates[row.name] = row if before is None else _merged(row, before)
-            continue
-        rows.files += _counts(value)
-        if records and "first" in value["records"]:
-            for row in records.rows(value["name"], value["records"]):
-                rows.fates[row.name] = row
-        elif any(value["records"].get(status) for status in ("used", "unused", "duplicate")):
-            rows.pixels = False
+        if value.get("records") is not None:
+            rows.files += _counts(value)
     return rows
 
 
-def _fate(value: Mapping[str, Any]) -> FateRow:
-    name, duplicate_of = text(value["name"]), value.get("duplicate_of")
-    is_record = "#" in name and name.rpartition("#")[2].isdecimal()
+def _row(fate: ImageFate) -> FateRow:
+    of_records = fate.name != fate.file
     return FateRow(
-        name=name,
-        sha=None if is_record or not value["sha256"] else digest_bytes(value["sha256"]),
-        pixels=digest_bytes(value["pixels"]) if value.get("pixels") else None,
-        label=text(value["label"]) if value.get("label") is not None else None,
-        split=text(value["split"]) if value.get("split") else None,
-        status=text(value["status"]),
-        duplicate_of=text(duplicate_of) if duplicate_of else None,
+        name=text(fate.name),
+        sha=digest_bytes(fate.sha256) if fate.sha256 and not of_records else None,
+        pixels=digest_bytes(fate.pixels) if fate.pixels else None,
+        label=text(fate.label) if fate.label is not None else None,
+        split=text(fate.split) if fate.split else None,
+        status=text(fate.status),
+        duplicate_of=text(fate.duplicate_of) if fate.duplicate_of else None,
     )
-
-
-def _merged(line: FateRow, record: FateRow) -> FateRow:
-    """Return what a line says of a record, with what ``records/`` alone says."""
-    return FateRow(
-        line.name, None, line.pixels or record.pixels, line.label or record.label, line.split,
-        line.status, line.duplicate_of,
-    )  # fmt: skip
 
 
 def _counts(value: Mapping[str, Any]) -> Iterator[FileRow]:
@@ -145,39 +116,3 @@ def _counts(value: Mapping[str, Any]) -> Iterator[FileRow]:
     for (status, split), count in found.items():
         if count or len(found) == 1:
             yield FileRow(name, sha, split, status, count)
-
-
-@dataclass(frozen=True)
-class _Records:
-    """What became of all records of a Dataset, in order of its files."""
-
-    pixels: bytes
-    fates: bytes
-    labels: array[int]
-    spellings: list[str]
-
-    @classmethod
-    def of(cls, files: Mapping[str, bytes]) -> _Records | None:
-        if _PIXELS not in files:
-            return None
-        labels = array("I", files[_LABELS])
-        if labels.itemsize != 4:
-            raise ValueError("labels.bin cannot be read on this machine")
-        spellings = [text(label) for label in json.loads(files[_SPELLINGS])]
-        found = cls(files[_PIXELS], files[_FATES], labels, spellings)
-        if not len(found.pixels) == DIGEST_BYTES * len(found.fates) == DIGEST_BYTES * len(labels):
-            raise ValueError("the files of records/ differ in length")
-        return found
-
-    def rows(self, file: str, counts: Mapping[str, Any]) -> Iterator[FateRow]:
-        first, count = int(counts["first"]), int(counts["count"])
-        if not 0 <= first <= first + count <= len(self.fates):
-            raise ValueError("a file has records that are not there")
-        for n in range(count):
-            at = first + n
-            status, split = _BECAME[self.fates[at]]
-            pixels = self.pixels[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES]
-            yield FateRow(
-                f"{file}#{n}", None, None if pixels == _NONE else pixels,
-                self.spellings[self.labels[at]], split, status, None,
-            )  # fmt: skip

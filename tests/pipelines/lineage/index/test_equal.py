@@ -117,7 +117,7 @@ store = open_store(sys.argv[1])
 
 
 @pytest.mark.parametrize("how", ["rebuild", "refresh"])
-def test_who_is_killed_leaves_what_the_next_one_goes_on_from(tmp_path, how):
+def test_the_next_one_continues_after_a_kill(tmp_path, how):
     """Killed between any two transactions, again and again until it ends."""
     history = History(DirectoryStore(tmp_path / "store", durable=False))
     for seed in range(4):
@@ -145,7 +145,7 @@ def test_who_is_killed_leaves_what_the_next_one_goes_on_from(tmp_path, how):
     assert refreshed == exported(history.store)
 
 
-def test_a_reader_goes_on_while_another_index_takes_the_place(tmp_path):
+def test_a_reader_keeps_its_index_while_another_takes_the_place(tmp_path):
     history = History(DirectoryStore(tmp_path / "store", durable=False))
     history.run(pictures(6))
     with open_index(history.store) as before:

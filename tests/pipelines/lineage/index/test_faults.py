@@ -172,3 +172,24 @@ def test_the_command_line_names_problems_and_exports(history, capsys):
     assert main(["index", "export", "--store", store.uri]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert {json.loads(line)["table"] for line in lines} >= {"run", "fate", "release_dataset"}
+
+
+def test_two_damaged_values_of_equal_bytes_are_each_named_once(tmp_path):
+    """A decision and the manifest of a release that are both ``{}`` share a blob."""
+    store = DirectoryStore(tmp_path / "store", durable=False)
+    history = History(store)
+    history.run([Picture(f"p/{n}.png", "p", n) for n in range(6)])
+    record = f"runs/{history.runs[0]}/steps/select.json"
+    manifest = json.loads(store.get(f"runs/{history.runs[0]}/steps/publish.json"))
+    shas = {one["name"]: one["digest"].get("sha256") for one in manifest["subject"]}
+    other = shas["release/manifest.json"]
+    told = json.loads(store.get(record))
+    for subject in told["subject"]:
+        if subject["name"] == "decision/decision.json":
+            subject["digest"]["sha256"] = other
+    replaced(store, records_key(history.runs[0]), None)
+    replaced(store, record, json.dumps(told).encode())
+    replaced(store, blob_key(other), b"{}")
+    problems, runs, _ = counts(store)
+    assert set(problems) == {blob_key(other)}
+    assert runs == 1
