@@ -37,6 +37,7 @@ FLOORS = {
         "launch",
         "lineage",
         "releases",
+        "retention",
         "web",
         "cli",
     ),

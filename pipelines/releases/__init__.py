@@ -1,1 +1,1 @@
-"""Releases: which one is the champion, what is collected, and what has to be forgotten."""
+"""Releases: which one is the champion, what a challenger has to show, and who signed."""

@@ -12,7 +12,7 @@ from pipelines.cli.arguments import add_command, open_existing, store_arguments
 from pipelines.cli.output import OK, print_json, print_text
 
 if TYPE_CHECKING:
-    from pipelines.releases.holding import DataSubject
+    from pipelines.retention.holding import DataSubject
     from pipelines.runs.erasures import Erasure
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Erase, print the certificate, and return the exit code."""
     from dataclasses import asdict
 
-    from pipelines.releases.erasing import erase, plan, resume
+    from pipelines.retention.erasing import erase, plan, resume
     from pipelines.runs.actor import actor
     from pipelines.runs.cache import Cache
     from pipelines.runs.workspace import workspace_root
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _subject(arguments: argparse.Namespace) -> DataSubject:
     from components.contract.digests import file_sha256
     from pipelines.disk.files import disk_faults
-    from pipelines.releases.holding import DataSubject
+    from pipelines.retention.holding import DataSubject
 
     if arguments.identity is not None:
         if not arguments.identity.strip():

@@ -12,7 +12,7 @@ from pipelines.cli.output import OK, print_json, print_text
 
 if TYPE_CHECKING:
     from pipelines.cli.documents import Collected
-    from pipelines.releases.collecting import Collecting
+    from pipelines.retention.collecting import Collecting
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Collect, say what became of it, and return the exit code."""
     from dataclasses import asdict
 
-    from pipelines.releases.collecting import gc
+    from pipelines.retention.collecting import gc
     from pipelines.runs.actor import actor
 
     keep_s, wait_s = _seconds("--keep", arguments.keep), _seconds("--wait", arguments.wait)

@@ -10,7 +10,7 @@ import pytest
 from pipelines.cli.main import main
 from pipelines.runs.cache import Cache
 from pipelines.stores.directory import DirectoryStore
-from tests.pipelines.releases.test_erasing import ANNA, FILES, faces
+from tests.pipelines.retention.test_erasing import ANNA, FILES, faces
 
 
 @pytest.fixture

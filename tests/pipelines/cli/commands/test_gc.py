@@ -10,7 +10,7 @@ import pytest
 from pipelines.cli.main import main
 from pipelines.runs.cache import Cache
 from pipelines.stores.directory import DirectoryStore
-from tests.pipelines.releases.histories import compression, long_ago
+from tests.pipelines.retention.small_runs import compression, long_ago
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from components.contract.errors import UserError
-from pipelines.releases.marking import Marked, mark
+from pipelines.retention.marking import Marked, mark
 from pipelines.runs.condemned import Collection, collections, parse_collection
 from pipelines.runs.journal import announce
 from pipelines.runs.moments import now

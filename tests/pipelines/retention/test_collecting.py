@@ -16,8 +16,8 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.disk.scratch import scratch_folder
 from pipelines.releases import collecting
-from pipelines.releases.collecting import collect, condemn, gc, unfinished
-from pipelines.releases.marking import Marked
+from pipelines.retention.collecting import collect, condemn, gc, unfinished
+from pipelines.retention.marking import Marked
 from pipelines.runs.cache import Cache
 from pipelines.runs.condemned import CondemnedValues
 from pipelines.runs.release_log import append, read_log
@@ -32,7 +32,7 @@ from pipelines.stores.layout import (
     tree_key,
 )
 from tests.data.releases import entry_of
-from tests.pipelines.releases.histories import (
+from tests.pipelines.retention.small_runs import (
     Files,
     History,
     compression,

@@ -20,9 +20,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from components.contract.errors import UserError
-from pipelines.releases.holding import DataSubject
-from pipelines.releases.planning_erasure import Reach, reach_of
-from pipelines.releases.reaching import clear_folder, clear_this_machine
+from pipelines.retention.holding import DataSubject
+from pipelines.retention.planning_erasure import Reach, reach_of
+from pipelines.retention.reaching import clear_folder, clear_this_machine
 from pipelines.runs.cache import Cache
 from pipelines.runs.condemned import CondemnedValues
 from pipelines.runs.erasures import Erasure, erasures, put_erasure

@@ -14,8 +14,8 @@ import pytest
 
 from components.artifacts.manifest import EXCLUDED, read_manifest
 from components.contract.tree import files_of
-from pipelines.releases.erasing import erase
-from pipelines.releases.holding import DataSubject
+from pipelines.retention.erasing import erase
+from pipelines.retention.holding import DataSubject
 from pipelines.runs.cache import Cache
 from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.kept_sources import put_source, read_source
@@ -26,8 +26,8 @@ from pipelines.stores.directory import DirectoryStore
 from tests.components.flat import ingest
 from tests.data import images
 from tests.pipelines.engines.claiming import quick_graph
-from tests.pipelines.releases.histories import History, long_ago
-from tests.pipelines.releases.test_erasing import bytes_of
+from tests.pipelines.retention.small_runs import History, long_ago
+from tests.pipelines.retention.test_erasing import bytes_of
 
 PEOPLE = ("Anna Roe", "ben", "cleo", "dora", "emil", "fay", "gus", "hans", "ida", "jo")
 ANNA = PEOPLE[0]

@@ -13,9 +13,9 @@ import pytest
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.data.exclusions import identity_digest
-from pipelines.releases.collecting import gc
-from pipelines.releases.erasing import erase, resume
-from pipelines.releases.holding import DataSubject
+from pipelines.retention.collecting import gc
+from pipelines.retention.erasing import erase, resume
+from pipelines.retention.holding import DataSubject
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import erasures
 from pipelines.runs.exclusions import read_exclusions
@@ -25,9 +25,9 @@ from pipelines.stores.layout import blob_key, log_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from tests.data.releases import entry_of
-from tests.pipelines.releases.histories import History, long_ago, put_files, whole
-from tests.pipelines.releases.test_collecting import living
-from tests.pipelines.releases.test_killed_collection import KillingStore
+from tests.pipelines.retention.small_runs import History, long_ago, put_files, whole
+from tests.pipelines.retention.test_collecting import living
+from tests.pipelines.retention.test_killed_collection import KillingStore
 
 ANNA, BEN = "Anna Roe", "ben"
 FILES = {

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from pipelines.releases.collecting import gc
+from pipelines.retention.collecting import gc
 from pipelines.runs.cache import Cache
 from pipelines.runs.tombstones import tombstone_of
 from pipelines.stores.layout import kind_of
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
-from tests.pipelines.releases.histories import History, long_ago, orphan, whole
+from tests.pipelines.retention.small_runs import History, long_ago, orphan, whole
 
 WRITES = ("put_if_absent", "replace_if_match", "delete_if_match")
 

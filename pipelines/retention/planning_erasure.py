@@ -10,9 +10,9 @@ from typing import Any, cast
 from components.artifacts.dataset import SEALED
 from components.contract.errors import UserError
 from components.contract.tree import SINGLE, Tree
-from pipelines.releases.descendants import Executions, inputs_of, read_executions
-from pipelines.releases.holding import DataSubject, Held, holders, pages
-from pipelines.releases.redacting import mentions, redacted
+from pipelines.retention.descendants import Executions, inputs_of, read_executions
+from pipelines.retention.holding import DataSubject, Held, holders, pages
+from pipelines.retention.redacting import mentions, redacted
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import Concerned
 from pipelines.runs.release_log import read_log

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from components.contract.digests import canonical_json
-from pipelines.releases.holding import DataSubject
+from pipelines.retention.holding import DataSubject
 
 ERASED = "[erased]"
 _TEXT = (".html", ".md", ".txt", ".csv")
