@@ -33,6 +33,7 @@ KEYS = {
     "collection": layout.collection_key("c"),
     "tombstone": layout.tombstone_key(D),
     "signature": layout.signature_key("digits", 42),
+    "public": layout.public_key("digits", D),
     "erasure": layout.erasure_key("e"),
     "exclusion": layout.exclusion_key(D),
     "ledger": layout.opened_key(D, "r", "evaluate"),
