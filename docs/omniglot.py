@@ -84,10 +84,13 @@ def _decision(board: Leaderboard) -> Decision:
 
 def _runs(boards: Boards) -> str:
     told = [
-        f"seed {seed}: `{board.record.run}`, {board.record.wall_s / 60:.0f} minutes"
+        f"seed {seed}: `{board.record.run}`, {board.record.started[:10]}, "
+        f"{board.record.wall_s / 60:.0f} minutes"
         for seed, board in boards.items()
     ]
-    return f"Runs: {'; '.join(told)}. Brackets hold 95 % bootstrap intervals."
+    missing = [str(seed) for seed in SEEDS if seed not in boards]
+    rest = f" Not run yet: seed {' and seed '.join(missing)}." if missing else ""
+    return f"Runs: {'; '.join(told)}.{rest} Brackets hold 95 % bootstrap intervals."
 
 
 def _by_variant(
