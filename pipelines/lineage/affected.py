@@ -353,7 +353,7 @@ def _not_searched(index: OpenIndex, searched: Searched) -> Iterator[str]:
 def _not_found_by(searched: Searched) -> Sequence[str]:
     """Say what such a search cannot find, whatever the store holds."""
     if searched.identity is not None:
-        return ("pictures of a person under another name, or among those of others",)
+        return ("images of a person under another name, or among those of others",)
     found = [
         "what was cut, scaled, turned or compressed anew before slimline read it: your own crops",
         "what a teacher made elsewhere was trained on",

@@ -35,5 +35,7 @@ def log_link(evidence: Evidence, name: str, release: str) -> Link | None:
         f"{entry.kind}{'d' if entry.kind == 'promote' else ''} by {entry.actor} on {entry.at}"
         for entry in held
     ).replace("rollback by", "rolled back to by")
-    said = f"{len(log.entries):,} entries, each with the hash of the one before"
+    count = len(log.entries)
+    entries = "1 entry" if count == 1 else f"{count:,} entries"
+    said = f"{entries}, each with the hash of the one before"
     return Link(LOG, release, f"{said}; {told or 'this release was never promoted'}", faults)

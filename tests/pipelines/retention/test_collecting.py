@@ -15,7 +15,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.disk.scratch import scratch_folder
-from pipelines.releases import collecting
+from pipelines.retention import collecting
 from pipelines.retention.collecting import collect, condemn, gc, unfinished
 from pipelines.retention.marking import Marked
 from pipelines.runs.cache import Cache
