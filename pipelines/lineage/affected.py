@@ -88,6 +88,8 @@ class Answer:
         sightings: How many there are.
         unused: How many images were found that no model was made of: quarantined or left out.
         not_searched: What may hold it and could not be looked into, each a sentence.
+        unsearched_champions: Champions of whose data some could not be looked into, as
+            ``NAME of run RUN``: of these nobody can tell.
         not_found_by: What such a search cannot find at all, each a sentence.
     """
 
@@ -96,6 +98,7 @@ class Answer:
     sightings: int
     unused: int
     not_searched: tuple[str, ...]
+    unsearched_champions: tuple[str, ...]
     not_found_by: tuple[str, ...]
 
     @property
@@ -159,6 +162,7 @@ def affected(index: OpenIndex, searched: Searched) -> Answer:
         sightings=hits.sightings,
         unused=hits.unused,
         not_searched=tuple(_not_searched(index, searched)),
+        unsearched_champions=tuple(_unsearched_champions(index, searched)),
         not_found_by=tuple(_not_found_by(searched)),
     )
 
@@ -348,6 +352,21 @@ def _not_searched(index: OpenIndex, searched: Searched) -> Iterator[str]:
     (damaged,) = index.one("SELECT count(*) FROM problem") or (0,)
     if damaged:
         yield f"{damaged} values of the store are missing or damaged (slimline verify names them)"
+
+
+def _unsearched_champions(index: OpenIndex, searched: Searched) -> Iterator[str]:
+    """Name each champion of which nobody can tell; bytes are found by listings in any case."""
+    if not searched.pixels and searched.identity is None:
+        return
+    for name, run in index.execute(
+        "SELECT DISTINCT release.name, release.run FROM release"
+        " JOIN release_dataset ON release_dataset.release = release.id"
+        " JOIN manifest ON manifest.dataset = release_dataset.dataset"
+        " WHERE release.state = ? AND (manifest.state != 'read' OR manifest.pixels = 0)"
+        " ORDER BY release.name, release.run",
+        (CHAMPION,),
+    ):
+        yield f"{name} of run {run}"
 
 
 def _not_found_by(searched: Searched) -> Sequence[str]:

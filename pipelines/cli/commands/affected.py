@@ -29,7 +29,9 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--identity", metavar="NAME", help="everything under this label")
     parser.add_argument(
-        "--check", action="store_true", help="exit with 4 where a champion was made with it"
+        "--check",
+        action="store_true",
+        help="exit with 4 where a champion was made with it, or nobody can tell",
     )
     store_arguments(parser)
 
@@ -52,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(asdict(answer))
     else:
         _print(answer, arguments.what or arguments.identity)
-    return DAMAGED if arguments.check and answer.champions else OK
+    doubtful = answer.champions or answer.unsearched_champions
+    return DAMAGED if arguments.check and doubtful else OK
 
 
 def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:
@@ -101,5 +104,7 @@ def _print(answer: Answer, what: str) -> None:
         print_text(f"  and {answer.sightings - len(answer.found)} more")
     for sentence in answer.not_searched:
         print_remark(f"not searched: {sentence}")
+    for champion in answer.unsearched_champions:
+        print_remark(f"nobody can tell of the champion {champion}: its data was not searched whole")
     for sentence in answer.not_found_by:
         print_remark(f"not found this way: {sentence}")

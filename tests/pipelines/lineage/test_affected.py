@@ -143,6 +143,19 @@ def test_what_cannot_be_searched_is_said(store_uri, data, capsys):
     assert found["releases"][0]["roles"] == {"train": 1}, "by bytes, also of earlier versions"
     assert any("earlier versions" in sentence for sentence in found["not_searched"])
     assert any("crops" in sentence for sentence in found["not_found_by"])
+    assert found["unsearched_champions"] == []
+
+
+def test_check_passes_no_champion_of_which_nobody_can_tell(store_uri, data, capsys):
+    """Manifests of earlier versions name no label and no pixels."""
+    uri = store_uri("one")
+    history = History(open_store(uri), version=1)
+    run = history.run([photo(data, f"anna/{n}.png", n) for n in range(5)])
+    history.promote(*history.releases[0])
+    found = answer(capsys, "--identity", "somebody", "--check", "--store", uri, code=4)
+    assert found["releases"] == []
+    assert [name.rpartition(" ")[2] for name in found["unsearched_champions"]] == [run]
+    answer(capsys, "0" * 64, "--check", "--store", uri)
 
 
 def test_data_whose_manifest_has_gone_is_found_by_its_listing(store_uri, capsys):
