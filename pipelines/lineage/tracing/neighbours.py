@@ -169,4 +169,4 @@ def _executions(rows: Iterable[Sequence[Any]]) -> list[IndexedExecution]:
 
 
 def _first(group: Sequence[IndexedExecution]) -> IndexedExecution:
-    return replace(group[0], alike=len(group) - 1)
+    return replace(group[0], alike=len(group) - 1) if len(group) > 1 else group[0]

@@ -114,7 +114,10 @@ class _Tracing:
     @property
     def nodes(self) -> list[TraceNode]:
         """All nodes with what lies beyond them."""
-        return [replace(one, further=dict(self._further[one.id])) for one in self._nodes.values()]
+        return [
+            replace(one, further=dict(self._further[one.id])) if one.id in self._further else one
+            for one in self._nodes.values()
+        ]
 
     @property
     def edges(self) -> list[TraceEdge]:
