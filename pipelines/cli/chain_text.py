@@ -10,15 +10,21 @@ from pipelines.cli.documents import Verified
 from pipelines.runs.verifying import ON_PURPOSE
 
 _STEP = "step "
+_SHOWN = 3
+"""How many of the objects that were erased are named: there may be hundreds, each on purpose."""
 
 
 def lines_of(found: Verified) -> Iterator[str]:
     """Yield the lines that a person reads."""
     yield from _chain_lines(found)
     collected = [finding for finding in found.findings if finding.state == "collected"]
+    erased = [finding for finding in found.findings if finding.state == "erased"]
+    hidden = erased[_SHOWN:]
     for finding in found.findings:
-        if finding not in collected:
+        if finding not in collected and finding not in hidden:
             yield f"{finding.state}: {finding.place} {finding.what}"
+    if hidden:
+        yield f"erased: {len(hidden)} more objects (--json lists them)"
     if collected:
         yield (
             f"collected: {len(collected)} objects of old runs, removed by slimline gc as no "
@@ -33,7 +39,9 @@ def lines_of(found: Verified) -> Iterator[str]:
         yield f"releases that stand on it: {', '.join(found.below)}"
     wrong = [finding for finding in found.findings if finding.state not in ON_PURPOSE]
     count = len(wrong) or "none"
-    yield f"{found.place}: {found.objects} objects, {count} not as they should be{_proved(found)}"
+    gone = f"; {len(erased)} were erased on purpose" if erased else ""
+    wanting = f"{count} not as they should be{gone}{_proved(found)}"
+    yield f"{found.place}: {found.objects} objects, {wanting}"
 
 
 def _chain_lines(found: Verified) -> Iterator[str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from components.artifacts.dataset import SEALED
+from components.artifacts.manifest import MANIFEST
 from components.contract.errors import UserError
 from components.contract.tree import SINGLE, Tree
 from pipelines.retention.descendants import Executions, inputs_of, read_executions
-from pipelines.retention.holding import DataSubject, Held, holders, pages
+from pipelines.retention.holding import INFO, DataSubject, Held, holders, pages
 from pipelines.retention.redacting import mentions, redacted
 from pipelines.runs.cache import Cache
 from pipelines.runs.erasures import Concerned
@@ -79,7 +80,7 @@ def reach_of(cache: Cache, subject: DataSubject) -> Reach:
     executions = read_executions(store, keys)
     found.unread = executions.unread
     told = holders(cache, trees, subject)
-    found.untold = [one.tree for one in told if one.untold]
+    found.untold = _untold(told, executions, trees)
     found.held = [one for one in told if not (one.untold or one.cut)]
     _seal(found, executions, trees)
     if any(SEALED in one.splits for one in found.held):  # who is in a part of it nobody knows
@@ -100,6 +101,24 @@ def reach_of(cache: Cache, subject: DataSubject) -> Reach:
     _reach_releases(found, store, keys, below)
     _reach_rest(found, store, keys, subject, trees)
     return found
+
+
+def _untold(told: Sequence[Held], executions: Executions, trees: Mapping[str, Tree]) -> list[str]:
+    """Return the Datasets of which nobody can tell: their ingest made no other that says it."""
+    silent = {one.tree for one in told if one.untold}
+
+    def says(tree: str) -> bool:
+        listing = trees.get(tree)
+        files = {entry.path for entry in listing.entries} if listing else set[str]()
+        return tree not in silent and {MANIFEST, INFO} <= files
+
+    return [
+        tree
+        for tree in sorted(silent)
+        if not any(
+            says(other) for maker in executions.makers({tree}) for other in maker.outputs.values()
+        )
+    ]
 
 
 def _seal(found: Reach, executions: Executions, trees: Mapping[str, Tree]) -> None:

@@ -88,10 +88,12 @@ def _subject(arguments: argparse.Namespace) -> DataSubject:
 
 def _lines(one: Erasure) -> list[str]:
     """Return a certificate in words."""
+    count = len(one.datasets)
+    datasets = "1 dataset" if count == 1 else f"{count} datasets"
     images = sum(one.datasets.values())
     did = "erased" if one.finished else "would be erased"
     lines = [
-        f"{did}: {one.subject} {one.digest[:8]}, {images} images in {len(one.datasets)} datasets, "
+        f"{did}: {one.subject} {one.digest[:8]}, {images} images in {datasets}, "
         f"{len(one.removed)} objects of the store"
         + (f", {one.removed_elsewhere} on this machine and in buckets" if one.finished else "")
     ]

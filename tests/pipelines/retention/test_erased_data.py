@@ -104,6 +104,7 @@ def test_a_person_is_erased_and_the_same_data_is_ingested_again(
     done = erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
     held = "sealed" if split == "sealed" else "dataset"
     assert done.datasets[before.outputs["ingest"][held]] == 6
+    assert not [one for one in done.unreached if "earlier version" in one]
     assert b"Anna" not in bytes_of(cache.store)
     assert {one.state for one in verify_store(cache.store)[1]} == {"erased"}
     left = fates_of(cache, before)
