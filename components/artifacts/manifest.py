@@ -199,7 +199,7 @@ class _RecordFiles:
             file=line["name"],
             sha256=line["sha256"],
             size_bytes=line.get("size_bytes"),
-            label=self.names[number],
+            label=self.names[number] or None,
             status=status,
             split=fate if used else None,
             index=self.rows[place] if used and fate != "sealed" else None,

@@ -43,5 +43,8 @@ def excluded_places(source: Source, images: Sequence[SourceImage]) -> frozenset[
 
 
 def marked(image: SourceImage) -> SourceImage:
-    """Return an image with the fault that keeps it from being used."""
-    return replace(image, fault=EXCLUDED)
+    """Return an image with the fault that keeps it from being used.
+
+    Whom it shows is forgotten here, so that no manifest and no report says it again.
+    """
+    return replace(image, fault=EXCLUDED, label="", digest="", group=None)

@@ -113,7 +113,7 @@ def _line(
         "name": image.name,
         "sha256": file.sha256,
         "size_bytes": file.size_bytes,
-        "label": image.label,
+        "label": image.label or None,
         "pixels": image.digest or None,
         "status": result.status,
         "split": result.split,
@@ -195,7 +195,8 @@ def _classes(curated: CuratedSource) -> dict[str, dict[str, int]]:
     """Count the images of every class in every split, and those that are not used."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for image, result in curated.pairs():
-        counts[image.label][result.split or result.status] += 1
+        if result.reason != EXCLUDED:
+            counts[image.label][result.split or result.status] += 1
     return {label: dict(count) for label, count in counts.items()}
 
 

@@ -366,6 +366,8 @@ def test_what_is_excluded_is_in_no_split(tmp_path: Path) -> None:
     assert {fates[name].status for name in gone} == {"quarantined"}
     assert outcome.open.info.classes == ("bee", "cat", "dog")
     assert outcome.report["quarantined_by_reason"] == {"excluded": 10}
+    assert {(fates[name].label, fates[name].pixels) for name in gone} == {(None, None)}
+    assert set(outcome.report["classes"]) == {"bee", "cat", "dog"}
     plain = _ingest_without(data, tmp_path / "plain", ())
     assert (
         plain.digests
@@ -385,6 +387,11 @@ def test_records_are_excluded_by_what_they_show_and_whom(tmp_path: Path) -> None
     assert gone == {f"d.npz#{n}" for n in [*range(20), 25]}
     numbers = (outcome.open.path / "records" / "fates.bin").read_bytes()
     assert [number == 7 for number in numbers] == [n < 20 or n == 25 for n in range(60)]
+    told = [fate for fate in fates if fate.reason == EXCLUDED]
+    assert {(fate.label, fate.pixels) for fate in told} == {(None, None)}
+    names = (outcome.open.path / "records" / "labels.json").read_text()
+    assert json.loads(names) == ["", "1", "2"]
+    assert set(outcome.report["classes"]) == {"1", "2"}, "whom nobody may name is in no list"
     again = _ingest_without(tmp_path / "d.npz", tmp_path / "again", tuple(sorted({whole, shown})))
     assert [fate.name for fate in read_manifest(again.open.path) if fate.reason == EXCLUDED] == [
         "d.npz#25"

@@ -123,8 +123,8 @@ def test_a_person_is_erased_and_the_same_data_is_ingested_again(
     assert not [fate for fate in now.values() if fate.split and fate.name not in others]
     assert sum(bool(fate.split) for fate in now.values()) == 54
     told = json.loads(cache.read_file(again.outputs["ingest"]["report"], "ingest.json"))["use"]
-    if data.is_dir():  # the listing leaves them out: nothing of them is written down again
-        assert b"Anna" not in bytes_of(store)
+    assert b"Anna" not in bytes_of(store), "nothing of them is written down again"
+    if data.is_dir():  # the listing leaves them out
         assert told["used"] == 54
     else:
         (loss,) = told["left_out"]
