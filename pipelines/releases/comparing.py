@@ -32,6 +32,7 @@ from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import StepDone, StepFailed
 from pipelines.runs.graph import Graph, Kept, Step
 from pipelines.runs.step_records import read_ingredients
+from pipelines.runs.tombstones import tombstone_of
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.layout import blob_key
 
@@ -92,10 +93,16 @@ def compare(
                 for role, tree in reports.items()
             }
         except CorruptionError as error:
-            raise CannotDecideError(
-                f"the evaluation needs {error.key}, which is not in this store or damaged: "
-                "slimline verify names what is damaged, and images of a cluster's run stay there"
-            ) from error
+            stone = tombstone_of(cache.store, error.key)
+            why = (
+                f"was {stone.in_words}"
+                if stone
+                else (
+                    "is not in this store or damaged: slimline verify names what is damaged, and "
+                    "images of a cluster's run stay there"
+                )
+            )
+            raise CannotDecideError(f"the evaluation needs {error.key}, which {why}") from error
     return Compared(found[CHALLENGER], found[CHAMPION], reports, parameters)
 
 
