@@ -247,26 +247,25 @@ def _releases_of(index: OpenIndex, roles: Mapping[int, Counter[str]]) -> dict[in
     """
     rows = index.execute(
         "SELECT release.id, release.name, release.run, artifact.digest, release.state,"
-        " release_dataset.dataset FROM json_each(?) AS given"
+        " group_concat(release_dataset.dataset) FROM json_each(?) AS given"
         " JOIN release_dataset ON release_dataset.dataset = given.value"
         " JOIN release ON release.id = release_dataset.release"
-        " JOIN artifact ON artifact.id = release.artifact",
+        " JOIN artifact ON artifact.id = release.artifact GROUP BY release.id",
         (json.dumps(list(roles)),),
     )
-    found: dict[int, tuple[str, str, bytes, str]] = {}
-    datasets: dict[int, tuple[int, ...]] = {}
-    for identifier, name, run, digest, state, dataset in rows:
-        found[identifier] = name, run, digest, state
-        datasets[identifier] = (*datasets.get(identifier, ()), dataset)
-    merged: dict[tuple[int, ...], Mapping[str, int]] = {}  # the same for very many releases
-    for together in set(datasets.values()):
-        counts: Counter[str] = Counter()
-        for dataset in together:
-            counts |= roles[dataset]
-        merged[together] = dict(counts)
+    merged: dict[str, Mapping[str, int]] = {}  # the same for very many releases
+
+    def roles_of(datasets: str) -> Mapping[str, int]:
+        if datasets not in merged:
+            counts: Counter[str] = Counter()
+            for dataset in datasets.split(","):
+                counts |= roles[int(dataset)]
+            merged[datasets] = dict(counts)
+        return merged[datasets]
+
     return {
-        identifier: AffectedRelease(name, run, digest.hex(), state, merged[datasets[identifier]])
-        for identifier, (name, run, digest, state) in found.items()
+        identifier: AffectedRelease(name, run, digest.hex(), state, roles_of(datasets))
+        for identifier, name, run, digest, state, datasets in rows
     }
 
 
