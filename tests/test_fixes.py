@@ -26,11 +26,14 @@ HOLE = "…"
 
 TAUGHT = "set|write|add|use|give|raise|lower|leave"
 PROSE = {
-    "slimline": {"adds", "and", "as", "gives", "is", "on", "reads", "stage", "writes", "wrote"},
-    "make": {"room", "it", "its"},
+    "slimline": {
+        "adds", "and", "as", "does", "gives", "has", "is", "knows", "on", "read", "reads", "stage",
+        "that", "writes", "wrote",
+    },
+    "make": {"a", "an", "it", "its", "room"},
     "key": {"Linux", "expected", "them", "to"},
     "section": {"a", "any", "it", "that", "the", "this"},
-}
+}  # fmt: skip
 """Words that follow where a command or a key may stand, and are none."""
 
 OTHER_PROGRAMS = {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.output import OK, print_json, print_text
+from pipelines.cli.output import OK, print_json, print_log, print_text
 
 
 def add(commands: Any) -> None:
@@ -58,7 +57,7 @@ def _export(arguments: argparse.Namespace) -> int:
     with open_index(open_existing(arguments)) as index:
         if arguments.output is None:
             for line in export_lines(index):
-                sys.stdout.write(line.decode())
+                print_log(line.decode())
             return OK
         with disk_faults(arguments.output), beside(arguments.output) as unfinished:
             with unfinished.open("wb") as file:

@@ -64,7 +64,7 @@ def environment(root: Path, requirements: Sequence[str]) -> Environment:
         run([sys.executable, "-m", "venv", "--without-pip", str(folder)], log)
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
         run([*pip, "install", "--quiet", *requirements], log)
-        versions = json.loads(run([str(python), "-c", _LISTING], log))
+        versions = json.loads(run([str(python), "-I", "-c", _LISTING], log))
         content = {"versions": versions, "install_s": time.monotonic() - began}
         installed.write_text(json.dumps(content))
     found = json.loads(installed.read_text())

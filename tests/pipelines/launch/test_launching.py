@@ -23,7 +23,7 @@ def test_what_breaks_a_run_is_recorded(
     bucket = gcs.bucket("stores")
 
     def refuse_for_a_while(operation: str) -> None:
-        bucket.read_only = gcs.requests["upload"] >= 4 and gcs.requests["list"] < 5
+        bucket.read_only = gcs.requests["upload"] >= 4 and gcs.requests["bucket"] < 2
 
     gcs.before = refuse_for_a_while  # until the store is opened again, to say how it ended
     with pytest.raises(UserError, match="access is forbidden"):
