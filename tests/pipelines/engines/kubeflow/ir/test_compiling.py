@@ -76,7 +76,8 @@ def test_every_example_parses_strictly_and_the_sdk_loads_it(example, tmp_path):
     made = compile_config(config)
     spec, pods = messages(made.text)
     graph = graph_of(config)
-    assert set(spec.root.dag.tasks) == {"source-data", *(step.name for step in graph.steps)}
+    sources = {f"source-{name}" for name in graph.sources}
+    assert set(spec.root.dag.tasks) == sources | {step.name for step in graph.steps}
     assert set(pods) == {f"exec-{step.name}" for step in graph.steps}
     assert load_component_from_text(made.text).name == config.name
     for step in graph.steps:
