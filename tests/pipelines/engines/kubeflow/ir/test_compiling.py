@@ -17,7 +17,7 @@ from pipelines.compress import graph_of
 from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled
 from pipelines.engines.kubeflow.ir.yaml_text import write
 from pipelines.engines.kubeflow.preflight import check
-from pipelines.runs.graph import Graph, Ref, Step
+from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from tests.pipelines.engines.kubeflow import sdk
 from tests.pipelines.engines.kubeflow.graphs import (
     EVERYTHING,
@@ -83,9 +83,9 @@ def test_every_example_parses_strictly_and_the_sdk_loads_it(example, tmp_path):
     for step in graph.steps:
         task = spec.root.dag.tasks[step.name]
         assert task.task_info.name == step.name
-        producers = {ref.step for ref in step.refs} | (
-            {"source-data"} if step.name == "ingest" else set()
-        )
+        producers = {ref.step for ref in step.refs} | {
+            f"source-{flow.name}" for flow in step.inputs.values() if isinstance(flow, SourceRef)
+        }
         assert set(task.dependent_tasks) == producers
 
 
