@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final, cast
 
-from components.contract.digests import canonical_json, digest
+from components.contract.digests import digest
 from components.contract.errors import UserError
 from components.contract.tree import Entry, Tree
 from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
@@ -103,7 +103,7 @@ def _check_joined(store: Store, key: str, data: bytes) -> References:
     for other, value in parse_joined(data):
         if not other.startswith(prefix):
             raise DamageError(f"holds {other}, which is no record of a step of the run")
-        if _is_sound(store, other) and store.get(other) != canonical_json(value):
+        if _is_sound(store, other) and store.get(other) != value:
             raise DamageError(f"holds {other} otherwise than it is")
         references.append((other, None))
     joined = {other for other, _ in references}

@@ -97,7 +97,7 @@ def insert_content(
             state = note_loss(inserter, kind.what, wanted.owner, loss)
         rest_on(database, kind.what, wanted.owner, found.digests)
         if state == "read":  # two that are damaged would wake each other for ever
-            tell_others(database, kind.what, wanted.owner, found.digests)
+            tell_others(database, found.digests)
     elif found.state == "missing" and wanted.elsewhere:
         state = "elsewhere"
     else:
@@ -129,17 +129,12 @@ def rest_on(database: sqlite3.Connection, what: str, owner: int, digests: Sequen
     )
 
 
-def tell_others(
-    database: sqlite3.Connection, what: str, owner: int, digests: Sequence[bytes]
-) -> None:
+def tell_others(database: sqlite3.Connection, digests: Sequence[bytes]) -> None:
     """Have others look again for values that are there, and that they did not find."""
     for sha in digests:
         database.execute("DELETE FROM tombstone WHERE digest = ?", (sha,))
-        for other, key in database.execute(
-            "SELECT what, owner FROM read_from WHERE digest = ?", (sha,)
-        ).fetchall():
-            if (other, key) != (what, owner):
-                database.execute(_LOST_AGAIN[other], (key,))
+        for sql in _LOST_AGAIN:
+            database.execute(sql, (sha,))
 
 
 def note_loss(inserter: Inserter, what: str, owner: int, loss: LostValue) -> str:
@@ -176,13 +171,18 @@ _ROWS = {
 }
 """What an owner's rows are, to be written anew."""
 
-_LOST_AGAIN = {
-    "page": "UPDATE page SET state = NULL WHERE id = ? AND state != 'read'",
-    "listing": "UPDATE listing SET state = NULL WHERE artifact = ? AND state != 'read'",
-    "manifest": "UPDATE manifest SET state = NULL WHERE dataset = ? AND state != 'read'",
-    "decision": "UPDATE decision SET state = NULL WHERE artifact = ? AND state != 'read'",
-    "release": "UPDATE worth SET state = NULL WHERE artifact = ? AND state != 'read'",
-}
+_LOST_AGAIN = tuple(
+    # From the few that were not found, by an index of these alone: equal bytes may be of very many.
+    f"UPDATE {table} SET state = NULL WHERE state != 'read' AND EXISTS (SELECT 1 FROM read_from"  # noqa: S608 our tables
+    f" WHERE digest = ? AND what = '{what}' AND owner = {table}.{key})"
+    for what, table, key in (
+        ("page", "page", "id"),
+        ("listing", "listing", "artifact"),
+        ("manifest", "manifest", "dataset"),
+        ("decision", "decision", "artifact"),
+        ("release", "worth", "artifact"),
+    )
+)
 
 
 def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None:

@@ -157,6 +157,7 @@ class Inserter:
         )  # fmt: skip
         if not changed.rowcount:
             return execution
+        (newest,) = self._row("SELECT coalesce(max(id), 0) FROM artifact", ())
         self.database.executemany(
             "INSERT INTO used VALUES (?, ?, ?, ?)",
             [(execution, flow.port, flow.n, self._put_flow(flow)) for flow in facts.used],
@@ -171,7 +172,8 @@ class Inserter:
             [(sha, made[output], path) for output, path, sha in facts.files if output in made],
         )
         for artifact in made.values():
-            self._look_again(artifact)
+            if artifact <= newest:  # of others nothing has been looked for yet
+                self._look_again(artifact)
         self._put_datasets(execution, facts, made)
         if facts.version == 1:
             self.database.executemany(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from components.contract.digests import canonical_json
 from pipelines.lineage.index.facts import ExecutionFacts, read_facts
 from pipelines.lineage.index.inserting import Inserter
+from pipelines.runs.joined_records import parse_joined
 from pipelines.runs.records import RunRecord, parse_record
 from pipelines.runs.statements import LaterVersionError
 from pipelines.stores.layout import RUNS, kind_of, records_key, run_key, started_key, step_of_record
@@ -124,26 +122,14 @@ def _read_together(store: Store, read: ReadRun) -> bool:
     if data is None:
         return False
     try:
-        for line in data.splitlines():
-            _take(read, *_parted(line))
-    except (ValueError, LookupError, TypeError, RecursionError):
+        for record, value in parse_joined(data):
+            _take(read, record, value)
+    except ValueError:
         read.executions.clear()
         read.problems[key] = "is no list of records; they are read one by one"
         return False
     read.sound.append(key)
     return True
-
-
-def _parted(line: bytes) -> tuple[str, bytes]:
-    """Return key and record of a line.
-
-    Raises:
-        ValueError: It has none.
-    """
-    value: Any = json.loads(line)
-    if not isinstance(value["key"], str) or kind_of(value["key"]) != "step":
-        raise ValueError("no key of a record")
-    return value["key"], canonical_json(value["value"])
 
 
 def _read_apart(store: Store, read: ReadRun) -> None:

@@ -6,7 +6,7 @@ depend on the order in which values were read.
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of the tables or of what is written into them: an index of another
 version is made anew."""
 
@@ -71,6 +71,7 @@ CREATE INDEX file_artifact ON file (artifact);
 
 -- Whose files are listed in its tree alone, by records of version 1.
 CREATE TABLE listing (artifact INTEGER PRIMARY KEY, state TEXT);
+CREATE INDEX listing_lost ON listing (artifact) WHERE state != 'read';
 
 -- A source has the id of its artifact. state of what lies in values of their own: NULL not looked
 -- for yet, else read, absent (an earlier version kept none), elsewhere (in a cluster's bucket),
@@ -89,6 +90,7 @@ CREATE TABLE read_from (
 CREATE TABLE source_page (
     source INTEGER NOT NULL, n INTEGER NOT NULL, page INTEGER NOT NULL, PRIMARY KEY (source, n)
 ) WITHOUT ROWID;
+CREATE INDEX page_lost ON page (id) WHERE state != 'read';
 CREATE INDEX source_page_page ON source_page (page, source);
 CREATE TABLE page_file (
     page INTEGER NOT NULL, name TEXT NOT NULL, sha BLOB, bytes INTEGER, PRIMARY KEY (page, name)
@@ -104,6 +106,7 @@ CREATE INDEX dataset_source ON dataset (source);
 CREATE TABLE decoding (execution INTEGER PRIMARY KEY, settings TEXT NOT NULL);
 -- pixels: whether the lines say what images show; those of earlier versions do not.
 CREATE TABLE manifest (dataset INTEGER PRIMARY KEY, state TEXT, pixels INTEGER);
+CREATE INDEX manifest_lost ON manifest (dataset) WHERE state != 'read';
 CREATE TABLE fate (
     dataset INTEGER NOT NULL, name TEXT NOT NULL, sha BLOB, pixels BLOB, label TEXT, split TEXT,
     status TEXT NOT NULL, duplicate_of TEXT, PRIMARY KEY (dataset, name)
@@ -127,6 +130,7 @@ CREATE TABLE release (
 );
 -- What the manifest of a release says: qualified, or that it is the empty one.
 CREATE TABLE worth (artifact INTEGER PRIMARY KEY, state TEXT, qualified INTEGER, empty INTEGER);
+CREATE INDEX worth_lost ON worth (artifact) WHERE state != 'read';
 CREATE INDEX release_artifact ON release (artifact);
 CREATE INDEX release_run ON release (run);
 CREATE TABLE release_dataset (
@@ -149,6 +153,7 @@ CREATE INDEX choice_artifact ON choice (artifact);
 CREATE TABLE decision (
     artifact INTEGER PRIMARY KEY, state TEXT, winner TEXT, bytes INTEGER
 );
+CREATE INDEX decision_lost ON decision (artifact) WHERE state != 'read';
 CREATE TABLE metric (
     decision INTEGER NOT NULL, variant TEXT NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL,
     value REAL, low REAL, high REAL, PRIMARY KEY (decision, variant, device, name)

@@ -89,7 +89,7 @@ def insert_page(inserter: Inserter, page: int, sha: str, data: bytes | LostValue
         else:
             state = "read"
             database.executemany("INSERT OR REPLACE INTO page_file VALUES (?, ?, ?, ?)", rows)
-            tell_others(database, _PAGE, page, [bytes.fromhex(sha)])
+            tell_others(database, [bytes.fromhex(sha)])
     database.execute("UPDATE page SET state = ? WHERE id = ?", (state, page))
 
 
