@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
-from pathlib import Path
 
 from components.contract.digests import digest
 from components.contract.errors import UserError
+from components.contract.extras import not_installed
 from components.contract.types import ImageName
 
 _LIGHT = ("jinja2", "numpy", "pydantic", "pyyaml")
@@ -107,12 +107,7 @@ def extras(component: str) -> Mapping[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            root = Path(__file__).parents[2]
-            raise UserError(
-                f"{component}: the package {name}, which it needs, is not installed in "
-                f"{sys.prefix}",
-                f"{sys.prefix}/bin/pip install -c {root}/constraints.txt -e '{root}[{component}]'",
-            ) from None
+            raise not_installed(component, name, component) from None
     return found
 
 

@@ -62,7 +62,7 @@ class ReleasesSection(Section):
         default=None,
         min_length=1,
         description="path of a private P-256 key (PEM), with which every entry of the log of "
-        "releases is signed; needs `pip install 'slimline[sign]'`",
+        "releases is signed; needs the extra `sign`",
     )
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.contract.errors import UserError
+from components.contract.extras import not_installed
 from pipelines.disk.files import disk_faults
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
         EllipticCurvePublicKey,
     )
 
-NEEDED = ("model_signing", "OpenSSL")
-"""Packages of the extra; model-signing needs pyOpenSSL where keys are used, and does not say so."""
+_NEEDED = {"model_signing": "model-signing", "OpenSSL": "pyopenssl"}
+"""Packages of the extra by module; model-signing needs pyOpenSSL where keys are used, and does not
+say so."""
 
 MAKE = "openssl ecparam -name prime256v1 -genkey -noout -out sign.pem"
 _PUBLIC = "openssl ec -in sign.pem -pubout -out sign.pub.pem"
@@ -30,12 +32,9 @@ def check_extra() -> None:
     Raises:
         UserError: One of them is not installed.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"signatures need packages that are not installed: {', '.join(missing)}",
-            "pip install 'slimline[sign]'",
-        )
+    for module, package in _NEEDED.items():
+        if importlib.util.find_spec(module) is None:
+            raise not_installed("signing", package, "sign")
 
 
 def read_private_key(path: Path) -> EllipticCurvePrivateKey:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 
-from components.contract.errors import UserError
+from components.contract.extras import not_installed
 
 EXTRA = "export"
 """Name of the extra that installs them."""
@@ -32,9 +30,4 @@ def check_installed(form: str) -> None:
     except ModuleNotFoundError:  # of the package around it
         found = False
     if not found:
-        root = Path(__file__).parents[3]
-        raise UserError(
-            f"export --format {form}: the package {package}, which it needs, is not installed in "
-            f"{sys.prefix}",
-            f"{sys.prefix}/bin/pip install -c {root}/constraints.txt -e '{root}[{EXTRA}]'",
-        )
+        raise not_installed(f"export --format {form}", package, EXTRA)
