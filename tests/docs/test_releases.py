@@ -52,7 +52,7 @@ def followed(folder: Path) -> Path:
         if words[0] == "slimline":
             with contextlib.chdir(folder):
                 assert main(words[1:]) == 0
-        elif words[0] != "pip":
+        elif words[0] != ".venv/bin/pip":
             subprocess.run(words, cwd=folder, check=True, capture_output=True)
     return folder
 
