@@ -8,14 +8,13 @@ from hashlib import sha256
 from typing import Any, Final, cast
 
 from components.contract.digests import canonical_json, digest
-from components.contract.errors import UserError
 from components.contract.tree import Entry, Tree
 from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
 from pipelines.runs.condemned import parse_collection
 from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.joined_records import parse_joined
 from pipelines.runs.kept_sources import parse_pages, read_source
-from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.records import DamagedRecordError, RunRecord, parse_record
 from pipelines.runs.release_log_entries import parse_entry
 from pipelines.runs.results import disagreement, read_result
 from pipelines.runs.statements import Statement, read_statement
@@ -91,9 +90,10 @@ def _check_source(store: Store, key: str, data: bytes) -> References:
     pages = parse_pages(data).pages
     try:
         found = read_source(store, key.rpartition("/")[2].removesuffix(".json"))
-    except UserError:
+    except DamagedRecordError:
         raise DamageError("does not have the digest of the files that its pages list") from None
-    assert found  # it was read a moment ago
+    if found is None:  # removed since it was read
+        raise KeyMissing(key)
     return [(blob_key(page), None) for page in pages]
 
 
