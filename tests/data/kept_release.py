@@ -26,11 +26,8 @@ from pipelines.runs.registry import register_release
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, snapshots
-from pipelines.stores.layout import (
-    code_key,
-    config_key,
-    environment_key,
-)
+from pipelines.stores.layout import code_key, config_key, environment_key
+from tests.data.trees import tree_of_bytes
 
 NAME = "digits"
 CONFIG = {"name": NAME, "seed": 0}
@@ -233,7 +230,7 @@ def _telling(step: Step, data: Snapshot, model: str) -> dict[str, dict[str, byte
                 "page": {".": b"<p>board"},
             }
         case _:
-            winner = _tree({"model.tflite": lite, "lite.json": b"{}"})
+            winner = tree_of_bytes({"model.tflite": lite, "lite.json": b"{}"}).digest
             manifest = {
                 "name": NAME, "sha256": hashlib.sha256(lite).hexdigest(), "qualified": True,
                 "reasons": ["kept"], "lineage": {"LiteModel": winner}, "file": "model.tflite",
@@ -244,11 +241,6 @@ def _telling(step: Step, data: Snapshot, model: str) -> dict[str, dict[str, byte
                 "card.md": b"# card", "card.html": b"<p>card",
             }  # fmt: skip
             return {"release": held, "page": {".": b"<p>card"}, "report": {".": b"<p>report"}}
-
-
-def _tree(files: Mapping[str, bytes]) -> str:
-    entries = [[name, len(data), hashlib.sha256(data).hexdigest()] for name, data in files.items()]
-    return Tree.from_json({"entries": sorted(entries)}).digest
 
 
 class AgainRunner:
