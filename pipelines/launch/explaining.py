@@ -16,11 +16,12 @@ from pipelines.config.configuration import Config
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
 from pipelines.runs.exclusions import read_exclusions
-from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
+from pipelines.runs.graph import Graph, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
+from pipelines.runs.inputs import input_digests
 from pipelines.runs.judging import Judges, expected_judges
 from pipelines.runs.kept_graphs import Place, places, read_graph
-from pipelines.runs.keys import Change, InputDigest, ingredients_of
+from pipelines.runs.keys import Change, ingredients_of
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import Problem, RunRecord, list_runs
 from pipelines.runs.results import CachedResult
@@ -98,7 +99,7 @@ def explain(
         if missing:
             explained.append(Explanation(step.name, Upstream(missing)))
             continue
-        inputs = {port: _digests(flow, outputs, sources) for port, flow in step.inputs.items()}
+        inputs = input_digests(step, outputs, sources)
         ingredients = ingredients_of(step, inputs, component_environment(step.component))
         # A report that turns out to be damaged is in quarantine now: its step would run again.
         with contextlib.suppress(CorruptionError):
@@ -148,18 +149,6 @@ def _too_few(judges: Judges | None, config: Config) -> str:
 
 def _use(cache: Cache, step: str, result: CachedResult) -> DataUse | None:
     return data_use_of(cache, result.outputs) if step == STEP else None
-
-
-def _digests(
-    flow: Flow, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, Snapshot]
-) -> InputDigest:
-    if isinstance(flow, tuple):
-        return [outputs[ref.step][ref.output] for ref in flow]
-    if isinstance(flow, SourceRef):
-        return sources[flow.name].digest
-    if isinstance(flow, Kept):
-        return flow.tree
-    return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None
 
 
 class _Earlier:

@@ -124,8 +124,17 @@ class Cache:
     def put_tree(self, path: Path) -> Tree:
         """Store an artifact: blobs first, then the tree that names them."""
         tree = tree_of(path)
-        files = dict(files_of(path))
-        blobs = {blob_key(entry.sha256): entry for entry in tree.entries}
+        self.put_some(tree, dict(files_of(path)))
+        return tree
+
+    def put_some(self, tree: Tree, files: Mapping[str, Path]) -> None:
+        """Store some files of an artifact, then the list of all of them.
+
+        Args:
+            tree: Of the whole artifact.
+            files: By their path in it the files to store, which have been held against the tree.
+        """
+        blobs = {blob_key(entry.sha256): entry for entry in tree.entries if entry.path in files}
         written = self.store.put_many([(key, files[entry.path]) for key, entry in blobs.items()])
         for (key, entry), new in zip(blobs.items(), written, strict=True):
             if not new:
@@ -133,26 +142,8 @@ class Cache:
                 self._condemned.renew(key, files[entry.path])
         listing, data = tree_key(tree.digest), canonical_json(tree.to_json())
         if not self.store.put_if_absent(listing, data):
+            put_certain(self.store, listing, data)
             self._condemned.renew(listing, data)
-        self._trees[tree.digest] = tree
-        return tree
-
-    def put_some(self, tree: Tree, files: Mapping[str, Path]) -> None:
-        """Store some files of an artifact, and the list of all of them.
-
-        Args:
-            tree: Of the whole artifact.
-            files: By their path in it the files to store, which have been held against the tree.
-        """
-        for entry in tree.entries:
-            if entry.path in files:
-                key, path = blob_key(entry.sha256), files[entry.path]
-                if not self.store.put_if_absent(key, path):
-                    self._check_size(key, entry, path)
-                    self._condemned.renew(key, path)
-        listing, data = tree_key(tree.digest), canonical_json(tree.to_json())
-        put_certain(self.store, listing, data)
-        self._condemned.renew(listing, data)
         self._trees[tree.digest] = tree
 
     def _check_size(self, key: str, entry: Entry, path: Path) -> None:

@@ -78,15 +78,15 @@ def champion_content(store: Store, log: ReleaseLog) -> dict[str, Any]:
     """
     line = log.line
     champion = line[-1]
-    stat = store.stat(signature_key(log.name, champion.seq))
+    key = signature_key(log.name, champion.seq)
     signature = None
-    if stat is not None:
-        data = store.get(signature_key(log.name, champion.seq))
+    if (data := _held(store, key)) is not None:
+        digest = sha256(data).hexdigest()
         signature = {
-            "key": signature_key(log.name, champion.seq),
-            "sha256": sha256(data).hexdigest(),
+            "key": key,
+            "sha256": digest,
             "size": len(data),
-            **_url(champion, sha256(data).hexdigest()),
+            **_url(champion, digest),
         }
     return {
         "schema": SCHEMA,

@@ -19,8 +19,11 @@ from pipelines.images.building import image_environment_content, pinned_extras
 from pipelines.runs.graph import Graph
 from pipelines.runs.quarantine import put_certain
 from pipelines.runs.records import damaged_record, read_value
+from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import code_key, config_key, environment_key
 from pipelines.stores.store import KeyMissing, Store
+
+_THREADS = 8
 
 DocumentKind = Literal["config", "code", "environment"]
 
@@ -63,10 +66,8 @@ def _environments(component: str, image: ImageName, *, installed: bool) -> list[
 def put_documents(store: Store, documents: Iterable[Document]) -> None:
     """Keep documents; what lies there and differs goes to quarantine."""
     values = {_KEYS[kind](digest(kind, content)): content for kind, content in documents}
-    items = [(key, canonical_json(content)) for key, content in values.items()]
-    for (key, data), new in zip(items, store.put_many(items), strict=True):
-        if not new:
-            put_certain(store, key, data)
+    items = ((store, key, canonical_json(content)) for key, content in values.items())
+    call_each(put_certain, items, _THREADS)
 
 
 def read_document(store: Store, kind: DocumentKind, wanted: str) -> dict[str, Any] | None:

@@ -8,14 +8,13 @@ from hashlib import sha256
 from typing import Any, Final, cast
 
 from components.contract.digests import digest
-from components.contract.errors import UserError
 from components.contract.tree import Entry, Tree
 from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
 from pipelines.runs.condemned import parse_collection
 from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.joined_records import parse_joined
 from pipelines.runs.kept_sources import parse_pages, read_source
-from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.records import DamagedRecordError, RunRecord, parse_record
 from pipelines.runs.release_log_entries import parse_entry
 from pipelines.runs.results import disagreement, read_result
 from pipelines.runs.statements import Statement, read_statement
@@ -30,6 +29,7 @@ from pipelines.stores.layout import (
     graph_key,
     release_log_key,
     source_key,
+    step_of_record,
     tombstone_key,
     tree_key,
 )
@@ -91,9 +91,10 @@ def _check_source(store: Store, key: str, data: bytes) -> References:
     pages = parse_pages(data).pages
     try:
         found = read_source(store, key.rpartition("/")[2].removesuffix(".json"))
-    except UserError:
+    except DamagedRecordError:
         raise DamageError("does not have the digest of the files that its pages list") from None
-    assert found  # it was read a moment ago
+    if found is None:  # removed since it was read
+        raise KeyMissing(key)
     return [(blob_key(page), None) for page in pages]
 
 
@@ -103,7 +104,7 @@ def _check_joined(store: Store, key: str, data: bytes) -> References:
     for other, value in parse_joined(data):
         if not other.startswith(prefix):
             raise DamageError(f"holds {other}, which is no record of a step of the run")
-        if _is_sound(store, other) and store.get(other) != value:
+        if _differs(store, other, value):
             raise DamageError(f"holds {other} otherwise than it is")
         references.append((other, None))
     joined = {other for other, _ in references}
@@ -111,6 +112,15 @@ def _check_joined(store: Store, key: str, data: bytes) -> References:
         if other not in joined and _is_sound(store, other):
             raise DamageError(f"lacks {other}")
     return references
+
+
+def _differs(store: Store, key: str, data: bytes) -> bool:
+    """Whether a record of a step is whole and other than this."""
+    try:
+        held = store.get(key)
+    except KeyMissing:
+        return False
+    return held != data and _is_sound(store, key)
 
 
 def _is_sound(store: Store, key: str) -> bool:
@@ -152,8 +162,8 @@ def _check_step(store: Store, key: str, data: bytes) -> References:
         _check_files(store, statement, output, tree)
     if statement.engine == ELSEWHERE:
         return _at_home(store, statement)
-    _, run, _, name = key.split("/")
-    if statement.invocation != f"{run}/{name.split('.')[0]}":
+    run, step, _ = step_of_record(key)
+    if statement.invocation != f"{run}/{step}":
         raise DamageError("is the record of another step")
     return _trees(statement.outputs.values())
 

@@ -164,7 +164,7 @@ def list_runs(store: Store, problems: list[Problem] | None = None) -> list[RunRe
             records.append(_settled(store, _read(store, key)))
         except KeyMissing:  # removed since it was listed, or no file
             continue
-        except _DamagedError as error:
+        except DamagedRecordError as error:
             if problems is not None:
                 problems.append(Problem(key, error.what, error.fix))
     return sorted(records, key=lambda record: (record.started, record.run))
@@ -292,13 +292,13 @@ def read_value(store: Store, key: str) -> bytes:
     return store.get(key)
 
 
-class _DamagedError(UserError):
+class DamagedRecordError(UserError):
     """What lies under a key is no record."""
 
 
 def damaged_record(store: Store, key: str) -> UserError:
     """Return the error for what lies under a key and is no record."""
-    return _DamagedError(
+    return DamagedRecordError(
         f"the record {key} in the store {store.uri} is damaged: it is not what slimline wrote",
         "move it out of the store: the results of its steps are kept without it",
     )

@@ -8,10 +8,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from pipelines.runs.statements import Statement, read_statement
+from pipelines.runs.statements import read_statement
 from pipelines.stores.store import KeyMissing, Store, is_key
-
-__all__ = ["CachedResult", "Statement", "disagreement", "read_result", "read_statement"]
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 BLOBS = "cas/"
 """What all keys of blobs begin with."""
@@ -53,7 +53,7 @@ _BLOB = re.compile(rf"{BLOBS}sha256/(?:.*/)?([0-9a-f]{{64}})")
 
 _DIGEST, _NAME = r"[0-9a-f]{64}", r"[^/]+"
 _ENTRY = re.compile(
-    rf"{JOURNAL}(\d{{4}}-\d\d-\d\d)/(\d{{6}}\.\d{{3}})-(run|log|note|gc|erase)-([^/]+)"
+    rf"{JOURNAL}(\d{{4}}-\d\d-\d\d)/(\d{{6}}\.\d{{3}})-({'|'.join(get_args(Announced))})-([^/]+)"
 )
 KINDS = {
     kind: re.compile(pattern)

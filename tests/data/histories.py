@@ -16,7 +16,8 @@ from hashlib import sha256
 from components.contract.digests import canonical_json, digest
 from components.contract.interface import interface_of
 from components.contract.source import SourceFile, source_digest
-from components.contract.tree import Entry, Tree
+from components.contract.tree import Tree
+from pipelines.runs.kept_sources import pages_of
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.records import RunRecord
 from pipelines.runs.release_log import append, read_log
@@ -36,6 +37,7 @@ from pipelines.stores.layout import (
 )
 from pipelines.stores.store import Store
 from tests.data.earlier_records import step_record_v1
+from tests.data.trees import tree_of_bytes
 
 NAME = "faces"
 _BEGIN = datetime.now(UTC) - timedelta(hours=20)
@@ -318,18 +320,10 @@ class History:
         source = source_digest("folder", files)
         if self.version == 1:
             return source
-        count = 1
-        while count < len(files) / 64:
-            count *= 2
-        pages: list[list[list[object]]] = [[] for _ in range(count)]
-        for file in files:
-            place = int(sha256(file.name.encode()).hexdigest()[:8], 16) % count
-            pages[place].append([file.name, file.size_bytes, file.sha256, "", ""])
         shas: list[str] = []
-        for page in pages:
-            data = canonical_json(page)
-            shas.append(sha256(data).hexdigest())
-            self._put(blob_key(shas[-1]), data)
+        for page in pages_of("folder", files):
+            shas.append(sha256(page).hexdigest())
+            self._put(blob_key(shas[-1]), page)
         listing = {"schema": 1, "format": "folder", "index": "", "excluded": [], "pages": shas}
         self._put(source_key(source), canonical_json(listing))
         return source
@@ -354,15 +348,6 @@ class History:
     def _put(self, key: str, data: bytes) -> None:
         self.store.put_if_absent(key, data)
         self.events[-1].append((key, data))
-
-
-def tree_of_bytes(files: Mapping[str, bytes]) -> Tree:
-    """The tree of an artifact that holds these files."""
-    return Tree(
-        tuple(
-            Entry(path, len(data), sha256(data).hexdigest()) for path, data in sorted(files.items())
-        )
-    )
 
 
 def manifests(

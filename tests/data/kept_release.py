@@ -26,11 +26,9 @@ from pipelines.runs.registry import register_release
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import put_step_record, step_record
 from pipelines.sources.snapshot import Snapshot, snapshots
-from pipelines.stores.layout import (
-    code_key,
-    config_key,
-    environment_key,
-)
+from pipelines.stores.layout import code_key, config_key, environment_key
+from tests.data.runners import ENVIRONMENT, InPlaceRunner
+from tests.data.trees import tree_of_bytes
 
 NAME = "digits"
 CONFIG = {"name": NAME, "seed": 0}
@@ -233,7 +231,7 @@ def _telling(step: Step, data: Snapshot, model: str) -> dict[str, dict[str, byte
                 "page": {".": b"<p>board"},
             }
         case _:
-            winner = _tree({"model.tflite": lite, "lite.json": b"{}"})
+            winner = tree_of_bytes({"model.tflite": lite, "lite.json": b"{}"}).digest
             manifest = {
                 "name": NAME, "sha256": hashlib.sha256(lite).hexdigest(), "qualified": True,
                 "reasons": ["kept"], "lineage": {"LiteModel": winner}, "file": "model.tflite",
@@ -246,12 +244,7 @@ def _telling(step: Step, data: Snapshot, model: str) -> dict[str, dict[str, byte
             return {"release": held, "page": {".": b"<p>card"}, "report": {".": b"<p>report"}}
 
 
-def _tree(files: Mapping[str, bytes]) -> str:
-    entries = [[name, len(data), hashlib.sha256(data).hexdigest()] for name, data in files.items()]
-    return Tree.from_json({"entries": sorted(entries)}).digest
-
-
-class AgainRunner:
+class AgainRunner(InPlaceRunner):
     """The ``Runner`` that makes what ``Writer`` wrote, as steps that run again do.
 
     Args:
@@ -265,9 +258,6 @@ class AgainRunner:
         self.executed: list[str] = []
         self.ends: dict[str, BaseException] = {}
         self._data, self._model = data, model
-
-    def prepare(self, graph: Graph) -> None:
-        """See ``Runner``."""
 
     def run(self, job: Job) -> Ended:
         """See ``Runner``."""
@@ -289,20 +279,3 @@ class AgainRunner:
         }  # fmt: skip
         (job.folder / "statement.json").write_text(json.dumps(statement))
         return Ended(OK, EXITED, 0)
-
-    def environment(self, step: Step) -> str:
-        """See ``Runner``."""
-        return ENVIRONMENT
-
-    def image_digest(self, step: Step) -> str | None:
-        """See ``Runner``."""
-        return None
-
-    def cancel(self) -> None:
-        """See ``Runner``."""
-
-    def close(self) -> None:
-        """See ``Runner``."""
-
-
-ENVIRONMENT = "0" * 64

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from components.contract.digests import canonical_json
-from components.contract.tree import Entry, Tree
 from pipelines.runs.registry import register_release
 from pipelines.runs.release_log_entries import LogEntry
-from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
+from tests.data.trees import put_tree
 
 NAME = "faces"
-
-
-def put_files(store: Store, files: Mapping[str, bytes]) -> str:
-    """Keep an artifact of these files; return its tree digest."""
-    entries: list[Entry] = []
-    for path, data in sorted(files.items()):
-        sha = hashlib.sha256(data).hexdigest()
-        store.put_if_absent(blob_key(sha), data)
-        entries.append(Entry(path, len(data), sha))
-    tree = Tree(tuple(entries))
-    store.put_if_absent(tree_key(tree.digest), canonical_json(tree.to_json()))
-    return tree.digest
 
 
 def put_release(
@@ -45,7 +29,7 @@ def put_release(
         **manifest,
     }
     files = {"model.tflite": data, "manifest.json": json.dumps(content).encode()}
-    release = put_files(store, files)
+    release = put_tree(store, files).digest
     register_release(store, name, run, release)
     return release
 
@@ -77,15 +61,3 @@ def rewrite(store: Store, key: str, data: bytes) -> None:
         assert store.put_if_absent(key, data)
     else:
         assert store.replace_if_match(key, data, stat.version)
-
-
-def remove(store: Store, key: str) -> None:
-    """Remove a value, as somebody with access to the store can."""
-    stat = store.stat(key)
-    assert stat
-    assert store.delete_if_match(key, stat.version)
-
-
-def path_of(store: Store, key: str) -> Path:
-    """Return the file of a value in a directory store."""
-    return Path(store.uri) / key

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from components.contract.digests import canonical_json, digest
 from components.contract.interface import interface_of
-from components.contract.tree import Entry, Tree
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.records import RunRecord, put_finished
 from pipelines.runs.registry import register_release
 from pipelines.runs.step_records import put_step_record, step_record
-from pipelines.stores.layout import blob_key, code_key, environment_key, tree_key
+from pipelines.stores.layout import code_key, environment_key
 from pipelines.stores.store import Store
+from tests.data.trees import put_tree
 
 MACHINE = {"architecture": "x86_64", "cpu": "a processor", "cores": 2, "onednn": "1"}
 VERSIONS = {"python": "3.11.7", "numpy": "2.4.6"}
 CODE = {"train.py": "1" * 64, "ml/training/loop.py": "2" * 64}
 ENVIRONMENT = {"packages": {"numpy": "2.4.6"}, "python": "3.11", "architecture": "x86_64"}
-
-
-def put_tree(store: Store, files: Mapping[str, bytes]) -> Tree:
-    """Keep an artifact of these files."""
-    entries: list[Entry] = []
-    for path, data in sorted(files.items()):
-        sha = hashlib.sha256(data).hexdigest()
-        store.put_if_absent(blob_key(sha), data)
-        entries.append(Entry(path, len(data), sha))
-    tree = Tree(tuple(entries))
-    store.put_if_absent(tree_key(tree.digest), canonical_json(tree.to_json()))
-    return tree
 
 
 @dataclass

@@ -28,8 +28,9 @@ from pipelines.runs.events import (
     StepStarted,
     StepWaiting,
 )
-from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
-from pipelines.runs.keys import Ingredients, InputDigest, ingredients_of
+from pipelines.runs.graph import Graph, Step
+from pipelines.runs.inputs import input_digests
+from pipelines.runs.keys import Ingredients, ingredients_of
 from pipelines.runs.results import CachedResult
 
 _LOOK_S = 1.0  # between two looks at what the running steps tell
@@ -205,7 +206,8 @@ class Pass:
             ready = self._sorter.get_ready()
             for name in ready:
                 step = self._graph.by_name[name]
-                inputs = self._input_digests(step)
+                outputs = {ref.step: self._done[ref.step].outputs for ref in step.refs}
+                inputs = input_digests(step, outputs, self._context.sources)
                 ingredients = ingredients_of(step, inputs, runner.environment(step))
                 result = cache.lookup(ingredients.key)
                 if result and self._remeasure and _is_disturbed(cache, step, result):
@@ -219,18 +221,6 @@ class Pass:
                 yield self._done[name]
             if not ready:
                 return
-
-    def _input_digests(self, step: Step) -> dict[str, InputDigest]:
-        def of(flow: Flow) -> InputDigest:
-            if isinstance(flow, tuple):
-                return [self._done[ref.step].outputs[ref.output] for ref in flow]
-            if isinstance(flow, SourceRef):
-                return self._context.sources[flow.name].digest
-            if isinstance(flow, Kept):
-                return flow.tree
-            return self._done[flow.step].outputs[flow.output] if isinstance(flow, Ref) else None
-
-        return {port: of(flow) for port, flow in step.inputs.items()}
 
     def _execute(self, step: Step, ingredients: Ingredients) -> None:
         """Execute one step in a thread of the pool; every way it can end becomes a message."""

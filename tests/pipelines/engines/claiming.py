@@ -31,12 +31,12 @@ from pipelines.runs.keys import ingredients_of
 from pipelines.runs.results import CachedResult
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
+from tests.data.runners import ENVIRONMENT, InPlaceRunner
 
 LEASE_S = 1.0
-ENVIRONMENT = "0" * 64
 
 
-class QuickRunner:
+class QuickRunner(InPlaceRunner):
     """The ``Runner`` of steps that take a chosen time and leave what tells who ran them.
 
     Args:
@@ -48,9 +48,6 @@ class QuickRunner:
     def __init__(self, executions: Path, seconds: float, name: str = "quick") -> None:
         self.name = name
         self._executions, self._seconds = executions, seconds
-
-    def prepare(self, graph: Graph) -> None:
-        """See ``Runner``."""
 
     def run(self, job: Job) -> Ended:
         """See ``Runner``."""
@@ -71,20 +68,6 @@ class QuickRunner:
         statement = {"code": code, "wall_s": self._seconds, "outputs": outputs}
         (job.folder / "statement.json").write_text(json.dumps(statement))
         return Ended(OK, EXITED, 0)
-
-    def environment(self, step: Step) -> str:
-        """See ``Runner``."""
-        return ENVIRONMENT
-
-    def image_digest(self, step: Step) -> str | None:
-        """See ``Runner``."""
-        return None
-
-    def cancel(self) -> None:
-        """See ``Runner``."""
-
-    def close(self) -> None:
-        """See ``Runner``."""
 
 
 def quick_graph(names: Sequence[str]) -> Graph:

@@ -18,7 +18,8 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.release_log import read_log
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import release_log_key
-from tests.data.releases import NAME, put_files, put_release, rewrite
+from tests.data.releases import NAME, put_release, rewrite
+from tests.data.trees import put_tree
 
 TINY = Path(__file__).parents[2] / "data" / "tiny.yaml"
 
@@ -58,7 +59,9 @@ def test_nobody_asked(cache: Cache, tmp_path: Path) -> None:
 def test_no_winner(cache: Cache, config: Config) -> None:
     from pipelines.runs.registry import register_release
 
-    register_release(cache.store, NAME, "faces-a", put_files(cache.store, {"none.json": b"{}"}))
+    register_release(
+        cache.store, NAME, "faces-a", put_tree(cache.store, {"none.json": b"{}"}).digest
+    )
     assert promote_automatically(cache, config, "faces-a") is None
     assert promote_automatically(cache, config, "faces-of-no-release") is None
 

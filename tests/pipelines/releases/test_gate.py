@@ -17,7 +17,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.ledger import open_sealed, times_opened
 from pipelines.stores.opening import open_store
 from tests.data.challengers import PARAMETERS, SHAPE, Run, write_run
-from tests.data.releases import remove
+from tests.pipelines.stores.damage import remove
 
 CHAMPION, BETTER, WORSE = "faces-20260101-000000-aaaa", "faces-20260102-000000-bbbb", "faces-c"
 SEEN = range(1000, 1030)

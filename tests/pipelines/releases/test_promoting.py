@@ -29,7 +29,8 @@ from pipelines.stores.layout import blob_key, champion_key, release_log_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from tests.data.challengers import Run, write_run
-from tests.data.releases import NAME, put_release, remove, rewrite
+from tests.data.releases import NAME, put_release, rewrite
+from tests.pipelines.stores.damage import remove
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = ReleasesSection()

@@ -34,7 +34,9 @@ from pipelines.stores.layout import (
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from tests.data.challengers import NAME, Run, write_run
-from tests.data.releases import put_files, remove, rewrite
+from tests.data.releases import rewrite
+from tests.data.trees import put_tree
+from tests.pipelines.stores.damage import remove
 
 RUN = "faces-20260101-000000-aaaa"
 
@@ -164,9 +166,8 @@ def whole_release(store: Store) -> None:
     model = b"a model with a back door"
     manifest = json.loads(files["manifest.json"])
     manifest |= {"sha256": sha256(model).hexdigest(), "size_bytes": len(model)}
-    new = put_files(
-        store, {**files, "model.tflite": model, "manifest.json": json.dumps(manifest).encode()}
-    )
+    files |= {"model.tflite": model, "manifest.json": json.dumps(manifest).encode()}
+    new = put_tree(store, files).digest
     for place in (run_key(RUN), f"releases/{NAME}/{RUN}.json", release_log_key(NAME, 1)):
         rewrite(store, place, store.get(place).replace(old.encode(), new.encode()))
     remove(store, champion_key(NAME))

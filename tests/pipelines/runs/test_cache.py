@@ -145,6 +145,14 @@ def test_a_broken_tree_is_no_hit_and_is_replaced(cache, artifact, tmp_path, data
     assert again(cache, tmp_path).lookup(KEY) == result
 
 
+def test_a_broken_tree_is_replaced_by_whoever_makes_the_same(cache, artifact, tmp_path):
+    """Another step may come to the same output, without having looked at this tree before."""
+    tree, result = commit(cache, artifact)
+    overwrite(cache.store, f"trees/{tree.digest}.json", b"{")
+    again(cache, tmp_path).put_tree(artifact)
+    assert again(cache, tmp_path).lookup(KEY) == result
+
+
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"{}", b"[]"])
 def test_a_broken_entry_is_no_hit_and_is_replaced(cache, artifact, tmp_path, data):
     _, result = commit(cache, artifact)

@@ -59,7 +59,7 @@ def test_every_attempt_of_every_step_is_there_byte_by_byte(either_store: Store) 
 @pytest.mark.parametrize(
     "data",
     [
-        b"<html>\n", b"[]\n", b'{"key": 5, "value": {}}\n',
+        b"", b"<html>\n", b"[]\n", b'{"key": 5, "value": {}}\n',
         canonical_json({"key": "runs/other/steps/train.json", "value": {}}) + b"\n",
         canonical_json({"key": f"runs/{RUN}/steps/train.json", "value": {}}) + b"\n",
     ],
@@ -70,7 +70,7 @@ def test_what_is_edited_is_named(either_store: Store, data: bytes) -> None:
     overwrite(either_store, records_key(RUN), data)
     found = {one.place: one.state for one in verify_store(either_store)[1]}
     assert found == {records_key(RUN): "damaged"}
-    if b'"value":{}' not in data:
+    if data and b'"value":{}' not in data:
         with pytest.raises(UserError, match="is damaged"):
             read_joined(either_store, RUN)
 
@@ -82,6 +82,13 @@ def test_a_record_that_is_no_json_hides_none_of_the_others(either_store: Store) 
     join_records(either_store, RUN)
     del records[key]
     assert read_joined(either_store, RUN) == records
+
+
+def test_a_record_that_is_damaged_later_is_named_alone(either_store: Store) -> None:
+    key = min(some_records(either_store))
+    join_records(either_store, RUN)
+    overwrite(either_store, key, b"<html>")
+    assert {one.place: one.state for one in verify_store(either_store)[1]} == {key: "damaged"}
 
 
 class Killed(BaseException):

@@ -137,6 +137,43 @@ def test_an_edited_page_is_named(either_store: Store) -> None:
     assert found[key] == "damaged"
 
 
+def test_a_store_that_cannot_be_reached_is_no_damage(
+    either_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = put_source(either_store, KeptSource("folder", files(3), "", ()))
+    get = type(either_store).get
+
+    def unreachable(self: Store, key: str) -> bytes:
+        if blob_digest(key):
+            raise UserError("the storage service does not answer", "try again")
+        return get(self, key)  # pyright: ignore[reportArgumentType]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(either_store), "get", unreachable)
+        with pytest.raises(UserError, match="does not answer"):
+            verify_store(either_store)
+    assert verify_store(either_store)[1] == []
+    assert read_source(either_store, digest)
+
+
+def test_a_listing_that_vanishes_while_it_is_verified_is_no_fault(
+    either_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = source_key(put_source(either_store, KeptSource("folder", files(3), "", ())))
+    get = type(either_store).get
+
+    def removed_after(self: Store, asked: str) -> bytes:
+        data = get(self, asked)  # pyright: ignore[reportArgumentType]
+        if asked == key:
+            remove(self, key)
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(either_store), "get", removed_after)
+        assert verify_store(either_store)[1] == []
+    assert either_store.stat(key) is None
+
+
 def test_a_page_that_a_disk_cut_short_is_written_again(either_store: Store) -> None:
     digest = put_source(either_store, KeptSource("folder", files(3), "", ()))
     overwrite(either_store, blob_key(pages(either_store, digest)[0]), b"[")

@@ -24,7 +24,8 @@ from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import champion_key, release_log_key, signature_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
-from tests.data.releases import NAME, entry_of, put_release, remove, rewrite
+from tests.data.releases import NAME, entry_of, put_release, rewrite
+from tests.pipelines.stores.damage import remove
 
 ROOT = Path(__file__).parents[3]
 

@@ -15,7 +15,8 @@ from components.contract.errors import UserError
 from components.contract.tree import Entry, Tree
 from pipelines.runs.cache import Cache
 from pipelines.runs.keys import Ingredients
-from pipelines.runs.results import CachedResult, disagreement, read_statement
+from pipelines.runs.results import CachedResult, disagreement
+from pipelines.runs.statements import read_statement
 from pipelines.runs.step_records import (
     FILES_MAX,
     put_step_record,

@@ -21,7 +21,8 @@ from pipelines.stores.layout import champion_key, release_log_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from tests.data.challengers import NAME
-from tests.data.releases import put_release, remove, rewrite
+from tests.data.releases import put_release, rewrite
+from tests.pipelines.stores.damage import remove
 
 TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 
