@@ -12,8 +12,9 @@ from pipelines.cli.arguments import add_command, open_existing, store_arguments
 from pipelines.cli.output import DAMAGED, OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
-    from pipelines.lineage.affected import Answer, Searched
+    from pipelines.lineage.affected import Answer
     from pipelines.lineage.index.opening import OpenIndex
+    from pipelines.lineage.sightings import Searched
 
 _SHA = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 _SHOWN = 8
@@ -66,8 +67,8 @@ def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:
     """
     from components.contract.digests import file_sha256
     from pipelines.disk.files import disk_faults
-    from pipelines.lineage.affected import Searched, decodings
     from pipelines.lineage.showing import pixels_of
+    from pipelines.lineage.sightings import Searched, decodings
 
     if arguments.identity is not None:
         return Searched(identity=arguments.identity)

@@ -10,8 +10,9 @@ from PIL import Image
 from components.contract.digests import file_sha256
 from components.data.images import pixel_digest
 from pipelines.cli.main import main
-from pipelines.lineage.affected import Searched, affected
+from pipelines.lineage.affected import affected
 from pipelines.lineage.index.opening import open_index
+from pipelines.lineage.sightings import Searched
 from pipelines.stores.opening import open_store
 from tests.data import histories
 from tests.data.histories import History, Picture
