@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.naming import CHAMPION
 from pipelines.lineage.sightings import FoundImage, Searched, sightings_of
 from pipelines.lineage.unsearched import not_found_by, not_searched, unsearched_champions
+from pipelines.runs.erasures import Erasure
 
 _LISTED_MAX = 20
 
@@ -31,7 +32,7 @@ class AffectedRelease:
             ``unqualified`` or ``no winner``; ``unknown`` where its manifest cannot be read.
         roles: How many images had which role: ``train``, ``validation``, ``selection``,
             ``sealed``, ``pairs``; of another file the name of its source, such as ``model``;
-            ``data`` where no manifest tells more.
+            ``data`` where no manifest tells more; ``erased`` of what was erased since, at least.
     """
 
     name: str
@@ -98,15 +99,16 @@ class _Hits:
             self.found.append(sighting)
 
 
-def affected(index: OpenIndex, searched: Searched) -> Answer:
+def affected(index: OpenIndex, searched: Searched, erasures: Sequence[Erasure] = ()) -> Answer:
     """Answer which releases were made with something.
 
     Args:
         index: Of the store.
         searched: What is looked for; bytes and pixels may be given together.
+        erasures: Of the store: a release stays made of what was erased since.
     """
     hits = _Hits()
-    for dataset, sighting, count in sightings_of(index, searched):
+    for dataset, sighting, count in sightings_of(index, searched, erasures):
         hits.add(dataset, sighting, count)
     releases = _releases_of(index, hits.roles)
     if searched.sha256:
@@ -118,7 +120,7 @@ def affected(index: OpenIndex, searched: Searched) -> Answer:
         found=tuple(hits.found),
         sightings=hits.sightings,
         unused=hits.unused,
-        not_searched=tuple(not_searched(index, searched)),
+        not_searched=tuple(not_searched(index, searched, erasures)),
         unsearched_champions=tuple(unsearched_champions(index, searched)),
         not_found_by=tuple(not_found_by(searched)),
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipelines.lineage.index.opening import OpenIndex
+from pipelines.runs.erasures import Erasure
 from pipelines.runs.exclusions import identity_digest
 
 
@@ -31,8 +32,8 @@ class FoundImage:
 
     Attributes:
         dataset: Tree digest of the Dataset.
-        name: The image in it.
-        status: ``used``, ``duplicate``, ``quarantined`` or ``unused``.
+        name: The image in it; empty of what was erased.
+        status: ``used``, ``duplicate``, ``quarantined``, ``unused`` or ``erased``.
         role: Its role, or that of the image that stood for it; empty where it is not used.
         stands_for: The image that stood for it, or empty.
         by: ``bytes``, ``pixels`` or ``name``.
@@ -65,7 +66,9 @@ _BY = {
 }
 
 
-def sightings_of(index: OpenIndex, searched: Searched) -> Iterator[tuple[int, FoundImage, int]]:
+def sightings_of(
+    index: OpenIndex, searched: Searched, erasures: Sequence[Erasure]
+) -> Iterator[tuple[int, FoundImage, int]]:
     """Yield dataset, sighting and count, each image once, however it was found."""
     seen: set[tuple[int, str]] = set()
     for by, value in _values(searched):
@@ -79,6 +82,8 @@ def sightings_of(index: OpenIndex, searched: Searched) -> Iterator[tuple[int, Fo
             yield dataset, sighting, 1
     if searched.sha256:
         yield from _files_of_records(index, bytes.fromhex(searched.sha256))
+    for erasure in erasures:
+        yield from _erased(index, searched, erasure)
 
 
 def _values(searched: Searched) -> Iterator[tuple[str, bytes]]:
@@ -117,3 +122,26 @@ def _leaders(index: OpenIndex, dataset: int, file: str) -> Iterable[tuple[str, i
             (dataset, f"{file}#", f"{file}$"),  # "$" is the character after "#"
         )
     ]
+
+
+def matched_by(erasure: Erasure, searched: Searched) -> tuple[str, str] | None:
+    """Return by what an erasure took what is looked for, and the digest; None where it did not."""
+    found = ((by, value.hex()) for by, value in _values(searched))
+    return next(((by, digest) for by, digest in found if digest in erasure.excluded), None)
+
+
+def _erased(
+    index: OpenIndex, searched: Searched, erasure: Erasure
+) -> Iterator[tuple[int, FoundImage, int]]:
+    """Yield the datasets that held what was erased: their manifests no longer name it."""
+    matched = matched_by(erasure, searched)
+    if matched is None:
+        return
+    by, digest = matched
+    for tree, images in erasure.datasets.items():
+        if not images:  # it named what another dataset held
+            continue
+        rows = index.execute("SELECT id FROM artifact WHERE digest = ?", (bytes.fromhex(tree),))
+        for (dataset,) in rows:
+            count = images if digest == erasure.digest else 1  # one of the images of a person
+            yield dataset, FoundImage(tree, "", "erased", "erased", "", by), count

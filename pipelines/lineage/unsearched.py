@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.naming import CHAMPION
-from pipelines.lineage.sightings import Searched
+from pipelines.lineage.sightings import Searched, matched_by
 from pipelines.runs.cluster_results import ELSEWHERE
+from pipelines.runs.erasures import Erasure
 
 _EXAMPLES_MAX = 3
 
 
-def not_searched(index: OpenIndex, searched: Searched) -> Iterator[str]:
+def not_searched(
+    index: OpenIndex, searched: Searched, erasures: Sequence[Erasure]
+) -> Iterator[str]:
     """Say what could not be looked into."""
     unread = {
         "absent": "", "missing": "the store does not hold it", "damaged": "it is damaged",
@@ -45,22 +48,40 @@ def not_searched(index: OpenIndex, searched: Searched) -> Iterator[str]:
     if runs:
         others = " and others" if len(runs) > _EXAMPLES_MAX else ""
         shown = f"{', '.join(runs[:_EXAMPLES_MAX])}{others}"
-        yield f"{len(runs)} runs of a cluster are not here yet: {shown} (slimline sync)"
+        are = "run of a cluster is" if len(runs) == 1 else "runs of a cluster are"
+        yield f"{len(runs)} {are} not here yet: {shown} (slimline sync)"
     (damaged,) = index.one("SELECT count(*) FROM problem") or (0,)
     if damaged:
-        yield f"{damaged} values of the store are missing or damaged (slimline verify names them)"
+        are = "value of the store is" if damaged == 1 else "values of the store are"
+        yield f"{damaged} {are} missing or damaged (slimline verify tells more)"
+    for erasure in erasures:
+        matched = matched_by(erasure, searched)
+        if matched and matched[1] != erasure.digest:
+            yield (
+                f"the erasure {erasure.id} took it with other images: which of their datasets held "
+                "it is not known any more"
+            )
+
+
+_UNREAD = (
+    "manifest.state IS NOT 'read' AND NOT EXISTS (SELECT 1 FROM dataset"
+    " JOIN source ON source.id = dataset.source WHERE dataset.artifact = release_dataset.dataset"
+    " AND source.state = 'read' AND NOT EXISTS (SELECT 1 FROM source_page"
+    " JOIN page ON page.id = source_page.page"
+    " WHERE source_page.source = source.id AND page.state IS NOT 'read'))"
+)
+"""Neither the manifest of a dataset nor the listing of its source says which files it is of."""
 
 
 def unsearched_champions(index: OpenIndex, searched: Searched) -> Iterator[str]:
-    """Name each champion of which nobody can tell; bytes are found by listings in any case."""
-    if not searched.pixels and searched.identity is None:
-        return
+    """Name each champion of which nobody can tell: bytes are found by listings of sources, too."""
+    by_bytes = not searched.pixels and searched.identity is None
+    doubtful = _UNREAD if by_bytes else "(manifest.state IS NOT 'read' OR manifest.pixels = 0)"
     for name, run in index.execute(
-        "SELECT DISTINCT release.name, release.run FROM release"
-        " JOIN release_dataset ON release_dataset.release = release.id"
-        " JOIN manifest ON manifest.dataset = release_dataset.dataset"
-        " WHERE release.state = ? AND (manifest.state != 'read' OR manifest.pixels = 0)"
-        " ORDER BY release.name, release.run",
+        "SELECT DISTINCT release.name, release.run FROM release"  # noqa: S608 conditions of our own
+        " LEFT JOIN release_dataset ON release_dataset.release = release.id"
+        " LEFT JOIN manifest ON manifest.dataset = release_dataset.dataset"
+        f" WHERE release.state = ? AND {doubtful} ORDER BY release.name, release.run",
         (CHAMPION,),
     ):
         yield f"{name} of run {run}"
