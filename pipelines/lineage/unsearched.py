@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pipelines.lineage.index.opening import OpenIndex
+from pipelines.lineage.index.values import WHY_UNREAD
 from pipelines.lineage.naming import CHAMPION
 from pipelines.lineage.sightings import Searched, matched_by
 from pipelines.runs.cluster_results import ELSEWHERE
@@ -17,11 +18,6 @@ def not_searched(
     index: OpenIndex, searched: Searched, erasures: Sequence[Erasure]
 ) -> Iterator[str]:
     """Say what could not be looked into."""
-    unread = {
-        "absent": "", "missing": "the store does not hold it", "damaged": "it is damaged",
-        "erased": "it was collected or erased", "elsewhere": "it is in the bucket of a cluster "
-        "(slimline sync brings it home)",
-    }  # fmt: skip
     for state, count, some in index.execute(
         "SELECT state, count(*), min(hex(artifact.digest)) FROM manifest"
         " JOIN artifact ON artifact.id = manifest.dataset WHERE state != 'read' GROUP BY state"
@@ -29,7 +25,7 @@ def not_searched(
     ):
         yield (
             f"{count} {'dataset has' if count == 1 else 'datasets have'} no manifest here, such as "
-            f"{some[:8].lower()}: {unread.get(state, state)}"
+            f"{some[:8].lower()}: {WHY_UNREAD.get(state, state)}"
         )
     if searched.pixels or searched.identity is not None:
         (count,) = index.one("SELECT count(*) FROM manifest WHERE pixels = 0") or (0,)

@@ -177,6 +177,10 @@ def test_an_erased_person_is_in_what_was_made_before(store_uri, data, capsys):
         assert found["releases"][0]["roles"].keys() == {"erased"}
         told = any("which of their datasets" in sentence for sentence in found["not_searched"])
         assert told == (asked[0] != "--identity"), asked
+    assert main(["lineage", f"{histories.NAME}@{run}", "--store", uri]) == 0
+    assert "note: images were erased from Dataset" in capsys.readouterr().out
+    assert main(["lineage", SHA["anna/0.png"], "--store", uri]) == 2
+    assert "slimline affected tells" in capsys.readouterr().err
     found = answer(capsys, SHA["ben/0.png"], "--store", uri)
     assert {one["run"] for one in found["releases"]} == {run, after}
     assert "erased" not in found["releases"][0]["roles"]

@@ -162,5 +162,5 @@ def test_a_damaged_manifest_is_said_and_hides_nothing_else(store):
     bad.end()
     answer = asked(store)
     assert answer.samples is None
-    assert any("the manifest of run faces-2 is damaged" in one for one in answer.lacking)
+    assert any("the manifest of run faces-2, it is damaged" in one for one in answer.lacking)
     assert answer.steps.changed
