@@ -101,7 +101,9 @@ class TraceFacts:
             [artifact],
         )
         source = next((bytes(row[0]).hex() for row in sources), None)
-        fates = self._fates.get(artifact, {}) if self._image is not None else {}
+        fates: Mapping[str, str] = {}
+        if self._image is not None:
+            fates = self._fates.get(artifact, fates)
         return TracedDataset(bytes(digest).hex(), source, self.images(artifact), fates)
 
     def images(self, artifact: int) -> dict[str, int]:
