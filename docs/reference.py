@@ -49,12 +49,13 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
-from pipelines.lineage.affected import AffectedRelease, Answer, FoundImage
+from pipelines.lineage.affected import AffectedRelease, Answer
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
 from pipelines.lineage.proof.links import RebuiltStep
+from pipelines.lineage.sightings import FoundImage
 from pipelines.lineage.tracing.trace import (
     Trace,
     TracedDataset,

@@ -13,7 +13,7 @@ from components.contract.errors import UserError, suggest
 from pipelines.disk.files import disk_faults
 from pipelines.disk.names import absolute
 from pipelines.runs.records import list_runs, read_run
-from pipelines.runs.registry import registered
+from pipelines.runs.registry import registered, release_names
 from pipelines.runs.release_log import read_log
 from pipelines.runs.results import read_result
 from pipelines.stores.layout import (
@@ -29,7 +29,6 @@ SHOWN = 8
 """Hexadecimal digits of a digest that are shown; the fewest that name one."""
 
 CHAMPION, LATEST = "champion", "latest"
-_RELEASES = "releases/"
 _DIGITS = re.compile(r"(?:sha256:)?([0-9a-fA-F]{8,64})")
 _MOST_LISTED = 10
 
@@ -243,10 +242,9 @@ def _releases(store: Store, index: Index | None, digests: set[str]) -> dict[str,
             for digest in digests
             for name, run in index.execute(query, [bytes.fromhex(digest)])
         }
-    names = {key.split("/")[1] for key in store.list(_RELEASES)}
     return {
         release: ReleaseNamed(name, run, release)
-        for name in sorted(names)
+        for name in release_names(store)
         for run, release in registered(store, name)
         if release in digests
     }
@@ -283,7 +281,7 @@ def _nothing(store: Store, text: str) -> UserError:
 
 
 def _unknown(store: Store, text: str) -> UserError:
-    names = {key.split("/")[1] for key in store.list(_RELEASES)}
+    names = release_names(store)
     if text in names:
         return UserError(
             f"{text} is what releases are called, not one of them",

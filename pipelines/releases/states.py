@@ -8,12 +8,10 @@ from typing import Literal
 from components.contract.errors import UserError, suggest
 from pipelines.releases.published import read_published
 from pipelines.runs.cache import Cache
-from pipelines.runs.registry import registered
+from pipelines.runs.registry import registered, release_names
 from pipelines.runs.release_log import is_release_name, read_log
 from pipelines.runs.release_log_entries import ReleaseLog
 from pipelines.stores.store import Store
-
-RELEASES = "releases/"
 
 State = Literal[
     "champion", "candidate", "past", "older", "rolled back", "unqualified", "no winner", "damaged"
@@ -46,11 +44,6 @@ class ReleaseState:
     size_bytes: int | None = None
     promoted_at: str | None = None
     what: str = ""
-
-
-def release_names(store: Store) -> list[str]:
-    """Return all names under which runs have published."""
-    return sorted({key.split("/")[1] for key in store.list(RELEASES) if key.count("/") > 1})
 
 
 def check_name(store: Store, name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from components.contract.digests import canonical_json
 from pipelines.runs.journal import announce
 from pipelines.runs.records import now
-from pipelines.stores.layout import kind_of, release_key, releases_prefix
+from pipelines.stores.layout import RELEASES, kind_of, release_key, releases_prefix
 from pipelines.stores.store import KeyMissing, Store
 
 
@@ -31,6 +31,11 @@ def register_release(
         release_key(name, run),
         canonical_json({"run": run, "release": release, "at": published or now()}),
     )
+
+
+def release_names(store: Store) -> list[str]:
+    """Return all names under which runs have published."""
+    return sorted({key.split("/")[1] for key in store.list(RELEASES) if key.count("/") > 1})
 
 
 def registered(store: Store, name: str) -> Iterator[tuple[str, str]]:

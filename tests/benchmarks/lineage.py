@@ -26,9 +26,10 @@ def bench_lineage(scratch: Path) -> list[Row]:
 
 
 def _questions() -> list[Row]:
-    from pipelines.lineage.affected import Searched, affected
+    from pipelines.lineage.affected import affected
     from pipelines.lineage.index.opening import open_index, rebuild
     from pipelines.lineage.naming import DigestNamed, ReleaseNamed
+    from pipelines.lineage.sightings import Searched
     from pipelines.lineage.tracing.tracing import trace
     from tests.data.many_runs import ManyRuns
 

@@ -12,8 +12,9 @@ from pipelines.cli.arguments import add_command, open_existing, store_arguments
 from pipelines.cli.output import DAMAGED, OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
-    from pipelines.lineage.affected import Answer, Searched
+    from pipelines.lineage.affected import Answer
     from pipelines.lineage.index.opening import OpenIndex
+    from pipelines.lineage.sightings import Searched
 
 _SHA = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 _SHOWN = 8
@@ -42,14 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     from pipelines.lineage.affected import affected
     from pipelines.lineage.index.opening import open_index
+    from pipelines.runs.erasures import erasures
 
     if (arguments.what is None) == (arguments.identity is None):
         raise UserError(
             "affected takes either a file or a sha256, or --identity NAME",
             "slimline affected photo.jpg; or slimline affected --identity 'Jane Doe'",
         )
-    with open_index(open_existing(arguments)) as index:
-        answer = affected(index, _searched(arguments, index))
+    store = open_existing(arguments)
+    with open_index(store) as index:
+        answer = affected(index, _searched(arguments, index), erasures(store))
     if arguments.json:
         print_json(asdict(answer))
     else:
@@ -66,8 +69,8 @@ def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:
     """
     from components.contract.digests import file_sha256
     from pipelines.disk.files import disk_faults
-    from pipelines.lineage.affected import Searched, decodings
     from pipelines.lineage.showing import pixels_of
+    from pipelines.lineage.sightings import Searched, decodings
 
     if arguments.identity is not None:
         return Searched(identity=arguments.identity)
@@ -96,10 +99,8 @@ def _print(answer: Answer, what: str) -> None:
     for sighting in answer.found:
         as_what = sighting.role or f"{sighting.status}, no model was made of it"
         through = f", as {sighting.stands_for} shows the same" if sighting.stands_for else ""
-        print_text(
-            f"  {sighting.name} in dataset {sighting.dataset[:_SHOWN]}, by {sighting.by}: "
-            f"{as_what}{through}"
-        )
+        where = f"{sighting.name or 'an image'} in dataset {sighting.dataset[:_SHOWN]}"
+        print_text(f"  {where}, by {sighting.by}: {as_what}{through}")
     if answer.sightings > len(answer.found):
         print_text(f"  and {answer.sightings - len(answer.found)} more")
     for sentence in answer.not_searched:

@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.lineage.index.opening import open_index
     from pipelines.lineage.naming import resolve
     from pipelines.lineage.tracing.tracing import trace
+    from pipelines.runs.erasures import erasures
 
     if arguments.depth < 1:
         raise UserError(f"--depth {arguments.depth}: a trace goes at least one step", "--depth 1")
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = open_existing(arguments)
     with open_index(store) as index:
         named = resolve(store, index, arguments.what)
-        found = trace(index, named, directions, arguments.depth)
+        found = trace(index, named, directions, arguments.depth, erasures=erasures(store))
     if arguments.svg is not None:
         _draw(found, arguments.svg)
     if arguments.json:

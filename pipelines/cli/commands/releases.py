@@ -23,9 +23,10 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print releases and logs, and return the exit code."""
     from pipelines.cli import release_documents, release_text
-    from pipelines.releases.states import check_name, release_names, states_of
+    from pipelines.releases.states import check_name, states_of
     from pipelines.runs.cache import Cache
     from pipelines.runs.champions import champion_of
+    from pipelines.runs.registry import release_names
     from pipelines.runs.release_log import read_log
     from pipelines.runs.workspace import workspace_root
 

@@ -7,6 +7,7 @@ from typing import Any
 from components.artifacts.manifest import MANIFEST
 from pipelines.lineage.comparing.samples import QUARANTINED, Fate
 from pipelines.lineage.comparing.sides import Side
+from pipelines.lineage.index.values import WHY_UNREAD
 from pipelines.lineage.naming import Index
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.images_used import STEP, left_out_of
@@ -37,7 +38,8 @@ def fates_of(cache: Cache, index: Index, side: Side, lacking: list[str]) -> list
     )
     dataset, state, pixels = next(iter(rows), (None, "missing", None))
     if state != "read":
-        lacking.append(f"the images are not compared: the manifest of run {run} is {state}")
+        why = WHY_UNREAD.get(state, state)
+        lacking.append(f"the images are not compared: of the manifest of run {run}, {why}")
         return None
     if not pixels:
         lacking.append(

@@ -9,6 +9,7 @@ from typing import Any, cast
 from pipelines.lineage.comparing.differences import Difference, differences
 from pipelines.lineage.comparing.kept_lists import KeptLists
 from pipelines.lineage.comparing.sides import Side
+from pipelines.lineage.index.facts import kinds_of
 from pipelines.runs.kept_graphs import counterparts
 from pipelines.runs.keys import Ingredients
 from pipelines.runs.step_records import ExecutionRecord
@@ -171,9 +172,7 @@ def _change(
 
 
 def _is_source(component: str, port: str) -> bool:
-    from components.contract.interface import interface_of
-
-    return any(one.name == port and one.kind == "Source" for one in interface_of(component).inputs)
+    return kinds_of(component)[0].get(port) == "Source"
 
 
 def _machines(before: ExecutionRecord, now: ExecutionRecord) -> list[Difference]:

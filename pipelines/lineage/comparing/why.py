@@ -15,6 +15,7 @@ from pipelines.lineage.naming import Index
 from pipelines.runs.cache import Cache
 from pipelines.runs.leaderboard import leaderboard_of
 from pipelines.runs.workspace import workspace_root
+from pipelines.sources.snapshot import DATA
 from pipelines.stores.store import Store
 
 
@@ -44,7 +45,8 @@ class WhyChanged:
     Attributes:
         summary: One sentence: that only the data differs, or what does.
         causes: What differs in what the runs were made of: ``data``, ``variants``, ``parameters``,
-            ``threads``, ``code``, ``packages``, ``machine``; empty where nothing does.
+            ``threads``, ``code``, ``packages``, ``machine``, and other sources by their names, such
+            as ``model``; empty where nothing does.
         before: The first run.
         now: The second.
         sources: Whose digest differs, with both.
@@ -115,9 +117,10 @@ def _compared(side: Side) -> ComparedRun:
 
 def _causes(sources: Sequence[Difference], steps: StepChanges) -> list[str]:
     """Return what differs in what the runs were made of, and not only as something else does."""
-    changed = steps.changed
+    changed, names = steps.changed, [item.what for item in sources]
     found = {
-        "data": bool(sources) or any(one.sources for one in changed),
+        DATA: DATA in names or (not names and any(one.sources for one in changed)),
+        **dict.fromkeys(names, True),
         "variants": bool(steps.added or steps.removed),
         "parameters": any(one.parameters for one in changed),
         "threads": any(one.threads for one in changed),
@@ -134,7 +137,7 @@ def _summary(causes: Sequence[str], steps: StepChanges, samples: SampleChanges |
         if again:
             return f"nothing that they were made of differs; {_named(again)} gave another result"
         return "nothing differs that the records tell of"
-    if causes == ["data"]:
+    if causes == [DATA]:
         same = " (and shows the same images)" if samples and not samples.any else ""
         return f"only the data differs{same}"
     return f"these differ: {', '.join(causes)}"

@@ -16,6 +16,14 @@ from pipelines.stores.store import KeyMissing, Store
 State = Literal["read", "absent", "elsewhere", "erased", "missing", "damaged"]
 
 
+WHY_UNREAD: Mapping[State, str] = {
+    "absent": "an earlier version kept none", "missing": "the store does not hold it",
+    "damaged": "it is damaged", "erased": "it was collected or erased",
+    "elsewhere": "it is in the bucket of a cluster (slimline sync brings it home)",
+}  # fmt: skip
+"""In words, of every state but that of what was read."""
+
+
 @dataclass(frozen=True)
 class LostValue:
     """Why a value cannot be read.

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from components.contract.errors import UserError
 from pipelines.lineage.proof.chain import Asked, Extent, links_of
 from pipelines.lineage.proof.evidence import Evidence
-from pipelines.runs.registry import registered
-from pipelines.stores.layout import RELEASES, blob_key
+from pipelines.runs.registry import registered, release_names
+from pipelines.stores.layout import blob_key
 from pipelines.stores.store import Store
 
 
@@ -19,8 +19,7 @@ def releases_below(store: Store, places: set[str]) -> Iterator[str]:
         store: Where they are.
         places: Keys of the store.
     """
-    names = sorted({key.split("/")[1] for key in store.list(RELEASES)})
-    for name in names:
+    for name in release_names(store):
         for run, release in registered(store, name):
             if not places.isdisjoint(_lineage(store, run, release)):
                 yield f"{name}/{run}"

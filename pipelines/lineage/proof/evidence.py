@@ -191,7 +191,12 @@ class Evidence:
         """
         wanted = {entry.sha256: entry for entry in entries}
         if self.partial and not carried:
-            wanted = {sha: entry for sha, entry in wanted.items() if self._stat(sha)}
+            # Where a tombstone lies in a bundle, its store has lost the file on purpose.
+            wanted = {
+                sha: entry
+                for sha, entry in wanted.items()
+                if self._stat(sha) or self.find(tombstone_key(sha))
+            }
             deep = True  # what a bundle carries is little, and bytes are what it is about
         if deep:
             return [fault for sha in wanted for fault in self._hashed(sha, by)]

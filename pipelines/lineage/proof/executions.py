@@ -11,14 +11,18 @@ from components.contract.digests import digest
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Fault, FaultFound, Link
 from pipelines.lineage.proof.walk import RunSteps, digests_in
+from pipelines.runs.cluster_results import ELSEWHERE
 from pipelines.runs.results import read_result
 from pipelines.runs.statements import LaterVersionError, Statement, read_statement
-from pipelines.stores.layout import result_key, step_of_record, tree_key
+from pipelines.stores.layout import (
+    code_key,
+    environment_key,
+    result_key,
+    step_of_record,
+    tree_key,
+)
 
-ELSEWHERE = "kubeflow"
-"""The engine whose intermediate artifacts stay in the bucket of the cluster."""
-
-_LISTINGS = (("code", "code"), ("environment", "environments"))
+_LISTINGS = (("code", code_key), ("environment", environment_key))
 
 
 @dataclass(frozen=True)
@@ -189,9 +193,9 @@ def _entry_faults(evidence: Evidence, execution: RecordedExecution) -> Iterator[
 
 def _listing_faults(evidence: Evidence, execution: RecordedExecution) -> Iterator[Fault]:
     """Re-hash the lists of code files and of packages that the step's key holds the digest of."""
-    for name, folder in _LISTINGS:
+    for name, key_of in _LISTINGS:
         expected = str(execution.said.ingredients[name])
-        key = f"{folder}/{expected}.json"
+        key = key_of(expected)
         early = execution.said.version == 1 or execution.said.engine == ELSEWHERE
         if early and evidence.find(key) is None:
             what = f"is not there: such records need keep no list of the {name}"

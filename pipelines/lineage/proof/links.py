@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 FaultState = Literal[
     "damaged", "different", "changed", "missing", "erased", "collected", "unproved"
@@ -15,9 +15,7 @@ FaultState = Literal[
 what nothing rested on, and the digests stay; ``unproved``: nothing contradicts, and the store holds
 nothing to hold it against."""
 
-LinkState = Literal[
-    "proved", "damaged", "different", "changed", "missing", "erased", "collected", "unproved"
-]
+LinkState: TypeAlias = FaultState | Literal["proved"]
 
 _RELEASE = "release "
 _GRAVITY: Sequence[FaultState] = (
@@ -77,10 +75,8 @@ class Link:
     def state(self) -> LinkState:
         """``proved``, or the gravest of its faults."""
         found = {fault.state for fault in self.faults}
-        worst: LinkState = "proved"
-        for state in reversed(_GRAVITY):
-            worst = state if state in found else worst
-        return worst
+        states: Iterator[LinkState] = (state for state in _GRAVITY if state in found)
+        return next(states, "proved")
 
     @property
     def broken(self) -> bool:
@@ -120,11 +116,6 @@ class Chain:
         """What the release is called, where the chain leads over one."""
         names = (link.name for link in self.links if link.name.startswith(_RELEASE))
         return next((name.removeprefix(_RELEASE) for name in names), None)
-
-    @property
-    def unproved(self) -> tuple[Link, ...]:
-        """Links that nothing contradicts and nothing proves."""
-        return tuple(link for link in self.links if link.faults and not link.broken)
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
+from components.artifacts.manifest import MANIFEST
 from components.contract.source import Format, SourceFile, source_digest
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Fault, FaultFound, Link
 from pipelines.runs.kept_sources import parse_pages, read_page
 from pipelines.stores.layout import blob_key, source_key, tree_key
 
-_MANIFEST = "manifest.jsonl"
 _NAMED = 3
 """How many files a sentence names."""
 
 
+@dataclass(frozen=True)
 class SourceListing:
     """The files of a source as they were when it was listed.
 
@@ -27,13 +29,10 @@ class SourceListing:
         files: All files, in the order that the digest is over.
     """
 
-    def __init__(
-        self, digest: str, form: Format, index: str, files: tuple[SourceFile, ...]
-    ) -> None:
-        self.digest = digest
-        self.format: Format = form
-        self.index = index
-        self.files = files
+    digest: str
+    format: Format
+    index: str
+    files: tuple[SourceFile, ...]
 
 
 def read_listing(evidence: Evidence, digest: str, by: str) -> SourceListing:
@@ -111,7 +110,7 @@ def manifest_link(
     for tree in datasets:
         place = tree_key(tree)
         try:
-            data = evidence.file_of(tree, _MANIFEST, by)
+            data = evidence.file_of(tree, MANIFEST, by)
             for row in _lines(data, place):
                 lines += 1
                 name = _file_of(row["name"], listed)

@@ -20,8 +20,8 @@ from pipelines.lineage.proof.links import Chain, FaultFound
 from pipelines.lineage.proof.releases import released_files
 from pipelines.lineage.proof.runs import read_run_record
 from pipelines.lineage.proof.walk import RELEASED, outputs_of
-from pipelines.runs.registry import registered
-from pipelines.stores.layout import RELEASES
+from pipelines.runs.registry import registered, release_names
+from pipelines.stores.layout import source_key
 from pipelines.stores.store import Store
 
 
@@ -58,7 +58,7 @@ def verify_chain(store: Store, named: Named, extent: Extent) -> Chain:
 def _sources_of(chain: Chain) -> set[str]:
     """Return the lists of the sources whose files are no longer as they were."""
     return {
-        f"sources/{link.subject}.json"
+        source_key(link.subject)
         for link in chain.links
         if link.broken and link.name.startswith(("files of", "source", "manifest"))
     }
@@ -100,7 +100,7 @@ def _holding(store: Store, digest: str, called: str, *, file: bool) -> Asked:
         UserError: There is none.
     """
     evidence = Evidence(store)
-    for name in sorted({key.split("/")[1] for key in store.list(RELEASES)}):
+    for name in release_names(store):
         for run, release in registered(store, name):
             try:
                 known = digest in released_files(evidence, release).values()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from pipelines.lineage.naming import Index
 from pipelines.lineage.tracing.origins import Beginning
@@ -53,7 +54,7 @@ class TraceFacts:
     def _of_image(self) -> list[TracedRelease]:
         """Return the releases whose datasets, or own sources, have the file, with its roles."""
         roles: dict[int, set[str]] = defaultdict(set)
-        for dataset, fates in self._fates().items():
+        for dataset, fates in self._fates.items():
             for (release,) in self._index.execute(
                 "SELECT release FROM release_dataset WHERE dataset = ?", [dataset]
             ):
@@ -76,7 +77,7 @@ class TraceFacts:
     def datasets(self, reached: Sequence[int], releases: Sequence[TracedRelease]) -> list[int]:
         """Return the datasets that releases were made of, or else those that are reached."""
         if self._image is not None:
-            return sorted(self._fates())
+            return sorted(self._fates)
         found = [
             row[0]
             for release in releases
@@ -86,8 +87,10 @@ class TraceFacts:
                 [release.name, release.run],
             )
         ]
+        if found:
+            return list(dict.fromkeys(found))
         direct = {row[0] for row in self._index.execute("SELECT DISTINCT artifact FROM dataset")}
-        return list(dict.fromkeys(found or [one for one in reached if one in direct]))
+        return [one for one in reached if one in direct]
 
     def dataset(self, artifact: int) -> TracedDataset:
         """Return what is known of the images of a dataset."""
@@ -98,7 +101,9 @@ class TraceFacts:
             [artifact],
         )
         source = next((bytes(row[0]).hex() for row in sources), None)
-        fates = self._fates().get(artifact, {}) if self._image is not None else {}
+        fates: Mapping[str, str] = {}
+        if self._image is not None:
+            fates = self._fates.get(artifact, fates)
         return TracedDataset(bytes(digest).hex(), source, self.images(artifact), fates)
 
     def images(self, artifact: int) -> dict[str, int]:
@@ -113,7 +118,8 @@ class TraceFacts:
                 counts[split or status] += count
         return dict(sorted(counts.items()))
 
-    def _fates(self) -> dict[int, dict[str, str]]:
+    @cached_property
+    def _fates(self) -> Mapping[int, Mapping[str, str]]:
         """Return for each dataset that knows the file its names there and what became of each."""
         found: dict[int, dict[str, str]] = defaultdict(dict)
         for query in (

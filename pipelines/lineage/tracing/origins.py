@@ -86,9 +86,10 @@ def _known(index: Index, digest: str, what: str) -> int:
 
 def _unknown(what: str) -> UserError:
     return UserError(
-        f"nothing that a run of this store has read or made is {what}",
-        "name the store of the run that did with --store PLACE; an image that was converted or "
-        "cropped has other bytes: name the file as it was when slimline read it",
+        f"no record of this store names {what}",
+        "name the store of the run that read or made it with --store PLACE; an image that was "
+        "converted or cropped has other bytes: name the file as it was when slimline read it; of "
+        "what was erased slimline affected tells",
     )
 
 

@@ -13,7 +13,16 @@ from pipelines.lineage.naming import SHOWN, Index, Named
 from pipelines.lineage.tracing.facts import TraceFacts
 from pipelines.lineage.tracing.neighbours import IndexedExecution, Neighbours
 from pipelines.lineage.tracing.origins import Beginning, origin_of
-from pipelines.lineage.tracing.trace import DEPTH, NODES_MAX, Direction, Trace, TraceEdge, TraceNode
+from pipelines.lineage.tracing.trace import (
+    DEPTH,
+    NODES_MAX,
+    Direction,
+    Trace,
+    TracedDataset,
+    TraceEdge,
+    TraceNode,
+)
+from pipelines.runs.erasures import Erasure
 
 _VERSION_1 = (
     "{} of these steps have records of version 1, which name no files: which files an artifact "
@@ -27,6 +36,7 @@ def trace(
     directions: Sequence[Direction] = ("up", "down"),
     depth: int = DEPTH,
     nodes_max: int = NODES_MAX,
+    erasures: Sequence[Erasure] = (),
 ) -> Trace:
     """Trace what was named.
 
@@ -36,6 +46,7 @@ def trace(
         directions: ``up`` to what it was made of, ``down`` to what was made of it.
         depth: How many steps, at least 1.
         nodes_max: How many artifacts and steps.
+        erasures: Of the store: what they took is no longer counted among the images.
 
     Raises:
         UserError: The index knows nothing of it.
@@ -65,7 +76,7 @@ def trace(
         datasets=datasets,
         depth=depth,
         ended=ended,
-        lacking=tracing.lacking(),
+        lacking=[*tracing.lacking(), *_erased(datasets, erasures)],
     )
 
 
@@ -265,6 +276,17 @@ class _Tracing:
 
 def _times(what: str, count: int) -> str:
     return f"{what} {count} more time{'s' if count != 1 else ''}"
+
+
+def _erased(datasets: Sequence[TracedDataset], erasures: Sequence[Erasure]) -> list[str]:
+    """Say of which datasets images were erased, that are not counted any more."""
+    thinned = {tree for one in erasures for tree, images in one.datasets.items() if images}
+    return [
+        f"images were erased from Dataset {one.digest[:SHOWN]}: what was made of it was made of "
+        "them, too"
+        for one in datasets
+        if one.digest in thinned
+    ]
 
 
 def _of_source(digest: str, state: str | None) -> list[str]:

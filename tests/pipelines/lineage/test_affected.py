@@ -10,8 +10,9 @@ from PIL import Image
 from components.contract.digests import file_sha256
 from components.data.images import pixel_digest
 from pipelines.cli.main import main
-from pipelines.lineage.affected import Searched, affected
+from pipelines.lineage.affected import affected
 from pipelines.lineage.index.opening import open_index
+from pipelines.lineage.sightings import Searched
 from pipelines.stores.opening import open_store
 from tests.data import histories
 from tests.data.histories import History, Picture
@@ -156,6 +157,55 @@ def test_check_passes_no_champion_of_which_nobody_can_tell(store_uri, data, caps
     assert found["releases"] == []
     assert [name.rpartition(" ")[2] for name in found["unsearched_champions"]] == [run]
     answer(capsys, "0" * 64, "--check", "--store", uri)
+
+
+def test_an_erased_person_is_in_what_was_made_before(store_uri, data, capsys):
+    """Manifests no longer name her; the certificate of the erasure still leads to her datasets."""
+    uri = store_uri("one")
+    history = History(open_store(uri))
+    pictures = [photo(data, f"anna/{n}.png", n) for n in range(5)]
+    others = [photo(data, f"ben/{n}.png", 9 + n, "ben") for n in range(5)]
+    run = history.run([*pictures, *others])
+    history.promote(*history.releases[0])
+    after = history.run(others)
+    erased = ["erase", "--identity", "anna", "--reason", "asked for it", "--store", uri]
+    assert main(erased) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    for asked in (["--identity", " Anna"], [SHA["anna/0.png"]], [data / "anna/0.png"]):
+        found = answer(capsys, *asked, "--check", "--store", uri, code=4)
+        assert [one["run"] for one in found["releases"]] == [run], asked
+        assert found["releases"][0]["roles"].keys() == {"erased"}
+        told = any("which of their datasets" in sentence for sentence in found["not_searched"])
+        assert told == (asked[0] != "--identity"), asked
+    assert main(["lineage", f"{histories.NAME}@{run}", "--store", uri]) == 0
+    assert "note: images were erased from Dataset" in capsys.readouterr().out
+    assert main(["lineage", SHA["anna/0.png"], "--store", uri]) == 2
+    assert "slimline affected tells" in capsys.readouterr().err
+    found = answer(capsys, SHA["ben/0.png"], "--store", uri)
+    assert {one["run"] for one in found["releases"]} == {run, after}
+    assert "erased" not in found["releases"][0]["roles"]
+
+
+def test_bytes_pass_no_champion_whose_files_nothing_lists(store_uri, capsys):
+    """Of a version that kept no listing, and whose manifest has gone, nobody can tell."""
+    uri = store_uri("one")
+    store = open_store(uri)
+    history = History(store)
+    run = history.run([Picture(f"p/{n}.png", "p", n) for n in range(5)])
+    history.promote(*history.releases[0])
+    answer(capsys, "0" * 64, "--check", "--store", uri)
+    with open_index(store) as index:
+        rows = index.execute("SELECT sha FROM file WHERE path = 'manifest.jsonl'")
+        manifests = [f"cas/sha256/{sha.hex()[:2]}/{sha.hex()}" for (sha,) in rows]
+        pages = [
+            f"cas/sha256/{sha.hex()[:2]}/{sha.hex()}"
+            for (sha,) in index.execute("SELECT sha FROM page")
+        ]
+    history.remove(manifests)
+    answer(capsys, "0" * 64, "--check", "--store", uri)
+    history.remove(pages)
+    found = answer(capsys, "0" * 64, "--check", "--store", uri, code=4)
+    assert [name.rpartition(" ")[2] for name in found["unsearched_champions"]] == [run]
 
 
 def test_data_whose_manifest_has_gone_is_found_by_its_listing(store_uri, capsys):

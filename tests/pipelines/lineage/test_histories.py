@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.lineage.affected import Searched, affected
+from pipelines.lineage.affected import affected
 from pipelines.lineage.index.exporting import export_lines
 from pipelines.lineage.index.opening import open_index, rebuild
+from pipelines.lineage.sightings import Searched
 from pipelines.stores.directory import DirectoryStore
 from tests.data.histories import NAME, History, Picture
 from tests.data.walks import walked

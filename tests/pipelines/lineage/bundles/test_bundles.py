@@ -7,6 +7,7 @@ import pytest
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
+from components.contract.tree import SINGLE
 from pipelines.lineage.bundles import reading
 from pipelines.lineage.bundles.archive import read_archive, write_archive
 from pipelines.lineage.bundles.reading import is_bundle
@@ -146,6 +147,21 @@ def test_a_chain_that_is_broken_is_not_exported(store, kept, tmp_path):
     put_tombstone(store, stone_of(key, "erased"))
     path = tmp_path / "erased.zip"
     path.write_bytes(bundle_of(store, kept.record, kept.release))
+    assert states(verify_bundle(path, Extent())) == {LAST: "unproved", "step train": "erased"}
     store.put_if_absent(key, whole)
     overwrite(store, key, whole)
     assert bundle_of(store, kept.record, kept.release)
+
+
+@pytest.mark.parametrize("why", ["erased", "collected"])
+def test_a_report_that_was_removed_on_purpose_is_left_out(store, kept, tmp_path, why):
+    key = entry(store, kept, "publish", "report", SINGLE)
+    remove(store, key)
+    with pytest.raises(UserError, match="cannot be proved"):
+        bundle_of(store, kept.record, kept.release)
+    put_tombstone(store, stone_of(key, why))
+    path = tmp_path / "digits.zip"
+    path.write_bytes(bundle_of(store, kept.record, kept.release))
+    assert "report.html" not in read_archive(path.read_bytes())
+    chain = verify_bundle(path, Extent())
+    assert states(chain) == {LAST: "unproved", "step publish": why}

@@ -11,6 +11,7 @@ from pipelines.config.loading import load
 from pipelines.lineage.comparing.differences import Difference
 from pipelines.lineage.comparing.sides import side_of
 from pipelines.lineage.comparing.steps import compare_steps
+from pipelines.lineage.index import facts
 from pipelines.runs.graph import Graph
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.stores.layout import code_key
@@ -186,3 +187,18 @@ def test_what_is_no_run_is_refused_and_the_run_is_not(store, tmp_path):
     with pytest.raises(UserError, match="no run and no release"):
         side_of(store, None, "faces-1/train")
     assert side_of(store, None, "faces-1").executions
+
+
+def test_steps_of_a_component_that_has_gone_are_compared(store, monkeypatch):
+    put_run(store, "faces-1")
+    put_run(store, "faces-2", source="51" * 32)
+
+    def gone(name):
+        raise UserError(f"there is no component {name}", "name another")
+
+    monkeypatch.setattr("components.contract.interface.interface_of", gone)
+    monkeypatch.setattr(facts, "COMPONENTS", ())
+    facts.kinds_of.cache_clear()
+    changes = compared(store)
+    facts.kinds_of.cache_clear()
+    assert [one.inputs for one in changes.changed] == [["source"], ["dataset"]]

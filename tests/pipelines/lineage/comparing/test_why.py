@@ -107,6 +107,17 @@ def test_only_the_data_differs(store):
     assert answer.metrics.winner == ("student-int8", "student-int8")
 
 
+def test_another_model_of_the_users_is_not_their_data(store):
+    for run, model in (("faces-1", "60" * 32), ("faces-2", "61" * 32)):
+        writer = RunWriter(store, run, sources={"data": SOURCE, "model": model})
+        made = {"model": {"w": model.encode()}}
+        writer.step("teacher", {"source": model}, made, "import_model")
+        writer.end()
+    answer = asked(store)
+    assert answer.causes == ["model"]
+    assert answer.summary == "these differ: model"
+
+
 def test_what_else_differs_is_said_first(store):
     put_run(store, "faces-1", parameters={"epochs": 3})
     put_run(store, "faces-2", source="51" * 32, parameters={"epochs": 5},
@@ -151,5 +162,5 @@ def test_a_damaged_manifest_is_said_and_hides_nothing_else(store):
     bad.end()
     answer = asked(store)
     assert answer.samples is None
-    assert any("the manifest of run faces-2 is damaged" in one for one in answer.lacking)
+    assert any("the manifest of run faces-2, it is damaged" in one for one in answer.lacking)
     assert answer.steps.changed

@@ -170,7 +170,10 @@ def test_what_nobody_knows_is_said_and_the_other_store_knows_it(store, store_uri
     small_run(store, model=b"another model")
     (tmp_path / "model.tflite").write_bytes(MODEL)
     text = str(tmp_path / "model.tflite")
-    with open_index(store) as index, pytest.raises(UserError, match="nothing that a run") as caught:
+    with (
+        open_index(store) as index,
+        pytest.raises(UserError, match="no record of this store") as caught,
+    ):
         trace(index, resolve(store, index, text))
     assert "--store PLACE" in caught.value.fix
     with open_index(other) as index:
