@@ -49,13 +49,11 @@ class Marked:
         whole: Trees that stay with all their blobs.
         named: Trees that a record names, those included: their listings stay.
         keys: Keys of all results, trees and blobs that stay.
-        alive: Runs that go on.
     """
 
     whole: set[str] = field(default_factory=set[str])
     named: set[str] = field(default_factory=set[str])
     keys: set[str] = field(default_factory=set[str])
-    alive: tuple[str, ...] = ()
 
 
 def mark(store: Store, keys: Sequence[str], keep_s: float, present: datetime) -> Marked:
@@ -89,11 +87,9 @@ class _Marks:
         self.found = Marked()
         self._problems: list[Problem] = []
         self.runs = list_runs(store, self._problems)
-        self.found.alive = tuple(run.run for run in self.runs if run.outcome == "running")
         self._makers: dict[str, set[str]] = {}
         self._made: dict[str, set[str]] = {}
         self._results: dict[str, frozenset[str]] = {}
-        self._step_keys: dict[str, str] = {}
         self._records: dict[str, list[str]] = {}
         for key in keys:
             if kind_of(key) == "step":
