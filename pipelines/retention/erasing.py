@@ -197,8 +197,8 @@ def _unreached(store: Store, reach: Reach) -> Iterable[str]:
         yield f"the weights of {reach.models} models that were made from these images: train anew"
     if reach.releases:
         yield (
-            f"the files of {len(reach.releases)} releases in folders that run and export wrote, "
-            "and on phones"
+            f"the files of {len(reach.releases)} releases: under public/ for apps, in folders "
+            "that run and export wrote, and on phones"
         )
     if reach.class_names:
         yield f"{reach.class_names} files of models, which name a class as the person is called"
