@@ -28,7 +28,11 @@ _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 
 
 def add_command(
-    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int] | None
+    commands: Any,
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], int] | None,
+    changes: str = "",
 ) -> argparse.ArgumentParser:
     """Add the parser of a command, or of an action of one.
 
@@ -37,9 +41,10 @@ def add_command(
         name: What it is called.
         summary: What it does.
         run: Does it and returns the exit code; None where its actions do.
+        changes: What it changes, as lines, where people have to know that before.
     """
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=summary, epilog=CODES,
+        name, help=summary, description=f"{summary}\n\n{changes}".strip(), epilog=CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.set_defaults(command=run)

@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from pipelines.runs.erasures import Erasure
     from pipelines.stores.store import Store
 
+_CHANGES = """\
+changes: removes images, what shows or names them, and results that rest on them, for good: from the
+store, this machine's caches and the folders of clusters. Later runs of the store leave the images
+out. Your own data and the weights of models stay; the certificate lists what was not reached."""
+
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "erase a person or a file from a store, and say what has to be trained anew"
-    parser = add_command(commands, "erase", summary, run)
+    parser = add_command(commands, "erase", summary, run, _CHANGES)
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("--identity", metavar="NAME", help="a person, as folder or label has it")
     subject.add_argument(

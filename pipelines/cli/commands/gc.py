@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 
+_CHANGES = """\
+changes: the first call only writes down what it condemns. Once --wait is over, another one removes
+images, weights, files and pages of runs, and their results in the cache, for good; a run that
+needs them makes them again. Records, logs, releases and what they rest on stay."""
+
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "remove what no release and no young run rests on, in two phases a day apart"
-    parser = add_command(commands, "gc", summary, run)
+    parser = add_command(commands, "gc", summary, run, _CHANGES)
     parser.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
     parser.add_argument(
         "--keep", default="30d", metavar="TIME",
