@@ -165,7 +165,7 @@ def _carry_out(store: Store, one: Erasure, reach: Reach) -> Erasure:
     files = [digest for digest, kind in one.excluded.items() if kind == "file"]
     removed = clear_this_machine(store, one.removed, files, f"erase-{one.id}")
     removed += sum(clear_folder(place) for place in one.folders)
-    removed += sum(clear_folder(place, arrays_only=True) for place in one.model_folders)
+    removed += sum(clear_folder(place, arrays_and_pages=True) for place in one.model_folders)
     done = replace(one, finished=now(), removed_elsewhere=removed)
     put_erasure(store, done)
     return done
