@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,15 @@ STORE = "./slimline-store"
 
 LATEST = "latest"
 
+_SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+
 
 def add_command(
-    commands: Any, name: str, summary: str, run: Callable[[argparse.Namespace], int] | None
+    commands: Any,
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], int] | None,
+    changes: str = "",
 ) -> argparse.ArgumentParser:
     """Add the parser of a command, or of an action of one.
 
@@ -34,9 +41,10 @@ def add_command(
         name: What it is called.
         summary: What it does.
         run: Does it and returns the exit code; None where its actions do.
+        changes: What it changes, as lines, where people have to know that before.
     """
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=summary, epilog=CODES,
+        name, help=summary, description=f"{summary}\n\n{changes}".strip(), epilog=CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.set_defaults(command=run)
@@ -104,6 +112,27 @@ def _is_folder(path: Path) -> bool:
 def run_id(arguments: argparse.Namespace) -> str | None:
     """Return the run that is meant, or None for the latest."""
     return None if arguments.run == LATEST else arguments.run
+
+
+def file_or_sha256(text: str) -> tuple[str, Path | None]:
+    """Return the sha256 of a file, and where it lies if that is what the text says, else None.
+
+    Raises:
+        UserError: There is no such file, and the text is no sha256.
+    """
+    from components.contract.digests import file_sha256
+    from pipelines.disk.files import disk_faults
+
+    path = Path(text)
+    with disk_faults(path):
+        if path.is_file():
+            return file_sha256(path), path
+    if found := _SHA256.fullmatch(text):
+        return found[1].lower(), None
+    raise UserError(
+        f"{text} is no file here, and no sha256",
+        "give the path of a file, or the 64 hexadecimal digits of its sha256",
+    )
 
 
 def print_problems(problems: Sequence[Problem]) -> None:

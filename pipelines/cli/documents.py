@@ -1,4 +1,4 @@
-"""What ``slimline explain --json`` and ``slimline runs --json`` print, key by key."""
+"""What commands print with ``--json``, key by key; those on releases: ``release_documents.py``."""
 
 from __future__ import annotations
 

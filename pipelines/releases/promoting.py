@@ -79,6 +79,7 @@ def promote(
         log = read_log(store, published.name).check()
         champion = log.champion
         if champion and (champion.release, champion.run) == (published.release, published.run):
+            check_bytes(cache, published)
             signed = _finish(cache, log, signer)
             return Promoted("unchanged", published, champion, signed_by=signed)
         before = _champion(cache, log)
@@ -226,8 +227,9 @@ def _open_to_apps(cache: Cache, entry: LogEntry) -> None:
     """
     if entry.url:
         for item in cache.tree(entry.release).entries:
-            data = cache.read_file(entry.release, item.path)
-            cache.store.put_if_absent(public_key(entry.name, item.sha256), data)
+            key = public_key(entry.name, item.sha256)
+            if cache.store.stat(key) is None:  # a promotion comes here twice
+                cache.store.put_if_absent(key, cache.read_file(entry.release, item.path))
 
 
 def _finish(cache: Cache, log: ReleaseLog, signer: Signer | None) -> str | None:

@@ -26,10 +26,10 @@ class ReleaseState:
         name: Of the releases.
         run: The run that published it.
         release: Its tree digest.
-        state: ``champion``; ``candidate`` (it qualifies and is newer than the champion, or there is
-            none); ``past`` (it was the champion); ``older`` (it qualifies, and a newer one became
-            the champion instead); ``rolled back``; ``unqualified``; ``no winner`` (the run
-            published nothing); ``damaged``.
+        state: ``champion``; ``candidate`` (it qualifies, and its run began after the champion's, or
+            there is none); ``past`` (it was the champion); ``older`` (it qualifies, and one whose
+            run began later became the champion instead); ``rolled back``; ``unqualified``;
+            ``no winner`` (the run published nothing); ``damaged``.
         variant: Which variant won; empty where there is no release to read.
         size_bytes: Of the model.
         promoted_at: When it last became the champion, ISO 8601, UTC; None if it never did.

@@ -94,9 +94,7 @@ def unfinished(store: Store, wait_s: float, present: datetime) -> list[Due]:
     return found
 
 
-def condemnable(
-    store: Store, keep_s: float, present: datetime
-) -> tuple[dict[str, str], int, tuple[str, ...]]:
+def condemnable(store: Store, keep_s: float, present: datetime) -> tuple[dict[str, str], int]:
     """Return what nothing rests on.
 
     Args:
@@ -105,7 +103,7 @@ def condemnable(
         present: The time, UTC.
 
     Returns:
-        By key the version of each value, their length together, and the runs that go on.
+        By key the version of each value, and their length together.
 
     Raises:
         UserError: A record is damaged.
@@ -119,7 +117,7 @@ def condemnable(
         if stat:
             found[key] = stat.version
             size_bytes += stat.size_bytes
-    return found, size_bytes, marked.alive
+    return found, size_bytes
 
 
 def condemn(
@@ -140,7 +138,7 @@ def condemn(
         UserError: A record is damaged, or the store cannot be written.
     """
     at = present or datetime.now(UTC)
-    condemned, size_bytes, _ = condemnable(store, keep_s, at)
+    condemned, size_bytes = condemnable(store, keep_s, at)
     if not condemned:
         return None
     name = f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
@@ -282,7 +280,7 @@ def gc(
         if waiting:
             return Collecting(finished, waiting, None)
         before = {key: version for one in finished for key, version in one.condemned.items()}
-        found, size_bytes, _ = condemnable(store, keep_s, present)
+        found, size_bytes = condemnable(store, keep_s, present)
         new = {key: version for key, version in found.items() if before.get(key) != version}
         would = Collection("", present.isoformat(), actor, keep_s, new, size_bytes)
         return Collecting(finished, (), would if new else None)

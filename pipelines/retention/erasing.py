@@ -165,7 +165,7 @@ def _carry_out(store: Store, one: Erasure, reach: Reach) -> Erasure:
     files = [digest for digest, kind in one.excluded.items() if kind == "file"]
     removed = clear_this_machine(store, one.removed, files, f"erase-{one.id}")
     removed += sum(clear_folder(place) for place in one.folders)
-    removed += sum(clear_folder(place, arrays_only=True) for place in one.model_folders)
+    removed += sum(clear_folder(place, arrays_and_pages=True) for place in one.model_folders)
     done = replace(one, finished=now(), removed_elsewhere=removed)
     put_erasure(store, done)
     return done
@@ -197,8 +197,8 @@ def _unreached(store: Store, reach: Reach) -> Iterable[str]:
         yield f"the weights of {reach.models} models that were made from these images: train anew"
     if reach.releases:
         yield (
-            f"the files of {len(reach.releases)} releases in folders that run and export wrote, "
-            "and on phones"
+            f"the files of {len(reach.releases)} releases: under public/ for apps, in folders "
+            "that run and export wrote, and on phones"
         )
     if reach.class_names:
         yield f"{reach.class_names} files of models, which name a class as the person is called"

@@ -48,9 +48,9 @@ class DataSubject:
         return cls(identity_digest(name), labels={name})
 
     @classmethod
-    def of_file(cls, sha256: str) -> DataSubject:
-        """Return the file with these bytes."""
-        return cls(None, files={sha256})
+    def of_file(cls, sha256: str, pixels: Iterable[str] = ()) -> DataSubject:
+        """Return the file with these bytes, and all that shows these pixels."""
+        return cls(None, files={sha256}, pixels=set(pixels))
 
     @property
     def excluded(self) -> dict[str, ExclusionKind]:

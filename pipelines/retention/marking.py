@@ -16,26 +16,12 @@ from datetime import datetime
 from typing import Any, cast
 
 from components.contract.errors import UserError
-from components.contract.tree import Tree
+from pipelines.retention.contents import KeptContents
 from pipelines.runs.records import Problem, RunRecord, list_runs
 from pipelines.runs.step_records import ExecutionRecord, read_ingredients, read_record
-from pipelines.runs.tombstones import parse_tombstone
-from pipelines.stores.call_each import call_each
-from pipelines.stores.layout import (
-    CLAIMS,
-    SOURCES,
-    blob_key,
-    kind_of,
-    result_key,
-    run_key,
-    tree_key,
-)
+from pipelines.stores.layout import CLAIMS, kind_of, result_key, run_key
 from pipelines.stores.store import KeyMissing, Store
 
-_THREADS = 8
-_TELLING = (".json", ".jsonl")
-_RECORDS = "records/"
-"""Of a Dataset: what became of every record of files that hold many images."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _RELEASED = ("release", "release log", "champion")
 """Kinds of values that name releases."""
@@ -49,13 +35,11 @@ class Marked:
         whole: Trees that stay with all their blobs.
         named: Trees that a record names, those included: their listings stay.
         keys: Keys of all results, trees and blobs that stay.
-        alive: Runs that go on.
     """
 
     whole: set[str] = field(default_factory=set[str])
     named: set[str] = field(default_factory=set[str])
     keys: set[str] = field(default_factory=set[str])
-    alive: tuple[str, ...] = ()
 
 
 def mark(store: Store, keys: Sequence[str], keep_s: float, present: datetime) -> Marked:
@@ -89,11 +73,9 @@ class _Marks:
         self.found = Marked()
         self._problems: list[Problem] = []
         self.runs = list_runs(store, self._problems)
-        self.found.alive = tuple(run.run for run in self.runs if run.outcome == "running")
         self._makers: dict[str, set[str]] = {}
         self._made: dict[str, set[str]] = {}
         self._results: dict[str, frozenset[str]] = {}
-        self._step_keys: dict[str, str] = {}
         self._records: dict[str, list[str]] = {}
         for key in keys:
             if kind_of(key) == "step":
@@ -201,59 +183,13 @@ class _Marks:
 
     def add_contents(self) -> None:
         """Mark listings, blobs and results of all marked trees."""
-        there = set(self._keys)
         self.found.named |= self.found.whole
-        trees = [tree for tree in self.found.named if tree_key(tree) in there]
-        self.found.keys |= {tree_key(tree) for tree in trees}
-        listed = call_each(self._listing, ((tree,) for tree in trees), _THREADS)
-        for tree, listing in zip(trees, listed, strict=True):
-            whole = tree in self.found.whole
-            self.found.keys |= {
-                blob_key(entry.sha256)
-                for entry in (listing.entries if listing else ())
-                if whole or tells(entry.path)
-            }
-        for key in self._keys:
-            if key.startswith(SOURCES):
-                self.found.keys |= {blob_key(page) for page in self._pages(key)}
-            if kind_of(key) == "tombstone":
-                self.found.keys |= self._left(key)
+        contents = KeptContents(self._store, self._keys, self._damaged)
+        self.found.keys |= contents.of_trees(self.found.named, self.found.whole)
+        self.found.keys |= contents.of_documents()
         self.found.keys |= {
             result_key(key) for key, trees in self._results.items() if trees <= self.found.whole
         }
-
-    def _listing(self, tree: str) -> Tree | None:
-        key = tree_key(tree)
-        try:
-            found = Tree.from_json(json.loads(self._store.get(key)))
-        except KeyMissing:
-            return None
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            found = None
-        if found is None or found.digest != tree:
-            self._damaged(key)
-            return None
-        return found
-
-    def _pages(self, key: str) -> list[str]:
-        try:
-            return [str(page) for page in json.loads(self._store.get(key))["pages"]]
-        except KeyMissing:
-            return []
-        except (ValueError, LookupError, TypeError, RecursionError):
-            self._damaged(key)
-            return []
-
-    def _left(self, key: str) -> set[str]:
-        """Return where it lies what an erasure left of a document."""
-        try:
-            left = parse_tombstone(self._store.get(key)).instead
-        except KeyMissing:
-            return set()
-        except ValueError:
-            self._damaged(key)
-            return set()
-        return {blob_key(left)} if left else set()
 
     def _damaged(self, key: str) -> None:
         self._problems.append(Problem(key, f"{key} is damaged", ""))
@@ -272,11 +208,6 @@ class _Marks:
                 f"slimline verify --quarantine --store {self._store.uri} moves them out of the "
                 "way; what they alone rested on may then be removed",
             )
-
-
-def tells(path: str) -> bool:
-    """Whether a file of an artifact tells of it, and stays when the artifact goes."""
-    return path.endswith(_TELLING) or path.startswith(_RECORDS)
 
 
 def _released(note: object) -> list[str]:

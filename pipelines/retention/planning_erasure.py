@@ -99,6 +99,7 @@ def reach_of(cache: Cache, subject: DataSubject) -> Reach:
         _replace(found, page, left)
     _reach_buckets(found, executions, holding, below)
     _reach_releases(found, store, keys, below)
+    _reach_copies(found, keys)
     _reach_rest(found, store, keys, subject, trees)
     return found
 
@@ -234,16 +235,26 @@ def _value(store: Store, key: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
+def _reach_copies(found: Reach, keys: Sequence[str]) -> None:
+    """Take the copies of what goes that lie in quarantine, and where apps read them."""
+    aside = tuple(f"{QUARANTINE}{key.replace('/', '_')}-" for key in sorted(found.removed))
+    found.removed |= {
+        key
+        for key in keys
+        if key.startswith(aside)
+        or (kind_of(key) == "public" and blob_key(key.rpartition("/")[2]) in found.removed)
+    }
+
+
 def _reach_rest(
     found: Reach, store: Store, keys: Sequence[str], subject: DataSubject, trees: Mapping[str, Tree]
 ) -> None:
-    """Take results, logs and quarantined bytes; name the records that stay."""
+    """Take results and logs; name the records that stay."""
     gone = {
         tree
         for tree, listing in trees.items()
         if any(blob_key(entry.sha256) in found.removed for entry in listing.entries)
     }
-    aside = tuple(f"{QUARANTINE}{key.replace('/', '_')}-" for key in sorted(found.removed))
     for key in keys:
         kind = kind_of(key)
         if kind == "result":
@@ -253,8 +264,6 @@ def _reach_rest(
                 continue
             if gone & set(outputs):
                 found.results.add(key.removeprefix("ac/").removesuffix(".json"))
-        elif kind == "quarantine" and key.startswith(aside):
-            found.removed.add(key)
         elif kind in ("log", "run", "progress", "step", "records"):
             try:
                 named = mentions(store.get(key), subject)

@@ -7,16 +7,19 @@ import shutil
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.disk.cache_folder import cache_places
 from pipelines.disk.scratch import scratch_folder, scratch_root
+from pipelines.retention.planning_erasure import ARRAYS
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import blob_key
 from pipelines.stores.store import Store
 
-_ARRAYS = (".npy", ".npz", ".html")
+if TYPE_CHECKING:
+    from pipelines.stores.objects import Objects
 
 
 def clear_this_machine(store: Store, keys: Iterable[str], files: Iterable[str], name: str) -> int:
@@ -70,12 +73,12 @@ def _clear_checksums(path: Path, files: list[str]) -> int:
     return removed
 
 
-def clear_folder(place: str, *, arrays_only: bool = False) -> int:
+def clear_folder(place: str, *, arrays_and_pages: bool = False) -> int:
     """Remove the objects of a folder in a bucket.
 
     Args:
         place: ``gs://bucket/prefix``.
-        arrays_only: Only arrays and pages.
+        arrays_and_pages: Only these: what may show single images.
 
     Returns:
         How many went.
@@ -91,16 +94,16 @@ def clear_folder(place: str, *, arrays_only: bool = False) -> int:
     with cloud_faults(place):
         objects = Objects(place, bucket)
         for found in list(objects.list(f"{prefix}/", "name,generation")):
-            if not arrays_only or found.name.endswith(_ARRAYS):
+            if not arrays_and_pages or found.name.endswith((*ARRAYS, ".html")):
                 removed += _delete(objects, found.name, int(found.generation))
     return removed
 
 
-def _delete(objects: object, name: str, generation: int) -> int:
+def _delete(objects: Objects, name: str, generation: int) -> int:
     from google.api_core import exceptions as api
 
     try:
-        objects.delete(name, generation, lambda _: None)  # type: ignore[attr-defined]
+        objects.delete(name, generation, lambda _: None)
     except (api.NotFound, api.PreconditionFailed):  # somebody else removed or replaced it
         return 0
     return 1

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
-from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.output import DAMAGED, OK, print_json, print_remark, print_text
+from pipelines.cli.arguments import add_command, file_or_sha256, open_existing, store_arguments
+from pipelines.cli.output import NEGATIVE, OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.lineage.affected import Answer
     from pipelines.lineage.index.opening import OpenIndex
     from pipelines.lineage.sightings import Searched
 
-_SHA = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 _SHOWN = 8
 
 
@@ -58,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(answer, arguments.what or arguments.identity)
     doubtful = answer.champions or answer.unsearched_champions
-    return DAMAGED if arguments.check and doubtful else OK
+    return NEGATIVE if arguments.check and doubtful else OK
 
 
 def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:
@@ -67,26 +64,13 @@ def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:
     Raises:
         UserError: There is no such file, and it is no sha256.
     """
-    from components.contract.digests import file_sha256
-    from pipelines.disk.files import disk_faults
     from pipelines.lineage.showing import pixels_of
     from pipelines.lineage.sightings import Searched, decodings
 
     if arguments.identity is not None:
         return Searched(identity=arguments.identity)
-    path = Path(arguments.what)
-    with disk_faults(path):
-        is_file = path.is_file()
-    if is_file:
-        with disk_faults(path):
-            sha256 = file_sha256(path)
-        return Searched(sha256, pixels_of(path, decodings(index)))
-    if found := _SHA.fullmatch(arguments.what):
-        return Searched(found[1].lower())
-    raise UserError(
-        f"{arguments.what} is no file here, and no sha256",
-        "give the path of a file, or the 64 hexadecimal digits of its sha256",
-    )
+    sha256, path = file_or_sha256(arguments.what)
+    return Searched(sha256, pixels_of(path, decodings(index)) if path else ())
 
 
 def _print(answer: Answer, what: str) -> None:

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import argparse
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
-from pipelines.cli.arguments import add_command, open_existing, store_arguments
+from pipelines.cli.arguments import add_command, file_or_sha256, open_existing, store_arguments
 from pipelines.cli.output import OK, print_json, print_text
 
 if TYPE_CHECKING:
     from pipelines.retention.holding import DataSubject
     from pipelines.runs.erasures import Erasure
+    from pipelines.stores.store import Store
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CHANGES = """\
+changes: removes images, what shows or names them, and results that rest on them, for good: from the
+store, this machine's caches and the folders of clusters. Later runs of the store leave the images
+out. Your own data and the weights of models stay; the certificate lists what was not reached."""
 
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "erase a person or a file from a store, and say what has to be trained anew"
-    parser = add_command(commands, "erase", summary, run)
+    parser = add_command(commands, "erase", summary, run, _CHANGES)
     subject = parser.add_mutually_exclusive_group(required=True)
     subject.add_argument("--identity", metavar="NAME", help="a person, as folder or label has it")
-    subject.add_argument("--file", metavar="FILE", help="an image: its sha256, or where it lies")
+    subject.add_argument(
+        "--file", metavar="FILE",
+        help="an image: its sha256; or where it lies, and then also what shows the same pixels",
+    )  # fmt: skip
     subject.add_argument(
         "--resume", action="store_true", help="end an erasure that was begun and not ended"
     )
@@ -51,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise UserError("--resume has no --dry-run", "leave one of them out")
         done = resume(cache)
     elif arguments.dry_run:
-        subject = _subject(arguments)
+        subject = _subject(arguments, store)
         done = [plan(cache, subject, actor=actor(), reason=arguments.reason)[0]]
     else:
-        done = [erase(cache, _subject(arguments), actor=actor(), reason=arguments.reason)]
+        done = [erase(cache, _subject(arguments, store), actor=actor(), reason=arguments.reason)]
     if arguments.json:
         print_json({"erasures": [asdict(one) for one in done]})
         return OK
@@ -65,25 +70,26 @@ def run(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _subject(arguments: argparse.Namespace) -> DataSubject:
-    from components.contract.digests import file_sha256
-    from pipelines.disk.files import disk_faults
+def _subject(arguments: argparse.Namespace, store: Store) -> DataSubject:
+    """Return whom or what to erase; a file that lies here also by what it shows.
+
+    Raises:
+        UserError: There is no such file, or nobody is named.
+    """
+    from pipelines.lineage.affected import decodings
+    from pipelines.lineage.index.opening import open_index
+    from pipelines.lineage.showing import pixels_of
     from pipelines.retention.holding import DataSubject
 
     if arguments.identity is not None:
         if not arguments.identity.strip():
             raise UserError("--identity names nobody", "give the name of the folder or the label")
         return DataSubject.of_identity(arguments.identity)
-    if _SHA256.fullmatch(arguments.file):
-        return DataSubject.of_file(arguments.file)
-    path = Path(arguments.file)
-    with disk_faults(path):
-        if not path.is_file():
-            raise UserError(
-                f"--file {arguments.file} is no file, and no sha256 of 64 digits 0 to 9 and a to f",
-                "give the path of the image; or its sha256, as sha256sum prints it",
-            )
-        return DataSubject.of_file(file_sha256(path))
+    sha256, path = file_or_sha256(arguments.file)
+    if path is None:
+        return DataSubject.of_file(sha256)
+    with open_index(store) as index:
+        return DataSubject.of_file(sha256, pixels_of(path, decodings(index)))
 
 
 def _lines(one: Erasure) -> list[str]:

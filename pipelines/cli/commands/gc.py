@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 
+_CHANGES = """\
+changes: the first call only writes down what it condemns. Once --wait is over, another one removes
+images, weights, files and pages of runs, and their results in the cache, for good; a run that
+needs them makes them again. Records, logs, releases and what they rest on stay."""
+
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "remove what no release and no young run rests on, in two phases a day apart"
-    parser = add_command(commands, "gc", summary, run)
+    parser = add_command(commands, "gc", summary, run, _CHANGES)
     parser.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
     parser.add_argument(
         "--keep", default="30d", metavar="TIME",
@@ -103,27 +108,25 @@ def _document(uri: str, done: Collecting, wait_s: float, *, dry_run: bool) -> Co
 
 def _lines(found: Collected, wait: str) -> list[str]:
     """Return the document in words."""
+    from components.statistics.quantities import short_bytes
+
     would = "would be " if found.dry_run else ""
     lines: list[str] = []
     if found.collections:
         spared = f"; {found.spared} of the condemned stay, as they are used again"
         lines.append(
-            f"{found.place}: {found.removed} objects {would}removed, {_size(found.removed_bytes)}"
-            f"{spared if found.spared else ''}"
+            f"{found.place}: {found.removed} objects {would}removed, "
+            f"{short_bytes(found.removed_bytes)}{spared if found.spared else ''}"
         )
     for one in found.waiting:
         runs = f", and until {', '.join(one.runs)} has ended" if one.runs else ""
         lines.append(
-            f"{one.objects} condemned objects, {_size(one.size_bytes)}, wait until {one.until}"
-            f"{runs}; slimline gc then removes what is still not used"
+            f"{one.objects} condemned objects, {short_bytes(one.size_bytes)}, wait until "
+            f"{one.until}{runs}; slimline gc then removes what is still not used"
         )
     if found.condemned:
         lines.append(
-            f"{found.condemned} objects {would}condemned, {_size(found.condemned_bytes)}: "
+            f"{found.condemned} objects {would}condemned, {short_bytes(found.condemned_bytes)}: "
             f"slimline gc after {wait} removes those that no run has used by then"
         )
     return lines or [f"{found.place}: nothing to remove"]
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB"

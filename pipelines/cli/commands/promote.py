@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.output import DAMAGED, OK, complain, print_json, print_remark, print_text
+from pipelines.cli.output import NEGATIVE, OK, complain, print_json, print_remark, print_text
+
+if TYPE_CHECKING:
+    from pipelines.releases.promoting import Promoted
+
+_CHANGES = """\
+changes: the log of releases gets an entry, champion.json follows it, and the files are copied to
+where apps read them; with a key the entry is signed. Where the gate looks at sealed images, the
+ledger notes it, whatever the answer. Nothing is removed: slimline rollback takes it back."""
 
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "make a release the champion that apps download, if the gate says yes"
-    parser = add_command(commands, "promote", summary, run)
+    parser = add_command(commands, "promote", summary, run, _CHANGES)
     parser.add_argument(
         "release", metavar="RELEASE",
         help="a run, NAME@latest, NAME@RUN, or digits of the digest",
@@ -86,11 +94,11 @@ def run(arguments: argparse.Namespace) -> int:
             f"the gate does not let {published} pass",
             f"slimline promote {arguments.release} --force REASON, if somebody answers for it",
         )
-        return DAMAGED
+        return NEGATIVE
     return OK
 
 
-def say(done: Any, *, as_json: bool) -> None:
+def say(done: Promoted, *, as_json: bool) -> None:
     """Print what came of a wish to change the champion."""
     from dataclasses import asdict
 

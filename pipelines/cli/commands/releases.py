@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.output import DAMAGED, OK, complain, print_json, print_table
+from pipelines.cli.output import NEGATIVE, OK, complain, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.releases.states import ReleaseState
 
 
 def add(commands: Any) -> None:
@@ -37,11 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
     logs = [read_log(store, name) for name in names]
     whole = all(not log.faults for log in logs)
     for log in logs:
-        if log.champion and not log.faults and _has_files(states, log.name):
+        if log.champion and not log.faults and _is_readable(states, log.name):
             champion_of(store, log.name)  # repairs champion.json where it is behind
     if arguments.json:
         print_json(asdict(release_documents.listed_releases(states, logs)))
-        return OK if whole else DAMAGED
+        return OK if whole else NEGATIVE
     print_table(release_text.releases(states))
     for log in logs:
         if arguments.name and log.entries:
@@ -51,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
                 f"the log of {log.name}: {fault}; what comes from there on does not count",
                 "put the entries back as a copy of the store has them",
             )
-    return OK if whole else DAMAGED
+    return OK if whole else NEGATIVE
 
 
-def _has_files(states: Any, name: str) -> bool:
+def _is_readable(states: Sequence[ReleaseState], name: str) -> bool:
     """Whether the champion of a name can be read: else the list says what is damaged."""
     return any(state.name == name and state.state == "champion" for state in states)

@@ -9,11 +9,15 @@ from pipelines.cli.arguments import add_command, open_existing, store_arguments
 from pipelines.cli.commands.promote import check_text, say, settings_arguments
 from pipelines.cli.output import OK, print_remark
 
+_CHANGES = """\
+changes: the log of releases gets an entry, and champion.json follows it; with a key the entry is
+signed. Nothing is removed: the release stays, and can be promoted again."""
+
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "make an earlier champion the champion again, once every byte of it was read"
-    parser = add_command(commands, "rollback", summary, run)
+    parser = add_command(commands, "rollback", summary, run, _CHANGES)
     parser.add_argument("name", metavar="NAME", help="a configuration's name")
     parser.add_argument(
         "--to", metavar="RELEASE", help="which one (default: the champion before this one)"

@@ -1,6 +1,7 @@
 """The command line: help without weight, exit codes, JSON alone on standard output."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from tests.pipelines.cli.command_line import ROOT, TINY, python, slimline
 
 COMMANDS = (
     *("run", "explain", "compile", "sync", "schedule", "show", "runs", "logs", "init"),
-    *("doctor", "images"),
+    *("doctor", "images", "data", "export", "lineage", "affected", "why-changed", "verify"),
+    *("releases", "promote", "rollback", "gc", "erase", "index", "suggest"),
 )
 FRAMEWORKS = (
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "ai_edge_litert"),
@@ -78,11 +80,17 @@ def test_help_says_what_a_command_does(command: str, capsys: pytest.CaptureFixtu
     assert len(text.splitlines()) > 4
 
 
+@pytest.mark.parametrize("command", ["promote", "rollback", "gc", "erase"])
+def test_help_says_what_is_changed(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    assert "\n\nchanges: " in capsys.readouterr().out
+
+
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for command in COMMANDS:
-        assert f"\n    {command} " in text
+    listed = re.findall(r"^ {4}([a-z-]+)(?= |$)", text, re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)
     assert "exit codes:" in text
 
 

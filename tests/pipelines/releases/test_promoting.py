@@ -231,6 +231,20 @@ def test_a_rollback_reads_every_byte_first(
     assert back(fresh).outcome == "rolled back"
 
 
+@pytest.mark.parametrize("damage", [flip, remove])
+def test_promoting_the_champion_again_names_what_of_it_is_damaged(
+    cache: Cache, damage: Callable[[Store, str], None]
+) -> None:
+    settings = ReleasesSection(url="https://models.example.com/m")  # has to be read for apps
+    first = published(cache, "faces-a")
+    wish(cache, first, settings=settings)
+    assert wish(cache, first, settings=settings).outcome == "unchanged"
+    (model,) = first.models
+    damage(cache.store, blob_key(model.sha256))
+    with pytest.raises(UserError, match=r"the release faces@faces-a .* is damaged"):
+        wish(Cache(cache.store, cache._scratch), first, settings=settings)
+
+
 def test_no_champion_changes_on_a_log_that_was_edited(
     cache: Cache, promoted: list[PublishedRelease]
 ) -> None:

@@ -77,6 +77,7 @@ class History:
         outputs: Mapping[str, Files | str],
         inputs: Mapping[str, Any] | None = None,
         component: str | None = None,
+        **parameters: object,
     ) -> dict[str, str]:
         """Do a step: keep what it makes, its record and its result; return the trees.
 
@@ -85,14 +86,16 @@ class History:
             outputs: By port the files of what it makes, or the tree of what it has uploaded.
             inputs: By port the tree, or the trees, that enter it.
             component: What it runs, if its name does not begin so.
+            parameters: Of the component.
         """
         made = {
             port: files if isinstance(files, str) else put_files(self.cache, files)
             for port, files in outputs.items()
         }
         ingredients = Ingredients(
-            component or name.partition("-")[0], "c", "e", dict(inputs or {}), {"name": name}, None
-        )
+            component or name.partition("-")[0], "c" * 64, "e" * 64, dict(inputs or {}),
+            {"name": name, **parameters}, None,
+        )  # fmt: skip
         record = put_step_record(
             self.cache.store, self.run, name,
             step_record(

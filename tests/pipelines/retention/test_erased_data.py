@@ -81,7 +81,7 @@ def ingested(cache: Cache, data: Path, run: str) -> History:
         port: {name: path.read_bytes() for name, path in files_of(root)}
         for port, root in made.items()
     }
-    history.step("ingest", outputs, {"source": source.digest})
+    history.step("ingest", outputs, {"source": source.digest}, channels=1)
     history.end()
     return history
 

@@ -21,7 +21,7 @@ from pipelines.runs.erasures import erasures
 from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.release_log import append, read_log
 from pipelines.runs.verifying import verify_store
-from pipelines.stores.layout import blob_key, log_key
+from pipelines.stores.layout import blob_key, log_key, public_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 from tests.data.releases import entry_of
@@ -117,7 +117,13 @@ def faces(
     )["report"]
     history.step(
         "publish",
-        {"release": {"model.tflite": b"lite " + run.encode(), "manifest.json": b"{}"}},
+        {
+            "release": {
+                "model.tflite": b"lite " + run.encode(),
+                "manifest.json": b"{}",
+                "card.html": b"<img src='data:image/png;base64,'>" + run.encode(),
+            }
+        },
         {"winner": lite, "decision": report},
     )
     history.end()
@@ -203,6 +209,17 @@ def test_what_the_gate_cut_out_of_sealed_images_goes_with_them(cache: Cache) -> 
     assert b"a part" in bytes_of(cache.store), "she was not sealed"
     erase(cache, DataSubject.of_identity(BEN), actor="me", reason="")
     assert b"a part" not in bytes_of(cache.store)
+
+
+def test_the_copies_for_apps_go_with_what_they_are_copies_of(cache: Cache) -> None:
+    history = faces(cache, "faces-1")
+    files = {entry.path: entry.sha256 for entry in cache.tree(history.release()).entries}
+    for path, sha256 in files.items():
+        data = cache.read_file(history.release(), path)
+        cache.store.put_if_absent(public_key("faces", sha256), data)
+    erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
+    left = {path for path, sha in files.items() if cache.store.stat(public_key("faces", sha))}
+    assert left == {"model.tflite", "manifest.json"}
 
 
 def test_a_file_takes_its_copies_and_what_it_stands_for_along(cache: Cache) -> None:

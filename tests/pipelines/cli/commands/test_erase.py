@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from components.contract.digests import file_sha256
 from pipelines.cli.main import main
 from pipelines.runs.cache import Cache
 from pipelines.stores.directory import DirectoryStore
+from tests.data import images
+from tests.pipelines.retention.test_erased_data import folder_of_faces, ingested
 from tests.pipelines.retention.test_erasing import ANNA, FILES, faces
 
 
@@ -50,13 +53,27 @@ def test_the_document_is_the_certificate(store: str, capsys: pytest.CaptureFixtu
     assert (document["subject"], document["actor"]) == ("file", "officer")
 
 
-def test_an_image_by_its_place(
-    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_image_by_its_place_and_a_copy_by_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = tmp_path / "1.png"
-    picture.write_bytes(b"none of them")
-    assert main(["erase", "--store", store, "--file", str(picture)]) == 2
-    assert "holds 0" not in capsys.readouterr().err
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    cache = Cache(DirectoryStore(tmp_path / "store", durable=False), tmp_path / "scratch")
+    data = folder_of_faces(tmp_path / "data")
+    ingested(cache, data, "faces-1")
+    erase = ("erase", "--store", str(tmp_path / "store"), "--json", "--file")
+    first, second = data / "ben" / "0.png", data / "ben" / "1.png"
+    copy = tmp_path / "copy.bmp"
+    copy.write_bytes(images.encoded(images.random_image(101), "BMP"))
+    capsys.readouterr()
+    for given, erased in ((first, first), (copy, second)):
+        assert main([*erase, str(given)]) == 0
+        (done,) = json.loads(capsys.readouterr().out)["erasures"]
+        assert max(done["datasets"].values()) == 1
+        assert file_sha256(erased) in done["excluded"]
+        assert done["digest"] == file_sha256(given)
+    copy.write_bytes(images.encoded(images.random_image(9999), "BMP"))
+    assert main([*erase, str(copy)]) == 2
+    assert file_sha256(copy) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -64,7 +81,7 @@ def test_an_image_by_its_place(
     [
         (["--identity", " "], "names nobody"),
         (["--identity", "Dora"], "holds the identity 'Dora'"),
-        (["--file", "no/such.png"], "is no file, and no sha256"),
+        (["--file", "no/such.png"], "is no file here, and no sha256"),
         (["--resume", "--dry-run"], "has no --dry-run"),
     ],
 )
