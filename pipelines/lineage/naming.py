@@ -32,6 +32,7 @@ CHAMPION, LATEST = "champion", "latest"
 _RELEASES = "releases/"
 _DIGITS = re.compile(r"(?:sha256:)?([0-9a-fA-F]{8,64})")
 _MOST_LISTED = 10
+_FIRST_RUN = "slimline run CONFIG"
 
 
 class Index(Protocol):
@@ -292,9 +293,10 @@ def _unknown(store: Store, text: str) -> UserError:
     if "@" in text and "/" not in text:
         return UserError(
             f"the store {store.uri} holds no release called {text.rpartition('@')[0]}",
-            suggest(text, [f"{name}@{LATEST}" for name in names]),
+            suggest(text, [f"{name}@{LATEST}" for name in names]) if names else _FIRST_RUN,
         )
+    runs = [record.run for record in list_runs(store)][-_MOST_LISTED:]
     return UserError(
         f"there is no file {text}, and no such run or release in the store {store.uri}",
-        suggest(text, [record.run for record in list_runs(store)][-_MOST_LISTED:]),
+        suggest(text, runs) if runs else _FIRST_RUN,
     )

@@ -265,7 +265,7 @@ def _no_such(store: Store, what: str, error: UserError) -> UserError:
     known = [record.run for record in list_runs(store)]
     return UserError(
         f"there is no folder {what}, and no such run in the store {store.uri}",
-        suggest(what, known),
+        suggest(what, known) if known else error.fix,
     )
 
 

@@ -167,3 +167,10 @@ def test_a_damaged_log_names_no_champion(store):
     store.put_if_absent(release_log_key("faces", 1), b"[]")
     with pytest.raises(UserError, match="log of the releases of faces is not what was written"):
         resolve(store, None, "faces@champion")
+
+
+@pytest.mark.parametrize("text", ["nosuch", "nobody@latest"])
+def test_where_nothing_is_there_yet_the_fix_is_a_run(store_uri, text):
+    with pytest.raises(UserError) as caught:
+        resolve(open_store(store_uri("empty")), None, text)
+    assert caught.value.fix == "slimline run CONFIG"
