@@ -19,9 +19,9 @@ OK, BUG, USER_FAULT, NO_WINNER, DAMAGED, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 4,
 
 CODES = """\
 exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
-budgets; 4 the answer is no: verify found what is not as it was written, promote's gate did not say
-yes, or affected --check found a champion; 130 cancelled; 141 done, but nobody read the output to
-its end"""
+budgets; 4 the answer is no: verify or releases found what is not as it was written, promote's gate
+did not say yes, or affected --check found a champion, or one that nobody can tell of; 130
+cancelled; 141 done, but nobody read the output to its end"""
 
 _PLAIN_COLUMNS = 200
 
