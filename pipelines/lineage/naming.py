@@ -271,6 +271,12 @@ def _nothing(store: Store, text: str) -> UserError:
     if slash and _is_run(store, run):
         steps = read_run(store, run).steps
         return UserError(f"run {run} has no step {step}", suggest(step, steps))
+    names = sorted({key.split("/")[1] for key in store.list(_RELEASES)})
+    if text in names:
+        return UserError(
+            f"{text} is what releases are called, not one of them",
+            f"name {text}@{CHAMPION} or {text}@{LATEST}",
+        )
     if absolute(text).is_dir():
         return UserError(f"{text} is a folder", f"name a file in it, such as {text}/model.tflite")
     if re.fullmatch(r"(?:sha256:)?[0-9a-fA-F]{1,7}", text):
@@ -280,16 +286,10 @@ def _nothing(store: Store, text: str) -> UserError:
             f"no digest in the store {store.uri} begins with {text}",
             "name more of what it is: a run, RUN/STEP, NAME@champion, or the file itself",
         )
-    return _unknown(store, text)
+    return _unknown(store, text, names)
 
 
-def _unknown(store: Store, text: str) -> UserError:
-    names = {key.split("/")[1] for key in store.list(_RELEASES)}
-    if text in names:
-        return UserError(
-            f"{text} is what releases are called, not one of them",
-            f"name {text}@{CHAMPION} or {text}@{LATEST}",
-        )
+def _unknown(store: Store, text: str, names: Sequence[str]) -> UserError:
     if "@" in text and "/" not in text:
         return UserError(
             f"the store {store.uri} holds no release called {text.rpartition('@')[0]}",
