@@ -15,7 +15,7 @@ from pipelines.cli.visible import visible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-OK, BUG, USER_FAULT, NO_WINNER, DAMAGED, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
+OK, BUG, USER_FAULT, NO_WINNER, ANSWER_NO, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 
 CODES = """\
 exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.output import DAMAGED, OK, complain, print_json, print_remark, print_text
+from pipelines.cli.output import ANSWER_NO, OK, complain, print_json, print_remark, print_text
 
 
 def add(commands: Any) -> None:
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"the gate does not let {published} pass",
             f"slimline promote {arguments.release} --force REASON, if somebody answers for it",
         )
-        return DAMAGED
+        return ANSWER_NO
     return OK
 
 
