@@ -15,13 +15,13 @@ from pipelines.cli.visible import visible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-OK, BUG, USER_FAULT, NO_WINNER, NEGATIVE, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
+OK, BUG, USER_FAULT, NO_WINNER, ANSWER_NO, CANCELLED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 
 CODES = """\
 exit codes: 0 done; 1 a bug of slimline; 2 something given cannot be used; 3 nothing keeps to the
 budgets; 4 the answer is no: verify or releases found what is not as it was written, promote's gate
-did not say yes, or affected --check found a champion or cannot tell; 130 cancelled; 141 done, but
-nobody read the output to its end"""
+did not say yes, or affected --check found a champion, or one that nobody can tell of; 130
+cancelled; 141 done, but nobody read the output to its end"""
 
 _PLAIN_COLUMNS = 200
 

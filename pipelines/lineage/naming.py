@@ -31,6 +31,7 @@ SHOWN = 8
 CHAMPION, LATEST = "champion", "latest"
 _DIGITS = re.compile(r"(?:sha256:)?([0-9a-fA-F]{8,64})")
 _MOST_LISTED = 10
+_FIRST_RUN = "slimline run CONFIG"
 
 
 class Index(Protocol):
@@ -268,6 +269,12 @@ def _nothing(store: Store, text: str) -> UserError:
     if slash and _is_run(store, run):
         steps = read_run(store, run).steps
         return UserError(f"run {run} has no step {step}", suggest(step, steps))
+    names = release_names(store)
+    if text in names:
+        return UserError(
+            f"{text} is what releases are called, not one of them",
+            f"name {text}@{CHAMPION} or {text}@{LATEST}",
+        )
     if absolute(text).is_dir():
         return UserError(f"{text} is a folder", f"name a file in it, such as {text}/model.tflite")
     if re.fullmatch(r"(?:sha256:)?[0-9a-fA-F]{1,7}", text):
@@ -277,22 +284,17 @@ def _nothing(store: Store, text: str) -> UserError:
             f"no digest in the store {store.uri} begins with {text}",
             "name more of what it is: a run, RUN/STEP, NAME@champion, or the file itself",
         )
-    return _unknown(store, text)
+    return _unknown(store, text, names)
 
 
-def _unknown(store: Store, text: str) -> UserError:
-    names = release_names(store)
-    if text in names:
-        return UserError(
-            f"{text} is what releases are called, not one of them",
-            f"name {text}@{CHAMPION} or {text}@{LATEST}",
-        )
+def _unknown(store: Store, text: str, names: Sequence[str]) -> UserError:
     if "@" in text and "/" not in text:
         return UserError(
             f"the store {store.uri} holds no release called {text.rpartition('@')[0]}",
-            suggest(text, [f"{name}@{LATEST}" for name in names]),
+            suggest(text, [f"{name}@{LATEST}" for name in names]) if names else _FIRST_RUN,
         )
+    runs = [record.run for record in list_runs(store)][-_MOST_LISTED:]
     return UserError(
         f"there is no file {text}, and no such run or release in the store {store.uri}",
-        suggest(text, [record.run for record in list_runs(store)][-_MOST_LISTED:]),
+        suggest(text, runs) if runs else _FIRST_RUN,
     )

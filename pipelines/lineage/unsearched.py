@@ -92,5 +92,5 @@ def not_found_by(searched: Searched) -> Sequence[str]:
         "what a teacher made elsewhere was trained on",
     ]
     if not searched.pixels:
-        found.insert(0, "the same picture in other bytes: give the file itself, not its sha256")
+        found.insert(0, "the same image in other bytes: give the file itself, not its sha256")
     return found

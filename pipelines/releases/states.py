@@ -55,7 +55,8 @@ def check_name(store: Store, name: str) -> str:
     names = release_names(store)
     if is_release_name(name) and name in names:
         return name
-    raise UserError(f"the store {store.uri} holds no release called {name}", suggest(name, names))
+    fix = suggest(name, names) if names else "slimline run CONFIG"
+    raise UserError(f"the store {store.uri} holds no release called {name}", fix)
 
 
 def states_of(cache: Cache, name: str) -> list[ReleaseState]:

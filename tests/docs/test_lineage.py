@@ -72,7 +72,7 @@ def sections() -> Iterator[tuple[list[tuple[list[str], int]], list[str]]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The 96 pictures, and the configuration of the page."""
+    """The 96 images, and the configuration of the page."""
     chance = np.random.default_rng(0)
     for name in PEOPLE:
         face = chance.integers(0, 256, (8, 8))

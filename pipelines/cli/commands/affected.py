@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, file_or_sha256, open_existing, store_arguments
-from pipelines.cli.output import NEGATIVE, OK, print_json, print_remark, print_text
+from pipelines.cli.output import ANSWER_NO, OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.lineage.affected import Answer
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(answer, arguments.what or arguments.identity)
     doubtful = answer.champions or answer.unsearched_champions
-    return NEGATIVE if arguments.check and doubtful else OK
+    return ANSWER_NO if arguments.check and doubtful else OK
 
 
 def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:

@@ -76,9 +76,9 @@ def _subject(arguments: argparse.Namespace, store: Store) -> DataSubject:
     Raises:
         UserError: There is no such file, or nobody is named.
     """
-    from pipelines.lineage.affected import decodings
     from pipelines.lineage.index.opening import open_index
     from pipelines.lineage.showing import pixels_of
+    from pipelines.lineage.sightings import decodings
     from pipelines.retention.holding import DataSubject
 
     if arguments.identity is not None:

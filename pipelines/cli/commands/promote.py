@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.output import NEGATIVE, OK, complain, print_json, print_remark, print_text
+from pipelines.cli.output import ANSWER_NO, OK, complain, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.releases.promoting import Promoted
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"the gate does not let {published} pass",
             f"slimline promote {arguments.release} --force REASON, if somebody answers for it",
         )
-        return NEGATIVE
+        return ANSWER_NO
     return OK
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.output import NEGATIVE, OK, complain, print_json, print_table
+from pipelines.cli.output import ANSWER_NO, OK, complain, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             champion_of(store, log.name)  # repairs champion.json where it is behind
     if arguments.json:
         print_json(asdict(release_documents.listed_releases(states, logs)))
-        return OK if whole else NEGATIVE
+        return OK if whole else ANSWER_NO
     print_table(release_text.releases(states))
     for log in logs:
         if arguments.name and log.entries:
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"the log of {log.name}: {fault}; what comes from there on does not count",
                 "put the entries back as a copy of the store has them",
             )
-    return OK if whole else NEGATIVE
+    return OK if whole else ANSWER_NO
 
 
 def _is_readable(states: Sequence[ReleaseState], name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
 from pipelines.cli.arguments import LATEST, STORE, add_command, open_existing, store_arguments
-from pipelines.cli.output import NEGATIVE, OK, print_json, print_remark, print_text
+from pipelines.cli.output import ANSWER_NO, OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.cli.documents import Verified
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     wrong = found.first_broken or any(finding.state not in ON_PURPOSE for finding in found.findings)
     if wrong:
         print_remark(f"fix: {chain_text.fix_of(found)}")
-    return NEGATIVE if wrong else OK
+    return ANSWER_NO if wrong else OK
 
 
 def _verified(arguments: argparse.Namespace) -> Verified:
@@ -265,7 +265,7 @@ def _no_such(store: Store, what: str, error: UserError) -> UserError:
     known = [record.run for record in list_runs(store)]
     return UserError(
         f"there is no folder {what}, and no such run in the store {store.uri}",
-        suggest(what, known),
+        suggest(what, known) if known else error.fix,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -75,8 +75,10 @@ class Link:
     def state(self) -> LinkState:
         """``proved``, or the gravest of its faults."""
         found = {fault.state for fault in self.faults}
-        states: Iterator[LinkState] = (state for state in _GRAVITY if state in found)
-        return next(states, "proved")
+        for state in _GRAVITY:
+            if state in found:
+                return state
+        return "proved"
 
     @property
     def broken(self) -> bool:

@@ -163,7 +163,22 @@ def test_what_names_nothing_is_said_with_what_does(store, text, tmp_path, monkey
     resolve(store, None, instead)
 
 
+def test_a_folder_that_is_called_as_releases_are_hides_no_fix(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "faces").mkdir()  # the data, as in docs/lineage.md
+    with pytest.raises(UserError, match="is what releases are called") as caught:
+        resolve(store, None, "faces")
+    assert "faces@latest" in caught.value.fix
+
+
 def test_a_damaged_log_names_no_champion(store):
     store.put_if_absent(release_log_key("faces", 1), b"[]")
     with pytest.raises(UserError, match="log of the releases of faces is not what was written"):
         resolve(store, None, "faces@champion")
+
+
+@pytest.mark.parametrize("text", ["nosuch", "nobody@latest"])
+def test_where_nothing_is_there_yet_the_fix_is_a_run(store_uri, text):
+    with pytest.raises(UserError) as caught:
+        resolve(open_store(store_uri("empty")), None, text)
+    assert caught.value.fix == "slimline run CONFIG"

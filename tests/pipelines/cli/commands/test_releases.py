@@ -192,4 +192,5 @@ def test_nothing_was_published(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (tmp_path / "empty").mkdir()
     code, document = shell.document("releases")
     assert (code, document) == (0, {"releases": [], "logs": []})
-    refused(shell("releases", NAME))
+    for words in (("releases", NAME), ("promote", f"{NAME}@latest"), ("verify", NAME)):
+        assert "fix: slimline run CONFIG" in refused(shell(*words))
