@@ -96,7 +96,7 @@ def thinned(points: Sequence[CurvePoint], kept: int) -> tuple[CurvePoint, ...]:
         points: All epochs, in order.
         kept: Number of the epoch whose weights were kept; 0 is none of them.
     """
-    must = {points[0].epoch, points[-1].epoch} | ({kept} if kept else set())
+    must = {points[0].epoch, points[-1].epoch, kept} - {0}
     chosen = list(points)
     if len(chosen) > POINTS:
         measured = [point for point in points if point.validation is not None]
