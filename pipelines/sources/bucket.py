@@ -6,6 +6,7 @@ by name, generation and size: a second look downloads nothing, and neither does 
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import secrets
 import time
@@ -73,6 +74,29 @@ class BucketFiles:
     def names(self) -> Sequence[str]:
         """See ``Files``."""
         return sorted(self._states)
+
+    @property
+    def fingerprint(self) -> str:
+        """See ``Files``."""
+        told = hashlib.sha256()
+        for name, state in sorted(self._states.items()):
+            told.update(repr((name, *state)).encode())
+        told.update(repr(sorted(self._others)).encode())
+        return told.hexdigest()
+
+    def marked(self, marker: str) -> bool:
+        """See ``Files``. Generations grow with the time at which objects were written."""
+        bucket, inside = parse_object(self._uri)
+        folder = posixpath.dirname(inside) if self.single else inside.rstrip("/")
+        name = f"{folder}/{marker}" if folder else marker
+        with cloud_faults(self._uri):
+            found = [
+                _state(bucket, item)
+                for item in self._objects.list(name, _FIELDS)
+                if item.name == name
+            ]
+        newest = max((state.generation for state in self._states.values()), default=0)
+        return bool(found) and found[0].generation > newest
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``. Objects that are not known yet are downloaded."""

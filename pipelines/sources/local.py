@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from components.contract.errors import UserError
@@ -54,6 +55,24 @@ class LocalFiles:
     def names(self) -> Sequence[str]:
         """See ``Files``."""
         return sorted(self.contents.states)
+
+    @property
+    def fingerprint(self) -> str:
+        """See ``Files``."""
+        told = sha256()
+        for name, state in sorted(self.contents.states.items()):
+            told.update(repr((name, *state)).encode("utf-8", "surrogateescape"))
+        told.update(repr(sorted(self.contents.others.items())).encode("utf-8", "surrogateescape"))
+        return told.hexdigest()
+
+    def marked(self, marker: str) -> bool:
+        """See ``Files``."""
+        folder = self.root.parent if self.single else self.root
+        try:
+            marked_ns = (folder / marker).stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        return all(state.mtime_ns <= marked_ns for state in self.contents.states.values())
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``."""

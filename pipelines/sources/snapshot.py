@@ -84,22 +84,36 @@ def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
     Raises:
         UserError: Nothing there, nothing in it, not readable, or not ordered as data is.
     """
+    place, form, index = _located(data, cache)
+    return Snapshot(data, form, place.hashed(cache), place, index)
+
+
+def listed_files(data: str) -> Files:
+    """List the user's data without reading its images.
+
+    Args:
+        data: See ``snapshot``.
+
+    Raises:
+        UserError: Nothing there, nothing in it, or not ordered as data is.
+    """
+    return _located(data, None)[0]
+
+
+def _located(data: str, cache: ChecksumCache | None) -> tuple[Files, Format, str]:
+    """List the user's data; with how it is to be read, and the list of images among it if any."""
     place = _files(data, EXPECTED)
     check_form(data, place.names)
-    if not place.single and (index := lone_list(place.names)):
-        inside = f"{data.rstrip('/')}/{index}"
-        if listed := _listed(_files(inside, EXPECTED), cache):
-            place, index = listed
-            return Snapshot(data, "list", place.hashed(cache), place, index)
-    if not place.single:
-        form = folder_format(data, place.names)
-        return Snapshot(data, form, place.hashed(cache), place)
-    form = file_format(data, place.names[0])
-    listed = _listed(place, cache) if form == "csv" else None
-    if listed is None:
-        return Snapshot(data, form, place.hashed(cache), place)
-    place, index = listed
-    return Snapshot(data, "list", place.hashed(cache), place, index)
+    if place.single:
+        form = file_format(data, place.names[0])
+        lists = place if form == "csv" else None
+    else:
+        index = lone_list(place.names)
+        lists = _files(f"{data.rstrip('/')}/{index}", EXPECTED) if index else None
+        form = None
+    if lists and (listed := _listed(lists, cache)):
+        return listed[0], "list", listed[1]
+    return place, form or folder_format(data, place.names), ""
 
 
 def _listed(place: Files, cache: ChecksumCache | None) -> tuple[Files, str] | None:

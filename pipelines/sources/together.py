@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +32,15 @@ class Files(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """Relative POSIX paths of what can be read, in order."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of names and states: another one when anything was written or removed."""
+        ...
+
+    def marked(self, marker: str) -> bool:
+        """Whether a file of this name lies beside the files and is newer than all of them."""
         ...
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
@@ -93,6 +103,15 @@ class TogetherFiles:
     def names(self) -> Sequence[str]:
         """See ``Files``; in the order of the places."""
         return [part.names[0] for part in self.parts]
+
+    @property
+    def fingerprint(self) -> str:
+        """See ``Files``."""
+        return sha256("".join(part.fingerprint for part in self.parts).encode()).hexdigest()
+
+    def marked(self, marker: str) -> bool:
+        """See ``Files``; beside the file of every place."""
+        return all(part.marked(marker) for part in self.parts)
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``; in the order of the places, which is that of their import."""

@@ -45,6 +45,12 @@ EXCLUSIONS = "exclusions/"
 ERASURES = "erasures/"
 """What all keys of plans and certificates of erasures begin with."""
 
+TRIGGERS = "triggers/"
+"""What all keys of triggers begin with."""
+
+LAUNCHES = "launches/"
+"""What all keys of what triggers launched begin with."""
+
 Announced = Literal["run", "log", "note", "gc", "erase"]
 """What an entry of the journal announces: a run, an entry of a release log, a note on a release, a
 collection of garbage, or an erasure."""
@@ -83,6 +89,11 @@ KINDS = {
         "exclusion": rf"{EXCLUSIONS}{_DIGEST}\.json",
         "ledger": rf"ledger/{_DIGEST}/{_NAME}\.json",
         "erasure": rf"{ERASURES}{_NAME}\.json",
+        "trigger": rf"{TRIGGERS}{_NAME}/trigger\.json",
+        "observed": rf"{TRIGGERS}{_NAME}/observed\.json",
+        "ticks": rf"{TRIGGERS}{_NAME}/ticks\.json",
+        "launch": rf"{LAUNCHES}{_NAME}/{_NAME}\.a[1-9][0-9]*\.json",
+        "launch end": rf"{LAUNCHES}{_NAME}/{_NAME}\.end\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
 }
@@ -311,3 +322,38 @@ def opened_prefix(sealed: str) -> str:
 def erasure_key(erasure: str) -> str:
     """Return where the certificate of an erasure lies."""
     return f"{ERASURES}{erasure}.json"
+
+
+def trigger_key(name: str) -> str:
+    """Return where a trigger lies."""
+    return f"{TRIGGERS}{name}/trigger.json"
+
+
+def observed_key(name: str) -> str:
+    """Return where it stands what a watch has seen of its data."""
+    return f"{TRIGGERS}{name}/observed.json"
+
+
+def ticks_key(name: str) -> str:
+    """Return where the latest evaluations of a trigger stand."""
+    return f"{TRIGGERS}{name}/ticks.json"
+
+
+def launches_prefix(uid: str) -> str:
+    """Return what all keys of the launches of a trigger begin with."""
+    return f"{LAUNCHES}{uid}/"
+
+
+def launch_key(uid: str, key: str, attempt: int) -> str:
+    """Return where an attempt at a launch is reserved."""
+    return f"{launches_prefix(uid)}{key}.a{attempt}.json"
+
+
+def launch_end_key(uid: str, key: str) -> str:
+    """Return where it stands that no further attempt at a launch follows, and why."""
+    return f"{launches_prefix(uid)}{key}.end.json"
+
+
+def launch_lease_key(uid: str, key: str) -> str:
+    """Return where whoever carries out a launch has its lease."""
+    return f"{CLAIMS}launch-{uid}-{key}.json"

@@ -1,0 +1,1 @@
+"""Triggers: what starts runs by the clock and when data has changed."""

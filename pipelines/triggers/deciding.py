@@ -1,0 +1,262 @@
+"""What is to be done with a trigger now: decided from what the store holds and the data is.
+
+Nothing is remembered between two decisions but what was launched and what was left out, so whoever
+asks, and however often, decides the same. Each decision has a reason for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pipelines.sources.snapshot import Snapshot
+from pipelines.triggers import cron
+from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
+from pipelines.triggers.changes import Changes, FileList, changes, reached
+from pipelines.triggers.launches import UNFINISHED, Launch
+from pipelines.triggers.observing import Observed, Sighted, is_ready, restless_for_s
+from pipelines.triggers.settings import Trigger
+
+What = Literal["launch", "leave out", "cancel", "wait", "hold", "pause", "nothing"]
+
+GRACE_S = 300
+"""A time counts as kept when somebody looks so soon after it."""
+
+_LOOKED_BACK = 100
+"""So many times before the last are looked at for some that nobody evaluated."""
+_DEAD_MAX = 3
+"""So many dead letters one after the other pause a trigger."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done.
+
+    Attributes:
+        what: ``launch`` reserves and runs an attempt, ``leave out`` notes that a time or a
+            snapshot is not run, ``cancel`` ends a run that still goes on, ``hold`` asks a person,
+            ``pause`` turns the trigger off.
+        why: For people.
+        key: Of the launch.
+        number: Of the attempt.
+        snapshot: Digest of the data that it is to train on; empty: as it is then.
+    """
+
+    what: What
+    why: str
+    key: str = ""
+    number: int = 1
+    snapshot: str = ""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What changes are counted against.
+
+    Attributes:
+        files: The data that was trained on.
+        run: By which run.
+        at: When that was launched.
+    """
+
+    files: FileList
+    run: str
+    at: datetime
+
+
+def decide_unfinished(
+    trigger: Trigger,
+    known: Mapping[str, Launch],
+    going_on: Callable[[str], bool],
+    now: datetime,
+) -> tuple[list[Decision], str]:
+    """Decide what becomes of launches that have not ended.
+
+    Args:
+        trigger: Whose.
+        known: All launches, in order.
+        going_on: Whether somebody carries out the launch of a key at the moment.
+        now: Now.
+
+    Returns:
+        What is to be done, and in words what still goes on or waits; empty if nothing.
+    """
+    decisions: list[Decision] = []
+    waits = ""
+    for key, launch in known.items():
+        state, latest = launch.state(trigger.retries), launch.latest
+        if state not in UNFINISHED or latest is None:
+            continue
+        number = latest.number
+        if going_on(key):
+            waits = f"the run {latest.run} goes on"
+        elif state in ("reserved", "running"):
+            why = "nobody carries it out any more" if state == "running" else latest.why
+            decisions.append(Decision("launch", why, key, number, latest.snapshot))
+        elif state == "killed":
+            why = f"the run {latest.run} was killed"
+            decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
+        else:
+            due = launch.next_attempt_at
+            if due and now < due:
+                waits = f"the run {latest.run} failed; the next attempt is at {_clock(due)}"
+            else:
+                why = f"the run {latest.run} failed"
+                decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
+    return decisions, waits
+
+
+def decide_pause(trigger: Trigger, known: Mapping[str, Launch]) -> Decision | None:
+    """Decide whether failures one after the other turn a trigger off."""
+    ended = [launch for launch in known.values() if launch.attempts][-_DEAD_MAX:]
+    if len(ended) < _DEAD_MAX:
+        return None
+    if any(launch.state(trigger.retries) != "dead letter" for launch in ended):
+        return None
+    names = ", ".join(launch.latest.run for launch in ended if launch.latest)
+    return Decision("pause", f"{_DEAD_MAX} launches one after the other failed: {names}")
+
+
+def decide_schedule(
+    trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime
+) -> list[Decision]:
+    """Decide about the times of a schedule that have come.
+
+    Args:
+        trigger: A schedule.
+        known: All its launches.
+        waits: What still goes on; empty if nothing.
+        now: Now.
+    """
+    schedule = trigger.schedule
+    assert schedule is not None
+    since = datetime.fromisoformat(trigger.since)
+    fresh: list[datetime] = []
+    for moment in cron.due(schedule.cron, schedule.zone, since, now, _LOOKED_BACK):
+        if cron.key_of(moment) in known:
+            break
+        fresh.append(moment)
+    if not fresh:
+        (coming,) = cron.coming(schedule.cron, schedule.zone, now, 1)
+        return [Decision("nothing", f"next at {_clock(coming)}")]
+    made = fresh[: max(1, schedule.catch_up)]
+    missed = len(fresh) - len(made)
+    decisions: list[Decision] = []
+    for moment in reversed(made):
+        key, late_s = cron.key_of(moment), (now - moment).total_seconds()
+        late = f"late by {told(late_s)}" if late_s > GRACE_S else "by the clock"
+        if late_s > schedule.window_s or (not schedule.catch_up and late_s > GRACE_S):
+            decisions.append(Decision("leave out", f"missed at {_clock(moment)}, {late}", key))
+            continue
+        if missed and moment is made[-1]:
+            late += f"; {missed} earlier {'times were' if missed > 1 else 'time was'} missed"
+        if not waits:
+            decisions.append(Decision("launch", late, key))
+        elif schedule.overlap == "skip":
+            decisions.append(Decision("leave out", f"skipped because {waits}", key))
+        elif schedule.overlap == "queue":
+            decisions.append(Decision("wait", f"{_clock(moment)} waits because {waits}", key))
+        else:
+            decisions.append(Decision("cancel", f"{waits}, and it is time for the next", key))
+    return decisions
+
+
+def decide_watch(
+    trigger: Trigger,
+    known: Mapping[str, Launch],
+    waits: str,
+    now: datetime,
+    observed: Observed,
+    sighted: Sighted,
+    taken: Callable[[], Snapshot],
+    baseline: Callable[[], Baseline | None],
+) -> Decision:
+    """Decide about the data of a watch.
+
+    Args:
+        trigger: A watch.
+        known: All its launches.
+        waits: What still goes on; empty if nothing.
+        now: Now.
+        observed: What was seen of the data, this look included.
+        sighted: This look.
+        taken: Reads the data; asked only when nobody writes it.
+        baseline: What changes are counted against; asked only then.
+    """
+    watch = trigger.watch
+    assert watch is not None
+    if not is_ready(watch, observed, sighted):
+        restless_s = restless_for_s(observed, now)
+        if restless_s > watch.max_wait_s:
+            why = f"the data has not been whole for {told(restless_s)}, more than {told(watch.max_wait_s)}"
+            return Decision("hold", why)
+        return Decision("wait", _not_ready(trigger, observed))
+    if waits:
+        return Decision("wait", f"{waits}; the data is looked at when it has ended")
+    snapshot = taken()
+    key = snapshot.digest
+    if before := known.get(key):
+        return Decision("nothing", _seen_before(trigger, before))
+    last = baseline()
+    if last is None:
+        return Decision("launch", f"first data: {len(snapshot.files)} files", key, 1, key)
+    found = changes(last.files, snapshot)
+    if found.shrunk and found.shrunk >= watch.shrink:
+        return Decision("hold", _shrunk(found), key, 1, key)
+    enough, stands = reached(thresholds(list(watch.when)), found, last.at, now)
+    if not enough:
+        return Decision("nothing", f"{stands}, counted from run {last.run}")
+    if watch.at_most and (until := _too_often(watch.at_most, known, now)):
+        return Decision(
+            "wait", f"{stands}; trained {watch.at_most} already, next at {_clock(until)}"
+        )
+    return Decision("launch", f"{stands}, counted from run {last.run}", key, 1, key)
+
+
+def needs_files(asked: Thresholds) -> bool:
+    """Whether thresholds count images or folders, which one file of many images does not show."""
+    return asked.images is not None or asked.identities is not None or asked.changed is not None
+
+
+def _not_ready(trigger: Trigger, observed: Observed) -> str:
+    watch = trigger.watch
+    assert watch is not None
+    if watch.marker:
+        return f"waits for {watch.marker}, newer than all beside it"
+    assert watch.quiet_s is not None
+    left_s = watch.quiet_s - observed.quiet_for_s()
+    return (
+        f"the data is being written: quiet for {told(observed.quiet_for_s())}, {told(left_s)} to go"
+    )
+
+
+def _seen_before(trigger: Trigger, before: Launch) -> str:
+    state, latest = before.state(trigger.retries), before.latest
+    if latest is None or state in ("superseded", "dismissed", "skipped"):
+        return f"this data was left out: {before.end.why if before.end else state}"
+    if state == "done":
+        return f"trained as run {latest.run} on {latest.reserved[:10]}"
+    return f"this data is run {latest.run}: {state}"
+
+
+def _shrunk(found: Changes) -> str:
+    return f"{found.files} files where there were {found.files_before}: {found.shrunk:.0%} are gone"
+
+
+def _too_often(at_most: str, known: Mapping[str, Launch], now: datetime) -> datetime | None:
+    """Return from when on another launch is allowed; None where it is now."""
+    allowed = rate(at_most, "--at-most")
+    period = timedelta(seconds=allowed.period_s)
+    begun = sorted(
+        datetime.fromisoformat(launch.attempts[0].reserved)
+        for launch in known.values()
+        if launch.attempts
+    )
+    within = [moment for moment in begun if moment > now - period]
+    return within[-allowed.count] + period if len(within) >= allowed.count else None
+
+
+def _clock(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="minutes")

@@ -1,0 +1,125 @@
+"""What a watch has seen of its data: whether somebody still writes it.
+
+A listing says names, lengths and states of all files and reads none. Data is *quiet* when its
+listing was the same at three looks at least, over the whole of the time that is asked, or as soon
+as a marker lies there that is newer than all beside it. Quiet is a guess, a marker is not.
+
+Between looks of several processes the clock of the machine counts; one that went back starts the
+time over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from pipelines.triggers.settings import Watch
+
+_LOOKS = 3
+"""The same listing so often, at least: two may fall between two files of an upload."""
+
+
+class Sighted(Protocol):
+    """A listing of data: see ``pipelines.sources.sighting``."""
+
+    @property
+    def digest(self) -> str:
+        """Of names and states: another one when anything was written, removed or renamed."""
+        ...
+
+    @property
+    def marked(self) -> bool:
+        """Whether the marker that was asked for is there and newer than all else."""
+        ...
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was seen so far.
+
+    Attributes:
+        digest: Of the listing.
+        first: When it was first seen so, ISO 8601.
+        last: When last.
+        looks: How often.
+        restless_since: When data that has not been quiet since first moved; empty while it is.
+        longest_pause_s: The longest time between two changes that was seen while it moved.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+
+    digest: str
+    first: str
+    last: str
+    looks: int
+    restless_since: str = ""
+    longest_pause_s: float = 0.0
+
+    def quiet_for_s(self) -> float:
+        """For how long the listing has been the same, in seconds, as far as anybody looked."""
+        return (_moment(self.last) - _moment(self.first)).total_seconds()
+
+
+_OBSERVED = TypeAdapter(Observed)
+
+
+def read_observed(content: Mapping[str, Any] | None) -> Observed | None:
+    """Return what was kept, or None where it is not to be used: then it is seen anew."""
+    try:
+        return _OBSERVED.validate_python(dict(content)) if content else None
+    except ValidationError:
+        return None
+
+
+def observed_json(observed: Observed) -> dict[str, Any]:
+    """Return the form in which it is kept."""
+    return asdict(observed)
+
+
+def observe(before: Observed | None, sighted: Sighted, at: datetime) -> Observed:
+    """Return what is known after one more look.
+
+    Args:
+        before: What was known.
+        sighted: The listing now.
+        at: Now.
+    """
+    now = at.isoformat()
+    if before is None or _moment(before.last) > at:
+        return Observed(sighted.digest, now, now, 1, restless_since=now)
+    if before.digest == sighted.digest:
+        return replace(before, last=now, looks=before.looks + 1)
+    pause = (at - _moment(before.first)).total_seconds() if before.restless_since else 0.0
+    return Observed(
+        sighted.digest, now, now, 1,
+        restless_since=before.restless_since or now,
+        longest_pause_s=max(before.longest_pause_s, pause),
+    )  # fmt: skip
+
+
+def is_ready(watch: Watch, observed: Observed, sighted: Sighted) -> bool:
+    """Whether data may be taken: nobody writes it any more, as far as can be told."""
+    if watch.marker:
+        return sighted.marked
+    assert watch.quiet_s is not None
+    return observed.looks >= _LOOKS and observed.quiet_for_s() >= watch.quiet_s
+
+
+def calmed(observed: Observed) -> Observed:
+    """Return what is known once the data was taken for whole: the next change starts the time."""
+    return replace(observed, restless_since="", longest_pause_s=0.0)
+
+
+def restless_for_s(observed: Observed, at: datetime) -> float:
+    """For how long data has not been quiet, in seconds."""
+    if not observed.restless_since:
+        return 0.0
+    return (at - _moment(observed.restless_since)).total_seconds()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,155 @@
+"""A launch carried out: under its lease, to the end, once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from components.contract.errors import UserError
+from pipelines.engines.engine import Cluster
+from pipelines.launch.launching import DataChangedError, Launched, Ordered, launch
+from pipelines.runs.events import Event
+from pipelines.runs.killed import record_killed
+from pipelines.runs.records import put_finished, read_run
+from pipelines.stores.layout import launch_end_key, launch_lease_key, run_key, started_key
+from pipelines.stores.leases import Lease, Leases
+from pipelines.stores.store import Store
+from pipelines.triggers.kept import config_of
+from pipelines.triggers.launches import Attempt, end
+from pipelines.triggers.settings import Trigger
+
+_LOOK_S = 2.0
+"""How often a run that goes on looks whether somebody wants it to end."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What became of an attempt.
+
+    Attributes:
+        what: Its run's outcome; ``superseded``: the data changed before; ``elsewhere``: somebody
+            else carries it out; ``refused``: the run did not begin.
+        launched: The run, where it began here.
+        why: For people.
+    """
+
+    what: Literal["done", "failed", "cancelled", "running", "superseded", "elsewhere", "refused"]
+    launched: Launched | None = None
+    why: str = ""
+
+
+def close_killed(store: Store, run: str) -> None:
+    """Write the end of a run whose engine was killed, if nobody has: it never goes on again."""
+    record_killed(store)
+    if store.stat(run_key(run)) is None and store.stat(started_key(run)):
+        record = read_run(store, run)
+        if record.outcome == "broken":
+            put_finished(store, record)
+
+
+def carry_out(
+    store: Store,
+    trigger: Trigger,
+    attempt: Attempt,
+    leases: Leases,
+    *,
+    now: Callable[[], datetime],
+    on_event: Callable[[Event], None],
+    patience_s: float = 0.0,
+) -> Carried:
+    """Run what was reserved, unless somebody else does or has.
+
+    Args:
+        store: Where.
+        trigger: What launches it.
+        attempt: What was reserved.
+        leases: Of this process.
+        now: The clock.
+        on_event: Told everything that happens.
+        patience_s: For how long to wait for a lease that seems to be nobody's.
+
+    Raises:
+        UserError: The store fails.
+    """
+    lease = _lease(leases, trigger, attempt, patience_s)
+    if lease is None:
+        return Carried("elsewhere", why="somebody else carries it out")
+    try:
+        if store.stat(run_key(attempt.run)):
+            return Carried("elsewhere", why="somebody else has carried it out")
+        if store.stat(started_key(attempt.run)):
+            close_killed(store, attempt.run)
+            return Carried("elsewhere", why="its run was killed; the next attempt follows")
+        return _run(store, trigger, attempt, lease, now, on_event)
+    finally:
+        lease.release()
+
+
+def _lease(leases: Leases, trigger: Trigger, attempt: Attempt, patience_s: float) -> Lease | None:
+    key = launch_lease_key(trigger.uid, attempt.key)
+    about = {"trigger": trigger.name, "run": attempt.run}
+    until = time.monotonic() + patience_s
+    while (lease := leases.take(key, about)) is None and time.monotonic() < until:
+        time.sleep(min(1.0, patience_s))
+    return lease
+
+
+def _run(
+    store: Store,
+    trigger: Trigger,
+    attempt: Attempt,
+    lease: Lease,
+    now: Callable[[], datetime],
+    on_event: Callable[[Event], None],
+) -> Carried:
+    ordered = Ordered(attempt.run, f"trigger {trigger.name}", attempt.snapshot, counts=lease.regain)
+    try:
+        with _ending_when_asked(store, trigger, attempt):
+            launched = launch(
+                config_of(trigger),
+                engine=trigger.engine,
+                store=store.uri,
+                output=Path(trigger.output),
+                cluster=Cluster(trigger.host or None, trigger.namespace or None),
+                ordered=ordered,
+                on_event=on_event,
+            )
+    except DataChangedError as changed:
+        at = now().isoformat(timespec="milliseconds")
+        end(store, trigger, attempt.key, "superseded", changed.what, at, ordered.actor)
+        return Carried("superseded", why=changed.what)
+    except UserError as error:
+        if store.stat(run_key(attempt.run)):
+            return Carried("failed", why=str(error))
+        return Carried("refused", why=str(error))
+    return Carried(launched.outcome, launched)
+
+
+@contextlib.contextmanager
+def _ending_when_asked(store: Store, trigger: Trigger, attempt: Attempt) -> Generator[None]:
+    """Cancel the run of this process, as Ctrl-C would, when its launch is said to have ended."""
+    over = threading.Event()
+    place = launch_end_key(trigger.uid, attempt.key)
+
+    def look() -> None:
+        while not over.wait(_LOOK_S):
+            with contextlib.suppress(UserError, OSError):
+                if store.stat(place):
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join()

@@ -1,0 +1,279 @@
+"""A tick: every trigger is evaluated once, and what is due is launched.
+
+Ticks may come as often as one likes, from any number of machines and processes at a time: cron, a
+systemd timer, a CronJob. What is decided rests on what the store holds, and each launch is carried
+out once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from components.contract.errors import UserError
+from pipelines.compress import graph_of
+from pipelines.runs.events import Event
+from pipelines.runs.exclusions import read_exclusions
+from pipelines.runs.kept_sources import read_source
+from pipelines.runs.listing import listed_sources
+from pipelines.runs.records import read_run
+from pipelines.runs.release_log import read_log
+from pipelines.sources.sighting import Sighting, sight
+from pipelines.sources.snapshot import DATA, Snapshot
+from pipelines.stores.layout import CLAIMS, launch_lease_key, observed_key
+from pipelines.stores.leases import LENGTH_S, Leases
+from pipelines.stores.store import Store
+from pipelines.triggers import deciding
+from pipelines.triggers.deciding import Baseline, Decision
+from pipelines.triggers.kept import (
+    change_trigger,
+    config_of,
+    read_trigger,
+    swap_json,
+    trigger_names,
+)
+from pipelines.triggers.launches import Launch, end, launches, reserve
+from pipelines.triggers.observing import Observed, calmed, observe, observed_json, read_observed
+from pipelines.triggers.running import Carried, carry_out, close_killed
+from pipelines.triggers.settings import Trigger
+from pipelines.triggers.ticks import Tick, note
+
+_LEASES = "launch-"
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What one evaluation of a trigger came to.
+
+    Attributes:
+        trigger: Its name.
+        rows: What was decided, as it was noted.
+        carried: What became of what was launched, by run.
+        error: What kept it from being evaluated, or None.
+    """
+
+    trigger: str
+    rows: tuple[Tick, ...]
+    carried: Mapping[str, Carried]
+    error: UserError | None = None
+
+
+class Ticker:
+    """Evaluates triggers of a store.
+
+    Args:
+        store: Where they are kept.
+        at_once: So many launches may go on at a time, of all triggers together.
+        lease_s: How long who carries out a launch may be silent.
+        clock: Now, with its time zone.
+        on_event: Told what happens in runs, with the name of the trigger.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        at_once: int = 1,
+        lease_s: float = LENGTH_S,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_event: Callable[[str, Event], None] = lambda _name, _event: None,
+    ) -> None:
+        self._store = store
+        self._at_once = at_once
+        self._lease_s = lease_s
+        self._clock = clock
+        self._on_event = on_event
+        self._leases = Leases(store, lease_s)
+
+    def close(self) -> None:
+        """Give up the leases of this process."""
+        self._leases.close()
+
+    def tick(self, name: str | None = None, *, dry: bool = False) -> Iterator[Ticked]:
+        """Evaluate one trigger, or all of them by name; one that fails hinders no other.
+
+        Args:
+            name: Of the trigger; None are all.
+            dry: Decide and launch nothing, note nothing.
+
+        Raises:
+            UserError: There is no trigger of that name.
+        """
+        if name is not None:
+            read_trigger(self._store, name)
+        for each in [name] if name is not None else trigger_names(self._store):
+            try:
+                yield self._one(read_trigger(self._store, each), dry=dry)
+            except UserError as error:
+                yield Ticked(each, (self._failed(each, error, dry=dry),), {}, error)
+
+    def _one(self, trigger: Trigger, *, dry: bool) -> Ticked:
+        now = self._clock()
+        if trigger.paused:
+            return Ticked(trigger.name, (Tick.of(now, "paused", trigger.paused),), {})
+        known = launches(self._store, trigger)
+        decisions, waits = deciding.decide_unfinished(trigger, known, self._goes_on(trigger), now)
+        if pause := deciding.decide_pause(trigger, known):
+            decisions.append(pause)
+        elif not decisions:
+            decisions += self._due(trigger, known, waits, now, dry=dry)
+        rows: list[Tick] = []
+        carried: dict[str, Carried] = {}
+        for decision in decisions:
+            row, done = self._act(trigger, known, decision, dry=dry)
+            rows.append(row if dry else note(self._store, trigger.name, row))
+            if done:
+                carried[row.run] = done
+        return Ticked(trigger.name, tuple(rows), carried)
+
+    def _failed(self, name: str, error: UserError, *, dry: bool) -> Tick:
+        row = Tick.of(self._clock(), "error", str(error))
+        return row if dry else note(self._store, name, row)
+
+    # what is due --------------------------------------------------------------------------------
+
+    def _due(
+        self, trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime, *, dry: bool
+    ) -> list[Decision]:
+        if trigger.schedule:
+            return deciding.decide_schedule(trigger, known, waits, now)
+        return [self._of_watch(trigger, known, waits, now, dry=dry)]
+
+    def _of_watch(
+        self, trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime, *, dry: bool
+    ) -> Decision:
+        watch, data = trigger.watch, config_of(trigger).data
+        assert watch is not None
+        sighted = sight(data, watch.marker)
+        observed = self._observed(trigger, sighted, now, dry=dry)
+        decision = deciding.decide_watch(
+            trigger, known, waits, now, observed, sighted,
+            lambda: self._taken(trigger, data, sighted),
+            lambda: self._baseline(trigger, known),
+        )  # fmt: skip
+        if decision.key and not dry:
+            swap_json(
+                self._store, observed_key(trigger.name), lambda _: observed_json(calmed(observed))
+            )
+        return decision
+
+    def _observed(
+        self, trigger: Trigger, sighted: Sighting, now: datetime, *, dry: bool
+    ) -> Observed:
+        """Return what is known of the data after this look, and keep it for the next process."""
+        found: list[Observed] = []
+
+        def looked(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
+            found.append(observe(read_observed(before), sighted, now))
+            return observed_json(found[-1])
+
+        if dry:
+            key = observed_key(trigger.name)
+            kept = self._store.get(key) if self._store.stat(key) else b"null"
+            import json
+
+            looked(json.loads(kept))
+        else:
+            swap_json(self._store, observed_key(trigger.name), looked)
+        return found[-1]
+
+    def _taken(self, trigger: Trigger, data: str, sighted: Sighting) -> Snapshot:
+        """Read the data, and look once more whether it changed meanwhile.
+
+        Raises:
+            UserError: It did, or cannot be read.
+        """
+        config = config_of(trigger)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            taken = listed_sources(graph_of(config), read_exclusions(self._store))[DATA]
+        watch = trigger.watch
+        if sight(data, watch.marker if watch else None).digest != sighted.digest:
+            raise UserError(
+                f"{data} changed while it was read", "nothing is lost: it is looked at again"
+            )
+        return taken
+
+    def _baseline(self, trigger: Trigger, known: Mapping[str, Launch]) -> Baseline | None:
+        """Return what changes are counted against; None where nothing was trained yet."""
+        assert trigger.watch is not None
+        run = ""
+        if trigger.watch.against == "champion":
+            champion = read_log(self._store, str(trigger.config["name"])).check().champion
+            run = champion.run if champion else ""
+        else:
+            for launch in known.values():
+                if launch.latest and launch.state(trigger.retries) == "done":
+                    run = launch.latest.run
+        if not run:
+            return None
+        record = read_run(self._store, run)
+        files = read_source(self._store, record.sources[DATA])
+        if files is None:
+            return None
+        return Baseline(files, run, datetime.fromisoformat(record.started))
+
+    # what is done -------------------------------------------------------------------------------
+
+    def _goes_on(self, trigger: Trigger) -> Callable[[str], bool]:
+        def goes_on(key: str) -> bool:
+            (standing,) = self._leases.look([launch_lease_key(trigger.uid, key)])
+            return not standing.free
+
+        return goes_on
+
+    def _act(
+        self, trigger: Trigger, known: Mapping[str, Launch], decision: Decision, *, dry: bool
+    ) -> tuple[Tick, Carried | None]:
+        """Do what was decided."""
+        now = self._clock()
+        row = Tick.of(now, decision.what, decision.why, decision.key, snapshot=decision.snapshot)
+        if dry or decision.what in ("nothing", "wait", "hold"):
+            return row, None
+        at, actor = now.isoformat(timespec="milliseconds"), f"trigger {trigger.name}"
+        if decision.what == "pause":
+            change_trigger(self._store, trigger.name, lambda one: replace(one, paused=decision.why))
+            return row, None
+        if decision.what == "leave out":
+            end(self._store, trigger, decision.key, "skipped", decision.why, at, actor)
+            return row, None
+        if decision.what == "cancel":
+            for key, launch in known.items():
+                if launch.state(trigger.retries) in ("reserved", "running", "killed", "failed"):
+                    end(self._store, trigger, key, "superseded", decision.why, at, actor)
+            return row, None
+        if (others := self._others()) >= self._at_once:
+            why = f"{others} of {self._at_once} launches go on; {decision.why}"
+            return replace(row, what="wait", why=why), None
+        before = known.get(decision.key)
+        if before and before.latest and before.latest.number < decision.number:
+            close_killed(self._store, before.latest.run)
+        attempt = reserve(
+            self._store, trigger, decision.key, decision.number, at=now,
+            snapshot=decision.snapshot, why=decision.why, actor=actor,
+        )  # fmt: skip
+        row = replace(row, run=attempt.run)
+        done = carry_out(
+            self._store, trigger, attempt, self._leases, now=self._clock,
+            on_event=lambda event: self._on_event(trigger.name, event),
+        )  # fmt: skip
+        why = f"{row.why}: {done.what}" + (f", {done.why}" if done.why else "")
+        return replace(row, why=why), done
+
+    def _others(self) -> int:
+        """Return how many launches go on, of all triggers."""
+        prefix = f"{CLAIMS}{_LEASES}"
+        keys = list(self._store.list(prefix))
+        return sum(not standing.free for standing in self._leases.look(keys))
+
+
+def rows_json(ticked: Ticked) -> dict[str, Any]:
+    """Return one entry of the document of ``slimline tick --json``."""
+    return {
+        "trigger": ticked.trigger,
+        "ticks": [asdict(row) for row in ticked.rows],
+        "error": {"what": ticked.error.what, "fix": ticked.error.fix} if ticked.error else None,
+    }

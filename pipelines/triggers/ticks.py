@@ -1,0 +1,90 @@
+"""Ticks: what a trigger's evaluations came to, equal ones told as one, the latest ones kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from pipelines.stores.layout import ticks_key
+from pipelines.stores.store import KeyMissing, Store
+from pipelines.triggers.kept import swap_json
+
+_KEPT = 200
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One or several evaluations one after the other that came to the same.
+
+    Attributes:
+        at: When the first was, ISO 8601.
+        last: When the last was.
+        count: How many there were.
+        what: What was decided; ``error`` where nothing could be.
+        why: For people.
+        key: Of the launch, if it was about one.
+        run: The run, if one was launched.
+        snapshot: Digest of the data, if that was read.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+
+    at: str
+    last: str
+    count: int
+    what: str
+    why: str
+    key: str = ""
+    run: str = ""
+    snapshot: str = ""
+
+    @classmethod
+    def of(
+        cls, at: datetime, what: str, why: str, key: str = "", *, run: str = "", snapshot: str = ""
+    ) -> Tick:
+        """Return one evaluation."""
+        text = at.astimezone(UTC).isoformat(timespec="seconds")
+        return cls(text, text, 1, what, why, key, run, snapshot)
+
+    @property
+    def same(self) -> tuple[str, str, str]:
+        """What tells whether another evaluation came to the same."""
+        return self.what, self.key or ("" if self.what == "wait" else self.why), self.run
+
+
+_TICKS = TypeAdapter(tuple[Tick, ...])
+
+
+def note(store: Store, name: str, tick: Tick) -> Tick:
+    """Keep an evaluation; one that came to what the one before did is counted with it."""
+
+    def noted(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        rows = list(_rows(before))
+        if rows and rows[-1].same == tick.same:
+            rows[-1] = replace(rows[-1], last=tick.last, count=rows[-1].count + 1, why=tick.why)
+        else:
+            rows.append(tick)
+        return {"ticks": [asdict(row) for row in rows[-_KEPT:]]}
+
+    swap_json(store, ticks_key(name), noted)
+    return tick
+
+
+def read_ticks(store: Store, name: str) -> tuple[Tick, ...]:
+    """Return the latest evaluations of a trigger, the oldest first; none where they are damaged."""
+    try:
+        return _rows(json.loads(store.get(ticks_key(name))))
+    except (KeyMissing, ValueError):
+        return ()
+
+
+def _rows(content: Mapping[str, Any] | None) -> tuple[Tick, ...]:
+    try:
+        return _TICKS.validate_python((content or {}).get("ticks", ()))
+    except (ValidationError, AttributeError):
+        return ()
