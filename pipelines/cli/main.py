@@ -38,7 +38,10 @@ from pipelines.cli.commands import (
     show,
     suggest,
     sync,
+    tick,
+    triggers,
     verify,
+    watch,
     why_changed,
 )
 from pipelines.cli.commands import compile as compile_
@@ -59,7 +62,8 @@ from pipelines.sources.erased import ErasedDataWarning
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, lineage, affected, why_changed, verify,
-    releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule, images,
+    releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule, watch,
+    triggers, tick, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

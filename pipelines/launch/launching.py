@@ -53,11 +53,33 @@ from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
-from pipelines.sources.snapshot import Snapshot
+from pipelines.sources.snapshot import DATA, Snapshot
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
 Outcome = Literal["done", "failed", "cancelled", "running"]
+
+
+class DataChangedError(UserError):
+    """The data is not what a run was to train on."""
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """A run that was decided on before: what it is called, and what it is to be made of.
+
+    Attributes:
+        run: Its identifier.
+        actor: Who or what decided it.
+        data: Digest of the snapshot of the data; empty: as it is.
+        counts: Asked before the release is registered: whether this run still is the one that
+            counts.
+    """
+
+    run: str
+    actor: str
+    data: str = ""
+    counts: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,7 @@ def launch(
     output: Path | None = None,
     remeasure: bool = False,
     cluster: Cluster | None = None,
+    ordered: Ordered | None = None,
     on_event: Callable[[Event], None],
 ) -> Launched:
     """Run a configuration from the snapshot of its data to the release.
@@ -103,9 +126,11 @@ def launch(
         output: Where release and report are exported; None: ``slimline-out/<name>``.
         remeasure: Measure again what was disturbed the last time.
         cluster: Where, for an engine that is not of this machine.
+        ordered: Of a run that was decided on before, such as by a trigger.
         on_event: Told everything that happens, in the calling thread; what is planned comes first.
 
     Raises:
+        DataChangedError: The data is not what was ordered.
         UserError: Something that the user gave cannot be used.
     """
     began = time.monotonic()
@@ -117,9 +142,10 @@ def launch(
     check_output(folder, Cache(opened, workspace_root(opened)), config.name)
     request = Request(config, graph, cluster or Cluster(), remeasure)
     opener = choose(engine, request)
-    acting = actor()
+    acting = ordered.actor if ordered else actor()
     sources = listed_sources(graph, read_exclusions(opened))
-    run = new_run_id(config.name)
+    _check_data(sources, ordered)
+    run = ordered.run if ordered else new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):
         record_killed(opened)
@@ -147,7 +173,10 @@ def launch(
             actor=acting,
             places=graph.sources,
         )
-        current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
+        current = _CurrentRun(
+            chosen, graph, record, began, ProgressWriter(opened, run, graph),
+            ordered.counts if ordered else lambda: True,
+        )  # fmt: skip
         with current.breaking_recorded(opened):
             put_graph(opened, graph)
             put_documents(opened, documents)
@@ -167,6 +196,14 @@ def launch(
     )
 
 
+def _check_data(sources: Mapping[str, Snapshot], ordered: Ordered | None) -> None:
+    if ordered and ordered.data and sources[DATA].digest != ordered.data:
+        raise DataChangedError(
+            f"{sources[DATA].uri} is not what the run {ordered.run} was decided for any more",
+            "nothing is lost: the data as it is now is looked at next",
+        )
+
+
 class _CurrentRun:
     """A run in progress: its engine, its record so far, and how its steps have ended.
 
@@ -176,6 +213,7 @@ class _CurrentRun:
         record: As it was written when the run began.
         began: Monotonic time of the call of ``launch``.
         progress: Keeps the store informed meanwhile.
+        counts: Whether its release may be registered.
     """
 
     def __init__(
@@ -185,7 +223,9 @@ class _CurrentRun:
         record: RunRecord,
         began: float,
         progress: ProgressWriter,
+        counts: Callable[[], bool],
     ) -> None:
+        self._counts = counts
         self.steps: dict[str, Settled] = {}
         self._engine = engine
         self._graph = graph
@@ -212,6 +252,8 @@ class _CurrentRun:
                     if isinstance(event, StepDone) and event.step == STEP:
                         _count_images(cache, event, on_event)
                 outcome = self._outcome(cancelled=interrupted.is_set())
+                if outcome == "done" and not self._counts():
+                    outcome = "cancelled"
                 if outcome != "done":
                     return outcome, None
                 # Corruption found on the way out is in quarantine now: the next round repairs it.

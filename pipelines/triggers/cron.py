@@ -67,8 +67,8 @@ def due(
 ) -> list[datetime]:
     """Return the latest moments after ``since`` and not after ``until``, the newest first.
 
-    See ``coming`` for the arguments. At most ``count`` are looked at: years in which nobody asked cost
-    no more than a minute.
+    See ``coming`` for the arguments. At most ``count`` are looked at: years in which nobody asked
+    cost no more than a minute.
     """
     begin = until.astimezone(zone(named)).replace(second=0, microsecond=0) + timedelta(minutes=1)
     found: list[datetime] = []

@@ -15,9 +15,9 @@ from pipelines.sources.snapshot import Snapshot
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
 from pipelines.triggers.changes import Changes, FileList, changes, reached
-from pipelines.triggers.launches import UNFINISHED, Launch
+from pipelines.triggers.launches import UNFINISHED, Attempt, Launch
 from pipelines.triggers.observing import Observed, Sighted, is_ready, restless_for_s
-from pipelines.triggers.settings import Trigger
+from pipelines.triggers.settings import Trigger, Watch
 
 What = Literal["launch", "leave out", "cancel", "wait", "hold", "pause", "nothing"]
 
@@ -26,6 +26,8 @@ GRACE_S = 300
 
 _LOOKED_BACK = 100
 """So many times before the last are looked at for some that nobody evaluated."""
+_BEGUN_AFTER_S = 1800
+"""After so long a run that was reserved has begun, also where its data takes long to list."""
 _DEAD_MAX = 3
 """So many dead letters one after the other pause a trigger."""
 
@@ -90,14 +92,14 @@ def decide_unfinished(
         if state not in UNFINISHED or latest is None:
             continue
         number = latest.number
-        if going_on(key):
+        if state == "killed":
+            why = f"the run {latest.run} was killed"
+            decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
+        elif going_on(key) and not (state == "reserved" and _is_old(latest, now)):
             waits = f"the run {latest.run} goes on"
         elif state in ("reserved", "running"):
             why = "nobody carries it out any more" if state == "running" else latest.why
             decisions.append(Decision("launch", why, key, number, latest.snapshot))
-        elif state == "killed":
-            why = f"the run {latest.run} was killed"
-            decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
         else:
             due = launch.next_attempt_at
             if due and now < due:
@@ -106,6 +108,11 @@ def decide_unfinished(
                 why = f"the run {latest.run} failed"
                 decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
     return decisions, waits
+
+
+def _is_old(attempt: Attempt, now: datetime) -> bool:
+    """Whether a run should have begun long ago: its lease is somebody's who cannot be asked."""
+    return (now - datetime.fromisoformat(attempt.reserved)).total_seconds() > _BEGUN_AFTER_S
 
 
 def decide_pause(trigger: Trigger, known: Mapping[str, Launch]) -> Decision | None:
@@ -188,31 +195,34 @@ def decide_watch(
     watch = trigger.watch
     assert watch is not None
     if not is_ready(watch, observed, sighted):
-        restless_s = restless_for_s(observed, now)
-        if restless_s > watch.max_wait_s:
-            why = f"the data has not been whole for {told(restless_s)}, more than {told(watch.max_wait_s)}"
-            return Decision("hold", why)
-        return Decision("wait", _not_ready(trigger, observed))
+        return _not_ready(watch, observed, now)
     if waits:
         return Decision("wait", f"{waits}; the data is looked at when it has ended")
     snapshot = taken()
-    key = snapshot.digest
-    if before := known.get(key):
+    if before := known.get(snapshot.digest):
         return Decision("nothing", _seen_before(trigger, before))
     last = baseline()
     if last is None:
-        return Decision("launch", f"first data: {len(snapshot.files)} files", key, 1, key)
-    found = changes(last.files, snapshot)
+        first = f"first data: {len(snapshot.files)} files"
+        return Decision("launch", first, snapshot.digest, 1, snapshot.digest)
+    return _compared(watch, known, now, snapshot, last)
+
+
+def _compared(
+    watch: Watch, known: Mapping[str, Launch], now: datetime, snapshot: Snapshot, last: Baseline
+) -> Decision:
+    """Decide about data that was not trained on yet, and is whole."""
+    key, found = snapshot.digest, changes(last.files, snapshot)
     if found.shrunk and found.shrunk >= watch.shrink:
         return Decision("hold", _shrunk(found), key, 1, key)
     enough, stands = reached(thresholds(list(watch.when)), found, last.at, now)
+    stands += f", counted from run {last.run}"
     if not enough:
-        return Decision("nothing", f"{stands}, counted from run {last.run}")
+        return Decision("nothing", stands)
     if watch.at_most and (until := _too_often(watch.at_most, known, now)):
-        return Decision(
-            "wait", f"{stands}; trained {watch.at_most} already, next at {_clock(until)}"
-        )
-    return Decision("launch", f"{stands}, counted from run {last.run}", key, 1, key)
+        why = f"{stands}; trained {watch.at_most} already, next at {_clock(until)}"
+        return Decision("wait", why)
+    return Decision("launch", stands, key, 1, key)
 
 
 def needs_files(asked: Thresholds) -> bool:
@@ -220,16 +230,18 @@ def needs_files(asked: Thresholds) -> bool:
     return asked.images is not None or asked.identities is not None or asked.changed is not None
 
 
-def _not_ready(trigger: Trigger, observed: Observed) -> str:
-    watch = trigger.watch
-    assert watch is not None
+def _not_ready(watch: Watch, observed: Observed, now: datetime) -> Decision:
+    restless_s = restless_for_s(observed, now)
+    if restless_s > watch.max_wait_s:
+        most = told(watch.max_wait_s)
+        why = f"the data has not been whole for {told(restless_s)}, more than {most}"
+        return Decision("hold", why)
     if watch.marker:
-        return f"waits for {watch.marker}, newer than all beside it"
+        return Decision("wait", f"waits for {watch.marker}, newer than all beside it")
     assert watch.quiet_s is not None
-    left_s = watch.quiet_s - observed.quiet_for_s()
-    return (
-        f"the data is being written: quiet for {told(observed.quiet_for_s())}, {told(left_s)} to go"
-    )
+    for_s = observed.quiet_for_s()
+    why = f"data is being written: quiet for {told(for_s)} of {told(watch.quiet_s)}"
+    return Decision("wait", why)
 
 
 def _seen_before(trigger: Trigger, before: Launch) -> str:

@@ -7,6 +7,7 @@ out once.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -42,6 +43,8 @@ from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticks import Tick, note
 
 _LEASES = "launch-"
+_PATIENCE = 1.2
+"""Lengths of a lease to wait for one whose holder seems to be gone."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,28 @@ class Ticker:
             except UserError as error:
                 yield Ticked(each, (self._failed(each, error, dry=dry),), {}, error)
 
+    def launch_now(self, trigger: Trigger, why: str, actor: str) -> tuple[str, Carried]:
+        """Launch a trigger whatever its times and its data say.
+
+        Returns:
+            The run, and what became of it.
+        """
+        now = self._clock()
+        key = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-by-hand"
+        return self._begin(trigger, Decision("launch", why, key), actor, patient=False)
+
+    def try_again(self, trigger: Trigger, launch: Launch, actor: str) -> tuple[str, Carried]:
+        """Try a launch again.
+
+        Returns:
+            The run, and what became of it.
+        """
+        latest = launch.latest
+        number = latest.number + 1 if latest else 1
+        snapshot = latest.snapshot if latest else ""
+        again = Decision("launch", actor, launch.key, number, snapshot)
+        return self._begin(trigger, again, actor, patient=False)
+
     def _one(self, trigger: Trigger, *, dry: bool) -> Ticked:
         now = self._clock()
         if trigger.paused:
@@ -172,10 +197,7 @@ class Ticker:
 
         if dry:
             key = observed_key(trigger.name)
-            kept = self._store.get(key) if self._store.stat(key) else b"null"
-            import json
-
-            looked(json.loads(kept))
+            looked(json.loads(self._store.get(key)) if self._store.stat(key) else None)
         else:
             swap_json(self._store, observed_key(trigger.name), looked)
         return found[-1]
@@ -251,17 +273,24 @@ class Ticker:
         before = known.get(decision.key)
         if before and before.latest and before.latest.number < decision.number:
             close_killed(self._store, before.latest.run)
+        run, done = self._begin(trigger, decision, actor, patient=before is not None)
+        why = f"{row.why}: {done.what}" + (f", {done.why}" if done.why else "")
+        return replace(row, run=run, why=why), done
+
+    def _begin(
+        self, trigger: Trigger, decision: Decision, actor: str, *, patient: bool
+    ) -> tuple[str, Carried]:
         attempt = reserve(
-            self._store, trigger, decision.key, decision.number, at=now,
+            self._store, trigger, decision.key, decision.number, at=self._clock(),
             snapshot=decision.snapshot, why=decision.why, actor=actor,
         )  # fmt: skip
-        row = replace(row, run=attempt.run)
         done = carry_out(
             self._store, trigger, attempt, self._leases, now=self._clock,
             on_event=lambda event: self._on_event(trigger.name, event),
+            # Only time tells that a lease of another machine has ended.
+            patience_s=_PATIENCE * self._lease_s if patient else 0.0,
         )  # fmt: skip
-        why = f"{row.why}: {done.what}" + (f", {done.why}" if done.why else "")
-        return replace(row, why=why), done
+        return attempt.run, done
 
     def _others(self) -> int:
         """Return how many launches go on, of all triggers."""

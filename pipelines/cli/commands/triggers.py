@@ -1,0 +1,230 @@
+"""``slimline triggers``: what starts runs, and what became of it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from components.contract.errors import UserError, suggest
+from pipelines.cli.arguments import add_command, open_existing, store_arguments
+from pipelines.cli.output import OK, complain, print_json, print_text
+from pipelines.cli.triggering import print_triggers
+
+if TYPE_CHECKING:
+    from pipelines.stores.store import Store
+    from pipelines.triggers.launches import Launch
+    from pipelines.triggers.settings import Trigger
+
+
+def add(commands: Any) -> None:
+    """Add the parsers of the command and its actions."""
+    parser = commands.add_parser("triggers", help="what starts runs, and what became of it")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    store_arguments(add_command(actions, "list", "list schedules and watches", _list))
+    for name, summary, run in (
+        ("show", "a trigger with what comes next and its last launches", _show),
+        ("test", "what a tick would do now, and why; nothing is started or noted", _test),
+        ("run", "launch it now, whatever its times, its data and its thresholds say", _run),
+        ("pause", "start nothing until it is resumed", _pause),
+        ("resume", "start runs again, without those that were missed", _resume),
+        ("remove", "remove a trigger; its runs stay", _remove),
+        ("history", "the latest evaluations, with the reason of each", _history),
+        ("retry", "try a launch again that failed, or that was left out", _retry),
+        ("dismiss", "say that a launch that failed is not to be tried again", _dismiss),
+    ):
+        one = add_command(actions, name, summary, run)
+        one.add_argument("name", metavar="NAME", help="of the trigger")
+        if name in ("retry", "dismiss"):
+            one.add_argument(
+                "key", nargs="?", metavar="KEY",
+                help="of the launch, as show lists it (default: the latest that failed)",
+            )  # fmt: skip
+        if name in ("pause", "dismiss", "run"):
+            one.add_argument("--reason", default="", metavar="TEXT", help="kept with it")
+        store_arguments(one)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.kept import list_triggers
+
+    store = open_existing(arguments)
+    whole, damaged = list_triggers(store)
+    print_triggers(store, whole, as_json=arguments.json)
+    for one in damaged:
+        complain(
+            f"the trigger {one.name} cannot be read: {one.why.splitlines()[0]}",
+            f"slimline triggers remove {one.name}, and add it again",
+        )
+    return OK
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    store, trigger = _named(arguments)
+    print_triggers(store, [trigger], as_json=arguments.json, launches=True)
+    return OK
+
+
+def _test(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.ticking import Ticker, rows_json
+
+    store, trigger = _named(arguments)
+    ticker = Ticker(store)
+    try:
+        (ticked,) = ticker.tick(trigger.name, dry=True)
+    finally:
+        ticker.close()
+    if arguments.json:
+        print_json(rows_json(ticked))
+    else:
+        for row in ticked.rows:
+            print_text(f"{row.what}: {row.why}")
+    if ticked.error:
+        raise ticked.error
+    return OK
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from pipelines.cli.commands.run import promote_where_asked
+    from pipelines.cli.output import NO_WINNER, USER_FAULT
+    from pipelines.triggers.kept import config_of
+    from pipelines.triggers.ticking import Ticker
+
+    store, trigger = _named(arguments)
+    ticker = Ticker(store)
+    try:
+        run, carried = ticker.launch_now(trigger, arguments.reason or "started by hand", _actor())
+    finally:
+        ticker.close()
+    if carried.what == "done":
+        promote_where_asked(config_of(trigger), run)
+    if arguments.json:
+        print_json({"run": run, "outcome": carried.what, "why": carried.why})
+    else:
+        print_text(f"run {run}: {carried.what}" + (f", {carried.why}" if carried.why else ""))
+    codes = {"done": OK, "running": OK, "failed": NO_WINNER}
+    return codes.get(carried.what, USER_FAULT)
+
+
+def _pause(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.kept import change_trigger
+
+    store = open_existing(arguments)
+    why = f"{arguments.reason or 'by hand'}, by {_actor()}"
+    made = change_trigger(store, arguments.name, lambda one: replace(one, paused=why))
+    print_triggers(store, [made], as_json=arguments.json)
+    return OK
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.kept import change_trigger
+
+    store = open_existing(arguments)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    made = change_trigger(store, arguments.name, lambda one: replace(one, paused="", since=now))
+    print_triggers(store, [made], as_json=arguments.json)
+    return OK
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.kept import remove_trigger
+
+    remove_trigger(open_existing(arguments), arguments.name)
+    if arguments.json:
+        print_json({"triggers": []})
+    else:
+        print_text(f"removed {arguments.name}; its runs stay")
+    return OK
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.ticks import read_ticks
+
+    store, trigger = _named(arguments)
+    rows = read_ticks(store, trigger.name)
+    if arguments.json:
+        print_json({"trigger": trigger.name, "ticks": [asdict(row) for row in rows]})
+        return OK
+    for row in rows:
+        until = f" to {row.last}, {row.count} times" if row.count > 1 else ""
+        print_text(f"{row.at}{until}  {row.what}: {row.why}")
+    if not rows:
+        print_text(f"nobody has evaluated {trigger.name} yet: slimline tick {trigger.name}")
+    return OK
+
+
+def _retry(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.launches import reopen
+    from pipelines.triggers.ticking import Ticker
+
+    store, trigger = _named(arguments)
+    launch = _launch(
+        store,
+        trigger,
+        arguments.key,
+        ("dead letter", "skipped", "dismissed", "superseded", "cancelled"),
+    )
+    reopen(store, trigger, launch.key)
+    ticker = Ticker(store)
+    try:
+        run, carried = ticker.try_again(trigger, launch, f"tried again by {_actor()}")
+    finally:
+        ticker.close()
+    if arguments.json:
+        print_json({"run": run, "outcome": carried.what, "why": carried.why})
+    else:
+        print_text(f"run {run}: {carried.what}" + (f", {carried.why}" if carried.why else ""))
+    return OK
+
+
+def _dismiss(arguments: argparse.Namespace) -> int:
+    from pipelines.triggers.launches import end
+
+    store, trigger = _named(arguments)
+    launch = _launch(store, trigger, arguments.key, ("dead letter", "failed"))
+    why = arguments.reason or "dismissed by hand"
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    end(store, trigger, launch.key, "dismissed", why, now, _actor())
+    if arguments.json:
+        print_json({"key": launch.key, "state": "dismissed"})
+    else:
+        print_text(f"{launch.key} is not tried again")
+    return OK
+
+
+def _named(arguments: argparse.Namespace) -> tuple[Store, Trigger]:
+    from pipelines.triggers.kept import read_trigger
+
+    store = open_existing(arguments)
+    return store, read_trigger(store, arguments.name)
+
+
+def _launch(store: Store, trigger: Trigger, key: str | None, states: tuple[str, ...]) -> Launch:
+    """Return the launch that is meant.
+
+    Raises:
+        UserError: There is none in one of these states.
+    """
+    from pipelines.triggers.launches import launches
+
+    known = launches(store, trigger)
+    fitting = [one for one in known.values() if one.state(trigger.retries) in states]
+    if key is None and fitting:
+        return fitting[-1]
+    named = [one for one in fitting if key and one.key.startswith(key)]
+    if len(named) == 1:
+        return named[0]
+    what = f"no launch {key}" if key else "no launch"
+    raise UserError(
+        f"the trigger {trigger.name} has {what} that is {', '.join(states[:-1])} or {states[-1]}",
+        suggest(key or "", [one.key for one in fitting])
+        if fitting
+        else f"slimline triggers show {trigger.name} lists its launches",
+    )
+
+
+def _actor() -> str:
+    from pipelines.runs.actor import actor
+
+    return actor()

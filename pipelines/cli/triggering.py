@@ -1,0 +1,204 @@
+"""What ``schedule add`` and ``watch add`` have in common, and how triggers are shown."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.contract.errors import UserError
+from pipelines.cli.output import print_json, print_remark, print_text
+
+if TYPE_CHECKING:
+    from pipelines.config.configuration import Config
+    from pipelines.stores.store import Store
+    from pipelines.triggers.settings import Schedule, Trigger, Watch
+
+_OVERDUE = timedelta(minutes=5)
+
+
+def trigger_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every trigger is made of beside its times."""
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
+    parser.add_argument(
+        "--name", metavar="NAME", help="of the trigger (default: the configuration's)"
+    )
+    parser.add_argument("--store", metavar="PLACE", help="instead of the configuration's store")
+    parser.add_argument(
+        "--retries", type=int, default=2, metavar="N",
+        help="how often a launch that failed is tried again: after 1, 5, 25 minutes (default: 2)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR",
+        help="where release and report are written (default: slimline-out/NAME here)",
+    )  # fmt: skip
+
+
+def add_trigger(
+    arguments: argparse.Namespace,
+    *,
+    schedule: Schedule | None = None,
+    watch: Watch | None = None,
+) -> tuple[Store, Trigger]:
+    """Keep a trigger of the configuration that the arguments name.
+
+    Raises:
+        UserError: The configuration, the engine or an option cannot be used.
+    """
+    from pipelines.compress import graph_of
+    from pipelines.config.loading import load
+    from pipelines.config.secrets import refuse_secrets
+    from pipelines.engines.opening import CLUSTERED, ENGINES
+    from pipelines.runs.actor import actor
+    from pipelines.stores.opening import open_store
+    from pipelines.triggers.kept import config_content, new_uid, put_trigger
+    from pipelines.triggers.settings import Trigger
+
+    if arguments.engine not in ENGINES:
+        raise UserError(
+            f"--engine {arguments.engine}: there is no such engine", f"one of {', '.join(ENGINES)}"
+        )
+    if arguments.engine not in CLUSTERED and (arguments.host or arguments.namespace):
+        raise UserError(
+            f"--host and --namespace are for {' or '.join(CLUSTERED)}, and the engine is "
+            f"{arguments.engine}",
+            f"add --engine {CLUSTERED[0]}, or leave them out",
+        )
+    if not 0 <= arguments.retries <= 10:
+        raise UserError(f"--retries {arguments.retries}: expected 0 to 10", "write --retries 2")
+    config: Config = load(arguments.config).relocated(store=arguments.store)
+    refuse_secrets(config)
+    graph_of(config)
+    store = open_store(config.store)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    output = arguments.output or Path("slimline-out") / config.name
+    made = put_trigger(
+        store,
+        Trigger(
+            uid=new_uid(),
+            name=arguments.name or config.name,
+            config=config_content(config),
+            config_digest=config.digest,
+            engine=arguments.engine,
+            output=str(output.absolute()),
+            retries=arguments.retries,
+            since=now,
+            created=now,
+            actor=actor(),
+            host=arguments.host or "",
+            namespace=arguments.namespace or "",
+            schedule=schedule,
+            watch=watch,
+        ),
+    )
+    return store, made
+
+
+def trigger_json(store: Store, trigger: Trigger) -> dict[str, Any]:
+    """Return one entry of the document of ``slimline triggers list --json``."""
+    from dataclasses import asdict
+
+    from pipelines.triggers.launches import launches
+    from pipelines.triggers.ticks import read_ticks
+
+    known = launches(store, trigger)
+    ticks = read_ticks(store, trigger.name)
+    content = asdict(trigger)
+    del content["config"]
+    return {
+        **content,
+        "kind": trigger.kind,
+        "next": [moment.isoformat() for moment in next_times(trigger, 5)],
+        "overdue": overdue(trigger, ticks[-1].last if ticks else ""),
+        "last_tick": asdict(ticks[-1]) if ticks else None,
+        "launches": [
+            {
+                "key": launch.key,
+                "state": launch.state(trigger.retries),
+                "runs": [attempt.run for attempt in launch.attempts],
+                "why": launch.end.why if launch.end else launch.latest.why if launch.latest else "",
+            }
+            for launch in known.values()
+        ],
+    }
+
+
+def next_times(trigger: Trigger, count: int) -> list[datetime]:
+    """Return when a schedule comes next; nothing of a watch, or while it is paused."""
+    from pipelines.triggers import cron
+
+    if trigger.schedule is None or trigger.paused:
+        return []
+    return cron.coming(trigger.schedule.cron, trigger.schedule.zone, datetime.now(UTC), count)
+
+
+def overdue(trigger: Trigger, last_tick: str) -> str:
+    """Say that nobody has evaluated a trigger when it should have been; empty if that is not so."""
+    from pipelines.triggers import cron
+
+    if trigger.paused:
+        return ""
+    now = datetime.now(UTC)
+    seen = datetime.fromisoformat(last_tick or trigger.since)
+    if trigger.watch:
+        late = now - seen > max(_OVERDUE, timedelta(seconds=3 * trigger.watch.every_s))
+    else:
+        assert trigger.schedule
+        late = any(
+            now - moment > _OVERDUE
+            for moment in cron.due(trigger.schedule.cron, trigger.schedule.zone, seen, now, 2)
+        )
+    return (
+        f"nobody has evaluated it since {seen.isoformat(sep=' ', timespec='minutes')}"
+        if late
+        else ""
+    )
+
+
+def print_triggers(
+    store: Store, triggers: Sequence[Trigger], *, as_json: bool, launches: bool = False
+) -> None:
+    """Print triggers, each with what comes next and what became of the last evaluation."""
+    told = [trigger_json(store, trigger) for trigger in triggers]
+    if as_json:
+        print_json({"triggers": told})
+        return
+    for trigger, facts in zip(triggers, told, strict=True):
+        print_text("\n".join(_lines(trigger, facts)))
+        if facts["overdue"]:
+            print_remark(
+                f"{trigger.name}: {facts['overdue']}\nfix: let cron, systemd or a CronJob call "
+                f"slimline tick --store {store.uri}"
+            )
+        for launch in facts["launches"][-10:] if launches else ():
+            runs = ", ".join(launch["runs"])
+            print_text(f"  {launch['key'][:16]}  {launch['state']}  {runs}  {launch['why']}")
+    if not triggers:
+        print_text("no triggers; add one: slimline schedule add, or slimline watch add")
+
+
+def _lines(trigger: Trigger, facts: dict[str, Any]) -> list[str]:
+    from pipelines.triggers.amounts import in_words
+
+    lines = [f"{trigger.name}: {trigger.kind} on the engine {trigger.engine}"]
+    if trigger.schedule:
+        one = trigger.schedule
+        lines.append(f"  {one.cron} in {one.zone}; overlapping: {one.overlap}")
+        lines += [f"  next: {moment}" for moment in facts["next"][:5]]
+    if trigger.watch:
+        watched = trigger.watch
+        ready = (
+            f"marker {watched.marker}"
+            if watched.marker
+            else f"quiet for {in_words(watched.quiet_s or 0)}"
+        )
+        when = ", ".join(watched.when) or "any change"
+        lines.append(f"  watches {trigger.config['data']}: {ready}; trains on {when}")
+    if trigger.paused:
+        lines.append(f"  paused: {trigger.paused}")
+    if tick := facts["last_tick"]:
+        times = f" ({tick['count']} times)" if tick["count"] > 1 else ""
+        lines.append(f"  last: {tick['last']} {tick['what']}{times}: {tick['why']}")
+    return lines
