@@ -15,6 +15,8 @@ from cronsim import CronSim, CronSimError
 
 from components.contract.errors import UserError, suggest
 
+_FIELDS = 5
+
 
 def check(expression: str) -> str:
     """Return five fields, tidied.
@@ -23,15 +25,20 @@ def check(expression: str) -> str:
         UserError: They are no cron expression, or never come.
     """
     fields = " ".join(expression.split())
+    wrong: Exception | None = None
+    if fields.count(" ") != _FIELDS - 1:  # the library also takes seconds
+        wrong = CronSimError("Wrong number of fields")
     try:
         next(CronSim(fields, datetime.now(UTC)))
     except (CronSimError, StopIteration) as error:
-        why = f": {str(error).lower()}" if str(error) else ": it never comes"
+        wrong = error
+    if wrong is not None:
+        why = f": {str(wrong).lower()}" if str(wrong) else ": it never comes"
         raise UserError(
             f"--cron {expression!r} is no cron expression{why}; expected five fields, which are "
             "minute, hour, day, month and weekday",
             "write it like '30 3 * * mon', in quotes",
-        ) from None
+        )
     return fields
 
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from pipelines.engines.opening import CLUSTERED
 from pipelines.sources.snapshot import Snapshot
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
 from pipelines.triggers.changes import Changes, FileList, changes, reached
 from pipelines.triggers.launches import UNFINISHED, Attempt, Launch
-from pipelines.triggers.observing import Observed, Sighted, is_ready, restless_for_s
+from pipelines.triggers.observing import LOOKS, Observed, Sighted, is_ready, restless_for_s
 from pipelines.triggers.settings import Trigger, Watch
 
 What = Literal["launch", "leave out", "cancel", "wait", "hold", "pause", "nothing"]
@@ -97,6 +98,8 @@ def decide_unfinished(
             decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
         elif going_on(key) and not (state == "reserved" and _is_old(latest, now)):
             waits = f"the run {latest.run} goes on"
+        elif state == "running" and trigger.engine in CLUSTERED:
+            waits = f"the run {latest.run} goes on in the cluster, as far as slimline sync has seen"
         elif state in ("reserved", "running"):
             why = "nobody carries it out any more" if state == "running" else latest.why
             decisions.append(Decision("launch", why, key, number, latest.snapshot))
@@ -239,8 +242,9 @@ def _not_ready(watch: Watch, observed: Observed, now: datetime) -> Decision:
     if watch.marker:
         return Decision("wait", f"waits for {watch.marker}, newer than all beside it")
     assert watch.quiet_s is not None
-    for_s = observed.quiet_for_s()
-    why = f"data is being written: quiet for {told(for_s)} of {told(watch.quiet_s)}"
+    for_s = min(observed.quiet_for_s(), watch.quiet_s)
+    looks = f", seen so {observed.looks} of {LOOKS} times" if observed.looks < LOOKS else ""
+    why = f"perhaps it is being written: quiet for {told(for_s)} of {told(watch.quiet_s)}{looks}"
     return Decision("wait", why)
 
 

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipelines.triggers.settings import Watch
 
-_LOOKS = 3
+LOOKS = 3
 """The same listing so often, at least: two may fall between two files of an upload."""
 
 
@@ -106,7 +106,7 @@ def is_ready(watch: Watch, observed: Observed, sighted: Sighted) -> bool:
     if watch.marker:
         return sighted.marked
     assert watch.quiet_s is not None
-    return observed.looks >= _LOOKS and observed.quiet_for_s() >= watch.quiet_s
+    return observed.looks >= LOOKS and observed.quiet_for_s() >= watch.quiet_s
 
 
 def calmed(observed: Observed) -> Observed:

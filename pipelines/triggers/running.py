@@ -26,6 +26,7 @@ from pipelines.triggers.kept import config_of
 from pipelines.triggers.launches import Attempt, end
 from pipelines.triggers.settings import Trigger
 
+Launcher = Callable[..., Launched]
 _LOOK_S = 2.0
 """How often a run that goes on looks whether somebody wants it to end."""
 
@@ -63,6 +64,7 @@ def carry_out(
     *,
     now: Callable[[], datetime],
     on_event: Callable[[Event], None],
+    launcher: Launcher = launch,
     patience_s: float = 0.0,
 ) -> Carried:
     """Run what was reserved, unless somebody else does or has.
@@ -74,6 +76,7 @@ def carry_out(
         leases: Of this process.
         now: The clock.
         on_event: Told everything that happens.
+        launcher: Runs a configuration: ``launch``.
         patience_s: For how long to wait for a lease that seems to be nobody's.
 
     Raises:
@@ -88,7 +91,7 @@ def carry_out(
         if store.stat(started_key(attempt.run)):
             close_killed(store, attempt.run)
             return Carried("elsewhere", why="its run was killed; the next attempt follows")
-        return _run(store, trigger, attempt, lease, now, on_event)
+        return _run(store, trigger, attempt, lease, now, on_event, launcher)
     finally:
         lease.release()
 
@@ -109,11 +112,12 @@ def _run(
     lease: Lease,
     now: Callable[[], datetime],
     on_event: Callable[[Event], None],
+    launcher: Launcher,
 ) -> Carried:
     ordered = Ordered(attempt.run, f"trigger {trigger.name}", attempt.snapshot, counts=lease.regain)
     try:
         with _ending_when_asked(store, trigger, attempt):
-            launched = launch(
+            launched = launcher(
                 config_of(trigger),
                 engine=trigger.engine,
                 store=store.uri,

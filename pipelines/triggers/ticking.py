@@ -16,6 +16,7 @@ from typing import Any
 
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
+from pipelines.launch.launching import launch
 from pipelines.runs.events import Event
 from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.kept_sources import read_source
@@ -38,7 +39,7 @@ from pipelines.triggers.kept import (
 )
 from pipelines.triggers.launches import Launch, end, launches, reserve
 from pipelines.triggers.observing import Observed, calmed, observe, observed_json, read_observed
-from pipelines.triggers.running import Carried, carry_out, close_killed
+from pipelines.triggers.running import Carried, Launcher, carry_out, close_killed
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticks import Tick, note
 
@@ -73,6 +74,7 @@ class Ticker:
         lease_s: How long who carries out a launch may be silent.
         clock: Now, with its time zone.
         on_event: Told what happens in runs, with the name of the trigger.
+        launcher: Runs a configuration.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class Ticker:
         lease_s: float = LENGTH_S,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_event: Callable[[str, Event], None] = lambda _name, _event: None,
+        launcher: Launcher = launch,
     ) -> None:
+        self._launcher = launcher
         self._store = store
         self._at_once = at_once
         self._lease_s = lease_s
@@ -123,16 +127,16 @@ class Ticker:
         key = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-by-hand"
         return self._begin(trigger, Decision("launch", why, key), actor, patient=False)
 
-    def try_again(self, trigger: Trigger, launch: Launch, actor: str) -> tuple[str, Carried]:
+    def try_again(self, trigger: Trigger, failed: Launch, actor: str) -> tuple[str, Carried]:
         """Try a launch again.
 
         Returns:
             The run, and what became of it.
         """
-        latest = launch.latest
+        latest = failed.latest
         number = latest.number + 1 if latest else 1
         snapshot = latest.snapshot if latest else ""
-        again = Decision("launch", actor, launch.key, number, snapshot)
+        again = Decision("launch", actor, failed.key, number, snapshot)
         return self._begin(trigger, again, actor, patient=False)
 
     def _one(self, trigger: Trigger, *, dry: bool) -> Ticked:
@@ -148,8 +152,12 @@ class Ticker:
         rows: list[Tick] = []
         carried: dict[str, Carried] = {}
         for decision in decisions:
+            if decision.what == "launch" and not dry:  # whoever kills it leaves that it was begun
+                note(self._store, trigger.name, self._row(decision))
             row, done = self._act(trigger, known, decision, dry=dry)
-            rows.append(row if dry else note(self._store, trigger.name, row))
+            rows.append(row)
+            if not dry:
+                note(self._store, trigger.name, row, of_last=decision.what == "launch")
             if done:
                 carried[row.run] = done
         return Ticked(trigger.name, tuple(rows), carried)
@@ -227,9 +235,9 @@ class Ticker:
             champion = read_log(self._store, str(trigger.config["name"])).check().champion
             run = champion.run if champion else ""
         else:
-            for launch in known.values():
-                if launch.latest and launch.state(trigger.retries) == "done":
-                    run = launch.latest.run
+            for one in known.values():
+                if one.latest and one.state(trigger.retries) == "done":
+                    run = one.latest.run
         if not run:
             return None
         record = read_run(self._store, run)
@@ -251,8 +259,7 @@ class Ticker:
         self, trigger: Trigger, known: Mapping[str, Launch], decision: Decision, *, dry: bool
     ) -> tuple[Tick, Carried | None]:
         """Do what was decided."""
-        now = self._clock()
-        row = Tick.of(now, decision.what, decision.why, decision.key, snapshot=decision.snapshot)
+        now, row = self._clock(), self._row(decision)
         if dry or decision.what in ("nothing", "wait", "hold"):
             return row, None
         at, actor = now.isoformat(timespec="milliseconds"), f"trigger {trigger.name}"
@@ -263,8 +270,8 @@ class Ticker:
             end(self._store, trigger, decision.key, "skipped", decision.why, at, actor)
             return row, None
         if decision.what == "cancel":
-            for key, launch in known.items():
-                if launch.state(trigger.retries) in ("reserved", "running", "killed", "failed"):
+            for key, one in known.items():
+                if one.state(trigger.retries) in ("reserved", "running", "killed", "failed"):
                     end(self._store, trigger, key, "superseded", decision.why, at, actor)
             return row, None
         if (others := self._others()) >= self._at_once:
@@ -277,6 +284,11 @@ class Ticker:
         why = f"{row.why}: {done.what}" + (f", {done.why}" if done.why else "")
         return replace(row, run=run, why=why), done
 
+    def _row(self, decision: Decision) -> Tick:
+        return Tick.of(
+            self._clock(), decision.what, decision.why, decision.key, snapshot=decision.snapshot
+        )
+
     def _begin(
         self, trigger: Trigger, decision: Decision, actor: str, *, patient: bool
     ) -> tuple[str, Carried]:
@@ -286,7 +298,7 @@ class Ticker:
         )  # fmt: skip
         done = carry_out(
             self._store, trigger, attempt, self._leases, now=self._clock,
-            on_event=lambda event: self._on_event(trigger.name, event),
+            on_event=lambda event: self._on_event(trigger.name, event), launcher=self._launcher,
             # Only time tells that a lease of another machine has ended.
             patience_s=_PATIENCE * self._lease_s if patient else 0.0,
         )  # fmt: skip

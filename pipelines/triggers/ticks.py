@@ -60,12 +60,21 @@ class Tick:
 _TICKS = TypeAdapter(tuple[Tick, ...])
 
 
-def note(store: Store, name: str, tick: Tick) -> Tick:
-    """Keep an evaluation; one that came to what the one before did is counted with it."""
+def note(store: Store, name: str, tick: Tick, *, of_last: bool = False) -> Tick:
+    """Keep an evaluation; one that came to what the one before did is counted with it.
+
+    Args:
+        store: Where.
+        name: Of the trigger.
+        tick: The evaluation.
+        of_last: Whether it tells how the one went on that was noted before.
+    """
 
     def noted(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
         rows = list(_rows(before))
-        if rows and rows[-1].same == tick.same:
+        if of_last and rows and (rows[-1].what, rows[-1].key) == (tick.what, tick.key):
+            rows[-1] = replace(rows[-1], run=tick.run, why=tick.why)
+        elif rows and rows[-1].same == tick.same:
             rows[-1] = replace(rows[-1], last=tick.last, count=rows[-1].count + 1, why=tick.why)
         else:
             rows.append(tick)

@@ -1,40 +1,62 @@
-"""``slimline schedule``: runs by the clock, in a cluster."""
+"""``slimline schedule``: runs by the clock, started by ticks or by a cluster of its own."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.arguments import add_command, cluster_arguments, connect
-from pipelines.cli.output import OK, print_json, print_text
+from components.contract.errors import UserError
+from pipelines.cli.arguments import add_command, connect, place_arguments
+from pipelines.cli.commands import triggers
+from pipelines.cli.output import OK, print_json, print_remark, print_text
+from pipelines.cli.triggering import add_trigger, print_triggers, trigger_arguments
+from pipelines.engines.opening import CLUSTERED
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.schedules import Schedule
 
+_OVERLAPS = ("skip", "queue", "cancel")
+_CATCH_UP = 100
+
 
 def add(commands: Any) -> None:
     """Add the parsers of the command and its actions."""
-    parser = commands.add_parser("schedule", help="run by the clock, in a cluster")
+    parser = commands.add_parser("schedule", help="run by the clock")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    summary = "run a configuration by the clock, or replace how it does"
+    summary = "run a configuration by the clock, or change when"
     new = add_command(actions, "add", summary, _add)
-    new.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
+    trigger_arguments(new)
     new.add_argument(
         "--cron", required=True, metavar="FIELDS", help="five: minute hour day month weekday"
     )
     new.add_argument(
-        "--zone", default="UTC", metavar="NAME",
-        help="the time zone that the cluster's schedules are in (default: UTC)",
+        "--zone", default="UTC", metavar="NAME", help="the time zone of the times (default: UTC)"
+    )
+    new.add_argument(
+        "--overlap", choices=_OVERLAPS, default="skip",
+        help="when the run before still goes on: leave the time out, wait for its end, or cancel "
+        "it (default: skip)",
     )  # fmt: skip
     new.add_argument(
-        "--concurrency", type=int, default=1, metavar="N", help="runs at a time, 1 to 10"
-    )
+        "--catch-up", default="last", metavar="HOW",
+        help="times that nobody evaluated: none, last or all:N (default: last)",
+    )  # fmt: skip
     new.add_argument(
-        "--name", metavar="NAME", help="of the schedule (default: the configuration's)"
-    )
-    cluster_arguments(new)
-    cluster_arguments(add_command(actions, "list", "list the schedules and what comes next", _list))
+        "--window", default="12h", metavar="TIME",
+        help="make up for times that are not longer ago than that (default: 12h)",
+    )  # fmt: skip
+    new.add_argument("--engine", default="local", metavar="NAME", help="default: local")
+    new.add_argument(
+        "--native", action="store_true",
+        help=f"a recurring run of {' or '.join(CLUSTERED)} itself: it repeats the data of today",
+    )  # fmt: skip
+    new.add_argument(
+        "--concurrency", type=int, default=1, metavar="N",
+        help="with --native: runs at a time, 1 to 10",
+    )  # fmt: skip
+    place_arguments(new)
+    new.add_argument("--json", action="store_true", help="one JSON document and nothing else")
+    _managing(add_command(actions, "list", "list schedules, and what comes next", _list))
     for name, summary, run in (
         ("pause", "start no runs until it is resumed", _pause),
         ("resume", "start runs again, without those that were missed", _resume),
@@ -42,10 +64,61 @@ def add(commands: Any) -> None:
     ):
         one = add_command(actions, name, summary, run)
         one.add_argument("name", metavar="NAME", help="of the schedule")
-        cluster_arguments(one)
+        _managing(one)
+
+
+def _managing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", metavar="NAME",
+        help=f"{' or '.join(CLUSTERED)}: the recurring runs there; without it those of the store",
+    )  # fmt: skip
+    place_arguments(parser)
+    parser.add_argument("--store", metavar="PLACE", help="of schedules that ticks start")
+    parser.add_argument("--reason", default="", metavar="TEXT", help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
 
 def _add(arguments: argparse.Namespace) -> int:
+    if arguments.native:
+        return _add_native(arguments)
+    from pipelines.triggers import amounts, cron
+    from pipelines.triggers.settings import Schedule as Times
+
+    if arguments.concurrency != 1:
+        raise UserError(
+            "--concurrency is for --native alone",
+            "--overlap says what happens when the run before still goes on",
+        )
+    times = Times(
+        cron=cron.check(arguments.cron),
+        zone=cron.zone(arguments.zone).key,
+        overlap=arguments.overlap,
+        catch_up=_caught_up(arguments.catch_up),
+        window_s=amounts.duration_s(arguments.window, "--window"),
+    )
+    store, made = add_trigger(arguments, schedule=times)
+    print_triggers(store, [made], as_json=arguments.json)
+    return OK
+
+
+def _caught_up(text: str) -> int:
+    kind, _, count = text.partition(":")
+    if text in ("none", "last"):
+        return 0 if text == "none" else 1
+    if kind != "all" or not count.isdigit() or not 1 <= int(count) <= _CATCH_UP:
+        raise UserError(
+            f"--catch-up {text!r}: expected none, last, or all:N with N from 1 to {_CATCH_UP}",
+            "write --catch-up last",
+        )
+    return int(count)
+
+
+def _add_native(arguments: argparse.Namespace) -> int:
+    if arguments.engine not in CLUSTERED:
+        raise UserError(
+            f"--native is for {' or '.join(CLUSTERED)}, and the engine is {arguments.engine}",
+            f"add --engine {CLUSTERED[0]}, or leave --native out: slimline tick starts the runs",
+        )
     from pipelines.engines.kubeflow import cron, schedules
 
     times = cron.parse(arguments.cron)
@@ -62,10 +135,16 @@ def _add(arguments: argparse.Namespace) -> int:
         zone=zone,
         concurrency=arguments.concurrency,
     )
+    print_remark(
+        "each of its runs trains on the data of today; without --native every run sees the data "
+        "as it is then"
+    )
     return _show(arguments, [made])
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    if not arguments.engine:
+        return triggers.listed(arguments)
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
@@ -73,6 +152,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _pause(arguments: argparse.Namespace) -> int:
+    if not arguments.engine:
+        return triggers.pause(arguments)
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
@@ -80,6 +161,8 @@ def _pause(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    if not arguments.engine:
+        return triggers.resume(arguments)
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
@@ -87,6 +170,8 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
+    if not arguments.engine:
+        return triggers.remove(arguments)
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 

@@ -22,14 +22,14 @@ def add(commands: Any) -> None:
     """Add the parsers of the command and its actions."""
     parser = commands.add_parser("triggers", help="what starts runs, and what became of it")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    store_arguments(add_command(actions, "list", "list schedules and watches", _list))
+    store_arguments(add_command(actions, "list", "list schedules and watches", listed))
     for name, summary, run in (
         ("show", "a trigger with what comes next and its last launches", _show),
         ("test", "what a tick would do now, and why; nothing is started or noted", _test),
         ("run", "launch it now, whatever its times, its data and its thresholds say", _run),
-        ("pause", "start nothing until it is resumed", _pause),
-        ("resume", "start runs again, without those that were missed", _resume),
-        ("remove", "remove a trigger; its runs stay", _remove),
+        ("pause", "start nothing until it is resumed", pause),
+        ("resume", "start runs again, without those that were missed", resume),
+        ("remove", "remove a trigger; its runs stay", remove),
         ("history", "the latest evaluations, with the reason of each", _history),
         ("retry", "try a launch again that failed, or that was left out", _retry),
         ("dismiss", "say that a launch that failed is not to be tried again", _dismiss),
@@ -46,7 +46,8 @@ def add(commands: Any) -> None:
         store_arguments(one)
 
 
-def _list(arguments: argparse.Namespace) -> int:
+def listed(arguments: argparse.Namespace) -> int:
+    """List all triggers of a store."""
     from pipelines.triggers.kept import list_triggers
 
     store = open_existing(arguments)
@@ -107,7 +108,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return codes.get(carried.what, USER_FAULT)
 
 
-def _pause(arguments: argparse.Namespace) -> int:
+def pause(arguments: argparse.Namespace) -> int:
+    """Pause a trigger."""
     from pipelines.triggers.kept import change_trigger
 
     store = open_existing(arguments)
@@ -117,7 +119,8 @@ def _pause(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _resume(arguments: argparse.Namespace) -> int:
+def resume(arguments: argparse.Namespace) -> int:
+    """Resume a trigger; times before now are not made up for."""
     from pipelines.triggers.kept import change_trigger
 
     store = open_existing(arguments)
@@ -127,7 +130,8 @@ def _resume(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _remove(arguments: argparse.Namespace) -> int:
+def remove(arguments: argparse.Namespace) -> int:
+    """Remove a trigger."""
     from pipelines.triggers.kept import remove_trigger
 
     remove_trigger(open_existing(arguments), arguments.name)

@@ -1,0 +1,78 @@
+"""Cron against an independent reading: each minute of a zone's clock, looked at one by one."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from components.contract.errors import UserError
+from pipelines.triggers import cron
+
+ZONES = ("Europe/Berlin", "America/Santiago", "Australia/Lord_Howe")
+"""An hour at 2, an hour at midnight, and half an hour."""
+
+
+def fires(hour, minute, zone, begin, days):
+    """Moments of a daily time by Debian's rules, read from the zone alone, minute by minute."""
+    found, leapt, seen = [], set(), set()
+    moments = [begin + timedelta(minutes=n) for n in range(days * 1440)]
+    for before, now in pairwise(moment.astimezone(ZoneInfo(zone)) for moment in moments):
+        gone = before.replace(tzinfo=None) + timedelta(minutes=1)
+        while gone < now.replace(tzinfo=None):  # minutes of the clock that never were
+            leapt.add((gone.date(), gone.hour, gone.minute))
+            gone += timedelta(minutes=1)
+        wanted = (now.hour, now.minute) == (hour, minute)
+        made_up = (now.date(), hour, minute) in leapt
+        if (wanted or made_up) and now.date() not in seen:
+            seen.add(now.date())
+            found.append(now)
+    return found
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("hour", "minute"), [(2, 30), (0, 15), (3, 0), (12, 0)])
+def test_daily_times_come_once_a_day_over_both_changes(zone, hour, minute):
+    for begin in (
+        datetime(2026, 3, 20, tzinfo=UTC),
+        datetime(2026, 8, 31, tzinfo=UTC),
+        datetime(2026, 10, 1, tzinfo=UTC),
+    ):
+        expected = fires(hour, minute, zone, begin, 30)
+        found = cron.coming(f"{minute} {hour} * * *", zone, begin, len(expected))
+        assert [moment.astimezone(UTC) for moment in found] == [
+            moment.astimezone(UTC) for moment in expected
+        ]
+        back = cron.due(f"{minute} {hour} * * *", zone, begin, found[-1], 100)
+        assert [moment.astimezone(UTC) for moment in reversed(back)] == [
+            moment.astimezone(UTC) for moment in expected
+        ]
+
+
+def test_due_is_after_since_and_not_after_now():
+    now = datetime(2026, 11, 27, 3, 30, 59, tzinfo=UTC)
+    (one,) = cron.due("30 3 * * *", "UTC", now - timedelta(days=1), now, 9)
+    assert cron.key_of(one) == "20261127T0330Z"
+    assert cron.moment_of(cron.key_of(one)) == one
+    assert not cron.due("30 3 * * *", "UTC", one, now, 9)
+    assert not cron.due("31 3 * * *", "UTC", now - timedelta(hours=1), now, 9)
+    assert len(cron.due("* * * * *", "UTC", now - timedelta(days=900), now, 7)) == 7
+
+
+def test_two_machines_name_a_time_alike():
+    (berlin,) = cron.coming("0 3 * * *", "Europe/Berlin", datetime(2026, 7, 1, tzinfo=UTC), 1)
+    (utc,) = cron.coming("0 1 * * *", "UTC", datetime(2026, 7, 1, tzinfo=UTC), 1)
+    assert cron.key_of(berlin) == cron.key_of(utc)
+
+
+@pytest.mark.parametrize("text", ["61 * * * *", "* * *", "0 0 31 2 *", "x * * * *", "* * * * * *"])
+def test_what_never_comes_is_refused_and_the_fix_works(text):
+    with pytest.raises(UserError) as refused:
+        cron.check(text)
+    assert cron.check(refused.value.fix.split("'")[1]) == "30 3 * * mon"
+
+
+def test_an_unknown_zone_names_one_that_is_meant():
+    with pytest.raises(UserError, match="no time zone") as refused:
+        cron.zone("Europe/Berln")
+    assert "Europe/Berlin" in refused.value.fix

@@ -1,0 +1,192 @@
+"""Schedules in virtual time: what is launched, left out, made up for, tried again."""
+
+import pytest
+
+from pipelines.runs.records import list_runs
+from pipelines.runs.registry import registered
+from pipelines.triggers.kept import read_trigger
+from pipelines.triggers.launches import end, launches
+from pipelines.triggers.settings import Schedule
+from pipelines.triggers.ticks import read_ticks
+from tests.pipelines.triggers.worlds import Killed
+
+NIGHTLY = Schedule("0 4 * * *", "UTC")
+
+
+def test_a_time_is_launched_once_however_often_it_is_looked_at(world):
+    world.trigger(schedule=NIGHTLY)
+    assert world.tick() == [("nothing", "next at 2026-11-27 04:00+00:00")]
+    world.clock.passes(hours=1)
+    assert world.tick() == [("launch", "by the clock: done")]
+    for _ in range(3):
+        world.clock.passes(minutes=1)
+        assert world.tick()[0][0] == "nothing"
+    (run,) = list_runs(world.store)
+    assert (run.outcome, run.actor) == ("done", "trigger t")
+    assert [name for name, _ in registered(world.store, "tiny")] == [run.run]
+
+
+def test_nothing_before_it_was_added_or_resumed_is_made_up_for(world):
+    world.clock.passes(hours=2)
+    world.trigger(schedule=NIGHTLY)
+    assert world.tick()[0][0] == "nothing"
+
+
+def test_what_was_missed_is_made_up_for_once_within_the_window(world):
+    world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=4, minutes=12)
+    assert world.tick() == [("launch", "late by 3 h 12 min: done")]
+    world.clock.passes(days=3, hours=1)  # 08:12: three times were missed
+    assert world.tick() == [("launch", "late by 4 h 12 min; 2 earlier times were missed: done")]
+    assert world.tick()[0][0] == "nothing"
+    world.clock.passes(hours=35)  # 19:12, and the last was at 04:00
+    assert world.tick() == [("leave out", "missed at 2026-12-01 04:00+00:00, late by 15 h 12 min")]
+    assert world.tick()[0][0] == "nothing"
+    assert len(list_runs(world.store)) == 2
+
+
+def test_no_catching_up_and_catching_up_with_several(world):
+    world.trigger("none", Schedule("0 4 * * *", "UTC", catch_up=0))
+    world.trigger("all", Schedule("0 * * * *", "UTC", catch_up=3))
+    world.clock.passes(hours=5)
+    assert [what for what, _ in world.tick("none")] == ["leave out"]
+    assert [what for what, _ in world.tick("all")] == ["launch"] * 3
+    keys = list(launches(world.store, read_trigger(world.store, "all")))
+    assert keys == ["20261127T0600Z", "20261127T0700Z", "20261127T0800Z"]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "decided", "later"),
+    [
+        ("skip", "leave out", "nothing"), ("queue", "wait", "launch"), ("cancel", "cancel", "launch"),
+    ],
+)  # fmt: skip
+def test_a_time_at_which_the_run_before_goes_on(world, overlap, decided, later):
+    trigger = world.trigger(schedule=Schedule("0 * * * *", "UTC", overlap=overlap))
+    seen = []
+
+    def an_hour() -> None:
+        world.clock.passes(hours=1)
+        seen.extend(world.tick())
+
+    world.runs.meanwhile = an_hour
+    world.clock.passes(hours=1)
+    ((what, _),) = world.tick()
+    assert what == "launch"
+    run = world.runs.begun[0]
+    (only,) = seen
+    assert only[0] == decided
+    assert f"the run {run} goes on" in only[1]
+    assert world.tick()[0][0] == later
+    states = {key: one.state(2) for key, one in launches(world.store, trigger).items()}
+    assert len([state for state in states.values() if state == "done"]) == (
+        1 if overlap != "queue" else 2
+    )
+
+
+def test_failures_are_tried_again_later_and_then_asked_about(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    world.runs.outcomes = ["failed"] * 3
+    assert world.tick() == [("launch", "by the clock: failed")]
+    world.clock.passes(seconds=59)
+    assert world.tick()[0][0] == "nothing"
+    world.clock.passes(seconds=14)
+    assert world.tick()[0][0] == "launch"
+    world.clock.passes(minutes=4)
+    assert world.tick()[0][0] == "nothing"
+    world.clock.passes(minutes=2)
+    assert world.tick()[0][0] == "launch"
+    world.clock.passes(minutes=100)
+    assert world.tick()[0][0] == "nothing"
+    (launch,) = launches(world.store, trigger).values()
+    assert launch.state(trigger.retries) == "dead letter"
+    assert len({one.run for one in launch.attempts}) == 3
+
+
+def test_a_users_fault_is_not_tried_again(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    world.runs.outcomes = ["user fault"]
+    world.tick()
+    (launch,) = launches(world.store, trigger).values()
+    assert launch.state(trigger.retries) == "dead letter"
+    world.clock.passes(minutes=5)
+    assert world.tick()[0][0] == "nothing"
+
+
+def test_three_dead_letters_pause_a_trigger_and_newer_times_go_on_before(world):
+    world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    for _ in range(3):
+        world.runs.outcomes = ["user fault"]
+        assert world.tick()[0][0] == "launch"
+        world.clock.passes(days=1)
+    assert world.tick()[0][0] == "pause"
+    assert "3 launches" in read_trigger(world.store, "t").paused
+    assert world.tick()[0][0] == "paused"
+
+
+def test_a_killed_run_is_begun_anew_at_once_and_counts_as_no_failure(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    world.runs.outcomes = ["killed", "killed", "killed", "failed", "done"]
+    for _ in range(3):
+        with pytest.raises(Killed):
+            world.tick()
+    (row,) = read_ticks(world.store, "t")
+    assert (row.what, row.count) == ("launch", 3)
+    assert world.tick()[0][0] == "launch"
+    (launch,) = launches(world.store, trigger).values()
+    assert launch.state(trigger.retries) == "failed"
+    world.clock.passes(minutes=31)
+    assert "done" in world.tick()[0][1]
+    assert len(list(registered(world.store, "tiny"))) == 1
+
+
+def test_what_is_killed_again_and_again_is_asked_about(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    world.runs.outcomes = ["killed"] * 5
+    for _ in range(5):
+        with pytest.raises(Killed):
+            world.tick()
+    assert world.tick()[0][0] == "nothing"
+    (launch,) = launches(world.store, trigger).values()
+    assert launch.state(trigger.retries) == "dead letter"
+
+
+def test_what_was_reserved_and_not_begun_runs_under_the_same_name(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+
+    def stopped(*_args, **_more):
+        raise Killed
+
+    begun, world.runs.__class__.__call__ = world.runs.__class__.__call__, stopped
+    try:
+        with pytest.raises(Killed):
+            world.tick()
+    finally:
+        world.runs.__class__.__call__ = begun
+    (launch,) = launches(world.store, trigger).values()
+    world.clock.passes(minutes=1)
+    assert world.tick()[0][0] == "launch"
+    assert [run.run for run in list_runs(world.store)] == [launch.attempts[0].run]
+
+
+def test_what_was_left_out_stays_left_out(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    end(world.store, trigger, "20261127T0400Z", "skipped", "because", "now", "me")
+    assert world.tick()[0][0] == "nothing"
+    assert not list_runs(world.store)
+
+
+def test_no_more_launches_than_are_allowed_at_once(world):
+    world.trigger("one", NIGHTLY)
+    world.trigger("two", NIGHTLY)
+    world.clock.passes(hours=1)
+    assert [why for what, why in world.tick(at_once=0) if what == "wait"]
+    assert not list_runs(world.store)
+    assert [what for what, _ in world.tick()] == ["launch", "launch"]  # one after the other
