@@ -66,18 +66,24 @@ def run(arguments: argparse.Namespace) -> int:
     return _verdict(arguments, config.store, launched, board)
 
 
-def promote_where_asked(config: Config, run: str) -> None:
-    """Promote the release where the configuration asks for that, and say what came of it."""
+def promote_where_asked(config: Config, run: str) -> str:
+    """Promote the release where the configuration asks for that, and say what came of it.
+
+    Returns:
+        What was said; "" where nothing was to be promoted.
+    """
     if config.releases is None or config.releases.promotion != "auto":
-        return
+        return ""
     from pipelines.releases.automatic import promote_automatically
     from pipelines.runs.cache import Cache
     from pipelines.runs.workspace import workspace_root
     from pipelines.stores.opening import open_store
 
     store = open_store(config.store)
-    if told := promote_automatically(Cache(store, workspace_root(store)), config, run):
+    told = promote_automatically(Cache(store, workspace_root(store)), config, run) or ""
+    if told:
         print_remark(told)
+    return told
 
 
 def _cluster(arguments: argparse.Namespace) -> Cluster:

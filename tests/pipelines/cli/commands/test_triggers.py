@@ -1,0 +1,164 @@
+"""``schedule add``, ``watch add``, ``triggers`` and ``tick``: what people type, see and get wrong."""
+
+import json
+import re
+import shlex
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.cli.main import main
+from pipelines.stores.opening import open_store
+from pipelines.triggers.kept import read_trigger
+from pipelines.triggers.launches import end
+
+CONFIG = """\
+name: tiny
+task: verification
+data: ./data
+image: {height: 8, width: 8, channels: 1}
+split: {by: image}
+teacher: {backbone: conv, alpha: 0.5, embedding: 8, epochs: 1}
+variants: {a: [{distill: {backbone: conv, alpha: 0.25, epochs: 1}}]}
+budgets: {size_mb: 1, latency_ms: 50, metric: auc, drop: 0.9}
+threads: 1
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    for label in range(6):
+        (tmp_path / "data" / f"c{label}").mkdir(parents=True)
+        for number in range(40):
+            pixels = draw.integers(0, 60, (8, 8)) + np.arange(64).reshape(8, 8) * label // 2
+            image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+            image.save(tmp_path / "data" / f"c{label}" / f"{number}.png")
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def slimline(text, code=0):
+    assert main(shlex.split(text)) == code
+
+
+def document(capsys, text):
+    capsys.readouterr()
+    slimline(f"{text} --json")
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_schedule_from_its_beginning_to_its_end(capsys):
+    slimline("schedule add tiny.yaml --cron '30 3 * * mon-fri' --zone Europe/Berlin --name nightly")
+    told = capsys.readouterr().out
+    assert "nightly: schedule on the engine local" in told
+    assert len(re.findall(r"next: \d{4}-\d\d-\d\dT03:30:00\+0[12]:00", told)) == 5
+    slimline("tick nightly")
+    assert "nightly: nothing: next at" in capsys.readouterr().out
+    slimline("triggers pause nightly --reason 'the holidays'")
+    assert "paused: the holidays, by" in capsys.readouterr().out
+    slimline("tick")
+    assert "paused" in capsys.readouterr().out
+    slimline("schedule resume nightly")
+    (one,) = document(capsys, "triggers list")["triggers"]
+    assert (one["paused"], len(one["next"]), one["overdue"]) == ("", 5, "")
+    assert "config" not in one
+    (row,) = document(capsys, "triggers history nightly")["ticks"]
+    assert (row["what"], row["count"]) == ("nothing", 1)
+    slimline("schedule remove nightly")
+    slimline("schedule list")
+    assert "no triggers" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_adding_again_changes_when_and_keeps_what_was_launched(capsys):
+    slimline("schedule add tiny.yaml --cron '30 3 * * *'")
+    before = read_trigger(open_store("slimline-store"), "tiny")
+    slimline("schedule add tiny.yaml --cron '0 5 * * *'")
+    after = read_trigger(open_store("slimline-store"), "tiny")
+    assert (before.uid, after.schedule.cron) == (after.uid, "0 5 * * *")
+    assert capsys.readouterr()
+
+
+def test_a_watch_says_what_it_waits_for_and_what_a_tick_would_do(capsys):
+    slimline("watch add tiny.yaml --when images:200 --when age:30d --at-most 1/24h")
+    said = capsys.readouterr()
+    assert "quiet for 10m; trains on images:200, age:30d" in said.out
+    assert "--marker" in said.err
+    slimline("triggers test tiny")
+    assert "seen so 1 of 3 times" in capsys.readouterr().out
+    slimline("triggers history tiny")
+    assert "nobody has evaluated tiny yet" in capsys.readouterr().out
+    slimline("watch add tiny.yaml --marker _SUCCESS")
+    assert "--marker" not in capsys.readouterr().err
+
+
+def test_a_tick_that_is_due_runs_and_tells_whoever_is_to_know(capsys, folder):
+    script = folder / "told.sh"
+    script.write_text(f"#!/bin/sh\ncat >> {folder}/told.jsonl\necho >> {folder}/told.jsonl\n")
+    script.chmod(0o755)
+    slimline("watch add tiny.yaml --marker _SUCCESS")
+    (folder / "data" / "_SUCCESS").write_bytes(b"")
+    slimline(f"tick --notify '{script}'")
+    assert "tiny: launch: first data: 240 files: done" in capsys.readouterr().out
+    (told,) = [json.loads(line) for line in (folder / "told.jsonl").read_text().split("\n") if line]
+    assert (told["event"], told["trigger"]) == ("candidate", "tiny")
+    shown = document(capsys, "triggers show tiny")["triggers"][0]
+    assert [one["state"] for one in shown["launches"]] == ["done"]
+    assert told["run"] in shown["launches"][0]["runs"]
+    slimline("tick")
+    assert f"trained as run {told['run']}" in capsys.readouterr().out
+    slimline("runs")
+    assert told["run"] in capsys.readouterr().out
+
+
+def test_a_command_that_is_not_there_ends_nothing(capsys, folder):
+    slimline("watch add tiny.yaml --quiet 1s")
+    (folder / "data").rename(folder / "gone")
+    slimline("tick --notify ./no-such-command", code=2)
+    said = capsys.readouterr().err
+    assert "was not told of error" in said
+    assert "fix:" in said
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "schedule add tiny.yaml --cron '61 3 * * *'",
+        "schedule add tiny.yaml --cron '30 3 * * *' --catch-up all",
+        "schedule add tiny.yaml --cron '30 3 * * *' --concurrency 3",
+        "schedule add tiny.yaml --cron '30 3 * * *' --native",
+        "schedule add tiny.yaml --cron '30 3 * * *' --engine loca",
+        "schedule add tiny.yaml --cron '30 3 * * *' --retries 99",
+        "schedule add tiny.yaml --cron '30 3 * * *' --host http://x",
+        "watch add tiny.yaml --when images",
+        "watch add tiny.yaml --marker a/_SUCCESS",
+        "watch add tiny.yaml --quiet 10",
+        "triggers show no-such-trigger",
+        "triggers retry tiny",
+        "tick no-such-trigger",
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_fix_and_changes_nothing(capsys, wrong):
+    slimline("schedule add tiny.yaml --cron '0 5 * * *'")
+    before = sorted(open_store("slimline-store").list(""))
+    capsys.readouterr()
+    slimline(wrong, code=2)
+    said = capsys.readouterr()
+    assert "fix:" in said.err
+    assert "Traceback" not in said.err
+    assert sorted(open_store("slimline-store").list("")) == before
+
+
+def test_a_launch_that_was_left_out_is_found_and_dismissed_ones_are_not_tried_again(capsys):
+    slimline("schedule add tiny.yaml --cron '0 5 * * *'")
+    store = open_store("slimline-store")
+    trigger = read_trigger(store, "tiny")
+    end(store, trigger, "20261127T0500Z", "skipped", "missed", "now", "me")
+    slimline("triggers show tiny")
+    assert "skipped" in capsys.readouterr().out
+    slimline("triggers dismiss tiny", code=2)  # it did not fail
+    assert "no launch that is dead letter or failed" in capsys.readouterr().err
