@@ -38,6 +38,7 @@ FLOORS = {
         "lineage",
         "releases",
         "retention",
+        "triggers",
         "web",
         "cli",
     ),

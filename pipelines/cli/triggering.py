@@ -14,7 +14,7 @@ from pipelines.cli.output import print_json, print_remark, print_text
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.stores.store import Store
-    from pipelines.triggers.settings import Schedule, Trigger, Watch
+    from pipelines.triggers.settings import ScheduleSettings, Trigger, WatchSettings
 
 _OVERDUE = timedelta(minutes=5)
 
@@ -39,8 +39,8 @@ def trigger_arguments(parser: argparse.ArgumentParser) -> None:
 def add_trigger(
     arguments: argparse.Namespace,
     *,
-    schedule: Schedule | None = None,
-    watch: Watch | None = None,
+    schedule: ScheduleSettings | None = None,
+    watch: WatchSettings | None = None,
 ) -> tuple[Store, Trigger]:
     """Keep a trigger of the configuration that the arguments name.
 
@@ -176,7 +176,7 @@ def print_triggers(
             runs = ", ".join(launch["runs"])
             print_text(f"  {launch['key'][:16]}  {launch['state']}  {runs}  {launch['why']}")
     if not triggers:
-        print_text("no triggers; add one: slimline schedule add, or slimline watch add")
+        print_text("no triggers: slimline schedule add, or slimline watch add")
 
 
 def _lines(trigger: Trigger, facts: dict[str, Any]) -> list[str]:

@@ -288,6 +288,11 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "tombstone": _check_tombstone,
     "exclusion": _check_exclusion,
     "erasure": _check_erasure,
+    "trigger": _check_object,
+    "observed": _check_object,
+    "ticks": _check_object,
+    "launch": _check_object,
+    "launch end": _check_object,
 }
 """By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
 raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
@@ -316,4 +321,9 @@ NOUNS = {
     "tombstone": "tombstone",
     "exclusion": "exclusion",
     "erasure": "certificate of an erasure",
+    "trigger": "trigger",
+    "observed": "note on what a watch has seen",
+    "ticks": "list of evaluations of a trigger",
+    "launch": "attempt at a launch",
+    "launch end": "end of a launch",
 }

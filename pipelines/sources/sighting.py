@@ -8,7 +8,7 @@ from pipelines.sources.snapshot import listed_files
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Look:
     """A listing of data.
 
     Attributes:
@@ -22,7 +22,7 @@ class Sighting:
     marked: bool
 
 
-def sight(data: str, marker: str | None = None) -> Sighting:
+def sight(data: str, marker: str | None = None) -> Look:
     """Look at the user's data.
 
     Args:
@@ -33,4 +33,4 @@ def sight(data: str, marker: str | None = None) -> Sighting:
         UserError: There is nothing, or it cannot be listed.
     """
     place = listed_files(data)
-    return Sighting(place.fingerprint, len(place.names), place.marked(marker) if marker else False)
+    return Look(place.fingerprint, len(place.names), place.marked(marker) if marker else False)

@@ -16,9 +16,9 @@ from pipelines.sources.snapshot import Snapshot
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
 from pipelines.triggers.changes import Changes, FileList, changes, reached
-from pipelines.triggers.launches import UNFINISHED, Attempt, Launch
+from pipelines.triggers.launches import UNFINISHED, Launch, LaunchAttempt
 from pipelines.triggers.observing import LOOKS, Observed, Sighted, is_ready, restless_for_s
-from pipelines.triggers.settings import Trigger, Watch
+from pipelines.triggers.settings import Trigger, WatchSettings
 
 What = Literal["launch", "leave out", "cancel", "wait", "hold", "pause", "nothing"]
 
@@ -34,7 +34,7 @@ _DEAD_MAX = 3
 
 
 @dataclass(frozen=True)
-class Decision:
+class Move:
     """What is to be done.
 
     Attributes:
@@ -55,7 +55,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class TrainedOn:
     """What changes are counted against.
 
     Attributes:
@@ -72,21 +72,21 @@ class Baseline:
 def decide_unfinished(
     trigger: Trigger,
     known: Mapping[str, Launch],
-    going_on: Callable[[str], bool],
+    is_held: Callable[[str], bool],
     now: datetime,
-) -> tuple[list[Decision], str]:
+) -> tuple[list[Move], str]:
     """Decide what becomes of launches that have not ended.
 
     Args:
         trigger: Whose.
         known: All launches, in order.
-        going_on: Whether somebody carries out the launch of a key at the moment.
+        is_held: Whether somebody carries out the launch of a key at the moment.
         now: Now.
 
     Returns:
         What is to be done, and in words what still goes on or waits; empty if nothing.
     """
-    decisions: list[Decision] = []
+    decisions: list[Move] = []
     waits = ""
     for key, launch in known.items():
         state, latest = launch.state(trigger.retries), launch.latest
@@ -95,30 +95,30 @@ def decide_unfinished(
         number = latest.number
         if state == "killed":
             why = f"the run {latest.run} was killed"
-            decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
-        elif going_on(key) and not (state == "reserved" and _is_old(latest, now)):
+            decisions.append(Move("launch", why, key, number + 1, latest.snapshot))
+        elif is_held(key) and not (state == "reserved" and _is_old(latest, now)):
             waits = f"the run {latest.run} goes on"
         elif state == "running" and trigger.engine in CLUSTERED:
             waits = f"the run {latest.run} goes on in the cluster, as far as slimline sync has seen"
         elif state in ("reserved", "running"):
             why = "nobody carries it out any more" if state == "running" else latest.why
-            decisions.append(Decision("launch", why, key, number, latest.snapshot))
+            decisions.append(Move("launch", why, key, number, latest.snapshot))
         else:
             due = launch.next_attempt_at
             if due and now < due:
                 waits = f"the run {latest.run} failed; the next attempt is at {_clock(due)}"
             else:
                 why = f"the run {latest.run} failed"
-                decisions.append(Decision("launch", why, key, number + 1, latest.snapshot))
+                decisions.append(Move("launch", why, key, number + 1, latest.snapshot))
     return decisions, waits
 
 
-def _is_old(attempt: Attempt, now: datetime) -> bool:
+def _is_old(attempt: LaunchAttempt, now: datetime) -> bool:
     """Whether a run should have begun long ago: its lease is somebody's who cannot be asked."""
     return (now - datetime.fromisoformat(attempt.reserved)).total_seconds() > _BEGUN_AFTER_S
 
 
-def decide_pause(trigger: Trigger, known: Mapping[str, Launch]) -> Decision | None:
+def decide_pause(trigger: Trigger, known: Mapping[str, Launch]) -> Move | None:
     """Decide whether failures one after the other turn a trigger off."""
     ended = [launch for launch in known.values() if launch.attempts][-_DEAD_MAX:]
     if len(ended) < _DEAD_MAX:
@@ -126,12 +126,12 @@ def decide_pause(trigger: Trigger, known: Mapping[str, Launch]) -> Decision | No
     if any(launch.state(trigger.retries) != "dead letter" for launch in ended):
         return None
     names = ", ".join(launch.latest.run for launch in ended if launch.latest)
-    return Decision("pause", f"{_DEAD_MAX} launches one after the other failed: {names}")
+    return Move("pause", f"{_DEAD_MAX} launches one after the other failed: {names}")
 
 
 def decide_schedule(
     trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime
-) -> list[Decision]:
+) -> list[Move]:
     """Decide about the times of a schedule that have come.
 
     Args:
@@ -150,26 +150,26 @@ def decide_schedule(
         fresh.append(moment)
     if not fresh:
         (coming,) = cron.coming(schedule.cron, schedule.zone, now, 1)
-        return [Decision("nothing", f"next at {_clock(coming)}")]
+        return [Move("nothing", f"next at {_clock(coming)}")]
     made = fresh[: max(1, schedule.catch_up)]
     missed = len(fresh) - len(made)
-    decisions: list[Decision] = []
+    decisions: list[Move] = []
     for moment in reversed(made):
         key, late_s = cron.key_of(moment), (now - moment).total_seconds()
         late = f"late by {told(late_s)}" if late_s > GRACE_S else "by the clock"
         if late_s > schedule.window_s or (not schedule.catch_up and late_s > GRACE_S):
-            decisions.append(Decision("leave out", f"missed at {_clock(moment)}, {late}", key))
+            decisions.append(Move("leave out", f"missed at {_clock(moment)}, {late}", key))
             continue
         if missed and moment is made[-1]:
             late += f"; {missed} earlier {'times were' if missed > 1 else 'time was'} missed"
         if not waits:
-            decisions.append(Decision("launch", late, key))
+            decisions.append(Move("launch", late, key))
         elif schedule.overlap == "skip":
-            decisions.append(Decision("leave out", f"skipped because {waits}", key))
+            decisions.append(Move("leave out", f"skipped because {waits}", key))
         elif schedule.overlap == "queue":
-            decisions.append(Decision("wait", f"{_clock(moment)} waits because {waits}", key))
+            decisions.append(Move("wait", f"{_clock(moment)} waits because {waits}", key))
         else:
-            decisions.append(Decision("cancel", f"{waits}, and it is time for the next", key))
+            decisions.append(Move("cancel", f"{waits}, and it is time for the next", key))
     return decisions
 
 
@@ -181,8 +181,8 @@ def decide_watch(
     observed: Observed,
     sighted: Sighted,
     taken: Callable[[], Snapshot],
-    baseline: Callable[[], Baseline | None],
-) -> Decision:
+    baseline: Callable[[], TrainedOn | None],
+) -> Move:
     """Decide about the data of a watch.
 
     Args:
@@ -200,32 +200,36 @@ def decide_watch(
     if not is_ready(watch, observed, sighted):
         return _not_ready(watch, observed, now)
     if waits:
-        return Decision("wait", f"{waits}; the data is looked at when it has ended")
+        return Move("wait", f"{waits}; the data is looked at when it has ended")
     snapshot = taken()
     if before := known.get(snapshot.digest):
-        return Decision("nothing", _seen_before(trigger, before))
+        return Move("nothing", _seen_before(trigger, before))
     last = baseline()
     if last is None:
         first = f"first data: {len(snapshot.files)} files"
-        return Decision("launch", first, snapshot.digest, 1, snapshot.digest)
+        return Move("launch", first, snapshot.digest, 1, snapshot.digest)
     return _compared(watch, known, now, snapshot, last)
 
 
 def _compared(
-    watch: Watch, known: Mapping[str, Launch], now: datetime, snapshot: Snapshot, last: Baseline
-) -> Decision:
+    watch: WatchSettings,
+    known: Mapping[str, Launch],
+    now: datetime,
+    snapshot: Snapshot,
+    last: TrainedOn,
+) -> Move:
     """Decide about data that was not trained on yet, and is whole."""
     key, found = snapshot.digest, changes(last.files, snapshot)
     if found.shrunk and found.shrunk >= watch.shrink:
-        return Decision("hold", _shrunk(found), key, 1, key)
+        return Move("hold", _shrunk(found), key, 1, key)
     enough, stands = reached(thresholds(list(watch.when)), found, last.at, now)
     stands += f", counted from run {last.run}"
     if not enough:
-        return Decision("nothing", stands)
+        return Move("nothing", stands)
     if watch.at_most and (until := _too_often(watch.at_most, known, now)):
         why = f"{stands}; trained {watch.at_most} already, next at {_clock(until)}"
-        return Decision("wait", why)
-    return Decision("launch", stands, key, 1, key)
+        return Move("wait", why)
+    return Move("launch", stands, key, 1, key)
 
 
 def needs_files(asked: Thresholds) -> bool:
@@ -233,19 +237,19 @@ def needs_files(asked: Thresholds) -> bool:
     return asked.images is not None or asked.identities is not None or asked.changed is not None
 
 
-def _not_ready(watch: Watch, observed: Observed, now: datetime) -> Decision:
+def _not_ready(watch: WatchSettings, observed: Observed, now: datetime) -> Move:
     restless_s = restless_for_s(observed, now)
     if restless_s > watch.max_wait_s:
         most = told(watch.max_wait_s)
         why = f"the data has not been whole for {told(restless_s)}, more than {most}"
-        return Decision("hold", why)
+        return Move("hold", why)
     if watch.marker:
-        return Decision("wait", f"waits for {watch.marker}, newer than all beside it")
+        return Move("wait", f"waits for {watch.marker}, newer than all beside it")
     assert watch.quiet_s is not None
     for_s = min(observed.quiet_for_s(), watch.quiet_s)
     looks = f", seen so {observed.looks} of {LOOKS} times" if observed.looks < LOOKS else ""
     why = f"perhaps it is being written: quiet for {told(for_s)} of {told(watch.quiet_s)}{looks}"
-    return Decision("wait", why)
+    return Move("wait", why)
 
 
 def _seen_before(trigger: Trigger, before: Launch) -> str:

@@ -53,7 +53,7 @@ _KILLS_MAX = 5
 
 
 @dataclass(frozen=True)
-class Attempt:
+class LaunchAttempt:
     """One attempt at a launch, as it was reserved.
 
     Attributes:
@@ -112,12 +112,12 @@ class Launch:
     """
 
     key: str
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[LaunchAttempt, ...]
     end: End | None = None
     records: tuple[RunRecord | None, ...] = ()
 
     @property
-    def latest(self) -> Attempt | None:
+    def latest(self) -> LaunchAttempt | None:
         """The latest attempt."""
         return self.attempts[-1] if self.attempts else None
 
@@ -164,7 +164,7 @@ class Launch:
         return datetime.fromisoformat(self.record.finished) + timedelta(seconds=wait)
 
 
-_ATTEMPTS = TypeAdapter(Attempt)
+_ATTEMPTS = TypeAdapter(LaunchAttempt)
 _ENDS = TypeAdapter(End)
 
 
@@ -185,7 +185,7 @@ def reserve(
     snapshot: str = "",
     why: str,
     actor: str,
-) -> Attempt:
+) -> LaunchAttempt:
     """Reserve an attempt, or read who has.
 
     Args:
@@ -194,14 +194,14 @@ def reserve(
         key: The nominal minute, or the digest of the snapshot.
         number: Of the attempt.
         at: Now.
-        snapshot: See ``Attempt``.
-        why: See ``Attempt``.
-        actor: See ``Attempt``.
+        snapshot: See ``LaunchAttempt``.
+        why: See ``LaunchAttempt``.
+        actor: See ``LaunchAttempt``.
 
     Returns:
         The attempt as the store holds it, this one's or another one's.
     """
-    wanted = Attempt(
+    wanted = LaunchAttempt(
         trigger.name, trigger.uid, key, number, run_id(trigger, key, number, at),
         at.astimezone(UTC).isoformat(timespec="milliseconds"), snapshot, why,
         trigger.config_digest, actor,
@@ -240,7 +240,7 @@ def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
     Raises:
         UserError: One of them is damaged.
     """
-    attempts: dict[str, dict[int, Attempt]] = {}
+    attempts: dict[str, dict[int, LaunchAttempt]] = {}
     ends: dict[str, End] = {}
     prefix = launches_prefix(trigger.uid)
     for place in store.list(prefix):
@@ -263,7 +263,9 @@ def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
     return {one.key: one for one in made}
 
 
-def _launch(store: Store, key: str, numbered: Mapping[int, Attempt], over: End | None) -> Launch:
+def _launch(
+    store: Store, key: str, numbered: Mapping[int, LaunchAttempt], over: End | None
+) -> Launch:
     ordered = tuple(numbered[number] for number in sorted(numbered))
     begun = store.stat_many(
         place for one in ordered for place in (started_key(one.run), run_key(one.run))

@@ -12,11 +12,9 @@ from components.contract.errors import UserError
 
 _LIMIT_S = 30
 
-Event = Literal[
-    "done", "promoted", "candidate", "held", "failed", "dead letter", "paused", "error", "overdue"
-]
+Event = Literal["promoted", "candidate", "held", "failed", "dead letter", "paused", "error"]
 """``candidate``: a release waits for somebody to promote it; ``held``: data waits for somebody to
-confirm it; ``overdue``: nobody has evaluated a trigger when it should have been."""
+confirm it."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from pipelines.triggers.settings import Watch
+from pipelines.triggers.settings import WatchSettings
 
 LOOKS = 3
 """The same listing so often, at least: two may fall between two files of an upload."""
@@ -101,7 +101,7 @@ def observe(before: Observed | None, sighted: Sighted, at: datetime) -> Observed
     )  # fmt: skip
 
 
-def is_ready(watch: Watch, observed: Observed, sighted: Sighted) -> bool:
+def is_ready(watch: WatchSettings, observed: Observed, sighted: Sighted) -> bool:
     """Whether data may be taken: nobody writes it any more, as far as can be told."""
     if watch.marker:
         return sighted.marked

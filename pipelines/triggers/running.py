@@ -23,7 +23,7 @@ from pipelines.stores.layout import launch_end_key, launch_lease_key, run_key, s
 from pipelines.stores.leases import Lease, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import config_of
-from pipelines.triggers.launches import Attempt, end
+from pipelines.triggers.launches import LaunchAttempt, end
 from pipelines.triggers.settings import Trigger
 
 Launcher = Callable[..., Launched]
@@ -59,7 +59,7 @@ def close_killed(store: Store, run: str) -> None:
 def carry_out(
     store: Store,
     trigger: Trigger,
-    attempt: Attempt,
+    attempt: LaunchAttempt,
     leases: Leases,
     *,
     now: Callable[[], datetime],
@@ -96,7 +96,9 @@ def carry_out(
         lease.release()
 
 
-def _lease(leases: Leases, trigger: Trigger, attempt: Attempt, patience_s: float) -> Lease | None:
+def _lease(
+    leases: Leases, trigger: Trigger, attempt: LaunchAttempt, patience_s: float
+) -> Lease | None:
     key = launch_lease_key(trigger.uid, attempt.key)
     about = {"trigger": trigger.name, "run": attempt.run}
     until = time.monotonic() + patience_s
@@ -108,7 +110,7 @@ def _lease(leases: Leases, trigger: Trigger, attempt: Attempt, patience_s: float
 def _run(
     store: Store,
     trigger: Trigger,
-    attempt: Attempt,
+    attempt: LaunchAttempt,
     lease: Lease,
     now: Callable[[], datetime],
     on_event: Callable[[Event], None],
@@ -138,7 +140,7 @@ def _run(
 
 
 @contextlib.contextmanager
-def _ending_when_asked(store: Store, trigger: Trigger, attempt: Attempt) -> Generator[None]:
+def _ending_when_asked(store: Store, trigger: Trigger, attempt: LaunchAttempt) -> Generator[None]:
     """Cancel the run of this process, as Ctrl-C would, when its launch is said to have ended."""
     over = threading.Event()
     place = launch_end_key(trigger.uid, attempt.key)

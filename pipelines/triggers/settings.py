@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict
 
 Overlap = Literal["skip", "queue", "cancel"]
-Baseline = Literal["last", "champion"]
+Against = Literal["last", "champion"]
 
 
 @dataclass(frozen=True)
-class Schedule:
+class ScheduleSettings:
     """Runs by the clock.
 
     Attributes:
@@ -34,7 +34,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Watch:
+class WatchSettings:
     """Runs when the data has changed and nobody writes it any more.
 
     Attributes:
@@ -55,7 +55,7 @@ class Watch:
     when: tuple[str, ...] = ()
     at_most: str = ""
     shrink: float = 0.2
-    against: Baseline = "last"
+    against: Against = "last"
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Trigger:
     actor: str
     host: str = ""
     namespace: str = ""
-    schedule: Schedule | None = None
-    watch: Watch | None = None
+    schedule: ScheduleSettings | None = None
+    watch: WatchSettings | None = None
     paused: str = ""
 
     @property

@@ -23,13 +23,13 @@ from pipelines.runs.kept_sources import read_source
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import read_run
 from pipelines.runs.release_log import read_log
-from pipelines.sources.sighting import Sighting, sight
+from pipelines.sources.sighting import Look, sight
 from pipelines.sources.snapshot import DATA, Snapshot
 from pipelines.stores.layout import CLAIMS, launch_lease_key, observed_key
 from pipelines.stores.leases import LENGTH_S, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers import deciding
-from pipelines.triggers.deciding import Baseline, Decision
+from pipelines.triggers.deciding import Move, TrainedOn
 from pipelines.triggers.kept import (
     change_trigger,
     config_of,
@@ -125,7 +125,7 @@ class Ticker:
         """
         now = self._clock()
         key = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-by-hand"
-        return self._begin(trigger, Decision("launch", why, key), actor, patient=False)
+        return self._begin(trigger, Move("launch", why, key), actor, patient=False)
 
     def try_again(self, trigger: Trigger, failed: Launch, actor: str) -> tuple[str, Carried]:
         """Try a launch again.
@@ -136,7 +136,7 @@ class Ticker:
         latest = failed.latest
         number = latest.number + 1 if latest else 1
         snapshot = latest.snapshot if latest else ""
-        again = Decision("launch", actor, failed.key, number, snapshot)
+        again = Move("launch", actor, failed.key, number, snapshot)
         return self._begin(trigger, again, actor, patient=False)
 
     def _one(self, trigger: Trigger, *, dry: bool) -> Ticked:
@@ -144,7 +144,7 @@ class Ticker:
         if trigger.paused:
             return Ticked(trigger.name, (Tick.of(now, "paused", trigger.paused),), {})
         known = launches(self._store, trigger)
-        decisions, waits = deciding.decide_unfinished(trigger, known, self._goes_on(trigger), now)
+        decisions, waits = deciding.decide_unfinished(trigger, known, self._held(trigger), now)
         if pause := deciding.decide_pause(trigger, known):
             decisions.append(pause)
         elif not decisions:
@@ -170,14 +170,14 @@ class Ticker:
 
     def _due(
         self, trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime, *, dry: bool
-    ) -> list[Decision]:
+    ) -> list[Move]:
         if trigger.schedule:
             return deciding.decide_schedule(trigger, known, waits, now)
         return [self._of_watch(trigger, known, waits, now, dry=dry)]
 
     def _of_watch(
         self, trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime, *, dry: bool
-    ) -> Decision:
+    ) -> Move:
         watch, data = trigger.watch, config_of(trigger).data
         assert watch is not None
         sighted = sight(data, watch.marker)
@@ -193,9 +193,7 @@ class Ticker:
             )
         return decision
 
-    def _observed(
-        self, trigger: Trigger, sighted: Sighting, now: datetime, *, dry: bool
-    ) -> Observed:
+    def _observed(self, trigger: Trigger, sighted: Look, now: datetime, *, dry: bool) -> Observed:
         """Return what is known of the data after this look, and keep it for the next process."""
         found: list[Observed] = []
 
@@ -210,7 +208,7 @@ class Ticker:
             swap_json(self._store, observed_key(trigger.name), looked)
         return found[-1]
 
-    def _taken(self, trigger: Trigger, data: str, sighted: Sighting) -> Snapshot:
+    def _taken(self, trigger: Trigger, data: str, sighted: Look) -> Snapshot:
         """Read the data, and look once more whether it changed meanwhile.
 
         Raises:
@@ -227,7 +225,7 @@ class Ticker:
             )
         return taken
 
-    def _baseline(self, trigger: Trigger, known: Mapping[str, Launch]) -> Baseline | None:
+    def _baseline(self, trigger: Trigger, known: Mapping[str, Launch]) -> TrainedOn | None:
         """Return what changes are counted against; None where nothing was trained yet."""
         assert trigger.watch is not None
         run = ""
@@ -244,19 +242,19 @@ class Ticker:
         files = read_source(self._store, record.sources[DATA])
         if files is None:
             return None
-        return Baseline(files, run, datetime.fromisoformat(record.started))
+        return TrainedOn(files, run, datetime.fromisoformat(record.started))
 
     # what is done -------------------------------------------------------------------------------
 
-    def _goes_on(self, trigger: Trigger) -> Callable[[str], bool]:
-        def goes_on(key: str) -> bool:
+    def _held(self, trigger: Trigger) -> Callable[[str], bool]:
+        def held_by_somebody(key: str) -> bool:
             (standing,) = self._leases.look([launch_lease_key(trigger.uid, key)])
             return not standing.free
 
-        return goes_on
+        return held_by_somebody
 
     def _act(
-        self, trigger: Trigger, known: Mapping[str, Launch], decision: Decision, *, dry: bool
+        self, trigger: Trigger, known: Mapping[str, Launch], decision: Move, *, dry: bool
     ) -> tuple[Tick, Carried | None]:
         """Do what was decided."""
         now, row = self._clock(), self._row(decision)
@@ -284,13 +282,13 @@ class Ticker:
         why = f"{row.why}: {done.what}" + (f", {done.why}" if done.why else "")
         return replace(row, run=run, why=why), done
 
-    def _row(self, decision: Decision) -> Tick:
+    def _row(self, decision: Move) -> Tick:
         return Tick.of(
             self._clock(), decision.what, decision.why, decision.key, snapshot=decision.snapshot
         )
 
     def _begin(
-        self, trigger: Trigger, decision: Decision, actor: str, *, patient: bool
+        self, trigger: Trigger, decision: Move, actor: str, *, patient: bool
     ) -> tuple[str, Carried]:
         attempt = reserve(
             self._store, trigger, decision.key, decision.number, at=self._clock(),

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     new.add_argument(
         "--window", default="12h", metavar="TIME",
-        help="make up for times that are not longer ago than that (default: 12h)",
+        help="times that nobody evaluated count when they are not longer ago (default: 12h)",
     )  # fmt: skip
     new.add_argument("--engine", default="local", metavar="NAME", help="default: local")
     new.add_argument(
@@ -82,7 +82,7 @@ def _add(arguments: argparse.Namespace) -> int:
     if arguments.native:
         return _add_native(arguments)
     from pipelines.triggers import amounts, cron
-    from pipelines.triggers.settings import Schedule as Times
+    from pipelines.triggers.settings import ScheduleSettings as Times
 
     if arguments.concurrency != 1:
         raise UserError(

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"triggers": told})
     elif not told:
-        print_text("no triggers; add one: slimline schedule add, or slimline watch add")
+        print_text("no triggers: slimline schedule add, or slimline watch add")
     return code
 
 

@@ -57,7 +57,8 @@ def add(commands: Any) -> None:
 def _add(arguments: argparse.Namespace) -> int:
     from pipelines.sources.sighting import sight
     from pipelines.triggers import amounts
-    from pipelines.triggers.settings import Watch
+    from pipelines.triggers.deciding import needs_files
+    from pipelines.triggers.settings import WatchSettings
 
     asked = amounts.thresholds(arguments.when)
     if arguments.at_most:
@@ -68,7 +69,7 @@ def _add(arguments: argparse.Namespace) -> int:
             f"--marker {arguments.marker} is no name of a file beside the data",
             "write it like --marker _SUCCESS",
         )
-    watch = Watch(
+    watch = WatchSettings(
         every_s=amounts.duration_s(arguments.every, "--every"),
         quiet_s=quiet,
         marker=arguments.marker,
@@ -81,7 +82,7 @@ def _add(arguments: argparse.Namespace) -> int:
     store, made = add_trigger(arguments, watch=watch)
     place = str(made.config["data"])
     files = sight(place).files
-    if files == 1 and (asked.images or asked.identities or asked.changed):
+    if files == 1 and needs_files(asked):
         print_remark(
             f"{place} is one file: --when images, identities and changed count files, and see one\n"
             "fix: leave --when out, so that each change of it counts"

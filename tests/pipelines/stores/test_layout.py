@@ -37,6 +37,11 @@ KEYS = {
     "erasure": layout.erasure_key("e"),
     "exclusion": layout.exclusion_key(D),
     "ledger": layout.opened_key(D, "r", "evaluate"),
+    "trigger": layout.trigger_key("nightly"),
+    "observed": layout.observed_key("nightly"),
+    "ticks": layout.ticks_key("nightly"),
+    "launch": layout.launch_key("0a0b0c0d", "20261127T0330Z", 2),
+    "launch end": layout.launch_end_key("0a0b0c0d", "20261127T0330Z"),
     "quarantine": layout.quarantine_key("trees/x", D),
 }
 

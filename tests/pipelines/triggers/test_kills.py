@@ -15,7 +15,7 @@ from pipelines.runs.registry import registered
 from pipelines.sources.snapshot import DATA
 from pipelines.stores.opening import open_store
 from pipelines.triggers.launches import launches
-from pipelines.triggers.settings import Watch
+from pipelines.triggers.settings import WatchSettings
 from tests.pipelines.triggers.worlds import World
 
 ROOT = Path(__file__).parents[3]
@@ -32,7 +32,7 @@ def begun(uri: str, seed: int) -> subprocess.Popen:
 
 @pytest.mark.parametrize("processes", [2, 3])
 def test_whatever_is_killed_each_snapshot_has_one_run_that_counts(world, processes):
-    trigger = world.trigger(watch=Watch(quiet_s=0), since="2026-01-01T00:00:00+00:00")
+    trigger = world.trigger(watch=WatchSettings(quiet_s=0), since="2026-01-01T00:00:00+00:00")
     draw = random.Random(processes)
     racers = [begun(world.store.uri, number) for number in range(processes)]
     snapshots = 1

@@ -6,11 +6,11 @@ from pipelines.runs.records import list_runs
 from pipelines.runs.registry import registered
 from pipelines.triggers.kept import read_trigger
 from pipelines.triggers.launches import end, launches
-from pipelines.triggers.settings import Schedule
+from pipelines.triggers.settings import ScheduleSettings
 from pipelines.triggers.ticks import read_ticks
 from tests.pipelines.triggers.worlds import Killed
 
-NIGHTLY = Schedule("0 4 * * *", "UTC")
+NIGHTLY = ScheduleSettings("0 4 * * *", "UTC")
 
 
 def test_a_time_is_launched_once_however_often_it_is_looked_at(world):
@@ -46,8 +46,8 @@ def test_what_was_missed_is_made_up_for_once_within_the_window(world):
 
 
 def test_no_catching_up_and_catching_up_with_several(world):
-    world.trigger("none", Schedule("0 4 * * *", "UTC", catch_up=0))
-    world.trigger("all", Schedule("0 * * * *", "UTC", catch_up=3))
+    world.trigger("none", ScheduleSettings("0 4 * * *", "UTC", catch_up=0))
+    world.trigger("all", ScheduleSettings("0 * * * *", "UTC", catch_up=3))
     world.clock.passes(hours=5)
     assert [what for what, _ in world.tick("none")] == ["leave out"]
     assert [what for what, _ in world.tick("all")] == ["launch"] * 3
@@ -61,8 +61,8 @@ def test_no_catching_up_and_catching_up_with_several(world):
         ("skip", "leave out", "nothing"), ("queue", "wait", "launch"), ("cancel", "cancel", "launch"),
     ],
 )  # fmt: skip
-def test_a_time_at_which_the_run_before_goes_on(world, overlap, decided, later):
-    trigger = world.trigger(schedule=Schedule("0 * * * *", "UTC", overlap=overlap))
+def test_a_time_at_which_the_run_before_held(world, overlap, decided, later):
+    trigger = world.trigger(schedule=ScheduleSettings("0 * * * *", "UTC", overlap=overlap))
     seen = []
 
     def an_hour() -> None:

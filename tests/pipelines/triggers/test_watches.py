@@ -7,9 +7,9 @@ import pytest
 from pipelines.runs.records import list_runs
 from pipelines.triggers.kept import read_trigger
 from pipelines.triggers.launches import launches
-from pipelines.triggers.settings import Watch
+from pipelines.triggers.settings import WatchSettings
 
-QUIET = Watch(quiet_s=600)
+QUIET = WatchSettings(quiet_s=600)
 
 
 def settle(world, **more):
@@ -56,7 +56,7 @@ def test_a_clock_that_goes_back_starts_the_time_over(world):
 
 
 def test_a_marker_takes_data_at_once_and_an_old_one_does_not(world):
-    world.trigger(watch=Watch(quiet_s=None, marker="_SUCCESS"))
+    world.trigger(watch=WatchSettings(quiet_s=None, marker="_SUCCESS"))
     assert world.tick()[0][0] == "wait"
     marker = world.data / "_SUCCESS"
     marker.write_bytes(b"")
@@ -86,7 +86,7 @@ def test_moved_and_doubled_files_are_the_same_images(world):
     ],
 )  # fmt: skip
 def test_thresholds_count_contents(world, when, label, count, enough):
-    world.trigger(watch=Watch(quiet_s=600, when=(when,)))
+    world.trigger(watch=WatchSettings(quiet_s=600, when=(when,)))
     settle(world)
     world.upload(label, count, begin=100)
     told = settle(world)
@@ -95,7 +95,7 @@ def test_thresholds_count_contents(world, when, label, count, enough):
 
 
 def test_age_trains_when_something_changed_and_only_then(world):
-    world.trigger(watch=Watch(quiet_s=600, when=("age:1d",)))
+    world.trigger(watch=WatchSettings(quiet_s=600, when=("age:1d",)))
     settle(world)
     world.clock.passes(days=2)
     assert settle(world)[0][0] == "nothing"
@@ -118,7 +118,7 @@ def test_fewer_files_are_asked_about_until_somebody_launches_it(world):
 
 
 def test_data_that_never_rests_is_asked_about(world):
-    world.trigger(watch=Watch(quiet_s=600, max_wait_s=3600))
+    world.trigger(watch=WatchSettings(quiet_s=600, max_wait_s=3600))
     for number in range(9):
         world.upload("a", 1, begin=10 + number)
         told = world.tick()
@@ -138,7 +138,7 @@ def test_data_that_is_gone_is_an_error_and_nothing_is_lost(world):
 
 
 def test_at_most_so_often(world):
-    world.trigger(watch=Watch(quiet_s=600, at_most="1/24h"))
+    world.trigger(watch=WatchSettings(quiet_s=600, at_most="1/24h"))
     settle(world)
     world.upload("a", 1, begin=50)
     told = settle(world)

@@ -13,7 +13,7 @@ from pipelines.runs.registry import register_release
 from pipelines.sources.snapshot import DATA, snapshot
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import put_trigger
-from pipelines.triggers.settings import Schedule, Trigger, Watch
+from pipelines.triggers.settings import ScheduleSettings, Trigger, WatchSettings
 from pipelines.triggers.ticking import Ticker
 
 BEGIN = datetime(2026, 11, 27, 3, 0, 30, tzinfo=UTC)
@@ -109,7 +109,11 @@ class World:
             (self.data / label / f"{number}.png").write_bytes(f"{label} {number}".encode())
 
     def trigger(
-        self, name: str = "t", schedule: Schedule | None = None, watch: Watch | None = None, **more
+        self,
+        name: str = "t",
+        schedule: ScheduleSettings | None = None,
+        watch: WatchSettings | None = None,
+        **more,
     ) -> Trigger:
         """Add a trigger."""
         config = {
