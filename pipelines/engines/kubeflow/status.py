@@ -12,6 +12,8 @@ from typing import Literal
 
 from pipelines.engines.kubeflow.connection import Resource
 
+Outcome = Literal["running", "done", "failed", "cancelled"]
+
 FINAL = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 """States of a run, or of a task, that nothing follows."""
 
@@ -67,7 +69,7 @@ def wall_s(run: Resource, step: str) -> float | None:
     return None
 
 
-def outcome_of(run: Resource) -> Literal["done", "failed", "cancelled"]:
+def outcome_of(run: Resource) -> Outcome:
     """Return how a run ended."""
     if run.state == "SUCCEEDED":
         return "done"
