@@ -55,7 +55,7 @@ def _add(arguments: argparse.Namespace) -> int:
 
     config = load(arguments.config)
     made = schedules.add(
-        connect(arguments),
+        connect(arguments, config.kubeflow.auth if config.kubeflow else None),
         config,
         name=arguments.name or config.name,
         times=times,

@@ -91,8 +91,7 @@ class Watcher:
         except UserError as error:
             raise UserError(
                 f"{error.what}; the run goes on in the cluster: {self.page}",
-                f"{error.fix}; when it has ended: slimline sync --engine kubeflow --host "
-                f"{self._connection.host}",
+                f"{error.fix}; when it has ended: slimline sync {self._connection.options}",
             ) from error
 
     def _progress(self, seen: Resource) -> Iterator[StepEvent]:
