@@ -67,7 +67,8 @@ class Connection:
         self.runs: Resource = generated.RunServiceApi(client)
         self.recurring: Resource = generated.RecurringRunServiceApi(client)
         self._health: Resource = generated.HealthzServiceApi(client)
-        self._check_access()
+        self.tag: str = self._check_access()
+        """The version that the server says it has; empty where it says none."""
 
     @property
     def options(self) -> str:
@@ -153,8 +154,8 @@ class Connection:
         self._identity.take(self._client.last_response)
         return answer
 
-    def _check_access(self) -> None:
-        """Ask the server how it is, and hold the namespace against its answer."""
+    def _check_access(self) -> str:
+        """Ask the server how it is, hold the namespace against its answer; return its version."""
         what = f"{self.host} answers, but not as the API v2beta1 of Kubeflow Pipelines"
         fix = (
             f"open {self.host}/apis/v2beta1/healthz: it must show JSON. Where it does not, "
@@ -178,6 +179,8 @@ class Connection:
                 f"{self.host} is an installation for one user, which has no namespaces",
                 f"leave --namespace {self.namespace} out",
             )
+        # The generated client drops the fields that its description does not have.
+        return str(json.loads(self._client.last_response.data).get("tag_name") or "")
 
     def _fault(self, error: Exception) -> Exception:
         return fault_of(
