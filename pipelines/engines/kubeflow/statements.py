@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from components.contract.errors import UserError
 from components.contract.executor_input import STATEMENT
+from components.contract.tree import SINGLE
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.graph import Ref, Step
 from pipelines.stores.store import KeyMissing, Store
@@ -84,6 +85,22 @@ class Statements:
             self._found[step.name] = self._read(step, folder)
         return self._found[step.name]
 
+    def whole(self, step: Step) -> bool:
+        """Whether this run's own result of a step lies there, and all that its statement names.
+
+        The launcher uploads in no promised order.
+        """
+        folder = self._own_folder(step.name)
+        if folder is None:
+            return False
+        listed = {key.removeprefix(f"{folder}/") for key in self._root.list(f"{folder}/")}
+        for output, stated in self._read(step, folder).statement["outputs"].items():
+            paths = [entry[0] for entry in stated.get("entries", ())]
+            names = {output if path == SINGLE else f"{output}/{path}" for path in paths}
+            if not names <= listed:
+                return False
+        return True
+
     def follow(self) -> list[Step]:
         """Find the result of every step that something which was found has read.
 
@@ -96,12 +113,20 @@ class Statements:
             if found is None:
                 missing.append(step)
                 continue
-            for port, flow in step.inputs.items():
-                refs = flow if isinstance(flow, tuple) else (flow,)
-                for ref, stated in zip(refs, found.inputs(port), strict=False):
-                    if isinstance(ref, Ref):
-                        self._trace(step, port, ref, stated)
+            self._trace_inputs(step, found)
         return missing[::-1]
+
+    def trace(self, step: Step) -> None:
+        """Find the result of every step that one which was found has read directly."""
+        if found := self.find(step):
+            self._trace_inputs(step, found)
+
+    def _trace_inputs(self, step: Step, found: Found) -> None:
+        for port, flow in step.inputs.items():
+            refs = flow if isinstance(flow, tuple) else (flow,)
+            for ref, stated in zip(refs, found.inputs(port), strict=False):
+                if isinstance(ref, Ref):
+                    self._trace(step, port, ref, stated)
 
     def _own_folder(self, task: str) -> str | None:
         """Return the folder of this run's newest execution of a task, or None."""
