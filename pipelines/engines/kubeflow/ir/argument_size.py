@@ -7,8 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.contract.errors import UserError
-from components.contract.executor_input import STATEMENT
-from pipelines.engines.kubeflow.ir.component_spec import Json, input_artifacts, schema
+from components.contract.metadata import METRICS_MAX
+from pipelines.engines.kubeflow.ir.component_spec import (
+    Json,
+    input_artifacts,
+    output_artifacts,
+    schema,
+)
 from pipelines.runs.graph import Ref, Step
 
 ARGUMENT_BYTES_MAX = 131_071
@@ -63,15 +68,15 @@ def worst_case_bytes(
         flow = artifact.flow
         place = made(flow.step, flow.output) if isinstance(flow, Ref) else source_root
         metadata = {
-            "digest": _SHA256, "size_bytes": _LARGEST, "display_name": "d" * 64,
+            "digest": _SHA256, "size_bytes": _LARGEST, "display_name": "d" * 100,
+            **dict.fromkeys((f"{place:020}" for place in range(METRICS_MAX)), _LARGEST),
             "store_session_info": "s" * 256 if not root.startswith("gs://") else "",
         }  # fmt: skip
         inputs[artifact.name] = _artifact(place, schema(artifact.kind), metadata)
     outputs = {
-        port.name: _artifact(made(step.name, port.name), schema(port.kind), {})
-        for port in step.interface.outputs
+        name: _artifact(made(step.name, name), kind["artifactType"], {})
+        for name, kind in output_artifacts(step).items()
     }
-    outputs[STATEMENT] = _artifact(made(step.name, STATEMENT), schema(None), {})
     message = {
         "inputs": {"artifacts": inputs, "parameterValues": dict(values)},
         "outputs": {"artifacts": outputs, "outputFile": _OUTPUT_FILE},

@@ -20,15 +20,18 @@ from pipelines.engines.kubeflow.ir import argument_size
 from pipelines.engines.kubeflow.ir.component_spec import (
     ARTIFACT,
     Json,
+    arguments,
+    artifact_of,
     component,
     input_artifacts,
     parameters,
     schema,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import pod
+from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.runs.graph import Ref, SourceRef, Step
+from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 
 SDK_VERSION = "kfp-2.17.0"
 """The SDK whose representation this is."""
@@ -73,7 +76,8 @@ def compiled(
     graph, settings = reachable.graph, reachable.settings
     places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
     steps = graph.ordered
-    values = {step.name: parameters(step, sources) for step in steps}
+    called = display_names(graph)
+    values = {step.name: parameters(step, sources, graph, called.get(step.name)) for step in steps}
     for step in steps:
         argument_size.check(
             step,
@@ -89,7 +93,7 @@ def compiled(
     executors = {
         f"exec-{step.name}": {"container": _container(step, settings, images)} for step in steps
     }
-    tasks = {step.name: _task(step, values[step.name], settings) for step in steps}
+    tasks = {step.name: _task(step, values[step.name], settings, graph) for step in steps}
     for name, place in places.items():
         label = f"{_IMPORTER}{name}"
         components[f"comp-{label}"] = _importer_component(label)
@@ -153,7 +157,7 @@ def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) 
     container: Json = {
         "image": images[step.interface.image],
         "command": ["python", "-m", "components"],
-        "args": [step.component, "--executor-input", "{{$}}"],
+        "args": arguments(step),
         "resources": _resources(step, settings.resources.get(step.component, Resources())),
     }
     if settings.environment:
@@ -186,9 +190,9 @@ def _resources(step: Step, given: Resources) -> Json:
     return resources
 
 
-def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow) -> Json:
+def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow, graph: Graph) -> Json:
     flows = {artifact.name: artifact.flow for artifact in input_artifacts(step)}
-    producers = {_producer(flow)[0] for flow in flows.values()}
+    producers = {_producer(flow, graph)[0] for flow in flows.values()}
     cached = settings.cache and step.interface.cached_by_name
     task: Json = {
         "taskInfo": {"name": step.name},
@@ -196,7 +200,7 @@ def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow) -> Json:
         "cachingOptions": {"enableCache": True} if cached else {},
         "dependentTasks": sorted(producers),
         "inputs": {
-            "artifacts": {name: _task_output(flow) for name, flow in flows.items()},
+            "artifacts": {name: _task_output(flow, graph) for name, flow in flows.items()},
             "parameters": {name: _constant(value) for name, value in values.items()},
         },
     }
@@ -210,15 +214,15 @@ def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow) -> Json:
     return task
 
 
-def _producer(flow: Ref | SourceRef) -> tuple[str, str]:
-    """Return the task and the output that something comes from."""
+def _producer(flow: Ref | SourceRef, graph: Graph) -> tuple[str, str]:
+    """Return the task and the artifact that something comes from."""
     if isinstance(flow, SourceRef):
         return f"{_IMPORTER}{flow.name}", ARTIFACT
-    return flow.step, flow.output
+    return flow.step, artifact_of(flow, graph)
 
 
-def _task_output(flow: Ref | SourceRef) -> Json:
-    task, output = _producer(flow)
+def _task_output(flow: Ref | SourceRef, graph: Graph) -> Json:
+    task, output = _producer(flow, graph)
     return {"taskOutputArtifact": {"producerTask": task, "outputArtifactKey": output}}
 
 

@@ -10,13 +10,18 @@ import yaml
 from kfp import compiler, dsl, kubernetes
 
 from components.contract.interface import interface_of
+from components.contract.results import DISPLAY_NAME, PORTS
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.runs.graph import Step
+from pipelines.engines.kubeflow.ir.component_spec import arguments, artifact_of
+from pipelines.engines.kubeflow.ir.result_layout import display_names, layout_of_step, ports_of
+from pipelines.runs.graph import Graph, Step
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
 
 DIGEST = "1" * 64
+RESULT = "result__"
+"""What stands here before names of results: to the SDK inputs and outputs share one signature."""
 CLASSES = {
     "Dataset": dsl.Dataset,
     "Model": dsl.Model,
@@ -39,8 +44,11 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
         )
         data.set_display_name("source-data")
         made: dict[str, Any] = {}
+        names = display_names(graph)
         for step in graph.ordered:
-            arguments, hints = signature(step, made, data.output)
+            arguments, hints = signature(step, graph, made, data.output)
+            if step.name in names:
+                arguments[DISPLAY_NAME], hints[DISPLAY_NAME] = names[step.name], str
             made[step.name] = component(step, hints)(**arguments)
             configure(made[step.name], step, settings)
             configure_pods(made[step.name], step, settings)
@@ -56,9 +64,10 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
 
 
 def renamed(document: dict[str, Any]) -> dict[str, Any]:
-    """Call the importer, which the SDK names by itself, as it is called in ours."""
+    """Call importer and results, which the SDK names otherwise, as they are called in ours."""
     text = yaml.safe_dump(document)
     for theirs, ours in (
+        (RESULT, ""),
         ("comp-importer", "comp-source-data"),
         ("exec-importer", "exec-source-data"),
         ("producerTask: importer", "producerTask: source-data"),
@@ -69,7 +78,9 @@ def renamed(document: dict[str, Any]) -> dict[str, Any]:
     return yaml.safe_load(text)
 
 
-def signature(step: Step, made: dict[str, Any], data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def signature(
+    step: Step, graph: Graph, made: dict[str, Any], data: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return arguments and annotations of the function that becomes a step's component."""
     interface = interface_of(step.component)
     arguments: dict[str, Any] = {}
@@ -84,10 +95,12 @@ def signature(step: Step, made: dict[str, Any], data: Any) -> tuple[dict[str, An
             names = [f"{port.name}_{index}" for index in range(len(flow))]
             hints |= dict.fromkeys(names, hint)
             arguments |= {
-                n: made[r.step].outputs[r.output] for n, r in zip(names, flow, strict=True)
+                n: output(made[r.step], artifact_of(r, graph))
+                for n, r in zip(names, flow, strict=True)
             }
         elif flow:
-            arguments[port.name], hints[port.name] = made[flow.step].outputs[flow.output], hint
+            arguments[port.name] = output(made[flow.step], artifact_of(flow, graph))
+            hints[port.name] = hint
     for parameter in interface.parameters:
         value = step.parameters[parameter.name]
         if isinstance(value, tuple):  # the SDK knows lists
@@ -96,9 +109,19 @@ def signature(step: Step, made: dict[str, Any], data: Any) -> tuple[dict[str, An
             accepted = str(get_args(parameter.annotation) or parameter.annotation)
             arguments[parameter.name] = value
             hints[parameter.name] = float if "<class 'float'>" in accepted else type(value)
+    if ports := ports_of(step, graph):
+        arguments[PORTS], hints[PORTS] = ports, dict
+    layout = layout_of_step(step)
+    hints[f"{RESULT}{layout.name}"] = dsl.Output[CLASSES.get(layout.kind, dsl.Artifact)]
     for port in interface.outputs:
-        hints[port.name] = dsl.Output[CLASSES.get(port.kind, dsl.Artifact)]
-    return arguments, hints | {"statement": dsl.Output[dsl.Artifact]}
+        if port.name in layout.beside:
+            hints[port.name] = dsl.Output[CLASSES.get(port.kind, dsl.Artifact)]
+    return arguments, hints
+
+
+def output(task: Any, name: str) -> Any:
+    """Return an output of a task, which may be its result."""
+    return task.outputs[name if name in task.outputs else f"{RESULT}{name}"]
 
 
 def component(step: Step, hints: dict[str, Any]) -> Any:
@@ -108,7 +131,7 @@ def component(step: Step, hints: dict[str, Any]) -> Any:
         return dsl.ContainerSpec(
             image=REFERENCES[step.interface.image],
             command=["python", "-m", "components"],
-            args=[step.component, "--executor-input", "{{$}}"],
+            args=arguments(step),
         )
 
     container.__name__ = step.name.replace("-", "_")
