@@ -24,6 +24,8 @@ _RESOURCE_CHARACTERS = 160
 """Longest name that an artifact gets: Vertex AI's, which spell out project and metadata store."""
 _SHA256 = "0" * 64
 _LARGEST = 2**53
+_NAME_CHARACTERS = 64
+_METRIC_CHARACTERS, _METRIC = 12, 0.123456
 _OUTPUT_FILE = "/tmp/kfp_outputs/output_metadata.json"  # noqa: S108 where the launcher puts it
 
 
@@ -67,12 +69,15 @@ def worst_case_bytes(
     for artifact in input_artifacts(step):
         flow = artifact.flow
         place = made(flow.step, flow.output) if isinstance(flow, Ref) else source_root
-        metadata = {
-            "digest": _SHA256, "size_bytes": _LARGEST, "display_name": "d" * 100,
-            **dict.fromkeys((f"{place:020}" for place in range(METRICS_MAX)), _LARGEST),
+        metadata: Json = {
+            "display_name": "d" * _NAME_CHARACTERS,
             "store_session_info": "s" * 256 if not root.startswith("gs://") else "",
-        }  # fmt: skip
-        inputs[artifact.name] = _artifact(place, schema(artifact.kind), metadata)
+        }
+        if artifact.kind == "Report":  # of steps whose result is shown as metrics
+            metadata |= {f"{place:0{_METRIC_CHARACTERS}}": _METRIC for place in range(METRICS_MAX)}
+        else:  # a source, or what is beside a result
+            metadata |= {"digest": _SHA256, "size_bytes": _LARGEST}
+        inputs[artifact.name] = _artifact(place, schema(None), metadata)
     outputs = {
         name: _artifact(made(step.name, name), kind["artifactType"], {})
         for name, kind in output_artifacts(step).items()

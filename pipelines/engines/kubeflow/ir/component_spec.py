@@ -28,6 +28,9 @@ TITLES: Mapping[Kind, str] = {
 }
 """Kinds that the UI of Kubeflow Pipelines knows how to show; all others are plain artifacts."""
 
+INPUT: Json = {"artifactType": {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}}
+"""What enters a component, which may be the result of any other: every type of artifact fits it."""
+
 ARTIFACT = "artifact"
 """Name of an importer's output."""
 
@@ -115,9 +118,7 @@ def component(step: Step, executor: str, names: Mapping[str, Any]) -> Json:
         names: Names of its parameters.
     """
     types = parameter_types(step.component)
-    artifacts = {
-        artifact.name: {"artifactType": schema(artifact.kind)} for artifact in input_artifacts(step)
-    }
+    artifacts = {artifact.name: INPUT for artifact in input_artifacts(step)}
     return {
         "executorLabel": executor,
         "inputDefinitions": {

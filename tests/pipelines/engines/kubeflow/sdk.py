@@ -87,7 +87,7 @@ def signature(
     hints: dict[str, Any] = {}
     for port in interface.inputs:
         flow = step.inputs[port.name]
-        hint = dsl.Input[CLASSES.get(port.kind, dsl.Artifact)]
+        hint = dsl.Input[dsl.Artifact]
         if port.kind == "Source" and flow:
             arguments |= {port.name: data, f"{port.name}_digest": DIGEST}
             hints |= {port.name: hint, f"{port.name}_digest": str}
