@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
-from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
+from components.contract.executor_input import RECIPE, SOURCE_DIGEST, STATEMENT
 from components.contract.interface import interface_of
 from components.contract.types import Kind
 from pipelines.runs.graph import Flow, Kept, Ref, SourceRef, Step
@@ -25,9 +25,6 @@ TITLES: Mapping[Kind, str] = {
     "Page": "system.HTML",
 }
 """Kinds that the UI of Kubeflow Pipelines knows how to show; all others are plain artifacts."""
-
-ARTIFACT = "artifact"
-"""Name of an importer's output."""
 
 _PARAMETER_TYPES = {
     "string": "STRING",
@@ -117,6 +114,18 @@ def component(step: Step, executor: str, names: Mapping[str, Any]) -> Json:
         },
         "outputDefinitions": {"artifacts": outputs},
     }
+
+
+def output_key(component: str, port: str) -> str:
+    """Return the name of the output that carries what a component writes at a port."""
+    del component
+    return port
+
+
+def output_schema(component: str, port: str) -> Json:
+    """Return the artifact type of that output."""
+    kinds = {each.name: each.kind for each in interface_of(component).outputs}
+    return schema(kinds[port])
 
 
 @cache
