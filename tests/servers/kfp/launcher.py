@@ -286,8 +286,7 @@ class Backend:
                 message.inputs.parameter_values[name].CopyFrom(declared.default_value)
             elif not declared.is_optional:
                 raise TaskFailedError(
-                    "neither value nor default value provided for non-optional parameter "
-                    f"{name!r}"
+                    f"neither value nor default value provided for non-optional parameter {name!r}"
                 )
         for name, given in task.inputs.artifacts.items():
             ref = given.task_output_artifact

@@ -12,16 +12,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.contract.executor_input import RECIPE
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
 from pipelines.engines.kubeflow.ir import importers
 from pipelines.engines.kubeflow.ir.component_spec import (
-    RECIPE,
     Json,
+    artifact_of,
     input_artifacts,
-    output_key,
-    output_schema,
+    output_artifacts,
     parameters,
 )
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
@@ -37,7 +37,7 @@ SDK_VERSION = "kfp-2.17.0"
 
 _SCHEMA_VERSION = "2.1.0"
 _BACKOFF_FACTOR = 2.0
-_NOTHING: Mapping[str, Imported] = {}
+_NOTHING: Mapping[Ref, Imported] = {}
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def compiled(
     images: Mapping[ImageName, str],
     *,
     only: Collection[str] | None = None,
-    imported: Mapping[str, Imported] = _NOTHING,
+    imported: Mapping[Ref, Imported] = _NOTHING,
     cache_keys: bool = True,
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
@@ -85,15 +85,14 @@ def compiled(
         sources: Digest of every source of the graph.
         images: The name with digest that pods pull every image by.
         only: Names of the steps to run, where that is not all of them.
-        imported: By step that does not run, and that some need which do, where its result lies.
+        imported: By artifact of a step that does not run, and that some need which do, where it
+            lies; ``needed_artifacts`` names them.
         cache_keys: Whether tasks say the key of their cache entry, which Vertex AI does not know.
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
     recipe = recipes(graph, sources, images)
-    values = {
-        step.name: {**parameters(step, sources), RECIPE: recipe[step.name]} for step in steps
-    }
+    values = {step.name: {**parameters(step, sources), RECIPE: recipe[step.name]} for step in steps}
     kind_of = kinds(
         steps,
         values,
@@ -172,7 +171,7 @@ def _importers(
     steps: Collection[Step],
     places: Mapping[str, str],
     sources: Mapping[str, str],
-    imported: Mapping[str, Imported],
+    imported: Mapping[Ref, Imported],
 ) -> list[Importer]:
     """Return what imports the sources and results that these steps need, once each."""
     graph, cached = reachable.graph, reachable.settings.cache
@@ -190,24 +189,35 @@ def _importers(
                     cached=cached,
                 )
             elif flow.step not in running:
-                one = _of_result(graph, flow, imported)
+                one = _of_result(graph, Ref(flow.step, artifact_of(flow, graph)), imported)
             else:
                 continue
             found.setdefault(one.task, one)
     return list(found.values())
 
 
-def _of_result(graph: Graph, ref: Ref, imported: Mapping[str, Imported]) -> Importer:
-    assert ref.step in imported, f"nothing says where the result of {ref.step} lies"
-    given, component = imported[ref.step], graph.by_name[ref.step].component
+def _of_result(graph: Graph, artifact: Ref, imported: Mapping[Ref, Imported]) -> Importer:
+    assert artifact in imported, f"nothing says where {artifact} lies"
     return Importer(
-        task=importers.result_task(ref.step),
-        output=output_key(component, ref.output),
-        uri=given.uri,
-        kind=output_schema(component, ref.output),
-        metadata=given.metadata,
+        task=importers.result_task(artifact),
+        output=artifact.output,
+        uri=imported[artifact].uri,
+        kind=output_artifacts(graph.by_name[artifact.step])[artifact.output]["artifactType"],
+        metadata=imported[artifact].metadata,
         cached=False,
     )
+
+
+def needed_artifacts(graph: Graph, only: Collection[str]) -> tuple[Ref, ...]:
+    """Return what some steps of a graph need of the others, by step and artifact, once each.
+
+    Args:
+        graph: The whole graph.
+        only: Names of the steps that are to run.
+    """
+    refs = (ref for step in graph.ordered if step.name in only for ref in step.refs)
+    outside = (ref for ref in refs if ref.step not in only)
+    return tuple(dict.fromkeys(Ref(ref.step, artifact_of(ref, graph)) for ref in outside))
 
 
 # steps ------------------------------------------------------------------------------------------
@@ -256,15 +266,16 @@ def _task(
     kind: Kind,
     values: Mapping[str, Any],
     settings: Kubeflow,
-    imported: Mapping[str, Imported],
+    imported: Mapping[Ref, Imported],
     key: str | None,
 ) -> Json:
     def source_of(flow: Ref | SourceRef) -> tuple[str, str]:
         """Return the task and the output that something comes from."""
         if isinstance(flow, SourceRef):
             return importers.source_task(flow.name), flow.name
-        task = importers.result_task(flow.step) if flow.step in imported else flow.step
-        return task, output_key(graph.by_name[flow.step].component, flow.output)
+        artifact = Ref(flow.step, artifact_of(flow, graph))
+        task = importers.result_task(artifact) if artifact in imported else flow.step
+        return task, artifact.output
 
     flows = {artifact.name: source_of(artifact.flow) for artifact in input_artifacts(step)}
     caching: Json = {}

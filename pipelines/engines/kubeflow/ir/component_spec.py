@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter
 
-from components.contract.executor_input import RECIPE, SOURCE_DIGEST, STATEMENT
+from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
 from components.contract.interface import interface_of
 from components.contract.types import Kind
-from pipelines.runs.graph import Flow, Kept, Ref, SourceRef, Step
+from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
 
 Json: TypeAlias = dict[str, Any]
 
@@ -104,28 +104,26 @@ def component(step: Step, executor: str, names: Mapping[str, Any]) -> Json:
     artifacts = {
         artifact.name: {"artifactType": schema(artifact.kind)} for artifact in input_artifacts(step)
     }
-    outputs = {port.name: {"artifactType": schema(port.kind)} for port in step.interface.outputs}
-    outputs[STATEMENT] = {"artifactType": schema(None)}
     return {
         "executorLabel": executor,
         "inputDefinitions": {
             "artifacts": artifacts,
             "parameters": {name: {"parameterType": types.get(name, "STRING")} for name in names},
         },
-        "outputDefinitions": {"artifacts": outputs},
+        "outputDefinitions": {"artifacts": output_artifacts(step)},
     }
 
 
-def output_key(component: str, port: str) -> str:
-    """Return the name of the output that carries what a component writes at a port."""
-    del component
-    return port
+def output_artifacts(step: Step) -> Json:
+    """Return the type of every artifact of a step by its name."""
+    outputs = {port.name: {"artifactType": schema(port.kind)} for port in step.interface.outputs}
+    return {**outputs, STATEMENT: {"artifactType": schema(None)}}
 
 
-def output_schema(component: str, port: str) -> Json:
-    """Return the artifact type of that output."""
-    kinds = {each.name: each.kind for each in interface_of(component).outputs}
-    return schema(kinds[port])
+def artifact_of(ref: Ref, graph: Graph) -> str:
+    """Return the artifact of a step that an output is, or lies in."""
+    assert ref.step in graph.by_name, ref.step
+    return ref.output
 
 
 @cache

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipelines.engines.kubeflow.ir.component_spec import Json, schema
-from pipelines.runs.graph import Place
+from pipelines.runs.graph import Place, Ref
 
 _SOURCE, _RESULT = "source-", "result-"
 
 
 @dataclass(frozen=True)
 class Imported:
-    """The result of a step that an earlier run left in a bucket.
+    """An artifact of a step that an earlier run left in a bucket.
 
     Attributes:
         uri: Address of its artifact.
@@ -78,9 +78,9 @@ def source_task(name: str) -> str:
     return f"{_SOURCE}{name}"
 
 
-def result_task(step: str) -> str:
-    """Return the name of the task that imports the result of a step."""
-    return f"{_RESULT}{step}"
+def result_task(artifact: Ref) -> str:
+    """Return the name of the task that imports an artifact of a step."""
+    return f"{_RESULT}{artifact.step}-{artifact.output.replace('_', '-')}"
 
 
 def of_source(name: str, place: Place, *, uri: str, digest: str, cached: bool) -> Importer:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contract.digests import canonical_json
-from pipelines.engines.kubeflow.ir.component_spec import RECIPE, Json, component
+from components.contract.executor_input import RECIPE
+from pipelines.engines.kubeflow.ir.component_spec import Json, component
 from pipelines.runs.graph import Step
 
 
@@ -119,9 +120,11 @@ def _component(
     outputs = each[0]["outputDefinitions"]
     assert all(one["outputDefinitions"] == outputs for one in each), members[0].component
     inputs = _merged(one["inputDefinitions"].get("artifacts", {}) for one in each)
-    everywhere = set.intersection(
-        *(set(one["inputDefinitions"].get("artifacts", {})) for one in each)
-    )
+    everywhere = [
+        name
+        for name in inputs
+        if all(name in one["inputDefinitions"].get("artifacts", {}) for one in each)
+    ]
     parameters = _merged(one["inputDefinitions"].get("parameters", {}) for one in each)
     return {
         "inputDefinitions": {

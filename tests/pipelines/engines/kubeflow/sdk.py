@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import yaml
 from kfp import compiler, dsl, kubernetes
@@ -161,13 +161,13 @@ def shared(steps: Iterable[Step]) -> dict[str, Shared]:
             everywhere = all(argument in arguments for arguments in each)
             if _is_artifact(hint):
                 if not everywhere:
-                    hints[argument], defaults[argument] = Optional[hint], None
+                    hints[argument], defaults[argument] = hint | None, None
             else:
                 texts = Counter(json.dumps(v, sort_keys=True) for v in values)
                 top = max(texts, key=lambda text: (texts[text], text))
-                hints[argument] = Optional[hint]
+                hints[argument] = hint | None
                 defaults[argument] = json.loads(top) if everywhere else None
-        hints["recipe"], defaults["recipe"] = Optional[str], None
+        hints["recipe"], defaults["recipe"] = str | None, None
         for key, schema in outputs_of(members[0]).items():
             hints[key] = dsl.Output[schema]
         found[name] = Shared(hints, defaults)
@@ -199,8 +199,10 @@ def given(step: Step, made: Mapping[str, Any], data: Any) -> dict[str, Any]:
     # The SDK knows lists, and numbers of the type that is declared.
     types = parameter_types(step.component)
     for name, value in values.items():
-        value = list(value) if isinstance(value, tuple) else value
-        arguments[name] = float(value) if types.get(name) == "NUMBER_DOUBLE" else value
+        if types.get(name) == "NUMBER_DOUBLE":
+            arguments[name] = float(value)
+        else:
+            arguments[name] = list(value) if isinstance(value, tuple) else value
     return arguments
 
 
