@@ -30,6 +30,9 @@ SOURCE_DIGEST = "_digest"
 """What follows a source's name in the name of the parameter that says its digest, so that new data
 is a new parameter to engines whose caches do not look into artifacts."""
 
+RECIPE = "recipe"
+"""Parameter that tells caches of engines what a step is made from; components never see it."""
+
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
 
@@ -99,6 +102,7 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
     called = str(values.pop(DISPLAY_NAME, None) or "") if form else ""
+    values.pop(RECIPE, None)
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}

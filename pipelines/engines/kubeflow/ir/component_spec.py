@@ -31,9 +31,6 @@ TITLES: Mapping[Kind, str] = {
 INPUT: Json = {"artifactType": {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}}
 """What enters a component, which may be the result of any other: every type of artifact fits it."""
 
-ARTIFACT = "artifact"
-"""Name of an importer's output."""
-
 _PARAMETER_TYPES = {
     "string": "STRING",
     "integer": "NUMBER_INTEGER",
