@@ -46,17 +46,13 @@ def _call(interface: Interface, argv: list[str]) -> Call:
     parser = argparse.ArgumentParser(
         prog=f"python -m components {interface.name}", description=interface.summary
     )
-<<<<<<< HEAD
     parser.add_argument(_EXECUTOR_INPUT, metavar="@FILE|JSON")
-=======
-    parser.add_argument("--executor-input", metavar="@FILE|JSON")
     parser.add_argument(
         "--result", help="the output of the executor input that is a folder for all others"
     )
     parser.add_argument(
         "--beside", nargs="+", default=[], help="outputs that are artifacts beside that folder"
     )
->>>>>>> g-a
     for port in interface.inputs:
         parser.add_argument(
             _flag(port.name),

@@ -89,6 +89,7 @@ class Connection:
         the log it still answers with 200, and with an error in JSON at the end of the text.
         """
         path = f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
+        self._identity.apply(self._client)
         try:
             answer: Any = self._client.call_api(
                 path,
