@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from components.artifacts.cost_model import CostModel
 from components.artifacts.measurement import Measurement
@@ -19,7 +19,7 @@ from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE
+from pipelines.runs.cluster_results import DATASET_FILES, WHOLE
 from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
@@ -28,7 +28,7 @@ from pipelines.runs.step_records import step_record
 from pipelines.stores.layout import step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
-ENGINE = ELSEWHERE
+ENGINE: Final = "kubeflow"
 
 
 class ResultImporter:
@@ -41,6 +41,8 @@ class ResultImporter:
         run: Identifier under which the store keeps it.
         cache: Where results go.
         scratch: A folder of this machine for what is on its way.
+        folders: See ``Statements``.
+        engine: Which engine ran it.
     """
 
     def __init__(
@@ -51,14 +53,18 @@ class ResultImporter:
         run: str,
         cache: Cache,
         scratch: Path,
+        *,
+        folders: Callable[[str], str | None] | None = None,
+        engine: str = ENGINE,
     ) -> None:
+        self._engine = engine
         self._root = root
         self._version = version
         self._kfp_run = kfp_run
         self._run = run
         self._cache = cache
         self._scratch = scratch
-        self._statements = Statements(root, version, kfp_run)
+        self._statements = Statements(root, version, kfp_run, folders)
         self._done: dict[str, StepDone] = {}
 
     @property
@@ -266,7 +272,7 @@ class ResultImporter:
         record = step_record(
             run=kfp_run,
             step=task,
-            engine=ENGINE,
+            engine=self._engine,
             ingredients=ingredients,
             outputs=outputs,
             trees=trees,
