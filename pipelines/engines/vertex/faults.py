@@ -9,7 +9,7 @@ import requests
 from google.auth import exceptions as auth
 
 from components.contract.errors import UserError
-from pipelines.engines.vertex.place import Place
+from pipelines.engines.vertex.place import VertexPlace
 
 _PASSING = (408, 429, 500, 502, 503, 504)
 _SHOWN_CHARACTERS_MAX = 300
@@ -44,7 +44,7 @@ def may_pass(error: Exception) -> bool:
     )
 
 
-def fault_of(error: Exception, place: Place, deadline_s: float) -> UserError:
+def fault_of(error: Exception, place: VertexPlace, deadline_s: float) -> UserError:
     """Return what a failed request means, and what the user can do.
 
     Args:

@@ -19,7 +19,7 @@ from google.auth.transport.requests import AuthorizedSession
 from components.contract.errors import UserError
 from pipelines.engines.vertex.faults import AnswerError, fault_of, may_pass
 from pipelines.engines.vertex.pipeline_job import LABEL, PipelineJob
-from pipelines.engines.vertex.place import Place
+from pipelines.engines.vertex.place import VertexPlace
 from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.credentials import check_certificates, find_credentials
 
@@ -40,7 +40,7 @@ class PipelineJobs:
         UserError: There are no credentials or certificates that can be used.
     """
 
-    def __init__(self, place: Place, policy: RetryPolicy | None = None) -> None:
+    def __init__(self, place: VertexPlace, policy: RetryPolicy | None = None) -> None:
         self.place = place
         self.policy = policy or RetryPolicy(deadline_s=60.0)
         check_certificates()

@@ -14,7 +14,7 @@ _FIX = "--project NAME --location REGION, or kubeflow: {vertex: {project: NAME, 
 
 
 @dataclass(frozen=True)
-class Place:
+class VertexPlace:
     """A project in a region.
 
     Attributes:
@@ -55,7 +55,7 @@ def service_of(location: str) -> str:
 
 def place_of(
     project: str | None, location: str | None, host: str | None, configured: Vertex | None = None
-) -> Place:
+) -> VertexPlace:
     """Find out which place is meant.
 
     Args:
@@ -83,4 +83,4 @@ def place_of(
         except PydanticCustomError as error:
             context = error.context or {}
             raise UserError(f"{option}: {context['what']}", context["fix"]) from None
-    return Place(project, location, (host or service_of(location)).rstrip("/"))
+    return VertexPlace(project, location, (host or service_of(location)).rstrip("/"))

@@ -10,7 +10,7 @@ from components.contract.execution import USER_FAULT
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.engines.kubeflow.stated import folder_of
 from pipelines.engines.vertex.pipeline_job import JobTask, PipelineJob
-from pipelines.engines.vertex.place import Place
+from pipelines.engines.vertex.place import VertexPlace
 from pipelines.runs.events import StepFailed
 from pipelines.runs.graph import Graph, Step
 from pipelines.stores.store import Store
@@ -42,7 +42,7 @@ def folders_of(
         if not uri.startswith(f"{root.uri}/") or not found:
             raise UserError(
                 f"{name} of the job {seen().identifier} says that its result lies at {uri}, which "
-                f"is not where jobs of slimline write, in {root.uri}",
+                f"is not where they are written, in {root.uri}",
                 "run the configuration again, with cache: false under kubeflow",
             )
         return found
@@ -51,7 +51,7 @@ def folders_of(
 
 
 def failures(
-    job: PipelineJob, graph: Graph, place: Place, done: Collection[str]
+    job: PipelineJob, graph: Graph, place: VertexPlace, done: Collection[str]
 ) -> Iterator[StepFailed]:
     """Yield what failed in a job that did; at least one failure, so that a step is named."""
     named = False
@@ -71,7 +71,7 @@ def failures(
         )
 
 
-def _failure(step: Step, task: JobTask, job: PipelineJob, place: Place) -> StepFailed:
+def _failure(step: Step, task: JobTask, job: PipelineJob, place: VertexPlace) -> StepFailed:
     said = task.error or job.error or "Vertex AI says no more"
     found = _EXIT_CODE.search(said)
     code = int(found[1]) if found else None
@@ -95,7 +95,7 @@ def _failure(step: Step, task: JobTask, job: PipelineJob, place: Place) -> StepF
     return StepFailed(step.name, f"{step.name}: {what}", fix, user_fault, "")
 
 
-def _log(task: JobTask, job: PipelineJob, place: Place) -> str:
+def _log(task: JobTask, job: PipelineJob, place: VertexPlace) -> str:
     if not task.custom_job:
         return f"look at the job: {place.page_of(job.identifier)}"
     wanted = f'resource.type="ml_job" AND resource.labels.job_id="{task.custom_job}"'

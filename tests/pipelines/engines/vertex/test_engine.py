@@ -182,7 +182,7 @@ def test_a_job_that_fails_before_any_task_names_a_step(
     assert launched.run in failed.fix
 
 
-def test_interrupted_it_goes_on_and_the_command_that_is_named_imports_it(
+def test_interrupted_it_is_left_running_and_the_command_that_is_named_imports_it(
     vertex: VertexCluster, config_path: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -241,7 +241,7 @@ def test_a_job_that_somebody_deletes_is_an_error_with_its_fix(
     assert "somebody deleted it while it was watched" in capsys.readouterr().err
 
 
-def test_an_outage_that_outlasts_patience_names_the_command_that_goes_on(
+def test_an_outage_that_outlasts_patience_names_the_command_that_continues(
     vertex: VertexCluster, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
