@@ -10,27 +10,23 @@ import pytest
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.failures import Failure, Failures
 from pipelines.engines.kubeflow.step_logs import StepLogs
-from tests.pipelines.engines.kubeflow.recordings import VERSIONS, as_run, bucket, graph, polls
+from tests.pipelines.engines.kubeflow.recorded import as_run, bucket, graph, polls
+from tests.servers.kfp.releases import VERSIONS
 from tests.servers.kfp.server import KfpServer
 
 Told = Callable[..., list[Failure]]
 
 
 @pytest.fixture
-def golden(shared: Path) -> Path:
-    return shared / "kfp_golden"
-
-
-@pytest.fixture
-def told(golden: Path, kfp: KfpServer, tmp_path: Path) -> Told:
+def told(kfp: KfpServer, tmp_path: Path) -> Told:
     """What is told of a recorded run that failed."""
 
     def tell(version: str, case: str, done: tuple[str, ...] = ()) -> list[Failure]:
-        run = polls(golden, version, case)[-1]
+        run = polls(version, case)[-1]
         connection = Connection(kfp.url)
-        root = bucket(golden, version, case, tmp_path / "root")
-        logs = StepLogs(connection, root, graph(golden, case).name, run.run_id)
-        return Failures(logs, graph(golden, case), "PAGE", "").of(run, done)
+        root = bucket(version, case, tmp_path / "root")
+        logs = StepLogs(connection, root, graph(case).name, run.run_id)
+        return Failures(logs, graph(case), "PAGE", "").of(run, done)
 
     return tell
 
@@ -84,14 +80,14 @@ def test_a_workflow_that_outgrew_the_cluster_is_said_to_be_too_large(told: Told)
 
 
 def test_a_step_that_failed_after_the_list_stood_still_is_found_by_its_log(
-    golden: Path, kfp: KfpServer, tmp_path: Path
+    kfp: KfpServer, tmp_path: Path
 ) -> None:
-    run = polls(golden, "2.17.0", "toolarge")[-1]
-    root = bucket(golden, "2.17.0", "toolarge", tmp_path)
+    run = polls("2.17.0", "toolarge")[-1]
+    root = bucket("2.17.0", "toolarge", tmp_path)
     folder = f"toolarge/{run.run_id}/train/salt"
     root.put_if_absent(f"{folder}/executor-logs-0", b"Traceback\nOSError: no\nexit code 1\n")
     logs = StepLogs(Connection(kfp.url), root, "toolarge", run.run_id)
-    (failure,) = Failures(logs, graph(golden, "toolarge"), "PAGE", "").of(run, {"ingest"})
+    (failure,) = Failures(logs, graph("toolarge"), "PAGE", "").of(run, {"ingest"})
     assert failure.step == "train"
     assert failure.what == "train: ended with a bug of slimline (exit code 1): OSError: no"
     assert (failure.user_fault, failure.retriable) == (False, True)
@@ -105,10 +101,10 @@ def test_a_step_that_failed_after_the_list_stood_still_is_found_by_its_log(
     ],
 )
 def test_what_a_driver_says_of_our_graph_is_not_tried_again(
-    golden: Path, kfp: KfpServer, tmp_path: Path, said: str, *, retriable: bool,
+    kfp: KfpServer, tmp_path: Path, said: str, *, retriable: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    run = polls(golden, "2.17.0", "driverfails")[-1]
+    run = polls("2.17.0", "driverfails")[-1]
     connection = Connection(kfp.url)
     asked: list[str] = []
 
@@ -117,20 +113,20 @@ def test_what_a_driver_says_of_our_graph_is_not_tried_again(
         return f"I0000 driver\nF1126 main.go:79] KFP driver: {said}\n"
 
     monkeypatch.setattr(connection, "log_of", log_of)
-    root = bucket(golden, "2.17.0", "driverfails", tmp_path)
+    root = bucket("2.17.0", "driverfails", tmp_path)
     logs = StepLogs(connection, root, "driverfails", run.run_id)
-    (failure,) = Failures(logs, graph(golden, "driverfails"), "PAGE", "").of(run, ())
+    (failure,) = Failures(logs, graph("driverfails"), "PAGE", "").of(run, ())
     assert asked == ["driverfails-fqkw4-system-container-driver-350339480"]
     assert said in failure.what
     assert (failure.retriable, failure.user_fault) == (retriable, retriable)
 
 
 def test_a_run_without_a_node_that_failed_still_names_where_it_was(
-    golden: Path, kfp: KfpServer, tmp_path: Path
+    kfp: KfpServer, tmp_path: Path
 ) -> None:
     run = as_run({"run_id": "r", "state": "FAILED", "run_details": {"task_details": []}})
-    root = bucket(golden, "2.17.0", "nothing", tmp_path)
+    root = bucket("2.17.0", "nothing", tmp_path)
     logs = StepLogs(Connection(kfp.url), root, "stepfails", "r")
-    (failure,) = Failures(logs, graph(golden, "stepfails"), "PAGE", "").of(run, ())
+    (failure,) = Failures(logs, graph("stepfails"), "PAGE", "").of(run, ())
     assert failure.step == "ingest"
     assert "the server names no step of it that did; it came to ingest" in failure.what
