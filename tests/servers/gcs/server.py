@@ -5,7 +5,9 @@ means something, and it fails on request the way a network and a busy service do
 memory. In a test it is a thread of the process; ``python -m tests.servers.gcs.server --port 9000`` gives
 one to other processes.
 
-Not here: access control beyond a forbidden bucket, object versioning, the XML API, signed URLs.
+Go's client, which Kubeflow's launcher uses, reads objects by the XML API: ``GET /bucket/object``, with
+``HEAD`` and ranges. Not here: access control beyond a forbidden bucket, object versioning, the rest of
+the XML API, signed URLs.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
 _COMPOSE = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)/compose")
 _COPY = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)/(rewriteTo|copyTo)/b/([^/]+)/o/([^/]+)")
 _UPLOAD = re.compile(r"(?:/resumable)?/upload/storage/v1/b/([^/]+)/o")
+_XML_OBJECT = re.compile(r"/(?!storage/|upload/|download/|resumable/|batch/)([^/]+)/(.+)")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
@@ -227,6 +230,8 @@ def operation_of(method: str, path: str, query: dict[str, str]) -> Operation:
         if method == "GET":
             return "download" if query.get("alt") == "media" else "stat"
         return "delete" if method == "DELETE" else "patch"
+    if method in ("GET", "HEAD") and _XML_OBJECT.fullmatch(path):
+        return "download" if method == "GET" else "stat"
     return "bucket"
 
 
@@ -257,7 +262,28 @@ def _dispatch(storage: Storage, request: Request) -> Answer:
         size = str(len(made.data))
         done = {"kind": "storage#rewriteResponse", "done": True, "resource": made.resource()}
         return Answer.of({**done, "objectSize": size, "totalBytesRewritten": size})
+    if method in ("GET", "HEAD") and (found := _XML_OBJECT.fullmatch(path)):
+        return _xml_object(storage, request, unquote(found[1]), unquote(found[2]))
     return _bucket(storage, request)
+
+
+def _xml_object(storage: Storage, request: Request, bucket: str, name: str) -> Answer:
+    """Answer as the XML API does; what is not there is told in XML."""
+    try:
+        answer = _media(storage.live(bucket, name, request.query), request.headers.get("range"))
+    except RefusedError as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        code = "NoSuchKey" if bucket in storage.buckets else "NoSuchBucket"
+        text = (
+            f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code>"
+            f"<Message>The specified {code[6:].lower()} does not exist.</Message></Error>"
+        )
+        body = b"" if request.method == "HEAD" else text.encode()
+        return Answer(404, body, (("Content-Type", "application/xml; charset=UTF-8"),))
+    if request.method == "HEAD":
+        return Answer(answer.status, b"", answer.headers, len(answer.body))
+    return answer
 
 
 def _bucket(storage: Storage, request: Request) -> Answer:
