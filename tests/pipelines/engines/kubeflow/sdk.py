@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import yaml
 from kfp import compiler, dsl, kubernetes
@@ -161,13 +161,13 @@ def shared(steps: Iterable[Step]) -> dict[str, Shared]:
             everywhere = all(argument in arguments for arguments in each)
             if _is_artifact(hint):
                 if not everywhere:
-                    hints[argument], defaults[argument] = hint | None, None
+                    hints[argument], defaults[argument] = Optional[hint], None  # noqa: UP045 the SDK knows no other
             else:
                 texts = Counter(json.dumps(v, sort_keys=True) for v in values)
                 top = max(texts, key=lambda text: (texts[text], text))
-                hints[argument] = hint | None
+                hints[argument] = Optional[hint]  # noqa: UP045
                 defaults[argument] = json.loads(top) if everywhere else None
-        hints["recipe"], defaults["recipe"] = str | None, None
+        hints["recipe"], defaults["recipe"] = Optional[str], None  # noqa: UP045
         for key, schema in outputs_of(members[0]).items():
             hints[key] = dsl.Output[schema]
         found[name] = Shared(hints, defaults)
