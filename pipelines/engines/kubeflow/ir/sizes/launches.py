@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from pipelines.engines.kubeflow.ir.component_spec import Json
 from pipelines.engines.kubeflow.ir.sizes.back_end import BackEnd
-from pipelines.engines.kubeflow.ir.sizes.texts import compact, number, sha256, uuid
+from pipelines.engines.kubeflow.ir.sizes.texts import compact, number, plain, sha256, uuid
 
 METRICS_SHOWN = 8
 """A result of metrics carries at most so many of them as metadata."""
@@ -81,7 +81,9 @@ class Launches:
         values: dict[str, Any] = {}
         declared = component["inputDefinitions"].get("parameters", {})
         if complete:
-            values |= {n: one["defaultValue"] for n, one in declared.items() if "defaultValue" in one}
+            values |= {
+                n: one["defaultValue"] for n, one in declared.items() if "defaultValue" in one
+            }
         for parameter, given in task["inputs"].get("parameters", {}).items():
             values[parameter] = given["runtimeValue"]["constant"]
         inputs: Json = {"artifacts": artifacts} if artifacts else {}
@@ -120,11 +122,11 @@ class Launches:
             servers = ("metadata-grpc-service.kubeflow.svc.cluster.local", "8080")
             more = ["--ml_pipeline_server_address", "ml-pipeline.kubeflow.svc.cluster.local"]
             more += ["--ml_pipeline_server_port", "8887"]
-        told = compact(self.executor_input(name, complete=False), back_end.separator)
+        told = compact(plain(self.executor_input(name, complete=False)), back_end.separator)
         command = [
             "/kfp-launcher/launch", "--pipeline_name", self.pipeline, "--run_id", self.run,
-            "--execution_id", number(4, "execution", name), "--executor_input", told,
-            "--component_spec", compact(component, back_end.separator),
+            "--execution_id", number(3, "execution", name), "--executor_input", told,
+            "--component_spec", compact(plain(component), back_end.separator),
             "--pod_name", "$(KFP_POD_NAME)", "--pod_uid", "$(KFP_POD_UID)", *more,
             "--mlmd_server_address", servers[0], "--mlmd_server_port", servers[1],
             "--publish_logs", "true", "--publish_logs", "true", "--",
@@ -169,7 +171,7 @@ class Launches:
             uri, metadata = importer["artifactUri"]["constant"], dict(importer["metadata"])
         metadata["store_session_info"] = _SESSION
         item = {
-            "name": number(4, producer, output),
+            "name": number(3, producer, output),
             "type": {"instanceSchema": ""},
             "uri": uri,
             "metadata": dict(sorted(metadata.items())),
@@ -178,7 +180,10 @@ class Launches:
 
 
 def _metrics(task: str) -> Json:
-    return {f"{_METRIC}{place}": float(f"0.{number(16, task, str(place))}") for place in range(METRICS_SHOWN)}
+    return {
+        f"{_METRIC}{place}": float(f"0.{number(16, task, str(place))}")
+        for place in range(METRICS_SHOWN)
+    }
 
 
 def _ordered(definitions: Json) -> Json:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pipelines.engines.kubeflow.ir.component_spec import Json
 from pipelines.engines.kubeflow.ir.sizes.launches import Launches
-from pipelines.engines.kubeflow.ir.sizes.texts import number, sorted_json, uuid
+from pipelines.engines.kubeflow.ir.sizes.texts import number, plain, sorted_json, uuid
 from pipelines.engines.kubeflow.ir.sizes.workflow_spec import (
     retry_parameters,
     root_argument,
@@ -90,8 +90,8 @@ class NodeStatus:
 
     def _importer(self, above: str, name: str, task: Json, after: list[str]) -> Iterator[Json]:
         given: list[Json] = [
-            {"name": "task", "value": sorted_json(task)},
-            {"name": "component", "value": sorted_json(self._launches.component(task))},
+            {"name": "task", "value": sorted_json(plain(task))},
+            {"name": "component", "value": sorted_json(plain(self._launches.component(task)))},
             {"name": "importer", "value": sorted_json(self._launches.executor(task)["importer"])},
             _PARENT,
         ]
@@ -103,9 +103,12 @@ class NodeStatus:
         patch: Json = {"name": "pod-spec-patch", "value": launches.pod_spec_patch(name)}
         kubernetes = sorted_json(launches.kubernetes(task) or {})
         driver: list[Json] = [
-            {"name": "component", "value": sorted_json(launches.component(task))},
-            {"name": "task", "value": sorted_json(task)},
-            {"name": "container", "value": sorted_json(launches.executor(task)["container"])},
+            {"name": "component", "value": sorted_json(plain(launches.component(task)))},
+            {"name": "task", "value": sorted_json(plain(task))},
+            {
+                "name": "container",
+                "value": sorted_json(plain(launches.executor(task)["container"])),
+            },
             *names,
             _PARENT,
             _ITERATION,
@@ -145,8 +148,11 @@ class NodeStatus:
         again = tried or self._retries_all
         label = f"{name}(0)" if again else name
         logs = self._launches.back_end.logs
-        pod = f"{self._workflow}-{template}-{number(10, above, label)}"
-        log = {"name": "main-logs", "s3": {"key": f"{logs}{self._workflow}/2026/11/26/{pod}/main.log"}}
+        pod = f"{self._workflow}-{template}-{number(10, f'{above}{label}')}"
+        log = {
+            "name": "main-logs",
+            "s3": {"key": f"{logs}{self._workflow}/2026/11/26/{pod}/main.log"},
+        }
         outputs: Json = {"artifacts": [log], "exitCode": "0"}
         if made is not None:
             outputs["parameters"] = made
@@ -169,9 +175,11 @@ class NodeStatus:
     ) -> Iterator[Json]:
         """Yield the node of a template of tasks, and the one above it that tries it again."""
         inputs: Json = {"inputs": {"parameters": given}} if given else {}
-        ends = {"outboundNodes": [self._id(f"{above}{name}", "last")]}
+        last = f"{above}{name}{'(0)' if self._retries_all else ''}.executor(0)"
+        ends = {"outboundNodes": [self._id(last)]}
         if not self._retries_all:
-            yield self._node(above, name, kind, template, [f"{above}{name}"], {**inputs, **ends})
+            children = [f"{above}{name}.executor"]
+            yield self._node(above, name, kind, template, children, {**inputs, **ends})
             return
         yield self._node(above, name, "Retry", template, [f"{above}{name}(0)"], inputs)
         more = {**inputs, **ends, "nodeFlag": {"retried": True}}
@@ -188,18 +196,20 @@ class NodeStatus:
         more: Mapping[str, object],
     ) -> Json:
         name = f"{above}{label}"
-        seconds = number(2, "time", name)
+        # What belongs to one task happens at about one time.
+        task = name.replace("(0)", "").removesuffix(".executor").removesuffix("-driver")
+        at = f"2026-11-26T08:{number(2, 'minute', task)}:"
         node: Json = {
-            "boundaryID": self._id("boundary", above),
+            "boundaryID": self._id(above.removesuffix(".")),
             "children": [self._id(one) for one in children],
             "displayName": label,
-            "finishedAt": f"2026-11-26T08:{seconds}:{number(2, 'end', name)}Z",
+            "finishedAt": f"{at}{number(2, 'end', task)}Z",
             "id": self._id(name),
             "name": name,
             "phase": "Succeeded",
             "progress": "1/1",
-            "resourcesDuration": {"cpu": int(seconds), "memory": int(number(3, "memory", name))},
-            "startedAt": f"2026-11-26T08:{seconds}:{number(2, 'begin', name)}Z",
+            "resourcesDuration": {"cpu": 0, "memory": int(number(2, "memory", task))},
+            "startedAt": f"{at}{number(2, 'begin', task)}Z",
             "templateName": template,
             "templateScope": f"local/{self._workflow}",
             "type": kind,

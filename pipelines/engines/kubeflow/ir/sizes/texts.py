@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 
 def compact(value: object, separator: str = ",") -> str:
@@ -14,6 +15,16 @@ def compact(value: object, separator: str = ",") -> str:
 def sorted_json(value: object, separator: str = ",") -> str:
     """Return ``compact`` with all keys in alphabetical order."""
     return json.dumps(value, ensure_ascii=False, separators=(separator, ":"), sort_keys=True)
+
+
+def plain(value: Any) -> Any:
+    """Return a message without what is not set, and with whole numbers as Go writes them."""
+    if isinstance(value, dict):
+        entries = ((name, plain(one)) for name, one in value.items())  # pyright: ignore[reportUnknownVariableType]
+        return {name: one for name, one in entries if one not in ({}, [], None)}
+    if isinstance(value, list):
+        return [plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def size(text: str) -> int:

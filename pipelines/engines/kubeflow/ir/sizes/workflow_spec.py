@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipelines.engines.kubeflow.ir.component_spec import Json
 from pipelines.engines.kubeflow.ir.sizes.launches import Launches
-from pipelines.engines.kubeflow.ir.sizes.texts import compact, sha256, sorted_json
+from pipelines.engines.kubeflow.ir.sizes.texts import compact, plain, sha256, sorted_json
 
 _EXECUTOR_BYTES, _POD_BYTES = 441, 1_693
 """Of the two templates that a task which is tried again has by itself, without its name."""
@@ -23,23 +21,23 @@ def arguments(launches: Launches) -> list[Json]:
         if kubernetes is not None:
             given.setdefault(f"kubernetes-{reference}", sorted_json(kubernetes))
         shared = _shared(launches, task)
-        given.setdefault(f"components-{shared}", sorted_json(launches.component(task)))
+        given.setdefault(f"components-{shared}", sorted_json(plain(launches.component(task))))
         implementation = executor.get("container", executor.get("importer"))
-        given.setdefault(f"implementations-{shared}", sorted_json(implementation))
+        given.setdefault(f"implementations-{shared}", sorted_json(plain(implementation)))
     given["components-root"] = root_argument(launches)
     return [{"name": name, "value": value} for name, value in given.items()]
 
 
 def root_argument(launches: Launches) -> str:
     """Return the whole root, as its driver is told of it."""
-    return sorted_json(_plain(launches.spec["root"]))
+    return sorted_json(plain(launches.spec["root"]))
 
 
 def root_tasks(launches: Launches) -> list[Json]:
     """Return the tasks of the template of the root: two for a step, one for an importer."""
     found: list[Json] = []
     for name, task in launches.tasks.items():
-        text, shared = sorted_json(_plain(task)), _shared(launches, task)
+        text, shared = sorted_json(plain(task)), _shared(launches, task)
         component = {"name": "component", "value": _of_workflow(f"components-{shared}")}
         told = {"name": "task", "value": text}
         if not launches.is_step(task):
@@ -134,13 +132,3 @@ def _shared(launches: Launches, task: Json) -> str:
     if launches.is_step(task):
         return sha256(compact(launches.executor(task)["container"]))
     return task["componentRef"]["name"]
-
-
-def _plain(value: Any) -> Any:
-    """Return a message without what is not set, and with whole numbers as Go writes them."""
-    if isinstance(value, dict):
-        entries = ((name, _plain(one)) for name, one in value.items())  # pyright: ignore[reportUnknownVariableType]
-        return {name: one for name, one in entries if one not in ({}, [], None)}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
