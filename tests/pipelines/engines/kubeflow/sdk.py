@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import yaml
 from kfp import compiler, dsl, kubernetes
@@ -17,16 +18,21 @@ from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
 from pipelines.engines.kubeflow.ir.component_spec import (
+    arguments,
+    artifact_of,
     input_artifacts,
     parameter_types,
     parameters,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import life_s
 from pipelines.engines.kubeflow.ir.recipes import keyed, recipes
-from pipelines.runs.graph import SourceRef, Step
+from pipelines.engines.kubeflow.ir.result_layout import display_names, layout_of_step
+from pipelines.runs.graph import Graph, SourceRef, Step
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
 
 DIGEST = "1" * 64
+RESULT = "result__"
+"""What stands here before names of results: to the SDK inputs and outputs share one signature."""
 CLASSES = {
     "Dataset": dsl.Dataset,
     "Model": dsl.Model,
@@ -53,7 +59,7 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
 
     names: dict[str, str] = {}
 
-    def body(configuration: str = config.digest, data: str = config.data, seed: int = config.seed):
+    def body(configuration: str = config.digest[:16], data: str = config.data, seed: int = config.seed):
         data_importer = dsl.importer(
             artifact_uri=f"{settings.pipeline_root}/sources/{DIGEST}",
             artifact_class=dsl.Artifact,
@@ -61,17 +67,13 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
         )
         data_importer.set_display_name("source-data")
         made: dict[str, Any] = {}
-        common = shared(graph.ordered)
+        called = display_names(graph)
+        common = shared(graph, called)
         for step in graph.ordered:
-            arguments = given(step, made, data_importer.output)
-            differing = {
-                name: value
-                for name, value in arguments.items()
-                if name not in common[step.component].defaults
-                or common[step.component].defaults[name] != value
-            }
-            made[step.name] = component(step, common[step.component])(
-                **differing, recipe=recipe[step.name]
+            values = given(step, graph, made, data_importer.output, called.get(step.name))
+            kind = common[kind_of(step)]
+            made[step.name] = component(step, kind)(
+                **kind.differing(values), recipe=recipe[step.name]
             )
             names[made[step.name].name] = step.name
             configure(made[step.name], step, settings)
@@ -88,7 +90,8 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
     )(body)
     compiler.Compiler().compile(pipeline, str(path))
     pipeline_document, platform = yaml.safe_load_all(path.read_text())
-    return [renamed(shared_once(pipeline_document, platform), names), platform]
+    ours = [renamed(shared_once(pipeline_document, platform), names), platform]
+    return [json.loads(one) for one in numbered([json.dumps(one) for one in ours])]
 
 
 def shared_once(document: dict[str, Any], platform: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +109,19 @@ def shared_once(document: dict[str, Any], platform: dict[str, Any]) -> dict[str,
     return document
 
 
+def numbered(texts: list[str]) -> list[str]:
+    """Number components without gaps, in the order in which the SDK met them."""
+    for text in texts:
+        for base in set(re.findall(r"comp-([a-z-]+)-[0-9]+", text)):
+            found = {int(one) for one in re.findall(rf"comp-{base}-([0-9]+)\b", texts[0])}
+            for place, number in enumerate(sorted(found), start=2):
+                texts = [
+                    re.sub(rf"\b(comp|exec)-{base}-{number}\b", rf"\1-{base}-{place}", one)
+                    for one in texts
+                ]
+    return texts
+
+
 def renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Call tasks, and the importer's output, as ours are: the SDK numbers them by component.
 
@@ -113,6 +129,7 @@ def renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
         document: What the SDK wrote.
         names: By the SDK's name of a task ours.
     """
+    document = json.loads(json.dumps(document).replace(RESULT, ""))
     names = {**names, "importer": "source-data"}
     tasks: dict[str, Any] = {}
     for theirs, task in document["root"]["dag"]["tasks"].items():
@@ -142,35 +159,57 @@ class Shared:
 
     hints: dict[str, Any]
     defaults: dict[str, Any]
+    taken: dict[str, Any]
+
+    def differing(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a task has to say."""
+        said = {**self.defaults, **self.taken}
+        return {n: value for n, value in values.items() if n not in said or said[n] != value}
 
 
-def shared(steps: Iterable[Step]) -> dict[str, Shared]:
-    """Return by component every input and output, and the commonest value of its parameters."""
-    found: dict[str, Shared] = {}
-    by_component: dict[str, list[Step]] = {}
-    for step in steps:
-        by_component.setdefault(step.component, []).append(step)
-    for name, members in by_component.items():
-        each = [given(step, defaultdict(_Anything), None) for step in members]
+def kind_of(step: Step) -> tuple[str, ...]:
+    """Return what tells the container of a step from those of others."""
+    return tuple(arguments(step))
+
+
+def shared(graph: Graph, called: Mapping[str, str]) -> dict[tuple[str, ...], Shared]:
+    """Return by kind every input and output, and the commonest value of its parameters."""
+    found: dict[tuple[str, ...], Shared] = {}
+    by_kind: dict[tuple[str, ...], list[Step]] = {}
+    for step in graph.ordered:
+        by_kind.setdefault(kind_of(step), []).append(step)
+    for name, members in by_kind.items():
+        made = defaultdict(_Anything)
+        each = [given(step, graph, made, None, called.get(step.name)) for step in members]
         hints: dict[str, Any] = {}
-        for step, arguments in zip(members, each, strict=True):
-            hints |= hints_of(step, arguments)
+        for step, values in zip(members, each, strict=True):
+            hints |= hints_of(step, values)
         defaults: dict[str, Any] = {}
+        silent: list[tuple[str, int]] = []
+        own = {one.name: one.default for one in members[0].interface.parameters if not one.required}
         for argument, hint in hints.items():
-            values = [arguments.get(argument, None) for arguments in each]
-            everywhere = all(argument in arguments for arguments in each)
+            all_values = [values.get(argument, None) for values in each]
+            everywhere = all(argument in values for values in each)
             if _is_artifact(hint):
                 if not everywhere:
-                    hints[argument], defaults[argument] = hint | None, None
+                    hints[argument], defaults[argument] = Optional[hint], None  # noqa: UP045 the SDK knows no other
             else:
-                texts = Counter(json.dumps(v, sort_keys=True) for v in values)
+                texts = Counter(json.dumps(v, sort_keys=True) for v in all_values)
                 top = max(texts, key=lambda text: (texts[text], text))
-                hints[argument] = hint | None
+                everywhere = everywhere and (texts[top] > 1 or len(members) == 1)
+                hints[argument] = Optional[hint]  # noqa: UP045
                 defaults[argument] = json.loads(top) if everywhere else None
-        hints["recipe"], defaults["recipe"] = str | None, None
+                if argument in own and everywhere and json.dumps(own[argument]) == top:
+                    silent.append((argument, len(texts)))
+        hints["recipe"], defaults["recipe"] = Optional[str], None  # noqa: UP045
         for key, schema in outputs_of(members[0]).items():
             hints[key] = dsl.Output[schema]
-        found[name] = Shared(hints, defaults)
+        taken = {argument: defaults[argument] for argument, _ in silent}
+        for argument, values_there in silent:  # what the function takes by itself is not said
+            defaults[argument] = None
+            if values_there == 1:
+                del hints[argument], defaults[argument]
+        found[name] = Shared(hints, defaults, taken)
     return found
 
 
@@ -186,44 +225,51 @@ def _is_artifact(hint: Any) -> bool:
     return hasattr(hint, "__metadata__")
 
 
-def given(step: Step, made: Mapping[str, Any], data: Any) -> dict[str, Any]:
+def given(
+    step: Step, graph: Graph, made: Mapping[str, Any], data: Any, called: str | None
+) -> dict[str, Any]:
     """Return what a step is called with; a source's digest is a parameter."""
-    arguments: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for artifact in input_artifacts(step):
         flow = artifact.flow
         if isinstance(flow, SourceRef):
-            arguments |= {artifact.name: data}
+            values[artifact.name] = data
         else:
-            arguments[artifact.name] = made[flow.step].outputs[flow.output]
-    values = parameters(step, defaultdict(lambda: DIGEST))
+            values[artifact.name] = output(made[flow.step], artifact_of(flow, graph))
     # The SDK knows lists, and numbers of the type that is declared.
     types = parameter_types(step.component)
-    for name, value in values.items():
+    digests = defaultdict(lambda: DIGEST)
+    for name, value in parameters(step, digests, graph, called).items():
         if types.get(name) == "NUMBER_DOUBLE":
-            arguments[name] = float(value)
+            values[name] = float(value)
         else:
-            arguments[name] = list(value) if isinstance(value, tuple) else value
-    return arguments
+            values[name] = list(value) if isinstance(value, tuple) else value
+    return values
 
 
-def hints_of(step: Step, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def hints_of(step: Step, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return annotations of what a step is called with."""
-    hints: dict[str, Any] = {}
-    for artifact in input_artifacts(step):
-        hints[artifact.name] = dsl.Input[CLASSES.get(artifact.kind, dsl.Artifact)]
     types = parameter_types(step.component)
-    for name in parameters(step, defaultdict(lambda: DIGEST)):
-        hints[name] = PARAMETERS[types.get(name, "STRING")]
-    del arguments
-    return hints
+    artifacts = {artifact.name for artifact in input_artifacts(step)}
+    return {
+        name: dsl.Input[dsl.Artifact]
+        if name in artifacts
+        else PARAMETERS[types.get(name, "STRING")]
+        for name in values
+    }
 
 
 def outputs_of(step: Step) -> dict[str, Any]:
     """Return the class of every output."""
-    outputs: dict[str, Any] = {
-        port.name: CLASSES.get(port.kind, dsl.Artifact) for port in step.interface.outputs
-    }
-    return outputs | {"statement": dsl.Artifact}
+    layout = layout_of_step(step)
+    kinds = {port.name: port.kind for port in step.interface.outputs}
+    found = {f"{RESULT}{layout.name}": CLASSES.get(layout.kind, dsl.Artifact)}
+    return found | {name: CLASSES.get(kinds[name], dsl.Artifact) for name in layout.beside}
+
+
+def output(task: Any, name: str) -> Any:
+    """Return an output of a task, which may be its result."""
+    return task.outputs[name if name in task.outputs else f"{RESULT}{name}"]
 
 
 def component(step: Step, common: Shared) -> Any:
@@ -233,7 +279,7 @@ def component(step: Step, common: Shared) -> Any:
         return dsl.ContainerSpec(
             image=REFERENCES[step.interface.image],
             command=["python", "-m", "components"],
-            args=[step.component, "--executor-input", "{{$}}"],
+            args=arguments(step),
         )
 
     container.__name__ = step.component
