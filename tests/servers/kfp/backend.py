@@ -198,10 +198,10 @@ class Backend(RunStates):
 
     def spec_of(self, body: Resource) -> Resource:
         """Return the pipeline spec that a run or a recurring run is made of."""
-        whole = self._source(body)["pipeline_spec"]
+        whole = self.source_of(body)["pipeline_spec"]
         return whole.get("pipeline_spec", whole)
 
-    def _source(self, body: Resource) -> Resource:
+    def source_of(self, body: Resource) -> Resource:
         """Return the version that a run or a recurring run is made of."""
         reference = body.get("pipeline_version_reference") or {}
         if not reference.get("pipeline_version_id"):
@@ -212,7 +212,7 @@ class Backend(RunStates):
 
     def create_recurring(self, body: Resource) -> Resource:
         """server/recurring_run_server.go: validateCreateRecurringRunRequest; names are not unique."""
-        self._source(body)
+        self.source_of(body)
         _found(self.experiments, body.get("experiment_id", ""), "Experiment")
         concurrency = int(body.get("max_concurrency", 0))
         if not 1 <= concurrency <= _CONCURRENCY_MAX:
