@@ -72,6 +72,8 @@ def prepare(
         environments={image: image_environment(image) for image in images},
         variants=config.written_variants,
         documents=documents_of(config, reachable.graph, installed=False),
+        retries=settings.retries,
+        backoff_s=settings.backoff_s,
     )
     version.put(root)
     uploaded = submitting.upload(
