@@ -98,8 +98,8 @@ def compiled(
     called = display_names(graph)
     values = {
         step.name: {
-            **parameters(step, sources, graph, called.get(step.name)),
-            RECIPE: recipe[step.name],
+            **parameters(step, sources, graph, None),
+            RECIPE: f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
         }
         for step in steps
     }

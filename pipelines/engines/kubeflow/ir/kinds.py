@@ -148,7 +148,9 @@ def _component(
                 name: {
                     **parameter,
                     "isOptional": True,
-                    **({"defaultValue": defaults[name]} if name in defaults.keys() - silent else {}),
+                    **(
+                        {"defaultValue": defaults[name]} if name in defaults.keys() - silent else {}
+                    ),
                 }
                 for name, parameter in parameters.items()
                 if name in differing or name not in silent

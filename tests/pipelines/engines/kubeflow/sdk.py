@@ -59,7 +59,9 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
 
     names: dict[str, str] = {}
 
-    def body(configuration: str = config.digest[:16], data: str = config.data, seed: int = config.seed):
+    def body(
+        configuration: str = config.digest[:16], data: str = config.data, seed: int = config.seed
+    ):
         data_importer = dsl.importer(
             artifact_uri=f"{settings.pipeline_root}/sources/{DIGEST}",
             artifact_class=dsl.Artifact,
@@ -68,12 +70,13 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
         data_importer.set_display_name("source-data")
         made: dict[str, Any] = {}
         called = display_names(graph)
-        common = shared(graph, called)
+        common = shared(graph)
         for step in graph.ordered:
-            values = given(step, graph, made, data_importer.output, called.get(step.name))
+            values = given(step, graph, made, data_importer.output, None)
             kind = common[kind_of(step)]
             made[step.name] = component(step, kind)(
-                **kind.differing(values), recipe=recipe[step.name]
+                **kind.differing(values),
+                recipe=f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
             )
             names[made[step.name].name] = step.name
             configure(made[step.name], step, settings)
@@ -172,7 +175,7 @@ def kind_of(step: Step) -> tuple[str, ...]:
     return tuple(arguments(step))
 
 
-def shared(graph: Graph, called: Mapping[str, str]) -> dict[tuple[str, ...], Shared]:
+def shared(graph: Graph) -> dict[tuple[str, ...], Shared]:
     """Return by kind every input and output, and the commonest value of its parameters."""
     found: dict[tuple[str, ...], Shared] = {}
     by_kind: dict[tuple[str, ...], list[Step]] = {}
@@ -180,7 +183,7 @@ def shared(graph: Graph, called: Mapping[str, str]) -> dict[tuple[str, ...], Sha
         by_kind.setdefault(kind_of(step), []).append(step)
     for name, members in by_kind.items():
         made = defaultdict(_Anything)
-        each = [given(step, graph, made, None, called.get(step.name)) for step in members]
+        each = [given(step, graph, made, None, None) for step in members]
         hints: dict[str, Any] = {}
         for step, values in zip(members, each, strict=True):
             hints |= hints_of(step, values)

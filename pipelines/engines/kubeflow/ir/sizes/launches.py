@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from pipelines.engines.kubeflow.ir.component_spec import Json
@@ -32,7 +33,7 @@ class Launches:
     platform: Json
     back_end: BackEnd
 
-    @property
+    @cached_property
     def tasks(self) -> Mapping[str, Json]:
         """By name every task, steps and importers, in the order in which the server has them."""
         return dict(sorted(self.spec["root"]["dag"]["tasks"].items()))
@@ -60,7 +61,7 @@ class Launches:
         """Name of the pipeline."""
         return self.spec["pipelineInfo"]["name"]
 
-    @property
+    @cached_property
     def run(self) -> str:
         """An identifier of a run."""
         return uuid("run", self.pipeline)
@@ -102,8 +103,12 @@ class Launches:
             file = f"/{folder.replace('://', '/').replace('gs/', 'gcs/', 1)}/output_metadata.json"
         return {"inputs": inputs, "outputs": {"artifacts": outputs, "outputFile": file}}
 
-    def pod_spec_patch(self, name: str) -> str:
-        """Return what the driver of a step says of its pod."""
+    @cached_property
+    def pod_spec_patches(self) -> Mapping[str, str]:
+        """By step what its driver says of its pod."""
+        return {n: self._pod_spec_patch(n) for n, task in self.tasks.items() if self.is_step(task)}
+
+    def _pod_spec_patch(self, name: str) -> str:
         task, back_end = self.tasks[name], self.back_end
         container = self.executor(task)["container"]
         definitions = self.component(task)

@@ -34,17 +34,18 @@ class NodeStatus:
         self._launches = launches
         self._retries_all = launches.back_end.retries_all
         self._workflow = f"{launches.pipeline}-{uuid('workflow')[:5]}"
+        self._written = list(self._nodes())
 
     def text(self) -> str:
         """Return the JSON of all nodes, in the order in which Argo has them."""
-        nodes = {node["id"]: node for node in self._nodes()}
+        nodes = {node["id"]: node for node in self._written}
         return sorted_json(nodes)
 
     def results_bytes(self) -> int:
         """Return how many bytes tell that the result of every pod has arrived."""
         if not self._launches.back_end.counts_results:
             return 0
-        pods = [node for node in self._nodes() if node["type"] == "Pod"]
+        pods = [node for node in self._written if node["type"] == "Pod"]
         return sum(len(f'"{node["id"]}":true,') for node in pods)
 
     def _nodes(self) -> Iterator[Json]:
@@ -100,7 +101,7 @@ class NodeStatus:
     def _step(self, above: str, name: str, task: Json, after: list[str]) -> Iterator[Json]:
         launches = self._launches
         names = [{"name": "task-name", "value": name}] if launches.back_end.task_names else []
-        patch: Json = {"name": "pod-spec-patch", "value": launches.pod_spec_patch(name)}
+        patch: Json = {"name": "pod-spec-patch", "value": launches.pod_spec_patches[name]}
         kubernetes = sorted_json(launches.kubernetes(task) or {})
         driver: list[Json] = [
             {"name": "component", "value": sorted_json(plain(launches.component(task)))},
