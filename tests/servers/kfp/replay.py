@@ -35,6 +35,7 @@ class ReplayServer:
     Args:
         version: Of Kubeflow Pipelines.
         case: Name of the recording.
+        start: How many exchanges went before, in a recording of several commands.
 
     Attributes:
         requests: How often each operation was asked for.
@@ -42,16 +43,17 @@ class ReplayServer:
         run: Identifier of the recorded run, where there is one.
     """
 
-    def __init__(self, version: str, case: str) -> None:
+    def __init__(self, version: str, case: str, start: int = 0) -> None:
         self.requests: Counter[str] = Counter()
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self._answers: dict[str, list[recordings.Exchange]] = {}
         self._chosen: dict[str, str] = {}
         self._recorded: dict[str, str] = {}
         self.run = ""
-        for exchange in recordings.exchanges(version, case):
+        for number, exchange in enumerate(recordings.exchanges(version, case)):
             operation = operation_of(exchange["method"], exchange["path"])
-            self._answers.setdefault(operation, []).append(exchange)
+            if number >= start:
+                self._answers.setdefault(operation, []).append(exchange)
             self._remember(operation, exchange)
         self._lock = threading.Lock()
         self._http = HttpServer(("127.0.0.1", 0), Handler)
@@ -65,6 +67,8 @@ class ReplayServer:
             self.run = reply.get("run_id", "")
         if operation.endswith("upload_version"):
             self._recorded["version"] = reply["display_name"]
+        if operation.endswith("/recurringruns") and exchange["method"] == "POST":
+            self._recorded.setdefault("revision", _revision(exchange["body"]))
 
     @property
     def url(self) -> str:
@@ -106,3 +110,10 @@ class ReplayServer:
             self.bodies.append((operation, sent))
             if operation == "POST /apis/v2beta1/runs":
                 self._chosen["run"] = sent["display_name"]
+            if operation == "POST /apis/v2beta1/recurringruns":
+                self._chosen["revision"] = _revision(sent)
+
+
+def _revision(body: dict[str, Any]) -> str:
+    """Return what tells one version of a schedule from the next."""
+    return body["description"].rpartition(" ")[2]
