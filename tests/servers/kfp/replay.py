@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.servers.gcs.messages import Answer
 from tests.servers.gcs.server import Handler, HttpServer
 from tests.servers.kfp import recordings
+from tests.servers.kfp.server import uploaded_file
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMED = re.compile(r"(/pipelines/names/)[^/?]+")
@@ -41,6 +42,8 @@ class ReplayServer:
         requests: How often each operation was asked for.
         bodies: What was sent, with its operation.
         run: Identifier of the recorded run, where there is one.
+        uploaded: The pipeline that was uploaded.
+        started: Called when a run is created, before that is answered.
     """
 
     def __init__(self, version: str, case: str, start: int = 0) -> None:
@@ -50,6 +53,8 @@ class ReplayServer:
         self._chosen: dict[str, str] = {}
         self._recorded: dict[str, str] = {}
         self.run = ""
+        self.uploaded = b""
+        self.started: Callable[[], None] = lambda: None
         for number, exchange in enumerate(recordings.exchanges(version, case)):
             operation = operation_of(exchange["method"], exchange["path"])
             if number >= start:
@@ -105,11 +110,13 @@ class ReplayServer:
     def _learn(self, operation: str, target: str, headers: dict[str, str], body: bytes) -> None:
         if operation.endswith("upload_version"):
             self._chosen["version"] = dict(parse_qsl(urlsplit(target).query))["name"]
+            self.uploaded = uploaded_file(headers, body)
         if "json" in headers.get("content-type", "") and body:
             sent = json.loads(body)
             self.bodies.append((operation, sent))
             if operation == "POST /apis/v2beta1/runs":
                 self._chosen["run"] = sent["display_name"]
+                self.started()
             if operation == "POST /apis/v2beta1/recurringruns":
                 self._chosen["revision"] = _revision(sent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,12 @@ from pipelines.stores.opening import open_store
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp import recordings
+from tests.servers.kfp.cluster import LocalRun
+from tests.servers.kfp.executing import Executing
 from tests.servers.kfp.releases import VERSIONS
 from tests.servers.kfp.replay import ReplayServer
+from tests.servers.kfp.server import KfpServer
+from tests.servers.kfp.stand_ins import StandIns
 
 DATA = "gs://bucket/data/digits.csv.gz"
 
@@ -60,7 +65,7 @@ class Told:
 
 def _config(case: str) -> str:
     """Return the recorded configuration, for the graph that was recorded, without our retries."""
-    name = {"toolarge": "wide30"}.get(case, case)
+    name = {"toolarge": "wide30", "iscached": "succeeds"}.get(case, case)
     given = yaml.safe_load((recordings.needed() / "configs" / f"{name}.yaml").read_text())
     given["baseline"] = "none"  # there was none when the recordings were made
     given["kubeflow"]["retries"] = 0
@@ -70,11 +75,13 @@ def _config(case: str) -> str:
 @pytest.fixture
 def told(
     gcs: GcsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Callable[[str, str], Told]]:
+) -> Iterator[Callable[..., Told]]:
     """Run the recorded configuration against the recorded answers."""
     servers: list[ReplayServer] = []
 
-    def run(version: str, case: str) -> Told:
+    def run(
+        version: str, case: str, prepare: Callable[[ReplayServer], None] = lambda _: None
+    ) -> Told:
         config = tmp_path / f"{case}.yaml"
         config.write_text(_config(case))
         kfp_cluster.put_data(gcs)
@@ -83,6 +90,7 @@ def told(
         server = ReplayServer(version, case)
         servers.append(server)
         server.__enter__()
+        server.started = lambda: prepare(server)
         for key, text in (
             recordings.document(version, "bucket").get(case, {}).get("executor_logs", {}).items()
         ):
@@ -102,7 +110,59 @@ def told(
 
 EVERYWHERE = pytest.mark.parametrize("version", VERSIONS)
 KEEPS_LOGS = ("2.16.1", "2.17.0")
-Tell = Callable[[str, str], Told]
+Tell = Callable[..., Told]
+
+
+class Filled:
+    """A pipeline root in which stand-ins have carried out what was submitted, as recorded."""
+
+    def __init__(self, version: str, gcs: GcsServer, tiny_run: LocalRun) -> None:
+        self.kfp = KfpServer(version=version)
+        stand_ins = StandIns(tiny_run.store, tiny_run.run)
+        self.cluster = Executing(self.kfp, gcs, stand_ins.pod)
+
+    def carry_out(self, text: bytes, run: str) -> None:
+        """Carry out one run of a pipeline, under a recorded identifier."""
+        backend = self.kfp.backend
+        pipeline = backend.create_pipeline({"name": f"p{len(backend.pipelines)}"})
+        version = backend.upload_version(pipeline["pipeline_id"], "v", text, {})
+        reference = {key: version[key] for key in ("pipeline_id", "pipeline_version_id")}
+        body = {"display_name": run, "pipeline_version_reference": reference}
+        body["runtime_config"] = {"pipeline_root": "gs://bucket/root"}
+        backend.open_run(body, {"experiment_id": "e"}, backend.spec_of(body), run)
+        self.cluster.complete(run)
+        assert backend.runs[run]["state"] == "SUCCEEDED"
+
+
+@EVERYWHERE
+def test_a_run_that_succeeds_is_done(
+    told: Tell, version: str, gcs: GcsServer, tiny_run: LocalRun
+) -> None:
+    filled = Filled(version, gcs, tiny_run)
+    run = told(version, "succeeds", lambda server: filled.carry_out(server.uploaded, server.run))
+    assert run.record, run.text
+    assert run.record.outcome == "done", run.text
+    assert {step["state"] for step in run.record.steps.values()} == {"done"}
+    assert len(run.record.steps) == 13
+
+
+def test_a_run_from_the_clusters_cache_is_done_and_says_so(
+    told: Tell, gcs: GcsServer, tiny_run: LocalRun, tmp_path: Path
+) -> None:
+    filled = Filled("2.17.0", gcs, tiny_run)
+    first = told("2.17.0", "succeeds", lambda server: filled.carry_out(server.uploaded, server.run))
+    shutil.rmtree(tmp_path / "store")  # what is known here would not be asked of a cluster again
+
+    def fill(server: ReplayServer) -> None:
+        filled.carry_out(first.server.uploaded, server.run)
+
+    run = told("2.17.0", "iscached", fill)
+    assert run.record, run.text
+    assert run.record.outcome == "done", run.text
+    states = {name: step["state"] for name, step in run.record.steps.items()}
+    executed = {name for name, state in states.items() if state == "done"}
+    assert executed == {"select", "evaluate-sealed", "publish"}
+    assert set(states.values()) == {"done", "cached"}
 
 
 @EVERYWHERE
