@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from components.contract.errors import UserError
+from pipelines.config.kubeflow import WORKFLOW_BYTES
 from pipelines.engines.kubeflow.ir.compiling import Compiled
-from pipelines.engines.kubeflow.ir.servers import ServerVersion
+from pipelines.engines.kubeflow.ir.servers import NEWEST, ServerVersion
 from pipelines.engines.kubeflow.ir.sizes.back_end import BACK_ENDS, back_end_of
 from pipelines.engines.kubeflow.ir.sizes.measuring import Sizes, sizes_of
-
-WORKFLOW_BYTES = 1_048_576
-"""Largest Workflow that Argo keeps (workflow/packer, MAX_WORKFLOW_SIZE)."""
 
 ARGUMENT_BYTES = 131_071
 """Longest single argument of a process under Linux: 32 pages, less the closing zero."""
@@ -133,6 +131,23 @@ def check(
     check_names(compiled.spec["root"]["dag"]["tasks"])
     if found := fault(compiled, version, workflow_bytes=workflow_bytes):
         raise found
+
+
+def check_inputs(compiled: Compiled) -> None:
+    """Refuse a pipeline with a step that is told more than one argument can hold, on any platform.
+
+    Raises:
+        UserError: There is one.
+    """
+    (sizes,) = measured(compiled, NEWEST)
+    if sizes.input_bytes > ARGUMENT_BYTES:
+        raise UserError(
+            f"{sizes.input_step} takes too many artifacts and parameters: it is told "
+            f"{sizes.input_bytes:,} bytes, and no argument of a process takes above "
+            f"{ARGUMENT_BYTES:,}",
+            "compare fewer variants or devices in one configuration, or shorten pipeline_root and "
+            "the variants' names",
+        )
 
 
 def check_names(tasks: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 
 def compact(value: object, separator: str = ",") -> str:
@@ -20,10 +20,10 @@ def sorted_json(value: object, separator: str = ",") -> str:
 def plain(value: Any) -> Any:
     """Return a message without what is not set, and with whole numbers as Go writes them."""
     if isinstance(value, dict):
-        entries = ((name, plain(one)) for name, one in value.items())  # pyright: ignore[reportUnknownVariableType]
-        return {name: one for name, one in entries if one not in ({}, [], None)}
+        entries = cast("dict[str, Any]", value).items()
+        return {name: kept for name, one in entries if (kept := plain(one)) not in ({}, [], None)}
     if isinstance(value, list):
-        return [plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        return [plain(one) for one in cast("list[Any]", value)]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
