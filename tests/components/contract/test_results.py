@@ -203,7 +203,7 @@ def test_a_task_may_say_what_people_call_what_it_makes(
     mount: Path, trained: dict[str, Any]
 ) -> None:
     inputs = {"model": trained}
-    told = convert(mount, inputs, ports={"model": "model"}, display_name="mine").result
+    told = convert(mount, inputs, ports={"model": "model"}, recipe="0123 mine").result
     unsaid = convert(mount, inputs, ports={"model": "model"}).result
     assert (told and told.display_name, unsaid and unsaid.display_name) == ("mine", "small")
 

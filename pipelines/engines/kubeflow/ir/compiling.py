@@ -98,7 +98,7 @@ def compiled(
     called = display_names(graph)
     values = {
         step.name: {
-            **parameters(step, sources, graph, None),
+            **parameters(step, sources, graph),
             RECIPE: f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
         }
         for step in steps

@@ -72,7 +72,7 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
         called = display_names(graph)
         common = shared(graph)
         for step in graph.ordered:
-            values = given(step, graph, made, data_importer.output, None)
+            values = given(step, graph, made, data_importer.output)
             kind = common[kind_of(step)]
             made[step.name] = component(step, kind)(
                 **kind.differing(values),
@@ -183,7 +183,7 @@ def shared(graph: Graph) -> dict[tuple[str, ...], Shared]:
         by_kind.setdefault(kind_of(step), []).append(step)
     for name, members in by_kind.items():
         made = defaultdict(_Anything)
-        each = [given(step, graph, made, None, None) for step in members]
+        each = [given(step, graph, made, None) for step in members]
         hints: dict[str, Any] = {}
         for step, values in zip(members, each, strict=True):
             hints |= hints_of(step, values)
@@ -228,9 +228,7 @@ def _is_artifact(hint: Any) -> bool:
     return hasattr(hint, "__metadata__")
 
 
-def given(
-    step: Step, graph: Graph, made: Mapping[str, Any], data: Any, called: str | None
-) -> dict[str, Any]:
+def given(step: Step, graph: Graph, made: Mapping[str, Any], data: Any) -> dict[str, Any]:
     """Return what a step is called with; a source's digest is a parameter."""
     values: dict[str, Any] = {}
     for artifact in input_artifacts(step):
@@ -242,7 +240,7 @@ def given(
     # The SDK knows lists, and numbers of the type that is declared.
     types = parameter_types(step.component)
     digests = defaultdict(lambda: DIGEST)
-    for name, value in parameters(step, digests, graph, called).items():
+    for name, value in parameters(step, digests, graph).items():
         if types.get(name) == "NUMBER_DOUBLE":
             values[name] = float(value)
         else:

@@ -148,7 +148,8 @@ def test_the_ui_gets_types_that_it_can_show(tmp_path):
     spec, _ = messages(compile_config(config_of(tmp_path)).text)
 
     def outputs(step):
-        artifacts = spec.components[f"comp-{step}"].output_definitions.artifacts
+        component = spec.components[spec.root.dag.tasks[step].component_ref.name]
+        artifacts = component.output_definitions.artifacts
         return {name: artifact.artifact_type.schema_title for name, artifact in artifacts.items()}
 
     assert outputs("evaluate-teacher") == {"metrics": "system.Metrics"}
