@@ -2,8 +2,10 @@
 
 The server keeps the specification of a component under the hash of its *container*, and the first
 one wins (compiler/argocompiler/argo.go, ``saveComponentSpec``). So steps whose containers are equal
-must have equal components: every parameter of any of them is declared, as optional, with the value
-that most of them have; what differs stands in the tasks. It also makes a graph of many steps small.
+must have equal components: every parameter that any of them gives is declared, as optional, with
+the value that most of them have; what differs stands in the tasks. What the component's function
+takes by itself is not said at all: the description of a pod holds its component, and stands in the
+status of a run up to seven times. It also makes a graph of many steps small.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contract.digests import canonical_json
-from components.contract.executor_input import RECIPE
+from components.contract.executor_input import CACHE_KEY
 from pipelines.engines.kubeflow.ir.component_spec import Json, component
 from pipelines.runs.graph import Step
 
 
 @dataclass(frozen=True)
-class Kind:
+class ContainerKind:
     """What several steps share.
 
     Attributes:
@@ -61,7 +63,7 @@ def kinds(
     values: Mapping[str, Mapping[str, Any]],
     container_of: Callable[[Step], Json],
     pod_of: Callable[[Step], Json],
-) -> Mapping[str, Kind]:
+) -> Mapping[str, ContainerKind]:
     """Return the kind of every step, by its name; equal arguments give equal kinds.
 
     Args:
@@ -75,12 +77,12 @@ def kinds(
     for step in steps:
         sharing.setdefault(canonical_json(containers[step.name]), []).append(step)
     numbers: Counter[str] = Counter()
-    found: dict[str, Kind] = {}
+    found: dict[str, ContainerKind] = {}
     for members in sharing.values():
         given = [values[step.name] for step in members]
         defaults = _defaults(given)
         shared = _component(members, values, defaults)
-        pods: dict[bytes, Kind] = {}
+        pods: dict[bytes, ContainerKind] = {}
         for step in members:
             pod = pod_of(step)
             key = canonical_json(pod)
@@ -90,22 +92,24 @@ def kinds(
                 if numbers[step.component] > 1:
                     label = f"{label}-{numbers[step.component]}"
                 named = {"executorLabel": f"exec-{label}", **shared}
-                pods[key] = Kind(label, containers[step.name], pod, named, defaults)
+                pods[key] = ContainerKind(label, containers[step.name], pod, named, defaults)
             found[step.name] = pods[key]
     return found
 
 
 def _defaults(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the commonest value of every parameter that all of the tasks have.
+    """Return the value of every parameter that a task need not say: the commonest.
 
-    Where one has none, its absence could not be told from the default. The recipe has no default:
-    it stands in the tasks for all that does.
+    Where one has none, its absence could not be told from the default. The cache key has no
+    default: it stands in the tasks for all that does.
     """
     defaults: dict[str, Any] = {}
-    for name in sorted({name for values in given for name in values} - {RECIPE}):
+    for name in sorted({name for values in given for name in values} - {CACHE_KEY}):
         if all(name in values for values in given):
             counted = Counter(canonical_json(values[name]) for values in given)
             commonest = max(counted, key=lambda content: (counted[content], content))
+            if counted[commonest] == 1 < len(given):
+                continue  # all differ
             defaults[name] = next(
                 values[name] for values in given if canonical_json(values[name]) == commonest
             )
@@ -126,6 +130,14 @@ def _component(
         if all(name in one["inputDefinitions"].get("artifacts", {}) for one in each)
     ]
     parameters = _merged(one["inputDefinitions"].get("parameters", {}) for one in each)
+    own = {one.name: one.default for one in members[0].interface.parameters if not one.required}
+    silent = {name for name, value in defaults.items() if name in own and _equal(own[name], value)}
+    differing = {
+        name
+        for step in members
+        for name, value in values[step.name].items()
+        if name not in defaults or not _equal(defaults[name], value)
+    }
     return {
         "inputDefinitions": {
             "artifacts": {
@@ -136,9 +148,12 @@ def _component(
                 name: {
                     **parameter,
                     "isOptional": True,
-                    **({"defaultValue": defaults[name]} if name in defaults else {}),
+                    **(
+                        {"defaultValue": defaults[name]} if name in defaults.keys() - silent else {}
+                    ),
                 }
                 for name, parameter in parameters.items()
+                if name in differing or name not in silent
             },
         },
         "outputDefinitions": outputs,
