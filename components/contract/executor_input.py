@@ -30,7 +30,7 @@ SOURCE_DIGEST = "_digest"
 """What follows a source's name in the name of the parameter that says its digest, so that new data
 is a new parameter to engines whose caches do not look into artifacts."""
 
-RECIPE = "recipe"
+CACHE_KEY = "cache_key"
 """Parameter that tells caches of engines what a step is made from; components never see it. Behind
 a space may follow what people call what is made, where the task's name does not say it."""
 
@@ -97,7 +97,7 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     given = _artifacts(message, "inputs")
     made = _artifacts(message, "outputs")
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
-    _, _, called = str(values.pop(RECIPE, None) or "").partition(" ")
+    _, _, called = str(values.pop(CACHE_KEY, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}

@@ -25,7 +25,7 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     parameters,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import life_s
-from pipelines.engines.kubeflow.ir.recipes import keyed, recipes
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.result_layout import display_names, layout_of_step
 from pipelines.runs.graph import Graph, SourceRef, Step
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
@@ -55,7 +55,7 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
     """Build, compile and read back a pipeline whose one source is the data."""
     settings, graph = config.kubeflow, graph_of(config)
     sources = dict.fromkeys(graph.sources, DIGEST)
-    recipe, lasting = recipes(graph, sources, REFERENCES), keyed(graph)
+    keys, lasting = keys_of(graph, sources, REFERENCES), repeatable(graph)
 
     names: dict[str, str] = {}
 
@@ -76,13 +76,13 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
             kind = common[kind_of(step)]
             made[step.name] = component(step, kind)(
                 **kind.differing(values),
-                recipe=f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
+                cache_key=f"{keys[step.name]} {called.get(step.name, '')}".rstrip(),
             )
             names[made[step.name].name] = step.name
             configure(made[step.name], step, settings)
             configure_pods(made[step.name], step, settings)
             if settings.cache and step.name in lasting:
-                made[step.name].set_caching_options(True, cache_key=recipe[step.name])
+                made[step.name].set_caching_options(True, cache_key=keys[step.name])
 
     # The SDK reads types, and the annotations of this module are texts.
     body.__annotations__ = {"configuration": str, "data": str, "seed": int}
@@ -204,7 +204,7 @@ def shared(graph: Graph) -> dict[tuple[str, ...], Shared]:
                 defaults[argument] = json.loads(top) if everywhere else None
                 if argument in own and everywhere and json.dumps(own[argument]) == top:
                     silent.append((argument, len(texts)))
-        hints["recipe"], defaults["recipe"] = Optional[str], None  # noqa: UP045
+        hints["cache_key"], defaults["cache_key"] = Optional[str], None  # noqa: UP045
         for key, schema in outputs_of(members[0]).items():
             hints[key] = dsl.Output[schema]
         taken = {argument: defaults[argument] for argument, _ in silent}

@@ -39,18 +39,32 @@ class Launches:
         return dict(sorted(self.spec["root"]["dag"]["tasks"].items()))
 
     def component(self, task: Json) -> Json:
-        """Return the component of a task."""
-        return self.spec["components"][task["componentRef"]["name"]]
+        """Return the component of a task as the server has it: the first of an equal container."""
+        named = task["componentRef"]["name"]
+        return self._kept.get(named, self.spec["components"][named])
 
     def executor(self, task: Json) -> Json:
         """Return the executor of a task."""
-        label = self.component(task)["executorLabel"]
+        label = self.spec["components"][task["componentRef"]["name"]]["executorLabel"]
         return self.spec["deploymentSpec"]["executors"][label]
+
+    @cached_property
+    def _kept(self) -> Mapping[str, Json]:
+        """By name the component that stands for it (compiler/argocompiler, saveComponentSpec)."""
+        first: dict[str, Json] = {}
+        kept: dict[str, Json] = {}
+        for task in self.tasks.values():
+            if self.is_step(task):
+                named = task["componentRef"]["name"]
+                container = compact(self.executor(task)["container"])
+                kept[named] = first.setdefault(container, self.spec["components"][named])
+        return kept
 
     def kubernetes(self, task: Json) -> Json | None:
         """Return what Kubernetes alone understands of a task, if there is anything."""
         executors = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-        return executors.get(self.component(task)["executorLabel"])
+        named = task["componentRef"]["name"]
+        return executors.get(self.spec["components"][named]["executorLabel"])
 
     def is_step(self, task: Json) -> bool:
         """Whether a task runs a component, and imports nothing."""
@@ -165,8 +179,7 @@ class Launches:
         metadata: Json = {"display_name": producer}
         if self.is_step(task):
             uri = f"{self._root}/{producer}/{uuid('salt', producer)}/{output}"
-            if "--result" not in self.executor(task)["container"]["args"]:
-                # Each output is an artifact of its own, which states what it is.
+            if _states_itself(self.executor(task)["container"]["args"], output):
                 metadata = {"display_name": output, "digest": sha256(producer, output)}
                 metadata["size_bytes"] = int(number(6, "size", producer, output))
             if kind["schemaTitle"] == "system.Metrics":
@@ -182,6 +195,14 @@ class Launches:
             "metadata": dict(sorted(metadata.items())),
         }
         return {"artifacts": [item]}
+
+
+def _states_itself(arguments: list[str], output: str) -> bool:
+    """Whether the metadata of an output say what it holds, as those of results do not."""
+    if "--result" not in arguments:
+        return True
+    beside = arguments[arguments.index("--beside") :] if "--beside" in arguments else []
+    return output in beside
 
 
 def _metrics(task: str) -> Json:
