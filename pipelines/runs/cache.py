@@ -121,6 +121,16 @@ class Cache:
         self._trees[tree_digest] = tree
         return tree
 
+    def listing(self, tree_digest: str) -> Tree | None:
+        """Return the tree with this digest, or None where the store does not have it, or not whole.
+
+        Its blobs need not be there.
+        """
+        try:
+            return self.tree(tree_digest)
+        except CorruptionError:
+            return None
+
     def put_tree(self, path: Path) -> Tree:
         """Store an artifact: blobs first, then the tree that names them."""
         tree = tree_of(path)
