@@ -21,6 +21,9 @@ SOURCE_DIGEST = "_digest"
 """What follows a source's name in the name of the parameter that says its digest, so that new data
 is a new parameter to engines whose caches do not look into artifacts."""
 
+RECIPE = "recipe"
+"""Parameter that tells caches of engines what a step is made from; components never see it."""
+
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
 
@@ -79,6 +82,7 @@ def parse_executor_input(component: str, text: str) -> Call:
     given = _artifacts(message, "inputs")
     made = _artifacts(message, "outputs")
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
+    values.pop(RECIPE, None)
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
 from components.contract.interface import interface_of
 from components.contract.types import Kind
-from pipelines.runs.graph import Flow, Kept, Ref, SourceRef, Step
+from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
 
 Json: TypeAlias = dict[str, Any]
 
@@ -25,9 +25,6 @@ TITLES: Mapping[Kind, str] = {
     "Page": "system.HTML",
 }
 """Kinds that the UI of Kubeflow Pipelines knows how to show; all others are plain artifacts."""
-
-ARTIFACT = "artifact"
-"""Name of an importer's output."""
 
 _PARAMETER_TYPES = {
     "string": "STRING",
@@ -107,16 +104,26 @@ def component(step: Step, executor: str, names: Mapping[str, Any]) -> Json:
     artifacts = {
         artifact.name: {"artifactType": schema(artifact.kind)} for artifact in input_artifacts(step)
     }
-    outputs = {port.name: {"artifactType": schema(port.kind)} for port in step.interface.outputs}
-    outputs[STATEMENT] = {"artifactType": schema(None)}
     return {
         "executorLabel": executor,
         "inputDefinitions": {
             "artifacts": artifacts,
             "parameters": {name: {"parameterType": types.get(name, "STRING")} for name in names},
         },
-        "outputDefinitions": {"artifacts": outputs},
+        "outputDefinitions": {"artifacts": output_artifacts(step)},
     }
+
+
+def output_artifacts(step: Step) -> Json:
+    """Return the type of every artifact of a step by its name."""
+    outputs = {port.name: {"artifactType": schema(port.kind)} for port in step.interface.outputs}
+    return {**outputs, STATEMENT: {"artifactType": schema(None)}}
+
+
+def artifact_of(ref: Ref, graph: Graph) -> str:
+    """Return the artifact of a step that an output is, or lies in."""
+    assert ref.step in graph.by_name, ref.step
+    return ref.output
 
 
 @cache
