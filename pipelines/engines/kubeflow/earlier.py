@@ -147,7 +147,7 @@ class EarlierResults:
             for record in self._found.get(recipe, ())[seen:]:
                 seen += 1
                 if self._counts(record, step, wanted):
-                    return self._earlier(record)
+                    return of_record(record, self._root)
             record = next(self._coming, None)
             if record is None:
                 return None
@@ -189,19 +189,6 @@ class EarlierResults:
     def _image(self, step: Step) -> str:
         return self._images[step.interface.image].rpartition("@")[2]
 
-    def _earlier(self, record: ExecutionRecord) -> Earlier:
-        assert record.key
-        folder = record.folder.removeprefix(f"{self._root}/")
-        return Earlier(
-            key=record.key,
-            inputs=record.ingredients["inputs"],
-            outputs=record.outputs,
-            record=record.record,
-            function_s=float(record.stated.get("wall_s", 0.0)),
-            folder=folder,
-            apart=places_apart(record.stated, self._root, folder),
-        )
-
     def _of_this_machine(self, step: Step, wanted: Ingredients) -> Earlier | None:
         for code in self._codes_of_image(step):
             ingredients = replace(wanted, code=code)
@@ -211,6 +198,26 @@ class EarlierResults:
                     found.key, wanted.inputs, found.outputs, found.record, found.function_s, None
                 )
         return None
+
+
+def of_record(record: ExecutionRecord, root: str) -> Earlier:
+    """Return the result that an execution on the cluster made.
+
+    Args:
+        record: Of the execution.
+        root: Address of the pipeline root.
+    """
+    assert record.key
+    folder = record.folder.removeprefix(f"{root}/")
+    return Earlier(
+        key=record.key,
+        inputs=record.ingredients["inputs"],
+        outputs=record.outputs,
+        record=record.record,
+        function_s=float(record.stated.get("wall_s", 0.0)),
+        folder=folder,
+        apart=places_apart(record.stated, root, folder),
+    )
 
 
 def places_apart(statement: Mapping[str, Any], root: str, folder: str) -> dict[str, str]:

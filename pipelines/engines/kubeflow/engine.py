@@ -1,25 +1,38 @@
-"""The kubeflow engine: the whole graph is submitted at once, and what it makes is imported.
+"""The kubeflow engine: what no earlier run made is submitted, and what it makes is imported.
 
-Which steps run, where and whether at all is the cluster's to decide; this machine looks on.
+Where steps run is the cluster's to decide; this machine says which, looks on, and starts the next
+part where one run of Kubeflow cannot hold them all.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
+from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.engine import Cluster
-from pipelines.engines.kubeflow import submitting
+from pipelines.engines.kubeflow import planning
 from pipelines.engines.kubeflow.connection import Connection
+from pipelines.engines.kubeflow.earlier import Earlier, EarlierResults, of_record
+from pipelines.engines.kubeflow.image_digests import references
+from pipelines.engines.kubeflow.launch_record import LaunchRecord, Part, read_launch
+from pipelines.engines.kubeflow.pipeline_root import open_root
+from pipelines.engines.kubeflow.planning import Plan
 from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.engines.kubeflow.preparing import prepare
+from pipelines.engines.kubeflow.preparing import stage_sources
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
+from pipelines.engines.kubeflow.status import Outcome
+from pipelines.engines.kubeflow.submission import Submission
+from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.engines.kubeflow.watching import Watcher
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepEvent, StepSkipped
+from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph
+from pipelines.runs.step_records import read_record
 from pipelines.sources.snapshot import Snapshot
+from pipelines.stores.store import Store
 
 
 class KubeflowEngine:
@@ -61,20 +74,65 @@ class KubeflowEngine:
             UserError: The cluster refuses the run, or what it made is not what it says.
         """
         assert graph == self._reachable.graph
-        prepared = prepare(self._connection, self._reachable, sources, self._work)
-        if self._interrupted.is_set():
-            yield from (StepSkipped(step.name) for step in graph.ordered)
-            return
-        kfp_run = submitting.submit(self._connection, prepared.uploaded, run)
-        self.still_running = True
-        self.page = self._connection.page_of(kfp_run)
-        importer = ResultImporter(
-            prepared.root, prepared.version, kfp_run, run, self._cache, self._work
+        refuse_secrets(self._reachable.config)
+        root = open_root(self._reachable.settings.pipeline_root)
+        record = read_launch(root, run) or self._decided(root, sources, run)
+        submission = Submission(
+            self._connection, root, self._reachable, record, self._cache, self._work
         )
+        told: set[str] = set()
+        for event in self._carried_out(root, submission, record, sources):
+            if isinstance(event, StepDone | StepFailed | StepSkipped):
+                told.add(event.step)
+            yield event
+        if not self.still_running:
+            yield from (StepSkipped(step.name) for step in graph.ordered if step.name not in told)
+
+    def _carried_out(
+        self,
+        root: Store,
+        submission: Submission,
+        record: LaunchRecord,
+        sources: Mapping[str, Snapshot],
+    ) -> Iterator[StepEvent]:
+        """Start one part after the other and look on, until every step has its result."""
+        plan, number = record.plan, 0
+        told: set[str] = set()
+        yield from self._settled(plan, record, told)
+        started = deque(submission.started())
+        while started or (coming := submission.next(plan, number + 1)):
+            if not started and self._interrupted.is_set():
+                self.still_running = number > 0 and not self._cluster.cancel_on_interrupt
+                return
+            if started:
+                part, version = started.popleft()
+            else:
+                if number == 0:
+                    stage_sources(sources, coming.compiled.sources, self._work)
+                    record.put(root)
+                plan = coming.plan
+                part, version = submission.start(coming)
+            number = part.number
+            importer = ResultImporter(
+                root, version, part.kfp_run, record.run, self._cache, self._work
+            )
+            outcome = yield from self._watched(part, version, importer)
+            if outcome != "done":
+                return
+            told |= importer.done.keys()
+            plan = plan.with_results(self._made(importer, root))
+            yield from self._settled(plan, record, told)
+
+    def _watched(
+        self, part: Part, version: PipelineVersion, importer: ResultImporter
+    ) -> Generator[StepEvent, None, Outcome]:
+        """Look on while the cluster carries out one part, and return how that ended."""
+        self.page = self._connection.page_of(part.kfp_run)
+        self.still_running = True
         watcher = Watcher(
             self._connection,
-            graph,
-            kfp_run,
+            version.part,
+            part.kfp_run,
             importer,
             interrupted=self._interrupted,
             cancel_on_interrupt=self._cluster.cancel_on_interrupt,
@@ -83,3 +141,45 @@ class KubeflowEngine:
             self.still_running = watcher.outcome == "running"
             yield event
         self.still_running = watcher.outcome == "running"
+        return watcher.outcome
+
+    def _settled(self, plan: Plan, record: LaunchRecord, told: set[str]) -> Iterator[StepDone]:
+        """Tell of the results of earlier runs that nothing which is still to run can change."""
+        for name in plan.settled(self._reachable.graph, record.sources):
+            if name not in told:
+                told.add(name)
+                one = plan.known[name]
+                yield StepDone(
+                    name, one.key, one.outputs, one.record,
+                    cached=True, function_s=one.function_s, wall_s=0.0,
+                )  # fmt: skip
+
+    def _made(self, importer: ResultImporter, root: Store) -> dict[str, Earlier]:
+        """Return what a part has made, from the records that were written of it."""
+        made: dict[str, Earlier] = {}
+        for name, done in importer.done.items():
+            record = read_record(self._cache.store, done.record)
+            assert record, done.record
+            made[name] = of_record(record, root.uri)
+        return made
+
+    def _decided(self, root: Store, sources: Mapping[str, Snapshot], run: str) -> LaunchRecord:
+        """Find out what earlier runs made, and write down what follows from that."""
+        reachable = self._reachable
+        images = references(reachable.settings)
+        digests = {name: source.digest for name, source in sources.items()}
+        found = Plan()
+        if reachable.settings.cache:
+            earlier = EarlierResults(
+                self._cache, reachable.graph.name, root.uri, reachable.settings, images
+            )
+            found = planning.plan(reachable.graph, digests, earlier, self._cache, root)
+        return LaunchRecord(
+            run=run,
+            config=reachable.config.to_plain(),
+            graph=reachable.graph.digest,
+            sources=digests,
+            images=images,
+            server=None,
+            plan=found,
+        )

@@ -16,7 +16,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.cluster_results import DATASET_FILES, WHOLE
 from pipelines.runs.graph import Graph, Step
 from pipelines.runs.inputs import digests_of
-from pipelines.stores.layout import blob_key
+from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
 
 
@@ -81,6 +81,8 @@ def plan(
     earlier: EarlierResults,
     cache: Cache,
     root: Store,
+    *,
+    renew: bool = True,
 ) -> Plan:
     """Find out which results of earlier runs count.
 
@@ -90,14 +92,18 @@ def plan(
         earlier: Where results are looked for.
         cache: What must hold all of them that is kept at home.
         root: The pipeline root, which must hold all the rest.
+        renew: Keep what counts from being collected, as the caller relies on it.
     """
     lost: dict[str, Earlier] = {}
     passed: set[str] = set()
     while True:
         known = _found(graph, sources, earlier, passed)
         fresh = {name: found for name, found in known.items() if name not in lost}
-        away = _not_at_home(cache, graph, fresh)
+        needed = _at_home(cache, graph, fresh)
+        away = _missing(cache.store, needed)
         gone = _gone(cache, root, graph, fresh, away)
+        if not away and not gone and renew:
+            away = {name for name, keys in needed.items() if not cache.keep(keys)}
         if not away and not gone:
             return Plan(fresh, {name: found for name, found in known.items() if name in lost})
         passed |= away
@@ -118,25 +124,33 @@ def _found(
     return found
 
 
-def _not_at_home(cache: Cache, graph: Graph, found: Mapping[str, Earlier]) -> set[str]:
-    """Return the steps of whose results the store lacks something that it keeps of them."""
-    needed: list[tuple[str, str, int]] = []
-    away: set[str] = set()
+def _at_home(
+    cache: Cache, graph: Graph, found: Mapping[str, Earlier]
+) -> dict[str, dict[str, int | None]]:
+    """Return by step the values that the store keeps of its result, with their bytes if known."""
+    needed: dict[str, dict[str, int | None]] = {}
     for name, one in found.items():
+        keys = needed[name] = {}
         for port in graph.by_name[name].interface.outputs:
-            tree = cache.listing(one.outputs[port.name])
-            if tree is None:
-                away.add(name)
-                continue
-            for entry in tree.entries:
+            digest = one.outputs[port.name]
+            keys[tree_key(digest)] = None
+            tree = cache.listing(digest)
+            for entry in tree.entries if tree else ():
                 whole = port.kind in WHOLE or one.folder is None
                 if whole or (port.kind == "Dataset" and entry.path in DATASET_FILES):
-                    needed.append((name, blob_key(entry.sha256), entry.size_bytes))
-    stats = cache.store.stat_many([key for _, key, _ in needed])
-    for (name, _, size), stat in zip(needed, stats, strict=True):
-        if stat is None or stat.size_bytes != size:
-            away.add(name)
-    return away
+                    keys[blob_key(entry.sha256)] = entry.size_bytes
+    return needed
+
+
+def _missing(store: Store, needed: Mapping[str, Mapping[str, int | None]]) -> set[str]:
+    """Return the steps of whose results the store lacks something, or does not have it whole."""
+    items = [(name, key, size) for name, keys in needed.items() for key, size in keys.items()]
+    stats = store.stat_many([key for _, key, _ in items])
+    return {
+        name
+        for (name, _, size), stat in zip(items, stats, strict=True)
+        if stat is None or size not in (None, stat.size_bytes)
+    }
 
 
 def _gone(

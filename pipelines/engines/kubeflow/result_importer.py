@@ -14,6 +14,7 @@ from components.contract.digests import canonical_json
 from components.contract.tree import Tree
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
+from pipelines.engines.kubeflow.earlier import PLACEMENT
 from pipelines.engines.kubeflow.statements import Found, Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
@@ -58,6 +59,7 @@ class ResultImporter:
         self._cache = cache
         self._scratch = scratch
         self._statements = Statements(root, version, kfp_run)
+        self._steps = version.part
         self._done: dict[str, StepDone] = {}
 
     @property
@@ -89,7 +91,7 @@ class ResultImporter:
         absent = {step.name for step in missing} | self._done.keys()
         return [
             self.import_step(step)
-            for step in self._version.graph.ordered
+            for step in self._steps.ordered
             if step.name not in absent
         ]
 
@@ -219,6 +221,14 @@ class ResultImporter:
             return json.loads(self._cache.read_file(tree, CostModel.FILE))["fingerprint"]
         return json.loads(self._cache.read_file(tree, Measurement.FILE))["device"]["fingerprint"]
 
+    def _besides(self, step: Step, found: Found) -> dict[str, Any]:
+        """Return what is to be said of an execution that its component does not know."""
+        where = self._version.placements.get(step.component) if step.alone else None
+        return {
+            "folder": f"{self._root.uri}/{found.folder}",
+            **({PLACEMENT: where} if where else {}),
+        }
+
     def _record(
         self,
         step: Step,
@@ -237,7 +247,7 @@ class ResultImporter:
             ingredients=ingredients,
             outputs=outputs,
             trees=trees,
-            statement={**found.statement, "folder": f"{self._root.uri}/{found.folder}"},
+            statement={**found.statement, **self._besides(step, found)},
             image_digest=self._version.images[step.interface.image].rpartition("@")[2],
             wall_s=wall_s,
             finished=found.finished,

@@ -78,7 +78,7 @@ class Statements:
     def find(self, step: Step) -> Found | None:
         """Find the result of a step, its own run's or the one that its consumers have read."""
         if step.name not in self._found:
-            folder = self._own_folder(step.name)
+            folder = self._version.folders.get(step.name) or self._own_folder(step.name)
             if folder is None:
                 return None
             self._found[step.name] = self._read(step, folder)
@@ -91,7 +91,7 @@ class Statements:
             The steps that nothing leads to, producers first.
         """
         missing: list[Step] = []
-        for step in reversed(self._version.graph.ordered):
+        for step in reversed(self._version.part.ordered):
             found = self.find(step)
             if found is None:
                 missing.append(step)

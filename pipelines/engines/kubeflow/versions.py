@@ -42,6 +42,10 @@ class PipelineVersion:
         variants: By name the path of steps; none where an earlier version wrote it.
         documents: Kind and content of what the digests are of: configuration, code, environments;
             none where an earlier version wrote it.
+        only: Names of the steps that its runs carry out; None is all.
+        folders: Of the other steps, by name, where their results lie below the pipeline root; those
+            that are not named have results that no bucket has.
+        placements: By component that measures, on which kind of nodes it does.
     """
 
     name: str
@@ -53,6 +57,14 @@ class PipelineVersion:
     environments: Mapping[ImageName, str]
     variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     documents: Sequence[Document] = ()
+    only: Sequence[str] | None = None
+    folders: Mapping[str, str] = field(default_factory=dict[str, str])
+    placements: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @cached_property
+    def part(self) -> Graph:
+        """What its runs carry out. Some steps of it may read results of steps that are outside."""
+        return self.graph if self.only is None else self.graph.part(set(self.only))
 
     @cached_property
     def _content(self) -> dict[str, object]:
@@ -67,6 +79,10 @@ class PipelineVersion:
             "environments": dict(self.environments),
             "variants": dict(self.variants),
             "documents": list(self.documents),
+            # Left away where there are none, so that earlier versions of slimline read it.
+            **({} if self.only is None else {"only": list(self.only)}),
+            **({"folders": dict(self.folders)} if self.folders else {}),
+            **({"placements": dict(self.placements)} if self.placements else {}),
         }
 
     def put(self, root: Store) -> None:

@@ -75,6 +75,7 @@ def compiled(
     only: Collection[str] | None = None,
     imported: Mapping[Ref, Imported] = _NOTHING,
     cache_keys: bool = True,
+    uncached: Collection[str] = (),
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
 
@@ -88,6 +89,7 @@ def compiled(
         imported: By artifact of a step that does not run, and that some need which do, where it
             lies; ``needed_artifacts`` names them.
         cache_keys: Whether tasks say the key of their cache entry, which Vertex AI does not know.
+        uncached: Names of steps of which the cluster's cache must not answer with what it has.
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
@@ -104,9 +106,13 @@ def compiled(
     lasting = keyed(graph) if cache_keys else frozenset[str]()
     tasks: Json = {}
     for step in steps:
-        key = recipe[step.name] if step.name in lasting else None
         kind = kind_of[step.name]
-        tasks[step.name] = _task(step, graph, kind, values[step.name], settings, imported, key)
+        caching: Json = {}
+        if settings.cache and step.interface.cached_by_name and step.name not in uncached:
+            caching["enableCache"] = True
+            if step.name in lasting:
+                caching["cacheKey"] = recipe[step.name]
+        tasks[step.name] = _task(step, graph, kind, values[step.name], settings, imported, caching)
     tasks |= {one.task: one.task_json() for one in importing}
     used = {kind.name: kind for kind in kind_of.values()}.values()
     given = _run_parameters(reachable.config)
@@ -267,7 +273,7 @@ def _task(
     values: Mapping[str, Any],
     settings: Kubeflow,
     imported: Mapping[Ref, Imported],
-    key: str | None,
+    caching: Json,
 ) -> Json:
     def source_of(flow: Ref | SourceRef) -> tuple[str, str]:
         """Return the task and the output that something comes from."""
@@ -278,9 +284,6 @@ def _task(
         return task, artifact.output
 
     flows = {artifact.name: source_of(artifact.flow) for artifact in input_artifacts(step)}
-    caching: Json = {}
-    if settings.cache and step.interface.cached_by_name:
-        caching = {"enableCache": True} | ({"cacheKey": key} if key else {})
     task: Json = {
         "taskInfo": {"name": step.name},
         "componentRef": {"name": kind.reference},

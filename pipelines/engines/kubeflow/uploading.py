@@ -1,0 +1,96 @@
+"""Uploading: results that the store alone has, brought to where pods can read them.
+
+They are those of engines of one machine, whose step keys are the same. Each is uploaded once,
+however many runs read it: it lies under its step key.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from components.contract.digests import canonical_json
+from components.contract.errors import UserError
+from components.contract.tree import SINGLE
+from pipelines.engines.kubeflow.earlier import Earlier
+from pipelines.runs.cache import Cache
+from pipelines.runs.graph import Graph, Step
+from pipelines.runs.step_records import read_record
+from pipelines.stores.store import Store
+
+UPLOADED = "uploaded"
+"""In the place of the run that executed a step: none of the cluster did."""
+
+_SALT = 36
+
+
+def upload(
+    root: Store, cache: Cache, graph: Graph, name: str, known: Mapping[str, Earlier], scratch: Path
+) -> Earlier:
+    """Make sure that the result of a step lies in the pipeline root, and return it with its place.
+
+    Args:
+        root: The pipeline root.
+        cache: The store that has it, whole.
+        graph: What the step is of.
+        name: The step.
+        known: By step the results that count, the one to upload among them.
+        scratch: A folder of this machine for what is on its way.
+
+    Raises:
+        UserError: The store does not have it any more, or the bucket cannot be written.
+    """
+    step, found = graph.by_name[name], known[name]
+    folder = f"{graph.name}/{UPLOADED}/{name}/{found.key[:_SALT]}/{result_name(step)}"
+    placed = replace(found, folder=folder)
+    statement = f"{folder}/{STATEMENT_FILE}"
+    if root.stat(statement) is not None:
+        return placed
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=scratch) as temporary:
+        items: list[tuple[str, bytes | Path]] = []
+        for port in step.interface.outputs:
+            tree, place = cache.tree(found.outputs[port.name]), placed.place_of(port.name)
+            staged = cache.stage(tree.digest, Path(temporary, port.name))
+            for entry in tree.entries:
+                single = entry.path == SINGLE
+                key = place if single else f"{place}/{entry.path}"
+                items.append((key, staged if single else staged / entry.path))
+        root.put_many(items)
+    content = _statement(cache, step, placed, known, root.uri)
+    root.put_if_absent(statement, canonical_json(content))
+    return placed
+
+
+def _statement(
+    cache: Cache, step: Step, found: Earlier, known: Mapping[str, Earlier], root: str
+) -> dict[str, Any]:
+    """Return what the component stated, with addresses as a component of the cluster states them.
+
+    Raises:
+        UserError: The record of the execution is gone or damaged.
+    """
+    record = read_record(cache.store, found.record)
+    if record is None:
+        raise UserError(
+            f"the store {cache.store.uri} has a result of {step.name} and no record of it",
+            "run with cache: false under kubeflow",
+        )
+    outputs: dict[str, Any] = {}
+    for port, said in record.stated["outputs"].items():
+        tree = cache.tree(found.outputs[port])
+        outputs[port] = {**said, **tree.to_json(), "uri": f"{root}/{found.place_of(port)}"}
+    inputs: dict[str, Any] = {}
+    for port, flow in step.inputs.items():
+        given = found.inputs[port]
+        digests = given if isinstance(given, list) else [given]
+        refs = flow if isinstance(flow, tuple) else (flow,)
+        stated = [
+            {"digest": digest, "uri": _address(ref, digest, known, cache.store, root)}
+            for ref, digest in zip(refs, digests, strict=True)
+            if digest is not None
+        ]
+        inputs[port] = stated if isinstance(flow, tuple) else (stated or [None])[0]
+    return {**record.stated, "outputs": outputs, "inputs": inputs}
