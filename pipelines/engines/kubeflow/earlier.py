@@ -129,9 +129,7 @@ class EarlierResults:
         wanted = Ingredients(
             component=step.component,
             code="",
-            environment=step_environment(
-                step.component, image_environment(step.interface.image)
-            ),
+            environment=step_environment(step.component, image_environment(step.interface.image)),
             inputs=inputs,
             parameters=step.parameters,
             device=None,
@@ -171,10 +169,9 @@ class EarlierResults:
         if record.image and record.image == self._image(step):
             return True
         made_of = record.ingredients
-        return (
-            made_of["environment"] == wanted.environment
-            and made_of["code"] in self._codes_of_image(step)
-        )
+        return made_of["environment"] == wanted.environment and made_of[
+            "code"
+        ] in self._codes_of_image(step)
 
     def _codes_of_image(self, step: Step) -> set[str]:
         """Return the code of a component in the image of now, as far as that is known.

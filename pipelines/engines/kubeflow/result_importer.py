@@ -89,11 +89,7 @@ class ResultImporter:
                 missing[0], f"there is no statement of it in {self._root.uri}"
             )
         absent = {step.name for step in missing} | self._done.keys()
-        return [
-            self.import_step(step)
-            for step in self._steps.ordered
-            if step.name not in absent
-        ]
+        return [self.import_step(step) for step in self._steps.ordered if step.name not in absent]
 
     def import_step(self, step: Step, wall_s: float | None = None) -> StepDone:
         """Import one step that has been found: outputs, ledger, record.

@@ -179,7 +179,5 @@ class Submission:
         for name in needed:
             if (found := plan.known.get(name)) and found.folder is None:
                 known: Mapping[str, Earlier] = {**plan.known, **placed}
-                placed[name] = upload(
-                    self._root, self._cache, graph, name, known, self._scratch
-                )
+                placed[name] = upload(self._root, self._cache, graph, name, known, self._scratch)
         return plan.with_results(placed) if placed else plan

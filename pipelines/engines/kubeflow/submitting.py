@@ -59,7 +59,9 @@ class Uploaded:
     @property
     def runtime(self) -> Resource:
         """The settings of a run, said again because the UI shows and compares no defaults."""
-        return MODELS.V2beta1RuntimeConfig(pipeline_root=self.root, parameters=dict(self.parameters))
+        return MODELS.V2beta1RuntimeConfig(
+            pipeline_root=self.root, parameters=dict(self.parameters)
+        )
 
 
 def upload(

@@ -14,11 +14,13 @@ from typing import Any
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
+from components.contract.executor_input import STATEMENT
 from components.contract.tree import SINGLE
 from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.runs.cache import Cache
-from pipelines.runs.graph import Graph, Step
+from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.step_records import read_record
+from pipelines.stores.layout import tree_key
 from pipelines.stores.store import Store
 
 UPLOADED = "uploaded"
@@ -44,9 +46,9 @@ def upload(
         UserError: The store does not have it any more, or the bucket cannot be written.
     """
     step, found = graph.by_name[name], known[name]
-    folder = f"{graph.name}/{UPLOADED}/{name}/{found.key[:_SALT]}/{result_name(step)}"
+    folder = f"{graph.name}/{UPLOADED}/{name}/{found.key[:_SALT]}"
     placed = replace(found, folder=folder)
-    statement = f"{folder}/{STATEMENT_FILE}"
+    statement = f"{folder}/{STATEMENT}"
     if root.stat(statement) is not None:
         return placed
     with tempfile.TemporaryDirectory(prefix="upload-", dir=scratch) as temporary:
@@ -94,3 +96,12 @@ def _statement(
         ]
         inputs[port] = stated if isinstance(flow, tuple) else (stated or [None])[0]
     return {**record.stated, "outputs": outputs, "inputs": inputs}
+
+
+def _address(flow: Flow, digest: str, known: Mapping[str, Earlier], store: Store, root: str) -> str:
+    """Return where something that entered a step lies; what no bucket has lies in the store."""
+    if isinstance(flow, SourceRef):
+        return f"{root}/sources/{digest}"
+    if isinstance(flow, Ref) and (found := known.get(flow.step)) and found.folder:
+        return f"{root}/{found.place_of(flow.output)}"
+    return f"{store.uri}/{tree_key(digest)}"
