@@ -119,13 +119,14 @@ def launch(
     opener = choose(engine, request)
     acting = actor()
     sources = listed_sources(graph, read_exclusions(opened))
-    run = new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):
         record_killed(opened)
-    with scratch_folder(workspace_root(opened), run) as work:
+    fresh = new_run_id(config.name)
+    with scratch_folder(workspace_root(opened), fresh) as work:
         cache = Cache(opened, work)
         chosen = opener(cache, work)
+        run = chosen.left(graph, sources) or fresh
         documents = documents_of(config, graph, installed=chosen.name == INSTALLED)
         record = RunRecord(
             run=run,
