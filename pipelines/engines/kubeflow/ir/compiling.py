@@ -19,6 +19,7 @@ from pipelines.config.kubeflow import Kubeflow, Resources
 from pipelines.engines.kubeflow.ir import importers
 from pipelines.engines.kubeflow.ir.component_spec import (
     Json,
+    arguments,
     artifact_of,
     input_artifacts,
     output_artifacts,
@@ -28,6 +29,7 @@ from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import Kind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
 from pipelines.engines.kubeflow.ir.recipes import keyed, recipes
+from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
@@ -94,7 +96,14 @@ def compiled(
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
     recipe = recipes(graph, sources, images)
-    values = {step.name: {**parameters(step, sources), RECIPE: recipe[step.name]} for step in steps}
+    called = display_names(graph)
+    values = {
+        step.name: {
+            **parameters(step, sources, graph, called.get(step.name)),
+            RECIPE: recipe[step.name],
+        }
+        for step in steps
+    }
     kind_of = kinds(
         steps,
         values,
@@ -233,7 +242,7 @@ def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) 
     container: Json = {
         "image": images[step.interface.image],
         "command": ["python", "-m", "components"],
-        "args": [step.component, "--executor-input", "{{$}}"],
+        "args": arguments(step),
         "resources": _resources(step, settings.resources.get(step.component, Resources())),
     }
     if settings.environment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,21 @@ from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
 from pipelines.engines.kubeflow.ir.component_spec import (
+    arguments,
+    artifact_of,
     input_artifacts,
     parameter_types,
     parameters,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import life_s
 from pipelines.engines.kubeflow.ir.recipes import keyed, recipes
-from pipelines.runs.graph import SourceRef, Step
+from pipelines.engines.kubeflow.ir.result_layout import display_names, layout_of_step
+from pipelines.runs.graph import Graph, SourceRef, Step
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
 
 DIGEST = "1" * 64
+RESULT = "result__"
+"""What stands here before names of results: to the SDK inputs and outputs share one signature."""
 CLASSES = {
     "Dataset": dsl.Dataset,
     "Model": dsl.Model,
@@ -61,16 +66,16 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
         )
         data_importer.set_display_name("source-data")
         made: dict[str, Any] = {}
-        common = shared(graph.ordered)
+        common = shared(graph)
         for step in graph.ordered:
-            arguments = given(step, made, data_importer.output)
+            called_with = given(step, graph, made, data_importer.output)
             differing = {
                 name: value
-                for name, value in arguments.items()
-                if name not in common[step.component].defaults
-                or common[step.component].defaults[name] != value
+                for name, value in called_with.items()
+                if name not in common[kind_of(step)].defaults
+                or common[kind_of(step)].defaults[name] != value
             }
-            made[step.name] = component(step, common[step.component])(
+            made[step.name] = component(step, common[kind_of(step)])(
                 **differing, recipe=recipe[step.name]
             )
             names[made[step.name].name] = step.name
@@ -121,11 +126,17 @@ def renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
         for artifact in task["inputs"].get("artifacts", {}).values():
             output = artifact["taskOutputArtifact"]
             output["producerTask"] = names[output["producerTask"]]
+            output["outputArtifactKey"] = output["outputArtifactKey"].removeprefix(RESULT)
             if output["producerTask"] == "source-data":
                 output["outputArtifactKey"] = "data"
         tasks[names[theirs]] = task
     document["root"]["dag"]["tasks"] = tasks
     components, executors = document["components"], document["deploymentSpec"]["executors"]
+    for one in components.values():
+        outputs = one["outputDefinitions"]["artifacts"]
+        one["outputDefinitions"]["artifacts"] = {
+            name.removeprefix(RESULT): kind for name, kind in outputs.items()
+        }
     importer = components["comp-source-data"] = components.pop("comp-importer")
     importer["executorLabel"] = "exec-source-data"
     importer["outputDefinitions"]["artifacts"] = {
@@ -144,21 +155,26 @@ class Shared:
     defaults: dict[str, Any]
 
 
-def shared(steps: Iterable[Step]) -> dict[str, Shared]:
-    """Return by component every input and output, and the commonest value of its parameters."""
+def kind_of(step: Step) -> str:
+    """Return what is equal of steps that share a container."""
+    return " ".join(arguments(step))
+
+
+def shared(graph: Graph) -> dict[str, Shared]:
+    """Return by kind of container every input and output, and the commonest value of its parameters."""
     found: dict[str, Shared] = {}
     by_component: dict[str, list[Step]] = {}
-    for step in steps:
-        by_component.setdefault(step.component, []).append(step)
+    for step in graph.ordered:
+        by_component.setdefault(kind_of(step), []).append(step)
     for name, members in by_component.items():
-        each = [given(step, defaultdict(_Anything), None) for step in members]
+        each = [given(step, graph, defaultdict(_Anything), None) for step in members]
         hints: dict[str, Any] = {}
-        for step, arguments in zip(members, each, strict=True):
-            hints |= hints_of(step, arguments)
+        for step, called_with in zip(members, each, strict=True):
+            hints |= hints_of(step, called_with)
         defaults: dict[str, Any] = {}
         for argument, hint in hints.items():
-            values = [arguments.get(argument, None) for arguments in each]
-            everywhere = all(argument in arguments for arguments in each)
+            values = [called_with.get(argument, None) for called_with in each]
+            everywhere = all(argument in called_with for called_with in each)
             if _is_artifact(hint):
                 if not everywhere:
                     hints[argument], defaults[argument] = hint | None, None
@@ -186,44 +202,48 @@ def _is_artifact(hint: Any) -> bool:
     return hasattr(hint, "__metadata__")
 
 
-def given(step: Step, made: Mapping[str, Any], data: Any) -> dict[str, Any]:
+def given(step: Step, graph: Graph, made: Mapping[str, Any], data: Any) -> dict[str, Any]:
     """Return what a step is called with; a source's digest is a parameter."""
-    arguments: dict[str, Any] = {}
+    called_with: dict[str, Any] = {}
     for artifact in input_artifacts(step):
         flow = artifact.flow
         if isinstance(flow, SourceRef):
-            arguments |= {artifact.name: data}
+            called_with |= {artifact.name: data}
         else:
-            arguments[artifact.name] = made[flow.step].outputs[flow.output]
-    values = parameters(step, defaultdict(lambda: DIGEST))
+            outputs, name = made[flow.step].outputs, artifact_of(flow, graph)
+            called_with[artifact.name] = outputs[name if name in outputs else f"{RESULT}{name}"]
+    names = display_names(graph)
+    values = parameters(step, defaultdict(lambda: DIGEST), graph, names.get(step.name))
     # The SDK knows lists, and numbers of the type that is declared.
     types = parameter_types(step.component)
     for name, value in values.items():
         if types.get(name) == "NUMBER_DOUBLE":
-            arguments[name] = float(value)
+            called_with[name] = float(value)
         else:
-            arguments[name] = list(value) if isinstance(value, tuple) else value
-    return arguments
+            called_with[name] = list(value) if isinstance(value, tuple) else value
+    return called_with
 
 
-def hints_of(step: Step, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def hints_of(step: Step, called_with: Mapping[str, Any]) -> dict[str, Any]:
     """Return annotations of what a step is called with."""
-    hints: dict[str, Any] = {}
-    for artifact in input_artifacts(step):
-        hints[artifact.name] = dsl.Input[CLASSES.get(artifact.kind, dsl.Artifact)]
+    artifacts = {artifact.name for artifact in input_artifacts(step)}
     types = parameter_types(step.component)
-    for name in parameters(step, defaultdict(lambda: DIGEST)):
-        hints[name] = PARAMETERS[types.get(name, "STRING")]
-    del arguments
-    return hints
+    return {
+        name: dsl.Input[dsl.Artifact]
+        if name in artifacts
+        else PARAMETERS[types.get(name, "STRING")]
+        for name in called_with
+    }
 
 
 def outputs_of(step: Step) -> dict[str, Any]:
-    """Return the class of every output."""
-    outputs: dict[str, Any] = {
-        port.name: CLASSES.get(port.kind, dsl.Artifact) for port in step.interface.outputs
+    """Return the class of every artifact that comes out."""
+    layout = layout_of_step(step)
+    kinds = {port.name: port.kind for port in step.interface.outputs}
+    return {
+        f"{RESULT}{layout.name}": CLASSES.get(layout.kind, dsl.Artifact),
+        **{name: CLASSES.get(kinds[name], dsl.Artifact) for name in layout.beside},
     }
-    return outputs | {"statement": dsl.Artifact}
 
 
 def component(step: Step, common: Shared) -> Any:
@@ -233,7 +253,7 @@ def component(step: Step, common: Shared) -> Any:
         return dsl.ContainerSpec(
             image=REFERENCES[step.interface.image],
             command=["python", "-m", "components"],
-            args=[step.component, "--executor-input", "{{$}}"],
+            args=arguments(step),
         )
 
     container.__name__ = step.component

@@ -56,9 +56,7 @@ class Told:
 
 
 @pytest.fixture
-def told(
-    gcs: GcsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Iterator[object]:
+def told(gcs: GcsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[object]:
     """Run the recorded configuration against the recorded answers."""
     servers: list[ReplayServer] = []
 
@@ -73,9 +71,9 @@ def told(
         server = ReplayServer(version, case)
         servers.append(server)
         server.__enter__()
-        for key, text in recordings.document(version, "bucket").get(case, {}).get(
-            "executor_logs", {}
-        ).items():
+        for key, text in (
+            recordings.document(version, "bucket").get(case, {}).get("executor_logs", {}).items()
+        ):
             kfp_cluster.put(gcs, f"gs://bucket/{key}", text.encode())
         store = tmp_path / "store"
         words = ["run", str(config), "--data", DATA, "--engine", "kubeflow", "--host", server.url]
