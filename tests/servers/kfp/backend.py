@@ -187,7 +187,7 @@ class Backend(RunStates):
             experiment = _found(self.experiments, body["experiment_id"], "Experiment")
         else:
             experiment = self._default_experiment(body.get("namespace"))
-        return self.open_run(body, experiment, self._spec(body))
+        return self.open_run(body, experiment, self.spec_of(body))
 
     def _default_experiment(self, namespace: str | None) -> Resource:
         """resource_manager.go, CreateDefaultExperiment: what a page of the UI takes."""
@@ -196,7 +196,7 @@ class Backend(RunStates):
                 return experiment
         return self.create_experiment({"display_name": "Default", "namespace": namespace})
 
-    def _spec(self, body: Resource) -> Resource:
+    def spec_of(self, body: Resource) -> Resource:
         """Return the pipeline spec that a run or a recurring run is made of."""
         whole = self._source(body)["pipeline_spec"]
         return whole.get("pipeline_spec", whole)
@@ -258,7 +258,7 @@ class Backend(RunStates):
             "recurring_run_id": identifier,
             "scheduled_at": scheduled_at,
         }
-        return self.open_run(body, self.experiments[source["experiment_id"]], self._spec(body))
+        return self.open_run(body, self.experiments[source["experiment_id"]], self.spec_of(body))
 
     # lists -------------------------------------------------------------------------------------
 
