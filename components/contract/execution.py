@@ -27,6 +27,10 @@ from components.contract.tree import Tree, tree_of
 
 OK, CRASHED, USER_FAULT = 0, 1, 2
 
+EXIT_LINE = "exit code {}"
+"""The last line of a step's log. Engines that see no more of a step than its log tell by it how it
+ended: without it, it was killed."""
+
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 

@@ -11,9 +11,15 @@ import urllib3.exceptions
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.access import TOKEN_PATH
 
+_INTERNAL = 500
 _PASSING = (429, 500, 502, 503, 504)
 _LOGIN = (301, 302, 303, 307, 308, 401)
 _SHOWN_CHARACTERS_MAX = 300
+_INVALID = re.compile(
+    r"Failed to validate workflow|Failed to generate the ExecutionSpec|Workflow\S* \S* is invalid"
+    r"|pipeline spec is invalid|platform spec is invalid|[Rr]equest (entity )?(is )?too large"
+)
+"""What the server says, with status 500, of a Workflow that no second attempt makes right."""
 
 
 class ReplyLostError(Exception):
@@ -49,6 +55,13 @@ _REFUSED = (
     "{host} refuses it: {message}",
     "compare the server's version with 2.17, which slimline is written for",
 )
+_WRONG = (
+    "{host} can make no Workflow of it: {message}",
+    (
+        "change what the message names in the configuration: where it is the name of a node, the "
+        "names of variants; where it is a size, their number"
+    ),
+)
 _FAILING = (
     "{host} {how} until the deadline of {deadline_s:g} s: {message}",
     (
@@ -73,6 +86,9 @@ def fault_of(
     status: int = getattr(error, "status", None) or 0
     if status in _EXPECTED:
         return _EXPECTED[status](_message(error))
+    if _is_invalid(error):
+        what, fix = _WRONG
+        return UserError(what.format(host=host, message=_message(error)), fix)
     what, fix = _FAULTS.get(401 if status in _LOGIN else status) or (
         _REFUSED if status and status not in _PASSING else _FAILING
     )
@@ -91,7 +107,12 @@ def may_pass(error: Exception) -> bool:
     """Whether the same request may succeed when it is sent again."""
     if isinstance(error, urllib3.exceptions.HTTPError):
         return True
-    return getattr(error, "status", None) in _PASSING
+    return getattr(error, "status", None) in _PASSING and not _is_invalid(error)
+
+
+def _is_invalid(error: Exception) -> bool:
+    """Whether the server takes what it was given for wrong, whatever the status says."""
+    return getattr(error, "status", None) == _INTERNAL and bool(_INVALID.search(_message(error)))
 
 
 def _message(error: Exception) -> str:

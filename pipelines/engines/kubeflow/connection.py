@@ -62,11 +62,33 @@ class Connection:
         self.runs: Resource = generated.RunServiceApi(client)
         self.recurring: Resource = generated.RecurringRunServiceApi(client)
         self._health: Resource = generated.HealthzServiceApi(client)
+        self._client: Resource = client
         self._check_access()
 
     def page_of(self, run: str) -> str:
         """Return the address of a run's page in the user interface."""
         return f"{self.host}/#/runs/details/{run}"
+
+    def log_of(self, run: str, pod: str) -> str | None:
+        """Return what a pod of a run has printed, or None where the server cannot say.
+
+        The generated client does not know this method, which streams; where the server cannot read
+        the log it still answers with 200, and with an error in JSON at the end of the text.
+        """
+        path = f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
+        try:
+            answer: Any = self._client.call_api(
+                path,
+                "GET",
+                auth_settings=["Bearer"],
+                _preload_content=False,
+                _return_http_data_only=True,
+                _request_timeout=self.policy.timeout,
+            )
+            text = answer.data.decode(errors="replace")
+        except (urllib3.exceptions.HTTPError, api.ApiException):
+            return None
+        return None if text.lstrip().startswith(('{"error', '{"code', "<")) else text
 
     def ask(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
         """Call a method of the generated client, again for as long as its failure may pass.

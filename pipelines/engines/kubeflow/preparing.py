@@ -128,6 +128,8 @@ def put_version(
             for step in reachable.graph.steps
             if (where := placement(step, settings))
         },
+        retries=settings.retries,
+        backoff_s=settings.backoff_s,
     )
     version.put(root)
     uploaded = submitting.upload(

@@ -46,6 +46,9 @@ class PipelineVersion:
         folders: Of the other steps, by name, where their results lie below the pipeline root; those
             that are not named have results that no bucket has.
         placements: By component that measures, on which kind of nodes it does.
+        retries: How often a run of it that failed is tried again; 0 where an earlier version wrote
+            it.
+        backoff_s: Seconds before the first retry; each further wait is twice as long.
     """
 
     name: str
@@ -60,6 +63,8 @@ class PipelineVersion:
     only: Sequence[str] | None = None
     folders: Mapping[str, str] = field(default_factory=dict[str, str])
     placements: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    retries: int = 0
+    backoff_s: int = 60
 
     @cached_property
     def part(self) -> Graph:
@@ -83,6 +88,8 @@ class PipelineVersion:
             **({} if self.only is None else {"only": list(self.only)}),
             **({"folders": dict(self.folders)} if self.folders else {}),
             **({"placements": dict(self.placements)} if self.placements else {}),
+            "retries": self.retries,
+            "backoff_s": self.backoff_s,
         }
 
     def put(self, root: Store) -> None:
