@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
+from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.sections import ComponentName, Section, as_tuple
 from pipelines.images.building import REGISTRY
 
@@ -169,6 +170,9 @@ class Kubeflow(Section):
     )
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
+    )
+    auth: Auth | None = Field(
+        default=None, description="what tells the server, or the proxy before it, who asks"
     )
     retries: NonNegativeInt = Field(
         default=2, description="how often a step that failed is tried again"

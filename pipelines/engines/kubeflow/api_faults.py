@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import urllib3.exceptions
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.access import TOKEN_PATH
+from pipelines.engines.kubeflow.identity import Identity
+from pipelines.engines.kubeflow.refused_callers import refused_caller
 
 _INTERNAL = 500
 _PASSING = (429, 500, 502, 503, 504)
-_LOGIN = (301, 302, 303, 307, 308, 401)
+_UNKNOWN = (301, 302, 303, 307, 308, 401)
 _SHOWN_CHARACTERS_MAX = 300
 _INVALID = re.compile(
     r"Failed to validate workflow|Failed to generate the ExecutionSpec|Workflow\S* \S* is invalid"
@@ -32,20 +34,6 @@ class AlreadyExistsError(Exception):
 
 _EXPECTED: Mapping[int, type[Exception]] = {404: LookupError, 409: AlreadyExistsError}
 _FAULTS: Mapping[int, tuple[str, str]] = {
-    401: (
-        "{host} does not know who asks ({token} was sent): {message}",
-        (
-            f"write a fresh token into a file and name it: export {TOKEN_PATH}=FILE "
-            "(kubectl create token ACCOUNT --audience pipelines.kubeflow.org > FILE)"
-        ),
-    ),
-    403: (
-        "{host} forbids it{inside}: {message}",
-        (
-            "name a namespace that is yours with --namespace, or have its owner add you as a "
-            "contributor"
-        ),
-    ),
     429: (
         "{host}: a quota is exhausted{inside}: {message}",
         "wait until other runs have ended, or raise the quota (kubectl describe quota)",
@@ -72,7 +60,7 @@ _FAILING = (
 
 
 def fault_of(
-    error: Exception, *, host: str, namespace: str, token: object, deadline_s: float
+    error: Exception, *, host: str, namespace: str, who: Identity, deadline_s: float
 ) -> Exception:
     """Return what a failed request means: what the user can do, or what callers expect.
 
@@ -80,7 +68,7 @@ def fault_of(
         error: What the client raised.
         host: Address of the server.
         namespace: The user's, or nothing.
-        token: What was sent to say who asks, in words.
+        who: What was sent to say who asks.
         deadline_s: How long it was tried.
     """
     status: int = getattr(error, "status", None) or 0
@@ -89,13 +77,21 @@ def fault_of(
     if _is_invalid(error):
         what, fix = _WRONG
         return UserError(what.format(host=host, message=_message(error)), fix)
-    what, fix = _FAULTS.get(401 if status in _LOGIN else status) or (
-        _REFUSED if status and status not in _PASSING else _FAILING
+    refused = refused_caller(
+        status,
+        message=_message(error),
+        body=_body(error),
+        location=_location(error),
+        host=host,
+        namespace=namespace,
+        who=who,
     )
+    if refused:
+        return refused
+    what, fix = _FAULTS.get(status) or (_REFUSED if status and status not in _PASSING else _FAILING)
     facts = {
         "host": host,
         "inside": f" in the namespace {namespace}" if namespace else "",
-        "token": token,
         "how": f"fails ({status})" if status else "could not be reached",
         "deadline_s": deadline_s,
         "message": _message(error) or "it says no more",
@@ -115,6 +111,21 @@ def _is_invalid(error: Exception) -> bool:
     return getattr(error, "status", None) == _INTERNAL and bool(_INVALID.search(_message(error)))
 
 
+def is_unknown(error: Exception) -> bool:
+    """Whether the server, or the proxy before it, does not know who asks."""
+    return getattr(error, "status", None) in _UNKNOWN
+
+
+def _location(error: Exception) -> str:
+    headers: Any = getattr(error, "headers", None) or {}
+    return headers.get("Location") or ""
+
+
+def _body(error: Exception) -> str:
+    body = getattr(error, "body", None) or ""
+    return body if isinstance(body, str) else body.decode(errors="replace")
+
+
 def _message(error: Exception) -> str:
     """Return what the server said, in one line."""
     body = getattr(error, "body", None)
@@ -126,4 +137,4 @@ def _message(error: Exception) -> str:
             text = content.get("message") or content.get("error_message") or content.get("error")
         except (ValueError, AttributeError):  # a proxy's page, not the server's
             text = re.sub(r"<[^>]*>", " ", body if isinstance(body, str) else body.decode())
-    return " ".join(str(text).split())[:_SHOWN_CHARACTERS_MAX]
+    return " ".join(str(text or "").split())[:_SHOWN_CHARACTERS_MAX]

@@ -55,7 +55,8 @@ class KubeflowEngine:
         self._cache = cache
         self._work = work
         self._cluster = cluster
-        self._connection = Connection(cluster.host, cluster.namespace)
+        auth = cluster.auth or reachable.settings.auth
+        self._connection = Connection(cluster.host, cluster.namespace, auth=auth)
         self._interrupted = threading.Event()
         self.page: str | None = None
         self.detached = True

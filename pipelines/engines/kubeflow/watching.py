@@ -135,8 +135,7 @@ class Watcher:
         except UserError as error:
             raise UserError(
                 f"{error.what}; the run goes on in the cluster: {self.page}",
-                f"{error.fix}; when it has ended: slimline sync --engine kubeflow --host "
-                f"{self._connection.host}",
+                f"{error.fix}; when it has ended: slimline sync {self._connection.options}",
             ) from error
 
     # while it goes on ---------------------------------------------------------------------------
