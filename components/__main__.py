@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         prog=f"python -m components {interface.name}", description=interface.summary
     )
     parser.add_argument("--executor-input", metavar="@FILE|JSON")
+    parser.add_argument("--gpu", metavar="DEVICE", help="train on this GPU: 0, or GPU-...")
     for port in interface.inputs:
         parser.add_argument(
             _flag(port.name),
@@ -60,8 +62,9 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         if flag.startswith("--"):
             raise UserError(*interface.unknown(_name(flag), also=tuple(given)))
         parser.error(f"{flag!r} belongs to no flag")
+    gpu = given.pop("gpu")
     if text := given.pop("executor_input"):
-        return parse_executor_input(interface.name, text)
+        return replace(parse_executor_input(interface.name, text), gpu=gpu)
     ports = (*interface.inputs, *interface.outputs)
     paths: dict[str, Any] = {port.name: given.pop(port.name) for port in ports}
     for port in ports:
@@ -85,6 +88,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
             strict=False,
         ),
         output_file=None,
+        gpu=gpu,
     )
 
 

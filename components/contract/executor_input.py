@@ -42,6 +42,7 @@ class Call:
         parameters: Complete and checked.
         output_file: Where KFP expects ``executor_output.json``, or None.
         progress: Where the component tells how far it is, or None when nobody wants to know.
+        gpu: How CUDA calls the GPU that it has to use, or None.
     """
 
     interface: Interface
@@ -54,6 +55,7 @@ class Call:
     parameters: dict[str, object]
     output_file: Path | None
     progress: Path | None = None
+    gpu: str | None = None
 
 
 def local_path(uri: str) -> Path:

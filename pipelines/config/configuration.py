@@ -205,6 +205,9 @@ class Config(Section):
             del plain["releases"]["url"], plain["releases"]["key"]
         if plain["about"] is None:
             del plain["about"]
+        for limit in plain["limits"].values():
+            if not limit["gpu"]:
+                del limit["gpu"]
         del plain["auto"]  # what became of it stands under variants
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)
