@@ -14,7 +14,7 @@ from components.contract.errors import UserError
 _DRIVER = "libcuda.so.1"
 _FIX = (
     "give the step a node, or a container, with a GPU and its driver (nvidia-smi shows both), or "
-    "train on the CPU: no gpu under limits"
+    "remove gpu from its limits, to train on the CPU"
 )
 
 

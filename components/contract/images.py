@@ -115,7 +115,7 @@ def versions(image: ImageName) -> Mapping[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            gpu = "run them on the CPU (no gpu under limits), or: "
+            gpu = "remove gpu from their limits, to train on the CPU, or: "
             install = "pip install -c constraints.txt 'tensorflow[and-cuda]'"
             raise UserError(
                 f"the package {name}, which {image} steps need, is not installed in {sys.prefix}",

@@ -203,12 +203,11 @@ class ResultImporter:
         return Ingredients(
             component=step.component,
             code=statement["code"],
-            environment=step_environment(
-                step.component, self._version.environments[step.interface.image]
-            ),
+            environment=step_environment(step.component, self._version.environments[step.image]),
             inputs=inputs,
             parameters=statement["parameters"],
             device=self._device(step, statement) if step.alone else None,
+            gpu=step.gpu,
         )
 
     def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:
@@ -238,7 +237,7 @@ class ResultImporter:
             outputs=outputs,
             trees=trees,
             statement={**found.statement, "folder": f"{self._root.uri}/{found.folder}"},
-            image_digest=self._version.images[step.interface.image].rpartition("@")[2],
+            image_digest=self._version.images[step.image].rpartition("@")[2],
             wall_s=wall_s,
             finished=found.finished,
         )

@@ -73,7 +73,7 @@ def gpus_here() -> tuple[Gpu, ...]:
 def _none(reason: str) -> UserError:
     return UserError(
         f"limits ask for a GPU, and this machine shows none: {reason}",
-        "remove gpu under limits, or run where there is one: --engine kubeflow",
+        "remove gpu from the limits, or run where there is one: --engine kubeflow",
     )
 
 
@@ -103,7 +103,9 @@ def one_of(
                     yield gpu
                     return
             if not told:
-                waits_for(f"a GPU: another run of this user has {'it' if len(gpus) == 1 else 'all'}")
+                waits_for(
+                    f"a GPU: another run of this user has {'it' if len(gpus) == 1 else 'all'}"
+                )
                 told = True
             cancelled.wait(_POLL_S)
         yield None

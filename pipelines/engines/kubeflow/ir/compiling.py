@@ -16,7 +16,7 @@ from typing import Any
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.engines.kubeflow.ir import argument_size
+from pipelines.engines.kubeflow.ir import argument_size, gpus
 from pipelines.engines.kubeflow.ir.component_spec import (
     ARTIFACT,
     Json,
@@ -151,9 +151,9 @@ def _import_task(label: str, place: str, settings: Kubeflow) -> Json:
 
 def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
     container: Json = {
-        "image": images[step.interface.image],
+        "image": images[step.image],
         "command": ["python", "-m", "components"],
-        "args": [step.component, "--executor-input", "{{$}}"],
+        "args": [step.component, *gpus.arguments(step), "--executor-input", "{{$}}"],
         "resources": _resources(step, settings.resources.get(step.component, Resources())),
     }
     if settings.environment:
@@ -177,13 +177,7 @@ def _resources(step: Step, given: Resources) -> Json:
         "resourceCpuRequest": cores, "resourceCpuLimit": cores,
         "resourceMemoryRequest": memory, "resourceMemoryLimit": memory,
     }  # fmt: skip
-    if given.accelerator:
-        count = str(given.accelerators)
-        resources["accelerator"] = {
-            "type": given.accelerator, "count": count,
-            "resourceType": given.accelerator, "resourceCount": count,
-        }  # fmt: skip
-    return resources
+    return {**resources, **gpus.resources(step, given)}
 
 
 def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow) -> Json:

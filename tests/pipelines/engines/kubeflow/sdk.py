@@ -106,9 +106,14 @@ def component(step: Step, hints: dict[str, Any]) -> Any:
 
     def container(*_):
         return dsl.ContainerSpec(
-            image=REFERENCES[step.interface.image],
+            image=REFERENCES[step.image],
             command=["python", "-m", "components"],
-            args=[step.component, "--executor-input", "{{$}}"],
+            args=[
+                step.component,
+                *(("--gpu", "0") if step.gpu else ()),
+                "--executor-input",
+                "{{$}}",
+            ],
         )
 
     container.__name__ = step.name.replace("-", "_")
@@ -132,7 +137,7 @@ def configure(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:
     task.set_retry(settings.retries, f"{settings.backoff_s}s", 2.0, "3600s")
     for name, value in sorted(settings.environment.items()):
         task.set_env_variable(name, value)
-    if own.accelerator:
+    if step.gpu:
         task.set_accelerator_type(own.accelerator).set_accelerator_limit(own.accelerators)
 
 
