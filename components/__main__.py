@@ -16,6 +16,7 @@ from components.contract.errors import UserError
 from components.contract.execution import USER_FAULT, execute
 from components.contract.executor_input import Call, parse_executor_input
 from components.contract.interface import Interface, interface_of
+from components.contract.results import ResultForm
 
 
 def main(argv: list[str]) -> int:
@@ -42,6 +43,12 @@ def _call(interface: Interface, argv: list[str]) -> Call:
     )
     parser.add_argument("--executor-input", metavar="@FILE|JSON")
     parser.add_argument("--gpu", metavar="DEVICE", help="train on this GPU: 0, or GPU-...")
+    parser.add_argument(
+        "--result", help="the output of the executor input that is a folder for all others"
+    )
+    parser.add_argument(
+        "--beside", nargs="+", default=[], help="outputs that are artifacts beside that folder"
+    )
     for port in interface.inputs:
         parser.add_argument(
             _flag(port.name),
@@ -62,9 +69,12 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         if flag.startswith("--"):
             raise UserError(*interface.unknown(_name(flag), also=tuple(given)))
         parser.error(f"{flag!r} belongs to no flag")
-    gpu = given.pop("gpu")
+    gpu, result, beside = given.pop("gpu"), given.pop("result"), tuple(given.pop("beside"))
     if text := given.pop("executor_input"):
-        return replace(parse_executor_input(interface.name, text), gpu=gpu)
+        form = ResultForm(result, beside) if result else None
+        return replace(parse_executor_input(interface.name, text, form), gpu=gpu)
+    if result or beside:
+        raise UserError("--result and --beside say what an executor input means", "leave them out")
     ports = (*interface.inputs, *interface.outputs)
     paths: dict[str, Any] = {port.name: given.pop(port.name) for port in ports}
     for port in ports:

@@ -176,6 +176,7 @@ def _statement(
                 "digest": tree.digest,
                 "size_bytes": tree.size_bytes,
                 "files": len(tree.entries),
+                **({"uri": call.output_uris[name]} if call.form else {}),
                 **({"entries": tree.to_json()["entries"]} if len(tree.entries) <= _LISTED else {}),
             }
             for name, tree in trees.items()

@@ -81,5 +81,6 @@ def prepare(
         version=version.name,
         root=settings.pipeline_root,
         service_account=settings.service_account,
+        parameters=compiled.parameters,
     )
     return Prepared(uploaded, version, root)

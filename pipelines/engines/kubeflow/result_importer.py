@@ -14,7 +14,8 @@ from components.contract.digests import canonical_json
 from components.contract.tree import Tree
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.kubeflow.statements import Found, Statements
+from pipelines.engines.kubeflow.stated import Found
+from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
@@ -81,7 +82,7 @@ class ResultImporter:
         Raises:
             UserError: Something is missing, or is not what its statement says.
         """
-        missing = self._statements.follow()
+        missing = self._statements.follow(complete=complete)
         if missing and complete:
             raise self._statements.damaged(
                 missing[0], f"there is no statement of it in {self._root.uri}"
@@ -112,7 +113,7 @@ class ResultImporter:
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
         for port in step.interface.outputs:
-            key, stated = f"{found.folder}/{port.name}", outputs[port.name]
+            key, stated = found.path_of(port.name), outputs[port.name]
             if port.kind in WHOLE:
                 self._fetch(step, key, port.kind, stated)
                 trees[port.name] = self._cache.tree(stated)

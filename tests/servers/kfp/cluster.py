@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -161,6 +161,8 @@ class Cluster:
         if backend.runs[run]["state"] == "PENDING":
             backend.begin(run)
             return True
+        if backend.runs[run]["state"] == "CANCELING":
+            backend.end(run)
         if backend.runs[run]["state"] != "RUNNING":
             return False
         for step in self.graph.ordered:
@@ -185,8 +187,25 @@ class Cluster:
         while self.advance(run, **how):
             pass
 
-    def fail(self, run: str, step: str, message: str = "") -> None:
-        """Carry a run out to a step that fails."""
+    def fail(
+        self,
+        run: str,
+        step: str,
+        message: str = "",
+        *,
+        where: Literal["step", "driver"] = "step",
+        printed: str = "",
+    ) -> None:
+        """Carry a run out to a step that fails; what does not need it is left out as well.
+
+        Args:
+            run: Kubeflow's identifier.
+            step: Which one.
+            message: What Argo says of it, which the API does not tell.
+            where: Whether the step itself fails or its driver.
+            printed: What the step wrote before: its pod has it, and the pipeline root where the
+                version uploads what failed.
+        """
         assert step in self.graph.by_name
         backend = self.kfp.backend
         if backend.runs[run]["state"] == "PENDING":
@@ -194,11 +213,20 @@ class Cluster:
         for before in self.graph.ordered:
             if before.name == step:
                 break
+            if (run, before.name) in self.places:
+                continue
             backend.start(run, before.name)
             self.execute(run, before.name)
             backend.finish(run, before.name)
-        backend.start(run, step)
-        backend.finish(run, step, "FAILED", message)
+        if where == "driver":
+            backend.fail_driver(run, step)
+        else:
+            backend.start(run, step)
+            backend.printed(run, step, printed)
+            if printed and backend.release.logs_of_failures:
+                folder = f"{ROOT}/{self.graph.name}/{run}/{step}/{uuid.uuid4()}"
+                put(self.gcs, f"{folder}/{backend.release.logs_name(0)}", printed.encode())
+            backend.finish(run, step, "FAILED", message)
         backend.end(run, "FAILED")
 
 

@@ -228,16 +228,23 @@ class Backend:
             executors = json_format.MessageToDict(spec.deployment_spec)["executors"]
             executor = executors[component.executor_label]
             if "importer" in executor:
-                self._import(name, tasks[name], executor["importer"])
+                self._import(name, tasks[name], component, executor["importer"])
             else:
                 self._execute(root, tasks[name], component, executor["container"])
         return root
 
-    def _import(self, name: str, task: pb.PipelineTaskSpec, importer: Mapping[str, Any]) -> None:
+    def _import(
+        self,
+        name: str,
+        task: pb.PipelineTaskSpec,
+        component: pb.ComponentSpec,
+        importer: Mapping[str, Any],
+    ) -> None:
         """component/importer_launcher.go, ImportSpecToMLMDArtifact: nothing is looked at."""
         uri = task.inputs.parameters["uri"].runtime_value.constant.string_value
         assert uri == importer["artifactUri"]["constant"], name
-        self._record(name, "artifact", {"uri": uri, "metadata": importer.get("metadata", {})})
+        (output,) = component.output_definitions.artifacts
+        self._record(name, output, {"uri": uri, "metadata": importer.get("metadata", {})})
 
     def _record(self, task: str, output: str, artifact: Mapping[str, Any]) -> None:
         self.artifacts[task, output] = {
@@ -271,8 +278,16 @@ class Backend:
     ) -> pb.ExecutorInput:
         """driver/resolve.go, resolveInputs, and driver/driver.go, provisionOutputs."""
         message = pb.ExecutorInput()
-        for name, given in task.inputs.parameters.items():
-            message.inputs.parameter_values[name].CopyFrom(given.runtime_value.constant)
+        for name, declared in component.input_definitions.parameters.items():
+            given = task.inputs.parameters.get(name)
+            if given is not None:
+                message.inputs.parameter_values[name].CopyFrom(given.runtime_value.constant)
+            elif declared.HasField("default_value"):  # component/launcher_v2.go adds it
+                message.inputs.parameter_values[name].CopyFrom(declared.default_value)
+            elif not declared.is_optional:
+                raise TaskFailedError(
+                    f"neither value nor default value provided for non-optional parameter {name!r}"
+                )
         for name, given in task.inputs.artifacts.items():
             ref = given.task_output_artifact
             artifact = self.artifacts.get((ref.producer_task, ref.output_artifact_key))

@@ -1,4 +1,4 @@
-"""The GPU of a step's pod: what is asked of the cluster, and what the component is told of it."""
+"""The GPU of a step's pod, as it is asked of the cluster."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from pipelines.engines.kubeflow.ir.component_spec import Json
 from pipelines.runs.graph import Step
 
 _RESOURCE = "nvidia.com/gpu"
-_FIRST = "0"
-"""How CUDA calls the one GPU that a container sees."""
-
-
-def arguments(step: Step) -> list[str]:
-    """Return what makes a component refuse to train without the GPU that it was given."""
-    return ["--gpu", _FIRST] if step.gpu else []
 
 
 def resources(step: Step, given: Resources) -> Json:

@@ -6,7 +6,6 @@ import pytest
 
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
-from pipelines.engines.kubeflow.ir.argument_size import worst_case_bytes
 from pipelines.engines.kubeflow.ir.component_spec import parameters
 from pipelines.engines.kubeflow.result_importer import ResultImporter
 from pipelines.engines.kubeflow.versions import PipelineVersion

@@ -152,15 +152,18 @@ def test_the_ui_gets_types_that_it_can_show(tmp_path):
         artifacts = spec.components[f"comp-{step}"].output_definitions.artifacts
         return {name: artifact.artifact_type.schema_title for name, artifact in artifacts.items()}
 
-    assert outputs("evaluate-teacher") == {
-        "report": "system.Artifact",
-        "metrics": "system.Metrics",
-        "curve": "system.ClassificationMetrics",
-        "statement": "system.Artifact",
-    }
-    assert outputs("select")["page"] == "system.HTML"
-    assert outputs("ingest")["dataset"] == "system.Dataset"
-    assert outputs("train")["model"] == outputs("convert-teacher")["lite"] == "system.Model"
+    assert outputs("evaluate-teacher") == {"metrics": "system.Metrics"}
+    assert outputs("evaluate-sealed-teacher") == {"metrics": "system.Metrics"}
+    assert outputs("evaluate-sealed") == {
+        "metrics": "system.Metrics", "curve": "system.ClassificationMetrics",
+    }  # fmt: skip
+    assert outputs("select") == {"metrics": "system.Metrics", "page": "system.HTML"}
+    assert outputs("ingest") == {"dataset": "system.Dataset", "sealed": "system.Dataset"}
+    assert outputs("train") == outputs("distill-conv-025") == {"model": "system.Model"}
+    assert outputs("convert-teacher") == {"lite_model": "system.Model"}
+    assert outputs("publish") == {
+        "release": "system.Artifact", "page": "system.HTML", "report": "system.HTML",
+    }  # fmt: skip
 
 
 def test_all_is_cached_but_what_a_run_is_found_by(tmp_path):
@@ -263,10 +266,11 @@ def test_more_artifacts_than_one_argument_can_name_are_refused(tmp_path):
     with pytest.raises(UserError, match="select takes 304 artifacts") as caught:
         compile_config(config_of(tmp_path, variants=variants(100)))
     assert "fewer variants" in caught.value.fix
-    select = graph_of(config_of(tmp_path, variants=variants(100))).by_name["select"]
+    graph = graph_of(config_of(tmp_path, variants=variants(100)))
+    select = graph.by_name["select"]
     size = worst_case_bytes(
         select,
-        parameters(select, {}),
+        parameters(select, {}, graph, None),
         pipeline="tiny",
         root="gs://bucket/pipelines",
         source_root="",
