@@ -59,6 +59,7 @@ class Call:
         form: Which artifacts there are, where outputs lie in one result.
         result_uri: Address of the result as it was given; empty without one.
         display_name: What people call what is made; empty where nobody said.
+        gpu: How CUDA calls the GPU that it has to use, or None.
     """
 
     interface: Interface
@@ -74,6 +75,7 @@ class Call:
     form: ResultForm | None = None
     result_uri: str = ""
     display_name: str = ""
+    gpu: str | None = None
 
 
 def local_path(uri: str) -> Path:

@@ -9,7 +9,9 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, cast
 
 from components.contract.digests import digest
+from components.contract.images import GPU_IMAGE
 from components.contract.interface import Interface, interface_of
+from components.contract.types import ImageName
 
 HOST = "host"
 """The device that is the machine a step runs on."""
@@ -57,6 +59,7 @@ class Step:
         memory_gb: Resident memory after which the step is ended.
         time_limit_s: Wall time after which the step is ended.
         occupies: Kind of the device that it needs for itself alone, or None.
+        gpu: How many GPUs it computes on: none, or one.
     """
 
     name: str
@@ -66,11 +69,17 @@ class Step:
     memory_gb: float
     time_limit_s: float
     occupies: str | None = None
+    gpu: int = 0
 
     @property
     def interface(self) -> Interface:
         """The interface of the step's component."""
         return interface_of(self.component)
+
+    @property
+    def image(self) -> ImageName:
+        """The image that the step runs in."""
+        return GPU_IMAGE if self.gpu else self.interface.image
 
     @property
     def threads(self) -> int:
@@ -188,6 +197,7 @@ class Graph:
                 memory_gb=step["limits"][0],
                 time_limit_s=step["limits"][1],
                 occupies=step.get("occupies"),
+                gpu=step.get("gpu", 0),
             )
             for step in value["steps"]
         )
@@ -221,6 +231,8 @@ def _plain(step: Step) -> dict[str, object]:
         "parameters": dict(step.parameters),
         "limits": [step.memory_gb, step.time_limit_s],
         "occupies": step.occupies,
+        # Left away where there is none, so that graphs keep the digests that they had before.
+        **({"gpu": step.gpu} if step.gpu else {}),
     }
 
 

@@ -11,7 +11,7 @@ from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.kubeflow import pipeline_root, submitting
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.earlier import placement
-from pipelines.engines.kubeflow.image_digests import references
+from pipelines.engines.kubeflow.image_digests import images_of, references
 from pipelines.engines.kubeflow.ir import compiling
 from pipelines.engines.kubeflow.ir.compiling import Compiled
 from pipelines.engines.kubeflow.pipeline_root import open_root
@@ -59,7 +59,7 @@ def prepare(
     """
     config, settings = reachable.config, reachable.settings
     refuse_secrets(config)
-    images = references(settings)
+    images = references(settings, images_of(reachable.graph))
     root = open_root(settings.pipeline_root)
     digests = {name: source.digest for name, source in sources.items()}
     compiled = compiling.compiled(reachable, digests, images)

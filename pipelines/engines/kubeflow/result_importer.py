@@ -234,12 +234,11 @@ class ResultImporter:
         return Ingredients(
             component=step.component,
             code=statement["code"],
-            environment=step_environment(
-                step.component, self._version.environments[step.interface.image]
-            ),
+            environment=step_environment(step.component, self._version.environments[step.image]),
             inputs=inputs,
             parameters=statement["parameters"],
             device=self._device(step, statement) if step.alone else None,
+            gpu=step.gpu,
         )
 
     def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:
@@ -277,7 +276,7 @@ class ResultImporter:
             outputs=outputs,
             trees=trees,
             statement={**found.statement, **self._besides(step, found)},
-            image_digest=self._version.images[step.interface.image].rpartition("@")[2],
+            image_digest=self._version.images[step.image].rpartition("@")[2],
             wall_s=wall_s,
             finished=found.finished,
         )

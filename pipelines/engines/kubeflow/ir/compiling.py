@@ -16,7 +16,7 @@ from components.contract.executor_input import RECIPE
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.engines.kubeflow.ir import importers
+from pipelines.engines.kubeflow.ir import gpus, importers
 from pipelines.engines.kubeflow.ir.component_spec import (
     Json,
     arguments,
@@ -241,7 +241,7 @@ def needed_artifacts(graph: Graph, only: Collection[str]) -> tuple[Ref, ...]:
 
 def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
     container: Json = {
-        "image": images[step.interface.image],
+        "image": images[step.image],
         "command": ["python", "-m", "components"],
         "args": arguments(step),
         "resources": _resources(step, settings.resources.get(step.component, Resources())),
@@ -267,13 +267,7 @@ def _resources(step: Step, given: Resources) -> Json:
         "resourceCpuRequest": cores, "resourceCpuLimit": cores,
         "resourceMemoryRequest": memory, "resourceMemoryLimit": memory,
     }  # fmt: skip
-    if given.accelerator:
-        count = str(given.accelerators)
-        resources["accelerator"] = {
-            "type": given.accelerator, "count": count,
-            "resourceType": given.accelerator, "resourceCount": count,
-        }  # fmt: skip
-    return resources
+    return {**resources, **gpus.resources(step, given)}
 
 
 def _task(

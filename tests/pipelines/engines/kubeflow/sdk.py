@@ -280,7 +280,7 @@ def component(step: Step, common: Shared) -> Any:
 
     def container(*_: Any, **__: Any) -> dsl.ContainerSpec:
         return dsl.ContainerSpec(
-            image=REFERENCES[step.interface.image],
+            image=REFERENCES[step.image],
             command=["python", "-m", "components"],
             args=arguments(step),
         )
@@ -311,7 +311,7 @@ def configure(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:
     task.set_retry(settings.retries, f"{settings.backoff_s}s", 2.0, f"{longest}s")
     for name, value in sorted(settings.environment.items()):
         task.set_env_variable(name, value)
-    if own.accelerator:
+    if step.gpu:
         task.set_accelerator_type(own.accelerator).set_accelerator_limit(own.accelerators)
 
 
