@@ -16,6 +16,7 @@ from typing import Any
 from components.contract.closure import code_digest
 from components.contract.digests import digest
 from components.contract.errors import UserError
+from components.contract.results import DISPLAY_NAME
 from components.contract.types import ImageName
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.images.building import image_environment, step_environment
@@ -49,8 +50,10 @@ class Earlier:
         outputs: Tree digest of every output.
         record: Store key of the record that says how it came to be.
         function_s: Wall time of the component's function then.
-        folder: Where it lies, below the pipeline root; None of a result that the store alone has.
-        apart: Where outputs lie that are not in that folder, below the root as well.
+        folder: Where its artifacts lie, below the pipeline root; None of a result that the store
+            alone has.
+        places: By output where it lies below that folder.
+        metadata: By artifact what the metadata store of the cluster holds of it.
     """
 
     key: str
@@ -59,12 +62,14 @@ class Earlier:
     record: str
     function_s: float
     folder: str | None
-    apart: Mapping[str, str] = field(default_factory=dict[str, str])
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
+    metadata: Mapping[str, Mapping[str, str | float]] = field(
+        default_factory=dict[str, Mapping[str, "str | float"]]
+    )
 
-    def place_of(self, port: str) -> str:
-        """Return where an output lies below the pipeline root."""
-        assert self.folder, "only the store has it"
-        return self.apart.get(port) or f"{self.folder}/{port}"
+    def key_of(self, output: str) -> str:
+        """Return the key of an output below the pipeline root."""
+        return f"{self.folder}/{self.places[output]}"
 
     def to_json(self) -> dict[str, Any]:
         """Return a form from which ``from_json`` makes an equal result."""
@@ -129,10 +134,11 @@ class EarlierResults:
         wanted = Ingredients(
             component=step.component,
             code="",
-            environment=step_environment(step.component, image_environment(step.interface.image)),
+            environment=step_environment(step.component, image_environment(step.image)),
             inputs=inputs,
             parameters=step.parameters,
             device=None,
+            gpu=step.gpu,
         )
         if found := self._of_the_cluster(step, wanted):
             return found
@@ -162,7 +168,7 @@ class EarlierResults:
 
     def _counts(self, record: ExecutionRecord, step: Step, wanted: Ingredients) -> bool:
         """Whether the step would do now what was done then, at a place where it is found."""
-        if not record.folder.startswith(f"{self._root}/"):
+        if not record.folder.startswith(f"{self._root}/") or not in_one_result(record.stated):
             return False
         if step.alone and record.stated.get(PLACEMENT, {}) != placement(step, self._settings):
             return False
@@ -184,7 +190,7 @@ class EarlierResults:
         return self._codes.get((step.component, self._image(step)), set())
 
     def _image(self, step: Step) -> str:
-        return self._images[step.interface.image].rpartition("@")[2]
+        return self._images[step.image].rpartition("@")[2]
 
     def _of_this_machine(self, step: Step, wanted: Ingredients) -> Earlier | None:
         for code in self._codes_of_image(step):
@@ -213,24 +219,43 @@ def of_record(record: ExecutionRecord, root: str) -> Earlier:
         record=record.record,
         function_s=float(record.stated.get("wall_s", 0.0)),
         folder=folder,
-        apart=places_apart(record.stated, root, folder),
+        places=_places(record.stated, record.folder),
+        metadata=metadata_of(record.stated),
     )
 
 
-def places_apart(statement: Mapping[str, Any], root: str, folder: str) -> dict[str, str]:
-    """Return by output where it lies, of those that do not lie in the result's folder.
+def _places(statement: Mapping[str, Any], folder: str) -> dict[str, str]:
+    """Return by output where it lies below the folder of a step's artifacts."""
+    return {
+        output: str(said["uri"]).removeprefix(f"{folder}/")
+        for output, said in statement["outputs"].items()
+    }
+
+
+def metadata_of(statement: Mapping[str, Any]) -> dict[str, Mapping[str, str | float]]:
+    """Return by artifact the metadata that a step gave it.
 
     Args:
-        statement: What the component stated.
-        root: Address of the pipeline root.
-        folder: Of the result, below the root.
+        statement: What the step stated.
     """
-    stated = {
-        port: str(said["uri"]).removeprefix(f"{root}/")
-        for port, said in statement.get("outputs", {}).items()
-        if "uri" in said
+    result: Mapping[str, Any] = statement.get("artifact", {})
+    of_result: Mapping[str, str | float] = result.get("metadata", {})
+    called = {DISPLAY_NAME: of_result[DISPLAY_NAME]} if DISPLAY_NAME in of_result else {}
+    beside = {
+        output: {"digest": said["digest"], "size_bytes": said["size_bytes"], **called}
+        for output, said in statement["outputs"].items()
     }
-    return {port: place for port, place in stated.items() if place != f"{folder}/{port}"}
+    return {**beside, **({result["name"]: of_result} if result else {})}
+
+
+def in_one_result(statement: Mapping[str, Any]) -> bool:
+    """Whether a step's outputs lie in its result; those of earlier versions were an artifact each.
+
+    Args:
+        statement: What the step stated.
+    """
+    outputs: Mapping[str, Mapping[str, Any]] = statement.get("outputs", {})
+    return bool(outputs) and all("uri" in said for said in outputs.values())
 
 
 def _recipe(ingredients: Mapping[str, Any]) -> str:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
+from components.contract.types import ImageName
 from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.engine import Cluster
 from pipelines.engines.kubeflow import planning
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.earlier import Earlier, EarlierResults, of_record
-from pipelines.engines.kubeflow.image_digests import references
+from pipelines.engines.kubeflow.image_digests import images_of, references
 from pipelines.engines.kubeflow.launch_record import LaunchRecord, Part, read_launch
+from pipelines.engines.kubeflow.left_runs import left_run
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.planning import Plan
 from pipelines.engines.kubeflow.preflight import Reachable
@@ -66,6 +69,18 @@ class KubeflowEngine:
         """Stop looking on; the run goes on unless the user wants it to end with this process."""
         self._interrupted.set()
 
+    def left(self, graph: Graph, sources: Mapping[str, Snapshot]) -> str | None:
+        """See ``Engine``.
+
+        Raises:
+            UserError: The pipeline root or the cluster cannot be reached.
+        """
+        if not self._reachable.settings.cache:  # whoever wants everything anew gets it
+            return None
+        root = open_root(self._reachable.settings.pipeline_root)
+        wanted = self._wanted("", sources, Plan())
+        return left_run(self._cache.store, root, self._connection, wanted, graph.name)
+
     def submit(
         self, graph: Graph, sources: Mapping[str, Snapshot], run: str
     ) -> Iterator[StepEvent]:
@@ -77,7 +92,7 @@ class KubeflowEngine:
         assert graph == self._reachable.graph
         refuse_secrets(self._reachable.config)
         root = open_root(self._reachable.settings.pipeline_root)
-        record = read_launch(root, run) or self._decided(root, sources, run)
+        record = read_launch(root, run) or self._wanted(run, sources, self._plan(root, sources))
         submission = Submission(
             self._connection, root, self._reachable, record, self._cache, self._work
         )
@@ -164,23 +179,28 @@ class KubeflowEngine:
             made[name] = of_record(record, root.uri)
         return made
 
-    def _decided(self, root: Store, sources: Mapping[str, Snapshot], run: str) -> LaunchRecord:
-        """Find out what earlier runs made, and write down what follows from that."""
+    def _plan(self, root: Store, sources: Mapping[str, Snapshot]) -> Plan:
+        """Find out what earlier runs made."""
         reachable = self._reachable
-        images = references(reachable.settings)
+        if not reachable.settings.cache:
+            return Plan()
+        earlier = EarlierResults(
+            self._cache, reachable.graph.name, root.uri, reachable.settings, self._images
+        )
         digests = {name: source.digest for name, source in sources.items()}
-        found = Plan()
-        if reachable.settings.cache:
-            earlier = EarlierResults(
-                self._cache, reachable.graph.name, root.uri, reachable.settings, images
-            )
-            found = planning.plan(reachable.graph, digests, earlier, self._cache, root)
+        return planning.plan(reachable.graph, digests, earlier, self._cache, root)
+
+    @cached_property
+    def _images(self) -> Mapping[ImageName, str]:
+        return references(self._reachable.settings, images_of(self._reachable.graph))
+
+    def _wanted(self, run: str, sources: Mapping[str, Snapshot], plan: Plan) -> LaunchRecord:
         return LaunchRecord(
             run=run,
-            config=reachable.config.to_plain(),
-            graph=reachable.graph.digest,
-            sources=digests,
-            images=images,
-            server=None,
-            plan=found,
+            config=self._reachable.config.to_plain(),
+            graph=self._reachable.graph.digest,
+            sources={name: source.digest for name, source in sources.items()},
+            images=self._images,
+            server=self._connection.tag or None,
+            plan=plan,
         )

@@ -1,8 +1,8 @@
-"""Launch records: what a launch has decided, kept in the pipeline root before anything is submitted.
+"""Launch records: what a launch has decided, written down before anything is submitted.
 
-``launches/<run>/launch.json`` says what runs and which earlier results count; ``launches/<run>/1.json``
-and so on which runs of Kubeflow carry it out, in parts that follow each other. With both anybody can
-go on with a launch whose process has died, and comes to the same decisions.
+In the pipeline root ``launches/<run>/launch.json`` says what runs and which earlier results count,
+``launches/<run>/1.json`` and so on which runs of Kubeflow carry it out, in parts that follow each
+other. With both anybody can go on with a launch whose process is gone, and decides the same.
 """
 
 from __future__ import annotations

@@ -180,7 +180,7 @@ def objects_of(cache: Cache, step: Step, found: Earlier) -> dict[str, int]:
     """
     objects: dict[str, int] = {}
     for port in step.interface.outputs:
-        place = found.place_of(port.name)
+        place = found.key_of(port.name)
         for entry in cache.tree(found.outputs[port.name]).entries:
             key = place if entry.path == SINGLE else f"{place}/{entry.path}"
             objects[key] = entry.size_bytes

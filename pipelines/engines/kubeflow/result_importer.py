@@ -42,6 +42,8 @@ class ResultImporter:
         run: Identifier under which the store keeps it.
         cache: Where results go.
         scratch: A folder of this machine for what is on its way.
+        launch: Kubeflow's identifiers of all runs that carry out the launch. Then what they and
+            earlier runs made is imported as well; without it, what this run carries out.
     """
 
     def __init__(
@@ -52,15 +54,18 @@ class ResultImporter:
         run: str,
         cache: Cache,
         scratch: Path,
+        launch: Collection[str] = (),
     ) -> None:
         self._root = root
         self._version = version
-        self._kfp_run = kfp_run
+        self._kfp_runs = {kfp_run, *launch}
         self._run = run
         self._cache = cache
         self._scratch = scratch
-        self._statements = Statements(root, version, kfp_run)
-        self._steps = version.part
+        self._steps = version.known if launch else version.part
+        self._statements = Statements(
+            root, version, kfp_run, folders=version.folders.get, steps=self._steps
+        )
         self._done: dict[str, StepDone] = {}
 
     @property
@@ -118,7 +123,7 @@ class ResultImporter:
         self._statements.trace(step)
         imported: list[StepDone] = []
         for name in dict.fromkeys(ref.step for ref in step.refs):
-            if name not in self._done:
+            if name not in self._done and name in self._steps.by_name:
                 producer = self._version.graph.by_name[name]
                 imported += self.import_inputs(producer)
                 imported.append(self.import_step(producer))
@@ -139,7 +144,7 @@ class ResultImporter:
         found = self._statements.find(step)
         assert found, step.name
         statement = found.statement
-        cached = found.executed_by[0] != self._kfp_run
+        cached = found.executed_by[0] not in self._kfp_runs
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
         for port in step.interface.outputs:

@@ -164,12 +164,12 @@ class Submission:
 
     def _imported(self, artifact: Ref, found: Earlier | None) -> Imported:
         """Return where an artifact lies; of what is not there yet, an address of that length."""
-        if found is None or found.folder is None:
-            run = f"{self._reachable.graph.name}/{_SOMEWHERE}"
-            return Imported(
-                f"{self._root.uri}/{run}/{artifact.step}/{_SOMEWHERE}/{artifact.output}"
-            )
-        return Imported(f"{self._root.uri}/{found.place_of(artifact.output)}")
+        if found and found.folder:
+            place, metadata = found.folder, found.metadata.get(artifact.output, {})
+        else:
+            pipeline = self._reachable.graph.name
+            place, metadata = f"{pipeline}/{_SOMEWHERE}/{artifact.step}/{_SOMEWHERE}", {}
+        return Imported(f"{self._root.uri}/{place}/{artifact.output}", metadata)
 
     def _with_uploads(self, plan: Plan, only: Sequence[str]) -> Plan:
         """Upload what these steps read and no bucket has."""

@@ -24,11 +24,11 @@ from pipelines.runs.joined_records import join_records
 from pipelines.runs.kept_documents import put_documents
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, parse_record, put_finished
+from pipelines.runs.records import RunRecord, put_finished, read_started
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
-from pipelines.stores.layout import run_key, source_key, started_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.layout import run_key, source_key
+from pipelines.stores.store import Store
 
 State = Literal["imported", "here already", "still running", "damaged"]
 IMPORTED: State = "imported"
@@ -147,7 +147,7 @@ def finish(
         release = published.outputs["release"]
         register_release(store, version.graph.name, run, release, _iso(finished))
     _put_provenance(store, root, version)
-    begun = _started(store, run)
+    begun = read_started(store, run)
     record = RunRecord(
         run=run,
         name=version.graph.name,
@@ -179,14 +179,6 @@ def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None
     for digest in version.sources.values():
         if store.stat(source_key(digest)) is None and (listing := staged_listing(root, digest)):
             put_source(store, listing)
-
-
-def _started(store: Store, run: str) -> RunRecord | None:
-    """Return what was recorded when the run was launched, if that was from this store."""
-    try:
-        return parse_record(store.get(started_key(run)))
-    except (KeyMissing, ValueError):  # damaged: ``slimline verify`` names it
-        return None
 
 
 def _iso(moment: datetime) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.executor_input import STATEMENT
+from components.contract.results import STATEMENT_FILE
 from components.contract.tree import SINGLE
-from pipelines.engines.kubeflow.earlier import Earlier
+from pipelines.engines.kubeflow.earlier import Earlier, metadata_of
+from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.step_records import read_record
@@ -46,22 +47,28 @@ def upload(
         UserError: The store does not have it any more, or the bucket cannot be written.
     """
     step, found = graph.by_name[name], known[name]
+    layout = layout_of_step(step)
     folder = f"{graph.name}/{UPLOADED}/{name}/{found.key[:_SALT]}"
-    placed = replace(found, folder=folder)
-    statement = f"{folder}/{STATEMENT}"
+    places = {
+        port.name: port.name if port.name in layout.beside else f"{layout.name}/{port.name}"
+        for port in step.interface.outputs
+    }
+    placed = replace(found, folder=folder, places=places)
+    content = _statement(cache, step, placed, known, root.uri)
+    placed = replace(placed, metadata=metadata_of(content))
+    statement = f"{folder}/{layout.name}/{STATEMENT_FILE}"
     if root.stat(statement) is not None:
         return placed
     with tempfile.TemporaryDirectory(prefix="upload-", dir=scratch) as temporary:
         items: list[tuple[str, bytes | Path]] = []
         for port in step.interface.outputs:
-            tree, place = cache.tree(found.outputs[port.name]), placed.place_of(port.name)
+            tree, place = cache.tree(found.outputs[port.name]), placed.key_of(port.name)
             staged = cache.stage(tree.digest, Path(temporary, port.name))
             for entry in tree.entries:
                 single = entry.path == SINGLE
                 key = place if single else f"{place}/{entry.path}"
                 items.append((key, staged if single else staged / entry.path))
         root.put_many(items)
-    content = _statement(cache, step, placed, known, root.uri)
     root.put_if_absent(statement, canonical_json(content))
     return placed
 
@@ -83,7 +90,7 @@ def _statement(
     outputs: dict[str, Any] = {}
     for port, said in record.stated["outputs"].items():
         tree = cache.tree(found.outputs[port])
-        outputs[port] = {**said, **tree.to_json(), "uri": f"{root}/{found.place_of(port)}"}
+        outputs[port] = {**said, **tree.to_json(), "uri": f"{root}/{found.key_of(port)}"}
     inputs: dict[str, Any] = {}
     for port, flow in step.inputs.items():
         given = found.inputs[port]
@@ -103,5 +110,5 @@ def _address(flow: Flow, digest: str, known: Mapping[str, Earlier], store: Store
     if isinstance(flow, SourceRef):
         return f"{root}/sources/{digest}"
     if isinstance(flow, Ref) and (found := known.get(flow.step)) and found.folder:
-        return f"{root}/{found.place_of(flow.output)}"
+        return f"{root}/{found.key_of(flow.output)}"
     return f"{store.uri}/{tree_key(digest)}"

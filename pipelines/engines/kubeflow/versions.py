@@ -72,6 +72,13 @@ class PipelineVersion:
         return self.graph if self.only is None else self.graph.part(set(self.only))
 
     @cached_property
+    def known(self) -> Graph:
+        """What its runs carry out, and the other steps whose results lie in the bucket."""
+        if self.only is None:
+            return self.graph
+        return self.graph.part({*self.only, *self.folders})
+
+    @cached_property
     def _content(self) -> dict[str, object]:
         return {
             "schema": SCHEMA,
