@@ -275,7 +275,7 @@ def imports_of(spec: Mapping[str, Any]) -> dict[tuple[str, str], str]:
         executor = executors[component["executorLabel"]]
         if name.startswith("result-") and "importer" in executor:
             (output,) = component["outputDefinitions"]["artifacts"]
-            step = name.removeprefix("result-").removesuffix(f"-{output}")
+            step = name.removeprefix("result-").removesuffix(f"-{output.replace('_', '-')}")
             found[step, output] = executor["importer"]["artifactUri"]["constant"]
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import yaml
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
-from pipelines.engines.kubeflow import watching
+from pipelines.engines.kubeflow import engine, watching
 from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.engines.kubeflow.planning import Plan
 from pipelines.launch.launching import Launched, launch
@@ -182,7 +183,7 @@ def test_another_image_is_other_code_unless_it_is_known_to_be_the_same(
     settings = yaml.safe_load(config_path.read_text())["kubeflow"]
     images = settings["images"] | {"light": f"registry.example/light@sha256:{'f' * 64}"}
     launching(changed(config_path, kubeflow=settings | {"images": images}))
-    assert launching.tasks()[0] == {"select", "publish"}
+    assert launching.tasks()[0] == {"select", "evaluate-sealed", "publish"}
 
 
 def test_measurements_of_another_kind_of_node_do_not_count(
@@ -211,13 +212,13 @@ def test_cache_false_makes_everything_anew(launching: Launching, config_path: Pa
 
 
 def test_results_of_this_machine_are_uploaded_once_and_read_by_pods(
-    launching: Launching, config_path: Path, tmp_path: Path
+    launching: Launching, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
-
     shutil.copytree(launching.cluster.local.store, tmp_path / "store")
-    # An image that was pushed from here holds the code that made the results.
-    path = pushed_from_here(launching, config_path)
+    # Images that were pushed from here hold the code that made the results.
+    settings = yaml.safe_load(config_path.read_text())["kubeflow"]
+    monkeypatch.setattr(engine, "references", lambda *_: settings["images"])
+    path = changed(config_path, kubeflow=settings | {"images": "registry.example/slimline"})
     first = launching(path)
     assert first.outcome == "done"
     steps, imports = launching.tasks()
@@ -228,10 +229,6 @@ def test_results_of_this_machine_are_uploaded_once_and_read_by_pods(
     uploads = launching.cluster.gcs.requests["upload"]
     launching(path)
     assert launching.cluster.gcs.requests["upload"] == uploads
-
-
-def pushed_from_here(launching: Launching, config: Path) -> Path:
-    raise NotImplementedError
 
 
 # what follows from what is known ------------------------------------------------------------------
