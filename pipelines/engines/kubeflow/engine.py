@@ -153,10 +153,12 @@ class KubeflowEngine:
             interrupted=self._interrupted,
             cancel_on_interrupt=self._cluster.cancel_on_interrupt,
         )
-        for event in watcher.watch():
+        try:
+            for event in watcher.watch():
+                self.still_running = watcher.outcome == "running"
+                yield event
+        finally:
             self.still_running = watcher.outcome == "running"
-            yield event
-        self.still_running = watcher.outcome == "running"
         return watcher.outcome
 
     def _settled(self, plan: Plan, record: LaunchRecord, told: set[str]) -> Iterator[StepDone]:
