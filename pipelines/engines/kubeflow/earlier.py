@@ -145,10 +145,10 @@ class EarlierResults:
         return None if step.alone else self._of_this_machine(step, wanted)
 
     def _of_the_cluster(self, step: Step, wanted: Ingredients) -> Earlier | None:
-        recipe = _recipe(wanted.to_json())
+        wanted_key = _lookup_key(wanted.to_json())
         seen = 0
         while True:
-            for record in self._found.get(recipe, ())[seen:]:
+            for record in self._found.get(wanted_key, ())[seen:]:
                 seen += 1
                 if self._counts(record, step, wanted):
                     return of_record(record, self._root)
@@ -164,7 +164,7 @@ class EarlierResults:
             self._codes.setdefault((record.component, record.image), set()).add(
                 record.ingredients["code"]
             )
-        self._found.setdefault(_recipe(record.ingredients), []).append(record)
+        self._found.setdefault(_lookup_key(record.ingredients), []).append(record)
 
     def _counts(self, record: ExecutionRecord, step: Step, wanted: Ingredients) -> bool:
         """Whether the step would do now what was done then, at a place where it is found."""
@@ -258,9 +258,9 @@ def in_one_result(statement: Mapping[str, Any]) -> bool:
     return bool(outputs) and all("uri" in said for said in outputs.values())
 
 
-def _recipe(ingredients: Mapping[str, Any]) -> str:
+def _lookup_key(ingredients: Mapping[str, Any]) -> str:
     known = {name: value for name, value in ingredients.items() if name not in _UNKNOWN_HERE}
-    return digest("recipe", known)
+    return digest("lookup", known)
 
 
 def _records(store: Store, name: str) -> Iterator[ExecutionRecord]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.contract.executor_input import RECIPE
+from components.contract.executor_input import CACHE_KEY
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
@@ -26,9 +26,9 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     parameters,
 )
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
-from pipelines.engines.kubeflow.ir.kinds import Kind, kinds
+from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
-from pipelines.engines.kubeflow.ir.recipes import keyed, recipes
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
@@ -96,12 +96,12 @@ def compiled(
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
-    recipe = recipes(graph, sources, images)
+    keys = keys_of(graph, sources, images)
     called = display_names(graph)
     values = {
         step.name: {
-            **parameters(step, sources, graph, None),
-            RECIPE: f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
+            **parameters(step, sources, graph),
+            CACHE_KEY: f"{keys[step.name]} {called.get(step.name, '')}".rstrip(),
         }
         for step in steps
     }
@@ -113,7 +113,7 @@ def compiled(
     )
     places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
     importing = _importers(reachable, steps, places, sources, imported)
-    lasting = keyed(graph) if cache_keys else frozenset[str]()
+    lasting = repeatable(graph) if cache_keys else frozenset[str]()
     tasks: Json = {}
     for step in steps:
         kind = kind_of[step.name]
@@ -121,7 +121,7 @@ def compiled(
         if settings.cache and step.interface.cached_by_name and step.name not in uncached:
             caching["enableCache"] = True
             if step.name in lasting:
-                caching["cacheKey"] = recipe[step.name]
+                caching["cacheKey"] = keys[step.name]
         tasks[step.name] = _task(step, graph, kind, values[step.name], settings, imported, caching)
     tasks |= {one.task: one.task_json() for one in importing}
     used = {kind.name: kind for kind in kind_of.values()}.values()
@@ -273,7 +273,7 @@ def _resources(step: Step, given: Resources) -> Json:
 def _task(
     step: Step,
     graph: Graph,
-    kind: Kind,
+    kind: ContainerKind,
     values: Mapping[str, Any],
     settings: Kubeflow,
     imported: Mapping[Ref, Imported],

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contract.digests import canonical_json
-from components.contract.executor_input import RECIPE
+from components.contract.executor_input import CACHE_KEY
 from pipelines.engines.kubeflow.ir.component_spec import Json, component
 from pipelines.runs.graph import Step
 
 
 @dataclass(frozen=True)
-class Kind:
+class ContainerKind:
     """What several steps share.
 
     Attributes:
@@ -63,7 +63,7 @@ def kinds(
     values: Mapping[str, Mapping[str, Any]],
     container_of: Callable[[Step], Json],
     pod_of: Callable[[Step], Json],
-) -> Mapping[str, Kind]:
+) -> Mapping[str, ContainerKind]:
     """Return the kind of every step, by its name; equal arguments give equal kinds.
 
     Args:
@@ -77,12 +77,12 @@ def kinds(
     for step in steps:
         sharing.setdefault(canonical_json(containers[step.name]), []).append(step)
     numbers: Counter[str] = Counter()
-    found: dict[str, Kind] = {}
+    found: dict[str, ContainerKind] = {}
     for members in sharing.values():
         given = [values[step.name] for step in members]
         defaults = _defaults(given)
         shared = _component(members, values, defaults)
-        pods: dict[bytes, Kind] = {}
+        pods: dict[bytes, ContainerKind] = {}
         for step in members:
             pod = pod_of(step)
             key = canonical_json(pod)
@@ -92,7 +92,7 @@ def kinds(
                 if numbers[step.component] > 1:
                     label = f"{label}-{numbers[step.component]}"
                 named = {"executorLabel": f"exec-{label}", **shared}
-                pods[key] = Kind(label, containers[step.name], pod, named, defaults)
+                pods[key] = ContainerKind(label, containers[step.name], pod, named, defaults)
             found[step.name] = pods[key]
     return found
 
@@ -100,11 +100,11 @@ def kinds(
 def _defaults(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the value of every parameter that a task need not say: the commonest.
 
-    Where one has none, its absence could not be told from the default. The recipe has no default:
-    it stands in the tasks for all that does.
+    Where one has none, its absence could not be told from the default. The cache key has no
+    default: it stands in the tasks for all that does.
     """
     defaults: dict[str, Any] = {}
-    for name in sorted({name for values in given for name in values} - {RECIPE}):
+    for name in sorted({name for values in given for name in values} - {CACHE_KEY}):
         if all(name in values for values in given):
             counted = Counter(canonical_json(values[name]) for values in given)
             commonest = max(counted, key=lambda content: (counted[content], content))

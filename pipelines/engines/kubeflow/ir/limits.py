@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from components.contract.errors import UserError
+from pipelines.config.kubeflow import WORKFLOW_BYTES
 from pipelines.engines.kubeflow.ir.compiling import Compiled
-from pipelines.engines.kubeflow.ir.servers import ServerVersion
+from pipelines.engines.kubeflow.ir.servers import NEWEST, ServerVersion
 from pipelines.engines.kubeflow.ir.sizes.back_end import BACK_ENDS, back_end_of
 from pipelines.engines.kubeflow.ir.sizes.measuring import Sizes, sizes_of
-
-WORKFLOW_BYTES = 1_048_576
-"""Largest Workflow that Argo keeps (workflow/packer, MAX_WORKFLOW_SIZE)."""
 
 ARGUMENT_BYTES = 131_071
 """Longest single argument of a process under Linux: 32 pages, less the closing zero."""
@@ -25,6 +23,9 @@ NODE_CHARACTERS = 128
 
 _RESERVE = 0.05
 """Share of a Workflow that stays free: every attempt that fails leaves a node behind."""
+
+_SAFE = 0.95
+"""Share of the steps that fit by proportion: what does not grow with them takes room as well."""
 
 _DRIVER = "-driver"
 
@@ -47,8 +48,8 @@ class Excess:
 
     @property
     def steps_that_fit(self) -> int:
-        """About how many steps a graph of this kind may have."""
-        return int(self.sizes.steps * self.limit / self.bytes)
+        """About how many steps a graph of this kind may have, rather too few than too many."""
+        return int(_SAFE * self.sizes.steps * self.limit / self.bytes)
 
 
 def measured(compiled: Compiled, version: ServerVersion | None) -> tuple[Sizes, ...]:
@@ -133,6 +134,23 @@ def check(
     check_names(compiled.spec["root"]["dag"]["tasks"])
     if found := fault(compiled, version, workflow_bytes=workflow_bytes):
         raise found
+
+
+def check_inputs(compiled: Compiled) -> None:
+    """Refuse a pipeline with a step that is told more than one argument can hold, on any platform.
+
+    Raises:
+        UserError: There is one.
+    """
+    (sizes,) = measured(compiled, NEWEST)
+    if sizes.input_bytes > ARGUMENT_BYTES:
+        raise UserError(
+            f"{sizes.input_step} takes too many artifacts and parameters: it is told "
+            f"{sizes.input_bytes:,} bytes, and no argument of a process takes above "
+            f"{ARGUMENT_BYTES:,}",
+            "compare fewer variants or devices in one configuration, or shorten pipeline_root and "
+            "the variants' names",
+        )
 
 
 def check_names(tasks: Iterable[str]) -> None:

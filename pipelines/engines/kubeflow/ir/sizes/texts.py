@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
+
+
+_MESSAGE = "cachingOptions"
+"""The one message that ours leave empty: it is set all the same."""
 
 
 def compact(value: object, separator: str = ",") -> str:
@@ -18,12 +22,16 @@ def sorted_json(value: object, separator: str = ",") -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a message without what is not set, and with whole numbers as Go writes them."""
+    """Return a message without maps and lists that are empty, and whole numbers as Go writes them."""
     if isinstance(value, dict):
-        entries = ((name, plain(one)) for name, one in value.items())  # pyright: ignore[reportUnknownVariableType]
-        return {name: one for name, one in entries if one not in ({}, [], None)}
+        entries = cast("dict[str, Any]", value).items()
+        return {
+            name: kept
+            for name, one in entries
+            if (kept := plain(one)) not in ({}, [], None) or name == _MESSAGE
+        }
     if isinstance(value, list):
-        return [plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+        return [plain(one) for one in cast("list[Any]", value)]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
