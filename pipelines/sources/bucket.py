@@ -13,9 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from google.api_core import exceptions as api
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
@@ -29,11 +26,9 @@ from pipelines.sources.walking import unreadable
 from pipelines.stores.blobs import BlobCache
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.call_each import call_each
-from pipelines.stores.faults import cloud_faults
 from pipelines.stores.layout import blob_key
-from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.objects import THREADS, Found, ObjectMissing, Objects, open_objects
 
-_FIELDS = "name,generation,size,crc32c,contentEncoding"
 _SEGMENT_BYTES_MAX = 255
 """Longest name of a file that Linux takes."""
 
@@ -94,11 +89,10 @@ class BucketFiles:
         common = posixpath.commonpath([f"/{name}" for name in {*folders, posixpath.dirname(index)}])
         prefix = f"{common[1:]}/" if common != "/" else ""
         wanted = {index, *(name for names in meant for name in names)}
-        with cloud_faults(self._uri):
-            found = {
-                item.name.removeprefix(prefix): _state(bucket, item)
-                for item in self._objects.list(prefix, _FIELDS)
-            }
+        found = {
+            item.name.removeprefix(prefix): _state(bucket, item)
+            for item in self._objects.list(prefix, details=True)
+        }
         root = f"gs://{bucket}/{prefix}".rstrip("/")
         states = {name: state for name, state in found.items() if prefix + name in wanted}
         index = index.removeprefix(prefix)
@@ -161,11 +155,10 @@ class BucketFiles:
 
     def _download(self, state: ObjectState, path: Path) -> str:
         """Write the object of just this generation to a file and return its sha256."""
-        with cloud_faults(self._uri):
-            try:
-                return self._objects.fetch(state.name, path, state.generation)
-            except api.NotFound:
-                raise _changed(state) from None
+        try:
+            return self._objects.fetch(state.name, path, str(state.generation))
+        except ObjectMissing:
+            raise _changed(state) from None
 
 
 def bucket_files(uri: str, expected: str) -> BucketFiles:
@@ -180,13 +173,13 @@ def bucket_files(uri: str, expected: str) -> BucketFiles:
             there, or names that cannot be files beside each other.
     """
     bucket, name = parse_object(uri)
-    objects = Objects(uri, bucket)
+    objects = open_objects(uri, bucket)
     prefix = f"{name.rstrip('/')}/" if name else ""
-    with cloud_faults(uri):
-        objects.check_access(prefix)
-        one = objects.look(name) if prefix != name else None
-        found = (_state(bucket, item) for item in objects.list(prefix, _FIELDS))
-        states, others = _below(prefix, found)
+    objects.check_access(prefix)
+    one = objects.look(name) if prefix != name else None
+    states, others = _below(
+        prefix, (_state(bucket, item) for item in objects.list(prefix, details=True))
+    )
     if one and states:
         raise UserError(
             f"{uri} is an object and also, with {len(states)} files, a folder",
@@ -246,11 +239,9 @@ def _fault(name: str) -> str:
     return ""
 
 
-def _state(bucket: str, found: Any) -> ObjectState:
-    state = ObjectState(
-        bucket, found.name, int(found.generation), int(found.size), found.crc32c or ""
-    )
-    if found.content_encoding == "gzip":
+def _state(bucket: str, found: Found) -> ObjectState:
+    state = ObjectState(bucket, found.name, int(found.version), found.size_bytes, found.checksum)
+    if found.encoding == "gzip":
         raise UserError(
             f"{state.uri} is stored with Content-Encoding gzip: what arrives is not what is listed",
             f"gcloud storage objects update {state.uri} --clear-content-encoding, or upload it "

@@ -1,7 +1,7 @@
-"""A store in a bucket of Google Cloud Storage.
+"""A store in a bucket.
 
-Every write carries a generation precondition, so that among any number of writers one wins, and a
-nonce in the object's metadata: when a reply is lost the client sends the request again and the
+Every write carries a precondition, so that among any number of writers one wins, and a nonce in
+the object's metadata: when a reply is lost the client sends the request again and the
 precondition then fails on this writer's own success, which the nonce tells from somebody else's.
 """
 
@@ -11,19 +11,23 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-from google.api_core import exceptions as api
+from typing import TypeVar
 
 from pipelines.disk.files import beside, disk_faults
-from pipelines.stores.bucket_uri import parse_place
+from pipelines.stores.bucket_uri import parse_place, scheme_of
 from pipelines.stores.call_each import call_each
-from pipelines.stores.connection import RetryPolicy
-from pipelines.stores.faults import cloud_faults
-from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.objects import (
+    ABSENT,
+    NONCE,
+    THREADS,
+    Found,
+    ObjectMissing,
+    Objects,
+    OtherVersion,
+    open_objects,
+)
+from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix, is_key
-
-_NONCE = "slimline-nonce"
 
 Answer = TypeVar("Answer")
 
@@ -32,24 +36,26 @@ class BucketStore:
     """The ``Store`` in a bucket.
 
     Args:
-        uri: ``gs://bucket/prefix``.
+        uri: ``gs://bucket/prefix``, or the same at another service.
         policy: How long requests are tried.
+        objects: The bucket, where it is not to be used as it lies there: see ``sealing.py``.
 
     Raises:
         UserError: Malformed URI, no credentials, a bucket that is missing, forbidden or not to be
             reached.
     """
 
-    def __init__(self, uri: str, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self, uri: str, policy: RetryPolicy | None = None, objects: Objects | None = None
+    ) -> None:
         name, self._prefix = parse_place(uri)
-        self.uri = f"gs://{name}/{self._prefix}".rstrip("/")
-        self._objects = Objects(uri, name, policy)
-        with cloud_faults(uri):
-            self._objects.check_access(self._prefix)
+        self.uri = f"{scheme_of(uri)}://{name}/{self._prefix}".rstrip("/")
+        self._objects = objects or open_objects(uri, name, policy)
+        self._objects.check_access(self._prefix)
 
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """See ``Store``."""
-        return self._write(key, data, 0)
+        return self._write(key, data, ABSENT)
 
     def put_many(self, items: Iterable[tuple[str, bytes | Path]]) -> tuple[bool, ...]:
         """See ``Store``."""
@@ -57,7 +63,7 @@ class BucketStore:
 
     def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """See ``Store``."""
-        return self._write(key, data, int(version))
+        return self._write(key, data, version)
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """See ``Store``."""
@@ -87,7 +93,7 @@ class BucketStore:
     def stat(self, key: str) -> Stat | None:
         """See ``Store``."""
         found = self._look(key)
-        return Stat(int(found.size), str(found.generation)) if found else None
+        return Stat(found.size_bytes, found.version) if found else None
 
     def stat_many(self, keys: Iterable[str]) -> tuple[Stat | None, ...]:
         """See ``Store``."""
@@ -95,18 +101,16 @@ class BucketStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See ``Store``."""
-        with cloud_faults(self.uri):
-            for found in self._objects.list(self._prefix + check_prefix(prefix)):
-                key = found.name.removeprefix(self._prefix)
-                if is_key(key):
-                    yield key
+        for found in self._objects.list(self._prefix + check_prefix(prefix)):
+            key = found.name.removeprefix(self._prefix)
+            if is_key(key):
+                yield key
 
     def foreign(self) -> Iterator[str]:
         """See ``Store``."""
-        with cloud_faults(self.uri):
-            names = (found.name for found in self._objects.list(self._prefix))
-            keys = (name.removeprefix(self._prefix) for name in names)
-            yield from (key for key in keys if not is_key(key))
+        names = (found.name for found in self._objects.list(self._prefix))
+        keys = (name.removeprefix(self._prefix) for name in names)
+        yield from (key for key in keys if not is_key(key))
 
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``.
@@ -117,40 +121,27 @@ class BucketStore:
         found = self.stat(key)
         if found is None or found.version != version:
             return False
-        lost: list[BaseException] = []
-        with cloud_faults(self.uri):
-            try:
-                self._objects.delete(self._name(key), int(version), lost.append)
-            except api.NotFound:
-                return bool(lost)
-            except api.PreconditionFailed:
-                return False
-            return True
+        return self._objects.delete(self._name(key), version)
 
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
 
-    def _look(self, key: str) -> Any:
+    def _look(self, key: str) -> Found | None:
         """Return the live object with its metadata, or None."""
-        with cloud_faults(self.uri):
-            return self._objects.look(self._name(key))
+        return self._objects.look(self._name(key))
 
-    def _write(self, key: str, data: bytes | Path, generation: int) -> bool:
-        """Write a value if the live object has this generation (0: if there is none)."""
+    def _write(self, key: str, data: bytes | Path, version: str) -> bool:
+        """Write a value if the live object has this version."""
         nonce = secrets.token_hex(16)
-        with cloud_faults(self.uri):
-            try:
-                self._objects.write(self._name(key), data, generation, {_NONCE: nonce})
-            except api.PreconditionFailed:
-                found = self._look(key)
-                written: dict[str, str] = (found and found.metadata) or {}
-                return written.get(_NONCE) == nonce
-            return True
+        try:
+            self._objects.write(self._name(key), data, version, nonce)
+        except OtherVersion:
+            found = self._look(key)
+            return found is not None and found.metadata.get(NONCE) == nonce
+        return True
 
     def _found(self, key: str, read: Callable[[str], Answer]) -> Answer:
-        name = self._name(key)
-        with cloud_faults(self.uri):
-            try:
-                return read(name)
-            except api.NotFound:
-                raise KeyMissing(key) from None
+        try:
+            return read(self._name(key))
+        except ObjectMissing:
+            raise KeyMissing(key) from None

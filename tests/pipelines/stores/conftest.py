@@ -31,8 +31,8 @@ def open_kind(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str],
         if kind == "directory":
             return DirectoryStore(tmp_path / "store")
         from pipelines.stores.bucket import BucketStore
-        from pipelines.stores.connection import RetryPolicy
         from pipelines.stores.read_through import ReadThroughStore
+        from pipelines.stores.retrying import RetryPolicy
 
         policy = RetryPolicy(deadline_s=20.0, read_s=5.0, wait_s=0.02)
         bucket = BucketStore(request.getfixturevalue("bucket_uri"), policy)
