@@ -9,12 +9,17 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.data import deep_trees, patterns
 from tests.servers.gcs.server import GcsServer
+from tests.servers.s3.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFs
+
+if TYPE_CHECKING:
+    from tests.servers.s3.proxy import S3Proxy
 
 # How long one example takes says nothing here: the machine may be busy. What must hold before a
 # change lands is tried on the same examples each time; people's own runs look further.
@@ -114,6 +119,29 @@ def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
     with GcsServer() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         yield server
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFs]:
+    """A real S3 service, without buckets that anybody relies on."""
+    with SeaweedFs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(seaweedfs: SeaweedFs, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
+    """The same behind a proxy, for clients of this process and of its children."""
+    from tests.servers.s3.proxy import S3Proxy
+
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with S3Proxy(seaweedfs.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+        yield proxy
 
 
 @pytest.fixture

@@ -8,24 +8,27 @@ precondition then fails on this writer's own success, which the nonce tells from
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.files import beside, disk_faults
 from pipelines.stores.bucket_uri import parse_place, scheme_of
 from pipelines.stores.call_each import call_each
+from pipelines.stores.layout import PUBLIC
 from pipelines.stores.objects import (
     ABSENT,
     NONCE,
     THREADS,
     Found,
     ObjectMissing,
-    Objects,
     OtherVersion,
     open_objects,
 )
+from pipelines.stores.probing import probe_once
 from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix, is_key
 
@@ -36,9 +39,12 @@ class BucketStore:
     """The ``Store`` in a bucket.
 
     Args:
-        uri: ``gs://bucket/prefix``, or the same at another service.
+        uri: ``gs://bucket/prefix``, or the same with ``s3`` or ``minio``.
         policy: How long requests are tried.
-        objects: The bucket, where it is not to be used as it lies there: see ``sealing.py``.
+        root: Whether it is a pipeline root. There objects lie as pods write and read them, and
+            only what replaces or removes one asks for a service that holds conditions.
+        memory: The folder in which this machine remembers what it probed; None is one of
+            ``cache_folder``.
 
     Raises:
         UserError: Malformed URI, no credentials, a bucket that is missing, forbidden or not to be
@@ -46,12 +52,34 @@ class BucketStore:
     """
 
     def __init__(
-        self, uri: str, policy: RetryPolicy | None = None, objects: Objects | None = None
+        self,
+        uri: str,
+        policy: RetryPolicy | None = None,
+        *,
+        root: bool = False,
+        memory: Path | None = None,
     ) -> None:
         name, self._prefix = parse_place(uri)
-        self.uri = f"{scheme_of(uri)}://{name}/{self._prefix}".rstrip("/")
-        self._objects = objects or open_objects(uri, name, policy)
+        scheme = scheme_of(uri)
+        self.uri = f"{scheme}://{name}/{self._prefix}".rstrip("/")
+        self._root, self._memory = root, memory
+        # Google's service is known to hold conditions.
+        self._probed = scheme == "gs"
+        self._probing = threading.Lock()
+        self._objects = open_objects(uri, name, policy, self._sealed)
         self._objects.check_access(self._prefix)
+
+    def _sealed(self, name: str) -> bool:
+        """Whether an object needs a seal: apps that read releases compare digests of all bytes."""
+        return not self._root and not name.startswith(f"{self._prefix}{PUBLIC}")
+
+    def _probe(self) -> None:
+        """Make sure, before the first write, that the service lets one of several writers win."""
+        with self._probing:
+            if not self._probed:
+                memory = self._memory or cache_folder() / "probed"
+                probe_once(self._objects, self.uri, self._prefix, memory)
+                self._probed = True
 
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """See ``Store``."""
@@ -121,6 +149,7 @@ class BucketStore:
         found = self.stat(key)
         if found is None or found.version != version:
             return False
+        self._probe()
         return self._objects.delete(self._name(key), version)
 
     def _name(self, key: str) -> str:
@@ -132,9 +161,11 @@ class BucketStore:
 
     def _write(self, key: str, data: bytes | Path, version: str) -> bool:
         """Write a value if the live object has this version."""
-        nonce = secrets.token_hex(16)
+        name, nonce = self._name(key), secrets.token_hex(16)
+        if version != ABSENT or not self._root:
+            self._probe()
         try:
-            self._objects.write(self._name(key), data, version, nonce)
+            self._objects.write(name, data, version, nonce)
         except OtherVersion:
             found = self._look(key)
             return found is not None and found.metadata.get(NONCE) == nonce

@@ -23,7 +23,7 @@ from requests.exceptions import InvalidJSONError
 
 from pipelines.disk.files import disk_faults, write_all
 from pipelines.stores.connection import connect
-from pipelines.stores.faults import cloud_faults, may_pass
+from pipelines.stores.faults import cloud_faults, may_pass, service_host
 from pipelines.stores.objects import ABSENT, NONCE, Found, ObjectMissing, OtherVersion
 from pipelines.stores.retrying import RetryPolicy
 
@@ -60,6 +60,11 @@ class GcsObjects:
         self._client: Any = connect(uri)
         self._bucket: Any = self._client.bucket(bucket)
         self._large = threading.BoundedSemaphore(_STREAMS)
+
+    @property
+    def service(self) -> str:
+        """See ``Objects``."""
+        return service_host()
 
     def check_access(self, prefix: str) -> None:
         """See ``Objects``.

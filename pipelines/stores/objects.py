@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from components.contract.errors import UserError
+from components.contract.extras import not_installed
 from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.retrying import RetryPolicy
 
@@ -57,6 +58,11 @@ class Objects(Protocol):
     All methods raise ``UserError`` where the user can put it right: no credentials, a bucket that
     is missing, forbidden or not to be reached.
     """
+
+    @property
+    def service(self) -> str:
+        """Who keeps them: an address, and what answers there where it tells."""
+        ...
 
     def check_access(self, prefix: str) -> None:
         """Ask for one object, so that a bucket that cannot be used is known at once."""
@@ -126,13 +132,27 @@ NONCE = "slimline-nonce"
 """Where a writer leaves what tells its own object from another one's of the same bytes."""
 
 
-def open_objects(uri: str, bucket: str, policy: RetryPolicy | None = None) -> Objects:
-    """Return the objects of a bucket as they lie there, whatever service keeps them.
+CONDITIONS = (
+    "keep the store at a service that holds If-None-Match and If-Match on PUT and If-Match on "
+    "DELETE, such as AWS S3 or SeaweedFS 4.48, in gs://bucket/prefix, or in a folder; a pipeline "
+    "root may stay where it is"
+)
+"""The way out where a service does not let one of several writers win."""
+
+
+def open_objects(
+    uri: str,
+    bucket: str,
+    policy: RetryPolicy | None = None,
+    sealed: Callable[[str], bool] = lambda _: False,
+) -> Objects:
+    """Return the objects of a bucket, whatever service keeps them.
 
     Args:
         uri: What the user wrote, named when something is amiss.
         bucket: Name of the bucket.
         policy: How long requests are tried.
+        sealed: Whether the object of a name is sealed where the service needs it: ``sealing.py``.
 
     Raises:
         UserError: No credentials, an extra that is not installed, or no service of this kind.
@@ -143,9 +163,13 @@ def open_objects(uri: str, bucket: str, policy: RetryPolicy | None = None) -> Ob
 
         return GcsObjects(uri, bucket, policy)
     if scheme in ("s3", "minio"):
-        from pipelines.stores.s3_objects import S3Objects
-
-        return S3Objects(uri, bucket, policy)
+        try:
+            from pipelines.stores.s3_objects import S3Objects
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("boto3", "botocore"):
+                raise
+            raise not_installed(uri, "boto3", "s3") from error
+        return S3Objects(uri, bucket, policy, sealed)
     raise UserError(
         f"{uri}: there is no bucket of this kind",
         "give a place like gs://bucket/prefix, s3://bucket/prefix or minio://bucket/prefix",

@@ -19,7 +19,7 @@ import urllib3.exceptions
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.access import Token, address, configuration_of
 from pipelines.engines.kubeflow.api_faults import ReplyLostError, fault_of, may_pass
-from pipelines.stores.connection import RetryPolicy
+from pipelines.stores.retrying import RetryPolicy
 
 _PAGE = 100
 _LONGEST_WAIT_S = 8.0

@@ -36,7 +36,7 @@ def open_root(uri: str) -> Store:
     """
     from pipelines.stores.bucket import BucketStore
 
-    return BucketStore(uri)
+    return BucketStore(uri, root=True)
 
 
 def stage(taken: Snapshot, place: str, scratch: Path) -> None:

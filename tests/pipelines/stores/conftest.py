@@ -11,8 +11,10 @@ import pytest
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.store import Store
 from tests.servers.gcs.server import GcsServer
+from tests.servers.s3.proxy import S3Proxy
+from tests.servers.s3.seaweedfs import BUCKET
 
-KINDS = ("directory", "bucket", "through")
+KINDS = ("directory", "bucket", "through", "s3")
 
 
 @pytest.fixture
@@ -21,6 +23,12 @@ def bucket_uri(gcs: GcsServer) -> str:
     name = f"bucket-{secrets.token_hex(4)}"
     gcs.bucket(name)
     return f"gs://{name}/some/place"
+
+
+@pytest.fixture
+def s3_uri(s3: S3Proxy) -> str:
+    """A place in a bucket of that service where nothing lies yet."""
+    return f"s3://{BUCKET}/{secrets.token_hex(8)}/place"
 
 
 @pytest.fixture
@@ -35,6 +43,8 @@ def open_kind(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str],
         from pipelines.stores.retrying import RetryPolicy
 
         policy = RetryPolicy(deadline_s=20.0, read_s=5.0, wait_s=0.02)
+        if kind == "s3":
+            return BucketStore(request.getfixturevalue("s3_uri"), policy)
         bucket = BucketStore(request.getfixturevalue("bucket_uri"), policy)
         if kind == "bucket":
             return bucket
