@@ -122,6 +122,7 @@ def may_pass(error: BaseException) -> bool:
     return isinstance(
         error,
         boto.HTTPClientError
+        | boto.ConnectionError
         | boto.IncompleteReadError
         | ConnectionError
         | http.client.HTTPException
@@ -186,7 +187,9 @@ def _other_fault(cause: Exception) -> tuple[str, str]:
             f"{ENDPOINT} (http:// where the service has none)"
         )
     elif isinstance(cause, ResponseParserError) or (
-        isinstance(cause, boto.ClientError) and not may_pass(cause) and code_of(cause).isdecimal()
+        isinstance(cause, boto.ClientError)
+        and not may_pass(cause)
+        and (not code_of(cause) or code_of(cause).isdecimal())
     ):
         what = "{host} answers, but not as S3 does: {message}"
         fix = (

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from botocore import exceptions as boto  # pyright: ignore[reportMissingTypeStubs]
+from botocore.parsers import ResponseParserError  # pyright: ignore[reportMissingTypeStubs]
 
 from pipelines.disk.files import disk_faults, write_all
 from pipelines.stores.objects import (
@@ -89,6 +90,8 @@ class S3Objects:
         """See ``Objects``."""
         with s3_faults(self._uri, self._host):
             page = self._ask("list_objects_v2", self._policy.opening, Prefix=prefix, MaxKeys=1)
+            if "Name" not in page:
+                raise ResponseParserError("the answer to a listing names no bucket")
         self._server = page["ResponseMetadata"]["HTTPHeaders"].get("server", "")
 
     def list(self, prefix: str, *, details: bool = False) -> Iterator[Found]:  # noqa: ARG002 a page has them all

@@ -24,7 +24,9 @@ from botocore.credentials import Credentials
 from tests.servers.gcs.faults import FaultKind, Faults, Operation
 from tests.servers.s3.seaweedfs import ACCESS_KEY, SECRET_KEY
 
-Conditions = Literal["held", "ignored", "looked at first", "ignored by delete"]
+Conditions = Literal[
+    "held", "ignored", "looked at first", "looked at first by swaps", "ignored by delete"
+]
 _VERBS: dict[str, Operation] = {
     "PUT": "upload", "GET": "download", "HEAD": "stat", "DELETE": "delete", "POST": "compose",
 }  # fmt: skip
@@ -51,6 +53,7 @@ class S3Proxy:
         requests: How many of each kind came.
         received_bytes: Bytes of bodies that came, by kind of request.
         sent_bytes: The same of answers.
+        server_name: What the service calls itself, where it is not to be asked.
         before: Called with the kind of each request before it goes on.
     """
 
@@ -61,6 +64,7 @@ class S3Proxy:
         self.requests: Counter[Operation] = Counter()
         self.received_bytes: Counter[Operation] = Counter()
         self.sent_bytes: Counter[Operation] = Counter()
+        self.server_name = ""
         self.before: Callable[[Operation], None] = lambda _: None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -92,9 +96,12 @@ class S3Proxy:
 
     def lacks(self, verb: str, headers: dict[str, str]) -> bool:
         """Whether a request is one whose conditions are not held."""
-        has = any(name.lower() in ("if-match", "if-none-match") for name in headers)
-        verbs = {"ignored by delete": ("DELETE",), "held": ()}.get(self.conditions)
-        return has and verb in (verbs if verbs is not None else ("PUT", "DELETE"))
+        names = {name.lower() for name in headers}
+        if self.conditions == "looked at first by swaps":
+            return "if-match" in names and verb == "PUT"
+        verbs = {"held": (), "ignored by delete": ("DELETE",)}.get(self.conditions)
+        asks = bool(names & {"if-match", "if-none-match"})
+        return asks and verb in (verbs if verbs is not None else ("PUT", "DELETE"))
 
     def passes(self, path: str, headers: dict[str, str]) -> bool:
         """Look first, as a service does that then writes whatever has come in between."""
@@ -147,7 +154,7 @@ def _handler(proxy: S3Proxy) -> type[BaseHTTPRequestHandler]:
                 if name.lower() not in ("expect", "connection")
             }
             if proxy.lacks(self.command, headers):
-                if proxy.conditions == "looked at first" and not proxy.passes(self.path, headers):
+                if proxy.conditions.startswith("looked") and not proxy.passes(self.path, headers):
                     refused = _ERROR.format(code="PreconditionFailed", message="It does not hold.")
                     self._answer(412, {"Content-Type": "application/xml"}, refused.encode())
                     return
@@ -164,6 +171,8 @@ def _handler(proxy: S3Proxy) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 told = {n: v for n, v in told.items() if n.lower() != "transfer-encoding"}
                 told["Content-Length"] = str(len(data))
+            if proxy.server_name:
+                told["Server"] = proxy.server_name
             proxy.sent_bytes[operation] += len(data)
             self._answer(answer.status, told, data, cut=fault == "truncated")
 
