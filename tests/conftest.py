@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from hypothesis import settings
 
 from tests.data import deep_trees, patterns
 from tests.servers.gcs.server import GcsServer
-from tests.servers.s3.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFs
+from tests.servers.s3.seaweedfs import ACCESS_KEY, BUCKET, SECRET_KEY, SeaweedFs
 
 if TYPE_CHECKING:
     from tests.servers.s3.proxy import S3Proxy
@@ -213,11 +214,15 @@ def gcs_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsProcess]:
     process.end()
 
 
-@pytest.fixture(params=["directory", "bucket"])
+@pytest.fixture(params=["directory", "bucket", pytest.param("s3", marks=pytest.mark.slow)])
 def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Addresses of new stores, by name, on a disk and on a storage service."""
+    """Addresses of new stores, by name, on a disk and on two storage services."""
     if request.param == "directory":
         return lambda name: str(tmp_path / "stores" / name)
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        place = f"s3://{BUCKET}/{tmp_path.name}-{secrets.token_hex(4)}"
+        return lambda name: f"{place}/{name}"
     request.getfixturevalue("gcs_process")()
     return lambda name: f"gs://stores/{name}"
 
