@@ -40,6 +40,7 @@ class SeaweedFs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._client: Any = None
         self.url = ""
 
     @staticmethod
@@ -91,13 +92,15 @@ class SeaweedFs:
 
     def client(self) -> Any:
         """Return a client of the service itself, for what tests lay there."""
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=self.url,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
-            region_name="us-east-1",
-        )
+        if self._client is None:  # it takes longer to make than most requests
+            self._client = boto3.session.Session().client(
+                "s3",
+                endpoint_url=self.url,
+                aws_access_key_id=ACCESS_KEY,
+                aws_secret_access_key=SECRET_KEY,
+                region_name="us-east-1",
+            )
+        return self._client
 
     def _answers(self) -> bool:
         try:
