@@ -18,6 +18,7 @@ from pipelines.engines.engine import Cluster
 from pipelines.engines.kubeflow import planning
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.earlier import Earlier, EarlierResults, of_record
+from pipelines.engines.kubeflow.fitting import version_of
 from pipelines.engines.kubeflow.image_digests import images_of, references
 from pipelines.engines.kubeflow.launch_record import LaunchRecord, Part, read_launch
 from pipelines.engines.kubeflow.left_runs import left_run
@@ -92,6 +93,7 @@ class KubeflowEngine:
         assert graph == self._reachable.graph
         refuse_secrets(self._reachable.config)
         root = open_root(self._reachable.settings.pipeline_root)
+        version_of(self._connection)  # warns where something is not known to work
         record = read_launch(root, run) or self._wanted(run, sources, self._plan(root, sources))
         submission = Submission(
             self._connection, root, self._reachable, record, self._cache, self._work

@@ -15,8 +15,10 @@ from components.contract.errors import UserError
 from pipelines.engines.kubeflow import preparing, submitting
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.earlier import Earlier
+from pipelines.engines.kubeflow.ir import limits
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled, needed_artifacts
 from pipelines.engines.kubeflow.ir.importers import Imported
+from pipelines.engines.kubeflow.ir.servers import parsed
 from pipelines.engines.kubeflow.launch_record import (
     LaunchRecord,
     Part,
@@ -83,6 +85,7 @@ class Submission:
         self._record = record
         self._cache = cache
         self._scratch = scratch
+        self._version = parsed(record.server)
 
     def started(self) -> list[tuple[Part, PipelineVersion]]:
         """Return the parts that were started, in their order.
@@ -110,6 +113,7 @@ class Submission:
         parts = divided(by_variant(graph, missing), lambda only: self._why_not(plan, only))
         plan = self._with_uploads(plan, parts[0])
         made = self._compiled(plan, parts[0])
+        limits.check_names(made.spec["root"]["dag"]["tasks"])
         return Next(plan, parts[0], number, number - 1 + len(parts), made)
 
     def start(self, coming: Next) -> tuple[Part, PipelineVersion]:
@@ -141,11 +145,12 @@ class Submission:
         return part, prepared.version
 
     def _why_not(self, plan: Plan, only: Sequence[str]) -> UserError | None:
-        try:
-            self._compiled(plan, only)
-        except UserError as error:
-            return error
-        return None
+        """Return why the server cannot hold a run of these steps, or None where it can."""
+        return limits.fault(
+            self._compiled(plan, only),
+            self._version,
+            workflow_bytes=self._reachable.settings.workflow_bytes,
+        )
 
     def _compiled(self, plan: Plan, only: Sequence[str]) -> Compiled:
         record, graph = self._record, self._reachable.graph
@@ -159,6 +164,7 @@ class Submission:
             record.images,
             only=only,
             imported=imported,
+            cache_keys=self._version is None or self._version.cache_key,
             uncached=plan.lost.keys(),
         )
 

@@ -16,7 +16,7 @@ import yaml
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
-from pipelines.engines.kubeflow import engine, watching
+from pipelines.engines.kubeflow import earlier, engine, watching
 from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.engines.kubeflow.planning import Plan
 from pipelines.launch.launching import Launched, launch
@@ -24,6 +24,7 @@ from pipelines.runs.events import Event, StepDone
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.records import read_run
+from pipelines.runs.step_records import read_record
 from pipelines.stores.opening import open_store
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
@@ -215,7 +216,14 @@ def test_results_of_this_machine_are_uploaded_once_and_read_by_pods(
     launching: Launching, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(launching.cluster.local.store, tmp_path / "store")
-    # Images that were pushed from here hold the code that made the results.
+    # Images that were pushed from here hold the code at hand, which made the results.
+    local = read_run(open_store(str(tmp_path / "store")), launching.cluster.local.run)
+    records = [
+        read_record(open_store(str(tmp_path / "store")), step["record"])
+        for step in local.steps.values()
+    ]
+    codes = {one.component: one.ingredients["code"] for one in records if one}
+    monkeypatch.setattr(earlier, "code_digest", codes.__getitem__)
     settings = yaml.safe_load(config_path.read_text())["kubeflow"]
     monkeypatch.setattr(engine, "references", lambda *_: settings["images"])
     path = changed(config_path, kubeflow=settings | {"images": "registry.example/slimline"})
