@@ -17,8 +17,9 @@ from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.engine import Cluster
 from pipelines.engines.kubeflow import planning
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.earlier import Earlier, EarlierResults, of_record
+from pipelines.engines.kubeflow.earlier import EarlierResults
 from pipelines.engines.kubeflow.fitting import version_of
+from pipelines.engines.kubeflow.going_on import made_by
 from pipelines.engines.kubeflow.image_digests import images_of, references
 from pipelines.engines.kubeflow.launch_record import LaunchRecord, Part, read_launch
 from pipelines.engines.kubeflow.left_runs import left_run
@@ -34,7 +35,6 @@ from pipelines.engines.kubeflow.watching import Watcher
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph
-from pipelines.runs.step_records import read_record
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.store import Store
 
@@ -138,7 +138,7 @@ class KubeflowEngine:
             if outcome != "done":
                 return
             told |= importer.done.keys()
-            plan = plan.with_results(self._made(importer, root))
+            plan = plan.with_results(made_by(importer, self._cache, root))
             yield from self._settled(plan, record, told)
 
     def _watched(
@@ -173,15 +173,6 @@ class KubeflowEngine:
                     name, one.key, one.outputs, one.record,
                     cached=True, function_s=one.function_s, wall_s=0.0,
                 )  # fmt: skip
-
-    def _made(self, importer: ResultImporter, root: Store) -> dict[str, Earlier]:
-        """Return what a part has made, from the records that were written of it."""
-        made: dict[str, Earlier] = {}
-        for name, done in importer.done.items():
-            record = read_record(self._cache.store, done.record)
-            assert record, done.record
-            made[name] = of_record(record, root.uri)
-        return made
 
     def _plan(self, root: Store, sources: Mapping[str, Snapshot]) -> Plan:
         """Find out what earlier runs made."""

@@ -56,7 +56,7 @@ class LaunchRecord:
         content = {
             "schema": SCHEMA,
             "run": self.run,
-            "config": dict(self.config),
+            "config": json.dumps(self.config),  # as text: the order of variants means something
             "graph": self.graph,
             "sources": dict(self.sources),
             "images": dict(self.images),
@@ -110,6 +110,7 @@ def read_launch(root: Store, run: str) -> LaunchRecord | None:
         content = cast("dict[str, Any]", json.loads(root.get(_key(run))))
         schema = content.pop("schema")
         if schema == SCHEMA:
+            content["config"] = json.loads(content["config"])
             known, lost = (
                 {name: Earlier.from_json(one) for name, one in content.pop(group).items()}
                 for group in ("known", "lost")

@@ -41,12 +41,12 @@ def left_run(
             last = newest(parts_of(root, record.run))
         except UserError:  # damaged: a run of its own decides anew
             continue
-        if last is None or _goes_on(connection, last.kfp_run):
+        if last is None or _counts(connection, last.kfp_run):
             return record.run
     return None
 
 
-def _goes_on(connection: Connection, kfp_run: str) -> bool:
+def _counts(connection: Connection, kfp_run: str) -> bool:
     """Whether a run of Kubeflow is under way, or has ended well."""
     try:
         seen = connection.ask(connection.runs.run_service_get_run, kfp_run)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.compress import graph_of
-from pipelines.config.loading import load
-from pipelines.engines.engine import Cluster as Place
 from pipelines.engines.kubeflow import earlier, engine, watching
 from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.engines.kubeflow.planning import Plan
-from pipelines.launch.launching import Launched, launch
-from pipelines.runs.events import Event, StepDone
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.records import read_run
 from pipelines.runs.step_records import read_record
 from pipelines.stores.opening import open_store
+from tests.pipelines.engines.kubeflow.launches import Launching, cached, changed
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
@@ -38,57 +33,9 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "POLL_S", 0.01)
 
 
-class Launching:
-    """Launches configurations on a cluster that takes one step whenever it is asked."""
-
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.cluster, self.folder = cluster, folder
-        self.events: list[Event] = []
-        self.on_event: Callable[[Event], None] = self.events.append
-        cluster.kfp.after = self.after
-
-    def after(self, operation: str) -> None:
-        if operation == "get_run":
-            for run in list(self.cluster.kfp.backend.runs):
-                self.cluster.advance(run)
-
-    def __call__(self, config: Path, store: str = "store", **place: Any) -> Launched:
-        self.events.clear()
-        self.cluster.graph = graph_of(load(config))
-        return launch(
-            load(config),
-            engine="kubeflow",
-            store=str(self.folder / store),
-            output=self.folder / f"out-{store}",
-            cluster=Place(host=self.cluster.kfp.url, **place),
-            on_event=lambda event: self.on_event(event),
-        )
-
-    def tasks(self, place: int = -1) -> tuple[set[str], set[str]]:
-        """The steps that one of the runs of Kubeflow carried out, and those that it imported."""
-        run = list(self.cluster.kfp.backend.runs)[place]
-        steps = {step.name for step in self.cluster.steps(run)}
-        imports = kfp_cluster.imports_of(self.cluster._spec(run))
-        return steps, {step for step, _ in imports}
-
-    def spec(self, place: int = -1) -> dict[str, Any]:
-        return dict(self.cluster._spec(list(self.cluster.kfp.backend.runs)[place]))
-
-
 @pytest.fixture
 def launching(cluster: Cluster, tmp_path: Path) -> Launching:
     return Launching(cluster, tmp_path)
-
-
-def changed(config: Path, **changes: Any) -> Path:
-    """The same configuration with other values, in a file beside it."""
-    path = config.with_name("changed.yaml")
-    path.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | changes, sort_keys=False))
-    return path
-
-
-def cached(launched: Launched) -> set[str]:
-    return {name for name, one in launched.steps.items() if isinstance(one, StepDone) and one.cached}
 
 
 def test_what_is_all_there_needs_no_run_in_the_cluster(
