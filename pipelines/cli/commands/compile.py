@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
     from pipelines.engines.kubeflow.fitting import compiled_for
-    from pipelines.engines.kubeflow.image_digests import references
+    from pipelines.engines.kubeflow.image_digests import images_of, references
     from pipelines.engines.kubeflow.ir import compiling, limits, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
     from pipelines.runs.exclusions import read_exclusions
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     reachable = preflight.check(config, graph)
     if arguments.target == _VERTEX:
         vertex.check(graph, reachable.settings)
-    images = references(reachable.settings)
+    images = references(reachable.settings, images_of(graph))
     sources = listed_sources(graph, read_exclusions(open_store(config.store)))
     digests = {name: source.digest for name, source in sources.items()}
     if arguments.target == _VERTEX:

@@ -6,6 +6,7 @@ from components.contract.errors import UserError
 from pipelines.config.loading import load
 from tests.pipelines.engines.kubeflow.graphs import (
     EVERYTHING,
+    ON_GPU,
     REFERENCES,
     SETTINGS,
     TINY,
@@ -14,14 +15,14 @@ from tests.pipelines.engines.kubeflow.graphs import (
 
 
 def test_what_was_written_is_what_is_loaded(tmp_path):
-    settings = config_of(tmp_path, kubeflow=EVERYTHING).kubeflow
+    settings = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU).kubeflow
     assert settings.model_dump(mode="json", exclude_defaults=True) == EVERYTHING
     assert settings.resources["train"].tolerations[0].operator == "Exists"
 
 
 def test_it_is_no_part_of_what_a_run_is_known_by(tmp_path):
-    without = config_of(tmp_path, kubeflow=None)
-    assert config_of(tmp_path, kubeflow=EVERYTHING).digest == without.digest
+    without = config_of(tmp_path, kubeflow=None, limits=ON_GPU)
+    assert config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU).digest == without.digest
     assert load(TINY).kubeflow is None
 
 

@@ -18,6 +18,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from tests.servers.gcs.server import GcsServer
+from tests.servers.kfp.compiled_workflow import compiled_bytes, start_fault
 from tests.servers.kfp.driver import LOGS, Driver, Metadata
 from tests.servers.kfp.faults import TaskFailedError
 from tests.servers.kfp.launcher import Launcher
@@ -30,6 +31,7 @@ from tests.servers.kfp.object_storage import (
 )
 from tests.servers.kfp.pods import Pod
 from tests.servers.kfp.server import KfpServer
+from tests.servers.kfp.workflow_json import LIMIT_BYTES, WorkflowJson
 
 Where = Literal["root", "importer", "driver", "step"]
 Strike = Literal["fails", "lost"]
@@ -98,6 +100,9 @@ class Executing:
         pods: How many pods there were of each kind.
         moved: What launchers downloaded and uploaded.
         inputs: By run and task what its driver worked out.
+        limit_bytes: What Argo writes of one Workflow: above it nodes are kept compressed, and when
+            they are too large even so the run breaks off.
+        sizes: By run the Workflow's length with its nodes plain and compressed, as last written.
     """
 
     kfp: KfpServer
@@ -107,8 +112,12 @@ class Executing:
     metadata: Metadata = field(default_factory=Metadata)
     pods: Counter[Where] = field(default_factory=Counter)
     moved: Moved = field(default_factory=Moved)
-    inputs: dict[tuple[str, str], pb.ExecutorInput] = field(default_factory=dict)
+    inputs: dict[str, dict[str, pb.ExecutorInput]] = field(default_factory=dict)
+    limit_bytes: int = LIMIT_BYTES
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     _drivers: dict[str, Driver] = field(default_factory=dict)
+    _json: dict[str, WorkflowJson] = field(default_factory=dict)
+    _compiled: dict[str, int] = field(default_factory=dict)
     _cache: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def advance_all(self, operation: str = "get_run") -> None:
@@ -127,14 +136,14 @@ class Executing:
         backend = self.kfp.backend
         match backend.runs[run]["state"]:
             case "PENDING":
-                struck = self._lasting("root", "root")
-                backend.begin(run, "Succeeded" if struck is None else "Failed")
-                return struck is None
+                fault = start_fault(self._written(run)) or self._lasting("root", "root")
+                backend.begin(run, "Failed" if fault else "Succeeded")
+                return not fault
             case "CANCELING":
                 backend.end(run)
                 return False
             case "RUNNING":
-                return self._go_on(run)
+                return self._go_on(run) and self._write(run)
             case _:
                 return False
 
@@ -153,6 +162,39 @@ class Executing:
         else:
             self._step(run, driver, name)
         return True
+
+    def _written(self, run: str) -> WorkflowJson:
+        """Return the run's Workflow as Argo writes it."""
+        if run not in self._json:
+            backend = self.kfp.backend
+            record = backend.runs[run]
+            whole = backend.source_of(record)["pipeline_spec"]
+            self._json[run] = WorkflowJson(
+                backend.release,
+                backend.spec_of(record),
+                whole.get("platform_spec", {}),
+                run,
+                record.get("runtime_config", {}).get("pipeline_root", ""),
+                self.inputs.setdefault(run, {}),
+            )
+        return self._json[run]
+
+    def _write(self, run: str) -> bool:
+        """Write the Workflow; False where the cluster takes it no more."""
+        written, workflow = self._written(run), self.kfp.backend.workflows[run]
+        if run not in self._compiled:
+            self._compiled[run] = compiled_bytes(written)
+        compiled = self._compiled[run]
+        plain = compiled + written.status_bytes(workflow)
+        self.sizes[run] = (plain, self.sizes.get(run, (0, 0))[1])
+        if plain <= self.limit_bytes and not self.kfp.backend.rows[run].frozen:
+            return True
+        self.kfp.backend.freeze(run)
+        self.sizes[run] = (plain, compiled + written.compressed_bytes(workflow))
+        if self.sizes[run][1] <= self.limit_bytes:
+            return True
+        self.kfp.backend.break_off(run)
+        return False
 
     def _driver(self, run: str) -> Driver:
         if run not in self._drivers:
@@ -183,7 +225,8 @@ class Executing:
 
     def _step(self, run: str, driver: Driver, name: str) -> None:
         backend = self.kfp.backend
-        if (run, name) not in self.inputs:
+        inputs = self.inputs.setdefault(run, {})
+        if name not in inputs:
             struck = self._lasting("driver", name)
             try:
                 given = driver.executor_input(name)
@@ -193,8 +236,8 @@ class Executing:
             if struck:
                 backend.fail_driver(run, name)
                 return
-            self.inputs[run, name] = given
-        given = self.inputs[run, name]
+            inputs[name] = given
+        given = inputs[name]
         fingerprint = driver.fingerprint(name, given)
         if fingerprint in self._cache and fingerprint is not None:
             for output, artifact in self._cache[fingerprint].items():

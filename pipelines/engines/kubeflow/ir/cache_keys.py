@@ -41,7 +41,7 @@ def keys_of(
             "schema": SCHEMA,
             "component": step.component,
             "code": code_digest(step.component),
-            "image": images[step.interface.image],
+            "image": images[step.image],
             "parameters": dict(step.parameters),
             "inputs": {port: _told(flow, found, sources) for port, flow in step.inputs.items()},
         }
