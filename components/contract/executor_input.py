@@ -18,7 +18,6 @@ from components.contract.interface import Interface, Port, interface_of
 from components.contract.results import (
     PORTS,
     STATEMENT_FILE,
-    Result,
     ResultForm,
     display_name_of,
     stated_digest,
@@ -58,7 +57,10 @@ class Call:
         parameters: Complete and checked.
         output_file: Where KFP expects ``executor_output.json``, or None.
         progress: Where the component tells how far it is, or None when nobody wants to know.
-        result: The artifact that outputs lie in, or None: each is an artifact of its own.
+        form: Which artifacts there are, where outputs lie in one result.
+        result_uri: Address of the result as it was given; empty without one.
+        display_name: What people call what is made; empty where nobody said.
+        gpu: How CUDA calls the GPU that it has to use, or None.
     """
 
     interface: Interface
@@ -71,7 +73,10 @@ class Call:
     parameters: dict[str, object]
     output_file: Path | None
     progress: Path | None = None
-    result: Result | None = None
+    form: ResultForm | None = None
+    result_uri: str = ""
+    display_name: str = ""
+    gpu: str | None = None
 
 
 def local_path(uri: str) -> Path:
@@ -127,8 +132,7 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
             f"the executor input of {component} names no file for progress, but {progress!r}",
             f"pass a path as {PROGRESS}, or leave it out",
         )
-    result = _result(made[form.name][0], form, called) if form else None
-    statement = f"{result.uri}/{STATEMENT_FILE}" if result else None
+    statement = f"{_uri(made[form.name])}/{STATEMENT_FILE}" if form else None
     if STATEMENT in made and not form:
         statement = _uri(made[STATEMENT])
     return Call(
@@ -146,21 +150,10 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
         ),
         output_file=Path(output_file) if output_file else None,
         progress=Path(progress) if progress else None,
-        result=result,
+        form=form,
+        result_uri=_uri(made[form.name]) if form else "",
+        display_name=called or (display_name_of(_task(_uri(made[form.name]))) if form else ""),
     )
-
-
-def _result(item: Mapping[str, Any], form: ResultForm, called: str) -> Result:
-    """Return the result that is to be made.
-
-    Args:
-        item: Its artifact.
-        form: Which artifacts there are.
-        called: What the task says that people call it, or "": what the task's name says.
-    """
-    uri, kind = cast("str", item["uri"]), cast("dict[str, str]", item.get("type") or {})
-    name = called or display_name_of(_task(uri))
-    return Result(form, uri, kind.get("schemaTitle", ""), name)
 
 
 def _entered(item: Mapping[str, Any], output: str | None) -> tuple[str, str]:

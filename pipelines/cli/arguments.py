@@ -149,7 +149,8 @@ _ENGINES_OF: Mapping[str, Sequence[str]] = {
     "host": opening.CLUSTERED,
     "cancel-on-interrupt": opening.CLUSTERED,
     **dict.fromkeys(
-        ("namespace", "token-command", "token-file", "cookie-command", "cookie-file"), ("kubeflow",)
+        ("namespace", "kfp", "token-command", "token-file", "cookie-command", "cookie-file"),
+        ("kubeflow",),
     ),
     **dict.fromkeys(("project", "location"), ("vertex",)),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -14,7 +14,7 @@ from pipelines.config.faults import custom
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.sections import ComponentName, Section, as_tuple
 from pipelines.config.vertex import Vertex
-from pipelines.images.building import REGISTRY
+from pipelines.images.building import IMAGES, REGISTRY
 
 SCHEMES = ("gs", "s3", "minio")
 """Object storage that the launcher of Kubeflow Pipelines reads and writes."""
@@ -156,7 +156,10 @@ class Resources(Section):
         default=None, description="life of a pod; without it its `limits` and ten minutes more"
     )
     accelerator: str | None = Field(
-        default=None, min_length=1, description="resource of the device, such as `nvidia.com/gpu`"
+        default=None,
+        min_length=1,
+        description="what the cluster calls the GPU that `limits` ask for; without it "
+        "`nvidia.com/gpu`, and Vertex AI calls it `NVIDIA_L4`, for example",
     )
     accelerators: PositiveInt = Field(default=1, description="how many of them")
     node_selector: Mapping[str, str] = Field(
@@ -207,7 +210,7 @@ class Kubeflow(Section):
     )
     images: Images = Field(
         description="the registry that `slimline images push` was given, or by image its "
-        "`repository@sha256:...`"
+        "`repository@sha256:...`; `train-gpu` where `limits` ask for a GPU"
     )
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
@@ -250,7 +253,7 @@ class Kubeflow(Section):
     @model_validator(mode="after")
     def _complete(self) -> Kubeflow:
         if not isinstance(self.images, str):
-            needed = get_args(ImageName)
+            needed = IMAGES
             missing = [image for image in needed if image not in self.images]
             if missing:
                 raise custom(

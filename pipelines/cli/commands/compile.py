@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config
-from pipelines.cli.output import OK, print_json, print_text
+from pipelines.cli.output import OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.ir.servers import ServerVersion
@@ -47,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
     from pipelines.engines.kubeflow.fitting import compiled_for
-    from pipelines.engines.kubeflow.image_digests import references
+    from pipelines.engines.kubeflow.image_digests import images_of, references
     from pipelines.engines.kubeflow.ir import compiling, limits, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
     from pipelines.runs.exclusions import read_exclusions
@@ -61,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     reachable = preflight.check(config, graph)
     if arguments.target == _VERTEX:
         vertex.check(graph, reachable.settings)
-    images = references(reachable.settings)
+    images = references(reachable.settings, images_of(graph))
     sources = listed_sources(graph, read_exclusions(open_store(config.store)))
     digests = {name: source.digest for name, source in sources.items()}
     if arguments.target == _VERTEX:
@@ -109,7 +108,7 @@ def _version(arguments: argparse.Namespace) -> ServerVersion | None:
         )
     version = wanted(arguments.kfp)
     if version.unknown:
-        warnings.warn(f"--kfp {version}: {version.unknown}", stacklevel=1)
+        print_remark(f"warning: --kfp {version}: {version.unknown}")
     return version
 
 

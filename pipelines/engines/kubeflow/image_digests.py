@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from components.contract.errors import UserError
+from components.contract.images import GPU_IMAGE
 from components.contract.types import ImageName
 from pipelines.config.kubeflow import Kubeflow
-from pipelines.images.building import IMAGES, find, image_name
+from pipelines.images.building import ALL_IMAGES, IMAGES, find, image_name
 from pipelines.images.daemon import connect, daemon_faults
+from pipelines.runs.graph import Graph
 
 
-def references(settings: Kubeflow) -> Mapping[ImageName, str]:
+def images_of(graph: Graph) -> tuple[ImageName, ...]:
+    """Return the images that the steps of a graph run in; those that every graph needs first."""
+    used = {step.image for step in graph.steps}
+    return tuple(image for image in ALL_IMAGES if image in IMAGES or image in used)
+
+
+def references(settings: Kubeflow, images: Iterable[ImageName] = IMAGES) -> Mapping[ImageName, str]:
     """Return `repository@sha256:...` of every image.
 
     Images that were pushed from this machine are named by the registry alone: the Docker Engine
     remembers the digest under which it accepted them, and that they hold the code at hand.
+
+    Args:
+        settings: The section `kubeflow` of a configuration.
+        images: Which are looked up where only the registry is given.
 
     Raises:
         UserError: An image was never pushed to that registry from here, or the digest given is
@@ -25,7 +37,7 @@ def references(settings: Kubeflow) -> Mapping[ImageName, str]:
     if isinstance(settings.images, str):
         client = connect()
         with daemon_faults("the images that were pushed cannot be looked up"):
-            return {image: _pushed(client, image, settings.images) for image in IMAGES}
+            return {image: _pushed(client, image, settings.images) for image in images}
     try:
         client = connect()
     except UserError:  # without a Docker Engine there is no digest that it alone could know
@@ -44,7 +56,7 @@ def _pushed(client: Any, image: ImageName, registry: str) -> str:
             return listed
     raise UserError(
         f"the image {image_name(image)} was not pushed to {registry}: pods cannot pull it",
-        f"slimline images push {registry}",
+        f"slimline images push {registry}{f' {image}' if image == GPU_IMAGE else ''}",
     )
 
 

@@ -13,11 +13,11 @@ from pipelines.runs.joined_records import join_records
 from pipelines.runs.kept_documents import put_documents
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, parse_record, put_finished
+from pipelines.runs.records import RunRecord, put_finished, read_started
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
-from pipelines.stores.layout import source_key, started_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.layout import source_key
+from pipelines.stores.store import Store
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def put_run(store: Store, root: Store, version: PipelineVersion, run: str, ended
         release = published.outputs["release"]
         register_release(store, version.graph.name, run, release, _iso(ended.finished))
     _put_provenance(store, root, version)
-    begun = _started(store, run)
+    begun = read_started(store, run)
     record = RunRecord(
         run=run,
         name=version.graph.name,
@@ -87,14 +87,6 @@ def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None
     for digest in version.sources.values():
         if store.stat(source_key(digest)) is None and (listing := staged_listing(root, digest)):
             put_source(store, listing)
-
-
-def _started(store: Store, run: str) -> RunRecord | None:
-    """Return what was recorded when the run was launched, if that was from this store."""
-    try:
-        return parse_record(store.get(started_key(run)))
-    except (KeyMissing, ValueError):  # damaged: ``slimline verify`` names it
-        return None
 
 
 def _iso(moment: datetime) -> str:

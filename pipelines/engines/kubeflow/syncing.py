@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any, Literal
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.failures import Failures
+from pipelines.engines.kubeflow.going_on import go_on
+from pipelines.engines.kubeflow.launch_record import launch_of
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.run_records import Ended, put_run
@@ -25,7 +27,7 @@ from pipelines.runs.settled_steps import Settled
 from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 
-State = Literal["imported", "here already", "still running", "damaged"]
+State = Literal["imported", "here already", "still running", "gone on with", "damaged"]
 IMPORTED: State = "imported"
 
 _LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
@@ -38,7 +40,7 @@ class Synced:
     Attributes:
         run: Identifier under which the store keeps it.
         kfp_run: Kubeflow's identifier.
-        state: What was done.
+        state: What was done; ``gone on with``: its next part was started.
         outcome: ``done``, ``failed`` or ``cancelled``; None while it runs or is damaged.
         error: What keeps it from being imported.
     """
@@ -80,14 +82,19 @@ def sync(
     roots: dict[str, Store] = {}
     known: dict[str, PipelineVersion | UserError] = {}
     synced: list[Synced] = []
-    for run, version, uri in _ours(connection):
+    runs = list(_ours(connection))
+    parts = _parts(run for run, _, _ in runs)
+    for run, version, uri in runs:
+        siblings = parts[run.run_id]
+        if run is not siblings[-1]:
+            continue
         if uri not in roots:
             roots[uri] = open_root(uri)
         root = roots[uri]
         place = f"{uri} {version}"
         if place not in known:
             known[place] = _known(root, version)
-        result = _one(connection, root, known[place], run, cache, scratch)
+        result = _one(connection, root, known[place], siblings, cache, scratch)
         synced.append(result)
         on_result(result)
     return synced
@@ -99,10 +106,9 @@ def run_id(name: str, run: Resource) -> str:
     A run that slimline launched is called as its launch. Any other, such as one of a schedule,
     gets an identifier of the same form from when it was created and from Kubeflow's own.
     """
-    if not run.recurring_run_id and re.fullmatch(
-        _LAUNCHED.format(name=re.escape(name)), run.display_name
-    ):
-        return run.display_name
+    launch, _ = launch_of(run.display_name)
+    if not run.recurring_run_id and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), launch):
+        return launch
     created: datetime = run.created_at.astimezone(UTC)
     short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
     return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
@@ -171,6 +177,25 @@ def _ours(connection: Connection) -> Iterator[tuple[Resource, str, str]]:
             yield run, version.display_name, _root_of(run, version)
 
 
+def _parts(runs: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """Return by each run of Kubeflow all those of the same launch, in the order of its parts."""
+    launched = _LAUNCHED.format(name=".+")
+    found: dict[tuple[str, str], dict[int, Resource]] = {}
+    places: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        launch, number = launch_of(run.display_name)
+        own = run.recurring_run_id or not re.fullmatch(launched, launch)
+        place = places[run.run_id] = (launch, run.run_id if own else "")
+        # Of two runs that a lost answer made of one part the older one counts.
+        first = found.setdefault(place, {}).setdefault(number, run)
+        if first is not run:
+            places[run.run_id] = (launch, run.run_id)
+            found[places[run.run_id]] = {number: run}
+    return {
+        run: [part for _, part in sorted(found[place].items())] for run, place in places.items()
+    }
+
+
 def _version(connection: Connection, reference: Resource) -> Resource | None:
     try:
         return connection.ask(
@@ -199,10 +224,11 @@ def _one(
     connection: Connection,
     root: Store,
     version: PipelineVersion | UserError,
-    run: Resource,
+    parts: Sequence[Resource],
     cache: Cache,
     scratch: Path,
 ) -> Synced:
+    run = parts[-1]
     if isinstance(version, UserError):
         return Synced(run.display_name, run.run_id, "damaged", error=version)
     name = run_id(version.graph.name, run)
@@ -211,12 +237,19 @@ def _one(
     if run.state not in FINAL:
         return Synced(name, run.run_id, "still running")
     try:
-        importer = ResultImporter(root, version, run.run_id, name, cache, scratch)
+        launch = () if version.only is None else [part.run_id for part in parts]
+        importer = ResultImporter(root, version, run.run_id, name, cache, scratch, launch)
         importer.import_all(complete=run.state == "SUCCEEDED")
+        if run.state == "SUCCEEDED" and version.only is not None:
+            rest = go_on(connection, root, name, importer, cache, scratch)
+            if rest != "none":
+                state = "gone on with" if rest == "started" else "still running"
+                return Synced(name, run.run_id, state)
     except UserError as error:
         return Synced(name, run.run_id, "damaged", error=error)
     page = connection.page_of(run.run_id)
     full = connection.ask(connection.runs.run_service_get_run, run.run_id)
+    full.created_at = parts[0].created_at  # the first part began what the last one ended
     logs = StepLogs(connection, root, version.graph.name, run.run_id)
     failures = Failures(logs, version.graph, page, connection.namespace)
     outcome = finish(cache.store, root, version, name, full, page, importer, failures)

@@ -16,7 +16,8 @@ from components.contract.executor_input import CACHE_KEY
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.engines.kubeflow.ir import importers
+from pipelines.engines.kubeflow.ir import gpus, importers
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.component_spec import (
     Json,
     arguments,
@@ -28,7 +29,6 @@ from pipelines.engines.kubeflow.ir.component_spec import (
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
-from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
@@ -77,6 +77,7 @@ def compiled(
     only: Collection[str] | None = None,
     imported: Mapping[Ref, Imported] = _NOTHING,
     cache_keys: bool = True,
+    uncached: Collection[str] = (),
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
 
@@ -91,6 +92,7 @@ def compiled(
             lies; ``needed_artifacts`` names them.
         cache_keys: Whether tasks say the key of their cache entry, which servers before 2.18 do not
             read and Vertex AI does not know.
+        uncached: Names of steps of which the cluster's cache must not answer with what it has.
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
@@ -114,9 +116,13 @@ def compiled(
     lasting = repeatable(graph) if cache_keys else frozenset[str]()
     tasks: Json = {}
     for step in steps:
-        key = keys[step.name] if step.name in lasting else None
         kind = kind_of[step.name]
-        tasks[step.name] = _task(step, graph, kind, values[step.name], settings, imported, key)
+        caching: Json = {}
+        if settings.cache and step.interface.cached_by_name and step.name not in uncached:
+            caching["enableCache"] = True
+            if step.name in lasting:
+                caching["cacheKey"] = keys[step.name]
+        tasks[step.name] = _task(step, graph, kind, values[step.name], settings, imported, caching)
     tasks |= {one.task: one.task_json() for one in importing}
     used = {kind.name: kind for kind in kind_of.values()}.values()
     given = _run_parameters(reachable.config)
@@ -235,7 +241,7 @@ def needed_artifacts(graph: Graph, only: Collection[str]) -> tuple[Ref, ...]:
 
 def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
     container: Json = {
-        "image": images[step.interface.image],
+        "image": images[step.image],
         "command": ["python", "-m", "components"],
         "args": arguments(step),
         "resources": _resources(step, settings.resources.get(step.component, Resources())),
@@ -261,13 +267,7 @@ def _resources(step: Step, given: Resources) -> Json:
         "resourceCpuRequest": cores, "resourceCpuLimit": cores,
         "resourceMemoryRequest": memory, "resourceMemoryLimit": memory,
     }  # fmt: skip
-    if given.accelerator:
-        count = str(given.accelerators)
-        resources["accelerator"] = {
-            "type": given.accelerator, "count": count,
-            "resourceType": given.accelerator, "resourceCount": count,
-        }  # fmt: skip
-    return resources
+    return {**resources, **gpus.resources(step, given)}
 
 
 def _task(
@@ -277,7 +277,7 @@ def _task(
     values: Mapping[str, Any],
     settings: Kubeflow,
     imported: Mapping[Ref, Imported],
-    key: str | None,
+    caching: Json,
 ) -> Json:
     def source_of(flow: Ref | SourceRef) -> tuple[str, str]:
         """Return the task and the output that something comes from."""
@@ -288,9 +288,6 @@ def _task(
         return task, artifact.output
 
     flows = {artifact.name: source_of(artifact.flow) for artifact in input_artifacts(step)}
-    caching: Json = {}
-    if settings.cache and step.interface.cached_by_name:
-        caching = {"enableCache": True} | ({"cacheKey": key} if key else {})
     task: Json = {
         "taskInfo": {"name": step.name},
         "componentRef": {"name": kind.reference},

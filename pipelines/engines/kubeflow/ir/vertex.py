@@ -46,6 +46,12 @@ def check(graph: Graph, settings: Kubeflow) -> None:
         _check_resources(name, resources)
     for step in graph.steps:
         given = settings.resources.get(step.component, Resources())
+        if step.gpu and not given.accelerator:
+            raise UserError(
+                f"{step.name} was given a GPU, and nothing says which: Vertex AI has several",
+                f"write kubeflow: {{resources: {{{step.component}: {{accelerator: NVIDIA_L4}}}}}}, "
+                "for example",
+            )
         cores, memory_gb = given.cpu or step.threads, given.memory_gb or step.memory_gb
         if cores > _CORES_MAX or memory_gb > _MEMORY_GB_MAX:
             raise UserError(
