@@ -29,6 +29,7 @@ from pipelines.runs.kept_sources import put_source
 from pipelines.runs.records import RunRecord, put_finished, read_started
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.layout import run_key, source_key
 from pipelines.stores.store import Store
 
@@ -84,7 +85,7 @@ def sync(
     Raises:
         UserError: The server, the bucket or the store cannot be used.
     """
-    roots: dict[str, Store] = {}
+    roots: dict[str, BucketStore] = {}
     known: dict[str, PipelineVersion | UserError] = {}
     synced: list[Synced] = []
     runs = list(_ours(connection))
@@ -266,7 +267,7 @@ def _known(root: Store, name: str) -> PipelineVersion | UserError:
 
 def _one(
     connection: Connection,
-    root: Store,
+    root: BucketStore,
     version: PipelineVersion | UserError,
     parts: Sequence[Resource],
     cache: Cache,
