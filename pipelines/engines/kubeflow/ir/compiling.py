@@ -17,6 +17,7 @@ from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
 from pipelines.engines.kubeflow.ir import importers
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.component_spec import (
     Json,
     arguments,
@@ -28,7 +29,6 @@ from pipelines.engines.kubeflow.ir.component_spec import (
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
-from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
