@@ -197,7 +197,9 @@ def _settled(
 ) -> Iterator[tuple[str, Settled]]:
     told: dict[str, Settled] = dict(importer.done)
     if outcome_of(kfp) == "failed":
-        told |= {one.step: one.event() for one in failures.of(kfp, importer.done)}
+        for failure in failures.of(kfp, importer.done):
+            importer.keep_log(failure.step, failure.log)
+            told[failure.step] = failure.event()
     killed = states(kfp)
     for step in version.graph.ordered:
         skipped = StepSkipped(step.name, cancelled=killed.get(step.name) == "FAILED")
