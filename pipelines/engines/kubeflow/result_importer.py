@@ -26,7 +26,7 @@ from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.step_records import step_record
-from pipelines.stores.layout import step_record_key
+from pipelines.stores.layout import log_key, step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
 ENGINE: Final = "kubeflow"
@@ -134,6 +134,11 @@ class ResultImporter:
                 imported += self.import_inputs(producer)
                 imported.append(self.import_step(producer))
         return imported
+
+    def keep_log(self, step: str, log: str | None) -> None:
+        """Keep what a step that failed has printed, which the cluster forgets."""
+        if log is not None:
+            self._cache.store.put_if_absent(log_key(self._run, step), log.encode())
 
     def import_step(self, step: Step, wall_s: float | None = None) -> StepDone:
         """Import one step that has been found: outputs, ledger, record.

@@ -24,6 +24,7 @@ from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepSkipped
 from pipelines.runs.settled_steps import Settled
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 
@@ -79,7 +80,7 @@ def sync(
     Raises:
         UserError: The server, the bucket or the store cannot be used.
     """
-    roots: dict[str, Store] = {}
+    roots: dict[str, BucketStore] = {}
     known: dict[str, PipelineVersion | UserError] = {}
     synced: list[Synced] = []
     runs = list(_ours(connection))
@@ -152,7 +153,9 @@ def _settled(
 ) -> Iterator[tuple[str, Settled]]:
     told: dict[str, Settled] = dict(importer.done)
     if outcome_of(kfp) == "failed":
-        told |= {one.step: one.event() for one in failures.of(kfp, importer.done)}
+        for failure in failures.of(kfp, importer.done):
+            importer.keep_log(failure.step, failure.log)
+            told[failure.step] = failure.event()
     killed = states(kfp)
     for step in version.graph.ordered:
         skipped = StepSkipped(step.name, cancelled=killed.get(step.name) == "FAILED")
@@ -222,7 +225,7 @@ def _known(root: Store, name: str) -> PipelineVersion | UserError:
 
 def _one(
     connection: Connection,
-    root: Store,
+    root: BucketStore,
     version: PipelineVersion | UserError,
     parts: Sequence[Resource],
     cache: Cache,

@@ -26,6 +26,7 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     output_artifacts,
     parameters,
 )
+from pipelines.engines.kubeflow.ir.gathered import Gathered, gather
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
@@ -39,6 +40,7 @@ SDK_VERSION = "kfp-2.17.0"
 
 _SCHEMA_VERSION = "2.1.0"
 _BACKOFF_FACTOR = 2.0
+_NONE_GATHERED: Mapping[str, Gathered] = {}
 _NOTHING: Mapping[Ref, Imported] = {}
 
 
@@ -78,6 +80,7 @@ def compiled(
     imported: Mapping[Ref, Imported] = _NOTHING,
     cache_keys: bool = True,
     uncached: Collection[str] = (),
+    gathered: Mapping[str, Gathered] = _NONE_GATHERED,
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
 
@@ -93,6 +96,7 @@ def compiled(
         cache_keys: Whether tasks say the key of their cache entry, which servers before 2.18 do not
             read and Vertex AI does not know.
         uncached: Names of steps of which the cluster's cache must not answer with what it has.
+        gathered: By step what it reads from one folder, and not from an importer for each.
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
@@ -142,6 +146,8 @@ def compiled(
             "inputDefinitions": {"parameters": _declared(given)},
         },
     }
+    for name, folder in gathered.items():
+        gather(pipeline, graph.by_name[name], folder)
     pods = {kind.executor: kind.pod for kind in used}
     platform: Json = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": pods}}}}
     documents = [yaml_text(pipeline), yaml_text(platform)]
