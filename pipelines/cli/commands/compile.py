@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config
 from pipelines.cli.output import OK, print_json, print_text
 
@@ -17,7 +18,17 @@ def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "write the graph as a pipeline of Kubeflow Pipelines"
     parser = add_command(commands, "compile", summary, run)
-    config_arguments(parser)
+    config_arguments(parser, needed=False)
+    parser.add_argument(
+        "--component",
+        metavar="NAME",
+        help="one component alone, such as prune, for a pipeline written with the SDK; CONFIG, if "
+        "given, says its image and whether it trains on a GPU",
+    )
+    parser.add_argument(
+        "--registry", metavar="REGISTRY",
+        help="with --component and no CONFIG: where its image was pushed to",
+    )  # fmt: skip
     parser.add_argument(
         "--output", "-o", type=Path, metavar="FILE", required=True, help="such as pipeline.yaml"
     )
@@ -33,7 +44,12 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the pipeline and return the exit code."""
+    """Write the pipeline, or one component, and return the exit code."""
+    if arguments.component:
+        return _component(arguments)
+    if arguments.config is None or arguments.registry:
+        what = "--registry goes with --component" if arguments.config else "there is no CONFIG"
+        raise UserError(what, "slimline compile CONFIG -o pipeline.yaml, or --component NAME")
     from pipelines.compress import graph_of
     from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
@@ -73,4 +89,41 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         steps = f"{len(graph.steps)} steps"
         print_text(f"wrote {arguments.output}: pipeline {made.name}, {steps}")
+    return OK
+
+
+def _component(arguments: argparse.Namespace) -> int:
+    """Write the file of one component."""
+    from pipelines.engines.kubeflow.image_digests import pushed, references
+    from pipelines.engines.kubeflow.ir.component_file import component_file, image_of
+    from pipelines.engines.kubeflow.ir.yaml_text import write
+
+    name, gpu = arguments.component.replace("-", "_"), False
+    if arguments.stage or arguments.target == _VERTEX:
+        what = "--component writes a file that every platform takes, and brings no data"
+        raise UserError(what, "leave --stage and --target out")
+    if arguments.config is None:
+        image = pushed(image_of(name, gpu=False), arguments.registry)
+    else:
+        config = load_config(arguments)
+        limit = config.limits.get(name)
+        gpu = bool(limit and limit.gpu)
+        if config.kubeflow is None:
+            what = f"{arguments.config} has no section kubeflow, which names the images"
+            fix = "add it, or leave CONFIG out: --component NAME --registry REGISTRY"
+            raise UserError(what, fix)
+        wanted = image_of(name, gpu=gpu)
+        images = references(config.kubeflow, (wanted,))
+        if wanted not in images:
+            what = f"kubeflow.images: there is no image {wanted!r}"
+            raise UserError(what, f"slimline images push REGISTRY {wanted}, and add its name")
+        image = images[wanted]
+    text = component_file(name, image, gpu=gpu)
+    write(text, arguments.output)
+    if arguments.json:
+        sha256 = hashlib.sha256(text.encode()).hexdigest()
+        file = str(arguments.output)
+        print_json({"component": name, "file": file, "sha256": sha256, "image": image})
+    else:
+        print_text(f"wrote {arguments.output}: component {name}, image {image}")
     return OK

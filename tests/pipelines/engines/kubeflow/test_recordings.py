@@ -16,7 +16,6 @@ from pipelines.stores.opening import open_store
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp import recordings
-from tests.servers.kfp.releases import VERSIONS
 from tests.servers.kfp.replay import ReplayServer
 
 DATA = "gs://bucket/data/digits.csv.gz"

@@ -251,6 +251,7 @@ def test_more_artifacts_than_one_argument_can_name_are_refused(tmp_path):
         ARGUMENT_BYTES_MAX,
         worst_case_bytes,
     )
+
     from pipelines.engines.kubeflow.ir.component_spec import parameters
 
     def variants(count):
