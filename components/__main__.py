@@ -13,10 +13,12 @@ import yaml
 
 from components import COMPONENTS
 from components.contract.errors import UserError
-from components.contract.execution import USER_FAULT, execute
+from components.contract.execution import EXIT_LINE, USER_FAULT, execute
 from components.contract.executor_input import Call, parse_executor_input
 from components.contract.interface import Interface, interface_of
 from components.contract.results import ResultForm
+
+_EXECUTOR_INPUT = "--executor-input"
 
 
 def main(argv: list[str]) -> int:
@@ -30,10 +32,14 @@ def main(argv: list[str]) -> int:
     logging.getLogger("components").addHandler(handler)
     logging.getLogger("components").setLevel(logging.INFO)
     try:
-        return execute(_call(interface_of(arguments.name), argv[1:]))
+        code = execute(_call(interface_of(arguments.name), argv[1:]))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
-        return USER_FAULT
+        code = USER_FAULT
+    if _EXECUTOR_INPUT in argv:  # an engine's call, not a person's
+        sys.stdout.flush()
+        sys.stderr.write(f"{EXIT_LINE.format(code)}\n")
+    return code
 
 
 def _call(interface: Interface, argv: list[str]) -> Call:
@@ -41,7 +47,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
     parser = argparse.ArgumentParser(
         prog=f"python -m components {interface.name}", description=interface.summary
     )
-    parser.add_argument("--executor-input", metavar="@FILE|JSON")
+    parser.add_argument(_EXECUTOR_INPUT, metavar="@FILE|JSON")
     parser.add_argument("--gpu", metavar="DEVICE", help="train on this GPU: 0, or GPU-...")
     parser.add_argument(
         "--result", help="the output of the executor input that is a folder for all others"

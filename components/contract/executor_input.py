@@ -18,6 +18,7 @@ from components.contract.results import (
     DISPLAY_NAME,
     PORTS,
     STATEMENT_FILE,
+    Result,
     ResultForm,
     display_name_of,
     stated_digest,
@@ -31,7 +32,8 @@ SOURCE_DIGEST = "_digest"
 is a new parameter to engines whose caches do not look into artifacts."""
 
 RECIPE = "recipe"
-"""Parameter that tells caches of engines what a step is made from; components never see it."""
+"""Parameter that tells caches of engines what a step is made from; components never see it. Behind a
+space may follow what people call what is made: see ``DISPLAY_NAME``."""
 
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
@@ -55,9 +57,7 @@ class Call:
         parameters: Complete and checked.
         output_file: Where KFP expects ``executor_output.json``, or None.
         progress: Where the component tells how far it is, or None when nobody wants to know.
-        form: Which artifacts there are, where outputs lie in one result.
-        result_uri: Address of the result as it was given; empty without one.
-        display_name: What people call what is made; empty where nobody said.
+        result: The artifact that outputs lie in, or None: each is an artifact of its own.
         gpu: How CUDA calls the GPU that it has to use, or None.
     """
 
@@ -71,9 +71,7 @@ class Call:
     parameters: dict[str, object]
     output_file: Path | None
     progress: Path | None = None
-    form: ResultForm | None = None
-    result_uri: str = ""
-    display_name: str = ""
+    result: Result | None = None
     gpu: str | None = None
 
 
@@ -102,9 +100,9 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     given = _artifacts(message, "inputs")
     made = _artifacts(message, "outputs")
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
+    _, _, named = str(values.pop(RECIPE, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
-    called = str(values.pop(DISPLAY_NAME, None) or "") if form else ""
-    values.pop(RECIPE, None)
+    called = str(values.pop(DISPLAY_NAME, None) or named) if form else ""
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}
@@ -131,7 +129,8 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
             f"the executor input of {component} names no file for progress, but {progress!r}",
             f"pass a path as {PROGRESS}, or leave it out",
         )
-    statement = f"{_uri(made[form.name])}/{STATEMENT_FILE}" if form else None
+    result = _result(made[form.name][0], form, called) if form else None
+    statement = f"{result.uri}/{STATEMENT_FILE}" if result else None
     if STATEMENT in made and not form:
         statement = _uri(made[STATEMENT])
     return Call(
@@ -149,10 +148,21 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
         ),
         output_file=Path(output_file) if output_file else None,
         progress=Path(progress) if progress else None,
-        form=form,
-        result_uri=_uri(made[form.name]) if form else "",
-        display_name=called or (display_name_of(_task(_uri(made[form.name]))) if form else ""),
+        result=result,
     )
+
+
+def _result(item: Mapping[str, Any], form: ResultForm, called: str) -> Result:
+    """Return the result that is to be made.
+
+    Args:
+        item: Its artifact.
+        form: Which artifacts there are.
+        called: What the task says that people call it, or "": what the task's name says.
+    """
+    uri, kind = cast("str", item["uri"]), cast("dict[str, str]", item.get("type") or {})
+    name = called or display_name_of(_task(uri))
+    return Result(form, uri, kind.get("schemaTitle", ""), name)
 
 
 def _entered(item: Mapping[str, Any], output: str | None) -> tuple[str, str]:

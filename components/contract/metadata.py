@@ -11,7 +11,7 @@ from typing import cast
 from components.contract.curves import thinned
 from components.contract.digests import canonical_json
 from components.contract.executor_input import Call
-from components.contract.results import DISPLAY_NAME
+from components.contract.results import DISPLAY_NAME, Result
 from components.contract.tree import Tree
 
 MOST_BYTES = 1_000_000
@@ -53,13 +53,13 @@ def executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
     """
     artifacts: dict[str, object] = {}
     ports = {port.name: port for port in call.interface.outputs}
-    if call.form:
-        result = _result_metadata(call)
-        artifacts[call.form.name] = _artifact(call.result_uri, result)
-        ports = {name: ports[name] for name in call.form.beside}
+    if call.result:
+        metadata = result_metadata(call, call.result)
+        artifacts[call.result.form.name] = _artifact(call.result.uri, metadata)
+        ports = {name: ports[name] for name in call.result.form.beside}
     for port in ports.values():
         tree = trees[port.name]
-        metadata: dict[str, object] = {}
+        metadata = {}
         if port.kind == "Curve":
             metadata = thinned(_content(call.outputs[port.name]), MOST_BYTES - _REST)
         elif port.kind == "Metrics":
@@ -67,8 +67,8 @@ def executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
         metadata = {"digest": tree.digest, "size_bytes": tree.size_bytes} | _small(
             metadata, port.name
         )
-        if call.form and call.display_name:
-            metadata[DISPLAY_NAME] = call.display_name
+        if call.result and call.result.display_name:
+            metadata[DISPLAY_NAME] = call.result.display_name
         uri = call.output_uris.get(port.name, str(call.outputs[port.name]))
         artifacts[port.name] = _artifact(uri, metadata)
     return {"artifacts": artifacts}
@@ -82,14 +82,18 @@ def _content(path: Path) -> dict[str, object]:
     return cast("dict[str, object]", json.loads(path.read_text()))
 
 
-def _result_metadata(call: Call) -> dict[str, object]:
+def result_metadata(call: Call, result: Result) -> dict[str, object]:
     """Return what a result is called, and of one that is shown as metrics the most telling.
 
     Nothing else: the digest of each output is in the statement, and would stand among the metrics.
+
+    Args:
+        call: The call that was carried out.
+        result: Its result.
     """
     named: dict[str, object] = {}
-    if call.display_name:
-        named[DISPLAY_NAME] = call.display_name
+    if result.display_name:
+        named[DISPLAY_NAME] = result.display_name
     metrics = next((port for port in call.interface.outputs if port.kind == "Metrics"), None)
     if metrics is None:
         return named

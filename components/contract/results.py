@@ -45,6 +45,23 @@ class ResultForm:
     beside: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Result:
+    """The result that one execution is to make.
+
+    Attributes:
+        form: Which artifacts there are.
+        uri: Address of the folder as it was given.
+        type: Title of the type that the artifact has for Kubeflow; empty where nobody said.
+        display_name: What people call it; empty where nobody said.
+    """
+
+    form: ResultForm
+    uri: str
+    type: str
+    display_name: str
+
+
 def display_name_of(task: str) -> str:
     """Return what people call what a task makes, by the task's name alone."""
     for beginning in _FOLLOWING:

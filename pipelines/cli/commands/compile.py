@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config
+from pipelines.cli.component_files import write_component
 from pipelines.cli.output import OK, print_json, print_text
+
+if TYPE_CHECKING:
+    from pipelines.engines.kubeflow.ir.servers import ServerVersion
 
 _VERTEX = "vertex"
 
@@ -37,6 +42,10 @@ def add(commands: Any) -> None:
         help="vertex: what Vertex AI Pipelines takes, without what is for Kubernetes alone",
     )  # fmt: skip
     parser.add_argument(
+        "--kfp", metavar="VERSION",
+        help="of the cluster, such as 2.17.0 (default: whatever every version can hold)",
+    )  # fmt: skip
+    parser.add_argument(
         "--stage",
         action="store_true",
         help="also write the data where the pipeline imports it from",
@@ -46,15 +55,16 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the pipeline, or one component, and return the exit code."""
     if arguments.component:
-        return _component(arguments)
+        return write_component(arguments)
     if arguments.config is None or arguments.registry:
         what = "--registry goes with --component" if arguments.config else "there is no CONFIG"
         raise UserError(what, "slimline compile CONFIG -o pipeline.yaml, or --component NAME")
     from pipelines.compress import graph_of
     from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
+    from pipelines.engines.kubeflow.fitting import compiled_for
     from pipelines.engines.kubeflow.image_digests import images_of, references
-    from pipelines.engines.kubeflow.ir import compiling, vertex
+    from pipelines.engines.kubeflow.ir import compiling, limits, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
     from pipelines.runs.exclusions import read_exclusions
     from pipelines.runs.listing import listed_sources
@@ -62,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = load_config(arguments)
     refuse_secrets(config)
+    version = _version(arguments)
     graph = graph_of(config)
     reachable = preflight.check(config, graph)
     if arguments.target == _VERTEX:
@@ -69,7 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
     images = references(reachable.settings, images_of(graph))
     sources = listed_sources(graph, read_exclusions(open_store(config.store)))
     digests = {name: source.digest for name, source in sources.items()}
-    made = compiling.compiled(reachable, digests, images)
+    if arguments.target == _VERTEX:
+        made = compiling.compiled(reachable, digests, images, cache_keys=False)
+        limits.check_inputs(made)
+    else:
+        made = compiled_for(version, reachable, digests, images)
     if arguments.stage:
         from pipelines.engines.kubeflow.pipeline_root import stage_all
 
@@ -84,46 +99,45 @@ def run(arguments: argparse.Namespace) -> int:
                 "sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "steps": [step.name for step in graph.ordered],
                 "sources": dict(made.sources),
+                "kfp": str(version) if version else None,
             }
         )
     else:
         steps = f"{len(graph.steps)} steps"
-        print_text(f"wrote {arguments.output}: pipeline {made.name}, {steps}")
+        print_text(f"wrote {arguments.output}: pipeline {made.name}, {steps}{_assumed(arguments)}")
     return OK
 
 
-def _component(arguments: argparse.Namespace) -> int:
-    """Write the file of one component."""
-    from pipelines.engines.kubeflow.image_digests import pushed, references
-    from pipelines.engines.kubeflow.ir.component_file import component_file, image_of
-    from pipelines.engines.kubeflow.ir.yaml_text import write
+def _version(arguments: argparse.Namespace) -> ServerVersion | None:
+    """Return the version that is asked for, with a warning where it is not known.
 
-    name, gpu = arguments.component.replace("-", "_"), False
-    if arguments.stage or arguments.target == _VERTEX:
-        what = "--component writes a file that every platform takes, and brings no data"
-        raise UserError(what, "leave --stage and --target out")
-    if arguments.config is None:
-        image = pushed(image_of(name, gpu=False), arguments.registry)
-    else:
-        config = load_config(arguments)
-        limit = config.limits.get(name)
-        gpu = bool(limit and limit.gpu)
-        if config.kubeflow is None:
-            what = f"{arguments.config} has no section kubeflow, which names the images"
-            fix = "add it, or leave CONFIG out: --component NAME --registry REGISTRY"
-            raise UserError(what, fix)
-        wanted = image_of(name, gpu=gpu)
-        images = references(config.kubeflow, (wanted,))
-        if wanted not in images:
-            what = f"kubeflow.images: there is no image {wanted!r}"
-            raise UserError(what, f"slimline images push REGISTRY {wanted}, and add its name")
-        image = images[wanted]
-    text = component_file(name, image, gpu=gpu)
-    write(text, arguments.output)
-    if arguments.json:
-        sha256 = hashlib.sha256(text.encode()).hexdigest()
-        file = str(arguments.output)
-        print_json({"component": name, "file": file, "sha256": sha256, "image": image})
-    else:
-        print_text(f"wrote {arguments.output}: component {name}, image {image}")
-    return OK
+    Raises:
+        UserError: It is no version, one that is too old, or means nothing to Vertex AI.
+    """
+    from pipelines.engines.kubeflow.ir.servers import wanted
+
+    if arguments.kfp is None:
+        return None
+    if arguments.target == _VERTEX:
+        raise UserError(
+            f"--kfp {arguments.kfp} is for Kubeflow Pipelines, and the target is Vertex AI",
+            "leave --kfp out, or --target",
+        )
+    version = wanted(arguments.kfp)
+    if version.unknown:
+        warnings.warn(f"--kfp {version}: {version.unknown}", stacklevel=1)
+    return version
+
+
+def _assumed(arguments: argparse.Namespace) -> str:
+    """Say which version was assumed."""
+    from pipelines.engines.kubeflow.ir.servers import NEWEST, OLDEST
+
+    if arguments.target == _VERTEX:
+        return ""
+    if arguments.kfp is not None:
+        return f", for Kubeflow Pipelines {arguments.kfp}"
+    return (
+        f", for Kubeflow Pipelines {OLDEST.major}.{OLDEST.minor} to {NEWEST.major}.{NEWEST.minor} "
+        "(--kfp VERSION for one of them)"
+    )

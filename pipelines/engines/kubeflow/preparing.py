@@ -9,8 +9,8 @@ from pathlib import Path
 from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.kubeflow import pipeline_root, submitting
 from pipelines.engines.kubeflow.connection import Connection
+from pipelines.engines.kubeflow.fitting import compiled_for, version_of
 from pipelines.engines.kubeflow.image_digests import images_of, references
-from pipelines.engines.kubeflow.ir import compiling
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.submitting import Uploaded
@@ -52,14 +52,14 @@ def prepare(
 
     Raises:
         UserError: The configuration holds a secret, an image or the pipeline root cannot be used,
-            or the cluster refuses something.
+            the graph is too large for the server, or the cluster refuses something.
     """
     config, settings = reachable.config, reachable.settings
     refuse_secrets(config)
     images = references(settings, images_of(reachable.graph))
     root = open_root(settings.pipeline_root)
     digests = {name: source.digest for name, source in sources.items()}
-    compiled = compiling.compiled(reachable, digests, images)
+    compiled = compiled_for(version_of(connection), reachable, digests, images)
     for name, source in sources.items():
         pipeline_root.stage(source, compiled.sources[name], scratch)
     version = PipelineVersion(
@@ -72,6 +72,8 @@ def prepare(
         environments={image: image_environment(image) for image in images},
         variants=config.written_variants,
         documents=documents_of(config, reachable.graph, installed=False),
+        retries=settings.retries,
+        backoff_s=settings.backoff_s,
     )
     version.put(root)
     uploaded = submitting.upload(

@@ -66,6 +66,20 @@ class ResultImporter:
         """What has been imported."""
         return self._done
 
+    @property
+    def root(self) -> Store:
+        """The pipeline root."""
+        return self._root
+
+    @property
+    def version(self) -> PipelineVersion:
+        """The pipeline version."""
+        return self._version
+
+    def whole(self, step: Step) -> bool:
+        """Whether this run has a result of a step, and all of it is there."""
+        return self._statements.whole(step)
+
     def find(self, step: Step) -> Found | None:
         """Find what a step made, in this run or in the one that its consumers have read from."""
         return self._statements.find(step)
@@ -93,6 +107,24 @@ class ResultImporter:
             for step in self._version.graph.ordered
             if step.name not in absent
         ]
+
+    def import_inputs(self, step: Step) -> list[StepDone]:
+        """Import what a found step has read and is not there yet, as it says where that lies.
+
+        Returns:
+            The steps that this call imported, producers first.
+
+        Raises:
+            UserError: Something is missing, or is not what its statement says.
+        """
+        self._statements.trace(step)
+        imported: list[StepDone] = []
+        for name in dict.fromkeys(ref.step for ref in step.refs):
+            if name not in self._done:
+                producer = self._version.graph.by_name[name]
+                imported += self.import_inputs(producer)
+                imported.append(self.import_step(producer))
+        return imported
 
     def import_step(self, step: Step, wall_s: float | None = None) -> StepDone:
         """Import one step that has been found: outputs, ledger, record.

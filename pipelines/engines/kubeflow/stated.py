@@ -67,7 +67,7 @@ class Found:
     @property
     def executed_by(self) -> tuple[str, str]:
         """Kubeflow's identifier of the run that executed it, and the task's name there."""
-        _, run, task, _ = PurePosixPath(self.folder).parts
+        _, run, task, *_ = PurePosixPath(self.folder).parts
         return run, task
 
     @property

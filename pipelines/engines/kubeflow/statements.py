@@ -9,11 +9,12 @@ folder of every step before it, also of those whose results Kubeflow took from a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
 from components.contract.digests import digest
 from components.contract.errors import UserError
+from pipelines.engines.kubeflow.ir.result_layout import layout_of
 from pipelines.engines.kubeflow.stated import Found, folder_of, is_statement, read_found
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.graph import Ref, SourceRef, Step
@@ -27,12 +28,21 @@ class Statements:
         root: The pipeline root.
         version: The pipeline version.
         kfp_run: Kubeflow's identifier of the run.
+        folders: Says by a step's name the folder of its artifacts below the root, or None, where
+            somebody knows that better than the run's own name does.
     """
 
-    def __init__(self, root: Store, version: PipelineVersion, kfp_run: str) -> None:
+    def __init__(
+        self,
+        root: Store,
+        version: PipelineVersion,
+        kfp_run: str,
+        folders: Callable[[str], str | None] | None = None,
+    ) -> None:
         self._root = root
         self._version = version
         self._kfp_run = kfp_run
+        self._folders = folders
         self._found: dict[str, Found] = {}
 
     def find(self, step: Step) -> Found | None:
@@ -98,19 +108,23 @@ class Statements:
 
     def _own(self, step: Step) -> Found | None:
         """Return this run's newest result of a step, or None."""
+        if known := self._folders and self._folders(step.name):
+            return self._in_folder(step, known)
         prefix = f"{self._version.graph.name}/{self._kfp_run}/{step.name}/"
-        return self._newest(step, self._root.list(prefix))
-
-    def _newest(self, step: Step, keys: Iterable[str]) -> Found | None:
-        """Return the result of a step that was begun last, of those whose statements are listed."""
-        places = [(folder_of(key), key) for key in keys]
-        statements = [
-            (folder, key)
+        places = ((folder_of(key), key) for key in self._root.list(prefix))
+        found = [
+            self._read(step, folder, key)
             for folder, key in places
             if folder and is_statement(key.removeprefix(f"{folder}/"))
         ]
-        found = [self._read(step, folder, key) for folder, key in statements]
         return max(found, key=lambda one: one.statement["started"], default=None)
+
+    def _in_folder(self, step: Step, folder: str) -> Found | None:
+        """Return the result of a step whose artifacts lie in a folder, or None."""
+        keys = self._root.list(f"{folder}/")
+        statement = (key for key in keys if is_statement(key.removeprefix(f"{folder}/")))
+        key = next(statement, None)
+        return self._read(step, folder, key) if key else None
 
     def _read(self, step: Step, folder: str, key: str) -> Found:
         try:
@@ -123,14 +137,15 @@ class Statements:
 
     def _trace(self, step: Step, port: str, ref: Ref, stated: Mapping[str, str]) -> None:
         """Take the address of one input, and hold both ends' digests against each other."""
-        prefix, uri = f"{self._root.uri}/", stated["uri"]
-        folder = folder_of(uri.removeprefix(prefix)) if uri.startswith(prefix) else ""
-        if not folder:
-            raise self.damaged(step, f"its input {port} came from {uri}, which no run wrote there")
-        producer = self._version.graph.by_name[ref.step]
+        uri, producer = stated["uri"], self._version.graph.by_name[ref.step]
         found = self._found.get(ref.step)
         if found is None:
-            found = self._newest(producer, self._root.list(f"{folder}/"))
+            prefix = f"{self._root.uri}/"
+            folder = _producer_folder(producer, ref.output, uri.removeprefix(prefix))
+            if not uri.startswith(prefix) or not folder:
+                what = f"its input {port} came from {uri}, which no run wrote there"
+                raise self.damaged(step, what)
+            found = self._in_folder(producer, folder)
             if found is None:
                 what = f"{folder} has no statement, although another step has read its results"
                 raise self.damaged(producer, what)
@@ -171,6 +186,16 @@ class Statements:
             f"look into {self._root.uri}: was something deleted or overwritten there? Then run the "
             "configuration again, with cache: false under kubeflow",
         )
+
+
+def _producer_folder(producer: Step, output: str, key: str) -> str:
+    """Return the folder of a step's artifacts by where one of its outputs lies, or ""."""
+    layout = layout_of(producer.interface)
+    for place in (f"/{layout.name}/{output}", f"/{output}"):
+        folder = key.removesuffix(place)
+        if folder != key:
+            return folder
+    return ""
 
 
 def find_equal(

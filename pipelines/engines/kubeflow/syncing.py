@@ -12,12 +12,14 @@ from typing import Any, Literal
 
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection, Resource
+from pipelines.engines.kubeflow.failures import Failures
 from pipelines.engines.kubeflow.pipeline_root import open_root, staged_listing
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
-from pipelines.engines.kubeflow.status import FINAL, failure, outcome_of, states
+from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
+from pipelines.engines.kubeflow.step_logs import StepLogs
 from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepFailed, StepSkipped
+from pipelines.runs.events import StepDone, StepSkipped
 from pipelines.runs.joined_records import join_records
 from pipelines.runs.kept_documents import put_documents
 from pipelines.runs.kept_graphs import put_graph
@@ -119,6 +121,7 @@ def finish(
     kfp: Resource,
     page: str,
     importer: ResultImporter,
+    failures: Failures,
 ) -> str:
     """Write the record of a run whose results are imported, and register its release.
 
@@ -130,12 +133,13 @@ def finish(
         kfp: The run as the API tells of it.
         page: Where the user interface shows it.
         importer: What was imported.
+        failures: Finds out why it failed, where it did.
 
     Returns:
         The outcome.
     """
     outcome = outcome_of(kfp)
-    steps = dict(_settled(version, kfp, page, importer))
+    steps = dict(_settled(version, kfp, failures, importer))
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
     published = steps.get("publish")
@@ -190,17 +194,15 @@ def _iso(moment: datetime) -> str:
 
 
 def _settled(
-    version: PipelineVersion, kfp: Resource, page: str, importer: ResultImporter
+    version: PipelineVersion, kfp: Resource, failures: Failures, importer: ResultImporter
 ) -> Iterator[tuple[str, Settled]]:
-    seen = states(kfp)
+    told: dict[str, Settled] = dict(importer.done)
+    if outcome_of(kfp) == "failed":
+        told |= {one.step: one.event() for one in failures.of(kfp, importer.done)}
+    killed = states(kfp)
     for step in version.graph.ordered:
-        if done := importer.done.get(step.name):
-            yield step.name, done
-        elif seen.get(step.name) == "FAILED":
-            what, fix, user_fault = failure(kfp, step.name, page)
-            yield step.name, StepFailed(step.name, what, fix, user_fault, "")
-        else:
-            yield step.name, StepSkipped(step.name)
+        skipped = StepSkipped(step.name, cancelled=killed.get(step.name) == "FAILED")
+        yield step.name, told.get(step.name, skipped)
 
 
 def _ours(connection: Connection) -> Iterator[tuple[Resource, str, str]]:
@@ -267,5 +269,7 @@ def _one(
         return Synced(name, run.run_id, "damaged", error=error)
     page = connection.page_of(run.run_id)
     full = connection.ask(connection.runs.run_service_get_run, run.run_id)
-    outcome = finish(cache.store, root, version, name, full, page, importer)
+    logs = StepLogs(connection, root, version.graph.name, run.run_id)
+    failures = Failures(logs, version.graph, page, connection.namespace)
+    outcome = finish(cache.store, root, version, name, full, page, importer, failures)
     return Synced(name, run.run_id, IMPORTED, outcome)

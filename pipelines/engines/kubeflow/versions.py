@@ -42,6 +42,9 @@ class PipelineVersion:
         variants: By name the path of steps; none where an earlier version wrote it.
         documents: Kind and content of what the digests are of: configuration, code, environments;
             none where an earlier version wrote it.
+        retries: How often a run of it that failed is tried again; 0 where an earlier version wrote
+            it.
+        backoff_s: Seconds before the first retry; each further wait is twice as long.
     """
 
     name: str
@@ -53,6 +56,8 @@ class PipelineVersion:
     environments: Mapping[ImageName, str]
     variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     documents: Sequence[Document] = ()
+    retries: int = 0
+    backoff_s: int = 60
 
     @cached_property
     def _content(self) -> dict[str, object]:
@@ -67,6 +72,8 @@ class PipelineVersion:
             "environments": dict(self.environments),
             "variants": dict(self.variants),
             "documents": list(self.documents),
+            "retries": self.retries,
+            "backoff_s": self.backoff_s,
         }
 
     def put(self, root: Store) -> None:

@@ -89,7 +89,8 @@ def compiled(
         only: Names of the steps to run, where that is not all of them.
         imported: By artifact of a step that does not run, and that some need which do, where it
             lies; ``needed_artifacts`` names them.
-        cache_keys: Whether tasks say the key of their cache entry, which Vertex AI does not know.
+        cache_keys: Whether tasks say the key of their cache entry, which servers before 2.18 do not
+            read and Vertex AI does not know.
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
@@ -97,8 +98,8 @@ def compiled(
     called = display_names(graph)
     values = {
         step.name: {
-            **parameters(step, sources, graph, called.get(step.name)),
-            RECIPE: recipe[step.name],
+            **parameters(step, sources, graph, None),
+            RECIPE: f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
         }
         for step in steps
     }
@@ -158,7 +159,7 @@ def _description(config: Config) -> str:
 
 def _run_parameters(config: Config) -> dict[str, Any]:
     """Return what the pipeline UI says and compares of a run; no task reads it."""
-    return {"configuration": config.digest, "data": config.data, "seed": config.seed}
+    return {"configuration": config.digest[:16], "data": config.data, "seed": config.seed}
 
 
 def _declared(given: Mapping[str, Any]) -> Json:

@@ -113,11 +113,14 @@ def _outputs(interface: Interface) -> Iterator[tuple[str, Json]]:
 def _given(interface: Interface) -> Iterator[tuple[str, Json]]:
     types = parameter_types(interface.name)
     for parameter in interface.parameters:
-        declared: Json = {"parameterType": types[parameter.name], **_described(parameter)}
+        kind = types[parameter.name]
+        if kind == "NUMBER_INTEGER" and not parameter.required and parameter.default is None:
+            kind = "NUMBER_DOUBLE"  # the SDK's local runner makes an integer of the null it passes
+        declared: Json = {"parameterType": kind, **_described(parameter)}
         if not parameter.required:
             declared["isOptional"] = True
             if parameter.default is not None:
-                declared["defaultValue"] = _plain(parameter.default, types[parameter.name])
+                declared["defaultValue"] = _plain(parameter.default, kind)
         yield parameter.name, declared
     for port in interface.inputs:
         if port.kind == "Source":

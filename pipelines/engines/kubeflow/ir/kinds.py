@@ -2,8 +2,10 @@
 
 The server keeps the specification of a component under the hash of its *container*, and the first
 one wins (compiler/argocompiler/argo.go, ``saveComponentSpec``). So steps whose containers are equal
-must have equal components: every parameter of any of them is declared, as optional, with the value
-that most of them have; what differs stands in the tasks. It also makes a graph of many steps small.
+must have equal components: every parameter that any of them gives is declared, as optional, with
+the value that most of them have; what differs stands in the tasks. What the component's function
+takes by itself is not said at all: the description of a pod holds its component, and stands in the
+status of a run up to seven times. It also makes a graph of many steps small.
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ def kinds(
 
 
 def _defaults(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the commonest value of every parameter that all of the tasks have.
+    """Return the value of every parameter that a task need not say: the commonest.
 
     Where one has none, its absence could not be told from the default. The recipe has no default:
     it stands in the tasks for all that does.
@@ -106,6 +108,8 @@ def _defaults(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if all(name in values for values in given):
             counted = Counter(canonical_json(values[name]) for values in given)
             commonest = max(counted, key=lambda content: (counted[content], content))
+            if counted[commonest] == 1 < len(given):
+                continue  # all differ
             defaults[name] = next(
                 values[name] for values in given if canonical_json(values[name]) == commonest
             )
@@ -126,6 +130,14 @@ def _component(
         if all(name in one["inputDefinitions"].get("artifacts", {}) for one in each)
     ]
     parameters = _merged(one["inputDefinitions"].get("parameters", {}) for one in each)
+    own = {one.name: one.default for one in members[0].interface.parameters if not one.required}
+    silent = {name for name, value in defaults.items() if name in own and _equal(own[name], value)}
+    differing = {
+        name
+        for step in members
+        for name, value in values[step.name].items()
+        if name not in defaults or not _equal(defaults[name], value)
+    }
     return {
         "inputDefinitions": {
             "artifacts": {
@@ -136,9 +148,12 @@ def _component(
                 name: {
                     **parameter,
                     "isOptional": True,
-                    **({"defaultValue": defaults[name]} if name in defaults else {}),
+                    **(
+                        {"defaultValue": defaults[name]} if name in defaults.keys() - silent else {}
+                    ),
                 }
                 for name, parameter in parameters.items()
+                if name in differing or name not in silent
             },
         },
         "outputDefinitions": outputs,

@@ -9,6 +9,7 @@ count: the same data, uploaded again, are a hit.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +21,8 @@ from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 SCHEMA = 1
 """Raised when what a task leaves behind changes its form, so that older entries are misses."""
 
-LENGTH = 32
-"""Hexadecimal digits of a recipe: enough to never meet by chance, half as long in every task."""
+_BYTES = 12
+"""Of a digest that count: two recipes meet by chance once in 2**48, and a task says it twice."""
 
 
 def recipes(
@@ -44,7 +45,8 @@ def recipes(
             "parameters": dict(step.parameters),
             "inputs": {port: _told(flow, found, sources) for port, flow in step.inputs.items()},
         }
-        found[step.name] = digest("recipe", ingredients)[:LENGTH]
+        whole = bytes.fromhex(digest("recipe", ingredients))
+        found[step.name] = base64.urlsafe_b64encode(whole[:_BYTES]).decode()
     return found
 
 

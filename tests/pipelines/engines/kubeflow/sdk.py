@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import yaml
 from kfp import compiler, dsl, kubernetes
@@ -58,7 +59,9 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
 
     names: dict[str, str] = {}
 
-    def body(configuration: str = config.digest, data: str = config.data, seed: int = config.seed):
+    def body(
+        configuration: str = config.digest[:16], data: str = config.data, seed: int = config.seed
+    ):
         data_importer = dsl.importer(
             artifact_uri=f"{settings.pipeline_root}/sources/{DIGEST}",
             artifact_class=dsl.Artifact,
@@ -66,17 +69,14 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
         )
         data_importer.set_display_name("source-data")
         made: dict[str, Any] = {}
+        called = display_names(graph)
         common = shared(graph)
         for step in graph.ordered:
-            called_with = given(step, graph, made, data_importer.output)
-            differing = {
-                name: value
-                for name, value in called_with.items()
-                if name not in common[kind_of(step)].defaults
-                or common[kind_of(step)].defaults[name] != value
-            }
-            made[step.name] = component(step, common[kind_of(step)])(
-                **differing, recipe=recipe[step.name]
+            values = given(step, graph, made, data_importer.output, None)
+            kind = common[kind_of(step)]
+            made[step.name] = component(step, kind)(
+                **kind.differing(values),
+                recipe=f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
             )
             names[made[step.name].name] = step.name
             configure(made[step.name], step, settings)
@@ -93,7 +93,8 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
     )(body)
     compiler.Compiler().compile(pipeline, str(path))
     pipeline_document, platform = yaml.safe_load_all(path.read_text())
-    return [renamed(shared_once(pipeline_document, platform), names), platform]
+    ours = [renamed(shared_once(pipeline_document, platform), names), platform]
+    return [json.loads(one) for one in numbered([json.dumps(one) for one in ours])]
 
 
 def shared_once(document: dict[str, Any], platform: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +112,19 @@ def shared_once(document: dict[str, Any], platform: dict[str, Any]) -> dict[str,
     return document
 
 
+def numbered(texts: list[str]) -> list[str]:
+    """Number components without gaps, in the order in which the SDK met them."""
+    for text in texts:
+        for base in set(re.findall(r"comp-([a-z-]+)-[0-9]+", text)):
+            found = {int(one) for one in re.findall(rf"comp-{base}-([0-9]+)\b", texts[0])}
+            for place, number in enumerate(sorted(found), start=2):
+                texts = [
+                    re.sub(rf"\b(comp|exec)-{base}-{number}\b", rf"\1-{base}-{place}", one)
+                    for one in texts
+                ]
+    return texts
+
+
 def renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Call tasks, and the importer's output, as ours are: the SDK numbers them by component.
 
@@ -118,6 +132,7 @@ def renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
         document: What the SDK wrote.
         names: By the SDK's name of a task ours.
     """
+    document = json.loads(json.dumps(document).replace(RESULT, ""))
     names = {**names, "importer": "source-data"}
     tasks: dict[str, Any] = {}
     for theirs, task in document["root"]["dag"]["tasks"].items():
@@ -126,17 +141,11 @@ def renamed(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any
         for artifact in task["inputs"].get("artifacts", {}).values():
             output = artifact["taskOutputArtifact"]
             output["producerTask"] = names[output["producerTask"]]
-            output["outputArtifactKey"] = output["outputArtifactKey"].removeprefix(RESULT)
             if output["producerTask"] == "source-data":
                 output["outputArtifactKey"] = "data"
         tasks[names[theirs]] = task
     document["root"]["dag"]["tasks"] = tasks
     components, executors = document["components"], document["deploymentSpec"]["executors"]
-    for one in components.values():
-        outputs = one["outputDefinitions"]["artifacts"]
-        one["outputDefinitions"]["artifacts"] = {
-            name.removeprefix(RESULT): kind for name, kind in outputs.items()
-        }
     importer = components["comp-source-data"] = components.pop("comp-importer")
     importer["executorLabel"] = "exec-source-data"
     importer["outputDefinitions"]["artifacts"] = {
@@ -153,40 +162,57 @@ class Shared:
 
     hints: dict[str, Any]
     defaults: dict[str, Any]
+    taken: dict[str, Any]
+
+    def differing(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a task has to say."""
+        said = {**self.defaults, **self.taken}
+        return {n: value for n, value in values.items() if n not in said or said[n] != value}
 
 
-def kind_of(step: Step) -> str:
-    """Return what is equal of steps that share a container."""
-    return " ".join(arguments(step))
+def kind_of(step: Step) -> tuple[str, ...]:
+    """Return what tells the container of a step from those of others."""
+    return tuple(arguments(step))
 
 
-def shared(graph: Graph) -> dict[str, Shared]:
-    """Return by kind of container every input and output, and the commonest value of its parameters."""
-    found: dict[str, Shared] = {}
-    by_component: dict[str, list[Step]] = {}
+def shared(graph: Graph) -> dict[tuple[str, ...], Shared]:
+    """Return by kind every input and output, and the commonest value of its parameters."""
+    found: dict[tuple[str, ...], Shared] = {}
+    by_kind: dict[tuple[str, ...], list[Step]] = {}
     for step in graph.ordered:
-        by_component.setdefault(kind_of(step), []).append(step)
-    for name, members in by_component.items():
-        each = [given(step, graph, defaultdict(_Anything), None) for step in members]
+        by_kind.setdefault(kind_of(step), []).append(step)
+    for name, members in by_kind.items():
+        made = defaultdict(_Anything)
+        each = [given(step, graph, made, None, None) for step in members]
         hints: dict[str, Any] = {}
-        for step, called_with in zip(members, each, strict=True):
-            hints |= hints_of(step, called_with)
+        for step, values in zip(members, each, strict=True):
+            hints |= hints_of(step, values)
         defaults: dict[str, Any] = {}
+        silent: list[tuple[str, int]] = []
+        own = {one.name: one.default for one in members[0].interface.parameters if not one.required}
         for argument, hint in hints.items():
-            values = [called_with.get(argument, None) for called_with in each]
-            everywhere = all(argument in called_with for called_with in each)
+            all_values = [values.get(argument, None) for values in each]
+            everywhere = all(argument in values for values in each)
             if _is_artifact(hint):
                 if not everywhere:
-                    hints[argument], defaults[argument] = hint | None, None
+                    hints[argument], defaults[argument] = Optional[hint], None  # noqa: UP045 the SDK knows no other
             else:
-                texts = Counter(json.dumps(v, sort_keys=True) for v in values)
+                texts = Counter(json.dumps(v, sort_keys=True) for v in all_values)
                 top = max(texts, key=lambda text: (texts[text], text))
-                hints[argument] = hint | None
+                everywhere = everywhere and (texts[top] > 1 or len(members) == 1)
+                hints[argument] = Optional[hint]  # noqa: UP045
                 defaults[argument] = json.loads(top) if everywhere else None
-        hints["recipe"], defaults["recipe"] = str | None, None
+                if argument in own and everywhere and json.dumps(own[argument]) == top:
+                    silent.append((argument, len(texts)))
+        hints["recipe"], defaults["recipe"] = Optional[str], None  # noqa: UP045
         for key, schema in outputs_of(members[0]).items():
             hints[key] = dsl.Output[schema]
-        found[name] = Shared(hints, defaults)
+        taken = {argument: defaults[argument] for argument, _ in silent}
+        for argument, values_there in silent:  # what the function takes by itself is not said
+            defaults[argument] = None
+            if values_there == 1:
+                del hints[argument], defaults[argument]
+        found[name] = Shared(hints, defaults, taken)
     return found
 
 
@@ -202,48 +228,51 @@ def _is_artifact(hint: Any) -> bool:
     return hasattr(hint, "__metadata__")
 
 
-def given(step: Step, graph: Graph, made: Mapping[str, Any], data: Any) -> dict[str, Any]:
+def given(
+    step: Step, graph: Graph, made: Mapping[str, Any], data: Any, called: str | None
+) -> dict[str, Any]:
     """Return what a step is called with; a source's digest is a parameter."""
-    called_with: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for artifact in input_artifacts(step):
         flow = artifact.flow
         if isinstance(flow, SourceRef):
-            called_with |= {artifact.name: data}
+            values[artifact.name] = data
         else:
-            outputs, name = made[flow.step].outputs, artifact_of(flow, graph)
-            called_with[artifact.name] = outputs[name if name in outputs else f"{RESULT}{name}"]
-    names = display_names(graph)
-    values = parameters(step, defaultdict(lambda: DIGEST), graph, names.get(step.name))
+            values[artifact.name] = output(made[flow.step], artifact_of(flow, graph))
     # The SDK knows lists, and numbers of the type that is declared.
     types = parameter_types(step.component)
-    for name, value in values.items():
+    digests = defaultdict(lambda: DIGEST)
+    for name, value in parameters(step, digests, graph, called).items():
         if types.get(name) == "NUMBER_DOUBLE":
-            called_with[name] = float(value)
+            values[name] = float(value)
         else:
-            called_with[name] = list(value) if isinstance(value, tuple) else value
-    return called_with
+            values[name] = list(value) if isinstance(value, tuple) else value
+    return values
 
 
-def hints_of(step: Step, called_with: Mapping[str, Any]) -> dict[str, Any]:
+def hints_of(step: Step, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return annotations of what a step is called with."""
-    artifacts = {artifact.name for artifact in input_artifacts(step)}
     types = parameter_types(step.component)
+    artifacts = {artifact.name for artifact in input_artifacts(step)}
     return {
         name: dsl.Input[dsl.Artifact]
         if name in artifacts
         else PARAMETERS[types.get(name, "STRING")]
-        for name in called_with
+        for name in values
     }
 
 
 def outputs_of(step: Step) -> dict[str, Any]:
-    """Return the class of every artifact that comes out."""
+    """Return the class of every output."""
     layout = layout_of_step(step)
     kinds = {port.name: port.kind for port in step.interface.outputs}
-    return {
-        f"{RESULT}{layout.name}": CLASSES.get(layout.kind, dsl.Artifact),
-        **{name: CLASSES.get(kinds[name], dsl.Artifact) for name in layout.beside},
-    }
+    found = {f"{RESULT}{layout.name}": CLASSES.get(layout.kind, dsl.Artifact)}
+    return found | {name: CLASSES.get(kinds[name], dsl.Artifact) for name in layout.beside}
+
+
+def output(task: Any, name: str) -> Any:
+    """Return an output of a task, which may be its result."""
+    return task.outputs[name if name in task.outputs else f"{RESULT}{name}"]
 
 
 def component(step: Step, common: Shared) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import pipelines.engines.kubeflow.engine as engine
+import pipelines.engines.kubeflow.watching as watching
 from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.config.loading import load
@@ -34,8 +34,8 @@ TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_POLL_MAX_S", 0.01)
-    monkeypatch.setattr(engine, "_POLL_S", 0.01)
+    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
+    monkeypatch.setattr(watching, "POLL_S", 0.01)
 
 
 class Launch:

@@ -166,7 +166,7 @@ def test_what_should_be_home_and_is_not_is_missing(
 def test_a_manifest_that_was_changed_in_the_bucket_keeps_its_run_away(
     cluster: Cluster, finished: str, tmp_path: Path
 ) -> None:
-    victim = f"{cluster.places[finished, 'ingest']}/dataset/manifest.jsonl"
+    victim = f"{cluster.address(finished, 'ingest', 'dataset')}/manifest.jsonl"
     whole = kfp_cluster.read(cluster.gcs, victim)
     kfp_cluster.put(cluster.gcs, victim, whole + b"\n")
     (synced,) = bring(cluster, tmp_path / "store")
@@ -214,8 +214,8 @@ def test_a_flipped_byte_keeps_its_run_away_and_no_other(
     cluster: Cluster, config_path: Path, finished: str, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    folder = cluster.places[finished, "evaluate-student"]
-    victim = f"{folder}/report/evaluation.json"
+    folder = cluster.address(finished, "evaluate-student", "report")
+    victim = f"{folder}/evaluation.json"
     data = bytearray(kfp_cluster.read(cluster.gcs, victim))
     data[len(data) // 2] ^= 1
     kfp_cluster.put(cluster.gcs, victim, bytes(data))
@@ -238,7 +238,7 @@ def test_a_flipped_byte_keeps_its_run_away_and_no_other(
 def test_a_missing_statement_is_said(
     cluster: Cluster, finished: str, tmp_path: Path, step: str
 ) -> None:
-    kfp_cluster.remove(cluster.gcs, f"{cluster.places[finished, step]}/statement")
+    kfp_cluster.remove(cluster.gcs, cluster.statement(finished, step))
     (one,) = bring(cluster, tmp_path / "store")
     assert one.state == "damaged"
     assert one.error
@@ -250,7 +250,7 @@ def test_a_missing_statement_is_said(
 def test_a_statement_that_lies_about_its_inputs_is_found_out(
     cluster: Cluster, finished: str, tmp_path: Path
 ) -> None:
-    place = f"{cluster.places[finished, 'train']}/statement"
+    place = cluster.statement(finished, "train")
     statement = json.loads(kfp_cluster.read(cluster.gcs, place))
     statement["outputs"]["model"]["digest"] = "0" * 64
     kfp_cluster.put(cluster.gcs, place, json.dumps(statement).encode())
@@ -259,10 +259,48 @@ def test_a_statement_that_lies_about_its_inputs_is_found_out(
     assert "and train says that it made 000" in one.error.what
 
 
+def test_a_statement_that_lacks_a_key_keeps_its_run_away_and_says_so(
+    cluster: Cluster, finished: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = cluster.statement(finished, "train")
+    whole = kfp_cluster.read(cluster.gcs, place)
+    statement = json.loads(whole)
+    del statement["wall_s"]
+    kfp_cluster.put(cluster.gcs, place, json.dumps(statement).encode())
+    command = ["sync", "--engine", "kubeflow", "--host", cluster.kfp.url]
+    assert main([*command, "--store", str(tmp_path / "store")]) == 2
+    said = capsys.readouterr().err
+    assert "train" in said
+    assert "is no statement of train: wall_s: Field required" in said
+    assert "fix: look into gs://kubeflow/pipelines" in said
+    kfp_cluster.put(cluster.gcs, place, whole)
+    assert main([*command, "--store", str(tmp_path / "store")]) == 0
+
+
+def test_a_root_of_an_earlier_version_is_imported_the_same(
+    cluster: Cluster, config_path: Path, finished: str, tmp_path: Path
+) -> None:
+    """There each output was an artifact, and the statement another one."""
+    cluster.earlier = True
+    older = launched(cluster, config_path, tmp_path / "launch", "older")
+    cluster.complete(older)
+    names = kfp_cluster.names(cluster.gcs, f"{kfp_cluster.ROOT}/tiny/{older}/train/")
+    assert {name.split("/")[8] for name in names} == {"model", "report", "statement"}
+    names = kfp_cluster.names(cluster.gcs, f"{kfp_cluster.ROOT}/tiny/{finished}/train/")
+    assert {name.split("/")[8] for name in names} == {"model"}
+    first, second = bring(cluster, tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
+    assert (first.state, second.state) == ("imported", "imported")
+    assert {n: s["outputs"] for n, s in read_run(store, first.run).steps.items()} == {
+        n: s["outputs"] for n, s in read_run(store, second.run).steps.items()
+    }
+    assert verify_store(store)[1] == []
+
+
 def test_an_output_too_deep_to_be_an_artifact_is_found_out(
     cluster: Cluster, finished: str, tmp_path: Path
 ) -> None:
-    place = f"{cluster.places[finished, 'publish']}/release/{'d/' * 100}file"
+    place = f"{cluster.address(finished, 'publish', 'release')}/{'d/' * 100}file"
     kfp_cluster.put(cluster.gcs, place, b"deep")
     (one,) = bring(cluster, tmp_path / "store")
     assert one.state == "damaged"

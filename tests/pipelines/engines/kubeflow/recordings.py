@@ -1,0 +1,59 @@
+"""What real servers answered, as the client reads it: ``kfp_golden`` of the shared folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import kfp_server_api as api  # pyright: ignore[reportMissingTypeStubs]
+
+from pipelines.compress import graph_of
+from pipelines.config.loading import load
+from pipelines.runs.graph import Graph
+from pipelines.stores.opening import open_store
+from pipelines.stores.store import Store
+
+VERSIONS = ("2.5.0", "2.14.0", "2.16.1", "2.17.0")
+ROOT = "root/"
+"""The prefix of the recordings' pipeline root in its bucket."""
+
+
+class _Reply:
+    def __init__(self, content: object) -> None:
+        self.data = json.dumps(content)
+
+
+def as_run(content: object) -> Any:
+    """Return a run as the generated client gives it."""
+    return cast("Any", api).ApiClient().deserialize(_Reply(content), "V2beta1Run")
+
+
+def exchanges(golden: Path, version: str, case: str) -> list[dict[str, Any]]:
+    """Return what passed between slimline and the API server, in order."""
+    return json.loads((golden / version / f"{case}.json").read_bytes())
+
+
+def polls(golden: Path, version: str, case: str) -> list[Any]:
+    """Return the recorded answers to how the run is, the last one at its end."""
+    return [
+        as_run(one["reply"])
+        for one in exchanges(golden, version, case)
+        if one["method"] == "GET" and "run_id" in one["reply"]
+    ]
+
+
+def graph(golden: Path, case: str) -> Graph:
+    """Return the graph that was run."""
+    name = {"toolarge": "wide30", "iscached": "succeeds"}.get(case, case)
+    return graph_of(load(golden / "configs" / f"{name}.yaml"))
+
+
+def bucket(golden: Path, version: str, case: str, folder: Path) -> Store:
+    """Return a pipeline root with what was recorded of one: names, and the texts of logs."""
+    recorded = json.loads((golden / version / "bucket.json").read_bytes())
+    root = open_store(str(folder))
+    for key, _ in recorded.get(case, {}).get("objects", ()):
+        text = recorded[case].get("executor_logs", {}).get(key, "")
+        root.put_if_absent(key.removeprefix(ROOT), text.encode())
+    return root
