@@ -23,6 +23,7 @@ from components.contract.results import (
     display_name_of,
     stated_digest,
 )
+from components.contract.workspace import WORKSPACE, read_pointer
 
 STATEMENT = "statement"
 """Name of the output that a component has besides its own, unless it has one result: the facts of
@@ -103,23 +104,24 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     _, _, named = str(values.pop(RECIPE, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
     called = str(values.pop(DISPLAY_NAME, None) or named) if form else ""
+    mount = cast("str | None", values.pop(WORKSPACE, None)) if form else None
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}
     for port in interface.inputs:
-        entered = [_entered(item, ports.get(port.name)) for item in _items(given, port)]
+        entered = [_entered(item, ports.get(port.name), mount) for item in _items(given, port)]
         if not entered and not port.many and not port.optional:
             raise UserError(
                 f"{component} was given no input {port.name!r}",
                 f"pass a {port.kind} as {port.name}",
             )
-        paths = [local_path(uri) for uri, _ in entered]
-        stated = [digest for _, digest in entered]
+        paths = [path for path, _, _ in entered]
+        stated = [digest for _, _, digest in entered]
         if port.kind == "Source" and (digest := values.pop(port.name + SOURCE_DIGEST, None)):
             stated = [str(digest)]
         inputs[port.name] = paths if port.many else next(iter(paths), None)
         digests[port.name] = stated if port.many else next(iter(stated), None) or None
-        if places := [uri for uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
+        if places := [uri for _, uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
             uris[port.name] = places if port.many else places[0]
     places = _output_places(interface, made, form)
     output_file = _side(message, "outputs").get("outputFile")
@@ -165,18 +167,25 @@ def _result(item: Mapping[str, Any], form: ResultForm, called: str) -> Result:
     return Result(form, uri, kind.get("schemaTitle", ""), name)
 
 
-def _entered(item: Mapping[str, Any], output: str | None) -> tuple[str, str]:
-    """Return address and digest of what enters a port, the digest empty where nothing states it.
+def _entered(
+    item: Mapping[str, Any], output: str | None, mount: str | None
+) -> tuple[Path, str, str]:
+    """Return place, address and digest of what enters a port; no digest where nothing states it.
 
     Args:
         item: The artifact. One whose metadata state a digest is what the port takes; another one
             is a result that holds it.
         output: What the port takes of a result, or None: the artifact itself.
+        mount: Where a volume is mounted that may hold it, or None.
     """
     uri, digest = cast("str", item["uri"]), _digest_in(item)
     if output is None or digest:
-        return uri, digest or ""
-    return f"{uri}/{output}", stated_digest(local_path(uri), output, uri)
+        return local_path(uri), uri, digest or ""
+    result = local_path(uri)
+    digest = stated_digest(result, output, uri)
+    if pointer := read_pointer(result):
+        return pointer.place(output, mount), f"{pointer.result}/{output}", digest
+    return result / output, f"{uri}/{output}", digest
 
 
 def _output_places(

@@ -9,7 +9,7 @@ the type checks of the SDK know, and a statement beside them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
 from components.contract.images import GPU_IMAGE
@@ -136,5 +136,5 @@ def _described(item: Port | Parameter) -> Json:
 def _plain(default: Any, kind: str) -> Any:
     """Return a default as JSON has it, a number as the type that is declared."""
     if isinstance(default, tuple):
-        return list(default)
+        return list(cast("tuple[object, ...]", default))
     return float(default) if kind == "NUMBER_DOUBLE" else default
