@@ -80,7 +80,9 @@ class KubeflowEngine:
             interrupted=self._interrupted,
             cancel_on_interrupt=self._cluster.cancel_on_interrupt,
         )
-        for event in watcher.watch():
+        try:
+            for event in watcher.watch():
+                self.still_running = watcher.outcome == "running"
+                yield event
+        finally:
             self.still_running = watcher.outcome == "running"
-            yield event
-        self.still_running = watcher.outcome == "running"

@@ -195,8 +195,8 @@ class Watcher:
             return False
         try:
             self._retries.order()
-        except UserError as error:
-            self._note = f"it could not be tried again: {error.what}"
+        except (UserError, LookupError) as error:
+            self._note = f"it could not be tried again: {str(error).partition(chr(10))[0]}"
             return False
         deadline = time.monotonic() + LEAVES_S
         while self._is_still(retry.failed_at):

@@ -187,7 +187,7 @@ class Backend(RunStates):
             experiment = _found(self.experiments, body["experiment_id"], "Experiment")
         else:
             experiment = self._default_experiment(body.get("namespace"))
-        return self.open_run(body, experiment, self._spec(body))
+        return self.open_run(body, experiment, self.spec_of(body))
 
     def _default_experiment(self, namespace: str | None) -> Resource:
         """resource_manager.go, CreateDefaultExperiment: what a page of the UI takes."""
@@ -196,12 +196,12 @@ class Backend(RunStates):
                 return experiment
         return self.create_experiment({"display_name": "Default", "namespace": namespace})
 
-    def _spec(self, body: Resource) -> Resource:
+    def spec_of(self, body: Resource) -> Resource:
         """Return the pipeline spec that a run or a recurring run is made of."""
-        whole = self._source(body)["pipeline_spec"]
+        whole = self.source_of(body)["pipeline_spec"]
         return whole.get("pipeline_spec", whole)
 
-    def _source(self, body: Resource) -> Resource:
+    def source_of(self, body: Resource) -> Resource:
         """Return the version that a run or a recurring run is made of."""
         reference = body.get("pipeline_version_reference") or {}
         if not reference.get("pipeline_version_id"):
@@ -212,7 +212,7 @@ class Backend(RunStates):
 
     def create_recurring(self, body: Resource) -> Resource:
         """server/recurring_run_server.go: validateCreateRecurringRunRequest; names are not unique."""
-        self._source(body)
+        self.source_of(body)
         _found(self.experiments, body.get("experiment_id", ""), "Experiment")
         concurrency = int(body.get("max_concurrency", 0))
         if not 1 <= concurrency <= _CONCURRENCY_MAX:
@@ -258,7 +258,7 @@ class Backend(RunStates):
             "recurring_run_id": identifier,
             "scheduled_at": scheduled_at,
         }
-        return self.open_run(body, self.experiments[source["experiment_id"]], self._spec(body))
+        return self.open_run(body, self.experiments[source["experiment_id"]], self.spec_of(body))
 
     # lists -------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Requests that the API server refuses."""
+"""Requests that the API server refuses, tasks that fail."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ class RefusedError(Exception):
         self.message = message
         self.detail = detail or message
         self.code = CODES[status] if code is None else code
+
+
+class TaskFailedError(Exception):
+    """The launcher or the driver gave up; the message says what about.
+
+    Whatever the step exits with, the pod exits with 1.
+    """

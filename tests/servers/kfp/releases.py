@@ -30,8 +30,10 @@ class Release:
         named_outputs: Artifacts among the outputs carry their output's name.
         downloads_whole_lists: All artifacts of a list are downloaded, not the first alone.
         download_takes_siblings: ``DownloadBlob`` takes all that begins like the address.
+        spaced_json: The driver writes a space behind each comma of its messages.
         argument_bytes: The most that the arguments of one container may take, as one text
             (``MAX_ARG_STRLEN``).
+        root_as_argument: The driver of the root is given the whole root graph as one argument.
         template_in_environment: Argo puts a pod's template into one environment variable, whatever
             its size.
     """
@@ -51,7 +53,9 @@ class Release:
     named_outputs: bool = False
     downloads_whole_lists: bool = True
     download_takes_siblings: bool = True
+    spaced_json: bool = False
     argument_bytes: int = 131_072
+    root_as_argument: bool = True
     template_in_environment: bool = False
 
     def logs_name(self, attempt: int) -> str:
@@ -70,12 +74,12 @@ RELEASES = {
         Release("2.14.0", "3.6.7"),
         Release(
             "2.16.1", "3.7.3",
-            numbered_logs=True, logs_of_failures=True, output_file_in_root=True, named_outputs=True,
+            numbered_logs=True, logs_of_failures=True, output_file_in_root=True, named_outputs=True, spaced_json=True,
         ),
         Release(
             "2.17.0", "4.0.5",
             plugins=True, retries_every_template=True, numbered_logs=True, logs_of_failures=True,
-            output_file_in_root=True, named_outputs=True, download_takes_siblings=False,
+            output_file_in_root=True, named_outputs=True, spaced_json=True, download_takes_siblings=False, root_as_argument=False,
         ),
     )
 }  # fmt: skip

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.servers.gcs.server import Answer, Handler, HttpServer
+from tests.servers.gcs.messages import Answer
+from tests.servers.gcs.server import Handler, HttpServer
 from tests.servers.kfp import recordings
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -146,17 +146,22 @@ class RunStates:
             return
         self._report(run)
 
-    def import_all(self, run: str) -> None:
-        """Run each importer that has not run."""
+    def _import_for(self, run: str, task: str) -> None:
+        """Run the importers that a task needs, as far as they have not run."""
         workflow = self.workflows[run]
-        for task in workflow.tasks.values():
-            if task.importer and workflow.phase_of(task.name) is None:
-                workflow.importing(task.name)
+        known = workflow.tasks.get(task)
+        for need in known.needs if known else ():
+            if workflow.tasks[need].importer and workflow.phase_of(need) is None:
+                workflow.importing(need)
+
+    def import_one(self, run: str, task: str) -> None:
+        """One importer runs to its end."""
+        self.workflows[run].importing(task)
         self._report(run)
 
     def start(self, run: str, task: str, attempt: int = 0) -> None:
         """A step's driver has ended and its pod runs."""
-        self.import_all(run)
+        self._import_for(run, task)
         self.workflows[run].execute(task, attempt)
         self._report(run)
 
@@ -181,7 +186,7 @@ class RunStates:
 
     def skip(self, run: str, task: str) -> None:
         """KFP has the result: the executor is skipped, and the graph around it has succeeded."""
-        self.import_all(run)
+        self._import_for(run, task)
         self.workflows[run].cached(task)
         self._report(run)
 
@@ -191,10 +196,10 @@ class RunStates:
         self.workflows[run].pod_over(task, attempt, phase, message)
         self._report(run)
 
-    def fail_driver(self, run: str, task: str) -> None:
+    def fail_driver(self, run: str, task: str, message: str = "") -> None:
         """A task's driver fails; what comes after it is omitted, other branches go on."""
-        self.import_all(run)
-        self.workflows[run].driver(task, "Failed")
+        self._import_for(run, task)
+        self.workflows[run].driver(task, "Failed", message)
         self.workflows[run].settle()
         self._report(run)
 

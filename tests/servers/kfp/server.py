@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
-from tests.servers.gcs.server import Answer, ConnectionCutError, Handler, HttpServer
+from tests.servers.gcs.messages import Answer, ConnectionCutError
+from tests.servers.gcs.server import Handler, HttpServer
 from tests.servers.kfp.backend import Backend
 from tests.servers.kfp.faults import RefusedError
 from tests.servers.kfp.releases import NEWEST

@@ -196,12 +196,12 @@ class Workflow:
         self._open(self.node_of(task), "Pod", self._before(task), self.root)
         self._close_both(self.node_of(task), phase)
 
-    def driver(self, task: str, phase: str = "Succeeded") -> None:
+    def driver(self, task: str, phase: str = "Succeeded", message: str = "") -> None:
         """Run a task's driver to its end."""
         driver = f"{self.node_of(task)}-driver"
         if driver not in self.nodes:
             self._open(driver, "Pod", self._before(task), self.root)
-        self._close_both(driver, phase)
+        self._close_both(driver, phase, message)
         if phase != "Succeeded":
             self._omit(self.node_of(task), (self._inside(driver),))
 

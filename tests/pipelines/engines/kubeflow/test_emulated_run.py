@@ -17,7 +17,9 @@ from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
 from tests.pipelines.engines.kubeflow.runs import run_locally, stage_for_kubeflow
 from tests.servers.kfp import cluster as kfp_cluster
-from tests.servers.kfp.launcher import Backend, ContainerPod, ProcessPod, TaskFailedError
+from tests.servers.kfp.faults import TaskFailedError
+from tests.servers.kfp.pods import ContainerPod, ProcessPod
+from tests.servers.kfp.sequential import Backend
 
 ROOT = "gs://bucket/pipelines"
 

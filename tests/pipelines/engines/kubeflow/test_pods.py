@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.engines.kubeflow.pods import hashed, pods_of
-from tests.pipelines.engines.kubeflow.recordings import VERSIONS, as_run, polls
+from tests.pipelines.engines.kubeflow.recorded import as_run, polls
+from tests.servers.kfp import recordings
+from tests.servers.kfp.releases import VERSIONS
 
 
-@pytest.fixture
-def golden(shared: Path) -> Path:
-    return shared / "kfp_golden"
-
-
-def nodes_of(golden: Path, version: str) -> dict[str, Any]:
-    workflow = json.loads((golden / version / "workflow.json").read_bytes())
-    return workflow["status"]["nodes"]
+def nodes_of(version: str) -> dict[str, Any]:
+    return recordings.document(version, "workflow")["status"]["nodes"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_identifiers_are_the_hashes_of_paths(golden: Path, version: str) -> None:
-    nodes = nodes_of(golden, version)
+def test_identifiers_are_the_hashes_of_paths(version: str) -> None:
+    nodes = nodes_of(version)
     assert nodes
     for identifier, node in nodes.items():
         workflow, _, number = identifier.rpartition("-")
@@ -36,11 +30,9 @@ def test_identifiers_are_the_hashes_of_paths(golden: Path, version: str) -> None
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_pods_of_every_task_are_known_from_what_the_api_shows(
-    golden: Path, version: str
-) -> None:
+def test_the_pods_of_every_task_are_known_from_what_the_api_shows(version: str) -> None:
     """The API shows the nodes' names, states and children, as ``api_converter.go`` makes them."""
-    nodes = nodes_of(golden, version)
+    nodes = nodes_of(version)
     shown = [
         {
             "display_name": node["displayName"],
@@ -60,8 +52,8 @@ def test_the_pods_of_every_task_are_known_from_what_the_api_shows(
         assert [name in pod.names for pod in pods_of(run, task, importer=importer)] == [True]
 
 
-def test_the_newest_attempt_comes_first(golden: Path) -> None:
-    run = polls(golden, "2.16.1", "stepfails")[-1]
+def test_the_newest_attempt_comes_first() -> None:
+    run = polls("2.16.1", "stepfails")[-1]
     newest, oldest = pods_of(run, "ingest")
     path = "stepfails-9vvnn.root.ingest.executor"
     assert (newest.number, oldest.number) == (str(hashed(f"{path}(1)")), str(hashed(f"{path}(0)")))

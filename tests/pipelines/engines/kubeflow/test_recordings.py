@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.engines.kubeflow.engine as engine
+import pipelines.engines.kubeflow.watching as watching
 from pipelines.cli.main import main
 from pipelines.runs.records import RunRecord, list_runs
 from pipelines.stores.opening import open_store
@@ -23,8 +23,8 @@ DATA = "gs://bucket/data/digits.csv.gz"
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_POLL_MAX_S", 0.01)
-    monkeypatch.setattr(engine, "_POLL_S", 0.01)
+    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
+    monkeypatch.setattr(watching, "POLL_S", 0.01)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What real servers answered, as the client reads it: ``kfp_golden`` of the shared folder."""
+"""What real servers answered, as the client reads it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pipelines.config.loading import load
 from pipelines.runs.graph import Graph
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
+from tests.servers.kfp import recordings
 
-VERSIONS = ("2.5.0", "2.14.0", "2.16.1", "2.17.0")
 ROOT = "root/"
 """The prefix of the recordings' pipeline root in its bucket."""
 
@@ -29,31 +29,22 @@ def as_run(content: object) -> Any:
     return cast("Any", api).ApiClient().deserialize(_Reply(content), "V2beta1Run")
 
 
-def exchanges(golden: Path, version: str, case: str) -> list[dict[str, Any]]:
-    """Return what passed between slimline and the API server, in order."""
-    return json.loads((golden / version / f"{case}.json").read_bytes())
-
-
-def polls(golden: Path, version: str, case: str) -> list[Any]:
+def polls(version: str, case: str) -> list[Any]:
     """Return the recorded answers to how the run is, the last one at its end."""
-    return [
-        as_run(one["reply"])
-        for one in exchanges(golden, version, case)
-        if one["method"] == "GET" and "run_id" in one["reply"]
-    ]
+    return [as_run(seen) for seen in recordings.runs_seen(version, case)]
 
 
-def graph(golden: Path, case: str) -> Graph:
+def graph(case: str) -> Graph:
     """Return the graph that was run."""
     name = {"toolarge": "wide30", "iscached": "succeeds"}.get(case, case)
-    return graph_of(load(golden / "configs" / f"{name}.yaml"))
+    return graph_of(load(recordings.needed() / "configs" / f"{name}.yaml"))
 
 
-def bucket(golden: Path, version: str, case: str, folder: Path) -> Store:
+def bucket(version: str, case: str, folder: Path) -> Store:
     """Return a pipeline root with what was recorded of one: names, and the texts of logs."""
-    recorded = json.loads((golden / version / "bucket.json").read_bytes())
+    recorded = recordings.document(version, "bucket").get(case, {})
     root = open_store(str(folder))
-    for key, _ in recorded.get(case, {}).get("objects", ()):
-        text = recorded[case].get("executor_logs", {}).get(key, "")
+    for key, _ in recorded.get("objects", ()):
+        text = recorded.get("executor_logs", {}).get(key, "")
         root.put_if_absent(key.removeprefix(ROOT), text.encode())
     return root
