@@ -24,6 +24,9 @@ NODE_CHARACTERS = 128
 _RESERVE = 0.05
 """Share of a Workflow that stays free: every attempt that fails leaves a node behind."""
 
+_SAFE = 0.95
+"""Share of the steps that fit by proportion: what does not grow with them takes room as well."""
+
 _DRIVER = "-driver"
 
 
@@ -45,8 +48,8 @@ class Excess:
 
     @property
     def steps_that_fit(self) -> int:
-        """About how many steps a graph of this kind may have."""
-        return int(self.sizes.steps * self.limit / self.bytes)
+        """About how many steps a graph of this kind may have, rather too few than too many."""
+        return int(_SAFE * self.sizes.steps * self.limit / self.bytes)
 
 
 def measured(compiled: Compiled, version: ServerVersion | None) -> tuple[Sizes, ...]:

@@ -39,18 +39,32 @@ class Launches:
         return dict(sorted(self.spec["root"]["dag"]["tasks"].items()))
 
     def component(self, task: Json) -> Json:
-        """Return the component of a task."""
-        return self.spec["components"][task["componentRef"]["name"]]
+        """Return the component of a task as the server has it: the first of an equal container."""
+        named = task["componentRef"]["name"]
+        return self._kept.get(named, self.spec["components"][named])
 
     def executor(self, task: Json) -> Json:
         """Return the executor of a task."""
-        label = self.component(task)["executorLabel"]
+        label = self.spec["components"][task["componentRef"]["name"]]["executorLabel"]
         return self.spec["deploymentSpec"]["executors"][label]
+
+    @cached_property
+    def _kept(self) -> Mapping[str, Json]:
+        """By name the component that stands for it (compiler/argocompiler, saveComponentSpec)."""
+        first: dict[str, Json] = {}
+        kept: dict[str, Json] = {}
+        for task in self.tasks.values():
+            if self.is_step(task):
+                named = task["componentRef"]["name"]
+                container = compact(self.executor(task)["container"])
+                kept[named] = first.setdefault(container, self.spec["components"][named])
+        return kept
 
     def kubernetes(self, task: Json) -> Json | None:
         """Return what Kubernetes alone understands of a task, if there is anything."""
         executors = self.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-        return executors.get(self.component(task)["executorLabel"])
+        named = task["componentRef"]["name"]
+        return executors.get(self.spec["components"][named]["executorLabel"])
 
     def is_step(self, task: Json) -> bool:
         """Whether a task runs a component, and imports nothing."""

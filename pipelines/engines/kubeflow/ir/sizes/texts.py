@@ -7,6 +7,10 @@ import json
 from typing import Any, cast
 
 
+_MESSAGE = "cachingOptions"
+"""The one message that ours leave empty: it is set all the same."""
+
+
 def compact(value: object, separator: str = ",") -> str:
     """Return JSON without spaces, or with one behind every comma, keys in the order given."""
     return json.dumps(value, ensure_ascii=False, separators=(separator, ":"))
@@ -18,10 +22,14 @@ def sorted_json(value: object, separator: str = ",") -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a message without what is not set, and with whole numbers as Go writes them."""
+    """Return a message without maps and lists that are empty, and whole numbers as Go writes them."""
     if isinstance(value, dict):
         entries = cast("dict[str, Any]", value).items()
-        return {name: kept for name, one in entries if (kept := plain(one)) not in ({}, [], None)}
+        return {
+            name: kept
+            for name, one in entries
+            if (kept := plain(one)) not in ({}, [], None) or name == _MESSAGE
+        }
     if isinstance(value, list):
         return [plain(one) for one in cast("list[Any]", value)]
     return int(value) if isinstance(value, float) and value.is_integer() else value
