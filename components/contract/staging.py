@@ -1,8 +1,9 @@
 """Staging: one Dataset put on the volume that the pods of a run share.
 
-``python -m components.contract.staging --executor-input JSON`` in the image ``light``; a task of
-the pipelines of clusters with a workspace, and no component. What is there already, whole, stays:
-a volume may outlive its run. Files are made read-only, since Kubeflow mounts no volume so.
+``python -m components.contract.staging --result NAME --executor-input JSON`` in the image
+``light``; a task of the pipelines of clusters with a workspace, and no component. What is there
+already, whole, stays: a volume may outlive its run. Files are made read-only, since Kubeflow mounts
+no volume so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, cast
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from components.contract.execution import OK, USER_FAULT
+from components.contract.execution import EXIT_LINE, OK, USER_FAULT
 from components.contract.executor_input import local_path
 from components.contract.results import PORTS, STATEMENT_FILE, stated_digest
 from components.contract.tree import tree_of
@@ -32,17 +33,21 @@ _READABLE, _ENTERABLE, _OURS = 0o444, 0o555, 0o755
 def main(argv: list[str]) -> int:
     """Stage what the executor input names and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m components.contract.staging")
+    parser.add_argument("--result", required=True, help="the output that the pointer is")
     parser.add_argument("--executor-input", metavar="JSON", required=True)
-    message = cast("dict[str, Any]", json.loads(parser.parse_args(argv).executor_input))
+    arguments = parser.parse_args(argv)
+    message = cast("dict[str, Any]", json.loads(arguments.executor_input))
+    code = OK
     try:
-        _stage_all(message)
+        _stage_all(message, arguments.result)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
-        return USER_FAULT
-    return OK
+        code = USER_FAULT
+    sys.stderr.write(f"{EXIT_LINE.format(code)}\n")
+    return code
 
 
-def _stage_all(message: Mapping[str, Any]) -> None:
+def _stage_all(message: Mapping[str, Any], name: str) -> None:
     values, inputs = message["inputs"]["parameterValues"], message["inputs"]["artifacts"]
     ((port, output),) = cast("dict[str, str]", values[PORTS]).items()
     uri = cast("str", inputs[port]["artifacts"][0]["uri"])
@@ -52,13 +57,13 @@ def _stage_all(message: Mapping[str, Any]) -> None:
         stage(result / output, tree_folder(mount, digest), digest, uri)
     except OSError as error:
         raise _fault(error, mount) from error
-    ((name, made),) = message["outputs"]["artifacts"].items()
-    pointer = local_path(made["artifacts"][0]["uri"])
+    (made,) = message["outputs"]["artifacts"][name]["artifacts"]
+    pointer = local_path(made["uri"])
     pointer.mkdir(parents=True, exist_ok=True)
     content = Pointer(uri, {output: digest}).to_json()
     (pointer / POINTER_FILE).write_bytes(canonical_json(content))
     shutil.copyfile(result / STATEMENT_FILE, pointer / STATEMENT_FILE)
-    told = {"uri": made["artifacts"][0]["uri"], "metadata": {"display_name": f"{output} in use"}}
+    told = {"uri": made["uri"], "metadata": {"display_name": f"{output} in the workspace"}}
     file = Path(message["outputs"]["outputFile"])
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(canonical_json({"artifacts": {name: {"artifacts": [told]}}}))

@@ -101,7 +101,7 @@ def compiled(
     values = {
         step.name: {
             **parameters(step, sources, graph, None),
-            **workspaces.parameters_of(step, graph, staged),
+            **workspaces.parameters_of(step, staged),
             RECIPE: f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
         }
         for step in steps
@@ -110,7 +110,7 @@ def compiled(
         steps,
         values,
         lambda step: _container(step, settings, images),
-        lambda step: {**pod(step, settings), **workspaces.mounts_of(step, graph, staged)},
+        lambda step: {**pod(step, settings), **workspaces.mounts_of(step, staged)},
     )
     places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
     importing = _importers(reachable, steps, places, sources, imported)
@@ -120,11 +120,11 @@ def compiled(
         key = recipe[step.name] if step.name in lasting else None
         kind = kind_of[step.name]
         tasks[step.name] = _task(
-            step, graph, kind, values[step.name], settings, _places(imported, staged), key
+            step, kind, values[step.name], settings, _places(graph, imported, staged), key
         )
     tasks |= {one.task: one.task_json() for one in importing}
     for one in staged.values():
-        producer = _places(imported, {})(one.artifact)
+        producer = _places(graph, imported, {})(Ref(one.artifact.step, one.output))
         retry = _retry_policy(workspaces.LIFE_S, settings) if settings.retries else None
         tasks[one.task] = one.task_json(producer, retry, cached=settings.cache)
     used = {kind.name: kind for kind in kind_of.values()}.values()
@@ -277,13 +277,14 @@ def _resources(step: Step, given: Resources) -> Json:
 
 
 def _places(
-    imported: Mapping[Ref, Imported], staged: Mapping[Ref, Staging]
+    graph: Graph, imported: Mapping[Ref, Imported], staged: Mapping[Ref, Staging]
 ) -> Callable[[Ref], tuple[str, str]]:
-    """Return a function that says which task and output gives an artifact to its readers."""
+    """Return a function that says which task and which of its artifacts give an output."""
 
-    def place_of(artifact: Ref) -> tuple[str, str]:
-        if artifact in staged:
-            return staged[artifact].task, artifact.output
+    def place_of(output: Ref) -> tuple[str, str]:
+        artifact = Ref(output.step, artifact_of(output, graph))
+        if output in staged:
+            return staged[output].task, artifact.output
         task = importers.result_task(artifact) if artifact in imported else artifact.step
         return task, artifact.output
 
@@ -292,7 +293,6 @@ def _places(
 
 def _task(
     step: Step,
-    graph: Graph,
     kind: Kind,
     values: Mapping[str, Any],
     settings: Kubeflow,
@@ -303,7 +303,7 @@ def _task(
         """Return the task and the output that something comes from."""
         if isinstance(flow, SourceRef):
             return importers.source_task(flow.name), flow.name
-        return place_of(Ref(flow.step, artifact_of(flow, graph)))
+        return place_of(flow)
 
     flows = {artifact.name: source_of(artifact.flow) for artifact in input_artifacts(step)}
     caching: Json = {}

@@ -81,7 +81,7 @@ class Staging:
         container: Json = {
             "image": images["light"],
             "command": ["python", "-m", "components.contract.staging"],
-            "args": ["--executor-input", "{{$}}"],
+            "args": ["--result", self.artifact.output, "--executor-input", "{{$}}"],
             "resources": {
                 "cpuRequest": _CORES, "cpuLimit": _CORES,
                 "memoryRequest": _MEMORY_GB, "memoryLimit": _MEMORY_GB,
@@ -134,7 +134,7 @@ class Staging:
 
 
 def stagings(graph: Graph, running: Collection[str], settings: Kubeflow) -> Mapping[Ref, Staging]:
-    """Return by result the task that puts its Dataset on the volume; none without a workspace.
+    """Return by Dataset the task that puts it on the volume; none without a workspace.
 
     Args:
         graph: The whole graph.
@@ -151,22 +151,22 @@ def stagings(graph: Graph, running: Collection[str], settings: Kubeflow) -> Mapp
     for ref, count in readers.items():
         if count >= _READERS:
             artifact = Ref(ref.step, artifact_of(ref, graph))
-            found[artifact] = Staging(artifact, ref.output, settings.workspace)
+            found[ref] = Staging(artifact, ref.output, settings.workspace)
     return found
 
 
-def parameters_of(step: Step, graph: Graph, staged: Mapping[Ref, Staging]) -> dict[str, Any]:
+def parameters_of(step: Step, staged: Mapping[Ref, Staging]) -> dict[str, Any]:
     """Return what a step is told of the workspace: where it is, if the step reads from there."""
     for ref in step.refs:
-        if staging := staged.get(Ref(ref.step, artifact_of(ref, graph))):
+        if staging := staged.get(ref):
             return {WORKSPACE: mounted_at(staging.workspace)}
     return {}
 
 
-def mounts_of(step: Step, graph: Graph, staged: Mapping[Ref, Staging]) -> Json:
+def mounts_of(step: Step, staged: Mapping[Ref, Staging]) -> Json:
     """Return what Kubernetes has to mount for a step."""
     for ref in step.refs:
-        if staging := staged.get(Ref(ref.step, artifact_of(ref, graph))):
+        if staging := staged.get(ref):
             return mounts(staging.workspace)
     return {}
 

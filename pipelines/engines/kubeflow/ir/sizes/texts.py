@@ -6,7 +6,6 @@ import hashlib
 import json
 from typing import Any, cast
 
-
 _MESSAGE = "cachingOptions"
 """The one message that ours leave empty: it is set all the same."""
 
