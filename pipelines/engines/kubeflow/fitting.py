@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from components.contract.types import ImageName
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.ir import limits
+from pipelines.engines.kubeflow.ir import limits, workspaces
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
 from pipelines.engines.kubeflow.ir.servers import NEWEST, OLDEST, ServerVersion, parsed
 from pipelines.engines.kubeflow.preflight import Reachable
@@ -56,6 +56,7 @@ def compiled_for(
     Raises:
         UserError: The server cannot hold the graph, or Argo refuses a name in it.
     """
+    workspaces.check(reachable.settings, version)
     made = compiled(reachable, sources, images, cache_keys=version is None or version.cache_key)
     limits.check(made, version, workflow_bytes=reachable.settings.workflow_bytes)
     return made

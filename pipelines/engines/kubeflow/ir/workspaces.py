@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.contract.errors import UserError
 from components.contract.results import PORTS
 from components.contract.types import ImageName
 from components.contract.workspace import WORKSPACE
@@ -27,6 +28,7 @@ from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.engines.kubeflow.ir.component_spec import INPUT, Json, artifact_of, schema
 from pipelines.engines.kubeflow.ir.pod_spec import surroundings
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
+from pipelines.engines.kubeflow.ir.servers import ServerVersion
 from pipelines.runs.graph import Graph, Ref, Step
 
 PLATFORM_MOUNT = "{{$.workspace_path}}"
@@ -153,6 +155,25 @@ def stagings(graph: Graph, running: Collection[str], settings: Kubeflow) -> Mapp
             artifact = Ref(ref.step, artifact_of(ref, graph))
             found[ref] = Staging(artifact, ref.output, settings.workspace)
     return found
+
+
+def check(settings: Kubeflow, version: ServerVersion | None) -> None:
+    """Refuse what a server does not know, and would leave out without a word.
+
+    Args:
+        settings: The section `kubeflow`.
+        version: Of the server; None where it is not known, which is taken for one that does.
+
+    Raises:
+        UserError: It makes no volumes for runs.
+    """
+    asked = settings.workspace is not None and settings.workspace.size is not None
+    if asked and version is not None and not version.workspace:
+        raise UserError(
+            f"kubeflow.workspace.size: Kubeflow Pipelines {version} makes no volume for a run; 2.15 "
+            "and newer do",
+            "make a claim (kubectl create -f), and write workspace: {claim: NAME}",
+        )
 
 
 def parameters_of(step: Step, staged: Mapping[Ref, Staging]) -> dict[str, Any]:

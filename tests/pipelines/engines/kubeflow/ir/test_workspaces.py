@@ -15,9 +15,14 @@ from components.contract.interface import interface_of
 from components.contract.types import SINGLE_FILE_KINDS
 from components.contract.workspace import FOLDER
 from pipelines.compress import graph_of
+from pipelines.engines.kubeflow.fitting import compiled_for
 from pipelines.engines.kubeflow.ir import vertex
+from pipelines.engines.kubeflow.ir.compiling import compiled
+from pipelines.engines.kubeflow.ir.importers import Imported
 from pipelines.engines.kubeflow.ir.servers import ServerVersion, parsed
 from pipelines.engines.kubeflow.ir.workspaces import stagings
+from pipelines.engines.kubeflow.preflight import check
+from pipelines.runs.graph import Ref
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES, SETTINGS, compile_config, config_of
 from tests.pipelines.engines.kubeflow.runs import stage_for_kubeflow
 from tests.servers.kfp.faults import TaskFailedError
@@ -299,3 +304,32 @@ def test_vertex_has_none(tmp_path):
     config = config_of(tmp_path, kubeflow=SETTINGS | {"workspace": CLAIM})
     with pytest.raises(UserError, match=r"kubeflow.workspace: Vertex AI has no volumes"):
         vertex.check(graph_of(config), config.kubeflow)
+
+
+@pytest.mark.parametrize("version", [*VERSIONS, None])
+def test_a_server_that_makes_no_volumes_is_not_asked_for_one(version, tmp_path):
+    def compiling(workspace):
+        config = config_of(tmp_path, kubeflow=SETTINGS | {"workspace": workspace})
+        graph = graph_of(config)
+        sources = dict.fromkeys(graph.sources, "1" * 64)
+        compiled_for(parsed(version), check(config, graph), sources, REFERENCES)
+
+    if version in ("2.5.0", "2.14.0"):
+        with pytest.raises(UserError, match=f"Kubeflow Pipelines {version} makes no volume"):
+            compiling(PLATFORM)
+    else:
+        compiling(PLATFORM)
+    compiling(CLAIM)
+
+
+def test_a_part_of_a_graph_stages_what_an_earlier_run_made(tmp_path):
+    config = config_of(tmp_path, kubeflow=SETTINGS | {"workspace": CLAIM})
+    graph = graph_of(config)
+    only = {step.name for step in graph.steps if step.component in ("train", "distill")}
+    imported = {Ref("ingest", "dataset"): Imported(f"{ROOT}/tiny/run/ingest/salt/dataset")}
+    sources = dict.fromkeys(graph.sources, "1" * 64)
+    made = compiled(check(config, graph), sources, REFERENCES, only=only, imported=imported)
+    tasks = made.spec["root"]["dag"]["tasks"]
+    fetched = tasks["workspace-dataset"]["inputs"]["artifacts"]["dataset"]["taskOutputArtifact"]
+    assert fetched == {"producerTask": "result-ingest-dataset", "outputArtifactKey": "dataset"}
+    assert set(tasks) == {*only, "workspace-dataset", "result-ingest-dataset"}
