@@ -170,8 +170,8 @@ def check(settings: Kubeflow, version: ServerVersion | None) -> None:
     asked = settings.workspace is not None and settings.workspace.size is not None
     if asked and version is not None and not version.workspace:
         raise UserError(
-            f"kubeflow.workspace.size: Kubeflow Pipelines {version} makes no volume for a run; 2.15 "
-            "and newer do",
+            f"kubeflow.workspace.size: Kubeflow Pipelines {version} makes no volume for a run; "
+            "2.15 and newer do",
             "make a claim (kubectl create -f), and write workspace: {claim: NAME}",
         )
 
