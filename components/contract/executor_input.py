@@ -15,7 +15,6 @@ from typing import Any, cast
 from components.contract.errors import UserError
 from components.contract.interface import Interface, Port, interface_of
 from components.contract.results import (
-    DISPLAY_NAME,
     PORTS,
     STATEMENT_FILE,
     Result,
@@ -32,9 +31,9 @@ SOURCE_DIGEST = "_digest"
 """What follows a source's name in the name of the parameter that says its digest, so that new data
 is a new parameter to engines whose caches do not look into artifacts."""
 
-RECIPE = "recipe"
-"""Parameter that tells caches of engines what a step is made from; components never see it. Behind a
-space may follow what people call what is made: see ``DISPLAY_NAME``."""
+CACHE_KEY = "cache_key"
+"""Parameter that tells caches of engines what a step is made from; components never see it. Behind
+a space may follow what people call what is made, where the task's name does not say it."""
 
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
@@ -101,9 +100,8 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     given = _artifacts(message, "inputs")
     made = _artifacts(message, "outputs")
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
-    _, _, named = str(values.pop(RECIPE, None) or "").partition(" ")
+    _, _, called = str(values.pop(CACHE_KEY, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
-    called = str(values.pop(DISPLAY_NAME, None) or named) if form else ""
     mount = cast("str | None", values.pop(WORKSPACE, None)) if form else None
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}

@@ -23,8 +23,7 @@ PORTS = "ports"
 """Parameter of a task: by input the output that it is in the result that enters there."""
 
 DISPLAY_NAME = "display_name"
-"""Metadata of what a task makes: what people call it, often a variant. A parameter of the task says
-it where the task's name does not."""
+"""Metadata of what a task makes: what people call it, often a variant."""
 
 _FOLLOWING = ("convert-", "evaluate-", "benchmark-")
 """Beginnings of the names of the tasks that follow every variant's path, before the variant's."""

@@ -21,11 +21,11 @@ _LEVELS = 4  # pipeline, run, task, salt
 Sha256 = Annotated[str, Field(pattern="[0-9a-f]{64}")]
 
 
-class _Strict(BaseModel):
+class _StatedPart(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class _Output(_Strict):
+class _StatedOutput(_StatedPart):
     digest: Sha256
     size_bytes: int
     files: int
@@ -33,19 +33,19 @@ class _Output(_Strict):
     uri: str | None = None
 
 
-class _Input(_Strict):
+class _StatedInput(_StatedPart):
     digest: str | None
     uri: str
 
 
-class _Statement(_Strict):
+class _StatedFacts(_StatedPart):
     """What is read of a statement; images of later versions may state more."""
 
     component: str
     code: str
-    inputs: dict[str, _Input | list[_Input] | list[str] | str | None]
+    inputs: dict[str, _StatedInput | list[_StatedInput] | list[str] | str | None]
     parameters: dict[str, Any]
-    outputs: dict[str, _Output]
+    outputs: dict[str, _StatedOutput]
     started: str
     wall_s: float
 
@@ -132,7 +132,7 @@ def read_found(step: Step, folder: str, data: bytes) -> Found:
         ValueError: It is none, or of another step; the message says where it differs.
     """
     try:
-        stated = _Statement.model_validate_json(data)
+        stated = _StatedFacts.model_validate_json(data)
         datetime.fromisoformat(stated.started)
     except ValidationError as error:
         first = error.errors()[0]

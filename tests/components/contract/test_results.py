@@ -69,7 +69,7 @@ def trained(mount: Path, pattern_classifier: Path) -> dict[str, Any]:
 def test_an_input_is_the_part_of_a_result_that_the_task_names(
     mount: Path, trained: dict[str, Any]
 ) -> None:
-    call = convert(mount, {"model": trained}, ports={"model": "model"}, recipe="f" * 32)
+    call = convert(mount, {"model": trained}, ports={"model": "model"}, cache_key="f" * 32)
     folder = mount / "b/root/faces/run/train/salt/model/model"
     assert call.inputs == {"model": folder}
     assert call.input_digests == {"model": tree_of(folder).digest}
@@ -203,7 +203,7 @@ def test_a_task_may_say_what_people_call_what_it_makes(
     mount: Path, trained: dict[str, Any]
 ) -> None:
     inputs = {"model": trained}
-    told = convert(mount, inputs, ports={"model": "model"}, display_name="mine").result
+    told = convert(mount, inputs, ports={"model": "model"}, cache_key="0123 mine").result
     unsaid = convert(mount, inputs, ports={"model": "model"}).result
     assert (told and told.display_name, unsaid and unsaid.display_name) == ("mine", "small")
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.contract.executor_input import RECIPE
+from components.contract.executor_input import CACHE_KEY
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
 from pipelines.engines.kubeflow.ir import gpus, importers, workspaces
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.component_spec import (
     Json,
     arguments,
@@ -26,9 +27,8 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     parameters,
 )
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
-from pipelines.engines.kubeflow.ir.kinds import Kind, kinds
+from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
-from pipelines.engines.kubeflow.ir.recipes import keyed, recipes
 from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.workspaces import Staging
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
@@ -95,14 +95,14 @@ def compiled(
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
-    recipe = recipes(graph, sources, images)
+    keys = keys_of(graph, sources, images)
     called = display_names(graph)
     staged = workspaces.stagings(graph, {step.name for step in steps}, settings)
     values = {
         step.name: {
-            **parameters(step, sources, graph, None),
+            **parameters(step, sources, graph),
             **workspaces.parameters_of(step, staged),
-            RECIPE: f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
+            CACHE_KEY: f"{keys[step.name]} {called.get(step.name, '')}".rstrip(),
         }
         for step in steps
     }
@@ -114,10 +114,10 @@ def compiled(
     )
     places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
     importing = _importers(reachable, steps, places, sources, imported)
-    lasting = keyed(graph) if cache_keys else frozenset[str]()
+    lasting = repeatable(graph) if cache_keys else frozenset[str]()
     tasks: Json = {}
     for step in steps:
-        key = recipe[step.name] if step.name in lasting else None
+        key = keys[step.name] if step.name in lasting else None
         kind = kind_of[step.name]
         tasks[step.name] = _task(
             step, kind, values[step.name], settings, _places(graph, imported, staged), key
@@ -293,7 +293,7 @@ def _places(
 
 def _task(
     step: Step,
-    kind: Kind,
+    kind: ContainerKind,
     values: Mapping[str, Any],
     settings: Kubeflow,
     place_of: Callable[[Ref], tuple[str, str]],

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from components.contract.executor_input import SOURCE_DIGEST
 from components.contract.interface import interface_of
-from components.contract.results import DISPLAY_NAME, PORTS
+from components.contract.results import PORTS
 from components.contract.types import Kind
 from pipelines.engines.kubeflow.ir.result_layout import layout_of, layout_of_step, ports_of
 from pipelines.runs.graph import Flow, Graph, Kept, Ref, SourceRef, Step
@@ -77,19 +77,16 @@ def input_artifacts(step: Step) -> Iterator[InputArtifact]:
             yield InputArtifact(port.name, port.kind, flow)
 
 
-def parameters(
-    step: Step, sources: Mapping[str, str], graph: Graph, display_name: str | None
-) -> dict[str, Any]:
+def parameters(step: Step, sources: Mapping[str, str], graph: Graph) -> dict[str, Any]:
     """Return the parameters of a step by name, with the digest of every source that enters it.
 
-    A parameter without a value is left out: its default is that it has none. Two are no parameters
-    of the component, but say how to read and call artifacts: ``PORTS`` and ``DISPLAY_NAME``.
+    A parameter without a value is left out: its default is that it has none. One is no parameter of
+    the component, but says what of a result enters: ``PORTS``.
 
     Args:
         step: The step.
         sources: Digest of every source of the graph.
         graph: All steps of the run, of which this one is one.
-        display_name: What people call what the step makes; None: what its name says.
     """
     values: dict[str, Any] = {}
     for parameter in step.interface.parameters:
@@ -104,8 +101,6 @@ def parameters(
             values[f"{artifact.name}{SOURCE_DIGEST}"] = sources[artifact.flow.name]
     if ports := ports_of(step, graph):
         values[PORTS] = ports
-    if display_name:
-        values[DISPLAY_NAME] = display_name
     return values
 
 
@@ -163,7 +158,7 @@ def parameter_types(name: str) -> Mapping[str, str]:
         parameter.name: _parameter_type(TypeAdapter(parameter.annotation).json_schema())
         for parameter in interface_of(name).parameters
     }
-    return {**own, PORTS: "STRUCT", DISPLAY_NAME: "STRING"}
+    return {**own, PORTS: "STRUCT"}
 
 
 def _parameter_type(schema: Mapping[str, Any]) -> str:

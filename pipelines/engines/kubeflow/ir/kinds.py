@@ -16,18 +16,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contract.digests import canonical_json
-from components.contract.executor_input import RECIPE
+from components.contract.executor_input import CACHE_KEY
 from components.contract.workspace import WORKSPACE
 from pipelines.engines.kubeflow.ir.component_spec import Json, component
 from pipelines.runs.graph import Step
 
-_SAID_BY_TASKS = frozenset({RECIPE, WORKSPACE})
-"""Parameters without a default: the recipe stands in the tasks for all that does, and the driver
+_SAID_BY_TASKS = frozenset({CACHE_KEY, WORKSPACE})
+"""Parameters without a default: the cache key stands in the tasks for all that does, and the driver
 mounts a workspace for what a task says alone (driver/driver.go, ``needsWorkspaceMount``)."""
 
 
 @dataclass(frozen=True)
-class Kind:
+class ContainerKind:
     """What several steps share.
 
     Attributes:
@@ -68,7 +68,7 @@ def kinds(
     values: Mapping[str, Mapping[str, Any]],
     container_of: Callable[[Step], Json],
     pod_of: Callable[[Step], Json],
-) -> Mapping[str, Kind]:
+) -> Mapping[str, ContainerKind]:
     """Return the kind of every step, by its name; equal arguments give equal kinds.
 
     Args:
@@ -82,12 +82,12 @@ def kinds(
     for step in steps:
         sharing.setdefault(canonical_json(containers[step.name]), []).append(step)
     numbers: Counter[str] = Counter()
-    found: dict[str, Kind] = {}
+    found: dict[str, ContainerKind] = {}
     for members in sharing.values():
         given = [values[step.name] for step in members]
         defaults = _defaults(given)
         shared = _component(members, values, defaults)
-        pods: dict[bytes, Kind] = {}
+        pods: dict[bytes, ContainerKind] = {}
         for step in members:
             pod = pod_of(step)
             key = canonical_json(pod)
@@ -97,7 +97,7 @@ def kinds(
                 if numbers[step.component] > 1:
                     label = f"{label}-{numbers[step.component]}"
                 named = {"executorLabel": f"exec-{label}", **shared}
-                pods[key] = Kind(label, containers[step.name], pod, named, defaults)
+                pods[key] = ContainerKind(label, containers[step.name], pod, named, defaults)
             found[step.name] = pods[key]
     return found
 

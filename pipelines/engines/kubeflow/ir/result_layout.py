@@ -26,7 +26,7 @@ _NOTHING_INSIDE = "statement"
 
 
 @dataclass(frozen=True)
-class Layout:
+class ResultLayout:
     """The artifacts of a step.
 
     Attributes:
@@ -49,7 +49,7 @@ class Layout:
         return output if output in self.beside else self.name
 
 
-def layout_of(interface: Interface, *, shows_curve: bool = False) -> Layout:
+def layout_of(interface: Interface, *, shows_curve: bool = False) -> ResultLayout:
     """Return the artifacts of a component's steps.
 
     Pages are beside the result because the user interface shows them by themselves, a curve where
@@ -70,10 +70,10 @@ def layout_of(interface: Interface, *, shows_curve: bool = False) -> Layout:
         or port.name in datasets[1:]
         or (port.kind == "Curve" and shows_curve)
     )
-    return Layout(_NAMES[kind] if kind else _NOTHING_INSIDE, kind, beside)
+    return ResultLayout(_NAMES[kind] if kind else _NOTHING_INSIDE, kind, beside)
 
 
-def layout_of_step(step: Step) -> Layout:
+def layout_of_step(step: Step) -> ResultLayout:
     """Return the artifacts of a step.
 
     Of all evaluations that of the winner on sealed images has a curve of its own: one for each

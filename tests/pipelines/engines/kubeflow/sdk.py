@@ -25,7 +25,7 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     parameters,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import life_s
-from pipelines.engines.kubeflow.ir.recipes import keyed, recipes
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.result_layout import display_names, layout_of_step
 from pipelines.runs.graph import Graph, SourceRef, Step
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
@@ -55,7 +55,7 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
     """Build, compile and read back a pipeline whose one source is the data."""
     settings, graph = config.kubeflow, graph_of(config)
     sources = dict.fromkeys(graph.sources, DIGEST)
-    recipe, lasting = recipes(graph, sources, REFERENCES), keyed(graph)
+    keys, lasting = keys_of(graph, sources, REFERENCES), repeatable(graph)
 
     names: dict[str, str] = {}
 
@@ -72,17 +72,17 @@ def compiled(config: Config, path: Path) -> list[dict[str, Any]]:
         called = display_names(graph)
         common = shared(graph)
         for step in graph.ordered:
-            values = given(step, graph, made, data_importer.output, None)
+            values = given(step, graph, made, data_importer.output)
             kind = common[kind_of(step)]
             made[step.name] = component(step, kind)(
                 **kind.differing(values),
-                recipe=f"{recipe[step.name]} {called.get(step.name, '')}".rstrip(),
+                cache_key=f"{keys[step.name]} {called.get(step.name, '')}".rstrip(),
             )
             names[made[step.name].name] = step.name
             configure(made[step.name], step, settings)
             configure_pods(made[step.name], step, settings)
             if settings.cache and step.name in lasting:
-                made[step.name].set_caching_options(True, cache_key=recipe[step.name])
+                made[step.name].set_caching_options(True, cache_key=keys[step.name])
 
     # The SDK reads types, and the annotations of this module are texts.
     body.__annotations__ = {"configuration": str, "data": str, "seed": int}
@@ -183,7 +183,7 @@ def shared(graph: Graph) -> dict[tuple[str, ...], Shared]:
         by_kind.setdefault(kind_of(step), []).append(step)
     for name, members in by_kind.items():
         made = defaultdict(_Anything)
-        each = [given(step, graph, made, None, None) for step in members]
+        each = [given(step, graph, made, None) for step in members]
         hints: dict[str, Any] = {}
         for step, values in zip(members, each, strict=True):
             hints |= hints_of(step, values)
@@ -204,7 +204,7 @@ def shared(graph: Graph) -> dict[tuple[str, ...], Shared]:
                 defaults[argument] = json.loads(top) if everywhere else None
                 if argument in own and everywhere and json.dumps(own[argument]) == top:
                     silent.append((argument, len(texts)))
-        hints["recipe"], defaults["recipe"] = Optional[str], None  # noqa: UP045
+        hints["cache_key"], defaults["cache_key"] = Optional[str], None  # noqa: UP045
         for key, schema in outputs_of(members[0]).items():
             hints[key] = dsl.Output[schema]
         taken = {argument: defaults[argument] for argument, _ in silent}
@@ -228,9 +228,7 @@ def _is_artifact(hint: Any) -> bool:
     return hasattr(hint, "__metadata__")
 
 
-def given(
-    step: Step, graph: Graph, made: Mapping[str, Any], data: Any, called: str | None
-) -> dict[str, Any]:
+def given(step: Step, graph: Graph, made: Mapping[str, Any], data: Any) -> dict[str, Any]:
     """Return what a step is called with; a source's digest is a parameter."""
     values: dict[str, Any] = {}
     for artifact in input_artifacts(step):
@@ -242,7 +240,7 @@ def given(
     # The SDK knows lists, and numbers of the type that is declared.
     types = parameter_types(step.component)
     digests = defaultdict(lambda: DIGEST)
-    for name, value in parameters(step, digests, graph, called).items():
+    for name, value in parameters(step, digests, graph).items():
         if types.get(name) == "NUMBER_DOUBLE":
             values[name] = float(value)
         else:

@@ -293,7 +293,7 @@ def test_a_part_is_fed_by_importers_of_what_lies_in_the_bucket(tmp_path):
     assert importer["metadata"]["display_name"] == "convert-student"
 
 
-def test_steps_of_a_part_have_the_recipes_that_they_have_in_the_whole(tmp_path):
+def test_steps_of_a_part_have_the_keys_that_they_have_in_the_whole(tmp_path):
     config = config_of(tmp_path)
     graph = graph_of(config)
     only = {"evaluate-student"}
@@ -306,11 +306,11 @@ def test_steps_of_a_part_have_the_recipes_that_they_have_in_the_whole(tmp_path):
         imported=imported,
     )
 
-    def recipe(document):
+    def key(document):
         task = document.spec["root"]["dag"]["tasks"]["evaluate-student"]
-        return task["inputs"]["parameters"]["recipe"], task["cachingOptions"]
+        return task["inputs"]["parameters"]["cache_key"], task["cachingOptions"]
 
-    assert recipe(made) == recipe(compile_config(config))
+    assert key(made) == key(compile_config(config))
 
 
 # what a run is told -----------------------------------------------------------------------------

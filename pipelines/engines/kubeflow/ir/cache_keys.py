@@ -1,10 +1,10 @@
-"""Recipes: what a step makes its results from, told apart before anything has run.
+"""Cache keys: what a step makes its results from, told apart before anything has run.
 
-The digest of a step's recipe is a parameter of its task. The driver's own cache compares the
-parameters that a task gives, but not the defaults of its component, where most of ours stand; with
-the recipe among them, two tasks are the same to it when all of their parameters are. Where the
-server takes a cache key, the recipe is that key as well, and the names of input artifacts no longer
-count: the same data, uploaded again, are a hit.
+The key of a step is a parameter of its task. The driver's own cache compares the parameters that a
+task gives, but not the defaults of its component, where most of ours stand; with the key among them,
+two tasks are the same to it when all of their parameters are. Where the server takes a cache key for
+its own, it is this one, and the names of input artifacts no longer count: the same data, uploaded
+again, are a hit.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ SCHEMA = 1
 """Raised when what a task leaves behind changes its form, so that older entries are misses."""
 
 _BYTES = 12
-"""Of a digest that count: two recipes meet by chance once in 2**48, and a task says it twice."""
+"""Of a digest that count: two keys meet by chance once in 2**48, and a task says it twice."""
 
 
-def recipes(
+def keys_of(
     graph: Graph, sources: Mapping[str, str], images: Mapping[ImageName, str]
 ) -> Mapping[str, str]:
-    """Return the recipe of every step, by its name.
+    """Return the key of every step, by its name.
 
     Args:
         graph: The whole graph, also where only a part of it is compiled.
@@ -45,13 +45,13 @@ def recipes(
             "parameters": dict(step.parameters),
             "inputs": {port: _told(flow, found, sources) for port, flow in step.inputs.items()},
         }
-        whole = bytes.fromhex(digest("recipe", ingredients))
+        whole = bytes.fromhex(digest("cache key", ingredients))
         found[step.name] = base64.urlsafe_b64encode(whole[:_BYTES]).decode()
     return found
 
 
-def keyed(graph: Graph) -> frozenset[str]:
-    """Return the steps whose results follow from their recipes alone.
+def repeatable(graph: Graph) -> frozenset[str]:
+    """Return the steps whose results follow from their keys alone.
 
     A measurement does not: it hangs on the node that the pod comes to. Nor does what must run in
     every run, nor what is made of such results, however far behind.
