@@ -39,7 +39,7 @@ class Curve:
         metric: What validation measures.
         points: Some of its epochs, in order, the first, the last and the kept one among them.
         epochs: How many were run.
-        kept: Number of the epoch whose weights were kept.
+        kept: Number of the epoch whose weights were kept; 0 where all were worse than the start.
         augment: How strongly images were changed: ``none``, ``light``, ``medium`` or another word.
         before: The same metric of the model that the training is to come close to, such as the
             one that was pruned; None where there is none.
@@ -94,9 +94,9 @@ def thinned(points: Sequence[CurvePoint], kept: int) -> tuple[CurvePoint, ...]:
 
     Args:
         points: All epochs, in order.
-        kept: Number of the epoch whose weights were kept.
+        kept: Number of the epoch whose weights were kept; 0 is none of them.
     """
-    must = {points[0].epoch, points[-1].epoch, kept}
+    must = {points[0].epoch, points[-1].epoch, kept} - {0}
     chosen = list(points)
     if len(chosen) > POINTS:
         measured = [point for point in points if point.validation is not None]

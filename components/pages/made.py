@@ -152,7 +152,8 @@ def _trainings(
         metric = METRICS[curve.metric].title if curve.metric in METRICS else curve.metric
         of = ", ".join(names[:_NAMED_MOST])
         of += f" and {len(names) - _NAMED_MOST} more" if len(names) > _NAMED_MOST else ""
-        note = f"In {of}: {count(curve.epochs, 'epoch')}, {curve.kept} kept."
+        kept = f"{curve.kept} kept" if curve.kept else "all worse than the start, which was kept"
+        note = f"In {of}: {count(curve.epochs, 'epoch')}, {kept}."
         if curve.before is not None:
             note += f" Dashed: {metric} {decimal(curve.before)} before the step."
         drawing = training_svg(curve, name=words, metric=metric, ident=f"training-{number}")

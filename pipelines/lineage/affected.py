@@ -10,6 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.naming import CHAMPION
@@ -20,7 +21,7 @@ from pipelines.runs.erasures import Erasure
 _LISTED_MAX = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AffectedRelease:
     """A release that was made with what is looked for.
 
@@ -113,8 +114,9 @@ def affected(index: OpenIndex, searched: Searched, erasures: Sequence[Erasure] =
     releases = _releases_of(index, hits.roles)
     if searched.sha256:
         _add_sources(index, bytes.fromhex(searched.sha256), releases)
-    ordered = sorted(releases.values(), key=lambda one: one.run, reverse=True)
-    ordered.sort(key=lambda one: (one.state != CHAMPION, one.name))
+    ordered = sorted(releases.values(), key=attrgetter("run"), reverse=True)
+    ordered.sort(key=attrgetter("name"))
+    ordered.sort(key=lambda one: one.state != CHAMPION)
     return Answer(
         releases=tuple(ordered),
         found=tuple(hits.found),
@@ -137,26 +139,19 @@ def _releases_of(index: OpenIndex, roles: Mapping[int, Counter[str]]) -> dict[in
     """
     rows = index.execute(
         "SELECT release.id, release.name, release.run, artifact.digest, release.state,"
-        " group_concat(release_dataset.dataset) FROM json_each(?) AS given"
-        " JOIN release_dataset ON release_dataset.dataset = given.value"
+        " release_dataset.dataset FROM json_each(?) AS given"
+        " CROSS JOIN release_dataset ON release_dataset.dataset = given.value"
         " JOIN release ON release.id = release_dataset.release"
-        " JOIN artifact ON artifact.id = release.artifact GROUP BY release.id",
+        " JOIN artifact ON artifact.id = release.artifact",
         (json.dumps(list(roles)),),
     )
-    merged: dict[str, Mapping[str, int]] = {}  # the same for very many releases
-
-    def roles_of(datasets: str) -> Mapping[str, int]:
-        if datasets not in merged:
-            counts: Counter[str] = Counter()
-            for dataset in datasets.split(","):
-                counts |= roles[int(dataset)]
-            merged[datasets] = dict(counts)
-        return merged[datasets]
-
-    return {
-        identifier: AffectedRelease(name, run, digest.hex(), state, roles_of(datasets))
-        for identifier, name, run, digest, state, datasets in rows
-    }
+    alone = {dataset: dict(counts) for dataset, counts in roles.items()}
+    found: dict[int, AffectedRelease] = {}
+    for identifier, name, run, digest, state, dataset in rows:
+        before = found.get(identifier)
+        held = dict(roles[dataset] | Counter(before.roles)) if before else alone[dataset]
+        found[identifier] = AffectedRelease(name, run, digest.hex(), state, held)
+    return found
 
 
 _RELEASE = (
@@ -168,13 +163,14 @@ _RELEASE = (
     " AND run_source.source = source_page.source WHERE page_file.sha = ?"
 )
 _BY_LISTING = (
-    # Data whose manifest cannot be read.
+    # Data whose manifest cannot be read. Few are: CROSS JOIN keeps the planner from beginning with
+    # the releases of each source, of which there may be very many.
     _RELEASE.format(
-        "JOIN dataset ON dataset.source = source_page.source"
-        " JOIN manifest ON manifest.dataset = dataset.artifact AND manifest.state != 'read'"
-        " JOIN release_dataset ON release_dataset.dataset = dataset.artifact"
+        "CROSS JOIN dataset ON dataset.source = source_page.source"
+        " CROSS JOIN manifest ON manifest.dataset = dataset.artifact AND manifest.state != 'read'"
+        " CROSS JOIN release_dataset ON release_dataset.dataset = dataset.artifact"
         # Two sources may have made equal bytes, as of their sealed images.
-        " JOIN release_source ON release_source.release = release_dataset.release"
+        " CROSS JOIN release_source ON release_source.release = release_dataset.release"
         " AND release_source.source = source_page.source"
         " JOIN release ON release.id = release_dataset.release"
     ),

@@ -86,7 +86,7 @@ class RunRecord:
     variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     actor: str = ""
     places: Mapping[str, Place] = field(default_factory=dict[str, Place])
-    retries: Sequence[Mapping[str, Any]] = ()
+    retries: Sequence[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
 
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -22,11 +22,20 @@ WEIGHTS = "weights.safetensors"
 CLUSTERED = ("first", "second", "embedding", "scores")
 
 
-def run(model: Path, data: Path, folder: Path, *, epochs: int = 0, **settings: object) -> dict:
+def run(
+    model: Path,
+    data: Path,
+    folder: Path,
+    *,
+    epochs: int = 0,
+    rate: float = 1e-3,
+    **settings: object,
+) -> dict:
     cluster(
         model, data, folder / "model", folder / "report",
         clustering=ClusteringSettings(**settings), fine_tune=bool(epochs),  # pyright: ignore[reportArgumentType]
-        schedule=TrainingSchedule(epochs=max(epochs, 1)), augmentation=Augmentation(augment="none"),
+        schedule=TrainingSchedule(epochs=max(epochs, 1), learning_rate=rate),
+        augmentation=Augmentation(augment="none"),
     )  # fmt: skip
     return json.loads((folder / "report" / "clustering.json").read_bytes())
 
@@ -227,3 +236,22 @@ def test_levels_of_four_bits_stand_in_a_file_of_four_bits_as_they_are(
         for kernel in (weights[f"{layer}/kernel"] for layer in CLUSTERED)
     ]
     assert (max(errors) < 1e-5) is same, errors
+
+
+def test_training_that_only_harms_leaves_the_values_as_they_were_found(
+    pattern_classifier: Path, pattern_data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = run(pattern_classifier, pattern_data, tmp_path / "found", clusters=8)
+    report = run(
+        pattern_classifier, pattern_data, tmp_path / "harmed", epochs=2, rate=5, clusters=8
+    )
+    training = report["training"]
+    scores = [epoch["validation"] for epoch in training["history"]["epochs"]]
+    assert max(scores) < training["validation_untrained"]  # else this shows nothing
+    assert training["history"]["kept"]["number"] == 0
+    assert "learning_rate below 5" in caplog.text
+    assert found["training"] is None
+    one, other = (load_file(tmp_path / name / "model" / WEIGHTS) for name in ("found", "harmed"))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    info = ModelInfo.read(tmp_path / "harmed" / "model")
+    assert info.history[-1].curve.kept == 0

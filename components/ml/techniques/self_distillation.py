@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,11 +28,13 @@ from components.ml.techniques.preservation import OutputPreservation
 from components.ml.training import loop
 from components.ml.training.augmentation import settled_for_answers
 from components.ml.training.examples import examples_of
-from components.ml.training.loop import History
+from components.ml.training.loop import Epoch, History
 from components.ml.training.objectives import supervised
 from components.ml.training.outputs import Outputs, outputs_of
 from components.ml.training.teacher import ask_teacher
 from components.ml.training.validation import Validation
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,11 @@ class Recovery:
 def train(
     network: Any, info: ModelInfo, data: Dataset, before: Any, how: SelfDistillation
 ) -> Recovery:
-    """Train a network in place, constrained or wrapped, to answer as ``before`` does."""
+    """Train a network in place, constrained or wrapped, to answer as ``before`` does.
+
+    The weights before training stay where it makes the validation metric lower in every epoch,
+    unless the schedule keeps the last epoch in any case.
+    """
     answers, augmentation = outputs_of(before, info), settled_for_answers(how.augmentation)
     # Labels of verification are learned from comparisons; answers alone need none.
     examples = examples_of(data, turns=augmentation.turns, mirrors=augmentation.mirrors)
@@ -104,11 +111,20 @@ def train(
     examples = ask_teacher(examples, answers, info, how.teacher_views, augmentation, how.seed)
     optimization = Optimization(**asdict(how.schedule), weight_decay=0.0, warmup=0.0)
     validation = Validation(data, info.task)
-    untrained = measured(network, info, validation)
+    untrained, start = measured(network, info, validation), network.get_weights()
     objective = OutputPreservation(info.output, labels, how.label_weight)
     history = loop.fit(
         network, info, examples, objective, validation, optimization, augmentation, how.seed
     )
+    if optimization.keep == "best" and (history.kept.validation or 0.0) < untrained:
+        # What is compressed worked before; training that only harms it helps nobody.
+        network.set_weights(start)
+        _LOG.warning(
+            "training made it worse in every epoch: %s %.4f at best, %.4f before; the weights of "
+            "before are kept; try a learning_rate below %g",
+            history.metric, history.kept.validation or 0.0, untrained, optimization.learning_rate,
+        )  # fmt: skip
+        history = replace(history, kept=Epoch(0, None, 0.0, untrained))
     steps = examples.steps(optimization)
     return Recovery(history, steps, validation.measure(answers), untrained, augmentation.augment)
 

@@ -39,14 +39,14 @@ class Epoch:
     """What one epoch came to.
 
     Attributes:
-        number: From 1.
-        loss: Mean over its batches.
+        number: From 1; 0 are the weights before the first.
+        loss: Mean over its batches; None before the first.
         learning_rate: At its end.
         validation: The metric on the validation split, 0 to 1; None when it was not measured.
     """
 
     number: int
-    loss: float
+    loss: float | None
     learning_rate: float
     validation: float | None
 
@@ -58,7 +58,7 @@ class History:
     Attributes:
         metric: What validation measures.
         epochs: All that were run.
-        kept: The one whose weights were kept.
+        kept: The one whose weights were kept; number 0 where all were worse than the start.
     """
 
     metric: str
@@ -80,7 +80,7 @@ class History:
             augment: How strongly images were changed.
             before: The metric of the model that it had to come close to.
         """
-        points = [CurvePoint(one.number, one.loss, one.validation) for one in self.epochs]
+        points = [CurvePoint(one.number, one.loss or 0.0, one.validation) for one in self.epochs]
         few, kept = thinned(points, self.kept.number), self.kept.number
         return Curve(self.metric, few, len(points), kept, augment, before)
 

@@ -122,6 +122,11 @@ def _kept(curve: Curve, values: dict[int, float], x: Scale, y: Scale, frame: Box
 
 def _words(curve: Curve, metric: str) -> str:
     first, last = curve.points[0], curve.points[-1]
+    if not curve.kept:
+        return (
+            f"{curve.epochs} epochs; loss from {significant(first.loss)} to "
+            f"{significant(last.loss)}; all were worse than the start, which was kept."
+        )
     kept = next((point for point in curve.points if point.epoch == curve.kept), last)
     value = "" if kept.validation is None else f", {metric} {decimal(kept.validation)}"
     return (

@@ -49,11 +49,20 @@ def run(arguments: argparse.Namespace) -> int:
         )
     store = open_existing(arguments)
     with open_index(store) as index:
-        answer = affected(index, _searched(arguments, index), erasures(store))
+        searched = _searched(arguments, index)
+        answer = affected(index, searched, erasures(store))
+        made_here = searched.sha256 is not None and index.one(
+            "SELECT 1 FROM file WHERE sha = ?", (bytes.fromhex(searched.sha256),)
+        )
     if arguments.json:
         print_json(asdict(answer))
     else:
         _print(answer, arguments.what or arguments.identity)
+        if made_here and not answer.releases:
+            print_remark(
+                "a step made this file: what it was made of, and what was made of it, is told by "
+                f"slimline lineage {arguments.what}"
+            )
     doubtful = answer.champions or answer.unsearched_champions
     return ANSWER_NO if arguments.check and doubtful else OK
 

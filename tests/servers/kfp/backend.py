@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 import yaml
 
+from tests.servers.kfp.clock import LATE_MAX_S, Cron, lateness_s
 from tests.servers.kfp.faults import RefusedError
 from tests.servers.kfp.releases import NEWEST, RELEASES
-from tests.servers.kfp.run_states import RunStates
+from tests.servers.kfp.run_states import FINAL, RunStates, stamp
 from tests.servers.kfp.task_rows import Resource
+from tests.servers.kfp.workflow import fnv32a
 
 _PAGE, _PAGE_MAX = 20, 200  # list/list.go: defaultPageSize, maxPageSize
 _CONCURRENCY_MAX = 10
@@ -53,6 +57,8 @@ class Backend(RunStates):
         self.versions: dict[str, Resource] = {}
         self.experiments: dict[str, Resource] = {}
         self.recurring: dict[str, Resource] = {}
+        self._objects: dict[str, str] = {}
+        self._ticked: datetime | None = None
 
     def health(self) -> Resource:
         """server/healthz_server.go; ``tag_name`` is what tells a server's version."""
@@ -237,7 +243,12 @@ class Backend(RunStates):
             "updated_at": self.now(),
             "status": "DISABLED" if body.get("mode") == "DISABLE" else "ENABLED",
         }
+        if self.namespaces is None:
+            made["namespace"] = "kubeflow"
         self.recurring[made["recurring_run_id"]] = made
+        # The Kubernetes object of the schedule, after which its runs are called.
+        plain = re.sub(r"[^a-z0-9]", "", str(body.get("display_name", "")).lower())
+        self._objects[made["recurring_run_id"]] = f"{plain}{uuid.uuid4().hex[:5]}"
         return made
 
     def switch(self, identifier: str, status: str) -> None:
@@ -249,16 +260,46 @@ class Backend(RunStates):
         del self.recurring[identifier]
 
     def fire(self, identifier: str, scheduled_at: str) -> Resource:
-        """The schedule's time has come: a run with a name that the controller makes up."""
+        """A run is made for one time of a schedule (scheduled_workflow.go, NextResourceName)."""
         source = self.recurring[identifier]
+        name = self._objects[identifier]
+        index = 1 + sum(run.get("recurring_run_id") == identifier for run in self.runs.values())
         body = {
-            "display_name": f"{source['display_name']}-{uuid.uuid4().hex[:5]}",
+            "display_name": f"{name}-{index}-{fnv32a(f'{name}-{index}')}",
             "pipeline_version_reference": source["pipeline_version_reference"],
             "runtime_config": source["runtime_config"],
+            "service_account": source.get("service_account"),
             "recurring_run_id": identifier,
             "scheduled_at": scheduled_at,
         }
-        return self.open_run(body, self.experiments[source["experiment_id"]], self.spec_of(body))
+        experiment = self.experiments[source["experiment_id"]]
+        return self.open_run(body, experiment, self.spec_of(body))
+
+    def tick(self, moment: datetime) -> list[Resource]:
+        """The controller's clock shows a moment: runs whose time has come, and its delay, are made.
+
+        Args:
+            moment: Not before that of the last call; of the first call on times count.
+
+        Returns:
+            The new runs.
+        """
+        last, self._ticked = self._ticked or moment, moment
+        self._clock = max(self._clock, moment)
+        made: list[Resource] = []
+        for identifier, row in list(self.recurring.items()):
+            cron = Cron(row["trigger"]["cron_schedule"]["cron"])
+            for due in cron.times(last - timedelta(seconds=LATE_MAX_S), moment):
+                late = timedelta(seconds=lateness_s(self._objects[identifier], due))
+                active = [
+                    run
+                    for run in self.runs.values()
+                    if run.get("recurring_run_id") == identifier and run["state"] not in FINAL
+                ]
+                room = len(active) < int(row["max_concurrency"])
+                if row["status"] == "ENABLED" and last < due + late <= moment and room:
+                    made.append(self.fire(identifier, stamp(due)))
+        return made
 
     # lists -------------------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 The runner has no object storage: what the pipeline imports from ``gs://`` is read from a folder
 that is mounted at ``/gcs``, and outputs are paths of this machine. It runs one task at a time and
-has reported success of containers that failed, so only outputs tell what happened.
+has reported success of containers that failed, so only outputs tell what happened. It names folders
+by component and not by task, so that two tasks of one component would overwrite each other's
+outputs: here each task is given a component of its own, with the same content.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def run(text: str, storage: Path, root: Path) -> Outputs:
     """
     from kfp.components import load_component_from_text
 
-    return run_pipeline(load_component_from_text(text), storage, root)
+    return run_pipeline(load_component_from_text(_apart(text)), storage, root)
 
 
 def run_pipeline(pipeline: Callable[[], object], storage: Path, root: Path) -> Outputs:
@@ -58,3 +62,17 @@ def run_pipeline(pipeline: Callable[[], object], storage: Path, root: Path) -> O
     pipeline()
     (made,) = root.iterdir()
     return Outputs(made)
+
+
+def _apart(text: str) -> str:
+    """Give every task of a pipeline a component of its own."""
+    pipeline = next(iter(yaml.safe_load_all(text)))
+    shared, executors = pipeline["components"], pipeline["deploymentSpec"]["executors"]
+    components, own = {}, {}
+    for name, task in pipeline["root"]["dag"]["tasks"].items():
+        component = dict(shared[task["componentRef"]["name"]])
+        own[f"exec-{name}"] = executors[component["executorLabel"]]
+        components[f"comp-{name}"] = {**component, "executorLabel": f"exec-{name}"}
+        task["componentRef"]["name"] = f"comp-{name}"
+    pipeline["components"], pipeline["deploymentSpec"]["executors"] = components, own
+    return yaml.safe_dump(pipeline)

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.servers.gcs.messages import Answer
 from tests.servers.gcs.server import Handler, HttpServer
 from tests.servers.kfp import recordings
+from tests.servers.kfp.server import uploaded_file
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMED = re.compile(r"(/pipelines/names/)[^/?]+")
@@ -35,23 +36,29 @@ class ReplayServer:
     Args:
         version: Of Kubeflow Pipelines.
         case: Name of the recording.
+        start: How many exchanges went before, in a recording of several commands.
 
     Attributes:
         requests: How often each operation was asked for.
         bodies: What was sent, with its operation.
         run: Identifier of the recorded run, where there is one.
+        uploaded: The pipeline that was uploaded.
+        started: Called when a run is created, before that is answered.
     """
 
-    def __init__(self, version: str, case: str) -> None:
+    def __init__(self, version: str, case: str, start: int = 0) -> None:
         self.requests: Counter[str] = Counter()
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self._answers: dict[str, list[recordings.Exchange]] = {}
         self._chosen: dict[str, str] = {}
         self._recorded: dict[str, str] = {}
         self.run = ""
-        for exchange in recordings.exchanges(version, case):
+        self.uploaded = b""
+        self.started: Callable[[], None] = lambda: None
+        for number, exchange in enumerate(recordings.exchanges(version, case)):
             operation = operation_of(exchange["method"], exchange["path"])
-            self._answers.setdefault(operation, []).append(exchange)
+            if number >= start:
+                self._answers.setdefault(operation, []).append(exchange)
             self._remember(operation, exchange)
         self._lock = threading.Lock()
         self._http = HttpServer(("127.0.0.1", 0), Handler)
@@ -65,6 +72,8 @@ class ReplayServer:
             self.run = reply.get("run_id", "")
         if operation.endswith("upload_version"):
             self._recorded["version"] = reply["display_name"]
+        if operation.endswith("/recurringruns") and exchange["method"] == "POST":
+            self._recorded.setdefault("revision", _revision(exchange["body"]))
 
     @property
     def url(self) -> str:
@@ -101,8 +110,17 @@ class ReplayServer:
     def _learn(self, operation: str, target: str, headers: dict[str, str], body: bytes) -> None:
         if operation.endswith("upload_version"):
             self._chosen["version"] = dict(parse_qsl(urlsplit(target).query))["name"]
+            self.uploaded = uploaded_file(headers, body)
         if "json" in headers.get("content-type", "") and body:
             sent = json.loads(body)
             self.bodies.append((operation, sent))
             if operation == "POST /apis/v2beta1/runs":
                 self._chosen["run"] = sent["display_name"]
+                self.started()
+            if operation == "POST /apis/v2beta1/recurringruns":
+                self._chosen["revision"] = _revision(sent)
+
+
+def _revision(body: dict[str, Any]) -> str:
+    """Return what tells one version of a schedule from the next."""
+    return body["description"].rpartition(" ")[2]

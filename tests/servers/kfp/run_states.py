@@ -48,7 +48,13 @@ class RunStates:
         self._clock = max(self._clock + timedelta(seconds=1), datetime.now(UTC))
         return stamp(self._clock)
 
-    def open_run(self, body: Resource, experiment: Resource, spec: dict[str, Any]) -> Resource:
+    def open_run(
+        self,
+        body: Resource,
+        experiment: Resource,
+        spec: dict[str, Any],
+        identifier: str | None = None,
+    ) -> Resource:
         """Add a run of a pipeline spec, as far as Argo takes the Workflow."""
         if wrong := refusal(spec, self.release):
             raise RefusedError(
@@ -57,9 +63,10 @@ class RunStates:
                 "Internal Server Error",
             )
         created = self.now()
-        made = {
+        identifier = identifier or str(uuid.uuid4())
+        made: Resource = {
             **body,
-            "run_id": str(uuid.uuid4()),
+            "run_id": identifier,
             "experiment_id": experiment["experiment_id"],
             "storage_state": "AVAILABLE",
             "service_account": body.get("service_account") or "pipeline-runner",
@@ -74,7 +81,6 @@ class RunStates:
             made["runtime_config"] = runtime
         if self.release.plugins:
             made["plugins_output"] = {}
-        identifier = made["run_id"]
         self.runs[identifier] = made
         name = spec.get("pipelineInfo", {}).get("name", "pipeline")
         name = f"{name}-{hashlib.sha256(identifier.encode()).hexdigest()[:5]}"

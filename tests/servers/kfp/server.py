@@ -226,11 +226,13 @@ class KfpServer:
         if operation == "healthz":
             return backend.health()
         if operation == "upload_version":
-            text = _uploaded(headers, body)
+            text = uploaded_file(headers, body)
             made = backend.upload_version(query["pipelineid"], query.get("name", ""), text, query)
             return self._shown(made, "versions")
         if operation == "upload_pipeline":
-            made = backend.upload_pipeline(query.get("name", ""), _uploaded(headers, body), query)
+            made = backend.upload_pipeline(
+                query.get("name", ""), uploaded_file(headers, body), query
+            )
             return self._shown(made, "pipelines")
         if operation.startswith("list_"):
             return self._listed(operation.removeprefix("list_"), parts, query)
@@ -301,7 +303,7 @@ def _route(method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
     return None
 
 
-def _uploaded(headers: dict[str, str], body: bytes) -> bytes:
+def uploaded_file(headers: dict[str, str], body: bytes) -> bytes:
     """Return the file of a multipart/form-data body."""
     head = f"Content-Type: {headers['content-type']}\r\n\r\n".encode()
     for part in email.message_from_bytes(head + body).walk():

@@ -75,6 +75,14 @@ def tasks_of(spec: Mapping[str, Any]) -> dict[str, Task]:
     return made
 
 
+def fnv32a(text: str) -> int:
+    """Return Go's ``hash/fnv.New32a`` of a text."""
+    value = 0x811C9DC5
+    for byte in text.encode():
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value
+
+
 class Workflow:
     """The nodes of one run.
 
@@ -102,10 +110,7 @@ class Workflow:
         """Return a node's identifier (``wfv1.Workflow.NodeID``): FNV-1a over its name."""
         if node == self.name:
             return self.name
-        value = 0x811C9DC5
-        for byte in node.encode():
-            value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-        return f"{self.name}-{value}"
+        return f"{self.name}-{fnv32a(node)}"
 
     def _inside(self, node: str) -> str:
         """Return the name under which a node's own pod or graph stands."""

@@ -145,3 +145,12 @@ def test_faults_and_their_fixes(store, given, capsys, tmp_path):
     assert "fix: " in told.err
     assert sorted(tmp_path.rglob("*.svg")) == before
     assert main(["lineage", *instead]) == 0
+
+
+def test_affected_leads_from_a_file_that_a_step_made_to_its_lineage(store, capsys):
+    assert main(["affected", "shipped.tflite"]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[0] == "no release was made with shipped.tflite"
+    assert "slimline lineage shipped.tflite" in told.err
+    assert store
+    assert lines(capsys, "shipped.tflite")[0]  # what it names works

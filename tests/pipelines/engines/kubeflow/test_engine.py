@@ -207,7 +207,6 @@ def test_ctrl_c_ends_the_run_where_that_was_asked_for(
         ("too small\n  fix: a larger one\nexit code 2\n", ": too small", "a larger one", True),
         ("MemoryError: no\nexit code 1\n", "a bug of slimline (exit code 1): Mem", "log", False),
         ("epoch 3 of 9\n", "was killed: it took too much memory", "memory_gb or minutes", True),
-        ("", "failed in the cluster, which has kept nothing", "look at its log: kubectl", True),
     ],
 )
 def test_a_step_that_fails_is_said_with_what_is_known(
