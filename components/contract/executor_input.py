@@ -35,6 +35,10 @@ CACHE_KEY = "cache_key"
 """Parameter that tells caches of engines what a step is made from; components never see it. Behind
 a space may follow what people call what is made, where the task's name does not say it."""
 
+NOT_GIVEN = -1
+"""What an integer without a default is where a pipeline does not give it: no such parameter takes
+it, and the SDK's local runner fails where an integer has no value at all."""
+
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
 
@@ -142,7 +146,7 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
         output_uris=places,
         statement=local_path(statement) if statement else None,
         parameters=interface.complete(
-            {name: value for name, value in values.items() if value is not None},
+            {name: value for name, value in values.items() if _is_given(interface, name, value)},
             where=component,
             strict=False,
         ),
@@ -184,6 +188,12 @@ def _entered(
     if pointer := read_pointer(result):
         return pointer.place(output, mount), f"{pointer.result}/{output}", digest
     return result / output, f"{uri}/{output}", digest
+
+
+def _is_given(interface: Interface, name: str, value: object) -> bool:
+    """Whether a parameter has a value: none is said in two ways."""
+    without = {one.name for one in interface.parameters if not one.required and one.default is None}
+    return value is not None and not (name in without and value == NOT_GIVEN)
 
 
 def _output_places(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from components.contract.executor_input import SOURCE_DIGEST, STATEMENT
+from components.contract.executor_input import NOT_GIVEN, SOURCE_DIGEST, STATEMENT
 from components.contract.images import GPU_IMAGE
 from components.contract.interface import Interface, Parameter, Port, interface_of
 from components.contract.types import ImageName
@@ -114,13 +114,15 @@ def _given(interface: Interface) -> Iterator[tuple[str, Json]]:
     types = parameter_types(interface.name)
     for parameter in interface.parameters:
         kind = types[parameter.name]
-        if kind == "NUMBER_INTEGER" and not parameter.required and parameter.default is None:
-            kind = "NUMBER_DOUBLE"  # the SDK's local runner makes an integer of the null it passes
         declared: Json = {"parameterType": kind, **_described(parameter)}
         if not parameter.required:
             declared["isOptional"] = True
-            if parameter.default is not None:
-                declared["defaultValue"] = _plain(parameter.default, kind)
+            default = parameter.default
+            if default is None and kind == "NUMBER_INTEGER":
+                default = NOT_GIVEN  # the SDK's local runner makes an integer of the null it passes
+                declared["description"] = f"{parameter.help} {NOT_GIVEN}: not given.".strip()
+            if default is not None:
+                declared["defaultValue"] = _plain(default, kind)
         yield parameter.name, declared
     for port in interface.inputs:
         if port.kind == "Source":

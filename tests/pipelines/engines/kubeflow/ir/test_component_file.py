@@ -13,7 +13,7 @@ from kfp.dsl.types.type_utils import InconsistentTypeException
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from components import COMPONENTS
-from components.contract.executor_input import parse_executor_input
+from components.contract.executor_input import NOT_GIVEN, parse_executor_input
 from components.contract.interface import interface_of
 from pipelines.cli.main import main
 from pipelines.engines.kubeflow.ir.component_file import component_file
@@ -140,6 +140,10 @@ def test_the_entry_of_the_image_takes_what_a_task_of_it_is_given(name, tmp_path)
     for parameter in interface.parameters:
         if not parameter.required:
             assert call.parameters[parameter.name] == parameter.default, parameter.name
+        given = inputs["parameters"][parameter.name]
+        if given.get("defaultValue") == NOT_GIVEN and parameter.default is None:
+            with pytest.raises(ValueError, match="greater than"):
+                parameter.validate(NOT_GIVEN, strict=False)
 
 
 def load(name):
