@@ -17,10 +17,12 @@ from components.contract.interface import Interface, Port, interface_of
 from components.contract.results import (
     PORTS,
     STATEMENT_FILE,
+    Result,
     ResultForm,
     display_name_of,
     stated_digest,
 )
+from components.contract.workspace import WORKSPACE, read_pointer
 
 STATEMENT = "statement"
 """Name of the output that a component has besides its own, unless it has one result: the facts of
@@ -36,6 +38,10 @@ a space may follow what people call what is made, where the task's name does not
 GATHERED = "gathered"
 """Name of an input artifact that holds a result for each of many steps, and of the parameter that
 says by input which of them enters, in order; None where that one is an artifact of its own."""
+
+NOT_GIVEN = -1
+"""What an integer without a default is where a pipeline does not give it: no such parameter takes
+it, and the SDK's local runner fails where an integer has no value at all."""
 
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
@@ -59,9 +65,7 @@ class Call:
         parameters: Complete and checked.
         output_file: Where KFP expects ``executor_output.json``, or None.
         progress: Where the component tells how far it is, or None when nobody wants to know.
-        form: Which artifacts there are, where outputs lie in one result.
-        result_uri: Address of the result as it was given; empty without one.
-        display_name: What people call what is made; empty where nobody said.
+        result: The artifact that outputs lie in, or None: each is an artifact of its own.
         gpu: How CUDA calls the GPU that it has to use, or None.
     """
 
@@ -75,9 +79,7 @@ class Call:
     parameters: dict[str, object]
     output_file: Path | None
     progress: Path | None = None
-    form: ResultForm | None = None
-    result_uri: str = ""
-    display_name: str = ""
+    result: Result | None = None
     gpu: str | None = None
 
 
@@ -109,24 +111,25 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     _, _, called = str(values.pop(CACHE_KEY, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
     gathered = cast("dict[str, list[str | None]]", values.pop(GATHERED, None) or {}) if form else {}
+    mount = cast("str | None", values.pop(WORKSPACE, None)) if form else None
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}
     for port in interface.inputs:
         items = _items(given, port, gathered.get(port.name, ()))
-        entered = [_entered(item, ports.get(port.name)) for item in items]
+        entered = [_entered(item, ports.get(port.name), mount) for item in items]
         if not entered and not port.many and not port.optional:
             raise UserError(
                 f"{component} was given no input {port.name!r}",
                 f"pass a {port.kind} as {port.name}",
             )
-        paths = [local_path(uri) for uri, _ in entered]
-        stated = [digest for _, digest in entered]
+        paths = [path for path, _, _ in entered]
+        stated = [digest for _, _, digest in entered]
         if port.kind == "Source" and (digest := values.pop(port.name + SOURCE_DIGEST, None)):
             stated = [str(digest)]
         inputs[port.name] = paths if port.many else next(iter(paths), None)
         digests[port.name] = stated if port.many else next(iter(stated), None) or None
-        if places := [uri for uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
+        if places := [uri for _, uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
             uris[port.name] = places if port.many else places[0]
     places = _output_places(interface, made, form)
     output_file = _side(message, "outputs").get("outputFile")
@@ -136,7 +139,8 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
             f"the executor input of {component} names no file for progress, but {progress!r}",
             f"pass a path as {PROGRESS}, or leave it out",
         )
-    statement = f"{_uri(made[form.name])}/{STATEMENT_FILE}" if form else None
+    result = _result(made[form.name][0], form, called) if form else None
+    statement = f"{result.uri}/{STATEMENT_FILE}" if result else None
     if STATEMENT in made and not form:
         statement = _uri(made[STATEMENT])
     return Call(
@@ -148,30 +152,54 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
         output_uris=places,
         statement=local_path(statement) if statement else None,
         parameters=interface.complete(
-            {name: value for name, value in values.items() if value is not None},
+            {name: value for name, value in values.items() if _is_given(interface, name, value)},
             where=component,
             strict=False,
         ),
         output_file=Path(output_file) if output_file else None,
         progress=Path(progress) if progress else None,
-        form=form,
-        result_uri=_uri(made[form.name]) if form else "",
-        display_name=called or (display_name_of(_task(_uri(made[form.name]))) if form else ""),
+        result=result,
     )
 
 
-def _entered(item: Mapping[str, Any], output: str | None) -> tuple[str, str]:
-    """Return address and digest of what enters a port, the digest empty where nothing states it.
+def _result(item: Mapping[str, Any], form: ResultForm, called: str) -> Result:
+    """Return the result that is to be made.
+
+    Args:
+        item: Its artifact.
+        form: Which artifacts there are.
+        called: What the task says that people call it, or "": what the task's name says.
+    """
+    uri, kind = cast("str", item["uri"]), cast("dict[str, str]", item.get("type") or {})
+    name = called or display_name_of(_task(uri))
+    return Result(form, uri, kind.get("schemaTitle", ""), name)
+
+
+def _entered(
+    item: Mapping[str, Any], output: str | None, mount: str | None
+) -> tuple[Path, str, str]:
+    """Return place, address and digest of what enters a port; no digest where nothing states it.
 
     Args:
         item: The artifact. One whose metadata state a digest is what the port takes; another one
             is a result that holds it.
         output: What the port takes of a result, or None: the artifact itself.
+        mount: Where a volume is mounted that may hold it, or None.
     """
     uri, digest = cast("str", item["uri"]), _digest_in(item)
     if output is None or digest:
-        return uri, digest or ""
-    return f"{uri}/{output}", stated_digest(local_path(uri), output, uri)
+        return local_path(uri), uri, digest or ""
+    result = local_path(uri)
+    digest = stated_digest(result, output, uri)
+    if pointer := read_pointer(result):
+        return pointer.place(output, mount), f"{pointer.result}/{output}", digest
+    return result / output, f"{uri}/{output}", digest
+
+
+def _is_given(interface: Interface, name: str, value: object) -> bool:
+    """Whether a parameter has a value: none is said in two ways."""
+    without = {one.name for one in interface.parameters if not one.required and one.default is None}
+    return value is not None and not (name in without and value == NOT_GIVEN)
 
 
 def _output_places(
