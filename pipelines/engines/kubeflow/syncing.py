@@ -15,22 +15,17 @@ from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.failures import Failures
 from pipelines.engines.kubeflow.going_on import go_on
 from pipelines.engines.kubeflow.launch_record import launch_of
-from pipelines.engines.kubeflow.pipeline_root import open_root, staged_listing
+from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
+from pipelines.engines.kubeflow.run_records import Ended, put_run
 from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
 from pipelines.engines.kubeflow.step_logs import StepLogs
 from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepSkipped
-from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import put_documents
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, put_finished, read_started
-from pipelines.runs.registry import register_release
-from pipelines.runs.settled_steps import Settled, critical_path, settled_json
+from pipelines.runs.events import StepSkipped
+from pipelines.runs.settled_steps import Settled
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.layout import run_key, source_key
+from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 
 State = Literal["imported", "here already", "still running", "gone on with", "damaged"]
@@ -149,47 +144,8 @@ def finish(
     steps = dict(_settled(version, kfp, failures, importer))
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
-    published = steps.get("publish")
-    if outcome == "done" and isinstance(published, StepDone):
-        release = published.outputs["release"]
-        register_release(store, version.graph.name, run, release, _iso(finished))
-    _put_provenance(store, root, version)
-    begun = read_started(store, run)
-    record = RunRecord(
-        run=run,
-        name=version.graph.name,
-        config_digest=version.config_digest,
-        graph_digest=version.graph.digest,
-        engine=ENGINE,
-        started=_iso(created),
-        finished=_iso(finished),
-        outcome=outcome,
-        budgets=version.budgets,
-        steps={name: settled_json(event) for name, event in steps.items()},
-        sources=version.sources,
-        wall_s=(finished - created).total_seconds(),
-        critical_path_s=critical_path(version.graph, steps),
-        page=page,
-        variants=version.variants,
-        actor=begun.actor if begun else "",
-        places=begun.places if begun else {},
-    )
-    put_finished(store, record)
-    join_records(store, run)
+    put_run(store, root, version, run, Ended(outcome, created, finished, steps, page, ENGINE))
     return outcome
-
-
-def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None:
-    """Keep what the digests in a run's records are of, as whoever submitted it wrote it down."""
-    put_graph(store, version.graph)
-    put_documents(store, version.documents)
-    for digest in version.sources.values():
-        if store.stat(source_key(digest)) is None and (listing := staged_listing(root, digest)):
-            put_source(store, listing)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _settled(
