@@ -56,9 +56,12 @@ def add_command(
 # a configuration --------------------------------------------------------------------------------
 
 
-def config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which configuration is meant."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
+def config_arguments(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    """Add what says which configuration is meant; not needed: the command can do without one."""
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", nargs=None if needed else "?",
+        help="a YAML file: slimline init",
+    )  # fmt: skip
     parser.add_argument("--data", metavar="PLACE", help="instead of the data of the configuration")
     parser.add_argument("--store", metavar="PLACE", help="instead of the configuration's store")
     parser.add_argument(

@@ -24,6 +24,11 @@ def add(commands: Any) -> None:
     parser = add_command(commands, "sync", summary, run)
     cluster_arguments(parser)
     parser.add_argument("--store", metavar="PLACE", help=f"where they go (default: {STORE})")
+    parser.add_argument(
+        "--retry",
+        action="store_true",
+        help="have runs that failed tried again, as often in all as kubeflow.retries says",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,7 +65,9 @@ def _importing(arguments: argparse.Namespace) -> _Importing:
         connection = connect(arguments)
         from pipelines.engines.kubeflow.syncing import sync
 
-        return lambda cache, scratch, say: sync(connection, cache, scratch, say)
+        return lambda cache, scratch, say: sync(
+            connection, cache, scratch, say, retry=arguments.retry
+        )
     check_place(arguments)
     from pipelines.engines.vertex.jobs import PipelineJobs
     from pipelines.engines.vertex.place import place_of

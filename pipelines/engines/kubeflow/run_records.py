@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,7 @@ class Ended:
         steps: How each step ended.
         page: Where the cluster itself shows the run.
         engine: Which engine ran it.
+        retries: What was tried again, and when.
     """
 
     outcome: str
@@ -39,6 +40,7 @@ class Ended:
     steps: Mapping[str, Settled]
     page: str
     engine: str
+    retries: Sequence[Mapping[str, object]] = ()
 
 
 def put_run(store: Store, root: Store, version: PipelineVersion, run: str, ended: Ended) -> None:
@@ -75,6 +77,7 @@ def put_run(store: Store, root: Store, version: PipelineVersion, run: str, ended
         variants=version.variants,
         actor=begun.actor if begun else "",
         places=begun.places if begun else {},
+        retries=[dict(one) for one in ended.retries],
     )
     put_finished(store, record)
     join_records(store, run)

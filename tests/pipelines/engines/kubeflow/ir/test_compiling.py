@@ -329,7 +329,7 @@ def test_a_run_says_its_data_configuration_and_seed(tmp_path):
 
 
 def test_attempts_have_time_to_live_as_long_as_the_step_may(tmp_path):
-    limits = {"distill": {"minutes": 300}}
+    limits = ON_GPU | {"distill": {"minutes": 300}}
     config = config_of(tmp_path, kubeflow=EVERYTHING, limits=limits)
     pipeline, platform = documents(config)
     life_s = int(
