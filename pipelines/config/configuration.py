@@ -120,7 +120,8 @@ class Config(Section):
         min_length=1,
         description="where results and records are kept: a folder, `gs://bucket/prefix` or "
         "`s3://bucket/prefix`. What is read of buckets stays in `~/.cache/slimline`: at most 20 "
-        "GiB, or as many as the file `limit_gib` there says (`echo 50 > ~/.cache/slimline/limit_gib`)",
+        "GiB, or as many as the file `limit_gib` there says (`echo 50 > "
+        "~/.cache/slimline/limit_gib`)",
     )
     threads: Threads = Field(2, description="cores that a training step keeps busy")
     seed: Seed = Field(0, description="where all randomness starts")

@@ -239,7 +239,6 @@ class S3Objects:
                 version == ABSENT and size > _LARGE_BYTES and self.look(name)
             ):
                 raise OtherVersion(name)
-            condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
 
             def sent() -> None:
                 self._client.put_object(
@@ -250,7 +249,7 @@ class S3Objects:
                     ContentMD5=md5,
                     ContentType="application/octet-stream",
                     Metadata={NONCE: nonce, _SHA256: sha256},
-                    **condition,
+                    **_condition(tag),
                 )
 
             self._policy.retry(may_pass)(sent)()
@@ -361,6 +360,11 @@ class _Tailed:
     def tell(self) -> int:
         """Return the place."""
         return self.place
+
+
+def _condition(tag: str) -> dict[str, str]:
+    """Return what a write expects to find: the object of an entity tag, or none."""
+    return {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
 
 
 def _digests(source: BinaryIO, tail: bytes) -> tuple[str, str, int]:
