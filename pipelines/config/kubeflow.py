@@ -215,7 +215,9 @@ class Kubeflow(Section):
         default=None, description="what tells the server, or the proxy before it, who asks"
     )
     retries: NonNegativeInt = Field(
-        default=2, description="how often a step that failed is tried again"
+        default=2,
+        description="how often a run that failed is tried again in all, by `run` and by "
+        "`sync --retry`; servers before 2.17 also try its steps so often",
     )
     backoff_s: PositiveInt = Field(
         default=60, description="seconds before the first retry; each further wait is twice as long"
