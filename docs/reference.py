@@ -35,6 +35,7 @@ from pipelines.cli.documents import (
 from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedReleases
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
+from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
@@ -128,6 +129,7 @@ SECTIONS: Sequence[Section] = (
     Section("releases", ReleasesSection),
     Section("releases.gate", GateSection),
     Section("kubeflow", Kubeflow),
+    Section("kubeflow.auth", Auth),
     Section("kubeflow.resources.COMPONENT", Resources),
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),

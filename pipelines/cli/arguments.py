@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from components.contract.errors import UserError
 from pipelines.cli.output import CODES, print_remark
@@ -15,6 +16,7 @@ from pipelines.engines import opening
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
+    from pipelines.config.kubeflow_auth import Auth
     from pipelines.engines.kubeflow.connection import Connection
     from pipelines.runs.records import Problem
     from pipelines.stores.store import Store
@@ -143,6 +145,11 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 # a cluster --------------------------------------------------------------------------------------
 
+_SENT: Mapping[Literal["token", "cookie"], str] = {
+    "token": "a bearer token for it",
+    "cookie": "the cookies of a session there, NAME=VALUE",
+}
+
 
 def place_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says which cluster is meant."""
@@ -150,6 +157,52 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", metavar="URL", help="Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT"
     )
     parser.add_argument("--namespace", metavar="NAME", help="yours, where there are several users")
+    who = parser.add_mutually_exclusive_group()
+    for what, sent in _SENT.items():
+        who.add_argument(
+            f"--{what}-command", metavar="COMMAND", help=f"in quotes; it prints {sent}"
+        )
+        who.add_argument(f"--{what}-file", metavar="FILE", help=f"it holds {sent}")
+
+
+def auth_of(arguments: argparse.Namespace) -> Auth | None:
+    """Return what says who asks, as ``place_arguments`` name it; None where they do not.
+
+    Raises:
+        UserError: The command is empty, has a quote that does not end, or holds a token.
+    """
+    from pydantic import ValidationError
+
+    from pipelines.config.faults import fault_of
+    from pipelines.config.kubeflow_auth import Auth
+
+    for sends in _SENT:
+        if path := getattr(arguments, f"{sends}_file"):
+            return Auth(file=str(Path(path).expanduser().absolute()), sends=sends)
+        if (command := getattr(arguments, f"{sends}_command")) is not None:
+            option = f"--{sends}-command"
+            try:
+                return Auth(command=_words(command, option), sends=sends)
+            except ValidationError as error:
+                _, what, fix = fault_of(error.errors()[0])
+                raise UserError(f"{option}: {what.removeprefix('command: ')}", fix) from None
+    return None
+
+
+def _words(command: str, option: str) -> tuple[str, ...]:
+    from pipelines.config.kubeflow_auth import EXAMPLE
+
+    reason = ""
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        words, reason = (), f": {error}"
+    if not words:
+        raise UserError(
+            f"{option} {command!r} is no command{reason}",
+            f"write it in quotes: {option} '{EXAMPLE}'",
+        )
+    return words
 
 
 def cluster_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,10 +214,16 @@ def cluster_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
 
-def connect(arguments: argparse.Namespace) -> Connection:
+def connect(arguments: argparse.Namespace, auth: Auth | None = None) -> Connection:
     """Connect to the cluster that ``cluster_arguments`` name.
+
+    Args:
+        arguments: As parsed.
+        auth: What says who asks, where the arguments do not: the configuration's.
 
     Raises:
         UserError: The engine has no cluster, or the cluster cannot be reached.
     """
-    return opening.connect(arguments.engine, arguments.host, arguments.namespace)
+    return opening.connect(
+        arguments.engine, arguments.host, arguments.namespace, auth_of(arguments) or auth
+    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.runs.events import StepEvent
 from pipelines.runs.graph import Graph
 from pipelines.sources.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pipelines.config.kubeflow_auth import Auth
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,14 @@ class Cluster:
     Attributes:
         host: Address of its API; None is the environment's.
         namespace: The user's; None where there is only one.
+        auth: What says who asks, instead of what the configuration says.
         cancel_on_interrupt: End the run there when the process here is interrupted; otherwise the
             run goes on without it.
     """
 
     host: str | None = None
     namespace: str | None = None
+    auth: Auth | None = None
     cancel_on_interrupt: bool = False
 
 

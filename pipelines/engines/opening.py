@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.config.configuration import Config
+    from pipelines.config.kubeflow_auth import Auth
     from pipelines.engines.engine import Cluster, Engine
     from pipelines.engines.kubeflow.connection import Connection
     from pipelines.runs.cache import Cache
@@ -118,13 +119,16 @@ CLUSTERED = ("kubeflow",)
 """Engines that run on a cluster: it has an address, and keeps runs and schedules itself."""
 
 
-def connect(name: str, host: str | None, namespace: str | None) -> Connection:
+def connect(
+    name: str, host: str | None, namespace: str | None, auth: Auth | None = None
+) -> Connection:
     """Connect to the cluster that an engine runs on.
 
     Args:
         name: One of ``CLUSTERED``.
         host: Address of the cluster's API; None is the environment's.
         namespace: The user's; None where there is only one.
+        auth: What says who asks; None takes what the environment has.
 
     Raises:
         UserError: The engine has no cluster, or the cluster cannot be reached.
@@ -136,4 +140,4 @@ def connect(name: str, host: str | None, namespace: str | None) -> Connection:
         )
     from pipelines.engines.kubeflow.connection import Connection
 
-    return Connection(host, namespace)
+    return Connection(host, namespace, auth=auth)

@@ -35,6 +35,7 @@ from pipelines.runs.events import (
     Event,
     ImagesCounted,
     Planned,
+    RunRetried,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -187,6 +188,7 @@ class _CurrentRun:
         progress: ProgressWriter,
     ) -> None:
         self.steps: dict[str, Settled] = {}
+        self._retries: list[dict[str, object]] = []
         self._engine = engine
         self._graph = graph
         self._record = record
@@ -207,6 +209,9 @@ class _CurrentRun:
                 for event in self._engine.submit(self._graph, sources, self._record.run):
                     if isinstance(event, Settled):
                         self.steps[event.step] = event
+                    if isinstance(event, RunRetried):
+                        retry = {"number": event.number, "steps": list(event.steps), "at": now()}
+                        self._retries.append(retry)
                     self._progress.on_event(event)
                     on_event(event)
                     if isinstance(event, StepDone) and event.step == STEP:
@@ -264,6 +269,7 @@ class _CurrentRun:
             wall_s=time.monotonic() - self._began,
             critical_path_s=critical_path(self._graph, self.steps),
             page=None if fault else self._engine.page,
+            retries=self._retries,
             fault=fault,
         )
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
-from pipelines.cli.arguments import add_command, config_arguments, load_config, place_arguments
+from pipelines.cli.arguments import (
+    add_command,
+    auth_of,
+    config_arguments,
+    load_config,
+    place_arguments,
+)
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
 from pipelines.engines.opening import CLUSTERED, ENGINES
@@ -63,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     print_board(board, as_json=arguments.json, failures=launched.outcome != "failed")
     if launched.outcome == "done":
         promote_where_asked(config, launched.run)
-    return _verdict(arguments, config.store, launched, board)
+    return _verdict(arguments, config, launched, board)
 
 
 def promote_where_asked(config: Config, run: str) -> None:
@@ -91,6 +97,10 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
     given = {
         "--host": arguments.host,
         "--namespace": arguments.namespace,
+        "--token-command": arguments.token_command,
+        "--token-file": arguments.token_file,
+        "--cookie-command": arguments.cookie_command,
+        "--cookie-file": arguments.cookie_file,
         "--cancel-on-interrupt": arguments.cancel_on_interrupt,
     }
     for option, value in given.items():
@@ -100,17 +110,19 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
                 f"{option} is for the engine {clustered}, and the engine is {arguments.engine}",
                 f"add --engine {clustered}, or leave {option} out",
             )
-    return Cluster(arguments.host, arguments.namespace, arguments.cancel_on_interrupt)
+    return Cluster(
+        arguments.host, arguments.namespace, auth_of(arguments), arguments.cancel_on_interrupt
+    )
 
 
 def _verdict(
-    arguments: argparse.Namespace, store: str, launched: Launched, board: Leaderboard
+    arguments: argparse.Namespace, config: Config, launched: Launched, board: Leaderboard
 ) -> int:
     """Say what to do next where a run did not end well, and return the exit code."""
     again = f"slimline {shlex.join(arguments.given)}"
     if launched.outcome == "running":
         print_remark(f"the run goes on in the cluster: {launched.page}")
-        print_remark(f"when it has ended: {_sync_command(arguments, store)}")
+        print_remark(f"when it has ended: {_sync_command(arguments, config)}")
         return CANCELLED
     if launched.outcome == "cancelled":
         print_remark(f"cancelled; what is done is kept, go on with: {again}")
@@ -118,7 +130,9 @@ def _verdict(
     if launched.outcome == "failed":
         for failure in board.failures:
             complain(failure.what, failure.fix)
-            log = shlex.join(["slimline", "logs", launched.run, failure.step, "--store", store])
+            log = shlex.join(
+                ["slimline", "logs", launched.run, failure.step, "--store", config.store]
+            )
             print_remark(f"log: {log}")
         print_remark(f"then, with all finished steps kept: {again}")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
@@ -127,10 +141,12 @@ def _verdict(
     return OK if board.decision and board.decision.winner else NO_WINNER
 
 
-def _sync_command(arguments: argparse.Namespace, store: str) -> str:
+def _sync_command(arguments: argparse.Namespace, config: Config) -> str:
     """Return the command that imports the run which these arguments launched."""
     words = ["slimline", "sync", "--engine", arguments.engine]
     for option in ("host", "namespace"):
         if value := getattr(arguments, option):
             words += [f"--{option}", value]
-    return shlex.join([*words, "--store", store])
+    if auth := auth_of(arguments) or (config.kubeflow and config.kubeflow.auth):
+        words += auth.options
+    return shlex.join([*words, "--store", config.store])

@@ -54,36 +54,41 @@ def _add(arguments: argparse.Namespace) -> int:
     from pipelines.config.loading import load
 
     config = load(arguments.config)
+    connection = connect(arguments, config.kubeflow.auth if config.kubeflow else None)
     made = schedules.add(
-        connect(arguments),
+        connection,
         config,
         name=arguments.name or config.name,
         times=times,
         zone=zone,
         concurrency=arguments.concurrency,
     )
-    return _show(arguments, [made])
+    return _show(arguments, [made], schedules.server_of(connection))
 
 
 def _list(arguments: argparse.Namespace) -> int:
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
-    return _show(arguments, schedules.listed(connection))
+    return _show(arguments, schedules.listed(connection), schedules.server_of(connection))
 
 
 def _pause(arguments: argparse.Namespace) -> int:
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
-    return _show(arguments, [schedules.pause(connection, arguments.name)])
+    return _show(
+        arguments, [schedules.pause(connection, arguments.name)], schedules.server_of(connection)
+    )
 
 
 def _resume(arguments: argparse.Namespace) -> int:
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
-    return _show(arguments, [schedules.resume(connection, arguments.name)])
+    return _show(
+        arguments, [schedules.resume(connection, arguments.name)], schedules.server_of(connection)
+    )
 
 
 def _remove(arguments: argparse.Namespace) -> int:
@@ -98,12 +103,12 @@ def _remove(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _show(arguments: argparse.Namespace, found: list[Schedule]) -> int:
+def _show(arguments: argparse.Namespace, found: list[Schedule], server: str) -> int:
     if arguments.json:
         print_json({"schedules": [schedule.to_json() for schedule in found]})
         return OK
     for schedule in found:
-        print_text("\n".join(schedule.lines()))
+        print_text("\n".join(schedule.lines(server)))
     if not found:
         print_text("no schedules")
     return OK

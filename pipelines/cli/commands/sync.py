@@ -22,6 +22,11 @@ def add(commands: Any) -> None:
     parser = add_command(commands, "sync", summary, run)
     cluster_arguments(parser)
     parser.add_argument("--store", metavar="PLACE", help=f"where they go (default: {STORE})")
+    parser.add_argument(
+        "--retry",
+        action="store_true",
+        help="have runs that failed tried again, as often in all as kubeflow.retries says",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             print_remark(f"{one.state:<13}  {one.run}{outcome}")
 
     with _opened(arguments.store or STORE) as (cache, scratch):
-        synced = sync(connection, cache, scratch, say)
+        synced = sync(connection, cache, scratch, say, retry=arguments.retry)
     damaged = [one for one in synced if one.error]
     if arguments.json:
         print_json({"runs": [one.to_json() for one in synced]})

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.contract.types import ImageName
 from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.kubeflow import pipeline_root, submitting
 from pipelines.engines.kubeflow.connection import Connection
+from pipelines.engines.kubeflow.fitting import compiled_for, version_of
 from pipelines.engines.kubeflow.image_digests import references
-from pipelines.engines.kubeflow.ir import compiling
+from pipelines.engines.kubeflow.ir.compiling import Compiled
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.submitting import Uploaded
@@ -52,27 +54,17 @@ def prepare(
 
     Raises:
         UserError: The configuration holds a secret, an image or the pipeline root cannot be used,
-            or the cluster refuses something.
+            the graph is too large for the server, or the cluster refuses something.
     """
     config, settings = reachable.config, reachable.settings
     refuse_secrets(config)
     images = references(settings)
     root = open_root(settings.pipeline_root)
     digests = {name: source.digest for name, source in sources.items()}
-    compiled = compiling.compiled(reachable, digests, images)
+    compiled = compiled_for(version_of(connection), reachable, digests, images)
     for name, source in sources.items():
         pipeline_root.stage(source, compiled.sources[name], scratch)
-    version = PipelineVersion(
-        name=version_name(config.digest, compiled.digest),
-        config_digest=config.digest,
-        graph=reachable.graph,
-        budgets=config.budgets.model_dump(),
-        sources=digests,
-        images=images,
-        environments={image: image_environment(image) for image in images},
-        variants=config.written_variants,
-        documents=documents_of(config, reachable.graph, installed=False),
-    )
+    version = version_made(reachable, compiled, digests, images)
     version.put(root)
     uploaded = submitting.upload(
         connection,
@@ -81,5 +73,36 @@ def prepare(
         version=version.name,
         root=settings.pipeline_root,
         service_account=settings.service_account,
+        parameters=compiled.parameters,
     )
     return Prepared(uploaded, version, root)
+
+
+def version_made(
+    reachable: Reachable,
+    compiled: Compiled,
+    sources: Mapping[str, str],
+    images: Mapping[ImageName, str],
+) -> PipelineVersion:
+    """Return what whoever imports the runs of a compiled graph must know of it.
+
+    Args:
+        reachable: What was compiled.
+        compiled: What became of it.
+        sources: Digest of every source.
+        images: The name with digest that pods pull every image by.
+    """
+    config, settings = reachable.config, reachable.settings
+    return PipelineVersion(
+        name=version_name(config.digest, compiled.digest),
+        config_digest=config.digest,
+        graph=reachable.graph,
+        budgets=config.budgets.model_dump(),
+        sources=sources,
+        images=images,
+        environments={image: image_environment(image) for image in images},
+        variants=config.written_variants,
+        documents=documents_of(config, reachable.graph, installed=False),
+        retries=settings.retries,
+        backoff_s=settings.backoff_s,
+    )

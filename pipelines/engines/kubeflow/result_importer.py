@@ -14,7 +14,8 @@ from components.contract.digests import canonical_json
 from components.contract.tree import Tree
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.kubeflow.statements import Found, Statements
+from pipelines.engines.kubeflow.stated import Found
+from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
@@ -24,7 +25,7 @@ from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.step_records import step_record
-from pipelines.stores.layout import step_record_key
+from pipelines.stores.layout import log_key, step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
 ENGINE = ELSEWHERE
@@ -65,6 +66,20 @@ class ResultImporter:
         """What has been imported."""
         return self._done
 
+    @property
+    def root(self) -> Store:
+        """The pipeline root."""
+        return self._root
+
+    @property
+    def version(self) -> PipelineVersion:
+        """The pipeline version."""
+        return self._version
+
+    def whole(self, step: Step) -> bool:
+        """Whether this run has a result of a step, and all of it is there."""
+        return self._statements.whole(step)
+
     def find(self, step: Step) -> Found | None:
         """Find what a step made, in this run or in the one that its consumers have read from."""
         return self._statements.find(step)
@@ -81,7 +96,7 @@ class ResultImporter:
         Raises:
             UserError: Something is missing, or is not what its statement says.
         """
-        missing = self._statements.follow()
+        missing = self._statements.follow(complete=complete)
         if missing and complete:
             raise self._statements.damaged(
                 missing[0], f"there is no statement of it in {self._root.uri}"
@@ -92,6 +107,29 @@ class ResultImporter:
             for step in self._version.graph.ordered
             if step.name not in absent
         ]
+
+    def import_inputs(self, step: Step) -> list[StepDone]:
+        """Import what a found step has read and is not there yet, as it says where that lies.
+
+        Returns:
+            The steps that this call imported, producers first.
+
+        Raises:
+            UserError: Something is missing, or is not what its statement says.
+        """
+        self._statements.trace(step)
+        imported: list[StepDone] = []
+        for name in dict.fromkeys(ref.step for ref in step.refs):
+            if name not in self._done:
+                producer = self._version.graph.by_name[name]
+                imported += self.import_inputs(producer)
+                imported.append(self.import_step(producer))
+        return imported
+
+    def keep_log(self, step: str, log: str | None) -> None:
+        """Keep what a step that failed has printed, which the cluster forgets."""
+        if log is not None:
+            self._cache.store.put_if_absent(log_key(self._run, step), log.encode())
 
     def import_step(self, step: Step, wall_s: float | None = None) -> StepDone:
         """Import one step that has been found: outputs, ledger, record.
@@ -112,7 +150,7 @@ class ResultImporter:
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
         for port in step.interface.outputs:
-            key, stated = f"{found.folder}/{port.name}", outputs[port.name]
+            key, stated = found.path_of(port.name), outputs[port.name]
             if port.kind in WHOLE:
                 self._fetch(step, key, port.kind, stated)
                 trees[port.name] = self._cache.tree(stated)

@@ -2,7 +2,9 @@
 
 The runner has no object storage: what the pipeline imports from ``gs://`` is read from a folder
 that is mounted at ``/gcs``, and outputs are paths of this machine. It runs one task at a time and
-has reported success of containers that failed, so only outputs tell what happened.
+has reported success of containers that failed, so only outputs tell what happened. It names folders
+by component and not by task, so that two tasks of one component would overwrite each other's
+outputs: here each task is given a component of its own, with the same content.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,20 @@ def run(text: str, storage: Path, root: Path) -> Outputs:
         network_mode="none",
     )
     local.init(runner=runner, pipeline_root=str(root), raise_on_error=True)
-    load_component_from_text(text)()
+    load_component_from_text(_apart(text))()
     (made,) = root.iterdir()
     return Outputs(made)
+
+
+def _apart(text: str) -> str:
+    """Give every task of a pipeline a component of its own."""
+    pipeline = next(iter(yaml.safe_load_all(text)))
+    shared, executors = pipeline["components"], pipeline["deploymentSpec"]["executors"]
+    components, own = {}, {}
+    for name, task in pipeline["root"]["dag"]["tasks"].items():
+        component = dict(shared[task["componentRef"]["name"]])
+        own[f"exec-{name}"] = executors[component["executorLabel"]]
+        components[f"comp-{name}"] = {**component, "executorLabel": f"exec-{name}"}
+        task["componentRef"]["name"] = f"comp-{name}"
+    pipeline["components"], pipeline["deploymentSpec"]["executors"] = components, own
+    return yaml.safe_dump(pipeline)

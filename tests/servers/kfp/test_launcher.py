@@ -7,14 +7,10 @@ import pytest
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-from tests.servers.kfp.launcher import (
-    OUTPUT_FILE,
-    Bucket,
-    Launcher,
-    TaskFailedError,
-    local_path_for_uri,
-    stored,
-)
+from tests.servers.kfp.driver import OUTPUT_FILE, stored
+from tests.servers.kfp.faults import TaskFailedError
+from tests.servers.kfp.launcher import Launcher
+from tests.servers.kfp.object_storage import Bucket, FolderStorage, local_path_for_uri
 
 ROOT = "gs://bucket/pipelines/tiny/run"
 CONTAINER = {
@@ -38,7 +34,7 @@ class Writing:
     def mount(self, path):
         return self.folder / path.lstrip("/")
 
-    def run(self, image, command, environment):
+    def run(self, image, command, environment, log):
         self.seen.append((image, command, environment))
         for name, text in self.files.items():
             path = self.mount(f"/gcs/bucket/pipelines/tiny/run/{name}")
@@ -75,7 +71,8 @@ def execute(tmp_path):
             pb.ExecutorInput(),
         )
         run.pod = Writing(tmp_path / "pod", **pod)
-        return Launcher(Bucket(tmp_path / "storage", ROOT), run.pod).execute(message, CONTAINER)
+        bucket = Bucket(FolderStorage(tmp_path / "storage"), ROOT)
+        return Launcher(bucket, run.pod).execute(message, CONTAINER)
 
     run.storage = tmp_path / "storage/bucket/pipelines/tiny/run"
     return run

@@ -13,8 +13,7 @@ _AROUND_S = 600
 def pod(step: Step, settings: Kubeflow) -> Json:
     """Return the Kubernetes configuration of the pods of a step."""
     resources = settings.resources.get(step.component, Resources())
-    life_s = 60 * resources.minutes if resources.minutes else step.time_limit_s + _AROUND_S
-    config: Json = {"activeDeadlineSeconds": str(round(life_s))}
+    config: Json = {"activeDeadlineSeconds": str(round(life_s(step, settings)))}
     if resources.node_selector:
         config["nodeSelector"] = {"labels": dict(resources.node_selector)}
     if resources.tolerations:
@@ -31,6 +30,12 @@ def pod(step: Step, settings: Kubeflow) -> Json:
             for secret in mounted
         ]
     return config
+
+
+def life_s(step: Step, settings: Kubeflow) -> float:
+    """Return how long a pod of a step may live."""
+    minutes = settings.resources.get(step.component, Resources()).minutes
+    return 60 * minutes if minutes else step.time_limit_s + _AROUND_S
 
 
 def _toleration(toleration: Toleration) -> Json:

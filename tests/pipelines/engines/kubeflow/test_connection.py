@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.access import TOKEN_PATH
 from pipelines.engines.kubeflow.api_faults import AlreadyExistsError, ReplyLostError
 from pipelines.engines.kubeflow.connection import Connection, equals
+from pipelines.engines.kubeflow.identity import TOKEN_PATH
 from pipelines.stores.retrying import RetryPolicy
 from tests.servers.kfp.server import KfpServer
 
