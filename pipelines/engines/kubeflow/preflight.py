@@ -55,6 +55,15 @@ def check(config: Config, graph: Graph) -> Reachable:
                 f"devices: a pod cannot reach {device.kind}, which is attached to this machine",
                 "list host alone, and measure that device with --engine local",
             )
+    if not isinstance(config.kubeflow.images, str):
+        for step in graph.steps:
+            if step.image not in config.kubeflow.images:
+                raise UserError(
+                    f"kubeflow.images: {step.name} was given a GPU, and there is no image "
+                    f"{step.image!r}",
+                    f"slimline images build --gpu, slimline images push REGISTRY {step.image}, "
+                    "and add the name that it prints",
+                )
     return Reachable(config, graph, config.kubeflow)
 
 

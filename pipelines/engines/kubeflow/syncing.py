@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,26 +13,25 @@ from typing import Any, Literal
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.failures import Failures
+from pipelines.engines.kubeflow.going_on import go_on
+from pipelines.engines.kubeflow.launch_record import launch_of
 from pipelines.engines.kubeflow.owned_runs import owned_runs
-from pipelines.engines.kubeflow.pipeline_root import staged_listing
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.retrying import Retries, Retry
+from pipelines.engines.kubeflow.run_records import Ended, put_run
 from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
 from pipelines.engines.kubeflow.step_logs import StepLogs
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepSkipped
-from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import put_documents
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, parse_record, put_finished
-from pipelines.runs.registry import register_release
-from pipelines.runs.settled_steps import Settled, critical_path, settled_json
-from pipelines.stores.layout import run_key, source_key, started_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.runs.events import StepSkipped
+from pipelines.runs.settled_steps import Settled
+from pipelines.stores.bucket import BucketStore
+from pipelines.stores.layout import run_key
+from pipelines.stores.store import Store
 
-State = Literal["imported", "here already", "still running", "tried again", "gone", "damaged"]
+State = Literal[
+    "imported", "here already", "still running", "gone on with", "tried again", "gone", "damaged"
+]
 IMPORTED: State = "imported"
 
 _LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
@@ -45,7 +44,7 @@ class Synced:
     Attributes:
         run: Identifier under which the store keeps it.
         kfp_run: Kubeflow's identifier.
-        state: What was done.
+        state: What was done; ``gone on with``: its next part was started.
         outcome: ``done``, ``failed`` or ``cancelled``; None while it runs or is damaged.
         error: What keeps it from being imported.
     """
@@ -89,14 +88,17 @@ def sync(
     """
     synced: list[Synced] = []
     launches: set[str] = set()
-    for run, known in owned_runs(connection):
+    owned = list(owned_runs(connection))
+    of_run = {run.run_id: known for run, known in owned}
+    for parts in _in_parts(run for run, _ in owned):
+        run, known = parts[-1], of_run[parts[-1].run_id]
         if isinstance(known, UserError):
             result = Synced(run.display_name, run.run_id, "damaged", error=known)
         else:
             version, root = known
             name = run_id(version.graph.name, run, launches)
             launches.add(name)
-            result = _one(connection, root, version, run, name, cache, scratch, retry=retry)
+            result = _one(connection, root, version, parts, name, cache, scratch, retry=retry)
         synced.append(result)
         on_result(result)
     return synced
@@ -114,15 +116,33 @@ def run_id(name: str, run: Resource, launches: Collection[str] = ()) -> str:
         run: As the API tells of it.
         launches: What older runs are called: only the oldest of a name is the launch.
     """
+    launch, _ = launch_of(run.display_name)
     if (
         not run.recurring_run_id
-        and run.display_name not in launches
-        and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), run.display_name)
+        and launch not in launches
+        and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), launch)
     ):
-        return run.display_name
+        return launch
     created: datetime = run.created_at.astimezone(UTC)
     short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
     return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
+
+
+def _in_parts(runs: Iterable[Resource]) -> list[list[Resource]]:
+    """Return the runs, those of one launch together in the order of its parts.
+
+    Of two that are called alike the older one counts as the part, and the other one for itself.
+    """
+    launched = re.compile(_LAUNCHED.format(name=".+"))
+    found: dict[str, dict[int, Resource]] = {}
+    for run in runs:
+        launch, number = launch_of(run.display_name)
+        if run.recurring_run_id or not launched.fullmatch(launch):
+            launch = run.run_id
+        of_launch = found.setdefault(launch, {})
+        if of_launch.setdefault(number, run) is not run:
+            found[run.run_id] = {number: run}
+    return [[part for _, part in sorted(parts.items())] for parts in found.values()]
 
 
 def finish(
@@ -156,58 +176,12 @@ def finish(
     steps = dict(_settled(version, kfp, failures, importer))
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
-    published = steps.get("publish")
-    if outcome == "done" and isinstance(published, StepDone):
-        release = published.outputs["release"]
-        register_release(store, version.graph.name, run, release, _iso(finished))
-    _put_provenance(store, root, version)
-    begun = _started(store, run)
-    record = RunRecord(
-        run=run,
-        name=version.graph.name,
-        config_digest=version.config_digest,
-        graph_digest=version.graph.digest,
-        engine=ENGINE,
-        started=_iso(created),
-        finished=_iso(finished),
-        outcome=outcome,
-        budgets=version.budgets,
-        steps={name: settled_json(event) for name, event in steps.items()},
-        sources=version.sources,
-        wall_s=(finished - created).total_seconds(),
-        critical_path_s=critical_path(version.graph, steps),
-        page=page,
-        variants=version.variants,
-        actor=begun.actor if begun else "",
-        places=begun.places if begun else {},
-        retries=[
-            {"number": one.number, "steps": list(one.steps), "at": one.at} for one in retries.all()
-        ],
-    )
-    put_finished(store, record)
-    join_records(store, run)
+    retried = [
+        {"number": one.number, "steps": list(one.steps), "at": one.at} for one in retries.all()
+    ]
+    ended = Ended(outcome, created, finished, steps, page, ENGINE, retried)
+    put_run(store, root, version, run, ended)
     return outcome
-
-
-def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None:
-    """Keep what the digests in a run's records are of, as whoever submitted it wrote it down."""
-    put_graph(store, version.graph)
-    put_documents(store, version.documents)
-    for digest in version.sources.values():
-        if store.stat(source_key(digest)) is None and (listing := staged_listing(root, digest)):
-            put_source(store, listing)
-
-
-def _started(store: Store, run: str) -> RunRecord | None:
-    """Return what was recorded when the run was launched, if that was from this store."""
-    try:
-        return parse_record(store.get(started_key(run)))
-    except (KeyMissing, ValueError):  # damaged: ``slimline verify`` names it
-        return None
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _settled(
@@ -226,15 +200,16 @@ def _settled(
 
 def _one(
     connection: Connection,
-    root: Store,
+    root: BucketStore,
     version: PipelineVersion,
-    run: Resource,
+    parts: Sequence[Resource],
     name: str,
     cache: Cache,
     scratch: Path,
     *,
     retry: bool,
 ) -> Synced:
+    run = parts[-1]
     if cache.store.stat(run_key(name)) is not None:
         return Synced(name, run.run_id, "here already")
     if run.state not in FINAL:
@@ -245,8 +220,15 @@ def _one(
     retries = Retries(connection, root, version, run.run_id)
     try:
         full = connection.ask(connection.runs.run_service_get_run, run.run_id)
-        importer = ResultImporter(root, version, run.run_id, name, cache, scratch)
+        full.created_at = parts[0].created_at  # the first part began what the last one ended
+        launch = () if version.only is None else [part.run_id for part in parts]
+        importer = ResultImporter(root, version, run.run_id, name, cache, scratch, launch)
         importer.import_all(complete=run.state == "SUCCEEDED")
+        if run.state == "SUCCEEDED" and version.only is not None:
+            rest = go_on(connection, root, name, importer, cache, scratch)
+            if rest != "none":
+                state: State = "gone on with" if rest == "started" else "still running"
+                return Synced(name, run.run_id, state)
         if retry and outcome_of(full) == "failed":
             found = failures.of(full, importer.done)
             if isinstance(retries.claim(full, found), Retry):
