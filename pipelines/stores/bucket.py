@@ -42,7 +42,7 @@ class BucketStore:
         uri: ``gs://bucket/prefix``, or the same with ``s3`` or ``minio``.
         policy: How long requests are tried.
         root: Whether it is a pipeline root. There objects lie as pods write and read them, and
-            only what replaces or removes one asks for a service that holds conditions.
+            the service need not hold conditions.
         memory: The folder in which this machine remembers what it probed; None is one of
             ``cache_folder``.
 
@@ -63,8 +63,8 @@ class BucketStore:
         scheme = scheme_of(uri)
         self.uri = f"{scheme}://{name}/{self._prefix}".rstrip("/")
         self._root, self._memory = root, memory
-        # Google's service is known to hold conditions.
-        self._probed = scheme == "gs"
+        # Google's service is known to hold conditions, and a root needs none.
+        self._probed = root or scheme == "gs"
         self._probing = threading.Lock()
         self._objects = open_objects(uri, name, policy, self._sealed)
         self._objects.check_access(self._prefix)
@@ -176,8 +176,7 @@ class BucketStore:
     def _write(self, key: str, data: bytes | Path, version: str) -> bool:
         """Write a value if the live object has this version."""
         name, nonce = self._name(key), secrets.token_hex(16)
-        if version != ABSENT or not self._root:
-            self._probe()
+        self._probe()
         try:
             self._objects.write(name, data, version, nonce)
         except OtherVersion:

@@ -130,6 +130,11 @@ def may_pass(error: BaseException) -> bool:
     )
 
 
+def is_unknown(error: BaseException) -> bool:
+    """Whether the service does not know a condition that a request had."""
+    return code_of(error) == "NotImplemented" or status_of(error) == 501
+
+
 def is_damage(error: BaseException) -> bool:
     """Whether the bytes, not the request, were at fault: the same transfer may then succeed."""
     return isinstance(error, DamagedTransfer | boto.FlexibleChecksumError) or (

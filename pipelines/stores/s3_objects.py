@@ -32,7 +32,14 @@ from pipelines.stores.objects import (
 )
 from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.s3_connection import connect
-from pipelines.stores.s3_faults import code_of, is_damage, may_pass, s3_faults, status_of
+from pipelines.stores.s3_faults import (
+    code_of,
+    is_damage,
+    is_unknown,
+    may_pass,
+    s3_faults,
+    status_of,
+)
 from pipelines.stores.sealing import SEAL_BYTES, is_seal, seal, unsealed
 
 CHUNK_BYTES = 8 << 20
@@ -59,7 +66,8 @@ class S3Objects:
         policy: How long requests are tried.
         sealed: Whether the object of a name is sealed (see ``sealing.py``): without a seal, what
             is written again with the same bytes keeps its entity tag. Its version then has the
-            nonce as well, which is compared before, not within, the write.
+            nonce as well, which is compared before, not within, the write; and it is written also
+            to a service that knows no conditions at all.
 
     Raises:
         UserError: See ``connect``.
@@ -171,6 +179,9 @@ class S3Objects:
             try:
                 self._ask("delete_object", self._policy, lost.append, Key=name, IfMatch=tag)
             except boto.ClientError as error:
+                if is_unknown(error) and self._goes_without(name, version, error):
+                    self._ask("delete_object", self._policy, Key=name)
+                    return True
                 if status_of(error) not in _GONE or code_of(error) == "NoSuchBucket":
                     raise
                 return bool(lost) and self.look(name) is None
@@ -261,10 +272,27 @@ class S3Objects:
                     ContentMD5=md5,
                     ContentType="application/octet-stream",
                     Metadata={NONCE: nonce, _SHA256: sha256},
-                    **_condition(tag),
+                    **condition,
                 )
 
-            self._policy.retry(may_pass)(sent)()
+            condition = _condition(tag)
+            try:
+                self._policy.retry(may_pass)(sent)()
+            except boto.ClientError as error:
+                if not self._goes_without(name, version, error):
+                    raise
+                condition = {}
+                self._policy.retry(may_pass)(sent)()
+
+    def _goes_without(self, name: str, version: str, error: boto.ClientError) -> bool:
+        """Whether something may be done without the condition that a service does not know."""
+        if self._sealed(name) or not is_unknown(error):
+            return False
+        found = self.look(name)
+        there = found.version if found else ABSENT
+        if there.partition(" ")[0] != version.partition(" ")[0]:
+            raise OtherVersion(name) from error
+        return True
 
     def _fetch(self, name: str, path: Path, version: str | None) -> str:
         """Download an object and return its sha256."""
