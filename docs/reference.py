@@ -24,6 +24,7 @@ from pipelines.cli.documents import (
     LISTED_RUN,
     Collected,
     Explained,
+    ExplainedCluster,
     ExplainedStep,
     ExportedFile,
     ExportedRelease,
@@ -169,6 +170,7 @@ DOCUMENTS: Sequence[Document] = (
     Document("`failures[]` of that document", (Failure,)),
     Document("`slimline explain --json`", (Explained,)),
     Document("`steps[]` of that document", (ExplainedStep,)),
+    Document("`cluster` of that document", (ExplainedCluster,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
     Document(

@@ -7,7 +7,7 @@ to a file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +34,10 @@ is a new parameter to engines whose caches do not look into artifacts."""
 CACHE_KEY = "cache_key"
 """Parameter that tells caches of engines what a step is made from; components never see it. Behind
 a space may follow what people call what is made, where the task's name does not say it."""
+
+GATHERED = "gathered"
+"""Name of an input artifact that holds a result for each of many steps, and of the parameter that
+says by input which of them enters, in order; None where that one is an artifact of its own."""
 
 NOT_GIVEN = -1
 """What an integer without a default is where a pipeline does not give it: no such parameter takes
@@ -106,12 +110,14 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
     _, _, called = str(values.pop(CACHE_KEY, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
+    gathered = cast("dict[str, list[str | None]]", values.pop(GATHERED, None) or {}) if form else {}
     mount = cast("str | None", values.pop(WORKSPACE, None)) if form else None
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}
     for port in interface.inputs:
-        entered = [_entered(item, ports.get(port.name), mount) for item in _items(given, port)]
+        items = _items(given, port, gathered.get(port.name, ()))
+        entered = [_entered(item, ports.get(port.name), mount) for item in items]
         if not entered and not port.many and not port.optional:
             raise UserError(
                 f"{component} was given no input {port.name!r}",
@@ -247,14 +253,22 @@ def _holds(value: Mapping[str, Any] | None) -> bool:
     return bool(value and value.get("artifacts"))
 
 
-def _items(given: Mapping[str, list[dict[str, Any]]], port: Port) -> list[dict[str, Any]]:
+def _items(
+    given: Mapping[str, list[dict[str, Any]]], port: Port, gathered: Sequence[str | None]
+) -> list[dict[str, Any]]:
     """Collect what enters a port.
 
-    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit.
+    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit. Some
+    of them may lie together in one artifact, each in a folder of its own.
     """
     if port.name in given or not port.many:
         return given.get(port.name, [])
     items: list[dict[str, Any]] = []
+    for folder in gathered:
+        if folder is None:
+            items += given.get(f"{port.name}_{len(items)}", [])[:1]
+        else:
+            items.append({"uri": f"{_uri(given[GATHERED])}/{folder}"})
     while found := given.get(f"{port.name}_{len(items)}"):
         items.append(found[0])
     return items

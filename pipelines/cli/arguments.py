@@ -168,6 +168,31 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         who.add_argument(f"--{what}-file", metavar="FILE", help=f"it holds {sent}")
 
 
+def check_clustered(arguments: argparse.Namespace, *also: str) -> None:
+    """Refuse options that mean a cluster where the engine is of this machine.
+
+    Args:
+        arguments: With an engine, and what ``place_arguments`` added.
+        also: Names of further options for a cluster alone.
+
+    Raises:
+        UserError: One is given.
+    """
+    names = [
+        "host",
+        "namespace",
+        *(f"{what}_{how}" for what in _SENT for how in ("command", "file")),
+    ]
+    for name in (*names, *also):
+        if getattr(arguments, name) and arguments.engine not in opening.CLUSTERED:
+            option = f"--{name.replace('_', '-')}"
+            clustered = " or ".join(opening.CLUSTERED)
+            raise UserError(
+                f"{option} is for the engine {clustered}, and the engine is {arguments.engine}",
+                f"add --engine {clustered}, or leave {option} out",
+            )
+
+
 def auth_of(arguments: argparse.Namespace) -> Auth | None:
     """Return what says who asks, as ``place_arguments`` name it; None where they do not.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, cast
@@ -119,11 +119,20 @@ class Graph:
         name: The configuration's name.
         steps: Any order; ``ordered`` sorts.
         sources: What the host snapshots before the run: name to place.
+        outside: Names of steps that some of these read from and that are not among them, where it
+            is a part of a larger graph.
     """
 
     name: str
     steps: tuple[Step, ...]
     sources: Mapping[str, Place]
+    outside: frozenset[str] = frozenset()
+
+    def part(self, names: Collection[str]) -> Graph:
+        """Return the graph of some of the steps."""
+        steps = tuple(step for step in self.steps if step.name in names)
+        read = {ref.step for step in steps for ref in step.refs}
+        return replace(self, steps=steps, outside=frozenset(read - {step.name for step in steps}))
 
     @cached_property
     def by_name(self) -> Mapping[str, Step]:
@@ -141,8 +150,11 @@ class Graph:
             raise ValueError(f"graph {self.name}: a step name is used twice")
         for step in self.steps:
             for ref in step.refs:
-                self._check(step, ref)
-        upstream = {step.name: {ref.step for ref in step.refs} for step in self.steps}
+                if ref.step not in self.outside:
+                    self._check(step, ref)
+        upstream = {
+            step.name: {ref.step for ref in step.refs} - self.outside for step in self.steps
+        }
         try:
             return tuple(self.by_name[name] for name in TopologicalSorter(upstream).static_order())
         except CycleError as error:

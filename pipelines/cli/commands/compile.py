@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config
 from pipelines.cli.component_files import write_component
-from pipelines.cli.output import OK, print_json, print_text
+from pipelines.cli.output import OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.ir.servers import ServerVersion
@@ -125,7 +124,7 @@ def _version(arguments: argparse.Namespace) -> ServerVersion | None:
         )
     version = wanted(arguments.kfp)
     if version.unknown:
-        warnings.warn(f"--kfp {version}: {version.unknown}", stacklevel=1)
+        print_remark(f"warning: --kfp {version}: {version.unknown}")
     return version
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.contract.types import ImageName
 from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.kubeflow import pipeline_root, submitting
 from pipelines.engines.kubeflow.connection import Connection
+from pipelines.engines.kubeflow.earlier import placement
 from pipelines.engines.kubeflow.fitting import compiled_for, version_of
 from pipelines.engines.kubeflow.image_digests import images_of, references
+from pipelines.engines.kubeflow.ir.compiling import Compiled
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.submitting import Uploaded
@@ -60,18 +63,71 @@ def prepare(
     root = open_root(settings.pipeline_root)
     digests = {name: source.digest for name, source in sources.items()}
     compiled = compiled_for(version_of(connection), reachable, digests, images)
+    stage_sources(sources, compiled.sources, scratch)
+    return put_version(connection, root, reachable, digests, images, compiled)
+
+
+def stage_sources(
+    sources: Mapping[str, Snapshot], places: Mapping[str, str], scratch: Path
+) -> None:
+    """Make sure that every source lies in the pipeline root.
+
+    Args:
+        sources: Snapshot of every source.
+        places: By source the address that is imported.
+        scratch: A folder of this machine for what is on its way.
+
+    Raises:
+        UserError: The bucket cannot be written, or the user's files changed meanwhile.
+    """
     for name, source in sources.items():
-        pipeline_root.stage(source, compiled.sources[name], scratch)
+        pipeline_root.stage(source, places[name], scratch)
+
+
+def put_version(
+    connection: Connection,
+    root: Store,
+    reachable: Reachable,
+    sources: Mapping[str, str],
+    images: Mapping[ImageName, str],
+    compiled: Compiled,
+    *,
+    only: Sequence[str] | None = None,
+    folders: Mapping[str, str] | None = None,
+) -> Prepared:
+    """Write down a version of a pipeline and upload it; what is there stays.
+
+    Args:
+        connection: The API server.
+        root: The pipeline root.
+        reachable: What it is of: the whole graph.
+        sources: Digest of every source.
+        images: The name with digest that pods pull every image by.
+        compiled: What is uploaded.
+        only: Names of the steps that it carries out; None is all.
+        folders: Of the other steps where their results lie below the root.
+
+    Raises:
+        UserError: The cluster or the bucket refuses something.
+    """
+    config, settings = reachable.config, reachable.settings
     version = PipelineVersion(
         name=version_name(config.digest, compiled.digest),
         config_digest=config.digest,
         graph=reachable.graph,
         budgets=config.budgets.model_dump(),
-        sources=digests,
+        sources=sources,
         images=images,
         environments={image: image_environment(image) for image in images},
         variants=config.written_variants,
         documents=documents_of(config, reachable.graph, installed=False),
+        only=None if only is None or len(only) == len(reachable.graph.steps) else only,
+        folders=folders or {},
+        placements={
+            step.component: where
+            for step in reachable.graph.steps
+            if (where := placement(step, settings))
+        },
         retries=settings.retries,
         backoff_s=settings.backoff_s,
     )

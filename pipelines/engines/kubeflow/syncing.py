@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any, Literal
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.failures import Failures
+from pipelines.engines.kubeflow.going_on import go_on
+from pipelines.engines.kubeflow.launch_record import launch_of
 from pipelines.engines.kubeflow.pipeline_root import open_root, staged_listing
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
@@ -24,13 +26,14 @@ from pipelines.runs.joined_records import join_records
 from pipelines.runs.kept_documents import put_documents
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, parse_record, put_finished
+from pipelines.runs.records import RunRecord, put_finished, read_started
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
-from pipelines.stores.layout import run_key, source_key, started_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.bucket import BucketStore
+from pipelines.stores.layout import run_key, source_key
+from pipelines.stores.store import Store
 
-State = Literal["imported", "here already", "still running", "damaged"]
+State = Literal["imported", "here already", "still running", "gone on with", "damaged"]
 IMPORTED: State = "imported"
 
 _LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
@@ -43,7 +46,7 @@ class Synced:
     Attributes:
         run: Identifier under which the store keeps it.
         kfp_run: Kubeflow's identifier.
-        state: What was done.
+        state: What was done; ``gone on with``: its next part was started.
         outcome: ``done``, ``failed`` or ``cancelled``; None while it runs or is damaged.
         error: What keeps it from being imported.
     """
@@ -82,17 +85,22 @@ def sync(
     Raises:
         UserError: The server, the bucket or the store cannot be used.
     """
-    roots: dict[str, Store] = {}
+    roots: dict[str, BucketStore] = {}
     known: dict[str, PipelineVersion | UserError] = {}
     synced: list[Synced] = []
-    for run, version, uri in _ours(connection):
+    runs = list(_ours(connection))
+    parts = _parts(run for run, _, _ in runs)
+    for run, version, uri in runs:
+        siblings = parts[run.run_id]
+        if run is not siblings[-1]:
+            continue
         if uri not in roots:
             roots[uri] = open_root(uri)
         root = roots[uri]
         place = f"{uri} {version}"
         if place not in known:
             known[place] = _known(root, version)
-        result = _one(connection, root, known[place], run, cache, scratch)
+        result = _one(connection, root, known[place], siblings, cache, scratch)
         synced.append(result)
         on_result(result)
     return synced
@@ -104,10 +112,9 @@ def run_id(name: str, run: Resource) -> str:
     A run that slimline launched is called as its launch. Any other, such as one of a schedule,
     gets an identifier of the same form from when it was created and from Kubeflow's own.
     """
-    if not run.recurring_run_id and re.fullmatch(
-        _LAUNCHED.format(name=re.escape(name)), run.display_name
-    ):
-        return run.display_name
+    launch, _ = launch_of(run.display_name)
+    if not run.recurring_run_id and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), launch):
+        return launch
     created: datetime = run.created_at.astimezone(UTC)
     short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
     return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
@@ -147,7 +154,7 @@ def finish(
         release = published.outputs["release"]
         register_release(store, version.graph.name, run, release, _iso(finished))
     _put_provenance(store, root, version)
-    begun = _started(store, run)
+    begun = read_started(store, run)
     record = RunRecord(
         run=run,
         name=version.graph.name,
@@ -181,14 +188,6 @@ def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None
             put_source(store, listing)
 
 
-def _started(store: Store, run: str) -> RunRecord | None:
-    """Return what was recorded when the run was launched, if that was from this store."""
-    try:
-        return parse_record(store.get(started_key(run)))
-    except (KeyMissing, ValueError):  # damaged: ``slimline verify`` names it
-        return None
-
-
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
@@ -198,7 +197,9 @@ def _settled(
 ) -> Iterator[tuple[str, Settled]]:
     told: dict[str, Settled] = dict(importer.done)
     if outcome_of(kfp) == "failed":
-        told |= {one.step: one.event() for one in failures.of(kfp, importer.done)}
+        for failure in failures.of(kfp, importer.done):
+            importer.keep_log(failure.step, failure.log)
+            told[failure.step] = failure.event()
     killed = states(kfp)
     for step in version.graph.ordered:
         skipped = StepSkipped(step.name, cancelled=killed.get(step.name) == "FAILED")
@@ -221,6 +222,25 @@ def _ours(connection: Connection) -> Iterator[tuple[Resource, str, str]]:
         version = versions[identifier]
         if version is not None and is_version_name(version.display_name):
             yield run, version.display_name, _root_of(run, version)
+
+
+def _parts(runs: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """Return by each run of Kubeflow all those of the same launch, in the order of its parts."""
+    launched = _LAUNCHED.format(name=".+")
+    found: dict[tuple[str, str], dict[int, Resource]] = {}
+    places: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        launch, number = launch_of(run.display_name)
+        own = run.recurring_run_id or not re.fullmatch(launched, launch)
+        place = places[run.run_id] = (launch, run.run_id if own else "")
+        # Of two runs that a lost answer made of one part the older one counts.
+        first = found.setdefault(place, {}).setdefault(number, run)
+        if first is not run:
+            places[run.run_id] = (launch, run.run_id)
+            found[places[run.run_id]] = {number: run}
+    return {
+        run: [part for _, part in sorted(found[place].items())] for run, place in places.items()
+    }
 
 
 def _version(connection: Connection, reference: Resource) -> Resource | None:
@@ -249,12 +269,13 @@ def _known(root: Store, name: str) -> PipelineVersion | UserError:
 
 def _one(
     connection: Connection,
-    root: Store,
+    root: BucketStore,
     version: PipelineVersion | UserError,
-    run: Resource,
+    parts: Sequence[Resource],
     cache: Cache,
     scratch: Path,
 ) -> Synced:
+    run = parts[-1]
     if isinstance(version, UserError):
         return Synced(run.display_name, run.run_id, "damaged", error=version)
     name = run_id(version.graph.name, run)
@@ -263,12 +284,19 @@ def _one(
     if run.state not in FINAL:
         return Synced(name, run.run_id, "still running")
     try:
-        importer = ResultImporter(root, version, run.run_id, name, cache, scratch)
+        launch = () if version.only is None else [part.run_id for part in parts]
+        importer = ResultImporter(root, version, run.run_id, name, cache, scratch, launch)
         importer.import_all(complete=run.state == "SUCCEEDED")
+        if run.state == "SUCCEEDED" and version.only is not None:
+            rest = go_on(connection, root, name, importer, cache, scratch)
+            if rest != "none":
+                state = "gone on with" if rest == "started" else "still running"
+                return Synced(name, run.run_id, state)
     except UserError as error:
         return Synced(name, run.run_id, "damaged", error=error)
     page = connection.page_of(run.run_id)
     full = connection.ask(connection.runs.run_service_get_run, run.run_id)
+    full.created_at = parts[0].created_at  # the first part began what the last one ended
     logs = StepLogs(connection, root, version.graph.name, run.run_id)
     failures = Failures(logs, version.graph, page, connection.namespace)
     outcome = finish(cache.store, root, version, name, full, page, importer, failures)

@@ -4,7 +4,8 @@ The runner has no object storage: what the pipeline imports from ``gs://`` is re
 that is mounted at ``/gcs``, and outputs are paths of this machine. It runs one task at a time and
 has reported success of containers that failed, so only outputs tell what happened. It names folders
 by component and not by task, so that two tasks of one component would overwrite each other's
-outputs: here each task is given a component of its own, with the same content.
+outputs: here each task is given a component of its own, with the same content. And it calls the
+output of every importer ``artifact``.
 """
 
 from __future__ import annotations
@@ -65,14 +66,23 @@ def run_pipeline(pipeline: Callable[[], object], storage: Path, root: Path) -> O
 
 
 def _apart(text: str) -> str:
-    """Give every task of a pipeline a component of its own."""
+    """Give every task of a pipeline a component of its own, and importers the runner's output."""
     pipeline = next(iter(yaml.safe_load_all(text)))
     shared, executors = pipeline["components"], pipeline["deploymentSpec"]["executors"]
-    components, own = {}, {}
+    components, own, importers = {}, {}, set()
     for name, task in pipeline["root"]["dag"]["tasks"].items():
         component = dict(shared[task["componentRef"]["name"]])
-        own[f"exec-{name}"] = executors[component["executorLabel"]]
+        executor = own[f"exec-{name}"] = executors[component["executorLabel"]]
+        if "importer" in executor:
+            (kind,) = component["outputDefinitions"]["artifacts"].values()
+            component["outputDefinitions"] = {"artifacts": {"artifact": kind}}
+            importers.add(name)
         components[f"comp-{name}"] = {**component, "executorLabel": f"exec-{name}"}
         task["componentRef"]["name"] = f"comp-{name}"
+    for task in pipeline["root"]["dag"]["tasks"].values():
+        for artifact in task["inputs"].get("artifacts", {}).values():
+            output = artifact["taskOutputArtifact"]
+            if output["producerTask"] in importers:
+                output["outputArtifactKey"] = "artifact"
     pipeline["components"], pipeline["deploymentSpec"]["executors"] = components, own
     return yaml.safe_dump(pipeline)

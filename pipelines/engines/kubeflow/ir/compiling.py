@@ -26,6 +26,7 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     output_artifacts,
     parameters,
 )
+from pipelines.engines.kubeflow.ir.gathered import Gathered, gather
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
@@ -40,6 +41,7 @@ SDK_VERSION = "kfp-2.17.0"
 
 _SCHEMA_VERSION = "2.1.0"
 _BACKOFF_FACTOR = 2.0
+_NONE_GATHERED: Mapping[str, Gathered] = {}
 _NOTHING: Mapping[Ref, Imported] = {}
 
 
@@ -78,6 +80,8 @@ def compiled(
     only: Collection[str] | None = None,
     imported: Mapping[Ref, Imported] = _NOTHING,
     cache_keys: bool = True,
+    uncached: Collection[str] = (),
+    gathered: Mapping[str, Gathered] = _NONE_GATHERED,
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
 
@@ -92,6 +96,8 @@ def compiled(
             lies; ``needed_artifacts`` names them.
         cache_keys: Whether tasks say the key of their cache entry, which servers before 2.18 do not
             read and Vertex AI does not know.
+        uncached: Names of steps of which the cluster's cache must not answer with what it has.
+        gathered: By step what it reads from one folder, and not from an importer for each.
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
@@ -117,10 +123,14 @@ def compiled(
     lasting = repeatable(graph) if cache_keys else frozenset[str]()
     tasks: Json = {}
     for step in steps:
-        key = keys[step.name] if step.name in lasting else None
         kind = kind_of[step.name]
+        caching: Json = {}
+        if settings.cache and step.interface.cached_by_name and step.name not in uncached:
+            caching["enableCache"] = True
+            if step.name in lasting:
+                caching["cacheKey"] = keys[step.name]
         tasks[step.name] = _task(
-            step, kind, values[step.name], settings, _places(graph, imported, staged), key
+            step, kind, values[step.name], settings, _places(graph, imported, staged), caching
         )
     tasks |= {one.task: one.task_json() for one in importing}
     for one in staged.values():
@@ -146,6 +156,8 @@ def compiled(
             "inputDefinitions": {"parameters": _declared(given)},
         },
     }
+    for name, folder in gathered.items():
+        gather(pipeline, graph.by_name[name], folder)
     pods = {kind.executor: kind.pod for kind in used}
     pods |= {f"exec-{one.task}": one.pod_json(settings) for one in staged.values()}
     on_kubernetes = {"deploymentSpec": {"executors": pods}, **workspaces.platform_json(settings)}
@@ -297,7 +309,7 @@ def _task(
     values: Mapping[str, Any],
     settings: Kubeflow,
     place_of: Callable[[Ref], tuple[str, str]],
-    key: str | None,
+    caching: Json,
 ) -> Json:
     def source_of(flow: Ref | SourceRef) -> tuple[str, str]:
         """Return the task and the output that something comes from."""
@@ -306,9 +318,6 @@ def _task(
         return place_of(flow)
 
     flows = {artifact.name: source_of(artifact.flow) for artifact in input_artifacts(step)}
-    caching: Json = {}
-    if settings.cache and step.interface.cached_by_name:
-        caching = {"enableCache": True} | ({"cacheKey": key} if key else {})
     task: Json = {
         "taskInfo": {"name": step.name},
         "componentRef": {"name": kind.reference},

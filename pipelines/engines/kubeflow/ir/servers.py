@@ -55,7 +55,7 @@ class ServerVersion:
         The text is a warning for people, without the fix.
         """
         if self < OLDEST:
-            return f"it is older than {OLDEST}, the oldest that slimline was tried with"
+            return f"it is older than {OLDEST}, the oldest that is known"
         if self.major > NEWEST.major:
             return (
                 "it has no ML Metadata and other task lists: how far a run is, what it took from "
@@ -96,7 +96,7 @@ def wanted(text: str) -> ServerVersion:
         )
     if version < OLDEST:
         raise UserError(
-            f"--kfp {text}: slimline compiles for Kubeflow Pipelines {OLDEST} and newer",
+            f"--kfp {text}: pipelines are compiled for Kubeflow Pipelines {OLDEST} and newer",
             f"update the installation, or write --kfp {OLDEST}",
         )
     return version

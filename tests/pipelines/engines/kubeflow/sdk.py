@@ -310,7 +310,8 @@ def configure(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:
     for name, value in sorted(settings.environment.items()):
         task.set_env_variable(name, value)
     if step.gpu:
-        task.set_accelerator_type(own.accelerator).set_accelerator_limit(own.accelerators)
+        kind = own.accelerator or "nvidia.com/gpu"
+        task.set_accelerator_type(kind).set_accelerator_limit(own.accelerators)
 
 
 def configure_pods(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:
