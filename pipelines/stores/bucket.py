@@ -23,13 +23,13 @@ from pipelines.stores.objects import (
     ABSENT,
     NONCE,
     THREADS,
-    Found,
     ObjectMissing,
     OtherVersion,
-    open_objects,
+    StoredObject,
 )
 from pipelines.stores.probing import probe_once
 from pipelines.stores.retrying import RetryPolicy
+from pipelines.stores.services import open_objects
 from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix, is_key
 
 Answer = TypeVar("Answer")
@@ -169,7 +169,7 @@ class BucketStore:
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
 
-    def _look(self, key: str) -> Found | None:
+    def _look(self, key: str) -> StoredObject | None:
         """Return the live object with its metadata, or None."""
         return self._objects.look(self._name(key))
 

@@ -26,9 +26,9 @@ from pipelines.stores.objects import (
     ABSENT,
     NONCE,
     DamagedTransfer,
-    Found,
     ObjectMissing,
     OtherVersion,
+    StoredObject,
 )
 from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.s3_connection import connect
@@ -95,25 +95,26 @@ class S3Objects:
                 raise ResponseParserError("the answer to a listing names no bucket")
         self._server = page["ResponseMetadata"]["HTTPHeaders"].get("server", "")
 
-    def list(self, prefix: str, *, details: bool = False) -> Iterator[Found]:  # noqa: ARG002 a page has them all
+    def list(self, prefix: str, *, details: bool = False) -> Iterator[StoredObject]:  # noqa: ARG002 a page has them all
         """See ``Objects``. SeaweedFS lists folder by folder, so all pages are read, then sorted.
 
         A size counts the seal, and a version knows no nonce: whoever needs them asks ``look``.
         """
-        found: list[Found] = []
+        found: list[StoredObject] = []
         token: dict[str, Any] = {}
         with s3_faults(self._uri, self._host):
             while True:
                 page = self._ask("list_objects_v2", self._policy, Prefix=prefix, **token)
                 found += (
-                    Found(one["Key"], one["Size"], one["ETag"]) for one in page.get("Contents", ())
+                    StoredObject(one["Key"], one["Size"], one["ETag"])
+                    for one in page.get("Contents", ())
                 )
                 if not page.get("IsTruncated"):
                     break
                 token = {"ContinuationToken": page["NextContinuationToken"]}
         yield from sorted(found, key=lambda one: one.name)
 
-    def look(self, name: str) -> Found | None:
+    def look(self, name: str) -> StoredObject | None:
         """See ``Objects``."""
         with s3_faults(self._uri, self._host):
             try:
@@ -130,7 +131,7 @@ class S3Objects:
                     size -= SEAL_BYTES
             elif NONCE in metadata:
                 version = f"{version} {metadata[NONCE]}"
-            return Found(name, size, version, "", head.get("ContentEncoding", ""), metadata)
+            return StoredObject(name, size, version, "", head.get("ContentEncoding", ""), metadata)
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """See ``Objects``."""
@@ -250,7 +251,6 @@ class S3Objects:
                 version == ABSENT and size > _LARGE_BYTES and self.look(name)
             ):
                 raise OtherVersion(name)
-            condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
 
             def sent() -> None:
                 self._client.put_object(
@@ -261,7 +261,7 @@ class S3Objects:
                     ContentMD5=md5,
                     ContentType="application/octet-stream",
                     Metadata={NONCE: nonce, _SHA256: sha256},
-                    **condition,
+                    **_condition(tag),
                 )
 
             self._policy.retry(may_pass)(sent)()
@@ -372,6 +372,11 @@ class _Tailed:
     def tell(self) -> int:
         """Return the place."""
         return self.place
+
+
+def _condition(tag: str) -> dict[str, str]:
+    """Return what a write expects to find: the object of an entity tag, or none."""
+    return {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
 
 
 def _digests(source: BinaryIO, tail: bytes) -> tuple[str, str, int]:
