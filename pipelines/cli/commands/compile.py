@@ -47,7 +47,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--stage",
         action="store_true",
-        help="also write the data where the pipeline imports it from",
+        help="also write the data where the pipeline imports it from, and what sync needs to "
+        "bring home the runs that somebody starts of it",
     )
 
 
@@ -85,9 +86,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         made = compiled_for(version, reachable, digests, images)
     if arguments.stage:
-        from pipelines.engines.kubeflow.pipeline_root import stage_all
+        from pipelines.engines.kubeflow.pipeline_root import open_root, stage_all
+        from pipelines.engines.kubeflow.preparing import version_made
 
         stage_all(sources, made.sources)
+        # Whoever imports a run of it, started in the user interface, reads this.
+        version_made(reachable, made, digests, images).put(
+            open_root(reachable.settings.pipeline_root)
+        )
     text = made.pipeline if arguments.target == _VERTEX else made.text
     write(text, arguments.output)
     if arguments.json:
