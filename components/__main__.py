@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import yaml
 
 from components import COMPONENTS
 from components.contract.errors import UserError
-from components.contract.execution import USER_FAULT, execute
+from components.contract.execution import EXIT_LINE, USER_FAULT, execute
 from components.contract.executor_input import Call, parse_executor_input
 from components.contract.interface import Interface, interface_of
+from components.contract.results import ResultForm
+
+_EXECUTOR_INPUT = "--executor-input"
 
 
 def main(argv: list[str]) -> int:
@@ -28,10 +32,14 @@ def main(argv: list[str]) -> int:
     logging.getLogger("components").addHandler(handler)
     logging.getLogger("components").setLevel(logging.INFO)
     try:
-        return execute(_call(interface_of(arguments.name), argv[1:]))
+        code = execute(_call(interface_of(arguments.name), argv[1:]))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
-        return USER_FAULT
+        code = USER_FAULT
+    if _EXECUTOR_INPUT in argv:  # an engine's call, not a person's
+        sys.stdout.flush()
+        sys.stderr.write(f"{EXIT_LINE.format(code)}\n")
+    return code
 
 
 def _call(interface: Interface, argv: list[str]) -> Call:
@@ -39,7 +47,14 @@ def _call(interface: Interface, argv: list[str]) -> Call:
     parser = argparse.ArgumentParser(
         prog=f"python -m components {interface.name}", description=interface.summary
     )
-    parser.add_argument("--executor-input", metavar="@FILE|JSON")
+    parser.add_argument(_EXECUTOR_INPUT, metavar="@FILE|JSON")
+    parser.add_argument("--gpu", metavar="DEVICE", help="train on this GPU: 0, or GPU-...")
+    parser.add_argument(
+        "--result", help="the output of the executor input that is a folder for all others"
+    )
+    parser.add_argument(
+        "--beside", nargs="+", default=[], help="outputs that are artifacts beside that folder"
+    )
     for port in interface.inputs:
         parser.add_argument(
             _flag(port.name),
@@ -60,8 +75,12 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         if flag.startswith("--"):
             raise UserError(*interface.unknown(_name(flag), also=tuple(given)))
         parser.error(f"{flag!r} belongs to no flag")
+    gpu, result, beside = given.pop("gpu"), given.pop("result"), tuple(given.pop("beside"))
     if text := given.pop("executor_input"):
-        return parse_executor_input(interface.name, text)
+        form = ResultForm(result, beside) if result else None
+        return replace(parse_executor_input(interface.name, text, form), gpu=gpu)
+    if result or beside:
+        raise UserError("--result and --beside say what an executor input means", "leave them out")
     ports = (*interface.inputs, *interface.outputs)
     paths: dict[str, Any] = {port.name: given.pop(port.name) for port in ports}
     for port in ports:
@@ -85,6 +104,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
             strict=False,
         ),
         output_file=None,
+        gpu=gpu,
     )
 
 

@@ -24,6 +24,7 @@ from pipelines.cli.documents import (
     LISTED_RUN,
     Collected,
     Explained,
+    ExplainedCluster,
     ExplainedStep,
     ExportedFile,
     ExportedRelease,
@@ -35,6 +36,8 @@ from pipelines.cli.documents import (
 from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedReleases
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
+from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_workspace import Workspace
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
@@ -49,6 +52,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.config.vertex import Vertex
 from pipelines.lineage.affected import AffectedRelease, Answer
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
@@ -128,6 +132,9 @@ SECTIONS: Sequence[Section] = (
     Section("releases", ReleasesSection),
     Section("releases.gate", GateSection),
     Section("kubeflow", Kubeflow),
+    Section("kubeflow.auth", Auth),
+    Section("kubeflow.workspace", Workspace),
+    Section("kubeflow.vertex", Vertex),
     Section("kubeflow.resources.COMPONENT", Resources),
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),
@@ -165,6 +172,7 @@ DOCUMENTS: Sequence[Document] = (
     Document("`failures[]` of that document", (Failure,)),
     Document("`slimline explain --json`", (Explained,)),
     Document("`steps[]` of that document", (ExplainedStep,)),
+    Document("`cluster` of that document", (ExplainedCluster,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
     Document(

@@ -13,19 +13,25 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import cast
 
+from components.contract.accelerator import Accelerator, giving
 from components.contract.closure import code_digest
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.executor_input import Call
 from components.contract.images import EXTRAS, OPTIONAL, PACKAGES
 from components.contract.interface import function_of
-from components.contract.metadata import executor_output
+from components.contract.metadata import executor_output, result_metadata
 from components.contract.progress import telling
 from components.contract.source import Source
 from components.contract.tree import Tree, tree_of
 
 OK, CRASHED, USER_FAULT = 0, 1, 2
+
+EXIT_LINE = "exit code {}"
+"""The last line of a step's log. Engines that see no more of a step than its log tell by it how it
+ended: without it, it was killed."""
 
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -41,12 +47,16 @@ def execute(call: Call) -> int:
     started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
     for path in call.outputs.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    code, outcome = _call(function, call)
+    accelerator = Accelerator(call.gpu) if call.gpu else None
+    with giving(accelerator):
+        code, outcome = _call(function, call)
     trees: dict[str, Tree] = {}
     if code == OK:
         code, outcome, trees = _outputs(call)
     finished = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
     statement = _statement(call, trees, outcome, started, finished)
+    if accelerator and accelerator.name:
+        cast("dict[str, object]", statement["machine"])["gpu"] = accelerator.name
     if call.statement:
         call.statement.parent.mkdir(parents=True, exist_ok=True)
         call.statement.write_bytes(canonical_json(statement))
@@ -170,10 +180,12 @@ def _statement(
                 "digest": tree.digest,
                 "size_bytes": tree.size_bytes,
                 "files": len(tree.entries),
+                **({"uri": call.output_uris[name]} if call.result else {}),
                 **({"entries": tree.to_json()["entries"]} if len(tree.entries) <= _LISTED else {}),
             }
             for name, tree in trees.items()
         },
+        **_artifact(call, outcome),
         "outcome": outcome,
         "versions": _versions(),
         "machine": {
@@ -186,6 +198,14 @@ def _statement(
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         **finished,
     }
+
+
+def _artifact(call: Call, outcome: Mapping[str, str]) -> dict[str, object]:
+    """Say what Kubeflow is told of a result, so that it can be told again of the same bytes."""
+    if call.result is None or outcome["result"] != "ok":
+        return {}
+    told = {"name": call.result.form.name, "type": call.result.type}
+    return {"artifact": {**told, "metadata": result_metadata(call, call.result)}}
 
 
 def _versions() -> dict[str, str]:

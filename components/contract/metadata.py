@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
+from components.contract.curves import thinned
 from components.contract.digests import canonical_json
 from components.contract.executor_input import Call
+from components.contract.results import DISPLAY_NAME, Result
 from components.contract.tree import Tree
 
 MOST_BYTES = 1_000_000
@@ -18,13 +21,29 @@ _REST = 10_000
 LEFT_OUT = "left_out"
 """Names what is not in the metadata because it would be too large."""
 
+METRICS_MAX = 8
+"""So many metrics of a result are shown: a person compares runs by them, and every step that reads
+the result is told them again. All of them are in the file."""
+_SIGNIFICANT = 6
+"""Digits of a metric in a result's metadata; the file has all."""
+_WINNER = "winner"
+"""The metric of ``select`` that is a name: what is made then is called after it."""
+_LESS_TELLING = frozenset(
+    {"candidates", "kept", "gzip_bytes", "threshold", "load_ms", "spread_ms", "p99_ms"}
+)
+_DERIVED = ("_low", "_high")
+"""Ends of the names of what only says how sure another metric is."""
+_COMPARED_WITH = "baseline_"
+_ON_A_DEVICE = "p50_ms_"
+
 
 def executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
     """Return the content of the file that KFP reads after a step.
 
-    Metadata are strings and numbers, curves are in the SDK's own shape. What would make them larger
-    than ``MOST_BYTES`` is left out, the largest first, and named in ``left_out`` and on standard
-    error: a larger message would fail the finished step. The files hold it all the same.
+    Metadata are strings and numbers, curves are in the SDK's own shape, with fewer points where
+    they would be larger than ``MOST_BYTES``. What would still be is left out, the largest first,
+    and named in ``left_out`` and on standard error: a larger message would fail the finished step.
+    The files hold it all the same.
 
     Addresses are repeated, as they were: the SDK's local runner forgets those that are not.
 
@@ -33,18 +52,82 @@ def executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
         trees: Its outputs, hashed.
     """
     artifacts: dict[str, object] = {}
-    for port in call.interface.outputs:
+    ports = {port.name: port for port in call.interface.outputs}
+    if call.result:
+        metadata = result_metadata(call, call.result)
+        artifacts[call.result.form.name] = _artifact(call.result.uri, metadata)
+        ports = {name: ports[name] for name in call.result.form.beside}
+    for port in ports.values():
         tree = trees[port.name]
-        metadata: dict[str, object] = {}
-        if port.kind in ("Metrics", "Curve"):
-            content = cast("dict[str, object]", json.loads(call.outputs[port.name].read_text()))
-            metadata = content if port.kind == "Curve" else _scalars(content)
+        metadata = {}
+        if port.kind == "Curve":
+            metadata = thinned(_content(call.outputs[port.name]), MOST_BYTES - _REST)
+        elif port.kind == "Metrics":
+            metadata = _scalars(_content(call.outputs[port.name]))
         metadata = {"digest": tree.digest, "size_bytes": tree.size_bytes} | _small(
             metadata, port.name
         )
+        if call.result and call.result.display_name:
+            metadata[DISPLAY_NAME] = call.result.display_name
         uri = call.output_uris.get(port.name, str(call.outputs[port.name]))
-        artifacts[port.name] = {"artifacts": [{"uri": uri, "metadata": metadata}]}
+        artifacts[port.name] = _artifact(uri, metadata)
     return {"artifacts": artifacts}
+
+
+def _artifact(uri: str, metadata: Mapping[str, object]) -> dict[str, object]:
+    return {"artifacts": [{"uri": uri, "metadata": metadata}]}
+
+
+def _content(path: Path) -> dict[str, object]:
+    return cast("dict[str, object]", json.loads(path.read_text()))
+
+
+def result_metadata(call: Call, result: Result) -> dict[str, object]:
+    """Return what a result is called, and of one that is shown as metrics the most telling.
+
+    Nothing else: the digest of each output is in the statement, and would stand among the metrics.
+
+    Args:
+        call: The call that was carried out.
+        result: Its result.
+    """
+    named: dict[str, object] = {}
+    if result.display_name:
+        named[DISPLAY_NAME] = result.display_name
+    metrics = next((port for port in call.interface.outputs if port.kind == "Metrics"), None)
+    if metrics is None:
+        return named
+    content = _content(call.outputs[metrics.name])
+    if _WINNER in content:
+        named[DISPLAY_NAME] = f"winner {content[_WINNER]}" if content[_WINNER] else "no winner"
+    return named | telling_metrics(content)
+
+
+def telling_metrics(content: Mapping[str, object]) -> dict[str, float]:
+    """Return the most telling of a component's metrics, at most ``METRICS_MAX``.
+
+    Left out are the ends of intervals, the metrics of the trivial answer, and what only explains
+    others. What remains stands in the order of the alphabet, times on devices last: there can be
+    any number of them.
+
+    Args:
+        content: Of the metrics file.
+    """
+    numbers = {
+        name: value
+        for name, value in content.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and name not in _LESS_TELLING
+        and not name.endswith(_DERIVED)
+        and not name.startswith(_COMPARED_WITH)
+    }
+    first = sorted(numbers, key=lambda name: (name.startswith(_ON_A_DEVICE), name))
+    return {name: _short(numbers[name]) for name in first[:METRICS_MAX]}
+
+
+def _short(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.{_SIGNIFICANT}g}")
 
 
 def _small(metadata: dict[str, object], port: str) -> dict[str, object]:

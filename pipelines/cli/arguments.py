@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from components.contract.errors import UserError
 from pipelines.cli.output import CODES, print_remark
@@ -15,6 +16,7 @@ from pipelines.engines import opening
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
+    from pipelines.config.kubeflow_auth import Auth
     from pipelines.engines.kubeflow.connection import Connection
     from pipelines.runs.records import Problem
     from pipelines.stores.store import Store
@@ -54,9 +56,12 @@ def add_command(
 # a configuration --------------------------------------------------------------------------------
 
 
-def config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which configuration is meant."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
+def config_arguments(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    """Add what says which configuration is meant; not needed: the command can do without one."""
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", nargs=None if needed else "?",
+        help="a YAML file: slimline init",
+    )  # fmt: skip
     parser.add_argument("--data", metavar="PLACE", help="instead of the data of the configuration")
     parser.add_argument("--store", metavar="PLACE", help="instead of the configuration's store")
     parser.add_argument(
@@ -143,13 +148,97 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 # a cluster --------------------------------------------------------------------------------------
 
+_ENGINES_OF: Mapping[str, Sequence[str]] = {
+    "host": opening.CLUSTERED,
+    "cancel-on-interrupt": opening.CLUSTERED,
+    **dict.fromkeys(
+        ("namespace", "kfp", "token-command", "token-file", "cookie-command", "cookie-file"),
+        ("kubeflow",),
+    ),
+    **dict.fromkeys(("project", "location"), ("vertex",)),
+}
+"""By option the engines that have it."""
+
+_SENT: Mapping[Literal["token", "cookie"], str] = {
+    "token": "a bearer token for it",
+    "cookie": "the cookies of a session there, NAME=VALUE",
+}
+
 
 def place_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says which cluster is meant."""
     parser.add_argument(
-        "--host", metavar="URL", help="Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT"
+        "--host",
+        metavar="URL",
+        help="Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT; or another address of Vertex AI",
     )
     parser.add_argument("--namespace", metavar="NAME", help="yours, where there are several users")
+    parser.add_argument("--project", metavar="NAME", help="of Google Cloud; for vertex alone")
+    parser.add_argument("--location", metavar="REGION", help="its region; for vertex alone")
+    who = parser.add_mutually_exclusive_group()
+    for what, sent in _SENT.items():
+        who.add_argument(
+            f"--{what}-command", metavar="COMMAND", help=f"in quotes; it prints {sent}"
+        )
+        who.add_argument(f"--{what}-file", metavar="FILE", help=f"it holds {sent}")
+
+
+def check_place(arguments: argparse.Namespace) -> None:
+    """Refuse what says which cluster is meant and is for another engine.
+
+    Raises:
+        UserError: An option is given that the engine does not have.
+    """
+    if arguments.engine not in opening.ENGINES:
+        return  # whoever opens it says so
+    for option, engines in _ENGINES_OF.items():
+        given = getattr(arguments, option.replace("-", "_"), None)
+        if given and arguments.engine not in engines:
+            named = " or ".join(engines)
+            raise UserError(
+                f"--{option} is for the engine {named}, and the engine is {arguments.engine}",
+                f"add --engine {named}, or leave --{option} out",
+            )
+
+
+def auth_of(arguments: argparse.Namespace) -> Auth | None:
+    """Return what says who asks, as ``place_arguments`` name it; None where they do not.
+
+    Raises:
+        UserError: The command is empty, has a quote that does not end, or holds a token.
+    """
+    from pydantic import ValidationError
+
+    from pipelines.config.faults import fault_of
+    from pipelines.config.kubeflow_auth import Auth
+
+    for sends in _SENT:
+        if path := getattr(arguments, f"{sends}_file"):
+            return Auth(file=str(Path(path).expanduser().absolute()), sends=sends)
+        if (command := getattr(arguments, f"{sends}_command")) is not None:
+            option = f"--{sends}-command"
+            try:
+                return Auth(command=_words(command, option), sends=sends)
+            except ValidationError as error:
+                _, what, fix = fault_of(error.errors()[0])
+                raise UserError(f"{option}: {what.removeprefix('command: ')}", fix) from None
+    return None
+
+
+def _words(command: str, option: str) -> tuple[str, ...]:
+    from pipelines.config.kubeflow_auth import EXAMPLE
+
+    reason = ""
+    try:
+        words = tuple(shlex.split(command))
+    except ValueError as error:
+        words, reason = (), f": {error}"
+    if not words:
+        raise UserError(
+            f"{option} {command!r} is no command{reason}",
+            f"write it in quotes: {option} '{EXAMPLE}'",
+        )
+    return words
 
 
 def cluster_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,10 +250,17 @@ def cluster_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
 
-def connect(arguments: argparse.Namespace) -> Connection:
+def connect(arguments: argparse.Namespace, auth: Auth | None = None) -> Connection:
     """Connect to the cluster that ``cluster_arguments`` name.
+
+    Args:
+        arguments: As parsed.
+        auth: What says who asks, where the arguments do not: the configuration's.
 
     Raises:
         UserError: The engine has no cluster, or the cluster cannot be reached.
     """
-    return opening.connect(arguments.engine, arguments.host, arguments.namespace)
+    check_place(arguments)
+    return opening.connect(
+        arguments.engine, arguments.host, arguments.namespace, auth_of(arguments) or auth
+    )

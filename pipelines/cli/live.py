@@ -17,6 +17,8 @@ from pipelines.runs.events import (
     Event,
     ImagesCounted,
     Planned,
+    RunRetried,
+    StepCached,
     StepDone,
     StepFailed,
     StepProgress,
@@ -50,6 +52,7 @@ class LiveView:
         self._said: dict[str, float] = {}
         self._skipped = 0
         self._cached: dict[str, bool] = {}  # by finished step; a repaired one is announced twice
+        self._early: set[str] = set()  # told to be cached before what is there was known
         self._left = TimeLeft()
         self._live = Live(
             console=console,
@@ -94,14 +97,31 @@ class LiveView:
             case StepProgress():
                 self._told[event.step] = time.monotonic(), event
                 self._plain("running", event.step, self._far(event.step))
+            case StepCached():
+                self._forget(event.step)
+                self._cached[event.step] = True
+                self._early.add(event.step)
+                self._line("cached", event.step, "", "dim")
+            case RunRetried():
+                self._retried(event)
             case _:
                 self._on_end(event)
+
+    def _retried(self, event: RunRetried) -> None:
+        for step in event.steps:
+            self._forget(step)
+        again = f"retry {event.number} of {event.most} in {duration(event.wait_s)}"
+        self._line("retry", ", ".join(event.steps), f"{again}: {event.why}", "yellow")
 
     def _on_end(self, event: Event) -> None:
         match event:
             case StepDone():
                 self._forget(event.step)
+                told = event.step in self._early
+                self._early.discard(event.step)
                 self._cached[event.step] = event.cached
+                if event.cached and told:
+                    return
                 if event.cached:
                     self._line("cached", event.step, "", "dim")
                 else:

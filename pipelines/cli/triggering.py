@@ -47,6 +47,7 @@ def add_trigger(
     Raises:
         UserError: The configuration, the engine or an option cannot be used.
     """
+    from pipelines.cli.arguments import auth_of
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
     from pipelines.config.secrets import refuse_secrets
@@ -65,6 +66,11 @@ def add_trigger(
             f"--host and --namespace are for {' or '.join(CLUSTERED)}, and the engine is "
             f"{arguments.engine}",
             f"add --engine {CLUSTERED[0]}, or leave them out",
+        )
+    if auth_of(arguments):
+        raise UserError(
+            "whoever ticks asks the cluster, and has no such option",
+            "write it into the configuration: kubeflow: {auth: {command: [...]}}",
         )
     if not 0 <= arguments.retries <= 10:
         raise UserError(f"--retries {arguments.retries}: expected 0 to 10", "write --retries 2")

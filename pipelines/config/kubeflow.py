@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
+from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.config.sections import ComponentName, Section, as_tuple
-from pipelines.images.building import REGISTRY
+from pipelines.config.vertex import Vertex
+from pipelines.images.building import IMAGES, REGISTRY
 
 SCHEMES = ("gs", "s3", "minio")
 """Object storage that the launcher of Kubeflow Pipelines reads and writes."""
+
+WORKFLOW_BYTES = 1_048_576
+"""Largest Workflow that Argo keeps by itself (workflow/packer, MAX_WORKFLOW_SIZE)."""
+
+_RESERVED_VOLUMES = frozenset(
+    {
+        "kfp-launcher", "gcs-scratch", "s3-scratch", "minio-scratch", "dot-local-scratch",
+        "dot-cache-scratch", "dot-config-scratch", "ca-secret", "ca-configmap", "kfp-workspace",
+    }
+)  # fmt: skip
+"""Volumes of every pod of Kubeflow Pipelines; the volume of a secret has the secret's name."""
+
+_RESERVED_PATHS = (
+    "/gcs", "/s3", "/minio", "/kfp-launcher", "/kfp-workspace", "/.local", "/.cache", "/.config",
+    "/proc", "/sys", "/dev",
+)  # fmt: skip
+"""Folders of a pod that Kubeflow Pipelines or the system uses itself."""
+
+_HIDING = ("/", "/tmp", "/usr", "/etc", "/bin", "/lib", "/opt", "/var", "/home", "/root")  # noqa: S108
+"""Folders below which a secret may lie, but in whose place it would hide what pods need."""
+
+_VOLUME_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 _ROOT = re.compile(rf"({'|'.join(SCHEMES)})://[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#\s]*)?")
 _REFERENCE = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
@@ -74,10 +100,17 @@ def _variable(value: str) -> str:
     return value
 
 
-def _absolute(value: str) -> str:
+def _mount_point(value: str) -> str:
     if not value.startswith("/"):
         raise custom(f"{value!r} is no absolute path", f"write /{value}")
-    return value
+    path = posixpath.normpath(value)
+    for taken in _RESERVED_PATHS:
+        if path in (*_HIDING, taken) or path.startswith(f"{taken}/"):
+            raise custom(
+                f"{value!r} would hide what pods need there",
+                "give a folder of its own, such as /etc/secrets",
+            )
+    return path
 
 
 ResourceName = Annotated[str, AfterValidator(_resource_name)]
@@ -124,7 +157,10 @@ class Resources(Section):
         default=None, description="life of a pod; without it its `limits` and ten minutes more"
     )
     accelerator: str | None = Field(
-        default=None, min_length=1, description="resource of the device, such as `nvidia.com/gpu`"
+        default=None,
+        min_length=1,
+        description="what the cluster calls the GPU that `limits` ask for; without it "
+        "`nvidia.com/gpu`, and Vertex AI calls it `NVIDIA_L4`, for example",
     )
     accelerators: PositiveInt = Field(default=1, description="how many of them")
     node_selector: Mapping[str, str] = Field(
@@ -143,7 +179,7 @@ class Secret(Section):
         default_factory=dict[str, str],
         description="by key of the secret the environment variable that holds it",
     )
-    path: Annotated[str, AfterValidator(_absolute)] | None = Field(
+    path: Annotated[str, AfterValidator(_mount_point)] | None = Field(
         default=None, description="folder where its keys lie as files"
     )
 
@@ -154,6 +190,16 @@ class Secret(Section):
                 f"nothing says how pods see the secret {self.name!r}",
                 "add variables: {KEY: VARIABLE}, or path: /folder",
             )
+        # Its name becomes that of a volume, which takes less than that of a secret.
+        if self.path and (not _VOLUME_NAME.fullmatch(self.name) or self.name in _RESERVED_VOLUMES):
+            raise custom(
+                f"the secret {self.name!r} cannot be mounted: Kubeflow Pipelines calls the volume "
+                "as the secret, and a volume takes 63 lower-case letters, digits and hyphens, and "
+                "no name that it has already",
+                "copy it to one with such a name: kubectl get secret "
+                f"{self.name} -o yaml | sed 's/name: {self.name}/name: NAME/' | kubectl apply -f -",
+                key="name",
+            )
         return self
 
 
@@ -161,17 +207,26 @@ class Kubeflow(Section):
     """Where the graph runs under `--engine kubeflow`, and on what."""
 
     pipeline_root: Annotated[str, AfterValidator(_root)] = Field(
-        description="bucket and prefix where the artifacts of all runs are kept"
+        description="bucket and prefix where the artifacts of all runs are kept: "
+        "`gs://bucket/prefix`, `s3://bucket/prefix` or `minio://bucket/prefix`"
     )
     images: Images = Field(
         description="the registry that `slimline images push` was given, or by image its "
-        "`repository@sha256:...`"
+        "`repository@sha256:...`; `train-gpu` where `limits` ask for a GPU"
     )
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
     )
+    vertex: Vertex | None = Field(
+        default=None, description="where `--engine vertex` runs it: project and region"
+    )
+    auth: Auth | None = Field(
+        default=None, description="what tells the server, or the proxy before it, who asks"
+    )
     retries: NonNegativeInt = Field(
-        default=2, description="how often a step that failed is tried again"
+        default=2,
+        description="how often a run that failed is tried again in all, by `run` and by "
+        "`sync --retry`; servers before 2.17 also try its steps so often",
     )
     backoff_s: PositiveInt = Field(
         default=60, description="seconds before the first retry; each further wait is twice as long"
@@ -180,6 +235,11 @@ class Kubeflow(Section):
         default=True,
         description="whether the cluster may take results of earlier runs; `select` and `publish` "
         "always run",
+    )
+    workflow_bytes: Annotated[int, Field(ge=WORKFLOW_BYTES)] | None = Field(
+        default=None,
+        description="largest Workflow that the cluster keeps, where Argo offloads the status of "
+        "nodes to a database; without it Argo's own limit",
     )
     environment: Mapping[Variable, str] = Field(
         default_factory=dict[str, str], description="environment variables of every pod"
@@ -194,10 +254,16 @@ class Kubeflow(Section):
         default_factory=dict[str, Resources], description="by component what its pods ask for"
     )
 
+    workspace: Workspace | None = Field(
+        default=None,
+        description="a volume that holds the Dataset for all steps; without it each pod fetches "
+        "its own copy from the bucket",
+    )
+
     @model_validator(mode="after")
     def _complete(self) -> Kubeflow:
         if not isinstance(self.images, str):
-            needed = get_args(ImageName)
+            needed = IMAGES
             missing = [image for image in needed if image not in self.images]
             if missing:
                 raise custom(
@@ -205,4 +271,35 @@ class Kubeflow(Section):
                     f"add it; {_PUSH}",
                     key="images",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _mounted_once(self) -> Kubeflow:
+        mounted = [secret for secret in self.secrets if secret.path]
+        claim = self.workspace and self.workspace.claim
+        claims, own_paths = ([claim], [MOUNT]) if claim else ([], [])
+        if claim in _RESERVED_VOLUMES:
+            what = f"the claim {claim!r} has the name of a volume of Kubeflow's own"
+            raise custom(what, "make a claim with another name", key="workspace")
+        for what, values in (
+            ("the volume", [*(secret.name for secret in mounted), *claims]),
+            ("the folder", [*(secret.path or "" for secret in mounted), *own_paths]),
+        ):
+            twice = next((one for one in values if values.count(one) > 1), None)
+            if twice is not None:
+                raise custom(
+                    f"{what} {twice!r} is mounted twice: no pod starts with that",
+                    "name each secret once, each with a path of its own; more variables of one "
+                    "secret go into its variables",
+                    key="secrets",
+                )
+        names = [variable for secret in self.secrets for variable in secret.variables.values()]
+        names += list(self.environment)
+        double = next((one for one in names if names.count(one) > 1), None)
+        if double is not None:
+            raise custom(
+                f"the environment variable {double!r} is given twice",
+                "give each variable once, under environment or under a secret's variables",
+                key="secrets",
+            )
         return self

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipelines.runs.events import StepEvent
 from pipelines.runs.graph import Graph
 from pipelines.sources.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pipelines.config.kubeflow_auth import Auth
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,18 @@ class Cluster:
     Attributes:
         host: Address of its API; None is the environment's.
         namespace: The user's; None where there is only one.
+        auth: What says who asks, instead of what the configuration says.
+        project: Google Cloud's, for Vertex AI; None is the configuration's.
+        location: Its region; None is the configuration's.
         cancel_on_interrupt: End the run there when the process here is interrupted; otherwise the
             run goes on without it.
     """
 
     host: str | None = None
     namespace: str | None = None
+    auth: Auth | None = None
+    project: str | None = None
+    location: str | None = None
     cancel_on_interrupt: bool = False
 
 
@@ -61,6 +70,18 @@ class Engine(Protocol):
             One ``StepDone``, ``StepFailed`` or ``StepSkipped`` for every step, and a
             ``StepStarted`` before for those that are executed; a ``StepWaiting`` whenever one
             could run and waits.
+        """
+        ...
+
+    def left(self, graph: Graph, sources: Mapping[str, Snapshot]) -> str | None:
+        """Return the run that a process which is gone has left, and that ``submit`` goes on with.
+
+        Args:
+            graph: What is to run.
+            sources: Snapshot of every source of the graph.
+
+        Returns:
+            Its identifier, or None where there is none and the run to come is a new one.
         """
         ...
 

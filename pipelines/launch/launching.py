@@ -35,6 +35,7 @@ from pipelines.runs.events import (
     Event,
     ImagesCounted,
     Planned,
+    RunRetried,
     StepDone,
     StepFailed,
     StepSkipped,
@@ -48,8 +49,16 @@ from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.kept_sources import put_source
 from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
+from pipelines.runs.moments import seconds_since
 from pipelines.runs.progress import ProgressWriter
-from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
+from pipelines.runs.records import (
+    RunRecord,
+    new_run_id,
+    now,
+    put_finished,
+    put_started,
+    read_started,
+)
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
@@ -145,13 +154,17 @@ def launch(
     acting = ordered.actor if ordered else actor()
     sources = listed_sources(graph, read_exclusions(opened))
     _check_data(sources, ordered)
-    run = ordered.run if ordered else new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):
         record_killed(opened)
-    with scratch_folder(workspace_root(opened), run) as work:
+    fresh = ordered.run if ordered else new_run_id(config.name)
+    with scratch_folder(workspace_root(opened), fresh) as work:
         cache = Cache(opened, work)
         chosen = opener(cache, work)
+        left = chosen.left(graph, sources)
+        if ordered and left != ordered.run:  # what is left is somebody else's to go on with
+            left = None
+        run = left or fresh
         documents = documents_of(config, graph, installed=chosen.name == INSTALLED)
         record = RunRecord(
             run=run,
@@ -173,6 +186,9 @@ def launch(
             actor=acting,
             places=graph.sources,
         )
+        if left and (begun := read_started(opened, left)):
+            record = replace(record, started=begun.started, actor=begun.actor)
+            began -= seconds_since(begun.started)
         current = _CurrentRun(
             chosen, graph, record, began, ProgressWriter(opened, run, graph),
             ordered.counts if ordered else lambda: True,
@@ -227,6 +243,7 @@ class _CurrentRun:
     ) -> None:
         self._counts = counts
         self.steps: dict[str, Settled] = {}
+        self._retries: list[dict[str, object]] = []
         self._engine = engine
         self._graph = graph
         self._record = record
@@ -247,6 +264,9 @@ class _CurrentRun:
                 for event in self._engine.submit(self._graph, sources, self._record.run):
                     if isinstance(event, Settled):
                         self.steps[event.step] = event
+                    if isinstance(event, RunRetried):
+                        retry = {"number": event.number, "steps": list(event.steps), "at": now()}
+                        self._retries.append(retry)
                     self._progress.on_event(event)
                     on_event(event)
                     if isinstance(event, StepDone) and event.step == STEP:
@@ -306,6 +326,7 @@ class _CurrentRun:
             wall_s=time.monotonic() - self._began,
             critical_path_s=critical_path(self._graph, self.steps),
             page=None if fault else self._engine.page,
+            retries=self._retries,
             fault=fault,
         )
 

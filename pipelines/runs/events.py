@@ -59,6 +59,38 @@ class StepStarted:
 
 
 @dataclass(frozen=True)
+class StepCached:
+    """The engine takes a step's result from an earlier run.
+
+    Its ``StepDone`` comes when it is known where that result lies.
+
+    Attributes:
+        step: Name of the step.
+    """
+
+    step: str
+
+
+@dataclass(frozen=True)
+class RunRetried:
+    """A run that failed is tried again as a whole; what is done is kept.
+
+    Attributes:
+        number: Which retry this is, from 1.
+        most: How many there are at most.
+        steps: What failed.
+        why: What happened to them, as one text.
+        wait_s: Seconds until then.
+    """
+
+    number: int
+    most: int
+    steps: tuple[str, ...]
+    why: str
+    wait_s: float
+
+
+@dataclass(frozen=True)
 class StepProgress:
     """A step that runs has told how far it is.
 
@@ -149,7 +181,16 @@ class StepSkipped:
     record: str = ""
 
 
-StepEvent = StepWaiting | StepStarted | StepProgress | StepDone | StepFailed | StepSkipped
+StepEvent = (
+    StepWaiting
+    | StepStarted
+    | StepCached
+    | StepProgress
+    | StepDone
+    | StepFailed
+    | StepSkipped
+    | RunRetried
+)
 """What an engine says."""
 
 Event = Planned | Estimated | StepEvent | ImagesCounted

@@ -18,6 +18,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from pipelines.runs.events import (
     Event,
+    StepCached,
     StepDone,
     StepFailed,
     StepProgress,
@@ -139,6 +140,8 @@ class ProgressWriter:
                     self._steps[event.step]["waits_for"] = event.what
                 case StepStarted():
                     self._set(event.step, "running", attempt=event.attempt)
+                case StepCached():
+                    self._set(event.step, "cached")
                 case StepProgress() if self._state(event.step) == "running":
                     told = asdict(event.progress)
                     self._steps[event.step]["progress"] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,8 @@ class RunRecord:
             from this store, such as one of a schedule.
         places: By name of the source where the user's files lay, addresses as the user wrote them,
             paths absolute; of several files a list. Runs of earlier versions have none.
+        retries: Each time that a cluster was to try the run again after it had failed: ``number``
+            from 1, ``steps`` that had failed, and ``at``.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
@@ -84,6 +86,7 @@ class RunRecord:
     variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     actor: str = ""
     places: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    retries: Sequence[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
 
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -212,6 +215,17 @@ def _read(store: Store, key: str) -> RunRecord:
         return parse_record(data)
     except ValidationError as error:
         raise damaged_record(store, key) from error
+
+
+def read_started(store: Store, run: str) -> RunRecord | None:
+    """Return what was recorded when a run began, or None where this store knows nothing of that.
+
+    What is damaged tells nothing either: ``slimline verify`` names it.
+    """
+    try:
+        return parse_record(store.get(started_key(run)))
+    except (KeyMissing, ValueError):
+        return None
 
 
 def parse_record(data: bytes) -> RunRecord:

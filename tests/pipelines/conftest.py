@@ -30,7 +30,8 @@ def kfp() -> Iterator[KfpServer]:
 
 @pytest.fixture
 def config_path(tmp_path: Path) -> Path:
-    return kfp_cluster.configured(TINY, tmp_path / "tiny.yaml")
+    """The smallest configuration for the cluster; tests of retries ask for them."""
+    return kfp_cluster.configured(TINY, tmp_path / "tiny.yaml", retries=0)
 
 
 @pytest.fixture

@@ -7,11 +7,17 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.contract.errors import UserError
-from pipelines.cli.arguments import add_command, config_arguments, load_config, place_arguments
+from pipelines.cli.arguments import (
+    add_command,
+    auth_of,
+    check_place,
+    config_arguments,
+    load_config,
+    place_arguments,
+)
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
-from pipelines.engines.opening import CLUSTERED, ENGINES
+from pipelines.engines.opening import ENGINES
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
@@ -63,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     print_board(board, as_json=arguments.json, failures=launched.outcome != "failed")
     if launched.outcome == "done":
         promote_where_asked(config, launched.run)
-    return _verdict(arguments, config.store, launched, board)
+    return _verdict(arguments, config, launched, board)
 
 
 def promote_where_asked(config: Config, run: str) -> str:
@@ -94,29 +100,25 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
     """
     from pipelines.engines.engine import Cluster
 
-    given = {
-        "--host": arguments.host,
-        "--namespace": arguments.namespace,
-        "--cancel-on-interrupt": arguments.cancel_on_interrupt,
-    }
-    for option, value in given.items():
-        if value and arguments.engine not in CLUSTERED:
-            clustered = " or ".join(CLUSTERED)
-            raise UserError(
-                f"{option} is for the engine {clustered}, and the engine is {arguments.engine}",
-                f"add --engine {clustered}, or leave {option} out",
-            )
-    return Cluster(arguments.host, arguments.namespace, arguments.cancel_on_interrupt)
+    check_place(arguments)
+    return Cluster(
+        host=arguments.host,
+        namespace=arguments.namespace,
+        auth=auth_of(arguments),
+        project=arguments.project,
+        location=arguments.location,
+        cancel_on_interrupt=arguments.cancel_on_interrupt,
+    )
 
 
 def _verdict(
-    arguments: argparse.Namespace, store: str, launched: Launched, board: Leaderboard
+    arguments: argparse.Namespace, config: Config, launched: Launched, board: Leaderboard
 ) -> int:
     """Say what to do next where a run did not end well, and return the exit code."""
     again = f"slimline {shlex.join(arguments.given)}"
     if launched.outcome == "running":
         print_remark(f"the run goes on in the cluster: {launched.page}")
-        print_remark(f"when it has ended: {_sync_command(arguments, store)}")
+        print_remark(f"when it has ended: {_sync_command(arguments, config)}")
         return CANCELLED
     if launched.outcome == "cancelled":
         print_remark(f"cancelled; what is done is kept, go on with: {again}")
@@ -124,7 +126,9 @@ def _verdict(
     if launched.outcome == "failed":
         for failure in board.failures:
             complain(failure.what, failure.fix)
-            log = shlex.join(["slimline", "logs", launched.run, failure.step, "--store", store])
+            log = shlex.join(
+                ["slimline", "logs", launched.run, failure.step, "--store", config.store]
+            )
             print_remark(f"log: {log}")
         print_remark(f"then, with all finished steps kept: {again}")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
@@ -133,10 +137,20 @@ def _verdict(
     return OK if board.decision and board.decision.winner else NO_WINNER
 
 
-def _sync_command(arguments: argparse.Namespace, store: str) -> str:
+def _sync_command(arguments: argparse.Namespace, config: Config) -> str:
     """Return the command that imports the run which these arguments launched."""
+    settings = config.kubeflow
+    if arguments.engine == "vertex":
+        from pipelines.engines.vertex.place import place_of
+
+        place = place_of(
+            arguments.project, arguments.location, arguments.host, settings and settings.vertex
+        )
+        return f"slimline sync {place.options} {shlex.join(['--store', config.store])}"
     words = ["slimline", "sync", "--engine", arguments.engine]
     for option in ("host", "namespace"):
         if value := getattr(arguments, option):
             words += [f"--{option}", value]
-    return shlex.join([*words, "--store", store])
+    if auth := auth_of(arguments) or (settings and settings.auth):
+        words += auth.options
+    return shlex.join([*words, "--store", config.store])

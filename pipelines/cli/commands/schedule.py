@@ -127,8 +127,9 @@ def _add_native(arguments: argparse.Namespace) -> int:
     from pipelines.config.loading import load
 
     config = load(arguments.config)
+    connection = connect(arguments, config.kubeflow.auth if config.kubeflow else None)
     made = schedules.add(
-        connect(arguments),
+        connection,
         config,
         name=arguments.name or config.name,
         times=times,
@@ -139,7 +140,7 @@ def _add_native(arguments: argparse.Namespace) -> int:
         "each of its runs trains on the data of today; without --native every run sees the data "
         "as it is then"
     )
-    return _show(arguments, [made])
+    return _show(arguments, [made], schedules.server_of(connection))
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -148,7 +149,7 @@ def _list(arguments: argparse.Namespace) -> int:
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
-    return _show(arguments, schedules.listed(connection))
+    return _show(arguments, schedules.listed(connection), schedules.server_of(connection))
 
 
 def _pause(arguments: argparse.Namespace) -> int:
@@ -157,7 +158,9 @@ def _pause(arguments: argparse.Namespace) -> int:
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
-    return _show(arguments, [schedules.pause(connection, arguments.name)])
+    return _show(
+        arguments, [schedules.pause(connection, arguments.name)], schedules.server_of(connection)
+    )
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -166,7 +169,9 @@ def _resume(arguments: argparse.Namespace) -> int:
     connection = connect(arguments)
     from pipelines.engines.kubeflow import schedules
 
-    return _show(arguments, [schedules.resume(connection, arguments.name)])
+    return _show(
+        arguments, [schedules.resume(connection, arguments.name)], schedules.server_of(connection)
+    )
 
 
 def _remove(arguments: argparse.Namespace) -> int:
@@ -183,12 +188,12 @@ def _remove(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _show(arguments: argparse.Namespace, found: list[Schedule]) -> int:
+def _show(arguments: argparse.Namespace, found: list[Schedule], server: str) -> int:
     if arguments.json:
         print_json({"schedules": [schedule.to_json() for schedule in found]})
         return OK
     for schedule in found:
-        print_text("\n".join(schedule.lines()))
+        print_text("\n".join(schedule.lines(server)))
     if not found:
         print_text("no schedules")
     return OK

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
@@ -17,9 +18,11 @@ import kfp_server_api as api  # pyright: ignore[reportMissingTypeStubs]
 import urllib3.exceptions
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.access import Token, address, configuration_of
-from pipelines.engines.kubeflow.api_faults import ReplyLostError, fault_of, may_pass
-from pipelines.stores.connection import RetryPolicy
+from pipelines.config.kubeflow_auth import Auth
+from pipelines.engines.kubeflow.access import address, configuration_of
+from pipelines.engines.kubeflow.api_faults import ReplyLostError, fault_of, is_unknown, may_pass
+from pipelines.engines.kubeflow.identity import Identity
+from pipelines.stores.retrying import RetryPolicy
 
 _PAGE = 100
 _LONGEST_WAIT_S = 8.0
@@ -37,6 +40,7 @@ class Connection:
             ``KF_PIPELINES_ENDPOINT``.
         namespace: The user's, where the installation has several users.
         policy: How long requests are tried.
+        auth: What says who asks; None takes what the environment has.
 
     Raises:
         UserError: No host, none that can be reached, one that does not speak v2beta1 or does not
@@ -44,29 +48,61 @@ class Connection:
     """
 
     def __init__(
-        self, host: str | None, namespace: str | None = None, policy: RetryPolicy | None = None
+        self,
+        host: str | None,
+        namespace: str | None = None,
+        policy: RetryPolicy | None = None,
+        auth: Auth | None = None,
     ) -> None:
         self.policy = policy or RetryPolicy(deadline_s=60.0)
         self.host = address(host)
         self.namespace = namespace or ""
-        self._token = Token(self.host)
-        configuration = configuration_of(self.host)
-        # The client asks for a new token only where it has one.
-        self._token.authorize(configuration)
-        configuration.refresh_api_key_hook = self._token.authorize
-        client = cast("Any", api).ApiClient(configuration)
+        self._identity = Identity(self.host, auth)
+        self._auth = auth
         generated = cast("Any", api)
+        self._client = client = generated.ApiClient(configuration_of(self.host))
         self.pipelines: Resource = generated.PipelineServiceApi(client)
         self.uploads: Resource = generated.PipelineUploadServiceApi(client)
         self.experiments: Resource = generated.ExperimentServiceApi(client)
         self.runs: Resource = generated.RunServiceApi(client)
         self.recurring: Resource = generated.RecurringRunServiceApi(client)
         self._health: Resource = generated.HealthzServiceApi(client)
-        self._check_access()
+        self.tag: str = self._check_access()
+        """The version that the server says it has; empty where it says none."""
+
+    @property
+    def options(self) -> str:
+        """The options of a command that reaches the same server as the same user."""
+        words = ["--engine", "kubeflow", "--host", self.host]
+        if self.namespace:
+            words += ["--namespace", self.namespace]
+        return shlex.join(words + (self._auth.options if self._auth else []))
 
     def page_of(self, run: str) -> str:
         """Return the address of a run's page in the user interface."""
         return f"{self.host}/#/runs/details/{run}"
+
+    def log_of(self, run: str, pod: str) -> str | None:
+        """Return what a pod of a run has printed, or None where the server cannot say.
+
+        The generated client does not know this method, which streams; where the server cannot read
+        the log it still answers with 200, and with an error in JSON at the end of the text.
+        """
+        path = f"/apis/v1alpha1/runs/{run}/nodes/{pod}/log"
+        self._identity.apply(self._client)
+        try:
+            answer: Any = self._client.call_api(
+                path,
+                "GET",
+                auth_settings=["Bearer"],
+                _preload_content=False,
+                _return_http_data_only=True,
+                _request_timeout=self.policy.timeout,
+            )
+            text = answer.data.decode(errors="replace")
+        except (urllib3.exceptions.HTTPError, api.ApiException):
+            return None
+        return None if text.lstrip().startswith(('{"error', '{"code', "<")) else text
 
     def ask(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
         """Call a method of the generated client, again for as long as its failure may pass.
@@ -122,10 +158,26 @@ class Connection:
                 return
 
     def _call(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
-        return call(*arguments, _request_timeout=self.policy.timeout, **named)
+        """Call once, and once more with a new token where the server did not take the one it got.
 
-    def _check_access(self) -> None:
-        """Ask the server how it is, and hold the namespace against its answer."""
+        What was not admitted was not done, so an order may be given again, too.
+        """
+        named["_request_timeout"] = self.policy.timeout
+        try:
+            return self._call_as(call, *arguments, **named)
+        except api.ApiException as error:
+            if not is_unknown(error) or not self._identity.renew():
+                raise
+        return self._call_as(call, *arguments, **named)
+
+    def _call_as(self, call: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
+        self._identity.apply(self._client)
+        answer = call(*arguments, **named)
+        self._identity.take(self._client.last_response)
+        return answer
+
+    def _check_access(self) -> str:
+        """Ask the server how it is, hold the namespace against its answer; return its version."""
         what = f"{self.host} answers, but not as the API v2beta1 of Kubeflow Pipelines"
         fix = (
             f"open {self.host}/apis/v2beta1/healthz: it must show JSON. Where it does not, "
@@ -149,13 +201,15 @@ class Connection:
                 f"{self.host} is an installation for one user, which has no namespaces",
                 f"leave --namespace {self.namespace} out",
             )
+        # The generated client drops the fields that its description does not have.
+        return str(json.loads(self._client.last_response.data).get("tag_name") or "")
 
     def _fault(self, error: Exception) -> Exception:
         return fault_of(
             error,
             host=self.host,
             namespace=self.namespace,
-            token=self._token,
+            who=self._identity,
             deadline_s=self.policy.deadline_s,
         )
 

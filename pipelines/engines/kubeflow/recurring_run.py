@@ -14,8 +14,11 @@ from pipelines.engines.kubeflow.connection import Resource
 from pipelines.engines.kubeflow.cron import Times
 
 _MARK = re.compile(
-    r"slimline schedule: zone (\S+), version ([0-9a-f]{16}-[0-9a-f]{16}), revision (\w+)"
+    r"slimline schedule: zone (\S+), version ([0-9a-f]{16}-[0-9a-f]{16}), "
+    r"(?:server (\S+), )?revision (\w+)"
 )
+UNKNOWN = "unknown"
+"""The version of a server that tells none, and of those that earlier marks do not name."""
 _NEXT = 5
 
 
@@ -31,6 +34,8 @@ class Schedule:
         concurrency: How many of its runs go on at a time at most.
         enabled: Whether it fires at all.
         version: Name of the pipeline version that runs.
+        server: Version of the server when it was made: its runs keep that version's launcher,
+            because the server stores the Workflow that it makes of a pipeline then.
         revision: Random; tells it from others of its name.
     """
 
@@ -41,12 +46,13 @@ class Schedule:
     concurrency: int
     enabled: bool
     version: str
+    server: str
     revision: str
 
     @property
-    def settings(self) -> tuple[str, str, int, str]:
-        """What runs when: two schedules of the same settings do the same."""
-        return self.times.five, self.zone.key, self.concurrency, self.version
+    def settings(self) -> tuple[str, str, int, str, str]:
+        """What runs when, and by what: two schedules of the same settings do the same."""
+        return self.times.five, self.zone.key, self.concurrency, self.version, self.server
 
     def next(self, moment: datetime | None = None) -> list[datetime]:
         """Return the next five times, in the zone; none while it is paused."""
@@ -54,12 +60,21 @@ class Schedule:
             return []
         return list(islice(self.times.after(moment or datetime.now(UTC), self.zone), _NEXT))
 
-    def lines(self) -> list[str]:
-        """Return what a person reads."""
+    def lines(self, server: str) -> list[str]:
+        """Return what a person reads.
+
+        Args:
+            server: The version that the server has now.
+        """
         state = "enabled" if self.enabled else "paused"
         head = f"{self.name}  {state}  {self.times.five}  {self.zone.key}"
         lines = [f"{head}  {self.concurrency} at a time  version {self.version}"]
         lines += [f"  next  {_local(moment)}" for moment in self.next()]
+        if self.server != server:
+            lines.append(
+                f"  made when the server was {self.server}, and it is {server} now: its runs keep "
+                "the old launcher until the same slimline schedule add is given again"
+            )
         if self.zone.key != "UTC":
             lines.append(
                 "  these times are so if the cluster's schedules are in this zone: kubectl set env "
@@ -78,13 +93,17 @@ class Schedule:
             "concurrency": self.concurrency,
             "enabled": self.enabled,
             "version": self.version,
+            "server": self.server,
             "next": [moment.isoformat(timespec="seconds") for moment in self.next()],
         }
 
 
-def mark(zone: ZoneInfo, version: str, revision: str) -> str:
+def mark(zone: ZoneInfo, version: str, server: str, revision: str) -> str:
     """Return the description that makes a recurring run a schedule of slimline's."""
-    return f"slimline schedule: zone {zone.key}, version {version}, revision {revision}"
+    return (
+        f"slimline schedule: zone {zone.key}, version {version}, server {server}, "
+        f"revision {revision}"
+    )
 
 
 def read(row: Resource) -> Schedule | None:
@@ -100,7 +119,8 @@ def read(row: Resource) -> Schedule | None:
         concurrency=int(row.max_concurrency),
         enabled=row.status == "ENABLED",
         version=found[2],
-        revision=found[3],
+        server=found[3] or UNKNOWN,
+        revision=found[4],
     )
 
 

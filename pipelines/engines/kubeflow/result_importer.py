@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,20 +14,22 @@ from components.contract.digests import canonical_json
 from components.contract.tree import Tree
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
-from pipelines.engines.kubeflow.statements import Found, Statements
+from pipelines.engines.kubeflow.earlier import PLACEMENT
+from pipelines.engines.kubeflow.stated import Found
+from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE
+from pipelines.runs.cluster_results import DATASET_FILES, KUBEFLOW, WHOLE
 from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.step_records import step_record
-from pipelines.stores.layout import step_record_key
+from pipelines.stores.layout import log_key, step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
-ENGINE = ELSEWHERE
+ENGINE = KUBEFLOW
 
 
 class ResultImporter:
@@ -40,6 +42,10 @@ class ResultImporter:
         run: Identifier under which the store keeps it.
         cache: Where results go.
         scratch: A folder of this machine for what is on its way.
+        launch: Kubeflow's identifiers of all runs that carry out the launch. Then what they and
+            earlier runs made is imported as well; without it, what this run carries out.
+        folders: See ``Statements``; None takes those that the version names.
+        engine: Which engine ran it.
     """
 
     def __init__(
@@ -50,20 +56,42 @@ class ResultImporter:
         run: str,
         cache: Cache,
         scratch: Path,
+        launch: Collection[str] = (),
+        *,
+        folders: Callable[[str], str | None] | None = None,
+        engine: str = ENGINE,
     ) -> None:
+        self._engine = engine
         self._root = root
         self._version = version
-        self._kfp_run = kfp_run
+        self._kfp_runs = {kfp_run, *launch}
         self._run = run
         self._cache = cache
         self._scratch = scratch
-        self._statements = Statements(root, version, kfp_run)
+        self._steps = version.known if launch else version.part
+        self._statements = Statements(
+            root, version, kfp_run, folders=folders or version.folders.get, steps=self._steps
+        )
         self._done: dict[str, StepDone] = {}
 
     @property
     def done(self) -> Mapping[str, StepDone]:
         """What has been imported."""
         return self._done
+
+    @property
+    def root(self) -> Store:
+        """The pipeline root."""
+        return self._root
+
+    @property
+    def version(self) -> PipelineVersion:
+        """The pipeline version."""
+        return self._version
+
+    def whole(self, step: Step) -> bool:
+        """Whether this run has a result of a step, and all of it is there."""
+        return self._statements.whole(step)
 
     def find(self, step: Step) -> Found | None:
         """Find what a step made, in this run or in the one that its consumers have read from."""
@@ -81,17 +109,36 @@ class ResultImporter:
         Raises:
             UserError: Something is missing, or is not what its statement says.
         """
-        missing = self._statements.follow()
+        missing = self._statements.follow(complete=complete)
         if missing and complete:
             raise self._statements.damaged(
                 missing[0], f"there is no statement of it in {self._root.uri}"
             )
         absent = {step.name for step in missing} | self._done.keys()
-        return [
-            self.import_step(step)
-            for step in self._version.graph.ordered
-            if step.name not in absent
-        ]
+        return [self.import_step(step) for step in self._steps.ordered if step.name not in absent]
+
+    def import_inputs(self, step: Step) -> list[StepDone]:
+        """Import what a found step has read and is not there yet, as it says where that lies.
+
+        Returns:
+            The steps that this call imported, producers first.
+
+        Raises:
+            UserError: Something is missing, or is not what its statement says.
+        """
+        self._statements.trace(step)
+        imported: list[StepDone] = []
+        for name in dict.fromkeys(ref.step for ref in step.refs):
+            if name not in self._done and name in self._steps.by_name:
+                producer = self._version.graph.by_name[name]
+                imported += self.import_inputs(producer)
+                imported.append(self.import_step(producer))
+        return imported
+
+    def keep_log(self, step: str, log: str | None) -> None:
+        """Keep what a step that failed has printed, which the cluster forgets."""
+        if log is not None:
+            self._cache.store.put_if_absent(log_key(self._run, step), log.encode())
 
     def import_step(self, step: Step, wall_s: float | None = None) -> StepDone:
         """Import one step that has been found: outputs, ledger, record.
@@ -108,11 +155,11 @@ class ResultImporter:
         found = self._statements.find(step)
         assert found, step.name
         statement = found.statement
-        cached = found.executed_by[0] != self._kfp_run
+        cached = found.executed_by[0] not in self._kfp_runs
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
         for port in step.interface.outputs:
-            key, stated = f"{found.folder}/{port.name}", outputs[port.name]
+            key, stated = found.path_of(port.name), outputs[port.name]
             if port.kind in WHOLE:
                 self._fetch(step, key, port.kind, stated)
                 trees[port.name] = self._cache.tree(stated)
@@ -203,12 +250,11 @@ class ResultImporter:
         return Ingredients(
             component=step.component,
             code=statement["code"],
-            environment=step_environment(
-                step.component, self._version.environments[step.interface.image]
-            ),
+            environment=step_environment(step.component, self._version.environments[step.image]),
             inputs=inputs,
             parameters=statement["parameters"],
             device=self._device(step, statement) if step.alone else None,
+            gpu=step.gpu,
         )
 
     def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:
@@ -218,6 +264,14 @@ class ResultImporter:
         if step.component == "cost_model":
             return json.loads(self._cache.read_file(tree, CostModel.FILE))["fingerprint"]
         return json.loads(self._cache.read_file(tree, Measurement.FILE))["device"]["fingerprint"]
+
+    def _besides(self, step: Step, found: Found) -> dict[str, Any]:
+        """Return what is to be said of an execution that its component does not know."""
+        where = self._version.placements.get(step.component) if step.alone else None
+        return {
+            "folder": f"{self._root.uri}/{found.folder}",
+            **({PLACEMENT: where} if where else {}),
+        }
 
     def _record(
         self,
@@ -233,12 +287,12 @@ class ResultImporter:
         record = step_record(
             run=kfp_run,
             step=task,
-            engine=ENGINE,
+            engine=self._engine,
             ingredients=ingredients,
             outputs=outputs,
             trees=trees,
-            statement={**found.statement, "folder": f"{self._root.uri}/{found.folder}"},
-            image_digest=self._version.images[step.interface.image].rpartition("@")[2],
+            statement={**found.statement, **self._besides(step, found)},
+            image_digest=self._version.images[step.image].rpartition("@")[2],
             wall_s=wall_s,
             finished=found.finished,
         )

@@ -8,6 +8,7 @@ adding the schedule once more leaves one.
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from pipelines.engines.kubeflow.api_faults import ReplyLostError
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.cron import Times
 from pipelines.engines.kubeflow.preparing import prepare
-from pipelines.engines.kubeflow.recurring_run import Schedule, mark, read
+from pipelines.engines.kubeflow.recurring_run import UNKNOWN, Schedule, mark, read
 from pipelines.engines.kubeflow.submitting import MODELS, Uploaded
 from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.listing import listed_sources
@@ -61,6 +62,8 @@ def add(
     """Run a configuration by the clock; a schedule of that name is replaced.
 
     What is cached follows the configuration as it is compiled. A schedule that was paused stays so.
+    An equal one is kept where the server that made it has the same version still; otherwise its
+    runs would keep that version's launcher.
 
     Raises:
         UserError: Something cannot be reached from the cluster, or the server refuses it or makes
@@ -73,7 +76,7 @@ def add(
     with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
         uploaded = prepare(connection, reachable, sources, Path(scratch)).uploaded
     before = _named(connection, name)
-    wanted = (times.five, zone.key, concurrency, uploaded.version)
+    wanted = (times.five, zone.key, concurrency, uploaded.version, server_of(connection))
     same = [one for one in before if wanted == one.settings]
     kept = same[-1] if same else _create(connection, uploaded, name, times, zone, concurrency)
     fires = not before or any(one.enabled for one in before)
@@ -83,6 +86,11 @@ def add(
         if other.recurring_run != kept.recurring_run:
             _delete(connection, other)
     return kept
+
+
+def server_of(connection: Connection) -> str:
+    """Return the version of the server in one word, as the marks of schedules name it."""
+    return re.sub(r"[^\w.+-]+", "_", connection.tag) or UNKNOWN
 
 
 def listed(connection: Connection) -> list[Schedule]:
@@ -140,7 +148,7 @@ def _create(
     revision = secrets.token_hex(4)
     body = MODELS.V2beta1RecurringRun(
         display_name=name,
-        description=mark(zone, uploaded.version, revision),
+        description=mark(zone, uploaded.version, server_of(connection), revision),
         experiment_id=uploaded.experiment_id,
         pipeline_version_reference=uploaded.reference,
         runtime_config=uploaded.runtime,
@@ -236,6 +244,6 @@ def _existing(connection: Connection, name: str) -> Sequence[Schedule]:
             f"{connection.host} has no schedule {name!r} of slimline",
             suggest(name, [schedule.name for schedule in found])
             if found
-            else "slimline schedule add CONFIG --cron FIELDS --engine kubeflow",
+            else "slimline schedule add CONFIG --cron FIELDS --native --engine kubeflow",
         )
     return named

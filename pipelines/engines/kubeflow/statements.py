@@ -1,63 +1,24 @@
 """What the steps of a run stated of themselves, found in the pipeline root.
 
 The pipeline root is the only witness: ``task_details`` of the API never say what a task read or
-wrote. The statement of each step lies beside its outputs and names the address of each input, so
-whoever reads the statement of ``publish`` finds the folder of every step before it, also of those
-whose results Kubeflow took from an earlier run.
+wrote. The statement of each step lies in its result, below a folder that is named after run and
+task, and names the address of each input. So whoever reads the statement of ``publish`` finds the
+folder of every step before it, also of those whose results Kubeflow took from an earlier run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, cast
 
+from components.contract.digests import digest
 from components.contract.errors import UserError
-from components.contract.executor_input import STATEMENT
+from pipelines.engines.kubeflow.ir.result_layout import layout_of
+from pipelines.engines.kubeflow.stated import Found, folder_of, is_statement, read_found
 from pipelines.engines.kubeflow.versions import PipelineVersion
-from pipelines.runs.graph import Ref, Step
+from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.stores.store import KeyMissing, Store
-
-_LEVELS = 4  # pipeline, run, task, salt
-
-
-@dataclass(frozen=True)
-class Found:
-    """One step's result in the pipeline root.
-
-    Attributes:
-        folder: Where its outputs and its statement lie, below the root.
-        statement: What the step states of itself.
-    """
-
-    folder: str
-    statement: Mapping[str, Any]
-
-    @property
-    def executed_by(self) -> tuple[str, str]:
-        """Kubeflow's identifier of the run that executed it, and the task's name there."""
-        _, run, task, _ = PurePosixPath(self.folder).parts
-        return run, task
-
-    @property
-    def function_s(self) -> float:
-        """Wall time of the component's function, in seconds."""
-        return float(self.statement["wall_s"])
-
-    @property
-    def finished(self) -> str:
-        """When the function had ended, ISO 8601."""
-        started = datetime.fromisoformat(self.statement["started"])
-        return (started + timedelta(seconds=self.function_s)).isoformat(timespec="milliseconds")
-
-    def inputs(self, port: str) -> list[Mapping[str, str]]:
-        """Return address and digest of what entered a port, in order."""
-        stated = self.statement["inputs"].get(port)
-        items = cast("list[Any]", stated if isinstance(stated, list) else [stated])
-        return [item for item in items if isinstance(item, dict)]
 
 
 class Statements:
@@ -67,84 +28,133 @@ class Statements:
         root: The pipeline root.
         version: The pipeline version.
         kfp_run: Kubeflow's identifier of the run.
+        folders: Says by a step's name the folder of its artifacts below the root, or None, where
+            somebody knows that better than the run's own name does.
+        steps: What is followed, where that is not the whole graph of the version.
     """
 
-    def __init__(self, root: Store, version: PipelineVersion, kfp_run: str) -> None:
+    def __init__(
+        self,
+        root: Store,
+        version: PipelineVersion,
+        kfp_run: str,
+        folders: Callable[[str], str | None] | None = None,
+        steps: Graph | None = None,
+    ) -> None:
         self._root = root
         self._version = version
         self._kfp_run = kfp_run
+        self._folders = folders
+        self._steps = steps or version.graph
         self._found: dict[str, Found] = {}
 
     def find(self, step: Step) -> Found | None:
         """Find the result of a step, its own run's or the one that its consumers have read."""
         if step.name not in self._found:
-            folder = self._own_folder(step.name)
-            if folder is None:
+            found = self._own(step)
+            if found is None:
                 return None
-            self._found[step.name] = self._read(step, folder)
+            self._found[step.name] = found
         return self._found[step.name]
 
-    def follow(self) -> list[Step]:
+    def whole(self, step: Step) -> bool:
+        """Whether this run's own result of a step lies there, and all that its statement names.
+
+        The launcher uploads in no promised order, so the statement alone proves nothing.
+        """
+        found = self._own(step)
+        if found is None:
+            return False
+        listed = set(self._root.list(f"{found.folder}/"))
+        for output in found.places:
+            files, stated = found.files(output), found.statement["outputs"][output]
+            if files is None:  # too many for a statement to list
+                begin = f"{found.path_of(output)}/"
+                if sum(key.startswith(begin) for key in listed) < stated["files"]:
+                    return False
+            elif not listed.issuperset(files):
+                return False
+        return True
+
+    def follow(self, *, complete: bool = False) -> list[Step]:
         """Find the result of every step that something which was found has read.
+
+        Args:
+            complete: The run succeeded: of a step that nothing leads to, such as one without
+                readers, Kubeflow took the result from an earlier run of the pipeline, where it is
+                looked for.
 
         Returns:
             The steps that nothing leads to, producers first.
         """
         missing: list[Step] = []
-        for step in reversed(self._version.graph.ordered):
+        for step in reversed(self._steps.ordered):
             found = self.find(step)
             if found is None:
                 missing.append(step)
                 continue
-            for port, flow in step.inputs.items():
-                refs = flow if isinstance(flow, tuple) else (flow,)
-                for ref, stated in zip(refs, found.inputs(port), strict=False):
-                    if isinstance(ref, Ref):
-                        self._trace(step, port, ref, stated)
-        return missing[::-1]
+            self._trace_inputs(step, found)
+        missing.reverse()
+        return [step for step in missing if not self._find_earlier(step)] if complete else missing
 
-    def _own_folder(self, task: str) -> str | None:
-        """Return the folder of this run's newest execution of a task, or None."""
-        prefix = f"{self._version.graph.name}/{self._kfp_run}/{task}/"
-        folders = {
-            key.rpartition("/")[0]
-            for key in self._root.list(prefix)
-            if key.endswith(f"/{STATEMENT}") and key.removeprefix(prefix).count("/") == 1
-        }
-        return max(folders, key=self._started, default=None)
+    def trace(self, step: Step) -> None:
+        """Find the result of every step that one which was found has read directly."""
+        if found := self.find(step):
+            self._trace_inputs(step, found)
 
-    def _started(self, folder: str) -> str:
-        return json.loads(self._root.get(f"{folder}/{STATEMENT}"))["started"]
+    def _trace_inputs(self, step: Step, found: Found) -> None:
+        for port, flow in step.inputs.items():
+            refs = flow if isinstance(flow, tuple) else (flow,)
+            for ref, stated in zip(refs, found.inputs(port), strict=False):
+                if isinstance(ref, Ref):
+                    self._trace(step, port, ref, stated)
 
-    def _read(self, step: Step, folder: str) -> Found:
-        key = f"{folder}/{STATEMENT}"
+    def _own(self, step: Step) -> Found | None:
+        """Return this run's newest result of a step, or None."""
+        if known := self._folders and self._folders(step.name):
+            return self._in_folder(step, known)
+        prefix = f"{self._version.graph.name}/{self._kfp_run}/{step.name}/"
+        places = ((folder_of(key), key) for key in self._root.list(prefix))
+        found = [
+            self._read(step, folder, key)
+            for folder, key in places
+            if folder and is_statement(key.removeprefix(f"{folder}/"))
+        ]
+        return max(found, key=lambda one: one.statement["started"], default=None)
+
+    def _in_folder(self, step: Step, folder: str) -> Found | None:
+        """Return the result of a step whose artifacts lie in a folder, or None."""
+        keys = self._root.list(f"{folder}/")
+        statement = (key for key in keys if is_statement(key.removeprefix(f"{folder}/")))
+        key = next(statement, None)
+        return self._read(step, folder, key) if key else None
+
+    def _read(self, step: Step, folder: str, key: str) -> Found:
         try:
-            statement = cast("dict[str, Any]", json.loads(self._root.get(key)))
-            names = {port.name for port in step.interface.outputs}
-            whole = (
-                statement["component"] == step.component and names <= statement["outputs"].keys()
-            )
+            return read_found(step, folder, self._root.get(key))
         except KeyMissing:
-            raise self.damaged(
-                step, f"{key} is missing, although another step has read its results"
-            ) from None
-        except (ValueError, KeyError, TypeError):
-            whole = False
-            statement = {}
-        if not whole:
-            raise self.damaged(step, f"{key} is no statement of {step.component}")
-        return Found(folder, statement)
+            raise self.damaged(step, f"{key} was removed while it was read") from None
+        except ValueError as error:
+            what = f"{key} is no statement of {step.component}: {error}"
+            raise self.damaged(step, what) from None
 
     def _trace(self, step: Step, port: str, ref: Ref, stated: Mapping[str, str]) -> None:
         """Take the address of one input, and hold both ends' digests against each other."""
-        prefix, uri = f"{self._root.uri}/", stated["uri"]
-        folder = uri.removeprefix(prefix).rpartition("/")[0]
-        if not uri.startswith(prefix) or len(PurePosixPath(folder).parts) != _LEVELS:
-            raise self.damaged(step, f"its input {port} came from {uri}, which no run wrote there")
-        producer = self._version.graph.by_name[ref.step]
+        uri, producer = stated["uri"], self._version.graph.by_name[ref.step]
         found = self._found.get(ref.step)
+        if found is None and self._folders and self._folders(ref.step):
+            found = self.find(producer)
         if found is None:
-            found = self._found[ref.step] = self._read(producer, folder)
+            prefix = f"{self._root.uri}/"
+            folder = _producer_folder(producer, ref.output, uri.removeprefix(prefix))
+            if not uri.startswith(prefix) or not folder:
+                what = f"its input {port} came from {uri}, which no run wrote there"
+                raise self.damaged(step, what)
+            found = self._in_folder(producer, folder)
+            if found is None:
+                what = f"{folder} has no statement, although another step has read its results"
+                raise self.damaged(producer, what)
+            self._found[ref.step] = found
         made = found.statement["outputs"][ref.output]["digest"]
         if made != stated["digest"]:
             raise self.damaged(
@@ -153,6 +163,27 @@ class Statements:
                 f"made {made} in {found.folder}",
             )
 
+    def _find_earlier(self, step: Step) -> bool:
+        """Find what an earlier run of the pipeline made of the same; True where there is one."""
+        if not step.interface.cached_by_name:
+            return False
+        if any(self.find(self._version.graph.by_name[ref.step]) is None for ref in step.refs):
+            return False
+        inputs: dict[str, list[str]] = {}
+        for port, flow in step.inputs.items():
+            refs = flow if isinstance(flow, tuple) else (flow,)
+            inputs[port] = [
+                self._found[ref.step].statement["outputs"][ref.output]["digest"]
+                if isinstance(ref, Ref)
+                else self._version.sources[ref.name]
+                for ref in refs
+                if isinstance(ref, Ref | SourceRef)
+            ]
+        found = find_equal(self._root, self._version, step, inputs)
+        if found is not None:
+            self._found[step.name] = found
+        return found is not None
+
     def damaged(self, step: Step, what: str) -> UserError:
         """Return the error for a step that is not whole in the pipeline root."""
         return UserError(
@@ -160,3 +191,47 @@ class Statements:
             f"look into {self._root.uri}: was something deleted or overwritten there? Then run the "
             "configuration again, with cache: false under kubeflow",
         )
+
+
+def _producer_folder(producer: Step, output: str, key: str) -> str:
+    """Return the folder of a step's artifacts by where one of its outputs lies, or ""."""
+    layout = layout_of(producer.interface)
+    for place in (f"/{layout.name}/{output}", f"/{output}"):
+        folder = key.removesuffix(place)
+        if folder != key:
+            return folder
+    return ""
+
+
+def find_equal(
+    root: Store, version: PipelineVersion, step: Step, inputs: Mapping[str, list[str]]
+) -> Found | None:
+    """Find the newest result of a step that has the same name, code, inputs and parameters.
+
+    Args:
+        root: The pipeline root.
+        version: The pipeline version that the step is of.
+        step: The step.
+        inputs: By input the digests of what enters it.
+    """
+    codes = {digest(kind, content) for kind, content in version.documents if kind == "code"}
+    parameters = json.dumps(step.parameters, sort_keys=True)
+    equal: list[Found] = []
+    for key in root.list(f"{version.graph.name}/"):
+        folder = folder_of(key)
+        if not folder or PurePosixPath(folder).parts[2] != step.name:
+            continue
+        if not is_statement(key.removeprefix(f"{folder}/")):
+            continue
+        try:
+            found = read_found(step, folder, root.get(key))
+        except (KeyMissing, ValueError):
+            continue  # another run's damage is nothing to this one
+        stated = {port: [item["digest"] for item in found.inputs(port)] for port in inputs}
+        if (
+            stated == inputs
+            and json.dumps(found.statement["parameters"], sort_keys=True) == parameters
+            and (not codes or found.statement["code"] in codes)
+        ):
+            equal.append(found)
+    return max(equal, key=lambda one: one.statement["started"], default=None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +37,7 @@ class Uploaded:
         version: Name of the version.
         root: Pipeline root of its runs.
         service_account: What its pods run as; None is the installation's own.
+        parameters: What its runs are told, for people: no task reads it.
     """
 
     pipeline_id: str
@@ -46,6 +47,7 @@ class Uploaded:
     version: str
     root: str
     service_account: str | None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def reference(self) -> Resource:
@@ -56,8 +58,10 @@ class Uploaded:
 
     @property
     def runtime(self) -> Resource:
-        """The settings of a run; everything else stands in the version."""
-        return MODELS.V2beta1RuntimeConfig(pipeline_root=self.root, parameters={})
+        """The settings of a run, said again because the UI shows and compares no defaults."""
+        return MODELS.V2beta1RuntimeConfig(
+            pipeline_root=self.root, parameters=dict(self.parameters)
+        )
 
 
 def upload(
@@ -68,6 +72,7 @@ def upload(
     version: str,
     root: str,
     service_account: str | None,
+    parameters: Mapping[str, Any],
 ) -> Uploaded:
     """Make sure that the server has a pipeline version, and an experiment for its runs.
 
@@ -78,6 +83,7 @@ def upload(
         version: Name of the version, which stands for ``text``.
         root: Pipeline root of its runs.
         service_account: See ``Uploaded``.
+        parameters: See ``Uploaded``.
 
     Raises:
         UserError: The server refuses it.
@@ -91,6 +97,7 @@ def upload(
         version,
         root,
         service_account,
+        parameters,
     )
 
 

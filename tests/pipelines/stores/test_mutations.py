@@ -15,10 +15,10 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.disk import files
-from pipelines.stores import bucket, connection, directory, objects
+from pipelines.stores import bucket, directory, gcs_objects, s3_objects, sealing
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
-from pipelines.stores.objects import Objects
+from pipelines.stores.gcs_objects import GcsObjects
 from pipelines.stores.read_through import ReadThroughStore
 from pipelines.stores.store import Store
 from tests.pipelines.stores import test_bucket, test_contract, test_read_through
@@ -51,12 +51,12 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_precondition(monkeypatch: pytest.MonkeyPatch) -> None:
-    write = Objects.write
+    upload: Any = GcsObjects._upload
 
-    def write_always(self: Objects, name: str, data: Any, _: int, metadata: Any) -> None:
-        write(self, name, data, None, metadata)  # type: ignore[arg-type]
+    def upload_always(self: GcsObjects, name: str, data: Any, _: int, nonce: str) -> None:
+        upload(self, name, data, None, nonce)
 
-    monkeypatch.setattr(Objects, "write", write_always)
+    monkeypatch.setattr(GcsObjects, "_upload", upload_always)
 
 
 def one_nonce_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def no_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
             return b""
 
     monkeypatch.setattr(google_crc32c, "Checksum", Agrees)
-    monkeypatch.setattr(objects.base64, "b64encode", lambda _: AnyText())
+    monkeypatch.setattr(gcs_objects.base64, "b64encode", lambda _: AnyText())
 
 
 class AnyText(bytes):
@@ -96,8 +96,7 @@ class AnyText(bytes):
 
 
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (connection, objects):
-        monkeypatch.setattr(module, "may_pass", lambda _: False)
+    monkeypatch.setattr(gcs_objects, "may_pass", lambda _: False)
 
 
 def cache_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,3 +236,31 @@ def test_the_cache_notices_a_skipped_hash(
     test = test_read_through.test_a_damaged_file_is_downloaded_again
     with pytest.raises(AssertionError):
         test(gcs, BucketStore(bucket_uri), tmp_path / "cache", tmp_path)
+
+
+S3_MUTATIONS: dict[str, tuple[Patch, Callable[..., None]]] = {
+    "one seal for all": (
+        lambda m: m.setattr(s3_objects, "seal", lambda _: sealing.seal("")),
+        test_contract.test_swap_needs_the_version_at_hand,
+    ),
+    "a listing as the service gives it": (
+        lambda m: m.setattr(s3_objects, "sorted", lambda found, key: found, raising=False),
+        test_contract.test_list_is_in_the_order_of_whole_keys,
+    ),
+    "a writer that says nothing of what it expects": (
+        lambda m: m.setattr(s3_objects, "_condition", lambda _: {}),
+        test_contract.test_the_first_value_stays,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", S3_MUTATIONS)
+def test_the_contract_notices_at_s3(
+    name: str, s3_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch, test = S3_MUTATIONS[name]
+    monkeypatch.setattr(bucket, "probe_once", lambda *_: None)  # it would refuse some of them
+    store = BucketStore(s3_uri)
+    patch(monkeypatch)
+    with pytest.raises((AssertionError, ValueError)):
+        test(store)

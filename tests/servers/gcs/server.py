@@ -5,7 +5,9 @@ means something, and it fails on request the way a network and a busy service do
 memory. In a test it is a thread of the process; ``python -m tests.servers.gcs.server --port 9000`` gives
 one to other processes.
 
-Not here: access control beyond a forbidden bucket, object versioning, the XML API, signed URLs.
+Go's client, which Kubeflow's launcher uses, reads objects by the XML API: ``GET /bucket/object``, with
+``HEAD`` and ranges. Not here: access control beyond a forbidden bucket, object versioning, the rest of
+the XML API, signed URLs.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl, unquote
 
 from tests.servers.gcs.faults import FaultKind, Faults, Operation
+from tests.servers.gcs.messages import Answer, ConnectionCutError, Request, flipped
 from tests.servers.gcs.storage import Bucket, GcsObject, RefusedError, Storage
+from tests.servers.gcs.uploads import upload
 
 _BUCKETS = re.compile(r"/storage/v1/b/?")
 _BUCKET = re.compile(r"/storage/v1/b/([^/]+)")
@@ -39,45 +42,8 @@ _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
 _COMPOSE = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)/compose")
 _COPY = re.compile(r"/storage/v1/b/([^/]+)/o/([^/]+)/(rewriteTo|copyTo)/b/([^/]+)/o/([^/]+)")
 _UPLOAD = re.compile(r"(?:/resumable)?/upload/storage/v1/b/([^/]+)/o")
+_XML_OBJECT = re.compile(r"/(?!storage/|upload/|download/|resumable/|batch/)([^/]+)/(.+)")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
-_BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
-
-
-class ConnectionCutError(Exception):
-    """There is no answer: the connection ends with a reset."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response; ``promised_bytes`` is its Content-Length where the body is cut short."""
-
-    status: int
-    body: bytes | memoryview = b""
-    headers: tuple[tuple[str, str], ...] = ()
-    promised_bytes: int | None = None
-
-    @classmethod
-    def of(cls, value: object, status: int = 200) -> Answer:
-        return cls(status, json.dumps(value).encode(), (("Content-Type", "application/json"),))
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request with its body; ``corrupt`` asks for a flipped bit in the content of an upload."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-    corrupt: bool = False
-
-    def json(self) -> dict[str, Any]:
-        return json.loads(self.body or b"{}")
-
-    def content(self, data: bytes) -> bytes:
-        return flipped(data) if self.corrupt else data
 
 
 class GcsServer:
@@ -207,14 +173,6 @@ class GcsServer:
             raise ConnectionCutError
 
 
-def flipped(data: bytes | memoryview) -> bytes:
-    """Return the same bytes with one bit of the middle one changed."""
-    made = bytearray(data)
-    if made:
-        made[len(made) // 2] ^= 1
-    return bytes(made)
-
-
 def operation_of(method: str, path: str, query: dict[str, str]) -> Operation:
     """Say what a request is about."""
     if _UPLOAD.fullmatch(path):
@@ -227,13 +185,15 @@ def operation_of(method: str, path: str, query: dict[str, str]) -> Operation:
         if method == "GET":
             return "download" if query.get("alt") == "media" else "stat"
         return "delete" if method == "DELETE" else "patch"
+    if method in ("GET", "HEAD") and _XML_OBJECT.fullmatch(path):
+        return "download" if method == "GET" else "stat"
     return "bucket"
 
 
 def _dispatch(storage: Storage, request: Request) -> Answer:
     method, path, query = request.method, request.path, request.query
     if found := _UPLOAD.fullmatch(path):
-        return _upload(storage, request, unquote(found[1]))
+        return upload(storage, request, unquote(found[1]))
     if found := _OBJECT.fullmatch(path):
         return _object(storage, request, unquote(found[1]), unquote(found[2]))
     if (found := _OBJECTS.fullmatch(path)) and method == "GET":
@@ -257,7 +217,28 @@ def _dispatch(storage: Storage, request: Request) -> Answer:
         size = str(len(made.data))
         done = {"kind": "storage#rewriteResponse", "done": True, "resource": made.resource()}
         return Answer.of({**done, "objectSize": size, "totalBytesRewritten": size})
+    if method in ("GET", "HEAD") and (found := _XML_OBJECT.fullmatch(path)):
+        return _xml_object(storage, request, unquote(found[1]), unquote(found[2]))
     return _bucket(storage, request)
+
+
+def _xml_object(storage: Storage, request: Request, bucket: str, name: str) -> Answer:
+    """Answer as the XML API does; what is not there is told in XML."""
+    try:
+        answer = _media(storage.live(bucket, name, request.query), request.headers.get("range"))
+    except RefusedError as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        code = "NoSuchKey" if bucket in storage.buckets else "NoSuchBucket"
+        text = (
+            f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code>"
+            f"<Message>The specified {code[6:].lower()} does not exist.</Message></Error>"
+        )
+        body = b"" if request.method == "HEAD" else text.encode()
+        return Answer(404, body, (("Content-Type", "application/xml; charset=UTF-8"),))
+    if request.method == "HEAD":
+        return Answer(answer.status, b"", answer.headers, len(answer.body))
+    return answer
 
 
 def _bucket(storage: Storage, request: Request) -> Answer:
@@ -306,78 +287,6 @@ def _media(found: GcsObject, wanted: str | None) -> Answer:
         return Answer(416, b"", (("Content-Range", f"bytes */{size}"),))
     part = memoryview(found.data)[start:end]
     return Answer(206, part, (*headers, ("Content-Range", f"bytes {start}-{end - 1}/{size}")))
-
-
-def _upload(storage: Storage, request: Request, bucket: str) -> Answer:
-    query = request.query
-    if "upload_id" in query:
-        return _resume(storage, request, query["upload_id"])
-    kind = query.get("uploadType")
-    if kind == "media":
-        resource = {"contentType": request.headers.get("content-type")}
-        data = request.content(request.body)
-        return Answer.of(storage.write(bucket, query["name"], data, query, resource).resource())
-    if kind == "multipart":
-        resource, data = _parts(request)
-        name = resource.get("name") or query["name"]
-        return Answer.of(storage.write(bucket, name, data, query, resource).resource())
-    resource = request.json()
-    resource.setdefault("contentType", request.headers.get("x-upload-content-type"))
-    name = resource.get("name") or query["name"]
-    identifier = storage.begin_upload(bucket, name, query, resource)
-    place = f"http://{request.headers['host']}{request.path}"
-    location = f"{place}?uploadType=resumable&upload_id={identifier}"
-    return Answer(200, b"", (("Location", location), ("X-GUploader-UploadID", identifier)))
-
-
-def _parts(request: Request) -> tuple[dict[str, Any], bytes]:
-    """Split a multipart/related body into the resource and the content."""
-    found = _BOUNDARY.search(request.headers.get("content-type", ""))
-    if not found:
-        raise RefusedError(400, "Malformed multipart body: no boundary")
-    boundary = b"--" + found[1].encode()
-    _, first, second = request.body.split(boundary, 2)
-    resource = json.loads(first.partition(b"\r\n\r\n")[2])
-    head, _, rest = second.partition(b"\r\n\r\n")
-    end = rest.rfind(b"\r\n" + boundary + b"--")
-    if end < 0:
-        raise RefusedError(400, "Malformed multipart body: no end")
-    types = re.findall(rb"(?i)content-type:\s*([^\r\n]+)", head)
-    resource.setdefault("contentType", types[0].decode() if types else None)
-    return resource, request.content(rest[:end])
-
-
-def _resume(storage: Storage, request: Request, identifier: str) -> Answer:
-    """Take one chunk of a resumable upload, or say how far it is."""
-    if request.method == "DELETE":
-        storage.drop_upload(identifier)
-        return Answer(499)
-    upload = storage.upload(identifier)
-    if upload.made:  # the answer to the last chunk was lost, and it came again
-        return Answer.of(upload.made.resource())
-    parsed = _CONTENT_RANGE.fullmatch(request.headers.get("content-range", "bytes */*"))
-    if not parsed:
-        raise RefusedError(400, "Malformed Content-Range")
-    start, total = parsed[1], parsed[3]
-    if start is not None:
-        ahead = int(start) - len(upload.received)
-        if ahead > 0:
-            raise RefusedError(503, f"{ahead} bytes before this chunk are missing")
-        upload.received += (
-            request.content(request.body)[-ahead:] if ahead else request.content(request.body)
-        )
-    if total != "*" and len(upload.received) == int(total):
-        return Answer.of(storage.finish_upload(identifier, _hashes(request)).resource())
-    last = len(upload.received) - 1
-    return Answer(308, b"", (("Range", f"bytes=0-{last}"),) if last >= 0 else ())
-
-
-def _hashes(request: Request) -> dict[str, str]:
-    """Read ``X-Goog-Hash`` into the names that an object's resource has for it."""
-    named = (
-        item.strip().partition("=") for item in request.headers.get("x-goog-hash", "").split(",")
-    )
-    return {"md5Hash" if name == "md5" else name: value for name, _, value in named if value}
 
 
 class Owner(Protocol):

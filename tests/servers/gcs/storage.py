@@ -264,9 +264,10 @@ class Storage:
     def listing(self, bucket: str, query: Mapping[str, str]) -> dict[str, Any]:
         """Return one page of names in order, folded at the delimiter."""
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-        limit = min(int(query.get("maxResults", "1000")), 1000)
-        start, end = query.get("startOffset", ""), query.get("endOffset")
-        after = decode(query["pageToken"]).decode() if "pageToken" in query else ""
+        limit = min(int(query.get("maxResults") or "1000"), 1000)
+        # Go's client sends all of these empty, which says as much as leaving them out.
+        start, end = query.get("startOffset", ""), query.get("endOffset") or None
+        after = decode(query["pageToken"]).decode() if query.get("pageToken") else ""
         with self.lock:
             objects = self.bucket(bucket).objects
             entries: dict[str, GcsObject | None] = {}

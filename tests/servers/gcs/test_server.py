@@ -151,3 +151,30 @@ def test_it_runs_by_itself() -> None:
     finally:
         process.terminate()
         process.communicate()
+
+
+def test_what_go_sends_empty_when_it_lists_counts_as_absent(server: GcsServer) -> None:
+    for name in ("go/a", "go/b/c"):
+        server.storage.write("conformance", name, b"x", {}, {})
+    empty = dict.fromkeys(("delimiter", "endOffset", "startOffset", "pageToken", "maxResults"), "")
+    listed = requests.get(
+        f"{server.url}/storage/v1/b/conformance/o", {"prefix": "go/", **empty}, timeout=5
+    ).json()
+    assert [item["name"] for item in listed["items"]] == ["go/a", "go/b/c"]
+    assert "nextPageToken" not in listed
+
+
+def test_objects_are_read_by_the_xml_api(server: GcsServer) -> None:
+    server.storage.write("conformance", "go/a b", b"0123456789", {}, {})
+    address = f"{server.url}/conformance/go/a%20b"
+    whole = requests.get(address, timeout=5)
+    assert whole.content == b"0123456789"
+    assert whole.headers["X-Goog-Generation"]
+    part = requests.get(address, headers={"Range": "bytes=2-4"}, timeout=5)
+    assert (part.status_code, part.content) == (206, b"234")
+    asked = requests.head(address, timeout=5)
+    assert (asked.content, asked.headers["Content-Length"]) == (b"", "10")
+    for place in ("conformance/go/none", "none/go/a"):
+        missing = requests.get(f"{server.url}/{place}", timeout=5)
+        assert (missing.status_code, "<Code>NoSuch" in missing.text) == (404, True)
+        assert requests.head(f"{server.url}/{place}", timeout=5).status_code == 404

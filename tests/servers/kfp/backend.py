@@ -1,26 +1,28 @@
 """What an API server of Kubeflow Pipelines keeps, and the rules by which it changes.
 
-Follows kubeflow/pipelines 2.17, the files below ``backend/src/apiserver/`` that are named where
-something follows them. Runs do nothing by themselves: a test says what becomes of their tasks.
+Follows what real servers of four versions answered (``releases.py``), and where no recording shows
+it kubeflow/pipelines, the files below ``backend/src/apiserver/`` that are named. Runs do nothing by
+themselves: a test says what becomes of their tasks.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import yaml
 
-Resource = dict[str, Any]
+from tests.servers.kfp.clock import LATE_MAX_S, Cron, lateness_s
+from tests.servers.kfp.faults import RefusedError
+from tests.servers.kfp.releases import NEWEST, RELEASES
+from tests.servers.kfp.run_states import FINAL, RunStates, stamp
+from tests.servers.kfp.task_rows import Resource
+from tests.servers.kfp.workflow import fnv32a
 
-CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 6, 429: 8, 500: 13, 501: 12, 503: 14}
-"""HTTP status to gRPC code, as grpc-gateway maps them."""
-
-_FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
 _PAGE, _PAGE_MAX = 20, 200  # list/list.go: defaultPageSize, maxPageSize
 _CONCURRENCY_MAX = 10
 _FILTERED = {  # model/run.go, job.go, pipeline.go, experiment.go: APIToModelFieldMap
@@ -40,36 +42,32 @@ _FILTERED = {  # model/run.go, job.go, pipeline.go, experiment.go: APIToModelFie
 _ALIASES = {"id": "{}_id", "name": "display_name"}
 
 
-class RefusedError(Exception):
-    """The request fails."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-
-
-class Backend:
+class Backend(RunStates):
     """The state of an installation.
 
     Args:
         namespaces: Those that the caller may use, in multi-user mode; None is single-user mode.
+        version: Of Kubeflow Pipelines, one of ``releases.VERSIONS``.
     """
 
-    def __init__(self, namespaces: Iterable[str] | None = None) -> None:
+    def __init__(self, namespaces: Iterable[str] | None = None, version: str = NEWEST) -> None:
+        super().__init__(RELEASES[version])
         self.namespaces = None if namespaces is None else set(namespaces)
         self.pipelines: dict[str, Resource] = {}
         self.versions: dict[str, Resource] = {}
         self.experiments: dict[str, Resource] = {}
-        self.runs: dict[str, Resource] = {}
         self.recurring: dict[str, Resource] = {}
-        self._clock = datetime.now(UTC)
-        self._children: dict[str, dict[str, tuple[Resource, Resource, Resource]]] = {}
+        self._objects: dict[str, str] = {}
+        self._ticked: datetime | None = None
 
-    def now(self) -> str:
-        """Return a time later than the last, in whole seconds as the database keeps it."""
-        self._clock = max(self._clock + timedelta(seconds=1), datetime.now(UTC))
-        return self._clock.isoformat(timespec="seconds").replace("+00:00", "Z")
+    def health(self) -> Resource:
+        """server/healthz_server.go; ``tag_name`` is what tells a server's version."""
+        said: Resource = {
+            "commit_sha": "emulated",
+            "tag_name": self.release.version,
+            "multi_user": self.namespaces is not None,
+        }
+        return said | ({"pipeline_store": "database"} if self.release.says_store else {})
 
     # namespaces --------------------------------------------------------------------------------
 
@@ -140,6 +138,12 @@ class Backend:
         self.versions[made["pipeline_version_id"]] = made
         return made
 
+    def upload_pipeline(self, name: str, text: bytes, query: Resource) -> Resource:
+        """The same as a page of the UI does it: a pipeline and its first version, called alike."""
+        pipeline = self.create_pipeline({"name": name, "namespace": query.get("namespace", "")})
+        self.upload_version(pipeline["pipeline_id"], name, text, query)
+        return pipeline
+
     def pipeline(self, identifier: str) -> Resource:
         return _found(self.pipelines, identifier, "Pipeline")
 
@@ -147,7 +151,14 @@ class Backend:
         for pipeline in self.pipelines.values():
             if (pipeline["name"], pipeline["namespace"]) == (name, namespace or ""):
                 return pipeline
-        raise RefusedError(404, f"ResourceNotFoundError: Pipeline {name} not found.")
+        missing = f"Namespace/Pipeline {namespace or ''}/{name} not found"
+        raise RefusedError(
+            404,
+            f"Failed to get a pipeline with name {name} and namespace {namespace or ''}. Check error "
+            f"stack.: Failed to get a pipeline named {name} in namespace {namespace or ''}: "
+            f"ResourceNotFoundError: {missing}",
+            missing,
+        )
 
     # experiments -------------------------------------------------------------------------------
 
@@ -167,6 +178,7 @@ class Backend:
             "namespace": namespace,
             "created_at": self.now(),
             "storage_state": "AVAILABLE",
+            "last_run_created_at": "1970-01-01T00:00:00Z",
         }
         self.experiments[made["experiment_id"]] = made
         return made
@@ -177,109 +189,36 @@ class Backend:
         """server/run_server.go; neither names nor anything else make a second run impossible."""
         if not body.get("display_name"):
             raise RefusedError(400, "The run name is empty. Please specify a valid name")
-        experiment = _found(self.experiments, body.get("experiment_id", ""), "Experiment")
-        return self._started(body, experiment)
+        if body.get("experiment_id"):
+            experiment = _found(self.experiments, body["experiment_id"], "Experiment")
+        else:
+            experiment = self._default_experiment(body.get("namespace"))
+        return self.open_run(body, experiment, self.spec_of(body))
 
-    def _started(self, body: Resource, experiment: Resource) -> Resource:
-        self._source(body)
-        made = {
-            **body,
-            "run_id": str(uuid.uuid4()),
-            "experiment_id": experiment["experiment_id"],
-            "storage_state": "AVAILABLE",
-            "created_at": self.now(),
-            "scheduled_at": body.get("scheduled_at", "1970-01-01T00:00:00Z"),
-            "finished_at": "1970-01-01T00:00:00Z",
-            "state": "PENDING",
-            "state_history": [],
-            "run_details": {"task_details": []},
-        }
-        self.runs[made["run_id"]] = made
-        self._children[made["run_id"]] = {}
-        return made
+    def _default_experiment(self, namespace: str | None) -> Resource:
+        """resource_manager.go, CreateDefaultExperiment: what a page of the UI takes."""
+        for experiment in self.experiments.values():
+            if experiment["display_name"] == "Default":
+                return experiment
+        return self.create_experiment({"display_name": "Default", "namespace": namespace})
 
-    def _source(self, body: Resource) -> Resource:
+    def spec_of(self, body: Resource) -> Resource:
+        """Return the pipeline spec that a run or a recurring run is made of."""
+        whole = self.source_of(body)["pipeline_spec"]
+        return whole.get("pipeline_spec", whole)
+
+    def source_of(self, body: Resource) -> Resource:
         """Return the version that a run or a recurring run is made of."""
         reference = body.get("pipeline_version_reference") or {}
         if not reference.get("pipeline_version_id"):
             raise RefusedError(400, "Invalid input error: a pipeline source is missing")
         return _found(self.versions, reference["pipeline_version_id"], "PipelineVersion")
 
-    def terminate(self, run: str) -> None:
-        """resource/resource_manager.go: only a run that has not ended can be terminated."""
-        found = _found(self.runs, run, "Run")
-        if found["state"] in _FINAL:
-            raise RefusedError(
-                400, f"Failed to terminate a run due to error: the run {run} has already finished"
-            )
-        self._enter(found, "CANCELING")
-
-    def _enter(self, run: Resource, state: str) -> None:
-        run["state"] = state
-        run["state_history"] = [*run["state_history"], {"update_time": self.now(), "state": state}]
-        if state in _FINAL:
-            run["finished_at"] = self.now()
-
-    # what the cluster does, as tests say --------------------------------------------------------
-
-    def begin(self, run: str) -> None:
-        """The workflow runs: its root and its driver are the first tasks."""
-        found = self.runs[run]
-        self._enter(found, "RUNNING")
-        found["run_details"]["task_details"] += [
-            self._task(run, "root", "RUNNING"),
-            self._task(run, "root-driver", "SUCCEEDED"),
-        ]
-
-    def start(self, run: str, task: str) -> None:
-        """A container task is three nodes: driver, a graph of its own, and ``executor`` in that.
-
-        v2/compiler/argocompiler/container.go: containerDriverTask and containerExecutorTask.
-        """
-        driver = self._task(run, f"{task}-driver", "SUCCEEDED")
-        executor = self._task(run, "executor", "RUNNING")
-        outer = self._task(run, task, "RUNNING")
-        outer["child_tasks"] = [{"pod_name": executor["pod_name"]}]
-        self._children[run][task] = (driver, outer, executor)
-        self.runs[run]["run_details"]["task_details"] += [driver, outer, executor]
-
-    def finish(self, run: str, task: str, state: str = "SUCCEEDED", message: str = "") -> None:
-        _, outer, executor = self._children[run][task]
-        for node in (outer, executor):
-            node["state"], node["end_time"] = state, self.now()
-            if message:
-                node["error"] = {"code": 13, "message": message}
-
-    def skip(self, run: str, task: str) -> None:
-        """KFP has the result: the executor is skipped, and the graph around it has succeeded."""
-        self.start(run, task)
-        _, outer, executor = self._children[run][task]
-        outer["state"], executor["state"] = "SUCCEEDED", "SKIPPED"
-        outer["end_time"] = executor["end_time"] = self.now()
-
-    def end(self, run: str, state: str = "SUCCEEDED") -> None:
-        self._enter(self.runs[run], state)
-
-    def _task(self, run: str, name: str, state: str) -> Resource:
-        identifier = str(uuid.uuid4())
-        now = self.now()
-        return {
-            "run_id": run,
-            "task_id": identifier,
-            "pod_name": f"{run[:8]}-{identifier[:8]}",
-            "display_name": name,
-            "create_time": now,
-            "start_time": now,
-            "state": state,
-            "execution_id": "0",
-            "child_tasks": [],
-        }  # server/api_converter.go fills neither inputs nor outputs
-
     # recurring runs ----------------------------------------------------------------------------
 
     def create_recurring(self, body: Resource) -> Resource:
         """server/recurring_run_server.go: validateCreateRecurringRunRequest; names are not unique."""
-        self._source(body)
+        self.source_of(body)
         _found(self.experiments, body.get("experiment_id", ""), "Experiment")
         concurrency = int(body.get("max_concurrency", 0))
         if not 1 <= concurrency <= _CONCURRENCY_MAX:
@@ -304,7 +243,12 @@ class Backend:
             "updated_at": self.now(),
             "status": "DISABLED" if body.get("mode") == "DISABLE" else "ENABLED",
         }
+        if self.namespaces is None:
+            made["namespace"] = "kubeflow"
         self.recurring[made["recurring_run_id"]] = made
+        # The Kubernetes object of the schedule, after which its runs are called.
+        plain = re.sub(r"[^a-z0-9]", "", str(body.get("display_name", "")).lower())
+        self._objects[made["recurring_run_id"]] = f"{plain}{uuid.uuid4().hex[:5]}"
         return made
 
     def switch(self, identifier: str, status: str) -> None:
@@ -316,16 +260,46 @@ class Backend:
         del self.recurring[identifier]
 
     def fire(self, identifier: str, scheduled_at: str) -> Resource:
-        """The schedule's time has come: a run with a name that the controller makes up."""
+        """A run is made for one time of a schedule (scheduled_workflow.go, NextResourceName)."""
         source = self.recurring[identifier]
+        name = self._objects[identifier]
+        index = 1 + sum(run.get("recurring_run_id") == identifier for run in self.runs.values())
         body = {
-            "display_name": f"{source['display_name']}-{uuid.uuid4().hex[:5]}",
+            "display_name": f"{name}-{index}-{fnv32a(f'{name}-{index}')}",
             "pipeline_version_reference": source["pipeline_version_reference"],
             "runtime_config": source["runtime_config"],
+            "service_account": source.get("service_account"),
             "recurring_run_id": identifier,
             "scheduled_at": scheduled_at,
         }
-        return self._started(body, self.experiments[source["experiment_id"]])
+        experiment = self.experiments[source["experiment_id"]]
+        return self.open_run(body, experiment, self.spec_of(body))
+
+    def tick(self, moment: datetime) -> list[Resource]:
+        """The controller's clock shows a moment: runs whose time has come, and its delay, are made.
+
+        Args:
+            moment: Not before that of the last call; of the first call on times count.
+
+        Returns:
+            The new runs.
+        """
+        last, self._ticked = self._ticked or moment, moment
+        self._clock = max(self._clock, moment)
+        made: list[Resource] = []
+        for identifier, row in list(self.recurring.items()):
+            cron = Cron(row["trigger"]["cron_schedule"]["cron"])
+            for due in cron.times(last - timedelta(seconds=LATE_MAX_S), moment):
+                late = timedelta(seconds=lateness_s(self._objects[identifier], due))
+                active = [
+                    run
+                    for run in self.runs.values()
+                    if run.get("recurring_run_id") == identifier and run["state"] not in FINAL
+                ]
+                room = len(active) < int(row["max_concurrency"])
+                if row["status"] == "ENABLED" and last < due + late <= moment and room:
+                    made.append(self.fire(identifier, stamp(due)))
+        return made
 
     # lists -------------------------------------------------------------------------------------
 

@@ -1,342 +1,115 @@
-"""An emulation of what Kubeflow Pipelines does around a container, after the back end's source.
+"""What Kubeflow's launcher does around a step: download, fill in, run, read, upload, publish.
 
-It is no cluster: there are no pods, no API server, no cache, no retries and no parallel tasks.
-What it does follow, line by line, is how a task gets its input and loses or keeps its output: the
-driver that resolves inputs and invents addresses, and the launcher that downloads, substitutes,
-runs, reads ``executor_output.json`` and uploads. Each function names the Go function that it
-follows; paths are those of the repository kubeflow/pipelines below ``backend/src/v2``, as of commits
-00450640 (launcher_v2.go), 00317662 (driver/container.go), 0010b067 (driver/driver.go), ea1ccfc1
-(converter.go), 031e8f93 (object_store.go) and 05e986f9 (config.go).
-
-A folder stands for object storage: ``FOLDER/bucket/key`` is ``gs://bucket/key``, and as there, a
-folder without files does not exist. A task runs in a ``Pod``: a process of this machine, whose
-mounts lie below a scratch folder (``tests/servers/kfp/mounted.py``), or a container of our images.
+It follows ``component/launcher_v2.go`` of kubeflow/pipelines, line by line where outputs are kept or
+lost; each function names the Go function that it follows. The versions differ as ``releases.py``
+says. A step runs in a ``Pod`` (``pods.py``), storage is ``object_storage.py``'s.
 """
 
 from __future__ import annotations
 
-import os
-import posixpath
-import shutil
-import subprocess
 import sys
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
-ROOT = Path(__file__).parents[3]
-OUTPUT_FILE = "/tmp/kfp_outputs/output_metadata.json"
-SCHEMES = ("gs://", "s3://", "minio://")
+from tests.servers.kfp.driver import LOGS, stored
+from tests.servers.kfp.faults import TaskFailedError
+from tests.servers.kfp.object_storage import SCHEMES, Bucket, local_path_for_uri
+from tests.servers.kfp.pods import Pod
+from tests.servers.kfp.releases import NEWEST, RELEASES, Release
 
-
-class TaskFailedError(Exception):
-    """The launcher or the driver gave up; the message says what about."""
-
-
-class Pod(Protocol):
-    """Runs one command with the mounts of a task."""
-
-    def mount(self, path: str) -> Path:
-        """Return where on this machine the container finds ``path``."""
-        ...
-
-    def run(self, image: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Run to the end and return the exit code."""
-        ...
-
-
-@dataclass
-class ProcessPod:
-    """A process of this machine, its mounts and its /tmp below ``folder``.
-
-    It understands ``python -m components`` alone, and calls it through ``tests.servers.kfp.mounted``.
-    """
-
-    folder: Path
-
-    def mount(self, path: str) -> Path:
-        return self.folder / path.lstrip("/")
-
-    def run(self, image: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        assert list(command[:3]) == ["python", "-m", "components"], command
-        rooted = [item.replace(OUTPUT_FILE, str(self.mount(OUTPUT_FILE))) for item in command[3:]]
-        entry = [sys.executable, "-m", "tests.servers.kfp.mounted", str(self.folder), *rooted]
-        return subprocess.run(
-            entry, cwd=ROOT, env={**os.environ, **environment}, check=False
-        ).returncode
-
-
-@dataclass
-class ContainerPod:
-    """A container of our images, which are not changed at all; ``folder`` holds its mounts."""
-
-    folder: Path
-
-    def mount(self, path: str) -> Path:
-        return self.folder / path.lstrip("/")
-
-    def run(self, image: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        for name in ("gcs", "tmp"):
-            (self.folder / name).mkdir(exist_ok=True)
-        for path in (self.folder, *self.folder.rglob("*")):
-            path.chmod(0o777)  # as an emptyDir, which any user of the pod writes to
-        volumes = [f"--volume={self.folder}/{name}:/{name}" for name in ("gcs", "tmp")]
-        variables = [f"--env={name}={value}" for name, value in environment.items()]
-        program, *arguments = command
-        started = ["docker", "run", "--rm", "--network=none", f"--entrypoint={program}"]
-        return subprocess.run(
-            [*started, *volumes, *variables, image, *arguments], check=False
-        ).returncode
-
-
-# addresses --------------------------------------------------------------------------------------
-
-
-def local_path_for_uri(uri: str) -> str:
-    """component/launcher_v2.go, LocalPathForURI (oci:// left out)."""
-    for scheme in SCHEMES:
-        if uri.startswith(scheme):
-            return f"/{'gcs' if scheme == 'gs://' else scheme[:-3]}/{uri.removeprefix(scheme)}"
-    raise TaskFailedError(
-        f"failed to generate local path for URI {uri}: unsupported storage scheme"
-    )
-
-
-def generate_output_uri(root: str, paths: Sequence[str]) -> str:
-    """metadata/client.go, GenerateOutputURI."""
-    return f"{root.partition('?')[0].rstrip('/')}/{posixpath.join(*paths)}"
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """objectstore/config.go, Config: the prefix that a task may write below.
-
-    Attributes:
-        storage: The folder that stands for object storage.
-        prefixed: Scheme, bucket and prefix.
-    """
-
-    storage: Path
-    prefixed: str
-
-    def key_from_uri(self, uri: str) -> str:
-        """objectstore/config.go, KeyFromURI: what lies elsewhere is refused."""
-        if not uri.startswith(self.prefixed):
-            raise TaskFailedError(
-                f"URI {uri!r} does not have expected bucket prefix {self.prefixed!r}"
-            )
-        key = uri.removeprefix(self.prefixed).lstrip("/")
-        if not key:
-            raise TaskFailedError(f"URI {uri!r} has empty key")
-        return key
-
-    def path(self, key: str) -> Path:
-        scheme = next(scheme for scheme in SCHEMES if self.prefixed.startswith(scheme))
-        return self.storage / self.prefixed.removeprefix(scheme) / key
-
-    def upload(self, local: Path, key: str) -> None:
-        """objectstore/object_store.go, UploadBlob: files one by one, so no empty folder."""
-        if not local.exists():
-            raise FileNotFoundError(local)
-        if not local.is_dir():
-            _copy(local, self.path(key))
-            return
-        for entry in sorted(local.iterdir()):
-            if entry.is_dir():
-                self.upload(entry, f"{key}/{entry.name}")
-            else:
-                _copy(entry, self.path(f"{key}/{entry.name}"))
-
-    def download(self, local: Path, key: str) -> None:
-        """objectstore/object_store.go, DownloadBlob: of nothing, nothing, and no error."""
-        found = self.path(key)
-        files = [found] if found.is_file() else [p for p in found.rglob("*") if p.is_file()]
-        for file in files:
-            relative = file.relative_to(found)
-            _copy(file, local / relative if file != found else local)
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-
-
-# metadata ---------------------------------------------------------------------------------------
-
-
-def stored(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """metadata/converter.go, StructValueToMLMDValue and toRuntimeArtifact: there and back."""
-
-    def value(item: Any) -> Any:
-        if item is None:
-            raise TaskFailedError(
-                "failed to convert RuntimeArtifact to MLMD artifact: unknown null"
-            )
-        if isinstance(item, bool):
-            return int(item)
-        if isinstance(item, list):
-            return {"list": item}
-        return {"struct": item} if isinstance(item, dict) else item
-
-    return {name: value(item) for name, item in metadata.items()}
-
-
-# the driver -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Backend:
-    """Runs a compiled pipeline, one task after the other.
-
-    Attributes:
-        storage: The folder that stands for object storage.
-        scratch: Where tasks have their mounts; each is removed after its task.
-        pod: What runs a task whose mounts lie in a folder.
-        artifacts: By task and output what was recorded: a RuntimeArtifact in JSON.
-        argument_bytes: By task the length of the argument that its command got.
-    """
-
-    storage: Path
-    scratch: Path
-    pod: type[ProcessPod | ContainerPod] = ProcessPod
-    artifacts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    argument_bytes: dict[str, int] = field(default_factory=dict)
-
-    def run(self, text: str) -> str:
-        """Run every task in order and return the run's root.
-
-        Raises:
-            TaskFailedError: A task did; what comes after it does not run.
-        """
-        document = next(iter(yaml.safe_load_all(text)))
-        spec = json_format.ParseDict(document, pb.PipelineSpec())
-        # driver/driver.go, RootDAG, and metadata/client.go, GetPipeline
-        root = generate_output_uri(
-            spec.default_pipeline_root, [spec.pipeline_info.name, str(uuid.uuid4())]
-        )
-        tasks = spec.root.dag.tasks
-        order = TopologicalSorter({name: task.dependent_tasks for name, task in tasks.items()})
-        for name in order.static_order():
-            component = spec.components[tasks[name].component_ref.name]
-            executors = json_format.MessageToDict(spec.deployment_spec)["executors"]
-            executor = executors[component.executor_label]
-            if "importer" in executor:
-                self._import(name, tasks[name], executor["importer"])
-            else:
-                self._execute(root, tasks[name], component, executor["container"])
-        return root
-
-    def _import(self, name: str, task: pb.PipelineTaskSpec, importer: Mapping[str, Any]) -> None:
-        """component/importer_launcher.go, ImportSpecToMLMDArtifact: nothing is looked at."""
-        uri = task.inputs.parameters["uri"].runtime_value.constant.string_value
-        assert uri == importer["artifactUri"]["constant"], name
-        self._record(name, "artifact", {"uri": uri, "metadata": importer.get("metadata", {})})
-
-    def _record(self, task: str, output: str, artifact: Mapping[str, Any]) -> None:
-        self.artifacts[task, output] = {
-            **artifact,
-            "name": str(len(self.artifacts) + 1),
-            "metadata": stored(artifact.get("metadata", {})),
-        }
-
-    def _execute(
-        self,
-        root: str,
-        task: pb.PipelineTaskSpec,
-        component: pb.ComponentSpec,
-        container: Mapping[str, Any],
-    ) -> None:
-        """driver/container.go, Container, then component/launcher_v2.go, Execute."""
-        name = task.task_info.name
-        executor_input = self.executor_input(root, task, component)
-        folder = self.scratch / name
-        folder.mkdir(parents=True)
-        launcher = Launcher(Bucket(self.storage, root), self.pod(folder))
-        (told,) = launcher.placeholders(executor_input).values()
-        self.argument_bytes[name] = len(told.encode())
-        made = launcher.execute(executor_input, container)
-        shutil.rmtree(folder)
-        for output, artifact in made.items():
-            self._record(name, output, artifact)
-
-    def executor_input(
-        self, root: str, task: pb.PipelineTaskSpec, component: pb.ComponentSpec
-    ) -> pb.ExecutorInput:
-        """driver/resolve.go, resolveInputs, and driver/driver.go, provisionOutputs."""
-        message = pb.ExecutorInput()
-        for name, given in task.inputs.parameters.items():
-            message.inputs.parameter_values[name].CopyFrom(given.runtime_value.constant)
-        for name, given in task.inputs.artifacts.items():
-            ref = given.task_output_artifact
-            artifact = self.artifacts.get((ref.producer_task, ref.output_artifact_key))
-            if artifact is None:
-                raise TaskFailedError(
-                    f"cannot find output artifact key {ref.output_artifact_key!r}"
-                )
-            json_format.ParseDict(artifact, message.inputs.artifacts[name].artifacts.add())
-        salt = str(uuid.uuid4())
-        for name, output in component.output_definitions.artifacts.items():
-            artifact = message.outputs.artifacts[name].artifacts.add()
-            artifact.uri = generate_output_uri(root, [task.task_info.name, salt, name])
-            artifact.type.CopyFrom(output.artifact_type)
-        message.outputs.output_file = OUTPUT_FILE
-        return message
-
-
-# the launcher -----------------------------------------------------------------------------------
+METADATA_BYTES = 4 << 20
+"""What ML Metadata takes in one message (gRPC's default)."""
 
 
 @dataclass
 class Launcher:
-    """component/launcher_v2.go, LauncherV2."""
+    """component/launcher_v2.go, LauncherV2, for one attempt of a step.
+
+    Attributes:
+        bucket: Where it may write.
+        pod: What runs the step.
+        release: The version.
+        component: What ``--component_spec`` says.
+        attempt: 0 for the first.
+    """
 
     bucket: Bucket
     pod: Pod
+    release: Release = field(default_factory=lambda: RELEASES[NEWEST])
+    component: pb.ComponentSpec = field(default_factory=pb.ComponentSpec)
+    attempt: int = 0
 
     def execute(
         self, executor_input: pb.ExecutorInput, container: Mapping[str, Any]
     ) -> dict[str, dict[str, Any]]:
-        """executeV2 and execute: download, run, read, upload. After a failure nothing is kept."""
-        placeholders = self.placeholders(executor_input)
+        """executeV2 and execute: of a step that fails its log alone is kept, if that.
+
+        Raises:
+            TaskFailedError: The step failed, or what is around it did.
+        """
+        if self.release.numbered_logs and LOGS in executor_input.outputs.artifacts:
+            logs = executor_input.outputs.artifacts[LOGS].artifacts[0]
+            logs.uri = f"{logs.uri}-{self.attempt}"  # qualifyExecutorLogsURI
+        command = [*container.get("command", []), *container.get("args", [])]
+        for placeholder, replacement in self.placeholders(executor_input).items():
+            command = [item.replace(placeholder, replacement) for item in command]
+        if any(len(item.encode()) >= self.release.argument_bytes for item in command):
+            raise TaskFailedError("fork/exec: argument list too long")
         self.download(executor_input)
         for artifacts in executor_input.outputs.artifacts.values():  # prepareOutputFolders
             for artifact in artifacts.artifacts:
                 local = self.pod.mount(local_path_for_uri(artifact.uri))
                 local.parent.mkdir(parents=True, exist_ok=True)
-        command = [*container.get("command", []), *container.get("args", [])]
-        for placeholder, replacement in placeholders.items():
-            command = [item.replace(placeholder, replacement) for item in command]
         environment = {item["name"]: item.get("value", "") for item in container.get("env", [])}
-        code = self.pod.run(container["image"], command, environment)
+        log = self.pod.mount(self.log_path(executor_input))
+        code = self.pod.run(container["image"], command, environment, log)
         if code != 0:
+            if self.release.logs_of_failures and LOGS in executor_input.outputs.artifacts:
+                self._upload(LOGS, executor_input.outputs.artifacts[LOGS].artifacts[0])
             raise TaskFailedError(f"failed to execute component: exit status {code}")
         return self.upload(executor_input, self.executor_output(executor_input))
 
+    def log_path(self, executor_input: pb.ExecutorInput) -> str:
+        """getLogWriter: what the step prints goes to the pod's log and to this file."""
+        artifacts = executor_input.outputs.artifacts
+        if LOGS not in artifacts:
+            return "/tmp/log"
+        return local_path_for_uri(artifacts[LOGS].artifacts[0].uri)
+
     def placeholders(self, executor_input: pb.ExecutorInput) -> dict[str, str]:
-        """getPlaceholders, as far as our components use them: the whole input."""
+        """getPlaceholders, as far as our components use them: the whole input, with defaults."""
+        whole = pb.ExecutorInput()
+        whole.CopyFrom(executor_input)
+        for name, declared in self.component.input_definitions.parameters.items():
+            if declared.HasField("default_value") and name not in whole.inputs.parameter_values:
+                whole.inputs.parameter_values[name].CopyFrom(
+                    declared.default_value
+                )  # addDefaultParams
         # protojson leaves out some of these spaces, at random.
-        return {"{{$}}": json_format.MessageToJson(executor_input, indent=None)}
+        return {"{{$}}": json_format.MessageToJson(whole, indent=None)}
 
     def download(self, executor_input: pb.ExecutorInput) -> None:
-        """downloadArtifacts: the first of every list, from whichever bucket it lies in."""
+        """downloadArtifacts: from whichever bucket they lie in; of a list the first alone up to 2.5."""
         for artifacts in executor_input.inputs.artifacts.values():
-            uri = artifacts.artifacts[0].uri
-            if not uri.startswith(SCHEMES):
-                sys.stderr.write(f"{uri} is no recognized storage URI: not downloaded\n")
-                continue
-            local = self.pod.mount(local_path_for_uri(uri))
-            bucket = self.bucket
-            if not uri.startswith(bucket.prefixed):
-                scheme, _, rest = uri.partition("://")  # ParseBucketConfigForArtifactURI
-                bucket = Bucket(bucket.storage, f"{scheme}://{rest.partition('/')[0]}")
-            bucket.download(local, bucket.key_from_uri(uri))
+            listed = artifacts.artifacts
+            for artifact in listed if self.release.downloads_whole_lists else listed[:1]:
+                self._download(artifact.uri)
+
+    def _download(self, uri: str) -> None:
+        if not uri.startswith(SCHEMES):
+            sys.stderr.write(f"{uri} is no recognized storage URI: not downloaded\n")
+            return
+        local = self.pod.mount(local_path_for_uri(uri))
+        bucket = self.bucket
+        if not uri.startswith(bucket.prefixed):
+            scheme, _, rest = uri.partition("://")  # ParseBucketConfigForArtifactURI
+            bucket = Bucket(bucket.storage, f"{scheme}://{rest.partition('/')[0]}", bucket.moved)
+        siblings = self.release.download_takes_siblings
+        bucket.download(local, bucket.key_from_uri(uri), siblings=siblings)
 
     def executor_output(self, executor_input: pb.ExecutorInput) -> pb.ExecutorOutput:
         """getExecutorOutputFile: absent is empty, unknown keys fail."""
@@ -359,19 +132,35 @@ class Launcher:
         made: dict[str, dict[str, Any]] = {}
         for name, artifacts in executor_input.outputs.artifacts.items():
             artifact = artifacts.artifacts[0]
-            if name in executor_output.artifacts and executor_output.artifacts[name].artifacts:
-                own = executor_output.artifacts[name].artifacts[0]
+            told = executor_output.artifacts
+            if name != LOGS and name in told and told[name].artifacts:
+                own = told[name].artifacts[0]
                 artifact.uri = own.uri or artifact.uri
                 artifact.metadata.MergeFrom(own.metadata)
-            if artifact.uri.startswith(SCHEMES):
-                local = self.pod.mount(local_path_for_uri(artifact.uri))
-                key = self.bucket.key_from_uri(artifact.uri)
-                try:
-                    self.bucket.upload(local, key)
-                except FileNotFoundError:
-                    sys.stderr.write(f"Local filepath {local} does not exist\n")
-            else:
-                sys.stderr.write(f"{artifact.uri} is no recognized storage URI: not uploaded\n")
+            if not self._upload(name, artifact) and name == LOGS:
+                continue
+            if artifact.ByteSize() > METADATA_BYTES:
+                raise TaskFailedError(
+                    f'unable to produce MLMD artifact for output "{name}": rpc error: code = '
+                    f"ResourceExhausted desc = grpc: received message larger than max "
+                    f"({artifact.ByteSize()} vs. {METADATA_BYTES})"
+                )
             metadata = json_format.MessageToDict(artifact.metadata)
-            made[name] = {"uri": artifact.uri, "metadata": stored(metadata)}
+            kind = artifact.type.schema_title
+            made[name] = {"uri": artifact.uri, "metadata": stored(metadata), "kind": kind}
         return made
+
+    def _upload(self, name: str, artifact: Any) -> bool:
+        """Upload one artifact; False where it was not written, or its address is no bucket's."""
+        if not artifact.uri.startswith(SCHEMES):
+            sys.stderr.write(f"{artifact.uri} is no recognized storage URI: not uploaded\n")
+            return False
+        local = self.pod.mount(local_path_for_uri(artifact.uri))
+        key = self.bucket.key_from_uri(artifact.uri)
+        try:
+            self.bucket.upload(local, key)
+        except FileNotFoundError:
+            if name != LOGS:
+                sys.stderr.write(f"Local filepath {local} does not exist\n")
+            return False
+        return True

@@ -16,15 +16,21 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
-from tests.servers.gcs.server import Answer, ConnectionCutError, Handler, HttpServer
-from tests.servers.kfp.backend import CODES, Backend, RefusedError, Resource
+from tests.servers.gcs.messages import Answer, ConnectionCutError
+from tests.servers.gcs.server import Handler, HttpServer
+from tests.servers.kfp.backend import Backend
+from tests.servers.kfp.faults import RefusedError
+from tests.servers.kfp.releases import NEWEST
 from tests.servers.kfp.schema import fault
+from tests.servers.kfp.task_rows import Resource
 
-_V2 = "/apis/v2beta1"
+_V2, _V1 = "/apis/v2beta1", "/apis/v1alpha1"
+_LOG = re.compile(_V1 + r"/runs/([^/]+)/nodes/([^/]+)/log")
 _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", r"/healthz", "healthz"),
     ("POST", r"/pipelines", "create_pipeline"),
     ("POST", r"/pipelines/upload_version", "upload_version"),
+    ("POST", r"/pipelines/upload", "upload_pipeline"),
     ("GET", r"/pipelines", "list_pipelines"),
     ("GET", r"/pipelines/names/([^/]+)", "pipeline_by_name"),
     ("GET", r"/pipelines/([^/]+)", "get_pipeline"),
@@ -36,6 +42,8 @@ _ROUTES: tuple[tuple[str, str, str], ...] = (
     ("GET", r"/runs", "list_runs"),
     ("GET", r"/runs/([^/:]+)", "get_run"),
     ("POST", r"/runs/([^/:]+):terminate", "terminate_run"),
+    ("POST", r"/runs/([^/:]+):retry", "retry_run"),
+    ("DELETE", r"/runs/([^/:]+)", "delete_run"),
     ("POST", r"/recurringruns", "create_recurring_run"),
     ("GET", r"/recurringruns", "list_recurring_runs"),
     ("GET", r"/recurringruns/([^/:]+)", "get_recurring_run"),
@@ -49,6 +57,9 @@ _BODIES = {
     "create_run": "V2beta1Run",
     "create_recurring_run": "V2beta1RecurringRun",
 }
+_KINDS = {"pipeline": "pipelines", "by_name": "pipelines", "version": "versions"}
+"""What an operation's name ends with, and the table that its answer is from."""
+
 _MESSAGES = {
     401: "Unauthenticated: Request header error: there is no user identity header.",
     403: "PermissionDenied: User 'me' is not authorized with reason: RBAC: access denied",
@@ -68,6 +79,7 @@ class KfpServer:
         token: The bearer token that every request must carry.
         api: The version that it speaks; ``v1beta1`` knows none of the paths, ``page`` shows a page
             for people at each of them, and ``login`` leads to one.
+        version: Of Kubeflow Pipelines, one of ``releases.VERSIONS``.
     """
 
     def __init__(
@@ -75,8 +87,9 @@ class KfpServer:
         namespaces: Iterable[str] | None = None,
         token: str | None = None,
         api: str = "v2beta1",
+        version: str = NEWEST,
     ) -> None:
-        self.backend = Backend(namespaces)
+        self.backend = Backend(namespaces, version)
         self.token = token
         self.api = api
         self.requests: Counter[str] = Counter()
@@ -134,8 +147,10 @@ class KfpServer:
             return Answer(200, b"<html>Welcome</html>", (("Content-Type", "text/html"),))
         if self.api == "login":
             return Answer(302, b"", (("Location", "/dex/auth"),))
+        if self.api == "v2beta1" and method == "GET" and (asked := _LOG.fullmatch(path)):
+            return self._log(unquote(asked[1]), unquote(asked[2]), headers)
         if self.api != "v2beta1" or found is None:
-            return _refused(404, "Not Found")
+            return self._refused(RefusedError(404, "Not Found"))
         operation, parts = found
         with self._lock:
             self.requests[operation] += 1
@@ -149,12 +164,35 @@ class KfpServer:
                 given = dict(parse_qsl(query, keep_blank_values=True))
                 made = self._answered(operation, parts, given, headers, body)
             except RefusedError as refused:
-                return _refused(refused.status, refused.message)
+                return self._refused(refused)
             if kind == "lost":
                 raise ConnectionCutError
             answer = Answer.of(made)
             self.after(operation)
             return answer
+
+    def _log(self, run: str, pod: str, headers: dict[str, str]) -> Answer:
+        """server/run_log_server.go: the status is 200 whatever follows, and then the error (read)."""
+        with self._lock:
+            self.requests["log"] += 1
+            try:
+                self._admit(self._fault("log"), headers)
+                text = self.backend.log(run, pod)
+            except RefusedError as refused:
+                if refused.status == 401 or self._always.get("log"):
+                    return self._refused(refused)
+                return Answer.of(
+                    {"error_message": refused.message, "error_details": refused.message}
+                )
+        return Answer(200, text.encode(), (("Content-Type", "text/plain"),))
+
+    def _refused(self, refused: RefusedError) -> Answer:
+        """grpc-gateway: the status, its text, and once more what is wrong inside ``details``."""
+        kind = "type.googleapis.com/google.rpc.Status"
+        details = [{"@type": kind, "code": refused.code, "message": refused.detail}]
+        error = {"error": refused.message} if self.backend.release.error_key else {}
+        body = {**error, "code": refused.code, "message": refused.message, "details": details}
+        return Answer.of(body, refused.status)
 
     def _admit(self, kind: str | None, headers: dict[str, str]) -> None:
         """Refuse what is planned to be, and callers without the token."""
@@ -186,10 +224,16 @@ class KfpServer:
                 raise RefusedError(400, wrong)
             self.bodies.append((operation, message))
         if operation == "healthz":
-            return {"multi_user": backend.namespaces is not None, "pipeline_store": "database"}
+            return backend.health()
         if operation == "upload_version":
-            text = _uploaded(headers, body)
-            return backend.upload_version(query["pipelineid"], query.get("name", ""), text, query)
+            text = uploaded_file(headers, body)
+            made = backend.upload_version(query["pipelineid"], query.get("name", ""), text, query)
+            return self._shown(made, "versions")
+        if operation == "upload_pipeline":
+            made = backend.upload_pipeline(
+                query.get("name", ""), uploaded_file(headers, body), query
+            )
+            return self._shown(made, "pipelines")
         if operation.startswith("list_"):
             return self._listed(operation.removeprefix("list_"), parts, query)
         actions: dict[str, Callable[[], Any]] = {
@@ -199,7 +243,9 @@ class KfpServer:
             "get_version": lambda: _get(backend.versions, parts[1], "PipelineVersion"),
             "create_experiment": lambda: backend.create_experiment(message),
             "create_run": lambda: backend.create_run(message),
-            "get_run": lambda: _get(backend.runs, parts[0], "Run"),
+            "get_run": lambda: backend.run(parts[0]),
+            "retry_run": lambda: backend.retry(parts[0]),
+            "delete_run": lambda: backend.delete_run(parts[0]),
             "terminate_run": lambda: backend.terminate(parts[0]),
             "create_recurring_run": lambda: backend.create_recurring(message),
             "get_recurring_run": lambda: _get(backend.recurring, parts[0], "RecurringRun"),
@@ -207,7 +253,17 @@ class KfpServer:
             "disable_recurring_run": lambda: backend.switch(parts[0], "DISABLED"),
             "delete_recurring_run": lambda: backend.delete_recurring(parts[0]),
         }
-        return actions[operation]() or {}
+        kind = _KINDS.get(operation.partition("_")[2], "")
+        return self._shown(actions[operation]() or {}, kind)
+
+    def _shown(self, row: Resource, kind: str) -> Resource:
+        """Return a row as JSON of a message: what is empty is left out, as is what came later."""
+        old = kind in ("pipelines", "versions") and not self.backend.release.names
+        return {
+            key: value
+            for key, value in row.items()
+            if (value or key == "plugins_output") and not (old and key == "name")
+        }
 
     def _listed(self, what: str, parts: tuple[str, ...], query: dict[str, str]) -> Resource:
         backend = self.backend
@@ -229,7 +285,8 @@ class KfpServer:
 
         rows, total, token = backend.listing(table, query, wanted)
         key = {"versions": "pipeline_versions", "recurring_runs": "recurringRuns"}.get(what, what)
-        return {key: rows, "total_size": total, "next_page_token": token}
+        shown = [self._shown(row, what) for row in rows]
+        return self._shown({key: shown, "total_size": total, "next_page_token": token}, "")
 
 
 def _get(table: dict[str, Resource], identifier: str, kind: str) -> Resource:
@@ -246,16 +303,7 @@ def _route(method: str, path: str) -> tuple[str, tuple[str, ...]] | None:
     return None
 
 
-def _refused(status: int, message: str) -> Answer:
-    """grpc-gateway 1: the status as its own message, and once more inside ``details``."""
-    code = CODES[status]
-    details = [{"@type": "type.googleapis.com/google.rpc.Status", "code": code, "message": message}]
-    return Answer.of(
-        {"error": message, "code": code, "message": message, "details": details}, status
-    )
-
-
-def _uploaded(headers: dict[str, str], body: bytes) -> bytes:
+def uploaded_file(headers: dict[str, str], body: bytes) -> bytes:
     """Return the file of a multipart/form-data body."""
     head = f"Content-Type: {headers['content-type']}\r\n\r\n".encode()
     for part in email.message_from_bytes(head + body).walk():

@@ -1,41 +1,48 @@
 """Compile: the graph as the intermediate representation of Kubeflow Pipelines.
 
 The documents are written directly, field by field, and not through the SDK, which takes seconds
-to load; the tests hold them against what the SDK writes for the same pipeline. Every step has a
-component of its own: the SDK's local runner names folders by component, so that two steps of one
-component would overwrite each other's results.
+to load; the tests hold them against what the SDK writes for the same pipeline. Steps of one kind of
+container share a component, an executor and a platform entry: see ``kinds.py``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from components.contract.executor_input import CACHE_KEY
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.engines.kubeflow.ir import argument_size
+from pipelines.engines.kubeflow.ir import gpus, importers, workspaces
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.component_spec import (
-    ARTIFACT,
     Json,
-    component,
+    arguments,
+    artifact_of,
     input_artifacts,
+    output_artifacts,
     parameters,
-    schema,
 )
-from pipelines.engines.kubeflow.ir.pod_spec import pod
+from pipelines.engines.kubeflow.ir.gathered import Gathered, gather
+from pipelines.engines.kubeflow.ir.importers import Imported, Importer
+from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
+from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
+from pipelines.engines.kubeflow.ir.result_layout import display_names
+from pipelines.engines.kubeflow.ir.workspaces import Staging
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.runs.graph import Ref, SourceRef, Step
+from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 
 SDK_VERSION = "kfp-2.17.0"
 """The SDK whose representation this is."""
 
 _SCHEMA_VERSION = "2.1.0"
-_IMPORTER = "source-"
-_BACKOFF_FACTOR, _BACKOFF_MAX_S = 2.0, 3600
+_BACKOFF_FACTOR = 2.0
+_NONE_GATHERED: Mapping[str, Gathered] = {}
+_NOTHING: Mapping[Ref, Imported] = {}
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,10 @@ class Compiled:
         digest: sha256 of ``text``.
         name: Of the pipeline.
         sources: By name of a source the address that is imported: ``source.json`` and ``files``.
+        parameters: What a run is told besides, for people: data, configuration and seed.
+        spec: The first document, before it became text.
+        platform: The second one.
+        steps: Names of the steps that it runs, each after all that it needs.
     """
 
     text: str
@@ -55,95 +66,192 @@ class Compiled:
     digest: str
     name: str
     sources: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    spec: Json
+    platform: Json
+    steps: tuple[str, ...]
 
 
 def compiled(
-    reachable: Reachable, sources: Mapping[str, str], images: Mapping[ImageName, str]
+    reachable: Reachable,
+    sources: Mapping[str, str],
+    images: Mapping[ImageName, str],
+    *,
+    only: Collection[str] | None = None,
+    imported: Mapping[Ref, Imported] = _NOTHING,
+    cache_keys: bool = True,
+    uncached: Collection[str] = (),
+    gathered: Mapping[str, Gathered] = _NONE_GATHERED,
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
+
+    Whether a server can hold it is another question: ``limits.check``.
 
     Args:
         reachable: What runs.
         sources: Digest of every source of the graph.
         images: The name with digest that pods pull every image by.
-
-    Raises:
-        UserError: A step takes more artifacts than fit into the argument that tells it of them.
+        only: Names of the steps to run, where that is not all of them.
+        imported: By artifact of a step that does not run, and that some need which do, where it
+            lies; ``needed_artifacts`` names them.
+        cache_keys: Whether tasks say the key of their cache entry, which servers before 2.18 do not
+            read and Vertex AI does not know.
+        uncached: Names of steps of which the cluster's cache must not answer with what it has.
+        gathered: By step what it reads from one folder, and not from an importer for each.
     """
     graph, settings = reachable.graph, reachable.settings
-    places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
-    steps = graph.ordered
-    values = {step.name: parameters(step, sources) for step in steps}
-    for step in steps:
-        argument_size.check(
-            step,
-            values[step.name],
-            pipeline=graph.name,
-            root=settings.pipeline_root,
-            source_root=max(places.values(), key=len, default=""),
-        )
-    components = {
-        f"comp-{step.name}": component(step, f"exec-{step.name}", values[step.name])
+    steps = [step for step in graph.ordered if only is None or step.name in only]
+    keys = keys_of(graph, sources, images)
+    called = display_names(graph)
+    staged = workspaces.stagings(graph, {step.name for step in steps}, settings)
+    values = {
+        step.name: {
+            **parameters(step, sources, graph),
+            **workspaces.parameters_of(step, staged),
+            CACHE_KEY: f"{keys[step.name]} {called.get(step.name, '')}".rstrip(),
+        }
         for step in steps
     }
-    executors = {
-        f"exec-{step.name}": {"container": _container(step, settings, images)} for step in steps
-    }
-    tasks = {step.name: _task(step, values[step.name], settings) for step in steps}
-    for name, place in places.items():
-        label = f"{_IMPORTER}{name}"
-        components[f"comp-{label}"] = _importer_component(label)
-        executors[f"exec-{label}"] = _importer(place, sources[name])
-        tasks[label] = _import_task(label, place, settings)
+    kind_of = kinds(
+        steps,
+        values,
+        lambda step: _container(step, settings, images),
+        lambda step: {**pod(step, settings), **workspaces.mounts_of(step, staged)},
+    )
+    places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
+    importing = _importers(reachable, steps, places, sources, imported)
+    lasting = repeatable(graph) if cache_keys else frozenset[str]()
+    tasks: Json = {}
+    for step in steps:
+        kind = kind_of[step.name]
+        caching: Json = {}
+        if settings.cache and step.interface.cached_by_name and step.name not in uncached:
+            caching["enableCache"] = True
+            if step.name in lasting:
+                caching["cacheKey"] = keys[step.name]
+        tasks[step.name] = _task(
+            step, kind, values[step.name], settings, _places(graph, imported, staged), caching
+        )
+    tasks |= {one.task: one.task_json() for one in importing}
+    for one in staged.values():
+        producer = _places(graph, imported, {})(Ref(one.artifact.step, one.output))
+        retry = _retry_policy(workspaces.LIFE_S, settings) if settings.retries else None
+        tasks[one.task] = one.task_json(producer, retry, cached=settings.cache)
+    used = {kind.name: kind for kind in kind_of.values()}.values()
+    given = _run_parameters(reachable.config)
     pipeline: Json = {
         "pipelineInfo": {"name": graph.name, "description": _description(reachable.config)},
         "defaultPipelineRoot": settings.pipeline_root,
         "schemaVersion": _SCHEMA_VERSION,
         "sdkVersion": SDK_VERSION,
-        "components": components,
-        "deploymentSpec": {"executors": executors},
-        "root": {"dag": {"tasks": tasks}},
+        "components": {kind.reference: kind.component for kind in used}
+        | {f"comp-{one.task}": one.component_json() for one in (*importing, *staged.values())},
+        "deploymentSpec": {
+            "executors": {kind.executor: {"container": kind.container} for kind in used}
+            | {f"exec-{one.task}": one.executor_json() for one in importing}
+            | {f"exec-{one.task}": one.executor_json(settings, images) for one in staged.values()}
+        },
+        "root": {
+            "dag": {"tasks": tasks},
+            "inputDefinitions": {"parameters": _declared(given)},
+        },
     }
-    pods = {f"exec-{step.name}": pod(step, settings) for step in steps}
-    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": pods}}}}
+    for name, folder in gathered.items():
+        gather(pipeline, graph.by_name[name], folder)
+    pods = {kind.executor: kind.pod for kind in used}
+    pods |= {f"exec-{one.task}": one.pod_json(settings) for one in staged.values()}
+    on_kubernetes = {"deploymentSpec": {"executors": pods}, **workspaces.platform_json(settings)}
+    platform: Json = {"platforms": {"kubernetes": on_kubernetes}}
     documents = [yaml_text(pipeline), yaml_text(platform)]
     text = "---\n".join(documents)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return Compiled(text, documents[0], digest, graph.name, places)
+    return Compiled(
+        text=text,
+        pipeline=documents[0],
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        name=graph.name,
+        sources=places,
+        parameters=given,
+        spec=pipeline,
+        platform=platform,
+        steps=tuple(step.name for step in steps),
+    )
 
 
 def _description(config: Config) -> str:
     return f"{config.task}: the teacher and {', '.join(config.variants)}"
 
 
+def _run_parameters(config: Config) -> dict[str, Any]:
+    """Return what the pipeline UI says and compares of a run; no task reads it."""
+    return {"configuration": config.digest[:16], "data": config.data, "seed": config.seed}
+
+
+def _declared(given: Mapping[str, Any]) -> Json:
+    return {
+        name: {
+            "defaultValue": value,
+            "isOptional": True,
+            "parameterType": "NUMBER_INTEGER" if isinstance(value, int) else "STRING",
+        }
+        for name, value in given.items()
+    }
+
+
 # importers --------------------------------------------------------------------------------------
 
 
-def _importer_component(label: str) -> Json:
-    return {
-        "executorLabel": f"exec-{label}",
-        "inputDefinitions": {"parameters": {"uri": {"parameterType": "STRING"}}},
-        "outputDefinitions": {"artifacts": {ARTIFACT: {"artifactType": schema(None)}}},
-    }
+def _importers(
+    reachable: Reachable,
+    steps: Collection[Step],
+    places: Mapping[str, str],
+    sources: Mapping[str, str],
+    imported: Mapping[Ref, Imported],
+) -> list[Importer]:
+    """Return what imports the sources and results that these steps need, once each."""
+    graph, cached = reachable.graph, reachable.settings.cache
+    running = {step.name for step in steps}
+    found: dict[str, Importer] = {}
+    for step in steps:
+        for artifact in input_artifacts(step):
+            flow = artifact.flow
+            if isinstance(flow, SourceRef):
+                one = importers.of_source(
+                    flow.name,
+                    graph.sources[flow.name],
+                    uri=places[flow.name],
+                    digest=sources[flow.name],
+                    cached=cached,
+                )
+            elif flow.step not in running:
+                one = _of_result(graph, Ref(flow.step, artifact_of(flow, graph)), imported)
+            else:
+                continue
+            found.setdefault(one.task, one)
+    return list(found.values())
 
 
-def _importer(place: str, digest: str) -> Json:
-    return {
-        "importer": {
-            "artifactUri": {"constant": place},
-            "metadata": {"digest": digest},
-            "typeSchema": schema(None),
-        }
-    }
+def _of_result(graph: Graph, artifact: Ref, imported: Mapping[Ref, Imported]) -> Importer:
+    assert artifact in imported, f"nothing says where {artifact} lies"
+    return Importer(
+        task=importers.result_task(artifact),
+        output=artifact.output,
+        uri=imported[artifact].uri,
+        kind=output_artifacts(graph.by_name[artifact.step])[artifact.output]["artifactType"],
+        metadata=imported[artifact].metadata,
+        cached=False,
+    )
 
 
-def _import_task(label: str, place: str, settings: Kubeflow) -> Json:
-    return {
-        "taskInfo": {"name": label},
-        "componentRef": {"name": f"comp-{label}"},
-        "cachingOptions": {"enableCache": True} if settings.cache else {},
-        "inputs": {"parameters": {"uri": _constant(place)}},
-    }
+def needed_artifacts(graph: Graph, only: Collection[str]) -> tuple[Ref, ...]:
+    """Return what some steps of a graph need of the others, by step and artifact, once each.
+
+    Args:
+        graph: The whole graph.
+        only: Names of the steps that are to run.
+    """
+    refs = (ref for step in graph.ordered if step.name in only for ref in step.refs)
+    outside = (ref for ref in refs if ref.step not in only)
+    return tuple(dict.fromkeys(Ref(ref.step, artifact_of(ref, graph)) for ref in outside))
 
 
 # steps ------------------------------------------------------------------------------------------
@@ -151,9 +259,9 @@ def _import_task(label: str, place: str, settings: Kubeflow) -> Json:
 
 def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
     container: Json = {
-        "image": images[step.interface.image],
+        "image": images[step.image],
         "command": ["python", "-m", "components"],
-        "args": [step.component, "--executor-input", "{{$}}"],
+        "args": arguments(step),
         "resources": _resources(step, settings.resources.get(step.component, Resources())),
     }
     if settings.environment:
@@ -177,50 +285,70 @@ def _resources(step: Step, given: Resources) -> Json:
         "resourceCpuRequest": cores, "resourceCpuLimit": cores,
         "resourceMemoryRequest": memory, "resourceMemoryLimit": memory,
     }  # fmt: skip
-    if given.accelerator:
-        count = str(given.accelerators)
-        resources["accelerator"] = {
-            "type": given.accelerator, "count": count,
-            "resourceType": given.accelerator, "resourceCount": count,
-        }  # fmt: skip
-    return resources
+    return {**resources, **gpus.resources(step, given)}
 
 
-def _task(step: Step, values: Mapping[str, Any], settings: Kubeflow) -> Json:
-    flows = {artifact.name: artifact.flow for artifact in input_artifacts(step)}
-    producers = {_producer(flow)[0] for flow in flows.values()}
-    cached = settings.cache and step.interface.cached_by_name
+def _places(
+    graph: Graph, imported: Mapping[Ref, Imported], staged: Mapping[Ref, Staging]
+) -> Callable[[Ref], tuple[str, str]]:
+    """Return a function that says which task and which of its artifacts give an output."""
+
+    def place_of(output: Ref) -> tuple[str, str]:
+        artifact = Ref(output.step, artifact_of(output, graph))
+        if artifact in staged:
+            return staged[artifact].task, artifact.output
+        task = importers.result_task(artifact) if artifact in imported else artifact.step
+        return task, artifact.output
+
+    return place_of
+
+
+def _task(
+    step: Step,
+    kind: ContainerKind,
+    values: Mapping[str, Any],
+    settings: Kubeflow,
+    place_of: Callable[[Ref], tuple[str, str]],
+    caching: Json,
+) -> Json:
+    def source_of(flow: Ref | SourceRef) -> tuple[str, str]:
+        """Return the task and the output that something comes from."""
+        if isinstance(flow, SourceRef):
+            return importers.source_task(flow.name), flow.name
+        return place_of(flow)
+
+    flows = {artifact.name: source_of(artifact.flow) for artifact in input_artifacts(step)}
     task: Json = {
         "taskInfo": {"name": step.name},
-        "componentRef": {"name": f"comp-{step.name}"},
-        "cachingOptions": {"enableCache": True} if cached else {},
-        "dependentTasks": sorted(producers),
+        "componentRef": {"name": kind.reference},
+        "cachingOptions": caching,
+        "dependentTasks": sorted({producer for producer, _ in flows.values()}),
         "inputs": {
-            "artifacts": {name: _task_output(flow) for name, flow in flows.items()},
-            "parameters": {name: _constant(value) for name, value in values.items()},
+            "artifacts": {
+                name: {"taskOutputArtifact": {"producerTask": task, "outputArtifactKey": output}}
+                for name, (task, output) in flows.items()
+            },
+            "parameters": {
+                name: {"runtimeValue": {"constant": value}}
+                for name, value in kind.differing(values).items()
+            },
         },
     }
     if settings.retries:
-        task["retryPolicy"] = {
-            "maxRetryCount": settings.retries,
-            "backoffDuration": f"{settings.backoff_s}s",
-            "backoffFactor": _BACKOFF_FACTOR,
-            "backoffMaxDuration": f"{max(_BACKOFF_MAX_S, settings.backoff_s)}s",
-        }
+        task["retryPolicy"] = _retry_policy(life_s(step, settings), settings)
     return task
 
 
-def _producer(flow: Ref | SourceRef) -> tuple[str, str]:
-    """Return the task and the output that something comes from."""
-    if isinstance(flow, SourceRef):
-        return f"{_IMPORTER}{flow.name}", ARTIFACT
-    return flow.step, flow.output
+def _retry_policy(pod_s: float, settings: Kubeflow) -> Json:
+    """Return how a step is tried again, with time for every attempt to live as long as it may.
 
-
-def _task_output(flow: Ref | SourceRef) -> Json:
-    task, output = _producer(flow)
-    return {"taskOutputArtifact": {"producerTask": task, "outputArtifactKey": output}}
-
-
-def _constant(value: object) -> Json:
-    return {"runtimeValue": {"constant": value}}
+    Argo counts the longest duration from the start of the first attempt, and gives what is left of
+    it to the next one as its deadline.
+    """
+    waits = sum(settings.backoff_s * _BACKOFF_FACTOR**count for count in range(settings.retries))
+    return {
+        "maxRetryCount": settings.retries,
+        "backoffDuration": f"{settings.backoff_s}s",
+        "backoffFactor": _BACKOFF_FACTOR,
+        "backoffMaxDuration": f"{round((settings.retries + 1) * pod_s + waits)}s",
+    }

@@ -13,12 +13,17 @@ _AROUND_S = 600
 def pod(step: Step, settings: Kubeflow) -> Json:
     """Return the Kubernetes configuration of the pods of a step."""
     resources = settings.resources.get(step.component, Resources())
-    life_s = 60 * resources.minutes if resources.minutes else step.time_limit_s + _AROUND_S
-    config: Json = {"activeDeadlineSeconds": str(round(life_s))}
+    config: Json = {"activeDeadlineSeconds": str(round(life_s(step, settings)))}
     if resources.node_selector:
         config["nodeSelector"] = {"labels": dict(resources.node_selector)}
     if resources.tolerations:
         config["tolerations"] = [_toleration(item) for item in resources.tolerations]
+    return {**config, **surroundings(settings)}
+
+
+def surroundings(settings: Kubeflow) -> Json:
+    """Return what every pod has, whatever runs in it: secrets."""
+    config: Json = {}
     if settings.image_pull_secrets:
         config["imagePullSecret"] = [_named(name) for name in settings.image_pull_secrets]
     variables = [secret for secret in settings.secrets if secret.variables]
@@ -31,6 +36,12 @@ def pod(step: Step, settings: Kubeflow) -> Json:
             for secret in mounted
         ]
     return config
+
+
+def life_s(step: Step, settings: Kubeflow) -> float:
+    """Return how long a pod of a step may live."""
+    minutes = settings.resources.get(step.component, Resources()).minutes
+    return 60 * minutes if minutes else step.time_limit_s + _AROUND_S
 
 
 def _toleration(toleration: Toleration) -> Json:

@@ -6,8 +6,7 @@ import pytest
 
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
-from pipelines.engines.kubeflow.ir.argument_size import worst_case_bytes
-from pipelines.engines.kubeflow.ir.component_spec import parameters
+from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.engines.kubeflow.result_importer import ResultImporter
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import find
@@ -18,7 +17,9 @@ from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
 from tests.pipelines.engines.kubeflow.runs import run_locally, stage_for_kubeflow
 from tests.servers.kfp import cluster as kfp_cluster
-from tests.servers.kfp.launcher import Backend, ContainerPod, ProcessPod, TaskFailedError
+from tests.servers.kfp.faults import TaskFailedError
+from tests.servers.kfp.pods import ContainerPod, ProcessPod
+from tests.servers.kfp.sequential import Backend
 
 ROOT = "gs://bucket/pipelines"
 
@@ -47,59 +48,80 @@ def path(backend, uri):
     return backend.storage / uri.removeprefix("gs://")
 
 
+def place(backend, step, output):
+    """Where an output of a step lies on this machine."""
+    layout = layout_of_step(backend.staged.graph.by_name[step])
+    artifact = backend.artifacts[step, layout.artifact_of(output)]
+    found = path(backend, artifact["uri"])
+    return found if output in layout.beside else found / output
+
+
 def statement(backend, step):
-    return json.loads(path(backend, backend.artifacts[step, "statement"]["uri"]).read_text())
+    layout = layout_of_step(backend.staged.graph.by_name[step])
+    result = path(backend, backend.artifacts[step, layout.name]["uri"])
+    return json.loads((result / "statement.json").read_text())
 
 
-def test_every_step_ran_and_left_all_its_outputs_under_the_root_of_the_run(ran):
+def test_every_step_ran_and_left_all_its_outputs_in_its_result_or_beside_it(ran):
     for step in ran.staged.graph.steps:
         assert statement(ran, step.name)["outcome"] == {"result": "ok"}
+        layout = layout_of_step(step)
+        mine = {artifact for task, artifact in ran.artifacts if task == step.name}
+        assert mine == {layout.name, *layout.beside}
+        for artifact in mine:
+            assert ran.artifacts[step.name, artifact]["uri"].startswith(f"{ran.root}/{step.name}/")
         for port in interface_of(step.component).outputs:
-            uri = ran.artifacts[step.name, port.name]["uri"]
-            assert uri.startswith(f"{ran.root}/{step.name}/")
-            assert path(ran, uri).exists(), (step.name, port.name)
+            assert place(ran, step.name, port.name).exists(), (step.name, port.name)
 
 
-def test_artifacts_have_the_digests_of_the_local_engine(ran, local):
+def test_outputs_have_the_digests_of_the_local_engine(ran, local):
     assert len(local.reproducible) == 8
     for step, outputs in local.reproducible.items():
+        stated = statement(ran, step)["outputs"]
         for output, digest in outputs.items():
-            artifact = ran.artifacts[step, output]
-            assert artifact["metadata"]["digest"] == digest, (step, output)
-            assert tree_of(path(ran, artifact["uri"])).digest == digest, (step, output)
+            assert stated[output]["digest"] == digest, (step, output)
+            assert tree_of(place(ran, step, output)).digest == digest, (step, output)
 
 
 def test_scores_are_those_of_the_local_engine(ran, local):
     for step, outputs in local.outputs.items():
         if step.startswith("evaluate") and "sealed" not in step:
-            assert ran.artifacts[step, "report"]["metadata"]["digest"] == outputs["report"], step
+            assert statement(ran, step)["outputs"]["report"]["digest"] == outputs["report"], step
 
 
-def test_metadata_are_digests_sizes_and_scalars(ran):
+def test_metadata_are_what_people_see_and_results_show_at_most_eight_metrics(ran):
+    shown = {}
     for (step, output), artifact in ran.artifacts.items():
-        if output in ("statement", "artifact", "curve"):
+        if step.startswith("source-") or output == "curve":
             continue
-        metadata = artifact["metadata"]
-        assert len(metadata["digest"]) == 64, (step, output)
+        metadata = dict(artifact["metadata"])
+        metadata.pop("store_session_info")  # the launcher's
         assert all(type(value) in (str, int, float) for value in metadata.values()), (step, output)
-
-
-def test_no_argument_was_longer_than_the_worst_case_told_beforehand(ran):
-    source = ran.staged.made.sources["data"]
-    for step in ran.staged.graph.steps:
-        values = parameters(step, {"data": ran.staged.source.digest})
-        worst = worst_case_bytes(step, values, pipeline="tiny", root=ROOT, source_root=source)
-        assert 0.25 * worst < ran.argument_bytes[step.name] <= worst, step.name
+        layout = layout_of_step(ran.staged.graph.by_name[step])
+        shown[step, output] = metadata.pop("display_name")
+        if output in layout.beside:
+            assert set(metadata) == {"digest", "size_bytes"}
+        elif layout.kind == "Metrics":
+            assert 1 <= len(metadata) <= 8, (step, metadata)
+            assert not {"digest", "left_out"} & set(metadata)
+        else:
+            assert metadata == {}
+    winner = json.loads((place(ran, "select", "decision") / "decision.json").read_text())["winner"]
+    assert shown["select", "metrics"] == f"winner {winner}"
+    assert shown["convert-pruned-int8", "lite_model"] == "pruned-int8"
+    assert shown["quantize-int8", "model"] == "pruned-int8", "one variant alone has this step"
+    assert shown["train", "model"] == "train"
+    metrics = ran.artifacts["select", "metrics"]["metadata"]
+    assert {"size_bytes", "auc", "drop", "p50_ms_host"} <= set(metrics)
 
 
 def test_from_the_last_statement_every_step_is_reached_by_addresses_alone(ran):
-    found, waiting = {}, [ran.artifacts["publish", "statement"]["uri"]]
+    found, waiting = {}, ["publish"]
     while waiting:
-        uri = waiting.pop()
-        step = uri.split("/")[-3]
+        step = waiting.pop()
         if step in found:
             continue
-        found[step] = json.loads(path(ran, uri).read_text())
+        found[step] = statement(ran, step)
         for port, said in found[step]["inputs"].items():
             for item in said if isinstance(said, list) else [said]:
                 if item is None:
@@ -110,12 +132,19 @@ def test_from_the_last_statement_every_step_is_reached_by_addresses_alone(ran):
                     assert item["digest"] == ran.staged.source.digest
                     continue
                 assert tree_of(path(ran, item["uri"])).digest == item["digest"]
-                waiting.append(f"{item['uri'].rpartition('/')[0]}/statement")
+                waiting.append(item["uri"].removeprefix(f"{ran.root}/").partition("/")[0])
     assert set(found) == {step.name for step in ran.staged.graph.steps}
 
 
+def test_nobody_downloads_the_sealed_images_but_who_measures_on_them(ran):
+    for step in ran.staged.graph.steps:
+        read = [item for item in statement(ran, step.name)["inputs"].values() if item]
+        uris = [one["uri"] for item in read for one in (item if isinstance(item, list) else [item])]
+        assert any(uri.endswith("/sealed") for uri in uris) == step.opens_sealed, step.name
+
+
 def test_the_release_is_there(ran):
-    release = path(ran, ran.artifacts["publish", "release"]["uri"])
+    release = place(ran, "publish", "release")
     manifest = json.loads((release / "manifest.json").read_text())
     assert manifest["size_bytes"] == (release / "model.tflite").stat().st_size
 

@@ -6,25 +6,21 @@ import json
 import os
 import shlex
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import pipelines.engines.kubeflow.engine as engine
+import pipelines.engines.kubeflow.watching as watching
 from components.contract.errors import UserError
 from pipelines.cli.main import main
-from pipelines.config.loading import load
-from pipelines.engines.engine import Cluster as Place
-from pipelines.launch.launching import Launched, launch
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import Event, StepDone, StepFailed, StepSkipped, StepStarted
+from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted
 from pipelines.runs.leaderboard import leaderboard_of
-from pipelines.runs.logs import read_log
-from pipelines.runs.records import RunRecord, list_runs, read_run
+from pipelines.runs.records import list_runs, read_run
 from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store
+from tests.pipelines.engines.kubeflow.launches import Launch, interrupting, record_of
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 from tests.servers.kfp.server import KfpServer
@@ -34,39 +30,8 @@ TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_POLL_MAX_S", 0.01)
-    monkeypatch.setattr(engine, "_POLL_S", 0.01)
-
-
-class Launch:
-    """A launch on a cluster that takes one step whenever it is asked how the run is."""
-
-    def __init__(self, cluster: Cluster, config: Path, store: Path, **how: Any) -> None:
-        self.events: list[Event] = []
-        self.cluster, self.config, self.store = cluster, config, store
-        self.how = how
-        cluster.kfp.after = self._after
-        self.on_event: Callable[[Event], None] = self.events.append
-
-    def _after(self, operation: str) -> None:
-        if operation == "get_run":
-            for run in list(self.cluster.kfp.backend.runs):
-                self.cluster.advance(run, **self.how)
-
-    def __call__(self, **place: Any) -> Launched:
-        place = {"host": self.cluster.kfp.url, **place}
-        return launch(
-            load(self.config),
-            engine="kubeflow",
-            store=str(self.store),
-            output=self.store.parent / f"out-{self.store.name}",
-            cluster=Place(**place),
-            on_event=self.on_event,
-        )
-
-
-def record_of(launched: Launched, store: Path) -> RunRecord:
-    return read_run(open_store(str(store)), launched.run)
+    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
+    monkeypatch.setattr(watching, "POLL_S", 0.01)
 
 
 def test_a_run_ends_as_if_it_had_been_local(
@@ -184,7 +149,7 @@ def test_a_run_that_comes_through_late_is_terminated(
             (run,) = list(backend.runs.values())
             twin = {key: run[key] for key in ("display_name", "pipeline_version_reference")}
             backend.create_run({**twin, "experiment_id": run["experiment_id"]})
-        started._after(operation)
+        started.move_on(operation)
 
     cluster.kfp.after = late
     launched = started()
@@ -225,7 +190,7 @@ def test_ctrl_c_ends_the_run_where_that_was_asked_for(
             if run["state"] == "CANCELING":
                 backend.end(run["run_id"], "CANCELED")
                 return
-        started._after(operation)
+        started.move_on(operation)
 
     cluster.kfp.after = after
     launched = started(cancel_on_interrupt=True)
@@ -237,28 +202,19 @@ def test_ctrl_c_ends_the_run_where_that_was_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("message", "said", "fix", "user_fault"),
+    ("printed", "said", "fix", "user_fault"),
     [
-        ("Error (exit code 2)", "refused what it was given", "look at its log", True),
-        ("OOMKilled (exit code 137)", "more memory than its pod may", "memory_gb", True),
-        ("ImagePullBackOff: Back-off pulling", "cannot be pulled", "images push", True),
-        ("Error (exit code 1)", "a bug of slimline", "look at its log", False),
-        ("", "failed in the cluster", "look at its log", True),
+        ("too small\n  fix: a larger one\nexit code 2\n", ": too small", "a larger one", True),
+        ("MemoryError: no\nexit code 1\n", "a bug of slimline (exit code 1): Mem", "log", False),
+        ("epoch 3 of 9\n", "was killed: it took too much memory", "memory_gb or minutes", True),
     ],
 )
 def test_a_step_that_fails_is_said_with_what_is_known(
     cluster: Cluster, config_path: Path, tmp_path: Path,
-    message: str, said: str, fix: str, user_fault: bool,
+    printed: str, said: str, fix: str, user_fault: bool,
 ) -> None:  # fmt: skip
     started = Launch(cluster, config_path, tmp_path / "store")
-
-    def after(operation: str) -> None:
-        if operation == "get_run":
-            for run in cluster.kfp.backend.runs.values():
-                if run["state"] == "PENDING":
-                    cluster.fail(run["run_id"], "distill-conv-025", message)
-
-    cluster.kfp.after = after
+    started.fail("distill-conv-025", printed=printed)
     launched = started()
     assert launched.outcome == "failed"
     failed = launched.steps["distill-conv-025"]
@@ -268,9 +224,19 @@ def test_a_step_that_fails_is_said_with_what_is_known(
     assert failed.user_fault == user_fault
     assert isinstance(launched.steps["train"], StepDone)
     assert isinstance(launched.steps["publish"], StepSkipped)
-    with pytest.raises(UserError, match=r"where run .* ran, not in the store") as caught:
-        read_log(open_store(str(tmp_path / "store")), launched.run, "train")
-    assert cluster.kfp.url in caught.value.fix
+
+
+def test_a_driver_that_fails_is_no_cancellation(
+    cluster: Cluster, config_path: Path, tmp_path: Path
+) -> None:
+    started = Launch(cluster, config_path, tmp_path / "store")
+    started.fail("distill-conv-025", where="driver")
+    launched = started()
+    assert launched.outcome == "failed"
+    failed = launched.steps["distill-conv-025"]
+    assert isinstance(failed, StepFailed)
+    assert "could not start, because its driver (distill-conv-025-driver) failed" in failed.what
+    assert record_of(launched, tmp_path / "store").outcome == "failed"
 
 
 def test_a_lost_server_does_not_lose_the_run(
@@ -292,15 +258,6 @@ def test_what_pods_cannot_reach_is_refused_before_anything_is_sent(
         Launch(cluster, config_path, tmp_path / "store")()
     assert "gcloud storage cp" in caught.value.fix
     assert not cluster.kfp.requests
-
-
-def interrupting(events: list[Event], step: str) -> Callable[[Event], None]:
-    def on_event(event: Event) -> None:
-        events.append(event)
-        if isinstance(event, StepStarted) and event.step == step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return on_event
 
 
 def synced_runs(cluster: Cluster, store: Path) -> list[Any]:
@@ -344,7 +301,7 @@ def test_the_command_says_how_to_follow_what_continues(
     started = Launch(cluster, config_path, tmp_path / "store")
 
     def after(operation: str) -> None:
-        started._after(operation)
+        started.move_on(operation)
         if operation == "get_run":
             os.kill(os.getpid(), signal.SIGINT)
 

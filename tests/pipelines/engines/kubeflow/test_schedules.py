@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 import yaml
 
 from pipelines.cli.main import main
+from pipelines.engines.kubeflow.recurring_run import read
+from pipelines.engines.kubeflow.submitting import MODELS
 from tests.servers.kfp.cluster import Cluster
+from tests.servers.kfp.releases import RELEASES
 from tests.servers.kfp.server import KfpServer
 
 Schedule = Callable[..., tuple[int, Any, str]]
@@ -235,3 +239,67 @@ def test_no_schedule_without_a_server(
     monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
     assert main(["schedule", "list", "--engine", "kubeflow"]) == 2
     assert "--host" in capsys.readouterr().err
+
+
+# upgrades of the server -------------------------------------------------------------------------
+
+
+def test_after_an_upgrade_adding_the_same_again_replaces_what_keeps_the_old_launcher(
+    cluster: Cluster, config_path: Path, schedule: Schedule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.kfp.backend.release = RELEASES["2.16.1"]
+    schedule("add", config_path, "--cron", "0 3 * * *")
+    (old,) = rows(cluster.kfp)
+    cluster.kfp.backend.release = RELEASES["2.17.0"]
+    assert main(["schedule", "list", "--engine", "kubeflow", "--host", cluster.kfp.url]) == 0
+    assert "made when the server was 2.16.1, and it is 2.17.0 now" in capsys.readouterr().out
+    log: list[int] = []
+    cluster.kfp.after = lambda _: log.append(enabled(cluster.kfp))
+    made = schedule("add", config_path, "--cron", "0 3 * * *")[1]["schedules"]
+    (new,) = rows(cluster.kfp)
+    assert new["recurring_run_id"] != old["recurring_run_id"]
+    assert min(log) >= 1, "one fires at any time"
+    assert made[0]["server"] == "2.17.0"
+    schedule("add", config_path, "--cron", "0 3 * * *")
+    assert rows(cluster.kfp) == [new], "once is enough"
+    assert main(["schedule", "list", "--engine", "kubeflow", "--host", cluster.kfp.url]) == 0
+    assert "old launcher" not in capsys.readouterr().out
+
+
+def test_a_schedule_of_an_earlier_slimline_is_known_and_replaced_once(
+    cluster: Cluster, config_path: Path, schedule: Schedule
+) -> None:
+    schedule("add", config_path, "--cron", "0 3 * * *")
+    (row,) = rows(cluster.kfp)
+    row["description"] = re.sub(r"server \S+, ", "", row["description"])
+    (listed,) = schedule("list")[1]["schedules"]
+    assert listed["server"] == "unknown"
+    schedule("add", config_path, "--cron", "0 3 * * *")
+    (new,) = rows(cluster.kfp)
+    assert new["recurring_run_id"] != row["recurring_run_id"]
+
+
+def test_what_was_paused_stays_so_over_an_upgrade(
+    cluster: Cluster, config_path: Path, schedule: Schedule
+) -> None:
+    cluster.kfp.backend.release = RELEASES["2.14.0"]
+    schedule("add", config_path, "--cron", "0 3 * * *")
+    schedule("pause", "tiny")
+    cluster.kfp.backend.release = RELEASES["2.17.0"]
+    (made,) = schedule("add", config_path, "--cron", "0 3 * * *")[1]["schedules"]
+    assert (made["enabled"], made["server"]) == (False, "2.17.0")
+
+
+@pytest.mark.parametrize("version", ["2.5.0", "2.14.0", "2.16.1", "2.17.0"])
+def test_the_version_that_marks_name_is_what_real_servers_said(shared: Path, version: str) -> None:
+    recorded = json.loads((shared / "kfp_golden" / version / "schedules.json").read_text())
+    assert recorded[0]["reply"]["tag_name"] == version
+    (made,) = [row for row in recorded if row["method"] == "POST" and row["path"].endswith("/recurringruns")][:1]  # fmt: skip
+    row = MODELS.V2beta1RecurringRun(
+        display_name="sched", recurring_run_id="r", max_concurrency="1", status="ENABLED",
+        description=made["reply"]["description"],
+        trigger=MODELS.V2beta1Trigger(cron_schedule=MODELS.V2beta1CronSchedule(cron="0 30 3 * * *")),
+    )  # fmt: skip
+    found = read(row)
+    assert found, "a mark that an earlier slimline left on a real server is known"
+    assert found.server == "unknown"

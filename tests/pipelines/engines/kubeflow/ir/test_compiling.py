@@ -14,7 +14,8 @@ import yaml
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from pipelines.compress import graph_of
-from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled
+from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled, needed_artifacts
+from pipelines.engines.kubeflow.ir.importers import Imported
 from pipelines.engines.kubeflow.ir.yaml_text import write
 from pipelines.engines.kubeflow.preflight import check
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
@@ -22,6 +23,7 @@ from tests.pipelines.engines.kubeflow import sdk
 from tests.pipelines.engines.kubeflow.graphs import (
     EVERYTHING,
     EXAMPLES,
+    ON_GPU,
     REFERENCES,
     SETTINGS,
     TINY,
@@ -62,7 +64,7 @@ def documents(config):
 
 
 def test_the_sdk_would_have_written_the_same(tmp_path):
-    config = config_of(tmp_path, kubeflow=EVERYTHING, store=str(tmp_path / "store"))
+    config = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU, store=str(tmp_path / "store"))
     ours, theirs = documents(config), sdk.compiled(config, tmp_path / "sdk.yaml")
     assert theirs[0] == ours[0]
     assert theirs[1] == ours[1]
@@ -78,7 +80,13 @@ def test_every_example_parses_strictly_and_the_sdk_loads_it(example, tmp_path):
     graph = graph_of(config)
     sources = {f"source-{name}" for name in graph.sources}
     assert set(spec.root.dag.tasks) == sources | {step.name for step in graph.steps}
-    assert set(pods) == {f"exec-{step.name}" for step in graph.steps}
+    labels = {
+        component.executor_label
+        for name, component in spec.components.items()
+        if not name.startswith("comp-source-")
+    }
+    assert set(pods) == labels
+    assert len(labels) < len(graph.steps)
     assert load_component_from_text(made.text).name == config.name
     for step in graph.steps:
         task = spec.root.dag.tasks[step.name]
@@ -99,7 +107,7 @@ def test_an_sdk_of_another_version_is_recognized():
 
 
 def test_equal_configurations_give_equal_bytes_in_any_process(tmp_path):
-    config = config_of(tmp_path, kubeflow=EVERYTHING)
+    config = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU)
     made = compile_config(config)
     assert made.digest == hashlib.sha256(made.text.encode()).hexdigest()
     script = (
@@ -126,12 +134,14 @@ def test_a_source_enters_by_an_importer_and_its_digest_as_a_parameter(tmp_path):
     importer = spec.deployment_spec["executors"]["exec-source-model"]["importer"]
     assert importer["artifactUri"]["constant"] == place
     assert importer["metadata"]["digest"] == "1" * 64
-    imported = spec.root.dag.tasks["import-model"].inputs
-    assert imported.artifacts["source"].task_output_artifact.producer_task == "source-model"
-    assert imported.parameters["source_digest"].runtime_value.constant.string_value == "1" * 64
+    assert importer["metadata"]["display_name"] == "face.keras"
+    imported = spec.root.dag.tasks["import-model"].inputs.artifacts["source"].task_output_artifact
+    assert (imported.producer_task, imported.output_artifact_key) == ("source-model", "model")
+    declared = spec.components["comp-import-model"].input_definitions.parameters
+    assert declared["source_digest"].default_value.string_value == "1" * 64
     assert "train" not in spec.root.dag.tasks
     weights, _ = messages(compile_config(config_of(tmp_path, **GUIDED)).text)
-    assert "weights_digest" in weights.root.dag.tasks["train"].inputs.parameters
+    assert "weights_digest" in weights.components["comp-train"].input_definitions.parameters
 
 
 def test_many_inputs_have_a_name_each(tmp_path):
@@ -148,18 +158,22 @@ def test_the_ui_gets_types_that_it_can_show(tmp_path):
     spec, _ = messages(compile_config(config_of(tmp_path)).text)
 
     def outputs(step):
-        artifacts = spec.components[f"comp-{step}"].output_definitions.artifacts
+        component = spec.root.dag.tasks[step].component_ref.name
+        artifacts = spec.components[component].output_definitions.artifacts
         return {name: artifact.artifact_type.schema_title for name, artifact in artifacts.items()}
 
-    assert outputs("evaluate-teacher") == {
-        "report": "system.Artifact",
-        "metrics": "system.Metrics",
-        "curve": "system.ClassificationMetrics",
-        "statement": "system.Artifact",
-    }
-    assert outputs("select")["page"] == "system.HTML"
-    assert outputs("ingest")["dataset"] == "system.Dataset"
-    assert outputs("train")["model"] == outputs("convert-teacher")["lite"] == "system.Model"
+    assert outputs("evaluate-teacher") == {"metrics": "system.Metrics"}
+    assert outputs("evaluate-sealed-teacher") == {"metrics": "system.Metrics"}
+    assert outputs("evaluate-sealed") == {
+        "metrics": "system.Metrics", "curve": "system.ClassificationMetrics",
+    }  # fmt: skip
+    assert outputs("select") == {"metrics": "system.Metrics", "page": "system.HTML"}
+    assert outputs("ingest") == {"dataset": "system.Dataset", "sealed": "system.Dataset"}
+    assert outputs("train") == outputs("distill-conv-025") == {"model": "system.Model"}
+    assert outputs("convert-teacher") == {"lite_model": "system.Model"}
+    assert outputs("publish") == {
+        "release": "system.Artifact", "page": "system.HTML", "report": "system.HTML",
+    }  # fmt: skip
 
 
 def test_all_is_cached_but_what_a_run_is_found_by(tmp_path):
@@ -173,17 +187,17 @@ def test_all_is_cached_but_what_a_run_is_found_by(tmp_path):
 
 
 def test_resources_follow_from_the_step_unless_given(tmp_path):
-    limits = {"distill": {"memory_gb": 3.5, "minutes": 20}}
+    limits = ON_GPU | {"distill": {"memory_gb": 3.5, "minutes": 20}}
     config = config_of(tmp_path, kubeflow=EVERYTHING, threads=2, limits=limits)
     pipeline, platform = documents(config)
     executors = pipeline["deploymentSpec"]["executors"]
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     given = executors["exec-train"]["container"]["resources"]
     assert (given["resourceCpuLimit"], given["resourceMemoryRequest"]) == ("4000m", "12500M")
-    assert given["accelerator"]["resourceType"] == "nvidia.com/gpu"
+    assert given["accelerator"]["resourceType"] == "example.com/gpu"
     assert given["accelerator"]["resourceCount"] == "2"
     assert pods["exec-train"]["activeDeadlineSeconds"] == "5400"
-    name = next(name for name in executors if name.startswith("exec-distill"))
+    name = "exec-distill"
     derived = executors[name]["container"]["resources"]
     assert (derived["resourceCpuRequest"], derived["resourceMemoryLimit"]) == ("2000m", "3500M")
     assert "accelerator" not in derived
@@ -242,43 +256,91 @@ def test_time_and_length_grow_with_the_steps_and_not_faster(tmp_path):
     assert spent[400] < 8 * spent[100]
 
 
-def test_more_artifacts_than_one_argument_can_name_are_refused(tmp_path):
-    from pipelines.engines.kubeflow.ir.argument_size import (
-        ARGUMENT_BYTES_MAX,
-        worst_case_bytes,
+# parts ------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_fed_by_importers_of_what_lies_in_the_bucket(tmp_path):
+    config = config_of(tmp_path)
+    graph = graph_of(config)
+    only = {step.name for step in graph.steps if step.component in ("evaluate", "select")}
+    needed = needed_artifacts(graph, only)
+    assert Ref("convert-student", "lite_model") in needed
+    assert Ref("ingest", "sealed") in needed
+    places = {one: f"gs://bucket/earlier/{one.step}/{one.output}" for one in needed}
+    made = compiled(
+        check(config, graph),
+        dict.fromkeys(graph.sources, "1" * 64),
+        REFERENCES,
+        only=only,
+        imported={one: Imported(uri, {"display_name": one.step}) for one, uri in places.items()},
     )
-    from pipelines.engines.kubeflow.ir.component_spec import parameters
+    spec, _ = messages(made.text)
+    assert set(made.steps) == only
+    importers = {f"result-{one.step}-{one.output.replace('_', '-')}" for one in needed}
+    assert set(spec.root.dag.tasks) == only | importers, "no source is imported for nobody"
+    task = spec.root.dag.tasks["evaluate-student"]
+    model = task.inputs.artifacts["model"].task_output_artifact
+    assert model.producer_task == "result-convert-student-lite-model"
+    assert "result-convert-student-lite-model" in task.dependent_tasks
+    importer = spec.deployment_spec["executors"]["exec-result-convert-student-lite-model"][
+        "importer"
+    ]
+    assert importer["artifactUri"]["constant"] == "gs://bucket/earlier/convert-student/lite_model"
+    assert not importer["reimport"] if "reimport" in importer.fields else True
+    whole, _ = messages(compile_config(config).text)
+    producer = whole.components["comp-convert"].output_definitions.artifacts["lite_model"]
+    assert importer["typeSchema"]["schemaTitle"] == producer.artifact_type.schema_title
+    assert importer["metadata"]["display_name"] == "convert-student"
 
-    def variants(count):
-        return {
-            f"v{index}": [
-                {"distill": {"backbone": "conv", "epochs": index + 1}},
-                {"quantize": {"scheme": "int8"}},
-            ]
-            for index in range(count)
-        }
 
-    assert compile_config(config_of(tmp_path, variants=variants(20)))
-    with pytest.raises(UserError, match="select takes 304 artifacts") as caught:
-        compile_config(config_of(tmp_path, variants=variants(100)))
-    assert "fewer variants" in caught.value.fix
-    select = graph_of(config_of(tmp_path, variants=variants(100))).by_name["select"]
-    size = worst_case_bytes(
-        select,
-        parameters(select, {}),
-        pipeline="tiny",
-        root="gs://bucket/pipelines",
-        source_root="",
+def test_steps_of_a_part_have_the_keys_that_they_have_in_the_whole(tmp_path):
+    config = config_of(tmp_path)
+    graph = graph_of(config)
+    only = {"evaluate-student"}
+    imported = {one: Imported("gs://bucket/x") for one in needed_artifacts(graph, only)}
+    made = compiled(
+        check(config, graph),
+        dict.fromkeys(graph.sources, "1" * 64),
+        REFERENCES,
+        only=only,
+        imported=imported,
     )
-    assert size > ARGUMENT_BYTES_MAX
+
+    def key(document):
+        task = document.spec["root"]["dag"]["tasks"]["evaluate-student"]
+        return task["inputs"]["parameters"]["cache_key"], task["cachingOptions"]
+
+    assert key(made) == key(compile_config(config))
 
 
-def test_linux_takes_an_argument_of_that_length_and_no_longer():
-    from pipelines.engines.kubeflow.ir.argument_size import ARGUMENT_BYTES_MAX
+# what a run is told -----------------------------------------------------------------------------
 
-    subprocess.run(["true", "x" * ARGUMENT_BYTES_MAX], check=True)
-    with pytest.raises(OSError, match="Argument list too long"):
-        subprocess.run(["true", "x" * (ARGUMENT_BYTES_MAX + 1)], check=True)
+
+def test_a_run_says_its_data_configuration_and_seed(tmp_path):
+    config = config_of(tmp_path, seed=11)
+    made = compile_config(config)
+    assert made.parameters == {
+        "configuration": config.digest[:16], "data": "gs://bucket/data", "seed": 11,
+    }  # fmt: skip
+    spec, _ = messages(made.text)
+    declared = spec.root.input_definitions.parameters
+    assert declared["seed"].default_value.number_value == 11
+    assert all(one.is_optional for one in declared.values()), "a form in the UI need not be filled"
+
+
+def test_attempts_have_time_to_live_as_long_as_the_step_may(tmp_path):
+    limits = {"distill": {"minutes": 300}}
+    config = config_of(tmp_path, kubeflow=SETTINGS | {"retries": 3, "backoff_s": 30}, limits=limits)
+    pipeline, platform = documents(config)
+    life_s = int(
+        platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-distill"][
+            "activeDeadlineSeconds"
+        ]
+    )
+    task = next(n for n in pipeline["root"]["dag"]["tasks"] if n.startswith("distill"))
+    longest = pipeline["root"]["dag"]["tasks"][task]["retryPolicy"]["backoffMaxDuration"]
+    waits = 30 + 60 + 120
+    assert int(longest.removesuffix("s")) == 4 * life_s + waits
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

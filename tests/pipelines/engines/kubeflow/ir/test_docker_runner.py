@@ -6,6 +6,7 @@ import pytest
 
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
+from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.images.building import IMAGES, find
 from pipelines.images.daemon import connect
 from tests.pipelines.engines.kubeflow.runs import run_locally, stage_for_kubeflow
@@ -32,41 +33,52 @@ def ran(tmp_path_factory):
     return staged, outputs
 
 
-def test_every_step_left_all_its_outputs(ran):
+def place(ran, step, output):
+    """Where an output of a step lies."""
     staged, outputs = ran
+    layout = layout_of_step(staged.graph.by_name[step])
+    found = outputs.path(step, layout.artifact_of(output))
+    return found if output in layout.beside else found / output
+
+
+def statement(ran, step):
+    staged, outputs = ran
+    layout = layout_of_step(staged.graph.by_name[step])
+    return json.loads((outputs.path(step, layout.name) / "statement.json").read_text())
+
+
+def test_every_step_left_all_its_outputs(ran):
+    staged, _ = ran
     for step in staged.graph.steps:
-        statement = json.loads(outputs.path(step.name, "statement").read_text())
-        assert statement["outcome"] == {"result": "ok"}, step.name
+        stated = statement(ran, step.name)
+        assert stated["outcome"] == {"result": "ok"}, step.name
         for port in interface_of(step.component).outputs:
-            digest = tree_of(outputs.path(step.name, port.name)).digest
-            assert digest == statement["outputs"][port.name]["digest"], (step.name, port.name)
+            digest = tree_of(place(ran, step.name, port.name)).digest
+            assert digest == stated["outputs"][port.name]["digest"], (step.name, port.name)
 
 
 def test_artifacts_have_the_digests_of_the_local_engine(ran, local):
-    _, outputs = ran
     assert len(local.reproducible) == 8
     for step, made in local.reproducible.items():
         for output, digest in made.items():
-            assert tree_of(outputs.path(step, output)).digest == digest, (step, output)
+            assert tree_of(place(ran, step, output)).digest == digest, (step, output)
 
 
 def test_what_entered_a_step_is_what_the_step_before_made(ran):
-    staged, outputs = ran
+    staged, _ = ran
     for step in staged.graph.steps:
-        statement = json.loads(outputs.path(step.name, "statement").read_text())
+        stated = statement(ran, step.name)
         for port, flow in step.inputs.items():
             if flow is None or step.component == "ingest":
                 continue
-            told = statement["inputs"][port]
+            told = stated["inputs"][port]
             told = told if isinstance(told, list) else [told]
             refs = flow if isinstance(flow, tuple) else (flow,)
-            assert told == [tree_of(outputs.path(ref.step, ref.output)).digest for ref in refs]
-    ingest = json.loads(outputs.path("ingest", "statement").read_text())
-    assert ingest["inputs"]["source"]["digest"] == staged.source.digest
+            assert told == [tree_of(place(ran, ref.step, ref.output)).digest for ref in refs]
+    assert statement(ran, "ingest")["inputs"]["source"]["digest"] == staged.source.digest
 
 
 def test_the_release_is_there(ran):
-    _, outputs = ran
-    release = outputs.path("publish", "release")
+    release = place(ran, "publish", "release")
     manifest = json.loads((release / "manifest.json").read_text())
     assert manifest["size_bytes"] == (release / "model.tflite").stat().st_size

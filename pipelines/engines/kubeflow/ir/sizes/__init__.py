@@ -1,0 +1,1 @@
+"""What a compiled pipeline becomes on a server: how many bytes, and whether they fit."""

@@ -1,0 +1,82 @@
+"""What runs a step: a process of this machine, or a container of our images."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+ROOT = Path(__file__).parents[3]
+
+
+class Pod(Protocol):
+    """Runs one command with the mounts of a task."""
+
+    def mount(self, path: str) -> Path:
+        """Return where on this machine the container finds ``path``."""
+        ...
+
+    def run(
+        self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> int:
+        """Run to the end, write what it prints, and return the exit code."""
+        ...
+
+
+@dataclass
+class ProcessPod:
+    """A process of this machine, its mounts and its /tmp below ``folder``.
+
+    It understands the entry points of our images alone: see ``tests.servers.kfp.mounted``.
+    """
+
+    folder: Path
+
+    def mount(self, path: str) -> Path:
+        return self.folder / path.lstrip("/")
+
+    def run(
+        self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> int:
+        assert list(command[:2]) == ["python", "-m"], command
+        entry = [sys.executable, "-m", "tests.servers.kfp.mounted", str(self.folder), *command[2:]]
+        return _printing(entry, log, {**os.environ, **environment})
+
+
+@dataclass
+class ContainerPod:
+    """A container of our images, which are not changed at all; ``folder`` holds its mounts."""
+
+    folder: Path
+
+    def mount(self, path: str) -> Path:
+        return self.folder / path.lstrip("/")
+
+    def run(
+        self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> int:
+        for name in ("gcs", "tmp"):
+            (self.folder / name).mkdir(exist_ok=True)
+        for path in (self.folder, *self.folder.rglob("*")):
+            path.chmod(0o777)  # as an emptyDir, which any user of the pod writes to
+        volumes = [f"--volume={self.folder}/{name}:/{name}" for name in ("gcs", "tmp")]
+        variables = [f"--env={name}={value}" for name, value in environment.items()]
+        program, *arguments = command
+        started = ["docker", "run", "--rm", "--network=none", f"--entrypoint={program}"]
+        return _printing([*started, *volumes, *variables, image, *arguments], log, None)
+
+
+def _printing(command: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> int:
+    """Run a process; what it prints goes to its log and to ours, as the launcher's writer has it."""
+    made = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False,
+    )  # fmt: skip
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(made.stdout)
+    sys.stderr.write(made.stdout.decode(errors="replace"))
+    return made.returncode
