@@ -265,7 +265,11 @@ class _CurrentRun:
                     if isinstance(event, Settled):
                         self.steps[event.step] = event
                     if isinstance(event, RunRetried):
-                        retry = {"number": event.number, "steps": list(event.steps), "at": now()}
+                        retry: dict[str, object] = {
+                            "number": event.number,
+                            "steps": list(event.steps),
+                            "at": now(),
+                        }
                         self._retries.append(retry)
                     self._progress.on_event(event)
                     on_event(event)

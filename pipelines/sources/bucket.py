@@ -81,18 +81,16 @@ class BucketFiles:
         return told.hexdigest()
 
     def marked(self, marker: str) -> bool:
-        """See ``Files``. Generations grow with the time at which objects were written."""
-        bucket, inside = parse_object(self._uri)
+        """See ``Files``. The clock of the service tells, which wrote all of them."""
+        _, inside = _split(self._uri)
         folder = posixpath.dirname(inside) if self.single else inside.rstrip("/")
-        name = f"{folder}/{marker}" if folder else marker
-        with cloud_faults(self._uri):
-            found = [
-                _state(bucket, item)
-                for item in self._objects.list(name, _FIELDS)
-                if item.name == name
-            ]
-        newest = max((state.generation for state in self._states.values()), default=0)
-        return bool(found) and found[0].generation > newest
+        prefix = f"{folder}/" if folder else ""
+        found = {one.name: one for one in self._objects.list(prefix, details=True)}
+        mark = found.pop(f"{prefix}{marker}", None)
+        data = {state.name for state in self._states.values()}
+        return mark is not None and all(
+            one.written <= mark.written for name, one in found.items() if name in data
+        )
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``. Objects that are not known yet are downloaded."""

@@ -37,7 +37,7 @@ _STREAMS = 4
 _TRANSFERS = 3
 """Times that an object is sent or fetched anew when it arrives damaged."""
 
-_DETAILS = "name,generation,size,crc32c,contentEncoding"
+_DETAILS = "name,generation,size,crc32c,contentEncoding,updated"
 
 Answer = TypeVar("Answer")
 
@@ -299,6 +299,7 @@ def _found(blob: Any) -> StoredObject:
         blob.crc32c or "",
         blob.content_encoding or "",
         blob.metadata or {},
+        blob.updated.timestamp() if blob.updated else 0.0,
     )
 
 

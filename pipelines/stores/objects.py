@@ -37,6 +37,7 @@ class StoredObject:
         checksum: As the service gives it, in the form of that service; may be empty.
         encoding: Its ``Content-Encoding``; may be empty.
         metadata: What its writer said of it; only ``look`` asks for it.
+        written: When, in seconds since 1970 by the service's clock; 0 where nobody asked.
     """
 
     name: str
@@ -45,6 +46,7 @@ class StoredObject:
     checksum: str = ""
     encoding: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    written: float = 0.0
 
 
 class Objects(Protocol):

@@ -114,7 +114,12 @@ class S3Objects:
             while True:
                 page = self._ask("list_objects_v2", self._policy, Prefix=prefix, **token)
                 found += (
-                    StoredObject(one["Key"], one["Size"], one["ETag"])
+                    StoredObject(
+                        one["Key"],
+                        one["Size"],
+                        one["ETag"],
+                        written=one["LastModified"].timestamp(),
+                    )
                     for one in page.get("Contents", ())
                 )
                 if not page.get("IsTruncated"):
@@ -139,7 +144,9 @@ class S3Objects:
                     size -= SEAL_BYTES
             elif NONCE in metadata:
                 version = f"{version} {metadata[NONCE]}"
-            return StoredObject(name, size, version, "", head.get("ContentEncoding", ""), metadata)
+            written = head["LastModified"].timestamp()
+            encoding = head.get("ContentEncoding", "")
+            return StoredObject(name, size, version, "", encoding, metadata, written)
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """See ``Objects``."""

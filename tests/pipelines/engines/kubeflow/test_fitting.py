@@ -91,7 +91,7 @@ def test_a_graph_that_is_too_large_leaves_nothing_behind(
     with KfpServer(version="2.5.0") as server:
         place = ["--engine", "kubeflow", "--host", server.url]
         config_path.write_text(yaml.safe_dump({**plain, "variants": wide(40)}))
-        words = ["schedule", "add", str(config_path), "--cron", "0 3 * * *", *place]
+        words = ["schedule", "add", str(config_path), "--native", "--cron", "0 3 * * *", *place]
         assert main(words) == 2
         said = capsys.readouterr().err
         assert "too large for Kubeflow Pipelines 2.5.0" in said
@@ -114,7 +114,7 @@ def test_names_that_argo_refuses_leave_nothing_behind(
     variants = {"x": [{"distill": STUDENT}], "x-driver": [{"distill": STUDENT | {"alpha": 0.3}}]}
     with KfpServer() as server:
         place = ["--engine", "kubeflow", "--host", server.url]
-        words = ["schedule", "add", str(config_path), "--cron", "0 3 * * *", *place]
+        words = ["schedule", "add", str(config_path), "--native", "--cron", "0 3 * * *", *place]
         config_path.write_text(yaml.safe_dump({**plain, "variants": variants}))
         assert main(words) == 2
         assert "cannot be in one run on Kubeflow" in capsys.readouterr().err

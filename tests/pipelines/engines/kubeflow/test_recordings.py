@@ -242,7 +242,7 @@ def test_a_schedule_is_added_paused_resumed_and_removed(
     kfp_cluster.put_data(gcs)
     kfp_cluster.put(gcs, DATA, kfp_cluster.read(gcs, kfp_cluster.DATA))
     line = "sched  enabled  30 3 * * *"
-    config_words = (str(config), "--cron", "30 3 * * *")
+    config_words = (str(config), "--native", "--cron", "30 3 * * *")
     for start, words, said in (
         (0, ("add", *config_words), line),
         (19, ("list",), line),

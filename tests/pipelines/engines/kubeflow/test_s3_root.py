@@ -122,7 +122,16 @@ def test_a_run_ends_as_if_it_had_been_local_and_is_brought_home(
 def test_a_schedule_leaves_its_sources_in_the_root(
     on_s3: Cluster, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["schedule", "add", str(config), "--cron", "0 3 * * *", "--engine", "kubeflow"]
+    words = [
+        "schedule",
+        "add",
+        str(config),
+        "--native",
+        "--cron",
+        "0 3 * * *",
+        "--engine",
+        "kubeflow",
+    ]
     assert main([*words, "--host", on_s3.kfp.url, "--json"]) == 0
     (made,) = json.loads(capsys.readouterr().out)["schedules"]
     (row,) = on_s3.kfp.backend.recurring.values()

@@ -28,7 +28,8 @@ def schedule(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Schedule:
 
     def call(*words: str | Path) -> tuple[int, Any, str]:
         place = ("--engine", "kubeflow", "--host", cluster.kfp.url, "--json")
-        code = main(["schedule", *map(str, words), *place])
+        native = ["--native"] if words[0] == "add" else []
+        code = main(["schedule", *map(str, words), *native, *place])
         captured = capsys.readouterr()
         return code, json.loads(captured.out), captured.err
 
@@ -226,7 +227,7 @@ def test_a_person_reads_when_and_in_which_zone(
 ) -> None:
     place = ["--engine", "kubeflow", "--host", cluster.kfp.url]
     words = ["--cron", "30 2 * * *", "--zone", "Europe/Berlin"]
-    assert main(["schedule", "add", str(config_path), *words, *place]) == 0
+    assert main(["schedule", "add", str(config_path), "--native", *words, *place]) == 0
     said = capsys.readouterr().out
     assert said.count("  next  ") == 5
     assert " UTC)" in said
