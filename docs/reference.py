@@ -34,6 +34,13 @@ from pipelines.cli.documents import (
     WaitingCollection,
 )
 from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedReleases
+from pipelines.cli.trigger_documents import (
+    LaunchedByHand,
+    ListedLaunch,
+    ListedTrigger,
+    ListedTriggers,
+    TickedTrigger,
+)
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.kubeflow_auth import Auth
@@ -74,6 +81,8 @@ from pipelines.runs.erasures import Concerned, Erasure
 from pipelines.runs.leaderboard import Failure, Leaderboard, Sealed, VariantRow
 from pipelines.runs.records import Problem, RunRecord
 from pipelines.runs.release_log_entries import LogEntry
+from pipelines.triggers.notifying import Notice
+from pipelines.triggers.ticks import Tick
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"
@@ -186,6 +195,22 @@ DOCUMENTS: Sequence[Document] = (
     Document("`logs[].entries[]` of that document", (LogEntry,)),
     Document("`slimline promote --json`, `slimline rollback --json`", (ChangedChampion,)),
     Document("`gate` of that document", (GateFinding,)),
+    Document(
+        "`slimline triggers list --json`, and of `schedule add`, `watch add`, `triggers show`",
+        (ListedTriggers,),
+    ),
+    Document("`slimline triggers list --json`: `triggers[]`", (ListedTrigger,)),
+    Document("`launches[]` of that document", (ListedLaunch,)),
+    Document(
+        "`slimline tick --json`: `triggers[]`, `slimline triggers test --json`", (TickedTrigger,)
+    ),
+    Document(
+        "`ticks[]` of that document, and of `slimline triggers history --json`",
+        (Tick,),
+        keys_in(Tick),
+    ),
+    Document("`slimline triggers run --json`, `slimline triggers retry --json`", (LaunchedByHand,)),
+    Document("what `slimline tick --notify` gives to a command", (Notice,)),
     Document("`slimline gc --json`", (Collected,)),
     Document("`waiting[]` of that document", (WaitingCollection,)),
     Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.contract.errors import UserError
 from pipelines.cli.output import print_json, print_remark, print_text
 
 if TYPE_CHECKING:
+    from pipelines.cli.trigger_documents import ListedTrigger
     from pipelines.config.configuration import Config
     from pipelines.stores.store import Store
     from pipelines.triggers.settings import ScheduleSettings, Trigger, WatchSettings
 
 _OVERDUE = timedelta(minutes=5)
+_SHOWN, _KEY = 10, 16
 
 
 def trigger_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,33 +105,39 @@ def add_trigger(
     return store, made
 
 
-def trigger_json(store: Store, trigger: Trigger) -> dict[str, Any]:
-    """Return one entry of the document of ``slimline triggers list --json``."""
-    from dataclasses import asdict
-
+def listed(store: Store, trigger: Trigger) -> ListedTrigger:
+    """Return what is told of a trigger."""
+    from pipelines.cli.trigger_documents import ListedLaunch, ListedTrigger
     from pipelines.triggers.launches import launches
     from pipelines.triggers.ticks import read_ticks
 
-    known = launches(store, trigger)
     ticks = read_ticks(store, trigger.name)
-    content = asdict(trigger)
-    del content["config"]
-    return {
-        **content,
-        "kind": trigger.kind,
-        "next": [moment.isoformat() for moment in next_times(trigger, 5)],
-        "overdue": overdue(trigger, ticks[-1].last if ticks else ""),
-        "last_tick": asdict(ticks[-1]) if ticks else None,
-        "launches": [
-            {
-                "key": launch.key,
-                "state": launch.state(trigger.retries),
-                "runs": [attempt.run for attempt in launch.attempts],
-                "why": launch.end.why if launch.end else launch.latest.why if launch.latest else "",
-            }
-            for launch in known.values()
+    return ListedTrigger(
+        name=trigger.name,
+        kind=trigger.kind,
+        uid=trigger.uid,
+        config_digest=trigger.config_digest,
+        data=str(trigger.config["data"]),
+        engine=trigger.engine,
+        schedule=trigger.schedule,
+        watch=trigger.watch,
+        retries=trigger.retries,
+        since=trigger.since,
+        actor=trigger.actor,
+        paused=trigger.paused,
+        next=[moment.isoformat() for moment in next_times(trigger, 5)],
+        overdue=overdue(trigger, ticks[-1].last if ticks else ""),
+        last_tick=ticks[-1] if ticks else None,
+        launches=[
+            ListedLaunch(
+                launch.key,
+                launch.state(trigger.retries),
+                [attempt.run for attempt in launch.attempts],
+                launch.end.why if launch.end else launch.latest.why if launch.latest else "",
+            )
+            for launch in launches(store, trigger).values()
         ],
-    }
+    )
 
 
 def next_times(trigger: Trigger, count: int) -> list[datetime]:
@@ -167,44 +176,43 @@ def print_triggers(
     store: Store, triggers: Sequence[Trigger], *, as_json: bool, launches: bool = False
 ) -> None:
     """Print triggers, each with what comes next and what became of the last evaluation."""
-    told = [trigger_json(store, trigger) for trigger in triggers]
+    told = [listed(store, trigger) for trigger in triggers]
     if as_json:
-        print_json({"triggers": told})
+        from pipelines.cli.trigger_documents import ListedTriggers
+
+        print_json(asdict(ListedTriggers(told)))
         return
-    for trigger, facts in zip(triggers, told, strict=True):
-        print_text("\n".join(_lines(trigger, facts)))
-        if facts["overdue"]:
+    for one in told:
+        print_text("\n".join(_lines(one)))
+        if one.overdue:
             print_remark(
-                f"{trigger.name}: {facts['overdue']}\nfix: let cron, systemd or a CronJob call "
+                f"{one.name}: {one.overdue}\nfix: let cron, systemd or a CronJob call "
                 f"slimline tick --store {store.uri}"
             )
-        for launch in facts["launches"][-10:] if launches else ():
-            runs = ", ".join(launch["runs"])
-            print_text(f"  {launch['key'][:16]}  {launch['state']}  {runs}  {launch['why']}")
+        for launch in one.launches[-_SHOWN:] if launches else ():
+            runs = ", ".join(launch.runs)
+            print_text(f"  {launch.key[:_KEY]}  {launch.state}  {runs}  {launch.why}")
     if not triggers:
         print_text("no triggers: slimline schedule add, or slimline watch add")
 
 
-def _lines(trigger: Trigger, facts: dict[str, Any]) -> list[str]:
+def _lines(one: ListedTrigger) -> list[str]:
     from pipelines.triggers.amounts import in_words
 
-    lines = [f"{trigger.name}: {trigger.kind} on the engine {trigger.engine}"]
-    if trigger.schedule:
-        one = trigger.schedule
-        lines.append(f"  {one.cron} in {one.zone}; overlapping: {one.overlap}")
-        lines += [f"  next: {moment}" for moment in facts["next"][:5]]
-    if trigger.watch:
-        watched = trigger.watch
-        ready = (
-            f"marker {watched.marker}"
-            if watched.marker
-            else f"quiet for {in_words(watched.quiet_s or 0)}"
+    lines = [f"{one.name}: {one.kind} on the engine {one.engine}"]
+    if one.schedule:
+        lines.append(
+            f"  {one.schedule.cron} in {one.schedule.zone}; overlapping: {one.schedule.overlap}"
         )
+        lines += [f"  next: {moment}" for moment in one.next]
+    if watched := one.watch:
+        quiet = f"quiet for {in_words(watched.quiet_s or 0)}"
+        ready = f"marker {watched.marker}" if watched.marker else quiet
         when = ", ".join(watched.when) or "any change"
-        lines.append(f"  watches {trigger.config['data']}: {ready}; trains on {when}")
-    if trigger.paused:
-        lines.append(f"  paused: {trigger.paused}")
-    if tick := facts["last_tick"]:
-        times = f" ({tick['count']} times)" if tick["count"] > 1 else ""
-        lines.append(f"  last: {tick['last']} {tick['what']}{times}: {tick['why']}")
+        lines.append(f"  watches {one.data}: {ready}; trains on {when}")
+    if one.paused:
+        lines.append(f"  paused: {one.paused}")
+    if tick := one.last_tick:
+        times = f" ({tick.count} times)" if tick.count > 1 else ""
+        lines.append(f"  last: {tick.last} {tick.what}{times}: {tick.why}")
     return lines

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -307,12 +307,3 @@ class Ticker:
         prefix = f"{CLAIMS}{_LEASES}"
         keys = list(self._store.list(prefix))
         return sum(not standing.free for standing in self._leases.look(keys))
-
-
-def rows_json(ticked: Ticked) -> dict[str, Any]:
-    """Return one entry of the document of ``slimline tick --json``."""
-    return {
-        "trigger": ticked.trigger,
-        "ticks": [asdict(row) for row in ticked.rows],
-        "error": {"what": ticked.error.what, "fix": ticked.error.fix} if ticked.error else None,
-    }

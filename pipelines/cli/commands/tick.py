@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
@@ -20,6 +21,7 @@ from pipelines.cli.output import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipelines.cli.trigger_documents import TickedTrigger
     from pipelines.stores.store import Store
     from pipelines.triggers.notifying import Event, Notice
     from pipelines.triggers.ticking import Ticked
@@ -48,16 +50,16 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, run what is due, and say what came of it."""
     from pipelines.triggers.notifying import notify, words_of
-    from pipelines.triggers.ticking import Ticker, rows_json
+    from pipelines.triggers.ticking import Ticker
 
     command = words_of(arguments.notify) if arguments.notify else None
     store = open_existing(arguments)
     ticker = Ticker(store, at_once=max(1, arguments.at_once))
-    told: list[dict[str, Any]] = []
+    told: list[TickedTrigger] = []
     code = OK
     try:
         for ticked in ticker.tick(arguments.name):
-            told.append(rows_json(ticked))
+            told.append(ticked_json(ticked))
             for row in ticked.rows if not arguments.json else ():
                 print_text(f"{ticked.trigger}: {row.what}: {row.why}")
             for notice in _notices(store, ticked):
@@ -67,10 +69,18 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         ticker.close()
     if arguments.json:
-        print_json({"triggers": told})
+        print_json({"triggers": [asdict(one) for one in told]})
     elif not told:
         print_text("no triggers: slimline schedule add, or slimline watch add")
     return code
+
+
+def ticked_json(ticked: Ticked) -> TickedTrigger:
+    """Return what is printed of an evaluation."""
+    from pipelines.cli.trigger_documents import TickedTrigger
+
+    error = {"what": ticked.error.what, "fix": ticked.error.fix} if ticked.error else None
+    return TickedTrigger(ticked.trigger, ticked.rows, error)
 
 
 def _code(ticked: Ticked) -> int:

@@ -15,6 +15,7 @@ from pipelines.cli.triggering import print_triggers
 if TYPE_CHECKING:
     from pipelines.stores.store import Store
     from pipelines.triggers.launches import Launch
+    from pipelines.triggers.running import Carried
     from pipelines.triggers.settings import Trigger
 
 
@@ -68,7 +69,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _test(arguments: argparse.Namespace) -> int:
-    from pipelines.triggers.ticking import Ticker, rows_json
+    from pipelines.cli.commands.tick import ticked_json
+    from pipelines.triggers.ticking import Ticker
 
     store, trigger = _named(arguments)
     ticker = Ticker(store)
@@ -77,7 +79,7 @@ def _test(arguments: argparse.Namespace) -> int:
     finally:
         ticker.close()
     if arguments.json:
-        print_json(rows_json(ticked))
+        print_json(asdict(ticked_json(ticked)))
     else:
         for row in ticked.rows:
             print_text(f"{row.what}: {row.why}")
@@ -100,10 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
         ticker.close()
     if carried.what == "done":
         promote_where_asked(config_of(trigger), run)
-    if arguments.json:
-        print_json({"run": run, "outcome": carried.what, "why": carried.why})
-    else:
-        print_text(f"run {run}: {carried.what}" + (f", {carried.why}" if carried.why else ""))
+    _print_carried(arguments, run, carried)
     codes = {"done": OK, "running": OK, "failed": NO_WINNER}
     return codes.get(carried.what, USER_FAULT)
 
@@ -175,10 +174,7 @@ def _retry(arguments: argparse.Namespace) -> int:
         run, carried = ticker.try_again(trigger, launch, f"tried again by {_actor()}")
     finally:
         ticker.close()
-    if arguments.json:
-        print_json({"run": run, "outcome": carried.what, "why": carried.why})
-    else:
-        print_text(f"run {run}: {carried.what}" + (f", {carried.why}" if carried.why else ""))
+    _print_carried(arguments, run, carried)
     return OK
 
 
@@ -195,6 +191,15 @@ def _dismiss(arguments: argparse.Namespace) -> int:
     else:
         print_text(f"{launch.key} is not tried again")
     return OK
+
+
+def _print_carried(arguments: argparse.Namespace, run: str, carried: Carried) -> None:
+    from pipelines.cli.trigger_documents import LaunchedByHand
+
+    if arguments.json:
+        print_json(asdict(LaunchedByHand(run, carried.what, carried.why)))
+    else:
+        print_text(f"run {run}: {carried.what}" + (f", {carried.why}" if carried.why else ""))
 
 
 def _named(arguments: argparse.Namespace) -> tuple[Store, Trigger]:
