@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         prog=f"python -m components {interface.name}", description=interface.summary
     )
     parser.add_argument(_EXECUTOR_INPUT, metavar="@FILE|JSON")
+    parser.add_argument("--gpu", metavar="DEVICE", help="train on this GPU: 0, or GPU-...")
     parser.add_argument(
         "--result", help="the output of the executor input that is a folder for all others"
     )
@@ -73,10 +75,10 @@ def _call(interface: Interface, argv: list[str]) -> Call:
         if flag.startswith("--"):
             raise UserError(*interface.unknown(_name(flag), also=tuple(given)))
         parser.error(f"{flag!r} belongs to no flag")
-    result, beside = given.pop("result"), tuple(given.pop("beside"))
+    gpu, result, beside = given.pop("gpu"), given.pop("result"), tuple(given.pop("beside"))
     if text := given.pop("executor_input"):
         form = ResultForm(result, beside) if result else None
-        return parse_executor_input(interface.name, text, form)
+        return replace(parse_executor_input(interface.name, text, form), gpu=gpu)
     if result or beside:
         raise UserError("--result and --beside say what an executor input means", "leave them out")
     ports = (*interface.inputs, *interface.outputs)
@@ -102,6 +104,7 @@ def _call(interface: Interface, argv: list[str]) -> Call:
             strict=False,
         ),
         output_file=None,
+        gpu=gpu,
     )
 
 

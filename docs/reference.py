@@ -24,6 +24,7 @@ from pipelines.cli.documents import (
     LISTED_RUN,
     Collected,
     Explained,
+    ExplainedCluster,
     ExplainedStep,
     ExportedFile,
     ExportedRelease,
@@ -36,6 +37,7 @@ from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedRe
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_workspace import Workspace
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
@@ -130,6 +132,7 @@ SECTIONS: Sequence[Section] = (
     Section("releases.gate", GateSection),
     Section("kubeflow", Kubeflow),
     Section("kubeflow.auth", Auth),
+    Section("kubeflow.workspace", Workspace),
     Section("kubeflow.resources.COMPONENT", Resources),
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),
@@ -167,6 +170,7 @@ DOCUMENTS: Sequence[Document] = (
     Document("`failures[]` of that document", (Failure,)),
     Document("`slimline explain --json`", (Explained,)),
     Document("`steps[]` of that document", (ExplainedStep,)),
+    Document("`cluster` of that document", (ExplainedCluster,)),
     Document("`slimline data --json`", (ImagesOfRun,)),
     Document("`slimline export --json`", (ExportedRelease,)),
     Document(

@@ -207,7 +207,16 @@ def _step(
         memory_gb=(limit and limit.memory_gb) or interface.memory_gb,
         time_limit_s=(limit and limit.minutes and 60 * limit.minutes) or interface.time_limit_s,
         occupies=device,
+        gpu=_gpus(config, component, parameters),
     )
+
+
+def _gpus(config: Config, component: str, parameters: Mapping[str, object]) -> int:
+    """Return how many GPUs a step computes on; a linear map is fitted without a training."""
+    limit = config.limits.get(component)
+    if limit is None or parameters.get("backbone") == "linear":
+        return 0
+    return limit.gpu
 
 
 def _ingest(config: Config) -> Step:

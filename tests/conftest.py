@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.data import deep_trees, patterns
 from tests.servers.gcs.server import GcsServer
+from tests.servers.s3.seaweedfs import ACCESS_KEY, BUCKET, SECRET_KEY, SeaweedFs
+
+if TYPE_CHECKING:
+    from tests.servers.s3.proxy import S3Proxy
 
 # How long one example takes says nothing here: the machine may be busy. What must hold before a
 # change lands is tried on the same examples each time; people's own runs look further.
@@ -116,6 +122,29 @@ def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFs]:
+    """A real S3 service, without buckets that anybody relies on."""
+    with SeaweedFs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(seaweedfs: SeaweedFs, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
+    """The same behind a proxy, for clients of this process and of its children."""
+    from tests.servers.s3.proxy import S3Proxy
+
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with S3Proxy(seaweedfs.url) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+        yield proxy
+
+
 @pytest.fixture
 def cleared(tmp_path: Path) -> Iterator[Path]:
     """``tmp_path``, where trees may be left that are too deep for pytest to remove."""
@@ -185,11 +214,15 @@ def gcs_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsProcess]:
     process.end()
 
 
-@pytest.fixture(params=["directory", "bucket"])
+@pytest.fixture(params=["directory", "bucket", pytest.param("s3", marks=pytest.mark.slow)])
 def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Addresses of new stores, by name, on a disk and on a storage service."""
+    """Addresses of new stores, by name, on a disk and on two storage services."""
     if request.param == "directory":
         return lambda name: str(tmp_path / "stores" / name)
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        place = f"s3://{BUCKET}/{tmp_path.name}-{secrets.token_hex(4)}"
+        return lambda name: f"{place}/{name}"
     request.getfixturevalue("gcs_process")()
     return lambda name: f"gs://stores/{name}"
 

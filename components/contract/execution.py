@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import cast
 
+from components.contract.accelerator import Accelerator, giving
 from components.contract.closure import code_digest
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
@@ -45,12 +47,16 @@ def execute(call: Call) -> int:
     started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
     for path in call.outputs.values():
         path.parent.mkdir(parents=True, exist_ok=True)
-    code, outcome = _call(function, call)
+    accelerator = Accelerator(call.gpu) if call.gpu else None
+    with giving(accelerator):
+        code, outcome = _call(function, call)
     trees: dict[str, Tree] = {}
     if code == OK:
         code, outcome, trees = _outputs(call)
     finished = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
     statement = _statement(call, trees, outcome, started, finished)
+    if accelerator and accelerator.name:
+        cast("dict[str, object]", statement["machine"])["gpu"] = accelerator.name
     if call.statement:
         call.statement.parent.mkdir(parents=True, exist_ok=True)
         call.statement.write_bytes(canonical_json(statement))

@@ -7,7 +7,7 @@ to a file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,7 @@ from components.contract.results import (
     display_name_of,
     stated_digest,
 )
+from components.contract.workspace import WORKSPACE, read_pointer
 
 STATEMENT = "statement"
 """Name of the output that a component has besides its own, unless it has one result: the facts of
@@ -33,6 +34,14 @@ is a new parameter to engines whose caches do not look into artifacts."""
 CACHE_KEY = "cache_key"
 """Parameter that tells caches of engines what a step is made from; components never see it. Behind
 a space may follow what people call what is made, where the task's name does not say it."""
+
+GATHERED = "gathered"
+"""Name of an input artifact that holds a result for each of many steps, and of the parameter that
+says by input which of them enters, in order; None where that one is an artifact of its own."""
+
+NOT_GIVEN = -1
+"""What an integer without a default is where a pipeline does not give it: no such parameter takes
+it, and the SDK's local runner fails where an integer has no value at all."""
 
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
@@ -57,6 +66,7 @@ class Call:
         output_file: Where KFP expects ``executor_output.json``, or None.
         progress: Where the component tells how far it is, or None when nobody wants to know.
         result: The artifact that outputs lie in, or None: each is an artifact of its own.
+        gpu: How CUDA calls the GPU that it has to use, or None.
     """
 
     interface: Interface
@@ -70,6 +80,7 @@ class Call:
     output_file: Path | None
     progress: Path | None = None
     result: Result | None = None
+    gpu: str | None = None
 
 
 def local_path(uri: str) -> Path:
@@ -99,23 +110,26 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
     _, _, called = str(values.pop(CACHE_KEY, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
+    gathered = cast("dict[str, list[str | None]]", values.pop(GATHERED, None) or {}) if form else {}
+    mount = cast("str | None", values.pop(WORKSPACE, None)) if form else None
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}
     for port in interface.inputs:
-        entered = [_entered(item, ports.get(port.name)) for item in _items(given, port)]
+        items = _items(given, port, gathered.get(port.name, ()))
+        entered = [_entered(item, ports.get(port.name), mount) for item in items]
         if not entered and not port.many and not port.optional:
             raise UserError(
                 f"{component} was given no input {port.name!r}",
                 f"pass a {port.kind} as {port.name}",
             )
-        paths = [local_path(uri) for uri, _ in entered]
-        stated = [digest for _, digest in entered]
+        paths = [path for path, _, _ in entered]
+        stated = [digest for _, _, digest in entered]
         if port.kind == "Source" and (digest := values.pop(port.name + SOURCE_DIGEST, None)):
             stated = [str(digest)]
         inputs[port.name] = paths if port.many else next(iter(paths), None)
         digests[port.name] = stated if port.many else next(iter(stated), None) or None
-        if places := [uri for uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
+        if places := [uri for _, uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
             uris[port.name] = places if port.many else places[0]
     places = _output_places(interface, made, form)
     output_file = _side(message, "outputs").get("outputFile")
@@ -138,7 +152,7 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
         output_uris=places,
         statement=local_path(statement) if statement else None,
         parameters=interface.complete(
-            {name: value for name, value in values.items() if value is not None},
+            {name: value for name, value in values.items() if _is_given(interface, name, value)},
             where=component,
             strict=False,
         ),
@@ -161,18 +175,31 @@ def _result(item: Mapping[str, Any], form: ResultForm, called: str) -> Result:
     return Result(form, uri, kind.get("schemaTitle", ""), name)
 
 
-def _entered(item: Mapping[str, Any], output: str | None) -> tuple[str, str]:
-    """Return address and digest of what enters a port, the digest empty where nothing states it.
+def _entered(
+    item: Mapping[str, Any], output: str | None, mount: str | None
+) -> tuple[Path, str, str]:
+    """Return place, address and digest of what enters a port; no digest where nothing states it.
 
     Args:
         item: The artifact. One whose metadata state a digest is what the port takes; another one
             is a result that holds it.
         output: What the port takes of a result, or None: the artifact itself.
+        mount: Where a volume is mounted that may hold it, or None.
     """
     uri, digest = cast("str", item["uri"]), _digest_in(item)
     if output is None or digest:
-        return uri, digest or ""
-    return f"{uri}/{output}", stated_digest(local_path(uri), output, uri)
+        return local_path(uri), uri, digest or ""
+    result = local_path(uri)
+    digest = stated_digest(result, output, uri)
+    if pointer := read_pointer(result):
+        return pointer.place(output, mount), f"{pointer.result}/{output}", digest
+    return result / output, f"{uri}/{output}", digest
+
+
+def _is_given(interface: Interface, name: str, value: object) -> bool:
+    """Whether a parameter has a value: none is said in two ways."""
+    without = {one.name for one in interface.parameters if not one.required and one.default is None}
+    return value is not None and not (name in without and value == NOT_GIVEN)
 
 
 def _output_places(
@@ -226,14 +253,22 @@ def _holds(value: Mapping[str, Any] | None) -> bool:
     return bool(value and value.get("artifacts"))
 
 
-def _items(given: Mapping[str, list[dict[str, Any]]], port: Port) -> list[dict[str, Any]]:
+def _items(
+    given: Mapping[str, list[dict[str, Any]]], port: Port, gathered: Sequence[str | None]
+) -> list[dict[str, Any]]:
     """Collect what enters a port.
 
-    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit.
+    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit. Some
+    of them may lie together in one artifact, each in a folder of its own.
     """
     if port.name in given or not port.many:
         return given.get(port.name, [])
     items: list[dict[str, Any]] = []
+    for folder in gathered:
+        if folder is None:
+            items += given.get(f"{port.name}_{len(items)}", [])[:1]
+        else:
+            items.append({"uri": f"{_uri(given[GATHERED])}/{folder}"})
     while found := given.get(f"{port.name}_{len(items)}"):
         items.append(found[0])
     return items

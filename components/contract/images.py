@@ -16,41 +16,69 @@ from components.contract.types import ImageName
 
 _LIGHT = ("jinja2", "numpy", "pydantic", "pyyaml")
 _DEVICE = (*_LIGHT, "ai-edge-litert")
+_TRAIN = (
+    *_DEVICE,
+    "brotli",
+    "litert-quantizer",
+    "pillow",
+    "safetensors",
+    "tensorflow",
+    "tensorflow-model-optimization",
+    "tf-keras",
+)
+CUDA = (
+    "nvidia-cublas-cu12",
+    "nvidia-cuda-cupti-cu12",
+    "nvidia-cuda-nvcc-cu12",
+    "nvidia-cuda-nvrtc-cu12",
+    "nvidia-cuda-runtime-cu12",
+    "nvidia-cudnn-cu12",
+    "nvidia-cufft-cu12",
+    "nvidia-curand-cu12",
+    "nvidia-cusolver-cu12",
+    "nvidia-cusparse-cu12",
+    "nvidia-nccl-cu12",
+    "nvidia-nvjitlink-cu12",
+)
+"""What TensorFlow's extra ``and-cuda`` adds to it; the driver is the machine's own."""
+
+GPU_IMAGE: ImageName = "train-gpu"
+"""The image of steps that were given a GPU: ``train`` with the CUDA libraries."""
+
+TRAINING = ("train", "distill", "prune", "cluster", "quantize_aware", "search")
+"""Components that train networks, so that a GPU pays; what they need of one is in GPU_IMAGE."""
+
 PACKAGES: Mapping[ImageName, tuple[str, ...]] = {
     "light": _LIGHT,
     "device": _DEVICE,
-    "train": (
-        *_DEVICE,
-        "brotli",
-        "litert-quantizer",
-        "pillow",
-        "safetensors",
-        "tensorflow",
-        "tensorflow-model-optimization",
-        "tf-keras",
-    ),
+    "train": _TRAIN,
+    GPU_IMAGE: (*_TRAIN, *CUDA),
 }
 """What each image installs, at the versions of ``constraints.txt``."""
 
-OPTIONAL: Mapping[ImageName, tuple[str, ...]] = {"train": ("pillow-heif",)}
+OPTIONAL: Mapping[ImageName, tuple[str, ...]] = dict.fromkeys(
+    ("train", GPU_IMAGE), ("pillow-heif",)
+)
 """What steps use where it is installed: results hang on whether it is. Containers are without."""
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {"search": ("optuna",)}
 """By component what it needs and no other does: an extra of its name on this machine
 (``pip install slimline[search]``), while the image of the component always has it."""
 
+_TRAIN_FRAMEWORKS = (
+    "numpy",
+    "tensorflow",
+    "tf_keras",
+    "tensorflow_model_optimization",
+    "litert_quantizer.quantizer",
+    "safetensors.numpy",
+    "PIL.Image",
+)
 FRAMEWORKS: Mapping[ImageName, tuple[str, ...]] = {
     "light": ("numpy", "jinja2"),
     "device": ("numpy", "ai_edge_litert.interpreter"),
-    "train": (
-        "numpy",
-        "tensorflow",
-        "tf_keras",
-        "tensorflow_model_optimization",
-        "litert_quantizer.quantizer",
-        "safetensors.numpy",
-        "PIL.Image",
-    ),
+    "train": _TRAIN_FRAMEWORKS,
+    GPU_IMAGE: _TRAIN_FRAMEWORKS,
 }
 """The modules that an image is there for; importing them proves that it holds together."""
 
@@ -68,9 +96,11 @@ PRELOADED: Mapping[ImageName, tuple[str, ...]] = {
     "light": _ENTRY,
     "device": _ENTRY,
     "train": (*_ENTRY, *FRAMEWORKS["train"]),
+    GPU_IMAGE: _ENTRY,
 }
 """What a server imports once before it forks steps: the frameworks only where they take seconds,
-and never for what is measured, which begins as a fresh process would."""
+and never for what is measured, which begins as a fresh process would. A step with a GPU imports
+TensorFlow itself, after it was told which GPU is its own."""
 
 
 @cache
@@ -85,9 +115,11 @@ def versions(image: ImageName) -> Mapping[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
+            gpu = "remove gpu from their limits, to train on the CPU, or: "
+            install = "pip install -c constraints.txt 'tensorflow[and-cuda]'"
             raise UserError(
                 f"the package {name}, which {image} steps need, is not installed in {sys.prefix}",
-                "make install",
+                f"{gpu}{sys.prefix}/bin/{install}" if name in CUDA else "make install",
             ) from None
     for name in OPTIONAL.get(image, ()):
         with suppress(metadata.PackageNotFoundError):
@@ -129,15 +161,20 @@ def extras_content(environment: str, versions: Mapping[str, str]) -> dict[str, o
 
 
 @cache
-def component_environment(component: str) -> str:
+def component_environment(component: str, image: ImageName | None = None) -> str:
     """Return the digest of what results of a component hang on, on this machine.
+
+    Args:
+        component: Which one.
+        image: What its step runs in; None: what the component names.
 
     Raises:
         UserError: A package of its image, or its extra, is not installed.
     """
     from components.contract.interface import interface_of  # takes a second of a command's help
 
-    return with_extras(environment_digest(interface_of(component).image), extras(component))
+    image = image or interface_of(component).image
+    return with_extras(environment_digest(image), extras(component))
 
 
 @cache

@@ -20,7 +20,7 @@ Kind = Literal[
     "Page",
     "Curve",
 ]
-ImageName = Literal["train", "device", "light"]
+ImageName = Literal["train", "device", "light", "train-gpu"]
 """A container image: see ``images.py``."""
 
 PathRule = Literal["first", "middle", "last"]

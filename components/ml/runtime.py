@@ -21,6 +21,8 @@ os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 import tensorflow  # noqa: ICN001 the short name is the untyped one below
 import tf_keras as keras2
 
+from components.contract.accelerator import given, unusable
+
 tf: Any = tensorflow
 tf_keras: Any = keras2
 
@@ -37,7 +39,14 @@ def configure(threads: int, seed: int) -> None:
 
     Raises:
         RuntimeError: Ops have already run in this process with another count of threads.
+        UserError: The step was given a GPU that TensorFlow does not see.
     """
+    if accelerator := given():
+        devices = tf.config.list_physical_devices("GPU")
+        if not devices:
+            raise unusable(accelerator)
+        details = tf.config.experimental.get_device_details(devices[0])
+        accelerator.name = details.get("device_name", "unknown")
     threading = tf.config.threading
     if threading.get_intra_op_parallelism_threads() != threads:
         threading.set_intra_op_parallelism_threads(threads)

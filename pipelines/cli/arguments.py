@@ -56,9 +56,12 @@ def add_command(
 # a configuration --------------------------------------------------------------------------------
 
 
-def config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which configuration is meant."""
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="a YAML file: slimline init")
+def config_arguments(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    """Add what says which configuration is meant; not needed: the command can do without one."""
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", nargs=None if needed else "?",
+        help="a YAML file: slimline init",
+    )  # fmt: skip
     parser.add_argument("--data", metavar="PLACE", help="instead of the data of the configuration")
     parser.add_argument("--store", metavar="PLACE", help="instead of the configuration's store")
     parser.add_argument(
@@ -163,6 +166,31 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{what}-command", metavar="COMMAND", help=f"in quotes; it prints {sent}"
         )
         who.add_argument(f"--{what}-file", metavar="FILE", help=f"it holds {sent}")
+
+
+def check_clustered(arguments: argparse.Namespace, *also: str) -> None:
+    """Refuse options that mean a cluster where the engine is of this machine.
+
+    Args:
+        arguments: With an engine, and what ``place_arguments`` added.
+        also: Names of further options for a cluster alone.
+
+    Raises:
+        UserError: One is given.
+    """
+    names = [
+        "host",
+        "namespace",
+        *(f"{what}_{how}" for what in _SENT for how in ("command", "file")),
+    ]
+    for name in (*names, *also):
+        if getattr(arguments, name) and arguments.engine not in opening.CLUSTERED:
+            option = f"--{name.replace('_', '-')}"
+            clustered = " or ".join(opening.CLUSTERED)
+            raise UserError(
+                f"{option} is for the engine {clustered}, and the engine is {arguments.engine}",
+                f"add --engine {clustered}, or leave {option} out",
+            )
 
 
 def auth_of(arguments: argparse.Namespace) -> Auth | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.artifacts.data_use import DataUse, Loss
 from components.statistics.quantities import decimal
@@ -14,6 +15,9 @@ from pipelines.launch.release_folder import read_list
 from pipelines.lineage.proof.links import Chain, Fault, RebuiltStep
 from pipelines.runs.records import Problem, RunRecord
 from pipelines.runs.verifying import ObjectFault
+
+if TYPE_CHECKING:
+    from pipelines.engines.kubeflow.fitting import Foreseen
 
 LISTED_RUN = (
     "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s", "config_digest",
@@ -42,6 +46,31 @@ class ExplainedStep:
 
 
 @dataclass(frozen=True)
+class ExplainedCluster:
+    """What a run would take on a cluster.
+
+    Attributes:
+        kfp: Version of Kubeflow Pipelines.
+        known: Whether the cluster said it, or ``--kfp``; else the strictest one was assumed.
+        steps: How many steps there are.
+        workflow_bytes: The Workflow of Argo at its end.
+        workflow_limit: How large it may become.
+        largest_input: The step that is told most.
+        input_bytes: How much it is told, of at most 131,071.
+        too_large: Why the cluster cannot hold it; empty where it can.
+    """
+
+    kfp: str
+    known: bool
+    steps: int
+    workflow_bytes: int
+    workflow_limit: int
+    largest_input: str
+    input_bytes: int
+    too_large: str
+
+
+@dataclass(frozen=True)
 class Explained:
     """What a run of a configuration would do.
 
@@ -56,6 +85,7 @@ class Explained:
         problems: Damaged records and graphs that were passed over, as in ``slimline runs``.
         variants: By name the path of steps, as a configuration holds it; what ``variants: auto``
             became, where it says that.
+        cluster: What it would take on a cluster, with ``--engine``; else null.
     """
 
     name: str
@@ -66,6 +96,7 @@ class Explained:
     warning: str
     problems: Sequence[Problem]
     variants: Mapping[str, object]
+    cluster: ExplainedCluster | None
 
 
 @dataclass(frozen=True)
@@ -258,6 +289,7 @@ def explained(
     items: Sequence[Explanation],
     estimate_s: float | None,
     problems: Sequence[Problem],
+    cluster: ExplainedCluster | None = None,
 ) -> Explained:
     """Return the document of ``slimline explain --json``."""
     steps = [explained_step(item) for item in items]
@@ -272,6 +304,22 @@ def explained(
         warning,
         problems,
         config.written_variants,
+        cluster,
+    )
+
+
+def explained_cluster(foreseen: Foreseen) -> ExplainedCluster:
+    """Return what a run would take on a cluster as the document has it."""
+    sizes = foreseen.sizes
+    return ExplainedCluster(
+        kfp=str(sizes.version),
+        known=foreseen.known,
+        steps=sizes.steps,
+        workflow_bytes=sizes.workflow_bytes,
+        workflow_limit=foreseen.workflow_limit,
+        largest_input=sizes.input_step,
+        input_bytes=sizes.input_bytes,
+        too_large=foreseen.fault.what if foreseen.fault else "",
     )
 
 

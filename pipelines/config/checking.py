@@ -14,6 +14,7 @@ from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
 from pipelines.config.distillation_faults import distillation_faults
 from pipelines.config.faults import Fault, Location, where
+from pipelines.config.gpu_faults import gpu_faults
 from pipelines.config.metadata_faults import metadata_faults
 from pipelines.config.network_faults import network_faults
 from pipelines.config.order_faults import ends_paths, order_faults
@@ -55,6 +56,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from distillation_faults(config, name, path[0])
         yield from _weight_pruning_faults(config, name, path)
     yield from network_faults(config)
+    yield from gpu_faults(config)
     yield from _search_faults(config)
     for index, device in enumerate(config.devices):
         yield from _parameter_faults(("devices", index), "benchmark", device.parameters)

@@ -205,6 +205,10 @@ class Config(Section):
             del plain["releases"]["url"], plain["releases"]["key"]
         if plain["about"] is None:
             del plain["about"]
+        plain["limits"] = {
+            component: {key: value for key, value in limit.items() if key != "gpu" or value}
+            for component, limit in plain["limits"].items()
+        }
         del plain["auto"]  # what became of it stands under variants
         if modules := plain["teacher"].pop("modules", None):
             plain["teacher"]["modules"] = len(modules)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
 from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.config.sections import ComponentName, Section, as_tuple
-from pipelines.images.building import REGISTRY
+from pipelines.images.building import IMAGES, REGISTRY
 
 SCHEMES = ("gs", "s3", "minio")
 """Object storage that the launcher of Kubeflow Pipelines reads and writes."""
@@ -155,7 +156,10 @@ class Resources(Section):
         default=None, description="life of a pod; without it its `limits` and ten minutes more"
     )
     accelerator: str | None = Field(
-        default=None, min_length=1, description="resource of the device, such as `nvidia.com/gpu`"
+        default=None,
+        min_length=1,
+        description="what the cluster calls the GPU that `limits` ask for; without it "
+        "`nvidia.com/gpu`, and Vertex AI calls it `NVIDIA_L4`, for example",
     )
     accelerators: PositiveInt = Field(default=1, description="how many of them")
     node_selector: Mapping[str, str] = Field(
@@ -206,7 +210,7 @@ class Kubeflow(Section):
     )
     images: Images = Field(
         description="the registry that `slimline images push` was given, or by image its "
-        "`repository@sha256:...`"
+        "`repository@sha256:...`; `train-gpu` where `limits` ask for a GPU"
     )
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
@@ -245,10 +249,16 @@ class Kubeflow(Section):
         default_factory=dict[str, Resources], description="by component what its pods ask for"
     )
 
+    workspace: Workspace | None = Field(
+        default=None,
+        description="a volume that holds the Dataset for all steps; without it each pod fetches "
+        "its own copy from the bucket",
+    )
+
     @model_validator(mode="after")
     def _complete(self) -> Kubeflow:
         if not isinstance(self.images, str):
-            needed = get_args(ImageName)
+            needed = IMAGES
             missing = [image for image in needed if image not in self.images]
             if missing:
                 raise custom(
@@ -261,9 +271,14 @@ class Kubeflow(Section):
     @model_validator(mode="after")
     def _mounted_once(self) -> Kubeflow:
         mounted = [secret for secret in self.secrets if secret.path]
+        claim = self.workspace and self.workspace.claim
+        claims, own_paths = ([claim], [MOUNT]) if claim else ([], [])
+        if claim in _RESERVED_VOLUMES:
+            what = f"the claim {claim!r} has the name of a volume of Kubeflow's own"
+            raise custom(what, "make a claim with another name", key="workspace")
         for what, values in (
-            ("the secret", [secret.name for secret in mounted]),
-            ("the folder", [secret.path or "" for secret in mounted]),
+            ("the volume", [*(secret.name for secret in mounted), *claims]),
+            ("the folder", [*(secret.path or "" for secret in mounted), *own_paths]),
         ):
             twice = next((one for one in values if values.count(one) > 1), None)
             if twice is not None:

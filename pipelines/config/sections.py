@@ -370,3 +370,8 @@ class Limit(Section):
         default=None,
         description="wall time; without it what the component says",
     )
+    gpu: Literal[0, 1] = Field(
+        default=0,
+        description="1: steps that train compute on a GPU of their own, in the image `train-gpu` "
+        "under `docker` and `kubeflow`",
+    )

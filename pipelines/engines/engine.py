@@ -69,6 +69,18 @@ class Engine(Protocol):
         """
         ...
 
+    def left(self, graph: Graph, sources: Mapping[str, Snapshot]) -> str | None:
+        """Return the run that a process which is gone has left, and that ``submit`` goes on with.
+
+        Args:
+            graph: What is to run.
+            sources: Snapshot of every source of the graph.
+
+        Returns:
+            Its identifier, or None where there is none and the run to come is a new one.
+        """
+        ...
+
     def cancel(self) -> None:
         """End everything that runs; ``submit`` then yields the rest as skipped."""
         ...

@@ -14,17 +14,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import components
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
-from components.contract.images import EXTRAS, PACKAGES, with_extras
+from components.contract.images import CUDA, EXTRAS, GPU_IMAGE, PACKAGES, TRAINING, with_extras
 from components.contract.interface import interface_of
 from components.contract.types import ImageName
 from pipelines import __version__
 
-IMAGES = cast("tuple[ImageName, ...]", get_args(ImageName))
+IMAGES: tuple[ImageName, ...] = ("train", "device", "light")
+"""What every run needs."""
+ALL_IMAGES: tuple[ImageName, ...] = (*IMAGES, GPU_IMAGE)
 BASE_IMAGE = "python:3.11-slim-bookworm"
 PYTHON = "3.11"
 SOURCE_LABEL = "slimline.source"
@@ -99,10 +101,26 @@ def image_environment_content(image: ImageName) -> dict[str, object]:
     }
 
 
+def requirements(image: ImageName) -> list[str]:
+    """Return what pip is asked to install into an image, at the pinned versions.
+
+    The CUDA libraries are TensorFlow's own extra, so that pip says where they do not fit it.
+    """
+    names = (*PACKAGES[image], *_extras(image))
+    if image != GPU_IMAGE:
+        return list(names)
+    return [
+        "tensorflow[and-cuda]" if name == "tensorflow" else name
+        for name in names
+        if name not in CUDA
+    ]
+
+
 def _extras(image: ImageName) -> Iterator[str]:
     """Yield what some components of an image need beside its packages."""
     for component, names in EXTRAS.items():
-        if interface_of(component).image == image:
+        own = interface_of(component).image
+        if image in (own, GPU_IMAGE if component in TRAINING else own):
             yield from names
 
 
@@ -176,7 +194,7 @@ def build(
             buildargs={
                 "BASE_IMAGE": base,
                 "IMAGE": image,
-                "PACKAGES": " ".join((*PACKAGES[image], *_extras(image))),
+                "PACKAGES": " ".join(requirements(image)),
                 "VERSION": __version__,
                 "SOURCE_DIGEST": source_digest(image),
                 "ENVIRONMENT_DIGEST": image_environment(image),
@@ -243,7 +261,7 @@ def find(client: Any, image: ImageName) -> BuiltImage:
             tag for item in client.images.list(name=f"slimline/{image}") for tag in item.tags
         )
         built = f"; there is {', '.join(older)}, built from other sources" if older else ""
-        raise UserError(f"the image {name} is not on this machine{built}", _BUILD) from None
+        raise UserError(f"the image {name} is not on this machine{built}", _fix(image)) from None
     labels = cast("Mapping[str, str]", found.labels)
     expected = {SOURCE_LABEL: source_digest(image), ENVIRONMENT_LABEL: image_environment(image)}
     for label, value in expected.items():
@@ -251,11 +269,15 @@ def find(client: Any, image: ImageName) -> BuiltImage:
             raise UserError(
                 f"the image {name} was built from other sources than the code at hand: its label "
                 f"{label} is {labels.get(label, 'missing')}, expected {value}",
-                _BUILD,
+                _fix(image),
             )
     return BuiltImage(
         image, name, cast("str", found.id), labels[ENVIRONMENT_LABEL], found.attrs["Size"]
     )
+
+
+def _fix(image: ImageName) -> str:
+    return f"{_BUILD} --gpu" if image == GPU_IMAGE else _BUILD
 
 
 def check_registry(registry: str) -> str:

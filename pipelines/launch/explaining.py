@@ -13,6 +13,7 @@ from components.contract.images import component_environment
 from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
 from pipelines.runs.exclusions import read_exclusions
@@ -100,7 +101,7 @@ def explain(
             explained.append(Explanation(step.name, Upstream(missing)))
             continue
         inputs = input_digests(step, outputs, sources)
-        ingredients = ingredients_of(step, inputs, component_environment(step.component))
+        ingredients = ingredients_of(step, inputs, _environment(step))
         # A report that turns out to be damaged is in quarantine now: its step would run again.
         with contextlib.suppress(CorruptionError):
             if result := cache.lookup(ingredients.key, renew=False):
@@ -135,6 +136,20 @@ def estimate(
     if not all(step in took for step in would_run):
         return None
     return makespan(graph, {step: took[step] for step in would_run}, (), usable_cores())
+
+
+def _environment(step: Step) -> str:
+    """Return the environment digest of a step; where no GPU is at hand, that of its image.
+
+    Raises:
+        UserError: A package that it needs is not installed.
+    """
+    try:
+        return component_environment(step.component, step.image)
+    except UserError:
+        if not step.gpu:
+            raise
+        return step_environment(step.component, image_environment(step.image))
 
 
 def _expected(step: Step, data: Snapshot) -> Judges | None:

@@ -49,8 +49,16 @@ from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.kept_sources import put_source
 from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
+from pipelines.runs.moments import seconds_since
 from pipelines.runs.progress import ProgressWriter
-from pipelines.runs.records import RunRecord, new_run_id, now, put_finished, put_started
+from pipelines.runs.records import (
+    RunRecord,
+    new_run_id,
+    now,
+    put_finished,
+    put_started,
+    read_started,
+)
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
@@ -120,13 +128,15 @@ def launch(
     opener = choose(engine, request)
     acting = actor()
     sources = listed_sources(graph, read_exclusions(opened))
-    run = new_run_id(config.name)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):
         record_killed(opened)
-    with scratch_folder(workspace_root(opened), run) as work:
+    fresh = new_run_id(config.name)
+    with scratch_folder(workspace_root(opened), fresh) as work:
         cache = Cache(opened, work)
         chosen = opener(cache, work)
+        left = chosen.left(graph, sources)
+        run = left or fresh
         documents = documents_of(config, graph, installed=chosen.name == INSTALLED)
         record = RunRecord(
             run=run,
@@ -148,6 +158,9 @@ def launch(
             actor=acting,
             places=graph.sources,
         )
+        if left and (begun := read_started(opened, left)):
+            record = replace(record, started=begun.started, actor=begun.actor)
+            began -= seconds_since(begun.started)
         current = _CurrentRun(chosen, graph, record, began, ProgressWriter(opened, run, graph))
         with current.breaking_recorded(opened):
             put_graph(opened, graph)

@@ -27,6 +27,7 @@ from pipelines.releases.provenance import (
 from pipelines.runs.cache import Cache
 from pipelines.runs.release_log import read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
+from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.layout import blob_key, release_log_key, signature_key, tree_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
@@ -178,7 +179,7 @@ def _verify(
         folder = Path(temporary, "release")
         folder.mkdir()
         # What this machine has in its cache says nothing of what the bucket holds.
-        direct = open_store(store.uri, direct=True) if store.uri.startswith("gs://") else store
+        direct = open_store(store.uri, direct=True) if scheme_of(store.uri) else store
         if bad := _write_release(direct, entry, folder):
             what = f"{bad} of the release of entry {seq} is missing or damaged"
             return SignatureFound("wrong", found.key, what, bad)

@@ -32,6 +32,7 @@ from pipelines.runs.moments import now
 from pipelines.runs.records import list_runs
 from pipelines.runs.tombstones import Tombstone, put_tombstone
 from pipelines.runs.workspace import workspace_root
+from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.layout import blob_digest, blob_key, result_key
 from pipelines.stores.store import Store
 
@@ -187,7 +188,7 @@ def _unreached(store: Store, reach: Reach) -> Iterable[str]:
         "your own data: delete the files there; runs of this store leave them out, and runs of "
         "other stores do not"
     )
-    if store.uri.startswith("gs://") or reach.folders:
+    if scheme_of(store.uri) or reach.folders:
         yield (
             "deleted objects and earlier versions that a bucket keeps: see its soft delete policy "
             "and its versioning"

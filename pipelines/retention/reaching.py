@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipelines.disk.cache_folder import cache_places
 from pipelines.disk.scratch import scratch_folder, scratch_root
@@ -16,10 +15,8 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import blob_key
+from pipelines.stores.objects import open_objects
 from pipelines.stores.store import Store
-
-if TYPE_CHECKING:
-    from pipelines.stores.objects import Objects
 
 
 def clear_this_machine(store: Store, keys: Iterable[str], files: Iterable[str], name: str) -> int:
@@ -86,24 +83,9 @@ def clear_folder(place: str, *, arrays_and_pages: bool = False) -> int:
     Raises:
         UserError: The bucket cannot be reached or written.
     """
-    from pipelines.stores.faults import cloud_faults
-    from pipelines.stores.objects import Objects
-
     bucket, prefix = parse_object(place)
-    removed = 0
-    with cloud_faults(place):
-        objects = Objects(place, bucket)
-        for found in list(objects.list(f"{prefix}/", "name,generation")):
-            if not arrays_and_pages or found.name.endswith((*ARRAYS, ".html")):
-                removed += _delete(objects, found.name, int(found.generation))
+    objects, removed = open_objects(place, bucket), 0
+    for found in list(objects.list(f"{prefix}/", details=True)):
+        if not arrays_and_pages or found.name.endswith((*ARRAYS, ".html")):
+            removed += objects.delete(found.name, found.version)
     return removed
-
-
-def _delete(objects: Objects, name: str, generation: int) -> int:
-    from google.api_core import exceptions as api
-
-    try:
-        objects.delete(name, generation, lambda _: None)
-    except (api.NotFound, api.PreconditionFailed):  # somebody else removed or replaced it
-        return 0
-    return 1

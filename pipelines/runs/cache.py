@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -73,6 +73,10 @@ class Cache:
         for tree in found.outputs.values():
             blobs = {blob_key(entry.sha256) for entry in self.tree(tree).entries}
             keys += [*sorted(blobs), tree_key(tree)]
+        return self.keep(keys)
+
+    def keep(self, keys: Iterable[str]) -> bool:
+        """Keep values that the caller relies on from being collected; False where one just was."""
         return all(self._condemned.renew(key) for key in keys)
 
     def _entry(self, key: str) -> CachedResult | None:
@@ -120,6 +124,16 @@ class Cache:
             raise CorruptionError(key)
         self._trees[tree_digest] = tree
         return tree
+
+    def listing(self, tree_digest: str) -> Tree | None:
+        """Return the tree with this digest, or None where the store does not have it, or not whole.
+
+        Its blobs need not be there.
+        """
+        try:
+            return self.tree(tree_digest)
+        except CorruptionError:
+            return None
 
     def put_tree(self, path: Path) -> Tree:
         """Store an artifact: blobs first, then the tree that names them."""

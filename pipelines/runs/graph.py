@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, cast
 
 from components.contract.digests import digest
+from components.contract.images import GPU_IMAGE
 from components.contract.interface import Interface, interface_of
+from components.contract.types import ImageName
 
 HOST = "host"
 """The device that is the machine a step runs on."""
@@ -57,6 +59,7 @@ class Step:
         memory_gb: Resident memory after which the step is ended.
         time_limit_s: Wall time after which the step is ended.
         occupies: Kind of the device that it needs for itself alone, or None.
+        gpu: How many GPUs it computes on: none, or one.
     """
 
     name: str
@@ -66,11 +69,17 @@ class Step:
     memory_gb: float
     time_limit_s: float
     occupies: str | None = None
+    gpu: int = 0
 
     @property
     def interface(self) -> Interface:
         """The interface of the step's component."""
         return interface_of(self.component)
+
+    @property
+    def image(self) -> ImageName:
+        """The image that the step runs in."""
+        return GPU_IMAGE if self.gpu else self.interface.image
 
     @property
     def threads(self) -> int:
@@ -110,11 +119,20 @@ class Graph:
         name: The configuration's name.
         steps: Any order; ``ordered`` sorts.
         sources: What the host snapshots before the run: name to place.
+        outside: Names of steps that some of these read from and that are not among them, where it
+            is a part of a larger graph.
     """
 
     name: str
     steps: tuple[Step, ...]
     sources: Mapping[str, Place]
+    outside: frozenset[str] = frozenset()
+
+    def part(self, names: Collection[str]) -> Graph:
+        """Return the graph of some of the steps."""
+        steps = tuple(step for step in self.steps if step.name in names)
+        read = {ref.step for step in steps for ref in step.refs}
+        return replace(self, steps=steps, outside=frozenset(read - {step.name for step in steps}))
 
     @cached_property
     def by_name(self) -> Mapping[str, Step]:
@@ -132,8 +150,11 @@ class Graph:
             raise ValueError(f"graph {self.name}: a step name is used twice")
         for step in self.steps:
             for ref in step.refs:
-                self._check(step, ref)
-        upstream = {step.name: {ref.step for ref in step.refs} for step in self.steps}
+                if ref.step not in self.outside:
+                    self._check(step, ref)
+        upstream = {
+            step.name: {ref.step for ref in step.refs} - self.outside for step in self.steps
+        }
         try:
             return tuple(self.by_name[name] for name in TopologicalSorter(upstream).static_order())
         except CycleError as error:
@@ -176,6 +197,7 @@ class Graph:
                 memory_gb=step["limits"][0],
                 time_limit_s=step["limits"][1],
                 occupies=step.get("occupies"),
+                gpu=step.get("gpu", 0),
             )
             for step in value["steps"]
         )
@@ -209,6 +231,8 @@ def _plain(step: Step) -> dict[str, object]:
         "parameters": dict(step.parameters),
         "limits": [step.memory_gb, step.time_limit_s],
         "occupies": step.occupies,
+        # Left away where there is none, so that graphs keep the digests that they had before.
+        **({"gpu": step.gpu} if step.gpu else {}),
     }
 
 

@@ -19,12 +19,19 @@ def input_digests(
         outputs: By step the tree digest of every output; all that this step needs are there.
         sources: Snapshot of every source of the graph.
     """
+    return digests_of(step, outputs, {name: source.digest for name, source in sources.items()})
+
+
+def digests_of(
+    step: Step, outputs: Mapping[str, Mapping[str, str]], sources: Mapping[str, str]
+) -> dict[str, InputDigest]:
+    """Do the same where of the sources the digests alone are known."""
 
     def of(flow: Flow) -> InputDigest:
         if isinstance(flow, tuple):
             return [outputs[ref.step][ref.output] for ref in flow]
         if isinstance(flow, SourceRef):
-            return sources[flow.name].digest
+            return sources[flow.name]
         if isinstance(flow, Kept):
             return flow.tree
         return outputs[flow.step][flow.output] if isinstance(flow, Ref) else None

@@ -44,14 +44,14 @@ def documents_of(config: Config, graph: Graph, *, installed: bool) -> list[Docum
         UserError: A package that they need is not installed, or has no pin.
     """
     components = sorted({step.component for step in graph.steps})
-    images: dict[str, ImageName] = {step.component: step.interface.image for step in graph.steps}
+    images: set[tuple[str, ImageName]] = {(step.component, step.image) for step in graph.steps}
     return [
         ("config", config.content),
         *(("code", dict(code_files(component))) for component in components),
         *(
             ("environment", content)
-            for component in components
-            for content in _environments(component, images[component], installed=installed)
+            for component, image in sorted(images)
+            for content in _environments(component, image, installed=installed)
         ),
     ]
 

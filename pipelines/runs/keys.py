@@ -52,6 +52,7 @@ class Ingredients:
         parameters: Complete parameters, threads and seed included.
         device: Fingerprint of the measured device, for steps that measure time.
         schema: Version of records and trees.
+        gpu: How many GPUs it computes on: they round differently than a CPU.
     """
 
     component: str
@@ -61,10 +62,17 @@ class Ingredients:
     parameters: Mapping[str, object]
     device: Mapping[str, str] | None
     schema: int = SCHEMA
+    gpu: int = 0
 
     def to_json(self) -> dict[str, object]:
-        """Return the canonical form that the key is the digest of."""
-        return asdict(self)
+        """Return the canonical form that the key is the digest of.
+
+        Without a GPU nothing is said of one, so that results from before there were any count.
+        """
+        content = asdict(self)
+        if not self.gpu:
+            del content["gpu"]
+        return content
 
     @property
     def key(self) -> str:
@@ -76,6 +84,8 @@ class Ingredients:
         now = self.to_json()
         whole = ("code", "environment", "device", "schema")
         changed = [Change(name) for name in whole if now[name] != before[name]]
+        if now.get("gpu") != before.get("gpu"):
+            changed.append(Change("gpu"))
         for group in ("parameters", "inputs"):
             old = cast("Mapping[str, object]", before[group])
             new = cast("Mapping[str, object]", now[group])
@@ -111,4 +121,5 @@ def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: s
         inputs=inputs,
         parameters=step.parameters,
         device=fingerprint() if step.alone else None,
+        gpu=step.gpu,
     )

@@ -217,6 +217,17 @@ def _read(store: Store, key: str) -> RunRecord:
         raise damaged_record(store, key) from error
 
 
+def read_started(store: Store, run: str) -> RunRecord | None:
+    """Return what was recorded when a run began, or None where this store knows nothing of that.
+
+    What is damaged tells nothing either: ``slimline verify`` names it.
+    """
+    try:
+        return parse_record(store.get(started_key(run)))
+    except (KeyMissing, ValueError):
+        return None
+
+
 def parse_record(data: bytes) -> RunRecord:
     """Return the record of a run that these bytes are.
 

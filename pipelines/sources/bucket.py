@@ -1,7 +1,7 @@
-"""The user's files in a bucket: listed with their generations, hashed as they are downloaded.
+"""The user's files in a bucket: listed with their versions, hashed as they are downloaded.
 
 What was downloaded is kept by its digest among this machine's blobs, and the digest is remembered
-by name, generation and size: a second look downloads nothing, and neither does a step.
+by name, version and size: a second look downloads nothing, and neither does a step.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from google.api_core import exceptions as api
 
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
@@ -27,13 +24,11 @@ from pipelines.disk.scratch import scratch_folder, scratch_root
 from pipelines.sources.checksums import ChecksumCache, ObjectState
 from pipelines.sources.walking import unreadable
 from pipelines.stores.blobs import BlobCache
-from pipelines.stores.bucket_uri import parse_object
+from pipelines.stores.bucket_uri import listing_command, parse_object, scheme_of
 from pipelines.stores.call_each import call_each
-from pipelines.stores.faults import cloud_faults
 from pipelines.stores.layout import blob_key
-from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.objects import THREADS, Found, ObjectMissing, Objects, open_objects
 
-_FIELDS = "name,generation,size,crc32c,contentEncoding"
 _SEGMENT_BYTES_MAX = 255
 """Longest name of a file that Linux takes."""
 
@@ -76,7 +71,8 @@ class BucketFiles:
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``. Objects that are not known yet are downloaded."""
-        checksums = cache.known_objects(*parse_object(self._uri)) if cache else {}
+        bucket, prefix = _split(self._uri)
+        checksums = cache.known_objects(bucket, prefix) if cache else {}
         new = [state for state in self._states.values() if state not in checksums]
         checksums.update(self._downloaded(new, cache))
         readable = (
@@ -87,19 +83,18 @@ class BucketFiles:
 
     def with_listed(self, paths: Iterable[str]) -> tuple[BucketFiles, str]:
         """See ``Files``. Names start from the folder that the list and all it names lie in."""
-        bucket, index = parse_object(self._uri)
-        meant = [names_meant(path, index, f"gs://{bucket}") for path in paths]
+        bucket, index = _split(self._uri)
+        meant = [names_meant(path, index, bucket) for path in paths]
         folders = {posixpath.dirname(name) for names in meant for name in names}
         # A leading slash, so that the whole bucket is a folder that they have in common.
         common = posixpath.commonpath([f"/{name}" for name in {*folders, posixpath.dirname(index)}])
         prefix = f"{common[1:]}/" if common != "/" else ""
         wanted = {index, *(name for names in meant for name in names)}
-        with cloud_faults(self._uri):
-            found = {
-                item.name.removeprefix(prefix): _state(bucket, item)
-                for item in self._objects.list(prefix, _FIELDS)
-            }
-        root = f"gs://{bucket}/{prefix}".rstrip("/")
+        found = {
+            item.name.removeprefix(prefix): _state(bucket, item)
+            for item in self._objects.list(prefix, details=True)
+        }
+        root = f"{bucket}/{prefix}".rstrip("/")
         states = {name: state for name, state in found.items() if prefix + name in wanted}
         index = index.removeprefix(prefix)
         beside = (
@@ -161,32 +156,32 @@ class BucketFiles:
 
     def _download(self, state: ObjectState, path: Path) -> str:
         """Write the object of just this generation to a file and return its sha256."""
-        with cloud_faults(self._uri):
-            try:
-                return self._objects.fetch(state.name, path, state.generation)
-            except api.NotFound:
-                raise _changed(state) from None
+        try:
+            return self._objects.fetch(state.name, path, state.version)
+        except ObjectMissing:
+            raise _changed(state) from None
 
 
 def bucket_files(uri: str, expected: str) -> BucketFiles:
     """List what is under a prefix, or look at the one object of that name.
 
     Args:
-        uri: ``gs://bucket/name``; a name that ends in ``/`` is always a prefix.
+        uri: ``gs://bucket/name``, or another service's; a name that ends in ``/`` is always a
+            prefix.
         expected: What should be there, to be said when it is not.
 
     Raises:
         UserError: Malformed, a bucket that is missing, forbidden or not to be reached, nothing
             there, or names that cannot be files beside each other.
     """
-    bucket, name = parse_object(uri)
-    objects = Objects(uri, bucket)
+    bucket, name = _split(uri)
+    objects = open_objects(uri, parse_object(uri)[0])
     prefix = f"{name.rstrip('/')}/" if name else ""
-    with cloud_faults(uri):
-        objects.check_access(prefix)
-        one = objects.look(name) if prefix != name else None
-        found = (_state(bucket, item) for item in objects.list(prefix, _FIELDS))
-        states, others = _below(prefix, found)
+    objects.check_access(prefix)
+    one = objects.look(name) if prefix != name else None
+    states, others = _below(
+        prefix, (_state(bucket, item) for item in objects.list(prefix, details=True))
+    )
     if one and states:
         raise UserError(
             f"{uri} is an object and also, with {len(states)} files, a folder",
@@ -199,7 +194,7 @@ def bucket_files(uri: str, expected: str) -> BucketFiles:
     if not states:
         raise UserError(
             f"there is nothing under {uri}; {expected}",
-            f"correct the name: gcloud storage ls gs://{bucket}",
+            f"correct the name: {listing_command(uri, parse_object(uri)[0])}",
         )
     return BucketFiles(uri, objects, states, others, single=one is not None)
 
@@ -246,11 +241,17 @@ def _fault(name: str) -> str:
     return ""
 
 
-def _state(bucket: str, found: Any) -> ObjectState:
-    state = ObjectState(
-        bucket, found.name, int(found.generation), int(found.size), found.crc32c or ""
-    )
-    if found.content_encoding == "gzip":
+def _split(uri: str) -> tuple[str, str]:
+    """Return the address of a bucket, and the name of an object in it."""
+    bucket, name = parse_object(uri)
+    return f"{scheme_of(uri)}://{bucket}", name
+
+
+def _state(bucket: str, found: Found) -> ObjectState:
+    # A version at S3 may end in what slimline wrote with the object, which a list does not tell.
+    version = found.version.partition(" ")[0]
+    state = ObjectState(bucket, found.name, version, found.size_bytes, found.checksum)
+    if found.encoding == "gzip":
         raise UserError(
             f"{state.uri} is stored with Content-Encoding gzip: what arrives is not what is listed",
             f"gcloud storage objects update {state.uri} --clear-content-encoding, or upload it "
@@ -261,6 +262,6 @@ def _state(bucket: str, found: Any) -> ObjectState:
 
 def _changed(state: ObjectState) -> UserError:
     return UserError(
-        f"{state.uri} changed or vanished since it was listed (generation {state.generation})",
+        f"{state.uri} changed or vanished since it was listed (version {state.version})",
         "run again when nothing writes to the data",
     )

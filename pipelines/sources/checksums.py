@@ -57,24 +57,24 @@ class ObjectState(NamedTuple):
     """What tells, without downloading it, whether an object in a bucket is still the same.
 
     Attributes:
-        bucket: Name of the bucket.
+        bucket: ``gs://name``, or another service's.
         name: Of the object, whole.
-        generation: Another one whenever it is written.
+        version: Another one whenever its bytes change.
         size_bytes: Length.
-        crc32c: As the service gives it. Generations are enough for Google's service; others may
+        checksum: As the service gives it. Versions are enough for Google's service; others may
             begin to count anew.
     """
 
     bucket: str
     name: str
-    generation: int
+    version: str
     size_bytes: int
-    crc32c: str
+    checksum: str
 
     @property
     def uri(self) -> str:
         """Where it is."""
-        return f"gs://{self.bucket}/{self.name}"
+        return f"{self.bucket}/{self.name}"
 
 
 def hash_unchanged(state: FileState) -> str:
@@ -155,17 +155,25 @@ class ChecksumCache:
         self._keep("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def known_objects(self, bucket: str, prefix: str) -> dict[ObjectState, str]:
-        """Return the checksums of all objects whose names begin so, by their state then."""
+        """Return the checksums of all objects whose names begin so, by their state then.
+
+        Args:
+            bucket: ``gs://name``, or another service's.
+            prefix: Any text.
+        """
         rows = self._rows(
-            "SELECT bucket, name, generation, size_bytes, crc32c, sha256 FROM objects "
+            "SELECT name, generation, size_bytes, crc32c, sha256 FROM objects "
             "WHERE bucket = ? AND name >= ? AND name < ?",
-            (bucket, prefix, f"{prefix}\U0010ffff"),
+            (_column(bucket), prefix, f"{prefix}\U0010ffff"),
         )
-        return {ObjectState._make(row[:-1]): row[-1] for row in rows}
+        return {
+            ObjectState(bucket, name, str(version), size_bytes, checksum): sha256
+            for name, version, size_bytes, checksum, sha256 in rows
+        }
 
     def remember_objects(self, checksums: Mapping[ObjectState, str]) -> None:
         """Keep the sha256 of objects for later."""
-        rows = [(*state, sha256) for state, sha256 in checksums.items()]
+        rows = [(_column(state.bucket), *state[1:], sha256) for state, sha256 in checksums.items()]
         self._keep("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _rows(self, question: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
@@ -203,6 +211,11 @@ class ChecksumCache:
             if self._database:
                 self._database.close()
             self._database = None
+
+
+def _column(bucket: str) -> str:
+    """Return how the database calls a bucket: those of Google by their name alone, as ever."""
+    return bucket.removeprefix("gs://")
 
 
 def _opened(path: Path) -> sqlite3.Connection:

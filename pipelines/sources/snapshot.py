@@ -25,6 +25,7 @@ from pipelines.sources.data_format import EXPECTED, file_format, folder_format, 
 from pipelines.sources.local import PACKAGE, local_files
 from pipelines.sources.other_forms import check_form, check_model_form
 from pipelines.sources.together import Files, TogetherFiles
+from pipelines.stores.bucket_uri import SCHEMES
 
 DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", "outputs"
 PAIRS = "pairs"
@@ -338,12 +339,12 @@ def _files(uri: str, expected: str) -> Files:
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", uri)
     if scheme is None:
         return local_files(uri, expected)
-    if scheme[1] == "gs":
+    if scheme[1] in SCHEMES:
         from pipelines.sources.bucket import bucket_files
 
         return bucket_files(uri, expected)
     raise UserError(
         f"{uri}: data at {scheme[0]} cannot be read; supported are paths of this machine, "
-        f"gs://bucket/name and {PACKAGE}NAME/path",
+        f"{', '.join(f'{one}://bucket/name' for one in SCHEMES)} and {PACKAGE}NAME/path",
         "copy the data to a folder or a bucket and give its place",
     )

@@ -1,29 +1,36 @@
-"""A store in a bucket of Google Cloud Storage.
+"""A store in a bucket.
 
-Every write carries a generation precondition, so that among any number of writers one wins, and a
-nonce in the object's metadata: when a reply is lost the client sends the request again and the
+Every write carries a precondition, so that among any number of writers one wins, and a nonce in
+the object's metadata: when a reply is lost the client sends the request again and the
 precondition then fails on this writer's own success, which the nonce tells from somebody else's.
 """
 
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from google.api_core import exceptions as api
-
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.files import beside, disk_faults
-from pipelines.stores.bucket_uri import parse_place
+from pipelines.stores.bucket_uri import parse_place, scheme_of
 from pipelines.stores.call_each import call_each
-from pipelines.stores.connection import RetryPolicy
-from pipelines.stores.faults import cloud_faults
-from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.layout import PUBLIC
+from pipelines.stores.objects import (
+    ABSENT,
+    NONCE,
+    THREADS,
+    Found,
+    ObjectMissing,
+    OtherVersion,
+    open_objects,
+)
+from pipelines.stores.probing import probe_once
+from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix, is_key
-
-_NONCE = "slimline-nonce"
 
 Answer = TypeVar("Answer")
 
@@ -32,24 +39,51 @@ class BucketStore:
     """The ``Store`` in a bucket.
 
     Args:
-        uri: ``gs://bucket/prefix``.
+        uri: ``gs://bucket/prefix``, or the same with ``s3`` or ``minio``.
         policy: How long requests are tried.
+        root: Whether it is a pipeline root. There objects lie as pods write and read them, and
+            only what replaces or removes one asks for a service that holds conditions.
+        memory: The folder in which this machine remembers what it probed; None is one of
+            ``cache_folder``.
 
     Raises:
         UserError: Malformed URI, no credentials, a bucket that is missing, forbidden or not to be
             reached.
     """
 
-    def __init__(self, uri: str, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        policy: RetryPolicy | None = None,
+        *,
+        root: bool = False,
+        memory: Path | None = None,
+    ) -> None:
         name, self._prefix = parse_place(uri)
-        self.uri = f"gs://{name}/{self._prefix}".rstrip("/")
-        self._objects = Objects(uri, name, policy)
-        with cloud_faults(uri):
-            self._objects.check_access(self._prefix)
+        scheme = scheme_of(uri)
+        self.uri = f"{scheme}://{name}/{self._prefix}".rstrip("/")
+        self._root, self._memory = root, memory
+        # Google's service is known to hold conditions.
+        self._probed = scheme == "gs"
+        self._probing = threading.Lock()
+        self._objects = open_objects(uri, name, policy, self._sealed)
+        self._objects.check_access(self._prefix)
+
+    def _sealed(self, name: str) -> bool:
+        """Whether an object needs a seal: apps that read releases compare digests of all bytes."""
+        return not self._root and not name.startswith(f"{self._prefix}{PUBLIC}")
+
+    def _probe(self) -> None:
+        """Make sure, before the first write, that the service lets one of several writers win."""
+        with self._probing:
+            if not self._probed:
+                memory = self._memory or cache_folder() / "probed"
+                probe_once(self._objects, self.uri, self._prefix, memory)
+                self._probed = True
 
     def put_if_absent(self, key: str, data: bytes | Path) -> bool:
         """See ``Store``."""
-        return self._write(key, data, 0)
+        return self._write(key, data, ABSENT)
 
     def put_many(self, items: Iterable[tuple[str, bytes | Path]]) -> tuple[bool, ...]:
         """See ``Store``."""
@@ -57,7 +91,7 @@ class BucketStore:
 
     def replace_if_match(self, key: str, data: bytes | Path, version: str) -> bool:
         """See ``Store``."""
-        return self._write(key, data, int(version))
+        return self._write(key, data, version)
 
     def get(self, key: str, start: int = 0, end: int | None = None) -> bytes:
         """See ``Store``."""
@@ -84,10 +118,24 @@ class BucketStore:
         """See ``Store``."""
         return call_each(partial(self.fetch, link=link), items, THREADS)
 
+    def copy_many(self, items: Iterable[tuple[str, str]]) -> None:
+        """Copy values within the bucket, many at a time, without their bytes passing this machine.
+
+        Args:
+            items: Key of each value and of its copy, where the same bytes or nothing lies.
+
+        Raises:
+            KeyMissing: There is no such value.
+        """
+        call_each(self._copy, items, THREADS)
+
+    def _copy(self, key: str, target: str) -> None:
+        self._found(key, lambda name: self._objects.copy(name, self._name(target)))
+
     def stat(self, key: str) -> Stat | None:
         """See ``Store``."""
         found = self._look(key)
-        return Stat(int(found.size), str(found.generation)) if found else None
+        return Stat(found.size_bytes, found.version) if found else None
 
     def stat_many(self, keys: Iterable[str]) -> tuple[Stat | None, ...]:
         """See ``Store``."""
@@ -95,18 +143,16 @@ class BucketStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """See ``Store``."""
-        with cloud_faults(self.uri):
-            for found in self._objects.list(self._prefix + check_prefix(prefix)):
-                key = found.name.removeprefix(self._prefix)
-                if is_key(key):
-                    yield key
+        for found in self._objects.list(self._prefix + check_prefix(prefix)):
+            key = found.name.removeprefix(self._prefix)
+            if is_key(key):
+                yield key
 
     def foreign(self) -> Iterator[str]:
         """See ``Store``."""
-        with cloud_faults(self.uri):
-            names = (found.name for found in self._objects.list(self._prefix))
-            keys = (name.removeprefix(self._prefix) for name in names)
-            yield from (key for key in keys if not is_key(key))
+        names = (found.name for found in self._objects.list(self._prefix))
+        keys = (name.removeprefix(self._prefix) for name in names)
+        yield from (key for key in keys if not is_key(key))
 
     def delete_if_match(self, key: str, version: str) -> bool:
         """See ``Store``.
@@ -117,40 +163,30 @@ class BucketStore:
         found = self.stat(key)
         if found is None or found.version != version:
             return False
-        lost: list[BaseException] = []
-        with cloud_faults(self.uri):
-            try:
-                self._objects.delete(self._name(key), int(version), lost.append)
-            except api.NotFound:
-                return bool(lost)
-            except api.PreconditionFailed:
-                return False
-            return True
+        self._probe()
+        return self._objects.delete(self._name(key), version)
 
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
 
-    def _look(self, key: str) -> Any:
+    def _look(self, key: str) -> Found | None:
         """Return the live object with its metadata, or None."""
-        with cloud_faults(self.uri):
-            return self._objects.look(self._name(key))
+        return self._objects.look(self._name(key))
 
-    def _write(self, key: str, data: bytes | Path, generation: int) -> bool:
-        """Write a value if the live object has this generation (0: if there is none)."""
-        nonce = secrets.token_hex(16)
-        with cloud_faults(self.uri):
-            try:
-                self._objects.write(self._name(key), data, generation, {_NONCE: nonce})
-            except api.PreconditionFailed:
-                found = self._look(key)
-                written: dict[str, str] = (found and found.metadata) or {}
-                return written.get(_NONCE) == nonce
-            return True
+    def _write(self, key: str, data: bytes | Path, version: str) -> bool:
+        """Write a value if the live object has this version."""
+        name, nonce = self._name(key), secrets.token_hex(16)
+        if version != ABSENT or not self._root:
+            self._probe()
+        try:
+            self._objects.write(name, data, version, nonce)
+        except OtherVersion:
+            found = self._look(key)
+            return found is not None and found.metadata.get(NONCE) == nonce
+        return True
 
     def _found(self, key: str, read: Callable[[str], Answer]) -> Answer:
-        name = self._name(key)
-        with cloud_faults(self.uri):
-            try:
-                return read(name)
-            except api.NotFound:
-                raise KeyMissing(key) from None
+        try:
+            return read(self._name(key))
+        except ObjectMissing:
+            raise KeyMissing(key) from None

@@ -1,15 +1,12 @@
-"""The connection to Google Cloud Storage: who asks, over which network, and for how long."""
+"""The connection to Google Cloud Storage: who asks, and over which network."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import requests
-from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
@@ -17,50 +14,13 @@ from requests.adapters import HTTPAdapter
 
 from components.contract.errors import UserError
 from pipelines.stores.credentials import check_certificates, find_credentials
-from pipelines.stores.faults import EMULATOR, cloud_faults, may_pass, service_host
+from pipelines.stores.faults import EMULATOR, cloud_faults, service_host
 
 CONNECTIONS = 32
 """Connections kept open to the service; also the most requests at a time."""
 
 _SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 _ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:]+\]|[^/:\s]+)(:[0-9]+)?(/\S*)?")
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How long a request is tried.
-
-    Attributes:
-        deadline_s: A request that keeps failing for a reason that may pass is given up after this.
-        connect_s: Longest wait for a connection.
-        read_s: Longest silence on a connection.
-        wait_s: Longest wait before the second try; it doubles with each try, up to 8 s.
-    """
-
-    deadline_s: float = 120.0
-    connect_s: float = 10.0
-    read_s: float = 60.0
-    wait_s: float = 0.2
-
-    @property
-    def timeout(self) -> tuple[float, float]:
-        """The time limits as the client library takes them."""
-        return self.connect_s, self.read_s
-
-    def retry(self, tried_again: Callable[[BaseException], None] | None = None) -> Retry:
-        """Return a policy of growing random waits.
-
-        Args:
-            tried_again: Told of each failure that is followed by another try.
-        """
-        return Retry(
-            predicate=may_pass,
-            initial=self.wait_s,
-            maximum=8.0,
-            multiplier=2.0,
-            timeout=self.deadline_s,
-            on_error=tried_again,
-        )
 
 
 def connect(uri: str) -> Any:

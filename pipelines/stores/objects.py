@@ -1,292 +1,188 @@
-"""Objects of a bucket under any name: listed, looked at and moved, with an eye on damage.
-
-Nothing here turns an error into a ``UserError``: what "not found" means, only the caller knows.
-"""
+"""Objects of a bucket under any name, as all services have them: listed, read and moved."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import os
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
-from http import HTTPStatus
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Protocol
 
-import google_crc32c
-from google.api_core import exceptions as api
-from google.cloud.storage.exceptions import DataCorruption  # pyright: ignore[reportMissingTypeStubs]
-from requests.exceptions import InvalidJSONError
-
-from pipelines.disk.files import disk_faults, write_all
-from pipelines.stores.connection import RetryPolicy, connect
-from pipelines.stores.faults import may_pass
-
-CHUNK_BYTES = 8 << 20
-"""Part of an object that one request moves: a broken transfer goes on from the last whole part."""
+from components.contract.errors import UserError
+from components.contract.extras import not_installed
+from pipelines.stores.bucket_uri import scheme_of
+from pipelines.stores.retrying import RetryPolicy
 
 THREADS = 16
 """Small objects wait for the network, not for this machine."""
 
-_LARGE_BYTES = 1 << 20
-_STREAMS = 4
-"""Large objects fill the network with few streams; each holds a part in memory."""
-
-_TRANSFERS = 3
-"""Times that an object is sent or fetched anew when it arrives damaged."""
-
-_OPEN = RetryPolicy(deadline_s=20.0)
-"""A bucket that cannot be reached at the start is said sooner than one lost on the way."""
-
-Answer = TypeVar("Answer")
+ABSENT = ""
+"""The version of what is not there."""
 
 
-class Objects:
-    """The objects of one bucket; each method may be called from any thread.
+class ObjectMissing(LookupError):  # noqa: N818 it is the answer to a question, not always an error
+    """There is no object of this name, or no longer of this version."""
 
-    Args:
-        uri: What the user wrote, named when there are no credentials.
-        bucket: Name of the bucket.
-        policy: How long requests are tried.
+
+class OtherVersion(LookupError):  # noqa: N818 see above
+    """The object has another version than a write or a removal asked for."""
+
+
+class DamagedTransfer(OSError):  # noqa: N818 see above
+    """What arrived is not what was sent."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a service knows of an object without sending its bytes.
+
+    Attributes:
+        name: In the bucket, whole.
+        size_bytes: Length.
+        version: Changes whenever the object is written again.
+        checksum: As the service gives it, in the form of that service; may be empty.
+        encoding: Its ``Content-Encoding``; may be empty.
+        metadata: What its writer said of it; only ``look`` asks for it.
     """
 
-    def __init__(self, uri: str, bucket: str, policy: RetryPolicy | None = None) -> None:
-        self._policy = policy or RetryPolicy()
-        self._client: Any = connect(uri)
-        self._bucket: Any = self._client.bucket(bucket)
-        self._large = threading.BoundedSemaphore(_STREAMS)
+    name: str
+    size_bytes: int
+    version: str
+    checksum: str = ""
+    encoding: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Objects(Protocol):
+    """The objects of one bucket; each method may be called from any thread.
+
+    All methods raise ``UserError`` where the user can put it right: no credentials, a bucket that
+    is missing, forbidden or not to be reached.
+    """
+
+    @property
+    def service(self) -> str:
+        """Who keeps them: an address, and what answers there where it tells."""
+        ...
 
     def check_access(self, prefix: str) -> None:
-        """Ask for one object, so that a bucket that cannot be used is known at once.
+        """Ask for one object, so that a bucket that cannot be used is known at once."""
+        ...
 
-        Listing is allowed to whoever may use objects; reading the bucket itself is not.
-
-        Raises:
-            InvalidJSONError: Whoever answers is no storage service.
-        """
-        opening = _OPEN if self._policy.deadline_s > _OPEN.deadline_s else self._policy
-        try:
-            next(self._list(prefix, "name", opening, at_most=1), None)
-        except AttributeError as error:  # the client library expects an object in each answer
-            raise InvalidJSONError("the answer is no object") from error
-
-    def list(self, prefix: str, fields: str = "name") -> Iterator[Any]:
+    def list(self, prefix: str, *, details: bool = False) -> Iterator[Found]:
         """Yield the objects whose names begin so, in the order of names.
 
         Args:
             prefix: Any text.
-            fields: What is asked for of each, as the service calls it.
+            details: Whether size, version, checksum and encoding are needed.
         """
-        return self._list(prefix, fields, self._policy, at_most=None)
+        ...
 
-    def look(self, name: str) -> Any:
+    def look(self, name: str) -> Found | None:
         """Return the live object with all that is known of it, or None."""
-        return self._bucket.get_blob(name, timeout=self._policy.timeout, retry=self._policy.retry())
-
-    def delete(self, name: str, generation: int, tried_again: Callable[[Any], None]) -> None:
-        """Remove the object if it is still the one of this generation.
-
-        Raises:
-            NotFound: There is none.
-            PreconditionFailed: It is another one.
-        """
-        self._blob(name).delete(
-            if_generation_match=generation,
-            timeout=self._policy.timeout,
-            retry=self._policy.retry(tried_again),
-        )
-
-    def write(
-        self, name: str, data: bytes | Path, generation: int, metadata: Mapping[str, str]
-    ) -> None:
-        """Write an object if the live one has this generation (0: if there is none).
-
-        Raises:
-            PreconditionFailed: It has another one; also after a lost reply to the same write.
-        """
-        self._undamaged(lambda: self._upload(name, data, generation, metadata))
+        ...
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """Return the bytes from ``start`` up to, not including, ``end`` (None: to the end).
 
         Raises:
-            NotFound: There is no such object.
+            ObjectMissing: There is none.
         """
-        whole = start == 0 and end is None
-        return self._undamaged(
-            lambda: self._download(
-                self._blob(name),
-                start=None if whole else start,
-                end=None if end is None else end - 1,
-                checksum="crc32c" if whole else None,
-            )
-        )
+        ...
 
-    def fetch(self, name: str, path: Path, generation: int | None = None) -> str:
+    def fetch(self, name: str, path: Path, version: str | None = None) -> str:
         """Write an object to a file, which is made or written over.
 
         Args:
             name: Which one.
             path: Where to, in a folder that is there.
-            generation: Which generation; None takes the live one.
+            version: Which version; None takes the live one.
 
         Returns:
             The sha256 of its bytes.
 
         Raises:
-            NotFound: There is no such object, or no longer of this generation.
+            ObjectMissing: There is none, or no longer of this version.
         """
-        return self._undamaged(lambda: self._fetch(name, path, generation))
+        ...
 
-    def _blob(self, name: str, generation: int | None = None) -> Any:
-        return self._bucket.blob(name, generation=generation)
+    def write(self, name: str, data: bytes | Path, version: str, nonce: str) -> None:
+        """Write an object if the live one has this version (``ABSENT``: if there is none).
 
-    def _list(
-        self, prefix: str, fields: str, policy: RetryPolicy, at_most: int | None
-    ) -> Iterator[Any]:
-        return iter(
-            self._client.list_blobs(
-                self._bucket,
-                prefix=prefix,
-                max_results=at_most,
-                fields=f"items({fields}),nextPageToken",
-                timeout=policy.timeout,
-                retry=policy.retry(),
-            )
-        )
-
-    def _upload(
-        self, name: str, data: bytes | Path, generation: int, metadata: Mapping[str, str]
-    ) -> None:
-        blob = self._blob(name)
-        blob.metadata = dict(metadata)
-        blob.chunk_size = CHUNK_BYTES
-        with contextlib.ExitStack() as stack:
-            if isinstance(data, Path):
-                stack.enter_context(disk_faults(data))
-                source = stack.enter_context(data.open("rb"))
-                size = os.fstat(source.fileno()).st_size
-                upload = partial(blob.upload_from_file, source, size=size)
-            else:
-                size = len(data)
-                upload = partial(blob.upload_from_string, data)
-            if size > _LARGE_BYTES:
-                stack.enter_context(self._large)
-            upload(
-                content_type="application/octet-stream",
-                if_generation_match=generation,
-                checksum="crc32c",
-                timeout=self._policy.timeout,
-                retry=self._policy.retry(),
-            )
-
-    def _download(self, blob: Any, **wanted: Any) -> bytes:
-        """Return a range of an object; beyond its end there is nothing."""
-        try:
-            return cast(
-                "bytes",
-                blob.download_as_bytes(
-                    timeout=self._policy.timeout, retry=self._policy.retry(), **wanted
-                ),
-            )
-        except api.RequestRangeNotSatisfiable:
-            return b""
-
-    def _part(self, blob: Any, start: int) -> bytes:
-        return self._download(
-            blob,
-            start=start,
-            end=start + CHUNK_BYTES - 1,
-            checksum=None,  # the service sends that of the whole object
-            single_shot_download=True,
-        )
-
-    def _fetch(self, name: str, path: Path, generation: int | None) -> str:
-        """Download an object and return its sha256."""
-        sha256 = hashlib.sha256()
-        crc32c: Any = google_crc32c.Checksum()
-        target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-        try:
-
-            def take(part: bytes) -> None:
-                sha256.update(part)
-                crc32c.update(part)
-                write_all(target, part)
-
-            blob = self._blob(name, generation)
-            first = self._part(blob, 0)
-            take(first)
-            if len(first) == CHUNK_BYTES:
-                try:
-                    self._fetch_rest(name, generation or blob.generation, take)
-                except api.NotFound as error:
-                    if generation:
-                        raise
-                    raise DataCorruption(None, f"{name} was replaced as it was read") from error
-        finally:
-            os.close(target)
-        # None: the object is empty, and the answer was that it has no such range.
-        if blob.crc32c not in (None, base64.b64encode(crc32c.digest()).decode()):
-            raise DataCorruption(None, f"{name} arrived with another crc32c than it was sent with")
-        return sha256.hexdigest()
-
-    def _fetch_rest(self, name: str, generation: int, take: Callable[[bytes], None]) -> None:
-        """Download what follows the first part, many parts at a time, and hand it on in order."""
-        blob = self._blob(name, generation)
-        blob.reload(timeout=self._policy.timeout, retry=self._policy.retry())
-        starts = iter(range(CHUNK_BYTES, blob.size, CHUNK_BYTES))
-        with self._large, ThreadPoolExecutor(_STREAMS) as pool:
-
-            def begin(count: int) -> list[Future[bytes]]:
-                return [
-                    pool.submit(self._part, self._blob(name, generation), start)
-                    for start in islice(starts, count)
-                ]
-
-            coming = deque(begin(_STREAMS))
-            while coming:
-                part = coming.popleft().result()
-                coming.extend(begin(1))
-                take(part)
-
-    def _undamaged(self, transfer: Callable[[], Answer]) -> Answer:
-        """Make a transfer, a few times when the bytes arrive damaged.
+        Args:
+            name: Which one.
+            data: Its bytes, or the file that holds them.
+            version: See above.
+            nonce: Written with it; ``nonce_of`` tells it again.
 
         Raises:
-            PreconditionFailed: It is a write, and the live object has another generation.
-            NotFound: It is a read, and there is no such object.
-            DataCorruption: It arrived damaged each time.
+            OtherVersion: It has another one; also after a lost reply to the same write.
         """
-        for left in reversed(range(_TRANSFERS)):
-            try:
-                return transfer()
-            except (api.PreconditionFailed, api.NotFound):
-                raise
-            except Exception as error:
-                # The client library reads the body of an error outside of its retries.
-                if not (_is_damage(error) or may_pass(error)):
-                    raise
-                if not left:
-                    raise DataCorruption(None, str(error)) from error
-        raise AssertionError
+        ...
+
+    def copy(self, name: str, target: str) -> None:
+        """Copy an object within the bucket, without its bytes passing this machine.
+
+        Args:
+            name: Which one.
+            target: Name of the copy; an object there is written over.
+
+        Raises:
+            ObjectMissing: There is none.
+        """
+        ...
+
+    def delete(self, name: str, version: str) -> bool:
+        """Remove the object if it is still the one of this version; whether this call did it.
+
+        When the reply was lost and the object is gone at the next try, nobody can tell who did it:
+        this call then takes it for its own doing.
+        """
+        ...
 
 
-def _is_damage(error: Exception) -> bool:
-    """Whether the bytes, not the request, were at fault: the same transfer may then succeed.
+NONCE = "slimline-nonce"
+"""Where a writer leaves what tells its own object from another one's of the same bytes."""
 
-    A session that is gone and a session that kept fewer bytes than it was sent, which the client
-    library does not expect, also need the transfer from its beginning.
+
+CONDITIONS = (
+    "keep the store at a service that holds If-None-Match and If-Match on PUT and If-Match on "
+    "DELETE, such as AWS S3 or SeaweedFS 4.48, in gs://bucket/prefix, or in a folder; a pipeline "
+    "root may stay where it is"
+)
+"""The way out where a service does not let one of several writers win."""
+
+
+def open_objects(
+    uri: str,
+    bucket: str,
+    policy: RetryPolicy | None = None,
+    sealed: Callable[[str], bool] = lambda _: False,
+) -> Objects:
+    """Return the objects of a bucket, whatever service keeps them.
+
+    Args:
+        uri: What the user wrote, named when something is amiss.
+        bucket: Name of the bucket.
+        policy: How long requests are tried.
+        sealed: Whether the object of a name is sealed where the service needs it: ``sealing.py``.
+
+    Raises:
+        UserError: No credentials, an extra that is not installed, or no service of this kind.
     """
-    if isinstance(error, api.GoogleAPICallError):
-        return error.code == HTTPStatus.GONE or (
-            isinstance(error, api.BadRequest) and "match calculated" in str(error)
-        )
-    return isinstance(error, DataCorruption) or (
-        isinstance(error, ValueError) and "unexpected state" in str(error)
+    scheme = scheme_of(uri)
+    if scheme == "gs":
+        from pipelines.stores.gcs_objects import GcsObjects
+
+        return GcsObjects(uri, bucket, policy)
+    if scheme in ("s3", "minio"):
+        try:
+            from pipelines.stores.s3_objects import S3Objects
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("boto3", "botocore"):
+                raise
+            raise not_installed(uri, "boto3", "s3") from error
+        return S3Objects(uri, bucket, policy, sealed)
+    raise UserError(
+        f"{uri}: there is no bucket of this kind",
+        "give a place like gs://bucket/prefix, s3://bucket/prefix or minio://bucket/prefix",
     )

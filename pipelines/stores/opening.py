@@ -8,6 +8,7 @@ from pathlib import Path
 from components.contract.errors import UserError, suggest
 from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.names import absolute
+from pipelines.stores.bucket_uri import SCHEMES
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.store import Store
 
@@ -18,22 +19,26 @@ def open_store(uri: str, *, cache: Path | None = None, direct: bool = False) -> 
     """Open the store at a folder or in a bucket.
 
     Args:
-        uri: A folder, which is made by the first write, or ``gs://bucket/prefix``.
+        uri: A folder, which is made by the first write, or ``gs://bucket/prefix``, or the
+            same with ``s3`` or ``minio``.
         cache: Folder for blobs that were downloaded, shared by all processes of this machine
             (None: ``cache_folder``). A directory store needs none.
         direct: Read every byte from the bucket itself.
 
     Raises:
         UserError: No such kind of store, a path that is no folder, a bucket that is missing,
-            forbidden or not to be reached.
+            forbidden or not to be reached, or an extra that is not installed.
     """
     scheme = _SCHEME.match(uri)
     if scheme is None:
         return DirectoryStore(_folder(uri))
-    if scheme[1] != "gs":
+    if scheme[1] not in SCHEMES:
         raise UserError(
             f"store {uri!r}: there is no store of the kind {scheme[1]!r}",
-            suggest(f"{scheme[1]}://bucket/prefix", ("gs://bucket/prefix", "./folder")),
+            suggest(
+                f"{scheme[1]}://bucket/prefix",
+                (*(f"{one}://bucket/prefix" for one in SCHEMES), "./folder"),
+            ),
         )
     from pipelines.stores.bucket import BucketStore
     from pipelines.stores.read_through import ReadThroughStore

@@ -58,7 +58,7 @@ class BesideDockerRun(DockerRunner):
         make_readable(path for path in job.readable if path.is_relative_to(self._work))
         give(job.folder, user)
         command = ["docker", "run", *options(job, user)]
-        command.append(self._images[job.step.interface.image].digest)
+        command.append(self._images[job.step.image].digest)
         command += [job.step.component, "--executor-input", f"@{job.executor_input}"]
         began = time.monotonic()
         subprocess.run(command, check=True, capture_output=True)

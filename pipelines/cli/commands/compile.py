@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config
-from pipelines.cli.output import OK, print_json, print_text
+from pipelines.cli.component_files import write_component
+from pipelines.cli.output import OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.ir.servers import ServerVersion
@@ -22,7 +22,17 @@ def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "write the graph as a pipeline of Kubeflow Pipelines"
     parser = add_command(commands, "compile", summary, run)
-    config_arguments(parser)
+    config_arguments(parser, needed=False)
+    parser.add_argument(
+        "--component",
+        metavar="NAME",
+        help="one component alone, such as prune, for a pipeline written with the SDK; CONFIG, if "
+        "given, says its image and whether it trains on a GPU",
+    )
+    parser.add_argument(
+        "--registry", metavar="REGISTRY",
+        help="with --component and no CONFIG: where its image was pushed to",
+    )  # fmt: skip
     parser.add_argument(
         "--output", "-o", type=Path, metavar="FILE", required=True, help="such as pipeline.yaml"
     )
@@ -43,12 +53,17 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the pipeline and return the exit code."""
+    """Write the pipeline, or one component, and return the exit code."""
+    if arguments.component:
+        return write_component(arguments)
+    if arguments.config is None or arguments.registry:
+        what = "--registry goes with --component" if arguments.config else "there is no CONFIG"
+        raise UserError(what, "slimline compile CONFIG -o pipeline.yaml, or --component NAME")
     from pipelines.compress import graph_of
     from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
     from pipelines.engines.kubeflow.fitting import compiled_for
-    from pipelines.engines.kubeflow.image_digests import references
+    from pipelines.engines.kubeflow.image_digests import images_of, references
     from pipelines.engines.kubeflow.ir import compiling, limits, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
     from pipelines.runs.exclusions import read_exclusions
@@ -62,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     reachable = preflight.check(config, graph)
     if arguments.target == _VERTEX:
         vertex.check(graph, reachable.settings)
-    images = references(reachable.settings)
+    images = references(reachable.settings, images_of(graph))
     sources = listed_sources(graph, read_exclusions(open_store(config.store)))
     digests = {name: source.digest for name, source in sources.items()}
     if arguments.target == _VERTEX:
@@ -115,7 +130,7 @@ def _version(arguments: argparse.Namespace) -> ServerVersion | None:
         )
     version = wanted(arguments.kfp)
     if version.unknown:
-        warnings.warn(f"--kfp {version}: {version.unknown}", stacklevel=1)
+        print_remark(f"warning: --kfp {version}: {version.unknown}")
     return version
 
 

@@ -20,22 +20,28 @@ def add(commands: Any) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     build = add_command(actions, "build", "build the images of the code at hand", _build)
     build.add_argument("names", nargs="*", metavar="IMAGE", help="such as train; none: all")
+    build.add_argument(
+        "--gpu", action="store_true", help="also train-gpu, for steps that train on a GPU"
+    )
     build.add_argument("--base", metavar="NAME", help="base image with Python 3.11 and pip")
     build.add_argument("--network", metavar="NAME", help="Docker network of the build")
     build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="extra certificates for pip")
     push = add_command(actions, "push", "push the built images to a registry", _push)
     push.add_argument("registry", metavar="REGISTRY", help="such as europe-docker.pkg.dev/me/mine")
     push.add_argument("names", nargs="*", metavar="IMAGE", help="such as train; none: all")
+    push.add_argument("--gpu", action="store_true", help="also train-gpu")
     add_command(actions, "list", "say which images of the code at hand are there", _list)
 
 
 def _names(arguments: argparse.Namespace) -> list[ImageName]:
-    from pipelines.images.building import IMAGES
+    from components.contract.images import GPU_IMAGE
+    from pipelines.images.building import ALL_IMAGES, IMAGES
 
     for name in arguments.names:
-        if name not in IMAGES:
-            raise UserError(f"there is no image {name!r}", suggest(name, IMAGES))
-    return [image for image in IMAGES if not arguments.names or image in arguments.names]
+        if name not in ALL_IMAGES:
+            raise UserError(f"there is no image {name!r}", suggest(name, ALL_IMAGES))
+    wanted = {*(arguments.names or IMAGES), *((GPU_IMAGE,) if arguments.gpu else ())}
+    return [image for image in ALL_IMAGES if image in wanted]
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -84,12 +90,14 @@ def _list(_arguments: argparse.Namespace) -> int:
 
     client, missing = connect(), 0
     with daemon_faults("the images cannot be listed"):
-        for name in building.IMAGES:
+        for name in building.ALL_IMAGES:
+            needed = name in building.IMAGES
             try:
                 built = building.find(client, name)
             except UserError as error:
-                missing += 1
-                print_text(f"{building.image_name(name)}  missing: {error.what}")
+                missing += needed
+                state = "missing" if needed else "not built, for steps with a GPU alone"
+                print_text(f"{building.image_name(name)}  {state}: {error.what}")
             else:
                 size_mb = f"{built.size_bytes / 1e6:,.0f} MB"
                 print_text(f"{built.name}  {size_mb}  {built.digest}")

@@ -7,17 +7,17 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.contract.errors import UserError
 from pipelines.cli.arguments import (
     add_command,
     auth_of,
+    check_clustered,
     config_arguments,
     load_config,
     place_arguments,
 )
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
-from pipelines.engines.opening import CLUSTERED, ENGINES
+from pipelines.engines.opening import ENGINES
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
@@ -94,22 +94,7 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
     """
     from pipelines.engines.engine import Cluster
 
-    given = {
-        "--host": arguments.host,
-        "--namespace": arguments.namespace,
-        "--token-command": arguments.token_command,
-        "--token-file": arguments.token_file,
-        "--cookie-command": arguments.cookie_command,
-        "--cookie-file": arguments.cookie_file,
-        "--cancel-on-interrupt": arguments.cancel_on_interrupt,
-    }
-    for option, value in given.items():
-        if value and arguments.engine not in CLUSTERED:
-            clustered = " or ".join(CLUSTERED)
-            raise UserError(
-                f"{option} is for the engine {clustered}, and the engine is {arguments.engine}",
-                f"add --engine {clustered}, or leave {option} out",
-            )
+    check_clustered(arguments, "cancel_on_interrupt")
     return Cluster(
         arguments.host, arguments.namespace, auth_of(arguments), arguments.cancel_on_interrupt
     )

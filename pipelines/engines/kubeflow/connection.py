@@ -22,7 +22,7 @@ from pipelines.config.kubeflow_auth import Auth
 from pipelines.engines.kubeflow.access import address, configuration_of
 from pipelines.engines.kubeflow.api_faults import ReplyLostError, fault_of, is_unknown, may_pass
 from pipelines.engines.kubeflow.identity import Identity
-from pipelines.stores.connection import RetryPolicy
+from pipelines.stores.retrying import RetryPolicy
 
 _PAGE = 100
 _LONGEST_WAIT_S = 8.0

@@ -4,13 +4,49 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from components.contract.errors import UserError
 from components.contract.types import ImageName
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.ir import limits
+from pipelines.engines.kubeflow.ir import limits, workspaces
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
 from pipelines.engines.kubeflow.ir.servers import NEWEST, OLDEST, ServerVersion, parsed
+from pipelines.engines.kubeflow.ir.sizes.measuring import Sizes
 from pipelines.engines.kubeflow.preflight import Reachable
+from pipelines.images.building import IMAGES
+
+_DIGEST = "0" * 64
+"""Stands for digests that are not known before anything is sent, and are all as long."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a graph would take on a server.
+
+    Attributes:
+        sizes: Its sizes; where the version is not known, on the one where it fits worst.
+        known: Whether the version is known.
+        workflow_limit: How large its Workflow may become there.
+        fault: Why the server cannot hold it, or None where it can.
+    """
+
+    sizes: Sizes
+    known: bool
+    workflow_limit: int
+    fault: UserError | None
+
+    @property
+    def text(self) -> str:
+        """All of it, for people."""
+        sizes = self.sizes
+        version = f"Kubeflow Pipelines {sizes.version}"
+        where = version if self.known else f"{version} (assumed, as the strictest)"
+        return (
+            f"on {where}: {sizes.steps} steps in {sizes.pods} pods; a Workflow of "
+            f"about {sizes.workflow_bytes:,} bytes of {self.workflow_limit:,} at its end; "
+            f"{sizes.input_step} is told {sizes.input_bytes:,} bytes of {limits.ARGUMENT_BYTES:,}"
+        )
 
 
 def version_of(connection: Connection) -> ServerVersion | None:
@@ -56,6 +92,43 @@ def compiled_for(
     Raises:
         UserError: The server cannot hold the graph, or Argo refuses a name in it.
     """
+    workspaces.check(reachable.settings, version)
     made = compiled(reachable, sources, images, cache_keys=version is None or version.cache_key)
     limits.check(made, version, workflow_bytes=reachable.settings.workflow_bytes)
     return made
+
+
+def foreseen(reachable: Reachable, version: ServerVersion | None) -> Foreseen:
+    """Say what a graph would take on a server, before anything is listed, built or sent.
+
+    Args:
+        reachable: What would run.
+        version: Of the server; None where it is not known.
+
+    Raises:
+        UserError: Argo refuses a name in the graph.
+    """
+    images = reachable.settings.images
+    if isinstance(images, str):
+        named: Mapping[ImageName, str] = {
+            image: f"{images}/{image}@sha256:{_DIGEST}" for image in IMAGES
+        }
+    else:
+        named = images
+    made = compiled(
+        reachable,
+        dict.fromkeys(reachable.graph.sources, _DIGEST),
+        named,
+        cache_keys=version is None or version.cache_key,
+    )
+    limits.check_names(made.spec["root"]["dag"]["tasks"])
+    each = limits.measured(made, version)
+    whole = reachable.settings.workflow_bytes
+    beyond = list(limits.excesses(each, workflow_bytes=whole))
+    worst = max(beyond, key=lambda one: one.bytes / one.limit).sizes if beyond else None
+    return Foreseen(
+        sizes=worst or max(each, key=lambda one: one.workflow_bytes),
+        known=version is not None,
+        workflow_limit=limits.workflow_limit(whole),
+        fault=limits.fault_of(made.name, each, workflow_bytes=whole),
+    )

@@ -19,9 +19,9 @@ from pipelines.engines.kubeflow.versions import (
     is_version_name,
     version_of_spec,
 )
-from pipelines.stores.store import Store
+from pipelines.stores.bucket import BucketStore
 
-Known = tuple[PipelineVersion, Store]
+Known = tuple[PipelineVersion, BucketStore]
 """What a run is a run of, and its pipeline root."""
 
 Owned = tuple[Resource, "Known | UserError"]
@@ -37,7 +37,7 @@ def owned_runs(connection: Connection) -> Iterator[Owned]:
     Raises:
         UserError: The server or a pipeline root cannot be used.
     """
-    search = _Search(connection)
+    search = _Owners(connection)
     rows = connection.all(
         connection.runs.run_service_list_runs,
         "runs",
@@ -49,7 +49,7 @@ def owned_runs(connection: Connection) -> Iterator[Owned]:
             yield owned
 
 
-class _Search:
+class _Owners:
     """Looks up what runs are runs of, each pipeline version once.
 
     Args:
@@ -59,7 +59,7 @@ class _Search:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._versions: dict[str, Resource] = {}
-        self._roots: dict[str, Store] = {}
+        self._roots: dict[str, BucketStore] = {}
         self._known: dict[tuple[str, str], Known | UserError | None] = {}
 
     def owned(self, run: Resource) -> Owned | None:
@@ -112,7 +112,7 @@ class _Search:
                 error = error or fault
         return error
 
-    def _root(self, uri: str) -> Store:
+    def _root(self, uri: str) -> BucketStore:
         if uri not in self._roots:
             self._roots[uri] = open_root(uri)
         return self._roots[uri]

@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import secrets
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from google.api_core import exceptions as api
-
-from components.contract.errors import UserError
 from components.contract.source import SourceFile
 from pipelines.runs.kept_sources import KeptSource
 from pipelines.sources import snapshot
 from pipelines.sources.snapshot import Snapshot
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.call_each import call_each
-from pipelines.stores.faults import cloud_faults
 from pipelines.stores.layout import SOURCES
-from pipelines.stores.objects import THREADS, Objects
+from pipelines.stores.objects import ABSENT, THREADS, Objects, OtherVersion, open_objects
 from pipelines.stores.store import KeyMissing, Store
 
 _LISTING = "source.json"
 
 
-def open_root(uri: str) -> Store:
+def open_root(uri: str) -> BucketStore:
     """Open a pipeline root to read what runs left there, and to write versions and sources.
 
+    Objects lie there as pods wrote them and as they read them. The service need not know
+    conditional writes: a name says what lies under it, so who comes second writes the same bytes.
+
     Args:
-        uri: ``gs://bucket/prefix``.
+        uri: ``gs://bucket/prefix``, ``s3://bucket/prefix`` or ``minio://bucket/prefix``.
 
     Raises:
-        UserError: It is in another kind of storage, or cannot be reached.
+        UserError: It cannot be reached.
     """
-    if not uri.startswith("gs://"):
-        raise UserError(
-            f"the pipeline root {uri} cannot be read from here: slimline reads gs:// alone",
-            "write pipeline_root: gs://BUCKET/pipelines under kubeflow; with another root "
-            "compile the pipeline (slimline compile) and launch it in the user interface",
-        )
-    from pipelines.stores.bucket import BucketStore
-
-    return BucketStore(uri)
+    return BucketStore(uri, root=True)
 
 
 def stage(taken: Snapshot, place: str, scratch: Path) -> None:
@@ -52,26 +46,25 @@ def stage(taken: Snapshot, place: str, scratch: Path) -> None:
 
     Args:
         taken: The source.
-        place: ``gs://bucket/prefix`` that the pipeline imports.
+        place: The place in the pipeline root that the pipeline imports.
         scratch: A folder of this machine for what is on its way.
 
     Raises:
         UserError: The bucket cannot be written, or the user's files changed since they were listed.
     """
     bucket, prefix = parse_object(place)
-    objects = Objects(place, bucket)
-    with cloud_faults(place):
-        if objects.look(f"{prefix}/{_LISTING}") is not None:
-            return
-        with tempfile.TemporaryDirectory(prefix="source-", dir=scratch) as temporary:
-            folder = Path(temporary, "source")
-            snapshot.stage(taken, folder)
-            call_each(
-                lambda name: _write(objects, f"{prefix}/files/{name}", folder / "files" / name),
-                ((file.name,) for file in taken.files),
-                THREADS,
-            )
-            _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)
+    objects = open_objects(place, bucket)
+    if objects.look(f"{prefix}/{_LISTING}") is not None:
+        return
+    with tempfile.TemporaryDirectory(prefix="source-", dir=scratch) as temporary:
+        folder = Path(temporary, "source")
+        snapshot.stage(taken, folder)
+        call_each(
+            lambda name: _write(objects, f"{prefix}/files/{name}", folder / "files" / name),
+            ((file.name,) for file in taken.files),
+            THREADS,
+        )
+        _write(objects, f"{prefix}/{_LISTING}", folder / _LISTING)
 
 
 def staged_listing(root: Store, digest: str) -> KeptSource | None:
@@ -99,7 +92,7 @@ def stage_all(staged: Mapping[str, Snapshot], places: Mapping[str, str]) -> None
     """Do ``stage`` for each source, by name.
 
     Raises:
-        UserError: See ``stage``, or a place that is not in ``gs://``.
+        UserError: See ``stage``.
     """
     with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
         for name, source in staged.items():
@@ -107,7 +100,5 @@ def stage_all(staged: Mapping[str, Snapshot], places: Mapping[str, str]) -> None
 
 
 def _write(objects: Objects, name: str, path: Path) -> None:
-    try:
-        objects.write(name, path, 0, {})
-    except api.PreconditionFailed:
-        return  # another launch was faster, with the same bytes
+    with contextlib.suppress(OtherVersion):  # another launch was faster, with the same bytes
+        objects.write(name, path, ABSENT, secrets.token_hex(16))

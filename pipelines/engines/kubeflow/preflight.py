@@ -55,6 +55,15 @@ def check(config: Config, graph: Graph) -> Reachable:
                 f"devices: a pod cannot reach {device.kind}, which is attached to this machine",
                 "list host alone, and measure that device with --engine local",
             )
+    if not isinstance(config.kubeflow.images, str):
+        for step in graph.steps:
+            if step.image not in config.kubeflow.images:
+                raise UserError(
+                    f"kubeflow.images: {step.name} was given a GPU, and there is no image "
+                    f"{step.image!r}",
+                    f"slimline images build --gpu, slimline images push REGISTRY {step.image}, "
+                    "and add the name that it prints",
+                )
     return Reachable(config, graph, config.kubeflow)
 
 
@@ -67,13 +76,19 @@ def _local(name: str, place: str, settings: Kubeflow) -> UserError:
     else:
         package = place.startswith(PACKAGE)
         path = local_files(place, "data or a model").root if package else Path(place)
-    root = settings.pipeline_root
-    bucket = root if root.startswith("gs://") else "gs://BUCKET"
-    folder = f"{bucket}/uploads/"
+    folder = f"{settings.pipeline_root}/uploads/"
     key = name if name == DATA else f"teacher.{name}"
     uploaded = f"{folder}{path.name}"
     return UserError(
         f"{key}: {place} is on this machine, where pods cannot read it",
-        f"{shlex.join(['gcloud', 'storage', 'cp', '-r', str(path), folder])}, "
+        f"{shlex.join(_upload(path, folder))}, "
         f"then write {key}: {f'[{uploaded}]' if name == MODULES else uploaded}",
     )
+
+
+def _upload(path: Path, folder: str) -> list[str]:
+    """Return the command that copies a file or a folder of this machine into a bucket."""
+    if folder.startswith("gs://"):
+        return ["gcloud", "storage", "cp", "-r", str(path), folder]
+    place = f"s3://{folder.partition('://')[2]}{path.name}"
+    return ["aws", "s3", "cp", *(["--recursive"] if path.is_dir() else []), str(path), place]

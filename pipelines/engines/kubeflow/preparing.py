@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from components.contract.types import ImageName
 from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.kubeflow import pipeline_root, submitting
 from pipelines.engines.kubeflow.connection import Connection
+from pipelines.engines.kubeflow.earlier import placement
 from pipelines.engines.kubeflow.fitting import compiled_for, version_of
-from pipelines.engines.kubeflow.image_digests import references
+from pipelines.engines.kubeflow.image_digests import images_of, references
 from pipelines.engines.kubeflow.ir.compiling import Compiled
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.preflight import Reachable
@@ -58,13 +59,59 @@ def prepare(
     """
     config, settings = reachable.config, reachable.settings
     refuse_secrets(config)
-    images = references(settings)
+    images = references(settings, images_of(reachable.graph))
     root = open_root(settings.pipeline_root)
     digests = {name: source.digest for name, source in sources.items()}
     compiled = compiled_for(version_of(connection), reachable, digests, images)
+    stage_sources(sources, compiled.sources, scratch)
+    return put_version(connection, root, reachable, digests, images, compiled)
+
+
+def stage_sources(
+    sources: Mapping[str, Snapshot], places: Mapping[str, str], scratch: Path
+) -> None:
+    """Make sure that every source lies in the pipeline root.
+
+    Args:
+        sources: Snapshot of every source.
+        places: By source the address that is imported.
+        scratch: A folder of this machine for what is on its way.
+
+    Raises:
+        UserError: The bucket cannot be written, or the user's files changed meanwhile.
+    """
     for name, source in sources.items():
-        pipeline_root.stage(source, compiled.sources[name], scratch)
-    version = version_made(reachable, compiled, digests, images)
+        pipeline_root.stage(source, places[name], scratch)
+
+
+def put_version(
+    connection: Connection,
+    root: Store,
+    reachable: Reachable,
+    sources: Mapping[str, str],
+    images: Mapping[ImageName, str],
+    compiled: Compiled,
+    *,
+    only: Sequence[str] | None = None,
+    folders: Mapping[str, str] | None = None,
+) -> Prepared:
+    """Write down a version of a pipeline and upload it; what is there stays.
+
+    Args:
+        connection: The API server.
+        root: The pipeline root.
+        reachable: What it is of: the whole graph.
+        sources: Digest of every source.
+        images: The name with digest that pods pull every image by.
+        compiled: What is uploaded.
+        only: Names of the steps that it carries out; None is all.
+        folders: Of the other steps where their results lie below the root.
+
+    Raises:
+        UserError: The cluster or the bucket refuses something.
+    """
+    settings = reachable.settings
+    version = version_made(reachable, compiled, sources, images, only=only, folders=folders)
     version.put(root)
     uploaded = submitting.upload(
         connection,
@@ -83,14 +130,19 @@ def version_made(
     compiled: Compiled,
     sources: Mapping[str, str],
     images: Mapping[ImageName, str],
+    *,
+    only: Sequence[str] | None = None,
+    folders: Mapping[str, str] | None = None,
 ) -> PipelineVersion:
     """Return what whoever imports the runs of a compiled graph must know of it.
 
     Args:
-        reachable: What was compiled.
+        reachable: What it is of: the whole graph.
         compiled: What became of it.
         sources: Digest of every source.
         images: The name with digest that pods pull every image by.
+        only: Names of the steps that it carries out; None is all.
+        folders: Of the other steps where their results lie below the root.
     """
     config, settings = reachable.config, reachable.settings
     return PipelineVersion(
@@ -103,6 +155,14 @@ def version_made(
         environments={image: image_environment(image) for image in images},
         variants=config.written_variants,
         documents=documents_of(config, reachable.graph, installed=False),
+        only=None if only is None or len(only) == len(reachable.graph.steps) else only,
+        folders=folders or {},
+        placements={
+            step.component: where
+            for step in reachable.graph.steps
+            if (where := placement(step, settings))
+        },
         retries=settings.retries,
         backoff_s=settings.backoff_s,
+        fits=settings.workflow_bytes is None,
     )

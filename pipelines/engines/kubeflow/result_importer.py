@@ -14,6 +14,7 @@ from components.contract.digests import canonical_json
 from components.contract.tree import Tree
 from components.contract.types import SINGLE_FILE_KINDS, Kind
 from pipelines.disk.folders import remove_tree
+from pipelines.engines.kubeflow.earlier import PLACEMENT
 from pipelines.engines.kubeflow.stated import Found
 from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
@@ -41,6 +42,8 @@ class ResultImporter:
         run: Identifier under which the store keeps it.
         cache: Where results go.
         scratch: A folder of this machine for what is on its way.
+        launch: Kubeflow's identifiers of all runs that carry out the launch. Then what they and
+            earlier runs made is imported as well; without it, what this run carries out.
     """
 
     def __init__(
@@ -51,14 +54,18 @@ class ResultImporter:
         run: str,
         cache: Cache,
         scratch: Path,
+        launch: Collection[str] = (),
     ) -> None:
         self._root = root
         self._version = version
-        self._kfp_run = kfp_run
+        self._kfp_runs = {kfp_run, *launch}
         self._run = run
         self._cache = cache
         self._scratch = scratch
-        self._statements = Statements(root, version, kfp_run)
+        self._steps = version.known if launch else version.part
+        self._statements = Statements(
+            root, version, kfp_run, folders=version.folders.get, steps=self._steps
+        )
         self._done: dict[str, StepDone] = {}
 
     @property
@@ -102,11 +109,7 @@ class ResultImporter:
                 missing[0], f"there is no statement of it in {self._root.uri}"
             )
         absent = {step.name for step in missing} | self._done.keys()
-        return [
-            self.import_step(step)
-            for step in self._version.graph.ordered
-            if step.name not in absent
-        ]
+        return [self.import_step(step) for step in self._steps.ordered if step.name not in absent]
 
     def import_inputs(self, step: Step) -> list[StepDone]:
         """Import what a found step has read and is not there yet, as it says where that lies.
@@ -120,7 +123,7 @@ class ResultImporter:
         self._statements.trace(step)
         imported: list[StepDone] = []
         for name in dict.fromkeys(ref.step for ref in step.refs):
-            if name not in self._done:
+            if name not in self._done and name in self._steps.by_name:
                 producer = self._version.graph.by_name[name]
                 imported += self.import_inputs(producer)
                 imported.append(self.import_step(producer))
@@ -146,7 +149,7 @@ class ResultImporter:
         found = self._statements.find(step)
         assert found, step.name
         statement = found.statement
-        cached = found.executed_by[0] != self._kfp_run
+        cached = found.executed_by[0] not in self._kfp_runs
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
         for port in step.interface.outputs:
@@ -241,12 +244,11 @@ class ResultImporter:
         return Ingredients(
             component=step.component,
             code=statement["code"],
-            environment=step_environment(
-                step.component, self._version.environments[step.interface.image]
-            ),
+            environment=step_environment(step.component, self._version.environments[step.image]),
             inputs=inputs,
             parameters=statement["parameters"],
             device=self._device(step, statement) if step.alone else None,
+            gpu=step.gpu,
         )
 
     def _device(self, step: Step, statement: Mapping[str, Any]) -> Mapping[str, str]:
@@ -256,6 +258,14 @@ class ResultImporter:
         if step.component == "cost_model":
             return json.loads(self._cache.read_file(tree, CostModel.FILE))["fingerprint"]
         return json.loads(self._cache.read_file(tree, Measurement.FILE))["device"]["fingerprint"]
+
+    def _besides(self, step: Step, found: Found) -> dict[str, Any]:
+        """Return what is to be said of an execution that its component does not know."""
+        where = self._version.placements.get(step.component) if step.alone else None
+        return {
+            "folder": f"{self._root.uri}/{found.folder}",
+            **({PLACEMENT: where} if where else {}),
+        }
 
     def _record(
         self,
@@ -275,8 +285,8 @@ class ResultImporter:
             ingredients=ingredients,
             outputs=outputs,
             trees=trees,
-            statement={**found.statement, "folder": f"{self._root.uri}/{found.folder}"},
-            image_digest=self._version.images[step.interface.image].rpartition("@")[2],
+            statement={**found.statement, **self._besides(step, found)},
+            image_digest=self._version.images[step.image].rpartition("@")[2],
             wall_s=wall_s,
             finished=found.finished,
         )

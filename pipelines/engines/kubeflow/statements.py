@@ -17,7 +17,7 @@ from components.contract.errors import UserError
 from pipelines.engines.kubeflow.ir.result_layout import layout_of
 from pipelines.engines.kubeflow.stated import Found, folder_of, is_statement, read_found
 from pipelines.engines.kubeflow.versions import PipelineVersion
-from pipelines.runs.graph import Ref, SourceRef, Step
+from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.stores.store import KeyMissing, Store
 
 
@@ -30,6 +30,7 @@ class Statements:
         kfp_run: Kubeflow's identifier of the run.
         folders: Says by a step's name the folder of its artifacts below the root, or None, where
             somebody knows that better than the run's own name does.
+        steps: What is followed, where that is not the whole graph of the version.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class Statements:
         version: PipelineVersion,
         kfp_run: str,
         folders: Callable[[str], str | None] | None = None,
+        steps: Graph | None = None,
     ) -> None:
         self._root = root
         self._version = version
         self._kfp_run = kfp_run
         self._folders = folders
+        self._steps = steps or version.graph
         self._found: dict[str, Found] = {}
 
     def find(self, step: Step) -> Found | None:
@@ -85,7 +88,7 @@ class Statements:
             The steps that nothing leads to, producers first.
         """
         missing: list[Step] = []
-        for step in reversed(self._version.graph.ordered):
+        for step in reversed(self._steps.ordered):
             found = self.find(step)
             if found is None:
                 missing.append(step)
@@ -139,6 +142,8 @@ class Statements:
         """Take the address of one input, and hold both ends' digests against each other."""
         uri, producer = stated["uri"], self._version.graph.by_name[ref.step]
         found = self._found.get(ref.step)
+        if found is None and self._folders and self._folders(ref.step):
+            found = self.find(producer)
         if found is None:
             prefix = f"{self._root.uri}/"
             folder = _producer_folder(producer, ref.output, uri.removeprefix(prefix))
@@ -162,7 +167,7 @@ class Statements:
         """Find what an earlier run of the pipeline made of the same; True where there is one."""
         if not step.interface.cached_by_name:
             return False
-        if any(ref.step not in self._found for ref in step.refs):
+        if any(self.find(self._version.graph.by_name[ref.step]) is None for ref in step.refs):
             return False
         inputs: dict[str, list[str]] = {}
         for port, flow in step.inputs.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any, Literal
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.failures import Failures
+from pipelines.engines.kubeflow.going_on import go_on
+from pipelines.engines.kubeflow.launch_record import launch_of
 from pipelines.engines.kubeflow.owned_runs import owned_runs
 from pipelines.engines.kubeflow.pipeline_root import staged_listing
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
@@ -26,13 +28,16 @@ from pipelines.runs.joined_records import join_records
 from pipelines.runs.kept_documents import put_documents
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, parse_record, put_finished
+from pipelines.runs.records import RunRecord, put_finished, read_started
 from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
-from pipelines.stores.layout import run_key, source_key, started_key
-from pipelines.stores.store import KeyMissing, Store
+from pipelines.stores.bucket import BucketStore
+from pipelines.stores.layout import run_key, source_key
+from pipelines.stores.store import Store
 
-State = Literal["imported", "here already", "still running", "tried again", "gone", "damaged"]
+State = Literal[
+    "imported", "here already", "still running", "gone on with", "tried again", "gone", "damaged"
+]
 IMPORTED: State = "imported"
 
 _LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
@@ -45,7 +50,8 @@ class Synced:
     Attributes:
         run: Identifier under which the store keeps it.
         kfp_run: Kubeflow's identifier.
-        state: What was done.
+        state: What was done; ``gone on with``: its next part was started; ``gone``: somebody
+            deleted it meanwhile.
         outcome: ``done``, ``failed`` or ``cancelled``; None while it runs or is damaged.
         error: What keeps it from being imported.
     """
@@ -89,14 +95,26 @@ def sync(
     """
     synced: list[Synced] = []
     launches: set[str] = set()
-    for run, known in owned_runs(connection):
+    runs = list(owned_runs(connection))
+    parts = _parts(run for run, _ in runs)
+    for run, known in runs:
+        siblings = parts[run.run_id]
+        if run is not siblings[-1]:
+            continue
         if isinstance(known, UserError):
             result = Synced(run.display_name, run.run_id, "damaged", error=known)
         else:
             version, root = known
             name = run_id(version.graph.name, run, launches)
             launches.add(name)
-            result = _one(connection, root, version, run, name, cache, scratch, retry=retry)
+            if cache.store.stat(run_key(name)) is not None:
+                result = Synced(name, run.run_id, "here already")
+            elif run.state not in FINAL:
+                result = Synced(name, run.run_id, "still running")
+            else:
+                result = _one(
+                    connection, root, version, siblings, name, cache, scratch, retry=retry
+                )
         synced.append(result)
         on_result(result)
     return synced
@@ -114,12 +132,13 @@ def run_id(name: str, run: Resource, launches: Collection[str] = ()) -> str:
         run: As the API tells of it.
         launches: What older runs are called: only the oldest of a name is the launch.
     """
+    launch, _ = launch_of(run.display_name)
     if (
         not run.recurring_run_id
-        and run.display_name not in launches
-        and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), run.display_name)
+        and launch not in launches
+        and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), launch)
     ):
-        return run.display_name
+        return launch
     created: datetime = run.created_at.astimezone(UTC)
     short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
     return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
@@ -161,7 +180,7 @@ def finish(
         release = published.outputs["release"]
         register_release(store, version.graph.name, run, release, _iso(finished))
     _put_provenance(store, root, version)
-    begun = _started(store, run)
+    begun = read_started(store, run)
     record = RunRecord(
         run=run,
         name=version.graph.name,
@@ -198,14 +217,6 @@ def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None
             put_source(store, listing)
 
 
-def _started(store: Store, run: str) -> RunRecord | None:
-    """Return what was recorded when the run was launched, if that was from this store."""
-    try:
-        return parse_record(store.get(started_key(run)))
-    except (KeyMissing, ValueError):  # damaged: ``slimline verify`` names it
-        return None
-
-
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
@@ -224,29 +235,52 @@ def _settled(
         yield step.name, told.get(step.name, skipped)
 
 
+def _parts(runs: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """Return by each run of Kubeflow all those of the same launch, in the order of its parts."""
+    launched = _LAUNCHED.format(name=".+")
+    found: dict[tuple[str, str], dict[int, Resource]] = {}
+    places: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        launch, number = launch_of(run.display_name)
+        own = run.recurring_run_id or not re.fullmatch(launched, launch)
+        place = places[run.run_id] = (launch, run.run_id if own else "")
+        # Of two runs that a lost answer made of one part the older one counts.
+        first = found.setdefault(place, {}).setdefault(number, run)
+        if first is not run:
+            places[run.run_id] = (launch, run.run_id)
+            found[places[run.run_id]] = {number: run}
+    return {
+        run: [part for _, part in sorted(found[place].items())] for run, place in places.items()
+    }
+
+
 def _one(
     connection: Connection,
-    root: Store,
+    root: BucketStore,
     version: PipelineVersion,
-    run: Resource,
+    parts: Sequence[Resource],
     name: str,
     cache: Cache,
     scratch: Path,
     *,
     retry: bool,
 ) -> Synced:
-    if cache.store.stat(run_key(name)) is not None:
-        return Synced(name, run.run_id, "here already")
-    if run.state not in FINAL:
-        return Synced(name, run.run_id, "still running")
+    run = parts[-1]
     page = connection.page_of(run.run_id)
     logs = StepLogs(connection, root, version.graph.name, run.run_id)
-    failures = Failures(logs, version.graph, page, connection.namespace)
+    failures = Failures(logs, version.part, page, connection.namespace, fits=version.fits)
     retries = Retries(connection, root, version, run.run_id)
     try:
-        full = connection.ask(connection.runs.run_service_get_run, run.run_id)
-        importer = ResultImporter(root, version, run.run_id, name, cache, scratch)
+        launch = () if version.only is None else [part.run_id for part in parts]
+        importer = ResultImporter(root, version, run.run_id, name, cache, scratch, launch)
         importer.import_all(complete=run.state == "SUCCEEDED")
+        if run.state == "SUCCEEDED" and version.only is not None:
+            rest = go_on(connection, root, name, importer, cache, scratch)
+            if rest != "none":
+                state = "gone on with" if rest == "started" else "still running"
+                return Synced(name, run.run_id, state)
+        full = connection.ask(connection.runs.run_service_get_run, run.run_id)
+        full.created_at = parts[0].created_at  # the first part began what the last one ended
         if retry and outcome_of(full) == "failed":
             found = failures.of(full, importer.done)
             if isinstance(retries.claim(full, found), Retry):

@@ -44,9 +44,15 @@ class PipelineVersion:
         variants: By name the path of steps; none where an earlier version wrote it.
         documents: Kind and content of what the digests are of: configuration, code, environments;
             none where an earlier version wrote it.
+        only: Names of the steps that its runs carry out; None is all.
+        folders: Of the other steps, by name, where their results lie below the pipeline root; those
+            that are not named have results that no bucket has.
+        placements: By component that measures, on which kind of nodes it does.
         retries: How often a run of it that failed is tried again; 0 where an earlier version wrote
             it.
         backoff_s: Seconds before the first retry; each further wait is twice as long.
+        fits: Its Workflow was found to be within what every cluster takes; nobody looked where an
+            earlier version wrote it.
     """
 
     name: str
@@ -58,8 +64,24 @@ class PipelineVersion:
     environments: Mapping[ImageName, str]
     variants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     documents: Sequence[Document] = ()
+    only: Sequence[str] | None = None
+    folders: Mapping[str, str] = field(default_factory=dict[str, str])
+    placements: Mapping[str, Any] = field(default_factory=dict[str, Any])
     retries: int = 0
     backoff_s: int = 60
+    fits: bool = False
+
+    @cached_property
+    def part(self) -> Graph:
+        """What its runs carry out. Some steps of it may read results of steps that are outside."""
+        return self.graph if self.only is None else self.graph.part(set(self.only))
+
+    @cached_property
+    def known(self) -> Graph:
+        """What its runs carry out, and the other steps whose results lie in the bucket."""
+        if self.only is None:
+            return self.graph
+        return self.graph.part({*self.only, *self.folders})
 
     @cached_property
     def _content(self) -> dict[str, object]:
@@ -74,8 +96,13 @@ class PipelineVersion:
             "environments": dict(self.environments),
             "variants": dict(self.variants),
             "documents": list(self.documents),
+            # Left away where there are none, so that earlier versions of slimline read it.
+            **({} if self.only is None else {"only": list(self.only)}),
+            **({"folders": dict(self.folders)} if self.folders else {}),
+            **({"placements": dict(self.placements)} if self.placements else {}),
             "retries": self.retries,
             "backoff_s": self.backoff_s,
+            "fits": self.fits,
         }
 
     def put(self, root: Store) -> None:
@@ -137,7 +164,8 @@ def version_of_spec(root: Store, spec: Mapping[str, Any]) -> PipelineVersion:
     for key in root.list(f"plans/{config}-"):
         known = PipelineVersion.get(root, key.removeprefix("plans/").removesuffix(".json"))
         if (
-            known.graph.by_name.keys() <= tasks
+            known.only is None
+            and known.graph.by_name.keys() <= tasks
             and images <= set(known.images.values())
             and all(source in imported for source in known.sources.values())
         ):

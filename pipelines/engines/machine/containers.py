@@ -77,6 +77,15 @@ def nano_cpus(step: Step) -> int | None:
     return int(min(step.threads, os.cpu_count() or 1) * 1e9)
 
 
+def gpu_requests(job: Job) -> list[Any]:
+    """Return the one GPU that a step was given, as the Docker Engine takes it."""
+    from docker.types import DeviceRequest
+
+    if job.gpu is None:
+        return []
+    return [DeviceRequest(driver="nvidia", device_ids=[job.gpu], capabilities=[["gpu"]])]
+
+
 def processor_time(step: Step) -> Any:
     """Return a limit that only a step meets whose engine was killed and ends it no more."""
     from docker.types import Ulimit

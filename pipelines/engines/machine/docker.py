@@ -21,6 +21,7 @@ from pipelines.engines.machine.containers import (
     ContainerLog,
     api_error,
     exit_code,
+    gpu_requests,
     kill,
     mounts,
     nano_cpus,
@@ -36,7 +37,7 @@ from pipelines.engines.machine.runner import (
     Ended,
     Job,
 )
-from pipelines.images.building import IMAGES, BuiltImage, find, step_environment
+from pipelines.images.building import ALL_IMAGES, BuiltImage, find, step_environment
 from pipelines.images.daemon import connect, daemon_faults
 from pipelines.runs.graph import Graph, Step
 
@@ -82,8 +83,8 @@ class DockerRunner:
                     "use a Docker Engine that runs as root (DOCKER_HOST), or --engine local",
                 )
             self._remapped = "name=userns" in options
-            needed = {step.interface.image for step in graph.steps}
-            for image in IMAGES:
+            needed = {step.image for step in graph.steps}
+            for image in ALL_IMAGES:
                 if image in needed:
                     self._images[image] = find(self._client, image)
             for found in self._containers(f"{_OWNER_LABEL}={_owner()}"):
@@ -95,11 +96,11 @@ class DockerRunner:
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
-        return step_environment(step.component, self._images[step.interface.image].environment)
+        return step_environment(step.component, self._images[step.image].environment)
 
     def image_digest(self, step: Step) -> str | None:
         """See ``Runner``."""
-        return self._images[step.interface.image].digest
+        return self._images[step.image].digest
 
     def run(self, job: Job) -> Ended:
         """See ``Runner``.
@@ -134,8 +135,9 @@ class DockerRunner:
         memory_bytes = int(job.step.memory_gb * 1e9)
         scratch = str(job.folder / "tmp")
         return self._client.containers.create(
-            self._images[job.step.interface.image].digest,
-            [job.step.component, "--executor-input", f"@{job.executor_input}"],
+            self._images[job.step.image].digest,
+            job.arguments("0" if job.gpu else None),
+            device_requests=gpu_requests(job),
             user=f"{user}:{os.getgid() or _NOBODY}",
             userns_mode="host" if self._remapped else None,
             read_only=True,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +24,7 @@ from pipelines.disk.files import disk_faults
 from pipelines.disk.folders import remove_tree
 from pipelines.engines.machine.claims import publish
 from pipelines.engines.machine.diagnosis import diagnose
+from pipelines.engines.machine.gpus import Gpu, one_of
 from pipelines.engines.machine.machine_lock import machine_lock
 from pipelines.engines.machine.runner import CANCELLED, Ended, Job, Runner, progress_file
 from pipelines.engines.machine.skipping import CANCELLATION
@@ -66,6 +68,7 @@ def execute_step(
     ingredients: Ingredients,
     claim: Lease,
     announce: Callable[[StepWaiting | StepStarted], None],
+    gpus: Sequence[Gpu] = (),
 ) -> StepDone | StepFailed | StepSkipped:
     """Execute a step and make its result durable.
 
@@ -75,6 +78,7 @@ def execute_step(
         ingredients: What its key is made of.
         claim: On the step.
         announce: Called when it waits for the machine, and when it starts.
+        gpus: Those of the machine, of which a step that computes on one is given one.
 
     Raises:
         CorruptionError: An input cannot be read from the store as it should be.
@@ -83,7 +87,7 @@ def execute_step(
     began = time.monotonic()
     with disk_faults(context.work):
         job = _job(context, step, ingredients)
-    ended, waited_s = _run(context, job, ingredients, announce)
+    ended, waited_s = _run(context, job, ingredients, announce, gpus)
     if ended is None:
         return StepSkipped(step.name, CANCELLATION)
     if job.log.exists():
@@ -126,6 +130,7 @@ def _run(
     job: Job,
     ingredients: Ingredients,
     announce: Callable[[StepWaiting | StepStarted], None],
+    gpus: Sequence[Gpu],
 ) -> tuple[Ended | None, float]:
     """Run the component when the machine has room for it.
 
@@ -133,13 +138,23 @@ def _run(
         How it ended, None if the run was cancelled before; and for how many seconds it waited.
     """
     step, began = job.step, time.monotonic()
-    with machine_lock(
-        alone=step.alone,
-        run=context.run,
-        step=step.name,
-        cancelled=context.cancelled,
-        waits_for=lambda what: announce(StepWaiting(step.name, what)),
-    ):
+
+    def waits_for(what: str) -> None:
+        announce(StepWaiting(step.name, what))
+
+    with contextlib.ExitStack() as held:
+        if step.gpu:
+            one = one_of(gpus, cancelled=context.cancelled, waits_for=waits_for)
+            gpu = held.enter_context(one)
+            job = replace(job, gpu=gpu and gpu.device)
+        lock = machine_lock(
+            alone=step.alone,
+            run=context.run,
+            step=step.name,
+            cancelled=context.cancelled,
+            waits_for=waits_for,
+        )
+        held.enter_context(lock)
         waited_s = time.monotonic() - began
         if context.cancelled.is_set():
             return None, waited_s

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+from components.contract.errors import UserError
 from components.contract.progress import ProgressReader
 from components.contract.tree import SINGLE
 from pipelines.engines.machine.admission import Admission, by_urgency
@@ -214,6 +215,7 @@ class Pass:
                     cache.forget(result.key)
                     result = None
                 if result is None:
+                    self._check_gpu(step)
                     self._waiting[name] = (step, ingredients)
                     continue
                 self._done[name] = _taken(step, result, 0.0)
@@ -221,6 +223,18 @@ class Pass:
                 yield self._done[name]
             if not ready:
                 return
+
+    def _check_gpu(self, step: Step) -> None:
+        """Give up before anything is computed for a step that can never start here.
+
+        Raises:
+            UserError: It wants a GPU, and this machine has none.
+        """
+        try:
+            self._admission.gpus_for(step)
+        except UserError:
+            self._context.runner.cancel()
+            raise
 
     def _execute(self, step: Step, ingredients: Ingredients) -> None:
         """Execute one step in a thread of the pool; every way it can end becomes a message."""
@@ -238,7 +252,8 @@ class Pass:
             # Another engine may have given its claim back since this one looked.
             if found := self._context.cache.lookup(ingredients.key):
                 return _taken(step, found, 0.0)
-            return execute_step(self._context, step, ingredients, lease, self._messages.put)
+            gpus = self._admission.gpus_for(step)
+            return execute_step(self._context, step, ingredients, lease, self._messages.put, gpus)
         finally:
             lease.release()
 

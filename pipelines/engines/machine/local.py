@@ -31,8 +31,8 @@ class LocalRunner:
     def run(self, job: Job) -> Ended:
         """See ``Runner``."""
         return self._processes.run(
-            job.step.interface.image,
-            [job.step.component, "--executor-input", f"@{job.executor_input}"],
+            job.step.image,
+            job.arguments(job.gpu),
             job.folder,
             job.log,
             memory_gb=job.step.memory_gb,
@@ -41,7 +41,7 @@ class LocalRunner:
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
-        return component_environment(step.component)
+        return component_environment(step.component, step.image)
 
     def image_digest(self, step: Step) -> str | None:  # noqa: ARG002
         """See ``Runner``."""

@@ -42,6 +42,7 @@ class Job:
         executor_input: Path of the executor input inside ``folder``.
         log: Where the step's output goes: outside ``folder``, where no step can put a link.
         attempt: Which attempt of the step within its run, from 1.
+        gpu: The GPU that it was given, ``GPU-...``, or None.
     """
 
     step: Step
@@ -50,6 +51,16 @@ class Job:
     executor_input: Path
     log: Path
     attempt: int = 1
+    gpu: str | None = None
+
+    def arguments(self, gpu: str | None) -> list[str]:
+        """Return what ``python -m components`` is called with.
+
+        Args:
+            gpu: How the step sees its GPU; in a container it is the first one that there is.
+        """
+        on_gpu = ["--gpu", gpu] if gpu else []
+        return [self.step.component, *on_gpu, "--executor-input", f"@{self.executor_input}"]
 
 
 class Runner(Protocol):

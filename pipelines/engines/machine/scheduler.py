@@ -59,6 +59,10 @@ class Scheduler:
         self._cancelled = threading.Event()
         self._attempts: dict[str, int] = {}
 
+    def left(self, graph: Graph, sources: Mapping[str, Snapshot]) -> str | None:  # noqa: ARG002
+        """See ``Engine``: no run outlives its process here."""
+        return None
+
     def cancel(self) -> None:
         """End everything that runs; ``submit`` then yields the rest as skipped."""
         self._cancelled.set()

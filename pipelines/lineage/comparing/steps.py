@@ -185,4 +185,5 @@ def _machines(before: ExecutionRecord, now: ExecutionRecord) -> list[Difference]
 
 def _facts(record: ExecutionRecord) -> dict[str, Any]:
     device: Mapping[str, Any] | None = record.ingredients.get("device")
-    return {**record.machine, **(device or {})}
+    gpus = {"gpus": record.ingredients["gpu"]} if "gpu" in record.ingredients else {}
+    return {**record.machine, **(device or {}), **gpus}

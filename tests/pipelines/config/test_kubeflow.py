@@ -6,6 +6,7 @@ from components.contract.errors import UserError
 from pipelines.config.loading import load
 from tests.pipelines.engines.kubeflow.graphs import (
     EVERYTHING,
+    ON_GPU,
     REFERENCES,
     SETTINGS,
     TINY,
@@ -14,14 +15,14 @@ from tests.pipelines.engines.kubeflow.graphs import (
 
 
 def test_what_was_written_is_what_is_loaded(tmp_path):
-    settings = config_of(tmp_path, kubeflow=EVERYTHING).kubeflow
+    settings = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU).kubeflow
     assert settings.model_dump(mode="json", exclude_defaults=True) == EVERYTHING
     assert settings.resources["train"].tolerations[0].operator == "Exists"
 
 
 def test_it_is_no_part_of_what_a_run_is_known_by(tmp_path):
-    without = config_of(tmp_path, kubeflow=None)
-    assert config_of(tmp_path, kubeflow=EVERYTHING).digest == without.digest
+    without = config_of(tmp_path, kubeflow=None, limits=ON_GPU)
+    assert config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU).digest == without.digest
     assert load(TINY).kubeflow is None
 
 
@@ -46,6 +47,15 @@ def test_it_is_no_part_of_what_a_run_is_known_by(tmp_path):
         ({"secrets": [{"name": "t", "path": "t"}]}, "'t' is no absolute path", "write /t"),
         ({"secrets": [{"name": "t", "variables": {"a": "1A"}}]}, "no name of an env", "digit"),
         ({"environment": {"a-b": "c"}}, "'a-b' is no name of an environment variable", "digit"),
+        ({"secrets": [{"name": "a.b", "path": "/t"}]}, "'a.b' cannot be mounted", "kubectl get"),
+        ({"secrets": [{"name": "gcs-scratch", "path": "/t"}]}, "cannot be mounted", "kubectl get"),
+        ({"secrets": [{"name": "t", "path": "/gcs"}]}, "'/gcs' would hide what pods need", "/etc/"),
+        ({"secrets": [{"name": "t", "path": "/s3/x/"}]}, "would hide what pods need", "/etc/"),
+        ({"secrets": [{"name": "t", "path": "/"}]}, "would hide what pods need", "/etc/"),
+        ({"secrets": [{"name": "t", "path": p} for p in ("/a", "/b")]}, "'t' is mounted twice", "once"),
+        ({"secrets": [{"name": n, "path": "/a"} for n in "ab"]}, "'/a' is mounted twice", "once"),
+        ({"secrets": [{"name": n, "variables": {"k": "V"}} for n in "ab"]}, "'V' is given twice", "once"),
+        ({"workflow_bytes": 1000}, "equal to 1048576", "workflow_bytes"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_said_with_its_place(changes, what, fix, tmp_path):
@@ -53,3 +63,12 @@ def test_what_cannot_be_right_is_said_with_its_place(changes, what, fix, tmp_pat
         config_of(tmp_path, kubeflow=SETTINGS | changes)
     assert str(tmp_path / "config.yaml:") in caught.value.what
     assert fix in caught.value.fix
+
+
+def test_a_secret_with_a_dot_may_be_seen_as_variables_and_files_below_system_folders(tmp_path):
+    secrets = [
+        {"name": "a.b", "variables": {"k": "V"}},
+        {"name": "files", "path": "/etc/files", "variables": {"k": "W"}},
+    ]
+    settings = config_of(tmp_path, kubeflow=SETTINGS | {"secrets": secrets}).kubeflow
+    assert [one.name for one in settings.secrets] == ["a.b", "files"]

@@ -318,14 +318,14 @@ def test_this_machine_forgets(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_a_cluster_keeps_goes_too(cache: Cache, request: pytest.FixtureRequest) -> None:
-    from pipelines.stores.objects import Objects
+    from pipelines.stores.objects import ABSENT, open_objects
 
     gcs = request.getfixturevalue("gcs")
     gcs.bucket("cluster")
     root = "gs://cluster/pipelines"
     history = faces(cache, "faces-1", root=root)
     (source,) = (key[8:-5] for key in cache.store.list("sources/"))
-    objects = Objects(root, "cluster")
+    objects = open_objects(root, "cluster")
     kept = ["pipelines/sources/other/files/x.png", f"{history.folder('train')[13:]}/model/weights"]
     for name in (
         f"pipelines/sources/{source}/files/{ANNA}/Zoë [1].png",
@@ -334,7 +334,7 @@ def test_what_a_cluster_keeps_goes_too(cache: Cache, request: pytest.FixtureRequ
         f"{history.folder('train')[13:]}/model/samples.npz",
         *kept,
     ):
-        objects.write(name, b"x", 0, {})
+        objects.write(name, b"x", ABSENT, "")
     done = erase(cache, DataSubject.of_identity(ANNA), actor="me", reason="")
     assert sorted(found.name for found in objects.list("")) == sorted(kept)
     assert any("recurring runs" in what for what in done.unreached)

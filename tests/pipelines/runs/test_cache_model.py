@@ -23,10 +23,10 @@ from components.contract.tree import Tree
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.results import CachedResult
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import blob_key
 from pipelines.stores.read_through import ReadThroughStore
+from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing, Store
 from tests.pipelines.stores.damage import overwrite, remove
 from tests.servers.gcs.server import GcsServer

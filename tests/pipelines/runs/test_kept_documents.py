@@ -41,7 +41,7 @@ def test_what_records_name_by_digest_is_read_back(either_store: Store, *, instal
         environment = (
             component_environment(step.component)
             if installed
-            else step_environment(step.component, image_environment(step.interface.image))
+            else step_environment(step.component, image_environment(step.image))
         )
         found = read_environment(either_store, environment)
         assert found

@@ -14,7 +14,7 @@ from components.contract.source import Source as Staged
 from components.data.image_list import named_images
 from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.snapshot import Snapshot, snapshot, snapshot_model, snapshot_weights, stage
-from pipelines.stores.objects import CHUNK_BYTES
+from pipelines.stores.gcs_objects import CHUNK_BYTES
 from tests.servers.gcs.server import GcsServer
 
 LARGE = bytes(range(256)) * (CHUNK_BYTES // 256) + b"and more"

@@ -100,9 +100,12 @@ def test_a_full_disk_asks_for_space(small_disk: Path) -> None:
         (small_disk / "rest").write_bytes(bytes(1_000_000))
         with pytest.warns(CacheWarning, match=full):
             cache.remember_objects(
-                {ObjectState("data", f"{n}" * 100, 1, 1, ""): "0" * 64 for n in range(10_000)}
+                {
+                    ObjectState("gs://data", f"{n}" * 100, "1", 1, ""): "0" * 64
+                    for n in range(10_000)
+                }
             )
-        assert cache.known_objects("data", "") == {}
+        assert cache.known_objects("gs://data", "") == {}
     for left in small_disk.iterdir():
         left.unlink()
     (small_disk / "rest").write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096))
@@ -110,5 +113,5 @@ def test_a_full_disk_asks_for_space(small_disk: Path) -> None:
         ChecksumCache(path).__enter__()
     (small_disk / "rest").unlink()
     with ChecksumCache(path) as cache:
-        cache.remember_objects({ObjectState("data", "a", 1, 1, ""): "0" * 64})
-        assert len(cache.known_objects("data", "")) == 1
+        cache.remember_objects({ObjectState("gs://data", "a", "1", 1, ""): "0" * 64})
+        assert len(cache.known_objects("gs://data", "")) == 1

@@ -124,7 +124,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_other_places_say_what_is_supported() -> None:
-    _fails("data at s3:// cannot be read; supported are paths", "copy the data", "s3://b/faces")
+    _fails("data at az:// cannot be read; supported are paths", "copy the data", "az://b/faces")
 
 
 def test_what_is_not_laid_out_as_data(tmp_path: Path, faces: Path) -> None:

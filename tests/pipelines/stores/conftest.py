@@ -11,8 +11,10 @@ import pytest
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.store import Store
 from tests.servers.gcs.server import GcsServer
+from tests.servers.s3.proxy import S3Proxy
+from tests.servers.s3.seaweedfs import BUCKET
 
-KINDS = ("directory", "bucket", "through")
+KINDS = ("directory", "bucket", "through", "s3")
 
 
 @pytest.fixture
@@ -24,6 +26,12 @@ def bucket_uri(gcs: GcsServer) -> str:
 
 
 @pytest.fixture
+def s3_uri(s3: S3Proxy) -> str:
+    """A place in a bucket of that service where nothing lies yet."""
+    return f"s3://{BUCKET}/{secrets.token_hex(8)}/place"
+
+
+@pytest.fixture
 def open_kind(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Store]:
     """Opens one of ``KINDS``; each time the same place."""
 
@@ -31,10 +39,12 @@ def open_kind(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str],
         if kind == "directory":
             return DirectoryStore(tmp_path / "store")
         from pipelines.stores.bucket import BucketStore
-        from pipelines.stores.connection import RetryPolicy
         from pipelines.stores.read_through import ReadThroughStore
+        from pipelines.stores.retrying import RetryPolicy
 
         policy = RetryPolicy(deadline_s=20.0, read_s=5.0, wait_s=0.02)
+        if kind == "s3":
+            return BucketStore(request.getfixturevalue("s3_uri"), policy)
         bucket = BucketStore(request.getfixturevalue("bucket_uri"), policy)
         if kind == "bucket":
             return bucket

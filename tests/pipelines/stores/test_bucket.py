@@ -15,9 +15,10 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import RetryPolicy, connect
-from pipelines.stores.objects import CHUNK_BYTES
+from pipelines.stores.connection import connect
+from pipelines.stores.gcs_objects import CHUNK_BYTES
 from pipelines.stores.opening import open_store
+from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing, Store
 from tests.pipelines.stores.interrupted import check_everywhere
 from tests.servers.gcs.faults import FAULTS, FaultKind, Operation

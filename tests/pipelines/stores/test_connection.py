@@ -8,7 +8,7 @@ from components.contract.errors import UserError
 from pipelines.sources.bucket import bucket_files
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.bucket_uri import parse_object, parse_place
-from pipelines.stores.connection import RetryPolicy
+from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KEY_CHARACTERS_MAX
 from tests.servers.web import Reply, web_server
 

@@ -175,7 +175,7 @@ def test_a_folder_is_no_key(store: DirectoryStore) -> None:
         store.put_if_absent("a/b/c", b"1")
 
 
-@pytest.mark.parametrize("uri", ["", "  ", "s3://bucket/x", "GS://bucket", "http://host/x"])
+@pytest.mark.parametrize("uri", ["", "  ", "az://bucket/x", "GS://bucket", "http://host/x"])
 def test_no_store(uri: str) -> None:
     with pytest.raises(UserError, match="store"):
         open_store(uri)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.read_through import ReadThroughStore
+from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing, Store
 from tests.servers.gcs.server import GcsServer
 

@@ -15,10 +15,10 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.disk import files
-from pipelines.stores import bucket, connection, directory, objects
+from pipelines.stores import bucket, directory, gcs_objects
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
-from pipelines.stores.objects import Objects
+from pipelines.stores.gcs_objects import GcsObjects
 from pipelines.stores.read_through import ReadThroughStore
 from pipelines.stores.store import Store
 from tests.pipelines.stores import test_bucket, test_contract, test_read_through
@@ -51,12 +51,12 @@ def without_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def without_precondition(monkeypatch: pytest.MonkeyPatch) -> None:
-    write = Objects.write
+    upload: Any = GcsObjects._upload
 
-    def write_always(self: Objects, name: str, data: Any, _: int, metadata: Any) -> None:
-        write(self, name, data, None, metadata)  # type: ignore[arg-type]
+    def upload_always(self: GcsObjects, name: str, data: Any, _: int, nonce: str) -> None:
+        upload(self, name, data, None, nonce)
 
-    monkeypatch.setattr(Objects, "write", write_always)
+    monkeypatch.setattr(GcsObjects, "_upload", upload_always)
 
 
 def one_nonce_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def no_checksum(monkeypatch: pytest.MonkeyPatch) -> None:
             return b""
 
     monkeypatch.setattr(google_crc32c, "Checksum", Agrees)
-    monkeypatch.setattr(objects.base64, "b64encode", lambda _: AnyText())
+    monkeypatch.setattr(gcs_objects.base64, "b64encode", lambda _: AnyText())
 
 
 class AnyText(bytes):
@@ -96,8 +96,7 @@ class AnyText(bytes):
 
 
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (connection, objects):
-        monkeypatch.setattr(module, "may_pass", lambda _: False)
+    monkeypatch.setattr(gcs_objects, "may_pass", lambda _: False)
 
 
 def cache_of_records(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,16 @@ class Cluster:
         return {"digest": digest, "uri": place} if place else None
 
     def address(self, run: str, step: str, output: str) -> str:
-        """Return where an output of a step lies."""
+        """Return where an output of a step lies, be it of this run or imported by it."""
+        if (run, step) not in self.places:
+            layout = layout_of_step(self.graph.by_name[step])
+            imports = imports_of(self._spec(run))
+            if output in layout.beside:
+                return imports[step, output]
+            if (step, layout.name) not in imports:
+                (folder,) = {uri for (_, name), uri in imports.items() if name == "gathered"}
+                return f"{folder}/{step}/{output}"
+            return f"{imports[step, layout.name]}/{output}"
         folder, layout = self.places[run, step], layout_of_step(self.graph.by_name[step])
         own = self.earlier or output in layout.beside
         return f"{folder}/{output}" if own else f"{folder}/{layout.name}/{output}"
@@ -160,6 +169,17 @@ class Cluster:
         """Return where the statement of a step lies."""
         folder, layout = self.places[run, step], layout_of_step(self.graph.by_name[step])
         return f"{folder}/statement" if self.earlier else f"{folder}/{layout.name}/statement.json"
+
+    def _spec(self, run: str) -> Mapping[str, Any]:
+        """The compiled pipeline that a run is of."""
+        reference = self.kfp.backend.runs[run]["pipeline_version_reference"]
+        spec = self.kfp.backend.versions[reference["pipeline_version_id"]]["pipeline_spec"]
+        return spec.get("pipeline_spec", spec)
+
+    def steps(self, run: str) -> list[Step]:
+        """The steps that a run carries out, which need not be all of the graph."""
+        tasks = self._spec(run)["root"]["dag"]["tasks"]
+        return [step for step in self.graph.ordered if step.name in tasks]
 
     def advance(
         self, run: str, *, cached_from: str | None = None, uncached: Collection[str] = ()
@@ -180,11 +200,15 @@ class Cluster:
             backend.end(run)
         if backend.runs[run]["state"] != "RUNNING":
             return False
-        for step in self.graph.ordered:
+        for step in self.steps(run):
             if (run, step.name) in self.places:
                 continue
             # Artifacts that were made anew have new names, and names are part of the cache's key.
-            fresh = any(self.places[run, ref.step].split("/")[5] == run for ref in step.refs)
+            fresh = any(
+                self.places[run, ref.step].split("/")[5] == run
+                for ref in step.refs
+                if (run, ref.step) in self.places
+            )
             always = not step.interface.cached_by_name
             if cached_from and not (always or fresh or step.name in uncached):
                 self.places[run, step.name] = self.places[cached_from, step.name]
@@ -225,7 +249,7 @@ class Cluster:
         backend = self.kfp.backend
         if backend.runs[run]["state"] == "PENDING":
             backend.begin(run)
-        for before in self.graph.ordered:
+        for before in self.steps(run):
             if before.name == step:
                 break
             if (run, before.name) in self.places:
@@ -245,6 +269,22 @@ class Cluster:
         backend.end(run, "FAILED")
 
 
+def imports_of(spec: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Return the addresses that a pipeline imports, by step and artifact that they are of."""
+    executors = spec["deploymentSpec"]["executors"]
+    found: dict[tuple[str, str], str] = {}
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        component = spec["components"][task["componentRef"]["name"]]
+        executor = executors[component["executorLabel"]]
+        if name.startswith("gathered-"):
+            found[name, "gathered"] = executor["importer"]["artifactUri"]["constant"]
+        if name.startswith("result-") and "importer" in executor:
+            (output,) = component["outputDefinitions"]["artifacts"]
+            step = name.removeprefix("result-").removesuffix(f"-{output.replace('_', '-')}")
+            found[step, output] = executor["importer"]["artifactUri"]["constant"]
+    return found
+
+
 def local_run(config: Path, store: Path) -> LocalRun:
     """Run a configuration here, for real."""
     from pipelines.launch.launching import launch
@@ -257,9 +297,9 @@ def local_run(config: Path, store: Path) -> LocalRun:
     return LocalRun(loaded, store, launched.run)
 
 
-def shared_local_run(config: Path, folder: Path) -> LocalRun:
-    """The same, or what ``SLIMLINE_TINY_RUN`` names: a store that has one run of it."""
-    ready = os.environ.get("SLIMLINE_TINY_RUN")
+def shared_local_run(config: Path, folder: Path, variable: str = "SLIMLINE_TINY_RUN") -> LocalRun:
+    """The same, or what a variable of the environment names: a store that has one run of it."""
+    ready = os.environ.get(variable)
     if not ready:
         return local_run(config, folder / "store")
     return LocalRun(load(config), Path(ready), read_run(open_store(ready), None).run)

@@ -4,12 +4,14 @@ The runner has no object storage: what the pipeline imports from ``gs://`` is re
 that is mounted at ``/gcs``, and outputs are paths of this machine. It runs one task at a time and
 has reported success of containers that failed, so only outputs tell what happened. It names folders
 by component and not by task, so that two tasks of one component would overwrite each other's
-outputs: here each task is given a component of its own, with the same content.
+outputs: here each task is given a component of its own, with the same content. And it calls the
+output of every importer ``artifact``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,9 +41,15 @@ def run(text: str, storage: Path, root: Path) -> Outputs:
         storage: What containers see at ``/gcs``: buckets as folders.
         root: For the outputs.
     """
+    from kfp.components import load_component_from_text
+
+    return run_pipeline(load_component_from_text(_apart(text)), storage, root)
+
+
+def run_pipeline(pipeline: Callable[[], object], storage: Path, root: Path) -> Outputs:
+    """Run a pipeline that the SDK loaded, or that was written with it; see ``run``."""
     from docker.types import Mount
     from kfp import local
-    from kfp.components import load_component_from_text
 
     runner = local.DockerRunner(
         # The runner gives the command and leaves the entry point: a pod's command replaces it.
@@ -52,20 +60,29 @@ def run(text: str, storage: Path, root: Path) -> Outputs:
         network_mode="none",
     )
     local.init(runner=runner, pipeline_root=str(root), raise_on_error=True)
-    load_component_from_text(_apart(text))()
+    pipeline()
     (made,) = root.iterdir()
     return Outputs(made)
 
 
 def _apart(text: str) -> str:
-    """Give every task of a pipeline a component of its own."""
+    """Give every task of a pipeline a component of its own, and importers the runner's output."""
     pipeline = next(iter(yaml.safe_load_all(text)))
     shared, executors = pipeline["components"], pipeline["deploymentSpec"]["executors"]
-    components, own = {}, {}
+    components, own, importers = {}, {}, set()
     for name, task in pipeline["root"]["dag"]["tasks"].items():
         component = dict(shared[task["componentRef"]["name"]])
-        own[f"exec-{name}"] = executors[component["executorLabel"]]
+        executor = own[f"exec-{name}"] = executors[component["executorLabel"]]
+        if "importer" in executor:
+            (kind,) = component["outputDefinitions"]["artifacts"].values()
+            component["outputDefinitions"] = {"artifacts": {"artifact": kind}}
+            importers.add(name)
         components[f"comp-{name}"] = {**component, "executorLabel": f"exec-{name}"}
         task["componentRef"]["name"] = f"comp-{name}"
+    for task in pipeline["root"]["dag"]["tasks"].values():
+        for artifact in task["inputs"].get("artifacts", {}).values():
+            output = artifact["taskOutputArtifact"]
+            if output["producerTask"] in importers:
+                output["outputArtifactKey"] = "artifact"
     pipeline["components"], pipeline["deploymentSpec"]["executors"] = components, own
     return yaml.safe_dump(pipeline)

@@ -112,10 +112,12 @@ class Executing:
     metadata: Metadata = field(default_factory=Metadata)
     pods: Counter[Where] = field(default_factory=Counter)
     moved: Moved = field(default_factory=Moved)
-    inputs: dict[tuple[str, str], pb.ExecutorInput] = field(default_factory=dict)
+    inputs: dict[str, dict[str, pb.ExecutorInput]] = field(default_factory=dict)
     limit_bytes: int = LIMIT_BYTES
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     _drivers: dict[str, Driver] = field(default_factory=dict)
+    _json: dict[str, WorkflowJson] = field(default_factory=dict)
+    _compiled: dict[str, int] = field(default_factory=dict)
     _cache: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     def advance_all(self, operation: str = "get_run") -> None:
@@ -163,23 +165,26 @@ class Executing:
 
     def _written(self, run: str) -> WorkflowJson:
         """Return the run's Workflow as Argo writes it."""
-        backend = self.kfp.backend
-        record = backend.runs[run]
-        whole = backend.source_of(record)["pipeline_spec"]
-        given = {task: found for (of, task), found in self.inputs.items() if of == run}
-        return WorkflowJson(
-            backend.release,
-            backend.spec_of(record),
-            whole.get("platform_spec", {}),
-            run,
-            record.get("runtime_config", {}).get("pipeline_root", ""),
-            given,
-        )
+        if run not in self._json:
+            backend = self.kfp.backend
+            record = backend.runs[run]
+            whole = backend.source_of(record)["pipeline_spec"]
+            self._json[run] = WorkflowJson(
+                backend.release,
+                backend.spec_of(record),
+                whole.get("platform_spec", {}),
+                run,
+                record.get("runtime_config", {}).get("pipeline_root", ""),
+                self.inputs.setdefault(run, {}),
+            )
+        return self._json[run]
 
     def _write(self, run: str) -> bool:
         """Write the Workflow; False where the cluster takes it no more."""
         written, workflow = self._written(run), self.kfp.backend.workflows[run]
-        compiled = compiled_bytes(written)
+        if run not in self._compiled:
+            self._compiled[run] = compiled_bytes(written)
+        compiled = self._compiled[run]
         plain = compiled + written.status_bytes(workflow)
         self.sizes[run] = (plain, self.sizes.get(run, (0, 0))[1])
         if plain <= self.limit_bytes and not self.kfp.backend.rows[run].frozen:
@@ -220,7 +225,8 @@ class Executing:
 
     def _step(self, run: str, driver: Driver, name: str) -> None:
         backend = self.kfp.backend
-        if (run, name) not in self.inputs:
+        inputs = self.inputs.setdefault(run, {})
+        if name not in inputs:
             struck = self._lasting("driver", name)
             try:
                 given = driver.executor_input(name)
@@ -230,8 +236,8 @@ class Executing:
             if struck:
                 backend.fail_driver(run, name)
                 return
-            self.inputs[run, name] = given
-        given = self.inputs[run, name]
+            inputs[name] = given
+        given = inputs[name]
         fingerprint = driver.fingerprint(name, given)
         if fingerprint in self._cache and fingerprint is not None:
             for output, artifact in self._cache[fingerprint].items():

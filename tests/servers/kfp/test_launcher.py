@@ -9,8 +9,9 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from tests.servers.kfp.driver import OUTPUT_FILE, stored
 from tests.servers.kfp.faults import TaskFailedError
-from tests.servers.kfp.launcher import Launcher
+from tests.servers.kfp.launcher import METADATA_BYTES, Launcher
 from tests.servers.kfp.object_storage import Bucket, FolderStorage, local_path_for_uri
+from tests.servers.kfp.releases import RELEASES, VERSIONS
 
 ROOT = "gs://bucket/pipelines/tiny/run"
 CONTAINER = {
@@ -152,3 +153,77 @@ def test_addresses_have_the_paths_of_their_mounts():
     assert [local_path_for_uri(f"{s}://b/k") for s in ("gs", "s3", "minio")] == [
         "/gcs/b/k", "/s3/b/k", "/minio/b/k",
     ]  # fmt: skip
+
+
+# versions --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=VERSIONS)
+def release(request):
+    return RELEASES[request.param]
+
+
+def launched(release, tmp_path, inputs, **pod):
+    message = json_format.ParseDict(
+        {
+            "inputs": {
+                "artifacts": {
+                    name: {"artifacts": [{"uri": uri} for uri in uris]}
+                    for name, uris in inputs.items()
+                }
+            },
+            "outputs": {
+                "artifacts": {
+                    name: {"artifacts": [{"uri": f"{ROOT}/{name}"}]}
+                    for name in ("executor-logs", "m")
+                },
+                "outputFile": OUTPUT_FILE,
+            },
+        },
+        pb.ExecutorInput(),
+    )
+    storage = FolderStorage(tmp_path / "storage")
+    for key in ("in/a/x", "in/ab/y", "in/b"):
+        storage.write("bucket", key, key.encode())
+    writing = Writing(tmp_path / "pod", **pod)
+    component = pb.ComponentSpec()
+    component.input_definitions.parameters["rate"].default_value.number_value = 0.5
+    launcher = Launcher(Bucket(storage, ROOT), writing, release, component)
+    return launcher, message, writing
+
+
+def test_of_a_list_all_are_downloaded_since_2_14(release, tmp_path):
+    uris = ["gs://bucket/in/b", "gs://bucket/in/a"]
+    launcher, message, pod = launched(release, tmp_path, {"many": uris})
+    launcher.execute(message, CONTAINER)
+    assert pod.mount("/gcs/bucket/in/b").exists()
+    assert pod.mount("/gcs/bucket/in/a/x").exists() == release.downloads_whole_lists
+
+
+def test_what_begins_alike_is_downloaded_as_well_up_to_2_16(release, tmp_path):
+    launcher, message, pod = launched(release, tmp_path, {"one": ["gs://bucket/in/a"]})
+    launcher.execute(message, CONTAINER)
+    assert pod.mount("/gcs/bucket/in/a/x").read_text() == "in/a/x"
+    assert pod.mount("/gcs/bucket/in/ab/y").exists() == release.download_takes_siblings
+
+
+def test_defaults_stand_in_what_the_step_is_told_and_nowhere_else(release, tmp_path):
+    launcher, message, pod = launched(release, tmp_path, {})
+    launcher.execute(message, CONTAINER)
+    ((_, command, _),) = pod.seen
+    assert json.loads(command[1])["inputs"]["parameterValues"] == {"rate": 0.5}
+    assert not message.inputs.parameter_values
+
+
+def test_metadata_above_4_mib_fail_the_finished_task(release, tmp_path):
+    output = {"artifacts": {"m": {"artifacts": [{"metadata": {"matrix": "x" * METADATA_BYTES}}]}}}
+    launcher, message, _ = launched(release, tmp_path, {}, files={"m": "x"}, output=output)
+    with pytest.raises(TaskFailedError, match="received message larger than max"):
+        launcher.execute(message, CONTAINER)
+
+
+def test_an_argument_of_128_kib_cannot_be_passed(release, tmp_path):
+    launcher, message, _ = launched(release, tmp_path, {})
+    message.inputs.parameter_values["text"].string_value = "x" * release.argument_bytes
+    with pytest.raises(TaskFailedError, match="argument list too long"):
+        launcher.execute(message, CONTAINER)

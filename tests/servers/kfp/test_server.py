@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import kfp_server_api as kfp
 import pytest
+import requests
 import urllib3
 
+from tests.servers.kfp import recordings
+from tests.servers.kfp.releases import VERSIONS
+from tests.servers.kfp.replay import operation_of
 from tests.servers.kfp.schema import fault
 from tests.servers.kfp.server import KfpServer
 
@@ -162,3 +167,102 @@ def test_who_may_not_is_told() -> None:
         with pytest.raises(kfp.ApiException) as caught:
             kfp.HealthzServiceApi(api(server)).healthz_service_get_healthz()
         assert caught.value.status == 404
+
+
+# versions --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=VERSIONS)
+def of_version(request: pytest.FixtureRequest) -> Iterator[KfpServer]:
+    with KfpServer(version=request.param) as server:
+        yield server
+
+
+def test_replies_have_the_keys_that_were_recorded(of_version: KfpServer, tmp_path: Path) -> None:
+    version = of_version.backend.release.version
+    recorded = {
+        operation_of(exchange["method"], exchange["path"]): exchange["reply"]
+        for exchange in recordings.exchanges(version, "succeeds")
+        if "filter" not in exchange["path"]
+    }
+    run = submitted(of_version, tmp_path)
+    of_version.backend.begin(run.run_id)
+    seen: dict[str, Any] = {}
+    for path in ("healthz", f"runs/{run.run_id}", f"pipelines/{_first(of_version)}"):
+        url = f"{of_version.url}/apis/v2beta1/{path}"
+        seen[operation_of("GET", url)] = requests.get(url, timeout=5).json()
+    missing = requests.get(f"{of_version.url}/apis/v2beta1/pipelines/names/none", timeout=5)
+    seen[operation_of("GET", missing.request.path_url)] = missing.json()
+    for operation in ("GET /apis/v2beta1/healthz", "GET /apis/v2beta1/pipelines/names/NAME"):
+        assert seen[operation].keys() == recorded[operation].keys()
+    ended = recorded["GET /apis/v2beta1/runs/ID"]
+    optional = {"description", "experiment_id"}
+    got = seen["GET /apis/v2beta1/runs/ID"]
+    assert got.keys() | optional == ended.keys() | optional
+    made = recorded["POST /apis/v2beta1/pipelines"]
+    assert ("name" in seen["GET /apis/v2beta1/pipelines/ID"]) == ("name" in made)
+
+
+def _first(server: KfpServer) -> str:
+    return next(iter(server.backend.pipelines))
+
+
+def test_a_run_is_retried_by_the_api(of_version: KfpServer, tmp_path: Path) -> None:
+    run = submitted(of_version, tmp_path)
+    runs = kfp.RunServiceApi(api(of_version))
+    of_version.backend.begin(run.run_id)
+    with pytest.raises(kfp.ApiException) as caught:
+        runs.run_service_retry_run(run.run_id)
+    told = json.loads(caught.value.body)
+    assert (caught.value.status, told["code"]) == (409, 10)
+    assert "Workflow must be Failed/Error to retry" in told["message"]
+    of_version.backend.end(run.run_id, "FAILED")
+    runs.run_service_retry_run(run.run_id)
+    assert runs.run_service_get_run(run.run_id).state == "RUNNING"
+
+
+def test_a_run_that_is_deleted_is_not_found(of_version: KfpServer, tmp_path: Path) -> None:
+    run = submitted(of_version, tmp_path)
+    runs = kfp.RunServiceApi(api(of_version))
+    runs.run_service_delete_run(run.run_id)
+    with pytest.raises(kfp.ApiException) as caught:
+        runs.run_service_get_run(run.run_id)
+    assert caught.value.status == 404
+    assert f"Run {run.run_id} not found" in caught.value.body
+
+
+def test_a_page_of_the_ui_uploads_and_starts_without_an_experiment(
+    server: KfpServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(IR)
+    pipeline = kfp.PipelineUploadServiceApi(api(server)).upload_pipeline(str(path), name="by hand")
+    versions = kfp.PipelineServiceApi(api(server)).pipeline_service_list_pipeline_versions(
+        pipeline.pipeline_id
+    )
+    (version,) = versions.pipeline_versions
+    assert version.display_name == "by hand"
+    reference = kfp.V2beta1PipelineVersionReference(
+        pipeline_id=pipeline.pipeline_id, pipeline_version_id=version.pipeline_version_id
+    )
+    body = kfp.V2beta1Run(display_name="Run of by hand", pipeline_version_reference=reference)
+    run = kfp.RunServiceApi(api(server)).run_service_create_run(body)
+    experiments = kfp.ExperimentServiceApi(api(server)).experiment_service_list_experiments()
+    assert [e.experiment_id for e in experiments.experiments] == [run.experiment_id]
+
+
+def test_logs_are_read_as_long_as_the_pod_is_there_and_errors_come_with_status_200(
+    of_version: KfpServer, tmp_path: Path
+) -> None:
+    run = submitted(of_version, tmp_path)
+    backend = of_version.backend
+    backend.begin(run.run_id)
+    backend.start(run.run_id, "train")
+    backend.printed(run.run_id, "train", "epoch 1\n")
+    pod = backend.pod_name(run.run_id, "train")
+    url = f"{of_version.url}/apis/v1alpha1/runs/{run.run_id}/nodes/{pod}/log"
+    assert requests.get(url, timeout=5).text == "epoch 1\n"
+    backend.collect_pods(run.run_id)
+    gone = requests.get(url, timeout=5)
+    assert gone.status_code == 200
+    assert "not found" in gone.json()["error_message"]

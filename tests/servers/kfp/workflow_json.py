@@ -64,6 +64,7 @@ class WorkflowJson:
         self._executors = self.spec["deploymentSpec"]["executors"]
         platform = self.platform.get("platforms", {}).get("kubernetes", {})
         self._kubernetes = platform.get("deploymentSpec", {}).get("executors", {})
+        self._patches: dict[str, str] = {}
         self._first: dict[str, str] = {}
         for name in sorted(self.tasks):
             self._first.setdefault(self.key(name), name)
@@ -92,6 +93,11 @@ class WorkflowJson:
 
     def patch(self, task: str) -> str:
         """Return the pod-spec-patch that the driver hands on."""
+        if task not in self._patches:
+            self._patches[task] = self._patch(task)
+        return self._patches[task]
+
+    def _patch(self, task: str) -> str:
         container = self.executor(task)["container"]
         given = json_format.MessageToDict(self.given[task])
         component = json.loads(json.dumps(self.shared(task)))

@@ -1,10 +1,10 @@
 """Cache keys: what a step makes its results from, told apart before anything has run.
 
 The key of a step is a parameter of its task. The driver's own cache compares the parameters that a
-task gives, but not the defaults of its component, where most of ours stand; with the key among them,
-two tasks are the same to it when all of their parameters are. Where the server takes a cache key for
-its own, it is this one, and the names of input artifacts no longer count: the same data, uploaded
-again, are a hit.
+task gives, but not the defaults of its component, where most of ours stand; with the key among
+them, two tasks are the same to it when all of their parameters are. Where the server takes a cache
+key for its own, it is this one, and the names of input artifacts no longer count: the same data,
+uploaded again, are a hit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def keys_of(
             "schema": SCHEMA,
             "component": step.component,
             "code": code_digest(step.component),
-            "image": images[step.interface.image],
+            "image": images[step.image],
             "parameters": dict(step.parameters),
             "inputs": {port: _told(flow, found, sources) for port, flow in step.inputs.items()},
         }

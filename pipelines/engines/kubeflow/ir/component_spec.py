@@ -31,6 +31,9 @@ TITLES: Mapping[Kind, str] = {
 INPUT: Json = {"artifactType": {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}}
 """What enters a component, which may be the result of any other: every type of artifact fits it."""
 
+FIRST_GPU = "0"
+"""How CUDA calls the one GPU that a container sees; without it a step refuses to go on."""
+
 _PARAMETER_TYPES = {
     "string": "STRING",
     "integer": "NUMBER_INTEGER",
@@ -139,7 +142,8 @@ def arguments(step: Step) -> list[str]:
     """
     layout = layout_of_step(step)
     beside = ["--beside", *layout.beside] if layout.beside else []
-    return [step.component, "--result", layout.name, *beside, "--executor-input", "{{$}}"]
+    gpu = ["--gpu", FIRST_GPU] if step.gpu else []
+    return [step.component, *gpu, "--result", layout.name, *beside, "--executor-input", "{{$}}"]
 
 
 def artifact_of(ref: Ref, graph: Graph) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from components.contract.errors import UserError
@@ -58,6 +58,15 @@ def measured(compiled: Compiled, version: ServerVersion | None) -> tuple[Sizes, 
     return tuple(sizes_of(compiled.spec, compiled.platform, one) for one in versions)
 
 
+def workflow_limit(workflow_bytes: int | None) -> int:
+    """Return how large a Workflow may become: some of it stays free for attempts that fail.
+
+    Args:
+        workflow_bytes: Largest Workflow of the cluster; None: that of Argo by itself.
+    """
+    return int((workflow_bytes or WORKFLOW_BYTES) * (1 - _RESERVE))
+
+
 def excesses(each: Iterable[Sizes], *, workflow_bytes: int | None = None) -> Iterator[Excess]:
     """Yield each limit that a pipeline is beyond.
 
@@ -65,11 +74,11 @@ def excesses(each: Iterable[Sizes], *, workflow_bytes: int | None = None) -> Ite
         each: What ``measured`` returned.
         workflow_bytes: Largest Workflow of this cluster; None: that of Argo by itself.
     """
-    whole = workflow_bytes or WORKFLOW_BYTES
+    whole = workflow_limit(workflow_bytes)
     for sizes in each:
         back_end = back_end_of(sizes.version)
         limits = [
-            ("the Workflow at its end", sizes.workflow_bytes, int(whole * (1 - _RESERVE))),
+            ("the Workflow at its end", sizes.workflow_bytes, whole),
             (f"what {sizes.input_step} is told", sizes.input_bytes, ARGUMENT_BYTES),
         ]
         if back_end.root_in_argument:
@@ -93,18 +102,32 @@ def fault(
         version: Of the server; None: the strictest limit of all versions counts.
         workflow_bytes: See ``excesses``.
     """
-    found = list(excesses(measured(compiled, version), workflow_bytes=workflow_bytes))
+    each = measured(compiled, version)
+    return fault_of(compiled.name, each, workflow_bytes=workflow_bytes)
+
+
+def fault_of(
+    pipeline: str, each: Sequence[Sizes], *, workflow_bytes: int | None = None
+) -> UserError | None:
+    """Return why a server cannot hold a pipeline whose sizes are known, or None where it can.
+
+    Args:
+        pipeline: Its name.
+        each: What ``measured`` returned; of several versions where none is known.
+        workflow_bytes: See ``excesses``.
+    """
+    found = list(excesses(each, workflow_bytes=workflow_bytes))
     if not found:
         return None
     worst = max(found, key=lambda one: one.bytes / one.limit)
+    any_version = len(each) > 1
     where = f"Kubeflow Pipelines {worst.sizes.version}"
-    if version is None:
-        where = f"{where}, the strictest of all"
     fix = (
         f"compare fewer variants or devices in one configuration: about {worst.steps_that_fit} "
         f"steps of this kind fit, and there are {worst.sizes.steps}"
     )
-    if version is None:
+    if any_version:
+        where = f"{where}, the strictest of all"
         fix = f"{fix}; or say which version the cluster has: --kfp VERSION, or --host"
     if worst.bytes == worst.sizes.workflow_bytes:
         fix = (
@@ -112,8 +135,8 @@ def fault(
             "how large a Workflow may be there: kubeflow: {workflow_bytes: 4000000}"
         )
     return UserError(
-        f"{compiled.name} is too large for {where}: {worst.what} takes {worst.bytes:,} bytes of at "
-        f"most {worst.limit:,}",
+        f"{pipeline} is too large for {where}: {worst.what} takes {worst.bytes:,} bytes of at most "
+        f"{worst.limit:,}",
         fix,
     )
 

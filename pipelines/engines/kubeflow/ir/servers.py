@@ -44,13 +44,18 @@ class ServerVersion:
         return self >= ServerVersion(2, 18)
 
     @property
+    def workspace(self) -> bool:
+        """Whether it makes a volume for each run that asks for one (driver/driver.go)."""
+        return self >= ServerVersion(2, 15)
+
+    @property
     def unknown(self) -> str | None:
         """What is not known to work with it, or None where nothing is.
 
         The text is a warning for people, without the fix.
         """
         if self < OLDEST:
-            return f"it is older than {OLDEST}, the oldest that slimline was tried with"
+            return f"it is older than {OLDEST}, the oldest that is known"
         if self.major > NEWEST.major:
             return (
                 "it has no ML Metadata and other task lists: how far a run is, what it took from "
@@ -91,7 +96,7 @@ def wanted(text: str) -> ServerVersion:
         )
     if version < OLDEST:
         raise UserError(
-            f"--kfp {text}: slimline compiles for Kubeflow Pipelines {OLDEST} and newer",
+            f"--kfp {text}: pipelines are compiled for Kubeflow Pipelines {OLDEST} and newer",
             f"update the installation, or write --kfp {OLDEST}",
         )
     return version

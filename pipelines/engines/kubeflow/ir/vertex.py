@@ -42,10 +42,21 @@ def check(graph: Graph, settings: Kubeflow) -> None:
                 "grant the service account what it needs, and compile from a configuration "
                 f"without {key}",
             )
+    if settings.workspace:
+        raise UserError(
+            "kubeflow.workspace: Vertex AI has no volumes of Kubernetes",
+            "compile from a configuration without workspace",
+        )
     for name, resources in settings.resources.items():
         _check_resources(name, resources)
     for step in graph.steps:
         given = settings.resources.get(step.component, Resources())
+        if step.gpu and not given.accelerator:
+            raise UserError(
+                f"{step.name} was given a GPU, and nothing says which: Vertex AI has several",
+                f"write kubeflow: {{resources: {{{step.component}: {{accelerator: NVIDIA_L4}}}}}}, "
+                "for example",
+            )
         cores, memory_gb = given.cpu or step.threads, given.memory_gb or step.memory_gb
         if cores > _CORES_MAX or memory_gb > _MEMORY_GB_MAX:
             raise UserError(

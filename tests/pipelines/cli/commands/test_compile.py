@@ -87,6 +87,47 @@ def test_what_cannot_run_there_is_refused_and_nothing_is_written(
     assert not out.exists()
 
 
+def test_it_says_which_version_it_was_compiled_for(config, tmp_path, capsys):
+    path, _ = config
+    words = ["compile", str(path), "-o", str(tmp_path / "pipeline.yaml")]
+    assert main(words) == 0
+    assert "for Kubeflow Pipelines 2.5 to 2.18 (--kfp VERSION" in capsys.readouterr().out
+    assert main([*words, "--kfp", "2.17", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kfp"] == "2.17.0"
+    assert main([*words, "--kfp", "3.1.0"]) == 0
+    assert "warning: --kfp 3.1.0: it has no ML Metadata" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--kfp", "newest"], "--kfp newest: expected a version"),
+        (["--kfp", "2.0.5"], "compiled for Kubeflow Pipelines 2.5.0 and newer"),
+        (["--kfp", "2.17.0", "--target", "vertex"], "the target is Vertex AI"),
+    ],
+)
+def test_versions_that_nothing_is_compiled_for_are_refused(words, what, config, tmp_path, capsys):
+    path, _ = config
+    assert main(["compile", str(path), "-o", str(tmp_path / "p.yaml"), *words]) == 2
+    assert what in capsys.readouterr().err
+    assert not (tmp_path / "p.yaml").exists()
+
+
+def test_a_graph_that_fits_one_version_is_compiled_for_that_alone(config, tmp_path, capsys):
+    path, _ = config
+    variants = {
+        f"v{index}": [{"distill": {"backbone": "conv", "alpha": 0.2 + index / 100, "epochs": 1}}]
+        for index in range(25)
+    }
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"variants": variants}))
+    words = ["compile", str(path), "-o", str(tmp_path / "pipeline.yaml")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "2.5.0, the strictest of all" in said
+    assert "--kfp VERSION" in said
+    assert main([*words, "--kfp", "2.17.0"]) == 0
+
+
 def test_neither_it_nor_its_modules_load_the_sdk(config, tmp_path):
     import subprocess
 

@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
 import yaml
 
+from pipelines.cli.main import main
+from pipelines.config.loading import load
 from tests.pipelines.cli.command_line import TINY, slimline, written
 
 
@@ -36,3 +39,65 @@ def test_another_seed_is_another_run_of_everything(ran, tmp_path):
     assert "greater than or equal to 0" in refused
     assert "write --seed 1" in refused
     slimline(*given, "--seed", "1", cwd=folder, check=0)  # the fix
+
+
+# on a cluster -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_a_bucket(gcs, tmp_path, monkeypatch):
+    """Return what writes the smallest configuration, its data in a bucket, with variants."""
+    from pipelines.sources.local import local_files
+    from tests.pipelines.engines.kubeflow.graphs import config_of
+
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
+    gcs.bucket("data")
+    content = local_files(load(TINY).data, "").root.read_bytes()
+    gcs.storage.write("data", "digits.csv.gz", content, {}, {})
+
+    def written_with(count):
+        variants = {
+            f"v{n}": [{"distill": {"backbone": "conv", "alpha": 0.2 + n / 100, "epochs": 1}}]
+            for n in range(count)
+        }
+        place = str(tmp_path / "store")
+        config_of(tmp_path, data="gs://data/digits.csv.gz", variants=variants, store=place)
+        return str(tmp_path / "config.yaml")
+
+    return written_with
+
+
+def test_the_version_is_asked_of_the_cluster_and_the_sizes_are_said(in_a_bucket, capsys):
+    from tests.servers.kfp.server import KfpServer
+
+    path = in_a_bucket(3)
+    with KfpServer(version="2.14.0") as server:
+        assert main(["explain", path, "--engine", "kubeflow", "--host", server.url]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "on Kubeflow Pipelines 2.14.0: 21 steps in 44 pods; a Workflow of about" in said
+    assert "select is told" in said
+
+
+def test_without_a_cluster_it_says_which_version_it_assumed(in_a_bucket, capsys):
+    words = ["explain", in_a_bucket(25), "--engine", "kubeflow"]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "2.5.0 (assumed, as the strictest)" in said.out
+    assert "too large for Kubeflow Pipelines 2.5.0, the strictest of all" in said.err
+    assert "--kfp VERSION" in said.err
+    assert main([*words, "--kfp", "2.17", "--json"]) == 0
+    cluster = json.loads(capsys.readouterr().out)["cluster"]
+    assert (cluster["kfp"], cluster["known"], cluster["too_large"]) == ("2.17.0", True, "")
+    assert cluster["workflow_bytes"] < cluster["workflow_limit"]
+
+
+def test_what_is_for_a_cluster_is_refused_without_one(in_a_bucket, capsys):
+    path = in_a_bucket(1)
+    assert main(["explain", path, "--kfp", "2.17"]) == 2
+    said = capsys.readouterr().err
+    assert "--kfp is for the engine kubeflow" in said
+    assert "add --engine kubeflow" in said
+    assert main(["explain", path, "--kfp", "2.17", "--engine", "kubeflow"]) == 0
+    assert main(["explain", path, "--engine", "kubflow"]) == 2
+    assert "did you mean 'kubeflow'" in capsys.readouterr().err

@@ -13,15 +13,17 @@ from pipelines.config.configuration import Config
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
 from pipelines.engines.kubeflow.preflight import check
-from pipelines.images.building import IMAGES
+from pipelines.images.building import ALL_IMAGES
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "pipelines" / "examples").glob("*.yaml"))
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
 REFERENCES: dict[ImageName, str] = {
-    image: f"registry.example/slimline/{image}@sha256:{'0' * 64}" for image in IMAGES
+    image: f"registry.example/slimline/{image}@sha256:{'0' * 64}" for image in ALL_IMAGES
 }
 SETTINGS = {"pipeline_root": "gs://bucket/pipelines", "images": dict(REFERENCES)}
+ON_GPU = {"train": {"gpu": 1}}
+"""Limits that go with EVERYTHING, which says what the cluster calls the GPU."""
 EVERYTHING = SETTINGS | {
     "service_account": "runner",
     "retries": 3,
@@ -37,7 +39,7 @@ EVERYTHING = SETTINGS | {
             "cpu": 4,
             "memory_gb": 12.5,
             "minutes": 90,
-            "accelerator": "nvidia.com/gpu",
+            "accelerator": "example.com/gpu",
             "accelerators": 2,
             "node_selector": {"pool": "gpu"},
             "tolerations": [

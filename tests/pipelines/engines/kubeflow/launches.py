@@ -1,71 +1,67 @@
-"""Launches on a cluster of the tests' own that moves on whenever it is asked how a run is."""
+"""Launches on a cluster of the tests, one after the other, and what each submitted."""
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.launching import Launched, launch
-from pipelines.runs.events import Event, StepStarted
-from pipelines.runs.records import RunRecord, read_run
-from pipelines.stores.opening import open_store
+from pipelines.runs.events import Event, StepDone
+from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
 
-class Launch:
-    """A launch on a cluster that takes one step whenever it is asked how the run is."""
+class Launching:
+    """Launches configurations on a cluster that takes one step whenever it is asked."""
 
-    def __init__(self, cluster: Cluster, config: Path, store: Path, **how: Any) -> None:
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self.cluster, self.folder = cluster, folder
         self.events: list[Event] = []
-        self.cluster, self.config, self.store = cluster, config, store
-        self.how = how
-        cluster.kfp.after = self.move_on
         self.on_event: Callable[[Event], None] = self.events.append
+        cluster.kfp.after = self.after
 
-    def move_on(self, operation: str) -> None:
+    def after(self, operation: str) -> None:
         if operation == "get_run":
             for run in list(self.cluster.kfp.backend.runs):
-                self.cluster.advance(run, **self.how)
+                self.cluster.advance(run)
 
-    def fail(self, step: str, **how: Any) -> None:
-        """Let the run come to a step that fails, once."""
-        left = [how]
-
-        def after(operation: str) -> None:
-            if operation == "get_run":
-                for run in self.cluster.kfp.backend.runs.values():
-                    if run["state"] == "PENDING" and left:
-                        self.cluster.fail(run["run_id"], step, **left.pop())
-                        return
-                self.move_on(operation)
-
-        self.cluster.kfp.after = after
-
-    def __call__(self, **place: Any) -> Launched:
-        place = {"host": self.cluster.kfp.url, **place}
+    def __call__(self, config: Path, store: str = "store", **place: Any) -> Launched:
+        self.events.clear()
+        self.cluster.graph = graph_of(load(config))
         return launch(
-            load(self.config),
+            load(config),
             engine="kubeflow",
-            store=str(self.store),
-            output=self.store.parent / f"out-{self.store.name}",
-            cluster=Place(**place),
-            on_event=self.on_event,
+            store=str(self.folder / store),
+            output=self.folder / f"out-{store}",
+            cluster=Place(host=self.cluster.kfp.url, **place),
+            on_event=lambda event: self.on_event(event),
         )
 
+    def tasks(self, place: int = -1) -> tuple[set[str], set[str]]:
+        """The steps that one of the runs of Kubeflow carried out, and those that it imported."""
+        run = list(self.cluster.kfp.backend.runs)[place]
+        steps = {step.name for step in self.cluster.steps(run)}
+        imports = kfp_cluster.imports_of(self.cluster._spec(run))
+        return steps, {step for step, _ in imports}
 
-def record_of(launched: Launched, store: Path) -> RunRecord:
-    return read_run(open_store(str(store)), launched.run)
+    def spec(self, place: int = -1) -> dict[str, Any]:
+        return dict(self.cluster._spec(list(self.cluster.kfp.backend.runs)[place]))
 
 
-def interrupting(events: list[Event], step: str) -> Callable[[Event], None]:
-    def on_event(event: Event) -> None:
-        events.append(event)
-        if isinstance(event, StepStarted) and event.step == step:
-            os.kill(os.getpid(), signal.SIGINT)
+def changed(config: Path, **changes: Any) -> Path:
+    """The same configuration with other values, in a file beside it."""
+    path = config.with_name("changed.yaml")
+    path.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | changes, sort_keys=False))
+    return path
 
-    return on_event
+
+def cached(launched: Launched) -> set[str]:
+    return {
+        name for name, one in launched.steps.items() if isinstance(one, StepDone) and one.cached
+    }

@@ -13,7 +13,7 @@ from components.contract.errors import UserError
 from pipelines.engines.kubeflow.api_faults import AlreadyExistsError, ReplyLostError
 from pipelines.engines.kubeflow.connection import Connection, equals
 from pipelines.engines.kubeflow.identity import TOKEN_PATH
-from pipelines.stores.connection import RetryPolicy
+from pipelines.stores.retrying import RetryPolicy
 from tests.servers.kfp.server import KfpServer
 
 HASTY = RetryPolicy(deadline_s=0.5, connect_s=0.5, read_s=0.5, wait_s=0.02)

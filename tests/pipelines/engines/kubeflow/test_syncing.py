@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from components.artifacts.manifest import read_manifest
-from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
@@ -520,10 +519,3 @@ def test_sealed_images_are_counted_where_they_were_opened(
 def test_other_engines_have_nothing_to_bring(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sync", "--engine", "kubeflw", "--host", "http://localhost:1"]) == 2
     assert "did you mean 'kubeflow'" in capsys.readouterr().err
-
-
-def test_a_root_that_cannot_be_read_from_here_is_said() -> None:
-    from pipelines.engines.kubeflow.pipeline_root import open_root
-
-    with pytest.raises(UserError, match="slimline reads gs:// alone"):
-        open_root("s3://bucket/root")

@@ -189,7 +189,7 @@ def test_where_the_list_stands_still_the_pipeline_root_tells(
             backend.freeze(run["run_id"])
         done = sum(isinstance(event, StepDone) for event in started.events)
         laid = sum(1 for identifier, _ in cluster.places if identifier == run["run_id"])
-        if done == laid:  # one after the other, each only when the one before has come home
+        if done == laid:  # one after the other, each only when the one before is imported
             started.move_on(operation)
             done_at_the_end.append(done)
 

@@ -179,8 +179,7 @@ class Launches:
         metadata: Json = {"display_name": producer}
         if self.is_step(task):
             uri = f"{self._root}/{producer}/{uuid('salt', producer)}/{output}"
-            if "--result" not in self.executor(task)["container"]["args"]:
-                # Each output is an artifact of its own, which states what it is.
+            if _states_itself(self.executor(task)["container"]["args"], output):
                 metadata = {"display_name": output, "digest": sha256(producer, output)}
                 metadata["size_bytes"] = int(number(6, "size", producer, output))
             if kind["schemaTitle"] == "system.Metrics":
@@ -196,6 +195,14 @@ class Launches:
             "metadata": dict(sorted(metadata.items())),
         }
         return {"artifacts": [item]}
+
+
+def _states_itself(arguments: list[str], output: str) -> bool:
+    """Whether the metadata of an output say what it holds, as those of results do not."""
+    if "--result" not in arguments:
+        return True
+    beside = arguments[arguments.index("--beside") :] if "--beside" in arguments else []
+    return output in beside
 
 
 def _metrics(task: str) -> Json:

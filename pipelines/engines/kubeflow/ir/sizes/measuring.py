@@ -51,6 +51,11 @@ class Sizes:
     input_bytes: int
 
     @property
+    def pods(self) -> int:
+        """How many pods there are: two a step, one an importer, one for the whole."""
+        return self.steps + self.tasks + 1
+
+    @property
     def workflow_bytes(self) -> int:
         """The Workflow at its end, where its status has to be compressed."""
         return self.spec_bytes + self.compressed_bytes

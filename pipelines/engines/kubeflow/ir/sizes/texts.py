@@ -21,7 +21,7 @@ def sorted_json(value: object, separator: str = ",") -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a message without maps and lists that are empty, and whole numbers as Go writes them."""
+    """Return a message without empty maps and lists, and with whole numbers as Go has them."""
     if isinstance(value, dict):
         entries = cast("dict[str, Any]", value).items()
         return {

@@ -23,6 +23,7 @@ from tests.pipelines.engines.kubeflow import sdk
 from tests.pipelines.engines.kubeflow.graphs import (
     EVERYTHING,
     EXAMPLES,
+    ON_GPU,
     REFERENCES,
     SETTINGS,
     TINY,
@@ -63,7 +64,7 @@ def documents(config):
 
 
 def test_the_sdk_would_have_written_the_same(tmp_path):
-    config = config_of(tmp_path, kubeflow=EVERYTHING, store=str(tmp_path / "store"))
+    config = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU, store=str(tmp_path / "store"))
     ours, theirs = documents(config), sdk.compiled(config, tmp_path / "sdk.yaml")
     assert theirs[0] == ours[0]
     assert theirs[1] == ours[1]
@@ -106,7 +107,7 @@ def test_an_sdk_of_another_version_is_recognized():
 
 
 def test_equal_configurations_give_equal_bytes_in_any_process(tmp_path):
-    config = config_of(tmp_path, kubeflow=EVERYTHING)
+    config = config_of(tmp_path, kubeflow=EVERYTHING, limits=ON_GPU)
     made = compile_config(config)
     assert made.digest == hashlib.sha256(made.text.encode()).hexdigest()
     script = (
@@ -186,14 +187,14 @@ def test_all_is_cached_but_what_a_run_is_found_by(tmp_path):
 
 
 def test_resources_follow_from_the_step_unless_given(tmp_path):
-    limits = {"distill": {"memory_gb": 3.5, "minutes": 20}}
+    limits = ON_GPU | {"distill": {"memory_gb": 3.5, "minutes": 20}}
     config = config_of(tmp_path, kubeflow=EVERYTHING, threads=2, limits=limits)
     pipeline, platform = documents(config)
     executors = pipeline["deploymentSpec"]["executors"]
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     given = executors["exec-train"]["container"]["resources"]
     assert (given["resourceCpuLimit"], given["resourceMemoryRequest"]) == ("4000m", "12500M")
-    assert given["accelerator"]["resourceType"] == "nvidia.com/gpu"
+    assert given["accelerator"]["resourceType"] == "example.com/gpu"
     assert given["accelerator"]["resourceCount"] == "2"
     assert pods["exec-train"]["activeDeadlineSeconds"] == "5400"
     name = "exec-distill"
@@ -328,7 +329,7 @@ def test_a_run_says_its_data_configuration_and_seed(tmp_path):
 
 
 def test_attempts_have_time_to_live_as_long_as_the_step_may(tmp_path):
-    limits = {"distill": {"minutes": 300}}
+    limits = ON_GPU | {"distill": {"minutes": 300}}
     config = config_of(tmp_path, kubeflow=EVERYTHING, limits=limits)
     pipeline, platform = documents(config)
     life_s = int(

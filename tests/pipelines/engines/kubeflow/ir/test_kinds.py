@@ -5,7 +5,13 @@ from collections import defaultdict
 
 import pytest
 
-from tests.pipelines.engines.kubeflow.graphs import EVERYTHING, SETTINGS, compile_config, config_of
+from tests.pipelines.engines.kubeflow.graphs import (
+    EVERYTHING,
+    ON_GPU,
+    SETTINGS,
+    compile_config,
+    config_of,
+)
 
 STUDENT = {"backbone": "conv", "alpha": 0.25, "epochs": 1}
 
@@ -73,7 +79,7 @@ def test_steps_that_give_different_optional_parameters_are_all_told_theirs(tmp_p
 def test_every_task_is_told_what_the_graph_says(settings, tmp_path):
     from pipelines.compress import graph_of
 
-    config = config_of(tmp_path, kubeflow=settings)
+    config = config_of(tmp_path, kubeflow=settings, limits=ON_GPU)
     spec = compile_config(config).spec
     for step in graph_of(config).steps:
         told = resolved(spec, spec["root"]["dag"]["tasks"][step.name])

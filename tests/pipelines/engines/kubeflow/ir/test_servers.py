@@ -49,6 +49,6 @@ def test_what_people_ask_for_is_a_version_that_is_compiled_for():
     with pytest.raises(UserError, match="expected a version") as caught:
         wanted("new")
     assert "kubectl" in caught.value.fix
-    with pytest.raises(UserError, match=r"compiles for Kubeflow Pipelines 2\.5\.0") as caught:
+    with pytest.raises(UserError, match=r"compiled for Kubeflow Pipelines 2\.5\.0") as caught:
         wanted("2.4.1")
     assert wanted(caught.value.fix.rpartition(" ")[2])

@@ -17,6 +17,7 @@ from pipelines.compress import graph_of
 from pipelines.engines.kubeflow.ir.vertex import check
 from tests.pipelines.engines.kubeflow.graphs import (
     EXAMPLES,
+    ON_GPU,
     SETTINGS,
     TINY,
     compile_config,
@@ -40,7 +41,7 @@ def refusal(tmp_path, settings, **changes):
 
 @pytest.mark.parametrize("example", [*EXAMPLES, TINY], ids=lambda path: path.stem)
 def test_every_example_is_what_vertex_takes(example, tmp_path):
-    config = config_of(tmp_path, example, kubeflow=FOR_VERTEX)
+    config = config_of(tmp_path, example, kubeflow=FOR_VERTEX, limits=ON_GPU)
     check(graph_of(config), config.kubeflow)
     spec = yaml.safe_load(compile_config(config).pipeline)
     assert {"pipelineInfo", "root", "components", "deploymentSpec"} < set(spec)
@@ -85,7 +86,17 @@ def test_its_client_reads_one_document_alone(tmp_path):
     ],
 )  # fmt: skip
 def test_what_it_does_not_have_is_refused_and_not_dropped(settings, what, tmp_path):
-    assert what in refusal(tmp_path, settings).what
+    limits = ON_GPU if "accelerator" in str(settings) else {}
+    assert what in refusal(tmp_path, settings, limits=limits).what
+
+
+def test_a_gpu_needs_its_name_there(tmp_path):
+    error = refusal(tmp_path, {}, limits=ON_GPU)
+    assert "train was given a GPU, and nothing says which" in error.what
+    resources = {"train": {"accelerator": "NVIDIA_L4"}}
+    assert "resources: {train: {accelerator: NVIDIA_L4}}" in error.fix
+    config = config_of(tmp_path, kubeflow=SETTINGS | {"resources": resources}, limits=ON_GPU)
+    check(graph_of(config), config.kubeflow)
 
 
 def test_a_name_that_begins_with_a_digit_is_refused(tmp_path):
