@@ -20,7 +20,7 @@ from pipelines.runs.leaderboard import leaderboard_of
 from pipelines.runs.records import list_runs, read_run
 from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store
-from tests.pipelines.engines.kubeflow.launches import Launch, interrupting, record_of
+from tests.pipelines.engines.kubeflow.single_launch import Launch, interrupting, record_of
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 from tests.servers.kfp.server import KfpServer

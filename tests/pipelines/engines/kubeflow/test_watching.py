@@ -22,7 +22,7 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.records import list_runs
 from pipelines.stores.opening import open_store
-from tests.pipelines.engines.kubeflow.launches import Launch, record_of
+from tests.pipelines.engines.kubeflow.single_launch import Launch, record_of
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
@@ -160,7 +160,8 @@ def test_a_cached_step_is_told_to_be_cached_when_it_is(
 ) -> None:
     Launch(cluster, config_path, tmp_path / "store")()
     (before,) = cluster.kfp.backend.runs
-    again = Launch(cluster, config_path, tmp_path / "store", cached_from=before)
+    # From another store, which knows of no earlier run: the cluster's own cache is asked.
+    again = Launch(cluster, config_path, tmp_path / "elsewhere", cached_from=before)
     launched = again()
     assert launched.outcome == "done"
     assert kinds(again.events, "train") == ["StepCached", "StepDone"]
