@@ -14,6 +14,7 @@ from pipelines.config.faults import custom
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.config.sections import ComponentName, Section, as_tuple
+from pipelines.config.vertex import Vertex
 from pipelines.images.building import IMAGES, REGISTRY
 
 SCHEMES = ("gs", "s3", "minio")
@@ -214,6 +215,9 @@ class Kubeflow(Section):
     )
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
+    )
+    vertex: Vertex | None = Field(
+        default=None, description="where `--engine vertex` runs it: project and region"
     )
     auth: Auth | None = Field(
         default=None, description="what tells the server, or the proxy before it, who asks"

@@ -137,12 +137,12 @@ def version_made(
     """Return what whoever imports the runs of a compiled graph must know of it.
 
     Args:
-        reachable: What it is of: the whole graph.
+        reachable: What was compiled: the whole graph.
         compiled: What became of it.
         sources: Digest of every source.
         images: The name with digest that pods pull every image by.
-        only: Names of the steps that it carries out; None is all.
-        folders: Of the other steps where their results lie below the root.
+        only: See ``put_version``.
+        folders: See ``put_version``.
     """
     config, settings = reachable.config, reachable.settings
     return PipelineVersion(

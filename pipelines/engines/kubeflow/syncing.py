@@ -16,23 +16,17 @@ from pipelines.engines.kubeflow.failures import Failures
 from pipelines.engines.kubeflow.going_on import go_on
 from pipelines.engines.kubeflow.launch_record import launch_of
 from pipelines.engines.kubeflow.owned_runs import owned_runs
-from pipelines.engines.kubeflow.pipeline_root import staged_listing
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.retrying import Retries, Retry
+from pipelines.engines.kubeflow.run_records import Ended, put_run
 from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
 from pipelines.engines.kubeflow.step_logs import StepLogs
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepSkipped
-from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import put_documents
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, put_finished, read_started
-from pipelines.runs.registry import register_release
-from pipelines.runs.settled_steps import Settled, critical_path, settled_json
+from pipelines.runs.events import StepSkipped
+from pipelines.runs.settled_steps import Settled
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.layout import run_key, source_key
+from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 
 State = Literal[
@@ -50,8 +44,7 @@ class Synced:
     Attributes:
         run: Identifier under which the store keeps it.
         kfp_run: Kubeflow's identifier.
-        state: What was done; ``gone on with``: its next part was started; ``gone``: somebody
-            deleted it meanwhile.
+        state: What was done; ``gone on with``: its next part was started.
         outcome: ``done``, ``failed`` or ``cancelled``; None while it runs or is damaged.
         error: What keeps it from being imported.
     """
@@ -95,26 +88,17 @@ def sync(
     """
     synced: list[Synced] = []
     launches: set[str] = set()
-    runs = list(owned_runs(connection))
-    parts = _parts(run for run, _ in runs)
-    for run, known in runs:
-        siblings = parts[run.run_id]
-        if run is not siblings[-1]:
-            continue
+    owned = list(owned_runs(connection))
+    of_run = {run.run_id: known for run, known in owned}
+    for parts in _in_parts(run for run, _ in owned):
+        run, known = parts[-1], of_run[parts[-1].run_id]
         if isinstance(known, UserError):
             result = Synced(run.display_name, run.run_id, "damaged", error=known)
         else:
             version, root = known
             name = run_id(version.graph.name, run, launches)
             launches.add(name)
-            if cache.store.stat(run_key(name)) is not None:
-                result = Synced(name, run.run_id, "here already")
-            elif run.state not in FINAL:
-                result = Synced(name, run.run_id, "still running")
-            else:
-                result = _one(
-                    connection, root, version, siblings, name, cache, scratch, retry=retry
-                )
+            result = _one(connection, root, version, parts, name, cache, scratch, retry=retry)
         synced.append(result)
         on_result(result)
     return synced
@@ -142,6 +126,23 @@ def run_id(name: str, run: Resource, launches: Collection[str] = ()) -> str:
     created: datetime = run.created_at.astimezone(UTC)
     short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
     return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
+
+
+def _in_parts(runs: Iterable[Resource]) -> list[list[Resource]]:
+    """Return the runs, those of one launch together in the order of its parts.
+
+    Of two that are called alike the older one counts as the part, and the other one for itself.
+    """
+    launched = re.compile(_LAUNCHED.format(name=".+"))
+    found: dict[str, dict[int, Resource]] = {}
+    for run in runs:
+        launch, number = launch_of(run.display_name)
+        if run.recurring_run_id or not launched.fullmatch(launch):
+            launch = run.run_id
+        of_launch = found.setdefault(launch, {})
+        if of_launch.setdefault(number, run) is not run:
+            found[run.run_id] = {number: run}
+    return [[part for _, part in sorted(parts.items())] for parts in found.values()]
 
 
 def finish(
@@ -175,50 +176,12 @@ def finish(
     steps = dict(_settled(version, kfp, failures, importer))
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
-    published = steps.get("publish")
-    if outcome == "done" and isinstance(published, StepDone):
-        release = published.outputs["release"]
-        register_release(store, version.graph.name, run, release, _iso(finished))
-    _put_provenance(store, root, version)
-    begun = read_started(store, run)
-    record = RunRecord(
-        run=run,
-        name=version.graph.name,
-        config_digest=version.config_digest,
-        graph_digest=version.graph.digest,
-        engine=ENGINE,
-        started=_iso(created),
-        finished=_iso(finished),
-        outcome=outcome,
-        budgets=version.budgets,
-        steps={name: settled_json(event) for name, event in steps.items()},
-        sources=version.sources,
-        wall_s=(finished - created).total_seconds(),
-        critical_path_s=critical_path(version.graph, steps),
-        page=page,
-        variants=version.variants,
-        actor=begun.actor if begun else "",
-        places=begun.places if begun else {},
-        retries=[
-            {"number": one.number, "steps": list(one.steps), "at": one.at} for one in retries.all()
-        ],
-    )
-    put_finished(store, record)
-    join_records(store, run)
+    retried = [
+        {"number": one.number, "steps": list(one.steps), "at": one.at} for one in retries.all()
+    ]
+    ended = Ended(outcome, created, finished, steps, page, ENGINE, retried)
+    put_run(store, root, version, run, ended)
     return outcome
-
-
-def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None:
-    """Keep what the digests in a run's records are of, as whoever submitted it wrote it down."""
-    put_graph(store, version.graph)
-    put_documents(store, version.documents)
-    for digest in version.sources.values():
-        if store.stat(source_key(digest)) is None and (listing := staged_listing(root, digest)):
-            put_source(store, listing)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _settled(
@@ -235,25 +198,6 @@ def _settled(
         yield step.name, told.get(step.name, skipped)
 
 
-def _parts(runs: Iterable[Resource]) -> dict[str, list[Resource]]:
-    """Return by each run of Kubeflow all those of the same launch, in the order of its parts."""
-    launched = _LAUNCHED.format(name=".+")
-    found: dict[tuple[str, str], dict[int, Resource]] = {}
-    places: dict[str, tuple[str, str]] = {}
-    for run in runs:
-        launch, number = launch_of(run.display_name)
-        own = run.recurring_run_id or not re.fullmatch(launched, launch)
-        place = places[run.run_id] = (launch, run.run_id if own else "")
-        # Of two runs that a lost answer made of one part the older one counts.
-        first = found.setdefault(place, {}).setdefault(number, run)
-        if first is not run:
-            places[run.run_id] = (launch, run.run_id)
-            found[places[run.run_id]] = {number: run}
-    return {
-        run: [part for _, part in sorted(found[place].items())] for run, place in places.items()
-    }
-
-
 def _one(
     connection: Connection,
     root: BucketStore,
@@ -266,21 +210,25 @@ def _one(
     retry: bool,
 ) -> Synced:
     run = parts[-1]
+    if cache.store.stat(run_key(name)) is not None:
+        return Synced(name, run.run_id, "here already")
+    if run.state not in FINAL:
+        return Synced(name, run.run_id, "still running")
     page = connection.page_of(run.run_id)
     logs = StepLogs(connection, root, version.graph.name, run.run_id)
     failures = Failures(logs, version.part, page, connection.namespace, fits=version.fits)
     retries = Retries(connection, root, version, run.run_id)
     try:
+        full = connection.ask(connection.runs.run_service_get_run, run.run_id)
+        full.created_at = parts[0].created_at  # the first part began what the last one ended
         launch = () if version.only is None else [part.run_id for part in parts]
         importer = ResultImporter(root, version, run.run_id, name, cache, scratch, launch)
         importer.import_all(complete=run.state == "SUCCEEDED")
         if run.state == "SUCCEEDED" and version.only is not None:
             rest = go_on(connection, root, name, importer, cache, scratch)
             if rest != "none":
-                state = "gone on with" if rest == "started" else "still running"
+                state: State = "gone on with" if rest == "started" else "still running"
                 return Synced(name, run.run_id, state)
-        full = connection.ask(connection.runs.run_service_get_run, run.run_id)
-        full.created_at = parts[0].created_at  # the first part began what the last one ended
         if retry and outcome_of(full) == "failed":
             found = failures.of(full, importer.done)
             if isinstance(retries.claim(full, found), Retry):
