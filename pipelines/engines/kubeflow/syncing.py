@@ -210,10 +210,9 @@ def _one(
     retry: bool,
 ) -> Synced:
     run = parts[-1]
-    if cache.store.stat(run_key(name)) is not None:
-        return Synced(name, run.run_id, "here already")
-    if run.state not in FINAL:
-        return Synced(name, run.run_id, "still running")
+    kept = cache.store.stat(run_key(name)) is not None
+    if kept or run.state not in FINAL:
+        return Synced(name, run.run_id, "here already" if kept else "still running")
     page = connection.page_of(run.run_id)
     logs = StepLogs(connection, root, version.graph.name, run.run_id)
     failures = Failures(logs, version.part, page, connection.namespace, fits=version.fits)

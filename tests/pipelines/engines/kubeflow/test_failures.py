@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.failures import StepFailure, Failures
+from pipelines.engines.kubeflow.failures import Failures, StepFailure
 from pipelines.engines.kubeflow.step_logs import StepLogs
 from tests.pipelines.engines.kubeflow.recorded import as_run, bucket, graph, polls
 from tests.servers.kfp.releases import VERSIONS

@@ -199,7 +199,7 @@ def test_where_the_list_stands_still_the_pipeline_root_tells(
     assert launched.outcome == "done"
     assert done_at_the_end[-1] == len(cluster.graph.steps)
     told = {step: kinds(started.events, step) for step in cluster.graph.by_name}
-    assert told == dict.fromkeys(cluster.graph.by_name, ["StepDone"])
+    assert told == {step: ["StepDone"] for step in cluster.graph.by_name}
 
 
 def test_a_step_is_not_imported_before_all_of_it_is_there(
