@@ -158,7 +158,7 @@ class EarlierResults:
             self._take(record)
 
     def _take(self, record: ExecutionRecord) -> None:
-        if record.engine != ELSEWHERE or record.outcome != "ok" or not record.key:
+        if record.engine not in ELSEWHERE or record.outcome != "ok" or not record.key:
             return
         if record.image:
             self._codes.setdefault((record.component, record.image), set()).add(
@@ -283,7 +283,7 @@ def _records(store: Store, name: str) -> Iterator[ExecutionRecord]:
             ended = parse_record(store.get(run_key(run)))
         except (KeyMissing, ValueError):
             continue
-        if ended.engine != ELSEWHERE:
+        if ended.engine not in ELSEWHERE:
             continue
         for step in ended.steps.values():
             key = step.get("record")

@@ -67,5 +67,5 @@ def _without_end(store: Store, name: str) -> Iterator[RunRecord]:
             record = parse_record(store.get(started_key(run)))
         except (KeyMissing, ValueError):
             continue
-        if record.engine == ELSEWHERE:
+        if record.engine in ELSEWHERE:
             yield record
