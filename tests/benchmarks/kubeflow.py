@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from components.contract.types import ImageName
     from tests.benchmarks.table import Row
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,12 @@ made = compiled(
 write(made.text, Path(sys.argv[2]))
 assert "kfp" not in sys.modules
 """
+_REFUSE = """
+from pipelines.engines.kubeflow.ir import limits
+each = limits.measured(made, None)
+assert len(each) == 4
+"""
+_WIDE = 30
 _DOCKER_RUNNER = """
 import sys
 from pathlib import Path
@@ -94,19 +101,101 @@ def bench_compile(scratch: Path) -> list[Row]:
             {},
         )
 
-    config, images = load(faces), {image: f"{image}@sha256:{_DIGEST}" for image in IMAGES}
+    config = load(faces)
+    images: dict[ImageName, str] = {image: f"{image}@sha256:{_DIGEST}" for image in IMAGES}
     spent: dict[int, float] = {}
     for count in (1_000, 4_000):
         began = time.perf_counter()
         compiled(check(config, chain(count)), {}, images)
         spent[count] = time.perf_counter() - began
     return [
+        *_wide_rows(scratch),
+        *_ui_rows(scratch),
         Row("compile of faces for Kubeflow, fresh process (median of 5)",
             statistics.median(times), "s", "<= 2"),
         Row("compile of a synthetic graph, 1,000 steps", spent[1_000], "s", "<= 60"),
         Row("... growth from 1,000 to 4,000 steps",
             spent[4_000] / spent[1_000] / 4, "x a step", "about 1"),
     ]  # fmt: skip
+
+
+def wide(folder: Path) -> Path:
+    """Write a configuration of thirty variants that share nothing but the teacher."""
+    import yaml
+
+    path = relocated(ROOT / "tests/data/tiny.yaml", folder)
+    given = json.loads(path.read_text())
+    alphas = [round(0.25 + index / 100, 2) for index in range(_WIDE)]
+    given["variants"] = {
+        f"v{index}": [
+            {"distill": {"backbone": "conv", "alpha": alpha, "epochs": 1}},
+            {"quantize": {"scheme": "dynamic"}},
+        ]
+        for index, alpha in enumerate(alphas)
+    }
+    given["kubeflow"]["retries"] = 2
+    path = folder / "wide.yaml"
+    path.write_text(yaml.safe_dump(given))
+    return path
+
+
+def _wide_rows(scratch: Path) -> list[Row]:
+    """Thirty variants: how long they take to compile, and what they take on the newest server."""
+    from pipelines.compress import graph_of
+    from pipelines.config.loading import load
+    from pipelines.engines.kubeflow.ir import limits
+    from pipelines.engines.kubeflow.ir.compiling import compiled
+    from pipelines.engines.kubeflow.ir.servers import ServerVersion
+    from pipelines.engines.kubeflow.preflight import check
+    from tests.benchmarks.table import Row
+
+    path = wide(scratch)
+    command = [sys.executable, "-c", _COMPILE + _REFUSE, str(path), str(scratch / "wide.out.yaml")]
+    times: list[float] = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, check=True)
+        times.append(time.perf_counter() - began)
+    config = load(path)
+    assert config.kubeflow
+    assert not isinstance(config.kubeflow.images, str)
+    graph = graph_of(config)
+    sources = dict.fromkeys(graph.sources, _DIGEST)
+    made = compiled(check(config, graph), sources, config.kubeflow.images, cache_keys=False)
+    (sizes,) = limits.measured(made, ServerVersion(2, 17))
+    count = sizes.steps
+    return [
+        Row(f"compile of {_WIDE} variants ({count} steps) for Kubeflow with the sizes of all "
+            "versions, fresh process (median of 3)", statistics.median(times), "s", "<= 2"),
+        Row("... specification a step, on 2.17", sizes.spec_bytes / count, "bytes", ""),
+        Row("... status a step", sizes.status_bytes / count, "bytes", ""),
+        Row("... status a step, compressed", sizes.compressed_bytes / count, "bytes", ""),
+        Row("... the Workflow at its end", sizes.workflow_bytes, "bytes", "<= 1,048,576"),
+    ]  # fmt: skip
+
+
+def _ui_rows(scratch: Path) -> list[Row]:
+    """The demo's graph as the pipeline UI draws it: tasks, importers and what they make."""
+    from pipelines.compress import graph_of
+    from pipelines.config.loading import load
+    from pipelines.engines.kubeflow.ir.compiling import compiled
+    from pipelines.engines.kubeflow.preflight import check
+    from tests.benchmarks.table import Row
+
+    config = load(relocated(ROOT / "pipelines/examples/digits.yaml", scratch))
+    assert config.kubeflow
+    assert not isinstance(config.kubeflow.images, str)
+    graph = graph_of(config)
+    sources = dict.fromkeys(graph.sources, _DIGEST)
+    spec = compiled(check(config, graph), sources, config.kubeflow.images).spec
+    tasks = spec["root"]["dag"]["tasks"].values()
+    outputs = [
+        spec["components"][task["componentRef"]["name"]]["outputDefinitions"]["artifacts"]
+        for task in tasks
+    ]
+    nodes = len(outputs) + sum(map(len, outputs))
+    name = f"nodes in the pipeline UI's graph of the demo ({len(graph.steps)} steps)"
+    return [Row(name, nodes, "", "<= 84")]
 
 
 def bench_engines(scratch: Path) -> list[Row]:
@@ -144,7 +233,7 @@ def _under_the_docker_runner(example: Path, scratch: Path) -> float:
 
     source = snapshot(load(example).data)
     config = load(relocated(example, scratch))
-    images = {image: find(connect(), image).name for image in IMAGES}
+    images: dict[ImageName, str] = {image: find(connect(), image).name for image in IMAGES}
     made = compiled(check(config, graph_of(config)), {"data": source.digest}, images)
     stage(source, scratch / "staged")
     place = scratch / "gcs" / made.sources["data"].removeprefix("gs://")
