@@ -37,6 +37,7 @@ from pipelines.cli.release_documents import ChangedChampion, ListedLog, ListedRe
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_workspace import Workspace
 from pipelines.config.parameters import offered, shared_keys, steps_of_paths
 from pipelines.config.releases import GateSection, ReleasesSection
 from pipelines.config.sections import (
@@ -51,6 +52,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.config.vertex import Vertex
 from pipelines.lineage.affected import AffectedRelease, Answer
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
@@ -131,6 +133,8 @@ SECTIONS: Sequence[Section] = (
     Section("releases.gate", GateSection),
     Section("kubeflow", Kubeflow),
     Section("kubeflow.auth", Auth),
+    Section("kubeflow.workspace", Workspace),
+    Section("kubeflow.vertex", Vertex),
     Section("kubeflow.resources.COMPONENT", Resources),
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),

@@ -7,7 +7,8 @@ to a file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,10 +18,12 @@ from components.contract.interface import Interface, Port, interface_of
 from components.contract.results import (
     PORTS,
     STATEMENT_FILE,
+    Result,
     ResultForm,
     display_name_of,
     stated_digest,
 )
+from components.contract.workspace import WORKSPACE, read_pointer
 
 STATEMENT = "statement"
 """Name of the output that a component has besides its own, unless it has one result: the facts of
@@ -33,9 +36,18 @@ CACHE_KEY = "cache_key"
 """Parameter that tells caches of engines what a step is made from; components never see it. Behind
 a space may follow what people call what is made, where the task's name does not say it."""
 
+GATHERED = "gathered"
+"""Name of an input artifact that holds a result for each of many steps, and of the parameter that
+says by input which of them enters, in order; None where that one is an artifact of its own."""
+
+NOT_GIVEN = -1
+"""What an integer without a default is where a pipeline does not give it: no such parameter takes
+it, and the SDK's local runner fails where an integer has no value at all."""
+
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
 
+_NUMBERED_TASK = re.compile(r"(.+)_-?[0-9]+")
 _TASK_LEVELS = 5  # scheme, bucket, and the last three: less is no address in a pipeline root
 _MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 
@@ -55,9 +67,7 @@ class Call:
         parameters: Complete and checked.
         output_file: Where KFP expects ``executor_output.json``, or None.
         progress: Where the component tells how far it is, or None when nobody wants to know.
-        form: Which artifacts there are, where outputs lie in one result.
-        result_uri: Address of the result as it was given; empty without one.
-        display_name: What people call what is made; empty where nobody said.
+        result: The artifact that outputs lie in, or None: each is an artifact of its own.
         gpu: How CUDA calls the GPU that it has to use, or None.
     """
 
@@ -71,9 +81,7 @@ class Call:
     parameters: dict[str, object]
     output_file: Path | None
     progress: Path | None = None
-    form: ResultForm | None = None
-    result_uri: str = ""
-    display_name: str = ""
+    result: Result | None = None
     gpu: str | None = None
 
 
@@ -104,23 +112,26 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
     values = dict(cast("dict[str, object]", _side(message, "inputs").get("parameterValues") or {}))
     _, _, called = str(values.pop(CACHE_KEY, None) or "").partition(" ")
     ports = cast("dict[str, str]", values.pop(PORTS, None) or {}) if form else {}
+    gathered = cast("dict[str, list[str | None]]", values.pop(GATHERED, None) or {}) if form else {}
+    mount = cast("str | None", values.pop(WORKSPACE, None)) if form else None
     inputs: dict[str, Path | list[Path] | None] = {}
     digests: dict[str, str | list[str] | None] = {}
     uris: dict[str, str | list[str]] = {}
     for port in interface.inputs:
-        entered = [_entered(item, ports.get(port.name)) for item in _items(given, port)]
+        items = _items(given, port, gathered.get(port.name, ()))
+        entered = [_entered(item, ports.get(port.name), mount) for item in items]
         if not entered and not port.many and not port.optional:
             raise UserError(
                 f"{component} was given no input {port.name!r}",
                 f"pass a {port.kind} as {port.name}",
             )
-        paths = [local_path(uri) for uri, _ in entered]
-        stated = [digest for _, digest in entered]
+        paths = [path for path, _, _ in entered]
+        stated = [digest for _, _, digest in entered]
         if port.kind == "Source" and (digest := values.pop(port.name + SOURCE_DIGEST, None)):
             stated = [str(digest)]
         inputs[port.name] = paths if port.many else next(iter(paths), None)
         digests[port.name] = stated if port.many else next(iter(stated), None) or None
-        if places := [uri for uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
+        if places := [uri for _, uri, _ in entered if uri.startswith(tuple(_MOUNTS))]:
             uris[port.name] = places if port.many else places[0]
     places = _output_places(interface, made, form)
     output_file = _side(message, "outputs").get("outputFile")
@@ -130,7 +141,8 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
             f"the executor input of {component} names no file for progress, but {progress!r}",
             f"pass a path as {PROGRESS}, or leave it out",
         )
-    statement = f"{_uri(made[form.name])}/{STATEMENT_FILE}" if form else None
+    result = _result(made[form.name][0], form, called) if form else None
+    statement = f"{result.uri}/{STATEMENT_FILE}" if result else None
     if STATEMENT in made and not form:
         statement = _uri(made[STATEMENT])
     return Call(
@@ -142,30 +154,54 @@ def parse_executor_input(component: str, text: str, form: ResultForm | None = No
         output_uris=places,
         statement=local_path(statement) if statement else None,
         parameters=interface.complete(
-            {name: value for name, value in values.items() if value is not None},
+            {name: value for name, value in values.items() if _is_given(interface, name, value)},
             where=component,
             strict=False,
         ),
         output_file=Path(output_file) if output_file else None,
         progress=Path(progress) if progress else None,
-        form=form,
-        result_uri=_uri(made[form.name]) if form else "",
-        display_name=called or (display_name_of(_task(_uri(made[form.name]))) if form else ""),
+        result=result,
     )
 
 
-def _entered(item: Mapping[str, Any], output: str | None) -> tuple[str, str]:
-    """Return address and digest of what enters a port, the digest empty where nothing states it.
+def _result(item: Mapping[str, Any], form: ResultForm, called: str) -> Result:
+    """Return the result that is to be made.
+
+    Args:
+        item: Its artifact.
+        form: Which artifacts there are.
+        called: What the task says that people call it, or "": what the task's name says.
+    """
+    uri, kind = cast("str", item["uri"]), cast("dict[str, str]", item.get("type") or {})
+    name = called or display_name_of(_task(uri))
+    return Result(form, uri, kind.get("schemaTitle", ""), name)
+
+
+def _entered(
+    item: Mapping[str, Any], output: str | None, mount: str | None
+) -> tuple[Path, str, str]:
+    """Return place, address and digest of what enters a port; no digest where nothing states it.
 
     Args:
         item: The artifact. One whose metadata state a digest is what the port takes; another one
             is a result that holds it.
         output: What the port takes of a result, or None: the artifact itself.
+        mount: Where a volume is mounted that may hold it, or None.
     """
     uri, digest = cast("str", item["uri"]), _digest_in(item)
     if output is None or digest:
-        return uri, digest or ""
-    return f"{uri}/{output}", stated_digest(local_path(uri), output, uri)
+        return local_path(uri), uri, digest or ""
+    result = local_path(uri)
+    digest = stated_digest(result, output, uri)
+    if pointer := read_pointer(result):
+        return pointer.place(output, mount), f"{pointer.result}/{output}", digest
+    return result / output, f"{uri}/{output}", digest
+
+
+def _is_given(interface: Interface, name: str, value: object) -> bool:
+    """Whether a parameter has a value: none is said in two ways."""
+    without = {one.name for one in interface.parameters if not one.required and one.default is None}
+    return value is not None and not (name in without and value == NOT_GIVEN)
 
 
 def _output_places(
@@ -185,9 +221,15 @@ def _output_places(
 
 
 def _task(uri: str) -> str:
-    """Return the task that an artifact ``.../task/salt/name`` in a pipeline root is of."""
+    """Return the task that an artifact ``.../task/salt/name`` in a pipeline root is of.
+
+    Vertex AI writes ``.../job/task_number/name``; no salt has an underscore.
+    """
     parts = uri.split("/")
-    return parts[-3] if uri.startswith(tuple(_MOUNTS)) and len(parts) > _TASK_LEVELS else ""
+    if not uri.startswith(tuple(_MOUNTS)) or len(parts) <= _TASK_LEVELS:
+        return ""
+    numbered = _NUMBERED_TASK.fullmatch(parts[-2])
+    return numbered[1] if numbered else parts[-3]
 
 
 def _uri(artifacts: list[dict[str, Any]]) -> str:
@@ -219,14 +261,22 @@ def _holds(value: Mapping[str, Any] | None) -> bool:
     return bool(value and value.get("artifacts"))
 
 
-def _items(given: Mapping[str, list[dict[str, Any]]], port: Port) -> list[dict[str, Any]]:
+def _items(
+    given: Mapping[str, list[dict[str, Any]]], port: Port, gathered: Sequence[str | None]
+) -> list[dict[str, Any]]:
     """Collect what enters a port.
 
-    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit.
+    Many come as ``models_0 ... models_N-1``, or in a list from an engine without that limit. Some
+    of them may lie together in one artifact, each in a folder of its own.
     """
     if port.name in given or not port.many:
         return given.get(port.name, [])
     items: list[dict[str, Any]] = []
+    for folder in gathered:
+        if folder is None:
+            items += given.get(f"{port.name}_{len(items)}", [])[:1]
+        else:
+            items.append({"uri": f"{_uri(given[GATHERED])}/{folder}"})
     while found := given.get(f"{port.name}_{len(items)}"):
         items.append(found[0])
     return items

@@ -12,7 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, PositiveInt
 from pipelines.config.faults import custom
 from pipelines.config.kubeflow_auth import Auth
+from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.config.sections import ComponentName, Section, as_tuple
+from pipelines.config.vertex import Vertex
 from pipelines.images.building import IMAGES, REGISTRY
 
 SCHEMES = ("gs", "s3", "minio")
@@ -214,6 +216,9 @@ class Kubeflow(Section):
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
     )
+    vertex: Vertex | None = Field(
+        default=None, description="where `--engine vertex` runs it: project and region"
+    )
     auth: Auth | None = Field(
         default=None, description="what tells the server, or the proxy before it, who asks"
     )
@@ -246,6 +251,12 @@ class Kubeflow(Section):
         default_factory=dict[str, Resources], description="by component what its pods ask for"
     )
 
+    workspace: Workspace | None = Field(
+        default=None,
+        description="a volume that holds the Dataset for all steps; without it each pod fetches "
+        "its own copy from the bucket",
+    )
+
     @model_validator(mode="after")
     def _complete(self) -> Kubeflow:
         if not isinstance(self.images, str):
@@ -262,9 +273,14 @@ class Kubeflow(Section):
     @model_validator(mode="after")
     def _mounted_once(self) -> Kubeflow:
         mounted = [secret for secret in self.secrets if secret.path]
+        claim = self.workspace and self.workspace.claim
+        claims, own_paths = ([claim], [MOUNT]) if claim else ([], [])
+        if claim in _RESERVED_VOLUMES:
+            what = f"the claim {claim!r} has the name of a volume of Kubeflow's own"
+            raise custom(what, "make a claim with another name", key="workspace")
         for what, values in (
-            ("the secret", [secret.name for secret in mounted]),
-            ("the folder", [secret.path or "" for secret in mounted]),
+            ("the volume", [*(secret.name for secret in mounted), *claims]),
+            ("the folder", [*(secret.path or "" for secret in mounted), *own_paths]),
         ):
             twice = next((one for one in values if values.count(one) > 1), None)
             if twice is not None:

@@ -136,11 +136,6 @@ def _stored(store: Store, record: RunRecord, step: str) -> str:
     except KeyMissing:
         _check_known(record, step)
     follow = f"slimline logs {record.run} {step} --follow"
-    if record.page:
-        raise UserError(
-            f"the log of {step} is where run {record.run} ran, not in the store",
-            f"open {record.page}",
-        )
     match state.get("state"):
         case "waiting":
             raise UserError(f"{step} of run {record.run} has not started yet", f"{follow} waits")

@@ -118,6 +118,20 @@ class BucketStore:
         """See ``Store``."""
         return call_each(partial(self.fetch, link=link), items, THREADS)
 
+    def copy_many(self, items: Iterable[tuple[str, str]]) -> None:
+        """Copy values within the bucket, many at a time, without their bytes passing this machine.
+
+        Args:
+            items: Key of each value and of its copy, where the same bytes or nothing lies.
+
+        Raises:
+            KeyMissing: There is no such value.
+        """
+        call_each(self._copy, items, THREADS)
+
+    def _copy(self, key: str, target: str) -> None:
+        self._found(key, lambda name: self._objects.copy(name, self._name(target)))
+
     def stat(self, key: str) -> Stat | None:
         """See ``Store``."""
         found = self._look(key)

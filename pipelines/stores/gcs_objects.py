@@ -92,6 +92,23 @@ class GcsObjects:
             )
             return _found(blob) if blob else None
 
+    def copy(self, name: str, target: str) -> None:
+        """See ``Objects``. The service copies a large one in several requests."""
+        source, made, token = self._blob(name), self._blob(target), None
+        with cloud_faults(self._uri):
+            try:
+                while True:
+                    token, _, _ = made.rewrite(
+                        source,
+                        token=token,
+                        timeout=self._policy.timeout,
+                        retry=self._policy.retry(may_pass),
+                    )
+                    if token is None:
+                        return
+            except api.NotFound as error:
+                raise ObjectMissing(name) from error
+
     def delete(self, name: str, version: str) -> bool:
         """See ``Objects``."""
         lost: list[BaseException] = []

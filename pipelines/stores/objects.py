@@ -119,6 +119,18 @@ class Objects(Protocol):
         """
         ...
 
+    def copy(self, name: str, target: str) -> None:
+        """Copy an object within the bucket, without its bytes passing this machine.
+
+        Args:
+            name: Which one.
+            target: Name of the copy; an object there is written over.
+
+        Raises:
+            ObjectMissing: There is none.
+        """
+        ...
+
     def delete(self, name: str, version: str) -> bool:
         """Remove the object if it is still the one of this version; whether this call did it.
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
@@ -147,6 +148,17 @@ class S3Objects:
         """See ``Objects``."""
         with s3_faults(self._uri, self._host):
             self._undamaged(name, partial(self._upload, name, data, version, nonce))
+
+    def copy(self, name: str, target: str) -> None:
+        """See ``Objects``."""
+        source = {"Bucket": self._bucket, "Key": name}
+        with s3_faults(self._uri, self._host):
+            try:
+                self._ask("copy_object", self._policy, Key=target, CopySource=source)
+            except boto.ClientError as error:
+                if status_of(error) != HTTPStatus.NOT_FOUND or code_of(error) == "NoSuchBucket":
+                    raise
+                raise ObjectMissing(name) from error
 
     def delete(self, name: str, version: str) -> bool:
         """See ``Objects``."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, config_arguments, load_config
+from pipelines.cli.component_files import write_component
 from pipelines.cli.output import OK, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
@@ -21,7 +22,17 @@ def add(commands: Any) -> None:
     """Add the parser of the command."""
     summary = "write the graph as a pipeline of Kubeflow Pipelines"
     parser = add_command(commands, "compile", summary, run)
-    config_arguments(parser)
+    config_arguments(parser, needed=False)
+    parser.add_argument(
+        "--component",
+        metavar="NAME",
+        help="one component alone, such as prune, for a pipeline written with the SDK; CONFIG, if "
+        "given, says its image and whether it trains on a GPU",
+    )
+    parser.add_argument(
+        "--registry", metavar="REGISTRY",
+        help="with --component and no CONFIG: where its image was pushed to",
+    )  # fmt: skip
     parser.add_argument(
         "--output", "-o", type=Path, metavar="FILE", required=True, help="such as pipeline.yaml"
     )
@@ -36,12 +47,18 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--stage",
         action="store_true",
-        help="also write the data where the pipeline imports it from",
+        help="also write the data where the pipeline imports it from, and what sync needs to "
+        "bring home the runs that somebody starts of it",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the pipeline and return the exit code."""
+    """Write the pipeline, or one component, and return the exit code."""
+    if arguments.component:
+        return write_component(arguments)
+    if arguments.config is None or arguments.registry:
+        what = "--registry goes with --component" if arguments.config else "there is no CONFIG"
+        raise UserError(what, "slimline compile CONFIG -o pipeline.yaml, or --component NAME")
     from pipelines.compress import graph_of
     from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.kubeflow import preflight
@@ -69,9 +86,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         made = compiled_for(version, reachable, digests, images)
     if arguments.stage:
-        from pipelines.engines.kubeflow.pipeline_root import stage_all
+        from pipelines.engines.kubeflow.pipeline_root import open_root, stage_all
+        from pipelines.engines.kubeflow.preparing import version_made
 
         stage_all(sources, made.sources)
+        # Whoever imports a run of it, started in the user interface, reads this.
+        version_made(reachable, made, digests, images).put(
+            open_root(reachable.settings.pipeline_root)
+        )
     text = made.pipeline if arguments.target == _VERTEX else made.text
     write(text, arguments.output)
     if arguments.json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from components.contract.errors import UserError, suggest
 from pipelines.cli.arguments import (
     add_command,
-    check_clustered,
+    check_place,
     config_arguments,
     connect,
     load_config,
@@ -80,15 +80,19 @@ def _foreseen(arguments: argparse.Namespace, config: Config) -> Foreseen | None:
         raise UserError(
             f"there is no engine {arguments.engine!r}", suggest(arguments.engine, ENGINES)
         )
-    check_clustered(arguments, "kfp")
+    check_place(arguments)
     if arguments.engine not in CLUSTERED:
         return None
     from pipelines.compress import graph_of
     from pipelines.engines.kubeflow import fitting, preflight
     from pipelines.engines.kubeflow.access import ENDPOINT
+    from pipelines.engines.kubeflow.ir import vertex
     from pipelines.engines.kubeflow.ir.servers import wanted
 
     reachable = preflight.check(config, graph_of(config))
+    if arguments.engine == "vertex":  # which says no limits of its own
+        vertex.check(reachable.graph, reachable.settings)
+        return None
     version = wanted(arguments.kfp) if arguments.kfp else None
     if version is None and (arguments.host or os.environ.get(ENDPOINT)):
         auth = config.kubeflow.auth if config.kubeflow else None

@@ -9,14 +9,17 @@ from pipelines.cli.arguments import (
     LATEST,
     add_command,
     open_existing,
+    place_arguments,
     print_problems,
     run_id,
     store_arguments,
 )
 from pipelines.cli.output import OK, print_log
+from pipelines.engines.opening import CLUSTERED
 
 if TYPE_CHECKING:
-    from pipelines.runs.records import Problem
+    from pipelines.runs.records import Problem, RunRecord
+    from pipelines.stores.store import Store
 
 
 def add(commands: Any) -> None:
@@ -26,17 +29,38 @@ def add(commands: Any) -> None:
     parser.add_argument("step", metavar="STEP", help="as explain lists it")
     parser.add_argument("--follow", action="store_true", help="go on until the step has ended")
     store_arguments(parser, as_json=False)
+    place_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the log and return the exit code."""
     from pipelines.runs.logs import follow_log, read_log
+    from pipelines.runs.records import read_run
 
     store, problems = open_existing(arguments), list["Problem"]()
-    if arguments.follow:
+    record = read_run(store, run_id(arguments), problems)
+    if record.engine in CLUSTERED:
+        _print_of_cluster(arguments, store, record)
+    elif arguments.follow:
         for part in follow_log(store, run_id(arguments), arguments.step, problems):
             print_log(part)
     else:
         print_log(read_log(store, run_id(arguments), arguments.step, problems))
     print_problems(problems)
     return OK
+
+
+def _print_of_cluster(arguments: argparse.Namespace, store: Store, record: RunRecord) -> None:
+    """Print the log of a step that runs, or ran, in a cluster."""
+    from pipelines.engines import opening
+    from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.engines.kubeflow.reading_logs import follow_cluster_log, read_cluster_log
+
+    def connect(host: str | None) -> Connection:
+        return opening.connect(record.engine, arguments.host or host, arguments.namespace)
+
+    if arguments.follow:
+        for part in follow_cluster_log(store, record, arguments.step, connect):
+            print_log(part)
+    else:
+        print_log(read_cluster_log(store, record, arguments.step, connect))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.cli.arguments import (
     add_command,
     auth_of,
-    check_clustered,
+    check_place,
     config_arguments,
     load_config,
     place_arguments,
@@ -94,9 +94,14 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
     """
     from pipelines.engines.engine import Cluster
 
-    check_clustered(arguments, "cancel_on_interrupt")
+    check_place(arguments)
     return Cluster(
-        arguments.host, arguments.namespace, auth_of(arguments), arguments.cancel_on_interrupt
+        host=arguments.host,
+        namespace=arguments.namespace,
+        auth=auth_of(arguments),
+        project=arguments.project,
+        location=arguments.location,
+        cancel_on_interrupt=arguments.cancel_on_interrupt,
     )
 
 
@@ -128,10 +133,18 @@ def _verdict(
 
 def _sync_command(arguments: argparse.Namespace, config: Config) -> str:
     """Return the command that imports the run which these arguments launched."""
+    settings = config.kubeflow
+    if arguments.engine == "vertex":
+        from pipelines.engines.vertex.place import place_of
+
+        place = place_of(
+            arguments.project, arguments.location, arguments.host, settings and settings.vertex
+        )
+        return f"slimline sync {place.options} {shlex.join(['--store', config.store])}"
     words = ["slimline", "sync", "--engine", arguments.engine]
     for option in ("host", "namespace"):
         if value := getattr(arguments, option):
             words += [f"--{option}", value]
-    if auth := auth_of(arguments) or (config.kubeflow and config.kubeflow.auth):
+    if auth := auth_of(arguments) or (settings and settings.auth):
         words += auth.options
     return shlex.join([*words, "--store", config.store])

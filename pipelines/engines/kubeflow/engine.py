@@ -36,6 +36,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph
 from pipelines.sources.snapshot import Snapshot
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.store import Store
 
 
@@ -108,7 +109,7 @@ class KubeflowEngine:
 
     def _carried_out(
         self,
-        root: Store,
+        root: BucketStore,
         submission: Submission,
         record: LaunchRecord,
         sources: Mapping[str, Snapshot],
@@ -118,12 +119,14 @@ class KubeflowEngine:
         told: set[str] = set()
         yield from self._settled(plan, record, told)
         started = deque(submission.started())
-        while started or (coming := submission.next(plan, number + 1)):
-            if not started and self._interrupted.is_set():
-                self.still_running = number > 0 and not self._cluster.cancel_on_interrupt
-                return
+        while True:
             if started:
                 part, version = started.popleft()
+            elif (coming := submission.next(plan, number + 1)) is None:
+                return
+            elif self._interrupted.is_set():
+                self.still_running = number > 0 and not self._cluster.cancel_on_interrupt
+                return
             else:
                 if number == 0:
                     stage_sources(sources, coming.compiled.sources, self._work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from components.contract.execution import USER_FAULT
 from pipelines.engines.kubeflow import status
@@ -37,6 +37,7 @@ class Failure:
         fix: What the user can do.
         user_fault: False when it is our bug.
         retriable: Whether the same may end well when it is tried again.
+        log: What the step had printed; None where nobody knows.
     """
 
     step: str
@@ -44,6 +45,7 @@ class Failure:
     fix: str
     user_fault: bool
     retriable: bool
+    log: str | None = None
 
     def event(self, note: str = "") -> StepFailed:
         """Return the event, with a note on what became of further attempts."""
@@ -101,7 +103,7 @@ class Failures:
                 user_fault=True,
                 retriable=True,
             )
-        return self._of_words(run, step, LastWords.of(log))
+        return replace(self._of_words(run, step, LastWords.of(log)), log=log)
 
     def _of_words(self, run: Resource, step: str, words: LastWords) -> Failure:
         if words.code == USER_FAULT:
@@ -162,7 +164,7 @@ class Failures:
             if (log := self._logs.kept(step)) is not None:
                 words = LastWords.of(log)
                 if words.code:  # a step that was going on when the run ended says none
-                    found.append(self._of_words(run, step, words))
+                    found.append(replace(self._of_words(run, step, words), log=log))
         return found
 
     def _unnamed(self, run: Resource, done: Collection[str]) -> Failure:

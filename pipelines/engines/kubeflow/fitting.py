@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from components.contract.errors import UserError
 from components.contract.types import ImageName
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.ir import limits
+from pipelines.engines.kubeflow.ir import limits, workspaces
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
 from pipelines.engines.kubeflow.ir.servers import NEWEST, OLDEST, ServerVersion, parsed
 from pipelines.engines.kubeflow.ir.sizes.measuring import Sizes
@@ -92,6 +92,7 @@ def compiled_for(
     Raises:
         UserError: The server cannot hold the graph, or Argo refuses a name in it.
     """
+    workspaces.check(reachable.settings, version)
     made = compiled(reachable, sources, images, cache_keys=version is None or version.cache_key)
     limits.check(made, version, workflow_bytes=reachable.settings.workflow_bytes)
     return made

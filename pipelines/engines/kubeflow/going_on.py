@@ -14,6 +14,7 @@ from pipelines.engines.kubeflow.submission import Submission
 from pipelines.runs.cache import Cache
 from pipelines.runs.records import read_started
 from pipelines.runs.step_records import read_record
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.store import Store
 
 Rest = Literal["none", "started", "left"]
@@ -23,7 +24,7 @@ is left to whoever launched it."""
 
 def go_on(
     connection: Connection,
-    root: Store,
+    root: BucketStore,
     run: str,
     importer: ResultImporter,
     cache: Cache,

@@ -48,6 +48,36 @@ def references(settings: Kubeflow, images: Iterable[ImageName] = IMAGES) -> Mapp
     return settings.images
 
 
+def pushed(image: ImageName, registry: str | None) -> str:
+    """Return the name with digest under which an image of the code at hand was pushed from here.
+
+    Args:
+        image: Which one.
+        registry: Where to; None: to the only one that it was pushed to.
+
+    Raises:
+        UserError: It was not, or to several registries and none is named.
+    """
+    client = connect()
+    with daemon_faults(f"{image_name(image)} cannot be looked up"):
+        if registry is not None:
+            return _pushed(client, image, registry)
+        find(client, image)
+        names = sorted(_names(client, image_name(image)))
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise UserError(
+            f"the image {image_name(image)} was pushed nowhere from here: pods cannot pull it",
+            f"slimline images push REGISTRY {image}, or give a CONFIG that names the images",
+        )
+    registries = [name.partition("@")[0].rpartition("/")[0] for name in names]
+    raise UserError(
+        f"the image {image_name(image)} was pushed from here to {' and '.join(registries)}",
+        f"name one of them: --registry {registries[0]}",
+    )
+
+
 def _pushed(client: Any, image: ImageName, registry: str) -> str:
     """Return the name under which a registry holds the image of the code at hand."""
     find(client, image)

@@ -13,6 +13,7 @@ from components.contract.source import SourceFile
 from pipelines.runs.kept_sources import KeptSource
 from pipelines.sources import snapshot
 from pipelines.sources.snapshot import Snapshot
+from pipelines.stores.bucket import BucketStore
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import SOURCES
@@ -22,7 +23,7 @@ from pipelines.stores.store import KeyMissing, Store
 _LISTING = "source.json"
 
 
-def open_root(uri: str) -> Store:
+def open_root(uri: str) -> BucketStore:
     """Open a pipeline root to read what runs left there, and to write versions and sources.
 
     Objects lie there as pods wrote them and as they read them. The service need not know
@@ -34,8 +35,6 @@ def open_root(uri: str) -> Store:
     Raises:
         UserError: It cannot be reached.
     """
-    from pipelines.stores.bucket import BucketStore
-
     return BucketStore(uri, root=True)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from components.artifacts.cost_model import CostModel
 from components.artifacts.measurement import Measurement
@@ -20,16 +20,16 @@ from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE
+from pipelines.runs.cluster_results import DATASET_FILES, WHOLE
 from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.step_records import step_record
-from pipelines.stores.layout import step_record_key
+from pipelines.stores.layout import log_key, step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
-ENGINE = ELSEWHERE
+ENGINE: Final = "kubeflow"
 
 
 class ResultImporter:
@@ -44,6 +44,8 @@ class ResultImporter:
         scratch: A folder of this machine for what is on its way.
         launch: Kubeflow's identifiers of all runs that carry out the launch. Then what they and
             earlier runs made is imported as well; without it, what this run carries out.
+        folders: See ``Statements``; None takes those that the version names.
+        engine: Which engine ran it.
     """
 
     def __init__(
@@ -55,7 +57,11 @@ class ResultImporter:
         cache: Cache,
         scratch: Path,
         launch: Collection[str] = (),
+        *,
+        folders: Callable[[str], str | None] | None = None,
+        engine: str = ENGINE,
     ) -> None:
+        self._engine = engine
         self._root = root
         self._version = version
         self._kfp_runs = {kfp_run, *launch}
@@ -64,7 +70,7 @@ class ResultImporter:
         self._scratch = scratch
         self._steps = version.known if launch else version.part
         self._statements = Statements(
-            root, version, kfp_run, folders=version.folders.get, steps=self._steps
+            root, version, kfp_run, folders=folders or version.folders.get, steps=self._steps
         )
         self._done: dict[str, StepDone] = {}
 
@@ -128,6 +134,11 @@ class ResultImporter:
                 imported += self.import_inputs(producer)
                 imported.append(self.import_step(producer))
         return imported
+
+    def keep_log(self, step: str, log: str | None) -> None:
+        """Keep what a step that failed has printed, which the cluster forgets."""
+        if log is not None:
+            self._cache.store.put_if_absent(log_key(self._run, step), log.encode())
 
     def import_step(self, step: Step, wall_s: float | None = None) -> StepDone:
         """Import one step that has been found: outputs, ledger, record.
@@ -276,7 +287,7 @@ class ResultImporter:
         record = step_record(
             run=kfp_run,
             step=task,
-            engine=ENGINE,
+            engine=self._engine,
             ingredients=ingredients,
             outputs=outputs,
             trees=trees,

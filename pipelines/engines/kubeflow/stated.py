@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from components.contract.tree import SINGLE
 from pipelines.runs.graph import Step
 
 _LEVELS = 4  # pipeline, run, task, salt
+_NUMBERED = re.compile(r"(.+)_-?[0-9]+")
 
 Sha256 = Annotated[str, Field(pattern="[0-9a-f]{64}")]
 
@@ -66,8 +68,14 @@ class Found:
 
     @property
     def executed_by(self) -> tuple[str, str]:
-        """Kubeflow's identifier of the run that executed it, and the task's name there."""
-        _, run, task, *_ = PurePosixPath(self.folder).parts
+        """The identifier of the run that executed it, and the task's name there.
+
+        Where Vertex AI ran it, the project's number stands before the job, and the task's number
+        behind the task; Kubeflow's last part has no underscore.
+        """
+        _, run, task, last, *_ = PurePosixPath(self.folder).parts
+        if numbered := _NUMBERED.fullmatch(last):
+            return task, numbered[1]
         return run, task
 
     @property

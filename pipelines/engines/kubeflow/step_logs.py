@@ -91,14 +91,9 @@ class StepLogs:
                     return log
         return None
 
-    def kept(self, step: str, prefix: str | None = None) -> str | None:
-        """Return what the pipeline root has of a step's newest attempt.
-
-        Args:
-            step: Name of the step.
-            prefix: Where its results lie, of another run; None is this run.
-        """
-        key = newest_log(self._root, prefix or f"{self._prefix}{step}/")
+    def kept(self, step: str) -> str | None:
+        """Return what the pipeline root has of a step's newest attempt."""
+        key = newest_log(self._root, f"{self._prefix}{step}/")
         if key is None:
             return None
         try:
@@ -111,15 +106,16 @@ class StepLogs:
         return next(iter(pods_of(run, task, importer=importer)), None)
 
 
-def newest_log(root: Store, prefix: str) -> str | None:
+def newest_log(root: Store, prefix: str, salt: str = "") -> str | None:
     """Return where the log of a task's newest attempt lies.
 
     Args:
         root: The pipeline root.
         prefix: The task's folder below it, which holds a folder for each time its driver ran.
+        salt: Name of the one that counts; empty: all do.
     """
     found: list[tuple[int, int, str]] = []
-    for key in root.list(prefix):
+    for key in root.list(f"{prefix}{salt}"):
         if kept := _KEPT.fullmatch(key.removeprefix(prefix)):
             stat = root.stat(key)
             # A bucket's versions grow with time; a retried run begins to count attempts anew.

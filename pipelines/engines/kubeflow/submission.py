@@ -15,8 +15,10 @@ from components.contract.errors import UserError
 from pipelines.engines.kubeflow import preparing, submitting
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.earlier import Earlier
+from pipelines.engines.kubeflow.gathering import gather, gathered_key
 from pipelines.engines.kubeflow.ir import limits
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled, needed_artifacts
+from pipelines.engines.kubeflow.ir.gathered import Gathered, to_gather
 from pipelines.engines.kubeflow.ir.importers import Imported
 from pipelines.engines.kubeflow.ir.servers import parsed
 from pipelines.engines.kubeflow.launch_record import (
@@ -33,7 +35,7 @@ from pipelines.engines.kubeflow.uploading import upload
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Ref
-from pipelines.stores.store import Store
+from pipelines.stores.bucket import BucketStore
 
 _SOMEWHERE = "00000000-0000-0000-0000-000000000000"
 """In the place of identifiers that nobody knows before a run is there; as long as they are."""
@@ -73,7 +75,7 @@ class Submission:
     def __init__(
         self,
         connection: Connection,
-        root: Store,
+        root: BucketStore,
         reachable: Reachable,
         record: LaunchRecord,
         cache: Cache,
@@ -112,6 +114,8 @@ class Submission:
             return None
         parts = divided(by_variant(graph, missing), lambda only: self._why_not(plan, only))
         plan = self._with_uploads(plan, parts[0])
+        for refs in to_gather(graph, parts[0]).values():
+            gather(self._root, self._cache, graph, refs, plan.known)
         made = self._compiled(plan, parts[0])
         limits.check_names(made.spec["root"]["dag"]["tasks"])
         return Next(plan, parts[0], number, number - 1 + len(parts), made)
@@ -165,17 +169,30 @@ class Submission:
             only=only,
             imported=imported,
             cache_keys=self._version is None or self._version.cache_key,
-            uncached=plan.lost.keys(),
+            uncached=self._uncached(plan),
+            gathered={
+                name: Gathered(
+                    f"{self._root.uri}/{gathered_key(refs, plan.known)}", frozenset(refs)
+                )
+                for name, refs in to_gather(graph, only).items()
+            },
         )
+
+    def _uncached(self, plan: Plan) -> set[str]:
+        """Return the steps whose bytes are gone, and what was made of them, if it runs as well."""
+        gone = set(plan.lost)
+        for step in self._reachable.graph.ordered:
+            if any(ref.step in gone for ref in step.refs):
+                gone.add(step.name)
+        return gone
 
     def _imported(self, artifact: Ref, found: Earlier | None) -> Imported:
         """Return where an artifact lies; of what is not there yet, an address of that length."""
         if found and found.folder:
-            place, metadata = found.folder, found.metadata.get(artifact.output, {})
-        else:
-            pipeline = self._reachable.graph.name
-            place, metadata = f"{pipeline}/{_SOMEWHERE}/{artifact.step}/{_SOMEWHERE}", {}
-        return Imported(f"{self._root.uri}/{place}/{artifact.output}", metadata)
+            uri = f"{self._root.uri}/{found.folder}/{artifact.output}"
+            return Imported(uri, found.metadata.get(artifact.output, {}))
+        run = f"{self._root.uri}/{self._reachable.graph.name}/{_SOMEWHERE}"
+        return Imported(f"{run}/{artifact.step}/{_SOMEWHERE}/{artifact.output}")
 
     def _with_uploads(self, plan: Plan, only: Sequence[str]) -> Plan:
         """Upload what these steps read and no bucket has."""

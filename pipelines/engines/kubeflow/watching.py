@@ -222,6 +222,7 @@ class Watcher:
         if self.outcome == "failed":
             for failure in self._failures.of(seen, told):
                 told.add(failure.step)
+                self._importer.keep_log(failure.step, failure.log)
                 yield failure.event(self._note)
         killed = status.states(seen)
         for step in self._graph.ordered:

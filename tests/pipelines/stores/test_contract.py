@@ -256,7 +256,9 @@ def test_one_of_20_deleters_wins(store: Store) -> None:
         assert won.count(True) == 1
 
 
-@pytest.mark.parametrize("kind", ["directory", "bucket"])
+@pytest.mark.parametrize(
+    "kind", ["directory", "bucket", pytest.param("s3", marks=pytest.mark.slow)]
+)
 def test_20_rounds_of_two_processes(kind: str, open_kind: Callable[[str], Store]) -> None:
     store = open_kind(kind)
     totals = race(store, rounds=20, keys=10)

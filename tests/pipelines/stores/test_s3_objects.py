@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from components.contract.errors import UserError
+from pipelines.stores import s3_objects
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.objects import DamagedTransfer
 from pipelines.stores.retrying import RetryPolicy
-from pipelines.stores.s3_objects import CHUNK_BYTES
 from pipelines.stores.store import KeyMissing
+from tests.pipelines.stores import test_bucket
 from tests.pipelines.stores.test_bucket import (
-    LARGE,
     SMALL,
     WORK,
     delete,
@@ -33,12 +33,22 @@ from tests.servers.gcs.faults import FAULTS, FaultKind, Operation
 from tests.servers.s3.proxy import S3Proxy
 from tests.servers.s3.seaweedfs import BUCKET, SeaweedFs
 
+CHUNK_BYTES = 64 << 10
+LARGE = os.urandom(2 * CHUNK_BYTES + 12345)
 POLICY = RetryPolicy(deadline_s=10.0, read_s=3.0, wait_s=0.02)
 MET: dict[Operation, tuple[Callable[[BucketStore, Path], None], ...]] = {
     **WORK,
     "stat": (read, replace),  # a download tells size and entity tag itself
 }
 SHORT = RetryPolicy(deadline_s=0.5, read_s=0.2, wait_s=0.02)
+
+
+@pytest.fixture(autouse=True)
+def _short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a transfer are short, so that a large value is not that large."""
+    monkeypatch.setattr(s3_objects, "CHUNK_BYTES", CHUNK_BYTES)
+    monkeypatch.setattr(s3_objects, "_LARGE_BYTES", CHUNK_BYTES // 2)
+    monkeypatch.setattr(test_bucket, "LARGE", LARGE)
 
 
 @pytest.fixture

@@ -114,9 +114,13 @@ class Cluster:
         self._steps: Mapping[str, Any] = read_run(store, self.local.run).steps
         self._store = store
 
+    def folder(self, run: str, step: str) -> str:
+        """Return a new folder for the results of one step, as the launcher names it."""
+        return f"{ROOT}/{self.graph.name}/{run}/{step}/{uuid.uuid4()}"
+
     def execute(self, run: str, step: str) -> str:
         """Lay out the results of one step, and return their folder."""
-        folder = f"{ROOT}/{self.graph.name}/{run}/{step}/{uuid.uuid4()}"
+        folder = self.folder(run, step)
         self.places[run, step] = folder
         record = json.loads(self._store.get(self._steps[step]["record"]))
         (byproduct,) = record["predicate"]["runDetails"]["byproducts"]
@@ -157,6 +161,9 @@ class Cluster:
             imports = imports_of(self._spec(run))
             if output in layout.beside:
                 return imports[step, output]
+            if (step, layout.name) not in imports:
+                (folder,) = {uri for (_, name), uri in imports.items() if name == "gathered"}
+                return f"{folder}/{step}/{output}"
             return f"{imports[step, layout.name]}/{output}"
         folder, layout = self.places[run, step], layout_of_step(self.graph.by_name[step])
         own = self.earlier or output in layout.beside
@@ -273,6 +280,8 @@ def imports_of(spec: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     for name, task in spec["root"]["dag"]["tasks"].items():
         component = spec["components"][task["componentRef"]["name"]]
         executor = executors[component["executorLabel"]]
+        if name.startswith("gathered-"):
+            found[name, "gathered"] = executor["importer"]["artifactUri"]["constant"]
         if name.startswith("result-") and "importer" in executor:
             (output,) = component["outputDefinitions"]["artifacts"]
             step = name.removeprefix("result-").removesuffix(f"-{output.replace('_', '-')}")

@@ -11,6 +11,7 @@ output of every importer ``artifact``.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +41,15 @@ def run(text: str, storage: Path, root: Path) -> Outputs:
         storage: What containers see at ``/gcs``: buckets as folders.
         root: For the outputs.
     """
+    from kfp.components import load_component_from_text
+
+    return run_pipeline(load_component_from_text(_apart(text)), storage, root)
+
+
+def run_pipeline(pipeline: Callable[[], object], storage: Path, root: Path) -> Outputs:
+    """Run a pipeline that the SDK loaded, or that was written with it; see ``run``."""
     from docker.types import Mount
     from kfp import local
-    from kfp.components import load_component_from_text
 
     runner = local.DockerRunner(
         # The runner gives the command and leaves the entry point: a pod's command replaces it.
@@ -53,7 +60,7 @@ def run(text: str, storage: Path, root: Path) -> Outputs:
         network_mode="none",
     )
     local.init(runner=runner, pipeline_root=str(root), raise_on_error=True)
-    load_component_from_text(_apart(text))()
+    pipeline()
     (made,) = root.iterdir()
     return Outputs(made)
 

@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.__main__ import main
-from components.contract import executor_input
+from components.contract import executor_input, staging
+from components.contract.workspace import WORKSPACE
+
+ENTRIES = {"components": main, "components.contract.staging": staging.main}
+"""What ``python -m`` is called with in the images."""
 
 _FLAG = "--executor-input"
 
@@ -35,6 +39,9 @@ def rooted(arguments: list[str], folder: Path) -> list[str]:
     made = list(arguments)
     place = made.index(_FLAG) + 1
     told = json.loads(made[place])
+    values = told["inputs"].get("parameterValues", {})
+    if workspace := values.get(WORKSPACE):
+        values[WORKSPACE] = f"{folder}{workspace}"
     if output_file := told["outputs"].get("outputFile"):
         told["outputs"]["outputFile"] = f"{folder}{output_file}"
     made[place] = json.dumps(told)
@@ -42,6 +49,6 @@ def rooted(arguments: list[str], folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    root = Path(sys.argv[1])
+    root, entry = Path(sys.argv[1]), ENTRIES[sys.argv[2]]
     with mounts_below(root):
-        sys.exit(main(rooted(sys.argv[2:], root)))
+        sys.exit(entry(rooted(sys.argv[3:], root)))

@@ -31,7 +31,7 @@ class Pod(Protocol):
 class ProcessPod:
     """A process of this machine, its mounts and its /tmp below ``folder``.
 
-    It understands ``python -m components`` alone, and calls it through ``tests.servers.kfp.mounted``.
+    It understands the entry points of our images alone: see ``tests.servers.kfp.mounted``.
     """
 
     folder: Path
@@ -42,8 +42,8 @@ class ProcessPod:
     def run(
         self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> int:
-        assert list(command[:3]) == ["python", "-m", "components"], command
-        entry = [sys.executable, "-m", "tests.servers.kfp.mounted", str(self.folder), *command[3:]]
+        assert list(command[:2]) == ["python", "-m"], command
+        entry = [sys.executable, "-m", "tests.servers.kfp.mounted", str(self.folder), *command[2:]]
         return _printing(entry, log, {**os.environ, **environment})
 
 

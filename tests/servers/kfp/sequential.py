@@ -24,6 +24,7 @@ from tests.servers.kfp.object_storage import (
 )
 from tests.servers.kfp.pods import Pod, ProcessPod
 from tests.servers.kfp.releases import NEWEST, RELEASES
+from tests.servers.kfp.volumes import Volumes
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Backend:
         artifacts: By task and output what was recorded: a RuntimeArtifact in JSON.
         argument_bytes: By task the length of the argument that its command got.
         moved: What launchers downloaded and uploaded.
+        volumes: With a folder for each claim; None: there is none.
     """
 
     storage: Path
@@ -47,6 +49,7 @@ class Backend:
     artifacts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     argument_bytes: dict[str, int] = field(default_factory=dict)
     moved: Moved = field(default_factory=Moved)
+    volumes: Path | None = None
 
     def run(self, text: str) -> str:
         """Run every task in order and return the run's root.
@@ -54,27 +57,32 @@ class Backend:
         Raises:
             TaskFailedError: A task did; what comes after it does not run.
         """
-        document = next(iter(yaml.safe_load_all(text)))
+        document, *rest = yaml.safe_load_all(text)
         spec = json_format.ParseDict(document, pb.PipelineSpec())
         # driver/driver.go, RootDAG, and metadata/client.go, GetPipeline
         root = generate_output_uri(
             spec.default_pipeline_root, [spec.pipeline_info.name, str(uuid.uuid4())]
         )
         driver = Driver(RELEASES[self.version], spec, root, Metadata(), self.artifacts)
+        run = root.rpartition("/")[2]
+        volumes = Volumes(self.volumes or self.scratch, rest[0] if rest else {}, run)
         tasks = spec.root.dag.tasks
         order = TopologicalSorter({name: task.dependent_tasks for name, task in tasks.items()})
         for name in order.static_order():
             if "importer" in driver.executor(name):
                 driver.import_(name)
             else:
-                self._execute(driver, name)
+                self._execute(driver, name, volumes)
         return root
 
-    def _execute(self, driver: Driver, name: str) -> None:
+    def _execute(self, driver: Driver, name: str, volumes: Volumes) -> None:
         """driver/container.go, Container, then component/launcher_v2.go, Execute."""
         executor_input = driver.executor_input(name)
+        volumes.resolve(executor_input)
         folder = self.scratch / name
         folder.mkdir(parents=True)
+        label = driver.own_component(name).executor_label
+        volumes.mount(folder, label, executor_input)
         bucket = Bucket(FolderStorage(self.storage), driver.root, self.moved)
         component = driver.components[name]
         launcher = Launcher(bucket, self.pod(folder), driver.release, component)

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from components.__main__ import main
 from components.contract.errors import UserError
 from components.contract.interface import function_of
 from components.contract.tree import SINGLE
 from pipelines.runs.cache import Cache
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
-from tests.servers.kfp.mounted import mounts_below, rooted
+from tests.servers.kfp.mounted import ENTRIES, mounts_below, rooted
 
 _ONE_AT_A_TIME = threading.Lock()  # the entry point is made for a process of its own
 
@@ -102,7 +101,7 @@ class StandInPod:
         self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> int:
         """Run to the end, write what it prints, and return the exit code."""
-        assert list(command[:3]) == ["python", "-m", "components"], command
+        assert list(command[:2]) == ["python", "-m"], command
         arguments = rooted(list(command[3:]), self.folder)
         printed = io.StringIO()
         logger = logging.getLogger("components")
@@ -117,7 +116,7 @@ class StandInPod:
             stack.enter_context(redirect_stderr(printed))
             stack.enter_context(mock.patch("components.contract.execution.function_of", function))
             try:
-                code = main(arguments)
+                code = ENTRIES[command[2]](arguments)
             finally:
                 logger.handlers[:] = handlers
         log.parent.mkdir(parents=True, exist_ok=True)

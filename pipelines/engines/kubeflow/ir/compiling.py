@@ -8,7 +8,7 @@ container share a component, an executor and a platform entry: see ``kinds.py``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from components.contract.executor_input import CACHE_KEY
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
-from pipelines.engines.kubeflow.ir import gpus, importers
+from pipelines.engines.kubeflow.ir import gpus, importers, workspaces
 from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.component_spec import (
     Json,
@@ -26,10 +26,12 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     output_artifacts,
     parameters,
 )
+from pipelines.engines.kubeflow.ir.gathered import Gathered, gather
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
 from pipelines.engines.kubeflow.ir.result_layout import display_names
+from pipelines.engines.kubeflow.ir.workspaces import Staging
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
@@ -39,6 +41,7 @@ SDK_VERSION = "kfp-2.17.0"
 
 _SCHEMA_VERSION = "2.1.0"
 _BACKOFF_FACTOR = 2.0
+_NONE_GATHERED: Mapping[str, Gathered] = {}
 _NOTHING: Mapping[Ref, Imported] = {}
 
 
@@ -78,6 +81,7 @@ def compiled(
     imported: Mapping[Ref, Imported] = _NOTHING,
     cache_keys: bool = True,
     uncached: Collection[str] = (),
+    gathered: Mapping[str, Gathered] = _NONE_GATHERED,
 ) -> Compiled:
     """Compile a graph; equal arguments give equal bytes, in time linear in the steps.
 
@@ -93,14 +97,17 @@ def compiled(
         cache_keys: Whether tasks say the key of their cache entry, which servers before 2.18 do not
             read and Vertex AI does not know.
         uncached: Names of steps of which the cluster's cache must not answer with what it has.
+        gathered: By step what it reads from one folder, and not from an importer for each.
     """
     graph, settings = reachable.graph, reachable.settings
     steps = [step for step in graph.ordered if only is None or step.name in only]
     keys = keys_of(graph, sources, images)
     called = display_names(graph)
+    staged = workspaces.stagings(graph, {step.name for step in steps}, settings)
     values = {
         step.name: {
             **parameters(step, sources, graph),
+            **workspaces.parameters_of(step, staged),
             CACHE_KEY: f"{keys[step.name]} {called.get(step.name, '')}".rstrip(),
         }
         for step in steps
@@ -109,7 +116,7 @@ def compiled(
         steps,
         values,
         lambda step: _container(step, settings, images),
-        lambda step: pod(step, settings),
+        lambda step: {**pod(step, settings), **workspaces.mounts_of(step, staged)},
     )
     places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
     importing = _importers(reachable, steps, places, sources, imported)
@@ -122,8 +129,14 @@ def compiled(
             caching["enableCache"] = True
             if step.name in lasting:
                 caching["cacheKey"] = keys[step.name]
-        tasks[step.name] = _task(step, graph, kind, values[step.name], settings, imported, caching)
+        tasks[step.name] = _task(
+            step, kind, values[step.name], settings, _places(graph, imported, staged), caching
+        )
     tasks |= {one.task: one.task_json() for one in importing}
+    for one in staged.values():
+        producer = _places(graph, imported, {})(Ref(one.artifact.step, one.output))
+        retry = _retry_policy(workspaces.LIFE_S, settings) if settings.retries else None
+        tasks[one.task] = one.task_json(producer, retry, cached=settings.cache)
     used = {kind.name: kind for kind in kind_of.values()}.values()
     given = _run_parameters(reachable.config)
     pipeline: Json = {
@@ -132,18 +145,23 @@ def compiled(
         "schemaVersion": _SCHEMA_VERSION,
         "sdkVersion": SDK_VERSION,
         "components": {kind.reference: kind.component for kind in used}
-        | {f"comp-{one.task}": one.component_json() for one in importing},
+        | {f"comp-{one.task}": one.component_json() for one in (*importing, *staged.values())},
         "deploymentSpec": {
             "executors": {kind.executor: {"container": kind.container} for kind in used}
             | {f"exec-{one.task}": one.executor_json() for one in importing}
+            | {f"exec-{one.task}": one.executor_json(settings, images) for one in staged.values()}
         },
         "root": {
             "dag": {"tasks": tasks},
             "inputDefinitions": {"parameters": _declared(given)},
         },
     }
+    for name, folder in gathered.items():
+        gather(pipeline, graph.by_name[name], folder)
     pods = {kind.executor: kind.pod for kind in used}
-    platform: Json = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": pods}}}}
+    pods |= {f"exec-{one.task}": one.pod_json(settings) for one in staged.values()}
+    on_kubernetes = {"deploymentSpec": {"executors": pods}, **workspaces.platform_json(settings)}
+    platform: Json = {"platforms": {"kubernetes": on_kubernetes}}
     documents = [yaml_text(pipeline), yaml_text(platform)]
     text = "---\n".join(documents)
     return Compiled(
@@ -270,22 +288,34 @@ def _resources(step: Step, given: Resources) -> Json:
     return {**resources, **gpus.resources(step, given)}
 
 
+def _places(
+    graph: Graph, imported: Mapping[Ref, Imported], staged: Mapping[Ref, Staging]
+) -> Callable[[Ref], tuple[str, str]]:
+    """Return a function that says which task and which of its artifacts give an output."""
+
+    def place_of(output: Ref) -> tuple[str, str]:
+        artifact = Ref(output.step, artifact_of(output, graph))
+        if output in staged:
+            return staged[output].task, artifact.output
+        task = importers.result_task(artifact) if artifact in imported else artifact.step
+        return task, artifact.output
+
+    return place_of
+
+
 def _task(
     step: Step,
-    graph: Graph,
     kind: ContainerKind,
     values: Mapping[str, Any],
     settings: Kubeflow,
-    imported: Mapping[Ref, Imported],
+    place_of: Callable[[Ref], tuple[str, str]],
     caching: Json,
 ) -> Json:
     def source_of(flow: Ref | SourceRef) -> tuple[str, str]:
         """Return the task and the output that something comes from."""
         if isinstance(flow, SourceRef):
             return importers.source_task(flow.name), flow.name
-        artifact = Ref(flow.step, artifact_of(flow, graph))
-        task = importers.result_task(artifact) if artifact in imported else flow.step
-        return task, artifact.output
+        return place_of(flow)
 
     flows = {artifact.name: source_of(artifact.flow) for artifact in input_artifacts(step)}
     task: Json = {

@@ -31,7 +31,7 @@ TITLES: Mapping[Kind, str] = {
 INPUT: Json = {"artifactType": {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"}}
 """What enters a component, which may be the result of any other: every type of artifact fits it."""
 
-_FIRST_GPU = "0"
+FIRST_GPU = "0"
 """How CUDA calls the one GPU that a container sees; without it a step refuses to go on."""
 
 _PARAMETER_TYPES = {
@@ -142,7 +142,7 @@ def arguments(step: Step) -> list[str]:
     """
     layout = layout_of_step(step)
     beside = ["--beside", *layout.beside] if layout.beside else []
-    gpu = ["--gpu", _FIRST_GPU] if step.gpu else []
+    gpu = ["--gpu", FIRST_GPU] if step.gpu else []
     return [step.component, *gpu, "--result", layout.name, *beside, "--executor-input", "{{$}}"]
 
 

@@ -17,8 +17,13 @@ from typing import Any
 
 from components.contract.digests import canonical_json
 from components.contract.executor_input import CACHE_KEY
+from components.contract.workspace import WORKSPACE
 from pipelines.engines.kubeflow.ir.component_spec import Json, component
 from pipelines.runs.graph import Step
+
+_SAID_BY_TASKS = frozenset({CACHE_KEY, WORKSPACE})
+"""Parameters without a default: the cache key stands in the tasks for all that does, and the driver
+mounts a workspace for what a task says alone (driver/driver.go, ``needsWorkspaceMount``)."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,10 @@ def kinds(
 def _defaults(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the value of every parameter that a task need not say: the commonest.
 
-    Where one has none, its absence could not be told from the default. The cache key has no
-    default: it stands in the tasks for all that does.
+    Where one has none, its absence could not be told from the default.
     """
     defaults: dict[str, Any] = {}
-    for name in sorted({name for values in given for name in values} - {CACHE_KEY}):
+    for name in sorted({name for values in given for name in values} - _SAID_BY_TASKS):
         if all(name in values for values in given):
             counted = Counter(canonical_json(values[name]) for values in given)
             commonest = max(counted, key=lambda content: (counted[content], content))

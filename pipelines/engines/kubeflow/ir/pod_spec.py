@@ -18,6 +18,12 @@ def pod(step: Step, settings: Kubeflow) -> Json:
         config["nodeSelector"] = {"labels": dict(resources.node_selector)}
     if resources.tolerations:
         config["tolerations"] = [_toleration(item) for item in resources.tolerations]
+    return {**config, **surroundings(settings)}
+
+
+def surroundings(settings: Kubeflow) -> Json:
+    """Return what every pod has, whatever runs in it: secrets."""
+    config: Json = {}
     if settings.image_pull_secrets:
         config["imagePullSecret"] = [_named(name) for name in settings.image_pull_secrets]
     variables = [secret for secret in settings.secrets if secret.variables]

@@ -44,6 +44,11 @@ class ServerVersion:
         return self >= ServerVersion(2, 18)
 
     @property
+    def workspace(self) -> bool:
+        """Whether it makes a volume for each run that asks for one (driver/driver.go)."""
+        return self >= ServerVersion(2, 15)
+
+    @property
     def unknown(self) -> str | None:
         """What is not known to work with it, or None where nothing is.
 

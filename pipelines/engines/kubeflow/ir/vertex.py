@@ -42,6 +42,11 @@ def check(graph: Graph, settings: Kubeflow) -> None:
                 "grant the service account what it needs, and compile from a configuration "
                 f"without {key}",
             )
+    if settings.workspace:
+        raise UserError(
+            "kubeflow.workspace: Vertex AI has no volumes of Kubernetes",
+            "compile from a configuration without workspace",
+        )
     for name, resources in settings.resources.items():
         _check_resources(name, resources)
     for step in graph.steps:

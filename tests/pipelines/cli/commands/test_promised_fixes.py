@@ -167,7 +167,9 @@ def test_a_store_of_another_kind_gets_the_forms_that_there_are(
     gcs: GcsServer, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    fix = fix_of(capsys, "runs", "--store", "gcs://bucket/prefix", what="no store of the kind 'gcs'")
+    fix = fix_of(
+        capsys, "runs", "--store", "gcs://bucket/prefix", what="no store of the kind 'gcs'"
+    )
     place = re.search(r"did you mean '(\S+)'\?", fix)
     assert place, fix
     gcs.bucket("bucket")

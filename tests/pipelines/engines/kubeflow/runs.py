@@ -54,7 +54,9 @@ class Staged:
     source: Snapshot
 
 
-def stage_for_kubeflow(folder: Path, storage: Path, images: dict[str, str], root: str) -> Staged:
+def stage_for_kubeflow(
+    folder: Path, storage: Path, images: dict[str, str], root: str, **more: object
+) -> Staged:
     """Compile for a pipeline root, and put the real data below it as real files.
 
     Args:
@@ -62,11 +64,13 @@ def stage_for_kubeflow(folder: Path, storage: Path, images: dict[str, str], root
         storage: What stands for the root's bucket.
         images: Name of every image.
         root: Pipeline root.
+        **more: Of the section kubeflow.
     """
     settings = {
         "pipeline_root": root,
         "images": {image: f"r/{image}@sha256:{'0' * 64}" for image in IMAGES},
         "retries": 0,
+        **more,
     }
     config = config_of(folder, kubeflow=settings)
     graph, source = graph_of(config), snapshot(load(TINY).data)

@@ -47,7 +47,7 @@ def names(server: SeaweedFs, prefix: str) -> list[str]:
     return [f"{scheme}://{BUCKET}/{one['Key']}" for page in pages for one in page["Contents"]]
 
 
-@pytest.fixture(params=["minio", "s3"])
+@pytest.fixture(params=["minio", pytest.param("s3", marks=pytest.mark.slow)])
 def root(
     request: pytest.FixtureRequest,
     s3: S3Proxy,

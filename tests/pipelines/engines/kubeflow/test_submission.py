@@ -14,7 +14,7 @@ from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow import submission, watching
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.ir import limits
+from pipelines.engines.kubeflow.ir import gathered, limits
 from pipelines.engines.kubeflow.syncing import Synced, sync
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import Event, StepDone, StepFailed, StepStarted
@@ -22,6 +22,7 @@ from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.launches import Launching, cached
+from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
 MOST = 8
@@ -89,6 +90,39 @@ def test_one_run_is_imported_from_its_parts_by_whoever_syncs(
         n: s["outputs"] for n, s in here.steps.items()
     }
     assert {step["state"] for step in there.steps.values()} == {"done"}
+
+
+def test_what_compares_all_variants_imports_their_results_at_once(
+    launching: Launching, config_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathered, "IMPORTS_MAX", 1)
+    launched = launching(config_path)
+    assert launched.outcome == "done"
+    cluster = launching.cluster
+    (last,) = [run for run in cluster.kfp.backend.runs if "select" in names_of(cluster, run)]
+    spec = cluster._spec(last)
+    task = spec["root"]["dag"]["tasks"]["select"]
+    listed = task["inputs"]["parameters"]["gathered"]["runtimeValue"]["constant"]
+    select = cluster.graph.by_name["select"]
+    own = names_of(cluster, last)
+    assert listed["models"] == [
+        None if ref.step in own else ref.step for ref in select.inputs["models"]
+    ]
+    of_variants = {name for name in task["dependentTasks"] if name.startswith("result-")}
+    assert not [name for name in of_variants if name.startswith(("result-convert", "result-eval"))]
+    (folder,) = [uri for (_, out), uri in kfp_cluster.imports_of(spec).items() if out == "gathered"]
+    for port in ("models", "evaluations", "benchmarks"):
+        for ref in select.inputs[port]:
+            if ref.step not in own:
+                place = f"{folder}/{ref.step}"
+                assert kfp_cluster.names(cluster.gcs, f"{place}/statement.json")
+                assert kfp_cluster.names(cluster.gcs, f"{place}/{ref.output}/")
+    (synced,) = bring(launching, "elsewhere")
+    assert (synced.state, synced.outcome) == ("imported", "done"), synced.error
+
+
+def names_of(cluster: Cluster, run: str) -> set[str]:
+    return {step.name for step in cluster.steps(run)}
 
 
 def interrupted_in(launching: Launching, part: int) -> None:
