@@ -61,13 +61,17 @@ class Failures:
         graph: What it consists of.
         page: Where the user interface shows it.
         namespace: Of its pods; empty is the installation's own.
+        fits: The graph was found to fit the server before it was submitted.
     """
 
-    def __init__(self, logs: StepLogs, graph: Graph, page: str, namespace: str) -> None:
+    def __init__(
+        self, logs: StepLogs, graph: Graph, page: str, namespace: str, *, fits: bool = False
+    ) -> None:
         self._logs = logs
         self._graph = graph
         self._page = page
         self._namespace = namespace or NAMESPACE
+        self._fits = fits
 
     def of(self, run: Resource, done: Collection[str]) -> list[Failure]:
         """Return what failed in a run that did; at least one failure, so that a step is named.
@@ -172,6 +176,17 @@ class Failures:
         candidates = self._candidates(done)
         could = f"it came to {', '.join(candidates[:5])}" if candidates else "no step was left"
         count = f"{len(self._graph.steps)} steps"
+        if status.stands_still(run) and self._fits:
+            return Failure(
+                self._first(done),
+                f"the run failed, and the server's list of tasks stood still before it did, so "
+                f"nobody names what failed, a lost pod say; {could}",
+                f"kubectl describe workflow -n {self._namespace} {status.workflow_of(run) or ''}; "
+                "where it says that a request entity is too large, give the bytes that this "
+                f"cluster takes as kubeflow.workflow_bytes; {self._page}",
+                user_fault=True,
+                retriable=True,
+            )
         if status.stands_still(run):
             return Failure(
                 self._first(done),

@@ -18,6 +18,7 @@ from components.contract.tree import SINGLE
 from pipelines.runs.graph import Step
 
 _LEVELS = 4  # pipeline, run, task, salt
+_ARTIFACT = re.compile("[a-z][a-z0-9_]*")  # what KFP lets an output be called
 _NUMBERED = re.compile(r"(.+)_-?[0-9]+")
 
 Sha256 = Annotated[str, Field(pattern="[0-9a-f]{64}")]
@@ -160,7 +161,8 @@ def _place(output: str, uri: str | None, folder: str) -> str:
     """Return where an output lies below a folder, which is the end of its stated address."""
     if uri is None:  # an artifact of its own, named after the output
         return output
-    _, found, place = uri.rpartition(f"/{folder}/")
-    if not found or not place.endswith(output) or place.count("/") > 1:
+    _, _, place = uri.rpartition(f"/{folder}/")
+    artifact, _, inside = place.partition("/")
+    if not _ARTIFACT.fullmatch(artifact) or (inside or artifact) != output:
         raise ValueError(f"outputs.{output}.uri: {uri} is not in {folder}")
     return place

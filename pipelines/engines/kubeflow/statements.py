@@ -66,8 +66,8 @@ class Statements:
         if found is None:
             return False
         listed = set(self._root.list(f"{found.folder}/"))
-        for output, stated in found.statement["outputs"].items():
-            files = found.files(output)
+        for output in found.places:
+            files, stated = found.files(output), found.statement["outputs"][output]
             if files is None:  # too many for a statement to list
                 begin = f"{found.path_of(output)}/"
                 if sum(key.startswith(begin) for key in listed) < stated["files"]:

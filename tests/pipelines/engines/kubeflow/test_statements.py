@@ -230,7 +230,9 @@ def test_a_statement_that_lacks_something_is_said_and_not_raised(
 def test_an_output_that_is_said_to_lie_elsewhere_is_not_believed(root: Root) -> None:
     place = root.lay("run", SEARCH, FRONT)
     statement = json.loads(place.read_bytes())
-    for uri in ("/etc/passwd", f"{place.parent}/../../x/front", f"{place.parent}/secrets"):
+    folder = place.parents[1]
+    lies = ("/etc/front", f"{place.parent}/../../x/front", f"{place.parent}/secrets")
+    for uri in (*lies, f"{place.parent}/my-front", f"{folder}/../front", f"{folder}/x/y/front"):
         statement["outputs"]["front"]["uri"] = uri
         place.write_bytes(canonical_json(statement))
         with pytest.raises(UserError, match=r"outputs\.front\.uri"):
