@@ -17,6 +17,7 @@ from kfp import compiler, dsl, kubernetes
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
+from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.component_spec import (
     arguments,
     artifact_of,
@@ -25,7 +26,6 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     parameters,
 )
 from pipelines.engines.kubeflow.ir.pod_spec import life_s
-from pipelines.engines.kubeflow.ir.cache_keys import keys_of, repeatable
 from pipelines.engines.kubeflow.ir.result_layout import display_names, layout_of_step
 from pipelines.runs.graph import Graph, SourceRef, Step
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
