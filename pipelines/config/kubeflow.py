@@ -207,7 +207,8 @@ class Kubeflow(Section):
     """Where the graph runs under `--engine kubeflow`, and on what."""
 
     pipeline_root: Annotated[str, AfterValidator(_root)] = Field(
-        description="bucket and prefix where the artifacts of all runs are kept"
+        description="bucket and prefix where the artifacts of all runs are kept: "
+        "`gs://bucket/prefix`, `s3://bucket/prefix` or `minio://bucket/prefix`"
     )
     images: Images = Field(
         description="the registry that `slimline images push` was given, or by image its "
@@ -223,7 +224,9 @@ class Kubeflow(Section):
         default=None, description="what tells the server, or the proxy before it, who asks"
     )
     retries: NonNegativeInt = Field(
-        default=2, description="how often a step that failed is tried again"
+        default=2,
+        description="how often a run that failed is tried again in all, by `run` and by "
+        "`sync --retry`; servers before 2.17 also try its steps so often",
     )
     backoff_s: PositiveInt = Field(
         default=60, description="seconds before the first retry; each further wait is twice as long"

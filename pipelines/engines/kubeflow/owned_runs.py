@@ -67,8 +67,8 @@ class _Search:
         reference = run.pipeline_version_reference
         if reference is None or not reference.pipeline_version_id:
             return None
-        given = run.runtime_config and run.runtime_config.pipeline_root
-        key: tuple[str, str] = (reference.pipeline_version_id, given or "")
+        given = (run.runtime_config and run.runtime_config.pipeline_root) or ""
+        key: tuple[str, str] = (reference.pipeline_version_id, given.rstrip("/"))
         if key not in self._known:
             self._known[key] = self._find(self._version(reference), key[1])
         known = self._known[key]

@@ -457,7 +457,6 @@ def test_a_clone_and_a_recurring_run_of_the_user_interface_come_home(
     elsewhere = in_the_ui(
         cluster, reference, "moved", runtime_config={"pipeline_root": f"{kfp_cluster.ROOT}/"}
     )
-    assert elsewhere
     recurring = backend.create_recurring(
         {
             "display_name": "by hand",
@@ -471,9 +470,8 @@ def test_a_clone_and_a_recurring_run_of_the_user_interface_come_home(
     fired = backend.fire(recurring["recurring_run_id"], "2026-06-01T03:30:00Z")["run_id"]
     cluster.complete(fired)
     synced = {one.kfp_run: one for one in bring(cluster, tmp_path / "store")}
-    assert {run: synced[run].state for run in (clone, named, twin, fired)} == dict.fromkeys(
-        (clone, named, twin, fired), "imported"
-    )
+    started = (clone, named, twin, elsewhere, fired)
+    assert {run: synced[run].state for run in started} == dict.fromkeys(started, "imported")
     assert synced[named].run == launch
     assert len({one.run for one in synced.values()}) == len(synced)
 
