@@ -2,7 +2,7 @@
 
 ``python -m components.contract.staging --result NAME --executor-input JSON`` in the image
 ``light``; a task of the pipelines of clusters with a workspace, and no component. What is there
-already, whole, stays: a volume may outlive its run. Files are made read-only, since Kubeflow mounts
+already, whole, stays: a volume may be there longer than its run. Files are made read-only, since Kubeflow mounts
 no volume so.
 """
 
