@@ -52,6 +52,7 @@ from pipelines.config.sections import (
     Normalization,
     TrainedTeacher,
 )
+from pipelines.config.vertex import Vertex
 from pipelines.lineage.affected import AffectedRelease, Answer
 from pipelines.lineage.comparing.metrics import Figure, MetricChanges
 from pipelines.lineage.comparing.samples import SampleChanges
@@ -133,6 +134,7 @@ SECTIONS: Sequence[Section] = (
     Section("kubeflow", Kubeflow),
     Section("kubeflow.auth", Auth),
     Section("kubeflow.workspace", Workspace),
+    Section("kubeflow.vertex", Vertex),
     Section("kubeflow.resources.COMPONENT", Resources),
     Section("kubeflow.resources.COMPONENT.tolerations[]", Toleration),
     Section("kubeflow.secrets[]", Secret),

@@ -7,6 +7,7 @@ to a file.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ it, and the SDK's local runner fails where an integer has no value at all."""
 PROGRESS = "progress"
 """Key of the executor input under which engines of one machine name the file for progress."""
 
+_NUMBERED_TASK = re.compile(r"(.+)_-?[0-9]+")
 _TASK_LEVELS = 5  # scheme, bucket, and the last three: less is no address in a pipeline root
 _MOUNTS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 
@@ -191,9 +193,9 @@ def _entered(
         return local_path(uri), uri, digest or ""
     result = local_path(uri)
     digest = stated_digest(result, output, uri)
-    if pointer := read_pointer(result):
-        return pointer.place(output, mount), f"{pointer.result}/{output}", digest
-    return result / output, f"{uri}/{output}", digest
+    pointer = read_pointer(result)
+    path = pointer.place(output, mount) if pointer and output in pointer.trees else result / output
+    return path, f"{pointer.result if pointer else uri}/{output}", digest
 
 
 def _is_given(interface: Interface, name: str, value: object) -> bool:
@@ -219,9 +221,15 @@ def _output_places(
 
 
 def _task(uri: str) -> str:
-    """Return the task that an artifact ``.../task/salt/name`` in a pipeline root is of."""
+    """Return the task that an artifact ``.../task/salt/name`` in a pipeline root is of.
+
+    Vertex AI writes ``.../job/task_number/name``; no salt has an underscore.
+    """
     parts = uri.split("/")
-    return parts[-3] if uri.startswith(tuple(_MOUNTS)) and len(parts) > _TASK_LEVELS else ""
+    if not uri.startswith(tuple(_MOUNTS)) or len(parts) <= _TASK_LEVELS:
+        return ""
+    numbered = _NUMBERED_TASK.fullmatch(parts[-2])
+    return numbered[1] if numbered else parts[-3]
 
 
 def _uri(artifacts: list[dict[str, Any]]) -> str:

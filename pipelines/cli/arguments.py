@@ -148,6 +148,17 @@ def print_problems(problems: Sequence[Problem]) -> None:
 
 # a cluster --------------------------------------------------------------------------------------
 
+_ENGINES_OF: Mapping[str, Sequence[str]] = {
+    "host": opening.CLUSTERED,
+    "cancel-on-interrupt": opening.CLUSTERED,
+    **dict.fromkeys(
+        ("namespace", "kfp", "token-command", "token-file", "cookie-command", "cookie-file"),
+        ("kubeflow",),
+    ),
+    **dict.fromkeys(("project", "location"), ("vertex",)),
+}
+"""By option the engines that have it."""
+
 _SENT: Mapping[Literal["token", "cookie"], str] = {
     "token": "a bearer token for it",
     "cookie": "the cookies of a session there, NAME=VALUE",
@@ -157,9 +168,13 @@ _SENT: Mapping[Literal["token", "cookie"], str] = {
 def place_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says which cluster is meant."""
     parser.add_argument(
-        "--host", metavar="URL", help="Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT"
+        "--host",
+        metavar="URL",
+        help="Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT; or another address of Vertex AI",
     )
     parser.add_argument("--namespace", metavar="NAME", help="yours, where there are several users")
+    parser.add_argument("--project", metavar="NAME", help="of Google Cloud; for vertex alone")
+    parser.add_argument("--location", metavar="REGION", help="its region; for vertex alone")
     who = parser.add_mutually_exclusive_group()
     for what, sent in _SENT.items():
         who.add_argument(
@@ -168,28 +183,21 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         who.add_argument(f"--{what}-file", metavar="FILE", help=f"it holds {sent}")
 
 
-def check_clustered(arguments: argparse.Namespace, *also: str) -> None:
-    """Refuse options that mean a cluster where the engine is of this machine.
-
-    Args:
-        arguments: With an engine, and what ``place_arguments`` added.
-        also: Names of further options for a cluster alone.
+def check_place(arguments: argparse.Namespace) -> None:
+    """Refuse what says which cluster is meant and is for another engine.
 
     Raises:
-        UserError: One is given.
+        UserError: An option is given that the engine does not have.
     """
-    names = [
-        "host",
-        "namespace",
-        *(f"{what}_{how}" for what in _SENT for how in ("command", "file")),
-    ]
-    for name in (*names, *also):
-        if getattr(arguments, name) and arguments.engine not in opening.CLUSTERED:
-            option = f"--{name.replace('_', '-')}"
-            clustered = " or ".join(opening.CLUSTERED)
+    if arguments.engine not in opening.ENGINES:
+        return  # whoever opens it says so
+    for option, engines in _ENGINES_OF.items():
+        given = getattr(arguments, option.replace("-", "_"), None)
+        if given and arguments.engine not in engines:
+            named = " or ".join(engines)
             raise UserError(
-                f"{option} is for the engine {clustered}, and the engine is {arguments.engine}",
-                f"add --engine {clustered}, or leave {option} out",
+                f"--{option} is for the engine {named}, and the engine is {arguments.engine}",
+                f"add --engine {named}, or leave --{option} out",
             )
 
 
@@ -252,6 +260,7 @@ def connect(arguments: argparse.Namespace, auth: Auth | None = None) -> Connecti
     Raises:
         UserError: The engine has no cluster, or the cluster cannot be reached.
     """
+    check_place(arguments)
     return opening.connect(
         arguments.engine, arguments.host, arguments.namespace, auth_of(arguments) or auth
     )

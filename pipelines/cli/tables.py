@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Group, RenderableType
 
@@ -60,6 +61,7 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
         parts += going_on(board.record)
     elif not board.failures and not fault:
         parts.append(line("no choice was made in this run"))
+    parts += [line(_retry(retry)) for retry in board.record.retries]
     if failures:
         parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
     if fault:
@@ -67,6 +69,12 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
     if board.exported:
         parts += map(line, exported_files(board.record.run, Path(board.exported)))
     return Group(*parts)
+
+
+def _retry(retry: Mapping[str, Any]) -> str:
+    """Say that a cluster was to try the run again."""
+    steps = ", ".join(retry["steps"])
+    return f"tried again ({retry['number']}) at {retry['at']}, after {steps} had failed"
 
 
 def _use(use: DataUse) -> list[RenderableType]:

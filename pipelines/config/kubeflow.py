@@ -14,6 +14,7 @@ from pipelines.config.faults import custom
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.config.sections import ComponentName, Section, as_tuple
+from pipelines.config.vertex import Vertex
 from pipelines.images.building import IMAGES, REGISTRY
 
 SCHEMES = ("gs", "s3", "minio")
@@ -206,7 +207,8 @@ class Kubeflow(Section):
     """Where the graph runs under `--engine kubeflow`, and on what."""
 
     pipeline_root: Annotated[str, AfterValidator(_root)] = Field(
-        description="bucket and prefix where the artifacts of all runs are kept"
+        description="bucket and prefix where the artifacts of all runs are kept: "
+        "`gs://bucket/prefix`, `s3://bucket/prefix` or `minio://bucket/prefix`"
     )
     images: Images = Field(
         description="the registry that `slimline images push` was given, or by image its "
@@ -215,11 +217,16 @@ class Kubeflow(Section):
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
     )
+    vertex: Vertex | None = Field(
+        default=None, description="where `--engine vertex` runs it: project and region"
+    )
     auth: Auth | None = Field(
         default=None, description="what tells the server, or the proxy before it, who asks"
     )
     retries: NonNegativeInt = Field(
-        default=2, description="how often a step that failed is tried again"
+        default=2,
+        description="how often a run that failed is tried again in all, by `run` and by "
+        "`sync --retry`; servers before 2.17 also try its steps so often",
     )
     backoff_s: PositiveInt = Field(
         default=60, description="seconds before the first retry; each further wait is twice as long"

@@ -22,6 +22,8 @@ class Cluster:
         host: Address of its API; None is the environment's.
         namespace: The user's; None where there is only one.
         auth: What says who asks, instead of what the configuration says.
+        project: Google Cloud's, for Vertex AI; None is the configuration's.
+        location: Its region; None is the configuration's.
         cancel_on_interrupt: End the run there when the process here is interrupted; otherwise the
             run goes on without it.
     """
@@ -29,6 +31,8 @@ class Cluster:
     host: str | None = None
     namespace: str | None = None
     auth: Auth | None = None
+    project: str | None = None
+    location: str | None = None
     cancel_on_interrupt: bool = False
 
 

@@ -105,18 +105,39 @@ def _kubeflow(request: Request) -> Opener:
     return opened
 
 
+def _vertex(request: Request) -> Opener:
+    from pipelines.engines.kubeflow import preflight
+    from pipelines.engines.kubeflow.ir import vertex
+
+    reachable = preflight.check(request.config, request.graph)
+    vertex.check(request.graph, reachable.settings)
+    if request.remeasure:
+        raise UserError(
+            "the engine vertex cannot measure again: its cache is Vertex AI's own",
+            "set cache: false under kubeflow and run again",
+        )
+
+    def opened(cache: Cache, work: Path) -> Engine:
+        from pipelines.engines.vertex.engine import VertexEngine
+
+        return VertexEngine(reachable, cache, work, request.cluster)
+
+    return opened
+
+
 ENGINES: Mapping[str, Callable[[Request], Opener]] = {
     "local": _local,
     "docker": _docker,
     "kubeflow": _kubeflow,
+    "vertex": _vertex,
 }
 """Every engine by its name."""
 
 INSTALLED = "local"
 """The engine whose steps run on what is installed here; those of all others run in images."""
 
-CLUSTERED = ("kubeflow",)
-"""Engines that run on a cluster: it has an address, and keeps runs and schedules itself."""
+CLUSTERED = ("kubeflow", "vertex")
+"""Engines that run on a cluster: it has an address, and keeps runs itself."""
 
 
 def connect(
@@ -125,7 +146,7 @@ def connect(
     """Connect to the cluster that an engine runs on.
 
     Args:
-        name: One of ``CLUSTERED``.
+        name: The engine; of ``CLUSTERED`` the one whose schedules slimline sets.
         host: Address of the cluster's API; None is the environment's.
         namespace: The user's; None where there is only one.
         auth: What says who asks; None takes what the environment has.
@@ -137,6 +158,12 @@ def connect(
         raise UserError(
             f"the engine {name!r} keeps no runs and no schedules of its own",
             suggest(name, CLUSTERED),
+        )
+    if name == "vertex":
+        raise UserError(
+            "schedules of Vertex AI are not slimline's to set",
+            "let its own run what slimline compile --target vertex wrote: docs/kubeflow.md, Vertex "
+            "AI; slimline sync --engine vertex imports what they ran",
         )
     from pipelines.engines.kubeflow.connection import Connection
 

@@ -38,7 +38,7 @@ def not_searched(
     runs = [
         run
         for (run,) in index.execute(
-            "SELECT run FROM run WHERE engine = ? AND NOT whole ORDER BY run", (ELSEWHERE,)
+            "SELECT run FROM run WHERE engine IN (?, ?) AND NOT whole ORDER BY run", ELSEWHERE
         )
     ]
     if runs:

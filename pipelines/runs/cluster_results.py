@@ -14,8 +14,9 @@ from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.types import Kind
 
-ELSEWHERE: Final = "kubeflow"
-"""The engine whose intermediate artifacts stay in the bucket of the cluster."""
+KUBEFLOW: Final = "kubeflow"
+ELSEWHERE: Final = (KUBEFLOW, "vertex")
+"""The engines whose intermediate artifacts stay in the bucket of the cluster."""
 
 WHOLE: Final[frozenset[Kind]] = frozenset({"Report", "Metrics", "Page", "Curve", "Release"})
 """Kinds of artifacts that are imported with all their files."""

@@ -149,7 +149,7 @@ def _check_run(_store: Store, key: str, data: bytes) -> References:
     for step in record.steps.values():
         if named := step.get("record"):
             references.append((named, None))
-        if record.engine != ELSEWHERE:
+        if record.engine not in ELSEWHERE:
             references += _trees(step.get("outputs", {}).values())
     return references
 
@@ -160,7 +160,7 @@ def _check_step(store: Store, key: str, data: bytes) -> References:
         raise DamageError("its key is not that of what it says it was made of")
     for output, tree in statement.outputs.items():
         _check_files(store, statement, output, tree)
-    if statement.engine == ELSEWHERE:
+    if statement.engine in ELSEWHERE:
         return _at_home(store, statement)
     run, step, _ = step_of_record(key)
     if statement.invocation != f"{run}/{step}":

@@ -47,7 +47,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--stage",
         action="store_true",
-        help="also write the data where the pipeline imports it from",
+        help="also write the data where the pipeline imports it from, and what sync needs to "
+        "bring home the runs that somebody starts of it",
     )
 
 
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.engines.kubeflow.image_digests import images_of, references
     from pipelines.engines.kubeflow.ir import compiling, limits, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
+    from pipelines.engines.kubeflow.versions import version_name
     from pipelines.runs.exclusions import read_exclusions
     from pipelines.runs.listing import listed_sources
     from pipelines.stores.opening import open_store
@@ -85,9 +87,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         made = compiled_for(version, reachable, digests, images)
     if arguments.stage:
-        from pipelines.engines.kubeflow.pipeline_root import stage_all
+        from pipelines.engines.kubeflow.pipeline_root import open_root, stage_all
+        from pipelines.engines.kubeflow.preparing import version_made
 
         stage_all(sources, made.sources)
+        # Whoever imports a run of it, started in the user interface, reads this.
+        version_made(reachable, made, digests, images).put(
+            open_root(reachable.settings.pipeline_root)
+        )
     text = made.pipeline if arguments.target == _VERTEX else made.text
     write(text, arguments.output)
     if arguments.json:
@@ -99,6 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "steps": [step.name for step in graph.ordered],
                 "sources": dict(made.sources),
                 "kfp": str(version) if version else None,
+                "version": version_name(config.digest, made.digest),
             }
         )
     else:

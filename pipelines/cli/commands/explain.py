@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from components.contract.errors import UserError, suggest
 from pipelines.cli.arguments import (
     add_command,
-    check_clustered,
+    check_place,
     config_arguments,
     connect,
     load_config,
@@ -23,6 +23,7 @@ from pipelines.engines.opening import CLUSTERED, ENGINES
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.engines.kubeflow.fitting import Foreseen
+    from pipelines.engines.kubeflow.foreseeing import Foresight
     from pipelines.runs.records import Problem
 
 
@@ -53,6 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     cluster = _foreseen(arguments, config)
     problems: list[Problem] = []
     explained = explain(config, problems=problems)
+    foresight: Foresight | None = None
+    if arguments.engine == "kubeflow" and cluster:
+        from pipelines.launch.explaining import explain_cluster
+
+        try:
+            explained, foresight = explain_cluster(config, cluster.version, problems=problems)
+        except UserError as error:
+            print_remark(f"what earlier runs left on the cluster is not known: {error.what}")
+            print_remark(f"fix: {error.fix}")
     seconds = estimate(config, explained)
     if arguments.json:
         there = documents.explained_cluster(cluster) if cluster else None
@@ -62,9 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
             print_text(variants_block(suggestion_for(arguments.config)))
         print_table(tables.explanation(explained, seconds))
         print_problems(problems)
+        if foresight:
+            print_text(foresight.text)
         if cluster:
             print_text(cluster.text)
-        if cluster and cluster.fault:
+        if cluster and cluster.fault and not foresight:
             print_remark(f"warning: {cluster.fault.what}\nfix: {cluster.fault.fix}")
     return OK
 
@@ -80,15 +92,19 @@ def _foreseen(arguments: argparse.Namespace, config: Config) -> Foreseen | None:
         raise UserError(
             f"there is no engine {arguments.engine!r}", suggest(arguments.engine, ENGINES)
         )
-    check_clustered(arguments, "kfp")
+    check_place(arguments)
     if arguments.engine not in CLUSTERED:
         return None
     from pipelines.compress import graph_of
     from pipelines.engines.kubeflow import fitting, preflight
     from pipelines.engines.kubeflow.access import ENDPOINT
+    from pipelines.engines.kubeflow.ir import vertex
     from pipelines.engines.kubeflow.ir.servers import wanted
 
     reachable = preflight.check(config, graph_of(config))
+    if arguments.engine == "vertex":  # which says no limits of its own
+        vertex.check(reachable.graph, reachable.settings)
+        return None
     version = wanted(arguments.kfp) if arguments.kfp else None
     if version is None and (arguments.host or os.environ.get(ENDPOINT)):
         auth = config.kubeflow.auth if config.kubeflow else None

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pipelines.cli.arguments import (
     add_command,
     auth_of,
-    check_clustered,
+    check_place,
     config_arguments,
     load_config,
     place_arguments,
 )
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
-from pipelines.engines.opening import ENGINES
+from pipelines.engines.opening import CLUSTERED, ENGINES
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
@@ -94,9 +94,14 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
     """
     from pipelines.engines.engine import Cluster
 
-    check_clustered(arguments, "cancel_on_interrupt")
+    check_place(arguments)
     return Cluster(
-        arguments.host, arguments.namespace, auth_of(arguments), arguments.cancel_on_interrupt
+        host=arguments.host,
+        namespace=arguments.namespace,
+        auth=auth_of(arguments),
+        project=arguments.project,
+        location=arguments.location,
+        cancel_on_interrupt=arguments.cancel_on_interrupt,
     )
 
 
@@ -121,17 +126,38 @@ def _verdict(
             print_remark(f"log: {log}")
         print_remark(f"then, with all finished steps kept: {again}")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
+    if arguments.engine in CLUSTERED and (runs := runs_relied_on(launched)):
+        print_remark(f"nothing ran in the cluster: all results are of {' and '.join(runs)}")
     if any(row.variant.verdict == "undecided" for row in board.variants):
         print_remark(f"when the machine is quiet: {again} --remeasure")
     return OK if board.decision and board.decision.winner else NO_WINNER
 
 
+def runs_relied_on(launched: Launched) -> list[str]:
+    """Return the runs that made all results of one that executed nothing; else none."""
+    from pipelines.runs.events import StepDone
+    from pipelines.stores.layout import step_of_record
+
+    steps = [one for one in launched.steps.values() if isinstance(one, StepDone)]
+    if launched.page is not None or not all(one.cached for one in steps):
+        return []
+    return sorted({step_of_record(one.record)[0] for one in steps})
+
+
 def _sync_command(arguments: argparse.Namespace, config: Config) -> str:
     """Return the command that imports the run which these arguments launched."""
+    settings = config.kubeflow
+    if arguments.engine == "vertex":
+        from pipelines.engines.vertex.place import place_of
+
+        place = place_of(
+            arguments.project, arguments.location, arguments.host, settings and settings.vertex
+        )
+        return f"slimline sync {place.options} {shlex.join(['--store', config.store])}"
     words = ["slimline", "sync", "--engine", arguments.engine]
     for option in ("host", "namespace"):
         if value := getattr(arguments, option):
             words += [f"--{option}", value]
-    if auth := auth_of(arguments) or (config.kubeflow and config.kubeflow.auth):
+    if auth := auth_of(arguments) or (settings and settings.auth):
         words += auth.options
     return shlex.join([*words, "--store", config.store])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pipelines.cli.arguments import STORE, add_command, cluster_arguments, connect
+from pipelines.cli.arguments import STORE, add_command, check_place, cluster_arguments, connect
 from pipelines.cli.output import OK, USER_FAULT, complain, print_json, print_remark, print_text
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.syncing import Synced
     from pipelines.runs.cache import Cache
+
+_Importing: TypeAlias = "Callable[[Cache, Path, Callable[[Synced], None]], list[Synced]]"
 
 
 def add(commands: Any) -> None:
@@ -22,12 +24,17 @@ def add(commands: Any) -> None:
     parser = add_command(commands, "sync", summary, run)
     cluster_arguments(parser)
     parser.add_argument("--store", metavar="PLACE", help=f"where they go (default: {STORE})")
+    parser.add_argument(
+        "--retry",
+        action="store_true",
+        help="have runs that failed tried again, as often in all as kubeflow.retries says",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Import the runs, say what became of each, and return the exit code."""
-    connection = connect(arguments)
-    from pipelines.engines.kubeflow.syncing import IMPORTED, sync
+    importing = _importing(arguments)
+    from pipelines.engines.kubeflow.syncing import IMPORTED
 
     def say(one: Synced) -> None:
         if not arguments.json:
@@ -35,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             print_remark(f"{one.state:<13}  {one.run}{outcome}")
 
     with _opened(arguments.store or STORE) as (cache, scratch):
-        synced = sync(connection, cache, scratch, say)
+        synced = importing(cache, scratch, say)
     damaged = [one for one in synced if one.error]
     if arguments.json:
         print_json({"runs": [one.to_json() for one in synced]})
@@ -46,6 +53,28 @@ def run(arguments: argparse.Namespace) -> int:
         assert one.error
         complain(one.error.what, one.error.fix)
     return USER_FAULT if damaged else OK
+
+
+def _importing(arguments: argparse.Namespace) -> _Importing:
+    """Return what imports the runs of the cluster that is meant.
+
+    Raises:
+        UserError: It cannot be reached.
+    """
+    if arguments.engine != "vertex":
+        connection = connect(arguments)
+        from pipelines.engines.kubeflow.syncing import sync
+
+        return lambda cache, scratch, say: sync(
+            connection, cache, scratch, say, retry=arguments.retry
+        )
+    check_place(arguments)
+    from pipelines.engines.vertex.jobs import PipelineJobs
+    from pipelines.engines.vertex.place import place_of
+    from pipelines.engines.vertex.syncing import sync as sync_jobs
+
+    jobs = PipelineJobs(place_of(arguments.project, arguments.location, arguments.host))
+    return lambda cache, scratch, say: sync_jobs(jobs, cache, scratch, say)
 
 
 @contextmanager

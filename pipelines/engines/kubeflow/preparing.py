@@ -110,8 +110,42 @@ def put_version(
     Raises:
         UserError: The cluster or the bucket refuses something.
     """
+    settings = reachable.settings
+    version = version_made(reachable, compiled, sources, images, only=only, folders=folders)
+    version.put(root)
+    uploaded = submitting.upload(
+        connection,
+        compiled.text,
+        name=compiled.name,
+        version=version.name,
+        root=settings.pipeline_root,
+        service_account=settings.service_account,
+        parameters=compiled.parameters,
+    )
+    return Prepared(uploaded, version, root)
+
+
+def version_made(
+    reachable: Reachable,
+    compiled: Compiled,
+    sources: Mapping[str, str],
+    images: Mapping[ImageName, str],
+    *,
+    only: Sequence[str] | None = None,
+    folders: Mapping[str, str] | None = None,
+) -> PipelineVersion:
+    """Return what whoever imports the runs of a compiled graph must know of it.
+
+    Args:
+        reachable: What was compiled: the whole graph.
+        compiled: What became of it.
+        sources: Digest of every source.
+        images: The name with digest that pods pull every image by.
+        only: See ``put_version``.
+        folders: See ``put_version``.
+    """
     config, settings = reachable.config, reachable.settings
-    version = PipelineVersion(
+    return PipelineVersion(
         name=version_name(config.digest, compiled.digest),
         config_digest=config.digest,
         graph=reachable.graph,
@@ -130,15 +164,5 @@ def put_version(
         },
         retries=settings.retries,
         backoff_s=settings.backoff_s,
+        fits=settings.workflow_bytes is None,
     )
-    version.put(root)
-    uploaded = submitting.upload(
-        connection,
-        compiled.text,
-        name=compiled.name,
-        version=version.name,
-        root=settings.pipeline_root,
-        service_account=settings.service_account,
-        parameters=compiled.parameters,
-    )
-    return Prepared(uploaded, version, root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE
+from pipelines.runs.cluster_results import DATASET_FILES, KUBEFLOW, WHOLE
 from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
@@ -29,7 +29,7 @@ from pipelines.runs.step_records import step_record
 from pipelines.stores.layout import log_key, step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
-ENGINE = ELSEWHERE
+ENGINE = KUBEFLOW
 
 
 class ResultImporter:
@@ -44,6 +44,8 @@ class ResultImporter:
         scratch: A folder of this machine for what is on its way.
         launch: Kubeflow's identifiers of all runs that carry out the launch. Then what they and
             earlier runs made is imported as well; without it, what this run carries out.
+        folders: See ``Statements``; None takes those that the version names.
+        engine: Which engine ran it.
     """
 
     def __init__(
@@ -55,7 +57,11 @@ class ResultImporter:
         cache: Cache,
         scratch: Path,
         launch: Collection[str] = (),
+        *,
+        folders: Callable[[str], str | None] | None = None,
+        engine: str = ENGINE,
     ) -> None:
+        self._engine = engine
         self._root = root
         self._version = version
         self._kfp_runs = {kfp_run, *launch}
@@ -64,7 +70,7 @@ class ResultImporter:
         self._scratch = scratch
         self._steps = version.known if launch else version.part
         self._statements = Statements(
-            root, version, kfp_run, folders=version.folders.get, steps=self._steps
+            root, version, kfp_run, folders=folders or version.folders.get, steps=self._steps
         )
         self._done: dict[str, StepDone] = {}
 
@@ -152,7 +158,7 @@ class ResultImporter:
         cached = found.executed_by[0] not in self._kfp_runs
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
-        for port in step.interface.outputs:
+        for port in (one for one in step.interface.outputs if one.name in found.places):
             key, stated = found.path_of(port.name), outputs[port.name]
             if port.kind in WHOLE:
                 self._fetch(step, key, port.kind, stated)
@@ -281,7 +287,7 @@ class ResultImporter:
         record = step_record(
             run=kfp_run,
             step=task,
-            engine=ENGINE,
+            engine=self._engine,
             ingredients=ingredients,
             outputs=outputs,
             trees=trees,

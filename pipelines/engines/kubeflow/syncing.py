@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,25 +15,23 @@ from pipelines.engines.kubeflow.connection import Connection, Resource
 from pipelines.engines.kubeflow.failures import Failures
 from pipelines.engines.kubeflow.going_on import go_on
 from pipelines.engines.kubeflow.launch_record import launch_of
-from pipelines.engines.kubeflow.pipeline_root import open_root, staged_listing
+from pipelines.engines.kubeflow.owned_runs import owned_runs
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
+from pipelines.engines.kubeflow.retrying import Retries, Retry
+from pipelines.engines.kubeflow.run_records import Ended, put_run
 from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
 from pipelines.engines.kubeflow.step_logs import StepLogs
-from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
+from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.cache import Cache
-from pipelines.runs.events import StepDone, StepSkipped
-from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import put_documents
-from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source
-from pipelines.runs.records import RunRecord, put_finished, read_started
-from pipelines.runs.registry import register_release
-from pipelines.runs.settled_steps import Settled, critical_path, settled_json
+from pipelines.runs.events import StepSkipped
+from pipelines.runs.settled_steps import Settled
 from pipelines.stores.bucket import BucketStore
-from pipelines.stores.layout import run_key, source_key
+from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
 
-State = Literal["imported", "here already", "still running", "gone on with", "damaged"]
+State = Literal[
+    "imported", "here already", "still running", "gone on with", "tried again", "gone", "damaged"
+]
 IMPORTED: State = "imported"
 
 _LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
@@ -71,6 +69,8 @@ def sync(
     cache: Cache,
     scratch: Path,
     on_result: Callable[[Synced], None] = lambda _: None,
+    *,
+    retry: bool = False,
 ) -> list[Synced]:
     """Import every finished run that is not there yet.
 
@@ -81,43 +81,68 @@ def sync(
         cache: Of the store that the runs are imported into.
         scratch: A folder of this machine for what is on its way.
         on_result: Called with each run as soon as it is dealt with.
+        retry: Have runs that failed tried again first, as often in all as is configured.
 
     Raises:
         UserError: The server, the bucket or the store cannot be used.
     """
-    roots: dict[str, BucketStore] = {}
-    known: dict[str, PipelineVersion | UserError] = {}
     synced: list[Synced] = []
-    runs = list(_ours(connection))
-    parts = _parts(run for run, _, _ in runs)
-    for run, version, uri in runs:
-        siblings = parts[run.run_id]
-        if run is not siblings[-1]:
-            continue
-        if uri not in roots:
-            roots[uri] = open_root(uri)
-        root = roots[uri]
-        place = f"{uri} {version}"
-        if place not in known:
-            known[place] = _known(root, version)
-        result = _one(connection, root, known[place], siblings, cache, scratch)
+    launches: set[str] = set()
+    owned = list(owned_runs(connection))
+    of_run = {run.run_id: known for run, known in owned}
+    for parts in _in_parts(run for run, _ in owned):
+        run, known = parts[-1], of_run[parts[-1].run_id]
+        if isinstance(known, UserError):
+            result = Synced(run.display_name, run.run_id, "damaged", error=known)
+        else:
+            version, root = known
+            name = run_id(version.graph.name, run, launches)
+            launches.add(name)
+            result = _one(connection, root, version, parts, name, cache, scratch, retry=retry)
         synced.append(result)
         on_result(result)
     return synced
 
 
-def run_id(name: str, run: Resource) -> str:
+def run_id(name: str, run: Resource, launches: Collection[str] = ()) -> str:
     """Return the identifier under which a store keeps a run of Kubeflow, always the same.
 
-    A run that slimline launched is called as its launch. Any other, such as one of a schedule,
-    gets an identifier of the same form from when it was created and from Kubeflow's own.
+    A run that slimline launched is called as its launch. Any other, such as one of a schedule or
+    one that somebody started in the user interface, gets an identifier of the same form from when
+    it was created and from Kubeflow's own.
+
+    Args:
+        name: Of the pipeline.
+        run: As the API tells of it.
+        launches: What older runs are called: only the oldest of a name is the launch.
     """
     launch, _ = launch_of(run.display_name)
-    if not run.recurring_run_id and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), launch):
+    if (
+        not run.recurring_run_id
+        and launch not in launches
+        and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), launch)
+    ):
         return launch
     created: datetime = run.created_at.astimezone(UTC)
     short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
     return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
+
+
+def _in_parts(runs: Iterable[Resource]) -> list[list[Resource]]:
+    """Return the runs, those of one launch together in the order of its parts.
+
+    Of two that are called alike the older one counts as the part, and the other one for itself.
+    """
+    launched = re.compile(_LAUNCHED.format(name=".+"))
+    found: dict[str, dict[int, Resource]] = {}
+    for run in runs:
+        launch, number = launch_of(run.display_name)
+        if run.recurring_run_id or not launched.fullmatch(launch):
+            launch = run.run_id
+        of_launch = found.setdefault(launch, {})
+        if of_launch.setdefault(number, run) is not run:
+            found[run.run_id] = {number: run}
+    return [[part for _, part in sorted(parts.items())] for parts in found.values()]
 
 
 def finish(
@@ -129,6 +154,7 @@ def finish(
     page: str,
     importer: ResultImporter,
     failures: Failures,
+    retries: Retries,
 ) -> str:
     """Write the record of a run whose results are imported, and register its release.
 
@@ -141,6 +167,7 @@ def finish(
         page: Where the user interface shows it.
         importer: What was imported.
         failures: Finds out why it failed, where it did.
+        retries: How often it was tried again.
 
     Returns:
         The outcome.
@@ -149,47 +176,12 @@ def finish(
     steps = dict(_settled(version, kfp, failures, importer))
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
-    published = steps.get("publish")
-    if outcome == "done" and isinstance(published, StepDone):
-        release = published.outputs["release"]
-        register_release(store, version.graph.name, run, release, _iso(finished))
-    _put_provenance(store, root, version)
-    begun = read_started(store, run)
-    record = RunRecord(
-        run=run,
-        name=version.graph.name,
-        config_digest=version.config_digest,
-        graph_digest=version.graph.digest,
-        engine=ENGINE,
-        started=_iso(created),
-        finished=_iso(finished),
-        outcome=outcome,
-        budgets=version.budgets,
-        steps={name: settled_json(event) for name, event in steps.items()},
-        sources=version.sources,
-        wall_s=(finished - created).total_seconds(),
-        critical_path_s=critical_path(version.graph, steps),
-        page=page,
-        variants=version.variants,
-        actor=begun.actor if begun else "",
-        places=begun.places if begun else {},
-    )
-    put_finished(store, record)
-    join_records(store, run)
+    retried = [
+        {"number": one.number, "steps": list(one.steps), "at": one.at} for one in retries.all()
+    ]
+    ended = Ended(outcome, created, finished, steps, page, ENGINE, retried)
+    put_run(store, root, version, run, ended)
     return outcome
-
-
-def _put_provenance(store: Store, root: Store, version: PipelineVersion) -> None:
-    """Keep what the digests in a run's records are of, as whoever submitted it wrote it down."""
-    put_graph(store, version.graph)
-    put_documents(store, version.documents)
-    for digest in version.sources.values():
-        if store.stat(source_key(digest)) is None and (listing := staged_listing(root, digest)):
-            put_source(store, listing)
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds")
 
 
 def _settled(
@@ -206,98 +198,44 @@ def _settled(
         yield step.name, told.get(step.name, skipped)
 
 
-def _ours(connection: Connection) -> Iterator[tuple[Resource, str, str]]:
-    """Yield every run of a pipeline version of slimline, with the version and its root."""
-    versions: dict[str, Resource | None] = {}
-    listing = connection.runs.run_service_list_runs
-    for run in connection.all(
-        listing, "runs", namespace=connection.namespace, sort_by="created_at asc"
-    ):
-        reference = run.pipeline_version_reference
-        if reference is None or not reference.pipeline_version_id:
-            continue
-        identifier = reference.pipeline_version_id
-        if identifier not in versions:
-            versions[identifier] = _version(connection, reference)
-        version = versions[identifier]
-        if version is not None and is_version_name(version.display_name):
-            yield run, version.display_name, _root_of(run, version)
-
-
-def _parts(runs: Iterable[Resource]) -> dict[str, list[Resource]]:
-    """Return by each run of Kubeflow all those of the same launch, in the order of its parts."""
-    launched = _LAUNCHED.format(name=".+")
-    found: dict[tuple[str, str], dict[int, Resource]] = {}
-    places: dict[str, tuple[str, str]] = {}
-    for run in runs:
-        launch, number = launch_of(run.display_name)
-        own = run.recurring_run_id or not re.fullmatch(launched, launch)
-        place = places[run.run_id] = (launch, run.run_id if own else "")
-        # Of two runs that a lost answer made of one part the older one counts.
-        first = found.setdefault(place, {}).setdefault(number, run)
-        if first is not run:
-            places[run.run_id] = (launch, run.run_id)
-            found[places[run.run_id]] = {number: run}
-    return {
-        run: [part for _, part in sorted(found[place].items())] for run, place in places.items()
-    }
-
-
-def _version(connection: Connection, reference: Resource) -> Resource | None:
-    try:
-        return connection.ask(
-            connection.pipelines.pipeline_service_get_pipeline_version,
-            reference.pipeline_id,
-            reference.pipeline_version_id,
-        )
-    except LookupError:  # somebody deleted it, and with it what says whose run this is
-        return None
-
-
-def _root_of(run: Resource, version: Resource) -> str:
-    given = run.runtime_config and run.runtime_config.pipeline_root
-    spec = version.pipeline_spec
-    return given or spec.get("pipeline_spec", spec)["defaultPipelineRoot"]
-
-
-def _known(root: Store, name: str) -> PipelineVersion | UserError:
-    try:
-        return PipelineVersion.get(root, name)
-    except UserError as error:
-        return error
-
-
 def _one(
     connection: Connection,
     root: BucketStore,
-    version: PipelineVersion | UserError,
+    version: PipelineVersion,
     parts: Sequence[Resource],
+    name: str,
     cache: Cache,
     scratch: Path,
+    *,
+    retry: bool,
 ) -> Synced:
     run = parts[-1]
-    if isinstance(version, UserError):
-        return Synced(run.display_name, run.run_id, "damaged", error=version)
-    name = run_id(version.graph.name, run)
-    if cache.store.stat(run_key(name)) is not None:
-        return Synced(name, run.run_id, "here already")
-    if run.state not in FINAL:
-        return Synced(name, run.run_id, "still running")
+    kept = cache.store.stat(run_key(name)) is not None
+    if kept or run.state not in FINAL:
+        return Synced(name, run.run_id, "here already" if kept else "still running")
+    page = connection.page_of(run.run_id)
+    logs = StepLogs(connection, root, version.graph.name, run.run_id)
+    failures = Failures(logs, version.part, page, connection.namespace, fits=version.fits)
+    retries = Retries(connection, root, version, run.run_id)
     try:
+        full = connection.ask(connection.runs.run_service_get_run, run.run_id)
+        full.created_at = parts[0].created_at  # the first part began what the last one ended
         launch = () if version.only is None else [part.run_id for part in parts]
         importer = ResultImporter(root, version, run.run_id, name, cache, scratch, launch)
         importer.import_all(complete=run.state == "SUCCEEDED")
         if run.state == "SUCCEEDED" and version.only is not None:
             rest = go_on(connection, root, name, importer, cache, scratch)
             if rest != "none":
-                state = "gone on with" if rest == "started" else "still running"
+                state: State = "gone on with" if rest == "started" else "still running"
                 return Synced(name, run.run_id, state)
+        if retry and outcome_of(full) == "failed":
+            found = failures.of(full, importer.done)
+            if isinstance(retries.claim(full, found), Retry):
+                retries.order()
+                return Synced(name, run.run_id, "tried again")
+        outcome = finish(cache.store, root, version, name, full, page, importer, failures, retries)
     except UserError as error:
         return Synced(name, run.run_id, "damaged", error=error)
-    page = connection.page_of(run.run_id)
-    full = connection.ask(connection.runs.run_service_get_run, run.run_id)
-    full.created_at = parts[0].created_at  # the first part began what the last one ended
-    logs = StepLogs(connection, root, version.graph.name, run.run_id)
-    failures = Failures(logs, version.graph, page, connection.namespace)
-    outcome = finish(cache.store, root, version, name, full, page, importer, failures)
+    except LookupError:
+        return Synced(name, run.run_id, "gone")
     return Synced(name, run.run_id, IMPORTED, outcome)

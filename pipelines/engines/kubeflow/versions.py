@@ -25,6 +25,8 @@ SCHEMA = 1
 
 _VERSION = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 _SHORT = 16
+_COMMAND = ["python", "-m", "components"]
+"""What every container of slimline's runs."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class PipelineVersion:
         retries: How often a run of it that failed is tried again; 0 where an earlier version wrote
             it.
         backoff_s: Seconds before the first retry; each further wait is twice as long.
+        fits: Its Workflow was found to be within what every cluster takes; nobody looked where an
+            earlier version wrote it.
     """
 
     name: str
@@ -65,6 +69,7 @@ class PipelineVersion:
     placements: Mapping[str, Any] = field(default_factory=dict[str, Any])
     retries: int = 0
     backoff_s: int = 60
+    fits: bool = False
 
     @cached_property
     def part(self) -> Graph:
@@ -97,6 +102,7 @@ class PipelineVersion:
             **({"placements": dict(self.placements)} if self.placements else {}),
             "retries": self.retries,
             "backoff_s": self.backoff_s,
+            "fits": self.fits,
         }
 
     def put(self, root: Store) -> None:
@@ -125,6 +131,70 @@ class PipelineVersion:
             )
         graph = Graph.from_json(content.pop("graph"))
         return cls(name=content.pop("version"), graph=graph, **content)
+
+
+def is_compiled(spec: Mapping[str, Any]) -> bool:
+    """Whether a pipeline is one that slimline compiled, whatever somebody called it.
+
+    Args:
+        spec: What the server has of it.
+    """
+    containers, _ = _executors(spec)
+    ours = bool(containers) and all(one.get("command") == _COMMAND for one in containers)
+    return ours and _config_of(spec) is not None
+
+
+def version_of_spec(root: Store, spec: Mapping[str, Any]) -> PipelineVersion:
+    """Find what is known of the pipeline that somebody uploaded as ``slimline compile`` wrote it.
+
+    The name of such a version is that person's; what is in it tells.
+
+    Args:
+        root: Its pipeline root.
+        spec: What the server has of it.
+
+    Raises:
+        UserError: The pipeline root does not know it.
+    """
+    config = _config_of(spec)
+    containers, importers = _executors(spec)
+    tasks = set(spec["root"]["dag"]["tasks"])
+    images = {one["image"] for one in containers}
+    imported = " ".join(str(one.get("artifactUri")) for one in importers)
+    for key in root.list(f"plans/{config}-"):
+        known = PipelineVersion.get(root, key.removeprefix("plans/").removesuffix(".json"))
+        if (
+            known.only is None
+            and known.graph.by_name.keys() <= tasks
+            and images <= set(known.images.values())
+            and all(source in imported for source in known.sources.values())
+        ):
+            return known
+    raise UserError(
+        f"{root.uri} has no record of the pipeline that was uploaded as a file, of the "
+        f"configuration {config}",
+        "slimline compile CONFIG -o FILE --stage, of the same configuration, writes it; then sync "
+        "again",
+    )
+
+
+def _config_of(spec: Mapping[str, Any]) -> str | None:
+    """Return the beginning of the configuration's digest, which every run is told."""
+    try:
+        stated = spec["root"]["inputDefinitions"]["parameters"]["configuration"]["defaultValue"]
+    except (LookupError, TypeError):
+        return None
+    return stated if isinstance(stated, str) and re.fullmatch(r"[0-9a-f]{16}", stated) else None
+
+
+def _executors(spec: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Return the containers and the importers of a pipeline."""
+    try:
+        executors = list(spec["deploymentSpec"]["executors"].values())
+    except (LookupError, TypeError, AttributeError):
+        return [], []
+    containers = [one["container"] for one in executors if "container" in one]
+    return containers, [one["importer"] for one in executors if "importer" in one]
 
 
 def version_name(config_digest: str, compiled_digest: str) -> str:

@@ -20,18 +20,18 @@ from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.manifests import MANIFEST, is_of_manifest, manifest_rows
 from pipelines.lineage.index.values import LostValue, ReadFiles, Wanted, read_files
+from pipelines.runs.cluster_results import ELSEWHERE
 from pipelines.runs.exclusions import identity_digest
 from pipelines.stores.layout import blob_key, tree_key
 from pipelines.stores.store import Store
 
 DECISION = "decision.json"
-_ELSEWHERE = "kubeflow"
 _NO_CONTENT = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError)
 
 _FILES = "SELECT file.path, file.sha FROM file WHERE file.artifact = ?"
 _CLUSTER = (
     "SELECT 1 FROM made JOIN execution ON execution.id = made.execution"
-    " WHERE made.artifact = ? AND execution.engine = ?"
+    " WHERE made.artifact = ? AND execution.engine IN (?, ?)"
 )
 
 
@@ -69,7 +69,7 @@ def wanted_of(database: sqlite3.Connection, kind: Kind) -> list[Wanted]:
             owner,
             sha.hex(),
             {path: file.hex() for path, file in database.execute(_FILES, (owner,))},
-            database.execute(_CLUSTER, (owner, _ELSEWHERE)).fetchone() is not None,
+            database.execute(_CLUSTER, (owner, *ELSEWHERE)).fetchone() is not None,
         )
         for owner, sha in rows
     ]

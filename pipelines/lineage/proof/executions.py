@@ -196,7 +196,7 @@ def _listing_faults(evidence: Evidence, execution: RecordedExecution) -> Iterato
     for name, key_of in _LISTINGS:
         expected = str(execution.said.ingredients[name])
         key = key_of(expected)
-        early = execution.said.version == 1 or execution.said.engine == ELSEWHERE
+        early = execution.said.version == 1 or execution.said.engine in ELSEWHERE
         if early and evidence.find(key) is None:
             what = f"is not there: such records need keep no list of the {name}"
             yield Fault(key, "unproved", what)
@@ -231,7 +231,7 @@ def _output_faults(
 
 def _at_home(execution: RecordedExecution, fault: Fault) -> Fault:
     """Say of what a cluster keeps in its own bucket that it cannot be looked at from here."""
-    if execution.said.engine == ELSEWHERE and fault.state == "missing":
+    if execution.said.engine in ELSEWHERE and fault.state == "missing":
         what = "stays in the bucket of the cluster that made it"
         return Fault(fault.place, "unproved", what)
     return fault

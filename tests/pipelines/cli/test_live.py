@@ -12,6 +12,8 @@ from pipelines.runs.events import (
     Estimated,
     ImagesCounted,
     Planned,
+    RunRetried,
+    StepCached,
     StepDone,
     StepFailed,
     StepProgress,
@@ -164,3 +166,27 @@ def test_what_a_step_waits_for_is_a_line_where_nobody_looks() -> None:
     assert file.getvalue().split(" s  ", 1)[1].split()[:4] == [
         "waiting", "train", "for", "somebody,"
     ]  # fmt: skip
+
+
+def test_a_step_whose_result_an_engine_takes_from_elsewhere_is_cached_at_once_and_said_once() -> (
+    None
+):
+    file = io.StringIO()
+    with LiveView(Console(file=file, width=100)) as view:
+        view.on_event(PLANNED)
+        view.on_event(StepStarted("train", "log"))
+        view.on_event(StepCached("train"))
+        view.on_event(done("train", cached=True))
+    assert [line.split()[2:] for line in file.getvalue().splitlines()] == [
+        ["started", "train"],
+        ["cached", "train"],
+    ]
+
+
+def test_a_run_that_is_tried_again_says_after_what() -> None:
+    file = io.StringIO()
+    with LiveView(Console(file=file, width=200)) as view:
+        view.on_event(PLANNED)
+        view.on_event(RunRetried(1, 2, ("train",), "train: was killed", 60.0))
+    (said,) = file.getvalue().splitlines()
+    assert said.endswith("retry    train    retry 1 of 2 in 60 s: train: was killed")

@@ -39,7 +39,7 @@ def test_a_command_and_a_file(tmp_path: Path) -> None:
 def test_what_cannot_be_is_said_and_the_fix_is_taken(
     tmp_path: Path, auth: dict[str, Any], said: str, fixed: dict[str, Any]
 ) -> None:
-    with pytest.raises(UserError, match="kubeflow[.]auth") as caught:
+    with pytest.raises(UserError, match=r"kubeflow[.]auth") as caught:
         auth_of(tmp_path, auth)
     assert said in caught.value.what
     assert JWT not in caught.value.what

@@ -9,6 +9,7 @@ import pytest
 from components.contract.progress import Progress
 from pipelines.disk.scratch import scratch_folder
 from pipelines.runs.events import (
+    StepCached,
     StepDone,
     StepFailed,
     StepProgress,
@@ -70,6 +71,8 @@ def test_a_run_tells_what_its_steps_do(store):
         step = read_run(store, RUN).steps["ingest"]
         assert step["attempt"] == 2
         assert step["progress"] == {"seconds": 2.0, "images": 10, "total": 30, "left_s": 4.0}
+        writer.on_event(StepCached("train"))
+        wait_for(lambda: states(store)["train"] == "cached")
         writer.on_event(DONE)
         writer.on_event(StepFailed("train", "what", "fix", True, ""))
         writer.on_event(StepSkipped("publish", "train failed"))

@@ -114,9 +114,13 @@ class Cluster:
         self._steps: Mapping[str, Any] = read_run(store, self.local.run).steps
         self._store = store
 
+    def folder(self, run: str, step: str) -> str:
+        """Return a new folder for the results of one step, as the launcher names it."""
+        return f"{ROOT}/{self.graph.name}/{run}/{step}/{uuid.uuid4()}"
+
     def execute(self, run: str, step: str) -> str:
         """Lay out the results of one step, and return their folder."""
-        folder = f"{ROOT}/{self.graph.name}/{run}/{step}/{uuid.uuid4()}"
+        folder = self.folder(run, step)
         self.places[run, step] = folder
         record = json.loads(self._store.get(self._steps[step]["record"]))
         (byproduct,) = record["predicate"]["runDetails"]["byproducts"]

@@ -36,6 +36,7 @@ from tests.pipelines.stores.damage import remove
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
+TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 BOARD = ("winner", "reason", "variants", "budgets", "minimize", "baseline", "near_misses", "data")
 
 
@@ -287,13 +288,21 @@ def test_a_root_of_an_earlier_version_is_imported_the_same(
     assert {name.split("/")[8] for name in names} == {"model", "report", "statement"}
     names = kfp_cluster.names(cluster.gcs, f"{kfp_cluster.ROOT}/tiny/{finished}/train/")
     assert {name.split("/")[8] for name in names} == {"model"}
+    # It had no report page either.
+    kfp_cluster.remove(cluster.gcs, cluster.address(older, "publish", "report"))
+    place = cluster.statement(older, "publish")
+    statement = json.loads(kfp_cluster.read(cluster.gcs, place))
+    del statement["outputs"]["report"]
+    kfp_cluster.put(cluster.gcs, place, json.dumps({**statement, "code": "0" * 64}).encode())
     first, second = bring(cluster, tmp_path / "store")
     store = open_store(str(tmp_path / "store"))
     assert (first.state, second.state) == ("imported", "imported")
-    assert {n: s["outputs"] for n, s in read_run(store, first.run).steps.items()} == {
-        n: s["outputs"] for n, s in read_run(store, second.run).steps.items()
-    }
+    newer, old = (read_run(store, one.run).steps for one in (first, second))
+    assert newer["publish"]["outputs"].keys() - old["publish"]["outputs"].keys() == {"report"}
+    del newer["publish"]["outputs"]["report"]
+    assert {n: s["outputs"] for n, s in newer.items()} == {n: s["outputs"] for n, s in old.items()}
     assert verify_store(store)[1] == []
+    assert main(["show", second.run, "--store", str(tmp_path / "store")]) == 0
 
 
 def test_an_output_too_deep_to_be_an_artifact_is_found_out(
@@ -381,6 +390,112 @@ def test_runs_of_a_schedule_are_imported_and_of_other_people_stay_away(
     assert [one.kfp_run for one in synced] == [finished, fired["run_id"]]
     assert {one.state for one in synced} == {"imported"}
     assert len({one.run for one in synced}) == 2
+
+
+def uploaded(cluster: Cluster, config: Path, folder: Path, *words: str) -> dict[str, str]:
+    """Upload what ``slimline compile`` writes, as people do, under a name of theirs."""
+    backend, file = cluster.kfp.backend, folder / "pipeline.yaml"
+    assert main(["compile", str(config), "-o", str(file), *words]) == 0
+    pipeline = backend.create_pipeline({"name": "my first"})["pipeline_id"]
+    version = backend.upload_version(pipeline, "my first", file.read_bytes(), {})
+    return {"pipeline_id": pipeline, "pipeline_version_id": version["pipeline_version_id"]}
+
+
+def in_the_ui(cluster: Cluster, reference: dict[str, str], name: str, **more: Any) -> str:
+    """Start a run as the user interface does, and carry it out."""
+    backend = cluster.kfp.backend
+    found = next(iter(backend.experiments.values()), None)
+    experiment = found or backend.create_experiment({"display_name": "Default"})
+    body = {
+        "display_name": name,
+        "experiment_id": experiment["experiment_id"],
+        "pipeline_version_reference": reference,
+        **more,
+    }
+    run = backend.create_run(body)["run_id"]
+    cluster.complete(run)
+    return run
+
+
+def test_a_run_of_an_uploaded_file_comes_home(
+    cluster: Cluster, config_path: Path, tmp_path: Path
+) -> None:
+    reference = uploaded(cluster, config_path, tmp_path, "--stage")
+    run = in_the_ui(cluster, reference, "Run of my first")
+    (one,) = bring(cluster, tmp_path / "store")
+    assert (one.kfp_run, one.state, one.outcome) == (run, "imported", "done")
+    record = read_run(open_store(str(tmp_path / "store")), one.run)
+    assert record.name == "tiny"
+    assert {step["state"] for step in record.steps.values()} == {"done"}
+
+
+def test_an_uploaded_file_that_the_root_does_not_know_is_said_and_the_fix_helps(
+    cluster: Cluster, config_path: Path, tmp_path: Path
+) -> None:
+    reference = uploaded(cluster, config_path, tmp_path)
+    in_the_ui(cluster, reference, "Run of my first")
+    (one,) = bring(cluster, tmp_path / "store")
+    assert one.state == "damaged"
+    assert one.error
+    assert "uploaded as a file" in one.error.what
+    words = one.error.fix.partition(",")[0].split()[1:]
+    places = {"CONFIG": str(config_path), "FILE": str(tmp_path / "again.yaml")}
+    assert main([places.get(word, word) for word in words]) == 0
+    assert [one.state for one in bring(cluster, tmp_path / "store")] == ["imported"]
+
+
+def test_a_clone_and_a_recurring_run_of_the_user_interface_come_home(
+    cluster: Cluster, config_path: Path, finished: str, tmp_path: Path
+) -> None:
+    backend = cluster.kfp.backend
+    first = backend.runs[finished]
+    reference = first["pipeline_version_reference"]
+    clone = in_the_ui(cluster, reference, f"Clone of {first['display_name']}")
+    launch = "tiny-20260102-030405-abcd"
+    named = in_the_ui(cluster, reference, launch)
+    twin = in_the_ui(cluster, reference, launch)  # people copy names, too
+    elsewhere = in_the_ui(
+        cluster, reference, "moved", runtime_config={"pipeline_root": f"{kfp_cluster.ROOT}/"}
+    )
+    recurring = backend.create_recurring(
+        {
+            "display_name": "by hand",
+            "pipeline_version_reference": reference,
+            "experiment_id": first["experiment_id"],
+            "max_concurrency": "1",
+            "runtime_config": {},
+            "trigger": {"cron_schedule": {"cron": "0 30 3 * * *"}},
+        }
+    )
+    fired = backend.fire(recurring["recurring_run_id"], "2026-06-01T03:30:00Z")["run_id"]
+    cluster.complete(fired)
+    synced = {one.kfp_run: one for one in bring(cluster, tmp_path / "store")}
+    started = (clone, named, twin, elsewhere, fired)
+    assert {run: synced[run].state for run in started} == dict.fromkeys(started, "imported")
+    assert synced[named].run == launch
+    assert len({one.run for one in synced.values()}) == len(synced)
+
+
+def test_sync_retries_only_when_it_is_asked_to_and_no_more_often_than_configured(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = kfp_cluster.configured(TINY, tmp_path / "retrying.yaml", retries=1, backoff_s=3600)
+    run = launched(cluster, config, tmp_path / "launch")
+    cluster.fail(run, "convert-student")
+    command = ["sync", "--engine", "kubeflow", "--host", cluster.kfp.url, "--store"]
+    assert main([*command, str(tmp_path / "one"), "--retry"]) == 0
+    assert "tried again" in capsys.readouterr().err
+    assert cluster.kfp.requests["retry_run"] == 1
+    assert main([*command, str(tmp_path / "one"), "--retry"]) == 0
+    assert "still running" in capsys.readouterr().err
+    cluster.fail(run, "convert-student")
+    assert main([*command, str(tmp_path / "one"), "--retry"]) == 0
+    assert main([*command, str(tmp_path / "two")]) == 0
+    assert cluster.kfp.requests["retry_run"] == 1
+    for store in ("one", "two"):
+        (record,) = list_runs(open_store(str(tmp_path / store)))
+        assert record.outcome == "failed"
+        assert [one["number"] for one in record.retries] == [1]
 
 
 def test_what_runs_is_left_and_what_failed_is_imported_as_failed(

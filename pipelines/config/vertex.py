@@ -1,0 +1,58 @@
+"""The section `kubeflow.vertex` of a configuration: where on Vertex AI the graph runs."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from pipelines.config.faults import custom
+from pipelines.config.sections import Section
+
+_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+_LOCATION = re.compile(r"[a-z]+(-[a-z]+)+[0-9]+")
+_ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.gserviceaccount\.com")
+
+
+def project_name(value: str) -> str:
+    """Return the identifier of a Google Cloud project; refuse what can be none."""
+    if not _PROJECT.fullmatch(value):
+        raise custom(
+            f"{value!r} is no identifier of a project: 6 to 30 lower-case letters, digits and "
+            "hyphens, a letter first",
+            "gcloud config get project prints yours",
+        )
+    return value
+
+
+def location_name(value: str) -> str:
+    """Return the name of a region; refuse what can be none."""
+    if not _LOCATION.fullmatch(value):
+        raise custom(
+            f"{value!r} is no region of Google Cloud", "write it like europe-west4 or us-central1"
+        )
+    return value
+
+
+def _account(value: str) -> str:
+    if not _ACCOUNT.fullmatch(value):
+        raise custom(
+            f"{value!r} is no service account of Google Cloud",
+            "write its address: NAME@PROJECT.iam.gserviceaccount.com",
+        )
+    return value
+
+
+class Vertex(Section):
+    """Where `--engine vertex` runs the graph."""
+
+    project: Annotated[str, AfterValidator(project_name)] = Field(
+        description="identifier of the Google Cloud project"
+    )
+    location: Annotated[str, AfterValidator(location_name)] = Field(
+        description="region, such as `europe-west4`; the bucket and the images should lie there"
+    )
+    service_account: Annotated[str, AfterValidator(_account)] | None = Field(
+        default=None, description="what containers run as; without it the project's default"
+    )
