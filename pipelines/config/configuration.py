@@ -52,8 +52,8 @@ class Config(Section):
         min_length=1,
         description="a folder with one sub-folder per identity or class, a `.csv` file that "
         "lists images or holds their pixels, an `.npz` file, a folder of idx files; on this "
-        "machine, `gs://bucket/name` for the same in a bucket, or `package:...` for data inside a "
-        "Python package",
+        "machine, `gs://bucket/name` (or `s3://`) for the same in a bucket, or `package:...` for "
+        "data inside a Python package",
     )
     image: ImageShape = Field(description="shape of the model's input")
     split: Parameters = Field(
@@ -118,9 +118,10 @@ class Config(Section):
     store: str = Field(
         "./slimline-store",
         min_length=1,
-        description="where results and records are kept: a folder, or `gs://bucket/prefix`. What "
-        "is read of buckets stays in `~/.cache/slimline`: at most 20 GiB, or as many as the file "
-        "`limit_gib` there says (`echo 50 > ~/.cache/slimline/limit_gib`)",
+        description="where results and records are kept: a folder, `gs://bucket/prefix` or "
+        "`s3://bucket/prefix`. What is read of buckets stays in `~/.cache/slimline`: at most 20 "
+        "GiB, or as many as the file `limit_gib` there says (`echo 50 > "
+        "~/.cache/slimline/limit_gib`)",
     )
     threads: Threads = Field(2, description="cores that a training step keeps busy")
     seed: Seed = Field(0, description="where all randomness starts")

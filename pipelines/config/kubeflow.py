@@ -207,7 +207,8 @@ class Kubeflow(Section):
     """Where the graph runs under `--engine kubeflow`, and on what."""
 
     pipeline_root: Annotated[str, AfterValidator(_root)] = Field(
-        description="bucket and prefix where the artifacts of all runs are kept"
+        description="bucket and prefix where the artifacts of all runs are kept: "
+        "`gs://bucket/prefix`, `s3://bucket/prefix` or `minio://bucket/prefix`"
     )
     images: Images = Field(
         description="the registry that `slimline images push` was given, or by image its "

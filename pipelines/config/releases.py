@@ -56,7 +56,8 @@ class ReleasesSection(Section):
     url: Annotated[str, AfterValidator(_url)] | None = Field(
         default=None,
         description="address below which apps find what the store holds, such as that of a web "
-        "server; files in `champion.json` then have an `url`. A `gs://` store needs none",
+        "server; files in `champion.json` then have an `url`. A `gs://` store needs none, other "
+        "stores have no other way",
     )
     key: str | None = Field(
         default=None,

@@ -15,7 +15,7 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import blob_key
-from pipelines.stores.objects import open_objects
+from pipelines.stores.services import open_objects
 from pipelines.stores.store import Store
 
 

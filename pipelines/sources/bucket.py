@@ -27,7 +27,8 @@ from pipelines.stores.blobs import BlobCache
 from pipelines.stores.bucket_uri import listing_command, parse_object, scheme_of
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import blob_key
-from pipelines.stores.objects import THREADS, Found, ObjectMissing, Objects, open_objects
+from pipelines.stores.objects import THREADS, ObjectMissing, Objects, StoredObject
+from pipelines.stores.services import open_objects
 
 _SEGMENT_BYTES_MAX = 255
 """Longest name of a file that Linux takes."""
@@ -247,7 +248,7 @@ def _split(uri: str) -> tuple[str, str]:
     return f"{scheme_of(uri)}://{bucket}", name
 
 
-def _state(bucket: str, found: Found) -> ObjectState:
+def _state(bucket: str, found: StoredObject) -> ObjectState:
     # A version at S3 may end in what slimline wrote with the object, which a list does not tell.
     version = found.version.partition(" ")[0]
     state = ObjectState(bucket, found.name, version, found.size_bytes, found.checksum)

@@ -23,13 +23,13 @@ from pipelines.stores.objects import (
     ABSENT,
     NONCE,
     THREADS,
-    Found,
     ObjectMissing,
     OtherVersion,
-    open_objects,
+    StoredObject,
 )
 from pipelines.stores.probing import probe_once
 from pipelines.stores.retrying import RetryPolicy
+from pipelines.stores.services import open_objects
 from pipelines.stores.store import KeyMissing, Stat, check_key, check_prefix, is_key
 
 Answer = TypeVar("Answer")
@@ -42,7 +42,7 @@ class BucketStore:
         uri: ``gs://bucket/prefix``, or the same with ``s3`` or ``minio``.
         policy: How long requests are tried.
         root: Whether it is a pipeline root. There objects lie as pods write and read them, and
-            only what replaces or removes one asks for a service that holds conditions.
+            the service need not hold conditions.
         memory: The folder in which this machine remembers what it probed; None is one of
             ``cache_folder``.
 
@@ -63,8 +63,8 @@ class BucketStore:
         scheme = scheme_of(uri)
         self.uri = f"{scheme}://{name}/{self._prefix}".rstrip("/")
         self._root, self._memory = root, memory
-        # Google's service is known to hold conditions.
-        self._probed = scheme == "gs"
+        # Google's service is known to hold conditions, and a root needs none.
+        self._probed = root or scheme == "gs"
         self._probing = threading.Lock()
         self._objects = open_objects(uri, name, policy, self._sealed)
         self._objects.check_access(self._prefix)
@@ -169,15 +169,14 @@ class BucketStore:
     def _name(self, key: str) -> str:
         return self._prefix + check_key(key)
 
-    def _look(self, key: str) -> Found | None:
+    def _look(self, key: str) -> StoredObject | None:
         """Return the live object with its metadata, or None."""
         return self._objects.look(self._name(key))
 
     def _write(self, key: str, data: bytes | Path, version: str) -> bool:
         """Write a value if the live object has this version."""
         name, nonce = self._name(key), secrets.token_hex(16)
-        if version != ABSENT or not self._root:
-            self._probe()
+        self._probe()
         try:
             self._objects.write(name, data, version, nonce)
         except OtherVersion:

@@ -24,7 +24,7 @@ from requests.exceptions import InvalidJSONError
 from pipelines.disk.files import disk_faults, write_all
 from pipelines.stores.connection import connect
 from pipelines.stores.faults import cloud_faults, may_pass, service_host
-from pipelines.stores.objects import ABSENT, NONCE, Found, ObjectMissing, OtherVersion
+from pipelines.stores.objects import ABSENT, NONCE, ObjectMissing, OtherVersion, StoredObject
 from pipelines.stores.retrying import RetryPolicy
 
 CHUNK_BYTES = 8 << 20
@@ -77,14 +77,14 @@ class GcsObjects:
             except AttributeError as error:  # the client library expects an object in each answer
                 raise InvalidJSONError("the answer is no object") from error
 
-    def list(self, prefix: str, *, details: bool = False) -> Iterator[Found]:
+    def list(self, prefix: str, *, details: bool = False) -> Iterator[StoredObject]:
         """See ``Objects``."""
         with cloud_faults(self._uri):
             fields = _DETAILS if details else "name"
             for blob in self._list(prefix, fields, self._policy, at_most=None):
                 yield _found(blob)
 
-    def look(self, name: str) -> Found | None:
+    def look(self, name: str) -> StoredObject | None:
         """See ``Objects``."""
         with cloud_faults(self._uri):
             blob = self._bucket.get_blob(
@@ -290,9 +290,9 @@ class GcsObjects:
         raise AssertionError
 
 
-def _found(blob: Any) -> Found:
+def _found(blob: Any) -> StoredObject:
     """Return what was asked for; what was not is empty."""
-    return Found(
+    return StoredObject(
         blob.name,
         int(blob.size or 0),
         str(blob.generation or ""),

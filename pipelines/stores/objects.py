@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-
-from components.contract.errors import UserError
-from components.contract.extras import not_installed
-from pipelines.stores.bucket_uri import scheme_of
-from pipelines.stores.retrying import RetryPolicy
 
 THREADS = 16
 """Small objects wait for the network, not for this machine."""
@@ -32,7 +27,7 @@ class DamagedTransfer(OSError):  # noqa: N818 see above
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredObject:
     """What a service knows of an object without sending its bytes.
 
     Attributes:
@@ -68,7 +63,7 @@ class Objects(Protocol):
         """Ask for one object, so that a bucket that cannot be used is known at once."""
         ...
 
-    def list(self, prefix: str, *, details: bool = False) -> Iterator[Found]:
+    def list(self, prefix: str, *, details: bool = False) -> Iterator[StoredObject]:
         """Yield the objects whose names begin so, in the order of names.
 
         Args:
@@ -77,7 +72,7 @@ class Objects(Protocol):
         """
         ...
 
-    def look(self, name: str) -> Found | None:
+    def look(self, name: str) -> StoredObject | None:
         """Return the live object with all that is known of it, or None."""
         ...
 
@@ -150,39 +145,3 @@ CONDITIONS = (
     "root may stay where it is"
 )
 """The way out where a service does not let one of several writers win."""
-
-
-def open_objects(
-    uri: str,
-    bucket: str,
-    policy: RetryPolicy | None = None,
-    sealed: Callable[[str], bool] = lambda _: False,
-) -> Objects:
-    """Return the objects of a bucket, whatever service keeps them.
-
-    Args:
-        uri: What the user wrote, named when something is amiss.
-        bucket: Name of the bucket.
-        policy: How long requests are tried.
-        sealed: Whether the object of a name is sealed where the service needs it: ``sealing.py``.
-
-    Raises:
-        UserError: No credentials, an extra that is not installed, or no service of this kind.
-    """
-    scheme = scheme_of(uri)
-    if scheme == "gs":
-        from pipelines.stores.gcs_objects import GcsObjects
-
-        return GcsObjects(uri, bucket, policy)
-    if scheme in ("s3", "minio"):
-        try:
-            from pipelines.stores.s3_objects import S3Objects
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in ("boto3", "botocore"):
-                raise
-            raise not_installed(uri, "boto3", "s3") from error
-        return S3Objects(uri, bucket, policy, sealed)
-    raise UserError(
-        f"{uri}: there is no bucket of this kind",
-        "give a place like gs://bucket/prefix, s3://bucket/prefix or minio://bucket/prefix",
-    )

@@ -27,7 +27,7 @@ CREDENTIALS = (
 
 
 @dataclass(frozen=True)
-class _Fault:
+class _CodeFault:
     """What the user can do about errors of some codes."""
 
     codes: tuple[str, ...]
@@ -36,56 +36,56 @@ class _Fault:
 
 
 _FAULTS = (
-    _Fault(
+    _CodeFault(
         ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"),
         "the credentials are not accepted: {message}",
         CREDENTIALS,
     ),
-    _Fault(
+    _CodeFault(
         ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"),
         "the credentials have expired: {message}",
         "aws sso login, or get new ones and export them",
     ),
-    _Fault(
+    _CodeFault(
         ("NoSuchBucket",),
         "there is no bucket {bucket!r} at {host}",
         "correct the name, or: aws s3 mb s3://{bucket}; the address of another service goes into "
         "AWS_ENDPOINT_URL_S3",
     ),
-    _Fault(
+    _CodeFault(
         ("AccessDenied", "AllAccessDisabled", "403"),
         "access is forbidden: {message}",
         "let the account list, read, write and delete objects of {bucket} (s3:ListBucket, "
         "s3:GetObject, s3:PutObject, s3:DeleteObject), or use the credentials of one that may",
     ),
-    _Fault(
+    _CodeFault(
         ("RequestTimeTooSkewed",),
         "the clock of this machine is wrong: {message}",
         "set the clock, for example: timedatectl set-ntp true",
     ),
-    _Fault(
+    _CodeFault(
         ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
         "the bucket is in another region: {message}",
         "export AWS_DEFAULT_REGION=REGION, with the region that `aws s3api get-bucket-location "
         "--bucket {bucket}` prints",
     ),
-    _Fault(
+    _CodeFault(
         ("InvalidBucketName",),
         "{host} takes no bucket of the name {bucket!r}",
         "use another bucket",
     ),
-    _Fault(
+    _CodeFault(
         ("EntityTooLarge",),
         "a value is larger than {host} takes in one request (5 GiB at AWS): {message}",
         "keep the store in gs:// or in a folder; a PUT in parts would not let one of several "
         "writers win everywhere",
     ),
-    _Fault(
+    _CodeFault(
         ("NotImplemented", "501"),
         "{host} does not know what is asked of it: {message}",
         CONDITIONS,
     ),
-    _Fault(
+    _CodeFault(
         ("SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "429"),
         "the service is asked too often, until the deadline: {message}",
         "wait and run again, or spread what runs at a time over several prefixes",
@@ -128,6 +128,11 @@ def may_pass(error: BaseException) -> bool:
         | http.client.HTTPException
         | urllib3.exceptions.HTTPError,
     )
+
+
+def is_unknown(error: BaseException) -> bool:
+    """Whether the service does not know a condition that a request had."""
+    return code_of(error) == "NotImplemented" or status_of(error) == 501
 
 
 def is_damage(error: BaseException) -> bool:

@@ -26,13 +26,20 @@ from pipelines.stores.objects import (
     ABSENT,
     NONCE,
     DamagedTransfer,
-    Found,
     ObjectMissing,
     OtherVersion,
+    StoredObject,
 )
 from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.s3_connection import connect
-from pipelines.stores.s3_faults import code_of, is_damage, may_pass, s3_faults, status_of
+from pipelines.stores.s3_faults import (
+    code_of,
+    is_damage,
+    is_unknown,
+    may_pass,
+    s3_faults,
+    status_of,
+)
 from pipelines.stores.sealing import SEAL_BYTES, is_seal, seal, unsealed
 
 CHUNK_BYTES = 8 << 20
@@ -59,7 +66,8 @@ class S3Objects:
         policy: How long requests are tried.
         sealed: Whether the object of a name is sealed (see ``sealing.py``): without a seal, what
             is written again with the same bytes keeps its entity tag. Its version then has the
-            nonce as well, which is compared before, not within, the write.
+            nonce as well, which is compared before, not within, the write; and it is written also
+            to a service that knows no conditions at all.
 
     Raises:
         UserError: See ``connect``.
@@ -95,25 +103,26 @@ class S3Objects:
                 raise ResponseParserError("the answer to a listing names no bucket")
         self._server = page["ResponseMetadata"]["HTTPHeaders"].get("server", "")
 
-    def list(self, prefix: str, *, details: bool = False) -> Iterator[Found]:  # noqa: ARG002 a page has them all
+    def list(self, prefix: str, *, details: bool = False) -> Iterator[StoredObject]:  # noqa: ARG002 a page has them all
         """See ``Objects``. SeaweedFS lists folder by folder, so all pages are read, then sorted.
 
         A size counts the seal, and a version knows no nonce: whoever needs them asks ``look``.
         """
-        found: list[Found] = []
+        found: list[StoredObject] = []
         token: dict[str, Any] = {}
         with s3_faults(self._uri, self._host):
             while True:
                 page = self._ask("list_objects_v2", self._policy, Prefix=prefix, **token)
                 found += (
-                    Found(one["Key"], one["Size"], one["ETag"]) for one in page.get("Contents", ())
+                    StoredObject(one["Key"], one["Size"], one["ETag"])
+                    for one in page.get("Contents", ())
                 )
                 if not page.get("IsTruncated"):
                     break
                 token = {"ContinuationToken": page["NextContinuationToken"]}
         yield from sorted(found, key=lambda one: one.name)
 
-    def look(self, name: str) -> Found | None:
+    def look(self, name: str) -> StoredObject | None:
         """See ``Objects``."""
         with s3_faults(self._uri, self._host):
             try:
@@ -130,7 +139,7 @@ class S3Objects:
                     size -= SEAL_BYTES
             elif NONCE in metadata:
                 version = f"{version} {metadata[NONCE]}"
-            return Found(name, size, version, "", head.get("ContentEncoding", ""), metadata)
+            return StoredObject(name, size, version, "", head.get("ContentEncoding", ""), metadata)
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """See ``Objects``."""
@@ -170,6 +179,9 @@ class S3Objects:
             try:
                 self._ask("delete_object", self._policy, lost.append, Key=name, IfMatch=tag)
             except boto.ClientError as error:
+                if is_unknown(error) and self._goes_without(name, version, error):
+                    self._ask("delete_object", self._policy, Key=name)
+                    return True
                 if status_of(error) not in _GONE or code_of(error) == "NoSuchBucket":
                     raise
                 return bool(lost) and self.look(name) is None
@@ -250,7 +262,6 @@ class S3Objects:
                 version == ABSENT and size > _LARGE_BYTES and self.look(name)
             ):
                 raise OtherVersion(name)
-            condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
 
             def sent() -> None:
                 self._client.put_object(
@@ -264,7 +275,24 @@ class S3Objects:
                     **condition,
                 )
 
-            self._policy.retry(may_pass)(sent)()
+            condition = _condition(tag)
+            try:
+                self._policy.retry(may_pass)(sent)()
+            except boto.ClientError as error:
+                if not self._goes_without(name, version, error):
+                    raise
+                condition = {}
+                self._policy.retry(may_pass)(sent)()
+
+    def _goes_without(self, name: str, version: str, error: boto.ClientError) -> bool:
+        """Whether something may be done without the condition that a service does not know."""
+        if self._sealed(name) or not is_unknown(error):
+            return False
+        found = self.look(name)
+        there = found.version if found else ABSENT
+        if there.partition(" ")[0] != version.partition(" ")[0]:
+            raise OtherVersion(name) from error
+        return True
 
     def _fetch(self, name: str, path: Path, version: str | None) -> str:
         """Download an object and return its sha256."""
@@ -372,6 +400,11 @@ class _Tailed:
     def tell(self) -> int:
         """Return the place."""
         return self.place
+
+
+def _condition(tag: str) -> dict[str, str]:
+    """Return what a write expects to find: the object of an entity tag, or none."""
+    return {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
 
 
 def _digests(source: BinaryIO, tail: bytes) -> tuple[str, str, int]:

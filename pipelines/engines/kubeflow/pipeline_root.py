@@ -17,7 +17,8 @@ from pipelines.stores.bucket import BucketStore
 from pipelines.stores.bucket_uri import parse_object
 from pipelines.stores.call_each import call_each
 from pipelines.stores.layout import SOURCES
-from pipelines.stores.objects import ABSENT, THREADS, Objects, OtherVersion, open_objects
+from pipelines.stores.objects import ABSENT, THREADS, Objects, OtherVersion
+from pipelines.stores.services import open_objects
 from pipelines.stores.store import KeyMissing, Store
 
 _LISTING = "source.json"

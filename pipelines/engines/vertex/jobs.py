@@ -20,8 +20,8 @@ from components.contract.errors import UserError
 from pipelines.engines.vertex.faults import AnswerError, fault_of, may_pass
 from pipelines.engines.vertex.pipeline_job import LABEL, PipelineJob
 from pipelines.engines.vertex.place import VertexPlace
-from pipelines.stores.connection import RetryPolicy
 from pipelines.stores.credentials import check_certificates, find_credentials
+from pipelines.stores.retrying import RetryPolicy
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _PAGE = 100

@@ -318,7 +318,8 @@ def test_this_machine_forgets(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_a_cluster_keeps_goes_too(cache: Cache, request: pytest.FixtureRequest) -> None:
-    from pipelines.stores.objects import ABSENT, open_objects
+    from pipelines.stores.objects import ABSENT
+    from pipelines.stores.services import open_objects
 
     gcs = request.getfixturevalue("gcs")
     gcs.bucket("cluster")

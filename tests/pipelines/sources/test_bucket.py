@@ -16,6 +16,8 @@ from pipelines.sources.checksums import ChecksumCache
 from pipelines.sources.snapshot import Snapshot, snapshot, snapshot_model, snapshot_weights, stage
 from pipelines.stores.gcs_objects import CHUNK_BYTES
 from tests.servers.gcs.server import GcsServer
+from tests.servers.s3.proxy import S3Proxy
+from tests.servers.s3.seaweedfs import BUCKET, SeaweedFs
 
 LARGE = bytes(range(256)) * (CHUNK_BYTES // 256) + b"and more"
 """More than one request downloads."""
@@ -405,3 +407,28 @@ def test_a_full_disk(faces: str, home: Path, small_disk: Path) -> None:
         snapshot(faces)
     assert str(home) in caught.value.what
     assert not list((home / "work").iterdir())
+
+
+@pytest.mark.parametrize("scheme", ["s3", "minio"])
+def test_data_at_another_service(
+    scheme: str, s3: S3Proxy, seaweedfs: SeaweedFs, home: Path, cache: ChecksumCache, tmp_path: Path
+) -> None:
+    place = f"{tmp_path.name}-{scheme}/faces"
+    for name, content in FOLDER.items():
+        seaweedfs.client().put_object(Bucket=BUCKET, Key=f"{place}/{name}", Body=content)
+    uri = f"{scheme}://{BUCKET}/{place}"
+    taken = snapshot(uri, cache)
+    assert taken.digest == snapshot(str(write(tmp_path / "faces", FOLDER))).digest
+    stage(taken, tmp_path / "staged")
+    assert (tmp_path / "staged/files/large/1.pgm").read_bytes() == LARGE
+    downloads = s3.requests["download"]
+    assert snapshot(uri, cache).digest == taken.digest
+    assert s3.requests["download"] == downloads, "a second look downloads nothing"
+    # What changed after it was listed is said, and a look at it then is right.
+    again = snapshot(uri)
+    seaweedfs.client().put_object(Bucket=BUCKET, Key=f"{place}/ann/1.pgm", Body=b"other")
+    shutil.rmtree(home / "cas", ignore_errors=True)
+    with pytest.raises(UserError, match="changed or vanished since it was listed"):
+        stage(again, tmp_path / "changed")
+    assert snapshot(uri, cache).digest != taken.digest
+    fails(f"there is nothing under {uri}x", f"aws s3 ls s3://{BUCKET}/", f"{uri}x")

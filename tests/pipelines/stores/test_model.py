@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import secrets
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from pipelines.stores.read_through import ReadThroughStore
 from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing, Store
 from tests.servers.gcs.server import GcsServer
+from tests.servers.s3.proxy import S3Proxy
+from tests.servers.s3.seaweedfs import BUCKET
 
 VALUES = (b"", b"0", b"1", b"some text", bytes(range(256)) * 20)
 BLOBS = {f"cas/sha256/{d[:2]}/{d}": v for v in VALUES if (d := hashlib.sha256(v).hexdigest())}
@@ -174,3 +177,19 @@ def test_bucket_with_faults(gcs: GcsServer, fast_disk: Path, through: bool) -> N
     run(reopener, fast_disk, 10)
     assert gcs.faults.hit.total() > 20
     assert gcs.faults.hit["upload", "lost"] > 0
+
+
+@pytest.mark.slow
+def test_s3_with_faults(s3: S3Proxy, fast_disk: Path) -> None:
+    s3.faults.rate = 0.1
+    s3.faults.stall_s = 0.01
+    numbers = itertools.count()
+    start = secrets.token_hex(8)
+
+    def reopener(_: Path) -> Callable[[], Store]:
+        uri = f"s3://{BUCKET}/{start}/{next(numbers)}"
+        return lambda: BucketStore(uri, RetryPolicy(wait_s=0.01), memory=fast_disk / "probed")
+
+    s3.faults.exempt.add(("download", "corrupted"))
+    run(reopener, fast_disk, 5)
+    assert s3.faults.hit.total() > 20

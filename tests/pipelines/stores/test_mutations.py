@@ -15,7 +15,7 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.disk import files
-from pipelines.stores import bucket, directory, gcs_objects
+from pipelines.stores import bucket, directory, gcs_objects, s3_objects, sealing
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.gcs_objects import GcsObjects
@@ -236,3 +236,31 @@ def test_the_cache_notices_a_skipped_hash(
     test = test_read_through.test_a_damaged_file_is_downloaded_again
     with pytest.raises(AssertionError):
         test(gcs, BucketStore(bucket_uri), tmp_path / "cache", tmp_path)
+
+
+S3_MUTATIONS: dict[str, tuple[Patch, Callable[..., None]]] = {
+    "one seal for all": (
+        lambda m: m.setattr(s3_objects, "seal", lambda _: sealing.seal("")),
+        test_contract.test_swap_needs_the_version_at_hand,
+    ),
+    "a listing as the service gives it": (
+        lambda m: m.setattr(s3_objects, "sorted", lambda found, key: found, raising=False),
+        test_contract.test_list_is_in_the_order_of_whole_keys,
+    ),
+    "a writer that says nothing of what it expects": (
+        lambda m: m.setattr(s3_objects, "_condition", lambda _: {}),
+        test_contract.test_the_first_value_stays,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", S3_MUTATIONS)
+def test_the_contract_notices_at_s3(
+    name: str, s3_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch, test = S3_MUTATIONS[name]
+    monkeypatch.setattr(bucket, "probe_once", lambda *_: None)  # it would refuse some of them
+    store = BucketStore(s3_uri)
+    patch(monkeypatch)
+    with pytest.raises((AssertionError, ValueError)):
+        test(store)

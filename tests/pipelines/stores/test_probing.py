@@ -27,6 +27,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("conditions", "what"),
     [
         ("ignored", "lets two writers create the same object"),
+        ("unknown", "does not know what is asked of it"),
         ("looked at first", "lets two writers create the same object"),
         ("looked at first by swaps", "lets two writers replace the same version"),
         ("ignored by delete", "removes an object that has another version"),
@@ -78,12 +79,21 @@ def test_another_service_at_the_same_address_is_probed_anew(
     assert len(list(memory.iterdir())) == 2
 
 
-def test_a_pipeline_root_needs_no_conditions(s3: S3Proxy, s3_uri: str, memory: Path) -> None:
-    s3.conditions = "ignored"
+@pytest.mark.parametrize("conditions", ["held", "ignored", "unknown", "looked at first"])
+def test_a_pipeline_root_needs_no_conditions(
+    s3: S3Proxy, s3_uri: str, memory: Path, conditions: Conditions
+) -> None:
+    s3.conditions = conditions
     root = BucketStore(s3_uri, POLICY, root=True)
-    assert root.put_if_absent("versions/a.json", b"1")
-    assert root.get("versions/a.json") == b"1"
-    found = root.stat("versions/a.json")
-    assert found
-    with pytest.raises(UserError, match="lets two writers"):
-        root.replace_if_match("versions/a.json", b"2", found.version)
+    assert root.put_if_absent("plans/a.json", b"1")
+    assert root.get("plans/a.json") == b"1"
+    first = root.stat("plans/a.json")
+    assert first
+    assert root.replace_if_match("plans/a.json", b"2", first.version)
+    assert not root.replace_if_match("plans/a.json", b"3", first.version), "compared before"
+    assert not root.delete_if_match("plans/a.json", first.version)
+    second = root.stat("plans/a.json")
+    assert second
+    assert root.delete_if_match("plans/a.json", second.version)
+    assert list(root.list("")) == []
+    assert not memory.exists(), "nothing is probed"

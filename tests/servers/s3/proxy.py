@@ -25,7 +25,7 @@ from tests.servers.gcs.faults import FaultKind, Faults, Operation
 from tests.servers.s3.seaweedfs import ACCESS_KEY, SECRET_KEY
 
 Conditions = Literal[
-    "held", "ignored", "looked at first", "looked at first by swaps", "ignored by delete"
+    "held", "ignored", "unknown", "looked at first", "looked at first by swaps", "ignored by delete"
 ]
 _VERBS: dict[str, Operation] = {
     "PUT": "upload", "GET": "download", "HEAD": "stat", "DELETE": "delete", "POST": "compose",
@@ -154,6 +154,10 @@ def _handler(proxy: S3Proxy) -> type[BaseHTTPRequestHandler]:
                 if name.lower() not in ("expect", "connection")
             }
             if proxy.lacks(self.command, headers):
+                if proxy.conditions == "unknown":
+                    refused = _ERROR.format(code="NotImplemented", message="A header is unknown.")
+                    self._answer(501, {"Content-Type": "application/xml"}, refused.encode())
+                    return
                 if proxy.conditions.startswith("looked") and not proxy.passes(self.path, headers):
                     refused = _ERROR.format(code="PreconditionFailed", message="It does not hold.")
                     self._answer(412, {"Content-Type": "application/xml"}, refused.encode())

@@ -17,7 +17,7 @@ from pipelines.cli.main import main
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.engines.kubeflow import identity, watching
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.stores.connection import RetryPolicy
+from pipelines.stores.retrying import RetryPolicy
 from tests.servers.kfp.cluster import Cluster
 from tests.servers.kfp.server import KfpServer
 from tests.servers.login import COOKIE, USER, LoginProxy, Unknown

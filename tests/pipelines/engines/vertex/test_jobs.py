@@ -10,7 +10,7 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.engines.vertex.jobs import PipelineJobs
 from pipelines.engines.vertex.place import place_of, service_of
-from pipelines.stores.connection import RetryPolicy
+from pipelines.stores.retrying import RetryPolicy
 from tests.servers.vertex.server import LOCATION, PROJECT, Json, VertexServer
 
 HASTY = RetryPolicy(deadline_s=1.0, connect_s=0.5, read_s=0.5, wait_s=0.02)
