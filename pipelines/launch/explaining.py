@@ -18,7 +18,7 @@ from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow import preflight
 from pipelines.engines.kubeflow.foreseeing import Foresight, foresee
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
@@ -172,7 +172,7 @@ def explain_cluster(
 
 
 def _changed(
-    step: Step, plan: Plan, sources: Mapping[str, Snapshot], earlier: _Earlier
+    step: Step, plan: ReusePlan, sources: Mapping[str, Snapshot], earlier: _Earlier
 ) -> tuple[Change, ...]:
     """Return what differs from the last execution of a step whose inputs are known."""
     last = earlier.ingredients(step.name)

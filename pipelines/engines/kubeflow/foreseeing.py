@@ -11,7 +11,7 @@ from pipelines.engines.kubeflow.earlier import EarlierResults
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
 from pipelines.engines.kubeflow.launch_record import LaunchRecord
 from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.submission import Submission
 from pipelines.runs.cache import Cache
@@ -28,7 +28,7 @@ class Foresight:
         uploaded: The steps whose results no bucket has and those would read.
     """
 
-    plan: Plan
+    plan: ReusePlan
     missing: tuple[str, ...]
     parts: int
     uploaded: tuple[str, ...]
@@ -68,7 +68,7 @@ def foresee(
     graph, settings = reachable.graph, reachable.settings
     root = open_root(settings.pipeline_root)
     images = fitting.named(settings)
-    plan = Plan()
+    plan = ReusePlan()
     if settings.cache:
         earlier = EarlierResults(cache, graph.name, root.uri, settings, images)
         plan = planning.plan(graph, sources, earlier, cache, root, renew=False)

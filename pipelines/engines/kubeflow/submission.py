@@ -22,14 +22,14 @@ from pipelines.engines.kubeflow.ir.gathered import Gathered, to_gather
 from pipelines.engines.kubeflow.ir.importers import Imported
 from pipelines.engines.kubeflow.ir.servers import parsed
 from pipelines.engines.kubeflow.launch_record import (
+    LaunchPart,
     LaunchRecord,
-    Part,
     part_name,
     parts_of,
     put_part,
 )
 from pipelines.engines.kubeflow.parts import by_variant, divided
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.uploading import upload
 from pipelines.engines.kubeflow.versions import PipelineVersion
@@ -53,7 +53,7 @@ class Next:
         compiled: What is submitted.
     """
 
-    plan: Plan
+    plan: ReusePlan
     only: tuple[str, ...]
     number: int
     parts: int
@@ -89,7 +89,7 @@ class Submission:
         self._scratch = scratch
         self._version = parsed(record.server)
 
-    def started(self) -> list[tuple[Part, PipelineVersion]]:
+    def started(self) -> list[tuple[LaunchPart, PipelineVersion]]:
         """Return the parts that were started, in their order.
 
         Raises:
@@ -98,7 +98,7 @@ class Submission:
         parts = parts_of(self._root, self._record.run)
         return [(part, PipelineVersion.get(self._root, part.version)) for part in parts]
 
-    def parts(self, plan: Plan) -> list[tuple[str, ...]]:
+    def parts(self, plan: ReusePlan) -> list[tuple[str, ...]]:
         """Return the steps that have to run, by the run of Kubeflow that they are part of.
 
         Args:
@@ -111,7 +111,7 @@ class Submission:
         missing = plan.missing(graph, self._record.sources)
         return divided(by_variant(graph, missing), lambda only: self._why_not(plan, only))
 
-    def next(self, plan: Plan, number: int) -> Next | None:
+    def next(self, plan: ReusePlan, number: int) -> Next | None:
         """Return the part that comes next, or None where every step has its result.
 
         Args:
@@ -132,7 +132,7 @@ class Submission:
         limits.check_names(made.spec["root"]["dag"]["tasks"], self._version)
         return Next(plan, parts[0], number, number - 1 + len(parts), made)
 
-    def start(self, coming: Next) -> tuple[Part, PipelineVersion]:
+    def start(self, coming: Next) -> tuple[LaunchPart, PipelineVersion]:
         """Start a part, once: one of the same launch and number that was started is taken.
 
         Raises:
@@ -157,12 +157,12 @@ class Submission:
         )
         name = part_name(record.run, coming.number, coming.parts)
         kfp_run = submitting.submit(self._connection, prepared.uploaded, name)
-        part = Part(coming.number, kfp_run, prepared.version.name)
+        part = LaunchPart(coming.number, kfp_run, prepared.version.name)
         put_part(self._root, record.run, part)
         assert prepared.version.graph.digest == graph.digest
         return part, prepared.version
 
-    def _why_not(self, plan: Plan, only: Sequence[str]) -> UserError | None:
+    def _why_not(self, plan: ReusePlan, only: Sequence[str]) -> UserError | None:
         """Return why the server cannot hold a run of these steps, or None where it can."""
         return limits.fault(
             self._compiled(plan, only),
@@ -170,7 +170,7 @@ class Submission:
             workflow_bytes=self._reachable.settings.workflow_bytes,
         )
 
-    def _compiled(self, plan: Plan, only: Sequence[str]) -> Compiled:
+    def _compiled(self, plan: ReusePlan, only: Sequence[str]) -> Compiled:
         record, graph = self._record, self._reachable.graph
         imported = {
             artifact: self._imported(artifact, plan.known.get(artifact.step))
@@ -192,7 +192,7 @@ class Submission:
             },
         )
 
-    def _uncached(self, plan: Plan) -> set[str]:
+    def _uncached(self, plan: ReusePlan) -> set[str]:
         """Return the steps whose bytes are gone, and what was made of them, if it runs as well."""
         gone = set(plan.lost)
         for step in self._reachable.graph.ordered:
@@ -208,7 +208,7 @@ class Submission:
         run = f"{self._root.uri}/{self._reachable.graph.name}/{_SOMEWHERE}"
         return Imported(f"{run}/{artifact.step}/{_SOMEWHERE}/{artifact.output}")
 
-    def _with_uploads(self, plan: Plan, only: Sequence[str]) -> Plan:
+    def _with_uploads(self, plan: ReusePlan, only: Sequence[str]) -> ReusePlan:
         """Upload what these steps read and no bucket has."""
         graph = self._reachable.graph
         needed = dict.fromkeys(ref.step for ref in needed_artifacts(graph, only))
