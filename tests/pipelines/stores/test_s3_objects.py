@@ -40,7 +40,7 @@ MET: dict[Operation, tuple[Callable[[BucketStore, Path], None], ...]] = {
     **WORK,
     "stat": (read, replace),  # a download tells size and entity tag itself
 }
-SHORT = RetryPolicy(deadline_s=0.5, read_s=0.2, wait_s=0.02)
+SHORT = RetryPolicy(deadline_s=0.2, read_s=0.1, wait_s=0.02)
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,9 @@ VARIABLE_BYTES = ARGUMENT_BYTES - len("ARGO_TEMPLATE=")
 NODE_CHARACTERS = 128
 """Longest name of a task to Argo, with ``-driver`` behind it."""
 
-_RESERVE = 0.05
-"""Share of a Workflow that stays free: every attempt that fails leaves a node behind."""
+_RESERVE = 0.03
+"""Share of a Workflow that stays free: every attempt that fails leaves a node behind, which takes
+about 500 bytes, so there is room for sixty of them."""
 
 _SAFE = 0.95
 """Share of the steps that fit by proportion: what does not grow with them takes room as well."""
