@@ -121,7 +121,7 @@ def foreseen(reachable: Reachable, version: ServerVersion | None) -> Foreseen:
         named,
         cache_keys=version is None or version.cache_key,
     )
-    limits.check_names(made.spec["root"]["dag"]["tasks"])
+    limits.check_names(made.spec["root"]["dag"]["tasks"], version)
     each = limits.measured(made, version)
     whole = reachable.settings.workflow_bytes
     beyond = list(limits.excesses(each, workflow_bytes=whole))

@@ -117,7 +117,7 @@ class Submission:
         for refs in to_gather(graph, parts[0]).values():
             gather(self._root, self._cache, graph, refs, plan.known)
         made = self._compiled(plan, parts[0])
-        limits.check_names(made.spec["root"]["dag"]["tasks"])
+        limits.check_names(made.spec["root"]["dag"]["tasks"], self._version)
         return Next(plan, parts[0], number, number - 1 + len(parts), made)
 
     def start(self, coming: Next) -> tuple[Part, PipelineVersion]:

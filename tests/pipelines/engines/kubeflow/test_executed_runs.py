@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,15 @@ def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
     servers: list[KfpServer] = []
     kfp_cluster.put_data(gcs)
 
-    def make(version: str, config: Path, local: LocalRun, **how: Any) -> Started:
-        place = kfp_cluster.configured(config, tmp_path / config.name, retries=10, backoff_s=1)
+    def make(
+        version: str,
+        config: Path,
+        local: LocalRun,
+        settings: Mapping[str, Any] | None = None,
+        **how: Any,
+    ) -> Started:
+        given = {"retries": 10, "backoff_s": 1, **(settings or {})}
+        place = kfp_cluster.configured(config, tmp_path / config.name, **given)
         server = KfpServer(version=version)
         servers.append(server)
         server.__enter__()
@@ -99,6 +106,23 @@ def test_a_run_in_which_pods_are_lost(
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
     assert sum(faults.struck.values()) >= 2, "something was lost"
     assert done_in(run) == steps_of(run)
+
+
+@pytest.mark.parametrize("workspace", [{"claim": "datasets"}, {"size": "1Gi"}], ids=str)
+def test_a_run_with_a_workspace_ends_as_one_without(
+    started: Callable[..., Started],
+    tiny_run: LocalRun,
+    workspace: Mapping[str, str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "volumes" / "datasets").mkdir(parents=True)
+    settings = {"workspace": dict(workspace)}
+    run = started("2.17.0", TINY, tiny_run, settings, volumes=tmp_path / "volumes")
+    launched = run()
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    assert "workspace-dataset" in steps_of(run), "in the cluster, and no step of the graph"
+    assert done_in(run) == sorted({*steps_of(run)} - {"workspace-dataset"})
+    assert list(tmp_path.glob("volumes/*/slimline/*"))
 
 
 @pytest.mark.slow
