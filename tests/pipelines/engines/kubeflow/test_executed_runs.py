@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipelines.launch.launching import Launched, launch
 from pipelines.runs.events import Event, StepDone, StepFailed
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
+from tests.servers.kfp import recordings
 from tests.servers.kfp.cluster import LocalRun
 from tests.servers.kfp.executing import Executing, Seeded
 from tests.servers.kfp.releases import VERSIONS
@@ -63,6 +64,7 @@ def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
         version: str,
         config: Path,
         local: LocalRun,
+        real: Collection[str] = (),
         settings: Mapping[str, Any] | None = None,
         **how: Any,
     ) -> Started:
@@ -71,7 +73,7 @@ def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
         server = KfpServer(version=version)
         servers.append(server)
         server.__enter__()
-        stand_ins = StandIns(local.store, local.run)
+        stand_ins = StandIns(local.store, local.run, real)
         return Started(Executing(server, gcs, stand_ins.pod, **how), place, tmp_path)
 
     yield make
@@ -117,7 +119,7 @@ def test_a_run_with_a_workspace_ends_as_one_without(
 ) -> None:
     (tmp_path / "volumes" / "datasets").mkdir(parents=True)
     settings = {"workspace": dict(workspace)}
-    run = started("2.17.0", TINY, tiny_run, settings, volumes=tmp_path / "volumes")
+    run = started("2.17.0", TINY, tiny_run, settings=settings, volumes=tmp_path / "volumes")
     launched = run()
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
     assert "workspace-dataset" in steps_of(run), "in the cluster, and no step of the graph"
@@ -139,3 +141,15 @@ def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
     if version == "2.17.0":
         ((plain, compressed),) = run.executing.sizes.values()
         assert compressed < LIMIT_BYTES < plain, "the task list stood still"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["wide10", "wide60"])
+def test_many_variants_come_to_their_end(
+    started: Callable[..., Started], digits_run: LocalRun, name: str
+) -> None:
+    config = recordings.needed() / "configs" / f"{name}.yaml"
+    run = started("2.17.0", config, digits_run, real=("select", "publish"))
+    launched = run()
+    print(name, launched.outcome, run.executing.sizes, len(run.executing.kfp.backend.runs))
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
