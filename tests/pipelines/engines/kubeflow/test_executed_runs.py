@@ -65,7 +65,6 @@ def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
         version: str,
         config: Path,
         local: LocalRun,
-        real: Collection[str] = (),
         settings: Mapping[str, Any] | None = None,
         real: Collection[str] = (),
         **how: Any,
