@@ -193,9 +193,9 @@ def _entered(
         return local_path(uri), uri, digest or ""
     result = local_path(uri)
     digest = stated_digest(result, output, uri)
-    if pointer := read_pointer(result):
-        return pointer.place(output, mount), f"{pointer.result}/{output}", digest
-    return result / output, f"{uri}/{output}", digest
+    pointer = read_pointer(result)
+    path = pointer.place(output, mount) if pointer and output in pointer.trees else result / output
+    return path, f"{pointer.result if pointer else uri}/{output}", digest
 
 
 def _is_given(interface: Interface, name: str, value: object) -> bool:

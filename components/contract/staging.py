@@ -2,8 +2,8 @@
 
 ``python -m components.contract.staging --result NAME --executor-input JSON`` in the image
 ``light``; a task of the pipelines of clusters with a workspace, and no component. What is there
-already, whole, stays: a volume may outlive its run. Files are made read-only, since Kubeflow mounts
-no volume so.
+already, whole, stays: a claim is there longer than a run. Files are made read-only, since Kubeflow
+mounts no volume so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.execution import EXIT_LINE, OK, USER_FAULT
 from components.contract.executor_input import local_path
-from components.contract.results import PORTS, STATEMENT_FILE, stated_digest
+from components.contract.results import PORTS, stated_digest
 from components.contract.tree import tree_of
 from components.contract.workspace import POINTER_FILE, WORKSPACE, Pointer, tree_folder
 
@@ -59,10 +59,12 @@ def _stage_all(message: Mapping[str, Any], name: str) -> None:
         raise _fault(error, mount) from error
     (made,) = message["outputs"]["artifacts"][name]["artifacts"]
     pointer = local_path(made["uri"])
-    pointer.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(
+        result, pointer, copy_function=shutil.copyfile, dirs_exist_ok=True,
+        ignore=lambda folder, _: [output] if Path(folder) == result else [],
+    )  # fmt: skip
     content = Pointer(uri, {output: digest}).to_json()
     (pointer / POINTER_FILE).write_bytes(canonical_json(content))
-    shutil.copyfile(result / STATEMENT_FILE, pointer / STATEMENT_FILE)
     told = {"uri": made["uri"], "metadata": {"display_name": f"{output} in the workspace"}}
     file = Path(message["outputs"]["outputFile"])
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,10 @@
 """A volume that the pods of a run share, where a Dataset lies once instead of in every pod.
 
 Kubeflow's launcher copies every input artifact into every pod. Where a run has a workspace, one
-task puts the Dataset there (``staging.py``), and its readers get a *pointer* in its place: a folder
-with the statement of the step that made the Dataset, and ``workspace.json``, which says where it
-lies on the volume and where in the bucket. What is read there is held against the digest that the
-statement has for it, as if it came from the bucket.
+task puts the Dataset there (``staging.py``), and readers of the result that held it get a *pointer*
+in its place: a folder with all of the result but the Dataset, and ``workspace.json``, which says
+where that lies on the volume and where the result lies in the bucket. What is read is held against
+the digest that the statement of the result has for it, as if it came from the bucket.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Pointer:
         return {"schema": SCHEMA, "result": self.result, "trees": self.trees}
 
     def place(self, output: str, mount: str | None) -> Path:
-        """Return where an output lies on the volume.
+        """Return where one of its outputs lies on the volume.
 
         Args:
             output: Name of the output.
@@ -58,9 +58,8 @@ class Pointer:
                 f"{self.result} lies in a workspace, and this task was given none",
                 "recompile the pipeline with this version of slimline",
             )
-        tree = self.trees.get(output)
-        place = tree_folder(mount, tree or "")
-        if tree is None or not place.is_dir():
+        place = tree_folder(mount, self.trees[output])
+        if not place.is_dir():
             raise UserError(
                 f"the workspace mounted at {mount} does not hold {output!r} of {self.result}: "
                 "somebody emptied it, and the cluster's cache does not know",

@@ -189,6 +189,8 @@ def check_place(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: An option is given that the engine does not have.
     """
+    if arguments.engine not in opening.ENGINES:
+        return  # whoever opens it says so
     for option, engines in _ENGINES_OF.items():
         given = getattr(arguments, option.replace("-", "_"), None)
         if given and arguments.engine not in engines:

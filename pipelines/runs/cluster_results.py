@@ -14,7 +14,8 @@ from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.contract.types import Kind
 
-ELSEWHERE: Final = ("kubeflow", "vertex")
+KUBEFLOW: Final = "kubeflow"
+ELSEWHERE: Final = (KUBEFLOW, "vertex")
 """The engines whose intermediate artifacts stay in the bucket of the cluster."""
 
 WHOLE: Final[frozenset[Kind]] = frozenset({"Report", "Metrics", "Page", "Curve", "Release"})

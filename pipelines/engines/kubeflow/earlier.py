@@ -21,7 +21,7 @@ from components.contract.types import ImageName
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import ELSEWHERE
+from pipelines.runs.cluster_results import KUBEFLOW
 from pipelines.runs.graph import Step
 from pipelines.runs.joined_records import read_joined
 from pipelines.runs.keys import Ingredients, InputDigest
@@ -158,7 +158,7 @@ class EarlierResults:
             self._take(record)
 
     def _take(self, record: ExecutionRecord) -> None:
-        if record.engine != ELSEWHERE or record.outcome != "ok" or not record.key:
+        if record.engine != KUBEFLOW or record.outcome != "ok" or not record.key:
             return
         if record.image:
             self._codes.setdefault((record.component, record.image), set()).add(
@@ -283,7 +283,7 @@ def _records(store: Store, name: str) -> Iterator[ExecutionRecord]:
             ended = parse_record(store.get(run_key(run)))
         except (KeyMissing, ValueError):
             continue
-        if ended.engine != ELSEWHERE:
+        if ended.engine != KUBEFLOW:
             continue
         for step in ended.steps.values():
             key = step.get("record")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.launch_record import LaunchRecord, newest, parts_of, read_launch
-from pipelines.runs.cluster_results import ELSEWHERE
+from pipelines.runs.cluster_results import KUBEFLOW
 from pipelines.runs.records import RunRecord, parse_record
 from pipelines.stores.layout import RUNS, run_key, started_key
 from pipelines.stores.store import KeyMissing, Store
@@ -67,5 +67,5 @@ def _without_end(store: Store, name: str) -> Iterator[RunRecord]:
             record = parse_record(store.get(started_key(run)))
         except (KeyMissing, ValueError):
             continue
-        if record.engine == ELSEWHERE:
+        if record.engine == KUBEFLOW:
             yield record

@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from components.artifacts.cost_model import CostModel
 from components.artifacts.measurement import Measurement
@@ -20,7 +20,7 @@ from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import step_environment
 from pipelines.runs.cache import Cache
-from pipelines.runs.cluster_results import DATASET_FILES, WHOLE
+from pipelines.runs.cluster_results import DATASET_FILES, KUBEFLOW, WHOLE
 from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Step
 from pipelines.runs.keys import Ingredients, InputDigest
@@ -29,7 +29,7 @@ from pipelines.runs.step_records import step_record
 from pipelines.stores.layout import log_key, step_record_key
 from pipelines.stores.store import KeyMissing, Store
 
-ENGINE: Final = "kubeflow"
+ENGINE = KUBEFLOW
 
 
 class ResultImporter:
@@ -158,7 +158,7 @@ class ResultImporter:
         cached = found.executed_by[0] not in self._kfp_runs
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
-        for port in step.interface.outputs:
+        for port in (one for one in step.interface.outputs if one.name in found.places):
             key, stated = found.path_of(port.name), outputs[port.name]
             if port.kind in WHOLE:
                 self._fetch(step, key, port.kind, stated)

@@ -12,12 +12,14 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from components.contract.closure import code_digest
 from components.contract.executor_input import STATEMENT
 from components.contract.results import STATEMENT_FILE
 from components.contract.tree import SINGLE
 from pipelines.runs.graph import Step
 
 _LEVELS = 4  # pipeline, run, task, salt
+_ARTIFACT = re.compile("[a-z][a-z0-9_]*")  # what KFP lets an output be called
 _NUMBERED = re.compile(r"(.+)_-?[0-9]+")
 
 Sha256 = Annotated[str, Field(pattern="[0-9a-f]{64}")]
@@ -59,7 +61,8 @@ class Found:
     Attributes:
         folder: Where its artifacts lie, below the root.
         statement: What the step states of itself.
-        places: By output where it lies below ``folder``.
+        places: By output where it lies below ``folder``; earlier versions of a component may have
+            had fewer.
     """
 
     folder: str
@@ -150,9 +153,10 @@ def read_found(step: Step, folder: str, data: bytes) -> Found:
         raise ValueError(f"it is of the component {stated.component}")
     ports = [port.name for port in step.interface.outputs]
     missing = [name for name in ports if name not in stated.outputs]
-    if missing:
+    if missing and stated.code == code_digest(step.component):
         raise ValueError(f"it does not tell of the output {missing[0]}")
-    places = {name: _place(name, stated.outputs[name].uri, folder) for name in ports}
+    made = [name for name in ports if name in stated.outputs]  # others came later
+    places = {name: _place(name, stated.outputs[name].uri, folder) for name in made}
     return Found(folder, json.loads(data), places)
 
 
@@ -160,7 +164,8 @@ def _place(output: str, uri: str | None, folder: str) -> str:
     """Return where an output lies below a folder, which is the end of its stated address."""
     if uri is None:  # an artifact of its own, named after the output
         return output
-    _, found, place = uri.rpartition(f"/{folder}/")
-    if not found or not place.endswith(output) or place.count("/") > 1:
+    _, _, place = uri.rpartition(f"/{folder}/")
+    artifact, _, inside = place.partition("/")
+    if not _ARTIFACT.fullmatch(artifact) or (inside or artifact) != output:
         raise ValueError(f"outputs.{output}.uri: {uri} is not in {folder}")
     return place

@@ -66,8 +66,8 @@ class Statements:
         if found is None:
             return False
         listed = set(self._root.list(f"{found.folder}/"))
-        for output, stated in found.statement["outputs"].items():
-            files = found.files(output)
+        for output in found.places:
+            files, stated = found.files(output), found.statement["outputs"][output]
             if files is None:  # too many for a statement to list
                 begin = f"{found.path_of(output)}/"
                 if sum(key.startswith(begin) for key in listed) < stated["files"]:
@@ -155,6 +155,9 @@ class Statements:
                 what = f"{folder} has no statement, although another step has read its results"
                 raise self.damaged(producer, what)
             self._found[ref.step] = found
+        if ref.output not in found.places:
+            what = f"it read {uri}, and {ref.step} does not say that it made {ref.output}"
+            raise self.damaged(step, what)
         made = found.statement["outputs"][ref.output]["digest"]
         if made != stated["digest"]:
             raise self.damaged(

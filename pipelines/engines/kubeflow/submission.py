@@ -16,7 +16,7 @@ from pipelines.engines.kubeflow import preparing, submitting
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.engines.kubeflow.gathering import gather, gathered_key
-from pipelines.engines.kubeflow.ir import limits
+from pipelines.engines.kubeflow.ir import limits, workspaces
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled, needed_artifacts
 from pipelines.engines.kubeflow.ir.gathered import Gathered, to_gather
 from pipelines.engines.kubeflow.ir.importers import Imported
@@ -64,7 +64,7 @@ class Submission:
     """Starts the runs of Kubeflow that a launch needs.
 
     Args:
-        connection: The API server.
+        connection: The API server; None for who starts nothing.
         root: The pipeline root.
         reachable: What runs.
         record: What the launch has decided.
@@ -74,7 +74,7 @@ class Submission:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Connection | None,
         root: BucketStore,
         reachable: Reachable,
         record: LaunchRecord,
@@ -98,6 +98,19 @@ class Submission:
         parts = parts_of(self._root, self._record.run)
         return [(part, PipelineVersion.get(self._root, part.version)) for part in parts]
 
+    def parts(self, plan: Plan) -> list[tuple[str, ...]]:
+        """Return the steps that have to run, by the run of Kubeflow that they are part of.
+
+        Args:
+            plan: What is known by now.
+
+        Raises:
+            UserError: A single step is larger than the cluster can hold.
+        """
+        graph = self._reachable.graph
+        missing = plan.missing(graph, self._record.sources)
+        return divided(by_variant(graph, missing), lambda only: self._why_not(plan, only))
+
     def next(self, plan: Plan, number: int) -> Next | None:
         """Return the part that comes next, or None where every step has its result.
 
@@ -109,15 +122,14 @@ class Submission:
             UserError: A single step is larger than the cluster can hold.
         """
         graph = self._reachable.graph
-        missing = plan.missing(graph, self._record.sources)
-        if not missing:
+        parts = self.parts(plan)
+        if not parts:
             return None
-        parts = divided(by_variant(graph, missing), lambda only: self._why_not(plan, only))
         plan = self._with_uploads(plan, parts[0])
         for refs in to_gather(graph, parts[0]).values():
             gather(self._root, self._cache, graph, refs, plan.known)
         made = self._compiled(plan, parts[0])
-        limits.check_names(made.spec["root"]["dag"]["tasks"])
+        limits.check_names(made.spec["root"]["dag"]["tasks"], self._version)
         return Next(plan, parts[0], number, number - 1 + len(parts), made)
 
     def start(self, coming: Next) -> tuple[Part, PipelineVersion]:
@@ -127,6 +139,8 @@ class Submission:
             UserError: The cluster refuses it.
         """
         record, graph = self._record, self._reachable.graph
+        assert self._connection, "somebody starts a part without a server"
+        workspaces.check(self._reachable.settings, self._version)
         prepared = preparing.put_version(
             self._connection,
             self._root,

@@ -210,13 +210,12 @@ def _one(
     retry: bool,
 ) -> Synced:
     run = parts[-1]
-    if cache.store.stat(run_key(name)) is not None:
-        return Synced(name, run.run_id, "here already")
-    if run.state not in FINAL:
-        return Synced(name, run.run_id, "still running")
+    kept = cache.store.stat(run_key(name)) is not None
+    if kept or run.state not in FINAL:
+        return Synced(name, run.run_id, "here already" if kept else "still running")
     page = connection.page_of(run.run_id)
     logs = StepLogs(connection, root, version.graph.name, run.run_id)
-    failures = Failures(logs, version.graph, page, connection.namespace)
+    failures = Failures(logs, version.part, page, connection.namespace, fits=version.fits)
     retries = Retries(connection, root, version, run.run_id)
     try:
         full = connection.ask(connection.runs.run_service_get_run, run.run_id)

@@ -59,6 +59,10 @@ class VertexEngine:
         self.detached = True
         self.still_running = False
 
+    def left(self, graph: Graph, sources: Mapping[str, Snapshot]) -> str | None:  # noqa: ARG002
+        """See ``Engine``: a job that nobody watches any more is imported by ``slimline sync``."""
+        return None
+
     def cancel(self) -> None:
         """Stop looking on; the job goes on unless the user wants it to end with this process."""
         self._interrupted.set()

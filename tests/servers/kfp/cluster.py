@@ -301,9 +301,9 @@ def local_run(config: Path, store: Path) -> LocalRun:
     return LocalRun(loaded, store, launched.run)
 
 
-def shared_local_run(config: Path, folder: Path) -> LocalRun:
-    """The same, or what ``SLIMLINE_TINY_RUN`` names: a store that has one run of it."""
-    ready = os.environ.get("SLIMLINE_TINY_RUN")
+def shared_local_run(config: Path, folder: Path, variable: str = "SLIMLINE_TINY_RUN") -> LocalRun:
+    """The same, or what a variable of the environment names: a store that has one run of it."""
+    ready = os.environ.get(variable)
     if not ready:
         return local_run(config, folder / "store")
     return LocalRun(load(config), Path(ready), read_run(open_store(ready), None).run)

@@ -31,6 +31,7 @@ from tests.servers.kfp.object_storage import (
 )
 from tests.servers.kfp.pods import Pod
 from tests.servers.kfp.server import KfpServer
+from tests.servers.kfp.volumes import Volumes
 from tests.servers.kfp.workflow_json import LIMIT_BYTES, WorkflowJson
 
 Where = Literal["root", "importer", "driver", "step"]
@@ -103,6 +104,7 @@ class Executing:
         limit_bytes: What Argo writes of one Workflow: above it nodes are kept compressed, and when
             they are too large even so the run breaks off.
         sizes: By run the Workflow's length with its nodes plain and compressed, as last written.
+        volumes: With a folder for each claim of the cluster; None: there is none.
     """
 
     kfp: KfpServer
@@ -115,6 +117,7 @@ class Executing:
     inputs: dict[str, dict[str, pb.ExecutorInput]] = field(default_factory=dict)
     limit_bytes: int = LIMIT_BYTES
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    volumes: Path | None = None
     _drivers: dict[str, Driver] = field(default_factory=dict)
     _json: dict[str, WorkflowJson] = field(default_factory=dict)
     _compiled: dict[str, int] = field(default_factory=dict)
@@ -206,6 +209,12 @@ class Executing:
             self._drivers[run] = Driver(backend.release, spec, place, self.metadata)
         return self._drivers[run]
 
+    def _volumes(self, run: str) -> Volumes:
+        backend = self.kfp.backend
+        whole = backend.source_of(backend.runs[run])["pipeline_spec"]
+        folder = self.volumes or Path(tempfile.gettempdir())
+        return Volumes(folder, whole.get("platform_spec", {}), run)
+
     def _lasting(self, where: Where, task: str) -> Strike | None:
         """Return what becomes of a pod after Argo's own retries, which are for lost ones alone."""
         again = _LOST_AGAIN if self.kfp.backend.release.retries_every_template else 0
@@ -236,6 +245,7 @@ class Executing:
             if struck:
                 backend.fail_driver(run, name)
                 return
+            self._volumes(run).resolve(given)
             inputs[name] = given
         given = inputs[name]
         fingerprint = driver.fingerprint(name, given)
@@ -283,6 +293,8 @@ class Executing:
         pod = self.pod(folder, name)
         launcher = Launcher(bucket, pod, driver.release, driver.components[name], attempt)
         try:
+            label = driver.own_component(name).executor_label
+            self._volumes(run).mount(folder, label, message)
             made = launcher.execute(message, driver.executor(name)["container"])
         except TaskFailedError:
             return None

@@ -295,8 +295,8 @@ def _places(
 
     def place_of(output: Ref) -> tuple[str, str]:
         artifact = Ref(output.step, artifact_of(output, graph))
-        if output in staged:
-            return staged[output].task, artifact.output
+        if artifact in staged:
+            return staged[artifact].task, artifact.output
         task = importers.result_task(artifact) if artifact in imported else artifact.step
         return task, artifact.output
 

@@ -107,7 +107,7 @@ class Staging:
             producer: The task and the output that the Dataset comes from.
             retry: How it is tried again, or None.
             cached: Whether the cluster may take results of earlier runs. Of this task it may where
-                the volume outlives the run.
+                the volume stays when the run has ended.
         """
         name, output = producer
         values = {PORTS: {self.output: self.output}, WORKSPACE: mounted_at(self.workspace)}
@@ -136,7 +136,10 @@ class Staging:
 
 
 def stagings(graph: Graph, running: Collection[str], settings: Kubeflow) -> Mapping[Ref, Staging]:
-    """Return by Dataset the task that puts it on the volume; none without a workspace.
+    """Return by result the task that puts its Dataset on the volume; none without a workspace.
+
+    All readers of such a result get what that task made, also those of its other outputs: whoever
+    wants the report of ``ingest`` is spared the images as well.
 
     Args:
         graph: The whole graph.
@@ -153,7 +156,7 @@ def stagings(graph: Graph, running: Collection[str], settings: Kubeflow) -> Mapp
     for ref, count in readers.items():
         if count >= _READERS:
             artifact = Ref(ref.step, artifact_of(ref, graph))
-            found[ref] = Staging(artifact, ref.output, settings.workspace)
+            found[artifact] = Staging(artifact, ref.output, settings.workspace)
     return found
 
 
@@ -178,18 +181,19 @@ def check(settings: Kubeflow, version: ServerVersion | None) -> None:
 
 def parameters_of(step: Step, staged: Mapping[Ref, Staging]) -> dict[str, Any]:
     """Return what a step is told of the workspace: where it is, if the step reads from there."""
-    for ref in step.refs:
-        if staging := staged.get(ref):
-            return {WORKSPACE: mounted_at(staging.workspace)}
-    return {}
+    workspace = _read_by(step, staged)
+    return {WORKSPACE: mounted_at(workspace)} if workspace else {}
 
 
 def mounts_of(step: Step, staged: Mapping[Ref, Staging]) -> Json:
     """Return what Kubernetes has to mount for a step."""
-    for ref in step.refs:
-        if staging := staged.get(ref):
-            return mounts(staging.workspace)
-    return {}
+    workspace = _read_by(step, staged)
+    return mounts(workspace) if workspace else {}
+
+
+def _read_by(step: Step, staged: Mapping[Ref, Staging]) -> Workspace | None:
+    datasets = {Ref(one.artifact.step, one.output): one.workspace for one in staged.values()}
+    return next((datasets[ref] for ref in step.refs if ref in datasets), None)
 
 
 def mounted_at(workspace: Workspace) -> str:

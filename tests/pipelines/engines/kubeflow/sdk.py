@@ -278,7 +278,7 @@ def component(step: Step, common: Shared) -> Any:
 
     def container(*_: Any, **__: Any) -> dsl.ContainerSpec:
         return dsl.ContainerSpec(
-            image=REFERENCES[step.interface.image],
+            image=REFERENCES[step.image],
             command=["python", "-m", "components"],
             args=arguments(step),
         )
@@ -309,8 +309,9 @@ def configure(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:
     task.set_retry(settings.retries, f"{settings.backoff_s}s", 2.0, f"{longest}s")
     for name, value in sorted(settings.environment.items()):
         task.set_env_variable(name, value)
-    if own.accelerator:
-        task.set_accelerator_type(own.accelerator).set_accelerator_limit(own.accelerators)
+    if step.gpu:
+        kind = own.accelerator or "nvidia.com/gpu"
+        task.set_accelerator_type(kind).set_accelerator_limit(own.accelerators)
 
 
 def configure_pods(task: dsl.PipelineTask, step: Step, settings: Kubeflow) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from tests.servers.kfp.executing import Executing, Seeded
 from tests.servers.kfp.releases import VERSIONS
 from tests.servers.kfp.server import KfpServer
 from tests.servers.kfp.stand_ins import StandIns
+from tests.servers.kfp.workflow_json import LIMIT_BYTES
 
-TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
+ROOT = Path(__file__).parents[4]
+TINY = ROOT / "tests" / "data" / "tiny.yaml"
+DIGITS = ROOT / "pipelines" / "examples" / "digits.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -51,32 +54,88 @@ class Started:
 
 
 @pytest.fixture
-def started(gcs: GcsServer, tiny_run: LocalRun, tmp_path: Path) -> Iterator[Callable[..., Started]]:
-    """Make a launch of the smallest configuration on a server of a version."""
+def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """Make a launch of a configuration, whose steps stand-ins carry out, on a server of a version."""
     servers: list[KfpServer] = []
     kfp_cluster.put_data(gcs)
-    config_path = kfp_cluster.configured(TINY, tmp_path / "tiny.yaml", retries=8, backoff_s=1)
 
-    def make(version: str, **how: Any) -> Started:
+    def make(
+        version: str,
+        config: Path,
+        local: LocalRun,
+        settings: Mapping[str, Any] | None = None,
+        **how: Any,
+    ) -> Started:
+        given = {"retries": 10, "backoff_s": 1, **(settings or {})}
+        place = kfp_cluster.configured(config, tmp_path / config.name, **given)
         server = KfpServer(version=version)
         servers.append(server)
         server.__enter__()
-        stand_ins = StandIns(tiny_run.store, tiny_run.run)
-        return Started(Executing(server, gcs, stand_ins.pod, **how), config_path, tmp_path)
+        stand_ins = StandIns(local.store, local.run)
+        return Started(Executing(server, gcs, stand_ins.pod, **how), place, tmp_path)
 
     yield make
     for server in servers:
         server.__exit__()
 
 
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> LocalRun:
+    folder = tmp_path_factory.mktemp("digits")
+    return kfp_cluster.shared_local_run(DIGITS, folder, "SLIMLINE_DIGITS_RUN")
+
+
+def steps_of(run: Started) -> list[str]:
+    """Return the steps that were submitted, in the order of their names."""
+    (workflow,) = run.executing.kfp.backend.workflows.values()
+    return sorted(name for name, task in workflow.tasks.items() if not task.importer)
+
+
+def done_in(run: Started) -> list[str]:
+    """Return the steps that were told to be done, in the order of their names."""
+    return sorted(event.step for event in run.events if isinstance(event, StepDone))
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_run_in_which_pods_are_lost(started: Callable[..., Started], version: str) -> None:
+def test_a_run_in_which_pods_are_lost(
+    started: Callable[..., Started], tiny_run: LocalRun, version: str
+) -> None:
     faults = Seeded(seed=7, lost=0.1)
-    run = started(version, faults=faults)
+    run = started(version, TINY, tiny_run, faults=faults)
     launched = run()
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
     assert sum(faults.struck.values()) >= 2, "something was lost"
-    assert len(run.executing.kfp.backend.runs) == 1
-    steps = run.executing.kfp.backend.workflows.popitem()[1].tasks
-    done = [event.step for event in run.events if isinstance(event, StepDone)]
-    assert sorted(done) == sorted(name for name, task in steps.items() if not task.importer)
+    assert done_in(run) == steps_of(run)
+
+
+@pytest.mark.parametrize("workspace", [{"claim": "datasets"}, {"size": "1Gi"}], ids=str)
+def test_a_run_with_a_workspace_ends_as_one_without(
+    started: Callable[..., Started],
+    tiny_run: LocalRun,
+    workspace: Mapping[str, str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "volumes" / "datasets").mkdir(parents=True)
+    settings = {"workspace": dict(workspace)}
+    run = started("2.17.0", TINY, tiny_run, settings, volumes=tmp_path / "volumes")
+    launched = run()
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    assert "workspace-dataset" in steps_of(run), "in the cluster, and no step of the graph"
+    assert done_in(run) == sorted({*steps_of(run)} - {"workspace-dataset"})
+    assert list(tmp_path.glob("volumes/*/slimline/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", VERSIONS)
+def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
+    started: Callable[..., Started], digits_run: LocalRun, version: str
+) -> None:
+    faults = Seeded(seed=5, lost=0.1, failing=0.06)
+    run = started(version, DIGITS, digits_run, faults=faults)
+    launched = run()
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    assert {"step lost", "driver lost", "driver fails"} <= faults.struck.keys(), faults.struck
+    assert done_in(run) == steps_of(run)
+    if version == "2.17.0":
+        ((plain, compressed),) = run.executing.sizes.values()
+        assert compressed < LIMIT_BYTES < plain, "the task list stood still"

@@ -329,8 +329,8 @@ def test_a_run_says_its_data_configuration_and_seed(tmp_path):
 
 
 def test_attempts_have_time_to_live_as_long_as_the_step_may(tmp_path):
-    limits = ON_GPU | {"distill": {"minutes": 300}}
-    config = config_of(tmp_path, kubeflow=EVERYTHING, limits=limits)
+    limits = {"distill": {"minutes": 300}}
+    config = config_of(tmp_path, kubeflow=SETTINGS | {"retries": 3, "backoff_s": 30}, limits=limits)
     pipeline, platform = documents(config)
     life_s = int(
         platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-distill"][

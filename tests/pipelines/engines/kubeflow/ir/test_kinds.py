@@ -75,11 +75,13 @@ def test_steps_that_give_different_optional_parameters_are_all_told_theirs(tmp_p
     assert sorted(patience, key=str) == [3, None]
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, EVERYTHING], ids=["few", "all"])
-def test_every_task_is_told_what_the_graph_says(settings, tmp_path):
+@pytest.mark.parametrize(
+    ("settings", "limits"), [(SETTINGS, {}), (EVERYTHING, ON_GPU)], ids=["few", "all"]
+)
+def test_every_task_is_told_what_the_graph_says(settings, limits, tmp_path):
     from pipelines.compress import graph_of
 
-    config = config_of(tmp_path, kubeflow=settings, limits=ON_GPU)
+    config = config_of(tmp_path, kubeflow=settings, limits=limits)
     spec = compile_config(config).spec
     for step in graph_of(config).steps:
         told = resolved(spec, spec["root"]["dag"]["tasks"][step.name])

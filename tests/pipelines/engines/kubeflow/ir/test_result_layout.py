@@ -18,26 +18,10 @@ from pipelines.engines.kubeflow.ir.result_layout import (
     layout_of_step,
     ports_of,
 )
-from pipelines.runs.graph import Graph
 from tests.pipelines.engines.kubeflow.graphs import EXAMPLES, compile_config, config_of
+from tests.servers.kfp.picture import earlier_nodes, nodes
 
 DIGITS = Path(__file__).parents[5] / "pipelines/examples/digits.yaml"
-
-
-def nodes(text: str) -> int:
-    """Count the nodes that the pipeline UI draws: every task, and every artifact of a task."""
-    pipeline = next(iter(yaml.safe_load_all(text)))
-    tasks = pipeline["root"]["dag"]["tasks"].values()
-    components = pipeline["components"]
-    return sum(
-        1 + len(components[task["componentRef"]["name"]]["outputDefinitions"]["artifacts"])
-        for task in tasks
-    )
-
-
-def earlier_nodes(graph: Graph) -> int:
-    """Count what it was when every output and every statement was an artifact."""
-    return 2 * len(graph.sources) + sum(1 + len(step.interface.outputs) + 1 for step in graph.steps)
 
 
 def test_the_picture_of_digits_has_half_of_the_nodes_that_it_had(tmp_path: Path) -> None:

@@ -27,10 +27,13 @@ NAMES = ("ingest", "train", "prune", "convert", "benchmark")
 
 @pytest.fixture(scope="module")
 def components(tmp_path_factory):
-    """The files as `slimline compile --component` writes them; no registry gave these digests."""
+    """The files as `slimline compile --component` writes them, but for the names of the images.
+
+    The runner pulls what this machine does not know by a tag, and no registry can be reached.
+    """
     folder, client = tmp_path_factory.mktemp("components"), connect()
     for name in NAMES:
-        image = find(client, image_of(name, gpu=False)).digest
+        image = find(client, image_of(name, gpu=False)).name
         (folder / f"{name}.yaml").write_text(component_file(name, image))
     return {name: load_component_from_file(str(folder / f"{name}.yaml")) for name in NAMES}
 
@@ -82,7 +85,7 @@ def test_what_the_stranger_wrote_is_what_was_done(ran):
     sizes = [path.stat().st_size for path in ran.path("convert", "lite").glob("*.tflite")]
     assert len(sizes) == 1
     assert sizes[0] > 1000
-    assert json.loads(ran.path("benchmark", "metrics").read_text())["latency_ms"] > 0
+    assert json.loads(ran.path("benchmark", "metrics").read_text())["p50_ms"] > 0
 
 
 def test_artifacts_passed_from_step_to_step_by_their_digests(ran):
