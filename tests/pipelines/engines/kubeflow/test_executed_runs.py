@@ -142,6 +142,7 @@ def test_a_run_with_a_workspace_ends_as_one_without(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
     started: Callable[..., Started], digits_run: LocalRun, version: str
@@ -158,6 +159,7 @@ def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["wide10", "wide60"])
 def test_many_variants_come_to_their_end(
     started: Callable[..., Started], digits_run: LocalRun, name: str
