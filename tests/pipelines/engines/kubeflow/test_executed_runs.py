@@ -134,7 +134,7 @@ def test_a_run_with_a_workspace_ends_as_one_without(
 ) -> None:
     (tmp_path / "volumes" / "datasets").mkdir(parents=True)
     settings = {"workspace": dict(workspace)}
-    run = started("2.17.0", TINY, tiny_run, settings, volumes=tmp_path / "volumes")
+    run = started("2.17.0", TINY, tiny_run, settings=settings, volumes=tmp_path / "volumes")
     launched = run()
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
     assert "workspace-dataset" in steps_of(run), "in the cluster, and no step of the graph"
