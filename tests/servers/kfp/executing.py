@@ -150,8 +150,8 @@ class Executing:
                 backend.end(run)
                 return False
             case "RUNNING":
-                goes_on = self._go_on(run)
-                return self._write(run) and goes_on
+                more = self._go_on(run)
+                return self._write(run) and more
             case _:
                 return False
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
@@ -64,8 +65,8 @@ def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
         version: str,
         config: Path,
         local: LocalRun,
-        real: Collection[str] = (),
         settings: Mapping[str, Any] | None = None,
+        real: Collection[str] = (),
         **how: Any,
     ) -> Started:
         given = {"retries": 10, "backoff_s": 1, **(settings or {})}
@@ -110,6 +111,19 @@ def test_a_run_in_which_pods_are_lost(
     assert done_in(run) == steps_of(run)
 
 
+@pytest.mark.parametrize("version", ["2.5.0", "2.17.0"])
+def test_steps_of_one_component_may_be_given_different_parameters(
+    started: Callable[..., Started], tiny_run: LocalRun, tmp_path: Path, version: str
+) -> None:
+    config = recordings.needed() / "configs" / "driverfails.yaml"
+    given = yaml.safe_load(config.read_text()) | {"baseline": "none"}
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(given))
+    run = started(version, tmp_path / "given.yaml", tiny_run, real=("select", "publish"))
+    launched = run()
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    assert {"distill-conv-050", "distill-conv-025"} <= set(done_in(run))
+
+
 @pytest.mark.parametrize("workspace", [{"claim": "datasets"}, {"size": "1Gi"}], ids=str)
 def test_a_run_with_a_workspace_ends_as_one_without(
     started: Callable[..., Started],
@@ -151,5 +165,4 @@ def test_many_variants_come_to_their_end(
     config = recordings.needed() / "configs" / f"{name}.yaml"
     run = started("2.17.0", config, digits_run, real=("select", "publish"))
     launched = run()
-    print(name, launched.outcome, run.executing.sizes, len(run.executing.kfp.backend.runs))
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
