@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from components.artifacts.data_use import DataUse
@@ -150,8 +148,7 @@ def explain_cluster(
     sources = listed_sources(graph, read_exclusions(opened))
     digests = {name: source.digest for name, source in sources.items()}
     reachable = preflight.check(config, graph)
-    with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
-        foreseen = foresee(reachable, digests, cache, Path(scratch), version)
+    foreseen = foresee(reachable, digests, cache, version)
     earlier = _Earlier(opened, graph, [] if problems is None else problems)
     plan, missing = foreseen.plan, set(foreseen.missing)
     explained: list[Explanation] = []
