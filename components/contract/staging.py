@@ -2,8 +2,8 @@
 
 ``python -m components.contract.staging --result NAME --executor-input JSON`` in the image
 ``light``; a task of the pipelines of clusters with a workspace, and no component. What is there
-already, whole, stays: a volume may outlive its run. Files are made read-only, since Kubeflow mounts
-no volume so.
+already, whole, stays: a claim is there longer than a run. Files are made read-only, since Kubeflow
+mounts no volume so.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Workspace(Section):
     claim: Annotated[str, AfterValidator(_claim)] | None = Field(
         default=None,
         description="PersistentVolumeClaim in the pods' namespace, with the access mode "
-        "ReadWriteMany; it outlives runs, and they share what it holds",
+        "ReadWriteMany; it stays when runs have ended, and they share what it holds",
     )
     size: Annotated[str, AfterValidator(_quantity)] | None = Field(
         default=None,

@@ -7,11 +7,13 @@ All of it is read where the command line of AWS reads it: environment variables,
 from __future__ import annotations
 
 import os
-from typing import Any, cast
+from functools import cache
+from typing import Any
 
-import boto3  # pyright: ignore[reportMissingTypeStubs]
 from botocore import exceptions as boto  # pyright: ignore[reportMissingTypeStubs]
 from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
+from botocore.loaders import create_loader  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+from botocore.session import Session  # pyright: ignore[reportMissingTypeStubs]
 
 from components.contract.errors import UserError
 from pipelines.stores.bucket_uri import scheme_of
@@ -38,7 +40,7 @@ def connect(uri: str, policy: RetryPolicy) -> Any:
             AWS configuration cannot be used.
     """
     try:
-        session: Any = cast("Any", boto3).session.Session()
+        session = _session()
         credentials: Any = session.get_credentials()
         client = _client(session, policy)
     except boto.ProfileNotFound as error:
@@ -71,6 +73,18 @@ def connect(uri: str, policy: RetryPolicy) -> Any:
     return client
 
 
+@cache
+def _loader() -> Any:
+    """Return what reads the description of S3, a large file, once for all clients."""
+    return create_loader()
+
+
+def _session() -> Any:
+    session: Any = Session()
+    session.register_component("data_loader", _loader())
+    return session
+
+
 def _client(session: Any, policy: RetryPolicy) -> Any:
     options: dict[str, Any] = {
         "connect_timeout": policy.connect_s,
@@ -82,12 +96,12 @@ def _client(session: Any, policy: RetryPolicy) -> Any:
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
     }
-    region = session.region_name or os.environ.get("AWS_REGION") or _REGION
-    client = session.client("s3", region_name=region, config=Config(**options))
-    settings: Any = session._session.get_scoped_config().get("s3")  # noqa: SLF001
+    region = session.get_config_variable("region") or os.environ.get("AWS_REGION") or _REGION
+    client = session.create_client("s3", region_name=region, config=Config(**options))
+    settings: Any = session.get_scoped_config().get("s3")
     told = isinstance(settings, dict) and "addressing_style" in settings
     if client.meta.endpoint_url.endswith(_AMAZON) or told:
         return client
     # A service of one's own has seldom a name for each bucket.
     options["s3"] = {"addressing_style": "path"}
-    return session.client("s3", region_name=region, config=Config(**options))
+    return session.create_client("s3", region_name=region, config=Config(**options))

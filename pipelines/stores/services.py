@@ -37,9 +37,9 @@ def open_objects(
         try:
             from pipelines.stores.s3_objects import S3Objects
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in ("boto3", "botocore"):
+            if (error.name or "").partition(".")[0] != "botocore":
                 raise
-            raise not_installed(uri, "boto3", "s3") from error
+            raise not_installed(uri, "botocore", "s3") from error
         return S3Objects(uri, bucket, policy, sealed)
     raise UserError(
         f"{uri}: there is no bucket of this kind",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from components.contract.types import ImageName
     from tests.benchmarks.table import Row
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,9 @@ def relocated(example: Path, folder: Path) -> Path:
 
     given = yaml.safe_load(example.read_text())
     given["data"] = "gs://bucket/data"
-    images = {image: f"registry.example/{image}@sha256:{_DIGEST}" for image in IMAGES}
+    images: dict[ImageName, str] = {
+        image: f"registry.example/{image}@sha256:{_DIGEST}" for image in IMAGES
+    }
     given["kubeflow"] = {"pipeline_root": PIPELINE_ROOT, "images": images, "retries": 0}
     path = folder / f"{example.stem}.yaml"
     path.write_text(json.dumps(given))
@@ -114,7 +117,8 @@ def bench_compile(scratch: Path) -> list[Row]:
             {},
         )
 
-    config, images = load(faces), {image: f"{image}@sha256:{_DIGEST}" for image in IMAGES}
+    config = load(faces)
+    images: dict[ImageName, str] = {image: f"{image}@sha256:{_DIGEST}" for image in IMAGES}
     thirty = load(wide(30, scratch))
     began = time.perf_counter()
     compiled(check(thirty, graph_of(thirty)), {"data": _DIGEST}, images)
@@ -149,7 +153,7 @@ def bench_sizes(scratch: Path) -> list[Row]:
     from tests.benchmarks.table import Row
     from tests.servers.kfp.picture import earlier_nodes, nodes
 
-    images = {image: f"{image}@sha256:{_DIGEST}" for image in IMAGES}
+    images: dict[ImageName, str] = {image: f"{image}@sha256:{_DIGEST}" for image in IMAGES}
     rows: list[Row] = []
     oldest, *others = BACK_ENDS
     for variants, version in ((15, oldest.since), *((30, one.since) for one in others)):
@@ -210,7 +214,7 @@ def _under_the_docker_runner(example: Path, scratch: Path) -> float:
 
     source = snapshot(load(example).data)
     config = load(relocated(example, scratch))
-    images = {image: find(connect(), image).name for image in IMAGES}
+    images: dict[ImageName, str] = {image: find(connect(), image).name for image in IMAGES}
     made = compiled(check(config, graph_of(config)), {"data": source.digest}, images)
     stage(source, scratch / "staged")
     place = scratch / "gcs" / made.sources["data"].removeprefix("gs://")

@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.engines.kubeflow.image_digests import images_of, references
     from pipelines.engines.kubeflow.ir import compiling, limits, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
+    from pipelines.engines.kubeflow.versions import version_name
     from pipelines.runs.exclusions import read_exclusions
     from pipelines.runs.listing import listed_sources
     from pipelines.stores.opening import open_store
@@ -105,6 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "steps": [step.name for step in graph.ordered],
                 "sources": dict(made.sources),
                 "kfp": str(version) if version else None,
+                "version": version_name(config.digest, made.digest),
             }
         )
     else:

@@ -158,7 +158,7 @@ class ResultImporter:
         cached = found.executed_by[0] not in self._kfp_runs
         outputs = {name: stated["digest"] for name, stated in statement["outputs"].items()}
         trees: dict[str, Tree] = {}
-        for port in step.interface.outputs:
+        for port in (one for one in step.interface.outputs if one.name in found.places):
             key, stated = found.path_of(port.name), outputs[port.name]
             if port.kind in WHOLE:
                 self._fetch(step, key, port.kind, stated)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from components.contract.closure import code_digest
 from components.contract.executor_input import STATEMENT
 from components.contract.results import STATEMENT_FILE
 from components.contract.tree import SINGLE
@@ -60,7 +61,8 @@ class Found:
     Attributes:
         folder: Where its artifacts lie, below the root.
         statement: What the step states of itself.
-        places: By output where it lies below ``folder``.
+        places: By output where it lies below ``folder``; earlier versions of a component may have
+            had fewer.
     """
 
     folder: str
@@ -151,9 +153,10 @@ def read_found(step: Step, folder: str, data: bytes) -> Found:
         raise ValueError(f"it is of the component {stated.component}")
     ports = [port.name for port in step.interface.outputs]
     missing = [name for name in ports if name not in stated.outputs]
-    if missing:
+    if missing and stated.code == code_digest(step.component):
         raise ValueError(f"it does not tell of the output {missing[0]}")
-    places = {name: _place(name, stated.outputs[name].uri, folder) for name in ports}
+    made = [name for name in ports if name in stated.outputs]  # others came later
+    places = {name: _place(name, stated.outputs[name].uri, folder) for name in made}
     return Found(folder, json.loads(data), places)
 
 

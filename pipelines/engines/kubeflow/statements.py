@@ -155,6 +155,9 @@ class Statements:
                 what = f"{folder} has no statement, although another step has read its results"
                 raise self.damaged(producer, what)
             self._found[ref.step] = found
+        if ref.output not in found.places:
+            what = f"it read {uri}, and {ref.step} does not say that it made {ref.output}"
+            raise self.damaged(step, what)
         made = found.statement["outputs"][ref.output]["digest"]
         if made != stated["digest"]:
             raise self.damaged(

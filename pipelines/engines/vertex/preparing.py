@@ -9,14 +9,13 @@ from typing import Any
 
 from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.kubeflow import pipeline_root
-from pipelines.engines.kubeflow.image_digests import references
+from pipelines.engines.kubeflow.image_digests import images_of, references
 from pipelines.engines.kubeflow.ir import compiling
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.engines.kubeflow.versions import PipelineVersion, version_name
+from pipelines.engines.kubeflow.preparing import version_made
+from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.engines.vertex.pipeline_job import LABEL
-from pipelines.images.building import image_environment
-from pipelines.runs.kept_documents import documents_of
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.store import Store
 
@@ -48,25 +47,15 @@ def prepare(reachable: Reachable, sources: Mapping[str, Snapshot], scratch: Path
         UserError: The configuration holds a secret, or an image or the pipeline root cannot be
             used.
     """
-    config, settings = reachable.config, reachable.settings
-    refuse_secrets(config)
-    images = references(settings)
+    settings = reachable.settings
+    refuse_secrets(reachable.config)
+    images = references(settings, images_of(reachable.graph))
     root = open_root(settings.pipeline_root)
     digests = {name: source.digest for name, source in sources.items()}
     compiled = compiling.compiled(reachable, digests, images, cache_keys=False)
     for name, source in sources.items():
         pipeline_root.stage(source, compiled.sources[name], scratch)
-    version = PipelineVersion(
-        name=version_name(config.digest, compiled.digest),
-        config_digest=config.digest,
-        graph=reachable.graph,
-        budgets=config.budgets.model_dump(),
-        sources=digests,
-        images=images,
-        environments={image: image_environment(image) for image in images},
-        variants=config.written_variants,
-        documents=documents_of(config, reachable.graph, installed=False),
-    )
+    version = version_made(reachable, compiled, digests, images)
     version.put(root)
     job: dict[str, Any] = {
         "pipelineSpec": compiled.spec,

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ import pytest
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
 from pipelines.runs.events import StepDone, StepStarted
+from pipelines.runs.records import read_run
 from pipelines.sources.snapshot import snapshot
 from pipelines.stores.bucket import BucketStore
+from pipelines.stores.opening import open_store
+from tests.servers.s3.seaweedfs import BUCKET
 
 ROOT = Path(__file__).parents[3]
 REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
@@ -33,14 +37,14 @@ def configured(path, folder, request):
     return load(folder / "faces.yaml").relocated(data=str(data))
 
 
-def uploaded(config):
+def uploaded(config, place="gs://stores/data"):
     """The same configuration with its data in the bucket."""
     source = snapshot(config.data)
     root = source.place.root
-    where = "data" if root.is_dir() else f"data/{root.name}"
+    where = place if root.is_dir() else f"{place}/{root.name}"
     files = ((file.name, root / file.name if root.is_dir() else root) for file in source.files)
-    BucketStore("gs://stores/data").put_many(files)
-    return config.relocated(data=f"gs://stores/{where}")
+    BucketStore(place, root=True).put_many(files)
+    return config.relocated(data=where)
 
 
 def run(config, engine, store, output):
@@ -85,3 +89,26 @@ def test_a_bucket_whose_requests_fail_gives_what_a_disk_gives(
     assert again.steps.keys() == over_bucket.steps.keys()
     assert files_in(tmp_path / "a") == files_in(tmp_path / "c")
     assert sum(gcs_process.faults().values()) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("path", CONFIGS)
+def test_so_does_a_service_that_speaks_s3(path, s3, tiny_run, tmp_path, monkeypatch, request):
+    config = configured(path, tmp_path, request)
+    monkeypatch.setenv("HOME", str(tmp_path / "one-machine"))
+    place = f"s3://{BUCKET}/{secrets.token_hex(8)}"
+    in_bucket = uploaded(config, f"{place}/data")
+    s3.faults.rate = 0.05
+    s3.faults.repeat(7)
+    over_bucket, _ = run(in_bucket, "local", f"{place}/runs", tmp_path / "a")
+    store, name = str(tiny_run.store), tiny_run.run
+    if config.digest == tiny_run.config.digest:
+        local = {n: s["outputs"] for n, s in read_run(open_store(store), name).steps.items()}
+        assert made(over_bucket) == {n: local[n] for n in made(over_bucket)}
+    monkeypatch.setenv("HOME", str(tmp_path / "another-machine"))
+    again, executed = run(in_bucket, "local", f"{place}/runs", tmp_path / "c")
+    assert executed == []
+    assert again.steps.keys() == over_bucket.steps.keys()
+    assert files_in(tmp_path / "a") == files_in(tmp_path / "c")
+    assert s3.faults.hit.total() > 10

@@ -40,7 +40,7 @@ MET: dict[Operation, tuple[Callable[[BucketStore, Path], None], ...]] = {
     **WORK,
     "stat": (read, replace),  # a download tells size and entity tag itself
 }
-SHORT = RetryPolicy(deadline_s=0.5, read_s=0.2, wait_s=0.02)
+SHORT = RetryPolicy(deadline_s=0.2, read_s=0.1, wait_s=0.02)
 
 
 @pytest.fixture(autouse=True)
@@ -321,3 +321,12 @@ def test_a_damaged_object_is_told_from_a_missing_one(
     with pytest.raises(UserError, match="another sha256") as caught:
         store.get("there")
     assert isinstance(caught.value.__cause__, DamagedTransfer)
+
+
+def test_copies_are_made_by_the_service(s3: S3Proxy, s3_uri: str) -> None:
+    root = BucketStore(s3_uri, POLICY, root=True)
+    root.put_if_absent("from/a", SMALL)
+    root.copy_many([("from/a", "to/a"), ("from/a", "to/a")])
+    assert root.get("to/a") == SMALL
+    with pytest.raises(KeyMissing):
+        root.copy_many([("from/none", "to/none")])

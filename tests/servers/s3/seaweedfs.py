@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
+from botocore.session import Session
 
 ACCESS_KEY = "AKIATESTS"
 SECRET_KEY = "only-for-tests"
@@ -93,7 +93,7 @@ class SeaweedFs:
     def client(self) -> Any:
         """Return a client of the service itself, for what tests lay there."""
         if self._client is None:  # it takes longer to make than most requests
-            self._client = boto3.session.Session().client(
+            self._client = Session().create_client(
                 "s3",
                 endpoint_url=self.url,
                 aws_access_key_id=ACCESS_KEY,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from components.contract.errors import UserError
 from pipelines.config.kubeflow import WORKFLOW_BYTES
 from pipelines.engines.kubeflow.ir.compiling import Compiled
-from pipelines.engines.kubeflow.ir.servers import NEWEST, ServerVersion
+from pipelines.engines.kubeflow.ir.component_spec import Json
+from pipelines.engines.kubeflow.ir.servers import NEWEST, OLDEST, ServerVersion
 from pipelines.engines.kubeflow.ir.sizes.back_end import BACK_ENDS, back_end_of
 from pipelines.engines.kubeflow.ir.sizes.measuring import Sizes, sizes_of
 
@@ -19,15 +20,16 @@ VARIABLE_BYTES = ARGUMENT_BYTES - len("ARGO_TEMPLATE=")
 """Longest value of that variable, which is an argument with its name before it."""
 
 NODE_CHARACTERS = 128
-"""Longest name of a task to Argo, with ``-driver`` behind it."""
+"""Longest name of a task or of a template to Argo, with what stands behind the step's."""
 
-_RESERVE = 0.05
-"""Share of a Workflow that stays free: every attempt that fails leaves a node behind."""
+_RESERVE = 0.03
+"""Share of a Workflow that stays free: every attempt that fails leaves a node behind, which takes
+about 500 bytes, so there is room for sixty of them."""
 
 _SAFE = 0.95
 """Share of the steps that fit by proportion: what does not grow with them takes room as well."""
 
-_DRIVER = "-driver"
+_DRIVER, _TEMPLATE = "-driver", "-system-container-executor"
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def check(
     Raises:
         UserError: It is too large, or Argo refuses the name of a task.
     """
-    check_names(compiled.spec["root"]["dag"]["tasks"])
+    check_names(compiled.spec["root"]["dag"]["tasks"], version)
     if found := fault(compiled, version, workflow_bytes=workflow_bytes):
         raise found
 
@@ -176,22 +178,29 @@ def check_inputs(compiled: Compiled) -> None:
         )
 
 
-def check_names(tasks: Iterable[str]) -> None:
-    """Refuse names of tasks that Argo refuses: each task also has a node for its driver.
+def check_names(tasks: Mapping[str, Json], version: ServerVersion | None) -> None:
+    """Refuse names of tasks that Argo refuses.
+
+    Each step also has a task for its driver, and to 2.5 templates of its own if it is tried again.
+
+    Args:
+        tasks: By name the tasks of the pipeline.
+        version: Of the server; None: what is refused by any version.
 
     Raises:
         UserError: Two nodes would have one name, or a name is too long.
     """
-    names = set(tasks)
-    for name in sorted(names):
-        if (longer := f"{name}{_DRIVER}") in names:
+    oldest = back_end_of(version or OLDEST)
+    for name, task in sorted(tasks.items()):
+        if (longer := f"{name}{_DRIVER}") in tasks:
             raise UserError(
                 f"the steps {name} and {longer} cannot be in one run on Kubeflow: the driver of "
                 f"the first is called {longer}, too",
                 f"give the variant behind {longer} a name that does not end in {_DRIVER}",
             )
-        if len(name) + len(_DRIVER) > NODE_CHARACTERS:
-            most = NODE_CHARACTERS - len(_DRIVER)
+        templates = oldest.templates_of_tasks and "retryPolicy" in task
+        most = NODE_CHARACTERS - len(_TEMPLATE if templates else _DRIVER)
+        if len(name) > most:
             raise UserError(
                 f"the step {name} has a name of {len(name)} characters, and Argo takes {most}",
                 f"shorten the name of its variant by {len(name) - most} characters",

@@ -107,7 +107,7 @@ class Staging:
             producer: The task and the output that the Dataset comes from.
             retry: How it is tried again, or None.
             cached: Whether the cluster may take results of earlier runs. Of this task it may where
-                the volume outlives the run.
+                the volume stays when the run has ended.
         """
         name, output = producer
         values = {PORTS: {self.output: self.output}, WORKSPACE: mounted_at(self.workspace)}

@@ -7,6 +7,9 @@ import pytest
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
+from pipelines.engines.kubeflow.ir.sizes.back_end import BACK_ENDS
+from pipelines.engines.kubeflow.ir.sizes.launches import Launches
+from pipelines.engines.kubeflow.ir.sizes.texts import compact, plain, size
 from pipelines.engines.kubeflow.result_importer import ResultImporter
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.images.building import find
@@ -158,6 +161,14 @@ def test_data_that_changed_under_its_address_is_refused(tmp_path, capfd):
     with pytest.raises(TaskFailedError, match="exit status 2"):
         Backend(tmp_path / "storage", tmp_path / "scratch").run(staged.made.text)
     assert f"expected {staged.source.digest}" in capfd.readouterr().err
+
+
+def test_no_step_was_told_more_than_was_computed_beforehand(ran):
+    made = ran.staged.made
+    launches = Launches(made.spec, made.platform, BACK_ENDS[-1])
+    for step in made.steps:
+        told = compact(plain(launches.executor_input(step, complete=True)), ", ")
+        assert 0.5 * size(told) < ran.argument_bytes[step] <= 1.05 * size(told), step
 
 
 def test_what_the_launcher_left_is_imported_as_if_the_run_had_been_local(ran, local, gcs, tmp_path):

@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 
+from components.contract.closure import code_digest
 from components.contract.digests import canonical_json, digest
 from components.contract.errors import UserError
 from components.contract.tree import tree_of
+from pipelines.compress import graph_of
+from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.engines.kubeflow.statements import Statements
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.graph import Graph, Ref, Step
 from pipelines.stores.directory import DirectoryStore
+from tests.servers.kfp import recordings
 
 PAGE = Step("search-page", "search_page", {"front": Ref("search", "front")}, {}, 1.0, 1.0)
 SEARCH = Step(
@@ -35,12 +39,13 @@ def version(graph: Graph = GRAPH, **fields: Any) -> PipelineVersion:
 class Root:
     """A pipeline root in a folder, and what steps leave there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, graph: Graph = GRAPH) -> None:
         self.folder = folder
+        self.graph = graph
         self.store = DirectoryStore(folder)
 
     def statements(self, run: str, **fields: Any) -> Statements:
-        return Statements(self.store, version(**fields), run)
+        return Statements(self.store, version(self.graph, **fields), run)
 
     def lay(
         self,
@@ -53,7 +58,7 @@ class Root:
         **stated: Any,
     ) -> Path:
         """Lay the result of a step, its files by ``output/path`` or ``output``."""
-        folder = self.folder / "faces" / run / step.name / salt
+        folder = self.folder / self.graph.name / run / step.name / salt
         layout = layout_of_step(step)
         outputs: dict[str, Any] = {}
         for port in step.interface.outputs:
@@ -64,6 +69,8 @@ class Root:
                     path = place / name.partition("/")[2] if "/" in name else place
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_text(text)
+            if earlier and not place.exists():
+                continue  # that version of the component had no such output
             tree = tree_of(place)
             outputs[port.name] = {
                 "digest": tree.digest, "size_bytes": tree.size_bytes, "files": len(tree.entries),
@@ -212,7 +219,7 @@ def test_what_is_no_statement_is_said_and_not_raised(root: Root, text: bytes, sa
 def test_a_statement_that_lacks_something_is_said_and_not_raised(
     root: Root, change: Mapping[str, Any], said: str
 ) -> None:
-    place = root.lay("run", SEARCH, FRONT)
+    place = root.lay("run", SEARCH, FRONT, code=code_digest("search"))
     statement = json.loads(place.read_bytes())
     place.write_bytes(canonical_json({**statement, **change}))
     with pytest.raises(UserError) as caught:
@@ -237,6 +244,15 @@ def test_an_output_that_is_said_to_lie_elsewhere_is_not_believed(root: Root) -> 
         place.write_bytes(canonical_json(statement))
         with pytest.raises(UserError, match=r"outputs\.front\.uri"):
             root.statements("run").find(SEARCH)
+
+
+def test_what_an_output_was_read_from_has_to_have_made_it(root: Root) -> None:
+    front = root.lay("run", SEARCH, FRONT)
+    root.lay("run", PAGE, {"page": ""}, inputs=root.read_by(front, "front", "front"))
+    statement = json.loads(front.read_bytes())
+    front.write_bytes(canonical_json({**statement, "outputs": {}}))
+    with pytest.raises(UserError, match="search does not say that it made front"):
+        root.statements("run").follow()
 
 
 # cached steps -----------------------------------------------------------------------------------
@@ -278,3 +294,51 @@ def test_a_cached_step_without_readers_is_found_in_the_run_that_made_it(root: Ro
     assert found
     assert found.executed_by == ("first", "search-page")
     assert found.folder.endswith("/salt")
+
+
+# recordings of real servers ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", ["2.5.0", "2.14.0", "2.16.1", "2.17.0"])
+def test_roots_that_earlier_versions_left_on_real_servers_are_read(
+    number: str, tmp_path: Path
+) -> None:
+    """The names are recorded; what the files hold, and the statements', is made here."""
+    recorded = recordings.document(number, "bucket")["succeeds"]
+    config = load(recordings.needed() / "configs" / "succeeds.yaml")
+    root = Root(tmp_path / "root", graph_of(config))
+    steps = {step.name: step for step in root.graph.steps}
+    names = [name.removeprefix("root/succeeds/") for name, _ in recorded["objects"]]
+    files: dict[tuple[str, str], dict[str, str]] = {}
+    for name in names:
+        run, task, salt, place = name.split("/", 3)
+        assert (run, task in steps) == (recorded["run"], True)
+        files.setdefault((task, salt), {})[place] = name
+    for (task, salt), found in files.items():
+        root.lay(recorded["run"], steps[task], found, salt=salt, earlier=True)
+        for place in found:
+            if place.startswith("executor-logs"):
+                (root.folder / "succeeds" / recorded["run"] / task / salt / place).touch()
+    laid = {str(path.relative_to(root.folder / "succeeds")) for path in _files(root.folder)}
+    assert laid == {name for name in names if not name.endswith("/output_metadata.json")}
+    statements = root.statements(recorded["run"])
+    for (task, salt), found in files.items():
+        step = steps[task]
+        one = statements.find(step)
+        assert one
+        assert one.folder == f"succeeds/{recorded['run']}/{task}/{salt}"
+        assert statements.whole(step)
+        for port in step.interface.outputs:
+            if port.name not in one.places:
+                assert (step.component, port.name) == ("publish", "report"), "it came later"
+                continue
+            listed = {f"succeeds/{found[place]}" for place in found if _is_of(place, port.name)}
+            assert set(one.files(port.name) or ()) == listed
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in (folder / "succeeds").rglob("*") if path.is_file()]
+
+
+def _is_of(place: str, output: str) -> bool:
+    return place == output or place.startswith(f"{output}/")

@@ -288,13 +288,21 @@ def test_a_root_of_an_earlier_version_is_imported_the_same(
     assert {name.split("/")[8] for name in names} == {"model", "report", "statement"}
     names = kfp_cluster.names(cluster.gcs, f"{kfp_cluster.ROOT}/tiny/{finished}/train/")
     assert {name.split("/")[8] for name in names} == {"model"}
+    # It had no report page either.
+    kfp_cluster.remove(cluster.gcs, cluster.address(older, "publish", "report"))
+    place = cluster.statement(older, "publish")
+    statement = json.loads(kfp_cluster.read(cluster.gcs, place))
+    del statement["outputs"]["report"]
+    kfp_cluster.put(cluster.gcs, place, json.dumps({**statement, "code": "0" * 64}).encode())
     first, second = bring(cluster, tmp_path / "store")
     store = open_store(str(tmp_path / "store"))
     assert (first.state, second.state) == ("imported", "imported")
-    assert {n: s["outputs"] for n, s in read_run(store, first.run).steps.items()} == {
-        n: s["outputs"] for n, s in read_run(store, second.run).steps.items()
-    }
+    newer, old = (read_run(store, one.run).steps for one in (first, second))
+    assert newer["publish"]["outputs"].keys() - old["publish"]["outputs"].keys() == {"report"}
+    del newer["publish"]["outputs"]["report"]
+    assert {n: s["outputs"] for n, s in newer.items()} == {n: s["outputs"] for n, s in old.items()}
     assert verify_store(store)[1] == []
+    assert main(["show", second.run, "--store", str(tmp_path / "store")]) == 0
 
 
 def test_an_output_too_deep_to_be_an_artifact_is_found_out(

@@ -15,7 +15,15 @@ METRICS_SHOWN = 8
 """A result of metrics carries at most so many of them as metadata."""
 
 _METRIC = "metric_of_some_name"
-_SESSION = '{"Provider":"gs","Params":{"fromEnv":"true"}}'
+_SESSIONS = {
+    "gs": '{"Provider":"gs","Params":{"fromEnv":"true"}}',
+    "s3": (
+        '{"Provider":"s3","Params":{"accessKeyKey":"accesskey","disableSSL":"true","endpoint":'
+        '"seaweedfs.kubeflow.svc.cluster.local:9000","forcePathStyle":"true","fromEnv":"false",'
+        '"region":"us-east-1","secretKeyKey":"secretkey","secretName":"mlpipeline-minio-artifact"}}'
+    ),
+}
+"""How a launcher reaches a kind of storage, as it notes with every artifact."""
 _LOGS: Json = {"schemaTitle": "system.Artifact"}
 
 
@@ -187,7 +195,8 @@ class Launches:
         else:
             importer = cast("Json", self.executor(task)["importer"])
             uri, metadata = importer["artifactUri"]["constant"], dict(importer["metadata"])
-        metadata["store_session_info"] = _SESSION
+        kind_of_storage = "gs" if uri.startswith("gs://") else "s3"
+        metadata["store_session_info"] = _SESSIONS[kind_of_storage]
         item = {
             "name": number(3, producer, output),
             "type": {"instanceSchema": ""},

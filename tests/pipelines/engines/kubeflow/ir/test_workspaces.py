@@ -263,7 +263,7 @@ def test_the_volume_is_asked_for_as_the_sdk_does(workspace, tmp_path):
     }  # fmt: skip
 
 
-def test_only_a_volume_that_outlives_the_run_may_be_taken_from_the_cache(tmp_path):
+def test_only_a_claim_may_be_taken_from_the_cache(tmp_path):
     for workspace, cached in ((CLAIM, True), (PLATFORM, False)):
         settings = SETTINGS | {"workspace": workspace}
         tasks = documents(config_of(tmp_path, kubeflow=settings))[0]["root"]["dag"]["tasks"]
