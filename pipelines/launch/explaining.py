@@ -13,6 +13,10 @@ from components.contract.images import component_environment
 from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.engines.kubeflow import preflight
+from pipelines.engines.kubeflow.foreseeing import Foresight, foresee
+from pipelines.engines.kubeflow.ir.servers import ServerVersion
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
@@ -25,7 +29,6 @@ from pipelines.runs.kept_graphs import Place, places, read_graph
 from pipelines.runs.keys import Change, ingredients_of
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.records import Problem, RunRecord, list_runs
-from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import read_ingredients
 from pipelines.runs.workspace import workspace_root
 from pipelines.sources.snapshot import DATA, Snapshot
@@ -105,7 +108,7 @@ def explain(
         # A report that turns out to be damaged is in quarantine now: its step would run again.
         with contextlib.suppress(CorruptionError):
             if result := cache.lookup(ingredients.key, renew=False):
-                use = _use(cache, step.name, result)
+                use = _use(cache, step.name, result.outputs)
                 outputs[step.name] = result.outputs
                 judges = judges_in(cache, result.outputs) if step.name == STEP else None
                 explained.append(Explanation(step.name, None, use, _too_few(judges, config)))
@@ -116,6 +119,69 @@ def explain(
         reason = Changed(what or (LOST,))
         explained.append(Explanation(step.name, reason, None, _too_few(judges, config)))
     return explained
+
+
+def explain_cluster(
+    config: Config,
+    version: ServerVersion | None,
+    *,
+    store: str | None = None,
+    problems: list[Problem] | None = None,
+) -> tuple[list[Explanation], Foresight]:
+    """Say for every step whether a run on Kubeflow would carry it out, and why.
+
+    Args:
+        config: What would run.
+        version: Of the server; None where it is not known.
+        store: See ``explain``.
+        problems: See there.
+
+    Returns:
+        The same as ``explain``, and in how many parts the steps would run.
+
+    Raises:
+        UserError: Something that the user gave cannot be used, or the bucket cannot be reached.
+    """
+    opened = open_store(store or config.store)
+    cache = Cache(opened, workspace_root(opened))
+    graph = graph_of(config)
+    sources = listed_sources(graph, read_exclusions(opened))
+    digests = {name: source.digest for name, source in sources.items()}
+    reachable = preflight.check(config, graph)
+    foreseen = foresee(reachable, digests, cache, version)
+    earlier = _Earlier(opened, graph, [] if problems is None else problems)
+    plan, missing = foreseen.plan, set(foreseen.missing)
+    explained: list[Explanation] = []
+    for step in graph.ordered:
+        if step.name not in missing:
+            outputs = plan.known[step.name].outputs
+            explained.append(Explanation(step.name, None, _use(cache, step.name, outputs)))
+            continue
+        waits = [r.step for r in step.refs if r.step in missing and r.step not in plan.lost]
+        if step.name in plan.lost:
+            reason: Changed | Upstream = Changed((LOST,))
+        elif waits:
+            reason = Upstream(waits[0])
+        else:
+            reason = Changed(_changed(step, plan, sources, earlier))
+        explained.append(Explanation(step.name, reason))
+    return explained, foreseen
+
+
+def _changed(
+    step: Step, plan: ReusePlan, sources: Mapping[str, Snapshot], earlier: _Earlier
+) -> tuple[Change, ...]:
+    """Return what differs from the last execution of a step whose inputs are known."""
+    last = earlier.ingredients(step.name)
+    if last is None:
+        return (NEW,)
+    results = {**plan.lost, **plan.known}
+    outputs = {ref.step: results[ref.step].outputs for ref in step.refs}
+    environment = step_environment(step.component, image_environment(step.image))
+    inputs = input_digests(step, outputs, sources)
+    now = ingredients_of(step, inputs, environment).changed_since(last)
+    # Which node measures nobody knows before; this machine does not.
+    return tuple(change for change in now if change.what != "device") or (LOST,)
 
 
 def estimate(
@@ -162,8 +228,8 @@ def _too_few(judges: Judges | None, config: Config) -> str:
     return judges.too_few(budgets.metric, budgets.drop, config.confidence) if judges else ""
 
 
-def _use(cache: Cache, step: str, result: CachedResult) -> DataUse | None:
-    return data_use_of(cache, result.outputs) if step == STEP else None
+def _use(cache: Cache, step: str, outputs: Mapping[str, str]) -> DataUse | None:
+    return data_use_of(cache, outputs) if step == STEP else None
 
 
 class _Earlier:

@@ -26,7 +26,7 @@ def test_the_pipeline_that_is_shown_compiles(tmp_path, monkeypatch):
         Path(f"{name}.yaml").write_text(component_file(name, image))
     (shown,) = blocks("own_pipelines", "python")
     names: dict[str, object] = {}
-    exec(compile(shown, "own_pipelines.md", "exec"), names)  # noqa: S102 our own text
+    exec(compile(shown, "own_pipelines.md", "exec"), names)
     compiler.Compiler().compile(names["mine"], "mine.yaml")
     made = next(iter(yaml.safe_load_all(Path("mine.yaml").read_text())))
     assert {"ingest", "prune"} <= set(made["root"]["dag"]["tasks"])

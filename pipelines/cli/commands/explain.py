@@ -23,6 +23,7 @@ from pipelines.engines.opening import CLUSTERED, ENGINES
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.engines.kubeflow.fitting import Foreseen
+    from pipelines.engines.kubeflow.foreseeing import Foresight
     from pipelines.runs.records import Problem
 
 
@@ -53,6 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     cluster = _foreseen(arguments, config)
     problems: list[Problem] = []
     explained = explain(config, problems=problems)
+    foresight: Foresight | None = None
+    if arguments.engine == "kubeflow" and cluster:
+        from pipelines.launch.explaining import explain_cluster
+
+        try:
+            explained, foresight = explain_cluster(config, cluster.version, problems=problems)
+        except UserError as error:
+            print_remark(f"what earlier runs left on the cluster is not known: {error.what}")
+            print_remark(f"fix: {error.fix}")
     seconds = estimate(config, explained)
     if arguments.json:
         there = documents.explained_cluster(cluster) if cluster else None
@@ -62,9 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
             print_text(variants_block(suggestion_for(arguments.config)))
         print_table(tables.explanation(explained, seconds))
         print_problems(problems)
+        if foresight:
+            print_text(foresight.text)
         if cluster:
             print_text(cluster.text)
-        if cluster and cluster.fault:
+        if cluster and cluster.fault and not foresight:
             print_remark(f"warning: {cluster.fault.what}\nfix: {cluster.fault.fix}")
     return OK
 

@@ -17,7 +17,7 @@ from pipelines.cli.arguments import (
 )
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
-from pipelines.engines.opening import ENGINES
+from pipelines.engines.opening import CLUSTERED, ENGINES
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
@@ -126,9 +126,22 @@ def _verdict(
             print_remark(f"log: {log}")
         print_remark(f"then, with all finished steps kept: {again}")
         return USER_FAULT if all(failure.user_fault for failure in board.failures) else BUG
+    if arguments.engine in CLUSTERED and (runs := runs_relied_on(launched)):
+        print_remark(f"nothing ran in the cluster: all results are of {' and '.join(runs)}")
     if any(row.variant.verdict == "undecided" for row in board.variants):
         print_remark(f"when the machine is quiet: {again} --remeasure")
     return OK if board.decision and board.decision.winner else NO_WINNER
+
+
+def runs_relied_on(launched: Launched) -> list[str]:
+    """Return the runs that made all results of one that executed nothing; else none."""
+    from pipelines.runs.events import StepDone
+    from pipelines.stores.layout import step_of_record
+
+    steps = [one for one in launched.steps.values() if isinstance(one, StepDone)]
+    if launched.page is not None or not all(one.cached for one in steps):
+        return []
+    return sorted({step_of_record(one.record)[0] for one in steps})
 
 
 def _sync_command(arguments: argparse.Namespace, config: Config) -> str:

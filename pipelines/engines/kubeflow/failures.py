@@ -28,7 +28,7 @@ _WRONG_GRAPH = re.compile(
 
 
 @dataclass(frozen=True)
-class Failure:
+class StepFailure:
     """Why a step has no result.
 
     Attributes:
@@ -73,7 +73,7 @@ class Failures:
         self._namespace = namespace or NAMESPACE
         self._fits = fits
 
-    def of(self, run: Resource, done: Collection[str]) -> list[Failure]:
+    def of(self, run: Resource, done: Collection[str]) -> list[StepFailure]:
         """Return what failed in a run that did; at least one failure, so that a step is named.
 
         Args:
@@ -81,7 +81,7 @@ class Failures:
             done: The steps whose results are there.
         """
         steps = self._graph.by_name
-        found: dict[str, Failure] = {}
+        found: dict[str, StepFailure] = {}
         for name in status.failed(run, self._graph):
             if name in steps:
                 failures = [self._of_step(run, name)]
@@ -97,10 +97,10 @@ class Failures:
         told = [failure for step, failure in found.items() if step not in done]
         return told or self._unlisted(run, done) or [self._unnamed(run, done)]
 
-    def _of_step(self, run: Resource, step: str) -> Failure:
+    def _of_step(self, run: Resource, step: str) -> StepFailure:
         log = self._logs.of_step(run, step)
         if log is None:
-            return Failure(
+            return StepFailure(
                 step,
                 f"{step}: failed in the cluster, which has kept nothing of what it said",
                 self._look(run, step),
@@ -109,14 +109,14 @@ class Failures:
             )
         return replace(self._of_words(run, step, LastWords.of(log)), log=log)
 
-    def _of_words(self, run: Resource, step: str, words: LastWords) -> Failure:
+    def _of_words(self, run: Resource, step: str, words: LastWords) -> StepFailure:
         if words.code == USER_FAULT:
             fix = words.fix or self._look(run, step)
-            return Failure(step, f"{step}: {words.what}", fix, user_fault=True, retriable=False)
+            return StepFailure(step, f"{step}: {words.what}", fix, user_fault=True, retriable=False)
         if words.code is None:
             component = self._graph.by_name[step].component
             last = f"; its last words: {words.what}" if words.what else ""
-            return Failure(
+            return StepFailure(
                 step,
                 f"{step}: was killed: it took too much memory, ran too long, or its node went "
                 f"away{last}",
@@ -125,7 +125,7 @@ class Failures:
                 user_fault=True,
                 retriable=True,
             )
-        return Failure(
+        return StepFailure(
             step,
             f"{step}: ended with a bug of slimline (exit code {words.code}): {words.what}",
             f"its log has the traceback: {self._page}",
@@ -133,11 +133,11 @@ class Failures:
             retriable=True,
         )
 
-    def _of_driver(self, run: Resource, step: str, node: str, which: str) -> Failure:
+    def _of_driver(self, run: Resource, step: str, node: str, which: str) -> StepFailure:
         log = self._logs.of_task(run, node)
         said = LastWords.of(log).what if log else ""
         wrong = bool(log and _WRONG_GRAPH.search(log))
-        return Failure(
+        return StepFailure(
             step,
             f"{step}: could not start, because {which} ({node}) failed"
             f"{f': {said}' if said else ''}",
@@ -146,13 +146,15 @@ class Failures:
             retriable=not wrong,
         )
 
-    def _of_importer(self, run: Resource, name: str, done: Collection[str]) -> Iterator[Failure]:
+    def _of_importer(
+        self, run: Resource, name: str, done: Collection[str]
+    ) -> Iterator[StepFailure]:
         """Tell of an importer at the steps that read what it imports."""
         log = self._logs.of_task(run, name, importer=True)
         said = LastWords.of(log).what if log else ""
         readers = [step.name for step in self._graph.ordered if _reads(step, name)]
         for step in readers or [self._first(done)]:
-            yield Failure(
+            yield StepFailure(
                 step,
                 f"{step}: could not start, because the import of {name} failed"
                 f"{f': {said}' if said else ''}",
@@ -161,9 +163,9 @@ class Failures:
                 retriable=True,
             )
 
-    def _unlisted(self, run: Resource, done: Collection[str]) -> list[Failure]:
+    def _unlisted(self, run: Resource, done: Collection[str]) -> list[StepFailure]:
         """Return the failures that the pipeline root tells of: a log, and no result."""
-        found: list[Failure] = []
+        found: list[StepFailure] = []
         for step in self._candidates(done):
             if (log := self._logs.kept(step)) is not None:
                 words = LastWords.of(log)
@@ -171,13 +173,13 @@ class Failures:
                     found.append(replace(self._of_words(run, step, words), log=log))
         return found
 
-    def _unnamed(self, run: Resource, done: Collection[str]) -> Failure:
+    def _unnamed(self, run: Resource, done: Collection[str]) -> StepFailure:
         """Return the failure of a run of which no step failed that anybody could name."""
         candidates = self._candidates(done)
         could = f"it came to {', '.join(candidates[:5])}" if candidates else "no step was left"
         count = f"{len(self._graph.steps)} steps"
         if status.stands_still(run) and self._fits:
-            return Failure(
+            return StepFailure(
                 self._first(done),
                 f"the run failed, and the server's list of tasks stood still before it did, so "
                 f"nobody names what failed, a lost pod say; {could}",
@@ -188,7 +190,7 @@ class Failures:
                 retriable=True,
             )
         if status.stands_still(run):
-            return Failure(
+            return StepFailure(
                 self._first(done),
                 f"the run failed and no step of it did: with {count} its Workflow is probably too "
                 f"large for the cluster; {could}",
@@ -197,7 +199,7 @@ class Failures:
                 user_fault=True,
                 retriable=False,
             )
-        return Failure(
+        return StepFailure(
             self._first(done),
             f"the run failed, and the server names no step of it that did; {could}",
             f"kubectl describe workflow -n {self._namespace} {status.workflow_of(run) or ''}"

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from components.contract.errors import UserError
 from components.contract.types import ImageName
+from pipelines.config.kubeflow import Kubeflow
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.ir import limits, workspaces
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
 from pipelines.engines.kubeflow.ir.servers import NEWEST, OLDEST, ServerVersion, parsed
 from pipelines.engines.kubeflow.ir.sizes.measuring import Sizes
 from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.images.building import IMAGES
+from pipelines.images.building import ALL_IMAGES
 
 _DIGEST = "0" * 64
 """Stands for digests that are not known before anything is sent, and are all as long."""
@@ -28,13 +29,15 @@ class Foreseen:
         sizes: Its sizes; where the version is not known, on the one where it fits worst.
         known: Whether the version is known.
         workflow_limit: How large its Workflow may become there.
-        fault: Why the server cannot hold it, or None where it can.
+        fault: Why one run there cannot hold it, or None where it can.
+        version: Of the server; None where it is not known.
     """
 
     sizes: Sizes
     known: bool
     workflow_limit: int
     fault: UserError | None
+    version: ServerVersion | None = None
 
     @property
     def text(self) -> str:
@@ -98,6 +101,18 @@ def compiled_for(
     return made
 
 
+def named(settings: Kubeflow) -> Mapping[ImageName, str]:
+    """Return names of all images that are as long as the real ones, without looking for any.
+
+    Args:
+        settings: The section `kubeflow` of a configuration.
+    """
+    images = settings.images
+    if not isinstance(images, str):
+        return images
+    return {image: f"{images}/{image}@sha256:{_DIGEST}" for image in ALL_IMAGES}
+
+
 def foreseen(reachable: Reachable, version: ServerVersion | None) -> Foreseen:
     """Say what a graph would take on a server, before anything is listed, built or sent.
 
@@ -108,17 +123,10 @@ def foreseen(reachable: Reachable, version: ServerVersion | None) -> Foreseen:
     Raises:
         UserError: Argo refuses a name in the graph.
     """
-    images = reachable.settings.images
-    if isinstance(images, str):
-        named: Mapping[ImageName, str] = {
-            image: f"{images}/{image}@sha256:{_DIGEST}" for image in IMAGES
-        }
-    else:
-        named = images
     made = compiled(
         reachable,
         dict.fromkeys(reachable.graph.sources, _DIGEST),
-        named,
+        named(reachable.settings),
         cache_keys=version is None or version.cache_key,
     )
     limits.check_names(made.spec["root"]["dag"]["tasks"], version)
@@ -131,4 +139,5 @@ def foreseen(reachable: Reachable, version: ServerVersion | None) -> Foreseen:
         known=version is not None,
         workflow_limit=limits.workflow_limit(whole),
         fault=limits.fault_of(made.name, each, workflow_bytes=whole),
+        version=version,
     )

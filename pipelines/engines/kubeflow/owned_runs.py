@@ -37,7 +37,7 @@ def owned_runs(connection: Connection) -> Iterator[Owned]:
     Raises:
         UserError: The server or a pipeline root cannot be used.
     """
-    search = _Search(connection)
+    search = _Owners(connection)
     rows = connection.all(
         connection.runs.run_service_list_runs,
         "runs",
@@ -49,7 +49,7 @@ def owned_runs(connection: Connection) -> Iterator[Owned]:
             yield owned
 
 
-class _Search:
+class _Owners:
     """Looks up what runs are runs of, each pipeline version once.
 
     Args:

@@ -164,4 +164,5 @@ def version_made(
         },
         retries=settings.retries,
         backoff_s=settings.backoff_s,
+        fits=settings.workflow_bytes is None,
     )

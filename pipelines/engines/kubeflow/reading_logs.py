@@ -44,7 +44,7 @@ def read_cluster_log(store: Store, record: RunRecord, step: str, connect: Connec
     _check_known(record, step)
     kept = _in_store(store, record, step)
     kept = _in_root(store, record, step) if kept is None else kept
-    return _Asked(record, step, connect).log() if kept is None else kept
+    return _ServedLog(record, step, connect).log() if kept is None else kept
 
 
 def follow_cluster_log(
@@ -67,7 +67,7 @@ def follow_cluster_log(
     if record.outcome != "running":
         yield read_cluster_log(store, record, step, connect)
         return
-    asked = _Asked(record, step, connect)
+    asked = _ServedLog(record, step, connect)
     told = ""
     while True:
         run = asked.run()
@@ -86,7 +86,7 @@ def follow_cluster_log(
         time.sleep(POLL_S)
 
 
-class _Asked:
+class _ServedLog:
     """What the API server says of one step of a run.
 
     Args:

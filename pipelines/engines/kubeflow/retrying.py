@@ -19,7 +19,7 @@ from components.contract.errors import UserError
 from pipelines.engines.kubeflow import status
 from pipelines.engines.kubeflow.api_faults import AlreadyExistsError
 from pipelines.engines.kubeflow.connection import Connection, Resource
-from pipelines.engines.kubeflow.failures import Failure
+from pipelines.engines.kubeflow.failures import StepFailure
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.moments import now
 from pipelines.stores.store import KeyMissing, Store
@@ -90,7 +90,7 @@ class Retries:
         """
         return self._read()[1]
 
-    def claim(self, run: Resource, failures: Sequence[Failure]) -> Retry | Refusal:
+    def claim(self, run: Resource, failures: Sequence[StepFailure]) -> Retry | Refusal:
         """Decide whether a run that failed is tried again, and count it before it is.
 
         Whoever asks for the same failure gets the same answer, and the failure is counted once.

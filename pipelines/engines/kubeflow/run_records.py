@@ -21,7 +21,7 @@ from pipelines.stores.store import Store
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedRun:
     """How a run of a cluster ended.
 
     Attributes:
@@ -43,7 +43,7 @@ class Ended:
     retries: Sequence[Mapping[str, object]] = ()
 
 
-def put_run(store: Store, root: Store, version: PipelineVersion, run: str, ended: Ended) -> None:
+def put_run(store: Store, root: Store, version: PipelineVersion, run: str, ended: EndedRun) -> None:
     """Write the record of a run whose results are imported, and register its release.
 
     Args:

@@ -18,7 +18,7 @@ from pipelines.engines.kubeflow.launch_record import launch_of
 from pipelines.engines.kubeflow.owned_runs import owned_runs
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.retrying import Retries, Retry
-from pipelines.engines.kubeflow.run_records import Ended, put_run
+from pipelines.engines.kubeflow.run_records import EndedRun, put_run
 from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
 from pipelines.engines.kubeflow.step_logs import StepLogs
 from pipelines.engines.kubeflow.versions import PipelineVersion
@@ -179,7 +179,7 @@ def finish(
     retried = [
         {"number": one.number, "steps": list(one.steps), "at": one.at} for one in retries.all()
     ]
-    ended = Ended(outcome, created, finished, steps, page, ENGINE, retried)
+    ended = EndedRun(outcome, created, finished, steps, page, ENGINE, retried)
     put_run(store, root, version, run, ended)
     return outcome
 
@@ -210,13 +210,12 @@ def _one(
     retry: bool,
 ) -> Synced:
     run = parts[-1]
-    if cache.store.stat(run_key(name)) is not None:
-        return Synced(name, run.run_id, "here already")
-    if run.state not in FINAL:
-        return Synced(name, run.run_id, "still running")
+    kept = cache.store.stat(run_key(name)) is not None
+    if kept or run.state not in FINAL:
+        return Synced(name, run.run_id, "here already" if kept else "still running")
     page = connection.page_of(run.run_id)
     logs = StepLogs(connection, root, version.graph.name, run.run_id)
-    failures = Failures(logs, version.graph, page, connection.namespace)
+    failures = Failures(logs, version.part, page, connection.namespace, fits=version.fits)
     retries = Retries(connection, root, version, run.run_id)
     try:
         full = connection.ask(connection.runs.run_service_get_run, run.run_id)

@@ -51,6 +51,8 @@ class PipelineVersion:
         retries: How often a run of it that failed is tried again; 0 where an earlier version wrote
             it.
         backoff_s: Seconds before the first retry; each further wait is twice as long.
+        fits: Its Workflow was found to be within what every cluster takes; nobody looked where an
+            earlier version wrote it.
     """
 
     name: str
@@ -67,6 +69,7 @@ class PipelineVersion:
     placements: Mapping[str, Any] = field(default_factory=dict[str, Any])
     retries: int = 0
     backoff_s: int = 60
+    fits: bool = False
 
     @cached_property
     def part(self) -> Graph:
@@ -99,6 +102,7 @@ class PipelineVersion:
             **({"placements": dict(self.placements)} if self.placements else {}),
             "retries": self.retries,
             "backoff_s": self.backoff_s,
+            "fits": self.fits,
         }
 
     def put(self, root: Store) -> None:
@@ -160,7 +164,8 @@ def version_of_spec(root: Store, spec: Mapping[str, Any]) -> PipelineVersion:
     for key in root.list(f"plans/{config}-"):
         known = PipelineVersion.get(root, key.removeprefix("plans/").removesuffix(".json"))
         if (
-            known.graph.by_name.keys() <= tasks
+            known.only is None
+            and known.graph.by_name.keys() <= tasks
             and images <= set(known.images.values())
             and all(source in imported for source in known.sources.values())
         ):

@@ -74,7 +74,9 @@ class Watcher:
         self.page = connection.page_of(kfp_run)
         pipeline = importer.version.graph.name
         logs = StepLogs(connection, importer.root, pipeline, kfp_run)
-        self._failures = Failures(logs, graph, self.page, connection.namespace, fits=True)
+        self._failures = Failures(
+            logs, graph, self.page, connection.namespace, fits=importer.version.fits
+        )
         self._retries = Retries(connection, importer.root, importer.version, kfp_run)
         self._prefix = f"{pipeline}/{kfp_run}/"
         self._attempt = 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.pipeline_root import open_root
 from pipelines.engines.kubeflow.result_importer import ResultImporter
-from pipelines.engines.kubeflow.run_records import Ended, put_run
+from pipelines.engines.kubeflow.run_records import EndedRun, put_run
 from pipelines.engines.kubeflow.syncing import IMPORTED, Synced
 from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.engines.vertex.engine import ENGINE
@@ -93,7 +93,7 @@ def _one(
         return Synced(name, job.identifier, "damaged", error=error)
     steps = dict(_settled(jobs, job, version, importer))
     page = jobs.place.page_of(job.identifier)
-    ended = Ended(job.outcome, job.created, job.ended or job.created, steps, page, ENGINE)
+    ended = EndedRun(job.outcome, job.created, job.ended or job.created, steps, page, ENGINE)
     put_run(cache.store, root, version, name, ended)
     return Synced(name, job.identifier, IMPORTED, job.outcome)
 

@@ -284,6 +284,9 @@ class Workflow:
 
     def over(self, phase: str, message: str = "") -> None:
         """End the Workflow; what runs is killed, what had not begun is omitted."""
+        if not self.nodes:  # it was cancelled before Argo had looked at it
+            self.phase, self.message = phase, message
+            return
         if phase != "Succeeded":
             for node in list(self.nodes.values())[::-1]:
                 if node.type == "Pod":

@@ -65,6 +65,7 @@ class WorkflowJson:
         platform = self.platform.get("platforms", {}).get("kubernetes", {})
         self._kubernetes = platform.get("deploymentSpec", {}).get("executors", {})
         self._patches: dict[str, str] = {}
+        self._lengths: dict[str, tuple[tuple[str, int], int]] = {}
         self._first: dict[str, str] = {}
         for name in sorted(self.tasks):
             self._first.setdefault(self.key(name), name)
@@ -277,8 +278,17 @@ class WorkflowJson:
     # sizes ----------------------------------------------------------------------------------------
 
     def status_bytes(self, workflow: Workflow) -> int:
-        """Return how long the nodes are."""
-        return len(compact(self.nodes(workflow)))
+        """Return how long the nodes are; those that are as they were are not written again."""
+        patches = {task: self.patch(task) for task in self.given if task in workflow.tasks}
+        length = 2
+        for node in workflow.nodes.values():
+            state = (node.phase, len(node.children))
+            known = self._lengths.get(node.name)
+            if known is None or known[0] != state:
+                text = compact(self._node(workflow, node, patches))
+                self._lengths[node.name] = known = (state, len(text))
+            length += len(workflow.id_of(node.name)) + len('"":,') + known[1]
+        return length
 
     def compressed_bytes(self, workflow: Workflow) -> int:
         """Return how long they are once Argo has compressed them."""

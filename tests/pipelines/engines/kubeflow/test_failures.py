@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.failures import Failure, Failures
+from pipelines.engines.kubeflow.failures import Failures, StepFailure
 from pipelines.engines.kubeflow.step_logs import StepLogs
 from tests.pipelines.engines.kubeflow.recorded import as_run, bucket, graph, polls
 from tests.servers.kfp.releases import VERSIONS
 from tests.servers.kfp.server import KfpServer
 
-Told = Callable[..., list[Failure]]
+Told = Callable[..., list[StepFailure]]
 
 
 @pytest.fixture
 def told(kfp: KfpServer, tmp_path: Path) -> Told:
     """What is told of a recorded run that failed."""
 
-    def tell(version: str, case: str, done: tuple[str, ...] = ()) -> list[Failure]:
+    def tell(version: str, case: str, done: tuple[str, ...] = ()) -> list[StepFailure]:
         run = polls(version, case)[-1]
         connection = Connection(kfp.url)
         root = bucket(version, case, tmp_path / "root")

@@ -12,7 +12,7 @@ from pipelines.engines.kubeflow import reading_logs, watching
 from pipelines.runs.events import StepStarted
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
-from tests.pipelines.engines.kubeflow.launches import Launch, interrupting
+from tests.pipelines.engines.kubeflow.single_launch import Launch, interrupting
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 

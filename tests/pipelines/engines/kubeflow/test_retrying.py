@@ -12,14 +12,14 @@ import pytest
 
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.failures import Failure
+from pipelines.engines.kubeflow.failures import StepFailure
 from pipelines.engines.kubeflow.retrying import Refusal, Retries, Retry
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.recorded import as_run
 from tests.pipelines.engines.kubeflow.test_versions import version
 from tests.servers.kfp.server import KfpServer
 
-LOST = Failure("train", "train: was killed", "more memory", user_fault=True, retriable=True)
+LOST = StepFailure("train", "train: was killed", "more memory", user_fault=True, retriable=True)
 WRONG = replace(LOST, step="prune", retriable=False)
 KEY = "tiny/run/retries.json"
 
@@ -77,7 +77,7 @@ def test_the_count_ends_at_what_is_configured_and_waits_double(
     ids=["cancelled", "one of them is final"],
 )
 def test_what_is_not_tried_again_is_not_counted(
-    retries: Callable[[], Retries], run: Any, failures: list[Failure], why: str
+    retries: Callable[[], Retries], run: Any, failures: list[StepFailure], why: str
 ) -> None:
     assert retries().claim(run, failures) == Refusal(why)
     assert retries().all() == []

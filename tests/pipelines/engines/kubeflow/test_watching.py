@@ -22,7 +22,7 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.records import list_runs
 from pipelines.stores.opening import open_store
-from tests.pipelines.engines.kubeflow.launches import Launch, record_of
+from tests.pipelines.engines.kubeflow.single_launch import Launch, record_of
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
@@ -160,7 +160,8 @@ def test_a_cached_step_is_told_to_be_cached_when_it_is(
 ) -> None:
     Launch(cluster, config_path, tmp_path / "store")()
     (before,) = cluster.kfp.backend.runs
-    again = Launch(cluster, config_path, tmp_path / "store", cached_from=before)
+    # From another store, which knows of no earlier run: the cluster's own cache is asked.
+    again = Launch(cluster, config_path, tmp_path / "elsewhere", cached_from=before)
     launched = again()
     assert launched.outcome == "done"
     assert kinds(again.events, "train") == ["StepCached", "StepDone"]
@@ -189,7 +190,7 @@ def test_where_the_list_stands_still_the_pipeline_root_tells(
             backend.freeze(run["run_id"])
         done = sum(isinstance(event, StepDone) for event in started.events)
         laid = sum(1 for identifier, _ in cluster.places if identifier == run["run_id"])
-        if done == laid:  # one after the other, each only when the one before has come home
+        if done == laid:  # one after the other, each only when the one before is imported
             started.move_on(operation)
             done_at_the_end.append(done)
 
@@ -198,7 +199,7 @@ def test_where_the_list_stands_still_the_pipeline_root_tells(
     assert launched.outcome == "done"
     assert done_at_the_end[-1] == len(cluster.graph.steps)
     told = {step: kinds(started.events, step) for step in cluster.graph.by_name}
-    assert told == dict.fromkeys(cluster.graph.by_name, ["StepDone"])
+    assert told == {step: ["StepDone"] for step in cluster.graph.by_name}
 
 
 def test_a_step_is_not_imported_before_all_of_it_is_there(
