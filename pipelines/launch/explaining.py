@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 from components.artifacts.data_use import DataUse
@@ -18,7 +16,7 @@ from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow import preflight
 from pipelines.engines.kubeflow.foreseeing import Foresight, foresee
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
@@ -150,8 +148,7 @@ def explain_cluster(
     sources = listed_sources(graph, read_exclusions(opened))
     digests = {name: source.digest for name, source in sources.items()}
     reachable = preflight.check(config, graph)
-    with tempfile.TemporaryDirectory(prefix="slimline-") as scratch:
-        foreseen = foresee(reachable, digests, cache, Path(scratch), version)
+    foreseen = foresee(reachable, digests, cache, version)
     earlier = _Earlier(opened, graph, [] if problems is None else problems)
     plan, missing = foreseen.plan, set(foreseen.missing)
     explained: list[Explanation] = []
@@ -172,7 +169,7 @@ def explain_cluster(
 
 
 def _changed(
-    step: Step, plan: Plan, sources: Mapping[str, Snapshot], earlier: _Earlier
+    step: Step, plan: ReusePlan, sources: Mapping[str, Snapshot], earlier: _Earlier
 ) -> tuple[Change, ...]:
     """Return what differs from the last execution of a step whose inputs are known."""
     last = earlier.ingredients(step.name)

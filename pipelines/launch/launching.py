@@ -223,8 +223,8 @@ class _CurrentRun:
                     if isinstance(event, Settled):
                         self.steps[event.step] = event
                     if isinstance(event, RunRetried):
-                        retry = {"number": event.number, "steps": list(event.steps), "at": now()}
-                        self._retries.append(retry)
+                        steps = list(event.steps)
+                        self._retries.append({"number": event.number, "steps": steps, "at": now()})
                     self._progress.on_event(event)
                     on_event(event)
                     if isinstance(event, StepDone) and event.step == STEP:

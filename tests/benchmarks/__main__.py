@@ -31,6 +31,7 @@ from tests.benchmarks.kubeflow import bench_compile, bench_engines
 from tests.benchmarks.lineage import bench_lineage
 from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_memory_small
 from tests.benchmarks.planning import bench_plan
+from tests.benchmarks.reruns import bench_reruns
 from tests.benchmarks.schedules import bench_schedules
 from tests.benchmarks.table import Row
 from tests.benchmarks.verifying import bench_verify
@@ -400,6 +401,7 @@ BENCHES = {
     "docker": bench_docker,
     "compile": bench_compile,
     "engines": bench_engines,
+    "reruns": bench_reruns,
     "verify": bench_verify,
     "winners": bench_winners,
     "costs": bench_costs,

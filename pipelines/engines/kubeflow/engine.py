@@ -21,10 +21,10 @@ from pipelines.engines.kubeflow.earlier import EarlierResults
 from pipelines.engines.kubeflow.fitting import version_of
 from pipelines.engines.kubeflow.going_on import made_by
 from pipelines.engines.kubeflow.image_digests import images_of, references
-from pipelines.engines.kubeflow.launch_record import LaunchRecord, Part, read_launch
+from pipelines.engines.kubeflow.launch_record import LaunchPart, LaunchRecord, read_launch
 from pipelines.engines.kubeflow.left_runs import left_run
 from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.engines.kubeflow.preparing import stage_sources
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
@@ -80,7 +80,7 @@ class KubeflowEngine:
         if not self._reachable.settings.cache:  # whoever wants everything anew gets it
             return None
         root = open_root(self._reachable.settings.pipeline_root)
-        wanted = self._wanted("", sources, Plan())
+        wanted = self._wanted("", sources, ReusePlan())
         return left_run(self._cache.store, root, self._connection, wanted, graph.name)
 
     def submit(
@@ -145,7 +145,7 @@ class KubeflowEngine:
             yield from self._settled(plan, record, told)
 
     def _watched(
-        self, part: Part, version: PipelineVersion, importer: ResultImporter
+        self, part: LaunchPart, version: PipelineVersion, importer: ResultImporter
     ) -> Generator[StepEvent, None, Outcome]:
         """Look on while the cluster carries out one part, and return how that ended."""
         self.page = self._connection.page_of(part.kfp_run)
@@ -166,7 +166,7 @@ class KubeflowEngine:
             self.still_running = watcher.outcome == "running"
         return watcher.outcome
 
-    def _settled(self, plan: Plan, record: LaunchRecord, told: set[str]) -> Iterator[StepDone]:
+    def _settled(self, plan: ReusePlan, record: LaunchRecord, told: set[str]) -> Iterator[StepDone]:
         """Tell of the results of earlier runs that nothing which is still to run can change."""
         for name in plan.settled(self._reachable.graph, record.sources):
             if name not in told:
@@ -177,11 +177,11 @@ class KubeflowEngine:
                     cached=True, function_s=one.function_s, wall_s=0.0,
                 )  # fmt: skip
 
-    def _plan(self, root: Store, sources: Mapping[str, Snapshot]) -> Plan:
+    def _plan(self, root: Store, sources: Mapping[str, Snapshot]) -> ReusePlan:
         """Find out what earlier runs made."""
         reachable = self._reachable
         if not reachable.settings.cache:
-            return Plan()
+            return ReusePlan()
         earlier = EarlierResults(
             self._cache, reachable.graph.name, root.uri, reachable.settings, self._images
         )
@@ -192,7 +192,7 @@ class KubeflowEngine:
     def _images(self) -> Mapping[ImageName, str]:
         return references(self._reachable.settings, images_of(self._reachable.graph))
 
-    def _wanted(self, run: str, sources: Mapping[str, Snapshot], plan: Plan) -> LaunchRecord:
+    def _wanted(self, run: str, sources: Mapping[str, Snapshot], plan: ReusePlan) -> LaunchRecord:
         return LaunchRecord(
             run=run,
             config=self._reachable.config.to_plain(),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pipelines.engines.kubeflow import fitting, planning
 from pipelines.engines.kubeflow.earlier import EarlierResults
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
-from pipelines.engines.kubeflow.launch_record import LaunchRecord
+from pipelines.engines.kubeflow.part_compiler import PartCompiler
 from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.engines.kubeflow.submission import Submission
 from pipelines.runs.cache import Cache
 
 
@@ -28,7 +26,7 @@ class Foresight:
         uploaded: The steps whose results no bucket has and those would read.
     """
 
-    plan: Plan
+    plan: ReusePlan
     missing: tuple[str, ...]
     parts: int
     uploaded: tuple[str, ...]
@@ -50,7 +48,6 @@ def foresee(
     reachable: Reachable,
     sources: Mapping[str, str],
     cache: Cache,
-    scratch: Path,
     version: ServerVersion | None,
 ) -> Foresight:
     """Say which steps a run would carry out on the cluster.
@@ -59,7 +56,6 @@ def foresee(
         reachable: What would run.
         sources: Digest of every source.
         cache: Of the store that knows earlier runs.
-        scratch: A folder of this machine.
         version: Of the server; None where it is not known.
 
     Raises:
@@ -68,20 +64,11 @@ def foresee(
     graph, settings = reachable.graph, reachable.settings
     root = open_root(settings.pipeline_root)
     images = fitting.named(settings)
-    plan = Plan()
+    plan = ReusePlan()
     if settings.cache:
         earlier = EarlierResults(cache, graph.name, root.uri, settings, images)
         plan = planning.plan(graph, sources, earlier, cache, root, renew=False)
-    record = LaunchRecord(
-        run="",
-        config={},
-        graph=graph.digest,
-        sources=sources,
-        images=images,
-        server=str(version) if version else None,
-        plan=plan,
-    )
-    parts = Submission(None, root, reachable, record, cache, scratch).parts(plan)
+    parts = PartCompiler(reachable, sources, images, root.uri, version).parts(plan)
     missing = tuple(name for part in parts for name in part)
     read = {ref.step for name in missing for ref in graph.by_name[name].refs}
     uploaded = tuple(

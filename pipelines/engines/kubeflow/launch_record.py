@@ -19,7 +19,7 @@ from components.contract.types import ImageName
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow.earlier import Earlier
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.engines.kubeflow.preflight import Reachable, check
 from pipelines.stores.store import KeyMissing, Store
 
@@ -49,7 +49,7 @@ class LaunchRecord:
     sources: Mapping[str, str]
     images: Mapping[ImageName, str]
     server: str | None
-    plan: Plan
+    plan: ReusePlan
 
     def put(self, root: Store) -> LaunchRecord:
         """Write it down, and return the one that counts: the first of this run."""
@@ -78,15 +78,15 @@ class LaunchRecord:
         graph = graph_of(config)
         if graph.digest != self.graph:
             raise UserError(
-                f"the run {self.run} cannot be gone on with: this version of slimline makes other "
-                "steps of its configuration",
+                f"the run {self.run} cannot be gone on with: its configuration makes other steps in "
+                "this version",
                 "run the configuration again: results that still count are kept",
             )
         return check(config, graph)
 
 
 @dataclass(frozen=True)
-class Part:
+class LaunchPart:
     """One run of Kubeflow among those of a launch.
 
     Attributes:
@@ -115,7 +115,7 @@ def read_launch(root: Store, run: str) -> LaunchRecord | None:
                 {name: Earlier.from_json(one) for name, one in content.pop(group).items()}
                 for group in ("known", "lost")
             )
-            return LaunchRecord(**content, plan=Plan(known, lost))
+            return LaunchRecord(**content, plan=ReusePlan(known, lost))
     except KeyMissing:
         return None
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -126,12 +126,12 @@ def read_launch(root: Store, run: str) -> LaunchRecord | None:
     )
 
 
-def put_part(root: Store, run: str, part: Part) -> None:
+def put_part(root: Store, run: str, part: LaunchPart) -> None:
     """Write down that a run of Kubeflow is a part of a launch."""
     root.put_if_absent(f"{_folder(run)}{part.number}.json", canonical_json(asdict(part)))
 
 
-def parts_of(root: Store, run: str) -> list[Part]:
+def parts_of(root: Store, run: str) -> list[LaunchPart]:
     """Return the runs of Kubeflow that a launch has started, in their order.
 
     Raises:
@@ -140,12 +140,12 @@ def parts_of(root: Store, run: str) -> list[Part]:
     return sorted(_parts(root, run), key=lambda part: part.number)
 
 
-def _parts(root: Store, run: str) -> Iterator[Part]:
+def _parts(root: Store, run: str) -> Iterator[LaunchPart]:
     for key in root.list(_folder(run)):
         if key == _key(run):
             continue
         try:
-            yield Part(**json.loads(root.get(key)))
+            yield LaunchPart(**json.loads(root.get(key)))
         except (ValueError, TypeError, KeyMissing):
             raise UserError(
                 f"{key} in {root.uri} is damaged",
@@ -164,7 +164,7 @@ def launch_of(display_name: str) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else (display_name, 1)
 
 
-def newest(parts: Sequence[Part]) -> Part | None:
+def newest(parts: Sequence[LaunchPart]) -> LaunchPart | None:
     """Return the part that was started last."""
     return parts[-1] if parts else None
 

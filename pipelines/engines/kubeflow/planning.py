@@ -21,7 +21,7 @@ from pipelines.stores.store import Store
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReusePlan:
     """What is known of the steps of a graph.
 
     Attributes:
@@ -70,9 +70,9 @@ class Plan:
                 open_steps.add(step.name)
         return tuple(step.name for step in graph.ordered if step.name not in open_steps)
 
-    def with_results(self, made: Mapping[str, Earlier]) -> Plan:
+    def with_results(self, made: Mapping[str, Earlier]) -> ReusePlan:
         """Return the plan after some steps have run."""
-        return Plan({**self.known, **made}, self.lost)
+        return ReusePlan({**self.known, **made}, self.lost)
 
 
 def plan(
@@ -83,14 +83,14 @@ def plan(
     root: Store,
     *,
     renew: bool = True,
-) -> Plan:
+) -> ReusePlan:
     """Find out which results of earlier runs count.
 
     Args:
         graph: What is to run.
         sources: Digest of every source.
         earlier: Where results are looked for.
-        cache: What must hold all of them that is kept at home.
+        cache: What must hold all of them that is kept in the store.
         root: The pipeline root, which must hold all the rest.
         renew: Keep what counts from being collected, as the caller relies on it.
     """
@@ -99,13 +99,13 @@ def plan(
     while True:
         known = _found(graph, sources, earlier, passed)
         fresh = {name: found for name, found in known.items() if name not in lost}
-        needed = _at_home(cache, graph, fresh)
+        needed = _kept_here(cache, graph, fresh)
         away = _missing(cache.store, needed)
         gone = _gone(cache, root, graph, fresh, away)
         if not away and not gone and renew:
             away = {name for name, keys in needed.items() if not cache.keep(keys)}
         if not away and not gone:
-            return Plan(fresh, {name: found for name, found in known.items() if name in lost})
+            return ReusePlan(fresh, {name: found for name, found in known.items() if name in lost})
         passed |= away
         lost |= {name: fresh[name] for name in gone}
 
@@ -124,7 +124,7 @@ def _found(
     return found
 
 
-def _at_home(
+def _kept_here(
     cache: Cache, graph: Graph, found: Mapping[str, Earlier]
 ) -> dict[str, dict[str, int | None]]:
     """Return by step the values that the store keeps of its result, with their bytes if known."""

@@ -60,7 +60,7 @@ class Scheduler:
         self._attempts: dict[str, int] = {}
 
     def left(self, graph: Graph, sources: Mapping[str, Snapshot]) -> str | None:  # noqa: ARG002
-        """See ``Engine``: no run outlives its process here."""
+        """See ``Engine``: here no run is left without its process."""
         return None
 
     def cancel(self) -> None:

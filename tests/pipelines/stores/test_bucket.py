@@ -376,3 +376,17 @@ def test_killed_between_any_two_operations(
     with capsys.disabled():
         sys.stdout.write("\n".join(["\nstore in a bucket:", *table, ""]))
     assert len(table) == 3
+
+
+def test_copies_are_made_by_the_service(gcs: GcsServer, store: BucketStore) -> None:
+    for number in range(20):
+        store.put_if_absent(f"from/{number}", str(number).encode() * 1000)
+    before = gcs.requests["upload"]
+    store.copy_many((f"from/{number}", f"to/{number}") for number in range(20))
+    assert gcs.requests["upload"] == before, "no byte passed this machine"
+    assert [store.get(f"to/{number}") for number in range(20)] == [
+        str(number).encode() * 1000 for number in range(20)
+    ]
+    store.copy_many([("from/1", "to/1")])  # again, as after a kill
+    with pytest.raises(KeyMissing):
+        store.copy_many([("from/none", "to/none")])

@@ -321,3 +321,12 @@ def test_a_damaged_object_is_told_from_a_missing_one(
     with pytest.raises(UserError, match="another sha256") as caught:
         store.get("there")
     assert isinstance(caught.value.__cause__, DamagedTransfer)
+
+
+def test_copies_are_made_by_the_service(s3: S3Proxy, s3_uri: str) -> None:
+    root = BucketStore(s3_uri, POLICY, root=True)
+    root.put_if_absent("from/a", SMALL)
+    root.copy_many([("from/a", "to/a"), ("from/a", "to/a")])
+    assert root.get("to/a") == SMALL
+    with pytest.raises(KeyMissing):
+        root.copy_many([("from/none", "to/none")])

@@ -22,7 +22,7 @@ class Release:
         retries_every_template: The default configuration lets Argo run again whatever is an Error,
             twice; every node then has a node of type Retry above it, and a step that fails is not
             run again, whatever its own policy says.
-        history_outlives_retry: ``state_history`` keeps what was before ``:retry``.
+        keeps_history: ``state_history`` holds what was before ``:retry``, too.
         templates_per_task: Tasks with a retry policy have Argo templates of their own.
         numbered_logs: ``executor-logs-N``, N counting attempts, in place of ``executor-logs``.
         logs_of_failures: What a step printed is uploaded after a failure, too.
@@ -45,7 +45,7 @@ class Release:
     plugins: bool = False
     says_store: bool = True
     retries_every_template: bool = False
-    history_outlives_retry: bool = True
+    keeps_history: bool = True
     templates_per_task: bool = False
     numbered_logs: bool = False
     logs_of_failures: bool = False
@@ -68,7 +68,7 @@ RELEASES = {
     for release in (
         Release(
             "2.5.0", "3.5.14",
-            error_key=True, names=False, says_store=False, history_outlives_retry=False,
+            error_key=True, names=False, says_store=False, keeps_history=False,
             templates_per_task=True, downloads_whole_lists=False, template_in_environment=True,
         ),
         Release("2.14.0", "3.6.7"),

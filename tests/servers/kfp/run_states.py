@@ -128,7 +128,7 @@ class RunStates:
         if self.stuck:
             return
         workflow.retry()
-        if not self.release.history_outlives_retry:
+        if not self.release.keeps_history:
             found["state_history"] = []
         found["finished_at"] = "1970-01-01T00:00:00Z"
         self._enter(found, "RUNNING")  # the rows still say what was before

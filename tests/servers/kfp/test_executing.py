@@ -123,7 +123,7 @@ def test_a_failed_run_is_retried_and_keeps_what_was_done(version: str) -> None:
     assert small.cluster.pods["step"] == 2
     assert set(before) < set(small.objects(run))
     history = [entry["state"] for entry in backend.runs[run]["state_history"]]
-    kept = ["PENDING", "RUNNING", "FAILED"] if RELEASES[version].history_outlives_retry else []
+    kept = ["PENDING", "RUNNING", "FAILED"] if RELEASES[version].keeps_history else []
     assert history == [*kept, "RUNNING", "SUCCEEDED"]
 
 

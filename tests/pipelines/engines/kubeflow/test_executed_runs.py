@@ -11,9 +11,10 @@ import yaml
 
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
-from pipelines.engines.kubeflow import retrying, watching
+from pipelines.engines.kubeflow import connection, retrying, watching
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.events import Event, StepDone, StepFailed
+from pipelines.stores.retrying import RetryPolicy
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp import recordings
@@ -142,6 +143,7 @@ def test_a_run_with_a_workspace_ends_as_one_without(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
     started: Callable[..., Started], digits_run: LocalRun, version: str
@@ -158,10 +160,17 @@ def test_digits_in_a_cluster_that_loses_pods_and_fails_drivers(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["wide10", "wide60"])
 def test_many_variants_come_to_their_end(
-    started: Callable[..., Started], digits_run: LocalRun, name: str
+    started: Callable[..., Started],
+    digits_run: LocalRun,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The choice among sixty is worked out while the server is asked how the run is.
+    patient = RetryPolicy(deadline_s=1800)
+    monkeypatch.setattr(connection, "RetryPolicy", lambda **_: patient)
     config = recordings.needed() / "configs" / f"{name}.yaml"
     run = started("2.17.0", config, digits_run, real=("select", "publish"))
     launched = run()

@@ -14,7 +14,7 @@ import yaml
 
 from pipelines.engines.kubeflow import earlier, engine, watching
 from pipelines.engines.kubeflow.earlier import Earlier
-from pipelines.engines.kubeflow.planning import Plan
+from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.runs.ledger import times_opened
 from pipelines.runs.records import read_run
@@ -209,16 +209,16 @@ def known() -> dict[str, Earlier]:
 
 def test_what_reads_something_else_now_runs_with_all_that_follows() -> None:
     graph, all_known = chain(), known()
-    assert Plan(all_known).missing(graph, {"data": "s"}) == ()
-    assert Plan(all_known).missing(graph, {"data": "other"}) == ("ingest", "train", "convert")
+    assert ReusePlan(all_known).missing(graph, {"data": "s"}) == ()
+    assert ReusePlan(all_known).missing(graph, {"data": "other"}) == ("ingest", "train", "convert")
     other = all_known | {"train": replace(all_known["train"], outputs={"model": "n"})}
-    assert Plan(other).missing(graph, {"data": "s"}) == ("convert",)
+    assert ReusePlan(other).missing(graph, {"data": "s"}) == ("convert",)
 
 
 def test_until_what_was_lost_is_made_again_what_was_made_of_it_counts() -> None:
     graph, all_known = chain(), known()
     lost = {"train": all_known.pop("train")}
-    plan = Plan(all_known, lost)
+    plan = ReusePlan(all_known, lost)
     assert plan.missing(graph, {"data": "s"}) == ("train",)
     assert plan.settled(graph, {"data": "s"}) == ("ingest",)
     same = plan.with_results(lost)

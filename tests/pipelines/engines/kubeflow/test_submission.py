@@ -137,7 +137,7 @@ def interrupted_in(launching: Launching, part: int) -> None:
     launching.on_event = on_event
 
 
-def test_run_again_goes_on_with_the_same_run(launching: Launching, config_path: Path) -> None:
+def test_run_again_continues_the_same_run(launching: Launching, config_path: Path) -> None:
     interrupted_in(launching, 2)
     left = launching(config_path)
     assert left.outcome == "running"
@@ -150,7 +150,7 @@ def test_run_again_goes_on_with_the_same_run(launching: Launching, config_path: 
     assert record.outcome == "done"
 
 
-def test_sync_goes_on_where_nobody_watches(
+def test_sync_starts_the_next_part_where_nobody_watches(
     launching: Launching, config_path: Path, tmp_path: Path
 ) -> None:
     interrupted_in(launching, 1)
