@@ -27,7 +27,7 @@ from tests.benchmarks.classes import bench_classes
 from tests.benchmarks.costs import bench_costs
 from tests.benchmarks.docker import bench_docker
 from tests.benchmarks.ingest import bench_ingest
-from tests.benchmarks.kubeflow import bench_compile, bench_engines
+from tests.benchmarks.kubeflow import bench_compile, bench_engines, bench_sizes
 from tests.benchmarks.lineage import bench_lineage
 from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_memory_small
 from tests.benchmarks.planning import bench_plan
@@ -400,6 +400,7 @@ BENCHES = {
     "memory": bench_memory_small,
     "docker": bench_docker,
     "compile": bench_compile,
+    "sizes": bench_sizes,
     "engines": bench_engines,
     "reruns": bench_reruns,
     "verify": bench_verify,
