@@ -256,6 +256,7 @@ def test_a_statement_that_lies_about_its_inputs_is_found_out(
     kfp_cluster.put(cluster.gcs, place, json.dumps(statement).encode())
     (one,) = bring(cluster, tmp_path / "store")
     assert one.state == "damaged"
+    assert one.error
     assert "and train says that it made 000" in one.error.what
 
 
