@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import hashlib
 import io
@@ -11,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from itertools import islice
@@ -31,6 +29,7 @@ from pipelines.stores.objects import (
     StoredObject,
 )
 from pipelines.stores.retrying import RetryPolicy
+from pipelines.stores.s3_bodies import SHA256, TailedFile, digests_of, hold
 from pipelines.stores.s3_connection import connect
 from pipelines.stores.s3_faults import (
     code_of,
@@ -48,8 +47,6 @@ CHUNK_BYTES = 8 << 20
 _LARGE_BYTES = 1 << 20
 _STREAMS = 4
 _TRANSFERS = 3
-_BLOCK_BYTES = 1 << 20
-_SHA256 = "slimline-sha256"
 _GONE = (404, 412)
 
 Answer = TypeVar("Answer")
@@ -242,7 +239,7 @@ class S3Objects:
         data, answer = self._get(name)
         if self._sealed(name):
             data = unsealed(data)
-        _hold(name, answer, hashlib.sha256(data).hexdigest())
+        hold(name, answer, hashlib.sha256(data).hexdigest())
         return data
 
     def _upload(self, name: str, data: bytes | Path, version: str, nonce: str) -> None:
@@ -254,7 +251,7 @@ class S3Objects:
                 source: BinaryIO = stack.enter_context(data.open("rb"))
             else:
                 source = io.BytesIO(data)
-            md5, sha256, size = _digests(source, tail)
+            md5, sha256, size = digests_of(source, tail)
             if size > _LARGE_BYTES:
                 stack.enter_context(self._large)
             # What is there already is not sent, and what has a nonce is compared here.
@@ -267,11 +264,11 @@ class S3Objects:
                 self._client.put_object(
                     Bucket=self._bucket,
                     Key=name,
-                    Body=_Tailed(source, size - len(tail), tail),
+                    Body=TailedFile(source, size - len(tail), tail),
                     ContentLength=size,
                     ContentMD5=md5,
                     ContentType="application/octet-stream",
-                    Metadata={NONCE: nonce, _SHA256: sha256},
+                    Metadata={NONCE: nonce, SHA256: sha256},
                     **condition,
                 )
 
@@ -323,7 +320,7 @@ class S3Objects:
             raise
         finally:
             os.close(target)
-        _hold(name, answer, sha256.hexdigest())
+        hold(name, answer, sha256.hexdigest())
         return sha256.hexdigest()
 
     def _fetch_rest(self, name: str, total: int, tag: str, take: Callable[[bytes], None]) -> None:
@@ -366,60 +363,6 @@ class S3Objects:
         raise AssertionError
 
 
-@dataclass
-class _Tailed:
-    """A file followed by a few bytes, to be read from its beginning as often as it is sent."""
-
-    source: BinaryIO
-    size: int
-    tail: bytes
-    place: int = 0
-
-    def read(self, count: int | None = -1) -> bytes:
-        """Return up to ``count`` bytes."""
-        left = self.size + len(self.tail) - self.place
-        count = left if count is None or count < 0 else min(count, left)
-        data = b""
-        if self.place < self.size:
-            self.source.seek(self.place)
-            data = self.source.read(min(count, self.size - self.place))
-            self.place += len(data)
-        if len(data) < count and self.place >= self.size:
-            start = self.place - self.size
-            more = self.tail[start : start + count - len(data)]
-            self.place += len(more)
-            data += more
-        return data
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
-        base = (0, self.place, self.size + len(self.tail))[whence]
-        self.place = base + offset
-        return self.place
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self.place
-
-
 def _condition(tag: str) -> dict[str, str]:
     """Return what a write expects to find: the object of an entity tag, or none."""
     return {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
-
-
-def _digests(source: BinaryIO, tail: bytes) -> tuple[str, str, int]:
-    """Return MD5 of what is sent, in base64, sha256 of what is kept, and the size that is sent."""
-    md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    while block := source.read(_BLOCK_BYTES):
-        md5.update(block)
-        sha256.update(block)
-        size += len(block)
-    md5.update(tail)
-    return base64.b64encode(md5.digest()).decode(), sha256.hexdigest(), size + len(tail)
-
-
-def _hold(name: str, answer: Any, sha256: str) -> None:
-    """Hold what arrived against what its writer said of it, where that was slimline."""
-    said = answer.get("Metadata", {}).get(_SHA256) if answer else None
-    if said and said != sha256:
-        raise DamagedTransfer(f"{name} arrived with another sha256 than it was sent with")
