@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from components.contract.closure import code_digest
 from components.contract.digests import digest
 from components.contract.errors import UserError
-from components.contract.results import DISPLAY_NAME
 from components.contract.types import ImageName
 from pipelines.config.kubeflow import Kubeflow
+from pipelines.engines.kubeflow.known_results import KnownResult, of_record
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache
 from pipelines.runs.cluster_results import KUBEFLOW
@@ -38,52 +38,6 @@ _RUNS_MAX = 50
 """So many runs are looked through, the newest first; each names all results that it relied on."""
 
 _UNKNOWN_HERE = ("code", "environment", "device")
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A result that an earlier run made.
-
-    Attributes:
-        key: Its step key.
-        inputs: Digest of what entered every port.
-        outputs: Tree digest of every output.
-        record: Store key of the record that says how it came to be.
-        function_s: Wall time of the component's function then.
-        folder: Where its artifacts lie, below the pipeline root; None of a result that the store
-            alone has.
-        places: By output where it lies below that folder.
-        metadata: By artifact what the metadata store of the cluster holds of it.
-    """
-
-    key: str
-    inputs: Mapping[str, InputDigest]
-    outputs: Mapping[str, str]
-    record: str
-    function_s: float
-    folder: str | None
-    places: Mapping[str, str] = field(default_factory=dict[str, str])
-    metadata: Mapping[str, Mapping[str, str | float]] = field(
-        default_factory=dict[str, Mapping[str, "str | float"]]
-    )
-
-    def key_of(self, output: str) -> str:
-        """Return the key of an output below the pipeline root."""
-        return f"{self.folder}/{self.places[output]}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a form from which ``from_json`` makes an equal result."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Earlier:
-        """Read what ``to_json`` wrote."""
-        return cls(**value)
-
-    @property
-    def run(self) -> str:
-        """The run that made it."""
-        return step_of_record(self.record)[0]
 
 
 def placement(step: Step, settings: Kubeflow) -> dict[str, Any]:
@@ -124,7 +78,7 @@ class EarlierResults:
         self._codes: dict[tuple[str, str], set[str]] = {}
         self._coming = _records(cache.store, name)
 
-    def find(self, step: Step, inputs: Mapping[str, InputDigest]) -> Earlier | None:
+    def find(self, step: Step, inputs: Mapping[str, InputDigest]) -> KnownResult | None:
         """Find what a step would make of these inputs, or None where nobody has made it.
 
         Args:
@@ -144,7 +98,7 @@ class EarlierResults:
             return found
         return None if step.alone else self._of_this_machine(step, wanted)
 
-    def _of_the_cluster(self, step: Step, wanted: Ingredients) -> Earlier | None:
+    def _of_the_cluster(self, step: Step, wanted: Ingredients) -> KnownResult | None:
         wanted_key = _lookup_key(wanted.to_json())
         seen = 0
         while True:
@@ -192,60 +146,15 @@ class EarlierResults:
     def _image(self, step: Step) -> str:
         return self._images[step.image].rpartition("@")[2]
 
-    def _of_this_machine(self, step: Step, wanted: Ingredients) -> Earlier | None:
+    def _of_this_machine(self, step: Step, wanted: Ingredients) -> KnownResult | None:
         for code in self._codes_of_image(step):
             ingredients = replace(wanted, code=code)
             found: CachedResult | None = self._cache.lookup(ingredients.key, renew=False)
             if found:
-                return Earlier(
+                return KnownResult(
                     found.key, wanted.inputs, found.outputs, found.record, found.function_s, None
                 )
         return None
-
-
-def of_record(record: ExecutionRecord, root: str) -> Earlier:
-    """Return the result that an execution on the cluster made.
-
-    Args:
-        record: Of the execution.
-        root: Address of the pipeline root.
-    """
-    assert record.key
-    folder = record.folder.removeprefix(f"{root}/")
-    return Earlier(
-        key=record.key,
-        inputs=record.ingredients["inputs"],
-        outputs=record.outputs,
-        record=record.record,
-        function_s=float(record.stated.get("wall_s", 0.0)),
-        folder=folder,
-        places=_places(record.stated, record.folder),
-        metadata=metadata_of(record.stated),
-    )
-
-
-def _places(statement: Mapping[str, Any], folder: str) -> dict[str, str]:
-    """Return by output where it lies below the folder of a step's artifacts."""
-    return {
-        output: str(said["uri"]).removeprefix(f"{folder}/")
-        for output, said in statement["outputs"].items()
-    }
-
-
-def metadata_of(statement: Mapping[str, Any]) -> dict[str, Mapping[str, str | float]]:
-    """Return by artifact the metadata that a step gave it.
-
-    Args:
-        statement: What the step stated.
-    """
-    result: Mapping[str, Any] = statement.get("artifact", {})
-    of_result: Mapping[str, str | float] = result.get("metadata", {})
-    called = {DISPLAY_NAME: of_result[DISPLAY_NAME]} if DISPLAY_NAME in of_result else {}
-    beside = {
-        output: {"digest": said["digest"], "size_bytes": said["size_bytes"], **called}
-        for output, said in statement["outputs"].items()
-    }
-    return {**beside, **({result["name"]: of_result} if result else {})}
 
 
 def in_one_result(statement: Mapping[str, Any]) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from components.contract.digests import canonical_json, digest
 from components.contract.results import STATEMENT_FILE
 from components.contract.tree import SINGLE
-from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
+from pipelines.engines.kubeflow.known_results import KnownResult
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Ref
 from pipelines.stores.bucket import BucketStore
@@ -21,7 +21,7 @@ _CONTENT = "gathered.json"
 _CHARACTERS = 32
 
 
-def gathered_key(refs: Sequence[Ref], known: Mapping[str, Earlier]) -> str:
+def gathered_key(refs: Sequence[Ref], known: Mapping[str, KnownResult]) -> str:
     """Return the folder below the pipeline root that these results are gathered in.
 
     Args:
@@ -38,7 +38,7 @@ def gather(
     cache: Cache,
     graph: Graph,
     refs: Sequence[Ref],
-    known: Mapping[str, Earlier],
+    known: Mapping[str, KnownResult],
 ) -> str:
     """Bring results together, and return the folder below the root.
 

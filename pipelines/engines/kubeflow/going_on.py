@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.earlier import Earlier, of_record
+from pipelines.engines.kubeflow.known_results import KnownResult, of_record
 from pipelines.engines.kubeflow.launch_record import parts_of, read_launch
 from pipelines.engines.kubeflow.result_importer import ResultImporter
 from pipelines.engines.kubeflow.submission import Submission
@@ -62,7 +62,7 @@ def go_on(
     return "started"
 
 
-def made_by(importer: ResultImporter, cache: Cache, root: Store) -> Mapping[str, Earlier]:
+def made_by(importer: ResultImporter, cache: Cache, root: Store) -> Mapping[str, KnownResult]:
     """Return what was imported of a part, from the records that were written of it.
 
     Args:
@@ -70,7 +70,7 @@ def made_by(importer: ResultImporter, cache: Cache, root: Store) -> Mapping[str,
         cache: Of the store that the records are in.
         root: The pipeline root.
     """
-    made: dict[str, Earlier] = {}
+    made: dict[str, KnownResult] = {}
     for name, done in importer.done.items():
         record = read_record(cache.store, done.record)
         assert record, done.record

@@ -18,7 +18,7 @@ from components.contract.errors import UserError
 from components.contract.types import ImageName
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
-from pipelines.engines.kubeflow.earlier import Earlier
+from pipelines.engines.kubeflow.known_results import KnownResult
 from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.engines.kubeflow.preflight import Reachable, check
 from pipelines.stores.store import KeyMissing, Store
@@ -78,8 +78,8 @@ class LaunchRecord:
         graph = graph_of(config)
         if graph.digest != self.graph:
             raise UserError(
-                f"the run {self.run} cannot be gone on with: its configuration makes other steps in "
-                "this version",
+                f"the run {self.run} cannot be gone on with: its configuration makes other steps "
+                "in this version",
                 "run the configuration again: results that still count are kept",
             )
         return check(config, graph)
@@ -112,7 +112,7 @@ def read_launch(root: Store, run: str) -> LaunchRecord | None:
         if schema == SCHEMA:
             content["config"] = json.loads(content["config"])
             known, lost = (
-                {name: Earlier.from_json(one) for name, one in content.pop(group).items()}
+                {name: KnownResult.from_json(one) for name, one in content.pop(group).items()}
                 for group in ("known", "lost")
             )
             return LaunchRecord(**content, plan=ReusePlan(known, lost))

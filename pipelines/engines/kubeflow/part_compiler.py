@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from components.contract.errors import UserError
 from components.contract.types import ImageName
-from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.engines.kubeflow.gathering import gathered_key
 from pipelines.engines.kubeflow.ir import limits
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled, needed_artifacts
 from pipelines.engines.kubeflow.ir.gathered import Gathered, to_gather
 from pipelines.engines.kubeflow.ir.importers import Imported
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
+from pipelines.engines.kubeflow.known_results import KnownResult
 from pipelines.engines.kubeflow.parts import by_variant, divided
 from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.engines.kubeflow.preflight import Reachable
@@ -102,7 +102,7 @@ class PartCompiler:
                 gone.add(step.name)
         return gone
 
-    def _imported(self, artifact: Ref, found: Earlier | None) -> Imported:
+    def _imported(self, artifact: Ref, found: KnownResult | None) -> Imported:
         """Return where an artifact lies; of what is not there yet, an address of that length."""
         if found and found.folder:
             uri = f"{self._root}/{found.folder}/{artifact.output}"

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from components.contract.tree import SINGLE
-from pipelines.engines.kubeflow.earlier import Earlier, EarlierResults
+from pipelines.engines.kubeflow.earlier import EarlierResults
+from pipelines.engines.kubeflow.known_results import KnownResult
 from pipelines.runs.cache import Cache
 from pipelines.runs.cluster_results import DATASET_FILES, WHOLE
 from pipelines.runs.graph import Graph, Step
@@ -30,8 +31,8 @@ class ReusePlan:
             was made of the earlier result counts.
     """
 
-    known: Mapping[str, Earlier] = field(default_factory=dict[str, Earlier])
-    lost: Mapping[str, Earlier] = field(default_factory=dict[str, Earlier])
+    known: Mapping[str, KnownResult] = field(default_factory=dict[str, KnownResult])
+    lost: Mapping[str, KnownResult] = field(default_factory=dict[str, KnownResult])
 
     def missing(self, graph: Graph, sources: Mapping[str, str]) -> tuple[str, ...]:
         """Return the steps that have to run, each after all that it needs.
@@ -70,7 +71,7 @@ class ReusePlan:
                 open_steps.add(step.name)
         return tuple(step.name for step in graph.ordered if step.name not in open_steps)
 
-    def with_results(self, made: Mapping[str, Earlier]) -> ReusePlan:
+    def with_results(self, made: Mapping[str, KnownResult]) -> ReusePlan:
         """Return the plan after some steps have run."""
         return ReusePlan({**self.known, **made}, self.lost)
 
@@ -94,7 +95,7 @@ def plan(
         root: The pipeline root, which must hold all the rest.
         renew: Keep what counts from being collected, as the caller relies on it.
     """
-    lost: dict[str, Earlier] = {}
+    lost: dict[str, KnownResult] = {}
     passed: set[str] = set()
     while True:
         known = _found(graph, sources, earlier, passed)
@@ -112,9 +113,9 @@ def plan(
 
 def _found(
     graph: Graph, sources: Mapping[str, str], earlier: EarlierResults, passed: Collection[str]
-) -> dict[str, Earlier]:
+) -> dict[str, KnownResult]:
     """Look up every step whose inputs are known, producers first."""
-    found: dict[str, Earlier] = {}
+    found: dict[str, KnownResult] = {}
     for step in graph.ordered:
         if step.name in passed or any(ref.step not in found for ref in step.refs):
             continue
@@ -125,7 +126,7 @@ def _found(
 
 
 def _kept_here(
-    cache: Cache, graph: Graph, found: Mapping[str, Earlier]
+    cache: Cache, graph: Graph, found: Mapping[str, KnownResult]
 ) -> dict[str, dict[str, int | None]]:
     """Return by step the values that the store keeps of its result, with their bytes if known."""
     needed: dict[str, dict[str, int | None]] = {}
@@ -157,7 +158,7 @@ def _gone(
     cache: Cache,
     root: Store,
     graph: Graph,
-    found: Mapping[str, Earlier],
+    found: Mapping[str, KnownResult],
     away: Collection[str],
 ) -> set[str]:
     """Return the steps of whose results an object is missing in the bucket."""
@@ -170,7 +171,7 @@ def _gone(
     }
 
 
-def objects_of(cache: Cache, step: Step, found: Earlier) -> dict[str, int]:
+def objects_of(cache: Cache, step: Step, found: KnownResult) -> dict[str, int]:
     """Return the objects that a result consists of in the pipeline root: key and bytes.
 
     Args:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pipelines.engines.kubeflow import preparing, submitting
 from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.earlier import Earlier
 from pipelines.engines.kubeflow.gathering import gather
 from pipelines.engines.kubeflow.ir import limits, workspaces
 from pipelines.engines.kubeflow.ir.compiling import Compiled, needed_artifacts
 from pipelines.engines.kubeflow.ir.gathered import to_gather
 from pipelines.engines.kubeflow.ir.servers import parsed
+from pipelines.engines.kubeflow.known_results import KnownResult
 from pipelines.engines.kubeflow.launch_record import (
     LaunchPart,
     LaunchRecord,
@@ -152,9 +152,9 @@ class Submission:
         """Upload what these steps read and no bucket has."""
         graph = self._reachable.graph
         needed = dict.fromkeys(ref.step for ref in needed_artifacts(graph, only))
-        placed: dict[str, Earlier] = {}
+        placed: dict[str, KnownResult] = {}
         for name in needed:
             if (found := plan.known.get(name)) and found.folder is None:
-                known: Mapping[str, Earlier] = {**plan.known, **placed}
+                known: Mapping[str, KnownResult] = {**plan.known, **placed}
                 placed[name] = upload(self._root, self._cache, graph, name, known, self._scratch)
         return plan.with_results(placed) if placed else plan

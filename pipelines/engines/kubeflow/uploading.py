@@ -16,8 +16,8 @@ from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 from components.contract.results import STATEMENT_FILE
 from components.contract.tree import SINGLE
-from pipelines.engines.kubeflow.earlier import Earlier, metadata_of
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
+from pipelines.engines.kubeflow.known_results import KnownResult, metadata_of
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Flow, Graph, Ref, SourceRef, Step
 from pipelines.runs.step_records import read_record
@@ -31,8 +31,13 @@ _SALT = 36
 
 
 def upload(
-    root: Store, cache: Cache, graph: Graph, name: str, known: Mapping[str, Earlier], scratch: Path
-) -> Earlier:
+    root: Store,
+    cache: Cache,
+    graph: Graph,
+    name: str,
+    known: Mapping[str, KnownResult],
+    scratch: Path,
+) -> KnownResult:
     """Make sure that the result of a step lies in the pipeline root, and return it with its place.
 
     Args:
@@ -74,7 +79,7 @@ def upload(
 
 
 def _statement(
-    cache: Cache, step: Step, found: Earlier, known: Mapping[str, Earlier], root: str
+    cache: Cache, step: Step, found: KnownResult, known: Mapping[str, KnownResult], root: str
 ) -> dict[str, Any]:
     """Return what the component stated, with addresses as a component of the cluster states them.
 
@@ -105,7 +110,9 @@ def _statement(
     return {**record.stated, "outputs": outputs, "inputs": inputs}
 
 
-def _address(flow: Flow, digest: str, known: Mapping[str, Earlier], store: Store, root: str) -> str:
+def _address(
+    flow: Flow, digest: str, known: Mapping[str, KnownResult], store: Store, root: str
+) -> str:
     """Return where something that entered a step lies; what no bucket has lies in the store."""
     if isinstance(flow, SourceRef):
         return f"{root}/sources/{digest}"

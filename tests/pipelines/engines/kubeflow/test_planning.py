@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from pipelines.engines.kubeflow import earlier, engine, watching
-from pipelines.engines.kubeflow.earlier import Earlier
+from pipelines.engines.kubeflow.known_results import KnownResult
 from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from pipelines.runs.ledger import times_opened
@@ -196,9 +196,9 @@ def chain() -> Graph:
     return Graph("chain", (data, train, convert), {"data": "gs://bucket/data"})
 
 
-def known() -> dict[str, Earlier]:
-    def one(inputs: dict[str, Any], **outputs: str) -> Earlier:
-        return Earlier("key", inputs, outputs, "runs/r/steps/s.json", 1.0, "p/r/s/salt")
+def known() -> dict[str, KnownResult]:
+    def one(inputs: dict[str, Any], **outputs: str) -> KnownResult:
+        return KnownResult("key", inputs, outputs, "runs/r/steps/s.json", 1.0, "p/r/s/salt")
 
     return {
         "ingest": one({"source": "s", "pairs": None}, dataset="d", sealed="e", report="f"),
@@ -230,4 +230,4 @@ def test_until_what_was_lost_is_made_again_what_was_made_of_it_counts() -> None:
 
 def test_a_plan_can_be_written_down() -> None:
     one = known()["train"]
-    assert Earlier.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert KnownResult.from_json(json.loads(json.dumps(one.to_json()))) == one

@@ -178,9 +178,10 @@ def test_a_part_that_a_lost_process_had_started_is_not_started_again(
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(submission, "put_part", killed)  # the run is there, the note of it is not
-        launching(config_path)
+        with pytest.raises(KeyboardInterrupt):
+            launching(config_path)
     (first,) = launching.cluster.kfp.backend.runs
     store = open_store(str(launching.folder / "store"))
     for key in [key for key in store.list("runs/") if key.endswith("/run.json")]:
