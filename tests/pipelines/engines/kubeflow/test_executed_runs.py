@@ -206,3 +206,6 @@ def test_many_variants_come_to_their_end(
     run = started("2.17.0", config, digits_run, real=("select", "publish"))
     launched = run()
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    runs = run.executing.kfp.backend.runs
+    assert (len(runs) > 1) == (name == "wide60"), "sixty variants do not fit into one run"
+    assert all(compressed <= LIMIT_BYTES for _, compressed in run.executing.sizes.values())
