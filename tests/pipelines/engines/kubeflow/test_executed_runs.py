@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 import yaml
 
+from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.engines.kubeflow import connection, retrying, watching
+from pipelines.engines.kubeflow.ir import gathered, limits
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.events import Event, StepDone, StepFailed
+from pipelines.runs.records import read_run
+from pipelines.stores.opening import open_store
 from pipelines.stores.retrying import RetryPolicy
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
@@ -142,6 +146,33 @@ def test_a_run_with_a_workspace_ends_as_one_without(
     assert list(tmp_path.glob("volumes/*/slimline/*"))
 
 
+@pytest.mark.parametrize("version", ["2.5.0", "2.17.0"])
+def test_a_run_in_parts_chooses_among_results_of_all_parts(
+    started: Callable[..., Started],
+    tiny_run: LocalRun,
+    version: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fault(made: Any, *_: Any, **__: Any) -> UserError | None:
+        return UserError("too many steps", "take fewer") if len(made.steps) > 8 else None
+
+    monkeypatch.setattr(limits, "fault", fault)
+    monkeypatch.setattr(gathered, "IMPORTS_MAX", 1)
+    run = started(version, TINY, tiny_run, real=("select", "publish"))
+    launched = run()
+    assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    workflows = run.executing.kfp.backend.workflows.values()
+    assert len(workflows) == 3
+    assert any("gathered-select" in workflow.tasks for workflow in workflows)
+    executed = [
+        name for flow in workflows for name, task in flow.tasks.items() if not task.importer
+    ]
+    assert sorted(executed) == done_in(run), "each step once"
+    here = read_run(open_store(str(run.folder / "store")), launched.run).steps["select"]["outputs"]
+    local = read_run(open_store(str(tiny_run.store)), tiny_run.run).steps["select"]["outputs"]
+    assert here["decision"] == local["decision"], "from what was gathered, the same choice"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("version", VERSIONS)
@@ -175,3 +206,6 @@ def test_many_variants_come_to_their_end(
     run = started("2.17.0", config, digits_run, real=("select", "publish"))
     launched = run()
     assert launched.outcome == "done", [e for e in run.events if isinstance(e, StepFailed)]
+    runs = run.executing.kfp.backend.runs
+    assert (len(runs) > 1) == (name == "wide60"), "sixty variants do not fit into one run"
+    assert all(compressed <= LIMIT_BYTES for _, compressed in run.executing.sizes.values())
