@@ -15,7 +15,7 @@ from typing import Any, Literal
 import psutil
 
 from components.contract.errors import UserError
-from components.contract.images import PACKAGES
+from components.contract.images import GPU_IMAGE, PACKAGES
 from components.statistics.quantities import short_bytes
 from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.files import disk_faults
@@ -78,7 +78,8 @@ def _python() -> Finding:
 
 def _packages() -> Iterator[Finding]:
     seen: set[str] = set()
-    for purpose, names in {"host": _HOST, **PACKAGES}.items():
+    images = {name: names for name, names in PACKAGES.items() if name != GPU_IMAGE}
+    for purpose, names in {"host": _HOST, **images}.items():  # CUDA's are for its image alone
         found: list[str] = []
         missing: list[str] = []
         for name in (name for name in names if name not in seen):

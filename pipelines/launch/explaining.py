@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from components.artifacts.data_use import DataUse
 from components.contract.errors import UserError
@@ -14,7 +14,6 @@ from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.engines.kubeflow import preflight
-from pipelines.engines.kubeflow.foreseeing import Foresight, foresee
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
 from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.images.building import image_environment, step_environment
@@ -35,6 +34,9 @@ from pipelines.sources.snapshot import DATA, Snapshot
 from pipelines.stores.layout import graph_key
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
+
+if TYPE_CHECKING:
+    from pipelines.engines.kubeflow.foreseeing import Foresight
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ def explain_cluster(
     sources = listed_sources(graph, read_exclusions(opened))
     digests = {name: source.digest for name, source in sources.items()}
     reachable = preflight.check(config, graph)
+    from pipelines.engines.kubeflow.foreseeing import foresee  # loads the clients of buckets
+
     foreseen = foresee(reachable, digests, cache, version)
     earlier = _Earlier(opened, graph, [] if problems is None else problems)
     plan, missing = foreseen.plan, set(foreseen.missing)
