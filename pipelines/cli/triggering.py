@@ -57,7 +57,7 @@ def add_trigger(
     from pipelines.engines.opening import CLUSTERED, ENGINES
     from pipelines.runs.actor import actor
     from pipelines.stores.opening import open_store
-    from pipelines.triggers.kept import config_content, new_uid, put_trigger
+    from pipelines.triggers.kept import config_text, new_uid, put_trigger
     from pipelines.triggers.settings import Trigger
 
     if arguments.engine not in ENGINES:
@@ -88,7 +88,7 @@ def add_trigger(
         Trigger(
             uid=new_uid(),
             name=arguments.name or config.name,
-            config=config_content(config),
+            config=config_text(config),
             config_digest=config.digest,
             engine=arguments.engine,
             output=str(output.absolute()),
@@ -117,7 +117,7 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
         kind=trigger.kind,
         uid=trigger.uid,
         config_digest=trigger.config_digest,
-        data=str(trigger.config["data"]),
+        data=str(trigger.configured["data"]),
         engine=trigger.engine,
         schedule=trigger.schedule,
         watch=trigger.watch,

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pipelines.engines.opening import CLUSTERED
 from pipelines.sources.snapshot import Snapshot
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
@@ -98,8 +97,6 @@ def decide_unfinished(
             decisions.append(Move("launch", why, key, number + 1, latest.snapshot))
         elif is_held(key) and not (state == "reserved" and _is_old(latest, now)):
             waits = f"the run {latest.run} goes on"
-        elif state == "running" and trigger.engine in CLUSTERED:
-            waits = f"the run {latest.run} goes on in the cluster, as far as slimline sync has seen"
         elif state in ("reserved", "running"):
             why = "nobody carries it out any more" if state == "running" else latest.why
             decisions.append(Move("launch", why, key, number, latest.snapshot))

@@ -44,9 +44,9 @@ def new_uid() -> str:
     return secrets.token_hex(_UID_BYTES)
 
 
-def config_content(config: Config) -> dict[str, Any]:
-    """Return a configuration as ``config_of`` reads it again, places included."""
-    return config.model_dump(mode="json", exclude_unset=True)
+def config_text(config: Config) -> str:
+    """Return a configuration as ``config_of`` reads it again: places included, in its order."""
+    return json.dumps(config.model_dump(mode="json", exclude_unset=True))
 
 
 def config_of(trigger: Trigger) -> Config:
@@ -56,7 +56,7 @@ def config_of(trigger: Trigger) -> Config:
         UserError: This version of slimline does not take it any more.
     """
     try:
-        return Config.model_validate(dict(trigger.config))
+        return Config.model_validate(trigger.configured)
     except ValidationError as error:
         raise UserError(
             f"the configuration of the trigger {trigger.name} is of another version of slimline: "

@@ -170,7 +170,7 @@ _ENDS = TypeAdapter(End)
 
 def run_id(trigger: Trigger, key: str, number: int, at: datetime) -> str:
     """Return the identifier of the run of an attempt: of the same form as any other run's."""
-    name = str(trigger.config["name"])
+    name = str(trigger.configured["name"])
     short = hashlib.sha256(f"{trigger.uid} {key} {number}".encode()).hexdigest()[:4]
     return f"{name}-{at.astimezone(UTC):%Y%m%d-%H%M%S}-{short}"
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 from components.contract.errors import UserError
 from pipelines.engines.engine import Cluster
+from pipelines.engines.opening import CLUSTERED
 from pipelines.launch.launching import DataChangedError, Launched, Ordered, launch
 from pipelines.runs.events import Event
 from pipelines.runs.killed import record_killed
@@ -88,7 +89,8 @@ def carry_out(
     try:
         if store.stat(run_key(attempt.run)):
             return Carried("elsewhere", why="somebody else has carried it out")
-        if store.stat(started_key(attempt.run)):
+        # What a cluster runs goes on without its watcher: the same launch watches it again.
+        if trigger.engine not in CLUSTERED and store.stat(started_key(attempt.run)):
             close_killed(store, attempt.run)
             return Carried("elsewhere", why="its run was killed; the next attempt follows")
         return _run(store, trigger, attempt, lease, now, on_event, launcher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -65,7 +66,8 @@ class Trigger:
     Attributes:
         uid: Random: a trigger that is removed and added again is another one.
         name: What people call it; no other trigger of the store is called so.
-        config: The resolved configuration, places included.
+        config: The resolved configuration as JSON, places included; text, as its variants have an
+            order and keys of a value in a store have none.
         config_digest: Its digest.
         engine: Which engine runs it.
         host: Address of a cluster; empty: the environment's.
@@ -84,7 +86,7 @@ class Trigger:
 
     uid: str
     name: str
-    config: Mapping[str, Any] = field(repr=False)
+    config: str = field(repr=False)
     config_digest: str
     engine: str
     output: str
@@ -97,6 +99,11 @@ class Trigger:
     schedule: ScheduleSettings | None = None
     watch: WatchSettings | None = None
     paused: str = ""
+
+    @property
+    def configured(self) -> Mapping[str, Any]:
+        """The configuration as it was resolved, unchecked."""
+        return json.loads(self.config)
 
     @property
     def kind(self) -> Literal["schedule", "watch"]:

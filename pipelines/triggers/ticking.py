@@ -230,7 +230,7 @@ class Ticker:
         assert trigger.watch is not None
         run = ""
         if trigger.watch.against == "champion":
-            champion = read_log(self._store, str(trigger.config["name"])).check().champion
+            champion = read_log(self._store, str(trigger.configured["name"])).check().champion
             run = champion.run if champion else ""
         else:
             for one in known.values():

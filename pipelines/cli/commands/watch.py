@@ -80,7 +80,7 @@ def _add(arguments: argparse.Namespace) -> int:
         against=arguments.against,
     )
     store, made = add_trigger(arguments, watch=watch)
-    place = str(made.config["data"])
+    place = str(made.configured["data"])
     files = sight(place).files
     if files == 1 and needs_files(asked):
         print_remark(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -125,7 +126,7 @@ class World:
         }  # fmt: skip
         now = self.clock().isoformat(timespec="seconds")
         given = {
-            "uid": f"uid-{name}", "name": name, "config": config, "config_digest": "0" * 64,
+            "uid": f"uid-{name}", "name": name, "config": json.dumps(config), "config_digest": "0" * 64,
             "engine": "local", "output": str(self.folder / "out"), "retries": 2, "since": now,
             "created": now, "actor": "somebody", "schedule": schedule, "watch": watch,
         }  # fmt: skip

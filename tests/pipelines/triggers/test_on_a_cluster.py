@@ -1,0 +1,70 @@
+"""A watch whose runs go on in a cluster: whoever watches one and is gone, the next tick goes on."""
+
+from pathlib import Path
+
+import pytest
+
+import pipelines.engines.kubeflow.watching as watching
+from pipelines.config.loading import load
+from pipelines.launch.launching import launch
+from pipelines.runs.events import StepStarted
+from pipelines.runs.records import list_runs
+from pipelines.runs.registry import registered
+from pipelines.stores.opening import open_store
+from pipelines.triggers.kept import config_text, put_trigger
+from pipelines.triggers.launches import launches
+from pipelines.triggers.settings import Trigger, WatchSettings
+from pipelines.triggers.ticking import Ticker
+from tests.pipelines.triggers.worlds import BEGIN, Clock, Killed
+from tests.servers.kfp.cluster import Cluster
+
+
+def test_a_run_whose_watcher_is_gone_is_watched_again(
+    cluster: Cluster, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
+    monkeypatch.setattr(watching, "POLL_S", 0.01)
+    store, clock, config = open_store(str(tmp_path / "store")), Clock(), load(config_path)
+    now = BEGIN.isoformat()
+    trigger = put_trigger(
+        store,
+        Trigger(
+            "uid-c", "c", config_text(config), config.digest, "kubeflow",
+            str(tmp_path / "out"), 2, now, now, "me",
+            host=cluster.kfp.url, watch=WatchSettings(quiet_s=0),
+        ),
+    )  # fmt: skip
+    backend = cluster.kfp.backend
+
+    def one_step_on(operation: str) -> None:
+        if operation == "get_run":
+            for run in list(backend.runs):
+                cluster.advance(run)
+
+    def killed_at_train(_name: str, event: object) -> None:
+        if isinstance(event, StepStarted) and event.step == "train":
+            raise Killed
+
+    cluster.kfp.after = one_step_on
+
+    def tick(**more: object) -> list[str]:
+        ticker = Ticker(store, clock=clock, launcher=launch, lease_s=1.0, **more)
+        try:
+            return [row.what for one in ticker.tick() for row in one.rows]
+        finally:
+            ticker.close()
+            clock.passes(minutes=1)
+
+    assert tick() == ["wait"]
+    assert tick() == ["wait"]
+    with pytest.raises(Killed):
+        tick(on_event=killed_at_train)
+    (begun,) = launches(store, trigger).values()
+    assert begun.state(2) == "running"
+    assert tick() == ["launch"]
+    (ended,) = launches(store, trigger).values()
+    assert (ended.state(2), ended.latest) == ("done", begun.latest)
+    assert [run.run for run in list_runs(store)] == [begun.latest.run]
+    assert [name for name, _ in registered(store, "tiny")] == [begun.latest.run]
+    assert [run["display_name"] for run in backend.runs.values()] == [begun.latest.run]
+    assert tick() == ["nothing"]
