@@ -12,7 +12,7 @@ from pipelines.engines.kubeflow.ir.sizes.launches import Launches
 from pipelines.engines.kubeflow.ir.sizes.texts import compact, plain, size
 from pipelines.engines.kubeflow.result_importer import ResultImporter
 from pipelines.engines.kubeflow.versions import PipelineVersion
-from pipelines.images.building import find
+from pipelines.images.building import IMAGES, find
 from pipelines.images.daemon import connect
 from pipelines.runs.cache import Cache
 from pipelines.stores.bucket import BucketStore
@@ -39,7 +39,7 @@ def ran(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("emulated")
     images = REFERENCES
     if request.param is ContainerPod:
-        images = {image: find(connect(), image).digest for image in REFERENCES}
+        images = {image: find(connect(), image).digest for image in IMAGES}
     staged = stage_for_kubeflow(folder, folder / "storage", images, ROOT)
     backend = Backend(folder / "storage", folder / "scratch", request.param)
     backend.root = backend.run(staged.made.text)
