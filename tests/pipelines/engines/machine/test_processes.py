@@ -146,6 +146,8 @@ def test_a_killed_zygote_takes_its_steps_along(processes, tmp_path, endless):
     thread, result = in_background(lambda: run(processes, tmp_path, *endless))
     wait_for(lambda: len(zygotes()) == 2, "the step never started")
     zygote, step = sorted(zygotes(), key=lambda process: process.create_time())
+    # Killed before it has said which process the step is, it has started nothing: another case.
+    wait_for(lambda: zygote.status() == psutil.STATUS_SLEEPING, "the zygote never came to rest")
     zygote.kill()
     thread.join()
     assert result[0].code == -signal.SIGKILL
