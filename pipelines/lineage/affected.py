@@ -145,13 +145,25 @@ def _releases_of(index: OpenIndex, roles: Mapping[int, Counter[str]]) -> dict[in
         " JOIN artifact ON artifact.id = release.artifact",
         (json.dumps(list(roles)),),
     )
-    alone = {dataset: dict(counts) for dataset, counts in roles.items()}
-    found: dict[int, AffectedRelease] = {}
+    facts: dict[int, tuple[str, str, bytes, str]] = {}
+    made_of: dict[int, tuple[int, ...]] = {}
     for identifier, name, run, digest, state, dataset in rows:
-        before = found.get(identifier)
-        held = dict(roles[dataset] | Counter(before.roles)) if before else alone[dataset]
-        found[identifier] = AffectedRelease(name, run, digest.hex(), state, held)
-    return found
+        facts[identifier] = (name, run, digest, state)
+        made_of[identifier] = (*made_of.get(identifier, ()), dataset)
+    merged: dict[tuple[int, ...], Mapping[str, int]] = {}  # the same for very many releases
+
+    def roles_of(datasets: tuple[int, ...]) -> Mapping[str, int]:
+        if datasets not in merged:
+            counts: Counter[str] = Counter()
+            for dataset in datasets:
+                counts |= roles[dataset]
+            merged[datasets] = dict(counts)
+        return merged[datasets]
+
+    return {
+        identifier: AffectedRelease(name, run, digest.hex(), state, roles_of(made_of[identifier]))
+        for identifier, (name, run, digest, state) in facts.items()
+    }
 
 
 _RELEASE = (

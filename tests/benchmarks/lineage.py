@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import resource
@@ -40,6 +41,8 @@ def _questions() -> list[Row]:
     spent = time.process_time() - began - store.making_s
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     draw = random.Random(0)
+    gc.collect()
+    gc.freeze()  # the generated store is no part of a question, and a collector would walk all of it
     with open_index(store, refresh=False) as index:
         (artifacts,) = index.one("SELECT count(*) FROM artifact") or (0,)
 
