@@ -19,11 +19,13 @@ class Searched:
         sha256: Of a file's bytes.
         pixels: Digests of what the file shows, one for each way in which ingests decoded images.
         identity: Name of a person or class.
+        at_hand: Whether the file itself was looked at; one without ``pixels`` then is no image.
     """
 
     sha256: str | None = None
     pixels: tuple[str, ...] = ()
     identity: str | None = None
+    at_hand: bool = False
 
 
 @dataclass(frozen=True)

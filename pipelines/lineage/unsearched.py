@@ -91,6 +91,6 @@ def not_found_by(searched: Searched) -> Sequence[str]:
         "what was cut, scaled, turned or compressed anew before slimline read it: your own crops",
         "what a teacher made elsewhere was trained on",
     ]
-    if not searched.pixels:
+    if not searched.pixels and not searched.at_hand:
         found.insert(0, "the same image in other bytes: give the file itself, not its sha256")
     return found

@@ -79,7 +79,8 @@ def _searched(arguments: argparse.Namespace, index: OpenIndex) -> Searched:
     if arguments.identity is not None:
         return Searched(identity=arguments.identity)
     sha256, path = file_or_sha256(arguments.what)
-    return Searched(sha256, pixels_of(path, decodings(index)) if path else ())
+    pixels = pixels_of(path, decodings(index)) if path else ()
+    return Searched(sha256, pixels, at_hand=path is not None)
 
 
 def _print(answer: Answer, what: str) -> None:

@@ -152,5 +152,6 @@ def test_affected_leads_from_a_file_that_a_step_made_to_its_lineage(store, capsy
     told = capsys.readouterr()
     assert told.out.splitlines()[0] == "no release was made with shipped.tflite"
     assert "slimline lineage shipped.tflite" in told.err
+    assert "give the file itself" not in told.err  # it was given
     assert store
     assert lines(capsys, "shipped.tflite")[0]  # what it names works
