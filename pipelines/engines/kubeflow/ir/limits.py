@@ -130,7 +130,7 @@ def fault_of(
     )
     if any_version:
         where = f"{where}, the strictest of all"
-        fix = f"{fix}; or say which version the cluster has: --kfp VERSION, or --host"
+        fix = f"{fix}; or say which version the cluster has: --kfp VERSION"
     if worst.bytes == worst.sizes.workflow_bytes:
         fix = (
             f"{fix}; where Argo keeps the status of nodes in a database (nodeStatusOffLoad), say "
