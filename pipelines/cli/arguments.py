@@ -103,7 +103,7 @@ def open_existing(arguments: argparse.Namespace) -> Store:
 
     uri = arguments.store or STORE
     if "://" not in uri and not _is_folder(absolute(uri)):
-        raise UserError(f"there is no store {uri}", "name the one of the run with --store PLACE")
+        raise UserError(f"there is no store {uri}", "name one that is there with --store PLACE")
     return open_store(uri)
 
 
@@ -173,14 +173,18 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         help="Kubeflow Pipelines; default: KF_PIPELINES_ENDPOINT; or another address of Vertex AI",
     )
     parser.add_argument("--namespace", metavar="NAME", help="yours, where there are several users")
-    parser.add_argument("--project", metavar="NAME", help="of Google Cloud; for vertex alone")
-    parser.add_argument("--location", metavar="REGION", help="its region; for vertex alone")
     who = parser.add_mutually_exclusive_group()
     for what, sent in _SENT.items():
         who.add_argument(
             f"--{what}-command", metavar="COMMAND", help=f"in quotes; it prints {sent}"
         )
         who.add_argument(f"--{what}-file", metavar="FILE", help=f"it holds {sent}")
+
+
+def project_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says whose jobs of Vertex AI are meant."""
+    parser.add_argument("--project", metavar="NAME", help="of Google Cloud; for vertex alone")
+    parser.add_argument("--location", metavar="REGION", help="its region; for vertex alone")
 
 
 def check_place(arguments: argparse.Namespace) -> None:
@@ -247,6 +251,7 @@ def cluster_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", required=True, metavar="NAME", help=" or ".join(opening.CLUSTERED)
     )
     place_arguments(parser)
+    project_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.contract.errors import UserError
+from pipelines.cli.arguments import auth_of, check_place
 from pipelines.cli.output import print_json, print_remark, print_text
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def add_trigger(
     Raises:
         UserError: The configuration, the engine or an option cannot be used.
     """
-    from pipelines.cli.arguments import auth_of
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
     from pipelines.config.secrets import refuse_secrets
@@ -64,12 +64,7 @@ def add_trigger(
         raise UserError(
             f"--engine {arguments.engine}: there is no such engine", f"one of {', '.join(ENGINES)}"
         )
-    if arguments.engine not in CLUSTERED and (arguments.host or arguments.namespace):
-        raise UserError(
-            f"--host and --namespace are for {' or '.join(CLUSTERED)}, and the engine is "
-            f"{arguments.engine}",
-            f"add --engine {CLUSTERED[0]}, or leave them out",
-        )
+    check_place(arguments)
     if auth_of(arguments):
         raise UserError(
             "whoever ticks asks the cluster, and has no such option",
@@ -79,7 +74,11 @@ def add_trigger(
         raise UserError(f"--retries {arguments.retries}: expected 0 to 10", "write --retries 2")
     config: Config = load(arguments.config).relocated(store=arguments.store)
     refuse_secrets(config)
-    graph_of(config)
+    graph = graph_of(config)
+    if arguments.engine in CLUSTERED:
+        from pipelines.engines.kubeflow import preflight
+
+        preflight.check(config, graph)
     store = open_store(config.store)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     output = arguments.output or Path("slimline-out") / config.name
@@ -103,6 +102,12 @@ def add_trigger(
         ),
     )
     return store, made
+
+
+def print_added(store: Store, trigger: Trigger, *, as_json: bool) -> None:
+    """Print a trigger that was added, and what has to be called for it to start anything."""
+    print_triggers(store, [trigger], as_json=as_json)
+    print_remark(f"its runs are started by: slimline tick --store {store.uri}")
 
 
 def listed(store: Store, trigger: Trigger) -> ListedTrigger:

@@ -161,9 +161,9 @@ def connect(
         )
     if name == "vertex":
         raise UserError(
-            "schedules of Vertex AI are not slimline's to set",
+            "slimline neither sets schedules of Vertex AI nor asks it for logs",
             "let its own run what slimline compile --target vertex wrote: docs/kubeflow.md, Vertex "
-            "AI; slimline sync --engine vertex imports what they ran",
+            "AI; slimline sync --engine vertex imports what they ran; logs are in Cloud Logging",
         )
     from pipelines.engines.kubeflow.connection import Connection
 

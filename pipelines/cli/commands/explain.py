@@ -16,6 +16,7 @@ from pipelines.cli.arguments import (
     load_config,
     place_arguments,
     print_problems,
+    project_arguments,
 )
 from pipelines.cli.output import OK, print_json, print_remark, print_table, print_text
 from pipelines.engines.opening import CLUSTERED, ENGINES
@@ -41,6 +42,7 @@ def add(commands: Any) -> None:
         help="of the cluster, such as 2.17.0, where no --host is asked for it",
     )  # fmt: skip
     place_arguments(parser)
+    project_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

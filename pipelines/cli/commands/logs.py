@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.cli.arguments import (
     LATEST,
     add_command,
+    auth_of,
     open_existing,
     place_arguments,
     print_problems,
@@ -56,8 +57,10 @@ def _print_of_cluster(arguments: argparse.Namespace, store: Store, record: RunRe
     from pipelines.engines.kubeflow.connection import Connection
     from pipelines.engines.kubeflow.reading_logs import follow_cluster_log, read_cluster_log
 
+    auth = auth_of(arguments)
+
     def connect(host: str | None) -> Connection:
-        return opening.connect(record.engine, arguments.host or host, arguments.namespace)
+        return opening.connect(record.engine, arguments.host or host, arguments.namespace, auth)
 
     if arguments.follow:
         for part in follow_cluster_log(store, record, arguments.step, connect):

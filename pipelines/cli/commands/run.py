@@ -14,6 +14,7 @@ from pipelines.cli.arguments import (
     config_arguments,
     load_config,
     place_arguments,
+    project_arguments,
 )
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
@@ -39,6 +40,7 @@ def add(commands: Any) -> None:
         help="where release and report are written (default: slimline-out/NAME)",
     )  # fmt: skip
     place_arguments(parser)
+    project_arguments(parser)
     parser.add_argument(
         "--cancel-on-interrupt", action="store_true",
         help="Ctrl-C also ends the run in the cluster, which otherwise goes on",

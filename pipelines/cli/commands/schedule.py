@@ -9,11 +9,14 @@ from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, connect, place_arguments
 from pipelines.cli.commands import triggers
 from pipelines.cli.output import OK, print_json, print_remark, print_text
-from pipelines.cli.triggering import add_trigger, print_triggers, trigger_arguments
+from pipelines.cli.triggering import add_trigger, print_added, trigger_arguments
 from pipelines.engines.opening import CLUSTERED
 
 if TYPE_CHECKING:
     from pipelines.engines.kubeflow.schedules import Schedule
+
+_NATIVE = "kubeflow"
+"""The engine whose cluster keeps schedules that slimline sets."""
 
 _OVERLAPS = ("skip", "queue", "cancel")
 _CATCH_UP = 100
@@ -48,7 +51,7 @@ def add(commands: Any) -> None:
     new.add_argument("--engine", default="local", metavar="NAME", help="default: local")
     new.add_argument(
         "--native", action="store_true",
-        help=f"a recurring run of {' or '.join(CLUSTERED)} itself: it repeats the data of today",
+        help=f"a recurring run of {_NATIVE} itself: it repeats the data of today",
     )  # fmt: skip
     new.add_argument(
         "--concurrency", type=int, default=1, metavar="N",
@@ -70,7 +73,7 @@ def add(commands: Any) -> None:
 def _managing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", metavar="NAME",
-        help=f"{' or '.join(CLUSTERED)}: the recurring runs there; without it those of the store",
+        help=f"{_NATIVE}: the recurring runs there; without it those of the store",
     )  # fmt: skip
     place_arguments(parser)
     parser.add_argument("--store", metavar="PLACE", help="of schedules that ticks start")
@@ -97,7 +100,7 @@ def _add(arguments: argparse.Namespace) -> int:
         window_s=amounts.duration_s(arguments.window, "--window"),
     )
     store, made = add_trigger(arguments, schedule=times)
-    print_triggers(store, [made], as_json=arguments.json)
+    print_added(store, made, as_json=arguments.json)
     return OK
 
 
@@ -116,8 +119,8 @@ def _caught_up(text: str) -> int:
 def _add_native(arguments: argparse.Namespace) -> int:
     if arguments.engine not in CLUSTERED:
         raise UserError(
-            f"--native is for {' or '.join(CLUSTERED)}, and the engine is {arguments.engine}",
-            f"add --engine {CLUSTERED[0]}, or leave --native out: slimline tick starts the runs",
+            f"--native is for {_NATIVE}, and the engine is {arguments.engine}",
+            f"add --engine {_NATIVE}, or leave --native out: slimline tick starts the runs",
         )
     from pipelines.engines.kubeflow import cron, schedules
 

@@ -8,7 +8,7 @@ from typing import Any
 from components.contract.errors import UserError
 from pipelines.cli.arguments import add_command, place_arguments
 from pipelines.cli.output import OK, print_remark
-from pipelines.cli.triggering import add_trigger, print_triggers, trigger_arguments
+from pipelines.cli.triggering import add_trigger, print_added, trigger_arguments
 
 
 def add(commands: Any) -> None:
@@ -92,5 +92,5 @@ def _add(arguments: argparse.Namespace) -> int:
             "without --marker nobody can tell an upload that pauses from one that has ended: let "
             "what uploads write a file last, and name it with --marker"
         )
-    print_triggers(store, [made], as_json=arguments.json)
+    print_added(store, made, as_json=arguments.json)
     return OK

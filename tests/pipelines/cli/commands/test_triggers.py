@@ -54,7 +54,8 @@ def document(capsys, text):
 
 def test_a_schedule_from_its_beginning_to_its_end(capsys):
     slimline("schedule add tiny.yaml --cron '30 3 * * mon-fri' --zone Europe/Berlin --name nightly")
-    told = capsys.readouterr().out
+    told, said = capsys.readouterr()
+    assert f"slimline tick --store {open_store('slimline-store').uri}" in said
     assert "nightly: schedule on the engine local" in told
     assert len(re.findall(r"next: \d{4}-\d\d-\d\dT03:30:00\+0[12]:00", told)) == 5
     slimline("tick nightly")
@@ -132,6 +133,7 @@ def test_a_command_that_is_not_there_ends_nothing(capsys, folder):
         "schedule add tiny.yaml --cron '30 3 * * *' --concurrency 3",
         "schedule add tiny.yaml --cron '30 3 * * *' --native",
         "schedule add tiny.yaml --cron '30 3 * * *' --engine loca",
+        "schedule add tiny.yaml --cron '30 3 * * *' --engine kubeflow",
         "schedule add tiny.yaml --cron '30 3 * * *' --retries 99",
         "schedule add tiny.yaml --cron '30 3 * * *' --host http://x",
         "watch add tiny.yaml --when images",

@@ -115,6 +115,18 @@ def test_what_runs_is_told_by_the_server(
     assert capsys.readouterr().out == "epoch 1\n"
 
 
+def test_a_server_that_asks_who_asks_is_told(
+    cluster: Cluster, going: str, store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = cluster.kfp.backend.runs
+    cluster.kfp.backend.printed(run, "train", "epoch 1\n")
+    cluster.kfp.token = "mine"
+    capsys.readouterr()
+    host = ("--host", cluster.kfp.url)
+    assert logs(store, going, "train", *host, "--token-command", "echo mine") == 0
+    assert capsys.readouterr().out == "epoch 1\n"
+
+
 def test_a_log_is_followed_through_its_attempts_until_the_step_has_ended(
     cluster: Cluster, going: str, store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
