@@ -12,14 +12,13 @@ import base64
 import http.client
 import itertools
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from tests.servers.gcs.server import Answer, Handler, HttpServer
+from tests.servers.serving import Answer, Server
 
 Unknown = Literal["json", "page", "redirects"]
 COOKIE = "oauth2_proxy_kubeflow"
@@ -27,8 +26,8 @@ USER, PASSWORD = "user@example.com", "12341234"
 _HTML = ("Content-Type", "text/html")
 
 
-class LoginProxy:
-    """The proxy, running in a thread inside ``with``.
+class LoginProxy(Server):
+    """The proxy.
 
     Args:
         upstream: Address of what it protects.
@@ -38,6 +37,7 @@ class LoginProxy:
     """
 
     def __init__(self, upstream: str, unknown: Unknown = "json", *, renews: bool = False) -> None:
+        super().__init__()
         self.unknown: Unknown = unknown
         self.renews = renews
         self.sessions: set[str] = set()
@@ -46,25 +46,10 @@ class LoginProxy:
         """Who asked, for each request that was let through."""
         self._upstream = urlsplit(upstream)
         self._numbers = itertools.count(1)
-        self._http = HttpServer(("127.0.0.1", 0), Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
     def log_in(self) -> str:
         """Log in as a browser does; returns the cookie, as its developer tools show it."""
-        client = http.client.HTTPConnection(self._http.server_address[0], self._http.server_port)
+        client = http.client.HTTPConnection(urlsplit(self.url).netloc)
         client.request("GET", "/oauth2/start?rd=/")
         form = client.getresponse()
         form.read()
@@ -105,7 +90,7 @@ class LoginProxy:
     def answer(
         self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
     ) -> Answer:
-        """See ``Handler``."""
+        """See ``Server``."""
         body = read(1.0)
         parts = urlsplit(target)
         if parts.path in _PAGES:

@@ -1,28 +1,10 @@
-"""Requests and answers, as a handler hands them on."""
+"""Requests as the storage is asked them, and the damage that a fault does to what they carry."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from typing import Any
-
-
-class ConnectionCutError(Exception):
-    """There is no answer: the connection ends with a reset."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response; ``promised_bytes`` is its Content-Length where the body is cut short."""
-
-    status: int
-    body: bytes | memoryview = b""
-    headers: tuple[tuple[str, str], ...] = ()
-    promised_bytes: int | None = None
-
-    @classmethod
-    def of(cls, value: object, status: int = 200) -> Answer:
-        return cls(status, json.dumps(value).encode(), (("Content-Type", "application/json"),))
 
 
 @dataclass(frozen=True)

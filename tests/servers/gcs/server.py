@@ -17,8 +17,6 @@ import json
 import os
 import re
 import signal
-import socket
-import struct
 import sys
 import threading
 import time
@@ -26,14 +24,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl, unquote
 
 from tests.servers.gcs.faults import FaultKind, Faults, Operation
-from tests.servers.gcs.messages import Answer, ConnectionCutError, Request, flipped
+from tests.servers.gcs.messages import Request, flipped
 from tests.servers.gcs.storage import Bucket, GcsObject, RefusedError, Storage
 from tests.servers.gcs.uploads import upload
+from tests.servers.serving import Answer, ConnectionCutError, Server
 
 _BUCKETS = re.compile(r"/storage/v1/b/?")
 _BUCKET = re.compile(r"/storage/v1/b/([^/]+)")
@@ -46,16 +43,17 @@ _XML_OBJECT = re.compile(r"/(?!storage/|upload/|download/|resumable/|batch/)([^/
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-class GcsServer:
-    """The server, running in a thread from ``start`` (or ``with``) to ``stop``.
+class GcsServer(Server):
+    """The server; its ``url`` is what ``STORAGE_EMULATOR_HOST`` has to be.
 
     Args:
-        port: Where to listen on the loopback interface; 0 takes a free one.
+        port: Where to listen; 0 takes a free one.
         faults: What goes wrong.
         latency_s: Wait before each answer, as a distant service makes one wait.
     """
 
     def __init__(self, port: int = 0, faults: Faults | None = None, latency_s: float = 0.0) -> None:
+        super().__init__(port)
         self.storage = Storage()
         self.faults = faults or Faults()
         self.latency_s = latency_s
@@ -64,31 +62,7 @@ class GcsServer:
         self.sent_bytes: Counter[Operation] = Counter()
         self.before: Callable[[Operation], None] = lambda _: None
         """Called before each request is looked at."""
-        self._http = HttpServer(("127.0.0.1", port), Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._counting = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        """What ``STORAGE_EMULATOR_HOST`` has to be."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def start(self) -> GcsServer:
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Stop listening; connections that are open stay so until their clients go."""
-        self._http.shutdown()
-        self._http.server_close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def bucket(self, name: str) -> Bucket:
         """Return a bucket, made without a request where there is none."""
@@ -108,23 +82,9 @@ class GcsServer:
                 os.environ["STORAGE_EMULATOR_HOST"] = before
 
     def answer(
-        self,
-        method: str,
-        target: str,
-        headers: dict[str, str],
-        read: Callable[[float], bytes],
+        self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
     ) -> Answer:
-        """Answer one request, or fail it as planned.
-
-        Args:
-            method: HTTP verb.
-            target: Path and query.
-            headers: Names in lower case.
-            read: Reads this share of the body.
-
-        Raises:
-            ConnectionCutError: The request gets no answer.
-        """
+        """See ``Server``; a request that is to fail does."""
         path, _, query = target.partition("?")
         given = dict(parse_qsl(query, keep_blank_values=True))
         operation = operation_of(method, path, given)
@@ -287,96 +247,6 @@ def _media(found: GcsObject, wanted: str | None) -> Answer:
         return Answer(416, b"", (("Content-Range", f"bytes */{size}"),))
     part = memoryview(found.data)[start:end]
     return Answer(206, part, (*headers, ("Content-Range", f"bytes {start}-{end - 1}/{size}")))
-
-
-class Owner(Protocol):
-    """What answers the requests that a ``Handler`` reads."""
-
-    def answer(
-        self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
-    ) -> Answer: ...
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Reads requests off a kept-alive connection and sends the answers."""
-
-    server: HttpServer
-    disable_nagle_algorithm = True
-    rbufsize = 1 << 16
-
-    def handle_one_request(self) -> None:
-        # The header parser of the standard library takes longer than the rest of a small request.
-        line = self.rfile.readline(65537)
-        if not line.strip():
-            self.close_connection = True
-            return
-        method, target, _ = line.decode("latin-1").split(" ", 2)
-        headers: dict[str, str] = {}
-        while (line := self.rfile.readline(65537)).strip():
-            name, _, value = line.decode("latin-1").partition(":")
-            headers[name.strip().lower()] = value.strip()
-        self.close_connection = headers.get("connection", "").lower() == "close"
-
-        def read(share: float) -> bytes:
-            return self._body(headers, share)
-
-        try:
-            self._send(self.server.owner.answer(method, target, headers, read))
-        except ConnectionCutError:
-            self._cut()
-
-    def _body(self, headers: dict[str, str], share: float) -> bytes:
-        """Read the body, or the first part of it."""
-        if headers.get("transfer-encoding", "").lower() != "chunked":
-            return self.rfile.read(int(int(headers.get("content-length") or 0) * share))
-        parts: list[bytes] = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def _send(self, answer: Answer) -> None:
-        status = HTTPStatus(answer.status) if answer.status != 499 else HTTPStatus.OK
-        length = len(answer.body) if answer.promised_bytes is None else answer.promised_bytes
-        lines = [
-            f"HTTP/1.1 {answer.status} {status.phrase}",
-            f"Content-Length: {length}",
-            *(f"{name}: {value}" for name, value in answer.headers),
-            "\r\n",
-        ]
-        head = "\r\n".join(lines).encode("latin-1")
-        if len(answer.body) < 1 << 16:
-            self.connection.sendall(head + answer.body)
-        else:
-            self.connection.sendall(head)
-            self.connection.sendall(answer.body)
-        if length != len(answer.body):
-            self.close_connection = True
-
-    def _cut(self) -> None:
-        """End the connection so that the other side sees a reset."""
-        self.close_connection = True
-        # A linger time of zero makes close() send RST and not FIN.
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-class HttpServer(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-    owner: Owner
-
-    def shutdown_request(self, request: Any) -> None:
-        linger = request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
-        if linger == struct.pack("ii", 1, 0):
-            request.close()  # a shutdown first would send FIN
-        else:
-            super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that went away; show bugs of the server."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
 
 
 def main() -> None:

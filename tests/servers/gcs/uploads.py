@@ -6,8 +6,9 @@ import json
 import re
 from typing import Any
 
-from tests.servers.gcs.messages import Answer, Request
+from tests.servers.gcs.messages import Request
 from tests.servers.gcs.storage import RefusedError, Storage
+from tests.servers.serving import Answer
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?')

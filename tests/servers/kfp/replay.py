@@ -12,13 +12,12 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.servers.gcs.messages import Answer
-from tests.servers.gcs.server import Handler, HttpServer
 from tests.servers.kfp import recordings
 from tests.servers.kfp.server import uploaded_file
+from tests.servers.serving import Answer, Server
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMED = re.compile(r"(/pipelines/names/)[^/?]+")
@@ -30,8 +29,8 @@ def operation_of(method: str, target: str) -> str:
     return f"{method} {_NAMED.sub('/pipelines/names/NAME', _UUID.sub('ID', path))}"
 
 
-class ReplayServer:
-    """Replays one case of one version, in a thread inside ``with``.
+class ReplayServer(Server):
+    """Replays one case of one version.
 
     Args:
         version: Of Kubeflow Pipelines.
@@ -47,6 +46,7 @@ class ReplayServer:
     """
 
     def __init__(self, version: str, case: str, start: int = 0) -> None:
+        super().__init__()
         self.requests: Counter[str] = Counter()
         self.bodies: list[tuple[str, dict[str, Any]]] = []
         self._answers: dict[str, list[recordings.Exchange]] = {}
@@ -61,9 +61,6 @@ class ReplayServer:
                 self._answers.setdefault(operation, []).append(exchange)
             self._remember(operation, exchange)
         self._lock = threading.Lock()
-        self._http = HttpServer(("127.0.0.1", 0), Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     def _remember(self, operation: str, exchange: recordings.Exchange) -> None:
         reply = exchange["reply"]
@@ -75,23 +72,10 @@ class ReplayServer:
         if operation.endswith("/recurringruns") and exchange["method"] == "POST":
             self._recorded.setdefault("revision", _revision(exchange["body"]))
 
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-
     def answer(
         self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
     ) -> Answer:
-        """See ``Handler``."""
+        """See ``Server``."""
         body, operation = read(1.0), operation_of(method, target)
         with self._lock:
             self.requests[operation] += 1

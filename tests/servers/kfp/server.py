@@ -13,16 +13,15 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from tests.servers.gcs.messages import Answer, ConnectionCutError
-from tests.servers.gcs.server import Handler, HttpServer
 from tests.servers.kfp.backend import Backend
 from tests.servers.kfp.faults import RefusedError
 from tests.servers.kfp.releases import NEWEST
 from tests.servers.kfp.schema import fault
 from tests.servers.kfp.task_rows import Resource
+from tests.servers.serving import Answer, ConnectionCutError, Server
 
 _V2, _V1 = "/apis/v2beta1", "/apis/v1alpha1"
 _LOG = re.compile(_V1 + r"/runs/([^/]+)/nodes/([^/]+)/log")
@@ -71,8 +70,8 @@ _MESSAGES = {
 }
 
 
-class KfpServer:
-    """The server, running in a thread inside ``with``.
+class KfpServer(Server):
+    """The server.
 
     Args:
         namespaces: Those that the caller may use; None is an installation for one user.
@@ -89,6 +88,7 @@ class KfpServer:
         api: str = "v2beta1",
         version: str = NEWEST,
     ) -> None:
+        super().__init__()
         self.backend = Backend(namespaces, version)
         self.token = token
         self.api = api
@@ -99,22 +99,6 @@ class KfpServer:
         self._planned: deque[tuple[str, str]] = deque()
         self._always: dict[str, str] = {}
         self._lock = threading.RLock()
-        self._http = HttpServer(("127.0.0.1", 0), Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
     def plan(self, operation: str, *kinds: str) -> None:
         """Fail the next requests of this operation: a status, ``reset``, ``lost`` or ``stall``.
@@ -135,11 +119,7 @@ class KfpServer:
     def answer(
         self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
     ) -> Answer:
-        """See ``Handler``.
-
-        Raises:
-            ConnectionCutError: The request gets no answer.
-        """
+        """See ``Server``."""
         body = read(1.0)
         path, _, query = target.partition("?")
         found = _route(method, path.removeprefix(_V2)) if path.startswith(_V2) else None

@@ -16,10 +16,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from tests.servers.gcs.server import Answer, ConnectionCutError, Handler, HttpServer
+from tests.servers.serving import Answer, ConnectionCutError, Server
 
 Json = dict[str, Any]
 PROJECT, NUMBER, LOCATION = "my-project", "123456789012", "europe-west4"
@@ -65,10 +65,11 @@ class RefusedError(Exception):
         self.status, self.message = status, message
 
 
-class VertexServer:
-    """The server, running in a thread inside ``with``."""
+class VertexServer(Server):
+    """The server."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.jobs: dict[str, Json] = {}
         self.schedules: list[Json] = []
         self.requests: Counter[str] = Counter()
@@ -77,21 +78,6 @@ class VertexServer:
         self.tokens: set[str] = set()
         self._planned: deque[tuple[str, str]] = deque()
         self._lock = threading.RLock()
-        self._http = HttpServer(("127.0.0.1", 0), Handler)
-        self._http.owner = self
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
     def credentials(self, path: Path) -> Path:
         """Write the key of a service account whose tokens this server gives."""
@@ -121,11 +107,7 @@ class VertexServer:
     def answer(
         self, method: str, target: str, headers: dict[str, str], read: Callable[[float], bytes]
     ) -> Answer:
-        """See ``Handler``.
-
-        Raises:
-            ConnectionCutError: The request gets no answer.
-        """
+        """See ``Server``."""
         body = read(1.0)
         path, _, query = target.partition("?")
         found = _route(method, unquote(path))
