@@ -77,6 +77,8 @@ def add_trigger(
         )
     if not 0 <= arguments.retries <= 10:
         raise UserError(f"--retries {arguments.retries}: expected 0 to 10", "write --retries 2")
+    if arguments.name is not None:
+        _check_name(arguments.name)
     config: Config = load(arguments.config).relocated(store=arguments.store)
     refuse_secrets(config)
     graph_of(config)
@@ -103,6 +105,19 @@ def add_trigger(
         ),
     )
     return store, made
+
+
+def _check_name(name: str) -> None:
+    """Check that a trigger is called what a configuration can be called, too."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from pipelines.config.sections import Name
+
+    try:
+        TypeAdapter[str](Name).validate_python(name)
+    except ValidationError as error:
+        told = error.errors()[0].get("ctx", {})
+        raise UserError(f"--name {told['what']}", told["fix"]) from None
 
 
 def listed(store: Store, trigger: Trigger) -> ListedTrigger:
