@@ -72,6 +72,8 @@ def add_trigger(
         )
     if not 0 <= arguments.retries <= 10:
         raise UserError(f"--retries {arguments.retries}: expected 0 to 10", "write --retries 2")
+    if arguments.name is not None:
+        _check_name(arguments.name)
     config: Config = load(arguments.config).relocated(store=arguments.store)
     refuse_secrets(config)
     graph = graph_of(config)
@@ -108,6 +110,19 @@ def print_added(store: Store, trigger: Trigger, *, as_json: bool) -> None:
     """Print a trigger that was added, and what has to be called for it to start anything."""
     print_triggers(store, [trigger], as_json=as_json)
     print_remark(f"its runs are started by: slimline tick --store {store.uri}")
+
+
+def _check_name(name: str) -> None:
+    """Check that a trigger is called what a configuration can be called, too."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from pipelines.config.sections import Name
+
+    try:
+        TypeAdapter[str](Name).validate_python(name)
+    except ValidationError as error:
+        told = error.errors()[0].get("ctx", {})
+        raise UserError(f"--name {told['what']}", told["fix"]) from None
 
 
 def listed(store: Store, trigger: Trigger) -> ListedTrigger:

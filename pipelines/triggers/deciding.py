@@ -117,7 +117,12 @@ def _is_old(attempt: LaunchAttempt, now: datetime) -> bool:
 
 def decide_pause(trigger: Trigger, known: Mapping[str, Launch]) -> Move | None:
     """Decide whether failures one after the other turn a trigger off."""
-    ended = [launch for launch in known.values() if launch.attempts][-_DEAD_MAX:]
+    since = datetime.fromisoformat(trigger.since)  # what failed before a resume has been looked at
+    ended = [
+        launch
+        for launch in known.values()
+        if launch.latest and datetime.fromisoformat(launch.latest.reserved) >= since
+    ][-_DEAD_MAX:]
     if len(ended) < _DEAD_MAX:
         return None
     if any(launch.state(trigger.retries) != "dead letter" for launch in ended):

@@ -144,6 +144,14 @@ def remove_trigger(store: Store, name: str) -> None:
             store.delete_if_match(key, stat.version)
 
 
+def get_json(store: Store, key: str) -> Mapping[str, Any] | None:
+    """Return a JSON object of a trigger; None where there is none, or a damaged one."""
+    try:
+        return _object(store.get(key))
+    except (KeyMissing, ValueError):
+        return None
+
+
 def swap_json(
     store: Store, key: str, change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]]
 ) -> Mapping[str, Any]:

@@ -221,9 +221,21 @@ def end(store: Store, trigger: Trigger, key: str, how: Ended, why: str, at: str,
     wanted = End(how, why, at, actor)
     if store.put_if_absent(place, canonical_json(asdict(wanted))):
         return wanted
+    return read_end(store, trigger, key) or wanted
+
+
+def read_end(store: Store, trigger: Trigger, key: str) -> End | None:
+    """Return why no further attempt at a launch follows; None where one may.
+
+    Raises:
+        UserError: What says so is damaged.
+    """
+    place = launch_end_key(trigger.uid, key)
     try:
         return _ENDS.validate_json(store.get(place))
-    except (KeyMissing, ValueError) as error:
+    except KeyMissing:
+        return None
+    except ValueError as error:
         raise _damaged(store, place) from error
 
 

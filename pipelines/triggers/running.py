@@ -24,7 +24,7 @@ from pipelines.stores.layout import launch_end_key, launch_lease_key, run_key, s
 from pipelines.stores.leases import Lease, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import config_of
-from pipelines.triggers.launches import LaunchAttempt, end
+from pipelines.triggers.launches import LaunchAttempt, end, read_end
 from pipelines.triggers.settings import Trigger
 
 Launcher = Callable[..., Launched]
@@ -89,6 +89,8 @@ def carry_out(
     try:
         if store.stat(run_key(attempt.run)):
             return Carried("elsewhere", why="somebody else has carried it out")
+        if over := read_end(store, trigger, attempt.key):
+            return Carried("elsewhere", why=f"left out: {over.why}")
         # What a cluster runs goes on without its watcher: the same launch watches it again.
         if trigger.engine not in CLUSTERED and store.stat(started_key(attempt.run)):
             close_killed(store, attempt.run)

@@ -7,7 +7,6 @@ out once.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,12 +32,20 @@ from pipelines.triggers.deciding import Move, TrainedOn
 from pipelines.triggers.kept import (
     change_trigger,
     config_of,
+    get_json,
     read_trigger,
     swap_json,
     trigger_names,
 )
 from pipelines.triggers.launches import Launch, end, launches, reserve
-from pipelines.triggers.observing import Observed, calmed, observe, observed_json, read_observed
+from pipelines.triggers.observing import (
+    Observed,
+    calmed,
+    is_ready,
+    observe,
+    observed_json,
+    read_observed,
+)
 from pipelines.triggers.running import Carried, Launcher, carry_out, close_killed
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticks import Tick, note
@@ -155,9 +162,9 @@ class Ticker:
             if decision.what == "launch" and not dry:  # whoever kills it leaves that it was begun
                 note(self._store, trigger.name, self._row(decision))
             row, done = self._act(trigger, known, decision, dry=dry)
-            rows.append(row)
             if not dry:
-                note(self._store, trigger.name, row, of_last=decision.what == "launch")
+                row = note(self._store, trigger.name, row, of_last=decision.what == "launch")
+            rows.append(row)
             if done:
                 carried[row.run] = done
         return Ticked(trigger.name, tuple(rows), carried)
@@ -182,30 +189,28 @@ class Ticker:
         assert watch is not None
         sighted = sight(data, watch.marker)
         observed = self._observed(trigger, sighted, now, dry=dry)
-        decision = deciding.decide_watch(
+        return deciding.decide_watch(
             trigger, known, waits, now, observed, sighted,
             lambda: self._taken(trigger, data, sighted),
             lambda: self._baseline(trigger, known),
         )  # fmt: skip
-        if decision.key and not dry:
-            swap_json(
-                self._store, observed_key(trigger.name), lambda _: observed_json(calmed(observed))
-            )
-        return decision
 
     def _observed(self, trigger: Trigger, sighted: Look, now: datetime, *, dry: bool) -> Observed:
         """Return what is known of the data after this look, and keep it for the next process."""
         found: list[Observed] = []
 
         def looked(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
-            found.append(observe(read_observed(before), sighted, now))
+            seen = observe(read_observed(before), sighted, now)
+            assert trigger.watch is not None
+            # Whether it is enough or not: the next change starts the time over.
+            found.append(calmed(seen) if is_ready(trigger.watch, seen, sighted) else seen)
             return observed_json(found[-1])
 
+        key = observed_key(trigger.name)
         if dry:
-            key = observed_key(trigger.name)
-            looked(json.loads(self._store.get(key)) if self._store.stat(key) else None)
+            looked(get_json(self._store, key))
         else:
-            swap_json(self._store, observed_key(trigger.name), looked)
+            swap_json(self._store, key, looked)
         return found[-1]
 
     def _taken(self, trigger: Trigger, data: str, sighted: Look) -> Snapshot:
@@ -272,7 +277,7 @@ class Ticker:
                 if one.state(trigger.retries) in ("reserved", "running", "killed", "failed"):
                     end(self._store, trigger, key, "superseded", decision.why, at, actor)
             return row, None
-        if (others := self._others()) >= self._at_once:
+        if (others := self._others(trigger, decision.key)) >= self._at_once:
             why = f"{others} of {self._at_once} launches go on; {decision.why}"
             return replace(row, what="wait", why=why), None
         before = known.get(decision.key)
@@ -302,8 +307,8 @@ class Ticker:
         )  # fmt: skip
         return attempt.run, done
 
-    def _others(self) -> int:
-        """Return how many launches go on, of all triggers."""
-        prefix = f"{CLAIMS}{_LEASES}"
-        keys = list(self._store.list(prefix))
+    def _others(self, trigger: Trigger, key: str) -> int:
+        """Return how many launches go on beside one, of all triggers."""
+        own = launch_lease_key(trigger.uid, key)  # what somebody left behind is waited for later
+        keys = [one for one in self._store.list(f"{CLAIMS}{_LEASES}") if one != own]
         return sum(not standing.free for standing in self._leases.look(keys))

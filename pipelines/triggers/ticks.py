@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -11,8 +10,8 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pipelines.stores.layout import ticks_key
-from pipelines.stores.store import KeyMissing, Store
-from pipelines.triggers.kept import swap_json
+from pipelines.stores.store import Store
+from pipelines.triggers.kept import get_json, swap_json
 
 _KEPT = 200
 
@@ -54,7 +53,8 @@ class Tick:
     @property
     def same(self) -> tuple[str, str, str]:
         """What tells whether another evaluation came to the same."""
-        return self.what, self.key or ("" if self.what == "wait" else self.why), self.run
+        told = "" if self.what in ("wait", "hold") else self.why  # theirs say how long already
+        return self.what, self.key or told, self.run
 
 
 _TICKS = TypeAdapter(tuple[Tick, ...])
@@ -68,6 +68,9 @@ def note(store: Store, name: str, tick: Tick, *, of_last: bool = False) -> Tick:
         name: Of the trigger.
         tick: The evaluation.
         of_last: Whether it tells how the one went on that was noted before.
+
+    Returns:
+        The row as it is kept: its count says whether the one before came to the same.
     """
 
     def noted(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -80,16 +83,12 @@ def note(store: Store, name: str, tick: Tick, *, of_last: bool = False) -> Tick:
             rows.append(tick)
         return {"ticks": [asdict(row) for row in rows[-_KEPT:]]}
 
-    swap_json(store, ticks_key(name), noted)
-    return tick
+    return _rows(swap_json(store, ticks_key(name), noted))[-1]
 
 
 def read_ticks(store: Store, name: str) -> tuple[Tick, ...]:
     """Return the latest evaluations of a trigger, the oldest first; none where they are damaged."""
-    try:
-        return _rows(json.loads(store.get(ticks_key(name))))
-    except (KeyMissing, ValueError):
-        return ()
+    return _rows(get_json(store, ticks_key(name)))
 
 
 def _rows(content: Mapping[str, Any] | None) -> tuple[Tick, ...]:

@@ -91,11 +91,14 @@ def _code(ticked: Ticked) -> int:
     for run, carried in ticked.carried.items():
         if carried.what in ("failed", "refused"):
             why = f": {carried.why}" if carried.why else ""
+            refused = carried.what == "refused"
             complain(
                 f"{ticked.trigger}: the run {run} {carried.what}{why}",
-                f"slimline show {run}; slimline triggers retry {ticked.trigger}",
+                "put that right: the next tick tries again"
+                if refused
+                else f"slimline show {run}; slimline triggers retry {ticked.trigger}",
             )
-            return USER_FAULT if carried.what == "refused" else BUG
+            return USER_FAULT if refused else BUG
     return OK
 
 
@@ -110,7 +113,7 @@ def _notices(store: Store, ticked: Ticked) -> Iterator[Notice]:
 
     for row in ticked.rows:
         plain: dict[str, Event] = {"hold": "held", "pause": "paused", "error": "error"}
-        if event := plain.get(row.what):
+        if (event := plain.get(row.what)) and row.count == 1:  # once, not with each tick
             yield notice(event, row.why, row.last)
         carried = ticked.carried.get(row.run)
         if carried is None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pipelines.triggers.running import Carried
     from pipelines.triggers.settings import Trigger
 
+_FAILED = ("dead letter", "failed")
+
 
 def add(commands: Any) -> None:
     """Add the parsers of the command and its actions."""
@@ -89,9 +91,6 @@ def _test(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from pipelines.cli.commands.run import promote_where_asked
-    from pipelines.cli.output import NO_WINNER, USER_FAULT
-    from pipelines.triggers.kept import config_of
     from pipelines.triggers.ticking import Ticker
 
     store, trigger = _named(arguments)
@@ -100,11 +99,7 @@ def _run(arguments: argparse.Namespace) -> int:
         run, carried = ticker.launch_now(trigger, arguments.reason or "started by hand", _actor())
     finally:
         ticker.close()
-    if carried.what == "done":
-        promote_where_asked(config_of(trigger), run)
-    _print_carried(arguments, run, carried)
-    codes = {"done": OK, "running": OK, "failed": NO_WINNER}
-    return codes.get(carried.what, USER_FAULT)
+    return _carried(arguments, trigger, run, carried)
 
 
 def pause(arguments: argparse.Namespace) -> int:
@@ -162,27 +157,22 @@ def _retry(arguments: argparse.Namespace) -> int:
     from pipelines.triggers.ticking import Ticker
 
     store, trigger = _named(arguments)
-    launch = _launch(
-        store,
-        trigger,
-        arguments.key,
-        ("dead letter", "skipped", "dismissed", "superseded", "cancelled"),
-    )
+    others = ("skipped", "dismissed", "superseded", "cancelled") if arguments.key else ()
+    launch = _launch(store, trigger, arguments.key, (*_FAILED, *others))
     reopen(store, trigger, launch.key)
     ticker = Ticker(store)
     try:
         run, carried = ticker.try_again(trigger, launch, f"tried again by {_actor()}")
     finally:
         ticker.close()
-    _print_carried(arguments, run, carried)
-    return OK
+    return _carried(arguments, trigger, run, carried)
 
 
 def _dismiss(arguments: argparse.Namespace) -> int:
     from pipelines.triggers.launches import end
 
     store, trigger = _named(arguments)
-    launch = _launch(store, trigger, arguments.key, ("dead letter", "failed"))
+    launch = _launch(store, trigger, arguments.key, _FAILED)
     why = arguments.reason or "dismissed by hand"
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     end(store, trigger, launch.key, "dismissed", why, now, _actor())
@@ -193,13 +183,21 @@ def _dismiss(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _print_carried(arguments: argparse.Namespace, run: str, carried: Carried) -> None:
+def _carried(arguments: argparse.Namespace, trigger: Trigger, run: str, carried: Carried) -> int:
+    """Promote what is to be promoted by itself, say what came of a launch; the exit code."""
+    from pipelines.cli.commands.run import promote_where_asked
+    from pipelines.cli.output import BUG, USER_FAULT
     from pipelines.cli.trigger_documents import LaunchedByHand
+    from pipelines.triggers.kept import config_of
 
+    if carried.what == "done":
+        promote_where_asked(config_of(trigger), run)
     if arguments.json:
         print_json(asdict(LaunchedByHand(run, carried.what, carried.why)))
     else:
         print_text(f"run {run}: {carried.what}" + (f", {carried.why}" if carried.why else ""))
+    codes = {"done": OK, "running": OK, "failed": BUG}
+    return codes.get(carried.what, USER_FAULT)
 
 
 def _named(arguments: argparse.Namespace) -> tuple[Store, Trigger]:

@@ -1,10 +1,14 @@
 """Schedules in virtual time: what is launched, left out, made up for, tried again."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines.runs.records import list_runs
 from pipelines.runs.registry import registered
-from pipelines.triggers.kept import read_trigger
+from pipelines.stores.layout import launch_lease_key
+from pipelines.stores.leases import Leases
+from pipelines.triggers.kept import change_trigger, read_trigger
 from pipelines.triggers.launches import end, launches
 from pipelines.triggers.settings import ScheduleSettings
 from pipelines.triggers.ticks import read_ticks
@@ -125,6 +129,11 @@ def test_three_dead_letters_pause_a_trigger_and_newer_times_go_on_before(world):
     assert world.tick()[0][0] == "pause"
     assert "3 launches" in read_trigger(world.store, "t").paused
     assert world.tick()[0][0] == "paused"
+    since = world.clock().isoformat()
+    change_trigger(world.store, "t", lambda one: replace(one, paused="", since=since))
+    assert world.tick()[0][0] == "nothing"  # what failed before counts no more
+    world.clock.passes(days=1)
+    assert "done" in world.tick()[0][1]
 
 
 def test_a_killed_run_is_begun_anew_at_once_and_counts_as_no_failure(world):
@@ -190,3 +199,30 @@ def test_no_more_launches_than_are_allowed_at_once(world):
     assert [why for what, why in world.tick(at_once=0) if what == "wait"]
     assert not list_runs(world.store)
     assert [what for what, _ in world.tick()] == ["launch", "launch"]  # one after the other
+
+
+def test_a_time_that_somebody_left_out_meanwhile_is_not_run(world):
+    trigger = world.trigger(schedule=ScheduleSettings("0 * * * *", "UTC", catch_up=2))
+    world.clock.passes(hours=2)
+
+    def left_out() -> None:
+        end(world.store, trigger, "20261127T0500Z", "skipped", "because", "now", "me")
+
+    world.runs.meanwhile = left_out  # while the first of both runs
+    told = world.tick()
+    assert [what for what, _ in told] == ["launch", "launch"]
+    assert "left out: because" in told[1][1]
+    assert len(list_runs(world.store)) == 1
+
+
+def test_a_launch_whose_machine_is_gone_is_not_counted_against_itself(world, monkeypatch):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    world.runs.outcomes = ["killed"]
+    with pytest.raises(Killed):
+        world.tick()
+    monkeypatch.setattr("pipelines.stores.leases.has_ended", lambda _process: False)
+    gone = Leases(world.store, 1.0)
+    assert gone.take(launch_lease_key(trigger.uid, "20261127T0400Z"), {})
+    gone.close()  # as of another machine: time alone tells that nobody renews it
+    assert "done" in world.tick()[0][1]

@@ -5,9 +5,11 @@ import os
 import pytest
 
 from pipelines.runs.records import list_runs
-from pipelines.triggers.kept import read_trigger
+from pipelines.stores.layout import observed_key
+from pipelines.triggers.kept import read_trigger, remove_trigger
 from pipelines.triggers.launches import launches
 from pipelines.triggers.settings import WatchSettings
+from pipelines.triggers.ticks import read_ticks
 
 QUIET = WatchSettings(quiet_s=600)
 
@@ -127,6 +129,34 @@ def test_data_that_never_rests_is_asked_about(world):
     assert not list_runs(world.store)
 
 
+def test_data_that_was_whole_and_not_enough_starts_the_time_over(world):
+    world.trigger(watch=WatchSettings(quiet_s=600, max_wait_s=3600, when=("images:9",)))
+    settle(world)
+    world.upload("a", 1, begin=20)
+    assert settle(world)[0][0] == "nothing"
+    world.clock.passes(days=2)
+    world.upload("a", 1, begin=30)
+    assert world.tick()[0][0] == "wait"
+
+
+def test_what_is_held_is_noted_once(world):
+    world.trigger(watch=WatchSettings(quiet_s=600, max_wait_s=60))
+    for number in range(9):
+        world.upload("a", 1, begin=10 + number)
+        world.tick()
+        world.clock.passes(minutes=9)
+    assert [row.what for row in read_ticks(world.store, "t")] == ["wait", "hold"]
+
+
+def test_a_damaged_observation_is_made_anew_in_a_test_too(world):
+    world.trigger(watch=QUIET)
+    world.store.put_if_absent(observed_key("t"), b"{")
+    ticker = world.ticker()
+    (ticked,) = ticker.tick("t", dry=True)
+    ticker.close()
+    assert "1 of 3 times" in ticked.rows[0].why
+
+
 def test_data_that_is_gone_is_an_error_and_nothing_is_lost(world):
     world.trigger(watch=QUIET)
     settle(world)
@@ -183,6 +213,9 @@ def test_testing_notes_nothing_and_starts_nothing(world):
 def test_a_trigger_that_is_removed_and_added_again_is_another_one(world):
     world.trigger(watch=QUIET)
     settle(world)
-    world.trigger(watch=QUIET, uid="another")  # added again: the same one, with what it launched
+    world.trigger(watch=QUIET, uid="another")  # only added again: the same one
     assert read_trigger(world.store, "t").uid == "uid-t"
     assert settle(world)[0][0] == "nothing"
+    remove_trigger(world.store, "t")
+    world.trigger(watch=QUIET, uid="another")
+    assert settle(world)[0][0] == "launch"

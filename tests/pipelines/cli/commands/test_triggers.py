@@ -3,15 +3,17 @@
 import json
 import re
 import shlex
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipelines.cli.main import main
+from pipelines.runs.records import RunRecord, put_finished
 from pipelines.stores.opening import open_store
 from pipelines.triggers.kept import read_trigger
-from pipelines.triggers.launches import end
+from pipelines.triggers.launches import end, reserve
 
 CONFIG = """\
 name: tiny
@@ -139,6 +141,7 @@ def test_a_command_that_is_not_there_ends_nothing(capsys, folder):
         "watch add tiny.yaml --when images",
         "watch add tiny.yaml --marker a/_SUCCESS",
         "watch add tiny.yaml --quiet 10",
+        "schedule add tiny.yaml --cron '30 3 * * *' --name a/b",
         "triggers show no-such-trigger",
         "triggers retry tiny",
         "tick no-such-trigger",
@@ -164,3 +167,24 @@ def test_a_launch_that_was_left_out_is_found_and_dismissed_ones_are_not_tried_ag
     assert "skipped" in capsys.readouterr().out
     slimline("triggers dismiss tiny", code=2)  # it did not fail
     assert "no launch that is dead letter or failed" in capsys.readouterr().err
+
+
+def test_what_failed_is_tried_again_as_a_tick_says_and_a_fault_is_told(capsys, folder):
+    slimline("watch add tiny.yaml --marker _SUCCESS")
+    (folder / "data" / "_SUCCESS").write_bytes(b"")
+    store = open_store("slimline-store")
+    trigger = read_trigger(store, "tiny")
+    at = datetime.now(UTC)
+    end(store, trigger, "0" * 64, "skipped", "missed", at.isoformat(), "me")
+    slimline("triggers retry tiny", code=2)  # without a key nothing that did not fail
+    assert "no launch that is dead letter or failed" in capsys.readouterr().err
+    attempt = reserve(store, trigger, "f" * 64, 1, at=at, why="w", actor="me")
+    record = RunRecord(
+        run=attempt.run, name="tiny", config_digest="0" * 64, graph_digest="0" * 64,
+        engine="local", started=at.isoformat(), finished=at.isoformat(), outcome="failed",
+        budgets={}, steps={}, sources={}, wall_s=0.0, critical_path_s=0.0,
+    )  # fmt: skip
+    put_finished(store, record)
+    (folder / "slimline-out").write_text("a file where release and report go")
+    slimline("triggers retry tiny", code=2)  # it failed a moment ago, and now it is refused
+    assert "refused" in capsys.readouterr().out
