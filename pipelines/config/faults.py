@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TypeAlias
 
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -26,6 +27,23 @@ def custom(what: str, fix: str, key: str | None = None) -> PydanticCustomError:
         key: The key inside the validated section that is at fault.
     """
     return PydanticCustomError(_OURS, "{what}", {"what": what, "fix": fix, "key": key})
+
+
+def matching(pattern: re.Pattern[str], what: str, fix: str) -> Callable[[str], str]:
+    """Return a validator of texts that a pattern has to match as a whole.
+
+    Args:
+        pattern: The pattern.
+        what: A sentence about one that it does not match; ``{!r}`` stands for the text.
+        fix: See ``UserError``.
+    """
+
+    def matched(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise custom(what.format(value), fix)
+        return value
+
+    return matched
 
 
 def where(location: Location) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, PositiveInt
-from pipelines.config.faults import custom
+from pipelines.config.faults import custom, matching
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.config.sections import ComponentName, Section, as_tuple
@@ -43,9 +43,6 @@ _HIDING = ("/", "/tmp", "/usr", "/etc", "/bin", "/lib", "/opt", "/var", "/home",
 _VOLUME_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 _ROOT = re.compile(rf"({'|'.join(SCHEMES)})://[A-Za-z0-9][A-Za-z0-9._-]*(/[^?#\s]*)?")
-_REFERENCE = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
-_RESOURCE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PUSH = "slimline images push REGISTRY prints the names with their digests"
 
 
@@ -72,32 +69,22 @@ def _kind_of_images(value: object) -> str:
     return "<registry>" if isinstance(value, str) else "<names>"
 
 
-def _reference(value: str) -> str:
-    if not _REFERENCE.fullmatch(value):
-        raise custom(
-            f"{value!r} has no digest: a tag may mean another image tomorrow, and a pod cannot "
-            "pull what only this machine has",
-            f"write REPOSITORY@sha256:...; {_PUSH}",
-        )
-    return value
-
-
-def _resource_name(value: str) -> str:
-    if not _RESOURCE_NAME.fullmatch(value):
-        raise custom(
-            f"{value!r} is no name of a Kubernetes resource",
-            "give the name that kubectl shows: lower-case letters, digits, hyphens and points",
-        )
-    return value
-
-
-def _variable(value: str) -> str:
-    if not _VARIABLE.fullmatch(value):
-        raise custom(
-            f"{value!r} is no name of an environment variable",
-            "letters, digits and underscores, no digit first",
-        )
-    return value
+_reference = matching(
+    re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}"),
+    "{!r} has no digest: a tag may mean another image tomorrow, and a pod cannot pull what only "
+    "this machine has",
+    f"write REPOSITORY@sha256:...; {_PUSH}",
+)
+_resource_name = matching(
+    re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
+    "{!r} is no name of a Kubernetes resource",
+    "give the name that kubectl shows: lower-case letters, digits, hyphens and points",
+)
+_variable = matching(
+    re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+    "{!r} is no name of an environment variable",
+    "letters, digits and underscores, no digit first",
+)
 
 
 def _mount_point(value: str) -> str:
@@ -263,11 +250,10 @@ class Kubeflow(Section):
     @model_validator(mode="after")
     def _complete(self) -> Kubeflow:
         if not isinstance(self.images, str):
-            needed = IMAGES
-            missing = [image for image in needed if image not in self.images]
+            missing = [image for image in IMAGES if image not in self.images]
             if missing:
                 raise custom(
-                    f"there is no image {missing[0]!r}: {', '.join(needed)} are needed",
+                    f"there is no image {missing[0]!r}: {', '.join(IMAGES)} are needed",
                     f"add it; {_PUSH}",
                     key="images",
                 )

@@ -7,40 +7,28 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipelines.config.faults import custom
+from pipelines.config.faults import custom, matching
 from pipelines.config.sections import Section, as_tuple
 
 MOUNT = "/slimline-workspace"
 """Where pods see a claim."""
 
-_CLAIM = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_CLASS = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_QUANTITY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?")
-
-
-def _claim(value: str) -> str:
-    if not _CLAIM.fullmatch(value):
-        raise custom(
-            f"the claim {value!r} cannot be mounted: Kubeflow Pipelines calls the volume as the "
-            "claim, and a volume takes 63 lower-case letters, digits and hyphens",
-            "make a claim with such a name (kubectl get pvc lists those that there are)",
-        )
-    return value
-
-
-def _class(value: str) -> str:
-    if not _CLASS.fullmatch(value):
-        raise custom(f"{value!r} is no storage class", "kubectl get storageclass lists them")
-    return value
-
-
-def _quantity(value: str) -> str:
-    if not _QUANTITY.fullmatch(value):
-        raise custom(
-            f"{value!r} is no size of a volume as Kubernetes writes it",
-            "write size: 50Gi, for example",
-        )
-    return value
+_claim = matching(
+    re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"),
+    "the claim {!r} cannot be mounted: Kubeflow Pipelines calls the volume as the claim, and a "
+    "volume takes 63 lower-case letters, digits and hyphens",
+    "make a claim with such a name (kubectl get pvc lists those that there are)",
+)
+_class = matching(
+    re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?"),
+    "{!r} is no storage class",
+    "kubectl get storageclass lists them",
+)
+_quantity = matching(
+    re.compile(r"[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?"),
+    "{!r} is no size of a volume as Kubernetes writes it",
+    "write size: 50Gi, for example",
+)
 
 
 class Workspace(Section):

@@ -7,41 +7,29 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pipelines.config.faults import custom
+from pipelines.config.faults import matching
 from pipelines.config.sections import Section
 
-_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
-_LOCATION = re.compile(r"[a-z]+(-[a-z]+)+[0-9]+")
-_ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.gserviceaccount\.com")
+project_name = matching(
+    re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]"),
+    "{!r} is no identifier of a project: 6 to 30 lower-case letters, digits and hyphens, a letter "
+    "first",
+    "gcloud config get project prints yours",
+)
+"""Returns the identifier of a Google Cloud project; refuses what can be none."""
 
+location_name = matching(
+    re.compile(r"[a-z]+(-[a-z]+)+[0-9]+"),
+    "{!r} is no region of Google Cloud",
+    "write it like europe-west4 or us-central1",
+)
+"""Returns the name of a region; refuses what can be none."""
 
-def project_name(value: str) -> str:
-    """Return the identifier of a Google Cloud project; refuse what can be none."""
-    if not _PROJECT.fullmatch(value):
-        raise custom(
-            f"{value!r} is no identifier of a project: 6 to 30 lower-case letters, digits and "
-            "hyphens, a letter first",
-            "gcloud config get project prints yours",
-        )
-    return value
-
-
-def location_name(value: str) -> str:
-    """Return the name of a region; refuse what can be none."""
-    if not _LOCATION.fullmatch(value):
-        raise custom(
-            f"{value!r} is no region of Google Cloud", "write it like europe-west4 or us-central1"
-        )
-    return value
-
-
-def _account(value: str) -> str:
-    if not _ACCOUNT.fullmatch(value):
-        raise custom(
-            f"{value!r} is no service account of Google Cloud",
-            "write its address: NAME@PROJECT.iam.gserviceaccount.com",
-        )
-    return value
+_account = matching(
+    re.compile(r"[^@\s]+@[^@\s]+\.gserviceaccount\.com"),
+    "{!r} is no service account of Google Cloud",
+    "write its address: NAME@PROJECT.iam.gserviceaccount.com",
+)
 
 
 class Vertex(Section):

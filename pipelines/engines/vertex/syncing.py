@@ -82,7 +82,10 @@ def _one(
         return Synced(name, listed.identifier, "here already")
     if listed.outcome == "running":
         return Synced(name, listed.identifier, "still running")
-    job = jobs.get(listed.identifier)  # listings have no tasks
+    try:
+        job = jobs.get(listed.identifier)  # listings have no tasks
+    except LookupError:  # deleted since it was listed
+        return Synced(name, listed.identifier, "gone")
     try:
         importer = ResultImporter(
             root, version, job.identifier, name, cache, scratch,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.cli.main import main
+from pipelines.engines.vertex.jobs import PipelineJobs
+from pipelines.engines.vertex.pipeline_job import PipelineJob
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.vertex.test_engine import Launch
@@ -103,6 +105,31 @@ def test_one_that_is_damaged_does_not_hinder_the_others(
         (second, "imported"),
     ]
     assert "train" in rows[0]["error"]["what"]
+
+
+def test_a_job_that_is_deleted_while_it_is_looked_at_does_not_hinder_the_others(
+    vertex: VertexCluster,
+    sync: Sync,
+    launched: str,
+    config_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    second = Launch(vertex, config_path, tmp_path / "store")().run
+    listed = PipelineJobs.ours
+
+    def ours(jobs: PipelineJobs) -> Iterator[PipelineJob]:
+        rows = list(listed(jobs))
+        del vertex.vertex.jobs[launched]
+        yield from rows
+
+    monkeypatch.setattr(PipelineJobs, "ours", ours)
+    code, rows = sync()
+    assert code == 0
+    assert [(row["run"], row["state"]) for row in rows] == [
+        (launched, "gone"),
+        (second, "imported"),
+    ]
 
 
 def test_a_pipeline_version_that_is_gone_is_said(
