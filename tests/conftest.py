@@ -20,6 +20,8 @@ from tests.servers.gcs.server import GcsServer
 from tests.servers.s3.seaweedfs import ACCESS_KEY, BUCKET, SECRET_KEY, SeaweedFs
 
 if TYPE_CHECKING:
+    from tests.servers.kfp.cluster import LocalRun
+    from tests.servers.kfp.server import KfpServer
     from tests.servers.s3.proxy import S3Proxy
 
 # How long one example takes says nothing here: the machine may be busy. What must hold before a
@@ -120,6 +122,24 @@ def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
     with GcsServer() as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         yield server
+
+
+@pytest.fixture
+def kfp() -> Iterator[KfpServer]:
+    """An API server of Kubeflow Pipelines, the newest."""
+    from tests.servers.kfp.server import KfpServer
+
+    with KfpServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> LocalRun:
+    """A local run of the smallest configuration, whose artifacts a cluster lays out."""
+    from tests.servers.kfp.cluster import shared_local_run
+
+    tiny = Path(__file__).parent / "data" / "tiny.yaml"
+    return shared_local_run(tiny, tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session")

@@ -193,17 +193,6 @@ def test_it_says_plainly_what_has_not_been_tried() -> None:
 # run, against imitations ------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> LocalRun:
-    return kfp_cluster.shared_local_run(TINY, tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture
-def kfp() -> Iterator[KfpServer]:
-    with KfpServer() as server:
-        yield server
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with ``faces.yaml``, the smallest configuration under the name of the guide."""

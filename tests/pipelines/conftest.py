@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,6 @@ from tests.servers.kfp.cluster import Cluster, LocalRun
 from tests.servers.kfp.server import KfpServer
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.yaml"
-
-
-@pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> LocalRun:
-    return kfp_cluster.shared_local_run(TINY, tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture
-def kfp() -> Iterator[KfpServer]:
-    with KfpServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.stores import gcs_objects, s3_objects
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.store import Store
+from tests.pipelines.stores.transfers import PART_BYTES
 from tests.servers.gcs.server import GcsServer
 from tests.servers.s3.proxy import S3Proxy
 from tests.servers.s3.seaweedfs import BUCKET
@@ -29,6 +31,16 @@ def bucket_uri(gcs: GcsServer) -> str:
 def s3_uri(s3: S3Proxy) -> str:
     """A place in a bucket of that service where nothing lies yet."""
     return f"s3://{BUCKET}/{secrets.token_hex(8)}/place"
+
+
+@pytest.fixture
+def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a transfer are short, so that a value of several is not that large."""
+    for module in (gcs_objects, s3_objects):
+        monkeypatch.setattr(module, "CHUNK_BYTES", PART_BYTES)
+        monkeypatch.setattr(module, "_LARGE_BYTES", PART_BYTES // 2)
+    # What is longer the client of Cloud Storage sends in parts.
+    monkeypatch.setattr("google.cloud.storage.blob._MAX_MULTIPART_SIZE", PART_BYTES)
 
 
 @pytest.fixture

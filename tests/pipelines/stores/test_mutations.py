@@ -21,7 +21,7 @@ from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.gcs_objects import GcsObjects
 from pipelines.stores.read_through import ReadThroughStore
 from pipelines.stores.store import Store
-from tests.pipelines.stores import test_bucket, test_contract, test_read_through
+from tests.pipelines.stores import test_contract, test_objects, test_read_through
 from tests.servers.gcs.server import GcsServer
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -184,11 +184,11 @@ def test_contract_notices(name: str, open_kind: OpenKind, monkeypatch: pytest.Mo
 BUCKET_MUTATIONS: dict[str, tuple[Patch, Callable[..., None]]] = {
     "a loser that takes its equal nonce for success": (
         one_nonce_for_all,
-        test_bucket.test_a_lost_reply_to_a_loser_is_no_success,
+        test_objects.test_a_lost_reply_to_a_loser_is_no_success,
     ),
     "a winner that does not know it": (
         no_nonce,
-        test_bucket.test_one_winner_among_20_when_replies_are_lost,
+        test_objects.test_one_winner_among_20_when_replies_are_lost,
     ),
 }
 
@@ -198,7 +198,7 @@ def test_lost_replies_notice(
     name: str, gcs: GcsServer, bucket_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patch, test = BUCKET_MUTATIONS[name]
-    store = BucketStore(bucket_uri, test_bucket.POLICY)
+    store = BucketStore(bucket_uri, test_objects.POLICY)
     patch(monkeypatch)
     with pytest.raises(AssertionError):
         test(gcs, store)
@@ -217,9 +217,9 @@ def test_faults_notice(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store = BucketStore(bucket_uri, test_bucket.POLICY)
+    store = BucketStore(bucket_uri, test_objects.POLICY)
     patch(monkeypatch)
-    call = partial(test_bucket.test_a_fault_that_passes_does_not_show, gcs, store, tmp_path)
+    call = partial(test_objects.test_a_fault_that_passes_does_not_show, gcs, store, tmp_path)
     with pytest.raises((AssertionError, UserError, OSError)):
         call(operation, fault)
 

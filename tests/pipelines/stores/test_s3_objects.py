@@ -5,50 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.stores import s3_objects
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.objects import DamagedTransfer
 from pipelines.stores.retrying import RetryPolicy
 from pipelines.stores.store import KeyMissing
-from tests.pipelines.stores import test_bucket
-from tests.pipelines.stores.test_bucket import (
-    SMALL,
-    WORK,
-    delete,
-    fetch,
-    put,
-    put_large,
-    read,
-    replace,
-)
-from tests.servers.gcs.faults import FAULTS, FaultKind, Operation
+from tests.pipelines.stores.transfers import LARGE, SMALL, WORK
+from tests.servers.gcs.faults import FaultKind, Operation
 from tests.servers.s3.proxy import S3Proxy
 from tests.servers.s3.seaweedfs import BUCKET, SeaweedFs
 
-CHUNK_BYTES = 64 << 10
-LARGE = os.urandom(2 * CHUNK_BYTES + 12345)
+pytestmark = pytest.mark.usefixtures("short_parts")
 POLICY = RetryPolicy(deadline_s=10.0, read_s=3.0, wait_s=0.02)
-MET: dict[Operation, tuple[Callable[[BucketStore, Path], None], ...]] = {
-    **WORK,
-    "stat": (read, replace),  # a download tells size and entity tag itself
-}
 SHORT = RetryPolicy(deadline_s=0.2, read_s=0.1, wait_s=0.02)
-
-
-@pytest.fixture(autouse=True)
-def _short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of a transfer are short, so that a large value is not that large."""
-    monkeypatch.setattr(s3_objects, "CHUNK_BYTES", CHUNK_BYTES)
-    monkeypatch.setattr(s3_objects, "_LARGE_BYTES", CHUNK_BYTES // 2)
-    monkeypatch.setattr(test_bucket, "LARGE", LARGE)
 
 
 @pytest.fixture
@@ -69,94 +42,6 @@ def raw(server: SeaweedFs, store: BucketStore, key: str) -> bytes:
     return server.client().get_object(Bucket=BUCKET, Key=name_of(store, key))["Body"].read()
 
 
-@pytest.mark.parametrize(
-    ("operation", "fault"),
-    [(operation, fault) for operation in MET for fault in FAULTS[operation]],
-)
-def test_a_fault_that_passes_does_not_show(
-    s3: S3Proxy, store: BucketStore, tmp_path: Path, operation: Operation, fault: FaultKind
-) -> None:
-    store.put_if_absent("there", LARGE)
-    for work in MET[operation]:
-        before = s3.faults.hit[operation, fault]
-        s3.faults.plan(operation, fault)
-        work(store, tmp_path)
-        assert s3.faults.hit[operation, fault] == before + 1, "the fault was not met"
-        for name in ("put", "large", "replace", "delete"):
-            if found := store.stat(name):
-                store.delete_if_match(name, found.version)
-
-
-def test_two_faults_in_a_row(s3: S3Proxy, store: BucketStore, tmp_path: Path) -> None:
-    s3.faults.plan("upload", "lost", "503", "429", "reset")
-    put(store, tmp_path)
-    s3.faults.plan("upload", "lost", "lost", "truncated", "corrupted")
-    replace(store, tmp_path)
-    s3.faults.plan("delete", "lost", "reset", "503")
-    delete(store, tmp_path)
-
-
-def test_a_lost_reply_to_a_loser_is_no_success(s3: S3Proxy, store: BucketStore) -> None:
-    other = BucketStore(store.uri, POLICY)
-    assert other.put_if_absent("claim", b"theirs")
-    s3.faults.plan("upload", "lost")
-    assert not store.put_if_absent("claim", b"mine")
-    s3.faults.plan("upload", "503", "lost")
-    assert not store.put_if_absent("claim", b"theirs"), "equal bytes are no proof"
-    assert store.get("claim") == b"theirs"
-
-
-def test_one_winner_when_replies_are_lost(s3: S3Proxy, store: BucketStore) -> None:
-    for round_ in range(3):
-        s3.faults.plan("upload", *(["lost"] * 3))
-        barrier = threading.Barrier(6)
-        won: list[int] = []
-
-        def create(index: int, round_: int = round_, b: Any = barrier, won: Any = won) -> None:
-            b.wait()
-            if store.put_if_absent(f"claim/{round_}", b"%d" % index):
-                won.append(index)
-
-        threads = [threading.Thread(target=create, args=(index,)) for index in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(won) == 1
-        assert store.get(f"claim/{round_}") == b"%d" % won[0]
-
-
-def test_random_faults(s3: S3Proxy, store: BucketStore, tmp_path: Path) -> None:
-    values = {f"many/{index}": os.urandom(1 + index * 997) for index in range(100)}
-    store.put_if_absent("there", LARGE)
-    s3.faults.stall_s = 0.1
-    s3.faults.rate = 0.05
-    assert all(store.put_many(values.items()))
-    digests = store.fetch_many((key, tmp_path / key) for key in values)
-    assert list(digests) == [hashlib.sha256(value).hexdigest() for value in values.values()]
-    assert list(store.list("many/")) == sorted(values)
-    for work in (put, put_large, replace, delete, fetch):
-        work(store, tmp_path)
-    assert s3.faults.hit.total() > 5
-
-
-def test_a_broken_download_continues_where_it_broke(
-    s3: S3Proxy, store: BucketStore, tmp_path: Path
-) -> None:
-    store.put_if_absent("there", LARGE)
-    s3.sent_bytes.clear()
-    s3.faults.plan("download", "truncated")
-    fetch(store, tmp_path)
-    assert s3.sent_bytes["download"] <= len(LARGE) + CHUNK_BYTES + 1000
-
-
-def test_a_value_that_exists_is_not_sent(s3: S3Proxy, store: BucketStore, tmp_path: Path) -> None:
-    put_large(store, tmp_path)
-    s3.received_bytes.clear()
-    assert not store.put_if_absent("large", tmp_path / "large")
-    assert s3.received_bytes["upload"] < 10_000
-
-
 def test_replaced_while_it_is_read(
     s3: S3Proxy, seaweedfs: SeaweedFs, store: BucketStore, tmp_path: Path
 ) -> None:
@@ -171,24 +56,6 @@ def test_replaced_while_it_is_read(
     before = s3.requests["download"]
     s3.before = swap
     assert store.fetch("there", tmp_path / "file") == hashlib.sha256(newer).hexdigest()
-
-
-def test_damage_that_does_not_pass(s3: S3Proxy, store: BucketStore, tmp_path: Path) -> None:
-    store.put_if_absent("there", SMALL)
-    s3.faults.always("download", "corrupted")
-    s3.faults.always("upload", "corrupted")
-    (tmp_path / "there").mkdir()
-    for call in (
-        lambda: store.fetch("there", tmp_path / "there" / "file"),
-        lambda: store.get("there"),
-        lambda: store.put_if_absent("new", SMALL),
-        lambda: store.put_if_absent("large", LARGE),
-    ):
-        with pytest.raises(UserError, match="damaged"):
-            call()
-    assert list((tmp_path / "there").iterdir()) == []
-    s3.faults.clear()
-    assert list(store.list("")) == ["first", "there"], "what arrived damaged is not there"
 
 
 @pytest.mark.parametrize(

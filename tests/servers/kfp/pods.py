@@ -5,39 +5,36 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 ROOT = Path(__file__).parents[3]
 
 
-class Pod(Protocol):
-    """Runs one command with the mounts of a task."""
-
-    def mount(self, path: str) -> Path:
-        """Return where on this machine the container finds ``path``."""
-        ...
-
-    def run(
-        self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
-    ) -> int:
-        """Run to the end, write what it prints, and return the exit code."""
-        ...
-
-
 @dataclass
-class ProcessPod:
-    """A process of this machine, its mounts and its /tmp below ``folder``.
-
-    It understands the entry points of our images alone: see ``tests.servers.kfp.mounted``.
-    """
+class Pod(ABC):
+    """Runs one command with the mounts of a task, which are below ``folder``."""
 
     folder: Path
 
     def mount(self, path: str) -> Path:
+        """Return where on this machine the container finds ``path``."""
         return self.folder / path.lstrip("/")
+
+    @abstractmethod
+    def run(
+        self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> int:
+        """Run to the end, write what it prints, and return the exit code."""
+
+
+class ProcessPod(Pod):
+    """A process of this machine, its mounts and its /tmp below its folder.
+
+    It understands the entry points of our images alone: see ``tests.servers.kfp.mounted``.
+    """
 
     def run(
         self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
@@ -47,14 +44,8 @@ class ProcessPod:
         return _printing(entry, log, {**os.environ, **environment})
 
 
-@dataclass
-class ContainerPod:
-    """A container of our images, which are not changed at all; ``folder`` holds its mounts."""
-
-    folder: Path
-
-    def mount(self, path: str) -> Path:
-        return self.folder / path.lstrip("/")
+class ContainerPod(Pod):
+    """A container of our images, which are not changed at all."""
 
     def run(
         self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
@@ -71,12 +62,16 @@ class ContainerPod:
 
 
 def _printing(command: Sequence[str], log: Path, environment: Mapping[str, str] | None) -> int:
-    """Run a process; what it prints goes to its log and to ours, as the launcher's writer has it."""
     made = subprocess.run(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         check=False,
     )  # fmt: skip
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(made.stdout)
-    sys.stderr.write(made.stdout.decode(errors="replace"))
+    keep(made.stdout, log)
     return made.returncode
+
+
+def keep(printed: bytes, log: Path) -> None:
+    """Write what a step printed to its log and to ours, as the launcher's writer has it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(printed)
+    sys.stderr.write(printed.decode(errors="replace"))

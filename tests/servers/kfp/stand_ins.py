@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import sys
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
@@ -25,6 +24,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from tests.servers.kfp.mounted import ENTRIES, mounts_below, rooted
+from tests.servers.kfp.pods import Pod, keep
 
 _ONE_AT_A_TIME = threading.Lock()  # the entry point is made for a process of its own
 
@@ -85,22 +85,16 @@ class StandIns:
             file.write_bytes(self._cache.read_file(digest, entry.path))
 
 
-@dataclass(frozen=True)
-class StandInPod:
+@dataclass
+class StandInPod(Pod):
     """The entry point of the images in this process, with a stand-in for the component's function."""
 
-    folder: Path
     task: str
     stand_ins: StandIns
-
-    def mount(self, path: str) -> Path:
-        """Return where on this machine the container finds ``path``."""
-        return self.folder / path.lstrip("/")
 
     def run(
         self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> int:
-        """Run to the end, write what it prints, and return the exit code."""
         assert list(command[:2]) == ["python", "-m"], command
         arguments = rooted(list(command[3:]), self.folder)
         printed = io.StringIO()
@@ -119,9 +113,7 @@ class StandInPod:
                 code = ENTRIES[command[2]](arguments)
             finally:
                 logger.handlers[:] = handlers
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(printed.getvalue())
-        sys.stderr.write(printed.getvalue())
+        keep(printed.getvalue().encode(), log)
         return code
 
     def _raising(self, component: str) -> Callable[..., None]:

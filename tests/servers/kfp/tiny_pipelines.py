@@ -13,6 +13,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb
 
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp.executing import Executing, Faults, Planned
+from tests.servers.kfp.pods import Pod
 from tests.servers.kfp.server import KfpServer
 
 ROOT = "gs://bucket/root"
@@ -81,15 +82,11 @@ def _flow(task: str) -> dict[str, Any]:
 
 
 @dataclass
-class WritingPod:
+class WritingPod(Pod):
     """Writes one file as a step's output, prints a line, and exits as planned."""
 
-    folder: Path
     task: str
     codes: dict[str, list[int]]
-
-    def mount(self, path: str) -> Path:
-        return self.folder / path.lstrip("/")
 
     def run(
         self, image: str, command: Sequence[str], environment: Mapping[str, str], log: Path

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import pipelines.engines.kubeflow.watching as watching
 from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.runs.cache import Cache
@@ -26,12 +25,6 @@ from tests.servers.kfp.cluster import Cluster
 from tests.servers.kfp.server import KfpServer
 
 TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
-
-
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
 
 
 def test_a_run_ends_as_if_it_had_been_local(

@@ -12,7 +12,7 @@ import yaml
 from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
-from pipelines.engines.kubeflow import connection, retrying, watching
+from pipelines.engines.kubeflow import connection, retrying
 from pipelines.engines.kubeflow.ir import gathered, limits
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.events import Event, StepDone, StepFailed
@@ -35,9 +35,7 @@ DIGITS = ROOT / "pipelines" / "examples" / "digits.yaml"
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying, "_FACTOR", 1)
 
 

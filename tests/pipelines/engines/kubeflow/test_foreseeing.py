@@ -10,21 +10,8 @@ import yaml
 
 from components.contract.errors import UserError
 from pipelines.cli.main import main
-from pipelines.engines.kubeflow import watching
 from pipelines.engines.kubeflow.ir import limits
 from tests.pipelines.engines.kubeflow.launches import Launching, changed
-from tests.servers.kfp.cluster import Cluster
-
-
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
-
-
-@pytest.fixture
-def launching(cluster: Cluster, tmp_path: Path) -> Launching:
-    return Launching(cluster, tmp_path)
 
 
 def explained(config: Path, store: Path, capsys: pytest.CaptureFixture[str]) -> str:

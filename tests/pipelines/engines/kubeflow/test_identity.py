@@ -15,7 +15,7 @@ import yaml
 from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.config.kubeflow_auth import Auth
-from pipelines.engines.kubeflow import identity, watching
+from pipelines.engines.kubeflow import identity
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.stores.retrying import RetryPolicy
 from tests.servers.kfp.cluster import Cluster
@@ -294,8 +294,6 @@ def test_a_session_that_ends_during_a_run_is_said_and_the_command_it_names_bring
     cluster: Cluster, config_path: Path, tmp_path: Path, cookie_file: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
     monkeypatch.chdir(tmp_path)
     plain = yaml.safe_load(config_path.read_text())
     plain["kubeflow"]["auth"] = {"file": str(cookie_file), "sends": "cookie"}

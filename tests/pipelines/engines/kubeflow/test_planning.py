@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.engines.kubeflow import earlier, engine, watching
+from pipelines.engines.kubeflow import earlier, engine
 from pipelines.engines.kubeflow.known_results import KnownResult
 from pipelines.engines.kubeflow.planning import ReusePlan
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
@@ -22,20 +22,8 @@ from pipelines.runs.step_records import read_record
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.launches import Launching, cached, changed
 from tests.servers.kfp import cluster as kfp_cluster
-from tests.servers.kfp.cluster import Cluster
 
 _IMPORTS = "result-"
-
-
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
-
-
-@pytest.fixture
-def launching(cluster: Cluster, tmp_path: Path) -> Launching:
-    return Launching(cluster, tmp_path)
 
 
 def test_what_is_all_there_needs_no_run_in_the_cluster(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.cli.main import main
-from pipelines.engines.kubeflow import reading_logs, watching
+from pipelines.engines.kubeflow import reading_logs
 from pipelines.runs.events import StepStarted
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
@@ -20,9 +20,7 @@ FAULT = "too small\n  fix: a larger one\nexit code 2\n"
 
 
 @pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_logs, "POLL_S", 0.01)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import pipelines.engines.kubeflow.watching as watching
 from components.contract.errors import UserError
 from pipelines.cli.main import main
 from pipelines.engines.kubeflow.connection import Connection
@@ -28,12 +27,6 @@ from tests.servers.kfp.server import KfpServer
 from tests.servers.kfp.stand_ins import StandIns
 
 DATA = "gs://bucket/data/digits.csv.gz"
-
-
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,16 +40,8 @@ def retries(kfp: KfpServer, tmp_path: Path) -> Callable[[], Retries]:
 
 
 def test_a_failure_is_counted_once_whoever_asks(retries: Callable[[], Retries]) -> None:
-    claims: list[Retry | Refusal] = []
-    threads = [
-        threading.Thread(target=lambda: claims.append(retries().claim(failed(1), [LOST])))
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(claims) == 8
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda _: retries().claim(failed(1), [LOST]), range(8)))
     assert len(set(claims)) == 1
     assert [one.number for one in retries().all()] == [1]
 

@@ -12,7 +12,7 @@ import pytest
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
-from pipelines.engines.kubeflow import submission, watching
+from pipelines.engines.kubeflow import submission
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.ir import gathered, limits
 from pipelines.engines.kubeflow.syncing import Synced, sync
@@ -31,18 +31,10 @@ MOST = 8
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
-
     def fault(made: Any, *_: Any, **__: Any) -> UserError | None:
         return UserError("too many steps", "take fewer") if len(made.steps) > MOST else None
 
     monkeypatch.setattr(limits, "fault", fault)
-
-
-@pytest.fixture
-def launching(cluster: Cluster, tmp_path: Path) -> Launching:
-    return Launching(cluster, tmp_path)
 
 
 def names(launching: Launching) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -339,16 +340,8 @@ def test_an_interrupted_sync_is_gone_on_with(
 
 
 def test_two_syncs_at_once_agree(cluster: Cluster, finished: str, tmp_path: Path) -> None:
-    results: list[list[Synced]] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(bring(cluster, tmp_path / "store")))
-        for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(results) == 2
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _: bring(cluster, tmp_path / "store"), range(2)))
     assert all(one.error is None for result in results for one in result)
     (record,) = list_runs(open_store(str(tmp_path / "store")))
     bring(cluster, tmp_path / "elsewhere")

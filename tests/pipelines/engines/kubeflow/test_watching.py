@@ -29,12 +29,6 @@ from tests.servers.kfp.cluster import Cluster
 TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
 
 
-@pytest.fixture(autouse=True)
-def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
-
-
 @pytest.fixture
 def retrying(tmp_path: Path) -> Path:
     """The smallest configuration, tried again twice."""
