@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipelines.config.kubeflow_auth import Auth
     from pipelines.engines.engine import Cluster, Engine
     from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.engines.kubeflow.preflight import Reachable
     from pipelines.runs.cache import Cache
     from pipelines.runs.graph import Graph
 
@@ -88,14 +89,7 @@ def _docker(request: Request) -> Opener:
 
 
 def _kubeflow(request: Request) -> Opener:
-    from pipelines.engines.kubeflow import preflight
-
-    reachable = preflight.check(request.config, request.graph)
-    if request.remeasure:
-        raise UserError(
-            "the engine kubeflow cannot measure again: its cache is the cluster's own",
-            "set cache: false under kubeflow and run again",
-        )
+    reachable = _reachable(request, "kubeflow", "the cluster's own")
 
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.kubeflow.engine import KubeflowEngine
@@ -106,16 +100,10 @@ def _kubeflow(request: Request) -> Opener:
 
 
 def _vertex(request: Request) -> Opener:
-    from pipelines.engines.kubeflow import preflight
     from pipelines.engines.kubeflow.ir import vertex
 
-    reachable = preflight.check(request.config, request.graph)
+    reachable = _reachable(request, "vertex", "Vertex AI's own")
     vertex.check(request.graph, reachable.settings)
-    if request.remeasure:
-        raise UserError(
-            "the engine vertex cannot measure again: its cache is Vertex AI's own",
-            "set cache: false under kubeflow and run again",
-        )
 
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.vertex.engine import VertexEngine
@@ -123,6 +111,19 @@ def _vertex(request: Request) -> Opener:
         return VertexEngine(reachable, cache, work, request.cluster)
 
     return opened
+
+
+def _reachable(request: Request, engine: str, cache: str) -> Reachable:
+    """Return what pods can reach; refuse what no cluster does."""
+    from pipelines.engines.kubeflow import preflight
+
+    reachable = preflight.check(request.config, request.graph)
+    if request.remeasure:
+        raise UserError(
+            f"the engine {engine} cannot measure again: its cache is {cache}",
+            "set cache: false under kubeflow and run again",
+        )
+    return reachable
 
 
 ENGINES: Mapping[str, Callable[[Request], Opener]] = {

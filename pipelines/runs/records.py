@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -26,6 +28,23 @@ from pipelines.stores.store import KeyMissing, Store, is_key
 def new_run_id(name: str) -> str:
     """Return an identifier that sorts by start and cannot be given twice."""
     return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def foreign_run_id(name: str, created: datetime, identifier: str) -> str:
+    """Return what a store calls a run that another system began by itself, always the same.
+
+    Args:
+        name: Of the pipeline.
+        created: When it was created.
+        identifier: That system's own.
+    """
+    short = hashlib.sha256(identifier.encode()).hexdigest()[:4]
+    return f"{name}-{created.astimezone(UTC):%Y%m%d-%H%M%S}-{short}"
+
+
+def run_ids(name: str | None = None) -> re.Pattern[str]:
+    """Return what identifiers of runs match as a whole: of one pipeline, or of any."""
+    return re.compile(rf"{re.escape(name) if name else '.+'}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}")
 
 
 @dataclass(frozen=True)

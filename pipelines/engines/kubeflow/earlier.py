@@ -8,7 +8,6 @@ the same where its digest is, so whatever ran in it is what would run again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -25,7 +24,7 @@ from pipelines.runs.cluster_results import KUBEFLOW
 from pipelines.runs.graph import Step
 from pipelines.runs.joined_records import read_joined
 from pipelines.runs.keys import Ingredients, InputDigest
-from pipelines.runs.records import parse_record
+from pipelines.runs.records import parse_record, run_ids
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import ExecutionRecord, parse_execution
 from pipelines.stores.layout import RUNS, run_key, step_of_record
@@ -177,7 +176,7 @@ def _records(store: Store, name: str) -> Iterator[ExecutionRecord]:
 
     What is damaged is passed over: ``slimline verify`` names it, and its step runs again.
     """
-    launched = re.compile(rf"{re.escape(name)}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}")
+    launched = run_ids(name)
     prefix = f"{RUNS}{name}-"
     runs = {
         run

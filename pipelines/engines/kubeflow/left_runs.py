@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.launch_record import LaunchRecord, newest, parts_of, read_launch
 from pipelines.runs.cluster_results import KUBEFLOW
-from pipelines.runs.records import RunRecord, parse_record
+from pipelines.runs.records import RunRecord, parse_record, run_ids
 from pipelines.stores.layout import RUNS, run_key, started_key
 from pipelines.stores.store import KeyMissing, Store
 
@@ -57,7 +56,7 @@ def _counts(connection: Connection, kfp_run: str) -> bool:
 
 def _without_end(store: Store, name: str) -> Iterator[RunRecord]:
     """Yield the runs of a configuration on a cluster whose end is not recorded, newest first."""
-    launched = re.compile(rf"{re.escape(name)}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}")
+    launched = run_ids(name)
     keys = set(store.list(f"{RUNS}{name}-"))
     runs = {run for key in keys if launched.fullmatch(run := key[len(RUNS) :].partition("/")[0])}
     for run in sorted(runs, key=lambda run: run[len(name) :], reverse=True):

@@ -160,15 +160,20 @@ def runs_of(connection: Connection, experiment: str, launch: str) -> Iterator[Re
 
 
 def terminate(connection: Connection, run: str) -> None:
-    """End a run; one that has ended by itself stays as it is.
+    """End a run; one that has ended by itself stays as it is, and one that is gone is gone.
 
     Raises:
         UserError: The server does not do it.
     """
     try:
         connection.ask(connection.runs.run_service_terminate_run, run)
+    except LookupError:
+        return
     except UserError:
-        state = connection.ask(connection.runs.run_service_get_run, run).state
+        try:
+            state = connection.ask(connection.runs.run_service_get_run, run).state
+        except LookupError:
+            return
         if state not in ("SUCCEEDED", "FAILED", "CANCELED", "CANCELING"):
             raise
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +22,7 @@ from pipelines.engines.kubeflow.step_logs import StepLogs
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepSkipped
+from pipelines.runs.records import foreign_run_id, run_ids
 from pipelines.runs.settled_steps import Settled
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.layout import run_key
@@ -33,8 +32,6 @@ State = Literal[
     "imported", "here already", "still running", "gone on with", "tried again", "gone", "damaged"
 ]
 IMPORTED: State = "imported"
-
-_LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
 
 
 @dataclass(frozen=True)
@@ -117,15 +114,9 @@ def run_id(name: str, run: Resource, launches: Collection[str] = ()) -> str:
         launches: What older runs are called: only the oldest of a name is the launch.
     """
     launch, _ = launch_of(run.display_name)
-    if (
-        not run.recurring_run_id
-        and launch not in launches
-        and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), launch)
-    ):
+    if not run.recurring_run_id and launch not in launches and run_ids(name).fullmatch(launch):
         return launch
-    created: datetime = run.created_at.astimezone(UTC)
-    short = hashlib.sha256(run.run_id.encode()).hexdigest()[:4]
-    return f"{name}-{created:%Y%m%d-%H%M%S}-{short}"
+    return foreign_run_id(name, run.created_at, run.run_id)
 
 
 def _in_parts(runs: Iterable[Resource]) -> list[list[Resource]]:
@@ -133,7 +124,7 @@ def _in_parts(runs: Iterable[Resource]) -> list[list[Resource]]:
 
     Of two that are called alike the older one counts as the part, and the other one for itself.
     """
-    launched = re.compile(_LAUNCHED.format(name=".+"))
+    launched = run_ids()
     found: dict[str, dict[int, Resource]] = {}
     for run in runs:
         launch, number = launch_of(run.display_name)

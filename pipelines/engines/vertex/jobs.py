@@ -102,7 +102,7 @@ class PipelineJobs:
                 return
 
     def cancel(self, identifier: str) -> None:
-        """Have a job end; one that has ended by itself stays as it is.
+        """Have a job end; one that has ended by itself, or is gone, stays so.
 
         Raises:
             UserError: It is refused.
@@ -110,6 +110,8 @@ class PipelineJobs:
         try:
             self._ask("POST", f"{self._jobs}/{identifier}:cancel", {}, {})
         except AnswerError as error:
+            if error.status == _NOT_FOUND:
+                return
             if self.get(identifier).outcome == "running":
                 raise self._fault(error) from error
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,11 +17,10 @@ from pipelines.engines.vertex.pipeline_job import PipelineJob
 from pipelines.engines.vertex.results import failures, folders_of
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepSkipped
+from pipelines.runs.records import foreign_run_id, run_ids
 from pipelines.runs.settled_steps import Settled
 from pipelines.stores.layout import run_key
 from pipelines.stores.store import Store
-
-_LAUNCHED = r"{name}-\d{{8}}-\d{{6}}-[0-9a-f]{{4}}"
 
 
 def sync(
@@ -64,10 +61,9 @@ def run_id(name: str, job: PipelineJob) -> str:
     A job that slimline launched is called as its launch. Any other, such as one of a schedule,
     gets an identifier of the same form from when it was created and from its own.
     """
-    if not job.scheduled and re.fullmatch(_LAUNCHED.format(name=re.escape(name)), job.identifier):
+    if not job.scheduled and run_ids(name).fullmatch(job.identifier):
         return job.identifier
-    short = hashlib.sha256(job.identifier.encode()).hexdigest()[:4]
-    return f"{name}-{job.created:%Y%m%d-%H%M%S}-{short}"
+    return foreign_run_id(name, job.created, job.identifier)
 
 
 def _one(

@@ -26,6 +26,7 @@ from pipelines.engines.kubeflow.ir.component_spec import (
     output_artifacts,
     parameters,
 )
+from pipelines.engines.kubeflow.ir.container_spec import container
 from pipelines.engines.kubeflow.ir.gathered import Gathered, gather
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
@@ -121,47 +122,25 @@ def compiled(
     places = {name: f"{settings.pipeline_root}/sources/{sources[name]}" for name in graph.sources}
     importing = _importers(reachable, steps, places, sources, imported)
     lasting = repeatable(graph) if cache_keys else frozenset[str]()
+    place_of = _places(graph, imported, staged)
     tasks: Json = {}
     for step in steps:
+        key = keys[step.name] if step.name in lasting else None
+        caching = {} if step.name in uncached else _caching(step, settings, key)
         kind = kind_of[step.name]
-        caching: Json = {}
-        if settings.cache and step.interface.cached_by_name and step.name not in uncached:
-            caching["enableCache"] = True
-            if step.name in lasting:
-                caching["cacheKey"] = keys[step.name]
-        tasks[step.name] = _task(
-            step, kind, values[step.name], settings, _places(graph, imported, staged), caching
-        )
+        tasks[step.name] = _task(step, kind, values[step.name], settings, place_of, caching)
     tasks |= {one.task: one.task_json() for one in importing}
+    made_by = _places(graph, imported, {})
     for one in staged.values():
-        producer = _places(graph, imported, {})(Ref(one.artifact.step, one.output))
+        producer = made_by(Ref(one.artifact.step, one.output))
         retry = _retry_policy(workspaces.LIFE_S, settings) if settings.retries else None
         tasks[one.task] = one.task_json(producer, retry, cached=settings.cache)
-    used = {kind.name: kind for kind in kind_of.values()}.values()
+    used = tuple({kind.name: kind for kind in kind_of.values()}.values())
     given = _run_parameters(reachable.config)
-    pipeline: Json = {
-        "pipelineInfo": {"name": graph.name, "description": _description(reachable.config)},
-        "defaultPipelineRoot": settings.pipeline_root,
-        "schemaVersion": _SCHEMA_VERSION,
-        "sdkVersion": SDK_VERSION,
-        "components": {kind.reference: kind.component for kind in used}
-        | {f"comp-{one.task}": one.component_json() for one in (*importing, *staged.values())},
-        "deploymentSpec": {
-            "executors": {kind.executor: {"container": kind.container} for kind in used}
-            | {f"exec-{one.task}": one.executor_json() for one in importing}
-            | {f"exec-{one.task}": one.executor_json(settings, images) for one in staged.values()}
-        },
-        "root": {
-            "dag": {"tasks": tasks},
-            "inputDefinitions": {"parameters": _declared(given)},
-        },
-    }
+    pipeline = _pipeline(reachable, images, used, importing, staged.values(), tasks, given)
     for name, folder in gathered.items():
         gather(pipeline, graph.by_name[name], folder)
-    pods = {kind.executor: kind.pod for kind in used}
-    pods |= {f"exec-{one.task}": one.pod_json(settings) for one in staged.values()}
-    on_kubernetes = {"deploymentSpec": {"executors": pods}, **workspaces.platform_json(settings)}
-    platform: Json = {"platforms": {"kubernetes": on_kubernetes}}
+    platform = _platform(settings, used, staged.values())
     documents = [yaml_text(pipeline), yaml_text(platform)]
     text = "---\n".join(documents)
     return Compiled(
@@ -175,6 +154,51 @@ def compiled(
         platform=platform,
         steps=tuple(step.name for step in steps),
     )
+
+
+# documents --------------------------------------------------------------------------------------
+
+
+def _pipeline(
+    reachable: Reachable,
+    images: Mapping[ImageName, str],
+    used: Collection[ContainerKind],
+    importing: Collection[Importer],
+    staged: Collection[Staging],
+    tasks: Json,
+    given: Mapping[str, Any],
+) -> Json:
+    """Return the first document: what runs, and how its tasks hang together."""
+    settings = reachable.settings
+    return {
+        "pipelineInfo": {
+            "name": reachable.graph.name, "description": _description(reachable.config)
+        },
+        "defaultPipelineRoot": settings.pipeline_root,
+        "schemaVersion": _SCHEMA_VERSION,
+        "sdkVersion": SDK_VERSION,
+        "components": {kind.reference: kind.component for kind in used}
+        | {f"comp-{one.task}": one.component_json() for one in (*importing, *staged)},
+        "deploymentSpec": {
+            "executors": {kind.executor: {"container": kind.container} for kind in used}
+            | {f"exec-{one.task}": one.executor_json() for one in importing}
+            | {f"exec-{one.task}": one.executor_json(settings, images) for one in staged}
+        },
+        "root": {
+            "dag": {"tasks": tasks},
+            "inputDefinitions": {"parameters": _declared(given)},
+        },
+    }  # fmt: skip
+
+
+def _platform(
+    settings: Kubeflow, used: Collection[ContainerKind], staged: Collection[Staging]
+) -> Json:
+    """Return the second document: what only Kubernetes understands."""
+    pods = {kind.executor: kind.pod for kind in used}
+    pods |= {f"exec-{one.task}": one.pod_json(settings) for one in staged}
+    on_kubernetes = {"deploymentSpec": {"executors": pods}, **workspaces.platform_json(settings)}
+    return {"platforms": {"kubernetes": on_kubernetes}}
 
 
 def _description(config: Config) -> str:
@@ -258,34 +282,16 @@ def needed_artifacts(graph: Graph, only: Collection[str]) -> tuple[Ref, ...]:
 
 
 def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
-    container: Json = {
-        "image": images[step.image],
-        "command": ["python", "-m", "components"],
-        "args": arguments(step),
-        "resources": _resources(step, settings.resources.get(step.component, Resources())),
-    }
-    if settings.environment:
-        container["env"] = [
-            {"name": name, "value": value} for name, value in sorted(settings.environment.items())
-        ]
-    return container
-
-
-def _resources(step: Step, given: Resources) -> Json:
-    """Ask for as much as the step may take, so that its pod is never evicted for taking it.
-
-    Numbers stand beside text, the older form, which Vertex AI and older servers read.
-    """
-    cpu = float(given.cpu or step.threads)
-    memory_gb = float(given.memory_gb or step.memory_gb)
-    cores, memory = f"{1000 * cpu:.0f}m", f"{1000 * memory_gb:.0f}M"
-    resources: Json = {
-        "cpuRequest": cpu, "cpuLimit": cpu,
-        "memoryRequest": memory_gb, "memoryLimit": memory_gb,
-        "resourceCpuRequest": cores, "resourceCpuLimit": cores,
-        "resourceMemoryRequest": memory, "resourceMemoryLimit": memory,
-    }  # fmt: skip
-    return {**resources, **gpus.resources(step, given)}
+    given = settings.resources.get(step.component, Resources())
+    return container(
+        images[step.image],
+        "components",
+        arguments(step),
+        settings,
+        cpu=float(given.cpu or step.threads),
+        memory_gb=float(given.memory_gb or step.memory_gb),
+        accelerator=gpus.resources(step, given),
+    )
 
 
 def _places(
@@ -337,6 +343,13 @@ def _task(
     if settings.retries:
         task["retryPolicy"] = _retry_policy(life_s(step, settings), settings)
     return task
+
+
+def _caching(step: Step, settings: Kubeflow, key: str | None) -> Json:
+    """Return whether the cluster may answer with what it has, and under which key, if any."""
+    if not (settings.cache and step.interface.cached_by_name):
+        return {}
+    return {"enableCache": True, "cacheKey": key} if key else {"enableCache": True}
 
 
 def _retry_policy(pod_s: float, settings: Kubeflow) -> Json:

@@ -26,6 +26,7 @@ from components.contract.workspace import WORKSPACE
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.kubeflow_workspace import MOUNT, Workspace
 from pipelines.engines.kubeflow.ir.component_spec import INPUT, Json, artifact_of, schema
+from pipelines.engines.kubeflow.ir.container_spec import container
 from pipelines.engines.kubeflow.ir.pod_spec import surroundings
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
@@ -80,25 +81,15 @@ class Staging:
 
     def executor_json(self, settings: Kubeflow, images: Mapping[ImageName, str]) -> Json:
         """Return its executor, which needs nothing but the standard library and our contract."""
-        container: Json = {
-            "image": images["light"],
-            "command": ["python", "-m", "components.contract.staging"],
-            "args": ["--result", self.artifact.output, "--executor-input", "{{$}}"],
-            "resources": {
-                "cpuRequest": _CORES, "cpuLimit": _CORES,
-                "memoryRequest": _MEMORY_GB, "memoryLimit": _MEMORY_GB,
-                "resourceCpuRequest": f"{1000 * _CORES:.0f}m",
-                "resourceCpuLimit": f"{1000 * _CORES:.0f}m",
-                "resourceMemoryRequest": f"{1000 * _MEMORY_GB:.0f}M",
-                "resourceMemoryLimit": f"{1000 * _MEMORY_GB:.0f}M",
-            },
-        }  # fmt: skip
-        if settings.environment:
-            container["env"] = [
-                {"name": name, "value": value}
-                for name, value in sorted(settings.environment.items())
-            ]
-        return {"container": container}
+        made = container(
+            images["light"],
+            "components.contract.staging",
+            ["--result", self.artifact.output, "--executor-input", "{{$}}"],
+            settings,
+            cpu=_CORES,
+            memory_gb=_MEMORY_GB,
+        )
+        return {"container": made}
 
     def task_json(self, producer: tuple[str, str], retry: Json | None, *, cached: bool) -> Json:
         """Return its task.

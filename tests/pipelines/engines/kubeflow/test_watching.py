@@ -22,7 +22,7 @@ from pipelines.runs.events import (
 )
 from pipelines.runs.records import list_runs
 from pipelines.stores.opening import open_store
-from tests.pipelines.engines.kubeflow.single_launch import Launch, record_of
+from tests.pipelines.engines.kubeflow.single_launch import Launch, interrupting, record_of
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
@@ -249,6 +249,23 @@ def test_a_run_that_is_deleted_meanwhile_is_said(
     cluster.kfp.after = lambda _: None
     again = Launch(cluster, config_path, tmp_path / "store")
     assert again().outcome == "done"
+
+
+def test_a_run_that_is_deleted_when_it_is_to_end_is_said(
+    cluster: Cluster, config_path: Path, tmp_path: Path
+) -> None:
+    started = Launch(cluster, config_path, tmp_path / "store")
+    interrupt = interrupting(started.events, "ingest")
+
+    def on_event(event: Any) -> None:
+        interrupt(event)
+        if isinstance(event, StepStarted) and event.step == "ingest":
+            for run in list(cluster.kfp.backend.runs):
+                cluster.kfp.backend.delete_run(run)
+
+    started.on_event = on_event
+    with pytest.raises(UserError, match="somebody deleted it while it was watched"):
+        started(cancel_on_interrupt=True)
 
 
 def test_a_statement_that_is_broken_is_an_error_with_its_fix(

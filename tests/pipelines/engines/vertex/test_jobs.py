@@ -54,6 +54,10 @@ def test_cancelling_what_has_ended_changes_nothing(
     jobs.cancel("j-1")
 
 
+def test_cancelling_what_is_deleted_changes_nothing(jobs: PipelineJobs) -> None:
+    jobs.cancel("j-1")
+
+
 def test_all_pages_are_read_and_other_peoples_jobs_left_out(
     server: VertexServer, jobs: PipelineJobs
 ) -> None:
