@@ -42,17 +42,17 @@ def trigger_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_trigger(
     arguments: argparse.Namespace,
+    config: Config,
     *,
     schedule: ScheduleSettings | None = None,
     watch: WatchSettings | None = None,
 ) -> tuple[Store, Trigger]:
-    """Keep a trigger of the configuration that the arguments name.
+    """Keep a trigger of a configuration.
 
     Raises:
         UserError: The configuration, the engine or an option cannot be used.
     """
     from pipelines.compress import graph_of
-    from pipelines.config.loading import load
     from pipelines.config.secrets import refuse_secrets
     from pipelines.engines.opening import CLUSTERED, ENGINES
     from pipelines.runs.actor import actor
@@ -74,7 +74,7 @@ def add_trigger(
         raise UserError(f"--retries {arguments.retries}: expected 0 to 10", "write --retries 2")
     if arguments.name is not None:
         _check_name(arguments.name)
-    config: Config = load(arguments.config).relocated(store=arguments.store)
+    config = config.relocated(store=arguments.store)
     refuse_secrets(config)
     graph = graph_of(config)
     if arguments.engine in CLUSTERED:

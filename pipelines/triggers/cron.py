@@ -8,12 +8,12 @@ as it happens. Day and weekday both restricted: either is enough. Sunday is 0 or
 from __future__ import annotations
 
 import itertools
-import zoneinfo
 from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 
-from components.contract.errors import UserError, suggest
+from components.contract.errors import UserError
+from pipelines.runs.moments import zone
 
 _FIELDS = 5
 
@@ -40,20 +40,6 @@ def check(expression: str) -> str:
             "write it like '30 3 * * mon', in quotes",
         )
     return fields
-
-
-def zone(name: str) -> zoneinfo.ZoneInfo:
-    """Return a time zone.
-
-    Raises:
-        UserError: There is none of that name.
-    """
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise UserError(
-            f"there is no time zone {name!r}", suggest(name, zoneinfo.available_timezones())
-        ) from None
 
 
 def coming(expression: str, named: str, after: datetime, count: int) -> list[datetime]:
@@ -90,8 +76,3 @@ def due(
 def key_of(moment: datetime) -> str:
     """Return the nominal minute in UTC, which names a launch: the same on every machine."""
     return f"{moment.astimezone(UTC):%Y%m%dT%H%MZ}"
-
-
-def moment_of(key: str) -> datetime:
-    """Return the nominal minute that a key names."""
-    return datetime.strptime(key, "%Y%m%dT%H%MZ").replace(tzinfo=UTC)

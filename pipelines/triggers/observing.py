@@ -47,7 +47,6 @@ class Observed:
         last: When last.
         looks: How often.
         restless_since: When data that has not been quiet since first moved; empty while it is.
-        longest_pause_s: The longest time between two changes that was seen while it moved.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
@@ -57,7 +56,6 @@ class Observed:
     last: str
     looks: int
     restless_since: str = ""
-    longest_pause_s: float = 0.0
 
     def quiet_for_s(self) -> float:
         """For how long the listing has been the same, in seconds, as far as anybody looked."""
@@ -93,12 +91,7 @@ def observe(before: Observed | None, sighted: Sighted, at: datetime) -> Observed
         return Observed(sighted.digest, now, now, 1, restless_since=now)
     if before.digest == sighted.digest:
         return replace(before, last=now, looks=before.looks + 1)
-    pause = (at - _moment(before.first)).total_seconds() if before.restless_since else 0.0
-    return Observed(
-        sighted.digest, now, now, 1,
-        restless_since=before.restless_since or now,
-        longest_pause_s=max(before.longest_pause_s, pause),
-    )  # fmt: skip
+    return Observed(sighted.digest, now, now, 1, restless_since=before.restless_since or now)
 
 
 def is_ready(watch: WatchSettings, observed: Observed, sighted: Sighted) -> bool:
@@ -111,7 +104,7 @@ def is_ready(watch: WatchSettings, observed: Observed, sighted: Sighted) -> bool
 
 def calmed(observed: Observed) -> Observed:
     """Return what is known once the data was taken for whole: the next change starts the time."""
-    return replace(observed, restless_since="", longest_pause_s=0.0)
+    return replace(observed, restless_since="")
 
 
 def restless_for_s(observed: Observed, at: datetime) -> float:

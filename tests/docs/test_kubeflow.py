@@ -81,7 +81,8 @@ def test_commands_of_slimline_parse(words: list[str]) -> None:
     assert callable(arguments.command)
     cron = getattr(arguments, "cron", None)
     if cron:
-        from pipelines.engines.kubeflow.cron import parse, zone
+        from pipelines.engines.kubeflow.cron import parse
+        from pipelines.runs.moments import zone
 
         assert parse(cron).six == f"0 {cron}"
         assert zone(arguments.zone)

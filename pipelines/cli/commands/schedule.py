@@ -84,6 +84,8 @@ def _managing(parser: argparse.ArgumentParser) -> None:
 def _add(arguments: argparse.Namespace) -> int:
     if arguments.native:
         return _add_native(arguments)
+    from pipelines.config.loading import load
+    from pipelines.runs.moments import zone
     from pipelines.triggers import amounts, cron
     from pipelines.triggers.settings import ScheduleSettings as Times
 
@@ -94,12 +96,12 @@ def _add(arguments: argparse.Namespace) -> int:
         )
     times = Times(
         cron=cron.check(arguments.cron),
-        zone=cron.zone(arguments.zone).key,
+        zone=zone(arguments.zone).key,
         overlap=arguments.overlap,
         catch_up=_caught_up(arguments.catch_up),
         window_s=amounts.duration_s(arguments.window, "--window"),
     )
-    store, made = add_trigger(arguments, schedule=times)
+    store, made = add_trigger(arguments, load(arguments.config), schedule=times)
     print_added(store, made, as_json=arguments.json)
     return OK
 
@@ -123,9 +125,10 @@ def _add_native(arguments: argparse.Namespace) -> int:
             f"add --engine {_NATIVE}, or leave --native out: slimline tick starts the runs",
         )
     from pipelines.engines.kubeflow import cron, schedules
+    from pipelines.runs import moments
 
     times = cron.parse(arguments.cron)
-    zone = cron.zone(arguments.zone)
+    zone = moments.zone(arguments.zone)
     schedules.check_concurrency(arguments.concurrency)
     from pipelines.config.loading import load
 

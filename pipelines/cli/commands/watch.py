@@ -55,6 +55,7 @@ def add(commands: Any) -> None:
 
 
 def _add(arguments: argparse.Namespace) -> int:
+    from pipelines.config.loading import load
     from pipelines.sources.sighting import sight
     from pipelines.triggers import amounts
     from pipelines.triggers.deciding import needs_files
@@ -79,9 +80,10 @@ def _add(arguments: argparse.Namespace) -> int:
         shrink=amounts.share(arguments.shrink, "--shrink"),
         against=arguments.against,
     )
-    store, made = add_trigger(arguments, watch=watch)
-    place = str(made.configured["data"])
+    config = load(arguments.config)
+    place = config.data
     files = sight(place).files
+    store, made = add_trigger(arguments, config, watch=watch)
     if files == 1 and needs_files(asked):
         print_remark(
             f"{place} is one file: --when images, identities and changed count files, and see one\n"

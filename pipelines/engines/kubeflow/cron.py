@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from components.contract.errors import UserError, suggest
+from components.contract.errors import UserError
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -112,20 +112,6 @@ def parse(text: str) -> Times:
     if next(times.after(datetime.now(UTC), zoneinfo.ZoneInfo("UTC")), None) is None:
         raise UserError(f"--cron {text!r} never fires: there is no such day", "correct the day")
     return times
-
-
-def zone(name: str) -> zoneinfo.ZoneInfo:
-    """Return a time zone.
-
-    Raises:
-        UserError: There is none of that name.
-    """
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise UserError(
-            f"there is no time zone {name!r}", suggest(name, zoneinfo.available_timezones())
-        ) from None
 
 
 def _values(

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pipelines.engines.kubeflow import cron
 from pipelines.engines.kubeflow.connection import Resource
 from pipelines.engines.kubeflow.cron import Times
+from pipelines.runs.moments import zone
 
 _MARK = re.compile(
     r"slimline schedule: zone (\S+), version ([0-9a-f]{16}-[0-9a-f]{16}), "
@@ -115,7 +116,7 @@ def read(row: Resource) -> Schedule | None:
         name=row.display_name,
         recurring_run=row.recurring_run_id,
         times=cron.parse(row.trigger.cron_schedule.cron.split(" ", 1)[1]),
-        zone=cron.zone(found[1]),
+        zone=zone(found[1]),
         concurrency=int(row.max_concurrency),
         enabled=row.status == "ENABLED",
         version=found[2],

@@ -53,7 +53,6 @@ def test_due_is_after_since_and_not_after_now():
     now = datetime(2026, 11, 27, 3, 30, 59, tzinfo=UTC)
     (one,) = cron.due("30 3 * * *", "UTC", now - timedelta(days=1), now, 9)
     assert cron.key_of(one) == "20261127T0330Z"
-    assert cron.moment_of(cron.key_of(one)) == one
     assert not cron.due("30 3 * * *", "UTC", one, now, 9)
     assert not cron.due("31 3 * * *", "UTC", now - timedelta(hours=1), now, 9)
     assert len(cron.due("* * * * *", "UTC", now - timedelta(days=900), now, 7)) == 7
@@ -70,9 +69,3 @@ def test_what_never_comes_is_refused_and_the_fix_works(text):
     with pytest.raises(UserError) as refused:
         cron.check(text)
     assert cron.check(refused.value.fix.split("'")[1]) == "30 3 * * mon"
-
-
-def test_an_unknown_zone_names_one_that_is_meant():
-    with pytest.raises(UserError, match="no time zone") as refused:
-        cron.zone("Europe/Berln")
-    assert "Europe/Berlin" in refused.value.fix

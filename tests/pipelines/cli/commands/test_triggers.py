@@ -12,7 +12,7 @@ from PIL import Image
 from pipelines.cli.main import main
 from pipelines.runs.records import RunRecord, put_finished
 from pipelines.stores.opening import open_store
-from pipelines.triggers.kept import read_trigger
+from pipelines.triggers.kept import read_trigger, trigger_names
 from pipelines.triggers.launches import end, reserve
 
 CONFIG = """\
@@ -97,6 +97,13 @@ def test_a_watch_says_what_it_waits_for_and_what_a_tick_would_do(capsys):
     assert "nobody has evaluated tiny yet" in capsys.readouterr().out
     slimline("watch add tiny.yaml --marker _SUCCESS")
     assert "--marker" not in capsys.readouterr().err
+
+
+def test_a_watch_of_data_that_is_not_there_is_not_kept(capsys, folder):
+    (folder / "data").rename(folder / "gone")
+    slimline("watch add tiny.yaml --quiet 1s", code=2)
+    assert "there is no" in capsys.readouterr().err
+    assert not trigger_names(open_store("slimline-store"))
 
 
 def test_a_tick_that_is_due_runs_and_tells_whoever_is_to_know(capsys, folder):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.cron import parse, zone
+from pipelines.engines.kubeflow.cron import parse
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -56,16 +56,6 @@ def test_six_fields_are_told_that_the_second_comes_by_itself() -> None:
     with pytest.raises(UserError) as caught:
         parse("0 3 * * 7")
     assert "Sunday is 0" in caught.value.fix
-
-
-def test_zones_are_known_or_the_nearest_is_named() -> None:
-    assert zone("Europe/Berlin").key == "Europe/Berlin"
-    for name in ("Europe/Berln", "../etc/passwd", ""):
-        with pytest.raises(UserError, match="no time zone"):
-            zone(name)
-    with pytest.raises(UserError) as caught:
-        zone("Europe/Berln")
-    assert "Europe/Berlin" in caught.value.fix
 
 
 def test_a_time_that_the_clock_leaps_over_is_left_out() -> None:
