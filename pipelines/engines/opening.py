@@ -162,7 +162,7 @@ def connect(
         )
     if name == "vertex":
         raise UserError(
-            "slimline neither sets schedules of Vertex AI nor asks it for logs",
+            "schedules and logs of the engine vertex cannot be reached from here",
             "let its own run what slimline compile --target vertex wrote: docs/kubeflow.md, Vertex "
             "AI; slimline sync --engine vertex imports what they ran; logs are in Cloud Logging",
         )

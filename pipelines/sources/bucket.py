@@ -11,8 +11,9 @@ import posixpath
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from components.contract.errors import UserError
@@ -149,24 +150,28 @@ class BucketFiles:
         if not states:
             return {}
         made: dict[ObjectState, str] = {}
-        pending: dict[ObjectState, str] = {}
-        remembered = time.monotonic()
+        remembered, told = time.monotonic(), 0
         place = scratch_root()
         with (
             disk_faults(place),
             scratch_folder(place, f"snapshot-{secrets.token_hex(8)}") as scratch,
             ThreadPoolExecutor(THREADS) as pool,
         ):
+            calls = {pool.submit(self._keep, scratch, state): state for state in states}
             try:
-                digests = pool.map(partial(self._keep, scratch), states)
-                for state, sha256 in zip(states, digests, strict=True):
-                    made[state] = pending[state] = sha256
+                for call in as_completed(calls):
+                    made[calls[call]] = call.result()
                     if cache and time.monotonic() - remembered > _REMEMBER_S:
-                        cache.remember_objects(pending)
-                        pending, remembered = {}, time.monotonic()
+                        cache.remember_objects(dict(islice(made.items(), told, None)))
+                        remembered, told = time.monotonic(), len(made)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                ended = (call for call in calls if not call.cancelled() and not call.exception())
+                made.update({calls[call]: call.result() for call in ended})
+                raise
             finally:
                 if cache:
-                    cache.remember_objects(pending)
+                    cache.remember_objects(dict(islice(made.items(), told, None)))
         return made
 
     def _keep(self, scratch: Path, state: ObjectState) -> str:

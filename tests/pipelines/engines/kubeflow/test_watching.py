@@ -303,13 +303,13 @@ def test_a_workflow_that_the_server_refuses_ends_the_launch_at_once(
         raise RefusedError(500, said)
 
     monkeypatch.setattr(cluster.kfp.backend, "create_run", refuse)
-    began = time.monotonic()
+    began, others = time.monotonic(), threading.active_count()
     with pytest.raises(UserError, match="duplicated nodeName convert-x-driver") as caught:
         Launch(cluster, config_path, tmp_path / "store")()
     assert time.monotonic() - began < 10
     assert cluster.kfp.requests["create_run"] == 1
     assert "names of variants" in caught.value.fix
-    assert threading.active_count() < 50
+    assert threading.active_count() - others < 40, "a thread a look piles up"
 
 
 def test_skipped_steps_of_a_cancelled_run_say_who_was_running(
