@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from pipelines.cli.progress_text import duration, progress_text
+from pipelines.runs.progress_text import duration, progress_text
 from pipelines.cli.time_left import TimeLeft
 from pipelines.cli.visible import line
 from pipelines.runs.events import (

@@ -19,7 +19,7 @@ from components.statistics.quantities import (
     whole_bytes,
     with_interval,
 )
-from pipelines.cli.progress_text import duration
+from pipelines.runs.progress_text import duration
 from pipelines.cli.run_states import going_on
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
