@@ -13,7 +13,8 @@ from pipelines.cli.demo import Demo, lay_out
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.sources.snapshot import snapshot
-from tests.conftest import ROOT
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
