@@ -36,6 +36,7 @@ from pipelines.cli.commands import (
     run,
     runs,
     schedule,
+    serve,
     show,
     suggest,
     sync,
@@ -64,7 +65,7 @@ from pipelines.sources.erased import ErasedDataWarning
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, cancel, lineage, affected, why_changed,
     verify, releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule,
-    watch, triggers, tick, images,
+    watch, triggers, tick, serve, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 
