@@ -14,6 +14,8 @@ _CHANGES = """\
 changes: triggers of the store are evaluated while it serves, and pages start, cancel, promote
 and roll back; --read-only does nothing of that."""
 
+_END_S = 2.5
+
 
 def add(commands: Any) -> None:
     """Add the parser of the command."""
@@ -26,6 +28,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--store", metavar="PLACE", help="default: ./slimline-store")
     parser.add_argument("--port", type=int, metavar="N", help="default: 8080; 0: any that is free")
     parser.add_argument("--read-only", action="store_true", help="nothing is started or changed")
+    parser.add_argument("--open", action="store_true", help="open the first page in a browser")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,7 +53,32 @@ def run(arguments: argparse.Namespace) -> int:
         "port": arguments.port,
         "read_only": arguments.read_only or None,
     }
-    update = {key: value for key, value in given.items() if value is not None}
-    settings = settings.model_copy(update=update).checked()
-    serve(open_store(settings.store), settings, lambda address: print_remark(f"open {address}"))
+    settings = settings.given({key: value for key, value in given.items() if value is not None})
+
+    def ready(link: str) -> None:
+        print_remark(f"open {link}\nCtrl-C ends it; runs that go on do not end with it")
+        if arguments.open:
+            _open(link)
+
+    serve(
+        open_store(settings.store), settings, on_ready=ready, say=print_remark, on_end=_end_soon
+    )
     return OK
+
+
+def _open(link: str) -> None:
+    """Open a page in a browser of this machine, once it is answered."""
+    import threading
+    import webbrowser
+
+    threading.Timer(0.2, lambda: webbrowser.open(link)).start()
+
+
+def _end_soon() -> None:
+    """Let this process end even where an answer that nobody waits for any more takes long."""
+    import os
+    import threading
+
+    timer = threading.Timer(_END_S, os._exit, (OK,))
+    timer.daemon = True
+    timer.start()

@@ -1,4 +1,4 @@
-"""Answers of the guards, who know no templates, and what guards ask of a request."""
+"""Answers of the guards, and what guards ask of a request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ def header(scope: Scope, name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
+def is_page(scope: Scope) -> bool:
+    """Whether a browser asks for a page that it shows."""
+    return scope["method"] in ("GET", "HEAD", "POST") and "text/html" in header(scope, "accept")
+
+
 async def refuse(
     scope: Scope, receive: Receive, send: Send, status: int, what: str, fix: str
 ) -> None:
     """Answer with a sentence, and what to do."""
+    scope["slimline.refused"] = what
     await PlainTextResponse(f"{what}\nfix: {fix}\n", status)(scope, receive, send)
