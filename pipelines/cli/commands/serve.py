@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import UserError
-from pipelines.cli.arguments import add_command
+from pipelines.cli.arguments import add_command, check_folder
 from pipelines.cli.output import OK, print_remark
 
 _CHANGES = """\
@@ -27,6 +27,10 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--store", metavar="PLACE", help="default: ./slimline-store")
     parser.add_argument("--port", type=int, metavar="N", help="default: 8080; 0: any that is free")
+    parser.add_argument(
+        "--demo", type=Path, nargs="?", const=Path("slimline-demo"), metavar="DIR",
+        help="make a store with something on every page, in DIR (default: slimline-demo here)",
+    )  # fmt: skip
     parser.add_argument("--read-only", action="store_true", help="nothing is started or changed")
     parser.add_argument("--open", action="store_true", help="open the first page in a browser")
 
@@ -53,7 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
         "port": arguments.port,
         "read_only": arguments.read_only or None,
     }
-    settings = settings.given({key: value for key, value in given.items() if value is not None})
+    update = {key: value for key, value in given.items() if value is not None}
+    if arguments.demo:
+        update |= _demo(arguments)
+    settings = settings.given(update)
+    if not arguments.demo and (arguments.store or not arguments.settings):
+        check_folder(settings.store)
 
     def ready(link: str) -> None:
         print_remark(f"open {link}\nCtrl-C ends it; runs that go on do not end with it")
@@ -82,3 +91,17 @@ def _end_soon() -> None:
     timer = threading.Timer(_END_S, os._exit, (OK,))
     timer.daemon = True
     timer.start()
+
+
+def _demo(arguments: argparse.Namespace) -> dict[str, object]:
+    """Begin the demo, and return the settings that show it."""
+    from pipelines.cli.demo import begin, lay_out
+
+    for option in ("settings", "store", "read_only"):
+        if getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise UserError(f"--demo makes a store of its own: --{name} says otherwise",
+                            f"leave --demo out, or --{name}")  # fmt: skip
+    demo = lay_out(arguments.demo)
+    print_remark(f"the demo fills {demo.store} for about two minutes: see {begin(demo)}")
+    return {"store": str(demo.store), "configs": (demo.config, demo.strict)}
