@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import traceback
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec
 
+from anyio.to_thread import current_default_thread_limiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -21,6 +23,7 @@ from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
 from pipelines.web.security.limits import BodyGuard, CrowdGuard
 from pipelines.web.security.paths import PathGuard
+from pipelines.web.security.plain import address_of
 from pipelines.web.security.sessions import ALIVE
 from pipelines.web.service import Service
 from pipelines.web.standing import IndexMissingError
@@ -32,6 +35,8 @@ ROUTES: tuple[PageRoute | ActionRoute, ...] = (
 )  # fmt: skip
 """All pages and actions."""
 
+_THREADS = 16
+_P = ParamSpec("_P")
 _FOREVER = "public, max-age=31536000, immutable"
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -84,7 +89,7 @@ def _page(route: PageRoute, service: Service) -> _Endpoint:
         if route.live and request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
         view = view_of(request, service)
-        response = await run_in_threadpool(_answered, view, route.page)
+        response = await _on_thread(_answered, view, route.page)
         if route.live and response.status_code == 200 and not view.said:
             response.headers["etag"] = tag
         return response
@@ -94,8 +99,8 @@ def _page(route: PageRoute, service: Service) -> _Endpoint:
 
 def _tag(request: Request, service: Service) -> str:
     """Return what is equal as long as a page looks the same to who asks."""
-    viewer = request.scope["slimline.viewer"]
-    told = (service.version, release(), viewer, request.scope["slimline.csrf"], str(request.url))
+    viewer, where = request.scope["slimline.viewer"], address_of(request.scope)
+    told = (service.version, release(), viewer, request.scope["slimline.csrf"], where)
     return f'"{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}"'
 
 
@@ -104,9 +109,7 @@ def _answered(view: View, answer: Callable[[View], Response]) -> Response:
     try:
         return answer(view)
     except IndexMissingError:
-        return view.render(
-            "reading.html", title="Reading the store", reading=view.service.reading
-        )
+        return view.render("reading.html", title="Reading the store", reading=view.service.reading)
     except UserError as error:
         fault = error
     except Exception as error:  # noqa: BLE001 told with its traceback, never to the browser
@@ -137,7 +140,7 @@ def _action(route: ActionRoute, service: Service) -> _Endpoint:
             return view.render(
                 "problem.html", title="Refused", status=403, what=error.what, fix=error.fix
             )
-        return await run_in_threadpool(_answered, view_of(request, service, form), route.action)
+        return await _on_thread(_answered, view_of(request, service, form), route.action)
 
     return answer
 
@@ -160,9 +163,15 @@ async def _static(request: Request) -> Response:
 
 def _missing(service: Service) -> _Endpoint:
     async def answer(request: Request) -> Response:
-        view = view_of(request, service)
-        return await run_in_threadpool(
-            view.missing, f"there is no page {request.url.path}", "choose one in the menu"
-        )
+        what = f"there is no page {request.url.path}"
+        return await _on_thread(view_of(request, service).missing, what, "choose one in the menu")
 
     return answer
+
+
+async def _on_thread(
+    answer: Callable[_P, Response], *given: _P.args, **named: _P.kwargs
+) -> Response:
+    """Answer on one of few threads: each holds an index open, and there are few processors."""
+    current_default_thread_limiter().total_tokens = _THREADS
+    return await run_in_threadpool(answer, *given, **named)

@@ -121,7 +121,7 @@ def _link(address: str, way: Way) -> str:
 
 def _give_codes(give: Callable[[], None]) -> None:
     """Give another link whenever somebody presses Enter in the terminal, or sends a signal."""
-    signal.signal(signal.SIGUSR1, lambda *_: give())
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: give())
     if not sys.stdin.isatty():
         return
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background there is no terminal to read

@@ -25,9 +25,7 @@ EVERYBODY = "*"
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-HOST = (
-    r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,253}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?"
-)
+HOST = r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,253}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?"
 """What a server is called by: a name or an address, and a port."""
 
 

@@ -69,9 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.open:
             _open(link)
 
-    serve(
-        open_store(settings.store), settings, on_ready=ready, say=print_remark, on_end=_end_soon
-    )
+    serve(open_store(settings.store), settings, on_ready=ready, say=print_remark, on_end=_end_soon)
     return OK
 
 

@@ -73,7 +73,7 @@ class CodeWay:
             )  # fmt: skip
         return found.session
 
-    def enter(self, scope: Scope, fields: Mapping[str, str]) -> Response:
+    def enter(self, scope: Scope, fields: Mapping[str, str]) -> Response:  # noqa: ARG002 no form
         """See ``WayIn``; whoever has signed in already may use the link again."""
         given = parse_qs(scope["query_string"].decode("latin-1")).get("code", [""])[0]
         if scope["method"] != "GET" or "prefetch" in header(scope, "sec-purpose"):

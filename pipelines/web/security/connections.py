@@ -34,16 +34,16 @@ class BoundedConnection(H11Protocol):
         super().__init__(*arguments, **options)
         self._head: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._since = time.monotonic()
+        self.since = time.monotonic()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, in place of an idle one where there are too many."""
         super().connection_made(cast("asyncio.Transport", transport))
         others = cast("set[BoundedConnection]", self.connections)
         if len(others) > self.most:
-            idle = [one for one in others if one is not self and one._is_idle()]
-            gone = min(idle, key=lambda one: one._since, default=self)
-            gone._end(f"there are more than {self.most} connections")
+            idle = [one for one in others if one is not self and one.is_idle]
+            gone = min(idle, key=lambda one: one.since, default=self)
+            gone.end(f"there are more than {self.most} connections")
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -53,7 +53,7 @@ class BoundedConnection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Go on to the next request, unless the rest of this one is still on its way."""
-        self._since = time.monotonic()
+        self.since = time.monotonic()
         if self.conn.their_state is h11.SEND_BODY:  # nobody will read what comes
             self.transport.close()
         super().on_response_complete()
@@ -61,9 +61,7 @@ class BoundedConnection(H11Protocol):
     def pause_writing(self) -> None:
         """Begin the time in which the answer has to be read on."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(
-            self.stalled_s, self._end, "an answer was not read on"
-        )
+        self._stalled = self.loop.call_later(self.stalled_s, self.end, "an answer was not read on")
 
     def resume_writing(self) -> None:
         """End that time."""
@@ -88,14 +86,17 @@ class BoundedConnection(H11Protocol):
             self._head = None
         elif self._head is None and not self.transport.is_closing():
             self._head = self.loop.call_later(
-                self.head_s, self._end, f"no request was there within {self.head_s:g} s"
+                self.head_s, self.end, f"no request was there within {self.head_s:g} s"
             )
 
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return not self.cycle or self.cycle.response_complete
 
-    def _end(self, why: str) -> None:
-        if self.cycle is None or not self._is_idle():  # one that was answered has just stayed open
+    def end(self, why: str) -> None:
+        """Give it up, whatever is on its way."""
+        if not self.cycle or not self.is_idle:  # one that was answered has just stayed open
             self.faults.refusal(f"connection from {self._where()}: {why}")
         self.transport.abort()
 

@@ -39,6 +39,11 @@ def set_cookie(response: Response, name: str, value: str, *, https: bool, age_s:
     )
 
 
+def drop_cookie(response: Response, name: str, *, https: bool) -> None:
+    """Have the browser forget a cookie."""
+    response.delete_cookie(name, path="/", secure=https, httponly=True, samesite="strict")
+
+
 def sealed(text: str, key: str) -> str:
     """Return a text as a cookie holds it, with what tells that this server wrote it."""
     packed = packed_text(text)
@@ -48,7 +53,7 @@ def sealed(text: str, key: str) -> str:
 def unsealed(value: str, key: str) -> str:
     """Return the text of a cookie that ``sealed`` made with this key, or ""."""
     packed, _, seal = value.partition(".")
-    if not key or not hmac.compare_digest(seal.encode(), _seal(packed, key).encode()):
+    if not hmac.compare_digest(seal.encode(), _seal(packed, key).encode()):
         return ""
     return unpacked_text(packed)
 

@@ -98,7 +98,7 @@ def words_of(identifier: str) -> tuple[str, str]:
     """Return what somebody is told who met a fault of our own, and what to do."""
     return (
         f"this is a bug of slimline, number {identifier}",
-        f"report it with what the service printed under bug {identifier}; whoever runs it sees that",
+        f"report it with what the service printed under bug {identifier}",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
@@ -16,6 +18,12 @@ def header(scope: Scope, name: str) -> str:
 def is_page(scope: Scope) -> bool:
     """Whether a browser asks for a page that it shows."""
     return scope["method"] in ("GET", "HEAD", "POST") and "text/html" in header(scope, "accept")
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address that was asked for, without the host."""
+    query = scope["query_string"].decode("latin-1")
+    return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
 async def refuse(

@@ -1,4 +1,4 @@
-"""People whom a proxy has asked who they are: it says so in a header, which counts from it alone."""
+"""People whom a proxy has asked who they are: it says so in a header, which only it may send."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class ProxyWay:
         )
         return now, before
 
-    def enter(self, scope: Scope, fields: Mapping[str, str]) -> Response:
+    def enter(self, scope: Scope, fields: Mapping[str, str]) -> Response:  # noqa: ARG002 no way in
         """See ``WayIn``."""
         raise RefusedError(403, "nobody signs in here: the proxy says who asks", "open the page /")
 

@@ -6,16 +6,15 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import cast
 
 from components.contract.errors import UserError
 from pipelines.disk.files import disk_faults
-from pipelines.web.settings import Role
+from pipelines.web.settings import ROLES, Role
 
 LEAST = 32
 """So many characters a secret has: then nobody guesses it, however often they may try."""
 
-_ROLES: tuple[Role, ...] = get_args(Role)
 _NAME_MAX = 200
 _MOST_BYTES = 1 << 20
 
@@ -130,13 +129,12 @@ def _holders(path: Path, text: str) -> list[Holder]:
         place = f"{path}:{number}"
         if len(words) != 3:
             raise UserError(
-                f"{place}: this line has {len(words)} words", "write ROLE NAME TOKEN, such as: read "
-                "anna@example.com TOKEN",
+                f"{place}: this line has {len(words)} words",
+                "write ROLE NAME TOKEN, such as: read anna@example.com TOKEN",
             )  # fmt: skip
-        role = next((one for one in _ROLES if one == words[0]), None)
-        if role is None:
+        if words[0] not in ROLES:
             raise UserError(
-                f"{place}: there is no role {words[0]!r}", f"write one of {', '.join(_ROLES)}"
+                f"{place}: there is no role {words[0]!r}", f"write one of {', '.join(ROLES)}"
             )
         _, name, token = words
         if not name.isprintable() or len(name) > _NAME_MAX:
@@ -149,7 +147,7 @@ def _holders(path: Path, text: str) -> list[Holder]:
             if name == one.name or token == one.token:
                 what = "name" if name == one.name else "token"
                 raise UserError(f"{place}: the {what} stands in a line before", "give it once")
-        found.append(Holder(role, name, token))
+        found.append(Holder(cast("Role", words[0]), name, token))
     if not found:
         raise UserError(f"{path} has no line of ROLE NAME TOKEN: nobody could sign in", _MAKE)
     return found

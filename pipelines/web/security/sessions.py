@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import quote
 
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipelines.web.security.cookies import drop_cookie
 from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
-from pipelines.web.security.plain import header, is_page
+from pipelines.web.security.plain import address_of, header, is_page
 from pipelines.web.security.viewer import Viewer
 from pipelines.web.templating import render
 
@@ -145,9 +145,7 @@ class SessionGuard:
             )
         )  # fmt: skip
         if self._way.cookie:
-            response.delete_cookie(
-                self._way.cookie, path="/", secure=self._https, httponly=True, samesite="strict"
-            )
+            drop_cookie(response, self._way.cookie, https=self._https)
         return response
 
     def _refused(self, scope: Scope, error: RefusedError) -> Response:
@@ -176,12 +174,6 @@ def entered(to: str) -> RedirectResponse:
     """Return what leads somebody to the page that they wanted, which is one of this server."""
     ours = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
     return RedirectResponse(to if ours else "/", 303)
-
-
-def address_of(scope: Scope) -> str:
-    """Return the address that was asked for, without the host."""
-    query = scope["query_string"].decode("latin-1")
-    return quote(scope["path"]) + (f"?{query}" if query else "")
 
 
 async def _body(receive: Receive) -> bytes:
