@@ -273,9 +273,8 @@ class Service:
 
     def _failed(self, error: Exception) -> None:
         what = f"the store was not read, by a fault of slimline's own: {error!r}"
-        if str(self.standing.fault) != str(
-            fault := UserError(what, "see what the service printed")
-        ):
+        fault = UserError(what, "see what the service printed")
+        if str(self.standing.fault) != str(fault):
             self.faults.bug("".join(traceback.format_exception(error)))
             self.standing = replace(self.standing, fault=fault, version=_digest(str(fault)))
 

@@ -6,7 +6,6 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from components.contract.errors import UserError
 from pipelines.disk.files import disk_faults
@@ -147,7 +146,7 @@ def _holders(path: Path, text: str) -> list[Holder]:
             if name == one.name or token == one.token:
                 what = "name" if name == one.name else "token"
                 raise UserError(f"{place}: the {what} stands in a line before", "give it once")
-        found.append(Holder(cast("Role", words[0]), name, token))
+        found.append(Holder(words[0], name, token))
     if not found:
         raise UserError(f"{path} has no line of ROLE NAME TOKEN: nobody could sign in", _MAKE)
     return found
