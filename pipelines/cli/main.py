@@ -35,6 +35,7 @@ from pipelines.cli.commands import (
     run,
     runs,
     schedule,
+    serve,
     show,
     suggest,
     sync,
@@ -63,7 +64,7 @@ from pipelines.sources.erased import ErasedDataWarning
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, lineage, affected, why_changed, verify,
     releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule, watch,
-    triggers, tick, images,
+    triggers, tick, serve, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

@@ -39,7 +39,7 @@ def load(path: Path) -> Config:
         config = _checked(document, document.value)
         if config.auto is not None:
             what = "auto: it says what variants: auto is made for, and the variants are written out"
-            raise _error(document, (("auto",), what, "remove auto, or write variants: auto"))
+            raise error_in(document, (("auto",), what, "remove auto, or write variants: auto"))
         return _anchored(config, absolute(path).parent)
     found = _suggestion(document, None)
     written = {key: value for key, value in document.value.items() if key != "auto"}
@@ -97,13 +97,14 @@ def _checked(document: Document, value: Mapping[str, object]) -> Config:
     try:
         config = Config.model_validate(value)
     except ValidationError as error:
-        raise _error(document, fault_of(error.errors()[0])) from None
+        raise error_in(document, fault_of(error.errors()[0])) from None
     for fault in faults_of(config):
-        raise _error(document, fault)
+        raise error_in(document, fault)
     return config
 
 
-def _error(document: Document, fault: Fault) -> UserError:
+def error_in(document: Document, fault: Fault) -> UserError:
+    """Return a fault of a file as an error with its line."""
     location, what, fix = fault
     return UserError(f"{document.place(location)}: {what}", fix)
 

@@ -1,0 +1,54 @@
+"""``slimline serve``: the pages of a store."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from components.contract.errors import UserError
+from pipelines.cli.arguments import add_command
+from pipelines.cli.output import OK, print_remark
+
+_CHANGES = """\
+changes: triggers of the store are evaluated while it serves, and pages start, cancel, promote
+and roll back; --read-only does nothing of that."""
+
+
+def add(commands: Any) -> None:
+    """Add the parser of the command."""
+    parser = add_command(
+        commands, "serve", "pages of a store: runs, lineage, releases, triggers", run, _CHANGES
+    )
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="a YAML file: docs/service.md")
+    parser.add_argument("--store", metavar="PLACE", help="default: ./slimline-store")
+    parser.add_argument("--port", type=int, metavar="N", help="default: 8080; 0: any that is free")
+    parser.add_argument("--read-only", action="store_true", help="nothing is started or changed")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C, and return the exit code."""
+    try:
+        import starlette
+        import uvicorn
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"slimline serve needs the package {error.name}, which is not installed",
+            "pip install 'slimline[serve]'",
+        ) from None
+    assert starlette
+    assert uvicorn
+    from pipelines.stores.opening import open_store
+    from pipelines.web.serving import serve
+    from pipelines.web.settings import load_settings
+
+    settings = load_settings(arguments.settings)
+    given = {
+        "store": arguments.store,
+        "port": arguments.port,
+        "read_only": arguments.read_only or None,
+    }
+    update = {key: value for key, value in given.items() if value is not None}
+    settings = settings.model_copy(update=update).checked()
+    serve(open_store(settings.store), settings, lambda address: print_remark(f"open {address}"))
+    return OK

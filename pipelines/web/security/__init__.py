@@ -1,0 +1,1 @@
+"""Who asks, and what browsers must not be made to do."""

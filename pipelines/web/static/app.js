@@ -1,0 +1,8 @@
+// What the pages have beside their markup: keys, times that stay true, and news.
+import { followKeys } from "./keys.js";
+import { stayLive } from "./live.js";
+import { keepTimes } from "./times.js";
+
+followKeys();
+keepTimes();
+stayLive();

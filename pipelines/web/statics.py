@@ -1,0 +1,41 @@
+"""Style sheet and scripts: served under names that hold their digest, so that browsers keep them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from components.pages.charts.svg import STYLE
+from components.pages.templates import HERE as PAGES
+
+HERE = Path(__file__).parent / "static"
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+@cache
+def static_files() -> Mapping[str, tuple[bytes, str]]:
+    """Return content and type of every file by its name.
+
+    The style sheet begins with those of the reports: both look alike.
+    """
+    files = {path.name: path.read_bytes() for path in sorted(HERE.iterdir()) if path.is_file()}
+    reports = STYLE.read_bytes() + (PAGES / "style.css").read_bytes()
+    files["app.css"] = reports + files["app.css"]
+    return {name: (data, _TYPES[Path(name).suffix]) for name, data in files.items()}
+
+
+@cache
+def release() -> str:
+    """Return what changes with any of the files; scripts import each other within it."""
+    told = hashlib.sha256()
+    for name, (data, _) in static_files().items():
+        told.update(f"{name} {len(data)} ".encode() + data)
+    return told.hexdigest()[:12]
+
+
+def address_of(name: str) -> str:
+    """Return where a page finds a file."""
+    assert name in static_files(), name
+    return f"/static/{release()}/{name}"

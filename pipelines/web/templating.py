@@ -1,0 +1,111 @@
+"""Templates of the pages. Every text is escaped; times, sizes and digests are written alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from components.pages.charts.svg import readable, tag
+from components.pages.words import percent, sentence
+from components.statistics.quantities import decimal, short_bytes, whole_bytes
+from pipelines.web.statics import address_of
+
+HERE = Path(__file__).parent / "templates"
+_SHOWN_DIGITS = 12
+_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+
+
+def render(template: str, **values: object) -> str:
+    """Return a page.
+
+    Args:
+        template: Name of a file in ``templates``.
+        **values: What it uses; a missing one is an error.
+    """
+    return readable(environment().get_template(template).render(**values))
+
+
+def when(moment: str | datetime | None, now: datetime | None = None) -> Markup:
+    """Write a moment as how long ago it is; the exact one shows on hover.
+
+    The script of the pages keeps it true, so that a page that did not change need not be sent.
+    """
+    if not moment:
+        return Markup("<span class='faint'>-</span>")
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    at = at.astimezone(UTC)
+    exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    told = ago((now or datetime.now(UTC)) - at)
+    return tag("time", told, datetime=at.isoformat(timespec="seconds"), title=exact)
+
+
+def ago(age: Any) -> str:
+    """Say how long ago something was, or in how long it will be."""
+    seconds = age.total_seconds()
+    if abs(seconds) < 5:
+        return "now"
+    told = duration(abs(seconds), whole=True)
+    return f"{told} ago" if seconds > 0 else f"in {told}"
+
+
+def duration(seconds: float | None, *, whole: bool = False) -> str:
+    """Say how long something took, with the unit that suits it and the next smaller one.
+
+    Args:
+        seconds: None is "-".
+        whole: In the largest unit alone.
+    """
+    if seconds is None:
+        return "-"
+    if seconds < 10 and not whole:
+        return f"{seconds:.1f} s"
+    for index, (length, unit) in enumerate(_UNITS):
+        if seconds >= length or unit == "s":
+            count = int(seconds // length)
+            rest = seconds - count * length
+            if whole or unit == "s":
+                return f"{count} {unit}"
+            smaller, name = _UNITS[index + 1]
+            least = int(rest // smaller)
+            return f"{count} {unit} {least} {name}" if least else f"{count} {unit}"
+    raise AssertionError(seconds)
+
+
+def short(digest: str | bytes | None) -> str:
+    """Shorten a digest."""
+    text = digest.hex() if isinstance(digest, bytes) else digest or "-"
+    return text[:_SHOWN_DIGITS]
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "when": when,
+    "duration": duration,
+    "short": short,
+    "percent": percent,
+    "sentence": sentence,
+    "decimal": decimal,
+    "short_bytes": short_bytes,
+    "whole_bytes": whole_bytes,
+}
+
+
+@cache
+def environment() -> Environment:
+    """Return what holds the templates."""
+    made = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(_FILTERS)
+    made.globals["static"] = address_of
+    return made
