@@ -145,6 +145,7 @@ def going_on(place: Path, *, every_s: float = 0.5) -> Generator[GoingOn]:
         record = replace(
             earlier, run=run, started=now.isoformat(timespec="milliseconds"), finished=None,
             outcome="running", steps={}, machine=machine_name(), work=str(work), fault=None,
+            wall_s=0.0, critical_path_s=0.0,
         )  # fmt: skip
         put_started(store, record)
         with ProgressWriter(store, run, graph, every_s) as writer:
