@@ -20,7 +20,7 @@ from pipelines.web.security.hosts import HostGuard
 from pipelines.web.security.limits import LimitGuard
 from pipelines.web.service import Service
 from pipelines.web.statics import release, static_files
-from pipelines.web.view import ActionRoute, PageRoute, view_of
+from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (*home.ROUTES, *runs.ROUTES)
 """All pages and actions."""
@@ -85,11 +85,7 @@ def _action(route: ActionRoute, service: Service) -> _Endpoint:
         try:
             check_origin(request)
             form = read_form(await request.body(), view.csrf, route.fields)
-            if not view.may(route.role):
-                raise RefusedFormError(
-                    f"{view.viewer.name} may {view.viewer.role} here, and this takes {route.role}",
-                    "ask the owner of this server for that role",
-                )
+            _check_role(view, route)
         except RefusedFormError as error:
             return view.render(
                 "problem.html", title="Refused", status=403, what=error.what, fix=error.fix
@@ -103,6 +99,14 @@ def _action(route: ActionRoute, service: Service) -> _Endpoint:
             )
 
     return answer
+
+
+def _check_role(view: View, route: ActionRoute) -> None:
+    if not view.may(route.role):
+        raise RefusedFormError(
+            f"{view.viewer.name} may {view.viewer.role} here, and this takes {route.role}",
+            "ask the owner of this server for that role",
+        )
 
 
 async def _static(request: Request) -> Response:

@@ -140,9 +140,7 @@ class Service:
                 fault = None
             except UserError as error:
                 version, live, fault = _digest(str(error)), self.live, error
-            self.standing = Standing(
-                version, self.clock(), time.monotonic() - began, live, fault
-            )
+            self.standing = Standing(version, self.clock(), time.monotonic() - began, live, fault)
 
     def _work(self) -> None:
         while not self._over.is_set():

@@ -135,7 +135,7 @@ def load_settings(path: Path | None) -> ServeSettings:
     except ValidationError as error:
         raise error_in(document, fault_of(error.errors()[0])) from None
     folder = absolute(path).parent
-    placed = {
+    placed: dict[str, object] = {
         "configs": tuple(folder / one for one in settings.configs),
         "store": settings.store if "://" in settings.store else str(folder / settings.store),
     }

@@ -1,4 +1,4 @@
-"""Style sheet and scripts: served under names that hold their digest, so that browsers keep them."""
+"""Style sheet and scripts, under addresses that hold their digest: browsers keep them."""
 
 from __future__ import annotations
 

@@ -107,5 +107,5 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(_FILTERS)
-    made.globals["static"] = address_of
+    made.globals.update(static=address_of)
     return made

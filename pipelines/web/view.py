@@ -53,7 +53,7 @@ class View:
     path: Mapping[str, str]
     query: Mapping[str, str]
     where: str
-    form: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict[str, str])
     said: str = ""
     csrf: str = ""
 
@@ -83,14 +83,12 @@ class View:
 
     def url(self, **changed: object) -> str:
         """Return the address of this page with other values of its query; None takes one away."""
-        query = {**self.query, **{key: value for key, value in changed.items()}}
+        query = {**self.query, **changed}
         kept = {key: str(value) for key, value in query.items() if value is not None}
         path = self.where.partition("?")[0]
         return f"{path}?{urlencode(kept)}" if kept else path
 
-    def render(
-        self, template: str, *, title: str, status: int = 200, **values: object
-    ) -> Response:
+    def render(self, template: str, *, title: str, status: int = 200, **values: object) -> Response:
         """Return a page.
 
         Args:
@@ -161,9 +159,7 @@ class ActionRoute:
     fields: tuple[str, ...] = ()
 
 
-def view_of(
-    request: Request, service: Service, form: Mapping[str, str] | None = None
-) -> View:
+def view_of(request: Request, service: Service, form: Mapping[str, str] | None = None) -> View:
     """Return what a page needs of a request."""
     scope = request.scope
     where = request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -20,7 +20,9 @@ def add(commands: Any) -> None:
     parser = add_command(
         commands, "serve", "pages of a store: runs, lineage, releases, triggers", run, _CHANGES
     )
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="a YAML file: docs/service.md")
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="a YAML file: docs/service.md"
+    )
     parser.add_argument("--store", metavar="PLACE", help="default: ./slimline-store")
     parser.add_argument("--port", type=int, metavar="N", help="default: 8080; 0: any that is free")
     parser.add_argument("--read-only", action="store_true", help="nothing is started or changed")

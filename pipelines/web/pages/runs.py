@@ -21,6 +21,9 @@ SELECT run.id, run.run, run.name, run.started, run.outcome, run.actor, run.wall_
 FROM run LEFT JOIN choice ON choice.run = run.id
          LEFT JOIN decision ON decision.artifact = choice.artifact
 """
+_OLDER = "(run.started, run.run) < (SELECT started, run FROM run WHERE run = ?)"
+_NEWER = "(run.started, run.run) > (SELECT started, run FROM run WHERE run = ?)"
+_COUNTED = "SELECT count(*) FROM run WHERE "
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,14 @@ def rows_of(
         order: Of their beginning.
         most: So many at most.
     """
-    sql = f"{_LISTED} WHERE {where} ORDER BY run.started {order}, run.run {order} LIMIT ?"  # noqa: S608 ours
+    sql = f"{_LISTED} WHERE {where} ORDER BY run.started {order}, run.run {order} LIMIT ?"
     found = list(index.execute(sql, (*values, most)))
     marks = ",".join("?" * len(found))
     states: dict[int, list[str]] = {row[0]: [] for row in found}
     steps = f"SELECT run, state FROM run_step WHERE run IN ({marks})"  # noqa: S608 ours
     for run, state in index.execute(steps, [row[0] for row in found]):
         states[run].append(state)
-    rows = [
-        RunRow(*row[1:], states=_states(states[row[0]], live.get(row[1]))) for row in found
-    ]
+    rows = [RunRow(*row[1:], states=_states(states[row[0]], live.get(row[1]))) for row in found]
     return rows if order == "DESC" else rows[::-1]
 
 
@@ -104,11 +105,8 @@ def runs(view: View) -> Response:
     filters = {key: view.query.get(key, "") for key in ("name", "outcome")}
     chosen = [(f"run.{key} = ?", value) for key, value in filters.items() if value]
     before, after = view.query.get("before", ""), view.query.get("after", "")
-    placed = list(chosen)
-    for mark, edge in (("<", before), (">", after)):
-        if edge:
-            place = f"(run.started, run.run) {mark} (SELECT started, run FROM run WHERE run = ?)"
-            placed.append((place, edge))
+    edges = ((_OLDER, before), (_NEWER, after))
+    placed = chosen + [(sql, edge) for sql, edge in edges if edge]
     with view.service.index() as index:
         rows = rows_of(
             index, view.service.live, " AND ".join(sql for sql, _ in placed) or "1",
@@ -117,9 +115,7 @@ def runs(view: View) -> Response:
         more = len(rows) > ON_A_PAGE
         rows = rows[-ON_A_PAGE:] if after else rows[:ON_A_PAGE]
         where = " AND ".join(sql for sql, _ in chosen) or "1"
-        counted = index.one(
-            f"SELECT count(*) FROM run WHERE {where}", [value for _, value in chosen]  # noqa: S608 ours
-        )
+        counted = index.one(_COUNTED + where, [value for _, value in chosen])
         names = [name for (name,) in index.execute("SELECT DISTINCT name FROM run ORDER BY 1")]
         outcomes = [one for (one,) in index.execute("SELECT DISTINCT outcome FROM run ORDER BY 1")]
     has_older, has_newer = (True, more) if after else (more, bool(before))
