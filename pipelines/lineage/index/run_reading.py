@@ -69,6 +69,9 @@ def insert_run(inserter: Inserter, read: ReadRun) -> None:
     """Write what was read of a run."""
     for key in read.sound:
         inserter.drop_problem(key)
+    # One that goes on is read at each refresh; where it has left nothing more there is no news.
+    if not read.whole and not read.problems and inserter.holds(read.run, read.executions):
+        return
     for key, what in read.problems.items():
         inserter.put_problem(key, what)
     for key, facts in read.executions.items():
