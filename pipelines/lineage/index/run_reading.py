@@ -69,8 +69,7 @@ def insert_run(inserter: Inserter, read: ReadRun) -> None:
     """Write what was read of a run."""
     for key in read.sound:
         inserter.drop_problem(key)
-    # One that goes on is read at each refresh; where it has left nothing more there is no news.
-    if not read.whole and not read.problems and inserter.holds(read.run, read.executions):
+    if _is_old(inserter, read):
         return
     for key, what in read.problems.items():
         inserter.put_problem(key, what)
@@ -92,6 +91,11 @@ def insert_run(inserter: Inserter, read: ReadRun) -> None:
         for key in sorted(read.executions, key=step_of_record):
             _, step, _ = step_of_record(key)
             inserter.put_step(run, step, key, state_of(read.executions[key]))
+
+
+def _is_old(inserter: Inserter, read: ReadRun) -> bool:
+    """Whether all of it is there: a run that goes on is read at each refresh, news or not."""
+    return not read.whole and not read.problems and inserter.holds(read.run, read.executions)
 
 
 def state_of(facts: ExecutionFacts) -> str:

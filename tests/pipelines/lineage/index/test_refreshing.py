@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from components.contract.digests import canonical_json
 from pipelines.lineage.index.opening import open_index
 from pipelines.stores.layout import step_of_record, step_record_key
@@ -9,6 +11,11 @@ from pipelines.stores.opening import open_store
 from tests.data.histories import History, Picture
 
 PICTURES = [Picture(f"p/{number}.png", "p", number) for number in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def changed(store) -> str:
