@@ -65,12 +65,15 @@ def read_run(store: Store, run: str) -> ReadRun:
     return read
 
 
+def is_old(inserter: Inserter, read: ReadRun) -> bool:
+    """Whether all of it is there: a run that goes on is read at each refresh, news or not."""
+    return not read.whole and not read.problems and inserter.holds(read.run, read.executions)
+
+
 def insert_run(inserter: Inserter, read: ReadRun) -> None:
     """Write what was read of a run."""
     for key in read.sound:
         inserter.drop_problem(key)
-    if _is_old(inserter, read):
-        return
     for key, what in read.problems.items():
         inserter.put_problem(key, what)
     for key, facts in read.executions.items():
@@ -91,11 +94,6 @@ def insert_run(inserter: Inserter, read: ReadRun) -> None:
         for key in sorted(read.executions, key=step_of_record):
             _, step, _ = step_of_record(key)
             inserter.put_step(run, step, key, state_of(read.executions[key]))
-
-
-def _is_old(inserter: Inserter, read: ReadRun) -> bool:
-    """Whether all of it is there: a run that goes on is read at each refresh, news or not."""
-    return not read.whole and not read.problems and inserter.holds(read.run, read.executions)
 
 
 def state_of(facts: ExecutionFacts) -> str:
