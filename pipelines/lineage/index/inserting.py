@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.lineage.index.facts import ExecutionFacts, Flow, digest_bytes, text
 from pipelines.runs.records import RunRecord
+from pipelines.stores.layout import RUNS
 
 _KNOWN = 200_000
 """Identifiers that are kept in memory; what is asked for again was mostly written just before."""
@@ -121,11 +122,13 @@ class Inserter:
             run: Its identifier.
             records: Keys of all records of its executions, which are written once.
         """
+        of_run = f"{RUNS}{run}/"  # what was wrong there may have been put right
         found = self._row(
             "SELECT 1 FROM run WHERE run = ? AND NOT whole AND NOT EXISTS (SELECT 1 FROM run_source"
             " JOIN source ON source.id = run_source.source"
-            " WHERE run_source.run = run.id AND source.state IS NOT 'read')",
-            (run,),
+            " WHERE run_source.run = run.id AND source.state IS NOT 'read')"
+            " AND NOT EXISTS (SELECT 1 FROM problem WHERE substr(key, 1, length(?)) = ?)",
+            (run, of_run, of_run),
         )
         return found is not None and all(
             self._row("SELECT 1 FROM execution WHERE record = ? AND version IS NOT NULL", (record,))
