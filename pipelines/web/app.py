@@ -16,7 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
-from pipelines.web.pages import home, runs, wake
+from pipelines.web.pages import (
+    home,
+    run,
+    runs,
+    wake,
+)
 from pipelines.web.security.faults import FaultGuard, words_of
 from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
 from pipelines.web.security.headers import HeaderGuard
@@ -31,8 +36,11 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
-    *home.ROUTES, *runs.ROUTES, *wake.ROUTES,
-)  # fmt: skip
+    *home.ROUTES,
+    *run.ROUTES,
+    *runs.ROUTES,
+    *wake.ROUTES,
+)
 """All pages and actions."""
 
 _THREADS = 16
