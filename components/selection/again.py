@@ -13,6 +13,7 @@ from components.artifacts.decision import Candidate, Decision, Goal, NearMiss
 from components.selection.choosing import choose
 from components.selection.notes import notes_of
 
+
 def choose_again(decision: Decision, budgets: Budgets, minimize: Goal) -> Decision:
     """Return what the choice would have been under other budgets.
 

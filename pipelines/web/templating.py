@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.pages.charts.svg import readable, tag
-from components.pages.words import percent, sentence
-from components.statistics.quantities import decimal, short_bytes, whole_bytes
+from components.pages.templates import FILTERS as OF_REPORTS
+from components.pages.templates import HERE as REPORTS
 from pipelines.web.statics import address_of
 
 HERE = Path(__file__).parent / "templates"
@@ -84,14 +84,10 @@ def short(digest: str | bytes | None) -> str:
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
+    **OF_REPORTS,
     "when": when,
     "duration": duration,
     "short": short,
-    "percent": percent,
-    "sentence": sentence,
-    "decimal": decimal,
-    "short_bytes": short_bytes,
-    "whole_bytes": whole_bytes,
 }
 
 
@@ -99,7 +95,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 def environment() -> Environment:
     """Return what holds the templates."""
     made = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=ChoiceLoader(
+            [FileSystemLoader(HERE), PrefixLoader({"report": FileSystemLoader(REPORTS)})]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

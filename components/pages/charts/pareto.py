@@ -13,9 +13,11 @@ from components.pages.charts.axes import Scale, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
 from components.pages.charts.marks import MARK, shape
 from components.pages.charts.pareto_parts import CostAxis, Exploring, Limits, MetricAxis, Point
-from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
+from components.pages.charts.svg import BESIDE, NARROW, WIDE, Box, picture, shorten, tag, text_width
 from components.statistics.quantities import decimal, significant, with_interval
 
+_HEIGHTS = {WIDE: 0.42, BESIDE: 0.56, NARROW: 0.95}
+"""Of the whole picture, as parts of its width."""
 _COLLAPSED = 6.0
 """A metric further below the reference than so many of the others' spans is drawn at the edge:
 one collapsed variant must not squeeze all others into a line."""
@@ -44,11 +46,11 @@ def pareto_svg(
         cost: The axis that runs to the right; None is the size of files.
         limits: Budgets, which both axes reach.
         exploring: Lets budgets be moved and variants be found.
-        width: ``WIDE`` or ``NARROW``.
+        width: ``WIDE``, ``BESIDE`` or ``NARROW``.
         ident: Unique in the page.
     """
     cost, limits = cost or CostAxis(), limits or Limits()
-    height = round(width * 0.42) if width >= WIDE else round(width * 0.95)
+    height = round(width * _HEIGHTS[width])
     frame = Box(46, 34, width - 46 - 14, height - 34 - 44)
     x, y = _scales(points, limits, frame, higher_is_better=metric.higher_is_better)
     drawn = exploring.moved if exploring else limits
@@ -59,7 +61,7 @@ def pareto_svg(
         *_keeping(x, y, frame, drawn),
         *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric.title),
         *horizontal(
-            x, frame, write=cost.write, most=6 if width >= WIDE else 4,
+            x, frame, write=cost.write, most=6 if width > NARROW else 4,
             title=f"{cost.title} (logarithmic)",
         ),
         *_budget_lines(x, y, frame, drawn, cost, metric),
