@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
-from pipelines.web.pages import board, home, runs
+from pipelines.web.pages import artifacts, board, home, runs
 from pipelines.web.security.forms import RefusedFormError, check_origin, read_form
 from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
@@ -23,6 +23,7 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *artifacts.ROUTES,
     *board.ROUTES,
     *home.ROUTES,
     *runs.ROUTES,

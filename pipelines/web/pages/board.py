@@ -72,9 +72,8 @@ def board(view: View) -> Response:
         reports = _reports(index, record)
     found = leaderboard_of(view.service.cache, record)
     title = f"Leaderboard of {run}"
-    links = {"reports": reports, "earlier": earlier and earlier[0]}
     if found.decision is None:
-        return view.render("board_empty.html", title=title, found=found, record=record, **links)
+        return view.render("board_empty.html", title=title, found=found, record=record)
     asked = asked_for(found.decision, view.query)
     explored = explore(found.decision, asked)
     sealed = sealed_verdict(view.service.cache, found)
@@ -93,7 +92,8 @@ def board(view: View) -> Response:
         metrics=_choices(view, "y", asked.metric, found),
         walk=_walk(view, found.decision.variants),
         reset=view.url(size_kb=None, latency_ms=None, drop=None, minimize=None, at=None),
-        **links,
+        reports=reports,
+        earlier=earlier and earlier[0],
     )
 
 
