@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
 from pipelines.web.pages import (
+    artifacts,
+    board,
     home,
     run,
     runs,
@@ -36,6 +38,8 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *artifacts.ROUTES,
+    *board.ROUTES,
     *home.ROUTES,
     *run.ROUTES,
     *runs.ROUTES,

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.pages.charts.svg import readable, tag
-from components.pages.words import percent, sentence
-from components.statistics.quantities import decimal, short_bytes, whole_bytes
+from components.pages.templates import FILTERS as OF_REPORTS
+from components.pages.templates import HERE as REPORTS
 from pipelines.web.bars import gauge, span_bar, state_bar
 from pipelines.web.state_icons import look_of, state_icon
 from pipelines.web.statics import address_of
@@ -113,17 +113,13 @@ def first_capital(text: str) -> str:
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
+    **OF_REPORTS,
     "when": when,
     "since": since,
     "duration": duration,
     "short": short,
     "segment": segment,
     "first_capital": first_capital,
-    "percent": percent,
-    "sentence": sentence,
-    "decimal": decimal,
-    "short_bytes": short_bytes,
-    "whole_bytes": whole_bytes,
 }
 
 
@@ -131,7 +127,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 def environment() -> Environment:
     """Return what holds the templates."""
     made = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=ChoiceLoader(
+            [FileSystemLoader(HERE), PrefixLoader({"report": FileSystemLoader(REPORTS)})]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
