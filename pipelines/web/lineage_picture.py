@@ -23,7 +23,11 @@ _Link = Callable[[TraceNode], str | None]
 
 
 def picture_of(
-    trace: Trace, link: _Link = lambda _: None, *, deeper: str | None = None, most: int = MOST
+    trace: Trace,
+    link: _Link = lambda _: None,
+    *,
+    deeper: str | None = None,
+    artifacts: bool = False,
 ) -> Markup:
     """Draw a trace; what lies farthest is folded into one box that counts it.
 
@@ -31,11 +35,11 @@ def picture_of(
         trace: The answer.
         link: Where a click on a box leads.
         deeper: Where a click on what is folded leads.
-        most: Boxes that are drawn.
+        artifacts: Whether those between the steps are drawn, too.
     """
-    nodes = [node for node in trace.nodes if _is_shown(node, trace)]
+    nodes = [node for node in trace.nodes if artifacts or _is_shown(node, trace)]
     after = _between(trace, {node.id for node in nodes})
-    kept = nodes if len(nodes) <= most else nodes[: most - 2]
+    kept = nodes if len(nodes) <= MOST else nodes[: MOST - 2]
     folded = {node.id for node in nodes[len(kept) :]}
     names = {node.id for node in kept}
     before = {id_ for id_ in folded if _leads_to(after, id_, names)}

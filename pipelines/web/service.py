@@ -19,6 +19,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.progress import RunProgress, read_progress
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
+from pipelines.web.proofs import Proofs
 from pipelines.web.settings import ServeSettings
 
 _REFRESH_S = 2.0
@@ -64,6 +65,7 @@ class Service:
         self.settings = settings
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
+        self.proofs = Proofs(store.uri, clock)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
         self._path = index_path(store.uri)

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from components.pages.charts.svg import readable, tag
 from components.pages.words import percent, sentence
 from components.statistics.quantities import decimal, short_bytes, whole_bytes
+from pipelines.disk.visible import visible
 from pipelines.web.statics import address_of
 
 HERE = Path(__file__).parent / "templates"
@@ -83,10 +84,20 @@ def short(digest: str | bytes | None) -> str:
     return text[:_SHOWN_DIGITS]
 
 
+def named(text: str | None) -> Markup:
+    """Write a name that somebody else chose: apart from what is around it, and nothing in it acts.
+
+    Marks that turn the direction of a text, and characters that nobody sees, are written out.
+    """
+    return tag("bdi", visible(text or "-", keep=""))
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
     "when": when,
     "duration": duration,
     "short": short,
+    "named": named,
+    "visible": visible,
     "percent": percent,
     "sentence": sentence,
     "decimal": decimal,
