@@ -17,11 +17,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
 from pipelines.web.pages import (
+    affected,
     artifacts,
     board,
+    find,
     home,
+    lineage,
     run,
     runs,
+    verify,
     wake,
 )
 from pipelines.web.security.faults import FaultGuard, words_of
@@ -38,11 +42,15 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *affected.ROUTES,
     *artifacts.ROUTES,
     *board.ROUTES,
+    *find.ROUTES,
     *home.ROUTES,
+    *lineage.ROUTES,
     *run.ROUTES,
     *runs.ROUTES,
+    *verify.ROUTES,
     *wake.ROUTES,
 )
 """All pages and actions."""

@@ -24,6 +24,7 @@ from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
 from pipelines.web.cluster_sync import ClusterSync
 from pipelines.web.news import news_of
+from pipelines.web.proofs import Proofs
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
 from pipelines.web.standing import Health, IndexMissingError, Reading, Standing
@@ -65,6 +66,7 @@ class Service:
         self.settings = settings
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
+        self.proofs = Proofs(store.uri, clock)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
         self.faults = Faults(say)

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from components.pages.charts.svg import readable, tag
 from components.pages.templates import FILTERS as OF_REPORTS
 from components.pages.templates import HERE as REPORTS
+from pipelines.disk.visible import visible
 from pipelines.web.bars import gauge, span_bar, state_bar
 from pipelines.web.state_icons import look_of, state_icon
 from pipelines.web.statics import address_of
@@ -112,6 +113,14 @@ def first_capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def named(text: str | None) -> Markup:
+    """Write a name that somebody else chose: apart from what is around it, and nothing in it acts.
+
+    Marks that turn the direction of a text, and characters that nobody sees, are written out.
+    """
+    return tag("bdi", visible(text or "-", keep=""))
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
     **OF_REPORTS,
     "when": when,
@@ -120,6 +129,8 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "short": short,
     "segment": segment,
     "first_capital": first_capital,
+    "named": named,
+    "visible": visible,
 }
 
 
