@@ -39,6 +39,11 @@ def _outcome(record: RunRecord) -> str:
     return f"{record.outcome} (killed)" if killed else record.outcome
 
 
+def asked_by(actor: object, reason: object) -> str:
+    """Return who asked for the end of a run, and why, in words that follow others."""
+    return f", as {actor} asked" + (f": {reason}" if reason else "")
+
+
 def _steps(record: RunRecord) -> str:
     """Say how many steps a run has, and how many of them have a result where not all do."""
     there = sum(step["state"] in ("done", "cached") for step in record.steps.values())

@@ -53,7 +53,7 @@ def close_killed(store: Store, run: str) -> None:
     record_killed(store)
     if store.stat(run_key(run)) is None and store.stat(started_key(run)):
         record = read_run(store, run)
-        if record.outcome == "broken":
+        if record.outcome != "running":
             put_finished(store, record)
 
 

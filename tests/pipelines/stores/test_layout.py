@@ -23,6 +23,7 @@ KEYS = {
     "claim": layout.claim_key(D),
     "run": layout.run_key("r"),
     "progress": layout.progress_key("r"),
+    "cancellation": layout.cancel_key("r"),
     "step": layout.step_record_key("r", "train", 2),
     "records": layout.records_key("r"),
     "log": layout.log_key("r", "train"),
@@ -42,6 +43,7 @@ KEYS = {
     "ticks": layout.ticks_key("nightly"),
     "launch": layout.launch_key("0a0b0c0d", "20261127T0330Z", 2),
     "launch end": layout.launch_end_key("0a0b0c0d", "20261127T0330Z"),
+    "action": layout.action_key(datetime(2026, 1, 2, tzinfo=UTC), "0a0b0c0d"),
     "quarantine": layout.quarantine_key("trees/x", D),
 }
 
