@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -29,7 +28,7 @@ class Changes:
         added: Contents that are new, count.
         removed: Contents that are gone, count.
         before: Contents that there were, count.
-        folders: Folders that hold files and did not before: classes or identities.
+        folders: Folders that hold files and did not before, which are classes or identities: count.
         files_before: Files that there were.
         files: Files that there are.
     """
@@ -37,7 +36,7 @@ class Changes:
     added: int
     removed: int
     before: int
-    folders: Sequence[str]
+    folders: int
     files_before: int
     files: int
 
@@ -54,8 +53,27 @@ class Changes:
     def __str__(self) -> str:
         words = [f"{self.added} new", f"{self.removed} gone"]
         if self.folders:
-            words.append(f"{len(self.folders)} new folders")
+            words.append(f"{self.folders} new folders")
         return f"{', '.join(words)} of {self.before}"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What reading the data has told.
+
+    Attributes:
+        digest: Of the snapshot.
+        files: How many there are.
+        changes: What differs from what was trained on; None where nothing was.
+        run: Which run that was.
+        trained: When it was launched, ISO 8601.
+    """
+
+    digest: str
+    files: int
+    changes: Changes | None = None
+    run: str = ""
+    trained: str = ""
 
 
 def changes(before: FileList, after: FileList) -> Changes:
@@ -66,7 +84,7 @@ def changes(before: FileList, after: FileList) -> Changes:
         added=len(new - old),
         removed=len(old - new),
         before=len(old),
-        folders=sorted(_folders(after) - known),
+        folders=len(_folders(after) - known),
         files_before=len(before.files),
         files=len(after.files),
     )
@@ -95,8 +113,8 @@ def reached(
     if asked.images is not None:
         counted.append((found.added >= asked.images, f"{found.added} of {asked.images} images"))
     if asked.identities is not None:
-        new = len(found.folders)
-        counted.append((new >= asked.identities, f"{new} of {asked.identities} identities"))
+        enough = found.folders >= asked.identities
+        counted.append((enough, f"{found.folders} of {asked.identities} identities"))
     if asked.changed is not None:
         enough = found.share >= asked.changed
         counted.append((enough, f"{found.share:.1%} of {asked.changed:.1%} changed"))

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pipelines.sources.snapshot import Snapshot
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
-from pipelines.triggers.changes import Changes, FileList, changes, reached
+from pipelines.triggers.changes import Changes, Taken, reached
 from pipelines.triggers.launches import UNFINISHED, Launch, LaunchAttempt
 from pipelines.triggers.observing import LOOKS, Observed, Sighted, is_ready, restless_for_s
 from pipelines.triggers.settings import Trigger, WatchSettings
@@ -51,21 +50,6 @@ class Move:
     key: str = ""
     number: int = 1
     snapshot: str = ""
-
-
-@dataclass(frozen=True)
-class TrainedOn:
-    """What changes are counted against.
-
-    Attributes:
-        files: The data that was trained on.
-        run: By which run.
-        at: When that was launched.
-    """
-
-    files: FileList
-    run: str
-    at: datetime
 
 
 def decide_unfinished(
@@ -182,8 +166,7 @@ def decide_watch(
     now: datetime,
     observed: Observed,
     sighted: Sighted,
-    taken: Callable[[], Snapshot],
-    baseline: Callable[[], TrainedOn | None],
+    read: Callable[[], Taken],
 ) -> Move:
     """Decide about the data of a watch.
 
@@ -194,8 +177,7 @@ def decide_watch(
         now: Now.
         observed: What was seen of the data, this look included.
         sighted: This look.
-        taken: Reads the data; asked only when nobody writes it.
-        baseline: What changes are counted against; asked only then.
+        read: Reads the data; asked only when nobody writes it.
     """
     watch = trigger.watch
     assert watch is not None
@@ -203,31 +185,26 @@ def decide_watch(
         return _not_ready(watch, observed, now)
     if waits:
         return Move("wait", f"{waits}; the data is looked at when it has ended")
-    snapshot = taken()
-    if before := known.get(snapshot.digest):
-        return Move("nothing", _seen_before(trigger, before))
-    last = baseline()
-    if last is None:
-        first = f"first data: {len(snapshot.files)} files"
-        return Move("launch", first, snapshot.digest, 1, snapshot.digest)
-    return _compared(watch, known, now, snapshot, last)
+    taken = read()
+    if before := known.get(taken.digest):
+        return Move("nothing", _seen_before(trigger, before), snapshot=taken.digest)
+    if taken.changes is None:
+        return Move("launch", f"first data: {taken.files} files", taken.digest, 1, taken.digest)
+    return _compared(watch, known, now, taken, taken.changes)
 
 
 def _compared(
-    watch: WatchSettings,
-    known: Mapping[str, Launch],
-    now: datetime,
-    snapshot: Snapshot,
-    last: TrainedOn,
+    watch: WatchSettings, known: Mapping[str, Launch], now: datetime, taken: Taken, found: Changes
 ) -> Move:
     """Decide about data that was not trained on yet, and is whole."""
-    key, found = snapshot.digest, changes(last.files, snapshot)
+    key = taken.digest
     if found.shrunk and found.shrunk >= watch.shrink:
         return Move("hold", _shrunk(found), key, 1, key)
-    enough, stands = reached(thresholds(list(watch.when)), found, last.at, now)
-    stands += f", counted from run {last.run}"
+    trained = datetime.fromisoformat(taken.trained)
+    enough, stands = reached(thresholds(list(watch.when)), found, trained, now)
+    stands += f", counted from run {taken.run}"
     if not enough:
-        return Move("nothing", stands)
+        return Move("nothing", stands, snapshot=key)
     if watch.at_most and (until := _too_often(watch.at_most, known, now)):
         why = f"{stands}; trained {watch.at_most} already, next at {_clock(until)}"
         return Move("wait", why)

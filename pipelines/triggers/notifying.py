@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import subprocess
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 from components.contract.errors import UserError
 
 _LIMIT_S = 30
+_UNTOLD, _UNTOLD_BYTES, _SHOWN = "untold.log", 1 << 16, 10
 
 Event = Literal["promoted", "candidate", "held", "failed", "dead letter", "paused", "error"]
 """``candidate``: a release waits for somebody to promote it; ``held``: data waits for somebody to
@@ -53,12 +56,41 @@ def words_of(command: str) -> tuple[str, ...]:
     return words
 
 
-def notify(command: tuple[str, ...], notice: Notice) -> str:
+def notify(command: tuple[str, ...], notice: Notice, folder: Path) -> str:
     """Give a notice to a command on its standard input; it has half a minute.
+
+    Args:
+        command: Its words.
+        notice: What it is told.
+        folder: Of this machine, where it is kept that the command was not told.
 
     Returns:
         What went wrong, or "": a notice that gets lost must not end what it is about.
     """
+    wrong = _given(command, notice)
+    if wrong:
+        with contextlib.suppress(OSError):  # whoever calls says it, too
+            _keep_untold(folder / _UNTOLD, f"{notice.at} {wrong}")
+    return wrong
+
+
+def read_untold(folder: Path) -> tuple[str, ...]:
+    """Return the latest notices that could not be given on this machine, the oldest first."""
+    try:
+        text = (folder / _UNTOLD).read_text(errors="replace")
+    except FileNotFoundError:
+        return ()
+    return tuple(text.splitlines()[-_SHOWN:])
+
+
+def _keep_untold(path: Path, line: str) -> None:
+    if path.exists() and path.stat().st_size > _UNTOLD_BYTES:
+        path.replace(path.with_suffix(".1"))
+    with path.open("a", errors="replace") as kept:
+        kept.write(f"{line}\n")
+
+
+def _given(command: tuple[str, ...], notice: Notice) -> str:
     try:
         ended = subprocess.run(
             command, input=json.dumps(asdict(notice)).encode(), timeout=_LIMIT_S, check=False,

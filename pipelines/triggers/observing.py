@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from pipelines.triggers.changes import Taken
 from pipelines.triggers.settings import WatchSettings
 
 LOOKS = 3
@@ -47,6 +48,8 @@ class Observed:
         last: When last.
         looks: How often.
         restless_since: When data that has not been quiet since first moved; empty while it is.
+        taken: What reading the data under this listing has told, if it was read.
+        asked: What that rests on beside the listing: see ``reading``.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
@@ -56,6 +59,8 @@ class Observed:
     last: str
     looks: int
     restless_since: str = ""
+    taken: Taken | None = None
+    asked: str = ""
 
     def quiet_for_s(self) -> float:
         """For how long the listing has been the same, in seconds, as far as anybody looked."""

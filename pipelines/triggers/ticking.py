@@ -7,45 +7,21 @@ out once.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from components.contract.errors import UserError
-from pipelines.compress import graph_of
 from pipelines.launch.launching import launch
 from pipelines.runs.events import Event
-from pipelines.runs.exclusions import read_exclusions
-from pipelines.runs.kept_sources import read_source
-from pipelines.runs.listing import listed_sources
-from pipelines.runs.records import read_run
-from pipelines.runs.release_log import read_log
-from pipelines.sources.sighting import Look, sight
-from pipelines.sources.snapshot import DATA, Snapshot
-from pipelines.stores.layout import CLAIMS, launch_lease_key, observed_key
+from pipelines.stores.layout import CLAIMS, launch_lease_key
 from pipelines.stores.leases import LENGTH_S, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers import deciding
-from pipelines.triggers.deciding import Move, TrainedOn
-from pipelines.triggers.kept import (
-    change_trigger,
-    config_of,
-    get_json,
-    read_trigger,
-    swap_json,
-    trigger_names,
-)
+from pipelines.triggers.deciding import Move
+from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
 from pipelines.triggers.launches import Launch, end, launches, reserve
-from pipelines.triggers.observing import (
-    Observed,
-    calmed,
-    is_ready,
-    observe,
-    observed_json,
-    read_observed,
-)
+from pipelines.triggers.reading import DataReader, HandedOver
 from pipelines.triggers.running import Carried, Launcher, carry_out, close_killed
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticks import Tick, note
@@ -82,6 +58,8 @@ class Ticker:
         clock: Now, with its time zone.
         on_event: Told what happens in runs, with the name of the trigger.
         launcher: Runs a configuration.
+        hand_over: Given the name of a trigger whose data is to be read or which is to launch:
+            another process evaluates it then. None: this one does.
     """
 
     def __init__(
@@ -93,8 +71,10 @@ class Ticker:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_event: Callable[[str, Event], None] = lambda _name, _event: None,
         launcher: Launcher = launch,
+        hand_over: Callable[[str], None] | None = None,
     ) -> None:
         self._launcher = launcher
+        self._hand_over = hand_over
         self._store = store
         self._at_once = at_once
         self._lease_s = lease_s
@@ -150,6 +130,14 @@ class Ticker:
         now = self._clock()
         if trigger.paused:
             return Ticked(trigger.name, (Tick.of(now, "paused", trigger.paused),), {})
+        try:
+            return self._evaluated(trigger, now, dry=dry)
+        except HandedOver:
+            assert self._hand_over
+            self._hand_over(trigger.name)
+            return Ticked(trigger.name, (), {})
+
+    def _evaluated(self, trigger: Trigger, now: datetime, *, dry: bool) -> Ticked:
         known = launches(self._store, trigger)
         decisions, waits = deciding.decide_unfinished(trigger, known, self._held(trigger), now)
         if pause := deciding.decide_pause(trigger, known):
@@ -159,6 +147,8 @@ class Ticker:
         rows: list[Tick] = []
         carried: dict[str, Carried] = {}
         for decision in decisions:
+            if decision.what == "launch" and self._hand_over and self._has_room(trigger, decision):
+                raise HandedOver
             if decision.what == "launch" and not dry:  # whoever kills it leaves that it was begun
                 note(self._store, trigger.name, self._row(decision))
             row, done = self._act(trigger, known, decision, dry=dry)
@@ -180,74 +170,8 @@ class Ticker:
     ) -> list[Move]:
         if trigger.schedule:
             return deciding.decide_schedule(trigger, known, waits, now)
-        return [self._of_watch(trigger, known, waits, now, dry=dry)]
-
-    def _of_watch(
-        self, trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime, *, dry: bool
-    ) -> Move:
-        watch, data = trigger.watch, config_of(trigger).data
-        assert watch is not None
-        sighted = sight(data, watch.marker)
-        observed = self._observed(trigger, sighted, now, dry=dry)
-        return deciding.decide_watch(
-            trigger, known, waits, now, observed, sighted,
-            lambda: self._taken(trigger, data, sighted),
-            lambda: self._baseline(trigger, known),
-        )  # fmt: skip
-
-    def _observed(self, trigger: Trigger, sighted: Look, now: datetime, *, dry: bool) -> Observed:
-        """Return what is known of the data after this look, and keep it for the next process."""
-        found: list[Observed] = []
-
-        def looked(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
-            seen = observe(read_observed(before), sighted, now)
-            assert trigger.watch is not None
-            # Whether it is enough or not: the next change starts the time over.
-            found.append(calmed(seen) if is_ready(trigger.watch, seen, sighted) else seen)
-            return observed_json(found[-1])
-
-        key = observed_key(trigger.name)
-        if dry:
-            looked(get_json(self._store, key))
-        else:
-            swap_json(self._store, key, looked)
-        return found[-1]
-
-    def _taken(self, trigger: Trigger, data: str, sighted: Look) -> Snapshot:
-        """Read the data, and look once more whether it changed meanwhile.
-
-        Raises:
-            UserError: It did, or cannot be read.
-        """
-        config = config_of(trigger)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            taken = listed_sources(graph_of(config), read_exclusions(self._store))[DATA]
-        watch = trigger.watch
-        if sight(data, watch.marker if watch else None).digest != sighted.digest:
-            raise UserError(
-                f"{data} changed while it was read", "nothing is lost: it is looked at again"
-            )
-        return taken
-
-    def _baseline(self, trigger: Trigger, known: Mapping[str, Launch]) -> TrainedOn | None:
-        """Return what changes are counted against; None where nothing was trained yet."""
-        assert trigger.watch is not None
-        run = ""
-        if trigger.watch.against == "champion":
-            champion = read_log(self._store, str(trigger.configured["name"])).check().champion
-            run = champion.run if champion else ""
-        else:
-            for one in known.values():
-                if one.latest and one.state(trigger.retries) == "done":
-                    run = one.latest.run
-        if not run:
-            return None
-        record = read_run(self._store, run)
-        files = read_source(self._store, record.sources[DATA])
-        if files is None:
-            return None
-        return TrainedOn(files, run, datetime.fromisoformat(record.started))
+        reader = DataReader(self._store, trigger, now, keep=not dry, may_read=not self._hand_over)
+        return [reader.decide(known, waits)]
 
     # what is done -------------------------------------------------------------------------------
 
@@ -277,8 +201,8 @@ class Ticker:
                 if one.state(trigger.retries) in ("reserved", "running", "killed", "failed"):
                     end(self._store, trigger, key, "superseded", decision.why, at, actor)
             return row, None
-        if (others := self._others(trigger, decision.key)) >= self._at_once:
-            why = f"{others} of {self._at_once} launches go on; {decision.why}"
+        if not self._has_room(trigger, decision):
+            why = f"{self._at_once} of {self._at_once} launches go on; {decision.why}"
             return replace(row, what="wait", why=why), None
         before = known.get(decision.key)
         if before and before.latest and before.latest.number < decision.number:
@@ -307,8 +231,10 @@ class Ticker:
         )  # fmt: skip
         return attempt.run, done
 
-    def _others(self, trigger: Trigger, key: str) -> int:
-        """Return how many launches go on beside one, of all triggers."""
-        own = launch_lease_key(trigger.uid, key)  # what somebody left behind is waited for later
+    def _has_room(self, trigger: Trigger, decision: Move) -> bool:
+        """Whether fewer launches go on beside one than are allowed at a time."""
+        # What somebody left behind under its own key is waited for later.
+        own = launch_lease_key(trigger.uid, decision.key)
         keys = [one for one in self._store.list(f"{CLAIMS}{_LEASES}") if one != own]
-        return sum(not standing.free for standing in self._leases.look(keys))
+        others = sum(not standing.free for standing in self._leases.look(keys))
+        return others < self._at_once

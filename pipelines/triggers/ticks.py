@@ -53,7 +53,8 @@ class Tick:
     @property
     def same(self) -> tuple[str, str, str]:
         """What tells whether another evaluation came to the same."""
-        told = "" if self.what in ("wait", "hold") else self.why  # theirs say how long already
+        # How long already is said with the first two, and how old with data that was read.
+        told = "" if self.what in ("wait", "hold") else self.snapshot or self.why
         return self.what, self.key or told, self.run
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipelines.cli.arguments import add_command, open_existing, store_arguments
-from pipelines.cli.commands.run import promote_where_asked
 from pipelines.cli.output import (
     BUG,
     OK,
@@ -19,16 +18,14 @@ from pipelines.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pipelines.cli.trigger_documents import TickedTrigger
     from pipelines.stores.store import Store
-    from pipelines.triggers.notifying import Event, Notice
-    from pipelines.triggers.ticking import Ticked
+    from pipelines.triggers.ticking import Ticked, Ticker
 
 _CHANGES = """\
 changes: what is due is run here, in the foreground, each launch once whoever else ticks; the
-store keeps what was decided and why. Triggers that are paused start nothing."""
+store keeps what was decided and why. Triggers that are paused start nothing. --detach: it is run
+by processes of their own, one a trigger."""
 
 
 def add(commands: Any) -> None:
@@ -44,17 +41,22 @@ def add(commands: Any) -> None:
         "--notify", metavar="COMMAND",
         help="in quotes; it gets a JSON document on standard input for each thing to know",
     )  # fmt: skip
+    parser.add_argument(
+        "--detach", action="store_true",
+        help="do not wait: what is due runs in processes of their own, which outlive this one",
+    )  # fmt: skip
     store_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, run what is due, and say what came of it."""
+    from pipelines.triggers.noticing import notices
     from pipelines.triggers.notifying import notify, words_of
-    from pipelines.triggers.ticking import Ticker
+    from pipelines.triggers.spawning import ticks_folder
 
     command = words_of(arguments.notify) if arguments.notify else None
     store = open_existing(arguments)
-    ticker = Ticker(store, at_once=max(1, arguments.at_once))
+    ticker = _ticker(arguments, store, command or ())
     told: list[TickedTrigger] = []
     code = OK
     try:
@@ -62,8 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
             told.append(ticked_json(ticked))
             for row in ticked.rows if not arguments.json else ():
                 print_text(f"{ticked.trigger}: {row.what}: {row.why}")
-            for notice in _notices(store, ticked):
-                if command and (wrong := notify(command, notice)):
+            for notice in notices(store, ticked):
+                if notice.event == "promoted" or notice.why.startswith("not promoted"):
+                    print_remark(notice.why)
+                if command and (wrong := notify(command, notice, ticks_folder(store))):
                     print_remark(wrong)
             code = max(code, _code(ticked))
     finally:
@@ -73,6 +77,25 @@ def run(arguments: argparse.Namespace) -> int:
     elif not told:
         print_text("no triggers: slimline schedule add, or slimline watch add")
     return code
+
+
+def _ticker(arguments: argparse.Namespace, store: Store, command: tuple[str, ...]) -> Ticker:
+    """Return what evaluates: here, or with processes of their own for what is due."""
+    from pipelines.triggers.spawning import begin_tick, log_path
+    from pipelines.triggers.ticking import Ticker
+
+    at_once = max(1, arguments.at_once)
+    if not arguments.detach:
+        return Ticker(store, at_once=at_once)
+
+    def hand_over(name: str) -> None:
+        begin_tick(store, name, at_once=at_once, notify=command)
+        if not arguments.json:
+            print_text(
+                f"{name}: goes on in a process of its own, which writes {log_path(store, name)}"
+            )
+
+    return Ticker(store, at_once=at_once, hand_over=hand_over)
 
 
 def ticked_json(ticked: Ticked) -> TickedTrigger:
@@ -100,32 +123,3 @@ def _code(ticked: Ticked) -> int:
             )
             return USER_FAULT if refused else BUG
     return OK
-
-
-def _notices(store: Store, ticked: Ticked) -> Iterator[Notice]:
-    """Yield what people may want to know, and promote what is to be promoted by itself."""
-    from pipelines.triggers.kept import config_of, read_trigger
-    from pipelines.triggers.launches import launches
-    from pipelines.triggers.notifying import Notice
-
-    def notice(event: Event, why: str, at: str, run: str = "") -> Notice:
-        return Notice(event, ticked.trigger, store.uri, at, why, run)
-
-    for row in ticked.rows:
-        plain: dict[str, Event] = {"hold": "held", "pause": "paused", "error": "error"}
-        if (event := plain.get(row.what)) and row.count == 1:  # once, not with each tick
-            yield notice(event, row.why, row.last)
-        carried = ticked.carried.get(row.run)
-        if carried is None:
-            continue
-        trigger = read_trigger(store, ticked.trigger)
-        if carried.what == "done":
-            said = promote_where_asked(config_of(trigger), row.run)
-            promoted = said.startswith("promoted")
-            yield notice(
-                "promoted" if promoted else "candidate", said or row.why, row.last, row.run
-            )
-        elif carried.what in ("failed", "refused"):
-            state = launches(store, trigger)[row.key].state(trigger.retries)
-            event = "dead letter" if state == "dead letter" else "failed"
-            yield notice(event, row.why, row.last, row.run)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -32,6 +33,14 @@ class SlowRuns(Runs):
             self.machine, self.work = machine_name(), str(work)
             self.meanwhile = lambda: time.sleep(self._draw.uniform(0, 0.3))
             return super().__call__(config, ordered=ordered, **more)
+
+
+def finished_within(limit_s: float, done: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + limit_s
+    while not done():
+        assert time.monotonic() < until, "it took too long"
+        time.sleep(0.05)
 
 
 def main(uri: str, seed: int) -> None:

@@ -1,0 +1,65 @@
+"""Which notices an evaluation gives; what is to be promoted by itself is promoted here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.contract.errors import UserError
+from pipelines.releases.automatic import promote_automatically
+from pipelines.runs.cache import Cache
+from pipelines.runs.workspace import workspace_root
+from pipelines.stores.store import Store
+from pipelines.triggers.kept import config_of, read_trigger
+from pipelines.triggers.launches import launches
+from pipelines.triggers.notifying import Event, Notice
+from pipelines.triggers.running import Carried
+from pipelines.triggers.settings import Trigger
+from pipelines.triggers.ticking import Ticked
+from pipelines.triggers.ticks import Tick
+
+_PLAIN: dict[str, Event] = {"hold": "held", "pause": "paused", "error": "error"}
+"""What each evaluation may come to again, so that only the first gives a notice."""
+
+
+def notices(store: Store, ticked: Ticked) -> Iterator[Notice]:
+    """Yield what people may want to know, and promote what is to be promoted by itself.
+
+    Args:
+        store: Where the trigger is.
+        ticked: What its evaluation came to.
+    """
+    for row in ticked.rows:
+        if (event := _PLAIN.get(row.what)) and row.count == 1:
+            yield Notice(event, ticked.trigger, store.uri, row.last, row.why)
+        carried = ticked.carried.get(row.run)
+        if carried and (told := _of_launch(store, ticked.trigger, row, carried)):
+            yield told
+
+
+def promoted_where_asked(store: Store, trigger: Trigger, run: str) -> str:
+    """Promote the release of a run where its configuration asks for that.
+
+    Returns:
+        What came of it, and of what kept it from being promoted; "" where nothing was to be.
+    """
+    config = config_of(trigger)
+    if config.releases is None or config.releases.promotion != "auto":
+        return ""
+    try:
+        return promote_automatically(Cache(store, workspace_root(store)), config, run) or ""
+    except UserError as error:
+        return f"not promoted: {error.what}; {error.fix}"
+
+
+def _of_launch(store: Store, name: str, row: Tick, carried: Carried) -> Notice | None:
+    """Return what is told of a launch that ended here; None of one that is told elsewhere."""
+    if carried.what == "done":
+        said = promoted_where_asked(store, read_trigger(store, name), row.run)
+        event: Event = "promoted" if said.startswith("promoted") else "candidate"
+        return Notice(event, name, store.uri, row.last, said or row.why, row.run)
+    if carried.what in ("failed", "refused"):
+        trigger = read_trigger(store, name)
+        state = launches(store, trigger)[row.key].state(trigger.retries)
+        event = "dead letter" if state == "dead letter" else "failed"
+        return Notice(event, name, store.uri, row.last, row.why, row.run)
+    return None
