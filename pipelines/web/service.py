@@ -19,6 +19,7 @@ from pipelines.runs.cache import Cache
 from pipelines.runs.progress import RunProgress, read_progress
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
+from pipelines.web.jobs import Jobs
 from pipelines.web.settings import ServeSettings
 
 _REFRESH_S = 2.0
@@ -66,6 +67,7 @@ class Service:
         self.cache = Cache(store, workspace_root(store))
         self.began = secrets.token_hex(8)
         self.standing = Standing()
+        self.jobs = Jobs(store.uri, self.changed)
         self._path = index_path(store.uri)
         self._own = threading.local()
         self._changed = 0
