@@ -19,13 +19,13 @@ from components.statistics.quantities import (
     whole_bytes,
     with_interval,
 )
-from pipelines.cli.progress_text import duration
 from pipelines.cli.run_states import asked_by, going_on
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
 from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.launch.release_folder import LATEST_PAGE, read_list
 from pipelines.runs.leaderboard import Leaderboard, Sealed
+from pipelines.runs.progress_text import duration
 from pipelines.runs.records import RunRecord
 
 _STYLES = {

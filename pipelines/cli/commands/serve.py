@@ -25,6 +25,10 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--store", metavar="PLACE", help="default: ./slimline-store")
     parser.add_argument("--port", type=int, metavar="N", help="default: 8080; 0: any that is free")
+    parser.add_argument(
+        "--demo", type=Path, nargs="?", const=Path("slimline-demo"), metavar="DIR",
+        help="make a store with something on every page, in DIR (default: slimline-demo here)",
+    )  # fmt: skip
     parser.add_argument("--read-only", action="store_true", help="nothing is started or changed")
 
 
@@ -51,6 +55,22 @@ def run(arguments: argparse.Namespace) -> int:
         "read_only": arguments.read_only or None,
     }
     update = {key: value for key, value in given.items() if value is not None}
+    if arguments.demo:
+        update |= _demo(arguments)
     settings = settings.model_copy(update=update).checked()
     serve(open_store(settings.store), settings, lambda address: print_remark(f"open {address}"))
     return OK
+
+
+def _demo(arguments: argparse.Namespace) -> dict[str, object]:
+    """Begin the demo, and return the settings that show it."""
+    from pipelines.cli.demo import begin, lay_out
+
+    for option in ("settings", "store", "read_only"):
+        if getattr(arguments, option):
+            name = option.replace("_", "-")
+            raise UserError(f"--demo makes a store of its own: --{name} says otherwise",
+                            f"leave --demo out, or --{name}")  # fmt: skip
+    demo = lay_out(arguments.demo)
+    print_remark(f"the demo fills {demo.store} for about two minutes: see {begin(demo)}")
+    return {"store": str(demo.store), "configs": (demo.config, demo.strict)}
