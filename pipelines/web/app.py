@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
-from pipelines.web.pages import home, runs
+from pipelines.web.pages import home, release_actions, releases, runs
 from pipelines.web.security.forms import RefusedFormError, check_origin, read_form
 from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
@@ -22,7 +22,12 @@ from pipelines.web.service import Service
 from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
-ROUTES: tuple[PageRoute | ActionRoute, ...] = (*home.ROUTES, *runs.ROUTES)
+ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *home.ROUTES,
+    *release_actions.ROUTES,
+    *releases.ROUTES,
+    *runs.ROUTES,
+)
 """All pages and actions."""
 
 _FOREVER = "public, max-age=31536000, immutable"
