@@ -57,17 +57,8 @@ def roll_back(view: View) -> Response:
 
 
 def _started(view: View, kind: str, what: str, words: tuple[str, ...], reason: str) -> Response:
-    view.service.jobs.start(
-        Order(
-            kind,
-            what,
-            words,
-            (what,),
-            actor=view.viewer.name,
-            reason=reason,
-            at=view.now.astimezone(UTC).isoformat(timespec="milliseconds"),
-        )  # fmt: skip
-    )
+    at = view.now.astimezone(UTC).isoformat(timespec="milliseconds")
+    view.service.jobs.start(Order(kind, what, words, (what,), view.viewer.name, reason, at))
     forced = " against the gate" if any(word.startswith("--force=") for word in words) else ""
     view.record(f"{kind}{forced}", what, reason)
     said = "The gate is asked; the answer comes here." if kind == PROMOTE else "It is rolled back."

@@ -27,6 +27,7 @@ SELECT release_log.name, release_log.seq, kind, release, run, actor, reason, at 
 JOIN (SELECT name, max(seq) AS seq FROM release_log GROUP BY name) AS latest
 ON latest.name = release_log.name AND latest.seq = release_log.seq
 """
+_MEASURED = "SELECT decision, variant, device, name, value, low, high FROM metric"
 _LATENCY = "p50_ms"
 ON_A_PAGE = 50
 
@@ -147,19 +148,21 @@ def rows_of(
     sql = f"{_LISTED} WHERE release.name = ? AND {where} ORDER BY release.run DESC LIMIT ?"
     found = list(index.execute(sql, (name, *values, most)))
     figures = _figures(index, {row[8]: row[6] for row in found if row[8] is not None})
-    return [
-        ReleaseRow(*row[:2], row[2].hex(), row[3] or "unknown", *row[4:8], figures.get(row[8], ()))
-        for row in found
-    ]
+    rows: list[ReleaseRow] = []
+    for of, run, digest, state, at, actor, variant, size, decision in found:
+        measured = figures.get(decision, ())
+        rows.append(
+            ReleaseRow(
+                of, run, digest.hex(), state or "unknown", at, actor, variant, size, measured
+            )
+        )
+    return rows
 
 
 def _figures(index: OpenIndex, winners: Mapping[int, str]) -> dict[int, Sequence[Figure]]:
     """Return what was measured of the winner of each decision, by the decision's id."""
     marks = ",".join("?" * len(winners))
-    sql = (
-        "SELECT decision, variant, device, name, value, low, high FROM metric "
-        f"WHERE decision IN ({marks}) ORDER BY device, name"  # noqa: S608 ours
-    )
+    sql = f"{_MEASURED} WHERE decision IN ({marks}) ORDER BY device, name"
     found: dict[int, list[Figure]] = {}
     for decision, variant, device, name, value, low, high in index.execute(sql, list(winners)):
         if variant == winners[decision] and value is not None:

@@ -26,6 +26,9 @@ from pipelines.web.view import PageRoute, View
 
 PROMOTE, ROLL_BACK = "promote", "rollback"
 _LOGGED = 50
+_COUNTS = (
+    ("images", "sealed images"), ("left_out", "seen, so left out"), ("opened", "times looked at"),
+)  # fmt: skip
 _FILES = """
 SELECT file.path, artifact.digest FROM file JOIN artifact ON artifact.id = file.artifact
 WHERE artifact.digest = ? ORDER BY file.path
@@ -46,12 +49,14 @@ class Finding:
         reasons: Why.
         remarks: What people should know beside.
         facts: What was measured, each with a name.
+        champion: Digest of the champion that it was found against; None where there was none.
     """
 
     verdict: str
     reasons: Sequence[str]
     remarks: Sequence[str]
     facts: Sequence[tuple[str, str]]
+    champion: str | None
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,7 @@ def release(view: View) -> Response:
         files = _files(index, champion)
     rows = listed[:ON_A_PAGE]
     jobs = view.service.jobs
-    asked = {row.run: found for row in rows if (found := asked_of(jobs, PROMOTE, row))}
+    asked = {row.run: found for row in rows if (found := _asked_of(jobs, row, log))}
     return view.render(
         "release.html",
         title=name,
@@ -152,9 +157,14 @@ def release(view: View) -> Response:
     )
 
 
-def asked_of(jobs: Jobs, kind: str, row: ReleaseRow) -> Asked | None:
-    """Return what came of the last wish to promote a release through a page, or None."""
-    return _asked(jobs.find(kind, f"{row.name}@{row.run}"))
+def _asked_of(jobs: Jobs, row: ReleaseRow, log: ReleaseLog) -> Asked | None:
+    """Return what came of the last wish to promote a release through a page.
+
+    None where there was none, or where the champion is another one since.
+    """
+    found = _asked(jobs.find(PROMOTE, f"{row.name}@{row.run}"))
+    champion = log.champion.release if log.champion else None
+    return None if found and found.finding and found.finding.champion != champion else found
 
 
 def _asked(job: Job | None) -> Asked | None:
@@ -183,14 +193,10 @@ def finding_of(gate: Mapping[str, Any] | None) -> Finding | None:
         interval = Interval(*(float(drop[key]) for key in ("value", "low", "high")))  # pyright: ignore[reportUnknownArgumentType]
         facts.append((f"drop in {gate.get('metric')}", with_interval(interval)))
         facts.append(("may drop by", str(gate.get("limit"))))
-    for key, words in (
-        ("images", "sealed images"), ("left_out", "left out as seen"), ("opened", "looked at so far"),
-    ):  # fmt: skip
-        if gate.get(key) is not None:
-            facts.append((words, f"{int(gate[key]):,}"))
+    facts += [(words, f"{int(gate[key]):,}") for key, words in _COUNTS if gate.get(key) is not None]
     return Finding(
         str(gate.get("verdict", "")), [str(one) for one in gate.get("reasons", ())],
-        [str(one) for one in gate.get("remarks", ())], facts,
+        [str(one) for one in gate.get("remarks", ())], facts, gate.get("champion"),
     )  # fmt: skip
 
 
@@ -224,7 +230,7 @@ def _earlier(log: ReleaseLog) -> Sequence[LogEntry]:
     """Return the entries that a rollback can lead to, the champion before this one first."""
     if log.faults or log.champion is None:
         return ()
-    line = [entry for entry in reversed(log.line[:-1])]
+    line = list(reversed(log.line[:-1]))
     seen = {(entry.release, entry.run) for entry in (log.champion, *line)}
     for entry in reversed(log.entries):
         if (entry.release, entry.run) not in seen:
