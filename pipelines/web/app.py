@@ -13,7 +13,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
-from pipelines.web.pages import home, release_actions, releases, runs
+from pipelines.web.pages import (
+    home,
+    release_actions,
+    releases,
+    runs,
+    trigger_actions,
+    triggers,
+)
 from pipelines.web.security.forms import RefusedFormError, check_origin, read_form
 from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
@@ -27,6 +34,8 @@ ROUTES: tuple[PageRoute | ActionRoute, ...] = (
     *release_actions.ROUTES,
     *releases.ROUTES,
     *runs.ROUTES,
+    *trigger_actions.ROUTES,
+    *triggers.ROUTES,
 )
 """All pages and actions."""
 

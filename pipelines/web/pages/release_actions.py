@@ -15,6 +15,7 @@ from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.runs.release_log import read_log
 from pipelines.web.jobs import Order
+from pipelines.web.pages.reasons import reason_of
 from pipelines.web.pages.release_rows import rows_of
 from pipelines.web.pages.releases import PROMOTE, ROLL_BACK
 from pipelines.web.view import ActionRoute, View
@@ -62,7 +63,7 @@ def _started(view: View, kind: str, what: str, words: tuple[str, ...], reason: s
     forced = " against the gate" if any(word.startswith("--force=") for word in words) else ""
     view.record(f"{kind}{forced}", what, reason)
     said = "The gate is asked; the answer comes here." if kind == PROMOTE else "It is rolled back."
-    return view.done(f"/releases/{quote(view.path['name'])}", said)
+    return view.done(f"/releases/{quote(view.path['name'], safe='')}", said)
 
 
 def _settings(view: View, name: str) -> tuple[str, ...]:
@@ -76,18 +77,6 @@ def _settings(view: View, name: str) -> tuple[str, ...]:
 
 def _is_of(path: Path, name: str) -> bool:
     return load(path).name == name
-
-
-def reason_of(view: View) -> str:
-    """Return why somebody does something.
-
-    Raises:
-        UserError: They do not say it.
-    """
-    reason = " ".join(view.form["reason"].split())
-    if not reason or not reason.isprintable():
-        raise UserError("a reason is missing", "say in a few words why: others will read it")
-    return reason
 
 
 ROUTES: tuple[ActionRoute, ...] = (
