@@ -60,7 +60,9 @@ class BoundedConnection(H11Protocol):
         """Go on to the next request, unless the rest of this one is still on its way."""
         self.since = time.monotonic()
         if self.conn.their_state is h11.SEND_BODY:
-            self._rest = self.loop.call_later(_REST_S, self.end, "a request went on after its answer")
+            self._rest = self.loop.call_later(
+                _REST_S, self.end, "a request went on after its answer"
+            )
         super().on_response_complete()
 
     def pause_writing(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pipelines.stores.directory import DirectoryStore
 from pipelines.web import app as application
 from pipelines.web.security import forms, limits, paths, sessions
+from pipelines.web.security.codes import CodeWay
 from pipelines.web.security.hosts import HostGuard
 from pipelines.web.security.proxies import ProxyWay
 from pipelines.web.security.viewer import Viewer
@@ -77,7 +78,9 @@ def other_origin(served: Served) -> bool:
 def other_site(served: Served) -> bool:
     """The same, where only the browser's own word tells it."""
     browser = served.browser()
-    return browser.post("/wake", {"csrf": browser.csrf()}, sec_fetch_site="cross-site").status == 303
+    return (
+        browser.post("/wake", {"csrf": browser.csrf()}, sec_fetch_site="cross-site").status == 303
+    )
 
 
 def reader_acts(served: Served) -> bool:
@@ -119,36 +122,43 @@ Attack = Callable[[Served], bool]
 Removal = Callable[[pytest.MonkeyPatch], None]
 
 
-def _always(owner: object, name: str, value: object) -> Removal:
+def _set(owner: object, name: str, value: object) -> Removal:
     def remove(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(owner, name, value)
 
     return remove
 
 
+def _yes(*_: object) -> bool:
+    return True
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
+
+
 def _origin(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (application, sessions):
-        monkeypatch.setattr(module, "check_origin", lambda *_, **__: None)
+        monkeypatch.setattr(module, "check_origin", _nothing)
 
 
 def _session(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.web.security.codes import CodeWay
+    def anybody(*_: object) -> sessions.Session:
+        return sessions.Session(Viewer("anybody", "read"), ("x",))
 
-    monkeypatch.setattr(
-        CodeWay, "session", lambda *_: sessions.Session(Viewer("anybody", "read"), ("x",))
-    )
+    monkeypatch.setattr(CodeWay, "session", anybody)
 
 
 CASES: dict[str, tuple[str, Attack, Removal]] = {
-    "Host": ("by_code", rebinding, _always(HostGuard, "_knows", lambda *_: True)),
-    "CSRF": ("by_code", without_token, _always(forms, "_are_equal", lambda *_: True)),
+    "Host": ("by_code", rebinding, _set(HostGuard, "_knows", _yes)),
+    "CSRF": ("by_code", without_token, _set(forms, "_are_equal", _yes)),
     "Origin": ("by_code", other_origin, _origin),
     "Sec-Fetch-Site": ("by_code", other_site, _origin),
-    "role": ("by_token", reader_acts, _always(application, "_check_role", lambda *_: None)),
+    "role": ("by_token", reader_acts, _set(application, "_check_role", _nothing)),
     "Origin of sign-in": ("by_token", signs_others_in, _origin),
-    "body": ("by_code", large_body, _always(limits, "BODY_BYTES", 1 << 30)),
-    "path": ("by_code", odd_path, _always(paths, "_ODD", paths.re.compile("(?!)"))),
-    "proxy": ("by_proxy", spoofed, _always(ProxyWay, "_is_proxy", lambda *_: True)),
+    "body": ("by_code", large_body, _set(limits, "BODY_BYTES", 1 << 30)),
+    "path": ("by_code", odd_path, _set(paths, "_ODD", paths.re.compile("(?!)"))),
+    "proxy": ("by_proxy", spoofed, _set(ProxyWay, "_is_proxy", _yes)),
     "session": ("by_code", stranger, _session),
 }
 
