@@ -55,6 +55,8 @@ def _listed(example: str) -> BeforeValidator:
 
 
 def _path(value: object) -> object:
+    if isinstance(value, Path):
+        return value
     if not isinstance(value, str) or not value:
         raise custom(f"{value!r} names no file", "write a path; relative ones begin here")
     return Path(value).expanduser()
@@ -169,6 +171,9 @@ _KINDS: Mapping[str, type[CodeAuth | TokenAuth | ProxyAuth]] = {
 
 
 def _auth(value: object) -> object:
+    """Say of an ``auth`` of no kind which there are."""
+    if isinstance(value, Section):
+        return value
     kind = cast("dict[str, object]", value).get("kind") if isinstance(value, dict) else None
     if kind is None:
         raise custom("it says of no kind how people show who they are", f"write {_AUTH}")
