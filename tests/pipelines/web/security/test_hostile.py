@@ -38,6 +38,11 @@ HOSTILE = {
 QUERIES = ("name", "outcome", "before", "after", "what", "run", "q", "start", "x", "sort", "depth")
 
 
+@pytest.fixture(autouse=True)
+def home() -> None:
+    """That of the server, which all tests here ask, stays where it is."""
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A store with some runs."""
@@ -76,6 +81,7 @@ def test_no_page_breaks_or_repeats_what_is_hostile(served: Served, path: str, na
         )
         assert f"<script>{MARK}" not in answer.text
         assert f'" onmouseover="{MARK}' not in answer.text
+        assert "The store is being looked at" not in answer.text
         assert "set-cookie" not in answer.headers
         assert "root:" not in answer.text
     assert not [line for line in served.said[before:] if line.startswith("bug ")]
