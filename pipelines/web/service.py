@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from components.contract.errors import UserError
 from pipelines import __version__
@@ -81,6 +82,7 @@ class Service:
         self._asked = time.monotonic()
         self._judged: dict[str, float] = {}
         self._reading: Reading | None = None
+        self._was_there = False
         self._refreshing = threading.Lock()
         self._over = threading.Event()
         self._soon = threading.Event()
@@ -218,6 +220,7 @@ class Service:
             began = time.monotonic()
             before = self.standing
             try:
+                self._check_folder()
                 bring_up_to_date(self.store, self._told)
                 self.standing = self._looked(before, began)
             except UserError as error:
@@ -230,6 +233,18 @@ class Service:
                 )
             finally:
                 self._reading = None
+
+    def _check_folder(self) -> None:
+        """Refuse the folder of a store that was there and is gone, as a disk that was unmounted.
+
+        A store without its folder is one without runs, and the index would be made anew as of one.
+        """
+        there = "://" in self.store.uri or Path(self.store.uri).is_dir()
+        if self._was_there and not there:
+            raise UserError(
+                f"the folder {self.store.uri} is not there any more", "mount it, or put it back"
+            )
+        self._was_there = there
 
     def _looked(self, before: Standing, began: float) -> Standing:
         with self.index() as index:
