@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pipelines.stores.store import Store
     from pipelines.triggers.settings import ScheduleSettings, Trigger, WatchSettings
 
-_OVERDUE = timedelta(minutes=5)
 _SHOWN, _KEY = 10, 16
 
 
@@ -109,7 +109,7 @@ def add_trigger(
 def print_added(store: Store, trigger: Trigger, *, as_json: bool) -> None:
     """Print a trigger that was added, and what has to be called for it to start anything."""
     print_triggers(store, [trigger], as_json=as_json)
-    print_remark(f"its runs are started by: slimline tick --store {store.uri}")
+    print_remark(f"its runs are started by: slimline tick --store {shlex.quote(store.uri)}")
 
 
 def _check_name(name: str) -> None:
@@ -128,6 +128,7 @@ def _check_name(name: str) -> None:
 def listed(store: Store, trigger: Trigger) -> ListedTrigger:
     """Return what is told of a trigger."""
     from pipelines.cli.trigger_documents import ListedLaunch, ListedTrigger
+    from pipelines.triggers.lateness import not_evaluated
     from pipelines.triggers.launches import launches
     from pipelines.triggers.ticks import read_ticks
 
@@ -146,14 +147,14 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
         actor=trigger.actor,
         paused=trigger.paused,
         next=[moment.isoformat() for moment in next_times(trigger, 5)],
-        overdue=overdue(trigger, ticks[-1].last if ticks else ""),
+        overdue=not_evaluated(trigger, ticks[-1].last if ticks else "", datetime.now(UTC)),
         last_tick=ticks[-1] if ticks else None,
         launches=[
             ListedLaunch(
                 launch.key,
                 launch.state(trigger.retries),
                 [attempt.run for attempt in launch.attempts],
-                launch.end.why if launch.end else launch.latest.why if launch.latest else "",
+                launch.why,
             )
             for launch in launches(store, trigger).values()
         ],
@@ -167,29 +168,6 @@ def next_times(trigger: Trigger, count: int) -> list[datetime]:
     if trigger.schedule is None or trigger.paused:
         return []
     return cron.coming(trigger.schedule.cron, trigger.schedule.zone, datetime.now(UTC), count)
-
-
-def overdue(trigger: Trigger, last_tick: str) -> str:
-    """Say that nobody has evaluated a trigger when it should have been; empty if that is not so."""
-    from pipelines.triggers import cron
-
-    if trigger.paused:
-        return ""
-    now = datetime.now(UTC)
-    seen = datetime.fromisoformat(last_tick or trigger.since)
-    if trigger.watch:
-        late = now - seen > max(_OVERDUE, timedelta(seconds=3 * trigger.watch.every_s))
-    else:
-        assert trigger.schedule
-        late = any(
-            now - moment > _OVERDUE
-            for moment in cron.due(trigger.schedule.cron, trigger.schedule.zone, seen, now, 2)
-        )
-    return (
-        f"nobody has evaluated it since {seen.isoformat(sep=' ', timespec='minutes')}"
-        if late
-        else ""
-    )
 
 
 def print_triggers(
@@ -207,7 +185,7 @@ def print_triggers(
         if one.overdue:
             print_remark(
                 f"{one.name}: {one.overdue}\nfix: let cron, systemd or a CronJob call "
-                f"slimline tick --store {store.uri}"
+                f"slimline tick --store {shlex.quote(store.uri)}"
             )
         for launch in one.launches[-_SHOWN:] if launches else ():
             runs = ", ".join(launch.runs)

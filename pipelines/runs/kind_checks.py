@@ -293,6 +293,8 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "ticks": _check_object,
     "launch": _check_object,
     "launch end": _check_object,
+    "refusal": _check_object,
+    "tick day": _check_object,
 }
 """By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
 raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
@@ -326,4 +328,6 @@ NOUNS = {
     "ticks": "list of evaluations of a trigger",
     "launch": "attempt at a launch",
     "launch end": "end of a launch",
+    "refusal": "note on an attempt that could not begin",
+    "tick day": "list of evaluations of a day",
 }

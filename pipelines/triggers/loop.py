@@ -20,11 +20,12 @@ from subprocess import Popen
 from components.contract.errors import UserError
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import list_triggers
-from pipelines.triggers.noticing import notices
-from pipelines.triggers.notifying import notify, read_untold
+from pipelines.triggers.noticing import notice_of_late, notices
+from pipelines.triggers.notifying import Notice, notify, read_untold
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.spawning import begin_tick, ticks_folder
-from pipelines.triggers.ticking import Ticked, Ticker
+from pipelines.triggers.ticking import Ticker
+from pipelines.triggers.ticks import Tick
 
 _MINUTE_S = 60.0
 _LIST_S = 15.0
@@ -81,7 +82,9 @@ class TriggerLoop:
         self._store, self._notify, self._on_change = store, tuple(notify), on_change
         self._clock = clock
         self._begin = begin or partial(self._own_process, at_once)
-        self._ticker = Ticker(store, at_once=at_once, clock=clock, hand_over=self._hand_over)
+        self._ticker = Ticker(
+            store, at_once=at_once, clock=clock, hand_over=self._hand_over, on_late=self._on_late
+        )
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -212,15 +215,19 @@ class TriggerLoop:
         for ticked in self._ticker.tick(name):
             with self._changed:
                 self._evaluated = self._clock()
-            self._tell(ticked)
+            for notice in notices(self._store, ticked) if self._notify else ():
+                self._tell(notice)
             if any(row.count == 1 for row in ticked.rows):
                 self._on_change()
 
-    def _tell(self, ticked: Ticked) -> None:
-        if not self._notify:
-            return
-        for notice in notices(self._store, ticked):
-            notify(self._notify, notice, ticks_folder(self._store))
+    def _on_late(self, name: str, row: Tick) -> None:
+        if self._notify:
+            self._tell(notice_of_late(self._store, name, row))
+        self._on_change()
+
+    def _tell(self, notice: Notice) -> None:
+        """Give a notice; what goes wrong stands in ``health``."""
+        notify(self._notify, notice, ticks_folder(self._store))
 
     def _hand_over(self, name: str) -> None:
         """Begin a process for a trigger, unless one of this loop is at work already."""
