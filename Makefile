@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo faces fashion omniglot everything peers test test-containers test-slow browser-tests check bench faults faults-short reference techniques pictures install tools clean
+.PHONY: demo serve faces fashion omniglot everything peers test test-containers test-slow browser-tests check bench faults faults-short reference techniques pictures install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -32,6 +32,14 @@ $(VENV)/tools: $(VENV)/installed
 
 demo: install
 	$(BIN)/slimline run pipelines/examples/digits.yaml
+
+# Its pages fill while one looks at them; PORT=8090 where 8080 is taken.
+serve: $(VENV)/serve
+	@$(BIN)/slimline serve --demo $(if $(PORT),--port $(PORT))
+
+$(VENV)/serve: $(VENV)/installed
+	@$(BIN)/pip install --quiet --quiet --disable-pip-version-check -c constraints.txt -e '.[serve]'
+	@touch $@
 
 faces: install
 	$(BIN)/slimline run pipelines/examples/faces.yaml --data $(or $(DATA),$(SHARED)/data/orl)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LISTED_RUN = (
     "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s", "config_digest",
+    "cancelled",
 )  # fmt: skip
 """What the list of runs says of one: keys of its record."""
 

@@ -10,7 +10,6 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from pipelines.cli.progress_text import duration, progress_text
 from pipelines.cli.time_left import TimeLeft
 from pipelines.cli.visible import line
 from pipelines.runs.events import (
@@ -26,6 +25,7 @@ from pipelines.runs.events import (
     StepStarted,
     StepWaiting,
 )
+from pipelines.runs.progress_text import duration, progress_text
 
 _PER_SECOND = 4
 _PLAIN_S = 10.0

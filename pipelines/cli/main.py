@@ -18,6 +18,7 @@ from components.contract.errors import UserError
 from pipelines.cli import streams
 from pipelines.cli.commands import (
     affected,
+    cancel,
     data,
     doctor,
     erase,
@@ -62,9 +63,9 @@ from pipelines.disk.names import check_name
 from pipelines.sources.erased import ErasedDataWarning
 
 _COMMANDS = (
-    run, explain, compile_, show, data, export, runs, logs, lineage, affected, why_changed, verify,
-    releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule, watch,
-    triggers, tick, serve, images,
+    run, explain, compile_, show, data, export, runs, logs, cancel, lineage, affected, why_changed,
+    verify, releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule,
+    watch, triggers, tick, serve, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

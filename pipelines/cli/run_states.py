@@ -10,9 +10,9 @@ from rich.console import RenderableType
 
 from components.contract.digests import canonical_json
 from components.contract.progress import parsed
-from pipelines.cli.progress_text import progress_text
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
+from pipelines.runs.progress_text import progress_text
 from pipelines.runs.records import RunRecord
 
 
@@ -37,6 +37,11 @@ def runs(records: Sequence[RunRecord]) -> Sheet:
 def _outcome(record: RunRecord) -> str:
     killed = any(step["state"] == "killed" for step in record.steps.values())
     return f"{record.outcome} (killed)" if killed else record.outcome
+
+
+def asked_by(actor: object, reason: object) -> str:
+    """Return who asked for the end of a run, and why, in words that follow others."""
+    return f", as {actor} asked" + (f": {reason}" if reason else "")
 
 
 def _steps(record: RunRecord) -> str:

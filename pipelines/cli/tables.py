@@ -19,13 +19,14 @@ from components.statistics.quantities import (
     whole_bytes,
     with_interval,
 )
-from pipelines.cli.progress_text import duration
-from pipelines.cli.run_states import going_on
+from pipelines.cli.run_states import asked_by, going_on
 from pipelines.cli.sheet import Column, Sheet
 from pipelines.cli.visible import line
 from pipelines.launch.explaining import LOST, NEW, Changed, Explanation, Upstream
 from pipelines.launch.release_folder import LATEST_PAGE, read_list
 from pipelines.runs.leaderboard import Leaderboard, Sealed
+from pipelines.runs.progress_text import duration
+from pipelines.runs.records import RunRecord
 
 _STYLES = {
     "winner": "bold green", "kept": "green", "over-budget": "yellow", "undecided": "magenta",
@@ -62,6 +63,7 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
     elif not board.failures and not fault:
         parts.append(line("no choice was made in this run"))
     parts += [line(_retry(retry)) for retry in board.record.retries]
+    parts += _asked(board.record)
     if failures:
         parts += [line(f"failed: {failure.what}", style="red") for failure in board.failures]
     if fault:
@@ -69,6 +71,12 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
     if board.exported:
         parts += map(line, exported_files(board.record.run, Path(board.exported)))
     return Group(*parts)
+
+
+def _asked(record: RunRecord) -> list[RenderableType]:
+    """Say who asked for the end of a cancelled run."""
+    asked = record.cancelled
+    return [line(f"cancelled{asked_by(asked['actor'], asked['reason'])}")] if asked else []
 
 
 def _retry(retry: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pipelines.runs.estimates import makespan, usable_cores
+from pipelines.runs.estimates import left_s, usable_cores
 from pipelines.runs.events import (
     Estimated,
     Event,
@@ -49,21 +49,9 @@ class TimeLeft:
         """Return how long the rest takes; None where it is not known of every step."""
         if self._graph is None:
             return None
-        left: dict[str, float] = {}
-        for step in self._graph.steps:
-            if step.name in self._ended:
-                continue
-            seconds = self._of(step.name)
-            if seconds is None:
-                return None
-            left[step.name] = seconds
-        return makespan(self._graph, left, self._began.keys() - self._ended, usable_cores())
-
-    def _of(self, step: str) -> float | None:
         now = time.monotonic()
-        if step in self._own:
-            at, left_s = self._own[step]
-            return max(0.0, left_s - (now - at))
-        if step not in self._duration_s:
-            return None
-        return max(0.0, self._duration_s[step] - (now - self._began.get(step, now)))
+        running_s = {step: now - began for step, began in self._began.items()}
+        own_left_s = {step: left - (now - at) for step, (at, left) in self._own.items()}
+        return left_s(
+            self._graph, self._ended, running_s, own_left_s, self._duration_s, usable_cores()
+        )

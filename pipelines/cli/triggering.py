@@ -128,10 +128,11 @@ def _check_name(name: str) -> None:
 def listed(store: Store, trigger: Trigger) -> ListedTrigger:
     """Return what is told of a trigger."""
     from pipelines.cli.trigger_documents import ListedLaunch, ListedTrigger
-    from pipelines.triggers.lateness import not_evaluated
     from pipelines.triggers.launches import launches
+    from pipelines.triggers.standing import next_times, overdue
     from pipelines.triggers.ticks import read_ticks
 
+    now = datetime.now(UTC)
     ticks = read_ticks(store, trigger.name)
     return ListedTrigger(
         name=trigger.name,
@@ -146,8 +147,8 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
         since=trigger.since,
         actor=trigger.actor,
         paused=trigger.paused,
-        next=[moment.isoformat() for moment in next_times(trigger, 5)],
-        overdue=not_evaluated(trigger, ticks[-1].last if ticks else "", datetime.now(UTC)),
+        next=[moment.isoformat() for moment in next_times(trigger, 5, now)],
+        overdue=overdue(trigger, ticks[-1].last if ticks else "", now),
         last_tick=ticks[-1] if ticks else None,
         launches=[
             ListedLaunch(
@@ -159,15 +160,6 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
             for launch in launches(store, trigger).values()
         ],
     )
-
-
-def next_times(trigger: Trigger, count: int) -> list[datetime]:
-    """Return when a schedule comes next; nothing of a watch, or while it is paused."""
-    from pipelines.triggers import cron
-
-    if trigger.schedule is None or trigger.paused:
-        return []
-    return cron.coming(trigger.schedule.cron, trigger.schedule.zone, datetime.now(UTC), count)
 
 
 def print_triggers(

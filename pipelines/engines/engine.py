@@ -85,6 +85,10 @@ class Engine(Protocol):
         """
         ...
 
-    def cancel(self) -> None:
-        """End everything that runs; ``submit`` then yields the rest as skipped."""
+    def cancel(self, *, for_good: bool = False) -> None:
+        """End everything that runs; ``submit`` then yields the rest as skipped.
+
+        Args:
+            for_good: Also end what would go on without this process, as ``detached`` says.
+        """
         ...

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
@@ -29,6 +29,7 @@ from pipelines.launch.exporting import (
 )
 from pipelines.runs.actor import actor
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.cancelling import ending_when_asked
 from pipelines.runs.estimates import durations
 from pipelines.runs.events import (
     Estimated,
@@ -104,6 +105,7 @@ class Launched:
         critical_path_s: Sum of function times along the longest path.
         exported: Folder with the release and the report, or None unless ``done``.
         page: Where the engine itself shows the run; None where it does not.
+        cancelled: Of whoever asked for its end; see ``RunRecord``.
     """
 
     run: str
@@ -113,6 +115,7 @@ class Launched:
     critical_path_s: float
     exported: Path | None
     page: str | None = None
+    cancelled: Mapping[str, Any] | None = None
 
 
 def launch(
@@ -205,11 +208,12 @@ def launch(
             outcome, exported = current.to_end(cache, sources, folder, on_event)
             ended = current.ended(outcome)
             if outcome != "running":
-                put_finished(opened, ended)
+                ended = put_finished(opened, ended)
                 join_records(opened, run)
     return Launched(
-        run, outcome, current.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page
-    )
+        run, outcome, current.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page,
+        ended.cancelled,
+    )  # fmt: skip
 
 
 def _check_data(sources: Mapping[str, Snapshot], ordered: Ordered | None) -> None:
@@ -259,7 +263,8 @@ class _CurrentRun:
     ) -> tuple[Outcome, Path | None]:
         """Run all steps, and export the release of a run that is done to ``folder``."""
         repeated = False
-        with self._progress, _interruptible(self._engine) as interrupted:
+        interrupting = _interruptible(self._engine, cache.store, self._record.run)
+        with self._progress, interrupting as interrupted:
             while True:
                 for event in self._engine.submit(self._graph, sources, self._record.run):
                     if isinstance(event, Settled):
@@ -356,20 +361,31 @@ def _count_images(cache: Cache, event: StepDone, on_event: Callable[[Event], Non
 
 
 @contextlib.contextmanager
-def _interruptible(engine: Engine) -> Generator[threading.Event]:
-    """Turn Ctrl-C and SIGTERM into an orderly cancel while a run goes on."""
+def _interruptible(engine: Engine, store: Store, run: str) -> Generator[threading.Event]:
+    """Turn Ctrl-C, SIGTERM and what somebody asks for into an orderly cancel of a run."""
     interrupted = threading.Event()
 
     def cancel(_number: int, _frame: FrameType | None) -> None:
         interrupted.set()
         engine.cancel()
 
-    if threading.current_thread() is not threading.main_thread():
+    def end() -> None:
+        interrupted.set()
+        engine.cancel(for_good=True)
+
+    with ending_when_asked(store, run, end), _signals_taken(cancel):
         yield interrupted
+
+
+@contextlib.contextmanager
+def _signals_taken(cancel: Callable[[int, FrameType | None], None]) -> Generator[None]:
+    """Have Ctrl-C and SIGTERM call this, where this thread is the one that gets them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
     before = {number: signal.signal(number, cancel) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield interrupted
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

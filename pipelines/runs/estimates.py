@@ -6,7 +6,7 @@ import heapq
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from statistics import median
 
@@ -107,6 +107,38 @@ def makespan(
         now_s, done = heapq.heappop(active)
         undone.discard(done)
     return now_s
+
+
+def left_s(
+    graph: Graph,
+    ended: Collection[str],
+    running_s: Mapping[str, float],
+    own_left_s: Mapping[str, float],
+    expected_s: Mapping[str, float],
+    cores: int,
+) -> float | None:
+    """Return how long a run still takes; None where it is not known of every step.
+
+    Args:
+        graph: Its steps.
+        ended: Names of those that have ended.
+        running_s: How long those run that do.
+        own_left_s: What some of these say themselves how long they still take.
+        expected_s: What each takes as a whole, by earlier runs: see ``durations``.
+        cores: Of the machine.
+    """
+    rest: dict[str, float] = {}
+    for step in graph.steps:
+        name = step.name
+        if name in ended:
+            continue
+        if name in own_left_s:
+            rest[name] = max(0.0, own_left_s[name])
+        elif name in expected_s:
+            rest[name] = max(0.0, expected_s[name] - running_s.get(name, 0.0))
+        else:
+            return None
+    return makespan(graph, rest, running_s.keys() - set(ended), cores)
 
 
 def _fits(step: Step, busy: list[Step], cores: int) -> bool:

@@ -50,7 +50,7 @@ def _record(store: Store, work: Path) -> bool:
         record = read_run(store, run)
     except UserError:  # damaged: ``slimline runs`` names it
         return False
-    if record.outcome != "broken":
+    if record.outcome not in ("broken", "cancelled"):
         return False
     _put_logs(store, record, work)
     steps = {

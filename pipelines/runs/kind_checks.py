@@ -9,6 +9,8 @@ from typing import Any, Final, cast
 
 from components.contract.digests import digest
 from components.contract.tree import Entry, Tree
+from pipelines.runs.actions import parse_action
+from pipelines.runs.cancelling import parse_cancellation
 from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
 from pipelines.runs.condemned import parse_collection
 from pipelines.runs.erasures import parse_erasure
@@ -265,6 +267,16 @@ def _check_erasure(_store: Store, key: str, data: bytes) -> References:
     return ()
 
 
+def _check_with(parse: Callable[[bytes], object]) -> Callable[[Store, str, bytes], References]:
+    """Return the check of values that refer to nothing, by what reads them."""
+
+    def check(_store: Store, _key: str, data: bytes) -> References:
+        parse(data)
+        return ()
+
+    return check
+
+
 CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "tree": _check_tree,
     "result": _check_result,
@@ -277,6 +289,7 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "journal": _check_empty,
     "run": _check_run,
     "progress": _check_object,
+    "cancellation": _check_with(parse_cancellation),
     "step": _check_step,
     "release": _check_release,
     "release log": _check_log_entry,
@@ -295,6 +308,7 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "launch end": _check_object,
     "refusal": _check_object,
     "tick day": _check_object,
+    "action": _check_with(parse_action),
 }
 """By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
 raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
@@ -312,6 +326,7 @@ NOUNS = {
     "journal": "entry of the journal",
     "run": "record of a run",
     "progress": "progress of a run",
+    "cancellation": "request to cancel a run",
     "step": "record of an execution",
     "release": "note on a release",
     "release log": "entry of a log of releases",
@@ -330,4 +345,5 @@ NOUNS = {
     "launch end": "end of a launch",
     "refusal": "note on an attempt that could not begin",
     "tick day": "list of evaluations of a day",
+    "action": "note on what somebody did",
 }

@@ -28,6 +28,7 @@ SCHEMA = 2
 DOCUMENT = (
     "schema", "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s",
     "critical_path_s", "steps_run", "steps_cached", "states", "retries",
+    "cancelled",
     "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
     "notes", "next_steps", "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",

@@ -112,15 +112,39 @@ def _has_ended(record: RunRecord, step: str) -> bool:
 
 def _live(record: RunRecord, step: str) -> Path | None:
     """Return the log of the step's newest attempt, if the run's folder is on this machine."""
+    logs = live_logs(record, step)
+    return logs[max(logs)] if logs else None
+
+
+def live_logs(record: RunRecord, step: str) -> dict[int, Path]:
+    """Return the logs of a step by attempt, if the run's folder is on this machine.
+
+    Args:
+        record: Of the run.
+        step: Name of the step.
+    """
     if record.machine != machine_name() or not record.work:
-        return None
+        return {}
     folder = Path(record.work) / "logs"
     try:
         logs = [_LOG.fullmatch(path.name) for path in folder.iterdir()]
     except (OSError, ValueError):  # the run has ended, or never began
-        return None
+        return {}
     attempts = [int(log["attempt"]) for log in logs if log and log["step"] == step]
-    return log_file(Path(record.work), step, max(attempts)) if attempts else None
+    return {attempt: log_file(Path(record.work), step, attempt) for attempt in attempts}
+
+
+def stored_logs(record: RunRecord, step: str) -> dict[int, tuple[str, str]]:
+    """Return where the store keeps the logs of a step: by attempt its key, and the run's name.
+
+    Of a cached step it is what the execution printed whose result was taken. Not all of them need
+    be there.
+    """
+    state = record.steps.get(step, {})
+    executed = state.get("record") or step_record_key(record.run, step, state.get("attempt", 1))
+    run, name, latest = step_of_record(executed)
+    earlier = range(1, latest) if run == record.run else ()
+    return {attempt: (log_key(run, name, attempt), run) for attempt in (*earlier, latest)}
 
 
 def _stored(store: Store, record: RunRecord, step: str) -> str:
@@ -130,9 +154,9 @@ def _stored(store: Store, record: RunRecord, step: str) -> str:
         UserError: Nothing, and why.
     """
     state = record.steps.get(step, {})
-    executed = state.get("record") or step_record_key(record.run, step, state.get("attempt", 1))
+    kept = stored_logs(record, step)
     try:
-        return read_value(store, log_key(*step_of_record(executed))).decode(errors="replace")
+        return read_value(store, kept[max(kept)][0]).decode(errors="replace")
     except KeyMissing:
         _check_known(record, step)
     follow = f"slimline logs {record.run} {step} --follow"

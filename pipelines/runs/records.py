@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError, suggest
 from pipelines.disk.scratch import is_held
+from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.graph import Place
 from pipelines.runs.journal import announce
 from pipelines.runs.moments import now
@@ -81,6 +82,8 @@ class RunRecord:
             paths absolute; of several files a list. Runs of earlier versions have none.
         retries: Each time that a cluster was to try the run again after it had failed: ``number``
             from 1, ``steps`` that had failed, and ``at``.
+        cancelled: Of a cancelled run whose end somebody asked for: ``actor``, ``reason`` and
+            ``at``; None of one that Ctrl-C ended, for example.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
@@ -106,6 +109,12 @@ class RunRecord:
     actor: str = ""
     places: Mapping[str, Place] = field(default_factory=dict[str, Place])
     retries: Sequence[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    cancelled: Mapping[str, Any] | None = None
+
+    @property
+    def detached(self) -> bool:
+        """Whether it lives on in a cluster when the process that launched it is gone."""
+        return not self.machine
 
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -147,10 +156,17 @@ def put_started(store: Store, record: RunRecord) -> None:
     store.put_if_absent(started_key(record.run), canonical_json(asdict(record)))
 
 
-def put_finished(store: Store, record: RunRecord) -> None:
-    """Keep the record of a run that has ended; the journal says so before."""
+def put_finished(store: Store, record: RunRecord) -> RunRecord:
+    """Keep the record of a run that has ended; the journal says so before.
+
+    Returns:
+        It; where it was cancelled and somebody had asked for that, it says who.
+    """
     announce(store, "run", record.run)
+    if record.outcome == "cancelled" and (asked := read_cancellation(store, record.run)):
+        record = replace(record, cancelled=asdict(asked))
     store.put_if_absent(run_key(record.run), canonical_json(asdict(record)))
+    return record
 
 
 @dataclass(frozen=True)
@@ -271,7 +287,10 @@ def _settled(store: Store, record: RunRecord) -> RunRecord:
     try:  # it may have ended since the record was read
         return _read(store, run_key(record.run))
     except KeyMissing:
-        return killed(record, progress)
+        gone = killed(record, progress)
+    # What killed it did what somebody had asked for: nothing is to be tried again.
+    asked = read_cancellation(store, record.run)
+    return replace(gone, outcome="cancelled", cancelled=asdict(asked)) if asked else gone
 
 
 def killed(record: RunRecord, progress: RunProgress | None) -> RunRecord:
@@ -288,7 +307,7 @@ def killed(record: RunRecord, progress: RunProgress | None) -> RunRecord:
 
 def _is_gone(record: RunRecord, progress: RunProgress | None) -> bool:
     """Whether the process that runs this is known to be gone."""
-    if not record.machine:  # the run goes on in a cluster without it
+    if record.detached:
         return False
     if record.machine != machine_name():
         return progress is not None and progress.silent(now())

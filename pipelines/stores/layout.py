@@ -54,6 +54,9 @@ LAUNCHES = "launches/"
 TICKS = "ticks/"
 """What all keys of evaluations of closed days begin with."""
 
+ACTIONS = "actions/"
+"""What all keys of what people did begin with."""
+
 Announced = Literal["run", "log", "note", "gc", "erase"]
 """What an entry of the journal announces: a run, an entry of a release log, a note on a release, a
 collection of garbage, or an erasure."""
@@ -78,6 +81,7 @@ KINDS = {
         "claim": rf"{CLAIMS}{_NAME}\.json",
         "run": rf"{RUNS}{_NAME}/(run|started)\.json",
         "progress": rf"{RUNS}{_NAME}/progress\.json",
+        "cancellation": rf"{RUNS}{_NAME}/cancel\.json",
         "step": rf"{RUNS}{_NAME}/steps/{_NAME}\.json",
         "log": rf"{RUNS}{_NAME}/logs/{_NAME}\.log",
         "records": rf"{RUNS}{_NAME}/records\.jsonl",
@@ -99,6 +103,7 @@ KINDS = {
         "launch end": rf"{LAUNCHES}{_NAME}/{_NAME}\.end\.json",
         "refusal": rf"{LAUNCHES}{_NAME}/{_NAME}\.a[1-9][0-9]*\.refused\.json",
         "tick day": rf"{TICKS}{_NAME}/\d{{4}}-\d\d-\d\d\.json",
+        "action": rf"{ACTIONS}\d{{4}}-\d\d-\d\d/\d{{6}}\.\d{{3}}-[0-9a-f]{{8}}\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
 }
@@ -186,6 +191,11 @@ def log_key(run: str, step: str, attempt: int = 1) -> str:
 def progress_key(run: str) -> str:
     """Return where it stands how far a run is, written again and again while it goes on."""
     return f"{RUNS}{run}/progress.json"
+
+
+def cancel_key(run: str) -> str:
+    """Return where it stands that somebody wants a run to end."""
+    return f"{RUNS}{run}/cancel.json"
 
 
 def release_key(name: str, run: str) -> str:
@@ -382,3 +392,15 @@ def launch_slot_key(number: int) -> str:
 def launch_lease_key(uid: str, key: str) -> str:
     """Return where whoever carries out a launch has its lease."""
     return f"{CLAIMS}launch-{uid}-{key}.json"
+
+
+def action_key(at: datetime, identifier: str) -> str:
+    """Return where it stands what somebody did.
+
+    Args:
+        at: When, with its time zone; keys sort by it.
+        identifier: Eight hexadecimal digits that tell it from others of the same moment.
+    """
+    utc = at.astimezone(UTC)
+    milliseconds = utc.microsecond // 1000
+    return f"{ACTIONS}{utc:%Y-%m-%d}/{utc:%H%M%S}.{milliseconds:03}-{identifier}.json"

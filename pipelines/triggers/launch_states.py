@@ -79,7 +79,7 @@ class End:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class LaunchRefusal:
     """Why the run of an attempt could not begin.
 
     Attributes:
@@ -108,7 +108,7 @@ class Launch:
     attempts: tuple[LaunchAttempt, ...]
     end: End | None = None
     records: tuple[RunRecord | None, ...] = ()
-    refusals: Mapping[int, Refusal] = field(default_factory=dict[int, Refusal])
+    refusals: Mapping[int, LaunchRefusal] = field(default_factory=dict[int, LaunchRefusal])
     damage: str = ""
 
     @property
@@ -122,7 +122,7 @@ class Launch:
         return self.records[-1] if self.records else None
 
     @property
-    def refusal(self) -> Refusal | None:
+    def refusal(self) -> LaunchRefusal | None:
         """Why the latest attempt could not begin, or None."""
         return self.refusals.get(self.latest.number) if self.latest else None
 

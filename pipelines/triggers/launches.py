@@ -31,7 +31,7 @@ from pipelines.stores.layout import (
     started_key,
 )
 from pipelines.stores.store import KeyMissing, Store
-from pipelines.triggers.launch_states import End, Ended, Launch, LaunchAttempt, Refusal
+from pipelines.triggers.launch_states import End, Ended, Launch, LaunchAttempt, LaunchRefusal
 from pipelines.triggers.settings import Trigger
 
 _ATTEMPT = re.compile(r"(.+)\.a([1-9][0-9]*)\.json")
@@ -40,7 +40,7 @@ _END = ".end.json"
 
 _ATTEMPTS = TypeAdapter(LaunchAttempt)
 _ENDS = TypeAdapter(End)
-_REFUSALS = TypeAdapter(Refusal)
+_REFUSALS = TypeAdapter(LaunchRefusal)
 
 
 def run_id(trigger: Trigger, key: str, number: int, at: datetime) -> str:
@@ -117,7 +117,7 @@ def read_end(store: Store, trigger: Trigger, key: str) -> End | None:
 def refuse(store: Store, trigger: Trigger, attempt: LaunchAttempt, why: str, at: str) -> None:
     """Say that the run of an attempt could not begin: it counts as one that failed."""
     place = refusal_key(trigger.uid, attempt.key, attempt.number)
-    store.put_if_absent(place, canonical_json(asdict(Refusal(why, at))))
+    store.put_if_absent(place, canonical_json(asdict(LaunchRefusal(why, at))))
 
 
 def reopen(store: Store, trigger: Trigger, key: str) -> None:
@@ -128,24 +128,24 @@ def reopen(store: Store, trigger: Trigger, key: str) -> None:
 
 
 @dataclass
-class _Found:
+class _KeptLaunch:
     """What the store holds of a launch."""
 
     attempts: dict[int, LaunchAttempt] = field(default_factory=dict[int, LaunchAttempt])
-    refusals: dict[int, Refusal] = field(default_factory=dict[int, Refusal])
+    refusals: dict[int, LaunchRefusal] = field(default_factory=dict[int, LaunchRefusal])
     end: End | None = None
     damage: str = ""
 
 
 def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
     """Return all launches of a trigger by key, in the order in which they were first reserved."""
-    found: dict[str, _Found] = {}
+    found: dict[str, _KeptLaunch] = {}
     prefix = launches_prefix(trigger.uid)
     for place in store.list(prefix):
         name = place.removeprefix(prefix)
         named = _REFUSAL.fullmatch(name) or _ATTEMPT.fullmatch(name)
         key = named[1] if named else name.removesuffix(_END)
-        one = found.setdefault(key, _Found())
+        one = found.setdefault(key, _KeptLaunch())
         try:
             data = store.get(place)
             if not named:
@@ -167,7 +167,7 @@ def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
     return {one.key: one for one in made}
 
 
-def _launch(store: Store, key: str, found: _Found) -> Launch:
+def _launch(store: Store, key: str, found: _KeptLaunch) -> Launch:
     ordered = tuple(found.attempts[number] for number in sorted(found.attempts))
     begun = store.stat_many(
         place for one in ordered for place in (started_key(one.run), run_key(one.run))

@@ -95,7 +95,7 @@ class TriggerLoop:
         self._going: dict[str, Popen[bytes]] = {}
         self._again: set[str] = set()
         self._evaluated: datetime | None = None
-        self._fault = ""
+        self._faults: dict[str, str] = {}
         self._offset = self._clock_offset()
 
     def start(self) -> None:
@@ -125,7 +125,7 @@ class TriggerLoop:
         with self._changed:
             due = min(self._due.values(), default=None)
             going = tuple(sorted(self._going))
-            evaluated, fault = self._evaluated, self._fault
+            evaluated, fault = self._evaluated, "; ".join(self._faults.values())
         coming = ""
         if due is not None:
             wait_s = max(0.0, due - time.monotonic())
@@ -157,19 +157,24 @@ class TriggerLoop:
         offset = self._clock_offset()
         if abs(offset - self._offset) > _JUMP_S:
             self._offset = offset
-            with self._changed:
-                self._fault = "the clock of this machine was set: nothing is decided for a moment"
+            self._keep_fault("", "the clock of this machine was set; nothing is decided yet")
             self._postpone(_RETRY_S)
             return
         self._offset = offset
         fault = self._trying(self._list)
+        self._keep_fault("", fault)
         if fault:  # the store; it may answer the next time
             self._postpone(_RETRY_S)
-        for name in () if fault else self._take_due():
-            if wrong := self._trying(partial(self._evaluate, name)):
-                fault = f"{name}: {wrong}"
+            return
+        for name in self._take_due():
+            wrong = self._trying(partial(self._evaluate, name))
+            self._keep_fault(name, f"{name}: {wrong}" if wrong else "")
+
+    def _keep_fault(self, name: str, fault: str) -> None:
         with self._changed:
-            self._fault = fault
+            self._faults.pop(name, None)
+            if fault:
+                self._faults[name] = fault
 
     def _trying(self, do: Callable[[], None]) -> str:
         """Do something, and return why it failed; "" if it did not."""
@@ -194,6 +199,7 @@ class TriggerLoop:
             self._listed = now
             for name in self._due.keys() - found.keys():
                 del self._due[name]
+                self._faults.pop(name, None)
             for name, signature in found.items():
                 if self._signatures.get(name) != signature:
                     self._due[name] = 0.0

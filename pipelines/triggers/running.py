@@ -49,12 +49,17 @@ class Carried:
     why: str = ""
 
 
+def actor_of(trigger: Trigger) -> str:
+    """Return who the records of its runs say started them."""
+    return f"trigger {trigger.name}"
+
+
 def close_killed(store: Store, run: str) -> None:
     """Write the end of a run whose engine was killed, if nobody has: it never goes on again."""
     record_killed(store)
     if store.stat(run_key(run)) is None and store.stat(started_key(run)):
         record = read_run(store, run)
-        if record.outcome == "broken":
+        if record.outcome != "running":
             put_finished(store, record)
 
 
@@ -124,7 +129,7 @@ def _run(
     on_event: Callable[[Event], None],
     launcher: Launcher,
 ) -> Carried:
-    ordered = Ordered(attempt.run, f"trigger {trigger.name}", attempt.snapshot, counts=lease.regain)
+    ordered = Ordered(attempt.run, actor_of(trigger), attempt.snapshot, counts=lease.regain)
     try:
         with _ending_when_asked(store, trigger, attempt):
             launched = launcher(

@@ -18,13 +18,14 @@ from pipelines.stores.layout import launch_lease_key
 from pipelines.stores.leases import LENGTH_S, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers import deciding
+from pipelines.triggers.confirming import by_hand_key
 from pipelines.triggers.deciding import Going, Move
 from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
 from pipelines.triggers.lateness import overdue, running_long
 from pipelines.triggers.launch_states import Launch
 from pipelines.triggers.launches import end, launches, reserve
 from pipelines.triggers.reading import DataReader, HandedOver
-from pipelines.triggers.running import Carried, Launcher, carry_out, close_killed
+from pipelines.triggers.running import Carried, Launcher, actor_of, carry_out, close_killed
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.slots import SlotWatch, take_slot
 from pipelines.triggers.ticks import Tick, note, read_ticks, tell_once
@@ -120,8 +121,7 @@ class Ticker:
         Returns:
             The run, and what became of it.
         """
-        now = self._clock()
-        key = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-by-hand"
+        key = by_hand_key(self._clock())
         return self._by_hand(trigger, Move("launch", why, key), actor)
 
     def try_again(self, trigger: Trigger, failed: Launch, actor: str) -> tuple[str, Carried]:
@@ -195,7 +195,7 @@ class Ticker:
         """Tell what is late or takes long, if it was not told before."""
         before = read_ticks(self._store, trigger.name)
         last = before[-1].last if before else ""
-        found = (overdue(trigger, known, waits, last, now), running_long(trigger, known, now))
+        found = (overdue(trigger, known, waits, last, now), running_long(known, now))
         for row in found:
             if row and (dry or tell_once(self._store, trigger.name, row)):
                 self._on_late(trigger.name, row)
@@ -232,7 +232,7 @@ class Ticker:
         now, row = self._clock(), self._row(decision)
         if dry or decision.what in ("nothing", "wait", "hold"):
             return row, None
-        at, actor = now.isoformat(timespec="milliseconds"), f"trigger {trigger.name}"
+        at, actor = now.isoformat(timespec="milliseconds"), actor_of(trigger)
         if decision.what == "pause":
             change_trigger(self._store, trigger.name, lambda one: replace(one, paused=decision.why))
             return row, None

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.contract.errors import UserError
 from pipelines.cli.arguments import (
     add_command,
     auth_of,
@@ -23,7 +24,7 @@ from pipelines.engines.opening import CLUSTERED, ENGINES
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.engines.engine import Cluster
-    from pipelines.launch.launching import Launched
+    from pipelines.launch.launching import Launched, Ordered
     from pipelines.runs.leaderboard import Leaderboard
 
 
@@ -38,6 +39,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="DIR",
         help="where release and report are written (default: slimline-out/NAME)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--run-id", metavar="RUN",
+        help="what the run is called: NAME-YYYYMMDD-HHMMSS-XXXX, for who decides that before; "
+        "on a cluster a run of that name is gone on with",
     )  # fmt: skip
     place_arguments(parser)
     project_arguments(parser)
@@ -57,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     config = load_config(arguments)
     cluster = _cluster(arguments)
+    ordered = _ordered(arguments, config)
     with LiveView(Console(stderr=True)) as view:
         launched = launch(
             config,
@@ -64,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
             output=arguments.output,
             remeasure=arguments.remeasure,
             cluster=cluster,
+            ordered=ordered,
             on_event=view.on_event,
         )
     board = read_board(open_store(config.store), launched.run, launched.exported)
@@ -94,6 +102,34 @@ def promote_where_asked(config: Config, run: str) -> str:
     return told
 
 
+def _ordered(arguments: argparse.Namespace, config: Config) -> Ordered | None:
+    """Return the run that the arguments name; None where they leave that to the launch.
+
+    Raises:
+        UserError: The name is none of a run of this configuration, or of one that has begun.
+    """
+    from pipelines.launch.launching import Ordered
+    from pipelines.runs.actor import actor
+    from pipelines.runs.records import new_run_id, run_ids
+    from pipelines.stores.layout import run_key, started_key
+    from pipelines.stores.opening import open_store
+
+    run = arguments.run_id
+    if run is None:
+        return None
+    if not run_ids(config.name).fullmatch(run):
+        raise UserError(
+            f"--run-id {run}: it is no identifier of a run of {config.name}",
+            f"write it as {new_run_id(config.name)}: time in UTC, four hexadecimal digits",
+        )
+    begun = open_store(config.store).stat_many([run_key(run), started_key(run)])
+    if begun[0] or (begun[1] and arguments.engine not in CLUSTERED):
+        raise UserError(
+            f"--run-id {run}: the store {config.store} has that run", "leave --run-id out"
+        )
+    return Ordered(run, actor())
+
+
 def _cluster(arguments: argparse.Namespace) -> Cluster:
     """Return the cluster that is meant.
 
@@ -117,13 +153,17 @@ def _verdict(
     arguments: argparse.Namespace, config: Config, launched: Launched, board: Leaderboard
 ) -> int:
     """Say what to do next where a run did not end well, and return the exit code."""
+    from pipelines.cli.run_states import asked_by
+
     again = f"slimline {shlex.join(arguments.given)}"
     if launched.outcome == "running":
         print_remark(f"the run goes on in the cluster: {launched.page}")
         print_remark(f"when it has ended: {_sync_command(arguments, config)}")
         return CANCELLED
     if launched.outcome == "cancelled":
-        print_remark(f"cancelled; what is done is kept, go on with: {again}")
+        asked = launched.cancelled
+        by = asked_by(asked["actor"], asked["reason"]) if asked else ""
+        print_remark(f"cancelled{by}; what is done is kept, go on with: {again}")
         return CANCELLED
     if launched.outcome == "failed":
         for failure in board.failures:

@@ -59,7 +59,7 @@ class KubeflowEngine:
         self._reachable = reachable
         self._cache = cache
         self._work = work
-        self._cluster = cluster
+        self._cancel_on_interrupt = cluster.cancel_on_interrupt
         auth = cluster.auth or reachable.settings.auth
         self._connection = Connection(cluster.host, cluster.namespace, auth=auth)
         self._interrupted = threading.Event()
@@ -67,8 +67,9 @@ class KubeflowEngine:
         self.detached = True
         self.still_running = False
 
-    def cancel(self) -> None:
-        """Stop looking on; the run goes on unless the user wants it to end with this process."""
+    def cancel(self, *, for_good: bool = False) -> None:
+        """Stop looking on; the run goes on unless it is to end for good, or with this process."""
+        self._cancel_on_interrupt |= for_good
         self._interrupted.set()
 
     def left(self, graph: Graph, sources: Mapping[str, Snapshot]) -> str | None:
@@ -125,7 +126,7 @@ class KubeflowEngine:
             elif (coming := submission.next(plan, number + 1)) is None:
                 return
             elif self._interrupted.is_set():
-                self.still_running = number > 0 and not self._cluster.cancel_on_interrupt
+                self.still_running = number > 0 and not self._cancel_on_interrupt
                 return
             else:
                 if number == 0:
@@ -156,7 +157,7 @@ class KubeflowEngine:
             part.kfp_run,
             importer,
             interrupted=self._interrupted,
-            cancel_on_interrupt=self._cluster.cancel_on_interrupt,
+            cancel_on_interrupt=lambda: self._cancel_on_interrupt,
         )
         try:
             for event in watcher.watch():

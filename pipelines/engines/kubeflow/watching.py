@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow import status, submitting
@@ -47,7 +47,7 @@ class Watcher:
         kfp_run: Kubeflow's identifier of the run.
         importer: Brings home what the run makes.
         interrupted: Set when this process is to stop looking on.
-        cancel_on_interrupt: End the run then; otherwise it goes on without this process.
+        cancel_on_interrupt: Whether to end the run then; otherwise it goes on without this process.
 
     Attributes:
         outcome: How the run is: ``running`` until ``watch`` has seen its end.
@@ -62,7 +62,7 @@ class Watcher:
         importer: ResultImporter,
         *,
         interrupted: threading.Event,
-        cancel_on_interrupt: bool,
+        cancel_on_interrupt: Callable[[], bool],
     ) -> None:
         self._connection = connection
         self._graph = graph
@@ -114,7 +114,7 @@ class Watcher:
             if self._terminated:
                 time.sleep(wait_s)
             elif self._interrupted.wait(wait_s):
-                if not self._cancel_on_interrupt:
+                if not self._cancel_on_interrupt():
                     return None
                 submitting.terminate(self._connection, self._kfp_run)
                 self._terminated = True

@@ -63,8 +63,8 @@ class Scheduler:
         """See ``Engine``: here no run is left without its process."""
         return None
 
-    def cancel(self) -> None:
-        """End everything that runs; ``submit`` then yields the rest as skipped."""
+    def cancel(self, *, for_good: bool = False) -> None:  # noqa: ARG002
+        """See ``Engine``: here nothing goes on without this process."""
         self._cancelled.set()
         self._runner.cancel()
 

@@ -63,8 +63,9 @@ class VertexEngine:
         """See ``Engine``: a job that nobody watches any more is imported by ``slimline sync``."""
         return None
 
-    def cancel(self) -> None:
-        """Stop looking on; the job goes on unless the user wants it to end with this process."""
+    def cancel(self, *, for_good: bool = False) -> None:
+        """Stop looking on; the job goes on unless it is to end for good, or with this process."""
+        self._cancel_on_interrupt |= for_good
         self._interrupted.set()
 
     def submit(

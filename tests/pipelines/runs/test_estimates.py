@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from components.contract.interface import interface_of
-from pipelines.runs.estimates import durations, makespan
+from pipelines.runs.estimates import durations, left_s, makespan
 from pipelines.runs.graph import HOST, Graph, Ref, Step
 from pipelines.runs.records import put_finished
 from pipelines.stores.opening import open_store
@@ -99,3 +99,11 @@ def test_a_damaged_record_tells_nothing_and_hinders_nobody(kept):
     store = kept(run(1, train=(12.0, 2.0)))
     store.put_if_absent("runs/digits-20260109-030405-abcd/run.json", b"{")
     assert durations(store, GRAPH) == {"train": 10.0}
+
+
+def test_what_is_left_is_told_by_the_steps_themselves_before_earlier_runs():
+    running = {"train": 4.0}
+    assert left_s(GRAPH, {"ingest"}, running, {}, LEFT, cores=2) == 6 + 6 + 3 + 3
+    assert left_s(GRAPH, {"ingest"}, running, {"train": 1.0}, LEFT, cores=2) == 1 + 6 + 3 + 3
+    assert left_s(GRAPH, {"ingest"}, running, {}, {"train": 10.0}, cores=2) is None
+    assert left_s(GRAPH, set(LEFT), {}, {}, {}, cores=2) == 0

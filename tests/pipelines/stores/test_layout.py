@@ -23,6 +23,7 @@ KEYS = {
     "claim": layout.claim_key(D),
     "run": layout.run_key("r"),
     "progress": layout.progress_key("r"),
+    "cancellation": layout.cancel_key("r"),
     "step": layout.step_record_key("r", "train", 2),
     "records": layout.records_key("r"),
     "log": layout.log_key("r", "train"),
@@ -44,6 +45,7 @@ KEYS = {
     "launch end": layout.launch_end_key("0a0b0c0d", "20261127T0330Z"),
     "refusal": layout.refusal_key("0a0b0c0d", "20261127T0330Z", 2),
     "tick day": layout.tick_day_key("0a0b0c0d", "2026-11-27"),
+    "action": layout.action_key(datetime(2026, 1, 2, tzinfo=UTC), "0a0b0c0d"),
     "quarantine": layout.quarantine_key("trees/x", D),
 }
 

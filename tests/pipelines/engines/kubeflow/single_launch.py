@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.launching import Launched, launch
+from pipelines.runs.cache import Cache
 from pipelines.runs.events import Event, StepStarted
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.stores.opening import open_store
@@ -69,3 +70,13 @@ def interrupting(events: list[Event], step: str) -> Callable[[Event], None]:
             os.kill(os.getpid(), signal.SIGINT)
 
     return on_event
+
+
+def synced_runs(cluster: Cluster, store: Path) -> list[Any]:
+    from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.engines.kubeflow.syncing import sync
+
+    scratch = store.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    opened = open_store(str(store))
+    return sync(Connection(cluster.kfp.url), Cache(opened, scratch), scratch)

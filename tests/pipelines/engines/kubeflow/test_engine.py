@@ -19,7 +19,12 @@ from pipelines.runs.leaderboard import leaderboard_of
 from pipelines.runs.records import list_runs, read_run
 from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store
-from tests.pipelines.engines.kubeflow.single_launch import Launch, interrupting, record_of
+from tests.pipelines.engines.kubeflow.single_launch import (
+    Launch,
+    interrupting,
+    record_of,
+    synced_runs,
+)
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 from tests.servers.kfp.server import KfpServer
@@ -252,16 +257,6 @@ def test_what_pods_cannot_reach_is_refused_before_anything_is_sent(
         Launch(cluster, config_path, tmp_path / "store")()
     assert "gcloud storage cp" in caught.value.fix
     assert not cluster.kfp.requests
-
-
-def synced_runs(cluster: Cluster, store: Path) -> list[Any]:
-    from pipelines.engines.kubeflow.connection import Connection
-    from pipelines.engines.kubeflow.syncing import sync
-
-    scratch = store.parent / "scratch"
-    scratch.mkdir(exist_ok=True)
-    opened = open_store(str(store))
-    return sync(Connection(cluster.kfp.url), Cache(opened, scratch), scratch)
 
 
 # the command line -------------------------------------------------------------------------------
