@@ -8,11 +8,18 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
-from pipelines.cli.arguments import add_command, open_existing, store_arguments
+from pipelines.cli.arguments import (
+    add_command,
+    connect,
+    open_existing,
+    place_arguments,
+    store_arguments,
+)
 from pipelines.cli.output import OK, complain, print_json, print_text
 from pipelines.cli.triggering import print_triggers
 
 if TYPE_CHECKING:
+    from pipelines.cli.trigger_documents import NativeSchedule
     from pipelines.stores.store import Store
     from pipelines.triggers.launch_states import Launch
     from pipelines.triggers.running import Carried
@@ -26,7 +33,12 @@ def add(commands: Any) -> None:
     """Add the parsers of the command and its actions."""
     parser = commands.add_parser("triggers", help="what starts runs, and what became of it")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    store_arguments(add_command(actions, "list", "list schedules and watches", listed))
+    every = add_command(actions, "list", "list schedules and watches", listed)
+    every.add_argument(
+        "--engine", choices=("kubeflow",), help="list the recurring runs of its cluster, too"
+    )
+    place_arguments(every)
+    store_arguments(every)
     for name, summary, run in (
         ("show", "a trigger with what comes next and its last launches", _show),
         ("test", "what a tick would do now, and why; nothing is started or noted", _test),
@@ -62,13 +74,38 @@ def listed(arguments: argparse.Namespace) -> int:
 
     store = open_existing(arguments)
     whole, damaged = list_triggers(store)
-    print_triggers(store, whole, as_json=arguments.json)
+    print_triggers(store, whole, as_json=arguments.json, native=_native(arguments))
     for one in damaged:
         complain(
             f"the trigger {one.name} cannot be read: {one.why.splitlines()[0]}",
             f"slimline triggers remove {one.name}, and add it again",
         )
     return OK
+
+
+def _native(arguments: argparse.Namespace) -> list[NativeSchedule]:
+    """Return the recurring runs that slimline made in a cluster, where one is named."""
+    if not arguments.engine:
+        if arguments.host:
+            raise UserError(
+                "--host is for --engine kubeflow", "add --engine kubeflow, or leave --host out"
+            )
+        return []
+    from pipelines.cli.trigger_documents import NativeSchedule
+    from pipelines.engines.kubeflow import schedules
+
+    return [
+        NativeSchedule(
+            name=one.name,
+            kind="native",
+            cron=one.times.five,
+            zone=one.zone.key,
+            enabled=one.enabled,
+            recurring_run=one.recurring_run,
+            next=[moment.isoformat(timespec="seconds") for moment in one.next()],
+        )
+        for one in schedules.listed(connect(arguments))
+    ]
 
 
 def _show(arguments: argparse.Namespace) -> int:
