@@ -304,3 +304,23 @@ def test_the_version_that_marks_name_is_what_real_servers_said(shared: Path, ver
     found = read(row)
     assert found, "a mark that an earlier slimline left on a real server is known"
     assert found.server == "unknown"
+
+
+def test_recurring_runs_are_listed_with_the_triggers_where_they_are_asked_for(
+    cluster: Cluster, config_path: Path, schedule: Schedule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert schedule("add", config_path, "--cron", "30 3 * * *")[0] == 0
+    (made,) = rows(cluster.kfp)
+    store = yaml.safe_load(config_path.read_text())["store"]
+    words = ["triggers", "list", "--store", str(config_path.parent / store)]
+    Path(words[-1]).mkdir(parents=True, exist_ok=True)
+    assert main([*words, "--engine", "kubeflow", "--host", cluster.kfp.url, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (native,) = document["native"]
+    assert (native["kind"], native["cron"]) == ("native", "30 3 * * *")
+    assert native["recurring_run"] == made["recurring_run_id"]
+    assert main([*words, "--engine", "kubeflow", "--host", cluster.kfp.url]) == 0
+    assert "native, started by the cluster itself" in capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["native"] == []
+    assert main([*words, "--host", cluster.kfp.url]) == 2
