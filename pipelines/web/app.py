@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
-from pipelines.web.pages import home, run, runs
+from pipelines.web.pages import home, logs, run, runs, step
 from pipelines.web.security.forms import RefusedFormError, check_origin, read_form
 from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
@@ -24,8 +24,10 @@ from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
     *home.ROUTES,
+    *logs.ROUTES,
     *run.ROUTES,
     *runs.ROUTES,
+    *step.ROUTES,
 )
 """All pages and actions."""
 

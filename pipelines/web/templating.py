@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -112,12 +113,18 @@ def first_capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def tojson_plain(value: object) -> str:
+    """Write a value as JSON in one line, to be escaped like any text."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
     "when": when,
     "since": since,
     "duration": duration,
     "short": short,
     "segment": segment,
+    "tojson_plain": tojson_plain,
     "first_capital": first_capital,
     "percent": percent,
     "sentence": sentence,
