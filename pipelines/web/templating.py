@@ -18,7 +18,7 @@ from components.pages.templates import FILTERS as OF_REPORTS
 from components.pages.templates import HERE as REPORTS
 from pipelines.disk.visible import visible
 from pipelines.web.bars import gauge, span_bar, state_bar
-from pipelines.web.state_icons import look_of, state_icon
+from pipelines.web.state_icons import look_of, state_icon, state_shapes
 from pipelines.web.statics import address_of
 
 HERE = Path(__file__).parent / "templates"
@@ -144,6 +144,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 _FUNCTIONS: dict[str, Any] = {
     "static": address_of,
     "state_icon": state_icon,
+    "state_shapes": state_shapes,
     "look_of": look_of,
     "state_bar": state_bar,
     "gauge": gauge,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from pipelines.web.pages.log_text import shown
 from pipelines.web.pages.run_facts import RunFacts, StepRow
 from pipelines.web.templating import duration, segment
 
+_SEEN = re.compile(r", last seen at (\S+)$")
 _TAIL_BYTES, _TAIL_LINES = 8192, 12
 _MOST = 3
 """So many failed steps are told of at length."""
@@ -29,6 +31,7 @@ class Banner:
         fix: What can be done.
         tail: The end of a log that tells more.
         link: Where all of it is told.
+        seen: When its process was last seen, ISO 8601; empty where that says nothing.
     """
 
     tone: str
@@ -38,6 +41,7 @@ class Banner:
     fix: str = ""
     tail: str = ""
     link: str = ""
+    seen: str = ""
 
 
 def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
@@ -74,10 +78,12 @@ def _failures(store: Store, facts: RunFacts) -> Iterator[Banner]:
 def _broken(store: Store, facts: RunFacts) -> Banner:
     record = facts.record
     cut = facts.in_state("killed")
+    seen = _SEEN.search(record.fault or "")
     return Banner(
         tone="failed",
         eyebrow="Broken off",
-        what=record.fault or "nobody knows why it ended",
+        what=_SEEN.sub("", record.fault or "nobody knows why it ended"),
+        seen=seen[1] if seen else "",
         lines=[*_lost(facts), _kept(facts)],
         fix=(
             "run it again: what has a result is taken from the store, and it goes on from there. "

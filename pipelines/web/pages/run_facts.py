@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from pipelines.runs.progress_text import progress_text
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.stores.layout import run_key, started_key, step_of_record
 from pipelines.stores.store import is_key
+from pipelines.web.bars import in_order
 from pipelines.web.pages.live_runs import Ahead, ahead, graph_of_run
 from pipelines.web.service import Service
 from pipelines.web.templating import duration
@@ -101,8 +101,8 @@ class RunFacts:
 
     @property
     def counts(self) -> Sequence[tuple[str, int]]:
-        """How many steps are in which state, in the order of the steps."""
-        return list(Counter(step.state for step in self.steps).items())
+        """How many steps are in which state, what is done first."""
+        return in_order([step.state for step in self.steps])
 
     @property
     def by_name(self) -> Mapping[str, StepRow]:
