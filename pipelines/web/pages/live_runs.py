@@ -18,16 +18,15 @@ _KEPT = 64
 
 
 def unfinished(service: Service) -> dict[str, RunRecord]:
-    """Return the runs that have not recorded an end, the latest first.
-
-    They go on, or were killed: then their record says so.
-    """
+    """Return the runs that go on, the latest first."""
     found: list[RunRecord] = []
     for run in service.live:
         try:
-            found.append(read_run(service.store, run))
+            record = read_run(service.store, run)
         except UserError:  # damaged, or removed: it is told of as a problem of the store
             continue
+        if record.outcome == "running":
+            found.append(record)
     found.sort(key=lambda record: (record.started, record.run), reverse=True)
     return {record.run: record for record in found}
 

@@ -195,7 +195,7 @@ def _row(record: RunRecord, name: str, times: _Times) -> StepRow:
         component=str(step.get("component") or _component(name)),
         state=state,
         told=_told(step, state, progress),
-        done=_share(progress) if state in ("running", "killed") else None,
+        done=share_of(progress) if state in ("running", "killed") else None,
         took_s=took_s,
         waited_s=_number(step.get("waited_s")) or 0.0,
         began=began,
@@ -224,7 +224,8 @@ def progress_of(step: Mapping[str, Any]) -> Progress | None:
         return None
 
 
-def _share(progress: Progress | None) -> float | None:
+def share_of(progress: Progress | None) -> float | None:
+    """Return which share of a step is done, from 0 to 1; None where nobody knows."""
     if progress is None or not progress.total or progress.count is None:
         return None
     return min(1.0, progress.count / progress.total)
