@@ -10,7 +10,7 @@ from markupsafe import Markup
 from components.pages.charts.svg import picture, shorten, tag
 from pipelines.web.state_icons import look_of
 
-_LABEL, _PLOT, _MARGIN = 230.0, 900.0, 8.0
+_LABEL, _PLOT, _MARGIN = 230.0, 930.0, 8.0
 _ROW, _HIGH, _AXIS = 24.0, 14.0, 26.0
 _LEAST = 15.0
 """Narrower than its icon no bar is."""

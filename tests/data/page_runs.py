@@ -21,7 +21,7 @@ from pipelines.runs.progress import RunProgress
 from pipelines.runs.records import RunRecord, put_finished, put_started
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.stores.layout import log_key, progress_key, step_record_key
-from pipelines.stores.store import Store
+from pipelines.stores.store import Store, is_key
 
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "examples" / "digits.yaml"
 BUDGETS = {"metric": "auc", "drop": 0.02, "size_mb": 0.1, "latency_ms": 1.0}
@@ -164,9 +164,9 @@ class PageRuns:
             record=step_record_key(run, name),
         )  # fmt: skip
         self.put_progress(run, steps, ended, ended=True)
-        self.store.put_if_absent(
-            log_key(run, name), b"04:56:52 begin\n\x1b[31mTraceback\x1b[0m\nepochs: 0\n"
-        )
+        if is_key(key := log_key(run, name)):
+            log = b"04:56:52 begin\n\x1b[31mTraceback\x1b[0m\nepochs: 0\n"
+            self.store.put_if_absent(key, log)
         record = self.record(run, started, steps, outcome="failed", finished=_text(ended),
                              wall_s=(ended - started).total_seconds(), **values)  # fmt: skip
         put_started(self.store, record)

@@ -11,7 +11,7 @@ from pipelines.runs.records import RunRecord
 from pipelines.stores.store import Store
 from pipelines.web.pages.log_text import shown
 from pipelines.web.pages.run_facts import RunFacts, StepRow
-from pipelines.web.templating import duration, segment
+from pipelines.web.templating import duration, first_capital, segment
 
 _SEEN = re.compile(r", last seen at (\S+)$")
 _TAIL_BYTES, _TAIL_LINES = 8192, 12
@@ -82,7 +82,7 @@ def _broken(store: Store, facts: RunFacts) -> Banner:
     return Banner(
         tone="failed",
         eyebrow="Broken off",
-        what=_SEEN.sub("", record.fault or "nobody knows why it ended"),
+        what=first_capital(_SEEN.sub("", record.fault or "nobody knows why it ended")),
         seen=seen[1] if seen else "",
         lines=[*_lost(facts), _kept(facts)],
         fix=(
@@ -98,7 +98,7 @@ def _broken(store: Store, facts: RunFacts) -> Banner:
 def _cancelled(facts: RunFacts) -> Banner:
     asked = facts.record.cancelled
     reason = f": {asked['reason']}" if asked and asked.get("reason") else ""
-    what = f"{asked['actor']} ended it{reason}" if asked else "It was ended by hand"
+    what = f"Ended by {asked['actor']}{reason}" if asked else "It was ended by hand"
     return Banner(
         "over-budget", "Cancelled", what, [*_lost(facts), _kept(facts)],
         "run it again to go on from there",

@@ -36,6 +36,7 @@ class StepRow:
         done: Which share of it is done, from 0 to 1; None where nobody knows.
         took_s: How long it ran, in seconds; None of one that did not, or was cached.
         waited_s: How much of that it waited for the machine.
+        own_s: How long its component's function ran; None of one that was not executed in this run.
         began: When it began, in this run; None of one that did not run, or of which nothing tells.
         ended: When it ended, or, of one that runs, None.
         made_by: The run that executed it, where that is another one.
@@ -51,6 +52,7 @@ class StepRow:
     done: float | None = None
     took_s: float | None = None
     waited_s: float = 0.0
+    own_s: float | None = None
     began: datetime | None = None
     ended: datetime | None = None
     made_by: str | None = None
@@ -146,7 +148,7 @@ class _Times:
 
     def __init__(self, service: Service, index: OpenIndex, record: RunRecord) -> None:
         progress = read_progress(service.store, record.run)
-        told = progress.steps if progress else {}
+        told: Mapping[str, Mapping[str, Any]] = progress.steps if progress else {}
         self._since = {name: _moment(step.get("since")) for name, step in told.items()}
         prefix = f"runs/{record.run}/steps/"
         self._ran: dict[str, tuple[datetime | None, datetime | None]] = {}
@@ -198,6 +200,7 @@ def _row(record: RunRecord, name: str, times: _Times) -> StepRow:
         done=share_of(progress) if state in ("running", "killed") else None,
         took_s=took_s,
         waited_s=_number(step.get("waited_s")) or 0.0,
+        own_s=_number(step.get("function_s")) if state == "done" else None,
         began=began,
         ended=ended,
         made_by=run if run != record.run else None,

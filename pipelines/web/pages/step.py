@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
@@ -74,7 +75,8 @@ def step(view: View) -> Response:
     log = chosen_log(logs, view.query.get("attempt", ""))
     order = [one.name for one in facts.steps]
     place = order.index(name)
-    parameters = known.execution.ingredients.get("parameters", {}) if known.execution else {}
+    made_of: Mapping[str, Any] = known.execution.ingredients if known.execution else {}
+    parameters: Mapping[str, Any] = made_of.get("parameters", {})
     return view.render(
         "step.html",
         title=f"{name} of {record.run}",

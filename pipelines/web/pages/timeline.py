@@ -47,7 +47,7 @@ def run_timeline(view: View) -> Response:
         path_s=path_s,
         rows_max=_ROWS_MAX,
         picture=gantt_svg(
-            rows, facts.length_s, lambda moment: duration(moment, whole=True) if moment else "0",
+            rows, facts.length_s, _since_begin,
             title=f"When the steps of {record.run} ran",
         )
         if 0 < len(rows) <= _ROWS_MAX
@@ -59,9 +59,13 @@ def _longest(facts: RunFacts) -> tuple[list[str], float]:
     """Return the steps that the length of a run hangs on, and how long they took."""
     if facts.graph is None:
         return [], 0.0
-    took = {step.name: step.took_s - step.waited_s for step in facts.steps if step.took_s}
+    took = {step.name: step.own_s for step in facts.steps if step.own_s is not None}
     path, path_s = longest_path(facts.graph, took)
     return [name for name in path if name in took], path_s
+
+
+def _since_begin(moment: float) -> str:
+    return f"{moment:g} s" if moment < 10 else duration(moment)
 
 
 def _step_row(facts: RunFacts, step: StepRow, path: set[str]) -> Row:
