@@ -62,7 +62,7 @@ class PageRuns:
                 "outcome": "running",
                 "budgets": BUDGETS,
                 "steps": dict(steps),
-                "sources": {"data": "e" * 64},
+                "sources": {},
                 "wall_s": 0.0,
                 "critical_path_s": 0.0,
                 "machine": "elsewhere",

@@ -117,7 +117,11 @@ def _page(view: View, log: StepLog, *, ended: bool) -> LogPage:
     start = max(0, log.size - PAGE_BYTES) if asked is None else min(asked, log.size)
     end = min(log.size, start + PAGE_BYTES)
     follows = asked is None and log.grows and not ended
-    text = shown(log.read(start, end))
+    data = log.read(start, end)
+    if asked is None and start:  # the end of a log begins with a whole line
+        cut = data.find(b"\n") + 1
+        start, data = start + cut, data[cut:]
+    text = shown(data)
     wanted = view.query.get("q", "")[:_QUERY_MAX]
     if not wanted:
         return LogPage(log, start, end, text, follows)
@@ -131,6 +135,8 @@ def statement(view: View) -> Response:
     record = find_run(view.service, view.path["run"])
     if record is None:
         return no_run(view)
+    if view.path["step"] not in record.steps:
+        return no_step(view, record)
     key = str(record.steps.get(view.path["step"], {}).get("record") or "")
     try:
         data = read_value(view.service.store, key)

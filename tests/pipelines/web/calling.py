@@ -88,7 +88,8 @@ class App:
         self, path: str, *, viewer: Viewer = OWNER, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Ask for a page, with its query."""
-        return asyncio.run(_call(self._app, "GET", path, b"", headers or {}, viewer))
+        asked = path.partition("#")[0]
+        return asyncio.run(_call(self._app, "GET", asked, b"", headers or {}, viewer))
 
     def post(
         self,
