@@ -20,7 +20,7 @@ from pipelines.runs.logs import log_file
 from pipelines.runs.progress import RunProgress
 from pipelines.runs.records import RunRecord, put_finished, put_started
 from pipelines.runs.workspace import machine_name, workspace_root
-from pipelines.stores.layout import log_key, progress_key, step_record_key
+from pipelines.stores.layout import log_key, progress_key
 from pipelines.stores.store import Store, is_key
 
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "examples" / "digits.yaml"
@@ -82,7 +82,7 @@ class PageRuns:
         outputs = {port.name: "a" * 64 for port in self.graph.by_name[name].interface.outputs}
         return self.state(
             name, "done", ended, key="b" * 64, outputs=outputs, wall_s=wall_s, waited_s=0.0,
-            function_s=wall_s, cached=False, record=step_record_key(run, name),
+            function_s=wall_s, cached=False,
         )  # fmt: skip
 
     def put_progress(
@@ -161,7 +161,6 @@ class PageRuns:
         steps[name] = self.state(
             name, "failed", ended, attempt=1, user_fault=True, wall_s=2.0,
             what="teacher.epochs: 0 epochs train nothing", fix="write epochs: 15",
-            record=step_record_key(run, name),
         )  # fmt: skip
         self.put_progress(run, steps, ended, ended=True)
         if is_key(key := log_key(run, name)):

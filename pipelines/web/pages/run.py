@@ -35,6 +35,7 @@ def run(view: View) -> Response:
     with view.service.index() as index:
         facts = facts_of(view.service, index, found)
         result = result_of(index, found)
+    banners = banners_of(view.service.store, facts)
     states = [step.state for step in facts.steps]
     return view.render(
         "run.html",
@@ -43,7 +44,8 @@ def run(view: View) -> Response:
         facts=facts,
         states=states,
         there=states.count("done") + states.count("cached"),
-        banners=banners_of(view.service.store, facts),
+        banners=banners,
+        ends=any(banner.ends for banner in banners),
         who=found.actor or "nobody knows whom",
         why=why_started(view.service.store, found),
         again=found.outcome != "running" and can_start(view),

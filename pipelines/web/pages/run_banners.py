@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.log_ranges import open_logs
 from pipelines.runs.records import RunRecord
 from pipelines.stores.store import Store
@@ -32,6 +33,7 @@ class Banner:
         tail: The end of a log that tells more.
         link: Where all of it is told.
         seen: When its process was last seen, ISO 8601; empty where that says nothing.
+        ends: Whether it says that somebody has asked for the end of the run.
     """
 
     tone: str
@@ -42,6 +44,7 @@ class Banner:
     tail: str = ""
     link: str = ""
     seen: str = ""
+    ends: bool = False
 
 
 def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
@@ -52,6 +55,17 @@ def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
             found.append(_broken(store, facts))
         case "cancelled":
             found.append(_cancelled(facts))
+        case "running" if asked := read_cancellation(store, facts.record.run):
+            reason = f": {asked.reason}" if asked.reason else ""
+            found.append(
+                Banner(
+                    tone="over-budget",
+                    eyebrow="Ending",
+                    what=f"{asked.actor} asked for its end{reason}",
+                    lines=["Whoever carries it out looks for that every two seconds."],
+                    ends=True,
+                )
+            )
         case _:
             pass
     return found

@@ -13,6 +13,7 @@ from pipelines.stores.layout import config_key
 from pipelines.triggers.ticks import Tick, note
 from tests.data.kept_release import Writer, write_data
 from tests.data.page_runs import PageRuns
+from tests.pipelines.runs.kept_run import DECISION, LOST, Kept
 from tests.pipelines.web.calling import READER, App, forms_of, links_of, text_of, with_class
 
 RUN = "digits-20261127-040000-aaaa"
@@ -122,6 +123,29 @@ def test_a_run_with_a_release_leads_to_all_that_came_of_it(store, tmp_path, fast
     source = kept.record.sources["data"]
     assert f"/data/{source}" in links.values()
     assert links["what it was made of, and what was made of it"] == "/lineage/digits-1"
+
+
+def test_a_winner_is_held_against_its_budgets(tmp_path):
+    kept = Kept(tmp_path, DECISION)
+    record = replace(kept.record(), run="digits-2", budgets={"size_mb": 0.02, "latency_ms": 1.0,
+                     "drop": 0.01, "metric": "auc"})  # fmt: skip
+    put_finished(kept.store, record)
+    main = page(App(kept.store), "/runs/digits-2")
+    tiles = [text_of(tile) for tile in with_class(main, "tile")]
+    assert tiles[0].startswith("Winnerstudent-int8")
+    assert tiles[1:] == [
+        "Size9.88 kBbudget 20 kB",
+        "Drop of auc, at most0.008budget 0.01",
+        "Latency, host310 µsbudget 1 ms",
+    ]
+    assert [one.get("aria-label") for tile in with_class(main, "tile")[1:] for one in
+            with_class(tile, "share")] == ["49 % of the budget", "80 % of the budget",
+                                           "31 % of the budget"]  # fmt: skip
+
+
+def test_no_winner_is_said(tmp_path):
+    main = page(App(Kept(tmp_path, LOST).store), "/runs/digits-1")
+    assert "no variant keeps every budget" in text_of(main)
 
 
 def test_who_started_it_and_why(store, made):
