@@ -22,7 +22,7 @@ from pipelines.triggers.deciding import Move
 from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
 from pipelines.triggers.launches import Launch, end, launches, reserve
 from pipelines.triggers.reading import DataReader, HandedOver
-from pipelines.triggers.running import Carried, Launcher, carry_out, close_killed
+from pipelines.triggers.running import Carried, Launcher, actor_of, carry_out, close_killed
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticks import Tick, note
 
@@ -189,7 +189,7 @@ class Ticker:
         now, row = self._clock(), self._row(decision)
         if dry or decision.what in ("nothing", "wait", "hold"):
             return row, None
-        at, actor = now.isoformat(timespec="milliseconds"), f"trigger {trigger.name}"
+        at, actor = now.isoformat(timespec="milliseconds"), actor_of(trigger)
         if decision.what == "pause":
             change_trigger(self._store, trigger.name, lambda one: replace(one, paused=decision.why))
             return row, None
