@@ -1,4 +1,4 @@
-"""Which addresses a server has: found by following links, without a browser."""
+"""Which addresses a server has: found by following links, without a window."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urldefrag, urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import APIRequestContext
 
 _LINKS = {"a": "href", "link": "href", "script": "src", "img": "src", "image": "href"}
 
@@ -84,6 +88,25 @@ def read_page(text: str) -> Found:
     found.feed(text)
     found.close()
     return found
+
+
+def asking(request: APIRequestContext) -> Callable[[str], Answer]:
+    """Return what asks for addresses as a browser does that has signed in.
+
+    What a page is not to trust, such as the report that a component wrote, is no page here.
+
+    Args:
+        request: Of that browser.
+    """
+
+    def ask(url: str) -> Answer:
+        got = request.get(url)
+        kind = got.headers.get("content-type", "").partition(";")[0]
+        if "sandbox" in got.headers.get("content-security-policy", ""):
+            kind = "sandboxed"
+        return Answer(got.status, kind, got.text() if kind == "text/html" else "")
+
+    return ask
 
 
 def crawl(

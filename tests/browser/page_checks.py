@@ -45,7 +45,12 @@ _REACHABLE = """() => {
   const styles = (e) => {
     const style = getComputedStyle(e);
     return [style.outlineStyle, style.outlineWidth, style.outlineColor, style.boxShadow,
-      style.borderColor, style.backgroundColor, style.textDecorationLine].join();
+      style.borderColor, style.backgroundColor, style.textDecorationLine,
+      // Of a link within a picture it is its box that shows it.
+      ...[...e.querySelectorAll('rect, circle, path')].slice(0, 5).map((shape) => {
+        const drawn = getComputedStyle(shape);
+        return [drawn.stroke, drawn.strokeWidth, drawn.fill, drawn.outlineStyle].join();
+      })].join();
   };
   const before = new Map(wanted.map((e) => [e, styles(e)]));
   document.addEventListener('focusin', ({target}) => {

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 from starlette.routing import compile_path
 
-from docs.crawling import Answer, crawl, read_page
+from docs.crawling import Answer, asking, crawl, read_page
 from pipelines.web.app import ROUTES
 from pipelines.web.view import PageRoute
 from tests.browser.conftest import Opened
@@ -40,11 +40,7 @@ def answers(chromium: Browser, filled: Served) -> Mapping[str, Answer]:
     """Everything that links lead to from the first page."""
     context = chromium.new_context(storage_state=filled.state)
 
-    def ask(url: str) -> Answer:
-        got = context.request.get(url, max_redirects=5)
-        kind = got.headers.get("content-type", "").partition(";")[0]
-        return Answer(got.status, kind, got.text() if kind == "text/html" else "")
-
+    ask = asking(context.request)
     found = dict(crawl(filled.at("/"), ask, alike=route_of))
     found |= {filled.at(path): ask(filled.at(path)) for path in ASKED_FOR}
     context.close()
