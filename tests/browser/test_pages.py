@@ -31,8 +31,9 @@ _SAMPLES = 3
 
 
 def route_of(path: str) -> str:
-    """The route that answers a path; the path itself where none of a page does."""
-    return next((route for route, pattern in _PATTERNS.items() if pattern.match(path)), path)
+    """The route that answers a path; where none of a page does, the folder of the path."""
+    folder = path.rpartition("/")[0] + "/"
+    return next((route for route, pattern in _PATTERNS.items() if pattern.match(path)), folder)
 
 
 @pytest.fixture(scope="module")
