@@ -17,9 +17,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
 from pipelines.web.pages import (
+    affected,
+    artifacts,
+    board,
+    find,
     home,
+    lineage,
+    release_actions,
+    releases,
     run,
     runs,
+    trigger_actions,
+    triggers,
+    verify,
     wake,
 )
 from pipelines.web.security.faults import FaultGuard, words_of
@@ -36,9 +46,19 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *affected.ROUTES,
+    *artifacts.ROUTES,
+    *board.ROUTES,
+    *find.ROUTES,
     *home.ROUTES,
+    *lineage.ROUTES,
+    *release_actions.ROUTES,
+    *releases.ROUTES,
     *run.ROUTES,
     *runs.ROUTES,
+    *trigger_actions.ROUTES,
+    *triggers.ROUTES,
+    *verify.ROUTES,
     *wake.ROUTES,
 )
 """All pages and actions."""

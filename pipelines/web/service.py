@@ -23,7 +23,9 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
 from pipelines.web.cluster_sync import ClusterSync
+from pipelines.web.jobs import Jobs
 from pipelines.web.news import news_of
+from pipelines.web.proofs import Proofs
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
 from pipelines.web.standing import Health, IndexMissingError, Reading, Standing
@@ -65,12 +67,14 @@ class Service:
         self.settings = settings
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
+        self.proofs = Proofs(store.uri, clock)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
         self.faults = Faults(say)
         self.triggers: TriggerLoop | None = None
         self.sync: ClusterSync | None = None
         self._since = clock()
+        self.jobs = Jobs(store.uri, self.changed)
         self._path = index_path(store.uri)
         self._own = threading.local()
         self._changed = 0

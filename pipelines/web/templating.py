@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.pages.charts.svg import readable, tag
-from components.pages.words import percent, sentence
-from components.statistics.quantities import decimal, short_bytes, whole_bytes
+from components.pages.templates import FILTERS as OF_REPORTS
+from components.pages.templates import HERE as REPORTS
+from pipelines.disk.visible import visible
 from pipelines.web.bars import gauge, span_bar, state_bar
 from pipelines.web.state_icons import look_of, state_icon
 from pipelines.web.statics import address_of
@@ -112,18 +113,34 @@ def first_capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def named(text: str | None) -> Markup:
+    """Write a name that somebody else chose: apart from what is around it, and nothing in it acts.
+
+    Marks that turn the direction of a text, and characters that nobody sees, are written out.
+    """
+    return tag("bdi", visible(text or "-", keep=""))
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
+    **OF_REPORTS,
     "when": when,
     "since": since,
     "duration": duration,
     "short": short,
     "segment": segment,
     "first_capital": first_capital,
-    "percent": percent,
-    "sentence": sentence,
-    "decimal": decimal,
-    "short_bytes": short_bytes,
-    "whole_bytes": whole_bytes,
+    "named": named,
+    "visible": visible,
+}
+
+
+_FUNCTIONS: dict[str, Any] = {
+    "static": address_of,
+    "state_icon": state_icon,
+    "look_of": look_of,
+    "state_bar": state_bar,
+    "gauge": gauge,
+    "span_bar": span_bar,
 }
 
 
@@ -131,7 +148,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 def environment() -> Environment:
     """Return what holds the templates."""
     made = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=ChoiceLoader(
+            [FileSystemLoader(HERE), PrefixLoader({"report": FileSystemLoader(REPORTS)})]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -139,12 +158,5 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(_FILTERS)
-    made.globals.update(
-        static=address_of,
-        state_icon=state_icon,
-        look_of=look_of,
-        state_bar=state_bar,
-        gauge=gauge,
-        span_bar=span_bar,
-    )
+    made.globals.update(_FUNCTIONS)
     return made

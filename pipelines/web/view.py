@@ -49,6 +49,7 @@ class View:
         viewer: Who asks, and what they may do.
         path: Values of the route's parameters.
         query: Values of the query; of one that is given twice, the last.
+        queries: All values of each, in the order in which they were given.
         form: Values of the form of an action.
         where: The address that was asked for, without the host.
         said: What the action before did, to be shown once.
@@ -65,6 +66,7 @@ class View:
     said: str = ""
     csrf: str = ""
     leaves: bool = False
+    queries: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def now(self) -> datetime:
@@ -182,6 +184,7 @@ def view_of(request: Request, service: Service, form: Mapping[str, str] | None =
         said=unsealed(said, scope["slimline.csrf"]),
         csrf=scope["slimline.csrf"],
         leaves=scope.get("slimline.leaves", False),
+        queries={key: tuple(request.query_params.getlist(key)) for key in request.query_params},
     )
 
 

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 WIDE, NARROW = 1080, 350
 """Widths, in user units, of the two drawings that a page shows on desks and on phones."""
+BESIDE = 820
+"""The same of a drawing that has something beside it."""
 STYLE = Path(__file__).with_name("picture.css")
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")

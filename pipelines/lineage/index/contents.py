@@ -158,6 +158,7 @@ _FORGET_FILES = (
 _ROWS = {
     "manifest": (
         "DELETE FROM fate WHERE dataset = ?",
+        "DELETE FROM images WHERE dataset = ?",
         "DELETE FROM records WHERE dataset = ?",
         "UPDATE manifest SET pixels = NULL WHERE dataset = ?",
     ),
@@ -167,7 +168,10 @@ _ROWS = {
     ),
     "release": ("UPDATE worth SET qualified = NULL, empty = NULL WHERE artifact = ?",),
     "listing": (_FORGET_FILES,),
-    "page": ("DELETE FROM page_file WHERE page = ?",),
+    "page": (
+        "DELETE FROM page_file WHERE page = ?",
+        "UPDATE page SET files = NULL, bytes = NULL WHERE id = ?",
+    ),
 }
 """What an owner's rows are, to be written anew."""
 
@@ -188,15 +192,19 @@ _LOST_AGAIN = tuple(
 def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None:
     rows, database = manifest_rows(files.content), inserter.database
     database.executemany(
-        "INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 dataset, row.name, row.sha, row.pixels, row.label, row.split, row.status,
-                row.duplicate_of,
+                row.duplicate_of, row.place,
             )
             for row in rows.fates.values()
         ],
     )  # fmt: skip
+    database.executemany(
+        "INSERT INTO images VALUES (?, ?, ?, ?)",
+        [(dataset, split, status, n) for (split, status), n in rows.images.items()],
+    )
     database.executemany(
         "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)",
         [(dataset, row.name, row.sha, row.split, row.status, row.count) for row in rows.files],
