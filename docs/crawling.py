@@ -82,6 +82,19 @@ class Found(HTMLParser):
             self.headings[-1] += data
 
 
+@dataclass(frozen=True)
+class Visited:
+    """An address that was asked for.
+
+    Attributes:
+        answer: What came back.
+        page: What stands in it, if it is a page.
+    """
+
+    answer: Answer
+    page: Found | None
+
+
 def read_page(text: str) -> Found:
     """Return what stands in a page."""
     found = Found()
@@ -114,8 +127,8 @@ def crawl(
     ask: Callable[[str], Answer],
     *,
     alike: Callable[[str], object],
-    most: int = 8,
-) -> Mapping[str, Answer]:
+    most: int = 4,
+) -> Mapping[str, Visited]:
     """Follow all links of a server.
 
     Args:
@@ -125,18 +138,16 @@ def crawl(
         most: So many that are alike, and have a query of the same names, are asked for.
 
     Returns:
-        What came back, by address, in the order in which it was found.
+        By address, in the order in which they were found.
     """
     origin = urlsplit(begin)[:2]
-    asked: dict[str, Answer] = {}
+    asked: dict[str, Visited] = {}
     seen, counted = {begin}, Counter[object]()
     waiting = deque([begin])
     while waiting:
         address = waiting.popleft()
-        asked[address] = answer = ask(address)
-        if answer.kind != "text/html":
-            continue
-        for link in read_page(answer.text).links:
+        asked[address] = visited = visit(address, ask)
+        for link in visited.page.links if visited.page else ():
             there = urldefrag(urljoin(address, link)).url
             parts = urlsplit(there)
             names = frozenset(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
@@ -147,3 +158,9 @@ def crawl(
             counted[same] += 1
             waiting.append(there)
     return asked
+
+
+def visit(address: str, ask: Callable[[str], Answer]) -> Visited:
+    """Ask for an address, and read what comes back."""
+    answer = ask(address)
+    return Visited(answer, read_page(answer.text) if answer.kind == "text/html" else None)

@@ -70,10 +70,11 @@ _MISSED = """() => [
   ...window.unmarked.map((said) => `nothing shows that it has the focus: ${said}`),
 ]"""
 
-# Relative times differ from one moment to the next, in the same page.
+# Relative times differ from one moment to the next, in the same page; what is data-own, scripts fill.
 _CONTENT = """() => {
   const main = document.querySelector('main').cloneNode(true);
   for (const time of main.querySelectorAll('time')) time.textContent = time.dateTime;
+  for (const own of main.querySelectorAll('[data-own]')) own.remove();
   return [...main.querySelectorAll('h1, h2, h3, th, td, dt, dd, li, p, a, summary, label, button')]
     .map((e) => e.textContent.trim().replace(/\\s+/g, ' '));
 }"""
