@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
-from pipelines.web.pages import artifacts, board, home, runs
+from pipelines.web.pages import artifacts, board, compare, home, runs
 from pipelines.web.security.forms import RefusedFormError, check_origin, read_form
 from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
@@ -25,6 +25,7 @@ from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
     *artifacts.ROUTES,
     *board.ROUTES,
+    *compare.ROUTES,
     *home.ROUTES,
     *runs.ROUTES,
 )
