@@ -10,7 +10,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.visible import visible
+from pipelines.disk.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

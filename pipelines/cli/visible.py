@@ -1,47 +1,14 @@
-"""Text from outside, such that a terminal shows it and does nothing else with it.
-
-A name of a class or a file, or what a step printed, may hold control sequences that clear the
-screen or write to the clipboard, marks that turn the direction of what follows, and characters
-that nobody sees.
-
-References:
-    Boucher and Anderson, Trojan Source: Invisible Vulnerabilities (2021), on bidirectional marks.
-"""
+"""Text from outside in what ``rich`` prints: without its markup, and visible."""
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
+
+from pipelines.disk.visible import visible
 
 if TYPE_CHECKING:  # what prints no table loads no rich
     from rich.table import Table
     from rich.text import Text
-
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories of Unicode: control, format (bidirectional and of no width), half of a pair, private,
-not assigned, and separators of lines and paragraphs."""
-
-
-def visible(text: str, *, keep: str = "\n") -> str:
-    r"""Return a text in which everything that a terminal acts upon, or hides, is escaped.
-
-    Args:
-        text: Any.
-        keep: Control characters that stay.
-
-    Example:
-        >>> visible("a\x1b[2Jb\u202ec")
-        'a\\x1b[2Jb\\u202ec'
-    """
-    if text.isprintable():
-        return text
-    return "".join(letter if letter in keep else _shown(letter) for letter in text)
-
-
-def _shown(letter: str) -> str:
-    if letter.isprintable() or unicodedata.category(letter) not in _UNSEEN:
-        return letter
-    return letter.encode("unicode_escape", errors="surrogatepass").decode()
 
 
 def line(text: str, style: str = "") -> Text:

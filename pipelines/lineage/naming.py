@@ -104,7 +104,7 @@ class FileNamed:
 Named: TypeAlias = RunNamed | StepNamed | ReleaseNamed | DigestNamed | FileNamed
 
 
-def resolve(store: Store, index: Index | None, text: str) -> Named:
+def resolve(store: Store, index: Index | None, text: str, *, files: bool = True) -> Named:
     """Return what a text names.
 
     Args:
@@ -113,28 +113,36 @@ def resolve(store: Store, index: Index | None, text: str) -> Named:
             listings alone. None: only what the store itself says.
         text: Identifier of a run or ``latest``, ``RUN/STEP``, ``NAME@champion``, ``NAME@latest``,
             ``NAME@RUN``, at least 8 digits of a digest, or the path of a file.
+        files: Whether files of this machine are looked at; not for who asks from elsewhere.
 
     Raises:
         UserError: It names nothing, or more than one thing.
     """
-    found = list(dict.fromkeys(_readings(store, index, text)))
+    found = readings(store, index, text, files=files)
     if len(found) > 1:
         listed = ", ".join(str(one) for one in found[:_MOST_LISTED])
         more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
         raise UserError(f"{text} may be any of {listed}{more}", "name one of them in full")
     if not found:
-        raise _nothing(store, text)
+        raise _nothing(store, text, files=files)
     return found[0]
 
 
-def _readings(store: Store, index: Index | None, text: str) -> Iterator[Named]:
-    """Yield everything that a text may stand for."""
+def readings(store: Store, index: Index | None, text: str, *, files: bool = True) -> list[Named]:
+    """Return everything that a text may stand for; see ``resolve``."""
+    found = [_file(text)] if files else []
+    return list(dict.fromkeys(one for one in [*found, *_readings(store, index, text)] if one))
+
+
+def _file(text: str) -> FileNamed | None:
     path = absolute(text)
     with disk_faults(path):
-        if path.is_file():
-            yield FileNamed(Path(text), file_sha256(path))
+        return FileNamed(Path(text), file_sha256(path)) if path.is_file() else None
+
+
+def _readings(store: Store, index: Index | None, text: str) -> Iterator[Named]:
     name, at, which = text.rpartition("@")
-    if at and (notes := _notes(store, name)):
+    if at and (notes := _notes(store, index, name)):
         yield _release(store, name, which, notes)
         return
     run, slash, step = text.partition("/")
@@ -157,8 +165,15 @@ def _is_run(store: Store, run: str) -> bool:
 # releases ---------------------------------------------------------------------------------------
 
 
-def _notes(store: Store, name: str) -> dict[str, str]:
+def _notes(store: Store, index: Index | None, name: str) -> dict[str, str]:
     """Return the releases of a name: run to tree digest, newest first."""
+    if index is not None:
+        rows = index.execute(
+            "SELECT r.run, a.digest FROM release r JOIN artifact a ON a.id = r.artifact "
+            "WHERE r.name = ? ORDER BY r.run DESC",
+            [name],
+        )
+        return {run: bytes(digest).hex() for run, digest in rows}
     return dict(registered(store, name)) if is_key(releases_prefix(name).rstrip("/")) else {}
 
 
@@ -206,27 +221,31 @@ def _of_digits(store: Store, index: Index | None, digits: str) -> Iterator[Named
 
 
 def _known(store: Store, index: Index | None, start: str) -> set[str]:
-    """Return all digests that begin so."""
+    """Return all digests that begin so: of an index in no time, of a store by its listings."""
+    if index is not None:
+        bounds = (bytes.fromhex(start.ljust(64, "0")), bytes.fromhex(start.ljust(64, "f")))
+        return {
+            bytes(row[0]).hex()
+            for table, column in _DIGESTS
+            for row in index.execute(
+                f"SELECT DISTINCT {column} FROM {table} WHERE {column} BETWEEN ? AND ? LIMIT 50",  # noqa: S608 names of our own
+                bounds,
+            )
+        }
     prefixes = (
         f"trees/{start}", f"sources/{start}", result_key(start).removesuffix(".json"),
         f"cas/sha256/{start[:2]}/{start}",
     )  # fmt: skip
-    found = {
+    return {
         key.rpartition("/")[2].removesuffix(".json")
         for prefix in prefixes
         for key in store.list(prefix)
     }
-    if index is not None:
-        bounds = (bytes.fromhex(start.ljust(64, "0")), bytes.fromhex(start.ljust(64, "f")))
-        for table, column in _DIGESTS:
-            query = f"SELECT DISTINCT {column} FROM {table} WHERE {column} BETWEEN ? AND ?"  # noqa: S608 names of our own
-            found |= {bytes(row[0]).hex() for row in index.execute(query, bounds)}
-    return found
 
 
 _DIGESTS = (
     ("artifact", "digest"), ("source", "digest"), ("file", "sha"), ("page_file", "sha"),
-    ("fate", "sha"), ("fate", "pixels"),
+    ("fate", "sha"), ("fate", "pixels"), ("execution", "key"),
 )  # fmt: skip
 """Where the index keeps digests that a person may name."""
 
@@ -263,7 +282,7 @@ def _step_of_key(store: Store, digest: str) -> StepNamed | None:
 # nothing of the kind ----------------------------------------------------------------------------
 
 
-def _nothing(store: Store, text: str) -> UserError:
+def _nothing(store: Store, text: str, *, files: bool) -> UserError:
     """Return the error for a text that names nothing, with what it may have meant."""
     run, slash, step = text.partition("/")
     if slash and _is_run(store, run):
@@ -275,7 +294,7 @@ def _nothing(store: Store, text: str) -> UserError:
             f"{text} is what releases are called, not one of them",
             f"name {text}@{CHAMPION} or {text}@{LATEST}",
         )
-    if absolute(text).is_dir():
+    if files and absolute(text).is_dir():
         return UserError(f"{text} is a folder", f"name a file in it, such as {text}/model.tflite")
     if re.fullmatch(r"(?:sha256:)?[0-9a-fA-F]{1,7}", text):
         return UserError(f"{text} is too short for a digest", f"give at least {SHOWN} digits")
@@ -284,17 +303,18 @@ def _nothing(store: Store, text: str) -> UserError:
             f"no digest in the store {store.uri} begins with {text}",
             "name more of what it is: a run, RUN/STEP, NAME@champion, or the file itself",
         )
-    return _unknown(store, text, names)
+    return _unknown(store, text, names, files=files)
 
 
-def _unknown(store: Store, text: str, names: Sequence[str]) -> UserError:
+def _unknown(store: Store, text: str, names: Sequence[str], *, files: bool) -> UserError:
     if "@" in text and "/" not in text:
         return UserError(
             f"the store {store.uri} holds no release called {text.rpartition('@')[0]}",
             suggest(text, [f"{name}@{LATEST}" for name in names]) if names else _FIRST_RUN,
         )
     runs = [record.run for record in list_runs(store)][-_MOST_LISTED:]
+    no_file = f"there is no file {text}, and no such run" if files else f"no run {text}"
     return UserError(
-        f"there is no file {text}, and no such run or release in the store {store.uri}",
+        f"{no_file} or release in the store {store.uri}",
         suggest(text, runs) if runs else _FIRST_RUN,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from pipelines.lineage.proof.links import Fault, FaultState, Link
+from pipelines.lineage.proof.links import Chain, Fault, FaultState, Link
+from pipelines.lineage.proof.release_logs import LOG
 from pipelines.releases.signing import verify_signature
 from pipelines.runs.release_log import read_log
 from pipelines.stores.layout import signature_key
@@ -15,6 +17,28 @@ _STATES: dict[str, FaultState] = {
     "unsigned": "missing",
     "unknown key": "unproved",
 }
+
+
+def with_signature(store: Store, chain: Chain, key: Path | None) -> Chain:
+    """Return a chain with the link to who signed its release, behind the log that was signed.
+
+    Args:
+        store: Of the release, or its bundle.
+        chain: As it was verified.
+        key: See ``signature_link``.
+
+    Raises:
+        UserError: The key cannot be used, or the packages for it are not installed.
+    """
+    name = chain.released_as
+    if not chain.release or not name:
+        return chain
+    link = signature_link(store, name, chain.release, key)
+    if link is None:
+        return chain
+    names = [one.name for one in chain.links]
+    place = names.index(LOG) + 1 if LOG in names else 0
+    return replace(chain, links=(*chain.links[:place], link, *chain.links[place:]))
 
 
 def signature_link(store: Store, name: str, release: str, key: Path | None) -> Link | None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,6 +15,9 @@ from markupsafe import Markup
 from components.pages.charts.svg import readable, tag
 from components.pages.templates import FILTERS as OF_REPORTS
 from components.pages.templates import HERE as REPORTS
+from pipelines.disk.visible import visible
+from pipelines.web.bars import gauge, span_bar, state_bar
+from pipelines.web.state_icons import look_of, state_icon
 from pipelines.web.statics import address_of
 
 HERE = Path(__file__).parent / "templates"
@@ -43,6 +47,22 @@ def when(moment: str | datetime | None, now: datetime | None = None) -> Markup:
     exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     told = ago((now or datetime.now(UTC)) - at)
     return tag("time", told, datetime=at.isoformat(timespec="seconds"), title=exact)
+
+
+def since(moment: str | datetime | None, now: datetime) -> Markup:
+    """Write how long something has gone on that began at a moment; the script keeps it true."""
+    if not moment:
+        return Markup("<span class='faint'>-</span>")
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    at = at.astimezone(UTC)
+    told = duration(max(0.0, (now - at).total_seconds()), whole=True)
+    return tag(
+        "time",
+        told,
+        datetime=at.isoformat(timespec="seconds"),
+        title=f"since {at:%Y-%m-%d %H:%M:%S} UTC",
+        data_since="yes",
+    )
 
 
 def ago(age: Any) -> str:
@@ -83,11 +103,44 @@ def short(digest: str | bytes | None) -> str:
     return text[:_SHOWN_DIGITS]
 
 
+def segment(name: str) -> str:
+    """Write a name as one segment of an address, whatever it holds."""
+    return quote(name, safe="")
+
+
+def first_capital(text: str) -> str:
+    """Write the first letter as a capital, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def named(text: str | None) -> Markup:
+    """Write a name that somebody else chose: apart from what is around it, and nothing in it acts.
+
+    Marks that turn the direction of a text, and characters that nobody sees, are written out.
+    """
+    return tag("bdi", visible(text or "-", keep=""))
+
+
 _FILTERS: dict[str, Callable[..., Any]] = {
     **OF_REPORTS,
     "when": when,
+    "since": since,
     "duration": duration,
     "short": short,
+    "segment": segment,
+    "first_capital": first_capital,
+    "named": named,
+    "visible": visible,
+}
+
+
+_FUNCTIONS: dict[str, Any] = {
+    "static": address_of,
+    "state_icon": state_icon,
+    "look_of": look_of,
+    "state_bar": state_bar,
+    "gauge": gauge,
+    "span_bar": span_bar,
 }
 
 
@@ -105,5 +158,5 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(_FILTERS)
-    made.globals.update(static=address_of)
+    made.globals.update(_FUNCTIONS)
     return made

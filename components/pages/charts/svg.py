@@ -89,7 +89,13 @@ def _value(value: object) -> str:
 
 
 def picture(
-    *children: str, ident: str, size: tuple[float, float], title: str, description: str
+    *children: str,
+    ident: str,
+    size: tuple[float, float],
+    title: str,
+    description: str,
+    scale: float | None = None,
+    role: str = "img",
 ) -> Markup:
     """Return a whole picture that scales with its frame and speaks for itself.
 
@@ -99,7 +105,11 @@ def picture(
         size: Width and height in user units.
         title: What the picture is.
         description: What a person who cannot see it should know: its message, in numbers.
+        scale: Pixels for each user unit; None scales with its frame. Then what is around it has the
+            class ``picture``, not itself.
+        role: ``img``, or ``group`` where it holds links.
     """
+    width, height = (None if scale is None else side * scale for side in map(float, size))
     return tag(
         "svg",
         tag("title", title, id=f"{ident}-title"),
@@ -107,8 +117,10 @@ def picture(
         *children,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_value(float(size[0]))} {_value(float(size[1]))}",
-        class_="picture",
-        role="img",
+        class_="picture" if scale is None else None,
+        width=width,
+        height=height,
+        role=role,
         aria_labelledby=f"{ident}-title {ident}-desc",
     )
 

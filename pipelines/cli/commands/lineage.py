@@ -73,7 +73,7 @@ def _directions(arguments: argparse.Namespace) -> Sequence[Direction]:
 def _draw(found: Trace, place: str) -> None:
     """Write the picture, whole or not at all."""
     from components.pages.charts.svg import standalone
-    from pipelines.cli.lineage_picture import picture_of
+    from pipelines.web.lineage_picture import picture_of
     from pipelines.disk.files import beside, disk_faults
     from pipelines.disk.names import absolute
 

@@ -101,6 +101,7 @@ def _of_bundle(arguments: argparse.Namespace) -> Verified:
         UserError: Something was asked for that only a store has.
     """
     from pipelines.lineage.bundles.reading import verify_bundle
+    from pipelines.releases.signature_link import with_signature
 
     given = {"--store": arguments.store, "--rebuild": arguments.rebuild,
              "--quarantine": arguments.quarantine}  # fmt: skip
@@ -110,7 +111,7 @@ def _of_bundle(arguments: argparse.Namespace) -> Verified:
             f"slimline verify {arguments.what}, or name the run instead of the bundle",
         )
     chain, store = verify_bundle(Path(arguments.what), _extent(arguments))
-    return _with_chain(_signed(arguments, store, chain))
+    return _with_chain(with_signature(store, chain, arguments.key))
 
 
 def _refuse_chain(arguments: argparse.Namespace) -> None:
@@ -190,13 +191,15 @@ def _of_run(arguments: argparse.Namespace) -> Verified:
     """Read every byte that a run refers to, and follow its chain."""
     from pipelines.lineage.naming import RunNamed
     from pipelines.lineage.proof.verifying import verify_chain
+    from pipelines.releases.signature_link import with_signature
     from pipelines.runs.records import read_run
     from pipelines.runs.verifying import quarantine_damaged, verify_run
 
     store = _direct(arguments)
     place = read_run(store, None).run if arguments.what == LATEST else arguments.what
     objects, faults = verify_run(store, place)
-    chain = _signed(arguments, store, verify_chain(store, RunNamed(place), _extent(arguments)))
+    chain = verify_chain(store, RunNamed(place), _extent(arguments))
+    chain = with_signature(store, chain, arguments.key)
     found = _with_chain(chain, _rebuilt(arguments, store, RunNamed(place)))
     named = {fault.place for fault in faults}
     others = [fault for fault in found.findings if fault.place not in named]
@@ -209,6 +212,7 @@ def _of_release(arguments: argparse.Namespace) -> Verified:
     """Follow the chain of a release, a file, a step or a digest."""
     from pipelines.lineage.naming import resolve
     from pipelines.lineage.proof.verifying import verify_chain
+    from pipelines.releases.signature_link import with_signature
 
     if arguments.quarantine:
         raise UserError(
@@ -220,24 +224,9 @@ def _of_release(arguments: argparse.Namespace) -> Verified:
         named = resolve(store, None, arguments.what)
     except UserError as error:
         raise _no_such(store, arguments.what, error) from error
-    chain = _signed(arguments, store, verify_chain(store, named, _extent(arguments)))
+    chain = verify_chain(store, named, _extent(arguments))
+    chain = with_signature(store, chain, arguments.key)
     return _with_chain(chain, _rebuilt(arguments, store, named))
-
-
-def _signed(arguments: argparse.Namespace, store: Store, chain: Chain) -> Chain:
-    """Add the link to who signed the release, behind the log that the signature is of."""
-    from pipelines.lineage.proof.release_logs import LOG
-    from pipelines.releases.signature_link import signature_link
-
-    name = chain.released_as
-    if not chain.release or not name:
-        return chain
-    link = signature_link(store, name, chain.release, arguments.key)
-    if link is None:
-        return chain
-    names = [one.name for one in chain.links]
-    place = names.index(LOG) + 1 if LOG in names else 0
-    return replace(chain, links=(*chain.links[:place], link, *chain.links[place:]))
 
 
 def _rebuilt(arguments: argparse.Namespace, store: Store, named: Named) -> list[RebuiltStep]:

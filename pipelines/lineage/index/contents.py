@@ -16,6 +16,7 @@ from typing import Any
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.qualification import MANIFEST as WORTH
 from components.artifacts.qualification import qualification_in
+from components.contract.digests import canonical_json
 from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.manifests import MANIFEST, is_of_manifest, manifest_rows
@@ -158,16 +159,21 @@ _FORGET_FILES = (
 _ROWS = {
     "manifest": (
         "DELETE FROM fate WHERE dataset = ?",
+        "DELETE FROM images WHERE dataset = ?",
         "DELETE FROM records WHERE dataset = ?",
         "UPDATE manifest SET pixels = NULL WHERE dataset = ?",
     ),
     "decision": (
         "DELETE FROM metric WHERE decision = ?",
+        "DELETE FROM machine WHERE decision = ?",
         "UPDATE decision SET winner = NULL, bytes = NULL WHERE artifact = ?",
     ),
     "release": ("UPDATE worth SET qualified = NULL, empty = NULL WHERE artifact = ?",),
     "listing": (_FORGET_FILES,),
-    "page": ("DELETE FROM page_file WHERE page = ?",),
+    "page": (
+        "DELETE FROM page_file WHERE page = ?",
+        "UPDATE page SET files = NULL, bytes = NULL WHERE id = ?",
+    ),
 }
 """What an owner's rows are, to be written anew."""
 
@@ -188,15 +194,19 @@ _LOST_AGAIN = tuple(
 def _insert_manifest(inserter: Inserter, dataset: int, files: ReadFiles) -> None:
     rows, database = manifest_rows(files.content), inserter.database
     database.executemany(
-        "INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO fate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 dataset, row.name, row.sha, row.pixels, row.label, row.split, row.status,
-                row.duplicate_of,
+                row.duplicate_of, row.place,
             )
             for row in rows.fates.values()
         ],
     )  # fmt: skip
+    database.executemany(
+        "INSERT INTO images VALUES (?, ?, ?, ?)",
+        [(dataset, split, status, n) for (split, status), n in rows.images.items()],
+    )
     database.executemany(
         "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)",
         [(dataset, row.name, row.sha, row.split, row.status, row.count) for row in rows.files],
@@ -237,6 +247,17 @@ def _insert_decision(inserter: Inserter, artifact: int, files: ReadFiles) -> Non
             for device, name, interval in _metrics(variant)
         ],
     )
+    inserter.database.executemany(
+        "INSERT OR REPLACE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                artifact, text(device), canonical_json(machine["facts"]).decode(),
+                text(machine["runtime"]), int(machine["threads"]), int(machine["processes"]),
+                int(machine["inferences"]),
+            )
+            for device, machine in value.get("devices", {}).items()
+        ],
+    )  # fmt: skip
 
 
 def _metrics(variant: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:

@@ -11,6 +11,8 @@ from typing import Any
 from components.artifacts.manifest import MANIFEST, RECORDS, ImageFate, read_manifest
 from pipelines.lineage.index.facts import digest_bytes, text
 
+_SEALED = "sealed"
+
 
 @dataclass(frozen=True)
 class FateRow:
@@ -24,6 +26,7 @@ class FateRow:
         split: Where it is used, or None.
         status: ``used``, ``quarantined``, ``duplicate`` or ``unused``.
         duplicate_of: Name of the image that stands for it.
+        place: Its row among the images of its split, or None.
     """
 
     name: str
@@ -33,6 +36,7 @@ class FateRow:
     split: str | None
     status: str
     duplicate_of: str | None
+    place: int | None
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,13 @@ class ManifestRows:
     Attributes:
         fates: Of images.
         files: Of files of records.
+        images: How many images, single ones and records, are in which split and status.
         pixels: Whether it says what images show; those of earlier versions do not.
     """
 
     fates: dict[str, FateRow] = field(default_factory=dict[str, FateRow])
     files: list[FileRow] = field(default_factory=list[FileRow])
+    images: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     pixels: bool = True
 
 
@@ -82,11 +88,16 @@ def manifest_rows(files: Mapping[str, bytes]) -> ManifestRows:
         # Manifests of earlier versions say neither; there a file of records may be one line.
         rows.pixels = rows.pixels and fate.size_bytes is not None
         if fate.images == 1:
-            rows.fates[fate.name] = _row(fate)
+            rows.fates[fate.name] = row = _row(fate)
+            if fate.name == fate.file:  # records are counted by their file
+                rows.images[row.split or "", row.status] += 1
     for line in files[MANIFEST].splitlines():
         value: Any = json.loads(line)
         if value.get("records") is not None:
             rows.files += _counts(value)
+    for file in rows.files:
+        if file.count:
+            rows.images[file.split, file.status] += file.count
     return rows
 
 
@@ -100,6 +111,7 @@ def _row(fate: ImageFate) -> FateRow:
         split=text(fate.split) if fate.split else None,
         status=text(fate.status),
         duplicate_of=text(fate.duplicate_of) if fate.duplicate_of else None,
+        place=None if fate.index is None or fate.split == _SEALED else int(fate.index),
     )
 
 

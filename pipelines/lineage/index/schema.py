@@ -6,7 +6,7 @@ depend on the order in which values were read.
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 4
 """Raised with every change of the tables or of what is written into them: an index of another
 version is made anew."""
 
@@ -80,7 +80,10 @@ CREATE TABLE source (
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, format TEXT, expected INTEGER NOT NULL,
     state TEXT
 );
-CREATE TABLE page (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, state TEXT);
+-- files, bytes: how many files are listed in it, and how long they are together.
+CREATE TABLE page (
+    id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, state TEXT, files INTEGER, bytes INTEGER
+);
 -- Blobs and trees that rows of these owners were read from: a page, or the artifact of a manifest,
 -- a decision, a release or a listing.
 CREATE TABLE read_from (
@@ -97,7 +100,7 @@ CREATE TABLE page_file (
 ) WITHOUT ROWID;
 CREATE INDEX page_file_sha ON page_file (sha) WHERE sha IS NOT NULL;
 
--- dataset in fate, records, manifest and release_dataset: the id of the artifact.
+-- dataset in fate, images, records, manifest and release_dataset: the id of the artifact.
 CREATE TABLE dataset (
     artifact INTEGER NOT NULL, execution INTEGER NOT NULL, source INTEGER,
     PRIMARY KEY (artifact, execution)
@@ -107,14 +110,21 @@ CREATE TABLE decoding (execution INTEGER PRIMARY KEY, settings TEXT NOT NULL);
 -- pixels: whether the lines say what images show; those of earlier versions do not.
 CREATE TABLE manifest (dataset INTEGER PRIMARY KEY, state TEXT, pixels INTEGER);
 CREATE INDEX manifest_lost ON manifest (dataset) WHERE state != 'read';
+-- place: the row of an image among those of its split; NULL of the sealed ones.
 CREATE TABLE fate (
     dataset INTEGER NOT NULL, name TEXT NOT NULL, sha BLOB, pixels BLOB, label TEXT, split TEXT,
-    status TEXT NOT NULL, duplicate_of TEXT, PRIMARY KEY (dataset, name)
+    status TEXT NOT NULL, duplicate_of TEXT, place INTEGER, PRIMARY KEY (dataset, name)
 ) WITHOUT ROWID;
 CREATE INDEX fate_sha ON fate (sha) WHERE sha IS NOT NULL;
 CREATE INDEX fate_pixels ON fate (pixels) WHERE pixels IS NOT NULL;
 CREATE INDEX fate_label ON fate (label) WHERE label IS NOT NULL;
 CREATE INDEX fate_duplicate ON fate (dataset, duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX fate_place ON fate (dataset, split, place) WHERE place IS NOT NULL;
+-- How many images of a dataset, single ones and records, became what; split '' is none.
+CREATE TABLE images (
+    dataset INTEGER NOT NULL, split TEXT NOT NULL, status TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (dataset, split, status)
+) WITHOUT ROWID;
 -- Files of records: how many of their records became what. Those records have no sha in fate.
 CREATE TABLE records (
     dataset INTEGER NOT NULL, name TEXT NOT NULL, sha BLOB NOT NULL, split TEXT NOT NULL,
@@ -157,6 +167,12 @@ CREATE INDEX decision_lost ON decision (artifact) WHERE state != 'read';
 CREATE TABLE metric (
     decision INTEGER NOT NULL, variant TEXT NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL,
     value REAL, low REAL, high REAL, PRIMARY KEY (decision, variant, device, name)
+) WITHOUT ROWID;
+-- facts: the fingerprint of the device, canonical JSON.
+CREATE TABLE machine (
+    decision INTEGER NOT NULL, device TEXT NOT NULL, facts TEXT NOT NULL, runtime TEXT NOT NULL,
+    threads INTEGER NOT NULL, processes INTEGER NOT NULL, inferences INTEGER NOT NULL,
+    PRIMARY KEY (decision, device)
 ) WITHOUT ROWID;
 
 CREATE TABLE problem (key TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;

@@ -89,6 +89,10 @@ def insert_page(inserter: Inserter, page: int, sha: str, data: bytes | LostValue
         else:
             state = "read"
             database.executemany("INSERT OR REPLACE INTO page_file VALUES (?, ?, ?, ?)", rows)
+            database.execute(
+                "UPDATE page SET files = ?, bytes = ? WHERE id = ?",
+                (len(rows), sum(row[3] for row in rows), page),
+            )
             tell_others(database, [bytes.fromhex(sha)])
     database.execute("UPDATE page SET state = ? WHERE id = ?", (state, page))
 

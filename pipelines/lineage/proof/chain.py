@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipelines.lineage.proof.evidence import Evidence
@@ -19,6 +19,14 @@ from pipelines.runs.records import RunRecord
 from pipelines.stores.layout import run_key, tree_key
 
 INGEST = "ingest"
+
+Told = Callable[[int, int, str], None]
+"""Takes how many links of the steps are checked, how many there are, and what is checked now; what
+it raises ends the check."""
+
+
+def silent(_done: int, _all: int, _now: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +63,14 @@ class Extent:
     files: bool = True
 
 
-def links_of(evidence: Evidence, asked: Asked, extent: Extent) -> list[Link]:
+def links_of(evidence: Evidence, asked: Asked, extent: Extent, told: Told = silent) -> list[Link]:
     """Check a chain, and return its links from the released file up.
 
     Args:
         evidence: The store, or a bundle.
         asked: Where it begins.
         extent: How much is looked at.
+        told: Hears how far it is.
 
     Raises:
         UserError: The store cannot be reached.
@@ -80,7 +89,10 @@ def links_of(evidence: Evidence, asked: Asked, extent: Extent) -> list[Link]:
         links += [log] if log else []
     links.append(whole)
     names = steps_of(evidence, steps, asked)
-    links += [step_link(evidence, steps, name, deep=extent.deep) for name in names]
+    for number, name in enumerate(names):
+        told(number, len(names), f"step {name}")
+        links.append(step_link(evidence, steps, name, deep=extent.deep))
+    told(len(names), len(names), "the sources")
     return links + _source_links(evidence, steps, names, extent)
 
 

@@ -14,7 +14,7 @@ from pipelines.lineage.naming import (
     StepNamed,
 )
 from pipelines.lineage.proof.below import releases_below
-from pipelines.lineage.proof.chain import Asked, Extent, links_of
+from pipelines.lineage.proof.chain import Asked, Extent, Told, links_of, silent
 from pipelines.lineage.proof.evidence import Evidence
 from pipelines.lineage.proof.links import Chain, FaultFound
 from pipelines.lineage.proof.releases import released_files
@@ -25,20 +25,21 @@ from pipelines.stores.layout import source_key
 from pipelines.stores.store import Store
 
 
-def verify_chain(store: Store, named: Named, extent: Extent) -> Chain:
+def verify_chain(store: Store, named: Named, extent: Extent, told: Told = silent) -> Chain:
     """Check everything between what a person names and the user's own files.
 
     Args:
         store: Opened without a cache before it; nothing is written to it.
         named: What is asked about.
         extent: How much is looked at.
+        told: Hears how far it is.
 
     Raises:
         UserError: The store knows no run that made what was named.
     """
     asked = asked_of(store, named)
     evidence = Evidence(store)
-    links = links_of(evidence, asked, extent)
+    links = links_of(evidence, asked, extent, told)
     chain = Chain(
         asked.called,
         asked.run,
@@ -51,6 +52,7 @@ def verify_chain(store: Store, named: Named, extent: Extent) -> Chain:
     broken = {fault.place for link in links for fault in link.faults if fault.breaks}
     if not broken:
         return chain
+    told(len(links), len(links), "which releases stand on what is broken")
     below = tuple(releases_below(store, broken | _sources_of(chain)))
     return replace(chain, below=below)
 

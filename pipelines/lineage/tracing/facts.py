@@ -109,13 +109,10 @@ class TraceFacts:
     def images(self, artifact: int) -> dict[str, int]:
         """Count the images of a dataset by their split, or the reason why they are in none."""
         counts: dict[str, int] = defaultdict(int)
-        single = (
-            "SELECT split, status, count(*) FROM fate WHERE dataset = ? AND sha IS NOT NULL "
-            "GROUP BY split, status"
-        )
-        for query in (single, "SELECT split, status, n FROM records WHERE dataset = ?"):
-            for split, status, count in self._index.execute(query, [artifact]):
-                counts[split or status] += count
+        for split, status, count in self._index.execute(
+            "SELECT split, status, n FROM images WHERE dataset = ?", [artifact]
+        ):
+            counts[split or status] += count
         return dict(sorted(counts.items()))
 
     @cached_property

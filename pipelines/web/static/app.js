@@ -1,4 +1,5 @@
 // What the pages have beside their markup: keys, times that stay true, and news.
+import { offerHashing } from "./hashing.js";
 import { followKeys } from "./keys.js";
 import { stayLive } from "./live.js";
 import { keepTimes } from "./times.js";
@@ -6,3 +7,4 @@ import { keepTimes } from "./times.js";
 followKeys();
 keepTimes();
 stayLive();
+offerHashing();

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.cli.output import complain, print_log, print_text
-from pipelines.cli.visible import add_row, line, visible
+from pipelines.cli.visible import add_row, line
+from pipelines.disk.visible import visible
 
 CLI = Path(__file__).parents[3] / "pipelines" / "cli"
 HOSTILE = {

@@ -62,7 +62,7 @@ def index():
     made.executescript(
         "CREATE TABLE artifact(id, digest); CREATE TABLE source(digest);"
         "CREATE TABLE release(name, run, artifact, at); CREATE TABLE file(sha);"
-        "CREATE TABLE page_file(sha); CREATE TABLE fate(sha, pixels);"
+        "CREATE TABLE page_file(sha); CREATE TABLE fate(sha, pixels); CREATE TABLE execution(key);"
     )
     made.execute("INSERT INTO artifact VALUES (1, ?)", [bytes.fromhex(RELEASE)])
     made.execute("INSERT INTO release VALUES ('faces', 'faces-2', 1, '2026-11-26')")

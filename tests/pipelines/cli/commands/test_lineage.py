@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from pipelines.cli.lineage_picture import MOST, picture_of
+from pipelines.web.lineage_picture import MOST, picture_of
 from pipelines.cli.lineage_text import lines_of
 from pipelines.cli.main import main
 from pipelines.lineage.tracing.trace import Trace, TraceEdge, TraceNode

@@ -1,35 +1,43 @@
-"""A trace as a picture: its steps, the user's files that they read, and releases.
-
-The picture of a graph (``pipelines/web/graph_svg.py``) stands above the questions in the order of
-the folders, so it is drawn here and not there.
-"""
+"""A trace as a picture: its steps, the user's files that they read, and releases."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
+from markupsafe import Markup
+
+from pipelines.disk.visible import visible
 from pipelines.lineage.naming import SHOWN
 from pipelines.lineage.tracing.trace import Trace, TraceNode
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
-    from pipelines.web import graph_svg
+from pipelines.web.graph_svg import Node as Box
+from pipelines.web.graph_svg import graph_svg
 
 MOST = 120
 """Boxes of the largest picture: to lay out ten times as many takes most of a minute."""
 
 _SHOWN = ("Source", "Release")
 _Edges = Mapping[str, Iterable[str]]
+_Link = Callable[[TraceNode], str | None]
 
 
-def picture_of(trace: Trace) -> Markup:
-    """Draw a trace; what lies farthest is folded into one box that counts it."""
-    from pipelines.web.graph_svg import graph_svg
+def picture_of(
+    trace: Trace,
+    link: _Link = lambda _: None,
+    *,
+    deeper: str | None = None,
+    artifacts: bool = False,
+) -> Markup:
+    """Draw a trace; what lies farthest is folded into one box that counts it.
 
-    nodes = [node for node in trace.nodes if _is_shown(node, trace)]
+    Args:
+        trace: The answer.
+        link: Where a click on a box leads.
+        deeper: Where a click on what is folded leads.
+        artifacts: Whether those between the steps are drawn, too.
+    """
+    nodes = [node for node in trace.nodes if artifacts or _is_shown(node, trace)]
     after = _between(trace, {node.id for node in nodes})
     kept = nodes if len(nodes) <= MOST else nodes[: MOST - 2]
     folded = {node.id for node in nodes[len(kept) :]}
@@ -39,7 +47,7 @@ def picture_of(trace: Trace) -> Markup:
         "steps before that are not drawn": before,
         "steps after that are not drawn": folded - before,
     }
-    boxes = {node.id: _box(node) for node in kept}
+    boxes = {node.id: replace(_box(node), link=link(node)) for node in kept}
     place = {id_: box.name for id_, box in boxes.items()}
     place |= {id_: end for end, ids in ends.items() for id_ in ids}
     pairs = dict.fromkeys(
@@ -49,9 +57,9 @@ def picture_of(trace: Trace) -> Markup:
         if place[start] != place[end]
     )
     return graph_svg(
-        [*boxes.values(), *(_fold(end, len(ids)) for end, ids in ends.items() if ids)],
+        [*boxes.values(), *(_fold(end, len(ids), deeper) for end, ids in ends.items() if ids)],
         _acyclic(pairs),
-        title=f"Lineage of {trace.what}",
+        title=f"Lineage of {visible(trace.what, keep='')}",
         ident="lineage",
         counted="steps and files",
     )
@@ -101,9 +109,7 @@ def _acyclic(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return kept
 
 
-def _box(node: TraceNode) -> graph_svg.Node:
-    from pipelines.web.graph_svg import Node as Box
-
+def _box(node: TraceNode) -> Box:
     if node.kind == "step":
         component = node.component or node.name
         rest = node.name.removeprefix(component).removeprefix("-")
@@ -114,7 +120,5 @@ def _box(node: TraceNode) -> graph_svg.Node:
     return Box(f"{word} {node.digest}", word, detail=digest, family=family)
 
 
-def _fold(end: str, count: int) -> graph_svg.Node:
-    from pipelines.web.graph_svg import Node as Box
-
-    return Box(end, f"+{count}", detail="not drawn", family="measure")
+def _fold(end: str, count: int, deeper: str | None) -> Box:
+    return Box(end, f"+{count:,}", detail="not drawn", family="measure", link=deeper)

@@ -1,0 +1,52 @@
+"""Affected: which releases an image, a file or a person is in."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.responses import RedirectResponse, Response
+
+from pipelines.lineage.affected import affected as ask
+from pipelines.lineage.index.opening import OpenIndex
+from pipelines.lineage.sightings import Searched
+from pipelines.runs.erasures import erasures
+from pipelines.web.view import PageRoute, View
+
+_SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+_LISTED_MAX = 100
+
+
+def affected(view: View) -> Response:
+    """Answer for ``sha``, the sha256 of a file, or for ``identity``, a person or class."""
+    given, identity = view.query.get("sha", "").strip(), view.query.get("identity", "").strip()
+    if not given and not identity:
+        return RedirectResponse("/lineage", 303)
+    sha = _SHA256.fullmatch(given)
+    if given and not sha:
+        return view.missing(
+            f"{given[:80]} is no sha256: that is 64 hexadecimal digits",
+            "take the first word that sha256sum FILE prints",
+        )
+    with view.service.index() as index:
+        searched = _searched(index, sha[1].lower()) if sha else Searched(identity=identity)
+        answer = ask(index, searched, erasures(view.service.store))
+        made_here = sha and index.one("SELECT 1 FROM file WHERE sha = ?", [bytes.fromhex(sha[1])])
+    return view.render(
+        "affected.html",
+        title="Affected releases",
+        what=sha[1].lower() if sha else identity,
+        sha=sha[1].lower() if sha else None,
+        made_here=bool(made_here),
+        answer=answer,
+        releases=answer.releases[:_LISTED_MAX],
+        listed_max=_LISTED_MAX,
+    )
+
+
+def _searched(index: OpenIndex, digest: str) -> Searched:
+    """Return what is looked for: what an image shows has a digest, too, which pages link to."""
+    shown = index.one("SELECT 1 FROM fate WHERE pixels = ?", [bytes.fromhex(digest)])
+    return Searched(digest, (digest,) if shown else ())
+
+
+ROUTES = (PageRoute("/lineage/affected", affected),)

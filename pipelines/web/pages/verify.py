@@ -1,0 +1,129 @@
+"""Verify: whether what was released leads back to the user's files, every digest computed again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from components.contract.errors import UserError
+from pipelines.lineage.naming import Named, resolve
+from pipelines.lineage.proof.links import Chain, Link
+from pipelines.web.proofs import Proof
+from pipelines.web.view import ActionRoute, PageRoute, View
+
+_PATIENCE_S = 1.5
+"""How long a page waits for the quick proof before it says how far that is."""
+_STEP = "step "
+_FAULTS_MAX = 20
+_BELOW_MAX = 50
+
+
+@dataclass(frozen=True)
+class LinkRow:
+    """Links of a chain that are told of together: one, or all steps in one state.
+
+    Attributes:
+        name: What it is about.
+        state: See ``Link.state``.
+        said: What was held against what.
+        faults: What is wrong, the first of it.
+        more: How much more is wrong.
+    """
+
+    name: str
+    state: str
+    said: str
+    faults: tuple[tuple[str, str, str], ...]
+    more: int
+
+
+def rows_of(chain: Chain) -> list[LinkRow]:
+    """Return the links of a chain from the released file up; steps in one state together."""
+    counts = Counter(link.state for link in chain.links if link.name.startswith(_STEP))
+    rows: list[LinkRow] = []
+    told: set[str] = set()
+    for link in chain.links:
+        if link.name.startswith(_STEP) and not link.broken:
+            if link.state in told:
+                continue
+            told.add(link.state)
+            count = counts[link.state]
+            name = link.name if count == 1 else f"{count} steps"
+            alike = [one for one in chain.links if one.name.startswith(_STEP)]
+            rows.append(_row(name, [one for one in alike if one.state == link.state]))
+        else:
+            rows.append(_row(link.name, [link]))
+    return rows
+
+
+def _row(name: str, links: list[Link]) -> LinkRow:
+    faults = [(fault.state, fault.place, fault.what) for one in links for fault in one.faults]
+    first = links[0]
+    more = max(0, len(faults) - _FAULTS_MAX)
+    return LinkRow(name, first.state, first.said, tuple(faults[:_FAULTS_MAX]), more)
+
+
+def _named(view: View) -> Named:
+    with view.service.index() as index:
+        return resolve(view.service.store, index, view.path["what"], files=False)
+
+
+def _store_now(view: View) -> str:
+    """Return what is another value when the store has changed."""
+    with view.service.index() as index:
+        row = index.one("SELECT value FROM meta WHERE name = 'changed'")
+    return row[0] if row else ""
+
+
+def verify(view: View) -> Response:
+    """Show the proof: the quick one, which is begun by asking, and the deep one, if there is."""
+    try:
+        named = _named(view)
+        now = _store_now(view)
+        view.service.proofs.start(named, now, deep=False)
+    except UserError as error:
+        return view.missing(error.what, error.fix)
+    quick = view.service.proofs.wait(named, deep=False, at_most_s=_PATIENCE_S)
+    deep = view.service.proofs.find(named, deep=True)
+    shown = [_shown(one, now) for one in (deep, quick) if one]
+    return view.render(
+        "verify.html",
+        title=f"Proof of {named}",
+        named=str(named),
+        proofs=shown,
+        going=any(not one["proof"].ended for one in shown),
+        deep=deep,
+        back=f"/lineage/{quote(str(named))}",
+    )
+
+
+def _shown(proof: Proof, now: str) -> dict[str, object]:
+    chain = proof.chain
+    return {
+        "proof": proof,
+        "rows": rows_of(chain) if chain else [],
+        "counts": Counter(link.state for link in chain.links) if chain else Counter(),
+        "broken": chain.first_broken if chain else None,
+        "below": chain.below[:_BELOW_MAX] if chain else (),
+        "more_below": max(0, len(chain.below) - _BELOW_MAX) if chain else 0,
+        "old": proof.of != now,
+    }
+
+
+def prove(view: View) -> Response:
+    """Begin the deep proof, or the quick one again."""
+    named = _named(view)
+    deep = view.form["extent"] == "deep"
+    view.service.proofs.start(named, _store_now(view), deep=deep, again=True)
+    view.record("verify", str(named), "every file" if deep else "records and released files")
+    word = "deep" if deep else "quick"
+    return view.done(f"/verify/{quote(str(named))}", f"The {word} proof has begun.")
+
+
+ROUTES = (
+    PageRoute("/verify/{what:path}", verify, live=False),
+    ActionRoute("/verify/{what:path}", prove, role="run", fields=("extent",)),
+)
