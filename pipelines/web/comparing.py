@@ -13,9 +13,8 @@ from components.pages.charts.pareto_parts import Limits, Point
 from components.pages.charts.svg import NARROW, WIDE
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
-from components.statistics.quantities import short_bytes, short_time, with_interval
-from pipelines.lineage.comparing.metrics import Figure, FigureKey, are_apart, figures_of
-from pipelines.lineage.comparing.telling import figure_in_words
+from components.statistics.quantities import short_bytes, short_time, short_times, with_interval
+from pipelines.lineage.comparing.metrics import FigureKey, are_apart, figures_of
 from pipelines.runs.leaderboard import Leaderboard
 from pipelines.runs.records import RunRecord
 from pipelines.sources.snapshot import DATA
@@ -181,9 +180,19 @@ def _name(key: FigureKey) -> str:
 def _cells(key: FigureKey, values: Sequence[Interval | None]) -> Iterator[Cell]:
     before: Interval | None = None
     for value in values:
-        figure = Figure(*key, before, value, apart=False)
-        yield Cell(figure_in_words(figure, value), apart=are_apart(before, value))
+        yield Cell(_number(key[1], value), apart=are_apart(before, value))
         before = value or before
+
+
+def _number(figure: str, value: Interval | None) -> str:
+    """Write a number with its interval, as the report does."""
+    if value is None:
+        return "not measured"
+    if figure == "size_bytes":
+        return short_bytes(value.value)
+    if figure.startswith(_P50):
+        return f"{short_time(value.value)} ({short_times(value.low, value.high)})"
+    return with_interval(value)
 
 
 # the picture ------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def lines_of(answer: WhyChanged, most: int | None = MOST) -> Iterator[str]:
         yield f"source {item.what}: {_digits(item.before)} -> {_digits(item.now)}"
     yield from (f"budget {difference_in_words(item)}" for item in answer.budgets)
     if answer.samples:
-        yield from samples_in_words(answer.samples, most)
+        yield from samples_in_words(answer.samples, most, rest=" (--all)")
     yield from steps_in_words(answer.steps)
     if answer.metrics:
         one, other = (name or "none" for name in answer.metrics.winner)
@@ -49,19 +49,27 @@ def _digits(value: object) -> str:
 # images -----------------------------------------------------------------------------------------
 
 
-def samples_in_words(samples: SampleChanges, most: int | None = MOST) -> Iterator[str]:
-    """Yield what differs in the images, line by line."""
+def samples_in_words(
+    samples: SampleChanges, most: int | None = MOST, *, rest: str = ""
+) -> Iterator[str]:
+    """Yield what differs in the images, line by line.
+
+    Args:
+        samples: What differs.
+        most: How many names each line lists; None lists all.
+        rest: Where the others are listed, behind their number.
+    """
     yield f"images: {samples.before:,} -> {samples.now:,}"
     if not samples.any:
         yield "  the same images, with the same labels, in the same splits"
-    yield from _listed("added", samples.added, str, most)
-    yield from _listed("removed", samples.removed, str, most)
-    yield from _listed("relabelled", samples.relabelled, _changed, most)
-    yield from _listed("moved", samples.moved, _changed, most)
-    yield from _listed("quarantined", samples.quarantined, _because, most)
-    yield from _listed("no longer quarantined", samples.restored, str, most)
-    yield from _listed("replaced by other pixels", samples.replaced, str, most)
-    yield from _listed("renamed", samples.renamed, _changed_name, most)
+    yield from _listed("added", samples.added, str, most, rest)
+    yield from _listed("removed", samples.removed, str, most, rest)
+    yield from _listed("relabelled", samples.relabelled, _changed, most, rest)
+    yield from _listed("moved", samples.moved, _changed, most, rest)
+    yield from _listed("quarantined", samples.quarantined, _because, most, rest)
+    yield from _listed("no longer quarantined", samples.restored, str, most, rest)
+    yield from _listed("replaced by other pixels", samples.replaced, str, most, rest)
+    yield from _listed("renamed", samples.renamed, _changed_name, most, rest)
 
 
 def _changed(item: ImageChange) -> str:
@@ -77,13 +85,13 @@ def _because(item: ImageChange) -> str:
 
 
 def _listed(
-    what: str, items: Sequence[_Item], shown: Callable[[_Item], str], most: int | None
+    what: str, items: Sequence[_Item], shown: Callable[[_Item], str], most: int | None, rest: str
 ) -> Iterator[str]:
     if not items:
         return
     names = ", ".join(shown(item) for item in items[:most])
     more = len(items) - len(items[:most])
-    yield f"  {what} {len(items):,}: {names}{f' and {more:,} more (--all)' if more else ''}"
+    yield f"  {what} {len(items):,}: {names}{f' and {more:,} more{rest}' if more else ''}"
 
 
 # steps ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from itertools import pairwise
 from starlette.responses import Response
 
 from components.contract.errors import UserError
+from pipelines.disk.visible import visible
 from pipelines.lineage.comparing.telling import (
     difference_in_words,
     samples_in_words,
@@ -99,7 +100,7 @@ def _pair(service: Service, before: Column, now: Column) -> Pair:
     lines = [(False, f"budget {difference_in_words(item)}") for item in answer.budgets]
     told = [*(samples_in_words(answer.samples) if answer.samples else ())]
     told += steps_in_words(answer.steps)
-    lines += [(line.startswith(" "), line.strip()) for line in told]
+    lines += [(line.startswith(" "), visible(line.strip())) for line in told]
     return Pair(before, now, answer, data, lines)
 
 
