@@ -149,8 +149,8 @@ async def _call(
 
     async def receive() -> Message:
         nonlocal asked
-        if asked:
-            return {"type": "http.disconnect"}
+        if asked:  # whoever asks stays until the answer is there
+            await asyncio.Event().wait()
         asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 
