@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from components.pages.charts.pareto import pareto_svg
-from components.pages.charts.pareto_parts import Limits, Point
+from components.pages.charts.pareto_parts import BudgetLines, Point
 from components.pages.charts.svg import NARROW, WIDE
 from components.statistics.bootstrap import Interval
 from components.statistics.metrics import METRICS
@@ -28,7 +28,7 @@ _P50 = "p50_ms on "
 
 
 @dataclass(frozen=True)
-class Column:
+class RunColumn:
     """One of the runs.
 
     Attributes:
@@ -63,7 +63,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRow:
     """Something of every run.
 
     Attributes:
@@ -80,26 +80,27 @@ class Row:
         return len({cell.text for cell in self.cells}) > 1
 
 
-def columns_of(boards: Sequence[Leaderboard]) -> list[Column]:
+def columns_of(boards: Sequence[Leaderboard]) -> list[RunColumn]:
     """Return runs as columns, the one that began first first."""
     ordered = sorted(boards, key=lambda board: (board.record.started, board.record.run))
     return [
-        Column(letter, board.record, board) for letter, board in zip(LETTERS, ordered, strict=False)
+        RunColumn(letter, board.record, board)
+        for letter, board in zip(LETTERS, ordered, strict=False)
     ]
 
 
 # runs -------------------------------------------------------------------------------------------
 
 
-def run_rows(columns: Sequence[Column]) -> list[Row]:
+def run_rows(columns: Sequence[RunColumn]) -> list[ComparedRow]:
     """Return what the records and the decisions of the runs say."""
     told = [dict(_told(column)) for column in columns]
     fullest = max(told, key=len)
     names = dict.fromkeys(name for one in (fullest, *told) for name in one)
-    return [Row(name, [one.get(name, Cell("none")) for one in told]) for name in names]
+    return [ComparedRow(name, [one.get(name, Cell("none")) for one in told]) for name in names]
 
 
-def _told(column: Column) -> Iterator[tuple[str, Cell]]:
+def _told(column: RunColumn) -> Iterator[tuple[str, Cell]]:
     record, board = column.record, column.board
     yield "Outcome", Cell(record.outcome)
     yield from _chosen(board)
@@ -151,17 +152,17 @@ def _chosen(board: Leaderboard) -> Iterator[tuple[str, Cell]]:
 # figures ----------------------------------------------------------------------------------------
 
 
-def figure_rows(columns: Sequence[Column]) -> list[Row]:
+def figure_rows(columns: Sequence[RunColumn]) -> list[ComparedRow]:
     """Return numbers of variants that at least two of the runs measured and that differ."""
     found = [dict(figures_of(column.board)) for column in columns]
     keys = dict.fromkeys(key for one in found for key in one)
     winners = {column.board.decision.winner for column in columns if column.board.decision}
-    rows: list[tuple[bool, Row]] = []
+    rows: list[tuple[bool, ComparedRow]] = []
     for key in keys:
         values = [one.get(key) for one in found]
         if key[3] or sum(value is not None for value in values) < 2:
             continue
-        row = Row(_name(key), list(_cells(key, values)))
+        row = ComparedRow(_name(key), list(_cells(key, values)))
         if row.differs:
             rows.append((key[0] not in winners, row))
     return [row for _, row in sorted(rows, key=lambda item: item[0])]
@@ -213,7 +214,7 @@ class Overlay:
     left_out: Sequence[str]
 
 
-def overlay(columns: Sequence[Column], cost: str) -> Overlay | None:
+def overlay(columns: Sequence[RunColumn], cost: str) -> Overlay | None:
     """Draw the variants of several runs in one picture; None where there is nothing to draw.
 
     Args:
@@ -247,11 +248,11 @@ def overlay(columns: Sequence[Column], cost: str) -> Overlay | None:
     return Overlay(METRICS[last.metric].title, (wide, narrow), left_out)
 
 
-def _counts(column: Column, metric: str) -> bool:
+def _counts(column: RunColumn, metric: str) -> bool:
     return column.board.decision is not None and column.board.decision.metric == metric
 
 
-def _points(column: Column, cost: str, metric: str) -> list[Point]:
+def _points(column: RunColumn, cost: str, metric: str) -> list[Point]:
     assert column.board.decision
     return [
         replace(
@@ -263,6 +264,6 @@ def _points(column: Column, cost: str, metric: str) -> list[Point]:
     ]
 
 
-def _limits(column: Column, cost: str, metric: str) -> Limits:
+def _limits(column: RunColumn, cost: str, metric: str) -> BudgetLines:
     assert column.board.decision
     return limits_of(column.board.decision, column.board.decision.budgets, cost, metric)

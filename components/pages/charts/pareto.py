@@ -12,7 +12,7 @@ from components.artifacts.decision import Verdict
 from components.pages.charts.axes import Scale, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
 from components.pages.charts.marks import MARK, shape
-from components.pages.charts.pareto_parts import CostAxis, Exploring, Limits, MetricAxis, Point
+from components.pages.charts.pareto_parts import BudgetLines, CostAxis, Exploring, MetricAxis, Point
 from components.pages.charts.svg import BESIDE, NARROW, WIDE, Box, picture, shorten, tag, text_width
 from components.statistics.quantities import decimal, significant, with_interval
 
@@ -31,7 +31,7 @@ def pareto_svg(
     points: Sequence[Point],
     metric: MetricAxis,
     cost: CostAxis | None = None,
-    limits: Limits | None = None,
+    limits: BudgetLines | None = None,
     *,
     exploring: Exploring | None = None,
     width: int = WIDE,
@@ -48,7 +48,7 @@ def pareto_svg(
         width: ``WIDE``, ``BESIDE`` or ``NARROW``.
         ident: Unique in the page.
     """
-    cost, limits = cost or CostAxis(), limits or Limits()
+    cost, limits = cost or CostAxis(), limits or BudgetLines()
     height = round(width * _HEIGHTS[width])
     frame = Box(46, 34, width - 46 - 14, height - 34 - 44)
     x, y = _scales(points, limits, frame, higher_is_better=metric.higher_is_better)
@@ -79,7 +79,7 @@ def pareto_svg(
 
 
 def _scales(
-    points: Sequence[Point], limits: Limits, frame: Box, *, higher_is_better: bool
+    points: Sequence[Point], limits: BudgetLines, frame: Box, *, higher_is_better: bool
 ) -> tuple[Scale, Scale]:
     reached = [] if limits.cost is None else [limits.cost]
     costs = [end for point in points for end in (point.along.low, point.along.high) if end > 0]
@@ -107,9 +107,9 @@ def _metric_ends(
     return padded(ends + ([limit] if limit is not None else []), share=0.08)
 
 
-def _keeping(x: Scale, y: Scale, frame: Box, limits: Limits) -> list[Markup]:
+def _keeping(x: Scale, y: Scale, frame: Box, limits: BudgetLines) -> list[Markup]:
     """Tint the corner in which both budgets are kept."""
-    if limits == Limits():
+    if limits == BudgetLines():
         return []
     right = frame.right if limits.cost is None else x(limits.cost)
     edge = frame.bottom if limits.metric is None else y(limits.metric)
@@ -125,7 +125,7 @@ def _limit_words(limit: float, metric: MetricAxis) -> str:
     return f"{metric.limit_name}: {significant(limit, 4)}"
 
 
-def _limit_note(limits: Limits, metric: MetricAxis, y: Scale, frame: Box) -> list[Box]:
+def _limit_note(limits: BudgetLines, metric: MetricAxis, y: Scale, frame: Box) -> list[Box]:
     if limits.metric is None:
         return []
     words = _limit_words(limits.metric, metric)
@@ -133,7 +133,7 @@ def _limit_note(limits: Limits, metric: MetricAxis, y: Scale, frame: Box) -> lis
 
 
 def _budget_lines(
-    x: Scale, y: Scale, frame: Box, limits: Limits, cost: CostAxis, metric: MetricAxis
+    x: Scale, y: Scale, frame: Box, limits: BudgetLines, cost: CostAxis, metric: MetricAxis
 ) -> list[Markup]:
     drawn: list[Markup] = []
     if limits.cost is not None:
@@ -154,7 +154,7 @@ def _budget_lines(
     return drawn
 
 
-def _grips(x: Scale, y: Scale, frame: Box, limits: Limits) -> list[Markup]:
+def _grips(x: Scale, y: Scale, frame: Box, limits: BudgetLines) -> list[Markup]:
     """Draw what a budget is dragged by, and say how numbers lie on the axes."""
 
     def ends(scale: Scale) -> str:

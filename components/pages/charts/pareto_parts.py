@@ -72,7 +72,7 @@ class MetricAxis:
 
 
 @dataclass(frozen=True)
-class Limits:
+class BudgetLines:
     """Budgets, as lines.
 
     Attributes:
@@ -93,5 +93,5 @@ class Exploring:
         shown: The variant that is looked at, or None.
     """
 
-    moved: Limits
+    moved: BudgetLines
     shown: str | None = None

@@ -22,7 +22,7 @@ from pipelines.runs.records import read_run
 from pipelines.sources.snapshot import DATA
 from pipelines.web.comparing import (
     MOST_RUNS,
-    Column,
+    RunColumn,
     columns_of,
     figure_rows,
     overlay,
@@ -50,8 +50,8 @@ class Pair:
         lines: What differs, each with whether it belongs to the line above.
     """
 
-    before: Column
-    now: Column
+    before: RunColumn
+    now: RunColumn
     answer: WhyChanged
     data: str | None
     lines: Sequence[tuple[bool, str]]
@@ -91,7 +91,7 @@ def compare(view: View) -> Response:
     )
 
 
-def _pair(service: Service, before: Column, now: Column) -> Pair:
+def _pair(service: Service, before: RunColumn, now: RunColumn) -> Pair:
     runs = (before.record.run, now.record.run)
     answer = _why(service, service.version, *runs)
     digests = (before.record.sources.get(DATA), now.record.sources.get(DATA))
@@ -111,7 +111,7 @@ def _why(service: Service, _version: str, before: str, now: str) -> WhyChanged:
         return why_changed(service.store, index, before, now)
 
 
-def _costs(view: View, columns: Sequence[Column]) -> Mapping[str, tuple[str, str, bool]]:
+def _costs(view: View, columns: Sequence[RunColumn]) -> Mapping[str, tuple[str, str, bool]]:
     """Return the axes that all runs with a choice have: title, address, whether it is shown."""
     decisions = [column.board.decision for column in columns if column.board.decision]
     if not decisions:
