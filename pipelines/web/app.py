@@ -13,7 +13,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
-from pipelines.web.pages import affected, find, home, lineage, runs, verify
+from pipelines.web.pages import (
+    affected,
+    data_changes,
+    find,
+    home,
+    images,
+    lineage,
+    runs,
+    snapshots,
+    verify,
+)
 from pipelines.web.security.forms import RefusedFormError, check_origin, read_form
 from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
@@ -23,7 +33,8 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
-    *affected.ROUTES, *find.ROUTES, *home.ROUTES, *lineage.ROUTES, *runs.ROUTES, *verify.ROUTES,
+    *affected.ROUTES, *data_changes.ROUTES, *find.ROUTES, *home.ROUTES, *images.ROUTES,
+    *lineage.ROUTES, *runs.ROUTES, *snapshots.ROUTES, *verify.ROUTES,
 )  # fmt: skip
 """All pages and actions."""
 

@@ -20,6 +20,7 @@ from pipelines.runs.progress import RunProgress, read_progress
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.web.proofs import Proofs
+from pipelines.web.remembered import Remembered
 from pipelines.web.settings import ServeSettings
 
 _REFRESH_S = 2.0
@@ -66,6 +67,8 @@ class Service:
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
+        self.answers = Remembered(64)
+        self.thumbnails = Remembered(2_000)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
         self._path = index_path(store.uri)
