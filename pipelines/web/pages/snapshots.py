@@ -48,12 +48,6 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 _CLASSES = 12
 _EXAMPLES = 24
 _NAMES = 20
-_TONES = {
-    "train": "kept", "validation": "second", "selection": "undecided", "sealed": "winner",
-    "pairs": "reference", "duplicate": "over-budget", "unused": "over-budget",
-    "quarantined": "failed",
-}  # fmt: skip
-"""One colour a split wherever splits are drawn."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +57,12 @@ class Share:
     Attributes:
         where: A split, or why images are in none.
         count: How many images.
-        tone: How it is coloured.
         start: Where it begins, of 1000.
         width: How long it is, of 1000.
     """
 
     where: str
     count: int
-    tone: str
     start: float
     width: float
 
@@ -87,7 +79,7 @@ def shares_of(counts: Mapping[str, int], whole: int | None = None) -> list[Share
     start = 0.0
     for where, count in counts.items():
         width = 1000 * count / every
-        found.append(Share(where, count, _TONES.get(where, "over-budget"), start, width))
+        found.append(Share(where, count, start, width))
         start += width
     return found
 
@@ -162,7 +154,6 @@ def data(view: View) -> Response:
         rows=[(one, shares_of(one.images), earlier) for one, earlier in rows],
         older=view.url(before=rows[-1][0].digest) if more else None,
         newest="/data" if edge else None,
-        tones=_TONES,
     )
 
 
@@ -209,7 +200,6 @@ def _source(view: View, index: OpenIndex, digest: str) -> Response:
         datasets=[(one, port, shares_of(images)) for one, port, images in datasets],
         files=[] if datasets else files_of(index, digest),
         shares=shares_of(facts.images),
-        tones=_TONES,
     )
 
 
@@ -241,7 +231,6 @@ def _dataset(view: View, index: OpenIndex, facts: DatasetFacts) -> Response:
         reasons=_reasons(use, lost),
         use=use,
         pictures=_pictures(view, index, facts),
-        tones=_TONES,
     )  # fmt: skip
 
 
@@ -285,7 +274,8 @@ def _reasons(use: DataUse | None, lost: Sequence[Mapping[str, str]]) -> list[Rea
         kind = item.get("kind", "")
         counts[kind] = counts.get(kind, 0) + 1
         if len(named.setdefault(kind, [])) < _NAMES:
-            named[kind].append((item.get("name", ""), item.get("reason", "")))
+            why = item.get("reason", "").removeprefix(f"{kind}: ")
+            named[kind].append((item.get("name", ""), why))
     if use:
         counts |= {loss.reason: loss.images for loss in use.left_out}
     ordered = sorted(counts, key=lambda kind: (-counts[kind], kind))
