@@ -69,6 +69,7 @@ class Service:
         self.proofs = Proofs(store.uri, clock)
         self.answers = Remembered(64)
         self.thumbnails = Remembered(2_000)
+        self.exclusions = Remembered(1)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
         self._path = index_path(store.uri)

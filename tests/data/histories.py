@@ -396,9 +396,7 @@ def manifests(
     return opened, sealed
 
 
-def _images(
-    lines: Sequence[Mapping[str, object]], pictures: Sequence[Picture]
-) -> dict[str, bytes]:
+def _images(lines: Sequence[Mapping[str, object]], pictures: Sequence[Picture]) -> dict[str, bytes]:
     """The images of the open splits, in two files where there are more than two."""
     shows = {picture.name: picture.shows for picture in pictures}
     files: dict[str, bytes] = {}

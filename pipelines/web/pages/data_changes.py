@@ -131,7 +131,7 @@ def _group(
     every = _told(found.samples, kind)
     some = every[first : first + most]
     side = found.before if kind == "removed" else found.now
-    excluded = excluded_in(view, index)
+    excluded = excluded_in(view)
     images = (
         images_named(index, side.dataset, [one.name for one in some], excluded)
         if side.dataset is not None

@@ -37,7 +37,7 @@ def images(view: View) -> Response:
         facts = dataset_facts(index, given) if DIGEST.fullmatch(given) else None
         if facts is None:
             return view.missing("there is no such Dataset", "choose one in the list of all data")
-        excluded = excluded_in(view, index)
+        excluded = excluded_in(view)
         found = images_after(index, facts.id, chosen, after, ON_A_PAGE + 1, excluded)
         lost = left_out(view, index, facts)[1] if chosen.status != "used" else []
     rows = found[:ON_A_PAGE]
@@ -76,7 +76,7 @@ def thumbnail(view: View) -> Response:
 
 def _picture(view: View, index: OpenIndex, digest: str, number: int) -> _Picture:
     facts = dataset_facts(index, digest)
-    excluded = excluded_in(view, index)
+    excluded = excluded_in(view)
     at = image_at(index, facts.id, number, excluded) if facts else None
     if at is None:
         return None
@@ -91,8 +91,8 @@ def _picture(view: View, index: OpenIndex, digest: str, number: int) -> _Picture
         pixels = read_image(view.service.store, tree, *at)
         return None if pixels is None else small(pixels)
 
-    # Whatever is collected or erased is news of the index: pictures are forgotten with it.
-    return view.service.thumbnails.recall(stamp_of(index), (digest, at), read)
+    # With every erasure, and all news, no picture stays in memory.
+    return view.service.thumbnails.recall((stamp_of(index), excluded), (digest, at), read)
 
 
 ROUTES = (

@@ -105,15 +105,17 @@ def stamp_of(index: OpenIndex) -> str:
     return row[0] if row else ""
 
 
-def excluded_in(view: View, index: OpenIndex) -> frozenset[str]:
-    """Return the digests of what was erased, or is about to be."""
+def excluded_in(view: View) -> frozenset[str]:
+    """Return the digests of what was erased, or is about to be, as of the latest look at the store.
+
+    Erasures are asked for themselves: the index need not have any news when one begins.
+    """
 
     def read() -> frozenset[str]:
-        return frozenset(
-            one for erasure in erasures(view.service.store) for one in erasure.excluded
-        )
+        every = erasures(view.service.store)
+        return frozenset(digest for erasure in every for digest in erasure.excluded)
 
-    return view.service.answers.recall(stamp_of(index), "excluded", read)
+    return view.service.exclusions.recall(view.service.standing.at, "excluded", read)
 
 
 def left_out(
@@ -286,7 +288,7 @@ def _pictures(
     view: View, index: OpenIndex, facts: DatasetFacts
 ) -> list[tuple[str, list[ListedImage]]]:
     """Return a few images of each open split that can be looked at."""
-    excluded = excluded_in(view, index)
+    excluded = excluded_in(view)
     found: list[tuple[str, list[ListedImage]]] = []
     for split in OPEN_SPLITS:
         names = [
