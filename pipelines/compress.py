@@ -71,7 +71,7 @@ def graph_of(config: Config) -> Graph:
         models[LINEAR] = Ref(f"quantize-{LINEAR}", model_port("quantize"))
         steps += _leaf(config, LINEAR, models[LINEAR])
     steps += _ending(config, list(models), tree.controls)
-    return Graph(name=config.name, steps=tuple(steps), sources=_sources(config))
+    return Graph(name=config.name, steps=tuple(steps), sources=sources_of(config))
 
 
 _SEARCH, _COSTS = "search", "cost-model-"
@@ -143,7 +143,8 @@ def _search(config: Config, teacher: Ref) -> Iterator[Step]:
     )
 
 
-def _sources(config: Config) -> dict[str, Place]:
+def sources_of(config: Config) -> dict[str, Place]:
+    """Return where the user's files lie that a configuration starts from, by source."""
     teacher = config.teacher
     sources: dict[str, Place] = {DATA: config.data}
     if config.pairs:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from components.artifacts.decision import Candidate, Decision
+from components.artifacts.decision import Candidate, Decision, Verdict
 from components.artifacts.making import Making
 from components.artifacts.report_material import DrawnPicture, ReportMaterial
 from components.measure.paired import Answers
@@ -18,14 +19,14 @@ from components.pages.charts.gallery import (
     marks,
     pareto_pictures,
 )
-from components.pages.figures import figure_table
+from components.pages.figures import FigureTable, figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.made import made_of
 from components.pages.method import method
-from components.pages.outcome import SealedVerdict, outcome_of
+from components.pages.outcome import Banner, SealedVerdict, outcome_of
 from components.pages.templates import render
 from components.pages.words import percent
-from components.statistics.metrics import METRICS
+from components.statistics.metrics import METRICS, Metric
 from components.statistics.quantities import ratio
 
 _ORDER = ("winner", "kept", "undecided", "over-budget", "failed", "comparison", "reference")
@@ -62,28 +63,78 @@ def leaderboard_page(
         material: What ``material_of`` gave.
         sealed: What the sealed images say of the winner; None before they are opened.
     """
-    outcome = outcome_of(decision, sealed)
-    rows = sorted(decision.variants, key=_place)
+    board = board_of(decision, sealed)
+    heading = board.outcome.heading if decision.winner else "No winner"
     return render(
         "leaderboard.html",
-        title=f"{outcome.heading if decision.winner else 'No winner'} - slimline",
-        decision=decision,
-        outcome=outcome,
-        metric=METRICS[decision.metric],
-        callouts=_callouts(decision),
-        rows=rows,
-        board_note=_board_note(decision),
-        bars=drop_bars(decision),
-        ratios={row.name: _ratio(decision, row) for row in decision.variants},
+        title=f"{heading} - slimline",
+        board=board,
         pareto=pareto_pictures(decision),
         pareto_gzip=pareto_pictures(decision, compressed=True),
         pareto_note=_pareto_note(decision),
-        key=marks(decision),
-        drops=drop_pictures(rows, decision, sealed.row if sealed else None),
-        latency=latency_pictures(decision),
         # Drawn by ``material_of``, which escapes every text; the file is select's own.
         answers=[(one.title, one.note, Markup(one.svg)) for one in material.answers],  # noqa: S704
         made=made_of(decision, material.makings),
+    )
+
+
+@dataclass(frozen=True)
+class Board:
+    """What a page says of a decision, wherever it is shown.
+
+    Attributes:
+        decision: What was found and chosen.
+        outcome: The banner.
+        metric: The one that counts.
+        callouts: What a reader must not miss: tone, heading and sentence.
+        rows: The variants, in the order of the table.
+        note: Says what the table shows.
+        bars: By name of a variant its drop as a small bar.
+        ratios: By name how its file compares with the reference's.
+        key: The marks of the Pareto picture.
+        drops: Drops as they are judged, for desks and for phones.
+        latency: Medians, for desks and for phones.
+        figures: All metrics.
+        groups: The worst groups of the winner, or of the nearest miss.
+        facts: What was measured, and how.
+    """
+
+    decision: Decision
+    outcome: Banner
+    metric: Metric
+    callouts: Sequence[tuple[str, str, str]]
+    rows: Sequence[Candidate]
+    note: str
+    bars: Mapping[str, Markup]
+    ratios: Mapping[str, str]
+    key: Sequence[tuple[Markup, Verdict]]
+    drops: tuple[Markup, Markup] | None
+    latency: tuple[Markup, Markup] | None
+    figures: FigureTable
+    groups: GroupTable | None
+    facts: Sequence[tuple[str, str]]
+
+
+def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
+    """Return what a page says of a decision.
+
+    Args:
+        decision: What was found and chosen.
+        sealed: What the sealed images say of the winner; None before they are opened.
+    """
+    rows = sorted(decision.variants, key=_place)
+    return Board(
+        decision=decision,
+        outcome=outcome_of(decision, sealed),
+        metric=METRICS[decision.metric],
+        callouts=_callouts(decision),
+        rows=rows,
+        note=_board_note(decision),
+        bars=drop_bars(decision),
+        ratios={row.name: _ratio(decision, row) for row in decision.variants},
+        key=marks(decision),
+        drops=drop_pictures(rows, decision, sealed.row if sealed else None),
+        latency=latency_pictures(decision),
         figures=figure_table(decision),
         groups=_groups(decision),
         facts=method(decision),

@@ -22,7 +22,7 @@ from components.statistics.quantities import (
 
 HERE = Path(__file__).parent
 
-_FILTERS: dict[str, Callable[..., Any]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "decimal": decimal,
     "ends": ends,
     "ends_ms": ends_ms,
@@ -35,6 +35,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "verdict": VERDICTS.get,
     "whole_bytes": whole_bytes,
 }
+"""How templates write numbers and words."""
 
 
 def render(template: str, *, title: str, **values: object) -> str:
@@ -60,5 +61,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(_FILTERS)
+    environment.filters.update(FILTERS)
     return environment

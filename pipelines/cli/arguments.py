@@ -102,9 +102,18 @@ def open_existing(arguments: argparse.Namespace) -> Store:
     from pipelines.stores.opening import open_store
 
     uri = arguments.store or STORE
+    check_folder(uri)
+    return open_store(uri)
+
+
+def check_folder(uri: str) -> None:
+    """Refuse a store that nothing has been written into: its folder is not there.
+
+    Raises:
+        UserError: So it is.
+    """
     if "://" not in uri and not _is_folder(absolute(uri)):
         raise UserError(f"there is no store {uri}", "name one that is there with --store PLACE")
-    return open_store(uri)
 
 
 def _is_folder(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pipelines.stores.store import Store
     from pipelines.triggers.settings import ScheduleSettings, Trigger, WatchSettings
 
-_OVERDUE = timedelta(minutes=5)
 _SHOWN, _KEY = 10, 16
 
 
@@ -129,8 +128,10 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
     """Return what is told of a trigger."""
     from pipelines.cli.trigger_documents import ListedLaunch, ListedTrigger
     from pipelines.triggers.launches import launches
+    from pipelines.triggers.standing import next_times, overdue
     from pipelines.triggers.ticks import read_ticks
 
+    now = datetime.now(UTC)
     ticks = read_ticks(store, trigger.name)
     return ListedTrigger(
         name=trigger.name,
@@ -145,8 +146,8 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
         since=trigger.since,
         actor=trigger.actor,
         paused=trigger.paused,
-        next=[moment.isoformat() for moment in next_times(trigger, 5)],
-        overdue=overdue(trigger, ticks[-1].last if ticks else ""),
+        next=[moment.isoformat() for moment in next_times(trigger, 5, now)],
+        overdue=overdue(trigger, ticks[-1].last if ticks else "", now),
         last_tick=ticks[-1] if ticks else None,
         launches=[
             ListedLaunch(
@@ -157,38 +158,6 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
             )
             for launch in launches(store, trigger).values()
         ],
-    )
-
-
-def next_times(trigger: Trigger, count: int) -> list[datetime]:
-    """Return when a schedule comes next; nothing of a watch, or while it is paused."""
-    from pipelines.triggers import cron
-
-    if trigger.schedule is None or trigger.paused:
-        return []
-    return cron.coming(trigger.schedule.cron, trigger.schedule.zone, datetime.now(UTC), count)
-
-
-def overdue(trigger: Trigger, last_tick: str) -> str:
-    """Say that nobody has evaluated a trigger when it should have been; empty if that is not so."""
-    from pipelines.triggers import cron
-
-    if trigger.paused:
-        return ""
-    now = datetime.now(UTC)
-    seen = datetime.fromisoformat(last_tick or trigger.since)
-    if trigger.watch:
-        late = now - seen > max(_OVERDUE, timedelta(seconds=3 * trigger.watch.every_s))
-    else:
-        assert trigger.schedule
-        late = any(
-            now - moment > _OVERDUE
-            for moment in cron.due(trigger.schedule.cron, trigger.schedule.zone, seen, now, 2)
-        )
-    return (
-        f"nobody has evaluated it since {seen.isoformat(sep=' ', timespec='minutes')}"
-        if late
-        else ""
     )
 
 

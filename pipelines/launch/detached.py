@@ -7,6 +7,7 @@ one that ended before its run began does the store know nothing: that file says 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -30,6 +31,7 @@ from pipelines.stores.store import Store
 _KEPT_S = 30 * 86400
 """Files of what runs printed are kept for so long after the last line."""
 
+_LATELY_S = 86400
 _LINES, _TAIL_BYTES = 20, 8192
 
 
@@ -131,6 +133,16 @@ def state(store: Store, run: str) -> DetachedState | None:
     return DetachedState("died", log, "\n".join(lines[-_LINES:]))
 
 
+def signs() -> tuple[object, ...]:
+    """Return what changes with how it stands with the runs that this machine has started lately."""
+    found: list[object] = []
+    for path in sorted(_folder().glob("*.log")):
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            if time.time() - os.fstat(file.fileno()).st_mtime < _LATELY_S:
+                found.append((path.name, _is_held(file.fileno())))
+    return tuple(found)
+
+
 def refuse_dead(store: Store, run: str) -> None:
     """Say why a run that ``start`` started never began, if that is so.
 
@@ -155,8 +167,12 @@ def _command(order: Order, run: str) -> list[str]:
     return [*words, *(cluster.auth.options if cluster.auth else ())]
 
 
+def _folder() -> Path:
+    return cache_folder() / "started"
+
+
 def _log(run: str) -> Path:
-    return cache_folder() / "started" / f"{run}.log"
+    return _folder() / f"{run}.log"
 
 
 def _is_held(handle: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import ClassVar
 
@@ -74,6 +74,22 @@ def list_actions(store: Store, n: int) -> list[Action]:
     """
     keys = sorted((key for key in store.list(ACTIONS) if kind_of(key) == "action"), reverse=True)
     read = call_each(lambda key: _read(store, key), ((key,) for key in islice(keys, n)), _THREADS)
+    return [action for action in read if action is not None]
+
+
+def actions_on(store: Store, day: datetime) -> list[Action]:
+    """Return what was done on a day of UTC, the earliest first; what is damaged is passed over.
+
+    Args:
+        store: Where.
+        day: Any moment of it, with its time zone.
+
+    Raises:
+        UserError: The store fails.
+    """
+    prefix = f"{ACTIONS}{day.astimezone(UTC):%Y-%m-%d}/"
+    keys = ((key,) for key in store.list(prefix) if kind_of(key) == "action")
+    read = call_each(lambda key: _read(store, key), keys, _THREADS)
     return [action for action in read if action is not None]
 
 

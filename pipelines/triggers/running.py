@@ -48,6 +48,11 @@ class Carried:
     why: str = ""
 
 
+def actor_of(trigger: Trigger) -> str:
+    """Return who the records of its runs say started them."""
+    return f"trigger {trigger.name}"
+
+
 def close_killed(store: Store, run: str) -> None:
     """Write the end of a run whose engine was killed, if nobody has: it never goes on again."""
     record_killed(store)
@@ -120,7 +125,7 @@ def _run(
     on_event: Callable[[Event], None],
     launcher: Launcher,
 ) -> Carried:
-    ordered = Ordered(attempt.run, f"trigger {trigger.name}", attempt.snapshot, counts=lease.regain)
+    ordered = Ordered(attempt.run, actor_of(trigger), attempt.snapshot, counts=lease.regain)
     try:
         with _ending_when_asked(store, trigger, attempt):
             launched = launcher(

@@ -18,11 +18,12 @@ from pipelines.stores.layout import CLAIMS, launch_lease_key
 from pipelines.stores.leases import LENGTH_S, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers import deciding
+from pipelines.triggers.confirming import by_hand_key
 from pipelines.triggers.deciding import Move
 from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
 from pipelines.triggers.launches import Launch, end, launches, reserve
 from pipelines.triggers.reading import DataReader, HandedOver
-from pipelines.triggers.running import Carried, Launcher, carry_out, close_killed
+from pipelines.triggers.running import Carried, Launcher, actor_of, carry_out, close_killed
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticks import Tick, note
 
@@ -110,8 +111,7 @@ class Ticker:
         Returns:
             The run, and what became of it.
         """
-        now = self._clock()
-        key = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-by-hand"
+        key = by_hand_key(self._clock())
         return self._begin(trigger, Move("launch", why, key), actor, patient=False)
 
     def try_again(self, trigger: Trigger, failed: Launch, actor: str) -> tuple[str, Carried]:
@@ -189,7 +189,7 @@ class Ticker:
         now, row = self._clock(), self._row(decision)
         if dry or decision.what in ("nothing", "wait", "hold"):
             return row, None
-        at, actor = now.isoformat(timespec="milliseconds"), f"trigger {trigger.name}"
+        at, actor = now.isoformat(timespec="milliseconds"), actor_of(trigger)
         if decision.what == "pause":
             change_trigger(self._store, trigger.name, lambda one: replace(one, paused=decision.why))
             return row, None

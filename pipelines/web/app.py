@@ -3,41 +3,74 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec
 
-from starlette.applications import Starlette
+from anyio.to_thread import current_default_thread_limiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.contract.errors import UserError
+from pipelines.disk.files import fault_of as disk_fault_of
 from pipelines.web.pages import (
     affected,
+    artifacts,
+    board,
     data_changes,
     find,
     home,
     images,
     lineage,
+    release_actions,
+    releases,
+    run,
     runs,
     snapshots,
+    trigger_actions,
+    triggers,
     verify,
+    wake,
 )
-from pipelines.web.security.forms import RefusedFormError, check_origin, read_form
+from pipelines.web.security.faults import FaultGuard, words_of
+from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
 from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
-from pipelines.web.security.limits import LimitGuard
+from pipelines.web.security.limits import BodyGuard, CrowdGuard
+from pipelines.web.security.paths import PathGuard
+from pipelines.web.security.plain import address_of
+from pipelines.web.security.sessions import ALIVE
 from pipelines.web.service import Service
+from pipelines.web.standing import IndexMissingError
 from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
-    *affected.ROUTES, *data_changes.ROUTES, *find.ROUTES, *home.ROUTES, *images.ROUTES,
-    *lineage.ROUTES, *runs.ROUTES, *snapshots.ROUTES, *verify.ROUTES,
-)  # fmt: skip
+    *affected.ROUTES,
+    *artifacts.ROUTES,
+    *board.ROUTES,
+    *data_changes.ROUTES,
+    *find.ROUTES,
+    *home.ROUTES,
+    *images.ROUTES,
+    *lineage.ROUTES,
+    *release_actions.ROUTES,
+    *releases.ROUTES,
+    *run.ROUTES,
+    *runs.ROUTES,
+    *snapshots.ROUTES,
+    *trigger_actions.ROUTES,
+    *triggers.ROUTES,
+    *verify.ROUTES,
+    *wake.ROUTES,
+)
 """All pages and actions."""
 
+_THREADS = 16
+_P = ParamSpec("_P")
 _FOREVER = "public, max-age=31536000, immutable"
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -62,22 +95,35 @@ def make_app(service: Service, sessions: Callable[[ASGIApp], ASGIApp]) -> ASGIAp
         ]
     routes.append(Route("/static/{release}/{name}", _static, methods=["GET"]))
     routes.append(Route("/{path:path}", _missing(service), methods=["GET"]))
-    inner = sessions(Starlette(routes=routes))
-    return HeaderGuard(LimitGuard(HostGuard(inner, service.settings.hosts)))
+    inner = sessions(CrowdGuard(Router(routes, redirect_slashes=False)))
+    guarded = HostGuard(PathGuard(BodyGuard(inner)), service.settings.hosts)
+    return HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
+
+
+class _Alive:
+    """Says that the process lives, to whoever asks: a cluster asks by no name that it is known by.
+
+    Args:
+        app: Answers all else.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        app = PlainTextResponse("ok\n") if scope["path"] == ALIVE else self._app
+        await app(scope, receive, send)
 
 
 def _page(route: PageRoute, service: Service) -> _Endpoint:
     async def answer(request: Request) -> Response:
+        service.asked()
         tag = _tag(request, service)
         if route.live and request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"etag": tag})
         view = view_of(request, service)
-        try:
-            response = await run_in_threadpool(route.page, view)
-        except UserError as error:
-            response = view.render(
-                "problem.html", title="Not possible", status=409, what=error.what, fix=error.fix
-            )
+        response = await _on_thread(_answered, view, route.page)
         if route.live and response.status_code == 200 and not view.said:
             response.headers["etag"] = tag
         return response
@@ -87,29 +133,48 @@ def _page(route: PageRoute, service: Service) -> _Endpoint:
 
 def _tag(request: Request, service: Service) -> str:
     """Return what is equal as long as a page looks the same to who asks."""
-    viewer = request.scope["slimline.viewer"]
-    told = (service.version, release(), viewer, request.scope["slimline.csrf"], str(request.url))
+    viewer, where = request.scope["slimline.viewer"], address_of(request.scope)
+    told = (service.version, release(), viewer, request.scope["slimline.csrf"], where)
     return f'"{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}"'
 
 
+def _answered(view: View, answer: Callable[[View], Response]) -> Response:
+    """Answer a request; what cannot be done is said with its fix, and a fault of our own as one."""
+    try:
+        return answer(view)
+    except IndexMissingError:
+        return view.render("reading.html", title="Reading the store", reading=view.service.reading)
+    except UserError as error:
+        fault = error
+    except Exception as error:  # noqa: BLE001 told with its traceback, never to the browser
+        fault = disk_fault_of(error) if isinstance(error, OSError) else None
+        if fault is None:
+            identifier = view.service.faults.bug("".join(traceback.format_exception(error)))
+            what, fix = words_of(identifier)
+            return view.render("problem.html", title="A bug", status=500, what=what, fix=fix)
+    return view.render(
+        "problem.html", title="Not possible", status=409, what=fault.what, fix=fault.fix
+    )
+
+
 def _action(route: ActionRoute, service: Service) -> _Endpoint:
+    https = service.settings.https
+
     async def answer(request: Request) -> Response:
         view = view_of(request, service)
+        scope = request.scope
+        known = scope.get("slimline.csrf_known", (view.csrf,))
         try:
-            check_origin(request)
-            form = read_form(await request.body(), view.csrf, route.fields)
+            if known is not None:
+                check_origin(scope, https=https)
+            form = read_form(pairs_of(scope, await request.body()), known, route.fields)
             _check_role(view, route)
         except RefusedFormError as error:
+            scope["slimline.refused"] = error.what
             return view.render(
                 "problem.html", title="Refused", status=403, what=error.what, fix=error.fix
             )
-        view = view_of(request, service, form)
-        try:
-            return await run_in_threadpool(route.action, view)
-        except UserError as error:
-            return view.render(
-                "problem.html", title="Not possible", status=409, what=error.what, fix=error.fix
-            )
+        return await _on_thread(_answered, view_of(request, service, form), route.action)
 
     return answer
 
@@ -132,9 +197,15 @@ async def _static(request: Request) -> Response:
 
 def _missing(service: Service) -> _Endpoint:
     async def answer(request: Request) -> Response:
-        view = view_of(request, service)
-        return await run_in_threadpool(
-            view.missing, f"there is no page {request.url.path}", "choose one in the menu"
-        )
+        what = f"there is no page {request.url.path}"
+        return await _on_thread(view_of(request, service).missing, what, "choose one in the menu")
 
     return answer
+
+
+async def _on_thread(
+    answer: Callable[_P, Response], *given: _P.args, **named: _P.kwargs
+) -> Response:
+    """Answer on one of few threads: each holds an index open, and there are few processors."""
+    current_default_thread_limiter().total_tokens = _THREADS
+    return await run_in_threadpool(answer, *given, **named)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -12,17 +13,15 @@ from markupsafe import Markup
 from components.contract.interface import Interface, interface_of
 from components.pages.charts.svg import picture, shorten, tag, text_width
 from pipelines.web.layered_layout import Edge, Layout, lay_out
+from pipelines.web.state_icons import look_of
 
-State = Literal["waiting", "running", "done", "cached", "failed"]
 Family = Literal["data", "make", "measure", "decide"]
 """Classes of the picture's style sheet that colour boxes."""
 
-_STATE = {
-    "waiting": "over-budget", "running": "undecided", "done": "winner", "cached": "kept",
-    "failed": "failed",
-}  # fmt: skip
 _HEIGHT, _PITCH, _GAP, _MARGIN = 42.0, 54.0, 38.0, 8.0
 _WIDEST = 170.0
+_SMALLEST = 0.78
+"""Smaller than by this factor nobody reads it."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,9 @@ class Node:
     Attributes:
         name: Unique in its graph.
         component: What runs; the first line.
-        state: What became of it, where that is known.
+        state: What became of it, where that is known: a name of ``STATES``.
         note: A few letters on the right, such as how long it took.
+        room: What the note may become, so that boxes stay where they are meanwhile.
         link: Where a click leads, or None.
         detail: The second line; None is the name without the component's.
         family: How it is coloured; None is by what its component makes.
@@ -41,8 +41,9 @@ class Node:
 
     name: str
     component: str
-    state: State | None = None
+    state: str | None = None
     note: str = ""
+    room: str = ""
     link: str | None = None
     detail: str | None = None
     family: Family | None = None
@@ -62,6 +63,7 @@ def graph_svg(
     title: str = "Steps",
     ident: str = "graph",
     counted: str = "steps",
+    widest: float | None = None,
 ) -> Markup:
     """Draw a graph without cycles.
 
@@ -73,11 +75,13 @@ def graph_svg(
         title: What it is a graph of.
         ident: Unique in the page.
         counted: What its boxes are.
+        widest: So many pixels it is wide at most, as long as it can be read; None scales it with
+            its frame.
 
     Raises:
         CycleError: There is a cycle.
     """
-    layout = lay_out([node.name for node in nodes], edges)
+    layout = _laid_out(tuple(node.name for node in nodes), tuple(edges))
     by_name = {node.name: node for node in nodes}
     lefts, widths = _columns(layout, by_name)
     drawn = [_edge(route, lefts, widths) for route in layout.routes.values()]
@@ -93,7 +97,15 @@ def graph_svg(
         size=(width, height),
         title=f"{title}: {len(nodes)} {counted}",
         description=_words(layout),
+        scale=min(1.0, max(_SMALLEST, widest / width)) if widest else None,
+        role="group" if any(node.link for node in nodes) else "img",
     )
+
+
+@lru_cache(maxsize=64)
+def _laid_out(names: tuple[str, ...], edges: tuple[Edge, ...]) -> Layout:
+    """Return the layout of a graph: it takes long, and no state of a step changes it."""
+    return lay_out(names, edges)
 
 
 def _columns(layout: Layout, nodes: Mapping[str, Node]) -> tuple[list[float], list[float]]:
@@ -109,8 +121,9 @@ def _columns(layout: Layout, nodes: Mapping[str, Node]) -> tuple[list[float], li
 
 
 def _node_width(node: Node) -> float:
-    first = text_width(node.component, 13) + (text_width(node.note, 11) + 14 if node.note else 0)
-    return min(_WIDEST, max(first, text_width(node.object, 12))) + 28
+    note = max(text_width(node.note, 11), text_width(node.room, 11))
+    first = text_width(node.component, 13) + (note + 14 if note else 0)
+    return min(_WIDEST, max(first, text_width(node.object, 12))) + (34 if node.state else 28)
 
 
 def _family(interface: Interface) -> Family:
@@ -139,13 +152,19 @@ def _node(node: Node, left: float, top: float, width: float) -> Markup:
         text = shorten(node.object, width - 26, 12)
         parts.append(tag("text", text, x=left + 13, y=top + 33, class_="object"))
     if node.note:
-        end = left + width - (20 if node.state else 10)
+        end = left + width - (26 if node.state else 10)
         parts.append(tag("text", node.note, x=end, y=verb, text_anchor="end", class_="note"))
     if node.state:
-        dot = tag("circle", cx=left + width - 11, cy=verb - 4, r=4, class_="state")
-        parts.append(tag("g", dot, class_=_STATE[node.state]))
-    group = tag("g", *parts, class_=family)
+        parts.append(_state(node.state, left + width - 21, verb - 11.5))
+    group = tag("g", *parts, class_=f"{family} in-{node.state}" if node.state else family)
     return tag("a", group, href=node.link) if node.link else group
+
+
+def _state(state: str, x: float, y: float) -> Markup:
+    """Draw a state by its shape and its colour."""
+    look = look_of(state)
+    turned = tag("g", *look.shape, transform=f"translate({x:g} {y:g}) scale(.9)")
+    return tag("g", turned, class_=f"icon {look.tone}")
 
 
 def _stripe(left: float, top: float) -> str:

@@ -6,44 +6,44 @@ import hashlib
 import secrets
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from components.contract.digests import canonical_json
 from components.contract.errors import UserError
+from pipelines import __version__
 from pipelines.lineage.index.database import index_path
-from pipelines.lineage.index.opening import OpenIndex, open_index
+from pipelines.lineage.index.opening import OpenIndex, bring_up_to_date, read_index
 from pipelines.runs.cache import Cache
 from pipelines.runs.progress import RunProgress, read_progress
+from pipelines.runs.records import RunRecord, read_run
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
+from pipelines.triggers.loop import TriggerLoop
+from pipelines.web.cluster_sync import ClusterSync
+from pipelines.web.jobs import Jobs
+from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
 from pipelines.web.remembered import Remembered
+from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
+from pipelines.web.standing import Health, IndexMissingError, Reading, Standing
 
 _REFRESH_S = 2.0
-"""How often the store is looked at."""
+"""How often the store is looked at while somebody looks at pages."""
 
+_SHARE = 10
+"""A look that takes long is followed by a pause of so many times as long."""
 
-@dataclass(frozen=True)
-class Standing:
-    """What was known after the latest look at the store.
+_ALONE_S, _ALONE_REFRESH_S = 60.0, 15.0
+"""After so long without a request the store is looked at less often; the next one ends that."""
 
-    Attributes:
-        version: Another one with every piece of news.
-        at: When that look ended.
-        took_s: How long it took.
-        live: How far the runs are that go on, by run.
-        fault: What kept the store from being read, or None.
-    """
+_GONE_S = 60.0
+"""So often it is asked again whether a run whose process is gone has come back."""
 
-    version: str = ""
-    at: datetime | None = None
-    took_s: float = 0.0
-    live: Mapping[str, RunProgress] | None = None
-    fault: UserError | None = None
+_JOIN_S = 1.0
 
 
 class Service:
@@ -53,6 +53,7 @@ class Service:
         store: Which store.
         settings: How.
         clock: Now, with its time zone.
+        say: Writes to whoever runs the service.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Service:
         settings: ServeSettings,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -72,55 +74,137 @@ class Service:
         self.exclusions = Remembered(1)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
+        self.faults = Faults(say)
+        self.triggers: TriggerLoop | None = None
+        self.sync: ClusterSync | None = None
+        self._since = clock()
+        self.jobs = Jobs(store.uri, self.changed)
         self._path = index_path(store.uri)
         self._own = threading.local()
         self._changed = 0
+        self._asked = time.monotonic()
+        self._judged: dict[str, float] = {}
+        self._reading: Reading | None = None
         self._refreshing = threading.Lock()
         self._over = threading.Event()
         self._soon = threading.Event()
         self._thread = threading.Thread(target=self._work, name="refresh", daemon=True)
+        if not settings.read_only:
+            self._make_workers()
+
+    def _make_workers(self) -> None:
+        settings = self.settings
+        if settings.triggers:
+            self.triggers = TriggerLoop(
+                self.store, at_once=settings.at_once, notify=settings.notify, on_change=self.news,
+                clock=self.clock,
+            )  # fmt: skip
+        if settings.kubeflow:
+            self.sync = ClusterSync(self.store, settings.kubeflow, on_change=self.news)
+
+    # its life ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Bring the index up to date from now on."""
+        """Bring the index up to date from now on, evaluate triggers, import a cluster's runs."""
         self._thread.start()
+        if self.triggers:
+            self.triggers.start()
+        if self.sync:
+            self.sync.start()
 
     def stop(self) -> None:
-        """Look at the store no more."""
+        """Do nothing of that any more; what was started goes on without the service."""
         self._over.set()
         self._soon.set()
+        if self.sync:
+            self.sync.stop()
+        if self.triggers:
+            self.triggers.stop()
         if self._thread.ident:
-            self._thread.join()
+            self._thread.join(_JOIN_S)
+
+    # what is new ---------------------------------------------------------------------------------
 
     @property
     def version(self) -> str:
         """Another one whenever a page may look different."""
-        return f"{self.began}.{self._changed}.{self.standing.version}"
+        reading = self._reading.done if self._reading else ""
+        return f"{self.began}.{self._changed}.{self.standing.version}.{reading}"
 
     @property
     def live(self) -> Mapping[str, RunProgress]:
         """How far the runs are that go on, by run."""
-        return self.standing.live or {}
+        return self.standing.live
+
+    @property
+    def gone(self) -> Mapping[str, RunRecord]:
+        """Records of runs that the index takes for running, and whose process is gone, by run."""
+        return self.standing.gone
 
     def changed(self) -> None:
         """Say that something was changed through a page: pages are made anew, the store is read."""
         self._changed += 1
         self._soon.set()
 
+    news = changed
+
+    def asked(self) -> None:
+        """Say that somebody looks at a page."""
+        before, self._asked = self._asked, time.monotonic()
+        if self._asked - before > _ALONE_S:
+            self._soon.set()
+
+    def health(self) -> Health:
+        """Say how the service does."""
+        try:
+            index_bytes = self._path.stat().st_size
+        except OSError:
+            index_bytes = 0
+        return Health(
+            release=__version__,
+            began=self._since,
+            looked=self.standing,
+            reading=self._reading,
+            index_bytes=index_bytes,
+            triggers=self.triggers.health() if self.triggers else None,
+            sync=self.sync.health() if self.sync else None,
+            refused=self.faults.refused,
+            bugs=self.faults.bugs,
+        )
+
+    # the index -----------------------------------------------------------------------------------
+
     @contextmanager
     def index(self) -> Generator[OpenIndex]:
         """Return this thread's index, as the latest look at the store left it.
 
+        Nothing is read from the store here, and nobody is waited for.
+
         Raises:
-            UserError: There is none yet and the store cannot be read.
+            IndexMissingError: It is still being made.
+            UserError: The disk of this machine does not let it be used.
         """
         file = self._file()
         held: tuple[object, OpenIndex] | None = getattr(self._own, "index", None)
         if held is None or held[0] != file:
             if held:
                 held[1].close()
-            opened = open_index(self.store, refresh=False)
-            self._own.index = held = (self._file(), opened)
+                del self._own.index
+            opened = read_index(self.store)
+            if opened is None:
+                fault = self.standing.fault
+                if fault:
+                    raise fault
+                raise IndexMissingError(
+                    f"the store {self.store.uri} is being read for the first time", "wait for it"
+                )
+            self._own.index = held = (file, opened)
         yield held[1]
+
+    @property
+    def reading(self) -> Reading | None:
+        """How far an index is that is being made, or None."""
+        return self._reading
 
     def _file(self) -> object:
         """Return what tells the index from one that took its place."""
@@ -130,38 +214,82 @@ class Service:
             return None
         return found.st_dev, found.st_ino
 
+    # looks at the store --------------------------------------------------------------------------
+
     def refresh(self) -> None:
         """Look at the store now."""
         with self._refreshing:
             began = time.monotonic()
+            before = self.standing
             try:
-                with open_index(self.store) as index:
-                    changed = index.one("SELECT value FROM meta WHERE name = 'changed'")
-                    going_on = [
-                        run for (run,) in index.execute("SELECT run FROM run WHERE NOT whole")
-                    ]
-                found = ((run, read_progress(self.store, run)) for run in going_on)
-                live = {run: progress for run, progress in found if progress}
-                version = _digest((self._file(), changed, {r: p.steps for r, p in live.items()}))
-                fault = None
+                bring_up_to_date(self.store, self._told)
+                self.standing = self._looked(before, began)
             except UserError as error:
-                version, live, fault = _digest(str(error)), self.live, error
-            self.standing = Standing(version, self.clock(), time.monotonic() - began, live, fault)
+                version = _digest(("fault", str(error), before.version))
+                if before.fault and str(before.fault) == str(error):
+                    version = before.version
+                took_s = time.monotonic() - began
+                self.standing = replace(
+                    before, version=version, at=self.clock(), took_s=took_s, fault=error
+                )
+            finally:
+                self._reading = None
+
+    def _looked(self, before: Standing, began: float) -> Standing:
+        with self.index() as index:
+            changed = index.one("SELECT value FROM meta WHERE name = 'changed'")
+            rows = index.execute("SELECT run FROM run WHERE NOT whole ORDER BY run")
+            going_on = [str(run) for (run,) in rows]
+        live: dict[str, RunProgress] = {}
+        gone: dict[str, RunRecord] = {}
+        for run in going_on:
+            if record := self._gone(before, run):
+                gone[run] = record
+            elif progress := read_progress(self.store, run):
+                live[run] = progress
+        news = news_of(self.store, list(live), self.clock())
+        steps = {run: progress.steps for run, progress in live.items()}
+        told = (self._file(), changed, going_on, steps, sorted(gone), news)
+        return Standing(_digest(told), self.clock(), time.monotonic() - began, live, gone)
+
+    def _gone(self, before: Standing, run: str) -> RunRecord | None:
+        """Return the record of a run whose process is gone, or None where it goes on."""
+        now = time.monotonic()
+        if run in before.gone and now - self._judged.get(run, -_GONE_S) < _GONE_S:
+            return before.gone[run]
+        try:
+            record = read_run(self.store, run)
+        except UserError:  # damaged, or erased: the index names it
+            return None
+        if record.outcome == "running":
+            return None
+        self._judged[run] = now
+        return record
+
+    def _told(self, done: int, all_: int) -> None:
+        if all_:
+            self._reading = Reading(done, all_)
 
     def _work(self) -> None:
         while not self._over.is_set():
             try:
                 self.refresh()
             except Exception as error:  # noqa: BLE001 a page says it; the next look may do better
-                fault = UserError(f"the store was not read: {error!r}", "see the service's output")
-                self.standing = replace(self.standing, fault=fault, version=_digest(str(fault)))
-            self._soon.wait(_REFRESH_S)
+                self._failed(error)
+            self._soon.wait(self._pause_s())
             self._soon.clear()
+
+    def _failed(self, error: Exception) -> None:
+        what = f"the store was not read, by a fault of slimline's own: {error!r}"
+        fault = UserError(what, "see what the service printed")
+        if str(self.standing.fault) != str(fault):
+            self.faults.bug("".join(traceback.format_exception(error)))
+            self.standing = replace(self.standing, fault=fault, version=_digest(str(fault)))
+
+    def _pause_s(self) -> float:
+        alone = time.monotonic() - self._asked > _ALONE_S
+        return max(_ALONE_REFRESH_S if alone else _REFRESH_S, _SHARE * self.standing.took_s)
 
 
 def _digest(value: object) -> str:
-    return hashlib.sha256(canonical_json(_plain(value))).hexdigest()[:16]
-
-
-def _plain(value: object) -> object:
-    return repr(value)
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]

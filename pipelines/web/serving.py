@@ -1,78 +1,148 @@
-"""``slimline serve``: the server's socket, its one-time code, and its end."""
+"""``slimline serve``: the server's socket, its links with codes, and its end."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import socket
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Generator
+from types import FrameType
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
 from pipelines.stores.store import Store
 from pipelines.web.app import make_app
-from pipelines.web.security.sessions import ENTER, CodeSessions
+from pipelines.web.security.codes import CodeWay
+from pipelines.web.security.connections import MOST, bounded
+from pipelines.web.security.sessions import ENTER, SessionGuard
+from pipelines.web.security.ways import Way, way_of
 from pipelines.web.service import Service
 from pipelines.web.settings import LOOPBACK, ServeSettings
 
-_KEEP_ALIVE_S = 15
-_CONNECTIONS = 200
+_KEEP_ALIVE_S, _GRACE_S = 15, 1
+_HEAD_BYTES = 16 * 1024
 
 
-def serve(store: Store, settings: ServeSettings, on_ready: Callable[[str], None]) -> None:
+class _Server(uvicorn.Server):
+    """Ends at a signal as at its usual end: who serves until then has not failed.
+
+    Args:
+        config: Of uvicorn.
+        on_end: Called when the first signal comes.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_end = on_end
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Have the first signal end the server, and the second one end it at once."""
+        taken = (signal.SIGINT, signal.SIGTERM)
+        before = {each: signal.signal(each, self.handle_exit) for each in taken}
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        if not self.should_exit:
+            self._on_end()
+        super().handle_exit(sig, frame)
+
+
+def serve(
+    store: Store,
+    settings: ServeSettings,
+    *,
+    on_ready: Callable[[str], None],
+    say: Callable[[str], None],
+    on_end: Callable[[], None],
+) -> None:
     """Serve pages until a signal ends it.
 
     Args:
         store: What pages show.
         settings: How.
         on_ready: Told the address to open, once connections are taken.
+        say: Told what the owner of the server should know.
+        on_end: Called when the end begins. What a page has begun may take long; nothing that goes
+            on in this process is harmed where it ends at once.
 
     Raises:
-        UserError: The port is taken, or not allowed.
+        UserError: The port is taken, or not allowed, or a file with secrets cannot be used.
     """
-    bound = _socket(settings)
-    service = Service(store, settings)
-    entered: list[CodeSessions] = []
+    with contextlib.closing(_socket(settings)) as bound:
+        port = int(bound.getsockname()[1])
+        way = way_of(settings, port)
+        service = Service(store, settings, say=say)
+        app = make_app(service, lambda app: SessionGuard(app, way, https=settings.https))
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            h11_max_incomplete_event_size=_HEAD_BYTES,
+            http=bounded(service.faults),
+            ws="none",
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        address = _address(settings, port)
+        service.start()
+        try:
+            on_ready(_link(address, way))
+            if isinstance(way, CodeWay):
+                _give_codes(lambda: say(f"open {_link(address, way)}"))
+            _Server(config, on_end).run(sockets=[bound])
+        finally:
+            service.stop()
 
-    def sessions(app: ASGIApp) -> ASGIApp:
-        made = CodeSessions(app)
-        entered.append(made)
-        return made
 
-    app = make_app(service, sessions)
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        limit_concurrency=_CONNECTIONS,
-        h11_max_incomplete_event_size=16 * 1024,
-        http="h11",
-        ws="none",
-        timeout_graceful_shutdown=3,
-    )
-    host = "[::1]" if settings.address == "::1" else settings.address
-    address = f"http://{host}:{bound.getsockname()[1]}"
-    service.start()
-    try:
-        on_ready(f"{address}{ENTER}?code={entered[0].new_code()}" if entered else address)
-        uvicorn.Server(config).run(sockets=[bound])
-    finally:
-        service.stop()
-        bound.close()
+def _address(settings: ServeSettings, port: int) -> str:
+    """Return where this machine's own browser finds the server."""
+    if settings.https and settings.hosts:
+        return f"https://{settings.hosts[0]}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.address, settings.address)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _link(address: str, way: Way) -> str:
+    return f"{address}{ENTER}?code={way.new_code()}" if isinstance(way, CodeWay) else address
+
+
+def _give_codes(give: Callable[[], None]) -> None:
+    """Give another link whenever somebody presses Enter in the terminal, or sends a signal."""
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: give())
+    if not sys.stdin.isatty():
+        return
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background there is no terminal to read
+
+    def listen() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for _ in sys.stdin:
+                give()
+
+    threading.Thread(target=listen, name="codes", daemon=True).start()
 
 
 def _socket(settings: ServeSettings) -> socket.socket:
     """Return the socket that takes connections."""
-    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    address = "127.0.0.1" if settings.address == "localhost" else settings.address
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((settings.address, settings.port))
-        made.listen(_CONNECTIONS)
+        made.bind((address, settings.port))
+        made.listen(MOST)
     except OSError as error:
         made.close()
         raise UserError(

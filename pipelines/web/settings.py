@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -11,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from components.contract.errors import UserError
 from pipelines.config.faults import custom, fault_of
+from pipelines.config.kubeflow_auth import Auth as ClusterAuth
 from pipelines.config.loading import error_in
 from pipelines.config.yaml_file import read
 from pipelines.disk.names import absolute
+from pipelines.engines.engine import Cluster
 
 Role = Literal["read", "run", "promote"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -21,6 +24,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 EVERYBODY = "*"
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+HOST = r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,253}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?"
+"""What a server is called by: a name or an address, and a port."""
 
 
 class _Section(BaseModel):
@@ -37,7 +43,8 @@ class TokenAuth(_Section):
     """Whoever has a token of a file may do what stands beside it.
 
     Attributes:
-        file: Lines of ``ROLE NAME TOKEN``; a token has at least 32 characters.
+        file: Lines of ``ROLE NAME TOKEN``; a token has at least 32 characters. Nobody else may be
+            able to read it.
     """
 
     kind: Literal["token"]
@@ -52,6 +59,10 @@ class ProxyAuth(_Section):
         addresses: Networks that the proxy talks from; from elsewhere the header says nothing.
         roles: Who may do what, by name, ``*`` for everybody; a role may do what those before it
             may.
+        tokens: Lines of ``ROLE NAME TOKEN`` for programs that do not come through the proxy, such
+            as Prometheus.
+        key: Holds a secret that services behind one name share, so that a form that one of them
+            made is taken by all.
     """
 
     kind: Literal["proxy"]
@@ -60,6 +71,8 @@ class ProxyAuth(_Section):
     roles: Mapping[Role, Annotated[tuple[str, ...], Field(strict=False)]] = Field(
         default_factory=lambda: {"read": (EVERYBODY,)}
     )
+    tokens: Path | None = Field(default=None, strict=False)
+    key: Path | None = Field(default=None, strict=False)
 
     @field_validator("addresses")
     @classmethod
@@ -70,6 +83,25 @@ class ProxyAuth(_Section):
             except ValueError as error:
                 raise custom(f"{address}: {error}", "write networks like 10.0.0.0/8") from None
         return addresses
+
+
+class KubeflowSettings(_Section):
+    """The cluster whose runs are imported every five minutes.
+
+    Attributes:
+        host: Address of Kubeflow Pipelines; None is the environment's.
+        namespace: The user's, where there are several users.
+        auth: What says who asks, as in a configuration.
+    """
+
+    host: str | None = None
+    namespace: str | None = None
+    auth: ClusterAuth | None = None
+
+    @property
+    def cluster(self) -> Cluster:
+        """The same for an engine."""
+        return Cluster(self.host, self.namespace, self.auth)
 
 
 Auth = Annotated[CodeAuth | TokenAuth | ProxyAuth, Field(discriminator="kind")]
@@ -89,6 +121,8 @@ class ServeSettings(_Section):
         at_once: So many launches of triggers may go on at a time.
         triggers: Whether triggers are evaluated here.
         read_only: Nothing can be changed through pages, and nothing is started.
+        https: A proxy encrypts what browsers send and get: cookies are sent in no other way.
+        kubeflow: A cluster whose runs are imported, and where pages start runs.
     """
 
     store: str = "./slimline-store"
@@ -101,6 +135,56 @@ class ServeSettings(_Section):
     at_once: Annotated[int, Field(ge=1)] = 1
     triggers: bool = True
     read_only: bool = False
+    https: bool = False
+    kubeflow: KubeflowSettings | None = None
+
+    @property
+    def engine(self) -> Literal["local", "kubeflow"]:
+        """Which engine carries out what pages start."""
+        return "kubeflow" if self.kubeflow else "local"
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """Where, for an engine that is not of this machine."""
+        return self.kubeflow.cluster if self.kubeflow else None
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not re.fullmatch(HOST, host, re.IGNORECASE):
+                raise custom(
+                    f"{host!r} is no name of a server",
+                    "write names as browsers show them, without https:// and path, such as "
+                    "pipelines.example.com",
+                )
+        return hosts
+
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, address: str) -> str:
+        if address != "localhost":
+            try:
+                ipaddress.ip_address(address)
+            except ValueError:
+                raise custom(
+                    f"{address!r} is no address of a machine",
+                    "write one such as 127.0.0.1, or 0.0.0.0 for all that this machine has",
+                ) from None
+        return address
+
+    def given(self, update: Mapping[str, object]) -> ServeSettings:
+        """Return the settings with what the command line says, checked.
+
+        Raises:
+            UserError: It is nothing that can be served.
+        """
+        try:
+            settings = ServeSettings.model_validate({**dict(self), **update})
+        except ValidationError as error:
+            _, what, fix = fault_of(error.errors()[0])
+            raise UserError(what, fix) from None
+        return settings.checked()
 
     def checked(self) -> ServeSettings:
         """Refuse what must not be combined.
@@ -134,11 +218,20 @@ def load_settings(path: Path | None) -> ServeSettings:
         settings = ServeSettings.model_validate(document.value)
     except ValidationError as error:
         raise error_in(document, fault_of(error.errors()[0])) from None
-    folder = absolute(path).parent
+    return _placed(settings, absolute(path).parent)
+
+
+def _placed(settings: ServeSettings, folder: Path) -> ServeSettings:
+    """Make the paths absolute."""
     placed: dict[str, object] = {
         "configs": tuple(folder / one for one in settings.configs),
         "store": settings.store if "://" in settings.store else str(folder / settings.store),
     }
-    if isinstance(settings.auth, TokenAuth):
-        placed["auth"] = settings.auth.model_copy(update={"file": folder / settings.auth.file})
+    auth = settings.auth
+    if isinstance(auth, TokenAuth):
+        placed["auth"] = auth.model_copy(update={"file": folder / auth.file.expanduser()})
+    elif isinstance(auth, ProxyAuth):
+        files = {"tokens": auth.tokens, "key": auth.key}
+        update = {key: folder / path.expanduser() for key, path in files.items() if path}
+        placed["auth"] = auth.model_copy(update=update)
     return settings.model_copy(update=placed)

@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
 from components.pages.charts.svg import readable, tag
-from components.pages.words import percent, sentence
-from components.statistics.quantities import decimal, short_bytes, whole_bytes
+from components.pages.templates import FILTERS as OF_REPORTS
+from components.pages.templates import HERE as REPORTS
 from pipelines.disk.visible import visible
+from pipelines.web.bars import gauge, span_bar, state_bar
+from pipelines.web.state_icons import look_of, state_icon
 from pipelines.web.statics import address_of
 
 HERE = Path(__file__).parent / "templates"
@@ -44,6 +47,22 @@ def when(moment: str | datetime | None, now: datetime | None = None) -> Markup:
     exact = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     told = ago((now or datetime.now(UTC)) - at)
     return tag("time", told, datetime=at.isoformat(timespec="seconds"), title=exact)
+
+
+def since(moment: str | datetime | None, now: datetime) -> Markup:
+    """Write how long something has gone on that began at a moment; the script keeps it true."""
+    if not moment:
+        return Markup("<span class='faint'>-</span>")
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    at = at.astimezone(UTC)
+    told = duration(max(0.0, (now - at).total_seconds()), whole=True)
+    return tag(
+        "time",
+        told,
+        datetime=at.isoformat(timespec="seconds"),
+        title=f"since {at:%Y-%m-%d %H:%M:%S} UTC",
+        data_since="yes",
+    )
 
 
 def ago(age: Any) -> str:
@@ -84,6 +103,16 @@ def short(digest: str | bytes | None) -> str:
     return text[:_SHOWN_DIGITS]
 
 
+def segment(name: str) -> str:
+    """Write a name as one segment of an address, whatever it holds."""
+    return quote(name, safe="")
+
+
+def first_capital(text: str) -> str:
+    """Write the first letter as a capital, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def named(text: str | None) -> Markup:
     """Write a name that somebody else chose: apart from what is around it, and nothing in it acts.
 
@@ -93,16 +122,25 @@ def named(text: str | None) -> Markup:
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
+    **OF_REPORTS,
     "when": when,
+    "since": since,
     "duration": duration,
     "short": short,
+    "segment": segment,
+    "first_capital": first_capital,
     "named": named,
     "visible": visible,
-    "percent": percent,
-    "sentence": sentence,
-    "decimal": decimal,
-    "short_bytes": short_bytes,
-    "whole_bytes": whole_bytes,
+}
+
+
+_FUNCTIONS: dict[str, Any] = {
+    "static": address_of,
+    "state_icon": state_icon,
+    "look_of": look_of,
+    "state_bar": state_bar,
+    "gauge": gauge,
+    "span_bar": span_bar,
 }
 
 
@@ -110,7 +148,9 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 def environment() -> Environment:
     """Return what holds the templates."""
     made = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=ChoiceLoader(
+            [FileSystemLoader(HERE), PrefixLoader({"report": FileSystemLoader(REPORTS)})]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -118,5 +158,5 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(_FILTERS)
-    made.globals.update(static=address_of)
+    made.globals.update(_FUNCTIONS)
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +11,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from pipelines.runs.actions import Action, record_action
+from pipelines.web.security.cookies import (
+    cookie,
+    cookie_name,
+    drop_cookie,
+    sealed,
+    set_cookie,
+    unsealed,
+)
+from pipelines.web.security.plain import address_of
 from pipelines.web.security.viewer import Viewer
 from pipelines.web.service import Service
 from pipelines.web.settings import Role
@@ -29,8 +37,7 @@ MENU = (
 )
 """Pages by name, address and the key that goes there."""
 
-SAID = "slimline-said"
-"""The cookie that carries to the next page, once, what an action did."""
+_SAID_MAX, _SAID_S = 500, 60
 
 
 @dataclass(frozen=True)
@@ -42,10 +49,12 @@ class View:
         viewer: Who asks, and what they may do.
         path: Values of the route's parameters.
         query: Values of the query; of one that is given twice, the last.
+        queries: All values of each, in the order in which they were given.
         form: Values of the form of an action.
         where: The address that was asked for, without the host.
         said: What the action before did, to be shown once.
         csrf: What a form has to send along.
+        leaves: Whether who asks has signed in here, and can sign out.
     """
 
     service: Service
@@ -56,6 +65,8 @@ class View:
     form: Mapping[str, str] = field(default_factory=dict[str, str])
     said: str = ""
     csrf: str = ""
+    leaves: bool = False
+    queries: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def now(self) -> datetime:
@@ -100,7 +111,7 @@ class View:
         page = render(template, view=self, title=title, **values)
         response = HTMLResponse(page, status)
         if self.said:
-            response.delete_cookie(SAID, path="/", httponly=True, samesite="strict")
+            drop_cookie(response, said_cookie(self.service), https=self.service.settings.https)
         return response
 
     def missing(self, what: str, fix: str) -> Response:
@@ -122,8 +133,8 @@ class View:
         """Return what follows an action: another page, which says once what was done."""
         self.service.changed()
         response = RedirectResponse(where, 303)
-        packed = base64.urlsafe_b64encode(said[:500].encode()).decode()
-        response.set_cookie(SAID, packed, max_age=60, path="/", httponly=True, samesite="strict")
+        kept, name = sealed(said[:_SAID_MAX], self.csrf), said_cookie(self.service)
+        set_cookie(response, name, kept, https=self.service.settings.https, age_s=_SAID_S)
         return response
 
 
@@ -162,22 +173,22 @@ class ActionRoute:
 def view_of(request: Request, service: Service, form: Mapping[str, str] | None = None) -> View:
     """Return what a page needs of a request."""
     scope = request.scope
-    where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    said = request.cookies.get(SAID, "")
+    said = cookie(scope, said_cookie(service))
     return View(
         service,
         viewer=scope["slimline.viewer"],
         path={key: str(value) for key, value in request.path_params.items()},
         query=dict(request.query_params),
-        where=where,
+        where=address_of(scope),
         form=form or {},
-        said=_unpacked(said),
+        said=unsealed(said, scope["slimline.csrf"]),
         csrf=scope["slimline.csrf"],
+        leaves=scope.get("slimline.leaves", False),
+        queries={key: tuple(request.query_params.getlist(key)) for key in request.query_params},
     )
 
 
-def _unpacked(said: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(said.encode()).decode()
-    except ValueError:
-        return ""
+def said_cookie(service: Service) -> str:
+    """Return what the cookie is called that carries to the next page, once, what was done."""
+    settings = service.settings
+    return cookie_name("slimline-said", https=settings.https, port=settings.port)

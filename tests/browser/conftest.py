@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, StorageState
@@ -10,6 +12,11 @@ from playwright.sync_api import Browser, BrowserContext, StorageState
 from components.contract.errors import UserError
 from docs.chromium import chromium as started
 from docs.chromium import chromium_path
+from tests.browser.signing_in import Served, served
+from tests.data.filled_store import fill, going_on
+
+if TYPE_CHECKING:
+    from tests.servers.kfp.cluster import LocalRun
 
 Opened = Callable[..., BrowserContext]
 
@@ -51,3 +58,25 @@ def opened(chromium: Browser) -> Iterator[Opened]:
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def filled_place(tiny_run: LocalRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which every page has something to show; read only."""
+    folder = tmp_path_factory.mktemp("filled")
+    return fill(tiny_run.store, folder)
+
+
+@pytest.fixture(scope="session")
+def filled(
+    chromium: Browser, filled_place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """It, served; a run goes on in it, and no trigger starts another."""
+    home = tmp_path_factory.mktemp("home")
+    settings = home / "serve.yaml"
+    settings.write_text("triggers: false\n")
+    with (
+        going_on(filled_place),
+        served(chromium, filled_place, home, "--settings", str(settings)) as server,
+    ):
+        yield server

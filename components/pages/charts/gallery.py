@@ -16,7 +16,9 @@ from components.pages.charts.confusion import Confused, confusion_svg, confusion
 from components.pages.charts.drop import interval_svg
 from components.pages.charts.drops import Drop, drops_svg
 from components.pages.charts.latency import Speed, latency_svg
-from components.pages.charts.pareto import Point, mark_svg, pareto_svg
+from components.pages.charts.marks import mark_svg
+from components.pages.charts.pareto import pareto_svg
+from components.pages.charts.pareto_parts import CostAxis, Limits, MetricAxis, Point
 from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
 from components.pages.charts.svg import NARROW, WIDE
@@ -62,23 +64,31 @@ def pareto_pictures(
     ]
     if not points:
         return None
-    better = METRICS[decision.metric].higher_is_better
-    reference = decision.variant(decision.reference).metric
-    allowed = decision.budgets.drop if better else -decision.budgets.drop
+    metric = METRICS[decision.metric]
+    limits = Limits(
+        cost=None if compressed else decision.budgets.size_bytes,
+        metric=allowed_metric(decision),
+    )
     wide, narrow = (
         pareto_svg(
             points,
-            metric=METRICS[decision.metric].title,
-            higher_is_better=better,
-            size_budget_bytes=None if compressed else decision.budgets.size_bytes,
-            metric_limit=reference.value - allowed if reference else None,
-            size_title="size after gzip" if compressed else "size of the .tflite file",
+            MetricAxis(metric.title, metric.higher_is_better),
+            CostAxis(title="size after gzip") if compressed else None,
+            limits,
             width=width,
             ident=f"pareto-{'gzip-' if compressed else ''}{width}",
         )
         for width in (WIDE, NARROW)
     )
     return wide, narrow
+
+
+def allowed_metric(decision: Decision) -> float | None:
+    """Return the reference's metric less the drop that is allowed; None where it has none."""
+    reference = decision.variant(decision.reference).metric
+    better = METRICS[decision.metric].higher_is_better
+    allowed = decision.budgets.drop if better else -decision.budgets.drop
+    return reference.value - allowed if reference else None
 
 
 def marks(decision: Decision) -> list[tuple[Markup, Verdict]]:

@@ -1,22 +1,23 @@
-"""The Pareto picture: size against the metric, with budgets, intervals and the front."""
+"""The Pareto picture: what variants cost against their metric, with budgets and the front."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from markupsafe import Markup
 
-from components.artifacts.decision import Candidate, Verdict
+from components.artifacts.decision import Verdict
 from components.pages.charts.axes import Scale, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
-from components.pages.charts.svg import WIDE, Box, picture, shorten, tag, text_width
-from components.statistics.bootstrap import Interval
-from components.statistics.quantities import decimal, short_bytes, significant, with_interval
+from components.pages.charts.marks import MARK, shape
+from components.pages.charts.pareto_parts import CostAxis, Exploring, Limits, MetricAxis, Point
+from components.pages.charts.svg import BESIDE, NARROW, WIDE, Box, picture, shorten, tag, text_width
+from components.statistics.quantities import decimal, significant, with_interval
 
-_MARK = 5.5
+_HEIGHTS = {WIDE: 0.42, BESIDE: 0.56, NARROW: 0.95}
+"""Of the whole picture, as parts of its width."""
 _COLLAPSED = 6.0
 """A metric further below the reference than so many of the others' spans is drawn at the edge:
 one collapsed variant must not squeeze all others into a line."""
@@ -27,69 +28,66 @@ _IMPORTANCE: dict[Verdict, int] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Point:
-    """One variant in the Pareto picture.
-
-    Attributes:
-        variant: Its verdict decides colour and shape; of the front it is filled and joined.
-        metric: Its metric, which a variant that crashed has not.
-    """
-
-    variant: Candidate
-    metric: Interval
-
-
 def pareto_svg(
     points: Sequence[Point],
+    metric: MetricAxis,
+    cost: CostAxis | None = None,
+    limits: Limits | None = None,
     *,
-    metric: str,
-    higher_is_better: bool = True,
-    size_budget_bytes: int | None = None,
-    metric_limit: float | None = None,
-    size_title: str = "size of the .tflite file",
+    exploring: Exploring | None = None,
     width: int = WIDE,
     ident: str = "pareto",
 ) -> Markup:
-    """Draw file size against the metric.
+    """Draw what variants cost against their metric.
 
     Args:
         points: The variants that have both.
-        metric: Title of the axis that runs upwards.
-        higher_is_better: False turns that axis over, so that up is better in every picture.
-        size_budget_bytes: Draws the budget's line.
-        metric_limit: The reference's metric less the allowed drop; draws the line.
-        size_title: What the sizes are of.
-        width: ``WIDE`` or ``NARROW``.
+        metric: The axis that runs upwards.
+        cost: The axis that runs to the right; None is the size of files.
+        limits: Budgets, which both axes reach.
+        exploring: Lets budgets be moved and variants be found.
+        width: ``WIDE``, ``BESIDE`` or ``NARROW``.
         ident: Unique in the page.
     """
-    height = round(width * 0.42) if width >= WIDE else round(width * 0.95)
+    cost, limits = cost or CostAxis(), limits or Limits()
+    height = round(width * _HEIGHTS[width])
     frame = Box(46, 34, width - 46 - 14, height - 34 - 44)
-    limits = [float(size_budget_bytes)] if size_budget_bytes else []
-    sizes = [float(point.variant.file_bytes) for point in points]
-    x = Scale(*padded(sizes + limits, log=True, share=0.08), frame.x, frame.right, log=True)
-    bottom, top = _metric_ends(points, metric_limit, higher_is_better)
-    ends = (frame.bottom, frame.y) if higher_is_better else (frame.y, frame.bottom)
-    y = Scale(bottom, top, *ends)
+    x, y = _scales(points, limits, frame, higher_is_better=metric.higher_is_better)
+    drawn = exploring.moved if exploring else limits
     ordered = sorted(
         points, key=lambda point: (_IMPORTANCE[point.variant.verdict], point.variant.name)
     )
     return picture(
-        *_keeping(x, y, frame, size_budget_bytes, metric_limit),
-        *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric),
+        *_keeping(x, y, frame, drawn),
+        *vertical(y, frame, write=lambda value: significant(value, 4), most=6, title=metric.title),
         *horizontal(
-            x, frame, write=short_bytes, most=6 if width >= WIDE else 4,
-            title=f"{size_title} (logarithmic)",
+            x, frame, write=cost.write, most=6 if width > NARROW else 4,
+            title=f"{cost.title} (logarithmic)",
         ),
-        *_budget_lines(x, y, frame, size_budget_bytes, metric_limit),
-        _staircase(points, x, y, higher_is_better),
-        *[mark for point in reversed(ordered) for mark in _pareto_mark(point, x, y)],
-        *_names(ordered, x, y, frame, metric_limit),
+        *_budget_lines(x, y, frame, drawn, cost, metric),
+        _staircase(points, x, y, metric.higher_is_better),
+        *[
+            _pareto_mark(point, x, y, cost, exploring)
+            for point in reversed(ordered)
+        ],
+        *_names(ordered, x, y, frame, _limit_note(drawn, metric, y, frame)),
+        *(_grips(x, y, frame, drawn) if exploring else ()),
         ident=ident,
         size=(width, height),
-        title=f"{metric} against size of {len(points)} variants",
-        description=_pareto_words(ordered, metric),
+        title=f"{metric.title} against {cost.name} of {len(points)} variants",
+        description=_pareto_words(ordered, metric, cost),
     )  # fmt: skip
+
+
+def _scales(
+    points: Sequence[Point], limits: Limits, frame: Box, *, higher_is_better: bool
+) -> tuple[Scale, Scale]:
+    reached = [] if limits.cost is None else [limits.cost]
+    costs = [end for point in points for end in (point.along.low, point.along.high) if end > 0]
+    x = Scale(*padded(costs + reached, log=True, share=0.08), frame.x, frame.right, log=True)
+    bottom, top = _metric_ends(points, limits.metric, higher_is_better)
+    ends = (frame.bottom, frame.y) if higher_is_better else (frame.y, frame.bottom)
+    return x, Scale(bottom, top, *ends)
 
 
 def _metric_ends(
@@ -110,12 +108,12 @@ def _metric_ends(
     return padded(ends + ([limit] if limit is not None else []), share=0.08)
 
 
-def _keeping(x: Scale, y: Scale, frame: Box, size: int | None, limit: float | None) -> list[Markup]:
+def _keeping(x: Scale, y: Scale, frame: Box, limits: Limits) -> list[Markup]:
     """Tint the corner in which both budgets are kept."""
-    if size is None and limit is None:
+    if limits == Limits():
         return []
-    right = x(size) if size else frame.right
-    edge = y(limit) if limit is not None else frame.bottom
+    right = frame.right if limits.cost is None else x(limits.cost)
+    edge = frame.bottom if limits.metric is None else y(limits.metric)
     return [
         tag(
             "rect", x=frame.x, y=frame.y, width=right - frame.x, height=edge - frame.y,
@@ -124,35 +122,60 @@ def _keeping(x: Scale, y: Scale, frame: Box, size: int | None, limit: float | No
     ]  # fmt: skip
 
 
-def _limit_words(limit: float) -> str:
-    return f"allowed drop: {significant(limit, 4)}"
+def _limit_words(limit: float, metric: MetricAxis) -> str:
+    return f"{metric.limit_name}: {significant(limit, 4)}"
 
 
-def _limit_note(limit: float, y: Scale, frame: Box) -> Box:
-    return Box(frame.x + 6, y(limit) + 3, text_width(_limit_words(limit), 11), 15)
+def _limit_note(limits: Limits, metric: MetricAxis, y: Scale, frame: Box) -> list[Box]:
+    if limits.metric is None:
+        return []
+    words = _limit_words(limits.metric, metric)
+    return [Box(frame.x + 6, y(limits.metric) + 3, text_width(words, 11), 15)]
 
 
 def _budget_lines(
-    x: Scale, y: Scale, frame: Box, size: int | None, limit: float | None
+    x: Scale, y: Scale, frame: Box, limits: Limits, cost: CostAxis, metric: MetricAxis
 ) -> list[Markup]:
     drawn: list[Markup] = []
-    if size:
-        at = x(size)
+    if limits.cost is not None:
+        at = x(limits.cost)
         drawn.append(tag("line", x1=at, x2=at, y1=frame.y - 6, y2=frame.bottom, class_="budget"))
         left = at > frame.x + frame.width * 0.6
         drawn.append(
             tag(
-                "text", f"budget {short_bytes(size)}", x=at, y=frame.y - 10,
+                "text", f"budget {cost.write(limits.cost)}", x=at, y=frame.y - 10,
                 text_anchor="end" if left else "start", class_="budget-note",
             )
         )  # fmt: skip
-    if limit is not None:
-        at = y(limit)
+    if limits.metric is not None:
+        at = y(limits.metric)
+        words = _limit_words(limits.metric, metric)
         drawn.append(tag("line", x1=frame.x, x2=frame.right, y1=at, y2=at, class_="budget"))
+        drawn.append(tag("text", words, x=frame.x + 6, y=at + 14, class_="budget-note halo"))
+    return drawn
+
+
+def _grips(x: Scale, y: Scale, frame: Box, limits: Limits) -> list[Markup]:
+    """Draw what a budget is dragged by, and say how numbers lie on the axes."""
+
+    def ends(scale: Scale) -> str:
+        return f"{scale.low!r} {scale.high!r} {scale.start:.2f} {scale.end:.2f}"
+
+    drawn = [
+        tag("rect", x=frame.x, y=frame.y, width=frame.width, height=frame.height, class_="plot",
+            data_cost=ends(x), data_metric=ends(y))
+    ]  # fmt: skip
+    if limits.cost is not None:
+        at = x(limits.cost)
         drawn.append(
-            tag(
-                "text", _limit_words(limit), x=frame.x + 6, y=at + 14, class_="budget-note halo",
-            )
+            tag("line", x1=at, x2=at, y1=frame.y - 6, y2=frame.bottom, class_="grip",
+                data_budget="cost")
+        )  # fmt: skip
+    if limits.metric is not None:
+        at = y(limits.metric)
+        drawn.append(
+            tag("line", x1=frame.x, x2=frame.right, y1=at, y2=at, class_="grip",
+                data_budget="metric")
         )  # fmt: skip
     return drawn
 
@@ -162,7 +185,7 @@ def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bo
     sign = 1 if higher_is_better else -1
     best, corners = -math.inf, list[Point]()
     for point in sorted(
-        points, key=lambda p: (p.variant.file_bytes, -sign * p.metric.value, p.variant.name)
+        points, key=lambda p: (p.along.value, -sign * p.metric.value, p.variant.name)
     ):
         shown = y.low <= point.metric.value <= y.high
         if point.variant.on_front and shown and sign * point.metric.value > best:
@@ -170,68 +193,54 @@ def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bo
             corners.append(point)
     if len(corners) < 2:
         return Markup()
-    path = f"M{x(corners[0].variant.file_bytes):.1f} {y(corners[0].metric.value):.1f}"
+    path = f"M{x(corners[0].along.value):.1f} {y(corners[0].metric.value):.1f}"
     for _, after in pairwise(corners):
-        path += f"H{x(after.variant.file_bytes):.1f}V{y(after.metric.value):.1f}"
+        path += f"H{x(after.along.value):.1f}V{y(after.metric.value):.1f}"
     return tag("path", d=path, class_="front")
 
 
-def _pareto_mark(point: Point, x: Scale, y: Scale) -> list[Markup]:
-    at, level = x(point.variant.file_bytes), y(point.metric.value)
-    hint = tag("title", f"{point.variant.name}: {_words(point)}")
-    if not y.low <= point.metric.value <= y.high:
-        return [_off_scale(at, level, point.variant.verdict, hint)]
+def _pareto_mark(
+    point: Point, x: Scale, y: Scale, cost: CostAxis, exploring: Exploring | None
+) -> Markup:
+    at, level = x(point.along.value), y(point.metric.value)
+    variant = point.variant
+    drawn = [tag("title", f"{variant.name}: {_words(point, cost)}")]
+    if y.low <= point.metric.value <= y.high:
+        drawn += _whiskers(point, x, y)
+        if variant.verdict == "winner":
+            drawn.append(tag("circle", cx=at, cy=level, r=MARK + 5, class_="ring"))
+        drawn.append(shape(at, level, variant.verdict, solid=variant.on_front))
+    else:
+        drawn.append(tag("path", d=f"M{at - 6:.1f} {level - 11:.1f}h12l-6 10z", class_="bar"))
+    style, name = str(variant.verdict), variant.name if exploring else None
+    if exploring and exploring.shown == variant.name:
+        style += " is-shown"
+    return tag("g", *drawn, class_=style, data_variant=name)
+
+
+def _whiskers(point: Point, x: Scale, y: Scale) -> list[Markup]:
+    at, level = x(point.along.value), y(point.metric.value)
     low, high = y(point.metric.low), y(point.metric.high)
-    whisker = (
+    upright = (
         f"M{at:.1f} {low:.1f}V{high:.1f}M{at - 3.5:.1f} {low:.1f}h7M{at - 3.5:.1f} {high:.1f}h7"
     )
-    drawn = [tag("path", d=whisker, class_="whisker")]
-    if point.variant.verdict == "winner":
-        drawn.append(tag("circle", cx=at, cy=level, r=_MARK + 5, class_="ring"))
-    drawn.append(_shape(at, level, point.variant.verdict, solid=point.variant.on_front))
-    return [tag("g", hint, *drawn, class_=point.variant.verdict)]
-
-
-def _off_scale(at: float, level: float, verdict: Verdict, hint: Markup) -> Markup:
-    arrow = tag("path", d=f"M{at - 6:.1f} {level - 11:.1f}h12l-6 10z", class_="bar")
-    return tag("g", hint, arrow, class_=verdict)
-
-
-def _shape(at: float, level: float, verdict: Verdict, *, solid: bool) -> Markup:
-    """Draw a mark; shape tells verdicts apart where colour cannot."""
-    kind = "mark solid" if solid else "mark"
-    if verdict == "reference":
-        side = _MARK * 1.8
-        return tag(
-            "rect", x=at - side / 2, y=level - side / 2, width=side, height=side, rx=1.5,
-            class_=kind,
-        )  # fmt: skip
-    if verdict == "comparison":
-        r = _MARK + 1.5
-        corners = f"M{at:.1f} {level - r:.1f}l{r} {1.8 * r:.1f}h-{2 * r}z"
-        return tag("path", d=corners, class_=kind)
-    if verdict == "undecided":
-        r = _MARK + 1.5
-        return tag("path", d=f"M{at:.1f} {level - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", class_=kind)
-    return tag("circle", cx=at, cy=level, r=_MARK, class_=kind)
-
-
-def mark_svg(verdict: Verdict) -> Markup:
-    """Return the mark of a verdict by itself, for a key below the picture."""
-    return tag(
-        "svg", tag("g", _shape(8, 8, verdict, solid=True), class_=verdict),
-        viewBox="0 0 16 16", class_="picture",
-    )  # fmt: skip
+    drawn = [tag("path", d=upright, class_="whisker")]
+    if point.along.low < point.along.high:
+        left, right = x(point.along.low), x(point.along.high)
+        level_ends = f"M{left:.1f} {level - 3.5:.1f}v7M{right:.1f} {level - 3.5:.1f}v7"
+        across = f"M{left:.1f} {level:.1f}H{right:.1f}{level_ends}"
+        drawn.append(tag("path", d=across, class_="whisker"))
+    return drawn
 
 
 def _names(
-    ordered: Sequence[Point], x: Scale, y: Scale, frame: Box, limit: float | None
+    ordered: Sequence[Point], x: Scale, y: Scale, frame: Box, notes: Sequence[Box]
 ) -> list[Markup]:
     widest = frame.width * 0.42
     texts = [shorten(_label(point, y), widest) for point in ordered]
     anchors = [
         Anchor(
-            x(point.variant.file_bytes),
+            x(point.along.value),
             y(point.metric.value),
             text_width(text) * (1.08 if point.variant.verdict == "winner" else 1) + 4,
             clearance=14 if point.variant.verdict == "winner" else 10,
@@ -245,8 +254,7 @@ def _names(
         for top, end in [sorted((point.metric.low, point.metric.high), key=y)]
     ]
     drawn: list[Markup] = []
-    notes = [_limit_note(limit, y, frame)] if limit is not None else []
-    boxes = place(anchors, frame, marks + whiskers + notes)
+    boxes = place(anchors, frame, [*marks, *whiskers, *notes])
     for point, text, anchor, box in zip(ordered, texts, anchors, boxes, strict=True):
         if box is None:
             continue  # a crowd: its mark still tells its name to a pointer, and the table has it
@@ -269,12 +277,13 @@ def _label(point: Point, y: Scale) -> str:
     return f"{point.variant.name} {decimal(point.metric.value)}"
 
 
-def _words(point: Point) -> str:
+def _words(point: Point, cost: CostAxis) -> str:
     metric = with_interval(point.metric)
     front = ", on the Pareto front" if point.variant.on_front else ""
-    return f"{short_bytes(point.variant.file_bytes)}, {metric}, {point.variant.verdict}{front}"
+    return f"{cost.write(point.along.value)}, {metric}, {point.variant.verdict}{front}"
 
 
-def _pareto_words(ordered: Sequence[Point], metric: str) -> str:
-    listed = "; ".join(f"{point.variant.name}: {_words(point)}" for point in ordered)
-    return f"Size and {metric} with interval. {listed}."
+def _pareto_words(ordered: Sequence[Point], metric: MetricAxis, cost: CostAxis) -> str:
+    listed = "; ".join(f"{point.variant.name}: {_words(point, cost)}" for point in ordered)
+    name = f"{cost.name[:1].upper()}{cost.name[1:]}"
+    return f"{name} and {metric.title} with interval. {listed}."

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 WIDE, NARROW = 1080, 350
 """Widths, in user units, of the two drawings that a page shows on desks and on phones."""
+BESIDE = 820
+"""The same of a drawing that has something beside it."""
 STYLE = Path(__file__).with_name("picture.css")
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
@@ -87,7 +89,13 @@ def _value(value: object) -> str:
 
 
 def picture(
-    *children: str, ident: str, size: tuple[float, float], title: str, description: str
+    *children: str,
+    ident: str,
+    size: tuple[float, float],
+    title: str,
+    description: str,
+    scale: float | None = None,
+    role: str = "img",
 ) -> Markup:
     """Return a whole picture that scales with its frame and speaks for itself.
 
@@ -97,7 +105,11 @@ def picture(
         size: Width and height in user units.
         title: What the picture is.
         description: What a person who cannot see it should know: its message, in numbers.
+        scale: Pixels for each user unit; None scales with its frame. Then what is around it has the
+            class ``picture``, not itself.
+        role: ``img``, or ``group`` where it holds links.
     """
+    width, height = (None if scale is None else side * scale for side in map(float, size))
     return tag(
         "svg",
         tag("title", title, id=f"{ident}-title"),
@@ -105,8 +117,10 @@ def picture(
         *children,
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_value(float(size[0]))} {_value(float(size[1]))}",
-        class_="picture",
-        role="img",
+        class_="picture" if scale is None else None,
+        width=width,
+        height=height,
+        role=role,
         aria_labelledby=f"{ident}-title {ident}-desc",
     )
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from components.contract.errors import UserError
-from pipelines.cli.arguments import add_command
+from pipelines.cli.arguments import add_command, check_folder
 from pipelines.cli.output import OK, print_remark
 
 _CHANGES = """\
 changes: triggers of the store are evaluated while it serves, and pages start, cancel, promote
 and roll back; --read-only does nothing of that."""
+
+_END_S = 2.5
 
 
 def add(commands: Any) -> None:
@@ -30,6 +32,7 @@ def add(commands: Any) -> None:
         help="make a store with something on every page, in DIR (default: slimline-demo here)",
     )  # fmt: skip
     parser.add_argument("--read-only", action="store_true", help="nothing is started or changed")
+    parser.add_argument("--open", action="store_true", help="open the first page in a browser")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,9 +60,35 @@ def run(arguments: argparse.Namespace) -> int:
     update = {key: value for key, value in given.items() if value is not None}
     if arguments.demo:
         update |= _demo(arguments)
-    settings = settings.model_copy(update=update).checked()
-    serve(open_store(settings.store), settings, lambda address: print_remark(f"open {address}"))
+    settings = settings.given(update)
+    if not arguments.demo and (arguments.store or not arguments.settings):
+        check_folder(settings.store)
+
+    def ready(link: str) -> None:
+        print_remark(f"open {link}\nCtrl-C ends it; runs that go on do not end with it")
+        if arguments.open:
+            _open(link)
+
+    serve(open_store(settings.store), settings, on_ready=ready, say=print_remark, on_end=_end_soon)
     return OK
+
+
+def _open(link: str) -> None:
+    """Open a page in a browser of this machine, once it is answered."""
+    import threading
+    import webbrowser
+
+    threading.Timer(0.2, lambda: webbrowser.open(link)).start()
+
+
+def _end_soon() -> None:
+    """Let this process end even where an answer that nobody waits for any more takes long."""
+    import os
+    import threading
+
+    timer = threading.Timer(_END_S, os._exit, (OK,))
+    timer.daemon = True
+    timer.start()
 
 
 def _demo(arguments: argparse.Namespace) -> dict[str, object]:

@@ -12,14 +12,15 @@ from pipelines.engines.kubeflow.launch_record import parts_of, read_launch
 from pipelines.engines.kubeflow.result_importer import ResultImporter
 from pipelines.engines.kubeflow.submission import Submission
 from pipelines.runs.cache import Cache
+from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.records import read_started
 from pipelines.runs.step_records import read_record
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.store import Store
 
-Rest = Literal["none", "started", "left"]
-"""What there is to do after a part: nothing; its next part, which was started; or that part, which
-is left to whoever launched it."""
+Rest = Literal["none", "started", "left", "cancelled"]
+"""What there is to do after a part: nothing; its next part, which was started; that part, which is
+left to whoever launched it; or that part, which somebody does not want any more."""
 
 
 def go_on(
@@ -55,6 +56,8 @@ def go_on(
         return "none"
     if read_started(cache.store, run) is None:
         return "left"
+    if read_cancellation(cache.store, run):
+        return "cancelled"
     submission = Submission(connection, root, reachable, record, cache, scratch)
     coming = submission.next(plan, len(parts_of(root, run)) + 1)
     assert coming, "a step is missing"

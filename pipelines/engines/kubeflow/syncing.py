@@ -17,10 +17,11 @@ from pipelines.engines.kubeflow.owned_runs import owned_runs
 from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
 from pipelines.engines.kubeflow.retrying import Retries, Retry
 from pipelines.engines.kubeflow.run_records import EndedRun, put_run
-from pipelines.engines.kubeflow.status import FINAL, outcome_of, states
+from pipelines.engines.kubeflow.status import FINAL, Outcome, outcome_of, states
 from pipelines.engines.kubeflow.step_logs import StepLogs
 from pipelines.engines.kubeflow.versions import PipelineVersion
 from pipelines.runs.cache import Cache
+from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.events import StepSkipped
 from pipelines.runs.records import foreign_run_id, run_ids
 from pipelines.runs.settled_steps import Settled
@@ -146,7 +147,8 @@ def finish(
     importer: ResultImporter,
     failures: Failures,
     retries: Retries,
-) -> str:
+    outcome: Outcome,
+) -> None:
     """Write the record of a run whose results are imported, and register its release.
 
     Args:
@@ -159,11 +161,8 @@ def finish(
         importer: What was imported.
         failures: Finds out why it failed, where it did.
         retries: How often it was tried again.
-
-    Returns:
-        The outcome.
+        outcome: How it ended.
     """
-    outcome = outcome_of(kfp)
     steps = dict(_settled(version, kfp, failures, importer))
     created = kfp.created_at.astimezone(UTC)
     finished = max(created, kfp.finished_at.astimezone(UTC))
@@ -172,7 +171,6 @@ def finish(
     ]
     ended = EndedRun(outcome, created, finished, steps, page, ENGINE, retried)
     put_run(store, root, version, run, ended)
-    return outcome
 
 
 def _settled(
@@ -210,21 +208,27 @@ def _one(
     retries = Retries(connection, root, version, run.run_id)
     try:
         full = connection.ask(connection.runs.run_service_get_run, run.run_id)
+        outcome = outcome_of(full)
         full.created_at = parts[0].created_at  # the first part began what the last one ended
         launch = () if version.only is None else [part.run_id for part in parts]
         importer = ResultImporter(root, version, run.run_id, name, cache, scratch, launch)
         importer.import_all(complete=run.state == "SUCCEEDED")
         if run.state == "SUCCEEDED" and version.only is not None:
             rest = go_on(connection, root, name, importer, cache, scratch)
-            if rest != "none":
+            if rest == "cancelled":
+                outcome = "cancelled"
+            elif rest != "none":
                 state: State = "gone on with" if rest == "started" else "still running"
                 return Synced(name, run.run_id, state)
-        if retry and outcome_of(full) == "failed":
+        asked = read_cancellation(cache.store, name)
+        if retry and outcome == "failed" and asked is None:
             found = failures.of(full, importer.done)
             if isinstance(retries.claim(full, found), Retry):
                 retries.order()
                 return Synced(name, run.run_id, "tried again")
-        outcome = finish(cache.store, root, version, name, full, page, importer, failures, retries)
+        finish(
+            cache.store, root, version, name, full, page, importer, failures, retries, outcome
+        )  # fmt: skip
     except UserError as error:
         return Synced(name, run.run_id, "damaged", error=error)
     except LookupError:

@@ -45,6 +45,15 @@ def unfinished_path(path: Path) -> Path:
     return path.with_name(path.name + _UNFINISHED)
 
 
+def opening(path: Path) -> Path:
+    """Return what is locked while the database at ``path`` is opened, or changes place.
+
+    Who brings it up to date holds the lock of the database itself for as long as that takes; who
+    only reads need not wait for that.
+    """
+    return path.with_name(f"{path.name}.open")
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, shared: bool = False) -> Generator[None]:
     """Hold the lock of the file at ``path`` among all processes of this machine.
@@ -127,6 +136,11 @@ def is_useless(error: sqlite3.Error) -> bool:
 
 def remove(path: Path) -> None:
     """Remove a database whose lock is held."""
+    with locked(opening(path)):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
     with _disk(path):
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
             path.with_name(name).unlink(missing_ok=True)
@@ -138,9 +152,10 @@ def swap(unfinished: Path, path: Path) -> None:
     Who reads the old one goes on reading it. A kill in between leaves no index, and the finished
     one under its other name. The journal of the old one must go before anybody opens the new one.
     """
-    remove(path)
-    with _disk(path):
-        unfinished.replace(path)
+    with locked(opening(path)):
+        _remove(path)
+        with _disk(path):
+            unfinished.replace(path)
 
 
 def get_meta(database: sqlite3.Connection, name: str) -> str | None:

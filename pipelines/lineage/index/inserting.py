@@ -6,12 +6,13 @@ What is written twice is the same row; so whoever was killed begins again where 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
 from pipelines.lineage.index.facts import ExecutionFacts, Flow, digest_bytes, text
 from pipelines.runs.records import RunRecord
+from pipelines.stores.layout import RUNS
 
 _KNOWN = 200_000
 """Identifiers that are kept in memory; what is asked for again was mostly written just before."""
@@ -113,6 +114,26 @@ class Inserter:
         )
         self._put_decision(run, record.steps)
         return run
+
+    def holds(self, run: str, records: Collection[str]) -> bool:
+        """Whether a run without an end is there with all that it has left so far.
+
+        Args:
+            run: Its identifier.
+            records: Keys of all records of its executions, which are written once.
+        """
+        of_run = f"{RUNS}{run}/"  # what was wrong there may have been put right
+        found = self._row(
+            "SELECT 1 FROM run WHERE run = ? AND NOT whole AND NOT EXISTS (SELECT 1 FROM run_source"
+            " JOIN source ON source.id = run_source.source"
+            " WHERE run_source.run = run.id AND source.state IS NOT 'read')"
+            " AND NOT EXISTS (SELECT 1 FROM problem WHERE substr(key, 1, length(?)) = ?)",
+            (run, of_run, of_run),
+        )
+        return found is not None and all(
+            self._row("SELECT 1 FROM execution WHERE record = ? AND version IS NOT NULL", (record,))
+            for record in records
+        )
 
     def put_step(self, run: int, step: str, record: str, state: str) -> None:
         """Write that a step of a run without an end has left a record; a later attempt counts."""

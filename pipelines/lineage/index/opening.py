@@ -19,6 +19,7 @@ from pipelines.lineage.index.database import (
     is_current,
     is_useless,
     locked,
+    opening,
     remove,
     swap,
     unfinished_path,
@@ -81,7 +82,7 @@ def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> O
         with _faults(path):
             if not _brought_up_to_date(store, path, told, refresh=refresh):
                 rebuild(store, told)
-            with locked(path, shared=True):
+            with locked(opening(path), shared=True):
                 return OpenIndex(connect_reading(path), store.uri)
     except UnusableError as error:
         warnings.warn(
@@ -90,6 +91,35 @@ def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> O
             stacklevel=2,
         )
         return OpenIndex(_in_memory(store, told), store.uri)
+
+
+def read_index(store: Store) -> OpenIndex | None:
+    """Open the index of a store as it is, whoever writes it at the time; None where there is none.
+
+    Raises:
+        UserError: The disk of this machine does not let it be used.
+    """
+    store = _itself(store)
+    path = index_path(store.uri)
+    with _faults(path), locked(opening(path), shared=True):
+        return OpenIndex(connect_reading(path), store.uri) if is_current(path) else None
+
+
+def bring_up_to_date(store: Store, told: Told = _silent) -> None:
+    """Bring the index of a store up to date, and make it where there is none.
+
+    Args:
+        store: Which store.
+        told: Hears how far the reading of runs is.
+
+    Raises:
+        UserError: The store cannot be read, or the disk of this machine cannot be used.
+    """
+    store = _itself(store)
+    path = index_path(store.uri)
+    with _faults(path):
+        if not _brought_up_to_date(store, path, told, refresh=True):
+            rebuild(store, told)
 
 
 def rebuild(store: Store, told: Told = _silent) -> Path:

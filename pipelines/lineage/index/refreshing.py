@@ -30,6 +30,7 @@ from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.releases import insert_releases, read_releases, settle_standings
 from pipelines.lineage.index.run_reading import (
     insert_run,
+    is_old,
     listed_runs,
     read_execution,
     read_run,
@@ -169,7 +170,8 @@ class Refresher:
             )
             with self._writing():
                 for one in read:
-                    insert_run(self._inserter, one)
+                    if not is_old(self._inserter, one):
+                        insert_run(self._inserter, one)
             done += len(batch)
             self._told(done, len(runs))
 

@@ -65,6 +65,11 @@ def read_run(store: Store, run: str) -> ReadRun:
     return read
 
 
+def is_old(inserter: Inserter, read: ReadRun) -> bool:
+    """Whether all of it is there: a run that goes on is read at each refresh, news or not."""
+    return not read.whole and not read.problems and inserter.holds(read.run, read.executions)
+
+
 def insert_run(inserter: Inserter, read: ReadRun) -> None:
     """Write what was read of a run."""
     for key in read.sound:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 ON_A_PAGE = 20
 DIGEST = re.compile(r"[0-9a-f]{64}")
 _CLASSES = 12
+_FRESH_S = 2
 _EXAMPLES = 24
 _NAMES = 20
 
@@ -106,16 +107,17 @@ def stamp_of(index: OpenIndex) -> str:
 
 
 def excluded_in(view: View) -> frozenset[str]:
-    """Return the digests of what was erased, or is about to be, as of the latest look at the store.
+    """Return the digests of what was erased, or is about to be, as of a moment ago.
 
     Erasures are asked for themselves: the index need not have any news when one begins.
     """
+    moment = (view.service.standing.at, int(view.now.timestamp() // _FRESH_S))
 
     def read() -> frozenset[str]:
         every = erasures(view.service.store)
         return frozenset(digest for erasure in every for digest in erasure.excluded)
 
-    return view.service.exclusions.recall(view.service.standing.at, "excluded", read)
+    return view.service.exclusions.recall(moment, "excluded", read)
 
 
 def left_out(

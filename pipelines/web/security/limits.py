@@ -1,4 +1,8 @@
-"""Bounds of requests: how large, how slow, how many at a time."""
+"""Bounds of requests: how large, how slow, how many at a time.
+
+How slowly a request begins and an answer is read, and how many connections there are, is bounded
+where connections are: ``connections.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from pipelines.web.security.plain import header, refuse
 BODY_BYTES, BODY_S, AT_ONCE = 64 * 1024, 10.0, 64
 
 
-class LimitGuard:
+class BodyGuard:
     """Reads the body of a request before anything else sees it, within bounds.
 
     Args:
@@ -22,30 +26,13 @@ class LimitGuard:
     def __init__(self, app: ASGIApp, body_s: float = BODY_S) -> None:
         self._app = app
         self._body_s = body_s
-        self._now = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        if self._now >= AT_ONCE:
-            await refuse(
-                scope, receive, send, 503, f"{AT_ONCE} requests are being answered", "wait a second"
-            )
-            return
-        self._now += 1
-        try:
-            await self._within(scope, receive, send)
-        finally:
-            self._now -= 1
-
-    async def _within(self, scope: Scope, receive: Receive, send: Send) -> None:
+        large = (413, f"more than {BODY_BYTES} bytes were sent", "send less")
         length = header(scope, "content-length")
-        if length and not (length.isdecimal() and int(length) <= BODY_BYTES):
-            await refuse(
-                scope, receive, send, 413, f"more than {BODY_BYTES} bytes were sent", "send less"
-            )
+        if length and not (length.isascii() and length.isdecimal() and int(length) <= BODY_BYTES):
+            await refuse(scope, receive, send, *large)
             return
         try:
             body = await asyncio.wait_for(_whole(receive), self._body_s)
@@ -56,9 +43,7 @@ class LimitGuard:
             )  # fmt: skip
             return
         if body is None:
-            await refuse(
-                scope, receive, send, 413, f"more than {BODY_BYTES} bytes were sent", "send less"
-            )
+            await refuse(scope, receive, send, *large)
             return
         told = False
 
@@ -70,6 +55,34 @@ class LimitGuard:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, received, send)
+
+
+class CrowdGuard:
+    """Answers so many requests at a time; a body that is slow to come does not count.
+
+    Args:
+        app: What answers.
+        at_once: So many.
+    """
+
+    def __init__(self, app: ASGIApp, at_once: int = AT_ONCE) -> None:
+        self._app = app
+        self._at_once = at_once
+        self._now = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        if self._now >= self._at_once:
+            await refuse(
+                scope, receive, send, 503, f"{self._at_once} requests are being answered",
+                "wait a second",
+            )  # fmt: skip
+            return
+        self._now += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._now -= 1
 
 
 async def _whole(receive: Receive) -> bytes | None:

@@ -1,6 +1,8 @@
-"""Answers of the guards, who know no templates, and what guards ask of a request."""
+"""Answers of the guards, and what guards ask of a request."""
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -13,8 +15,20 @@ def header(scope: Scope, name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
+def is_page(scope: Scope) -> bool:
+    """Whether a browser asks for a page that it shows."""
+    return scope["method"] in ("GET", "HEAD", "POST") and "text/html" in header(scope, "accept")
+
+
+def address_of(scope: Scope) -> str:
+    """Return the address that was asked for, without the host."""
+    query = scope["query_string"].decode("latin-1")
+    return quote(scope["path"]) + (f"?{query}" if query else "")
+
+
 async def refuse(
     scope: Scope, receive: Receive, send: Send, status: int, what: str, fix: str
 ) -> None:
     """Answer with a sentence, and what to do."""
+    scope["slimline.refused"] = what
     await PlainTextResponse(f"{what}\nfix: {fix}\n", status)(scope, receive, send)

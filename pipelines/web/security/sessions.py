@@ -1,98 +1,181 @@
-"""Who asks: a code that is used once, a token, or the name that a proxy passes on."""
+"""Who asks: the guard in front of the pages, and what ways in have in common."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
-import threading
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs
+from typing import Protocol
 
-from starlette.responses import RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pipelines.runs.actor import actor
-from pipelines.web.security.cookies import cookie, set_cookie
-from pipelines.web.security.plain import refuse
+from pipelines.web.security.cookies import drop_cookie
+from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
+from pipelines.web.security.plain import address_of, header, is_page
 from pipelines.web.security.viewer import Viewer
+from pipelines.web.templating import render
 
-COOKIE = "slimline"
-ENTER = "/enter"
-"""Where the code is given: ``/enter?code=...``."""
+ENTER, LEAVE, ALIVE = "/enter", "/leave", "/alive"
+_STATIC = re.compile(r"/static/[0-9a-f]{12}/[a-z]+\.[a-z]+")
 
 
 @dataclass(frozen=True)
 class Session:
-    """Somebody who has signed in.
+    """Somebody who may ask.
 
     Attributes:
         viewer: Who.
-        csrf: What forms of theirs send along.
+        csrf: What forms of theirs send along, and what they sent along before, if that changes;
+            None where a header says who they are, which no page of another site can send.
     """
 
     viewer: Viewer
-    csrf: str
+    csrf: tuple[str, ...] | None
 
 
-class CodeSessions:
-    """One person on one machine: the start prints a code, which a browser exchanges for a cookie.
+class RefusedError(Exception):
+    """Somebody may not ask.
 
     Args:
-        app: What answers who has signed in.
+        status: Of HTTP.
+        what: A sentence.
+        fix: What they can do.
+        told: What the owner of the server is told instead.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._code: str | None = None
-        self._sessions: dict[str, Session] = {}
-        self._lock = threading.Lock()
+    def __init__(self, status: int, what: str, fix: str, told: str = "") -> None:
+        super().__init__(what)
+        self.status, self.what, self.fix, self.told = status, what, fix, told or what
 
-    def new_code(self) -> str:
-        """Return another code; earlier ones that nobody used are worth nothing any more."""
-        self._code = secrets.token_urlsafe(24)
-        return self._code
+
+class WayIn(Protocol):
+    """How people show who they are."""
+
+    @property
+    def asks_token(self) -> bool:
+        """Whether a page asks for a token."""
+        ...
+
+    @property
+    def cookie(self) -> str | None:
+        """The cookie that says who they are; None where there is none."""
+        ...
+
+    def session(self, scope: Scope) -> Session:
+        """Return who asks.
+
+        Raises:
+            RefusedError: Nobody who may.
+        """
+        ...
+
+    def enter(self, scope: Scope, fields: Mapping[str, str]) -> Response:
+        """Let somebody in who shows who they are.
+
+        Args:
+            scope: Of the request.
+            fields: Of the form, where it is one.
+
+        Raises:
+            RefusedError: They do not.
+        """
+        ...
+
+    def leave(self, scope: Scope) -> None:
+        """Forget who asks."""
+        ...
+
+
+class SessionGuard:
+    """Answers those who may ask, and tells pages who that is.
+
+    Args:
+        app: What answers.
+        way: How people show who they are.
+        https: Whether browsers reach this server by that alone.
+    """
+
+    def __init__(self, app: ASGIApp, way: WayIn, *, https: bool) -> None:
+        self._app = app
+        self._way = way
+        self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer who has signed in; exchange a code; refuse all others."""
-        if scope["type"] != "http":
+        """Answer a request, or refuse it."""
+        path = scope["path"]
+        if _STATIC.fullmatch(path):
             await self._app(scope, receive, send)
             return
-        if scope["path"] == ENTER and scope["method"] == "GET":
-            await self._enter(scope, receive, send)
-            return
-        session = self._sessions.get(_hidden(cookie(scope, COOKIE)))
-        if session is None:
-            await refuse(
-                scope, receive, send, 401, "you have not signed in here",
-                "open the address with the code that slimline serve prints; each is used once, "
-                "and starting slimline serve again prints another",
-            )  # fmt: skip
-            return
-        scope["slimline.viewer"], scope["slimline.csrf"] = session.viewer, session.csrf
-        await self._app(scope, receive, send)
-
-    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("code", [""])[0]
-        with self._lock:
-            if self._code is None or not hmac.compare_digest(given.encode(), self._code.encode()):
-                known = False
+        try:
+            if path == ENTER:
+                response = await self._enter(scope, receive)
+            elif path == LEAVE and scope["method"] == "POST":
+                response = await self._leave(scope, receive)
             else:
-                known, self._code = True, None
-                token = secrets.token_urlsafe(32)
-                session = Session(Viewer(actor(), "promote"), secrets.token_urlsafe(32))
-                self._sessions[_hidden(token)] = session
-        if not known:
-            await refuse(
-                scope, receive, send, 403, "this code is not known, or was used before",
-                "start slimline serve again: it prints another",
-            )  # fmt: skip
-            return
-        response = RedirectResponse("/", 303)
-        set_cookie(response, COOKIE, token)
+                session = self._way.session(scope)
+                scope["slimline.viewer"] = session.viewer
+                scope["slimline.csrf"] = session.csrf[0] if session.csrf else ""
+                scope["slimline.csrf_known"] = session.csrf
+                scope["slimline.leaves"] = bool(self._way.cookie)
+                await self._app(scope, receive, send)
+                return
+        except RefusedFormError as error:
+            response = self._refused(scope, RefusedError(403, error.what, error.fix))
+        except RefusedError as error:
+            response = self._refused(scope, error)
         await response(scope, receive, send)
 
+    async def _enter(self, scope: Scope, receive: Receive) -> Response:
+        fields: Mapping[str, str] = {}
+        if scope["method"] == "POST" and self._way.asks_token:
+            check_origin(scope, https=self._https)  # else others could sign people in as themselves
+            fields = read_form(pairs_of(scope, await _body(receive)), None, ("token", "to"))
+        return self._way.enter(scope, fields)
 
-def _hidden(token: str) -> str:
-    """Return what a token is looked up by, so that the time it takes tells nothing of it."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    async def _leave(self, scope: Scope, receive: Receive) -> Response:
+        session = self._way.session(scope)
+        check_origin(scope, https=self._https)
+        read_form(pairs_of(scope, await _body(receive)), session.csrf, ())
+        self._way.leave(scope)
+        response = HTMLResponse(
+            render(
+                "refused.html", title="Signed out", what="You are signed out.", again="",
+                fix="What runs goes on.", asks_token=self._way.asks_token, to="/",
+            )
+        )  # fmt: skip
+        if self._way.cookie:
+            drop_cookie(response, self._way.cookie, https=self._https)
+        return response
+
+    def _refused(self, scope: Scope, error: RefusedError) -> Response:
+        scope["slimline.refused"] = error.told
+        if not is_page(scope):
+            response: Response = PlainTextResponse(
+                f"{error.what}\nfix: {error.fix}\n", error.status
+            )
+        else:
+            # A link on another site: the cookie comes along only when our own page asks again.
+            where = address_of(scope)
+            strange = header(scope, "sec-fetch-site") in ("cross-site", "same-site")
+            again = strange and self._way.cookie and scope["method"] == "GET"
+            page = render(
+                "refused.html", title="Who are you?" if error.status == 401 else "Refused",
+                what=error.what, fix=error.fix, again=where if again else "",
+                asks_token=self._way.asks_token, to="/" if scope["path"] == ENTER else where,
+            )  # fmt: skip
+            response = HTMLResponse(page, error.status)
+        if error.status == 401 and self._way.asks_token:
+            response.headers["www-authenticate"] = "Bearer"
+        return response
+
+
+def entered(to: str) -> RedirectResponse:
+    """Return what leads somebody to the page that they wanted, which is one of this server."""
+    ours = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
+    return RedirectResponse(to if ours else "/", 303)
+
+
+async def _body(receive: Receive) -> bytes:
+    message: Message = await receive()  # whole: the guard before this one has read it
+    return message.get("body", b"")

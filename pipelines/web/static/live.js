@@ -22,12 +22,20 @@ function wait() {
   timer = setTimeout(look, (idle ? SLOW_MS : QUICK_MS) * Math.min(8, 2 ** failed));
 }
 
+// For who has changed the address: shows what is there, at once.
+export function lookAgain() {
+  tag = null;
+  return look();
+}
+
 async function look() {
   clearTimeout(timer);
   if (document.hidden) return;
+  const address = location.pathname + location.search;
   try {
     const headers = tag ? { "if-none-match": tag } : {};
-    const answer = await fetch(location.pathname + location.search, { headers, redirect: "error" });
+    const answer = await fetch(address, { headers, redirect: "error" });
+    if (address !== location.pathname + location.search) return;
     failed = 0;
     document.body.classList.remove("away");
     if (answer.status === 200) {

@@ -19,6 +19,7 @@ from components.artifacts.manifest import MANIFEST, RECORDS, read_manifest
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 from pipelines.config.loading import load
+from pipelines.launch.cancelling import cancel_run
 from pipelines.launch.explaining import Changed, Upstream, explain
 from pipelines.launch.launching import launch
 from pipelines.runs.cache import Cache
@@ -330,6 +331,32 @@ def test_cancel_ends_at_once_and_skips_the_rest(first, tmp_path):
     assert isinstance(launched.steps["train"], StepSkipped)
     assert isinstance(launched.steps["ingest"], StepDone)
     assert read_run(open_store(str(tmp_path / "store")), launched.run).outcome == "cancelled"
+
+
+def test_who_asks_in_the_store_ends_the_run_and_is_named(first, tmp_path):
+    config = tmp_path / "tiny.yaml"
+    config.write_text(TINY.read_text().replace("epochs: 1}", "epochs: 10000}", 1))
+    store = open_store(str(tmp_path / "store"))
+
+    def ask_at_train(event):
+        if isinstance(event, StepStarted) and event.step == "train":
+            (run,) = list_runs(store)
+            assert not cancel_run(store, run.run, actor="jane", reason="too long").cluster
+
+    launched = launch(
+        load(config),
+        engine=first.engine,
+        store=store.uri,
+        output=tmp_path / "out",
+        on_event=ask_at_train,
+    )
+    assert launched.outcome == "cancelled"
+    assert isinstance(launched.steps["train"], StepSkipped)
+    assert isinstance(launched.steps["ingest"], StepDone)
+    asked = read_run(store, launched.run).cancelled
+    assert (asked["actor"], asked["reason"]) == ("jane", "too long")
+    with pytest.raises(UserError, match="has ended: cancelled"):
+        cancel_run(store, launched.run, actor="joe")
 
 
 def test_a_killed_engine_leaves_nothing_and_the_next_run_resumes(first, tmp_path):

@@ -17,6 +17,7 @@ from pipelines.engines.kubeflow.connection import Connection
 from pipelines.engines.kubeflow.ir import gathered, limits
 from pipelines.engines.kubeflow.syncing import Synced, sync
 from pipelines.runs.cache import Cache
+from pipelines.runs.cancelling import ask_to_end
 from pipelines.runs.events import Event, StepDone, StepFailed, StepStarted
 from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.verifying import verify_store
@@ -140,6 +141,24 @@ def test_run_again_continues_the_same_run(launching: Launching, config_path: Pat
     assert names(launching) == [f"{left.run} {number}/3" for number in (1, 2, 3)]
     (record,) = list_runs(open_store(str(launching.folder / "store")))
     assert record.outcome == "done"
+
+
+def test_sync_starts_no_part_of_what_somebody_cancelled(
+    launching: Launching, config_path: Path, tmp_path: Path
+) -> None:
+    interrupted_in(launching, 1)
+    left = launching(config_path)
+    store = open_store(str(tmp_path / "store"))
+    ask_to_end(store, left.run, "jane", "wrong data")
+    runs = launching.cluster.kfp.backend.runs
+    launching.cluster.complete(next(iter(runs)))
+    (synced,) = bring(launching)
+    assert (synced.run, synced.state, synced.outcome) == (left.run, "imported", "cancelled")
+    assert len(runs) == 1
+    record = read_run(store, left.run)
+    assert (record.cancelled or {})["actor"] == "jane"
+    states = {step["state"] for step in record.steps.values()}
+    assert states == {"done", "skipped"}
 
 
 def test_sync_starts_the_next_part_where_nobody_watches(

@@ -19,6 +19,7 @@ from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.cache import Cache
+from pipelines.runs.cancelling import ask_to_end
 from pipelines.runs.events import Event, StepDone, StepFailed, StepStarted
 from pipelines.runs.leaderboard import leaderboard_of
 from pipelines.runs.records import read_run
@@ -305,3 +306,49 @@ def test_options_that_cannot_be_are_said(
 def test_schedules_are_vertex_ais_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schedule", "list", "--engine", "vertex"]) == 2
     assert "slimline compile --target vertex" in capsys.readouterr().err
+
+
+def test_who_asks_ends_the_job_whether_somebody_watches_it_or_not(
+    vertex: VertexCluster, config_path: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    store = open_store(str(tmp_path / "store"))
+    started = Launch(vertex, config_path, tmp_path / "store")
+
+    def end_cancelled(operation: str) -> None:
+        for name, job in vertex.vertex.jobs.items():
+            if operation == "get" and job["state"] == "PIPELINE_STATE_CANCELLING":
+                vertex.advance(name)
+
+    def ask(event: Event) -> None:
+        if isinstance(event, StepDone):
+            (job,) = vertex.vertex.jobs
+            ask_to_end(store, job, "jane", "wrong data")
+            vertex.vertex.after = end_cancelled  # it would be done before anybody looks
+
+    started.on_event = ask
+    launched = started()
+    assert launched.outcome == "cancelled"
+    assert (read_run(store, launched.run).cancelled or {})["reason"] == "wrong data"
+    # The same again, which nobody watches.
+    monkeypatch.setenv("SLIMLINE_ACTOR", "joe")
+    again = Launch(vertex, config_path, tmp_path / "store")
+    again.on_event = lambda event: (
+        os.kill(os.getpid(), signal.SIGINT) if isinstance(event, StepDone) else None
+    )
+    left = again()
+    assert left.outcome == "running"
+    vertex.vertex.after = lambda _: None
+    words = ["--store", store.uri, "--host", vertex.vertex.url]
+    assert main(["cancel", left.run, *words]) == 2
+    assert "nothing says in which project" in capsys.readouterr().err
+    words += ["--project", PROJECT, "--location", LOCATION]
+    assert main(["cancel", left.run, *words]) == 0
+    assert "its cluster ends it, as joe asked" in capsys.readouterr().out
+    assert vertex.vertex.jobs[left.run]["state"] == "PIPELINE_STATE_CANCELLING"
+    vertex.advance(left.run)
+    assert main(["cancel", left.run, *words]) == 2
+    assert "has ended there: cancelled" in capsys.readouterr().err
+    del vertex.vertex.jobs[left.run]
+    assert main(["cancel", left.run, *words]) == 2
+    assert f"has no job {left.run} in the project {PROJECT}" in capsys.readouterr().err

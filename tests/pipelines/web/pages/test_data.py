@@ -172,14 +172,14 @@ def test_what_is_about_to_be_erased_is_not_shown_any_more(app, store):
     "number", ["-1", "x", "1e3", "999999999999", "9" * 400, "..%2Fimages.npy", "%00", "٣"]
 )
 def test_a_number_that_is_none_is_nothing(app, number):
-    assert app.get(f"/data/{dataset(app)}/thumbnails/{number}").status == 404
+    assert app.get(f"/data/{dataset(app)}/thumbnails/{number}").status in (400, 404)
 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "..%2F..", "nosuch", "%00", "G" * 64])
 def test_data_that_is_not_there_is_said(app, digest):
     for path in (f"/data/{digest}", f"/data/{digest}/images", f"/data/{digest}/thumbnails/0",
                  f"/data/{digest}/against/{digests(app)[0]}"):  # fmt: skip
-        assert app.get(path).status == 404, path
+        assert app.get(path).status in (400, 404), path
 
 
 def test_lists_go_on_where_they_end(store):

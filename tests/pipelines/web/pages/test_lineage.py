@@ -55,7 +55,7 @@ def test_an_empty_store_says_what_to_do_first(store):
 def test_one_step_up_is_listed_and_drawn_with_links(store, traced):
     app = App(store)
     page = app.get("/lineage/faces@latest").html
-    assert page.find(".//svg[@class]") is not None
+    assert any(svg.get("role") == "group" for svg in page.iter("svg"))
     steps = links_of(page)
     assert steps["publish"] == "/runs/faces-1/steps/publish"
     assert "convert-small" not in steps, "that is two steps away"
@@ -76,8 +76,8 @@ def test_a_step_of_a_run_has_both_directions(store, traced):
 
 @pytest.mark.parametrize("what", ["nosuch", "..%2F..%2Fetc", "faces-1/nosuch", "a1", "%00"])
 def test_what_there_is_not_is_said(store, traced, what):
-    assert App(store).get(f"/lineage/{what}").status == 404
-    assert App(store).get(f"/verify/{what}").status == 404
+    assert App(store).get(f"/lineage/{what}").status in (400, 404)
+    assert App(store).get(f"/verify/{what}").status in (400, 404)
     assert traced
 
 

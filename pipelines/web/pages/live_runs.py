@@ -1,0 +1,107 @@
+"""Runs without an end: what becomes of them, and how long they still take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from components.contract.errors import UserError
+from pipelines.runs.estimates import durations, left_s, usable_cores
+from pipelines.runs.graph import Graph
+from pipelines.runs.kept_graphs import read_graph
+from pipelines.runs.records import RunRecord, read_run
+from pipelines.web.service import Service
+
+_SETTLED = ("done", "cached", "failed", "cancelled", "skipped", "killed")
+_KEPT = 64
+
+
+def unfinished(service: Service) -> dict[str, RunRecord]:
+    """Return the runs that have not recorded an end, the latest first.
+
+    They go on, or were killed: then their record says so.
+    """
+    found: list[RunRecord] = []
+    for run in service.live:
+        try:
+            found.append(read_run(service.store, run))
+        except UserError:  # damaged, or removed: it is told of as a problem of the store
+            continue
+    found.sort(key=lambda record: (record.started, record.run), reverse=True)
+    return {record.run: record for record in found}
+
+
+def graph_of_run(service: Service, record: RunRecord) -> Graph | None:
+    """Return the steps of a run; None where no graph was kept, or a damaged one."""
+    key = (service.store.uri, record.graph_digest)
+    if key not in _GRAPHS:
+        try:
+            found = read_graph(service.store, record.graph_digest, record.name)
+        except UserError:
+            return None
+        if found is None:  # it may come: a cluster's run is synced bit by bit
+            return None
+        _forget(_GRAPHS)
+        _GRAPHS[key] = found
+    return _GRAPHS[key]
+
+
+_GRAPHS: dict[tuple[str, str], Graph] = {}
+"""Graphs are named by their digest, so they never change."""
+_EXPECTED: dict[tuple[str, str], Mapping[str, float]] = {}
+"""How long the steps of a run take by the runs before it, which do not change either."""
+
+
+def _forget(kept: dict[tuple[str, str], object] | dict[tuple[str, str], Graph]) -> None:
+    if len(kept) >= _KEPT:
+        kept.clear()
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How far a run is.
+
+    Attributes:
+        ended: So many of its steps have ended.
+        steps: So many it has.
+        left_s: How long the rest takes, in seconds; None where nobody knows.
+    """
+
+    ended: int
+    steps: int
+    left_s: float | None
+
+
+def ahead(service: Service, record: RunRecord) -> Ahead:
+    """Say how far a run is that goes on."""
+    ended = {name for name, step in record.steps.items() if step["state"] in _SETTLED}
+    return Ahead(len(ended), len(record.steps), _left_s(service, record, ended))
+
+
+def _left_s(service: Service, record: RunRecord, ended: set[str]) -> float | None:
+    graph = graph_of_run(service, record)
+    if graph is None or record.outcome != "running" or not set(graph.by_name) <= set(record.steps):
+        return None
+    key = (service.store.uri, record.run)
+    if key not in _EXPECTED:
+        _forget(_EXPECTED)
+        _EXPECTED[key] = durations(service.store, graph)
+    running: dict[str, float] = {}
+    own: dict[str, float] = {}
+    for name, step in record.steps.items():
+        if step["state"] != "running":
+            continue
+        running[name] = seconds_since(step.get("since"), service.clock())
+        told = step.get("progress")
+        if isinstance(told, dict) and isinstance(left := told.get("left_s"), int | float):
+            own[name] = float(left)
+    return left_s(graph, ended, running, own, _EXPECTED[key], usable_cores())
+
+
+def seconds_since(moment: object, now: datetime) -> float:
+    """Return how long ago a moment was, in seconds; 0 where nothing says when."""
+    try:
+        return max(0.0, (now - datetime.fromisoformat(str(moment))).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0

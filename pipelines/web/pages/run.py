@@ -1,0 +1,96 @@
+"""One run: what became of it, its graph and its steps, what it was made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import yaml
+from starlette.responses import Response
+
+from components.contract.errors import UserError
+from pipelines.runs.graph import Place
+from pipelines.runs.kept_documents import read_config
+from pipelines.runs.records import RunRecord
+from pipelines.web.pages.run_banners import banners_of
+from pipelines.web.pages.run_facts import facts_of, find_run
+from pipelines.web.pages.run_picture import BOXES_MAX, run_picture
+from pipelines.web.pages.run_result import result_of
+from pipelines.web.pages.started import why_started
+from pipelines.web.templating import segment
+from pipelines.web.view import PageRoute, View
+
+_LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
+_SIGNED = re.compile(r"\?.*", re.DOTALL)
+
+
+def run(view: View) -> Response:
+    """Show a run."""
+    found = find_run(view.service, view.path["run"])
+    if found is None:
+        return no_run(view)
+    with view.service.index() as index:
+        facts = facts_of(view.service, index, found)
+        result = result_of(index, found)
+    states = [step.state for step in facts.steps]
+    return view.render(
+        "run.html",
+        title=found.run,
+        run=found,
+        facts=facts,
+        states=states,
+        there=states.count("done") + states.count("cached"),
+        banners=banners_of(view.service.store, facts),
+        who=found.actor or "nobody knows whom",
+        why=why_started(view.service.store, found),
+        again=found.outcome != "running",
+        result=result,
+        picture=run_picture(found.run, facts.graph, facts.by_name) if facts.graph else None,
+        boxes_max=BOXES_MAX,
+        sources=sorted(found.sources.items()),
+        places=_places(found.places),
+    )
+
+
+def configuration(view: View) -> Response:
+    """Show the configuration of a run as it was resolved, without places."""
+    found = find_run(view.service, view.path["run"])
+    if found is None:
+        return no_run(view)
+    missing: UserError | None = None
+    content = None
+    try:
+        content = read_config(view.service.store, found.config_digest)
+    except UserError as error:
+        missing = error
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True) if content else ""
+    return view.render(
+        "run_config.html", title=f"Configuration of {found.run}", run=found, text=text,
+        missing=missing, places=_places(found.places),
+    )  # fmt: skip
+
+
+def no_run(view: View) -> Response:
+    """Say that there is no such run."""
+    return view.missing(
+        f"this store holds no run {view.path['run']}", "choose one in the list of runs"
+    )
+
+
+def _places(places: Mapping[str, Place]) -> dict[str, str]:
+    """Return where the user's files lay, without what signs somebody in there."""
+    return {
+        name: ", ".join(
+            _SIGNED.sub("", _LOGIN.sub("", one)) if "://" in one else one
+            for one in ((place,) if isinstance(place, str) else place)
+        )
+        for name, place in places.items()
+    }
+
+
+def address_of(record: RunRecord) -> str:
+    """Return the address of the page of a run."""
+    return f"/runs/{segment(record.run)}"
+
+
+ROUTES = (PageRoute("/runs/{run}", run), PageRoute("/runs/{run}/config", configuration))
