@@ -27,6 +27,7 @@ from pipelines.web.cluster_sync import ClusterSync
 from pipelines.web.jobs import Jobs
 from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
+from pipelines.web.remembered import Remembered
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
 from pipelines.web.standing import Health, IndexMissingError, Reading, Standing
@@ -69,6 +70,9 @@ class Service:
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
+        self.answers = Remembered(64)
+        self.thumbnails = Remembered(2_000)
+        self.exclusions = Remembered(1)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
         self.faults = Faults(say)
