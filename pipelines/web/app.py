@@ -16,13 +16,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
+from pipelines.web.counting import CountGuard
 from pipelines.web.pages import (
+    actions,
     affected,
     artifacts,
     board,
     find,
+    health,
     home,
     lineage,
+    metrics,
     release_actions,
     releases,
     run,
@@ -46,12 +50,15 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *actions.ROUTES,
     *affected.ROUTES,
     *artifacts.ROUTES,
     *board.ROUTES,
     *find.ROUTES,
+    *health.ROUTES,
     *home.ROUTES,
     *lineage.ROUTES,
+    *metrics.ROUTES,
     *release_actions.ROUTES,
     *releases.ROUTES,
     *run.ROUTES,
@@ -91,7 +98,8 @@ def make_app(service: Service, sessions: Callable[[ASGIApp], ASGIApp]) -> ASGIAp
     routes.append(Route("/{path:path}", _missing(service), methods=["GET"]))
     inner = sessions(CrowdGuard(Router(routes, redirect_slashes=False)))
     guarded = HostGuard(PathGuard(BodyGuard(inner)), service.settings.hosts)
-    return HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
+    answered = HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
+    return CountGuard(answered, service.requests)
 
 
 class _Alive:
