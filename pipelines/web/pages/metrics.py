@@ -42,7 +42,11 @@ def _metric(name: str, kind: str, told: str, samples: _Samples) -> Iterator[str]
     yield f"# TYPE {name} {kind}"
     for labels, value in samples:
         words = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-        yield f"{name}{{{words}}} {value:.10g}" if words else f"{name} {value:.10g}"
+        yield f"{name}{{{words}}} {_number(value)}" if words else f"{name} {_number(value)}"
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.10g}"
 
 
 def _escaped(text: str) -> str:
