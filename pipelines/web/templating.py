@@ -134,6 +134,16 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 }
 
 
+_FUNCTIONS: dict[str, Any] = {
+    "static": address_of,
+    "state_icon": state_icon,
+    "look_of": look_of,
+    "state_bar": state_bar,
+    "gauge": gauge,
+    "span_bar": span_bar,
+}
+
+
 @cache
 def environment() -> Environment:
     """Return what holds the templates."""
@@ -148,12 +158,5 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters.update(_FILTERS)
-    made.globals.update(
-        static=address_of,
-        state_icon=state_icon,
-        look_of=look_of,
-        state_bar=state_bar,
-        gauge=gauge,
-        span_bar=span_bar,
-    )
+    made.globals.update(_FUNCTIONS)
     return made
