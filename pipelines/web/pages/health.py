@@ -152,13 +152,15 @@ def _ailments(
     if problems:
         many = f"more than {_SHOWN}" if len(problems) > _SHOWN else str(len(problems))
         yield Ailment(
-            f"{many} values of the store are missing or damaged; all else is unharmed",
+            f"missing or damaged in the store: {many}; all else is unharmed",
             f"slimline verify --store {service.store.uri} tells what rests on them; slimline run "
             "CONFIG makes results anew",
         )
     if kept and kept.quarantine:
         yield Ailment(
-            f"{len(kept.quarantine)} damaged values lie in quarantine",
+            "1 damaged value lies in quarantine"
+            if len(kept.quarantine) == 1
+            else f"{len(kept.quarantine)} damaged values lie in quarantine",
             "look for a failing disk or copy; they may be removed once somebody has",
         )
     if found.triggers and found.triggers.fault:
