@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
+from pipelines.web.counting import CountGuard
 from pipelines.web.pages import (
+    actions,
     affected,
     artifacts,
     board,
@@ -24,10 +26,12 @@ from pipelines.web.pages import (
     data_changes,
     devices,
     find,
+    health,
     home,
     images,
     lineage,
     logs,
+    metrics,
     release_actions,
     releases,
     run,
@@ -55,6 +59,7 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *actions.ROUTES,
     *affected.ROUTES,
     *artifacts.ROUTES,
     *board.ROUTES,
@@ -62,10 +67,12 @@ ROUTES: tuple[PageRoute | ActionRoute, ...] = (
     *data_changes.ROUTES,
     *devices.ROUTES,
     *find.ROUTES,
+    *health.ROUTES,
     *home.ROUTES,
     *images.ROUTES,
     *lineage.ROUTES,
     *logs.ROUTES,
+    *metrics.ROUTES,
     *release_actions.ROUTES,
     *releases.ROUTES,
     *run.ROUTES,
@@ -109,7 +116,8 @@ def make_app(service: Service, sessions: Callable[[ASGIApp], ASGIApp]) -> ASGIAp
     routes.append(Route("/{path:path}", _missing(service), methods=["GET"]))
     inner = sessions(CrowdGuard(Router(routes, redirect_slashes=False)))
     guarded = HostGuard(PathGuard(BodyGuard(inner)), service.settings.hosts)
-    return HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
+    answered = HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
+    return CountGuard(answered, service.requests)
 
 
 class _Alive:

@@ -24,6 +24,8 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
 from pipelines.web.cluster_sync import ClusterSync
+from pipelines.web.counted import Counted
+from pipelines.web.counting import RequestCounts
 from pipelines.web.jobs import Jobs
 from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
@@ -79,7 +81,9 @@ class Service:
         self.triggers: TriggerLoop | None = None
         self.sync: ClusterSync | None = None
         self._since = clock()
-        self.jobs = Jobs(store.uri, self.changed)
+        self.jobs = Jobs(store.uri, self.news)
+        self.counted = Counted(self.index)
+        self.requests = RequestCounts()
         self._path = index_path(store.uri)
         self._own = threading.local()
         self._changed = 0
