@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.engines.kubeflow.watching as watching
+import pipelines.engines.kubeflow.watching.watching as watching
 from pipelines.config.loading import load
 from pipelines.launch.launching import launch
 from pipelines.runs.events import StepStarted
