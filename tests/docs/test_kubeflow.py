@@ -20,7 +20,6 @@ import yaml
 from pipelines.cli.main import main, parser
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
-from pipelines.engines.kubeflow.watching import watching
 from pipelines.engines.vertex import engine as vertex_engine
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
@@ -205,7 +204,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(yaml.safe_dump(plain, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
-    for module in (watching, vertex_engine):
+    for module in (watcher, vertex_engine):
         monkeypatch.setattr(module, "POLL_S", 0.01)
         monkeypatch.setattr(module, "POLL_MAX_S", 0.01)
     return tmp_path

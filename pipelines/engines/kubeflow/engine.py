@@ -31,7 +31,7 @@ from pipelines.engines.kubeflow.results.result_importer import ENGINE, ResultImp
 from pipelines.engines.kubeflow.watching.going_on import made_by
 from pipelines.engines.kubeflow.watching.left_runs import left_run
 from pipelines.engines.kubeflow.watching.status import Outcome
-from pipelines.engines.kubeflow.watching.watching import Watcher
+from pipelines.engines.kubeflow.watching.watcher import Watcher
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph

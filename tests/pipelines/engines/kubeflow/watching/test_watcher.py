@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.watching import watching
 from pipelines.runs.events import (
     RunRetried,
     StepCached,
@@ -135,7 +134,7 @@ def test_what_no_retry_helps_is_not_tried_again(
 def test_a_retry_that_stays_failed_is_said(
     cluster: Cluster, retrying: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "LEAVES_S", 0.2)
+    monkeypatch.setattr(watcher, "LEAVES_S", 0.2)
     started = Launch(cluster, retrying, tmp_path / "store")
     started.fail("train")
     cluster.kfp.backend.stuck = True
@@ -171,7 +170,7 @@ def test_a_cached_step_is_told_to_be_cached_when_it_is(
 def test_where_the_list_stands_still_the_pipeline_root_tells(
     cluster: Cluster, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "STILL_S", 0.02)
+    monkeypatch.setattr(watcher, "STILL_S", 0.02)
     started = Launch(cluster, config_path, tmp_path / "store")
     backend = cluster.kfp.backend
     done_at_the_end: list[int] = []
@@ -199,7 +198,7 @@ def test_where_the_list_stands_still_the_pipeline_root_tells(
 def test_a_step_is_not_imported_before_all_of_it_is_there(
     cluster: Cluster, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "STILL_S", 0.01)
+    monkeypatch.setattr(watcher, "STILL_S", 0.01)
     started = Launch(cluster, config_path, tmp_path / "store")
     backend = cluster.kfp.backend
     held: dict[str, bytes] = {}
