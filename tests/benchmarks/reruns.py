@@ -27,6 +27,7 @@ def bench_reruns(scratch: Path) -> list[Row]:
 def _rerun(scratch: Path) -> list[Row]:
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
+    from pipelines.engines.kubeflow.watching import watcher
     from tests.pipelines.engines.kubeflow.launches import Launching
     from tests.servers.gcs.server import GcsServer
     from tests.servers.kfp import cluster as kfp_cluster

@@ -20,6 +20,7 @@ import yaml
 from pipelines.cli.main import main, parser
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
+from pipelines.engines.kubeflow.watching import watcher
 from pipelines.engines.vertex import engine as vertex_engine
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster

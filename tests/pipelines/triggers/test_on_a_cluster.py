@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.engines.kubeflow.watching.watcher as watching
 from pipelines.config.loading import load
+from pipelines.engines.kubeflow.watching import watcher
 from pipelines.launch.launching import launch
 from pipelines.runs.events import StepStarted
 from pipelines.runs.records import list_runs

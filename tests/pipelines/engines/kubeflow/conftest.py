@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.engines.kubeflow.watching import watcher
 from tests.pipelines.engines.kubeflow.launches import Launching
 from tests.servers.kfp.cluster import Cluster
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from components.contract.errors import UserError
+from pipelines.engines.kubeflow.watching import watcher
 from pipelines.runs.events import (
     RunRetried,
     StepCached,
