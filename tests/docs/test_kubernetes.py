@@ -80,7 +80,7 @@ def test_the_image_is_ours_and_named_by_its_digest(room: Path) -> None:
 
 
 @pytest.mark.parametrize("pod", pods(), ids=("Deployment", "CronJob"))
-def test_pods_may_write_nothing_but_what_may_be_lost(pod: dict[str, Any]) -> None:
+def test_pods_write_only_what_may_be_lost(pod: dict[str, Any]) -> None:
     (container,) = pod["spec"]["containers"]
     words = container["args"]
     assert parser().parse_args(words, argparse.Namespace(given=words)).command
