@@ -8,7 +8,7 @@ import os
 import posixpath
 import stat
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -59,11 +59,13 @@ class LocalFiles:
     @property
     def fingerprint(self) -> str:
         """See ``Files``."""
-        told = sha256()
-        for name, state in sorted(self.contents.states.items()):
-            told.update(repr((name, *state)).encode("utf-8", "surrogateescape"))
-        told.update(repr(sorted(self.contents.others.items())).encode("utf-8", "surrogateescape"))
-        return told.hexdigest()
+        return _told(self.contents.states, self.contents.others)
+
+    def fingerprint_of(self, names: frozenset[str]) -> str:
+        """See ``Files``."""
+        states = {name: one for name, one in self.contents.states.items() if name in names}
+        others = {name: one for name, one in self.contents.others.items() if name in names}
+        return _told(states, others)
 
     def marked(self, marker: str) -> bool:
         """See ``Files``."""
@@ -197,6 +199,14 @@ def _faults(uri: str, root: Path) -> Generator[None]:
             f"{error.filename} vanished while {uri} was listed",
             "run again when nothing writes to the data",
         ) from None
+
+
+def _told(states: Mapping[str, FileState], others: Mapping[str, SourceFile]) -> str:
+    told = sha256()
+    for name, state in sorted(states.items()):
+        told.update(repr((name, *state)).encode("utf-8", "surrogateescape"))
+    told.update(repr(sorted(others.items())).encode("utf-8", "surrogateescape"))
+    return told.hexdigest()
 
 
 # where it is ------------------------------------------------------------------------------------

@@ -284,6 +284,7 @@ class Ticker:
         attempt = reserve(
             self._store, trigger, decision.key, decision.number, at=self._clock(),
             snapshot=decision.snapshot, why=decision.why, actor=actor,
+            listing=decision.listing, whole=decision.whole,
         )  # fmt: skip
         done = carry_out(
             self._store, trigger, attempt, self._leases, now=self._clock,

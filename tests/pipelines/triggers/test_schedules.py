@@ -341,3 +341,20 @@ def test_two_ticks_at_a_time_never_launch_more_than_are_allowed(world):
     for thread in ticking:
         thread.join()
     assert max(most) == 2
+
+
+def test_a_run_that_lost_its_lease_counts_no_more(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    other = Leases(world.store)
+
+    def taken_over() -> None:
+        key = launch_lease_key(trigger.uid, "20261127T0400Z")
+        world.store.delete_if_match(key, world.store.stat(key).version)
+        assert other.take(key, {})
+
+    world.runs.meanwhile = taken_over
+    world.tick()
+    other.close()
+    assert not list(registered(world.store, "tiny"))
+    assert [run.outcome for run in list_runs(world.store)] == ["cancelled"]
