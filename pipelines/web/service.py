@@ -19,7 +19,7 @@ from pipelines.lineage.index.database import index_path
 from pipelines.lineage.index.opening import OpenIndex, bring_up_to_date, read_index
 from pipelines.runs.cache import Cache
 from pipelines.runs.progress import RunProgress, read_progress
-from pipelines.runs.records import RunRecord, read_run
+from pipelines.runs.records import RunRecord, read_run, read_started
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
@@ -38,7 +38,8 @@ _SHARE = 10
 """A look that takes long is followed by a pause of so many times as long."""
 
 _ALONE_S, _ALONE_REFRESH_S = 60.0, 15.0
-"""After so long without a request the store is looked at less often; the next one ends that."""
+"""After so long without a request the store is looked at less often, which is the longest pause;
+the next request ends that."""
 
 _GONE_S = 60.0
 """So often it is asked again whether a run whose process is gone has come back."""
@@ -269,10 +270,11 @@ class Service:
         if run in before.gone and now - self._judged.get(run, -_GONE_S) < _GONE_S:
             return before.gone[run]
         try:
-            record = read_run(self.store, run)
-        except UserError:  # damaged, or erased: the index names it
+            started = read_started(self.store, run)
+            record = read_run(self.store, run) if started else None
+        except UserError:  # damaged: the index names it
             return None
-        if record.outcome == "running":
+        if record is None or record.outcome == "running":
             return None
         self._judged[run] = now
         return record
@@ -299,7 +301,8 @@ class Service:
 
     def _pause_s(self) -> float:
         alone = time.monotonic() - self._asked > _ALONE_S
-        return max(_ALONE_REFRESH_S if alone else _REFRESH_S, _SHARE * self.standing.took_s)
+        rest_s = min(_SHARE * self.standing.took_s, _ALONE_REFRESH_S)
+        return max(_ALONE_REFRESH_S if alone else _REFRESH_S, rest_s)
 
 
 def _digest(value: object) -> str:

@@ -84,6 +84,11 @@ def serve(
         service = Service(store, settings, say=say)
         app = make_app(service, lambda app: SessionGuard(app, way, https=settings.https))
         address = _address(settings, port)
+        if settings.address not in LOOPBACK and not settings.https:
+            say(
+                "what browsers send and get is not encrypted: put a proxy with a certificate in "
+                "front, and write https: true into the settings"
+            )
         service.start()
         try:
             on_ready(_link(address, way))
