@@ -29,7 +29,7 @@ from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
-from pipelines.web.standing import Health, IndexMissingError, Reading, Standing
+from pipelines.web.standing import Health, IndexMissingError, Reading, StoreSeen
 
 _REFRESH_S = 2.0
 """How often the store is looked at while somebody looks at pages."""
@@ -71,7 +71,7 @@ class Service:
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
         self.began = secrets.token_hex(8)
-        self.standing = Standing()
+        self.standing = StoreSeen()
         self.faults = Faults(say)
         self.triggers: TriggerLoop | None = None
         self.sync: ClusterSync | None = None
@@ -247,7 +247,7 @@ class Service:
             )
         self._was_there = there
 
-    def _looked(self, before: Standing, began: float) -> Standing:
+    def _looked(self, before: StoreSeen, began: float) -> StoreSeen:
         with self.index() as index:
             changed = index.one("SELECT value FROM meta WHERE name = 'changed'")
             rows = index.execute("SELECT run FROM run WHERE NOT whole ORDER BY run")
@@ -262,9 +262,9 @@ class Service:
         news = news_of(self.store, list(live), self.clock())
         steps = {run: progress.steps for run, progress in live.items()}
         told = (self._file(), changed, going_on, steps, sorted(gone), news)
-        return Standing(_digest(told), self.clock(), time.monotonic() - began, live, gone)
+        return StoreSeen(_digest(told), self.clock(), time.monotonic() - began, live, gone)
 
-    def _gone(self, before: Standing, run: str) -> RunRecord | None:
+    def _gone(self, before: StoreSeen, run: str) -> RunRecord | None:
         """Return the record of a run whose process is gone, or None where it goes on."""
         now = time.monotonic()
         if run in before.gone and now - self._judged.get(run, -_GONE_S) < _GONE_S:

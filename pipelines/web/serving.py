@@ -27,7 +27,7 @@ _KEEP_ALIVE_S, _GRACE_S = 15, 1
 _HEAD_BYTES = 16 * 1024
 
 
-class _Server(uvicorn.Server):
+class _EndingServer(uvicorn.Server):
     """Ends at a signal as at its usual end: who serves until then has not failed.
 
     Args:
@@ -94,7 +94,7 @@ def serve(
             on_ready(_link(address, way))
             if isinstance(way, CodeWay):
                 _give_codes(lambda: say(f"open {_link(address, way)}"))
-            _Server(configured(app, bounded(service.faults)), on_end).run(sockets=[bound])
+            _EndingServer(configured(app, bounded(service.faults)), on_end).run(sockets=[bound])
         finally:
             service.stop()
 

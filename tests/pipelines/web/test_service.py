@@ -198,7 +198,7 @@ def test_runs_of_a_cluster_are_imported_and_faults_are_told(
     assert sync(f"{kfp.url}/nowhere").fault
 
 
-def test_a_run_whose_process_is_gone_is_told_apart_from_one_that_goes_on(
+def test_a_run_whose_process_is_gone_is_told_apart_from_others(
     store: DirectoryStore,
 ) -> None:
     put_started(store, started("faces-20260101-000000-aaaa", "elsewhere"))
