@@ -78,7 +78,7 @@ def add_trigger(
     refuse_secrets(config)
     graph = graph_of(config)
     if arguments.engine in CLUSTERED:
-        from pipelines.engines.kubeflow import preflight
+        from pipelines.engines.kubeflow.ir import preflight
 
         preflight.check(config, graph)
     store = open_store(config.store)

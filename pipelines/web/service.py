@@ -24,9 +24,12 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
 from pipelines.web.cluster_sync import ClusterSync
+from pipelines.web.counted import Counted
+from pipelines.web.counting import RequestCounts
 from pipelines.web.jobs import Jobs
 from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
+from pipelines.web.remembered import Remembered
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
 from pipelines.web.standing import Health, IndexMissingError, Reading, StoreSeen
@@ -70,13 +73,18 @@ class Service:
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
+        self.answers = Remembered(64)
+        self.thumbnails = Remembered(2_000)
+        self.exclusions = Remembered(1)
         self.began = secrets.token_hex(8)
         self.standing = StoreSeen()
         self.faults = Faults(say)
         self.triggers: TriggerLoop | None = None
         self.sync: ClusterSync | None = None
         self._since = clock()
-        self.jobs = Jobs(store.uri, self.changed)
+        self.jobs = Jobs(store.uri, self.news)
+        self.counted = Counted(self.index)
+        self.requests = RequestCounts()
         self._path = index_path(store.uri)
         self._own = threading.local()
         self._changed = 0

@@ -92,7 +92,7 @@ def _native(arguments: argparse.Namespace) -> list[NativeSchedule]:
             )
         return []
     from pipelines.cli.trigger_documents import NativeSchedule
-    from pipelines.engines.kubeflow import schedules
+    from pipelines.engines.kubeflow.recurring import schedules
 
     return [
         NativeSchedule(

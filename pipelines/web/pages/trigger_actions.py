@@ -53,6 +53,8 @@ def resume(view: View) -> Response:
     name, since = _named(view).name, _text(view.now)
     change_trigger(view.service.store, name, lambda one: replace(one, paused="", since=since))
     view.record("resume trigger", name, "")
+    if view.service.triggers:
+        view.service.triggers.wake(name)
     return _done(view, f"{name} is on again. Nothing before now is made up for.")
 
 

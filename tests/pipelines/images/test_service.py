@@ -39,7 +39,7 @@ class Refused:
 REFUSED = set(sys.argv[1].split())
 sys.meta_path.insert(0, Refused())
 from pipelines.cli.main import main
-from pipelines.engines.kubeflow import watching
+from pipelines.engines.kubeflow.watching import watcher
 
 watching.POLL_S = watching.POLL_MAX_S = 0.01
 sys.exit(main(sys.argv[2:]))
