@@ -17,7 +17,7 @@ from starlette.types import Scope
 from components.contract.errors import UserError
 from pipelines.web.security.cookies import cookie, packed_text, set_cookie, unpacked_text
 from pipelines.web.security.plain import header
-from pipelines.web.security.secret_files import TokenHolder, TokenFile
+from pipelines.web.security.secret_files import TokenFile, TokenHolder
 from pipelines.web.security.sessions import RefusedError, Session, entered
 from pipelines.web.security.viewer import Viewer
 
