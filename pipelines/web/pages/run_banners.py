@@ -101,7 +101,7 @@ def _broken(store: Store, facts: RunFacts) -> Banner:
         lines=[*_lost(facts), _kept(facts)],
         fix=(
             "run it again: what has a result is taken from the store, and it goes on from there. "
-            "If it is killed again, look how much memory is free, and write less under limits in "
+            "If it is killed again, look how much memory is free, and lower what the steps may take in "
             "the configuration"
         ),
         tail=log_tail(store, record, cut[0].name) if cut else "",

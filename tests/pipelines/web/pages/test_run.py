@@ -82,7 +82,7 @@ def test_a_cancelled_run_says_who_ended_it_and_why(store, made):
     assert f"Lost: 3.0 s of {made.names[3]}." in told
 
 
-def test_a_run_that_goes_on_says_how_far_it_is_and_how_long_it_takes(store, made):
+def test_a_running_run_says_how_far_it_is_and_how_long_it_takes(store, made):
     ended = datetime.now(UTC) - timedelta(hours=2)
     steps = made.steps_until("digits-20261126-040000-aaaa", len(made.names), ended, "waiting")
     before = made.record("digits-20261126-040000-aaaa", ended, steps)
