@@ -45,7 +45,7 @@ class Flowing:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class StepAttempt:
     """One execution of a step within its run.
 
     Attributes:
@@ -64,7 +64,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class StepFacts:
+class StepDetails:
     """What the store holds of a step.
 
     Attributes:
@@ -81,12 +81,12 @@ class StepFacts:
     why: WhyRan | None
     inputs: Sequence[Flowing]
     outputs: Sequence[Flowing]
-    attempts: Sequence[Attempt]
+    attempts: Sequence[StepAttempt]
 
 
 def step_facts(
     store: Store, index: OpenIndex, record: RunRecord, graph: Graph | None, step: str
-) -> StepFacts:
+) -> StepDetails:
     """Return what the store holds of a step of a run."""
     state = record.steps[step]
     execution, damaged = None, None
@@ -99,7 +99,7 @@ def step_facts(
     if execution and execution.ingredients and execution.run == record.run:
         why = why_ran(store, index, record.run, step, execution)
     sizes = _Sizes(index)
-    return StepFacts(
+    return StepDetails(
         execution=execution,
         damaged=damaged,
         why=why,
@@ -208,7 +208,9 @@ def _kinds(component: str, side: str) -> dict[str, str]:
     return {port.name: str(port.kind) for port in ports}
 
 
-def _attempts(index: OpenIndex, run: str, step: str) -> list[Attempt]:
+def _attempts(index: OpenIndex, run: str, step: str) -> list[StepAttempt]:
     prefix = f"runs/{run}/steps/{step}"
     rows = index.execute(_ATTEMPTS, (f"{prefix}.", f"{prefix}/"))
-    return [Attempt(step_of_record(key)[2], str(outcome), *times) for key, outcome, *times in rows]
+    return [
+        StepAttempt(step_of_record(key)[2], str(outcome), *times) for key, outcome, *times in rows
+    ]
