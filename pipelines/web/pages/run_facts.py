@@ -136,14 +136,14 @@ def find_run(service: Service, run: str) -> RunRecord | None:
 def facts_of(service: Service, index: OpenIndex, record: RunRecord) -> ShownRun:
     """Return what pages show of a run."""
     graph = graph_of_run(service, record)
-    times = _Times(service, index, record)
+    times = _StepTimes(service, index, record)
     names = [step.name for step in graph.ordered if step.name in record.steps] if graph else []
     names += [name for name in record.steps if name not in set(names)]
     steps = [_row(record, name, times) for name in names]
     return ShownRun(record, graph, steps, ahead(service, record), service.clock())
 
 
-class _Times:
+class _StepTimes:
     """When the steps of a run ran: by what was written while it went on, else by its records."""
 
     def __init__(self, service: Service, index: OpenIndex, record: RunRecord) -> None:
@@ -181,7 +181,7 @@ def _moment(text: object) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def _row(record: RunRecord, name: str, times: _Times) -> RunStep:
+def _row(record: RunRecord, name: str, times: _StepTimes) -> RunStep:
     step = record.steps[name]
     state = str(step["state"])
     wall_s = _number(step.get("wall_s"))

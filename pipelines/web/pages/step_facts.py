@@ -98,7 +98,7 @@ def step_facts(
     why = None
     if execution and execution.ingredients and execution.run == record.run:
         why = why_ran(store, index, record.run, step, execution)
-    sizes = _Sizes(index)
+    sizes = _KnownSizes(index)
     return StepDetails(
         execution=execution,
         damaged=damaged,
@@ -109,7 +109,7 @@ def step_facts(
     )
 
 
-class _Sizes:
+class _KnownSizes:
     """How large artifacts are, as records say."""
 
     def __init__(self, index: OpenIndex) -> None:
@@ -130,7 +130,7 @@ def _inputs(
     graph: Graph | None,
     step: str,
     execution: ExecutionRecord | None,
-    sizes: _Sizes,
+    sizes: _KnownSizes,
 ) -> list[Flowing]:
     """Return what goes into a step, also where it has not run yet."""
     given: Mapping[str, object] = execution.ingredients.get("inputs", {}) if execution else {}
@@ -163,7 +163,7 @@ def _in(
     port: str,
     kinds: Mapping[str, str],
     digest: str | None,
-    sizes: _Sizes,
+    sizes: _KnownSizes,
     *,
     step: str = "",
     source: str = "",
@@ -182,7 +182,7 @@ def _each(value: object) -> list[str]:
 
 
 def _outputs(
-    graph: Graph | None, step: str, outputs: Mapping[str, str], sizes: _Sizes
+    graph: Graph | None, step: str, outputs: Mapping[str, str], sizes: _KnownSizes
 ) -> list[Flowing]:
     node = graph.by_name.get(step) if graph else None
     kinds = _kinds(node.component, "outputs") if node else {}
