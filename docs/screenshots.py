@@ -57,7 +57,7 @@ SHOWN: Mapping[str, str] = {
 """By name of the picture the route of the page; of several addresses the first that is linked."""
 
 _OF_QUERY = ("/compare",)
-"""What shows something only where the address says of what."""
+"""What shows more where the address has a query; of all others the address without one is taken."""
 _LOOKS: tuple[tuple[str, int, int, Literal["light", "dark"]], ...] = (
     ("", 1280, 860, "light"),
     ("-dark", 1280, 860, "dark"),
@@ -81,11 +81,14 @@ def addresses(begin: str, request: APIRequestContext) -> Mapping[str, str]:
     """
     route_of = router(route.path for route in ROUTES if isinstance(route, PageRoute))
     found: dict[str, str] = {}
-    for url, visited in crawl(begin, asking(request), alike=route_of, most=2).items():
+    settled: set[str] = set()
+    for url, visited in crawl(begin, asking(request), alike=route_of, most=6).items():
         parts = urlsplit(url)
         route = route_of(parts.path)
-        if visited.page and bool(parts.query) == (route in _OF_QUERY):
-            found.setdefault(route, url)
+        wanted = bool(parts.query) == (route in _OF_QUERY)
+        if visited.page and (route not in found or wanted > (route in settled)):
+            found[route] = url
+            settled |= {route} if wanted else set()
     missing = [name for name, route in SHOWN.items() if route not in found]
     if missing:
         raise UserError(
