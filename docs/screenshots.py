@@ -114,7 +114,7 @@ def take(browser: Browser, entrance: str, folder: Path) -> None:
         for look, width, height, theme in _LOOKS:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=theme)
-            page.goto(address, wait_until="load")
+            page.goto(address, wait_until="networkidle")
             (folder / f"{name}{look}.png").write_bytes(small(page.screenshot()))
     context.close()
 
