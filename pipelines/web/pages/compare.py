@@ -28,8 +28,8 @@ from pipelines.web.comparing import (
     overlay,
     run_rows,
 )
-from pipelines.web.exploring import cost_axes
 from pipelines.web.pages.runs import rows_of
+from pipelines.web.pareto_axes import cost_axes
 from pipelines.web.service import Service
 from pipelines.web.view import PageRoute, View
 
