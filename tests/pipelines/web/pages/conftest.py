@@ -1,4 +1,4 @@
-"""Runs whose decisions pages show: nothing is trained for them."""
+"""Stores that pages show: runs in every state, and runs whose decisions are read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,13 @@ import pytest
 from pipelines.runs.cache import Cache
 from pipelines.stores.directory import DirectoryStore
 from tests.data.kept_release import Writer, write_data
+from tests.data.page_runs import PageRuns
+
+
+@pytest.fixture
+def made(store: DirectoryStore) -> PageRuns:
+    """Writes runs of the example's graph into the store."""
+    return PageRuns(store)
 
 
 @pytest.fixture
