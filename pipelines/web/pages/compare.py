@@ -69,7 +69,7 @@ def compare(view: View) -> Response:
         if unknown := [run for run in asked if run not in known]:
             return view.missing(f"there is no run {unknown[0]}", "choose runs of /compare")
         if len(asked) < 2 or "pick" in view.query:
-            rows = rows_of(index, view.service.live, most=_OFFERED)
+            rows = rows_of(view.service, index, most=_OFFERED)
             return view.render("compare_pick.html", title="Compare runs", runs=rows, asked=asked)
     records = [read_run(view.service.store, run) for run in asked]
     columns = columns_of([leaderboard_of(view.service.cache, record) for record in records])
