@@ -96,7 +96,7 @@ def _pair(service: Service, before: RunColumn, now: RunColumn) -> Pair:
     answer = _why(service, service.version, *runs)
     digests = (before.record.sources.get(DATA), now.record.sources.get(DATA))
     changed = digests[0] and digests[1] and digests[0] != digests[1]
-    data = f"/data/{digests[1]}?against={digests[0]}" if changed else None
+    data = f"/data/{digests[0]}/against/{digests[1]}" if changed else None
     lines = [(False, f"budget {difference_in_words(item)}") for item in answer.budgets]
     told = [*(samples_in_words(answer.samples) if answer.samples else ())]
     told += steps_in_words(answer.steps)
