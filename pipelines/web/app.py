@@ -16,20 +16,30 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
+from pipelines.web.counting import CountGuard
 from pipelines.web.pages import (
+    actions,
     affected,
     artifacts,
     board,
+    compare,
     data_changes,
+    devices,
     find,
+    health,
     home,
     images,
     lineage,
+    logs,
+    metrics,
     release_actions,
     releases,
     run,
+    run_actions,
     runs,
     snapshots,
+    step,
+    timeline,
     trigger_actions,
     triggers,
     verify,
@@ -49,19 +59,28 @@ from pipelines.web.statics import release, static_files
 from pipelines.web.view import ActionRoute, PageRoute, View, view_of
 
 ROUTES: tuple[PageRoute | ActionRoute, ...] = (
+    *actions.ROUTES,
     *affected.ROUTES,
     *artifacts.ROUTES,
     *board.ROUTES,
+    *compare.ROUTES,
     *data_changes.ROUTES,
+    *devices.ROUTES,
     *find.ROUTES,
+    *health.ROUTES,
     *home.ROUTES,
     *images.ROUTES,
     *lineage.ROUTES,
+    *logs.ROUTES,
+    *metrics.ROUTES,
     *release_actions.ROUTES,
     *releases.ROUTES,
     *run.ROUTES,
+    *run_actions.ROUTES,
     *runs.ROUTES,
     *snapshots.ROUTES,
+    *step.ROUTES,
+    *timeline.ROUTES,
     *trigger_actions.ROUTES,
     *triggers.ROUTES,
     *verify.ROUTES,
@@ -97,7 +116,8 @@ def make_app(service: Service, sessions: Callable[[ASGIApp], ASGIApp]) -> ASGIAp
     routes.append(Route("/{path:path}", _missing(service), methods=["GET"]))
     inner = sessions(CrowdGuard(Router(routes, redirect_slashes=False)))
     guarded = HostGuard(PathGuard(BodyGuard(inner)), service.settings.hosts)
-    return HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
+    answered = HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
+    return CountGuard(answered, service.requests)
 
 
 class _Alive:

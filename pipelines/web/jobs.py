@@ -130,7 +130,8 @@ class Jobs:
 
     def _process(self, order: Order, folder: Path, lock: int) -> subprocess.Popen[bytes]:
         options = [*order.words, "--store", self._store, "--json"]
-        words = [sys.executable, "-m", "pipelines.cli", *options, "--", *order.names]
+        names = ["--", *order.names] if order.names else []
+        words = [sys.executable, "-m", "pipelines.cli", *options, *names]
         with (folder / _ANSWER).open("wb") as answer, (folder / _SAID).open("wb") as said:
             try:
                 return subprocess.Popen(

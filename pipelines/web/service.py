@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from components.contract.errors import UserError
 from pipelines import __version__
@@ -23,6 +24,8 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
 from pipelines.web.cluster_sync import ClusterSync
+from pipelines.web.counted import Counted
+from pipelines.web.counting import RequestCounts
 from pipelines.web.jobs import Jobs
 from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
@@ -78,13 +81,16 @@ class Service:
         self.triggers: TriggerLoop | None = None
         self.sync: ClusterSync | None = None
         self._since = clock()
-        self.jobs = Jobs(store.uri, self.changed)
+        self.jobs = Jobs(store.uri, self.news)
+        self.counted = Counted(self.index)
+        self.requests = RequestCounts()
         self._path = index_path(store.uri)
         self._own = threading.local()
         self._changed = 0
         self._asked = time.monotonic()
         self._judged: dict[str, float] = {}
         self._reading: Reading | None = None
+        self._was_there = False
         self._refreshing = threading.Lock()
         self._over = threading.Event()
         self._soon = threading.Event()
@@ -222,6 +228,7 @@ class Service:
             began = time.monotonic()
             before = self.standing
             try:
+                self._check_folder()
                 bring_up_to_date(self.store, self._told)
                 self.standing = self._looked(before, began)
             except UserError as error:
@@ -234,6 +241,18 @@ class Service:
                 )
             finally:
                 self._reading = None
+
+    def _check_folder(self) -> None:
+        """Refuse the folder of a store that was there and is gone, as a disk that was unmounted.
+
+        A store without its folder is one without runs, and the index would be made anew as of one.
+        """
+        there = "://" in self.store.uri or Path(self.store.uri).is_dir()
+        if self._was_there and not there:
+            raise UserError(
+                f"the folder {self.store.uri} is not there any more", "mount it, or put it back"
+            )
+        self._was_there = there
 
     def _looked(self, before: Standing, began: float) -> Standing:
         with self.index() as index:

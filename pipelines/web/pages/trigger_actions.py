@@ -12,7 +12,8 @@ from starlette.responses import Response
 from components.contract.errors import UserError
 from pipelines.triggers.confirming import confirm as confirmed
 from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
-from pipelines.triggers.launches import Launch, State, end, launches
+from pipelines.triggers.launch_states import Launch, State
+from pipelines.triggers.launches import end, launches
 from pipelines.triggers.settings import Trigger
 from pipelines.web.jobs import Order
 from pipelines.web.pages.reasons import reason_of
@@ -52,6 +53,8 @@ def resume(view: View) -> Response:
     name, since = _named(view).name, _text(view.now)
     change_trigger(view.service.store, name, lambda one: replace(one, paused="", since=since))
     view.record("resume trigger", name, "")
+    if view.service.triggers:
+        view.service.triggers.wake(name)
     return _done(view, f"{name} is on again. Nothing before now is made up for.")
 
 

@@ -71,6 +71,7 @@ class LaunchRow:
         at: The nominal time, or when it was reserved; empty where it was left out.
         why: What it was launched for, or why it was left out.
         dead: Whether it waits for somebody to retry or dismiss it.
+        faults: Steps of its latest run that failed, each with what was wrong and what to do.
     """
 
     launch: Launch
@@ -81,6 +82,7 @@ class LaunchRow:
     at: str
     why: str
     dead: bool
+    faults: Sequence[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,27 @@ def _launch_row(trigger: Trigger, launch: Launch) -> LaunchRow:
     elif _BY_HAND.fullmatch(launch.key):
         what, digest = "by hand", ""
     why = launch.end.why if launch.end else launch.latest.why if launch.latest else ""
-    return LaunchRow(launch, icon, word, what, digest, at, why, state == "dead letter")
+    return LaunchRow(
+        launch,
+        icon,
+        word,
+        what,
+        digest,
+        at,
+        why,
+        dead=state == "dead letter",
+        faults=_faults(launch),
+    )
+
+
+def _faults(launch: Launch) -> Sequence[tuple[str, str, str]]:
+    if launch.record is None:
+        return ()
+    return [
+        (name, str(step.get("what") or "it does not say why"), str(step.get("fix") or ""))
+        for name, step in launch.record.steps.items()
+        if step["state"] == "failed"
+    ]
 
 
 def _when(trigger: Trigger) -> str:

@@ -1,0 +1,77 @@
+"""Commands that pages start: once at a time, found again by the next service, told when they end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from components.contract.errors import UserError
+from pipelines.web.jobs import Jobs, Order
+
+
+def order(name="x", words=("doctor",), names=()):
+    return Order("doctor", name, words, names, "olga", "to see", "2026-11-27T03:00:00.000+00:00")
+
+
+def ended(jobs, name="x"):
+    until = time.monotonic() + 60
+    while (job := jobs.find("doctor", name)) is None or job.going:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return job
+
+
+def test_the_answer_is_the_document_of_the_command_and_its_end_is_told(store):
+    told = threading.Event()
+    jobs = Jobs(store.uri, told.set)
+    jobs.start(order())
+    job = ended(jobs)
+    assert job.answer
+    assert "findings" in job.answer
+    assert job.order == order()
+    assert told.wait(10)
+    assert [one.order.name for one in jobs.all()] == ["x"]
+
+
+def test_what_goes_on_is_not_started_again_and_is_found_by_the_next_service(store, monkeypatch):
+    first = Jobs(store.uri, lambda: None)
+    slow = [sys.executable, "-c", "import time; time.sleep(60)"]
+    popen, made = subprocess.Popen, []
+
+    def started(words, **options):
+        made.append(popen(slow, **options))
+        return made[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    first.start(order())
+    told = threading.Event()
+    second = Jobs(store.uri, told.set)
+    found = second.find("doctor", "x")
+    assert found
+    assert (found.going, found.answer) == (True, None)
+    with pytest.raises(UserError, match="goes on already"):
+        second.start(order())
+    second.start(order("y"))
+    for process in made:
+        process.kill()
+    assert told.wait(10), "who did not start it hears of its end, too"
+    job = ended(second)
+    assert (job.answer, job.said) == (None, "")
+
+
+def test_a_name_that_looks_like_an_option_is_none(store):
+    store.put_if_absent("runs/a/run.json", b"{}")
+    jobs = Jobs(store.uri, lambda: None)
+    jobs.start(order("z", ("show",), ("--json",)))
+    job = ended(jobs, "z")
+    assert job.answer
+    assert "--json" in job.answer["error"]["what"]
+
+
+def test_stores_do_not_see_each_other(store, fast_disk):
+    Jobs(store.uri, lambda: None).start(order())
+    assert Jobs(str(fast_disk / "other"), lambda: None).find("doctor", "x") is None
