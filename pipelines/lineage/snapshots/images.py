@@ -47,7 +47,8 @@ class DatasetImage:
         where: Its split, or why it is in none.
         duplicate_of: Name of the image that stands for it, or None.
         shown: Number under which its picture is served; None where it is not shown.
-        why_not: Why it is not: ``sealed``, ``erased``, or empty where there is no picture.
+        why_not: Why it is not: ``sealed``, ``sealed elsewhere``, which is in another Dataset,
+            ``erased``, or empty where there is no picture.
     """
 
     name: str
@@ -206,7 +207,9 @@ def _why_hidden(
         names.append(identity_digest(label))
     if any(name in excluded for name in names):
         return "erased"
-    sealed = split == "sealed" or any(
+    if split == "sealed":
+        return "sealed"
+    elsewhere = any(
         index.one(
             f"SELECT 1 FROM fate WHERE {column} = ? AND split = 'sealed' LIMIT 1",  # noqa: S608 ours
             [value],
@@ -214,4 +217,4 @@ def _why_hidden(
         for column, value in (("sha", sha), ("pixels", pixels))
         if isinstance(value, bytes)
     )
-    return "sealed" if sealed else ""
+    return "sealed elsewhere" if elsewhere else ""
