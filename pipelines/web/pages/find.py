@@ -77,7 +77,8 @@ def _of(index: OpenIndex, named: Named) -> FoundThing:
         case RunNamed(run):
             return FoundThing("run", run, f"/runs/{quote(run)}")
         case StepNamed(run, step):
-            return FoundThing("step", str(named), f"/runs/{quote(run)}/steps/{quote(step, safe='')}")
+            where = f"/runs/{quote(run)}/steps/{quote(step, safe='')}"
+            return FoundThing("step", str(named), where)
         case ReleaseNamed(name, run, release):
             where = f"/releases/{quote(name)}"
             return FoundThing("release", str(named), where, f"{release[:12]}, published by {run}")
