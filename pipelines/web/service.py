@@ -74,7 +74,7 @@ class Service:
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
         self.answers = Remembered(64)
-        self.thumbnails = Remembered(2_000)
+        self.thumbnails = Remembered(1_000)
         self.exclusions = Remembered(1)
         self.began = secrets.token_hex(8)
         self.standing = StoreSeen()
