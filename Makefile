@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo serve faces fashion omniglot everything peers test test-containers test-slow browser-tests check bench faults faults-short reference techniques pictures install tools clean
+.PHONY: demo serve faces fashion omniglot everything peers test test-containers test-slow browser-tests check bench faults faults-short reference techniques pictures screenshots install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -105,6 +105,10 @@ techniques: install
 pictures: install
 	@$(BIN)/python -m docs.pictures graph pipelines/examples/digits.yaml docs/graph.svg
 	@$(BIN)/python -m docs.pictures pareto slimline-store docs/pareto.svg
+
+# Of every page, from the demo, which is laid out in build/demo and takes some minutes the first time.
+screenshots: tools
+	@$(BIN)/python -m docs.screenshots docs/screenshots --demo build/demo
 
 clean:
 	rm -rf $(VENV) slimline-store slimline-out bench.json

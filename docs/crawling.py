@@ -1,4 +1,4 @@
-"""Which addresses a server has: found by following links, without a browser."""
+"""Which addresses a server has: found by following links, without a window."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urldefrag, urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import APIRequestContext
 
 _LINKS = {"a": "href", "link": "href", "script": "src", "img": "src", "image": "href"}
 
@@ -78,6 +82,19 @@ class Found(HTMLParser):
             self.headings[-1] += data
 
 
+@dataclass(frozen=True)
+class Visited:
+    """An address that was asked for.
+
+    Attributes:
+        answer: What came back.
+        page: What stands in it, if it is a page.
+    """
+
+    answer: Answer
+    page: Found | None
+
+
 def read_page(text: str) -> Found:
     """Return what stands in a page."""
     found = Found()
@@ -86,13 +103,32 @@ def read_page(text: str) -> Found:
     return found
 
 
+def asking(request: APIRequestContext) -> Callable[[str], Answer]:
+    """Return what asks for addresses as a browser does that has signed in.
+
+    What a page is not to trust, such as the report that a component wrote, is no page here.
+
+    Args:
+        request: Of that browser.
+    """
+
+    def ask(url: str) -> Answer:
+        got = request.get(url)
+        kind = got.headers.get("content-type", "").partition(";")[0]
+        if "sandbox" in got.headers.get("content-security-policy", ""):
+            kind = "sandboxed"
+        return Answer(got.status, kind, got.text() if kind == "text/html" else "")
+
+    return ask
+
+
 def crawl(
     begin: str,
     ask: Callable[[str], Answer],
     *,
     alike: Callable[[str], object],
-    most: int = 8,
-) -> Mapping[str, Answer]:
+    most: int = 4,
+) -> Mapping[str, Visited]:
     """Follow all links of a server.
 
     Args:
@@ -102,18 +138,16 @@ def crawl(
         most: So many that are alike, and have a query of the same names, are asked for.
 
     Returns:
-        What came back, by address, in the order in which it was found.
+        By address, in the order in which they were found.
     """
     origin = urlsplit(begin)[:2]
-    asked: dict[str, Answer] = {}
+    asked: dict[str, Visited] = {}
     seen, counted = {begin}, Counter[object]()
     waiting = deque([begin])
     while waiting:
         address = waiting.popleft()
-        asked[address] = answer = ask(address)
-        if answer.kind != "text/html":
-            continue
-        for link in read_page(answer.text).links:
+        asked[address] = visited = visit(address, ask)
+        for link in visited.page.links if visited.page else ():
             there = urldefrag(urljoin(address, link)).url
             parts = urlsplit(there)
             names = frozenset(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
@@ -124,3 +158,9 @@ def crawl(
             counted[same] += 1
             waiting.append(there)
     return asked
+
+
+def visit(address: str, ask: Callable[[str], Answer]) -> Visited:
+    """Ask for an address, and read what comes back."""
+    answer = ask(address)
+    return Visited(answer, read_page(answer.text) if answer.kind == "text/html" else None)

@@ -39,6 +39,7 @@ from pipelines.cli.trigger_documents import (
     ListedLaunch,
     ListedTrigger,
     ListedTriggers,
+    NativeSchedule,
     TickedTrigger,
 )
 from pipelines.config.configuration import Config
@@ -201,6 +202,7 @@ DOCUMENTS: Sequence[Document] = (
     ),
     Document("`slimline triggers list --json`: `triggers[]`", (ListedTrigger,)),
     Document("`launches[]` of that document", (ListedLaunch,)),
+    Document("`native[]` of `slimline triggers list --engine kubeflow --json`", (NativeSchedule,)),
     Document(
         "`slimline tick --json`: `triggers[]`, `slimline triggers test --json`", (TickedTrigger,)
     ),

@@ -1,7 +1,8 @@
 """Pictures of the pages, from the demo that ``slimline serve --demo`` shows.
 
-``python -m docs.screenshots FOLDER`` starts it and writes of each page of ``SHOWN`` a picture of a
-wide window in both themes and one of a narrow window; ``--address`` takes a server that runs.
+``python -m docs.screenshots FOLDER --demo DIR`` starts it, waits until it is filled, and writes of
+each page of ``SHOWN`` a picture of a wide window in both themes and one of a narrow window;
+``--address`` takes a server that runs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +25,23 @@ from starlette.routing import compile_path
 
 from components.contract.errors import UserError
 from docs.chromium import chromium
-from docs.crawling import Answer, crawl
+from docs.crawling import asking, crawl
+from pipelines.cli.demo import Demo
+from pipelines.runs.records import list_runs
+from pipelines.stores.opening import open_store
 
 SHOWN: Mapping[str, str] = {
     "home": "/",
     "runs": "/runs",
+    "run": "/runs/{run}",
+    "step": "/runs/{run}/steps/{step}",
+    "log": "/runs/{run}/steps/{step}/log",
+    "board": "/runs/{run}/board",
+    "lineage": "/lineage/{what:path}",
+    "releases": "/releases",
+    "release": "/releases/{name}",
+    "triggers": "/triggers",
+    "trigger": "/triggers/{name}",
 }
 """By name of the picture the route of the page; of several addresses the first that is linked."""
 
@@ -38,6 +52,8 @@ _LOOKS: tuple[tuple[str, int, int, Literal["light", "dark"]], ...] = (
 )
 _COLOURS = (128, 64, 32, 16)
 _MOST_BYTES = 60_000
+_FILLED_S = 600
+_SEEN_S = 5  # until the server has looked at the store again
 
 
 def addresses(begin: str, request: APIRequestContext) -> Mapping[str, str]:
@@ -55,13 +71,8 @@ def addresses(begin: str, request: APIRequestContext) -> Mapping[str, str]:
     def alike(path: str) -> object:
         return next((route for route, found in patterns.items() if found.match(path)), path)
 
-    def ask(url: str) -> Answer:
-        got = request.get(url)
-        kind = got.headers.get("content-type", "").partition(";")[0]
-        return Answer(got.status, kind, got.text() if kind == "text/html" else "")
-
     found: dict[object, str] = {}
-    for url in crawl(begin, ask, alike=alike, most=2):
+    for url in crawl(begin, asking(request), alike=alike, most=2):
         parts = urlsplit(url)
         if not parts.query:
             found.setdefault(alike(parts.path), url)
@@ -98,42 +109,68 @@ def take(browser: Browser, entrance: str, folder: Path) -> None:
 def small(png: bytes) -> bytes:
     """Return a picture with as many colours as fit in its bytes."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
+    found = b""
     for colours in _COLOURS:
         written = io.BytesIO()
         drawn = picture.quantize(colours, dither=Image.Dither.NONE)
         drawn.save(written, "PNG", optimize=True)
-        if written.tell() <= _MOST_BYTES:
+        found = written.getvalue()
+        if len(found) <= _MOST_BYTES:
             break
-    return written.getvalue()
+    return found
 
 
 @contextmanager
-def demo() -> Generator[str]:
-    """Serve the demo, and return the address that signs in."""
-    command = [sys.executable, "-m", "pipelines.cli", "serve", "--demo", "--port", "0"]
+def demo(folder: Path) -> Generator[str]:
+    """Serve the demo, wait until all of it is there, and return the address that signs in.
+
+    Args:
+        folder: Where the demo lies, or is laid out.
+
+    Raises:
+        UserError: It did not start, or was not there in time.
+    """
+    command = [sys.executable, "-m", "pipelines.cli", "serve", "--demo", str(folder), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr
-            for line in process.stderr:
-                if found := re.search(r"https?://\S+", line):
-                    yield found[0]
-                    return
-            raise UserError("the demo did not start", "slimline serve --demo")
+            found = (re.search(r"https?://\S+", line) for line in process.stderr)
+            entrance = next((match[0] for match in found if match), None)
+            if entrance is None:
+                raise UserError("the demo did not start", f"slimline serve --demo {folder}")
+            _wait(Demo(folder.absolute()))
+            yield entrance
         finally:
             process.terminate()
+
+
+def _wait(demo: Demo) -> None:
+    """Wait until the watch of the demo has retrained."""
+    store = open_store(str(demo.store))
+    began = time.monotonic()
+    while time.monotonic() - began < _FILLED_S:
+        runs = list_runs(store)
+        trained = any(run.actor.startswith("trigger") and run.outcome == "done" for run in runs)
+        if trained and all(run.outcome != "running" for run in runs):
+            time.sleep(_SEEN_S)
+            return
+        time.sleep(1)
+    raise UserError(f"the demo was not there after {_FILLED_S} s", f"see {demo.folder}/demo.log")
 
 
 def main() -> None:
     """Write the pictures."""
     parser = argparse.ArgumentParser(prog="python -m docs.screenshots", description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--address", help="with the code, as slimline serve prints it")
+    parser.add_argument("folder", type=Path, help="where the pictures go")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--demo", type=Path, help="where the demo lies, or is laid out")
+    where.add_argument("--address", help="with the code, as slimline serve prints it")
     given = parser.parse_args()
     with chromium() as browser:
         if given.address:
             take(browser, given.address, given.folder)
             return
-        with demo() as entrance:
+        with demo(given.demo) as entrance:
             take(browser, entrance, given.folder)
 
 

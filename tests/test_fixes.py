@@ -19,6 +19,7 @@ from docs.reference import SECTIONS
 from pipelines.cli.main import parser
 from pipelines.config.configuration import Config
 from pipelines.config.parameters import SEARCH_PARTS, offered
+from pipelines.web.settings import ROLES, CodeAuth, ProxyAuth, ServeSettings, TokenAuth
 
 ROOT = Path(__file__).parents[1]
 HOLE = "…"
@@ -51,6 +52,10 @@ def sections() -> Mapping[str, set[str]]:
             keys |= {parameter.name for parameter in offered(section.component).parameters}
         place = re.split(r"[.\[\]]+", section.place.removesuffix("[]"))[-1]
         found.setdefault(place, set()).update(keys)
+    found[""] |= set(ServeSettings.model_fields)
+    for auth in (CodeAuth, TokenAuth, ProxyAuth):
+        found["auth"] |= set(auth.model_fields)
+    found["roles"] = set(ROLES)
     for part in SEARCH_PARTS:  # two components share one section
         found["search"] |= {parameter.name for parameter in offered(part).parameters}
     return found

@@ -17,7 +17,7 @@ from pipelines.engines import opening
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.config.kubeflow_auth import Auth
-    from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.engines.kubeflow.api.connection import Connection
     from pipelines.runs.records import Problem
     from pipelines.stores.store import Store
 

@@ -45,7 +45,7 @@ def write_component(arguments: argparse.Namespace) -> int:
 
 def _image(arguments: argparse.Namespace, wanted: ImageName) -> str:
     """Return an image with the digest that a registry gave it."""
-    from pipelines.engines.kubeflow.image_digests import pushed, references
+    from pipelines.engines.kubeflow.bucket.image_digests import pushed, references
 
     if arguments.config is None:
         return pushed(wanted, arguments.registry)

@@ -17,7 +17,7 @@ from pipelines.runs.records import Problem, RunRecord
 from pipelines.runs.verifying import ObjectFault
 
 if TYPE_CHECKING:
-    from pipelines.engines.kubeflow.fitting import Foreseen
+    from pipelines.engines.kubeflow.launching.fitting import Foreseen
 
 LISTED_RUN = (
     "run", "name", "outcome", "fault", "engine", "started", "finished", "wall_s", "config_digest",

@@ -70,14 +70,39 @@ class ListedTrigger:
 
 
 @dataclass(frozen=True)
+class NativeSchedule:
+    """A recurring run that slimline made in a cluster, which starts its runs without ticks.
+
+    Attributes:
+        name: What people call it.
+        kind: ``native``.
+        cron: Five fields.
+        zone: The time zone that they are in.
+        enabled: Whether it starts runs.
+        recurring_run: The cluster's identifier.
+        next: When it comes next, ISO 8601.
+    """
+
+    name: str
+    kind: str
+    cron: str
+    zone: str
+    enabled: bool
+    recurring_run: str
+    next: Sequence[str]
+
+
+@dataclass(frozen=True)
 class ListedTriggers:
     """What triggers there are.
 
     Attributes:
         triggers: By name.
+        native: Recurring runs of a cluster; only where ``list --engine kubeflow`` asks for them.
     """
 
     triggers: Sequence[ListedTrigger]
+    native: Sequence[NativeSchedule] = ()
 
 
 @dataclass(frozen=True)

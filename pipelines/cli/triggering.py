@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from pipelines.cli.arguments import auth_of, check_place
 from pipelines.cli.output import print_json, print_remark, print_text
 
 if TYPE_CHECKING:
-    from pipelines.cli.trigger_documents import ListedTrigger
+    from pipelines.cli.trigger_documents import ListedTrigger, NativeSchedule
     from pipelines.config.configuration import Config
     from pipelines.stores.store import Store
     from pipelines.triggers.settings import ScheduleSettings, Trigger, WatchSettings
@@ -77,7 +78,7 @@ def add_trigger(
     refuse_secrets(config)
     graph = graph_of(config)
     if arguments.engine in CLUSTERED:
-        from pipelines.engines.kubeflow import preflight
+        from pipelines.engines.kubeflow.ir import preflight
 
         preflight.check(config, graph)
     store = open_store(config.store)
@@ -108,7 +109,7 @@ def add_trigger(
 def print_added(store: Store, trigger: Trigger, *, as_json: bool) -> None:
     """Print a trigger that was added, and what has to be called for it to start anything."""
     print_triggers(store, [trigger], as_json=as_json)
-    print_remark(f"its runs are started by: slimline tick --store {store.uri}")
+    print_remark(f"its runs are started by: slimline tick --store {shlex.quote(store.uri)}")
 
 
 def _check_name(name: str) -> None:
@@ -154,7 +155,7 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
                 launch.key,
                 launch.state(trigger.retries),
                 [attempt.run for attempt in launch.attempts],
-                launch.end.why if launch.end else launch.latest.why if launch.latest else "",
+                launch.why,
             )
             for launch in launches(store, trigger).values()
         ],
@@ -162,26 +163,37 @@ def listed(store: Store, trigger: Trigger) -> ListedTrigger:
 
 
 def print_triggers(
-    store: Store, triggers: Sequence[Trigger], *, as_json: bool, launches: bool = False
+    store: Store,
+    triggers: Sequence[Trigger],
+    *,
+    as_json: bool,
+    launches: bool = False,
+    native: Sequence[NativeSchedule] = (),
 ) -> None:
     """Print triggers, each with what comes next and what became of the last evaluation."""
     told = [listed(store, trigger) for trigger in triggers]
     if as_json:
         from pipelines.cli.trigger_documents import ListedTriggers
 
-        print_json(asdict(ListedTriggers(told)))
+        print_json(asdict(ListedTriggers(told, native)))
         return
     for one in told:
         print_text("\n".join(_lines(one)))
         if one.overdue:
             print_remark(
                 f"{one.name}: {one.overdue}\nfix: let cron, systemd or a CronJob call "
-                f"slimline tick --store {store.uri}"
+                f"slimline tick --store {shlex.quote(store.uri)}"
             )
         for launch in one.launches[-_SHOWN:] if launches else ():
             runs = ", ".join(launch.runs)
             print_text(f"  {launch.key[:_KEY]}  {launch.state}  {runs}  {launch.why}")
-    if not triggers:
+    for recurring in native:
+        state = "" if recurring.enabled else ", paused"
+        print_text(f"{recurring.name}: native, started by the cluster itself{state}")
+        print_text(f"  {recurring.cron} in {recurring.zone}; each run trains on the same snapshot")
+        for moment in recurring.next:
+            print_text(f"  next: {moment}")
+    if not triggers and not native:
         print_text("no triggers: slimline schedule add, or slimline watch add")
 
 

@@ -115,8 +115,12 @@ def _descend(node: yaml.Node, key: str | int) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def read(path: Path) -> Document:
+def read(path: Path, begin: str | None = None) -> Document:
     """Read one YAML mapping.
+
+    Args:
+        path: Of the file.
+        begin: What to do where nothing is in it; None is that of a configuration.
 
     Raises:
         UserError: No such file, not text, not YAML, a key given twice, empty, or no mapping.
@@ -136,11 +140,12 @@ def read(path: Path) -> Document:
     except yaml.YAMLError as error:  # a character that YAML does not allow
         raise UserError(f"{path}: {error}", "save the file as plain UTF-8 text") from None
     if node is None or value is None:
-        raise UserError(f"{path} is empty", f"write one with: slimline init {path.stem}-new.yaml")
+        fix = begin or f"write one with: slimline init {path.stem}-new.yaml"
+        raise UserError(f"{path} is empty", fix)
     if not isinstance(value, dict):
         raise UserError(
             f"{path} holds a {type(value).__name__}, where a mapping of keys to values is expected",
-            "begin with a line such as `name: faces`",
+            begin or "begin with a line such as `name: faces`",
         )
     return Document(path, cast("dict[str, Any]", value), node)
 

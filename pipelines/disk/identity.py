@@ -57,6 +57,11 @@ def has_ended(process: ProcessIdentity) -> bool:
     return found[_STATE] in "ZX" or int(found[_STARTED]) != process.started
 
 
+def lives_here(process: ProcessIdentity) -> bool:
+    """Whether a process certainly lives: one of this machine's, which can be asked for."""
+    return bool(process.kernel) and process.kernel == _kernel() and not has_ended(process)
+
+
 def is_stopped(pid: int) -> bool:
     """Whether the process of this number is stopped, by SIGSTOP or a debugger."""
     found = _stat(pid)

@@ -11,6 +11,7 @@ References:
 from __future__ import annotations
 
 import unicodedata
+
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories of Unicode: control, format (bidirectional and of no width), half of a pair, private,
 not assigned, and separators of lines and paragraphs."""

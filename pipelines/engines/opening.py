@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.config.kubeflow_auth import Auth
     from pipelines.engines.engine import Cluster, Engine
-    from pipelines.engines.kubeflow.connection import Connection
-    from pipelines.engines.kubeflow.preflight import Reachable
+    from pipelines.engines.kubeflow.api.connection import Connection
+    from pipelines.engines.kubeflow.ir.preflight import Reachable
     from pipelines.runs.cache import Cache
     from pipelines.runs.graph import Graph
 
@@ -115,7 +115,7 @@ def _vertex(request: Request) -> Opener:
 
 def _reachable(request: Request, engine: str, cache: str) -> Reachable:
     """Return what pods can reach; refuse what no cluster does."""
-    from pipelines.engines.kubeflow import preflight
+    from pipelines.engines.kubeflow.ir import preflight
 
     reachable = preflight.check(request.config, request.graph)
     if request.remeasure:
@@ -166,6 +166,6 @@ def connect(
             "let its own run what slimline compile --target vertex wrote: docs/kubeflow.md, Vertex "
             "AI; slimline sync --engine vertex imports what they ran; logs are in Cloud Logging",
         )
-    from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.engines.kubeflow.api.connection import Connection
 
     return Connection(host, namespace, auth=auth)

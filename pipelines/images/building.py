@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import components
 from components.contract.digests import digest, file_sha256
@@ -23,10 +23,16 @@ from components.contract.images import CUDA, EXTRAS, GPU_IMAGE, PACKAGES, TRAINI
 from components.contract.interface import interface_of
 from components.contract.types import ImageName
 from pipelines import __version__
+from pipelines.images import service
+
+AnyImage = ImageName | Literal["service"]
+"""An image that steps run in, or the one that serves pages."""
 
 IMAGES: tuple[ImageName, ...] = ("train", "device", "light")
 """What every run needs."""
 ALL_IMAGES: tuple[ImageName, ...] = (*IMAGES, GPU_IMAGE)
+BUILT: tuple[AnyImage, ...] = (*ALL_IMAGES, service.SERVICE)
+"""All that are built here: those of steps, and the one that serves pages."""
 BASE_IMAGE = "python:3.11-slim-bookworm"
 PYTHON = "3.11"
 SOURCE_LABEL = "slimline.source"
@@ -55,7 +61,7 @@ class BuiltImage:
         size_bytes: All layers, the base included.
     """
 
-    image: ImageName
+    image: AnyImage
     name: str
     digest: str
     environment: str
@@ -63,19 +69,19 @@ class BuiltImage:
 
 
 @cache
-def source_digest(image: ImageName) -> str:
-    """Return the digest of name, Dockerfile, pins and all that runs under ``components/``."""
-    files = {name: file_sha256(path) for name, path in _sources().items()}
+def source_digest(image: AnyImage) -> str:
+    """Return the digest of name, Dockerfile, pins and all code that is in it."""
+    files = {name: file_sha256(path) for name, path in _sources(image).items()}
     return digest("sources", {"image": image, "files": files})
 
 
-def image_name(image: ImageName, repository: str = "slimline") -> str:
+def image_name(image: AnyImage, repository: str = "slimline") -> str:
     """Return repository and tag of the image that holds the code at hand."""
     return f"{repository}/{image}:{__version__}-{source_digest(image)[:12]}"
 
 
 @cache
-def image_environment(image: ImageName) -> str:
+def image_environment(image: AnyImage) -> str:
     """Return the environment digest that ``image`` has when built from the constraints at hand.
 
     Raises:
@@ -84,29 +90,34 @@ def image_environment(image: ImageName) -> str:
     return digest("environment", image_environment_content(image))
 
 
-def image_environment_content(image: ImageName) -> dict[str, object]:
+def image_environment_content(image: AnyImage) -> dict[str, object]:
     """Return what ``image_environment`` is the digest of.
 
     Raises:
         UserError: A package of the image has no pin.
     """
     pins = _pins()
-    for name in PACKAGES[image]:
+    packages = _packages(image)
+    for name in packages:
         if name not in pins:
             raise UserError(f"constraints.txt pins no {name}", "restore constraints.txt")
     return {
-        "packages": {name: pins[name] for name in PACKAGES[image]},
+        "packages": {name: pins[name] for name in packages},
         "python": PYTHON,
         "architecture": platform.machine(),
     }
 
 
-def requirements(image: ImageName) -> list[str]:
+def _packages(image: AnyImage) -> tuple[str, ...]:
+    return service.SERVICE_PACKAGES if image == service.SERVICE else PACKAGES[image]
+
+
+def requirements(image: AnyImage) -> list[str]:
     """Return what pip is asked to install into an image, at the pinned versions.
 
     The CUDA libraries are TensorFlow's own extra, so that pip says where they do not fit it.
     """
-    names = (*PACKAGES[image], *_extras(image))
+    names = (*_packages(image), *_extras(image))
     if image != GPU_IMAGE:
         return list(names)
     return [
@@ -116,7 +127,7 @@ def requirements(image: ImageName) -> list[str]:
     ]
 
 
-def _extras(image: ImageName) -> Iterator[str]:
+def _extras(image: AnyImage) -> Iterator[str]:
     """Yield what some components of an image need beside its packages."""
     for component, names in EXTRAS.items():
         own = interface_of(component).image
@@ -146,16 +157,19 @@ def _pins() -> Mapping[str, str]:
     return {name.strip().lower().replace("_", "-"): version.strip() for name, _, version in pairs}
 
 
-def _sources() -> dict[str, Path]:
-    """Return what every image is built from, by its path in the build context."""
-    alone = (_DOCKERFILE, "constraints.txt")
-    copied = sorted(
-        path
-        for path in _COMPONENTS.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in _NOT_COPIED
-    )
-    names = (f"components/{path.relative_to(_COMPONENTS).as_posix()}" for path in copied)
-    return {**{name: _file(name) for name in alone}, **dict(zip(names, copied, strict=True))}
+def _dockerfile(image: AnyImage) -> str:
+    return service.DOCKERFILE if image == service.SERVICE else _DOCKERFILE
+
+
+def _sources(image: AnyImage) -> dict[str, Path]:
+    """Return what an image is built from, by its path in the build context."""
+    found = {name: _file(name) for name in (_dockerfile(image), "constraints.txt")}
+    for tree in service.COPIED if image == service.SERVICE else (_COMPONENTS.name,):
+        for path in sorted((_ROOT / tree).rglob("*")):
+            cached = "__pycache__" in path.parts or path.suffix in _NOT_COPIED
+            if path.is_file() and not cached:
+                found[path.relative_to(_ROOT).as_posix()] = path
+    return found
 
 
 def _file(name: str) -> Path:
@@ -169,7 +183,7 @@ def _file(name: str) -> Path:
 
 
 def build(
-    client: Any, image: ImageName, *, base: str, network: str | None, ca_bundle: Path | None
+    client: Any, image: AnyImage, *, base: str, network: str | None, ca_bundle: Path | None
 ) -> Iterator[str]:
     """Build one image, yielding what Docker says on the way.
 
@@ -187,9 +201,9 @@ def build(
 
     try:
         for part in client.api.build(
-            fileobj=io.BytesIO(_context(ca_bundle)),
+            fileobj=io.BytesIO(_context(image, ca_bundle)),
             custom_context=True,
-            dockerfile=_DOCKERFILE,
+            dockerfile=_dockerfile(image),
             tag=image_name(image),
             buildargs={
                 "BASE_IMAGE": base,
@@ -206,7 +220,7 @@ def build(
         ):
             if "error" in part:
                 raise UserError(
-                    f"{_DOCKERFILE} ({image}): {part['error'].strip()}",
+                    f"{_dockerfile(image)} ({image}): {part['error'].strip()}",
                     "on a closed network: --base NAME --network host --ca-bundle FILE",
                 )
             if text := part.get("stream", "").strip():
@@ -218,11 +232,11 @@ def build(
         ) from None
 
 
-def _context(ca_bundle: Path | None) -> bytes:
+def _context(image: AnyImage, ca_bundle: Path | None) -> bytes:
     """Return the build context: what the Dockerfile copies, with neither dates nor owners."""
     members = {
         "ca-bundle.pem": _certificates(ca_bundle) if ca_bundle else b"",
-        **{name: path.read_bytes() for name, path in _sources().items()},
+        **{name: path.read_bytes() for name, path in _sources(image).items()},
     }
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -245,7 +259,7 @@ def _certificates(bundle: Path) -> bytes:
         ) from None
 
 
-def find(client: Any, image: ImageName) -> BuiltImage:
+def find(client: Any, image: AnyImage) -> BuiltImage:
     """Return the image that holds the code at hand.
 
     Raises:
@@ -276,7 +290,9 @@ def find(client: Any, image: ImageName) -> BuiltImage:
     )
 
 
-def _fix(image: ImageName) -> str:
+def _fix(image: AnyImage) -> str:
+    if image == service.SERVICE:
+        return f"{_BUILD} {image}"
     return f"{_BUILD} --gpu" if image == GPU_IMAGE else _BUILD
 
 
@@ -297,7 +313,7 @@ def check_registry(registry: str) -> str:
     )
 
 
-def push(client: Any, image: ImageName, registry: str) -> str:
+def push(client: Any, image: AnyImage, registry: str) -> str:
     """Push an image to a registry.
 
     Args:

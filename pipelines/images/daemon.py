@@ -24,9 +24,16 @@ def connect() -> Any:
     """Return a client of the Docker Engine.
 
     Raises:
-        UserError: None answers.
+        UserError: None answers, or its client is not installed, as in the image ``service``.
     """
-    import docker
+    try:
+        import docker
+    except ModuleNotFoundError:
+        raise UserError(
+            "no Docker Engine can be asked here: the package docker is not installed",
+            "name the images with their digests, as slimline images push prints them: kubeflow: "
+            "{images: {train: REPOSITORY@sha256:...}}",
+        ) from None
     from docker.errors import DockerException
     from requests import RequestException
 

@@ -95,7 +95,7 @@ def _end_there(record: RunRecord, cluster: Cluster) -> None:
         place = place_of(cluster.project, cluster.location, cluster.host)
         end_job(PipelineJobs(place), record.run)
         return
-    from pipelines.engines.kubeflow.cancelling import end_launch
+    from pipelines.engines.kubeflow.watching.cancelling import end_launch
     from pipelines.engines.opening import connect
 
     connection = connect(record.engine, cluster.host, cluster.namespace, cluster.auth)

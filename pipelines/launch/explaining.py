@@ -13,9 +13,9 @@ from components.contract.images import component_environment
 from components.data.settings import CurationPlan
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
-from pipelines.engines.kubeflow import preflight
+from pipelines.engines.kubeflow.ir import preflight
 from pipelines.engines.kubeflow.ir.servers import ServerVersion
-from pipelines.engines.kubeflow.planning import ReusePlan
+from pipelines.engines.kubeflow.launching.planning import ReusePlan
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.estimates import durations, makespan, usable_cores
@@ -36,7 +36,7 @@ from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
 if TYPE_CHECKING:
-    from pipelines.engines.kubeflow.foreseeing import Foresight
+    from pipelines.engines.kubeflow.launching.foreseeing import Foresight
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,9 @@ def explain_cluster(
     sources = listed_sources(graph, read_exclusions(opened))
     digests = {name: source.digest for name, source in sources.items()}
     reachable = preflight.check(config, graph)
-    from pipelines.engines.kubeflow.foreseeing import foresee  # loads the clients of buckets
+    from pipelines.engines.kubeflow.launching.foreseeing import (
+        foresee,  # loads the clients of buckets
+    )
 
     foreseen = foresee(reachable, digests, cache, version)
     earlier = _Earlier(opened, graph, [] if problems is None else problems)

@@ -49,7 +49,7 @@ class Answer:
 
     Attributes:
         releases: Champions first, then by name, newest first.
-        found: Where it was found; some where there are many.
+        found: Where it was found; some where there are many, those with a role first.
         sightings: How many there are.
         unused: How many images were found that no model was made of: quarantined or left out.
         not_searched: What may hold it and could not be looked into, each a sentence.
@@ -78,7 +78,8 @@ class _Hits:
 
     Attributes:
         roles: By dataset, how many images had which role.
-        found: Sightings, as many as are shown.
+        found: Sightings of what models were made of, as many as are shown.
+        left: The same of what none was made of.
         sightings: How many there are.
         unused: How many of them no model was made of.
     """
@@ -87,6 +88,7 @@ class _Hits:
         default_factory=lambda: defaultdict[int, Counter[str]](Counter)
     )
     found: list[FoundImage] = field(default_factory=list[FoundImage])
+    left: list[FoundImage] = field(default_factory=list[FoundImage])
     sightings: int = 0
     unused: int = 0
 
@@ -96,8 +98,9 @@ class _Hits:
         else:
             self.unused += count
         self.sightings += count
-        if len(self.found) < _LISTED_MAX:
-            self.found.append(sighting)
+        listed = self.found if sighting.role else self.left
+        if len(listed) < _LISTED_MAX:
+            listed.append(sighting)
 
 
 def affected(index: OpenIndex, searched: Searched, erasures: Sequence[Erasure] = ()) -> Answer:
@@ -119,7 +122,7 @@ def affected(index: OpenIndex, searched: Searched, erasures: Sequence[Erasure] =
     ordered.sort(key=lambda one: one.state != CHAMPION)
     return Answer(
         releases=tuple(ordered),
-        found=tuple(hits.found),
+        found=tuple([*hits.found, *hits.left][:_LISTED_MAX]),
         sightings=hits.sightings,
         unused=hits.unused,
         not_searched=tuple(not_searched(index, searched, erasures)),

@@ -306,6 +306,8 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "ticks": _check_object,
     "launch": _check_object,
     "launch end": _check_object,
+    "refusal": _check_object,
+    "tick day": _check_object,
     "action": _check_with(parse_action),
 }
 """By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
@@ -341,5 +343,7 @@ NOUNS = {
     "ticks": "list of evaluations of a trigger",
     "launch": "attempt at a launch",
     "launch end": "end of a launch",
+    "refusal": "note on an attempt that could not begin",
+    "tick day": "list of evaluations of a day",
     "action": "note on what somebody did",
 }

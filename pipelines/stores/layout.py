@@ -51,6 +51,9 @@ TRIGGERS = "triggers/"
 LAUNCHES = "launches/"
 """What all keys of what triggers launched begin with."""
 
+TICKS = "ticks/"
+"""What all keys of evaluations of closed days begin with."""
+
 ACTIONS = "actions/"
 """What all keys of what people did begin with."""
 
@@ -98,6 +101,8 @@ KINDS = {
         "ticks": rf"{TRIGGERS}{_NAME}/ticks\.json",
         "launch": rf"{LAUNCHES}{_NAME}/{_NAME}\.a[1-9][0-9]*\.json",
         "launch end": rf"{LAUNCHES}{_NAME}/{_NAME}\.end\.json",
+        "refusal": rf"{LAUNCHES}{_NAME}/{_NAME}\.a[1-9][0-9]*\.refused\.json",
+        "tick day": rf"{TICKS}{_NAME}/\d{{4}}-\d\d-\d\d\.json",
         "action": rf"{ACTIONS}\d{{4}}-\d\d-\d\d/\d{{6}}\.\d{{3}}-[0-9a-f]{{8}}\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
@@ -349,6 +354,16 @@ def ticks_key(name: str) -> str:
     return f"{TRIGGERS}{name}/ticks.json"
 
 
+def tick_days_prefix(uid: str) -> str:
+    """Return what all keys of the closed days of a trigger begin with."""
+    return f"{TICKS}{uid}/"
+
+
+def tick_day_key(uid: str, date: str) -> str:
+    """Return where the evaluations of a trigger that began on a day stand."""
+    return f"{tick_days_prefix(uid)}{date}.json"
+
+
 def launches_prefix(uid: str) -> str:
     """Return what all keys of the launches of a trigger begin with."""
     return f"{LAUNCHES}{uid}/"
@@ -362,6 +377,16 @@ def launch_key(uid: str, key: str, attempt: int) -> str:
 def launch_end_key(uid: str, key: str) -> str:
     """Return where it stands that no further attempt at a launch follows, and why."""
     return f"{launches_prefix(uid)}{key}.end.json"
+
+
+def refusal_key(uid: str, key: str, attempt: int) -> str:
+    """Return where it stands that the run of an attempt could not begin, and why."""
+    return f"{launches_prefix(uid)}{key}.a{attempt}.refused.json"
+
+
+def launch_slot_key(number: int) -> str:
+    """Return where whoever carries out one of so many launches at a time has its lease."""
+    return f"{CLAIMS}slot-{number}.json"
 
 
 def launch_lease_key(uid: str, key: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
 from pipelines.triggers.changes import Changes, Taken, reached
-from pipelines.triggers.launches import UNFINISHED, Launch, LaunchAttempt
+from pipelines.triggers.launch_states import UNFINISHED, Launch, LaunchAttempt
 from pipelines.triggers.observing import LOOKS, Observed, Sighted, is_ready, restless_for_s
 from pipelines.triggers.settings import Trigger, WatchSettings
 
@@ -52,12 +53,32 @@ class Move:
     snapshot: str = ""
 
 
+@dataclass(frozen=True)
+class Going:
+    """A launch that goes on, or waits for its next attempt.
+
+    Attributes:
+        key: Of the launch.
+        reserved: When its latest attempt was.
+        why: In words, what it is that goes on.
+    """
+
+    key: str
+    reserved: datetime
+    why: str
+
+    def made_up_after(self, moment: datetime) -> bool:
+        """Whether it is an earlier time of a schedule, made up for when a later one was over."""
+        earlier = self.key.endswith("Z") and self.key < cron.key_of(moment)
+        return earlier and self.reserved > moment
+
+
 def decide_unfinished(
     trigger: Trigger,
     known: Mapping[str, Launch],
     is_held: Callable[[str], bool],
     now: datetime,
-) -> tuple[list[Move], str]:
+) -> tuple[list[Move], Going | None]:
     """Decide what becomes of launches that have not ended.
 
     Args:
@@ -67,27 +88,29 @@ def decide_unfinished(
         now: Now.
 
     Returns:
-        What is to be done, and in words what still goes on or waits; empty if nothing.
+        What is to be done, and what still goes on or waits.
     """
     decisions: list[Move] = []
-    waits = ""
+    waits: Going | None = None
     for key, launch in known.items():
         state, latest = launch.state(trigger.retries), launch.latest
         if state not in UNFINISHED or latest is None:
             continue
         number = latest.number
+        going = partial(Going, key, datetime.fromisoformat(latest.reserved))
         if state == "killed":
             why = f"the run {latest.run} was killed"
             decisions.append(Move("launch", why, key, number + 1, latest.snapshot))
         elif is_held(key) and not (state == "reserved" and _is_old(latest, now)):
-            waits = f"the run {latest.run} goes on"
+            waits = going(f"the run {latest.run} goes on")
         elif state in ("reserved", "running"):
             why = "nobody carries it out any more" if state == "running" else latest.why
             decisions.append(Move("launch", why, key, number, latest.snapshot))
         else:
             due = launch.next_attempt_at
             if due and now < due:
-                waits = f"the run {latest.run} failed; the next attempt is at {_clock(due)}"
+                why = f"the run {latest.run} failed; the next attempt is at {_clock(due)}"
+                waits = going(why)
             else:
                 why = f"the run {latest.run} failed"
                 decisions.append(Move("launch", why, key, number + 1, latest.snapshot))
@@ -116,14 +139,14 @@ def decide_pause(trigger: Trigger, known: Mapping[str, Launch]) -> Move | None:
 
 
 def decide_schedule(
-    trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime
+    trigger: Trigger, known: Mapping[str, Launch], waits: Going | None, now: datetime
 ) -> list[Move]:
     """Decide about the times of a schedule that have come.
 
     Args:
         trigger: A schedule.
         known: All its launches.
-        waits: What still goes on; empty if nothing.
+        waits: What still goes on.
         now: Now.
     """
     schedule = trigger.schedule
@@ -150,19 +173,19 @@ def decide_schedule(
             late += f"; {missed} earlier {'times were' if missed > 1 else 'time was'} missed"
         if not waits:
             decisions.append(Move("launch", late, key))
+        elif schedule.overlap == "queue" or waits.made_up_after(moment):
+            decisions.append(Move("wait", f"{_clock(moment)} waits because {waits.why}", key))
         elif schedule.overlap == "skip":
-            decisions.append(Move("leave out", f"skipped because {waits}", key))
-        elif schedule.overlap == "queue":
-            decisions.append(Move("wait", f"{_clock(moment)} waits because {waits}", key))
+            decisions.append(Move("leave out", f"skipped because {waits.why}", key))
         else:
-            decisions.append(Move("cancel", f"{waits}, and it is time for the next", key))
+            decisions.append(Move("cancel", f"{waits.why}, and it is time for the next", key))
     return decisions
 
 
 def decide_watch(
     trigger: Trigger,
     known: Mapping[str, Launch],
-    waits: str,
+    waits: Going | None,
     now: datetime,
     observed: Observed,
     sighted: Sighted,
@@ -173,7 +196,7 @@ def decide_watch(
     Args:
         trigger: A watch.
         known: All its launches.
-        waits: What still goes on; empty if nothing.
+        waits: What still goes on.
         now: Now.
         observed: What was seen of the data, this look included.
         sighted: This look.
@@ -184,7 +207,7 @@ def decide_watch(
     if not is_ready(watch, observed, sighted):
         return _not_ready(watch, observed, now)
     if waits:
-        return Move("wait", f"{waits}; the data is looked at when it has ended")
+        return Move("wait", f"{waits.why}; the data is looked at when it has ended")
     taken = read()
     if before := known.get(taken.digest):
         return Move("nothing", _seen_before(trigger, before), snapshot=taken.digest)

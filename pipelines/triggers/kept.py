@@ -166,6 +166,19 @@ def swap_json(
     return _swap(store, key, parsed, change, lambda value: canonical_json(dict(value)))
 
 
+def swap_json_of(
+    store: Store,
+    name: str,
+    key: str,
+    change: Callable[[Mapping[str, Any] | None], Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    """Do ``swap_json``, and remove the object again where its trigger was removed meanwhile."""
+    after = swap_json(store, key, change)
+    if store.stat(trigger_key(name)) is None and (stat := store.stat(key)):
+        store.delete_if_match(key, stat.version)
+    return after
+
+
 def _swap(
     store: Store,
     key: str,

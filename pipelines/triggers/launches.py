@@ -10,15 +10,14 @@ No leader is needed for that, no cursor and no common clock.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Literal, cast
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
@@ -27,145 +26,21 @@ from pipelines.stores.layout import (
     launch_end_key,
     launch_key,
     launches_prefix,
+    refusal_key,
     run_key,
     started_key,
 )
 from pipelines.stores.store import KeyMissing, Store
+from pipelines.triggers.launch_states import End, Ended, Launch, LaunchAttempt, LaunchRefusal
 from pipelines.triggers.settings import Trigger
 
 _ATTEMPT = re.compile(r"(.+)\.a([1-9][0-9]*)\.json")
+_REFUSAL = re.compile(r"(.+)\.a([1-9][0-9]*)\.refused\.json")
 _END = ".end.json"
-_BACKOFF_S = (60, 300, 1500)
-_JITTER = 0.2
-
-Ended = Literal["skipped", "superseded", "dismissed"]
-State = Literal[
-    "reserved", "running", "done", "killed", "failed", "dead letter", "cancelled", "skipped",
-    "superseded", "dismissed",
-]  # fmt: skip
-"""How it stands with a launch. ``reserved``: its run has not begun; ``killed``: it is tried again
-now; ``failed``: later; ``dead letter``: not at all, until somebody asks for it."""
-
-UNFINISHED: tuple[State, ...] = ("reserved", "running", "killed", "failed")
-_KILLED = "its engine was killed"
-_KILLS_MAX = 5
-"""What is killed again and again takes more memory than there is, or brings its machine down."""
-
-
-@dataclass(frozen=True)
-class LaunchAttempt:
-    """One attempt at a launch, as it was reserved.
-
-    Attributes:
-        trigger: Name of the trigger.
-        uid: Of the trigger.
-        key: The nominal minute, or the digest of the snapshot.
-        number: Of the attempt, from 1.
-        run: Identifier of its run.
-        reserved: When, ISO 8601.
-        snapshot: Digest of the data that it trains on; empty takes the data as it is then.
-        why: What it was launched for, in words.
-        config_digest: Of the configuration.
-        actor: Who or what reserved it.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
-
-    trigger: str
-    uid: str
-    key: str
-    number: int
-    run: str
-    reserved: str
-    snapshot: str
-    why: str
-    config_digest: str
-    actor: str
-
-
-@dataclass(frozen=True)
-class End:
-    """Why no further attempt at a launch follows.
-
-    Attributes:
-        how: In a word.
-        why: In a sentence.
-        at: When, ISO 8601.
-        actor: Who decided it.
-    """
-
-    how: Ended
-    why: str
-    at: str
-    actor: str
-
-
-@dataclass(frozen=True)
-class Launch:
-    """A launch with all its attempts.
-
-    Attributes:
-        key: The nominal minute, or the digest of the snapshot.
-        attempts: In order; none where it was left out.
-        end: Why none follows, or None.
-        records: What the store holds of the run of each attempt; None of one that has not begun.
-    """
-
-    key: str
-    attempts: tuple[LaunchAttempt, ...]
-    end: End | None = None
-    records: tuple[RunRecord | None, ...] = ()
-
-    @property
-    def latest(self) -> LaunchAttempt | None:
-        """The latest attempt."""
-        return self.attempts[-1] if self.attempts else None
-
-    @property
-    def record(self) -> RunRecord | None:
-        """What the store holds of the latest attempt's run, or None: it has not begun."""
-        return self.records[-1] if self.records else None
-
-    @property
-    def user_fault(self) -> bool:
-        """Whether the latest attempt failed for something that only the user can put right."""
-        steps = self.record.steps.values() if self.record else ()
-        faults = [bool(step.get("user_fault")) for step in steps if step["state"] == "failed"]
-        return bool(faults) and all(faults)
-
-    def state(self, retries: int) -> State:
-        """Return how it stands with it.
-
-        Args:
-            retries: How often a failed launch is tried again.
-        """
-        if self.end:
-            return self.end.how
-        if self.record is None:
-            return "reserved"
-        outcome = self.record.outcome
-        if outcome in ("running", "done", "cancelled"):
-            return cast("State", outcome)
-        kills = sum(_was_killed(record) for record in self.records)
-        if _was_killed(self.record):
-            return "killed" if kills < _KILLS_MAX else "dead letter"
-        again = len(self.attempts) - kills <= retries and not self.user_fault
-        return "failed" if again else "dead letter"
-
-    @property
-    def next_attempt_at(self) -> datetime | None:
-        """When a failed launch is tried again: 1, 5, 25 minutes after its end, and a little."""
-        latest = self.latest
-        if latest is None or self.record is None or self.record.finished is None:
-            return None
-        base = _BACKOFF_S[min(len(self.attempts), len(_BACKOFF_S)) - 1]
-        drawn = hashlib.sha256(f"{latest.uid} {latest.key} {latest.number}".encode()).digest()[0]
-        wait = base * (1 + _JITTER * drawn / 255)
-        return datetime.fromisoformat(self.record.finished) + timedelta(seconds=wait)
-
 
 _ATTEMPTS = TypeAdapter(LaunchAttempt)
 _ENDS = TypeAdapter(End)
+_REFUSALS = TypeAdapter(LaunchRefusal)
 
 
 def run_id(trigger: Trigger, key: str, number: int, at: datetime) -> str:
@@ -239,6 +114,12 @@ def read_end(store: Store, trigger: Trigger, key: str) -> End | None:
         raise _damaged(store, place) from error
 
 
+def refuse(store: Store, trigger: Trigger, attempt: LaunchAttempt, why: str, at: str) -> None:
+    """Say that the run of an attempt could not begin: it counts as one that failed."""
+    place = refusal_key(trigger.uid, attempt.key, attempt.number)
+    store.put_if_absent(place, canonical_json(asdict(LaunchRefusal(why, at))))
+
+
 def reopen(store: Store, trigger: Trigger, key: str) -> None:
     """Take back that no further attempt follows."""
     place = launch_end_key(trigger.uid, key)
@@ -246,51 +127,70 @@ def reopen(store: Store, trigger: Trigger, key: str) -> None:
         store.delete_if_match(place, stat.version)
 
 
-def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
-    """Return all launches of a trigger by key, in the order in which they were first reserved.
+@dataclass
+class _KeptLaunch:
+    """What the store holds of a launch."""
 
-    Raises:
-        UserError: One of them is damaged.
-    """
-    attempts: dict[str, dict[int, LaunchAttempt]] = {}
-    ends: dict[str, End] = {}
+    attempts: dict[int, LaunchAttempt] = field(default_factory=dict[int, LaunchAttempt])
+    refusals: dict[int, LaunchRefusal] = field(default_factory=dict[int, LaunchRefusal])
+    end: End | None = None
+    damage: str = ""
+
+
+def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
+    """Return all launches of a trigger by key, in the order in which they were first reserved."""
+    found: dict[str, _KeptLaunch] = {}
     prefix = launches_prefix(trigger.uid)
     for place in store.list(prefix):
         name = place.removeprefix(prefix)
+        named = _REFUSAL.fullmatch(name) or _ATTEMPT.fullmatch(name)
+        key = named[1] if named else name.removesuffix(_END)
+        one = found.setdefault(key, _KeptLaunch())
         try:
-            if found := _ATTEMPT.fullmatch(name):
-                attempt = _ATTEMPTS.validate_json(store.get(place))
-                attempts.setdefault(found[1], {})[int(found[2])] = attempt
-            elif name.endswith(_END):
-                ends[name.removesuffix(_END)] = _ENDS.validate_json(store.get(place))
+            data = store.get(place)
+            if not named:
+                one.end = _ENDS.validate_json(data)
+            elif name.endswith(f"a{named[2]}.json"):
+                one.attempts[int(named[2])] = _ATTEMPTS.validate_json(data)
+            else:
+                one.refusals[int(named[2])] = _REFUSALS.validate_json(data)
         except KeyMissing:
             continue  # taken back meanwhile
-        except ValueError as error:
-            raise _damaged(store, place) from error
+        except ValueError:
+            one.damage = f"{place} cannot be read"
     made = [
-        _launch(store, key, attempts.get(key, {}), ends.get(key))
-        for key in attempts.keys() | ends.keys()
+        _launch(store, key, one)
+        for key, one in found.items()
+        if one.attempts or one.end or one.damage
     ]
     made.sort(key=lambda one: (one.attempts[0].reserved if one.attempts else one.key, one.key))
     return {one.key: one for one in made}
 
 
-def _launch(
-    store: Store, key: str, numbered: Mapping[int, LaunchAttempt], over: End | None
-) -> Launch:
-    ordered = tuple(numbered[number] for number in sorted(numbered))
+def _launch(store: Store, key: str, found: _KeptLaunch) -> Launch:
+    ordered = tuple(found.attempts[number] for number in sorted(found.attempts))
     begun = store.stat_many(
         place for one in ordered for place in (started_key(one.run), run_key(one.run))
     )
-    records = tuple(
-        read_run(store, one.run) if begun[2 * index] or begun[2 * index + 1] else None
-        for index, one in enumerate(ordered)
-    )
-    return Launch(key, ordered, over, records)
+    records: list[RunRecord | None] = []
+    damage = found.damage
+    for index, one in enumerate(ordered):
+        record = None
+        if begun[2 * index] or begun[2 * index + 1]:
+            try:
+                record = read_run(store, one.run)
+            except UserError as error:
+                _read_again(store, one.run)
+                damage = error.what
+        records.append(record)
+    return Launch(key, ordered, found.end, tuple(records), found.refusals, damage)
 
 
-def _was_killed(record: RunRecord | None) -> bool:
-    return bool(record and record.outcome == "broken" and (record.fault or "").startswith(_KILLED))
+def _read_again(store: Store, run: str) -> None:
+    """Raise what the store says where it fails: what is not read then is not damaged."""
+    for key in (run_key(run), started_key(run)):
+        with contextlib.suppress(KeyMissing):
+            store.get(key)
 
 
 def _damaged(store: Store, place: str) -> UserError:
@@ -298,13 +198,3 @@ def _damaged(store: Store, place: str) -> UserError:
         f"{store.uri}: {place} cannot be read: it is no launch of this version of slimline",
         "look what wrote it; slimline verify names all that is damaged in the store",
     )
-
-
-def read_launch_document(data: bytes, *, ended: bool) -> None:
-    """Check what lies under a key of a launch.
-
-    Raises:
-        ValueError: It is no attempt, or no end of a launch.
-    """
-    json.loads(data)
-    (_ENDS if ended else _ATTEMPTS).validate_json(data)

@@ -20,11 +20,12 @@ from subprocess import Popen
 from components.contract.errors import UserError
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import list_triggers
-from pipelines.triggers.noticing import notices
-from pipelines.triggers.notifying import notify, read_untold
+from pipelines.triggers.noticing import notice_of_late, notices
+from pipelines.triggers.notifying import Notice, notify, read_untold
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.spawning import begin_tick, ticks_folder
-from pipelines.triggers.ticking import Ticked, Ticker
+from pipelines.triggers.ticking import Ticker
+from pipelines.triggers.ticks import Tick
 
 _MINUTE_S = 60.0
 _LIST_S = 15.0
@@ -81,7 +82,9 @@ class TriggerLoop:
         self._store, self._notify, self._on_change = store, tuple(notify), on_change
         self._clock = clock
         self._begin = begin or partial(self._own_process, at_once)
-        self._ticker = Ticker(store, at_once=at_once, clock=clock, hand_over=self._hand_over)
+        self._ticker = Ticker(
+            store, at_once=at_once, clock=clock, hand_over=self._hand_over, on_late=self._on_late
+        )
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -92,7 +95,7 @@ class TriggerLoop:
         self._going: dict[str, Popen[bytes]] = {}
         self._again: set[str] = set()
         self._evaluated: datetime | None = None
-        self._fault = ""
+        self._faults: dict[str, str] = {}
         self._offset = self._clock_offset()
 
     def start(self) -> None:
@@ -122,7 +125,7 @@ class TriggerLoop:
         with self._changed:
             due = min(self._due.values(), default=None)
             going = tuple(sorted(self._going))
-            evaluated, fault = self._evaluated, self._fault
+            evaluated, fault = self._evaluated, "; ".join(self._faults.values())
         coming = ""
         if due is not None:
             wait_s = max(0.0, due - time.monotonic())
@@ -154,19 +157,24 @@ class TriggerLoop:
         offset = self._clock_offset()
         if abs(offset - self._offset) > _JUMP_S:
             self._offset = offset
-            with self._changed:
-                self._fault = "the clock of this machine was set: nothing is decided for a moment"
+            self._keep_fault("", "the clock of this machine was set; nothing is decided yet")
             self._postpone(_RETRY_S)
             return
         self._offset = offset
         fault = self._trying(self._list)
+        self._keep_fault("", fault)
         if fault:  # the store; it may answer the next time
             self._postpone(_RETRY_S)
-        for name in () if fault else self._take_due():
-            if wrong := self._trying(partial(self._evaluate, name)):
-                fault = f"{name}: {wrong}"
+            return
+        for name in self._take_due():
+            wrong = self._trying(partial(self._evaluate, name))
+            self._keep_fault(name, f"{name}: {wrong}" if wrong else "")
+
+    def _keep_fault(self, name: str, fault: str) -> None:
         with self._changed:
-            self._fault = fault
+            self._faults.pop(name, None)
+            if fault:
+                self._faults[name] = fault
 
     def _trying(self, do: Callable[[], None]) -> str:
         """Do something, and return why it failed; "" if it did not."""
@@ -191,6 +199,7 @@ class TriggerLoop:
             self._listed = now
             for name in self._due.keys() - found.keys():
                 del self._due[name]
+                self._faults.pop(name, None)
             for name, signature in found.items():
                 if self._signatures.get(name) != signature:
                     self._due[name] = 0.0
@@ -212,15 +221,19 @@ class TriggerLoop:
         for ticked in self._ticker.tick(name):
             with self._changed:
                 self._evaluated = self._clock()
-            self._tell(ticked)
+            for notice in notices(self._store, ticked) if self._notify else ():
+                self._tell(notice)
             if any(row.count == 1 for row in ticked.rows):
                 self._on_change()
 
-    def _tell(self, ticked: Ticked) -> None:
-        if not self._notify:
-            return
-        for notice in notices(self._store, ticked):
-            notify(self._notify, notice, ticks_folder(self._store))
+    def _on_late(self, name: str, row: Tick) -> None:
+        if self._notify:
+            self._tell(notice_of_late(self._store, name, row))
+        self._on_change()
+
+    def _tell(self, notice: Notice) -> None:
+        """Give a notice; what goes wrong stands in ``health``."""
+        notify(self._notify, notice, ticks_folder(self._store))
 
     def _hand_over(self, name: str) -> None:
         """Begin a process for a trigger, unless one of this loop is at work already."""

@@ -30,10 +30,22 @@ def notices(store: Store, ticked: Ticked) -> Iterator[Notice]:
     """
     for row in ticked.rows:
         if (event := _PLAIN.get(row.what)) and row.count == 1:
-            yield Notice(event, ticked.trigger, store.uri, row.last, row.why)
+            yield Notice(event, ticked.trigger, store.uri, row.last, row.why, row.run)
         carried = ticked.carried.get(row.run)
         if carried and (told := _of_launch(store, ticked.trigger, row, carried)):
             yield told
+
+
+def notice_of_late(store: Store, name: str, row: Tick) -> Notice:
+    """Return the notice of what should have run and has not, or of what takes long.
+
+    Args:
+        store: Where the trigger is.
+        name: Of the trigger.
+        row: What ``Ticker`` tells with ``on_late``.
+    """
+    event: Event = "overdue" if row.what == "overdue" else "running long"
+    return Notice(event, name, store.uri, row.at, row.why, row.run)
 
 
 def promoted_where_asked(store: Store, trigger: Trigger, run: str) -> str:

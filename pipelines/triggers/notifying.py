@@ -15,9 +15,12 @@ from components.contract.errors import UserError
 _LIMIT_S = 30
 _UNTOLD, _UNTOLD_BYTES, _SHOWN = "untold.log", 1 << 16, 10
 
-Event = Literal["promoted", "candidate", "held", "failed", "dead letter", "paused", "error"]
+Event = Literal[
+    "promoted", "candidate", "held", "failed", "dead letter", "paused", "error", "overdue",
+    "running long",
+]  # fmt: skip
 """``candidate``: a release waits for somebody to promote it; ``held``: data waits for somebody to
-confirm it."""
+confirm it; ``overdue``: nothing ran when it should have."""
 
 
 @dataclass(frozen=True)

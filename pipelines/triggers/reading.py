@@ -26,9 +26,9 @@ from pipelines.sources.snapshot import DATA, Snapshot
 from pipelines.stores.layout import observed_key
 from pipelines.stores.store import Store
 from pipelines.triggers.changes import Taken, changes
-from pipelines.triggers.deciding import Move, decide_watch
-from pipelines.triggers.kept import config_of, get_json, swap_json
-from pipelines.triggers.launches import Launch
+from pipelines.triggers.deciding import Going, Move, decide_watch
+from pipelines.triggers.kept import config_of, get_json, swap_json_of
+from pipelines.triggers.launch_states import Launch
 from pipelines.triggers.observing import (
     Observed,
     calmed,
@@ -65,12 +65,12 @@ class DataReader:
         self._keep, self._may_read = keep, may_read
         self._data = config_of(trigger).data
 
-    def decide(self, known: Mapping[str, Launch], waits: str) -> Move:
+    def decide(self, known: Mapping[str, Launch], waits: Going | None) -> Move:
         """Decide what is to be done.
 
         Args:
             known: All launches of the trigger.
-            waits: What still goes on; empty if nothing.
+            waits: What still goes on.
 
         Raises:
             UserError: The data cannot be listed or read.
@@ -98,7 +98,7 @@ class DataReader:
 
         key = observed_key(self._trigger.name)
         if self._keep:
-            swap_json(self._store, key, looked)
+            swap_json_of(self._store, self._trigger.name, key, looked)
         else:
             looked(get_json(self._store, key))
         return found[-1]
@@ -126,7 +126,8 @@ class DataReader:
                 return before or {}
             return observed_json(replace(seen, taken=taken, asked=asked))
 
-        swap_json(self._store, observed_key(self._trigger.name), remembered)
+        name = self._trigger.name
+        swap_json_of(self._store, name, observed_key(name), remembered)
 
     def _snapshot(self, sighted: Look, excluded: tuple[str, ...]) -> Snapshot:
         """Read the data, and look once more whether it changed meanwhile.

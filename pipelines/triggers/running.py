@@ -24,7 +24,8 @@ from pipelines.stores.layout import launch_end_key, launch_lease_key, run_key, s
 from pipelines.stores.leases import Lease, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import config_of
-from pipelines.triggers.launches import LaunchAttempt, end, read_end
+from pipelines.triggers.launch_states import LaunchAttempt
+from pipelines.triggers.launches import end, read_end, refuse
 from pipelines.triggers.settings import Trigger
 
 Launcher = Callable[..., Launched]
@@ -70,6 +71,7 @@ def carry_out(
     *,
     now: Callable[[], datetime],
     on_event: Callable[[Event], None],
+    on_begin: Callable[[], None] = lambda: None,
     launcher: Launcher = launch,
     patience_s: float = 0.0,
 ) -> Carried:
@@ -82,6 +84,7 @@ def carry_out(
         leases: Of this process.
         now: The clock.
         on_event: Told everything that happens.
+        on_begin: Called when it is certain that it is carried out here.
         launcher: Runs a configuration: ``launch``.
         patience_s: For how long to wait for a lease that seems to be nobody's.
 
@@ -100,6 +103,7 @@ def carry_out(
         if trigger.engine not in CLUSTERED and store.stat(started_key(attempt.run)):
             close_killed(store, attempt.run)
             return Carried("elsewhere", why="its run was killed; the next attempt follows")
+        on_begin()
         return _run(store, trigger, attempt, lease, now, on_event, launcher)
     finally:
         lease.release()
@@ -144,6 +148,8 @@ def _run(
     except UserError as error:
         if store.stat(run_key(attempt.run)):
             return Carried("failed", why=str(error))
+        if store.stat(started_key(attempt.run)) is None:
+            refuse(store, trigger, attempt, str(error), now().isoformat(timespec="milliseconds"))
         return Carried("refused", why=str(error))
     return Carried(launched.outcome, launched)
 

@@ -8,12 +8,14 @@ from statistics import median
 
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import told
-from pipelines.triggers.launches import Launch
+from pipelines.triggers.launch_states import Launch
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticks import Tick
 
 _LATE = timedelta(minutes=5)
-_LONG_TIMES, _LONG_LEAST_S, _LONG_KNOWN = 2.0, 600.0, 3
+_LONG_TIMES, _LONG_KNOWN, _LONG_LAST = 3.0, 3, 10
+_LONG_LEAST_S = 300.0
+"""A run whose steps were all done before takes seconds, and says little of one that trains."""
 
 
 def next_times(trigger: Trigger, count: int, now: datetime) -> list[datetime]:
@@ -49,26 +51,48 @@ def overdue(trigger: Trigger, last_tick: str, now: datetime) -> str:
     )
 
 
-def running_long(known: Sequence[Launch], now: datetime) -> str:
-    """Say that a run of a trigger takes far longer than those before it; empty if none does.
+def usual_time_s(known: Sequence[Launch]) -> float | None:
+    """Return the median time of the last launches that ended well; None after too few of them."""
+    took = [
+        _moment(record.finished) - _moment(record.started)
+        for one in known
+        if (record := one.record) and record.outcome == "done" and record.finished
+    ][-_LONG_LAST:]
+    return median(took) if len(took) >= _LONG_KNOWN else None
+
+
+def long_run(known: Sequence[Launch], now: datetime) -> tuple[Launch, str] | None:
+    """Return the launch that takes far longer than those before it, and say so; None if none does.
 
     Args:
-        known: Its launches, in order.
+        known: All launches of a trigger, in order.
         now: Now.
     """
-    records = [one.record for one in known if one.record]
-    took = [record.wall_s for record in records if record.outcome == "done" and record.wall_s > 0]
-    if len(took) < _LONG_KNOWN:
-        return ""
-    usual_s = median(took[-20:])
-    for record in records:
+    usual_s = usual_time_s(known)
+    if usual_s is None:
+        return None
+    limit_s = max(_LONG_LEAST_S, _LONG_TIMES * usual_s)
+    for one in known:
+        record = one.record
+        if record is None or record.outcome != "running":
+            continue
         so_far_s = (now - datetime.fromisoformat(record.started)).total_seconds()
-        if record.outcome == "running" and so_far_s > max(_LONG_LEAST_S, _LONG_TIMES * usual_s):
-            return (
-                f"the run {record.run} has gone on for {told(so_far_s)}; the runs before it took "
+        if so_far_s > limit_s:
+            return one, (
+                f"the run {record.run} has gone on for {told(so_far_s)}; the last ones took "
                 f"{told(usual_s)}"
             )
-    return ""
+    return None
+
+
+def running_long(known: Sequence[Launch], now: datetime) -> str:
+    """Say that a run of a trigger takes far longer than those before it; empty if none does."""
+    found = long_run(known, now)
+    return found[1] if found else ""
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def held_now(ticks: Sequence[Tick], known: Sequence[Launch]) -> Tick | None:

@@ -14,20 +14,22 @@ from datetime import UTC, datetime
 from components.contract.errors import UserError
 from pipelines.launch.launching import launch
 from pipelines.runs.events import Event
-from pipelines.stores.layout import CLAIMS, launch_lease_key
+from pipelines.stores.layout import launch_lease_key
 from pipelines.stores.leases import LENGTH_S, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers import deciding
 from pipelines.triggers.confirming import by_hand_key
-from pipelines.triggers.deciding import Move
+from pipelines.triggers.deciding import Going, Move
 from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
-from pipelines.triggers.launches import Launch, end, launches, reserve
+from pipelines.triggers.lateness import overdue, running_long
+from pipelines.triggers.launch_states import Launch
+from pipelines.triggers.launches import end, launches, reserve
 from pipelines.triggers.reading import DataReader, HandedOver
 from pipelines.triggers.running import Carried, Launcher, actor_of, carry_out, close_killed
 from pipelines.triggers.settings import Trigger
-from pipelines.triggers.ticks import Tick, note
+from pipelines.triggers.slots import SlotWatch, take_slot
+from pipelines.triggers.ticks import Tick, note, read_ticks, tell_once
 
-_LEASES = "launch-"
 _PATIENCE = 1.2
 """Lengths of a lease to wait for one whose holder seems to be gone."""
 
@@ -61,6 +63,8 @@ class Ticker:
         launcher: Runs a configuration.
         hand_over: Given the name of a trigger whose data is to be read or which is to launch:
             another process evaluates it then. None: this one does.
+        on_late: Told with the name of the trigger what should have run and has not, or takes long,
+            once each.
     """
 
     def __init__(
@@ -73,7 +77,9 @@ class Ticker:
         on_event: Callable[[str, Event], None] = lambda _name, _event: None,
         launcher: Launcher = launch,
         hand_over: Callable[[str], None] | None = None,
+        on_late: Callable[[str, Tick], None] = lambda _name, _tick: None,
     ) -> None:
+        self._on_late = on_late
         self._launcher = launcher
         self._hand_over = hand_over
         self._store = store
@@ -82,6 +88,7 @@ class Ticker:
         self._clock = clock
         self._on_event = on_event
         self._leases = Leases(store, lease_s)
+        self._slots = SlotWatch(self._leases, at_once)
 
     def close(self) -> None:
         """Give up the leases of this process."""
@@ -100,10 +107,13 @@ class Ticker:
         if name is not None:
             read_trigger(self._store, name)
         for each in [name] if name is not None else trigger_names(self._store):
+            uid = ""
             try:
-                yield self._one(read_trigger(self._store, each), dry=dry)
+                trigger = read_trigger(self._store, each)
+                uid = trigger.uid
+                yield self._one(trigger, dry=dry)
             except UserError as error:
-                yield Ticked(each, (self._failed(each, error, dry=dry),), {}, error)
+                yield Ticked(each, (self._failed(each, error, uid, dry=dry),), {}, error)
 
     def launch_now(self, trigger: Trigger, why: str, actor: str) -> tuple[str, Carried]:
         """Launch a trigger whatever its times and its data say.
@@ -112,7 +122,7 @@ class Ticker:
             The run, and what became of it.
         """
         key = by_hand_key(self._clock())
-        return self._begin(trigger, Move("launch", why, key), actor, patient=False)
+        return self._by_hand(trigger, Move("launch", why, key), actor)
 
     def try_again(self, trigger: Trigger, failed: Launch, actor: str) -> tuple[str, Carried]:
         """Try a launch again.
@@ -124,7 +134,19 @@ class Ticker:
         number = latest.number + 1 if latest else 1
         snapshot = latest.snapshot if latest else ""
         again = Move("launch", actor, failed.key, number, snapshot)
-        return self._begin(trigger, again, actor, patient=False)
+        return self._by_hand(trigger, again, actor)
+
+    def _by_hand(self, trigger: Trigger, decision: Move, actor: str) -> tuple[str, Carried]:
+        """Carry out what a person asked for: it counts among launches, and waits for none."""
+        slot = take_slot(self._leases, self._at_once, decision.key, 0.0)
+        try:
+            run, done = self._begin(trigger, decision, actor, patient=False)
+        finally:
+            if slot:
+                slot.release()
+        if done.what != "elsewhere":
+            self._note(trigger, _ended(self._row(decision), run, done), of_last=True)
+        return run, done
 
     def _one(self, trigger: Trigger, *, dry: bool) -> Ticked:
         now = self._clock()
@@ -140,6 +162,7 @@ class Ticker:
     def _evaluated(self, trigger: Trigger, now: datetime, *, dry: bool) -> Ticked:
         known = launches(self._store, trigger)
         decisions, waits = deciding.decide_unfinished(trigger, known, self._held(trigger), now)
+        self._tell_late(trigger, known, waits, now, dry=dry)
         if pause := deciding.decide_pause(trigger, known):
             decisions.append(pause)
         elif not decisions:
@@ -147,26 +170,46 @@ class Ticker:
         rows: list[Tick] = []
         carried: dict[str, Carried] = {}
         for decision in decisions:
-            if decision.what == "launch" and self._hand_over and self._has_room(trigger, decision):
-                raise HandedOver
-            if decision.what == "launch" and not dry:  # whoever kills it leaves that it was begun
-                note(self._store, trigger.name, self._row(decision))
             row, done = self._act(trigger, known, decision, dry=dry)
-            if not dry:
-                row = note(self._store, trigger.name, row, of_last=decision.what == "launch")
+            if not dry and not (done and done.what == "elsewhere"):
+                of_last = decision.what == "launch" and done is not None
+                row = self._note(trigger, row, of_last=of_last)
             rows.append(row)
             if done:
                 carried[row.run] = done
         return Ticked(trigger.name, tuple(rows), carried)
 
-    def _failed(self, name: str, error: UserError, *, dry: bool) -> Tick:
+    def _failed(self, name: str, error: UserError, uid: str, *, dry: bool) -> Tick:
         row = Tick.of(self._clock(), "error", str(error))
-        return row if dry else note(self._store, name, row)
+        return row if dry else note(self._store, name, uid, row)
+
+    def _tell_late(
+        self,
+        trigger: Trigger,
+        known: Mapping[str, Launch],
+        waits: Going | None,
+        now: datetime,
+        *,
+        dry: bool,
+    ) -> None:
+        """Tell what is late or takes long, if it was not told before."""
+        before = read_ticks(self._store, trigger.name)
+        last = before[-1].last if before else ""
+        found = (overdue(trigger, known, waits, last, now), running_long(known, now))
+        for row in found:
+            if row and (dry or tell_once(self._store, trigger.name, row)):
+                self._on_late(trigger.name, row)
 
     # what is due --------------------------------------------------------------------------------
 
     def _due(
-        self, trigger: Trigger, known: Mapping[str, Launch], waits: str, now: datetime, *, dry: bool
+        self,
+        trigger: Trigger,
+        known: Mapping[str, Launch],
+        waits: Going | None,
+        now: datetime,
+        *,
+        dry: bool,
     ) -> list[Move]:
         if trigger.schedule:
             return deciding.decide_schedule(trigger, known, waits, now)
@@ -201,15 +244,34 @@ class Ticker:
                 if one.state(trigger.retries) in ("reserved", "running", "killed", "failed"):
                     end(self._store, trigger, key, "superseded", decision.why, at, actor)
             return row, None
-        if not self._has_room(trigger, decision):
+        return self._launch(trigger, known, decision, row, actor)
+
+    def _launch(
+        self,
+        trigger: Trigger,
+        known: Mapping[str, Launch],
+        decision: Move,
+        row: Tick,
+        actor: str,
+    ) -> tuple[Tick, Carried | None]:
+        """Launch, if fewer go on than are allowed at a time."""
+        slot = None
+        if not self._hand_over:
+            patience_s = _PATIENCE * self._lease_s
+            slot = take_slot(self._leases, self._at_once, decision.key, patience_s)
+        elif self._slots.may_be_free():
+            raise HandedOver
+        if slot is None:
             why = f"{self._at_once} of {self._at_once} launches go on; {decision.why}"
             return replace(row, what="wait", why=why), None
-        before = known.get(decision.key)
-        if before and before.latest and before.latest.number < decision.number:
-            close_killed(self._store, before.latest.run)
-        run, done = self._begin(trigger, decision, actor, patient=before is not None)
-        why = f"{row.why}: {done.what}" + (f", {done.why}" if done.why else "")
-        return replace(row, run=run, why=why), done
+        try:
+            before = known.get(decision.key)
+            if before and before.latest and before.latest.number < decision.number:
+                close_killed(self._store, before.latest.run)
+            run, done = self._begin(trigger, decision, actor, patient=before is not None)
+        finally:
+            slot.release()
+        return _ended(row, run, done), done
 
     def _row(self, decision: Move) -> Tick:
         return Tick.of(
@@ -226,15 +288,22 @@ class Ticker:
         done = carry_out(
             self._store, trigger, attempt, self._leases, now=self._clock,
             on_event=lambda event: self._on_event(trigger.name, event), launcher=self._launcher,
+            # Whoever kills it leaves that it was begun.
+            on_begin=lambda: self._note_begun(trigger, decision),
             # Only time tells that a lease of another machine has ended.
             patience_s=_PATIENCE * self._lease_s if patient else 0.0,
         )  # fmt: skip
         return attempt.run, done
 
-    def _has_room(self, trigger: Trigger, decision: Move) -> bool:
-        """Whether fewer launches go on beside one than are allowed at a time."""
-        # What somebody left behind under its own key is waited for later.
-        own = launch_lease_key(trigger.uid, decision.key)
-        keys = [one for one in self._store.list(f"{CLAIMS}{_LEASES}") if one != own]
-        others = sum(not standing.free for standing in self._leases.look(keys))
-        return others < self._at_once
+    def _note_begun(self, trigger: Trigger, decision: Move) -> None:
+        self._note(trigger, self._row(decision))
+
+    def _note(self, trigger: Trigger, row: Tick, *, of_last: bool = False) -> Tick:
+        return note(self._store, trigger.name, trigger.uid, row, of_last=of_last)
+
+
+def _ended(row: Tick, run: str, done: Carried) -> Tick:
+    """Return what is noted of a launch that was carried out."""
+    return replace(
+        row, run=run, why=f"{row.why}: {done.what}" + (f", {done.why}" if done.why else "")
+    )

@@ -18,20 +18,25 @@ _LEAST = 4.0
 """What takes no time is a mark as well."""
 
 
-def state_bar(states: Sequence[str]) -> Markup:
-    """Draw how many of some things are in which state; what is done lies left."""
+def in_order(states: Sequence[str]) -> list[tuple[str, int]]:
+    """Return how many of some things are in which state; what is done comes first."""
     counted = Counter(states)
     known = [state for state in _ORDER if state in counted]
-    ordered = [*known, *sorted(set(counted) - set(known))]
+    return [(state, counted[state]) for state in (*known, *sorted(set(counted) - set(known)))]
+
+
+def state_bar(states: Sequence[str]) -> Markup:
+    """Draw how many of some things are in which state; what is done lies left."""
+    counted = in_order(states)
     parts: list[Markup] = []
     left = 0.0
-    for state in ordered:
-        width = counted[state] / len(states) * _WIDE
+    for state, count in counted:
+        width = count / len(states) * _WIDE
         look = look_of(state)
         parts.append(
             tag(
                 "rect",
-                tag("title", f"{counted[state]} {look.word}"),
+                tag("title", f"{count} {look.word}"),
                 x=left,
                 y=0,
                 width=max(0.0, width - 1),
@@ -40,7 +45,7 @@ def state_bar(states: Sequence[str]) -> Markup:
             )
         )
         left += width
-    words = ", ".join(f"{counted[state]} {look_of(state).word}" for state in ordered)
+    words = ", ".join(f"{count} {look_of(state).word}" for state, count in counted)
     return _bar(parts, f"{len(states)} steps: {words}")
 
 

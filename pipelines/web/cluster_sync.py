@@ -84,7 +84,7 @@ class ClusterSync:
 
     def _import(self) -> tuple[int, int, UserError | None]:
         """Return how many runs there are, how many were imported, and a fault of one of them."""
-        from pipelines.engines.kubeflow.connection import Connection
+        from pipelines.engines.kubeflow.api.connection import Connection
         from pipelines.engines.kubeflow.syncing import IMPORTED, sync
 
         connection = Connection(

@@ -18,7 +18,7 @@ from components.artifacts.decision import Candidate, Decision, Goal
 from components.contract.errors import UserError, suggest
 from components.pages.charts.gallery import allowed_metric
 from components.pages.charts.pareto import pareto_svg
-from components.pages.charts.pareto_parts import CostAxis, Exploring, Limits, MetricAxis, Point
+from components.pages.charts.pareto_parts import BudgetLines, CostAxis, Exploring, MetricAxis, Point
 from components.pages.charts.svg import BESIDE, NARROW
 from components.selection.again import choose_again
 from components.statistics.bootstrap import Interval
@@ -51,7 +51,7 @@ _COUNTS: Mapping[str, tuple[str, CostAxis]] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class Exploration:
     """What the query of an address asks for.
 
     Attributes:
@@ -69,7 +69,7 @@ class Asked:
     shown: str | None
 
 
-def asked_for(decision: Decision, query: Mapping[str, str]) -> Asked:
+def exploration_of(decision: Decision, query: Mapping[str, str]) -> Exploration:
     """Read a query; what it does not say is as the run was configured.
 
     Args:
@@ -92,7 +92,7 @@ def asked_for(decision: Decision, query: Mapping[str, str]) -> Asked:
         budgets = replace(budgets, size_mb=own.size_mb)
     minimize = _one_of("minimize", query.get("minimize", decision.minimize), get_args(Goal))
     shown = query.get("at")
-    return Asked(
+    return Exploration(
         budgets,
         "latency" if minimize == "latency" else "size",
         _one_of("x", query.get("x", "size"), list(cost_axes(decision))),
@@ -187,7 +187,7 @@ def _metric(one: Candidate, name: str) -> Interval | None:
     return one.drop if name == DROP else one.metrics.get(name)
 
 
-def limits_of(decision: Decision, budgets: Budgets, cost: str, metric: str) -> Limits:
+def limits_of(decision: Decision, budgets: Budgets, cost: str, metric: str) -> BudgetLines:
     """Return the budgets that can be drawn on two axes."""
     along = None
     if cost == "size":
@@ -195,10 +195,10 @@ def limits_of(decision: Decision, budgets: Budgets, cost: str, metric: str) -> L
     elif cost.startswith(LATENCY):
         along = budgets.latency_ms
     if metric == DROP:
-        return Limits(along, budgets.drop)
+        return BudgetLines(along, budgets.drop)
     if metric == decision.metric:
-        return Limits(along, allowed_metric(replace(decision, budgets=budgets)))
-    return Limits(along, budgets.floors.get(metric))
+        return BudgetLines(along, allowed_metric(replace(decision, budgets=budgets)))
+    return BudgetLines(along, budgets.floors.get(metric))
 
 
 # what is shown ----------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class Explored:
     upwards: Dragged
 
 
-def explore(decision: Decision, asked: Asked) -> Explored:
+def explore(decision: Decision, asked: Exploration) -> Explored:
     """Return what is shown of a decision.
 
     Args:
@@ -304,7 +304,9 @@ def _sentence(decision: Decision, *, moved: bool) -> str:
     return f"{decision.winner or 'Nothing'} {verb} at {', '.join(limits)}"
 
 
-def _pictures(decision: Decision, points: Sequence[Point], asked: Asked) -> tuple[Markup, Markup]:
+def _pictures(
+    decision: Decision, points: Sequence[Point], asked: Exploration
+) -> tuple[Markup, Markup]:
     axes = (asked.cost, asked.metric)
     wide, narrow = (
         pareto_svg(

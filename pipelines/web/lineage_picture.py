@@ -28,6 +28,7 @@ def picture_of(
     *,
     deeper: str | None = None,
     artifacts: bool = False,
+    widest: float | None = None,
 ) -> Markup:
     """Draw a trace; what lies farthest is folded into one box that counts it.
 
@@ -36,6 +37,8 @@ def picture_of(
         link: Where a click on a box leads.
         deeper: Where a click on what is folded leads.
         artifacts: Whether those between the steps are drawn, too.
+        widest: So many pixels it is wide at most, as long as it can be read; None scales it with
+            its frame.
     """
     nodes = [node for node in trace.nodes if artifacts or _is_shown(node, trace)]
     after = _between(trace, {node.id for node in nodes})
@@ -62,6 +65,7 @@ def picture_of(
         title=f"Lineage of {visible(trace.what, keep='')}",
         ident="lineage",
         counted="steps and files",
+        widest=widest,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from components.contract.errors import UserError
 from pipelines import __version__
@@ -28,6 +29,7 @@ from pipelines.web.counting import RequestCounts
 from pipelines.web.jobs import Jobs
 from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
+from pipelines.web.remembered import Remembered
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
 from pipelines.web.standing import Health, IndexMissingError, Reading, Standing
@@ -70,6 +72,9 @@ class Service:
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
+        self.answers = Remembered(64)
+        self.thumbnails = Remembered(2_000)
+        self.exclusions = Remembered(1)
         self.began = secrets.token_hex(8)
         self.standing = Standing()
         self.faults = Faults(say)
@@ -85,6 +90,7 @@ class Service:
         self._asked = time.monotonic()
         self._judged: dict[str, float] = {}
         self._reading: Reading | None = None
+        self._was_there = False
         self._refreshing = threading.Lock()
         self._over = threading.Event()
         self._soon = threading.Event()
@@ -222,6 +228,7 @@ class Service:
             began = time.monotonic()
             before = self.standing
             try:
+                self._check_folder()
                 bring_up_to_date(self.store, self._told)
                 self.standing = self._looked(before, began)
             except UserError as error:
@@ -234,6 +241,18 @@ class Service:
                 )
             finally:
                 self._reading = None
+
+    def _check_folder(self) -> None:
+        """Refuse the folder of a store that was there and is gone, as a disk that was unmounted.
+
+        A store without its folder is one without runs, and the index would be made anew as of one.
+        """
+        there = "://" in self.store.uri or Path(self.store.uri).is_dir()
+        if self._was_there and not there:
+            raise UserError(
+                f"the folder {self.store.uri} is not there any more", "mount it, or put it back"
+            )
+        self._was_there = there
 
     def _looked(self, before: Standing, began: float) -> Standing:
         with self.index() as index:

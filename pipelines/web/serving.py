@@ -11,12 +11,13 @@ from collections.abc import Callable, Generator
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
 from pipelines.stores.store import Store
 from pipelines.web.app import make_app
 from pipelines.web.security.codes import CodeWay
-from pipelines.web.security.connections import MOST, bounded
+from pipelines.web.security.connections import MOST, BoundedConnection, bounded
 from pipelines.web.security.sessions import ENTER, SessionGuard
 from pipelines.web.security.ways import Way, way_of
 from pipelines.web.service import Service
@@ -82,29 +83,33 @@ def serve(
         way = way_of(settings, port)
         service = Service(store, settings, say=say)
         app = make_app(service, lambda app: SessionGuard(app, way, https=settings.https))
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            h11_max_incomplete_event_size=_HEAD_BYTES,
-            http=bounded(service.faults),
-            ws="none",
-            timeout_graceful_shutdown=_GRACE_S,
-        )
         address = _address(settings, port)
         service.start()
         try:
             on_ready(_link(address, way))
             if isinstance(way, CodeWay):
                 _give_codes(lambda: say(f"open {_link(address, way)}"))
-            _Server(config, on_end).run(sockets=[bound])
+            _Server(configured(app, bounded(service.faults)), on_end).run(sockets=[bound])
         finally:
             service.stop()
+
+
+def configured(app: ASGIApp, connection: type[BoundedConnection]) -> uvicorn.Config:
+    """Return how uvicorn serves: it believes no header of who asks, and prints nothing itself."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        http=connection,
+        ws="none",
+        timeout_graceful_shutdown=_GRACE_S,
+    )
 
 
 def _address(settings: ServeSettings, port: int) -> str:

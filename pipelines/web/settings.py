@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+import shlex
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from components.contract.errors import UserError
-from pipelines.config.faults import custom, fault_of
+from components.contract.errors import UserError, suggest
+from pipelines.config.faults import Fault, custom, fault_of, matching
 from pipelines.config.kubeflow_auth import Auth as ClusterAuth
 from pipelines.config.loading import error_in
+from pipelines.config.sections import Section, as_tuple
 from pipelines.config.yaml_file import read
 from pipelines.disk.names import absolute
 from pipelines.engines.engine import Cluster
@@ -28,18 +31,80 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 HOST = r"(?P<name>[a-z0-9_](?:[a-z0-9_.-]{0,253}[a-z0-9_])?|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?"
 """What a server is called by: a name or an address, and a port."""
 
+MAKE_TOKEN = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"  # noqa: S105
+_LINE = f'echo "promote $(id -un) $({MAKE_TOKEN})"'
+_EXAMPLES: Mapping[str, str] = {
+    "store": "./slimline-store", "port": "8080", "at_once": "1", "triggers": "true",
+    "read_only": "false", "https": "false", "kubeflow": "{host: https://kubeflow.example.com}",
+}  # fmt: skip
+_AUTH = "auth: {kind: token, file: tokens.txt} or auth: {kind: proxy, addresses: [10.0.0.0/8]}"
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+def _listed(example: str) -> BeforeValidator:
+    """Return what takes a list of texts; another value is refused with an example."""
+
+    def listed(value: object) -> object:
+        taken = as_tuple(value)
+        if not isinstance(taken, tuple) or not all(
+            isinstance(one, str) for one in cast("tuple[object, ...]", taken)
+        ):
+            raise custom(f"{value!r} is no list of texts", f"write {example}")
+        return cast("object", taken)
+
+    return BeforeValidator(listed)
 
 
-class CodeAuth(_Section):
-    """Whoever has the code that the start prints may do everything: one person on one machine."""
+def _path(value: object) -> object:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value:
+        raise custom(f"{value!r} names no file", "write a path; relative ones begin here")
+    return Path(value).expanduser()
+
+
+_File = Annotated[Path, BeforeValidator(_path)]
+_NETWORKS = "addresses: [10.0.0.0/8]"
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise custom(f"{error}", f"write networks such as {_NETWORKS}") from None
+    return value
+
+
+def _address(value: str) -> str:
+    if value != "localhost":
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise custom(
+                f"{value!r} is no address of a machine",
+                "write one such as address: 127.0.0.1, or 0.0.0.0 for all that this machine has",
+            ) from None
+    return value
+
+
+_host = matching(
+    re.compile(HOST, re.IGNORECASE),
+    "{!r} is no name of a server",
+    "write names as browsers show them, without https:// and path: hosts: [pipelines.example.com]",
+)
+_header = matching(
+    re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}"),
+    "{!r} is no name of a header",
+    "write a name such as header: kubeflow-userid",
+)
+
+
+class CodeAuth(Section):
+    """Whoever has a link that the start prints may do everything: one person on one machine."""
 
     kind: Literal["code"] = "code"
 
 
-class TokenAuth(_Section):
+class TokenAuth(Section):
     """Whoever has a token of a file may do what stands beside it.
 
     Attributes:
@@ -47,11 +112,11 @@ class TokenAuth(_Section):
             able to read it.
     """
 
-    kind: Literal["token"]
-    file: Path = Field(strict=False)
+    kind: Literal["token"] = "token"
+    file: _File
 
 
-class ProxyAuth(_Section):
+class ProxyAuth(Section):
     """A proxy has asked who it is, and says so in a header.
 
     Attributes:
@@ -65,27 +130,21 @@ class ProxyAuth(_Section):
             made is taken by all.
     """
 
-    kind: Literal["proxy"]
-    header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = "kubeflow-userid"
-    addresses: tuple[str, ...] = Field(min_length=1, strict=False)
-    roles: Mapping[Role, Annotated[tuple[str, ...], Field(strict=False)]] = Field(
+    kind: Literal["proxy"] = "proxy"
+    header: Annotated[str, AfterValidator(_header)] = "kubeflow-userid"
+    addresses: Annotated[
+        tuple[Annotated[str, AfterValidator(_network)], ...],
+        _listed(_NETWORKS),
+        Field(min_length=1),
+    ]
+    roles: Mapping[Role, Annotated[tuple[str, ...], _listed("roles: {read: ['*']}")]] = Field(
         default_factory=lambda: {"read": (EVERYBODY,)}
     )
-    tokens: Path | None = Field(default=None, strict=False)
-    key: Path | None = Field(default=None, strict=False)
-
-    @field_validator("addresses")
-    @classmethod
-    def _check_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
-        for address in addresses:
-            try:
-                ipaddress.ip_network(address)
-            except ValueError as error:
-                raise custom(f"{address}: {error}", "write networks like 10.0.0.0/8") from None
-        return addresses
+    tokens: _File | None = None
+    key: _File | None = None
 
 
-class KubeflowSettings(_Section):
+class KubeflowSettings(Section):
     """The cluster whose runs are imported every five minutes.
 
     Attributes:
@@ -104,17 +163,39 @@ class KubeflowSettings(_Section):
         return Cluster(self.host, self.namespace, self.auth)
 
 
-Auth = Annotated[CodeAuth | TokenAuth | ProxyAuth, Field(discriminator="kind")]
+_KINDS: Mapping[str, type[CodeAuth | TokenAuth | ProxyAuth]] = {
+    "code": CodeAuth,
+    "token": TokenAuth,
+    "proxy": ProxyAuth,
+}
 
 
-class ServeSettings(_Section):
+def _auth(value: object) -> object:
+    """Say of an ``auth`` of no kind which there are."""
+    if isinstance(value, Section):
+        return value
+    kind = cast("dict[str, object]", value).get("kind") if isinstance(value, dict) else None
+    if kind is None:
+        raise custom("it says of no kind how people show who they are", f"write {_AUTH}")
+    if kind not in _KINDS:
+        raise custom(f"there is no kind {kind!r}", suggest(str(kind), _KINDS), key="kind")
+    return cast("object", value)
+
+
+Auth = Annotated[
+    Annotated[CodeAuth | TokenAuth | ProxyAuth, Field(discriminator="kind")], BeforeValidator(_auth)
+]
+
+
+class ServeSettings(Section):
     """How pages are served.
 
     Attributes:
         store: Where runs are kept.
         address: Which address of this machine listens.
         port: Which port; 0 takes a free one.
-        hosts: Names that browsers may call this server by, beside those of this machine itself.
+        hosts: Names that browsers may call this server by, beside those of this machine itself;
+            one with a port only at that port.
         auth: How it is told who asks.
         configs: Configurations that pages may start.
         notify: A command that is told of what people may want to know; its words.
@@ -126,12 +207,14 @@ class ServeSettings(_Section):
     """
 
     store: str = "./slimline-store"
-    address: str = "127.0.0.1"
+    address: Annotated[str, AfterValidator(_address)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    hosts: tuple[str, ...] = Field(default=(), strict=False)
+    hosts: Annotated[
+        tuple[Annotated[str, AfterValidator(_host)], ...], _listed("hosts: [pipelines.example.com]")
+    ] = ()
     auth: Auth = CodeAuth()
-    configs: tuple[Path, ...] = Field(default=(), strict=False)
-    notify: tuple[str, ...] = Field(default=(), strict=False)
+    configs: Annotated[tuple[_File, ...], _listed("configs: [faces.yaml]")] = ()
+    notify: Annotated[tuple[str, ...], _listed("notify: [./tell, --team, faces]")] = ()
     at_once: Annotated[int, Field(ge=1)] = 1
     triggers: bool = True
     read_only: bool = False
@@ -148,58 +231,15 @@ class ServeSettings(_Section):
         """Where, for an engine that is not of this machine."""
         return self.kubeflow.cluster if self.kubeflow else None
 
-    @field_validator("hosts")
-    @classmethod
-    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if not re.fullmatch(HOST, host, re.IGNORECASE):
-                raise custom(
-                    f"{host!r} is no name of a server",
-                    "write names as browsers show them, without https:// and path, such as "
-                    "pipelines.example.com",
-                )
-        return hosts
-
-    @field_validator("address")
-    @classmethod
-    def _check_address(cls, address: str) -> str:
-        if address != "localhost":
-            try:
-                ipaddress.ip_address(address)
-            except ValueError:
-                raise custom(
-                    f"{address!r} is no address of a machine",
-                    "write one such as 127.0.0.1, or 0.0.0.0 for all that this machine has",
-                ) from None
-        return address
-
-    def given(self, update: Mapping[str, object]) -> ServeSettings:
-        """Return the settings with what the command line says, checked.
+    def given(self, update: Mapping[str, Any]) -> ServeSettings:
+        """Return the settings with what the command line says.
 
         Raises:
             UserError: It is nothing that can be served.
         """
-        try:
-            settings = ServeSettings.model_validate({**dict(self), **update})
-        except ValidationError as error:
-            _, what, fix = fault_of(error.errors()[0])
-            raise UserError(what, fix) from None
-        return settings.checked()
-
-    def checked(self) -> ServeSettings:
-        """Refuse what must not be combined.
-
-        Raises:
-            UserError: Other machines could connect, and nothing tells who asks.
-        """
-        if self.address not in LOOPBACK and self.auth.kind == "code":
-            raise UserError(
-                f"address: {self.address} lets other machines connect, and one code is for one "
-                "person on this machine",
-                "write auth: {kind: token, file: tokens.txt} or auth: {kind: proxy, addresses: "
-                "[10.0.0.0/8]} into the settings, or leave address out",
-            )
-        return self
+        if not 0 <= update.get("port", 0) <= 65535:
+            raise UserError(f"there is no port {update['port']}", "give another one: --port 8080")
+        return self.model_copy(update=dict(update))
 
 
 def load_settings(path: Path | None) -> ServeSettings:
@@ -213,12 +253,29 @@ def load_settings(path: Path | None) -> ServeSettings:
     """
     if path is None:
         return ServeSettings()
-    document = read(path)
+    if not path.is_file():
+        raise UserError(f"there is no file {path}", "its keys stand in docs/service.md, Settings")
+    document = read(path, "begin with a line such as `port: 8080`, or leave --settings out")
     try:
         settings = ServeSettings.model_validate(document.value)
     except ValidationError as error:
-        raise error_in(document, fault_of(error.errors()[0])) from None
-    return _placed(settings, absolute(path).parent)
+        raise error_in(document, _worded(fault_of(error.errors()[0]))) from None
+    placed = _placed(settings, absolute(path).parent)
+    for fault in _faults(placed):
+        raise error_in(document, fault)
+    return placed
+
+
+def _worded(fault: Fault) -> Fault:
+    """Say what to write where only the range is told, and leave out what is no key of the file."""
+    location, what, fix = fault
+    if fix.startswith("correct ") and len(location) == 1 and location[0] in _EXAMPLES:
+        fix = f"write {location[0]}: {_EXAMPLES[str(location[0])]}"
+    if found := re.match(rf"auth\.({'|'.join(_KINDS)})(?=[.:])", what):
+        location = tuple(part for part in location if part not in _KINDS)
+        what = what.replace(found[0], "auth", 1)
+        fix = f"write {_NETWORKS}" if location[-1:] == ("addresses",) else fix
+    return location, what, fix
 
 
 def _placed(settings: ServeSettings, folder: Path) -> ServeSettings:
@@ -228,10 +285,32 @@ def _placed(settings: ServeSettings, folder: Path) -> ServeSettings:
         "store": settings.store if "://" in settings.store else str(folder / settings.store),
     }
     auth = settings.auth
-    if isinstance(auth, TokenAuth):
-        placed["auth"] = auth.model_copy(update={"file": folder / auth.file.expanduser()})
-    elif isinstance(auth, ProxyAuth):
-        files = {"tokens": auth.tokens, "key": auth.key}
-        update = {key: folder / path.expanduser() for key, path in files.items() if path}
-        placed["auth"] = auth.model_copy(update=update)
+    files = {name: getattr(auth, name, None) for name in ("file", "tokens", "key")}
+    update = {name: folder / file for name, file in files.items() if file}
+    placed["auth"] = auth.model_copy(update=update)
+    if settings.notify and "/" in (program := settings.notify[0]):
+        placed["notify"] = (str(folder / Path(program).expanduser()), *settings.notify[1:])
     return settings.model_copy(update=placed)
+
+
+def _faults(settings: ServeSettings) -> Iterator[Fault]:
+    """Yield what no part of the settings is at fault for by itself."""
+    auth = settings.auth
+    if settings.address not in LOOPBACK and auth.kind == "code":
+        what = (
+            f"address: {settings.address} lets other machines connect, and a link with a code is "
+            "for one person on this machine"
+        )
+        yield ("address",), what, f"write {_AUTH}, or leave address out"
+    for name, begin in (("file", _LINE), ("tokens", _LINE), ("key", MAKE_TOKEN)):
+        file = getattr(auth, name, None)
+        if file and not file.is_file():
+            fix = f"make it with: (umask 077; {begin} > {shlex.quote(str(file))})"
+            yield ("auth", name), f"auth.{name}: there is no file {file}", fix
+    for number, config in enumerate(settings.configs):
+        if not config.is_file():
+            what = f"configs[{number}]: there is no file {config}"
+            yield ("configs", number), what, f"write one with: slimline init {config}"
+    if settings.notify and not shutil.which(settings.notify[0]):
+        what = f"notify: there is no program {settings.notify[0]}"
+        yield ("notify",), what, "write the path of one that may be executed"

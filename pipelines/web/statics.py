@@ -11,6 +11,9 @@ from components.pages.charts.svg import STYLE
 from components.pages.templates import HERE as PAGES
 
 HERE = Path(__file__).parent / "static"
+_SHEETS = ("app.css", "runs.css", "lineage.css", "releases.css")
+"""Parts of the style sheet of all pages, in their order; other sheets are linked by their pages."""
+
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -18,11 +21,11 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 def static_files() -> Mapping[str, tuple[bytes, str]]:
     """Return content and type of every file by its name.
 
-    The style sheet begins with those of the reports: both look alike.
+    The style sheet of all pages begins with those of the reports: both look alike.
     """
     files = {path.name: path.read_bytes() for path in sorted(HERE.iterdir()) if path.is_file()}
-    reports = STYLE.read_bytes() + (PAGES / "style.css").read_bytes()
-    files["app.css"] = reports + files["app.css"]
+    parts = [STYLE.read_bytes(), (PAGES / "style.css").read_bytes()]
+    files["app.css"] = b"".join([*parts, *(files.pop(name) for name in _SHEETS)])
     return {name: (data, _TYPES[Path(name).suffix]) for name, data in files.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -17,7 +18,7 @@ from components.pages.templates import FILTERS as OF_REPORTS
 from components.pages.templates import HERE as REPORTS
 from pipelines.disk.visible import visible
 from pipelines.web.bars import gauge, span_bar, state_bar
-from pipelines.web.state_icons import look_of, state_icon
+from pipelines.web.state_icons import look_of, state_icon, state_shapes
 from pipelines.web.statics import address_of
 
 HERE = Path(__file__).parent / "templates"
@@ -113,6 +114,11 @@ def first_capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def tojson_plain(value: object) -> str:
+    """Write a value as JSON in one line, to be escaped like any text."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def named(text: str | None) -> Markup:
     """Write a name that somebody else chose: apart from what is around it, and nothing in it acts.
 
@@ -128,6 +134,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "short": short,
     "segment": segment,
+    "tojson_plain": tojson_plain,
     "first_capital": first_capital,
     "named": named,
     "visible": visible,
@@ -137,6 +144,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
 _FUNCTIONS: dict[str, Any] = {
     "static": address_of,
     "state_icon": state_icon,
+    "state_shapes": state_shapes,
     "look_of": look_of,
     "state_bar": state_bar,
     "gauge": gauge,

@@ -30,6 +30,7 @@ from tests.benchmarks.ingest import bench_ingest
 from tests.benchmarks.kubeflow import bench_compile, bench_engines, bench_sizes
 from tests.benchmarks.lineage import bench_lineage
 from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_memory_small
+from tests.benchmarks.pages import bench_pages
 from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.reruns import bench_reruns
 from tests.benchmarks.schedules import bench_schedules
@@ -407,6 +408,7 @@ BENCHES = {
     "winners": bench_winners,
     "costs": bench_costs,
     "lineage": bench_lineage,
+    "pages": bench_pages,
 }
 
 LONG_BENCHES = {

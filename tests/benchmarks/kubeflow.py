@@ -28,7 +28,7 @@ from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import compiled
 from pipelines.engines.kubeflow.ir.yaml_text import write
-from pipelines.engines.kubeflow.preflight import check
+from pipelines.engines.kubeflow.ir.preflight import check
 config = load(Path(sys.argv[1]))
 graph = graph_of(config)
 made = compiled(
@@ -90,7 +90,7 @@ def bench_compile(scratch: Path) -> list[Row]:
     from pipelines.config.loading import load
     from pipelines.config.parameters import filled
     from pipelines.engines.kubeflow.ir.compiling import compiled
-    from pipelines.engines.kubeflow.preflight import check
+    from pipelines.engines.kubeflow.ir.preflight import check
     from pipelines.images.building import IMAGES
     from pipelines.runs.graph import Graph, Ref, Step
     from tests.benchmarks.table import Row
@@ -147,8 +147,8 @@ def bench_sizes(scratch: Path) -> list[Row]:
     from pipelines.config.loading import load
     from pipelines.engines.kubeflow.ir.compiling import compiled
     from pipelines.engines.kubeflow.ir.limits import VARIABLE_BYTES, measured
+    from pipelines.engines.kubeflow.ir.preflight import check
     from pipelines.engines.kubeflow.ir.sizes.back_end import BACK_ENDS
-    from pipelines.engines.kubeflow.preflight import check
     from pipelines.images.building import IMAGES
     from tests.benchmarks.table import Row
     from tests.servers.kfp.picture import earlier_nodes, nodes
@@ -207,7 +207,7 @@ def _under_the_docker_runner(example: Path, scratch: Path) -> float:
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
     from pipelines.engines.kubeflow.ir.compiling import compiled
-    from pipelines.engines.kubeflow.preflight import check
+    from pipelines.engines.kubeflow.ir.preflight import check
     from pipelines.images.building import IMAGES, find
     from pipelines.images.daemon import connect
     from pipelines.sources.snapshot import snapshot, stage

@@ -27,7 +27,7 @@ def bench_reruns(scratch: Path) -> list[Row]:
 def _rerun(scratch: Path) -> list[Row]:
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
-    from pipelines.engines.kubeflow import watching
+    from pipelines.engines.kubeflow.watching import watcher
     from tests.pipelines.engines.kubeflow.launches import Launching
     from tests.servers.gcs.server import GcsServer
     from tests.servers.kfp import cluster as kfp_cluster
@@ -40,7 +40,7 @@ def _rerun(scratch: Path) -> list[Row]:
         GcsServer() as gcs,
         KfpServer() as kfp,
         mock.patch.dict(os.environ, {"STORAGE_EMULATOR_HOST": gcs.url}),
-        mock.patch.multiple(watching, POLL_S=0.01, POLL_MAX_S=0.01),
+        mock.patch.multiple(watcher, POLL_S=0.01, POLL_MAX_S=0.01),
     ):
         kfp_cluster.put_data(gcs)
         cluster = kfp_cluster.Cluster(kfp, gcs, local, graph_of(load(config)))
@@ -59,10 +59,10 @@ def _parts(scratch: Path) -> list[Row]:
     from pipelines.compress import graph_of
     from pipelines.config.loading import load
     from pipelines.engines.kubeflow.ir.limits import measured
+    from pipelines.engines.kubeflow.ir.preflight import check
     from pipelines.engines.kubeflow.ir.servers import NEWEST
-    from pipelines.engines.kubeflow.part_compiler import PartCompiler
-    from pipelines.engines.kubeflow.planning import ReusePlan
-    from pipelines.engines.kubeflow.preflight import check
+    from pipelines.engines.kubeflow.launching.part_compiler import PartCompiler
+    from pipelines.engines.kubeflow.launching.planning import ReusePlan
 
     config = load(wide(_VARIANTS, scratch))
     reachable = check(config, graph_of(config))

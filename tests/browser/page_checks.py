@@ -45,7 +45,12 @@ _REACHABLE = """() => {
   const styles = (e) => {
     const style = getComputedStyle(e);
     return [style.outlineStyle, style.outlineWidth, style.outlineColor, style.boxShadow,
-      style.borderColor, style.backgroundColor, style.textDecorationLine].join();
+      style.borderColor, style.backgroundColor, style.textDecorationLine,
+      // Of a link within a picture it is its box that shows it.
+      ...[...e.querySelectorAll('rect, circle, path')].slice(0, 5).map((shape) => {
+        const drawn = getComputedStyle(shape);
+        return [drawn.stroke, drawn.strokeWidth, drawn.fill, drawn.outlineStyle].join();
+      })].join();
   };
   const before = new Map(wanted.map((e) => [e, styles(e)]));
   document.addEventListener('focusin', ({target}) => {
@@ -65,10 +70,11 @@ _MISSED = """() => [
   ...window.unmarked.map((said) => `nothing shows that it has the focus: ${said}`),
 ]"""
 
-# Relative times differ from one moment to the next, in the same page.
+# Relative times differ from one moment to the next, in the same page; what is data-own, scripts fill.
 _CONTENT = """() => {
   const main = document.querySelector('main').cloneNode(true);
   for (const time of main.querySelectorAll('time')) time.textContent = time.dateTime;
+  for (const own of main.querySelectorAll('[data-own]')) own.remove();
   return [...main.querySelectorAll('h1, h2, h3, th, td, dt, dd, li, p, a, summary, label, button')]
     .map((e) => e.textContent.trim().replace(/\\s+/g, ' '));
 }"""

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, StorageState
+from playwright.sync_api import Browser, StorageState, expect
 
 ROOT = Path(__file__).parents[2]
 _READY_S = 60
+_READING = re.compile("being looked at|are read")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def served(browser: Browser, store: Path, home: Path, *options: str) -> Iterator
             answer = page.goto(entrance)
             assert answer
             assert answer.ok, answer.text()
+            # Until the index is made every page says so, and follows it.
+            expect(page.locator("h1")).not_to_contain_text(_READING, timeout=60_000)
             state = context.storage_state()
             context.close()
             yield Served(re.match(r"https?://[^/]+", entrance)[0], state, store)  # type: ignore[index]

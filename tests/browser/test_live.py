@@ -127,7 +127,7 @@ def test_a_real_run_is_followed_to_its_end(opened, live, tmp_path):
             expect(page.locator("[data-rows] tbody tr")).to_have_count(before + 1)
             row = page.locator("[data-rows] tbody tr").first
             expect(row).to_contain_text("running")
-            expect(row.locator(".strip .is-done").first).to_be_visible()
+            expect(row.locator(".strip .is-done, .strip [href='#is-done']").first).to_be_visible()
             expect(row).to_contain_text("done", use_inner_text=True)
             assert run.wait(60) == 0
         expect(row.locator(".state")).to_have_text("done")

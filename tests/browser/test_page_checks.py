@@ -147,7 +147,7 @@ def test_a_crawl_finds_what_links_lead_to_and_stops_where_much_is_alike():
     assert [url.removeprefix("http://x") for url in found] == [
         "/", "/a?p=1", "/b", "/a?p=2", "/gone.png", "/a?p=3",
     ]  # fmt: skip
-    assert found["http://x/gone.png"].status == 404
+    assert found["http://x/gone.png"].answer.status == 404
 
 
 def test_a_page_is_read_as_a_browser_reads_it():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 from starlette.routing import compile_path
 
-from docs.crawling import Answer, crawl, read_page
+from docs.crawling import Visited, asking, crawl, visit
 from pipelines.web.app import ROUTES
 from pipelines.web.view import PageRoute
 from tests.browser.conftest import Opened
@@ -31,34 +32,32 @@ _SAMPLES = 3
 
 
 def route_of(path: str) -> str:
-    """The route that answers a path; the path itself where none of a page does."""
-    return next((route for route, pattern in _PATTERNS.items() if pattern.match(path)), path)
+    """The route that answers a path; where none of a page does, the folder of the path."""
+    folder = path.rpartition("/")[0] + "/*"
+    return next((route for route, pattern in _PATTERNS.items() if pattern.match(path)), folder)
 
 
 @pytest.fixture(scope="module")
-def answers(chromium: Browser, filled: Served) -> Mapping[str, Answer]:
+def answers(chromium: Browser, filled: Served) -> Mapping[str, Visited]:
     """Everything that links lead to from the first page."""
     context = chromium.new_context(storage_state=filled.state)
 
-    def ask(url: str) -> Answer:
-        got = context.request.get(url, max_redirects=5)
-        kind = got.headers.get("content-type", "").partition(";")[0]
-        return Answer(got.status, kind, got.text() if kind == "text/html" else "")
-
+    ask = asking(context.request)
     found = dict(crawl(filled.at("/"), ask, alike=route_of))
-    found |= {filled.at(path): ask(filled.at(path)) for path in ASKED_FOR}
+    found |= {filled.at(path): visit(filled.at(path), ask) for path in ASKED_FOR}
     context.close()
     return found
 
 
 @pytest.fixture
-def samples(answers: Mapping[str, Answer], request: pytest.FixtureRequest) -> Sequence[str]:
+def samples(answers: Mapping[str, Visited], request: pytest.FixtureRequest) -> Sequence[str]:
     """Some addresses of a route."""
     of = [
         url
-        for url, answer in answers.items()
-        if route_of(urlsplit(url).path) == request.getfixturevalue("route")
-        and answer.kind == "text/html"
+        for url, visited in answers.items()
+        if visited.page
+        and visited.answer.status == 200
+        and route_of(urlsplit(url).path) == request.getfixturevalue("route")
     ]
     if not of:
         pytest.skip("is no page of text, or test_links_lead_to_every_page says why")
@@ -78,28 +77,26 @@ def test_links_lead_to_every_page(answers):
 
 
 def test_whatever_is_linked_answers(answers):
-    bad = {url: answer.status for url, answer in answers.items() if answer.status >= 400}
-    linking = {
-        url: [at for at, answer in answers.items() if url in _targets(at, answer)][:3]
-        for url in bad
-    }
-    expect_none([f"{bad[url]} for {url}, linked at {linking[url]}" for url in bad])
+    linking: dict[str, dict[str, None]] = {}
+    for at, visited in answers.items():
+        for link in visited.page.links if visited.page else ():
+            linking.setdefault(urldefrag(urljoin(at, link)).url, {})[at] = None
+    expect_none([
+        f"{visited.answer.status} for {url}, linked at {list(linking.get(url, ('no page',)))[:2]}"
+        for url, visited in answers.items()
+        if visited.answer.status >= 400
+    ])  # fmt: skip
 
 
 def test_whatever_is_pointed_at_within_a_page_is_there(answers):
-    missing = [
-        (at, link)
-        for at, answer in answers.items()
-        for link in read_page(answer.text).links
+    pages = {url: visited.page for url, visited in answers.items() if visited.page}
+    expect_none([
+        f"{at} points at {link}"
+        for at, page in pages.items()
+        for link in page.links
         for url, fragment in [urldefrag(urljoin(at, link))]
-        if fragment and url in answers and answers[url].kind == "text/html"
-        and fragment not in read_page(answers[url].text).fragments
-    ]  # fmt: skip
-    expect_none([f"{at} points at {link}" for at, link in missing])
-
-
-def _targets(at: str, answer: Answer) -> set[str]:
-    return {urldefrag(urljoin(at, link)).url for link in read_page(answer.text).links}
+        if fragment and url in pages and fragment not in pages[url].fragments
+    ])  # fmt: skip
 
 
 @pytest.mark.parametrize("route", PAGES)
@@ -128,8 +125,9 @@ def test_a_page_says_the_same_without_scripts(opened: Opened, filled: Served, ro
     for scripts in (True, False):
         page = opened(scripts=scripts, state=filled.state).new_page()
         page.goto(samples[0], wait_until="load")
-        contents.append((page.title(), content(page)))
-    assert contents[0] == contents[1]
+        contents.append([page.title(), *content(page)])
+    told = difflib.unified_diff(*contents, "with scripts", "without", lineterm="", n=0)
+    expect_none([f"{samples[0]}: {line}" for line in told])
 
 
 @pytest.mark.parametrize("path", ["/", "/runs/nothing-20260101-000000-0000"])

@@ -7,11 +7,15 @@ takes a second.
 
 from __future__ import annotations
 
+import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+
+import numpy as np
 
 from components.contract.digests import canonical_json, digest
 from components.contract.interface import interface_of
@@ -91,10 +95,12 @@ class History:
     Args:
         store: Where.
         version: Of the records: 2, or 1 as earlier versions wrote them.
+        pictured: Whether datasets hold images, of 8 x 8 pixels that are ``shows`` each.
     """
 
     store: Store
     version: int = 2
+    pictured: bool = False
     events: list[list[tuple[str, bytes]]] = field(default_factory=list[list[tuple[str, bytes]]])
     """Keys and values in the order in which they were written, by event."""
     runs: list[str] = field(default_factory=list[str])
@@ -216,9 +222,10 @@ class History:
         data = step(
             "ingest", "ingest", {"source": source, "pairs": None},
             {
-                "dataset": {"manifest.jsonl": _jsonl(open_lines), "dataset.json": b"{}"},
+                "dataset": {"manifest.jsonl": _jsonl(open_lines), "dataset.json": b"{}",
+                            **(_images(open_lines, pictures) if self.pictured else {})},
                 "sealed": {"manifest.jsonl": _jsonl(sealed_lines), "dataset.json": b"{}"},
-                "report": {"ingest.json": b"{}"},
+                "report": {"ingest.json": b"{}", **(_left_out(open_lines) if self.pictured else {})},
             },
             channels=3, maximum=255, max_pixels=50_000_000, background="white", split=split,
         )  # fmt: skip
@@ -365,6 +372,7 @@ def manifests(
             leader = first.setdefault(picture.shows, picture)
             if leader.label != picture.label:
                 torn.add(picture.shows)
+    rows: Counter[str] = Counter()
     opened: list[dict[str, object]] = []
     sealed: list[dict[str, object]] = []
     for picture in sorted(pictures, key=lambda one: one.name):
@@ -379,11 +387,36 @@ def manifests(
             line |= {"status": "duplicate", "duplicate_of": first[picture.shows].name}
         else:
             splits = ("train", "train", "validation", "selection", "sealed")
-            line |= {"split": splits[(picture.shows + split) % 5]}
-            if line["split"] == "sealed":
-                sealed.append(dict(line))
+            where = splits[(picture.shows + split) % 5]
+            line |= {"split": where, "index": None if where == "sealed" else rows[where]}
+            rows[where] += 1
+            if where == "sealed":
+                sealed.append(line | {"index": len(sealed)})
         opened.append(line)
     return opened, sealed
+
+
+def _images(lines: Sequence[Mapping[str, object]], pictures: Sequence[Picture]) -> dict[str, bytes]:
+    """The images of the open splits, in two files where there are more than two."""
+    shows = {picture.name: picture.shows for picture in pictures}
+    files: dict[str, bytes] = {}
+    for split in ("train", "validation", "selection"):
+        found = [shows[str(line["name"])] for line in lines if line["split"] == split]
+        parts = [found[:2], found[2:]] if 2 < len(found) <= 4 else [found]
+        for number, part in enumerate(parts):
+            if part:
+                array = np.full((len(part), 8, 8, 3), np.array(part).reshape(-1, 1, 1, 1), np.uint8)
+                held = io.BytesIO()
+                np.save(held, array)
+                name = f"images-{number:05d}.npy" if len(parts) > 1 else "images.npy"
+                files[f"{split}/{name}"] = held.getvalue()
+    return files
+
+
+def _left_out(lines: Sequence[Mapping[str, object]]) -> dict[str, bytes]:
+    lost = [line for line in lines if line["status"] == "quarantined"]
+    told = [{"name": line["name"], "kind": "corrupt", "reason": line["reason"]} for line in lost]
+    return {"left_out.jsonl": _jsonl(told)}
 
 
 def _jsonl(lines: Sequence[Mapping[str, object]]) -> bytes:

@@ -22,6 +22,7 @@ from pipelines.runs.records import RunRecord
 from pipelines.runs.step_records import step_record
 from pipelines.stores.layout import (
     blob_digest,
+    blob_key,
     records_key,
     release_key,
     run_key,
@@ -107,6 +108,13 @@ class ManyRuns:
         """The digest of an artifact; ingest is executed once for each dataset."""
         written = _artifact(step, output)
         return self._tables[run // self._per].get(written) or _of_run(written, run)
+
+    def items(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all that is in the store: another one then has the same."""
+        yield from ((blob_key(sha), data) for sha, data in self._blobs.items())
+        yield from self._sources.items()
+        for key in (*self.list("runs/"), *self.list("releases/")):
+            yield key, self.get(key)
 
     # Store ----------------------------------------------------------------------------------------
 

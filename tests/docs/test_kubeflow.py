@@ -20,7 +20,7 @@ import yaml
 from pipelines.cli.main import main, parser
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
-from pipelines.engines.kubeflow import watching
+from pipelines.engines.kubeflow.watching import watcher
 from pipelines.engines.vertex import engine as vertex_engine
 from tests.servers.gcs.server import GcsServer
 from tests.servers.kfp import cluster as kfp_cluster
@@ -81,7 +81,7 @@ def test_commands_of_slimline_parse(words: list[str]) -> None:
     assert callable(arguments.command)
     cron = getattr(arguments, "cron", None)
     if cron:
-        from pipelines.engines.kubeflow.cron import parse
+        from pipelines.engines.kubeflow.recurring.cron import parse
         from pipelines.runs.moments import zone
 
         assert parse(cron).six == f"0 {cron}"
@@ -127,7 +127,7 @@ def test_there_are_manifests_for_what_the_guide_promises() -> None:
 
 
 def test_the_token_of_a_pod_lies_where_it_is_looked_for() -> None:
-    from pipelines.engines.kubeflow.identity import POD_TOKEN
+    from pipelines.engines.kubeflow.api.identity import POD_TOKEN
 
     (job,) = [manifest for manifest in manifests() if manifest["kind"] == "CronJob"]
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
@@ -205,7 +205,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(yaml.safe_dump(plain, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KF_PIPELINES_ENDPOINT", raising=False)
-    for module in (watching, vertex_engine):
+    for module in (watcher, vertex_engine):
         monkeypatch.setattr(module, "POLL_S", 0.01)
         monkeypatch.setattr(module, "POLL_MAX_S", 0.01)
     return tmp_path

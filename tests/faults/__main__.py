@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.faults import loops
@@ -20,6 +23,8 @@ from tests.faults.prepared import Prepared
 from tests.faults.row import Row, markdown
 from tests.pipelines.engines.claiming import kill_loop
 from tests.pipelines.engines.machine.locking import asked, lock_loop
+from tests.pipelines.triggers.killing import kill_loop as killed_triggers
+from tests.servers.gcs.server import GcsServer
 
 
 def locks(folder: Path, chance: random.Random, tries: int) -> Row:
@@ -58,12 +63,42 @@ def engines(folder: Path, chance: random.Random, tries: int) -> Row:
     return row
 
 
+_SHORT = (("directory", 2), ("bucket", 3))
+_ALL = tuple(itertools.product(("directory", "bucket"), (2, 3, 5)))
+
+
+def triggers(
+    folder: Path, chance: random.Random, kills: int, loops: Sequence[tuple[str, int]]
+) -> Row:
+    """Kill or stop processes and services that tick one watch, over both kinds of store."""
+    row = Row("trigger", "each snapshot has one launch, one run that counts and one release")
+    began = time.monotonic()
+    with GcsServer() as gcs:
+        gcs.bucket("triggers")
+        os.environ["STORAGE_EMULATOR_HOST"] = gcs.url
+        for kind, processes in loops:
+            place = folder / f"{kind}-{processes}"
+            place.mkdir(parents=True)
+            uri = str(place / "store") if kind == "directory" else f"gs://triggers/{processes}"
+            try:
+                seen = killed_triggers(uri, place, processes, kills, chance.randrange(10**6))
+            except AssertionError as error:
+                row.broke(f"{kind}, {processes} processes: {error}")
+            else:
+                row.tries += kills
+                row.seen.update(seen)
+    del os.environ["STORAGE_EMULATOR_HOST"]
+    row.seconds = time.monotonic() - began
+    return row
+
+
 def main() -> int:
     """Run the loops, print the table, and return 1 if anything was not as promised."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--short", action="store_true", help="a sample of every loop")
     arguments = parser.parse_args()
+    trigger_kills = int(os.environ.get("SLIMLINE_TRIGGER_KILLS", "84"))  # 504 of all six loops
     chance, short = random.Random(arguments.seed), arguments.short
     with tempfile.TemporaryDirectory(prefix="slimline-faults-") as name:
         folder = Path(name)
@@ -76,6 +111,12 @@ def main() -> int:
             locks(folder / "locks", chance, 8 if short else 60),
             loops.pipes(prepared, chance, 3 if short else 18),
             engines(folder / "engines", chance, 3 if short else 30),
+            triggers(
+                folder / "triggers",
+                chance,
+                3 if short else trigger_kills,
+                _SHORT if short else _ALL,
+            ),
         ]
     for row in rows:
         for what in row.broken:

@@ -18,7 +18,7 @@ from components.pages.charts.drops import Drop, drops_svg
 from components.pages.charts.latency import Speed, latency_svg
 from components.pages.charts.marks import mark_svg
 from components.pages.charts.pareto import pareto_svg
-from components.pages.charts.pareto_parts import CostAxis, Limits, MetricAxis, Point
+from components.pages.charts.pareto_parts import BudgetLines, CostAxis, MetricAxis, Point
 from components.pages.charts.recall import recall_svg
 from components.pages.charts.roc import Verifier, histogram_svg, roc_svg
 from components.pages.charts.svg import NARROW, WIDE
@@ -65,7 +65,7 @@ def pareto_pictures(
     if not points:
         return None
     metric = METRICS[decision.metric]
-    limits = Limits(
+    limits = BudgetLines(
         cost=None if compressed else decision.budgets.size_bytes,
         metric=allowed_metric(decision),
     )

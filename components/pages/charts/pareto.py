@@ -12,12 +12,11 @@ from components.artifacts.decision import Verdict
 from components.pages.charts.axes import Scale, horizontal, padded, vertical
 from components.pages.charts.labels import Anchor, far, place
 from components.pages.charts.marks import MARK, shape
-from components.pages.charts.pareto_parts import CostAxis, Exploring, Limits, MetricAxis, Point
+from components.pages.charts.pareto_parts import BudgetLines, CostAxis, Exploring, MetricAxis, Point
 from components.pages.charts.svg import BESIDE, NARROW, WIDE, Box, picture, shorten, tag, text_width
 from components.statistics.quantities import decimal, significant, with_interval
 
-_HEIGHTS = {WIDE: 0.42, BESIDE: 0.56, NARROW: 0.95}
-"""Of the whole picture, as parts of its width."""
+_HEIGHTS = {WIDE: 0.42, BESIDE: 0.56, NARROW: 0.95}  # of the picture, as parts of its width
 _COLLAPSED = 6.0
 """A metric further below the reference than so many of the others' spans is drawn at the edge:
 one collapsed variant must not squeeze all others into a line."""
@@ -32,7 +31,7 @@ def pareto_svg(
     points: Sequence[Point],
     metric: MetricAxis,
     cost: CostAxis | None = None,
-    limits: Limits | None = None,
+    limits: BudgetLines | None = None,
     *,
     exploring: Exploring | None = None,
     width: int = WIDE,
@@ -49,7 +48,7 @@ def pareto_svg(
         width: ``WIDE``, ``BESIDE`` or ``NARROW``.
         ident: Unique in the page.
     """
-    cost, limits = cost or CostAxis(), limits or Limits()
+    cost, limits = cost or CostAxis(), limits or BudgetLines()
     height = round(width * _HEIGHTS[width])
     frame = Box(46, 34, width - 46 - 14, height - 34 - 44)
     x, y = _scales(points, limits, frame, higher_is_better=metric.higher_is_better)
@@ -65,7 +64,7 @@ def pareto_svg(
             title=f"{cost.title} (logarithmic)",
         ),
         *_budget_lines(x, y, frame, drawn, cost, metric),
-        _staircase(points, x, y, metric.higher_is_better),
+        *_staircases(points, x, y, higher_is_better=metric.higher_is_better),
         *[
             _pareto_mark(point, x, y, cost, exploring)
             for point in reversed(ordered)
@@ -80,7 +79,7 @@ def pareto_svg(
 
 
 def _scales(
-    points: Sequence[Point], limits: Limits, frame: Box, *, higher_is_better: bool
+    points: Sequence[Point], limits: BudgetLines, frame: Box, *, higher_is_better: bool
 ) -> tuple[Scale, Scale]:
     reached = [] if limits.cost is None else [limits.cost]
     costs = [end for point in points for end in (point.along.low, point.along.high) if end > 0]
@@ -108,9 +107,9 @@ def _metric_ends(
     return padded(ends + ([limit] if limit is not None else []), share=0.08)
 
 
-def _keeping(x: Scale, y: Scale, frame: Box, limits: Limits) -> list[Markup]:
+def _keeping(x: Scale, y: Scale, frame: Box, limits: BudgetLines) -> list[Markup]:
     """Tint the corner in which both budgets are kept."""
-    if limits == Limits():
+    if limits == BudgetLines():
         return []
     right = frame.right if limits.cost is None else x(limits.cost)
     edge = frame.bottom if limits.metric is None else y(limits.metric)
@@ -126,7 +125,7 @@ def _limit_words(limit: float, metric: MetricAxis) -> str:
     return f"{metric.limit_name}: {significant(limit, 4)}"
 
 
-def _limit_note(limits: Limits, metric: MetricAxis, y: Scale, frame: Box) -> list[Box]:
+def _limit_note(limits: BudgetLines, metric: MetricAxis, y: Scale, frame: Box) -> list[Box]:
     if limits.metric is None:
         return []
     words = _limit_words(limits.metric, metric)
@@ -134,7 +133,7 @@ def _limit_note(limits: Limits, metric: MetricAxis, y: Scale, frame: Box) -> lis
 
 
 def _budget_lines(
-    x: Scale, y: Scale, frame: Box, limits: Limits, cost: CostAxis, metric: MetricAxis
+    x: Scale, y: Scale, frame: Box, limits: BudgetLines, cost: CostAxis, metric: MetricAxis
 ) -> list[Markup]:
     drawn: list[Markup] = []
     if limits.cost is not None:
@@ -155,7 +154,7 @@ def _budget_lines(
     return drawn
 
 
-def _grips(x: Scale, y: Scale, frame: Box, limits: Limits) -> list[Markup]:
+def _grips(x: Scale, y: Scale, frame: Box, limits: BudgetLines) -> list[Markup]:
     """Draw what a budget is dragged by, and say how numbers lie on the axes."""
 
     def ends(scale: Scale) -> str:
@@ -180,6 +179,17 @@ def _grips(x: Scale, y: Scale, frame: Box, limits: Limits) -> list[Markup]:
     return drawn
 
 
+def _staircases(
+    points: Sequence[Point], x: Scale, y: Scale, *, higher_is_better: bool
+) -> list[Markup]:
+    """Draw the front of every series."""
+    series = {
+        one: [p for p in points if p.series == one]
+        for one in dict.fromkeys(p.series for p in points)
+    }
+    return [_staircase(drawn, x, y, higher_is_better) for drawn in series.values()]
+
+
 def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bool) -> Markup:
     """Join, from small to large, the points of the front that get better with size."""
     sign = 1 if higher_is_better else -1
@@ -196,7 +206,7 @@ def _staircase(points: Sequence[Point], x: Scale, y: Scale, higher_is_better: bo
     path = f"M{x(corners[0].along.value):.1f} {y(corners[0].metric.value):.1f}"
     for _, after in pairwise(corners):
         path += f"H{x(after.along.value):.1f}V{y(after.metric.value):.1f}"
-    return tag("path", d=path, class_="front")
+    return tag("path", d=path, class_=f"front {points[0].series}".rstrip())
 
 
 def _pareto_mark(
@@ -212,7 +222,7 @@ def _pareto_mark(
         drawn.append(shape(at, level, variant.verdict, solid=variant.on_front))
     else:
         drawn.append(tag("path", d=f"M{at - 6:.1f} {level - 11:.1f}h12l-6 10z", class_="bar"))
-    style, name = str(variant.verdict), variant.name if exploring else None
+    style, name = point.series or variant.verdict, variant.name if exploring else None
     if exploring and exploring.shown == variant.name:
         style += " is-shown"
     return tag("g", *drawn, class_=style, data_variant=name)
@@ -236,6 +246,7 @@ def _whiskers(point: Point, x: Scale, y: Scale) -> list[Markup]:
 def _names(
     ordered: Sequence[Point], x: Scale, y: Scale, frame: Box, notes: Sequence[Box]
 ) -> list[Markup]:
+    ordered = [point for point in ordered if point.named]
     widest = frame.width * 0.42
     texts = [shorten(_label(point, y), widest) for point in ordered]
     anchors = [

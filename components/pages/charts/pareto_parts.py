@@ -22,11 +22,15 @@ class Point:
         variant: Its verdict decides colour and shape; of the front it is filled and joined.
         metric: Its metric, which a variant that crashed has not.
         cost: What lies along the picture; None is the length of its file.
+        series: Of several decisions in one picture, a class that colours this one's variants.
+        named: Whether its name stands beside it.
     """
 
     variant: Candidate
     metric: Interval
     cost: Interval | None = None
+    series: str = ""
+    named: bool = True
 
     @property
     def along(self) -> Interval:
@@ -68,7 +72,7 @@ class MetricAxis:
 
 
 @dataclass(frozen=True)
-class Limits:
+class BudgetLines:
     """Budgets, as lines.
 
     Attributes:
@@ -89,5 +93,5 @@ class Exploring:
         shown: The variant that is looked at, or None.
     """
 
-    moved: Limits
+    moved: BudgetLines
     shown: str | None = None

@@ -61,12 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(what, "slimline compile CONFIG -o pipeline.yaml, or --component NAME")
     from pipelines.compress import graph_of
     from pipelines.config.secrets import refuse_secrets
-    from pipelines.engines.kubeflow import preflight
-    from pipelines.engines.kubeflow.fitting import compiled_for
-    from pipelines.engines.kubeflow.image_digests import images_of, references
-    from pipelines.engines.kubeflow.ir import compiling, limits, vertex
+    from pipelines.engines.kubeflow.bucket.image_digests import images_of, references
+    from pipelines.engines.kubeflow.bucket.versions import version_name
+    from pipelines.engines.kubeflow.ir import compiling, limits, preflight, vertex
     from pipelines.engines.kubeflow.ir.yaml_text import write
-    from pipelines.engines.kubeflow.versions import version_name
+    from pipelines.engines.kubeflow.launching.fitting import compiled_for
     from pipelines.runs.exclusions import read_exclusions
     from pipelines.runs.listing import listed_sources
     from pipelines.stores.opening import open_store
@@ -87,8 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         made = compiled_for(version, reachable, digests, images)
     if arguments.stage:
-        from pipelines.engines.kubeflow.pipeline_root import open_root, stage_all
-        from pipelines.engines.kubeflow.preparing import version_made
+        from pipelines.engines.kubeflow.bucket.pipeline_root import open_root, stage_all
+        from pipelines.engines.kubeflow.launching.preparing import version_made
 
         stage_all(sources, made.sources)
         # Whoever imports a run of it, started in the user interface, reads this.

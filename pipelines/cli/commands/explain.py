@@ -23,8 +23,8 @@ from pipelines.engines.opening import CLUSTERED, ENGINES
 
 if TYPE_CHECKING:
     from pipelines.config.configuration import Config
-    from pipelines.engines.kubeflow.fitting import Foreseen
-    from pipelines.engines.kubeflow.foreseeing import Foresight
+    from pipelines.engines.kubeflow.launching.fitting import Foreseen
+    from pipelines.engines.kubeflow.launching.foreseeing import Foresight
     from pipelines.runs.records import Problem
 
 
@@ -98,10 +98,10 @@ def _foreseen(arguments: argparse.Namespace, config: Config) -> Foreseen | None:
     if arguments.engine not in CLUSTERED:
         return None
     from pipelines.compress import graph_of
-    from pipelines.engines.kubeflow import fitting, preflight
-    from pipelines.engines.kubeflow.access import ENDPOINT
-    from pipelines.engines.kubeflow.ir import vertex
+    from pipelines.engines.kubeflow.api.access import ENDPOINT
+    from pipelines.engines.kubeflow.ir import preflight, vertex
     from pipelines.engines.kubeflow.ir.servers import wanted
+    from pipelines.engines.kubeflow.launching import fitting
 
     reachable = preflight.check(config, graph_of(config))
     if arguments.engine == "vertex":  # which says no limits of its own

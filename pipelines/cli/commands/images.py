@@ -1,4 +1,4 @@
-"""``slimline images``: the images that steps run in, built, pushed and listed."""
+"""``slimline images``: the images that steps run in, and that of the service: built, pushed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pipelines.cli.arguments import add_command
 from pipelines.cli.output import OK, USER_FAULT, complain, print_text
 
 if TYPE_CHECKING:
-    from components.contract.types import ImageName
+    from pipelines.images.building import AnyImage
+
+
+_FOR = {"train-gpu": "for steps with a GPU alone", "service": "for pages on a cluster alone"}
 
 
 def add(commands: Any) -> None:
@@ -19,7 +22,11 @@ def add(commands: Any) -> None:
     parser = add_command(commands, "images", "build, push and list the images", None)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     build = add_command(actions, "build", "build the images of the code at hand", _build)
-    build.add_argument("names", nargs="*", metavar="IMAGE", help="such as train; none: all")
+    build.add_argument(
+        "names", nargs="*", metavar="IMAGE",
+        help="train, device, light, train-gpu, or service, which serves pages on a cluster; "
+        "none: the first three",
+    )  # fmt: skip
     build.add_argument(
         "--gpu", action="store_true", help="also train-gpu, for steps that train on a GPU"
     )
@@ -28,20 +35,20 @@ def add(commands: Any) -> None:
     build.add_argument("--ca-bundle", type=Path, metavar="FILE", help="extra certificates for pip")
     push = add_command(actions, "push", "push the built images to a registry", _push)
     push.add_argument("registry", metavar="REGISTRY", help="such as europe-docker.pkg.dev/me/mine")
-    push.add_argument("names", nargs="*", metavar="IMAGE", help="such as train; none: all")
+    push.add_argument("names", nargs="*", metavar="IMAGE", help="as for build")
     push.add_argument("--gpu", action="store_true", help="also train-gpu")
     add_command(actions, "list", "say which images of the code at hand are there", _list)
 
 
-def _names(arguments: argparse.Namespace) -> list[ImageName]:
+def _names(arguments: argparse.Namespace) -> list[AnyImage]:
     from components.contract.images import GPU_IMAGE
-    from pipelines.images.building import ALL_IMAGES, IMAGES
+    from pipelines.images.building import BUILT, IMAGES
 
     for name in arguments.names:
-        if name not in ALL_IMAGES:
-            raise UserError(f"there is no image {name!r}", suggest(name, ALL_IMAGES))
+        if name not in BUILT:
+            raise UserError(f"there is no image {name!r}", suggest(name, BUILT))
     wanted = {*(arguments.names or IMAGES), *((GPU_IMAGE,) if arguments.gpu else ())}
-    return [image for image in ALL_IMAGES if image in wanted]
+    return [image for image in BUILT if image in wanted]
 
 
 def _build(arguments: argparse.Namespace) -> int:
@@ -90,13 +97,13 @@ def _list(_arguments: argparse.Namespace) -> int:
 
     client, missing = connect(), 0
     with daemon_faults("the images cannot be listed"):
-        for name in building.ALL_IMAGES:
+        for name in building.BUILT:
             needed = name in building.IMAGES
             try:
                 built = building.find(client, name)
             except UserError as error:
                 missing += needed
-                state = "missing" if needed else "not built, for steps with a GPU alone"
+                state = "missing" if needed else f"not built, {_FOR[name]}"
                 print_text(f"{building.image_name(name)}  {state}: {error.what}")
             else:
                 size_mb = f"{built.size_bytes / 1e6:,.0f} MB"

@@ -73,9 +73,9 @@ def _directions(arguments: argparse.Namespace) -> Sequence[Direction]:
 def _draw(found: Trace, place: str) -> None:
     """Write the picture, whole or not at all."""
     from components.pages.charts.svg import standalone
-    from pipelines.web.lineage_picture import picture_of
     from pipelines.disk.files import beside, disk_faults
     from pipelines.disk.names import absolute
+    from pipelines.web.lineage_picture import picture_of
 
     path = absolute(place)
     drawn = standalone(picture_of(found))

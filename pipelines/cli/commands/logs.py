@@ -54,8 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_of_cluster(arguments: argparse.Namespace, store: Store, record: RunRecord) -> None:
     """Print the log of a step that runs, or ran, in a cluster."""
     from pipelines.engines import opening
-    from pipelines.engines.kubeflow.connection import Connection
-    from pipelines.engines.kubeflow.reading_logs import follow_cluster_log, read_cluster_log
+    from pipelines.engines.kubeflow.api.connection import Connection
+    from pipelines.engines.kubeflow.watching.reading_logs import (
+        follow_cluster_log,
+        read_cluster_log,
+    )
 
     auth = auth_of(arguments)
 

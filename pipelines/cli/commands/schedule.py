@@ -13,7 +13,7 @@ from pipelines.cli.triggering import add_trigger, print_added, trigger_arguments
 from pipelines.engines.opening import CLUSTERED
 
 if TYPE_CHECKING:
-    from pipelines.engines.kubeflow.schedules import Schedule
+    from pipelines.engines.kubeflow.recurring.schedules import Schedule
 
 _NATIVE = "kubeflow"
 """The engine whose cluster keeps schedules that slimline sets."""
@@ -124,7 +124,7 @@ def _add_native(arguments: argparse.Namespace) -> int:
             f"--native is for {_NATIVE}, and the engine is {arguments.engine}",
             f"add --engine {_NATIVE}, or leave --native out: slimline tick starts the runs",
         )
-    from pipelines.engines.kubeflow import cron, schedules
+    from pipelines.engines.kubeflow.recurring import cron, schedules
     from pipelines.runs import moments
 
     times = cron.parse(arguments.cron)
@@ -153,7 +153,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if not arguments.engine:
         return triggers.listed(arguments)
     connection = connect(arguments)
-    from pipelines.engines.kubeflow import schedules
+    from pipelines.engines.kubeflow.recurring import schedules
 
     return _show(arguments, schedules.listed(connection), schedules.server_of(connection))
 
@@ -162,7 +162,7 @@ def _pause(arguments: argparse.Namespace) -> int:
     if not arguments.engine:
         return triggers.pause(arguments)
     connection = connect(arguments)
-    from pipelines.engines.kubeflow import schedules
+    from pipelines.engines.kubeflow.recurring import schedules
 
     return _show(
         arguments, [schedules.pause(connection, arguments.name)], schedules.server_of(connection)
@@ -173,7 +173,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     if not arguments.engine:
         return triggers.resume(arguments)
     connection = connect(arguments)
-    from pipelines.engines.kubeflow import schedules
+    from pipelines.engines.kubeflow.recurring import schedules
 
     return _show(
         arguments, [schedules.resume(connection, arguments.name)], schedules.server_of(connection)
@@ -184,7 +184,7 @@ def _remove(arguments: argparse.Namespace) -> int:
     if not arguments.engine:
         return triggers.remove(arguments)
     connection = connect(arguments)
-    from pipelines.engines.kubeflow import schedules
+    from pipelines.engines.kubeflow.recurring import schedules
 
     schedules.remove(connection, arguments.name)
     if arguments.json:

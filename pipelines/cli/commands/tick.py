@@ -20,7 +20,9 @@ from pipelines.cli.output import (
 if TYPE_CHECKING:
     from pipelines.cli.trigger_documents import TickedTrigger
     from pipelines.stores.store import Store
+    from pipelines.triggers.notifying import Notice
     from pipelines.triggers.ticking import Ticked, Ticker
+    from pipelines.triggers.ticks import Tick
 
 _CHANGES = """\
 changes: what is due is run here, in the foreground, each launch once whoever else ticks; the
@@ -51,12 +53,11 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, run what is due, and say what came of it."""
     from pipelines.triggers.noticing import notices
-    from pipelines.triggers.notifying import notify, words_of
-    from pipelines.triggers.spawning import ticks_folder
+    from pipelines.triggers.notifying import words_of
 
-    command = words_of(arguments.notify) if arguments.notify else None
+    command = words_of(arguments.notify) if arguments.notify else ()
     store = open_existing(arguments)
-    ticker = _ticker(arguments, store, command or ())
+    ticker = _ticker(arguments, store, command)
     told: list[TickedTrigger] = []
     code = OK
     try:
@@ -67,8 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             for notice in notices(store, ticked):
                 if notice.event == "promoted" or notice.why.startswith("not promoted"):
                     print_remark(notice.why)
-                if command and (wrong := notify(command, notice, ticks_folder(store))):
-                    print_remark(wrong)
+                _tell(store, command, notice)
             code = max(code, _code(ticked))
     finally:
         ticker.close()
@@ -79,14 +79,26 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
+def _tell(store: Store, command: tuple[str, ...], notice: Notice) -> None:
+    """Give a notice to the command that is to get them, if there is one."""
+    from pipelines.triggers.notifying import notify
+    from pipelines.triggers.spawning import ticks_folder
+
+    if command and (wrong := notify(command, notice, ticks_folder(store))):
+        print_remark(wrong)
+
+
 def _ticker(arguments: argparse.Namespace, store: Store, command: tuple[str, ...]) -> Ticker:
     """Return what evaluates: here, or with processes of their own for what is due."""
+    from pipelines.triggers.noticing import notice_of_late
     from pipelines.triggers.spawning import begin_tick, log_path
     from pipelines.triggers.ticking import Ticker
 
     at_once = max(1, arguments.at_once)
-    if not arguments.detach:
-        return Ticker(store, at_once=at_once)
+
+    def on_late(name: str, row: Tick) -> None:
+        print_remark(f"{name}: {row.what}: {row.why}")
+        _tell(store, command, notice_of_late(store, name, row))
 
     def hand_over(name: str) -> None:
         begin_tick(store, name, at_once=at_once, notify=command)
@@ -95,7 +107,9 @@ def _ticker(arguments: argparse.Namespace, store: Store, command: tuple[str, ...
                 f"{name}: goes on in a process of its own, which writes {log_path(store, name)}"
             )
 
-    return Ticker(store, at_once=at_once, hand_over=hand_over)
+    return Ticker(
+        store, at_once=at_once, on_late=on_late, hand_over=hand_over if arguments.detach else None
+    )
 
 
 def ticked_json(ticked: Ticked) -> TickedTrigger:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError, suggest
-from pipelines.cli.arguments import add_command, open_existing, store_arguments
+from pipelines.cli.arguments import (
+    add_command,
+    connect,
+    open_existing,
+    place_arguments,
+    store_arguments,
+)
 from pipelines.cli.output import OK, complain, print_json, print_text
 from pipelines.cli.triggering import print_triggers
 
 if TYPE_CHECKING:
+    from pipelines.cli.trigger_documents import NativeSchedule
     from pipelines.stores.store import Store
-    from pipelines.triggers.launches import Launch
+    from pipelines.triggers.launch_states import Launch
     from pipelines.triggers.running import Carried
     from pipelines.triggers.settings import Trigger
+    from pipelines.triggers.ticks import Tick
 
 _FAILED = ("dead letter", "failed")
 
@@ -25,7 +33,12 @@ def add(commands: Any) -> None:
     """Add the parsers of the command and its actions."""
     parser = commands.add_parser("triggers", help="what starts runs, and what became of it")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    store_arguments(add_command(actions, "list", "list schedules and watches", listed))
+    every = add_command(actions, "list", "list schedules and watches", listed)
+    every.add_argument(
+        "--engine", choices=("kubeflow",), help="list the recurring runs of its cluster, too"
+    )
+    place_arguments(every)
+    store_arguments(every)
     for name, summary, run in (
         ("show", "a trigger with what comes next and its last launches", _show),
         ("test", "what a tick would do now, and why; nothing is started or noted", _test),
@@ -44,6 +57,12 @@ def add(commands: Any) -> None:
                 "key", nargs="?", metavar="KEY",
                 help="of the launch, as show lists it (default: the latest that failed)",
             )  # fmt: skip
+        if name == "history":
+            which = one.add_mutually_exclusive_group()
+            which.add_argument("--all", action="store_true", help="all that were kept")
+            which.add_argument(
+                "--day", metavar="DATE", help="those of a day in UTC, such as 2026-11-27"
+            )
         if name in ("pause", "dismiss", "run"):
             one.add_argument("--reason", default="", metavar="TEXT", help="kept with it")
         store_arguments(one)
@@ -55,13 +74,38 @@ def listed(arguments: argparse.Namespace) -> int:
 
     store = open_existing(arguments)
     whole, damaged = list_triggers(store)
-    print_triggers(store, whole, as_json=arguments.json)
+    print_triggers(store, whole, as_json=arguments.json, native=_native(arguments))
     for one in damaged:
         complain(
             f"the trigger {one.name} cannot be read: {one.why.splitlines()[0]}",
             f"slimline triggers remove {one.name}, and add it again",
         )
     return OK
+
+
+def _native(arguments: argparse.Namespace) -> list[NativeSchedule]:
+    """Return the recurring runs that slimline made in a cluster, where one is named."""
+    if not arguments.engine:
+        if arguments.host:
+            raise UserError(
+                "--host is for --engine kubeflow", "add --engine kubeflow, or leave --host out"
+            )
+        return []
+    from pipelines.cli.trigger_documents import NativeSchedule
+    from pipelines.engines.kubeflow.recurring import schedules
+
+    return [
+        NativeSchedule(
+            name=one.name,
+            kind="native",
+            cron=one.times.five,
+            zone=one.zone.key,
+            enabled=one.enabled,
+            recurring_run=one.recurring_run,
+            next=[moment.isoformat(timespec="seconds") for moment in one.next()],
+        )
+        for one in schedules.listed(connect(arguments))
+    ]
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -75,7 +119,8 @@ def _test(arguments: argparse.Namespace) -> int:
     from pipelines.triggers.ticking import Ticker
 
     store, trigger = _named(arguments)
-    ticker = Ticker(store)
+    late: list[Tick] = []
+    ticker = Ticker(store, on_late=lambda _name, row: late.append(row))
     try:
         (ticked,) = ticker.tick(trigger.name, dry=True)
     finally:
@@ -83,7 +128,7 @@ def _test(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(asdict(ticked_json(ticked)))
     else:
-        for row in ticked.rows:
+        for row in (*late, *ticked.rows):
             print_text(f"{row.what}: {row.why}")
     if ticked.error:
         raise ticked.error
@@ -99,7 +144,7 @@ def _run(arguments: argparse.Namespace) -> int:
         run, carried = ticker.launch_now(trigger, arguments.reason or "started by hand", _actor())
     finally:
         ticker.close()
-    return _carried(arguments, trigger, run, carried)
+    return _carried(arguments, store, trigger, run, carried)
 
 
 def pause(arguments: argparse.Namespace) -> int:
@@ -137,19 +182,42 @@ def remove(arguments: argparse.Namespace) -> int:
 
 
 def _history(arguments: argparse.Namespace) -> int:
-    from pipelines.triggers.ticks import read_ticks
+    from pipelines.triggers.ticks import all_ticks, read_late, read_ticks, ticks_of_day
 
     store, trigger = _named(arguments)
-    rows = read_ticks(store, trigger.name)
+    if arguments.day:
+        rows = ticks_of_day(store, trigger.name, trigger.uid, _date(arguments.day))
+    elif arguments.all:
+        rows = tuple(all_ticks(store, trigger.name, trigger.uid))
+    else:
+        rows = read_ticks(store, trigger.name)
+    late = [row for row in read_late(store, trigger.name) if arguments.day in (None, row.at[:10])]
+    rows = sorted((*rows, *late), key=lambda row: row.at)
     if arguments.json:
         print_json({"trigger": trigger.name, "ticks": [asdict(row) for row in rows]})
         return OK
     for row in rows:
         until = f" to {row.last}, {row.count} times" if row.count > 1 else ""
         print_text(f"{row.at}{until}  {row.what}: {row.why}")
-    if not rows:
+    if not rows and arguments.day:
+        print_text(f"nobody has evaluated {trigger.name} on {arguments.day}")
+    elif not rows:
         print_text(f"nobody has evaluated {trigger.name} yet: slimline tick {trigger.name}")
     return OK
+
+
+def _date(text: str) -> str:
+    """Return a date as it is written in the store.
+
+    Raises:
+        UserError: It is none.
+    """
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UserError(
+            f"--day {text!r} is no date", f"write it like --day {datetime.now(UTC):%Y-%m-%d}"
+        ) from None
 
 
 def _retry(arguments: argparse.Namespace) -> int:
@@ -165,7 +233,7 @@ def _retry(arguments: argparse.Namespace) -> int:
         run, carried = ticker.try_again(trigger, launch, f"tried again by {_actor()}")
     finally:
         ticker.close()
-    return _carried(arguments, trigger, run, carried)
+    return _carried(arguments, store, trigger, run, carried)
 
 
 def _dismiss(arguments: argparse.Namespace) -> int:
@@ -183,15 +251,16 @@ def _dismiss(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _carried(arguments: argparse.Namespace, trigger: Trigger, run: str, carried: Carried) -> int:
+def _carried(
+    arguments: argparse.Namespace, store: Store, trigger: Trigger, run: str, carried: Carried
+) -> int:
     """Promote what is to be promoted by itself, say what came of a launch; the exit code."""
-    from pipelines.cli.commands.run import promote_where_asked
-    from pipelines.cli.output import BUG, USER_FAULT
+    from pipelines.cli.output import BUG, USER_FAULT, print_remark
     from pipelines.cli.trigger_documents import LaunchedByHand
-    from pipelines.triggers.kept import config_of
+    from pipelines.triggers.noticing import promoted_where_asked
 
-    if carried.what == "done":
-        promote_where_asked(config_of(trigger), run)
+    if carried.what == "done" and (said := promoted_where_asked(store, trigger, run)):
+        print_remark(said)
     if arguments.json:
         print_json(asdict(LaunchedByHand(run, carried.what, carried.why)))
     else:

@@ -56,6 +56,7 @@ def add(commands: Any) -> None:
 
 def _add(arguments: argparse.Namespace) -> int:
     from pipelines.config.loading import load
+    from pipelines.sources.local import PACKAGE
     from pipelines.sources.sighting import sight
     from pipelines.triggers import amounts
     from pipelines.triggers.deciding import needs_files
@@ -82,6 +83,12 @@ def _add(arguments: argparse.Namespace) -> int:
     )
     config = load(arguments.config)
     place = config.data
+    if arguments.marker and place.startswith(PACKAGE):
+        raise UserError(
+            f"--marker {arguments.marker}: nobody uploads to {place}, which an installed package "
+            "brings",
+            "leave --marker out: another version of the package counts as new data",
+        )
     files = sight(place).files
     store, made = add_trigger(arguments, config, watch=watch)
     if files == 1 and needs_files(asked):

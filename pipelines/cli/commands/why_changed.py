@@ -24,7 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what differs and return the exit code."""
     from dataclasses import asdict
 
-    from pipelines.cli.why_changed_text import MOST, figures, lines_of
+    from pipelines.cli.why_changed_text import figures
+    from pipelines.lineage.comparing.telling import MOST, lines_of
     from pipelines.lineage.comparing.why import why_changed
     from pipelines.lineage.index.opening import open_index
 

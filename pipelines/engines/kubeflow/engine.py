@@ -15,23 +15,23 @@ from pathlib import Path
 from components.contract.types import ImageName
 from pipelines.config.secrets import refuse_secrets
 from pipelines.engines.engine import Cluster
-from pipelines.engines.kubeflow import planning
-from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.earlier import EarlierResults
-from pipelines.engines.kubeflow.fitting import version_of
-from pipelines.engines.kubeflow.going_on import made_by
-from pipelines.engines.kubeflow.image_digests import images_of, references
-from pipelines.engines.kubeflow.launch_record import LaunchPart, LaunchRecord, read_launch
-from pipelines.engines.kubeflow.left_runs import left_run
-from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.planning import ReusePlan
-from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.engines.kubeflow.preparing import stage_sources
-from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
-from pipelines.engines.kubeflow.status import Outcome
-from pipelines.engines.kubeflow.submission import Submission
-from pipelines.engines.kubeflow.versions import PipelineVersion
-from pipelines.engines.kubeflow.watching import Watcher
+from pipelines.engines.kubeflow.api.connection import Connection
+from pipelines.engines.kubeflow.bucket.image_digests import images_of, references
+from pipelines.engines.kubeflow.bucket.pipeline_root import open_root
+from pipelines.engines.kubeflow.bucket.versions import PipelineVersion
+from pipelines.engines.kubeflow.ir.preflight import Reachable
+from pipelines.engines.kubeflow.launching import planning
+from pipelines.engines.kubeflow.launching.fitting import version_of
+from pipelines.engines.kubeflow.launching.launch_record import LaunchPart, LaunchRecord, read_launch
+from pipelines.engines.kubeflow.launching.planning import ReusePlan
+from pipelines.engines.kubeflow.launching.preparing import stage_sources
+from pipelines.engines.kubeflow.launching.submission import Submission
+from pipelines.engines.kubeflow.results.earlier import EarlierResults
+from pipelines.engines.kubeflow.results.result_importer import ENGINE, ResultImporter
+from pipelines.engines.kubeflow.watching.going_on import made_by
+from pipelines.engines.kubeflow.watching.left_runs import left_run
+from pipelines.engines.kubeflow.watching.status import Outcome
+from pipelines.engines.kubeflow.watching.watcher import Watcher
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.connection import Connection, Resource
-from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.versions import (
+from pipelines.engines.kubeflow.api.connection import Connection, Resource
+from pipelines.engines.kubeflow.bucket.pipeline_root import open_root
+from pipelines.engines.kubeflow.bucket.versions import (
     PipelineVersion,
     is_compiled,
     is_version_name,

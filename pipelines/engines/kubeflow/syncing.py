@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.connection import Connection, Resource
-from pipelines.engines.kubeflow.failures import Failures
-from pipelines.engines.kubeflow.going_on import go_on
-from pipelines.engines.kubeflow.launch_record import launch_of
+from pipelines.engines.kubeflow.api.connection import Connection, Resource
+from pipelines.engines.kubeflow.bucket.versions import PipelineVersion
+from pipelines.engines.kubeflow.launching.launch_record import launch_of
 from pipelines.engines.kubeflow.owned_runs import owned_runs
-from pipelines.engines.kubeflow.result_importer import ENGINE, ResultImporter
-from pipelines.engines.kubeflow.retrying import Retries, Retry
-from pipelines.engines.kubeflow.run_records import EndedRun, put_run
-from pipelines.engines.kubeflow.status import FINAL, Outcome, outcome_of, states
-from pipelines.engines.kubeflow.step_logs import StepLogs
-from pipelines.engines.kubeflow.versions import PipelineVersion
+from pipelines.engines.kubeflow.results.result_importer import ENGINE, ResultImporter
+from pipelines.engines.kubeflow.results.run_records import EndedRun, put_run
+from pipelines.engines.kubeflow.watching.failures import Failures
+from pipelines.engines.kubeflow.watching.going_on import go_on
+from pipelines.engines.kubeflow.watching.retrying import Retries, Retry
+from pipelines.engines.kubeflow.watching.status import FINAL, Outcome, outcome_of, states
+from pipelines.engines.kubeflow.watching.step_logs import StepLogs
 from pipelines.runs.cache import Cache
 from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.events import StepSkipped

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from components.contract.errors import UserError
 from pipelines.engines.engine import Cluster
-from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.engines.kubeflow.result_importer import ResultImporter
+from pipelines.engines.kubeflow.ir.preflight import Reachable
+from pipelines.engines.kubeflow.results.result_importer import ResultImporter
 from pipelines.engines.vertex.jobs import PipelineJobs
 from pipelines.engines.vertex.pipeline_job import PipelineJob
 from pipelines.engines.vertex.place import place_of

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config.secrets import refuse_secrets
-from pipelines.engines.kubeflow import pipeline_root
-from pipelines.engines.kubeflow.image_digests import images_of, references
+from pipelines.engines.kubeflow.bucket import pipeline_root
+from pipelines.engines.kubeflow.bucket.image_digests import images_of, references
+from pipelines.engines.kubeflow.bucket.pipeline_root import open_root
+from pipelines.engines.kubeflow.bucket.versions import PipelineVersion
 from pipelines.engines.kubeflow.ir import compiling
-from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.preflight import Reachable
-from pipelines.engines.kubeflow.preparing import version_made
-from pipelines.engines.kubeflow.versions import PipelineVersion
+from pipelines.engines.kubeflow.ir.preflight import Reachable
+from pipelines.engines.kubeflow.launching.preparing import version_made
 from pipelines.engines.vertex.pipeline_job import LABEL
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.store import Store

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from components.contract.errors import UserError
 from components.contract.execution import USER_FAULT
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
-from pipelines.engines.kubeflow.stated import folder_of
+from pipelines.engines.kubeflow.results.stated import folder_of
 from pipelines.engines.vertex.pipeline_job import JobTask, PipelineJob
 from pipelines.engines.vertex.place import VertexPlace
 from pipelines.runs.events import StepFailed

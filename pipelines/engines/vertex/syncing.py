@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from components.contract.errors import UserError
-from pipelines.engines.kubeflow.pipeline_root import open_root
-from pipelines.engines.kubeflow.result_importer import ResultImporter
-from pipelines.engines.kubeflow.run_records import EndedRun, put_run
+from pipelines.engines.kubeflow.bucket.pipeline_root import open_root
+from pipelines.engines.kubeflow.bucket.versions import PipelineVersion, is_version_name
+from pipelines.engines.kubeflow.results.result_importer import ResultImporter
+from pipelines.engines.kubeflow.results.run_records import EndedRun, put_run
 from pipelines.engines.kubeflow.syncing import IMPORTED, Synced
-from pipelines.engines.kubeflow.versions import PipelineVersion, is_version_name
 from pipelines.engines.vertex.engine import ENGINE
 from pipelines.engines.vertex.jobs import PipelineJobs
 from pipelines.engines.vertex.pipeline_job import PipelineJob

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from components.artifacts.decision import Candidate
 from components.statistics.bootstrap import Interval
@@ -50,17 +50,18 @@ class MetricChanges:
     same: int
 
 
-_Key = tuple[str, str, str, str]
+FigureKey: TypeAlias = tuple[str, str, str, str]
+"""Variant, figure, images and group: see ``Figure``."""
 
 
 def compare_metrics(before: Leaderboard, now: Leaderboard) -> MetricChanges:
     """Compare the numbers of variants that both runs have; winners also on the sealed images."""
-    one, other = dict(_figures(before)), dict(_figures(now))
+    one, other = dict(figures_of(before)), dict(figures_of(now))
     variants = [{key[0] for key in found} for found in (one, other)]
     both = variants[0] & variants[1]
     keys = [key for key in dict.fromkeys([*other, *one]) if key[0] in both]
     figures = [
-        Figure(*key, one.get(key), other.get(key), _apart(one.get(key), other.get(key)))
+        Figure(*key, one.get(key), other.get(key), are_apart(one.get(key), other.get(key)))
         for key in keys
         if one.get(key) != other.get(key)
     ]
@@ -68,7 +69,8 @@ def compare_metrics(before: Leaderboard, now: Leaderboard) -> MetricChanges:
     return MetricChanges((winners[0], winners[1]), figures, len(keys) - len(figures))
 
 
-def _figures(board: Leaderboard) -> Iterator[tuple[_Key, Interval]]:
+def figures_of(board: Leaderboard) -> Iterator[tuple[FigureKey, Interval]]:
+    """Yield every number that a run measured; nothing where it chose nothing."""
     if board.decision is None:
         return
     for variant in board.decision.variants:
@@ -86,7 +88,7 @@ def _figures(board: Leaderboard) -> Iterator[tuple[_Key, Interval]]:
             yield from _of_metrics(winner, result.get("metrics", {}), group)
 
 
-def _of_variant(variant: Candidate) -> Iterator[tuple[_Key, Interval]]:
+def _of_variant(variant: Candidate) -> Iterator[tuple[FigureKey, Interval]]:
     name = variant.name
     for metric, interval in variant.metrics.items():
         yield (name, metric, "selection", ""), interval
@@ -105,7 +107,7 @@ def _of_variant(variant: Candidate) -> Iterator[tuple[_Key, Interval]]:
 
 def _of_metrics(
     variant: str, metrics: Mapping[str, Any], group: str = ""
-) -> Iterator[tuple[_Key, Interval]]:
+) -> Iterator[tuple[FigureKey, Interval]]:
     for metric, value in metrics.items():
         yield (variant, metric, "sealed", group), _interval(value)
 
@@ -114,7 +116,8 @@ def _interval(value: Mapping[str, Any]) -> Interval:
     return Interval(float(value["value"]), float(value["low"]), float(value["high"]))
 
 
-def _apart(before: Interval | None, now: Interval | None) -> bool:
+def are_apart(before: Interval | None, now: Interval | None) -> bool:
+    """Whether two intervals do not overlap; False where there is none."""
     if before is None or now is None:
         return False
     return before.high < now.low or now.high < before.low

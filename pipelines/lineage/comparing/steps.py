@@ -83,7 +83,7 @@ def compare_steps(store: Store, before: Side, now: Side) -> StepChanges:
         if step not in now.executions or earlier not in before.executions:
             unmatched.append(step)
             continue
-        change = _change(lists, step, now.executions[step], earlier, before.executions[earlier])
+        change = step_change(lists, step, now.executions[step], earlier, before.executions[earlier])
         if change is None:
             same += 1
         else:
@@ -128,10 +128,18 @@ def _pairs(before: Side, now: Side) -> dict[str, str]:
     return {step: step for step in _ordered(now) if step in names}
 
 
-def _change(
+def step_change(
     lists: KeptLists, step: str, now: ExecutionRecord, earlier: str, before: ExecutionRecord
 ) -> StepChange | None:
-    """Return what differs between two executions; None where nothing does."""
+    """Return what differs between two executions; None where nothing does.
+
+    Args:
+        lists: The files and packages behind digests.
+        step: Name of the step.
+        now: Its execution.
+        earlier: Name of the step in the earlier run.
+        before: The execution there.
+    """
     if now.record == before.record:
         return None
     ingredients = Ingredients(**cast("Any", now.ingredients))

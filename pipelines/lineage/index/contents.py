@@ -16,6 +16,7 @@ from typing import Any
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.qualification import MANIFEST as WORTH
 from components.artifacts.qualification import qualification_in
+from components.contract.digests import canonical_json
 from pipelines.lineage.index.facts import digest_bytes, text
 from pipelines.lineage.index.inserting import Inserter
 from pipelines.lineage.index.manifests import MANIFEST, is_of_manifest, manifest_rows
@@ -164,6 +165,7 @@ _ROWS = {
     ),
     "decision": (
         "DELETE FROM metric WHERE decision = ?",
+        "DELETE FROM machine WHERE decision = ?",
         "UPDATE decision SET winner = NULL, bytes = NULL WHERE artifact = ?",
     ),
     "release": ("UPDATE worth SET qualified = NULL, empty = NULL WHERE artifact = ?",),
@@ -245,6 +247,17 @@ def _insert_decision(inserter: Inserter, artifact: int, files: ReadFiles) -> Non
             for device, name, interval in _metrics(variant)
         ],
     )
+    inserter.database.executemany(
+        "INSERT OR REPLACE INTO machine VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                artifact, text(device), canonical_json(machine["facts"]).decode(),
+                text(machine["runtime"]), int(machine["threads"]), int(machine["processes"]),
+                int(machine["inferences"]),
+            )
+            for device, machine in value.get("devices", {}).items()
+        ],
+    )  # fmt: skip
 
 
 def _metrics(variant: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:

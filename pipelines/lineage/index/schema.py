@@ -6,7 +6,7 @@ depend on the order in which values were read.
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Raised with every change of the tables or of what is written into them: an index of another
 version is made anew."""
 
@@ -167,6 +167,12 @@ CREATE INDEX decision_lost ON decision (artifact) WHERE state != 'read';
 CREATE TABLE metric (
     decision INTEGER NOT NULL, variant TEXT NOT NULL, device TEXT NOT NULL, name TEXT NOT NULL,
     value REAL, low REAL, high REAL, PRIMARY KEY (decision, variant, device, name)
+) WITHOUT ROWID;
+-- facts: the fingerprint of the device, canonical JSON.
+CREATE TABLE machine (
+    decision INTEGER NOT NULL, device TEXT NOT NULL, facts TEXT NOT NULL, runtime TEXT NOT NULL,
+    threads INTEGER NOT NULL, processes INTEGER NOT NULL, inferences INTEGER NOT NULL,
+    PRIMARY KEY (decision, device)
 ) WITHOUT ROWID;
 
 CREATE TABLE problem (key TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;

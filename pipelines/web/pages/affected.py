@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from starlette.responses import RedirectResponse, Response
 
 from pipelines.lineage.affected import affected as ask
 from pipelines.lineage.index.opening import OpenIndex
-from pipelines.lineage.sightings import Searched
+from pipelines.lineage.sightings import FoundImage, Searched
+from pipelines.lineage.snapshots.images import ListedImage, dataset_facts, images_named
 from pipelines.runs.erasures import erasures
+from pipelines.web.pages.snapshots import excluded_in
 from pipelines.web.view import PageRoute, View
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
@@ -30,6 +33,7 @@ def affected(view: View) -> Response:
     with view.service.index() as index:
         searched = _searched(index, sha[1].lower()) if sha else Searched(identity=identity)
         answer = ask(index, searched, erasures(view.service.store))
+        pictures = _pictures(view, index, answer.found)
         made_here = sha and index.one("SELECT 1 FROM file WHERE sha = ?", [bytes.fromhex(sha[1])])
     return view.render(
         "affected.html",
@@ -38,9 +42,23 @@ def affected(view: View) -> Response:
         sha=sha[1].lower() if sha else None,
         made_here=bool(made_here),
         answer=answer,
+        found=pictures,
         releases=answer.releases[:_LISTED_MAX],
         listed_max=_LISTED_MAX,
     )
+
+
+def _pictures(
+    view: View, index: OpenIndex, found: Sequence[FoundImage]
+) -> list[tuple[FoundImage, ListedImage | None]]:
+    """Return sightings with the image of each, where it may be looked at."""
+    excluded = excluded_in(view)
+    rows: list[tuple[FoundImage, ListedImage | None]] = []
+    for one in found:
+        facts = dataset_facts(index, one.dataset) if one.name else None
+        images = images_named(index, facts.id, [one.name], excluded) if facts else {}
+        rows.append((one, images.get(one.name)))
+    return rows
 
 
 def _searched(index: OpenIndex, digest: str) -> Searched:

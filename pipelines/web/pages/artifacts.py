@@ -187,7 +187,8 @@ def _checked(store: Store, key: str, entry: Entry) -> Iterator[bytes]:
     """
     told, held = hashlib.sha256(), b""
     for start in range(0, entry.size_bytes, _AT_ONCE):
-        yield held
+        if held:
+            yield held
         held = store.get(key, start, min(start + _AT_ONCE, entry.size_bytes))
         told.update(held)
     if told.hexdigest() != entry.sha256:

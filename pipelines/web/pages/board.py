@@ -19,7 +19,7 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
 from pipelines.runs.records import RunRecord, read_run
-from pipelines.web.exploring import asked_for, cost_axes, explore, metric_axes
+from pipelines.web.exploring import cost_axes, exploration_of, explore, metric_axes
 from pipelines.web.view import PageRoute, View
 
 _EARLIER = """
@@ -74,7 +74,7 @@ def board(view: View) -> Response:
     title = f"Leaderboard of {run}"
     if found.decision is None:
         return view.render("board_empty.html", title=title, found=found, record=record)
-    asked = asked_for(found.decision, view.query)
+    asked = exploration_of(found.decision, view.query)
     explored = explore(found.decision, asked)
     sealed = sealed_verdict(view.service.cache, found)
     own = board_of(found.decision, sealed)

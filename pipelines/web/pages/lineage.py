@@ -20,6 +20,9 @@ from pipelines.web.view import PageRoute, View
 
 DEPTHS = (1, 2, 3, 5, 9)
 _NODES_MAX = 400
+_SMALL = 40
+"""So many nodes are drawn with the artifacts between the steps."""
+_WIDEST_PX = 1340.0
 _FLOWS_MAX = 12
 _ROWS_MAX = 100
 _RELEASES_MAX = 20
@@ -159,7 +162,11 @@ def lineage(view: View) -> Response:
         named=named,
         about=_about(named, origin),
         picture=picture_of(
-            whole, address_of, deeper=_url(what, way, deeper), artifacts=len(whole.nodes) <= 40
+            whole,
+            address_of,
+            deeper=_url(what, way, deeper),
+            artifacts=len(whole.nodes) <= _SMALL,
+            widest=_WIDEST_PX,
         ),
         sides=[side_of(one, way) for one, way in zip(traces, directions, strict=True)],
         ended=list(dict.fromkeys(line for one in traces for line in one.ended)),

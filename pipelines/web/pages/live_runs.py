@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar, cast
 
 from components.contract.errors import UserError
 from pipelines.runs.estimates import durations, left_s, usable_cores
@@ -15,19 +16,19 @@ from pipelines.web.service import Service
 
 _SETTLED = ("done", "cached", "failed", "cancelled", "skipped", "killed")
 _KEPT = 64
+T = TypeVar("T")
 
 
 def unfinished(service: Service) -> dict[str, RunRecord]:
-    """Return the runs that have not recorded an end, the latest first.
-
-    They go on, or were killed: then their record says so.
-    """
+    """Return the runs that go on, the latest first."""
     found: list[RunRecord] = []
     for run in service.live:
         try:
-            found.append(read_run(service.store, run))
+            record = read_run(service.store, run)
         except UserError:  # damaged, or removed: it is told of as a problem of the store
             continue
+        if record.outcome == "running":
+            found.append(record)
     found.sort(key=lambda record: (record.started, record.run), reverse=True)
     return {record.run: record for record in found}
 
@@ -53,7 +54,7 @@ _EXPECTED: dict[tuple[str, str], Mapping[str, float]] = {}
 """How long the steps of a run take by the runs before it, which do not change either."""
 
 
-def _forget(kept: dict[tuple[str, str], object] | dict[tuple[str, str], Graph]) -> None:
+def _forget(kept: dict[tuple[str, str], T]) -> None:
     if len(kept) >= _KEPT:
         kept.clear()
 
@@ -93,9 +94,10 @@ def _left_s(service: Service, record: RunRecord, ended: set[str]) -> float | Non
         if step["state"] != "running":
             continue
         running[name] = seconds_since(step.get("since"), service.clock())
-        told = step.get("progress")
-        if isinstance(told, dict) and isinstance(left := told.get("left_s"), int | float):
-            own[name] = float(left)
+        if isinstance(told := step.get("progress"), dict):
+            left = cast("dict[str, object]", told).get("left_s")
+            if isinstance(left, int | float):
+                own[name] = float(left)
     return left_s(graph, ended, running, own, _EXPECTED[key], usable_cores())
 
 

@@ -9,9 +9,12 @@ import yaml
 from starlette.responses import Response
 
 from components.contract.errors import UserError
+from pipelines.launch import detached
 from pipelines.runs.graph import Place
 from pipelines.runs.kept_documents import read_config
 from pipelines.runs.records import RunRecord
+from pipelines.web.pages.log_text import shown
+from pipelines.web.pages.run_actions import can_start
 from pipelines.web.pages.run_banners import banners_of
 from pipelines.web.pages.run_facts import facts_of, find_run
 from pipelines.web.pages.run_picture import BOXES_MAX, run_picture
@@ -32,6 +35,7 @@ def run(view: View) -> Response:
     with view.service.index() as index:
         facts = facts_of(view.service, index, found)
         result = result_of(index, found)
+    banners = banners_of(view.service.store, facts)
     states = [step.state for step in facts.steps]
     return view.render(
         "run.html",
@@ -40,10 +44,11 @@ def run(view: View) -> Response:
         facts=facts,
         states=states,
         there=states.count("done") + states.count("cached"),
-        banners=banners_of(view.service.store, facts),
+        banners=banners,
+        ends=any(banner.ends for banner in banners),
         who=found.actor or "nobody knows whom",
         why=why_started(view.service.store, found),
-        again=found.outcome != "running",
+        again=found.outcome != "running" and can_start(view),
         result=result,
         picture=run_picture(found.run, facts.graph, facts.by_name) if facts.graph else None,
         boxes_max=BOXES_MAX,
@@ -71,10 +76,13 @@ def configuration(view: View) -> Response:
 
 
 def no_run(view: View) -> Response:
-    """Say that there is no such run."""
-    return view.missing(
-        f"this store holds no run {view.path['run']}", "choose one in the list of runs"
-    )
+    """Show how a run is being started that the store does not know yet, or that there is none."""
+    run = view.path["run"]
+    begins = detached.state(view.service.store, run)
+    if begins is None or begins.what == "started":
+        return view.missing(f"this store holds no run {run}", "choose one in the list of runs")
+    tail = shown(begins.lines.encode())
+    return view.render("starting.html", title=run, run=run, begins=begins, tail=tail)
 
 
 def _places(places: Mapping[str, Place]) -> dict[str, str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.log_ranges import open_logs
 from pipelines.runs.records import RunRecord
 from pipelines.stores.store import Store
 from pipelines.web.pages.log_text import shown
 from pipelines.web.pages.run_facts import RunFacts, StepRow
-from pipelines.web.templating import duration, segment
+from pipelines.web.templating import duration, first_capital, segment
 
+_SEEN = re.compile(r", last seen at (\S+)$")
 _TAIL_BYTES, _TAIL_LINES = 8192, 12
 _MOST = 3
 """So many failed steps are told of at length."""
@@ -29,6 +32,8 @@ class Banner:
         fix: What can be done.
         tail: The end of a log that tells more.
         link: Where all of it is told.
+        seen: When its process was last seen, ISO 8601; empty where that says nothing.
+        ends: Whether it says that somebody has asked for the end of the run.
     """
 
     tone: str
@@ -38,6 +43,8 @@ class Banner:
     fix: str = ""
     tail: str = ""
     link: str = ""
+    seen: str = ""
+    ends: bool = False
 
 
 def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
@@ -48,6 +55,17 @@ def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
             found.append(_broken(store, facts))
         case "cancelled":
             found.append(_cancelled(facts))
+        case "running" if asked := read_cancellation(store, facts.record.run):
+            reason = f": {asked.reason}" if asked.reason else ""
+            found.append(
+                Banner(
+                    tone="over-budget",
+                    eyebrow="Ending",
+                    what=f"{asked.actor} asked for its end{reason}",
+                    lines=["Whoever carries it out looks for that every two seconds."],
+                    ends=True,
+                )
+            )
         case _:
             pass
     return found
@@ -74,10 +92,12 @@ def _failures(store: Store, facts: RunFacts) -> Iterator[Banner]:
 def _broken(store: Store, facts: RunFacts) -> Banner:
     record = facts.record
     cut = facts.in_state("killed")
+    seen = _SEEN.search(record.fault or "")
     return Banner(
         tone="failed",
         eyebrow="Broken off",
-        what=record.fault or "nobody knows why it ended",
+        what=first_capital(_SEEN.sub("", record.fault or "nobody knows why it ended")),
+        seen=seen[1] if seen else "",
         lines=[*_lost(facts), _kept(facts)],
         fix=(
             "run it again: what has a result is taken from the store, and it goes on from there. "
@@ -92,7 +112,7 @@ def _broken(store: Store, facts: RunFacts) -> Banner:
 def _cancelled(facts: RunFacts) -> Banner:
     asked = facts.record.cancelled
     reason = f": {asked['reason']}" if asked and asked.get("reason") else ""
-    what = f"{asked['actor']} ended it{reason}" if asked else "It was ended by hand"
+    what = f"Ended by {asked['actor']}{reason}" if asked else "It was ended by hand"
     return Banner(
         "over-budget", "Cancelled", what, [*_lost(facts), _kept(facts)],
         "run it again to go on from there",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from pipelines.runs.progress_text import progress_text
 from pipelines.runs.records import RunRecord, read_run
 from pipelines.stores.layout import run_key, started_key, step_of_record
 from pipelines.stores.store import is_key
+from pipelines.web.bars import in_order
 from pipelines.web.pages.live_runs import Ahead, ahead, graph_of_run
 from pipelines.web.service import Service
 from pipelines.web.templating import duration
@@ -36,6 +36,7 @@ class StepRow:
         done: Which share of it is done, from 0 to 1; None where nobody knows.
         took_s: How long it ran, in seconds; None of one that did not, or was cached.
         waited_s: How much of that it waited for the machine.
+        own_s: How long its component's function ran; None of one that was not executed in this run.
         began: When it began, in this run; None of one that did not run, or of which nothing tells.
         ended: When it ended, or, of one that runs, None.
         made_by: The run that executed it, where that is another one.
@@ -51,6 +52,7 @@ class StepRow:
     done: float | None = None
     took_s: float | None = None
     waited_s: float = 0.0
+    own_s: float | None = None
     began: datetime | None = None
     ended: datetime | None = None
     made_by: str | None = None
@@ -101,8 +103,8 @@ class RunFacts:
 
     @property
     def counts(self) -> Sequence[tuple[str, int]]:
-        """How many steps are in which state, in the order of the steps."""
-        return list(Counter(step.state for step in self.steps).items())
+        """How many steps are in which state, what is done first."""
+        return in_order([step.state for step in self.steps])
 
     @property
     def by_name(self) -> Mapping[str, StepRow]:
@@ -146,7 +148,7 @@ class _Times:
 
     def __init__(self, service: Service, index: OpenIndex, record: RunRecord) -> None:
         progress = read_progress(service.store, record.run)
-        told = progress.steps if progress else {}
+        told: Mapping[str, Mapping[str, Any]] = progress.steps if progress else {}
         self._since = {name: _moment(step.get("since")) for name, step in told.items()}
         prefix = f"runs/{record.run}/steps/"
         self._ran: dict[str, tuple[datetime | None, datetime | None]] = {}
@@ -195,9 +197,10 @@ def _row(record: RunRecord, name: str, times: _Times) -> StepRow:
         component=str(step.get("component") or _component(name)),
         state=state,
         told=_told(step, state, progress),
-        done=_share(progress) if state in ("running", "killed") else None,
+        done=share_of(progress) if state in ("running", "killed") else None,
         took_s=took_s,
         waited_s=_number(step.get("waited_s")) or 0.0,
+        own_s=_number(step.get("function_s")) if state == "done" else None,
         began=began,
         ended=ended,
         made_by=run if run != record.run else None,
@@ -224,7 +227,8 @@ def progress_of(step: Mapping[str, Any]) -> Progress | None:
         return None
 
 
-def _share(progress: Progress | None) -> float | None:
+def share_of(progress: Progress | None) -> float | None:
+    """Return which share of a step is done, from 0 to 1; None where nobody knows."""
     if progress is None or not progress.total or progress.count is None:
         return None
     return min(1.0, progress.count / progress.total)

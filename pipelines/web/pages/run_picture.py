@@ -11,7 +11,7 @@ from components import COMPONENTS
 from pipelines.runs.graph import Graph
 from pipelines.web.graph_svg import Node, graph_svg
 from pipelines.web.pages.run_facts import StepRow
-from pipelines.web.state_icons import WORST_FIRST
+from pipelines.web.state_icons import WORST_FIRST, look_of
 from pipelines.web.templating import duration, segment
 
 BOXES_MAX = 120
@@ -93,4 +93,5 @@ def _counted(members: Sequence[str], steps: Mapping[str, StepRow]) -> str:
     counted = Counter(_states(members, steps))
     if len(counted) == 1:
         return f"{len(members)} steps"
-    return ", ".join(f"{count} {state}" for state, count in counted.most_common())
+    worst = _worst(members, steps)
+    return f"{counted[worst]} of {len(members)} {look_of(worst).word}"

@@ -10,12 +10,13 @@ from pipelines.stores.layout import ticks_key
 from pipelines.stores.store import Store, is_key
 from pipelines.triggers.ticks import read_ticks
 
-_TRIGGER = "trigger "
+TRIGGER = "trigger "
+"""What names of actors begin with that are triggers."""
 
 
 def trigger_of(record: RunRecord) -> str | None:
     """Return the name of the trigger that started a run; None where it was somebody else."""
-    return record.actor.removeprefix(_TRIGGER) if record.actor.startswith(_TRIGGER) else None
+    return record.actor.removeprefix(TRIGGER) if record.actor.startswith(TRIGGER) else None
 
 
 def why_started(store: Store, record: RunRecord) -> str:

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from components.contract.errors import UserError
 from pipelines.triggers.confirming import confirm as confirmed
 from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
-from pipelines.triggers.launches import Launch, State, end, launches
+from pipelines.triggers.launch_states import Launch, State
+from pipelines.triggers.launches import end, launches
 from pipelines.triggers.settings import Trigger
 from pipelines.web.jobs import Order
 from pipelines.web.pages.reasons import reason_of

@@ -13,7 +13,7 @@ def wake(view: View) -> Response:
     triggers = view.service.triggers
     if triggers is None:
         raise UserError(
-            "this server evaluates no triggers", "leave triggers: false out of its settings"
+            "this server evaluates no triggers", "its settings say so: triggers, or read_only"
         )
     triggers.wake()
     return view.done("/triggers", "Triggers are being evaluated.")

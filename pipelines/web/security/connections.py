@@ -16,6 +16,10 @@ HEAD_S, STALLED_S, MOST = 10.0, 20.0, 200
 """Seconds for the head of a request, seconds in which an answer has to be read on, and
 connections."""
 
+_REST_S = 2.0
+"""So long the rest of a request is passed over that has been answered: who sends it reads the
+answer only then."""
+
 
 class BoundedConnection(H11Protocol):
     """A connection that cannot be held for nothing.
@@ -33,6 +37,7 @@ class BoundedConnection(H11Protocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._head: asyncio.TimerHandle | None = None
+        self._rest: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self.since = time.monotonic()
 
@@ -54,8 +59,10 @@ class BoundedConnection(H11Protocol):
     def on_response_complete(self) -> None:
         """Go on to the next request, unless the rest of this one is still on its way."""
         self.since = time.monotonic()
-        if self.conn.their_state is h11.SEND_BODY:  # nobody will read what comes
-            self.transport.close()
+        if self.conn.their_state is h11.SEND_BODY:
+            self._rest = self.loop.call_later(
+                _REST_S, self.end, "a request went on after its answer"
+            )
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -70,8 +77,8 @@ class BoundedConnection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget all times."""
-        _cancel(self._head)
-        _cancel(self._stalled)
+        for timer in (self._head, self._rest, self._stalled):
+            _cancel(timer)
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -84,7 +91,9 @@ class BoundedConnection(H11Protocol):
         if self.conn.their_state is not h11.IDLE:
             _cancel(self._head)
             self._head = None
-        elif self._head is None and not self.transport.is_closing():
+            return
+        _cancel(self._rest)
+        if self._head is None and not self.transport.is_closing():
             self._head = self.loop.call_later(
                 self.head_s, self.end, f"no request was there within {self.head_s:g} s"
             )

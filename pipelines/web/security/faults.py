@@ -82,6 +82,8 @@ class FaultGuard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status in _LOGGED:
+                    self._faults.refusal(_line(scope, status))
             await send(message)
 
         try:
@@ -90,8 +92,6 @@ class FaultGuard:
             identifier = self._faults.bug("".join(traceback.format_exception(error)))
             if not status:
                 await refuse(scope, receive, send, 500, *words_of(identifier))
-        if status in _LOGGED:
-            self._faults.refusal(_line(scope, status))
 
 
 def words_of(identifier: str) -> tuple[str, str]:

@@ -33,8 +33,8 @@ class HostGuard:
         if not self._knows(header(scope, "host")):
             await refuse(
                 scope, receive, send, 421, "this server is not known by the name you used",
-                "ask it by its own name, or have its owner write that name under hosts: in "
-                "serve.yaml",
+                "ask it by its own name, or have its owner name it in serve.yaml, as one of the "
+                "hosts",
             )  # fmt: skip
             return
         await self._app(scope, receive, send)

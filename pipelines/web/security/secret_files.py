@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.contract.errors import UserError
 from pipelines.disk.files import disk_faults
-from pipelines.web.settings import ROLES, Role
+from pipelines.web.settings import MAKE_TOKEN, ROLES, Role
 
 LEAST = 32
 """So many characters a secret has: then nobody guesses it, however often they may try."""
@@ -116,7 +116,7 @@ class TokenFile:
         return next((holder for holder in self.holders() if holder.name == name), None)
 
 
-_MAKE = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+_MAKE = f"it is made with: {MAKE_TOKEN}"
 
 
 def _holders(path: Path, text: str) -> list[Holder]:

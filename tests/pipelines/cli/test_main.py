@@ -53,7 +53,7 @@ def test_help_loads_nothing_that_takes_time() -> None:
 EVERYTHING = """
 import json, pathlib, sys
 import pipelines.cli.main, pipelines.launch.launching, pipelines.launch.explaining, pipelines.cli.tables, pipelines.runs.leaderboard, pipelines.cli.machine_check
-import pipelines.engines.kubeflow.ir.compiling, pipelines.engines.kubeflow.image_digests
+import pipelines.engines.kubeflow.ir.compiling, pipelines.engines.kubeflow.bucket.image_digests
 from components import COMPONENTS
 from components.contract.interface import (interface_of)
 from pipelines.compress import graph_of

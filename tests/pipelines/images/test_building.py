@@ -12,7 +12,7 @@ from components.contract.errors import UserError
 from components.contract.images import environment_digest
 from pipelines.cli.main import main
 from pipelines.config.kubeflow import Kubeflow
-from pipelines.engines.kubeflow import image_digests
+from pipelines.engines.kubeflow.bucket import image_digests
 from pipelines.images import building
 from pipelines.images.building import (
     ENVIRONMENT_LABEL,

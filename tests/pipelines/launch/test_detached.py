@@ -61,7 +61,7 @@ def long(tmp_path: Path) -> Path:
     return config
 
 
-def test_its_starter_is_killed_and_it_goes_on_until_somebody_cancels_it(
+def test_its_starter_is_killed_and_it_lives_on_until_somebody_cancels_it(
     store: Store, tmp_path: Path
 ) -> None:
     words = [sys.executable, "-c", STARTER, str(long(tmp_path)), store.uri, str(tmp_path / "out")]

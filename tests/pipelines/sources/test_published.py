@@ -20,7 +20,7 @@ from components.ml.runtime import configure, tf_keras
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.config.sections import TrainedTeacher
-from pipelines.engines.kubeflow.preflight import check
+from pipelines.engines.kubeflow.ir.preflight import check
 from pipelines.runs.listing import listed_sources
 from pipelines.sources.published import MIRROR, fetched
 from pipelines.sources.snapshot import WEIGHTS, snapshot_model, stage

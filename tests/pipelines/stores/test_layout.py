@@ -43,6 +43,8 @@ KEYS = {
     "ticks": layout.ticks_key("nightly"),
     "launch": layout.launch_key("0a0b0c0d", "20261127T0330Z", 2),
     "launch end": layout.launch_end_key("0a0b0c0d", "20261127T0330Z"),
+    "refusal": layout.refusal_key("0a0b0c0d", "20261127T0330Z", 2),
+    "tick day": layout.tick_day_key("0a0b0c0d", "2026-11-27"),
     "action": layout.action_key(datetime(2026, 1, 2, tzinfo=UTC), "0a0b0c0d"),
     "quarantine": layout.quarantine_key("trees/x", D),
 }

@@ -1,6 +1,6 @@
 """One of several processes that tick the same triggers until they are killed.
 
-python -m tests.pipelines.triggers.racing STORE SEED
+python -m tests.pipelines.triggers.racing STORE SEED (ticks|service)
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 
 from components.contract.errors import UserError
 from pipelines.disk.scratch import scratch_folder
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.stores.opening import open_store
+from pipelines.triggers.loop import TriggerLoop
 from pipelines.triggers.ticking import Ticker
 from tests.pipelines.triggers.worlds import Runs
 
@@ -43,7 +45,17 @@ def finished_within(limit_s: float, done: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def main(uri: str, seed: int) -> None:
+def serve(uri: str) -> None:
+    """Evaluate triggers as a service does, for ever; what is due runs in processes of their own."""
+    from tests.pipelines.triggers.one_tick import begin
+
+    loop = TriggerLoop(open_store(uri), at_once=9, begin=partial(begin, uri))
+    loop.start()
+    while True:
+        time.sleep(60)
+
+
+def tick(uri: str, seed: int) -> None:
     """Tick for ever."""
     store = open_store(uri)
     ticker = Ticker(store, launcher=SlowRuns(store, seed), lease_s=1.0, at_once=9)
@@ -56,6 +68,8 @@ def main(uri: str, seed: int) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], int(sys.argv[2]))
+        if sys.argv[3] == "service":
+            serve(sys.argv[1])
+        tick(sys.argv[1], int(sys.argv[2]))
     except UserError as error:
         sys.exit(f"{error}")

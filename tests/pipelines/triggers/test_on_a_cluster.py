@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import pipelines.engines.kubeflow.watching as watching
 from pipelines.config.loading import load
+from pipelines.engines.kubeflow.watching import watcher
 from pipelines.launch.launching import launch
 from pipelines.runs.events import StepStarted
 from pipelines.runs.records import list_runs
@@ -22,8 +22,8 @@ from tests.servers.kfp.cluster import Cluster
 def test_a_run_whose_watcher_is_gone_is_watched_again(
     cluster: Cluster, config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
+    monkeypatch.setattr(watcher, "POLL_MAX_S", 0.01)
+    monkeypatch.setattr(watcher, "POLL_S", 0.01)
     store, clock, config = open_store(str(tmp_path / "store")), Clock(), load(config_path)
     now = BEGIN.isoformat()
     trigger = put_trigger(

@@ -1,12 +1,15 @@
 """Schedules in virtual time: what is launched, left out, made up for, tried again."""
 
+import threading
+import time
 from dataclasses import replace
 
 import pytest
 
+from components.contract.errors import UserError
 from pipelines.runs.records import list_runs
 from pipelines.runs.registry import registered
-from pipelines.stores.layout import launch_lease_key
+from pipelines.stores.layout import launch_key, launch_lease_key, launch_slot_key
 from pipelines.stores.leases import Leases
 from pipelines.triggers.kept import change_trigger, read_trigger
 from pipelines.triggers.launches import end, launches
@@ -226,3 +229,115 @@ def test_a_launch_whose_machine_is_gone_is_not_counted_against_itself(world, mon
     assert gone.take(launch_lease_key(trigger.uid, "20261127T0400Z"), {})
     gone.close()  # as of another machine: time alone tells that nobody renews it
     assert "done" in world.tick()[0][1]
+
+
+def test_a_launch_that_cannot_begin_is_tried_as_often_as_one_that_fails(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+
+    def refusing(*_args, **_more):
+        raise UserError("the output folder holds other files", "name another")
+
+    seen = [world.tick(launcher=refusing)[0] for _ in range(3)]
+    assert "refused" in seen[0][1]
+    assert [what for what, _ in seen[1:]] == ["nothing", "nothing"]
+    for _ in range(9):
+        world.clock.passes(minutes=31)
+        world.tick(launcher=refusing)
+    (launch,) = launches(world.store, trigger).values()
+    assert (launch.state(trigger.retries), len(launch.attempts)) == ("dead letter", 3)
+    assert "other files" in launch.why
+    assert not list_runs(world.store)
+
+
+def test_what_could_not_begin_runs_when_it_can(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    begun, world.runs.__class__.__call__ = world.runs.__class__.__call__, no_run
+    try:
+        world.tick()
+    finally:
+        world.runs.__class__.__call__ = begun
+    world.clock.passes(minutes=2)
+    assert "done" in world.tick()[0][1]
+    (launch,) = launches(world.store, trigger).values()
+    assert (launch.state(trigger.retries), len(launch.attempts)) == ("done", 2)
+
+
+def no_run(*_args, **_more):
+    raise UserError("the store is full", "clear it")
+
+
+def test_one_damaged_launch_hides_no_other_and_is_not_launched_again(world):
+    trigger = world.trigger(schedule=ScheduleSettings("0 * * * *", "UTC"))
+    for _ in range(2):
+        world.clock.passes(hours=1)
+        world.tick()
+    place = launch_key(trigger.uid, "20261127T0500Z", 1)
+    world.store.replace_if_match(place, b"{", world.store.stat(place).version)
+    assert [one.state(2) for one in launches(world.store, trigger).values()] == ["done", "damaged"]
+    assert world.tick()[0][0] == "nothing"
+    world.clock.passes(hours=1)
+    assert "done" in world.tick()[0][1]
+    assert len(list_runs(world.store)) == 3
+
+
+def test_times_to_be_made_up_for_wait_for_each_other_whoever_else_looks(world):
+    trigger = world.trigger(schedule=ScheduleSettings("0 * * * *", "UTC", catch_up=3))
+    seen = []
+
+    def another() -> None:
+        world.clock.passes(minutes=1)
+        seen.extend(world.tick(at_once=9))
+
+    world.clock.passes(hours=5)
+    world.runs.meanwhile = another
+    assert [what for what, _ in world.tick()] == ["launch"] * 3
+    assert [what for what, _ in seen] == ["wait", "wait"]
+    assert [one.state(2) for one in launches(world.store, trigger).values()] == ["done"] * 3
+
+
+def test_a_machine_that_is_gone_keeps_no_room_for_ever(world, monkeypatch):
+    gone = Leases(world.store, 1.0)
+    assert gone.take(launch_slot_key(0), {})  # as of another machine, for a trigger removed since
+    gone.close()
+    monkeypatch.setattr("pipelines.stores.leases.has_ended", lambda _process: False)
+    monkeypatch.setattr("pipelines.triggers.slots.lives_here", lambda _process: False)
+    world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    assert "done" in world.tick()[0][1]
+
+
+def test_a_machine_that_lives_is_not_waited_for(world):
+    other = Leases(world.store, 60.0)
+    assert other.take(launch_slot_key(0), {})
+    world.trigger(schedule=NIGHTLY)
+    world.clock.passes(hours=1)
+    began = time.monotonic()
+    assert world.tick(lease_s=60.0)[0][0] == "wait"
+    other.close()
+    assert time.monotonic() - began < 30
+
+
+def test_two_ticks_at_a_time_never_launch_more_than_are_allowed(world):
+    for name in "abcd":
+        world.trigger(name, NIGHTLY)
+    world.clock.passes(hours=1)
+    at_once, most = [], []
+
+    def run(config, *, ordered, **more):
+        at_once.append(ordered.run)
+        most.append(len(at_once))
+        time.sleep(0.2)
+        at_once.remove(ordered.run)
+        return world.runs(config, ordered=ordered, **more)
+
+    def tick() -> None:
+        world.tick(launcher=run, at_once=2)
+
+    ticking = [threading.Thread(target=tick) for _ in range(4)]
+    for thread in ticking:
+        thread.start()
+    for thread in ticking:
+        thread.join()
+    assert max(most) == 2

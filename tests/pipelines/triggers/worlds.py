@@ -69,6 +69,7 @@ class Runs:
         self.begun.append(ordered.run)
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
         meanwhile()
+        now = self._clock().isoformat(timespec="milliseconds")
         if outcome == "killed":
             fault = "its engine was killed, last seen at " + now
             put_finished(self.store, replace(record, outcome="broken", finished=now, fault=fault))

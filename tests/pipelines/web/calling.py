@@ -88,7 +88,8 @@ class App:
         self, path: str, *, viewer: Viewer = OWNER, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Ask for a page, with its query."""
-        return asyncio.run(_call(self._app, "GET", path, b"", headers or {}, viewer))
+        asked = path.partition("#")[0]
+        return asyncio.run(_call(self._app, "GET", asked, b"", headers or {}, viewer))
 
     def post(
         self,
@@ -145,17 +146,21 @@ async def _call(
         _VIEWER: viewer,
     }  # fmt: skip
     got: list[Message] = []
+    over = asyncio.Event()
     asked = False
 
     async def receive() -> Message:
         nonlocal asked
-        if asked:
+        if asked:  # whoever asked waits for the answer, and goes then
+            await over.wait()
             return {"type": "http.disconnect"}
         asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
         got.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            over.set()
 
     await app(scope, receive, send)
     start = got[0]

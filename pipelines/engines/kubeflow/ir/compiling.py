@@ -31,10 +31,10 @@ from pipelines.engines.kubeflow.ir.gathered import Gathered, gather
 from pipelines.engines.kubeflow.ir.importers import Imported, Importer
 from pipelines.engines.kubeflow.ir.kinds import ContainerKind, kinds
 from pipelines.engines.kubeflow.ir.pod_spec import life_s, pod
+from pipelines.engines.kubeflow.ir.preflight import Reachable
 from pipelines.engines.kubeflow.ir.result_layout import display_names
 from pipelines.engines.kubeflow.ir.workspaces import Staging
 from pipelines.engines.kubeflow.ir.yaml_text import yaml_text
-from pipelines.engines.kubeflow.preflight import Reachable
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 
 SDK_VERSION = "kfp-2.17.0"

@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 
 from components.pages.charts.pareto import pareto_svg
-from components.pages.charts.pareto_parts import CostAxis, Exploring, Limits, MetricAxis, Point
+from components.pages.charts.pareto_parts import BudgetLines, CostAxis, Exploring, MetricAxis, Point
 from components.pages.charts.svg import NARROW, WIDE, Box, text_width
 from components.statistics.bootstrap import Interval
 from tests.data.candidates import measured
@@ -45,7 +45,7 @@ def named(drawing):
 
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_all_names_are_there_and_apart(width):
-    drawn = pareto_svg(POINTS, AUC, limits=Limits(5_000_000, 0.96), width=width)
+    drawn = pareto_svg(POINTS, AUC, limits=BudgetLines(5_000_000, 0.96), width=width)
     boxes = named(drawn)
     assert len(boxes) == len(POINTS)
     assert not any(one.overlap(other) for one, other in combinations(boxes.values(), 2))
@@ -97,7 +97,10 @@ def axis_of(drawn, name):
 def test_moved_budgets_leave_the_axes_and_the_marks_where_they_are():
     def drawn(moved):
         return pareto_svg(
-            POINTS, AUC, limits=Limits(5_000_000, 0.96), exploring=Exploring(Limits(*moved))
+            POINTS,
+            AUC,
+            limits=BudgetLines(5_000_000, 0.96),
+            exploring=Exploring(BudgetLines(*moved)),
         )
 
     def marks(picture):
@@ -120,15 +123,15 @@ def test_other_costs_have_their_own_words_and_whiskers():
         for place, one in enumerate(POINTS, 1)
     ]
     axis = CostAxis("median latency on host", "latency on host", lambda value: f"{value:g} ms")
-    root = ET.fromstring(pareto_svg(points, AUC, axis, Limits(cost=0.5)))
+    root = ET.fromstring(pareto_svg(points, AUC, axis, BudgetLines(cost=0.5)))
     assert root.find(f"{SVG}title").text == "ROC-AUC against latency on host of 6 variants"
     assert root.find(f"{SVG}desc").text.startswith("Latency on host and ROC-AUC")
     whiskers = [path for path in root.iter(f"{SVG}path") if path.get("class") == "whisker"]
     assert len(whiskers) == 2 * (len(POINTS) - 1)  # the one that collapsed is an arrow
 
 
-def test_the_variant_that_is_looked_at_is_told_apart():
-    drawn = pareto_svg(POINTS, AUC, exploring=Exploring(Limits(), shown=NASTY))
+def test_the_variant_that_is_looked_at_stands_out():
+    drawn = pareto_svg(POINTS, AUC, exploring=Exploring(BudgetLines(), shown=NASTY))
     shown = [
         group.get("data-variant")
         for group in ET.fromstring(drawn).iter(f"{SVG}g")

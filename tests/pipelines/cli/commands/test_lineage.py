@@ -5,11 +5,11 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from pipelines.web.lineage_picture import MOST, picture_of
 from pipelines.cli.lineage_text import lines_of
 from pipelines.cli.main import main
 from pipelines.lineage.tracing.trace import Trace, TraceEdge, TraceNode
 from pipelines.stores.opening import open_store
+from pipelines.web.lineage_picture import MOST, picture_of
 from tests.data.traced_runs import RunWriter
 
 SOURCE = "50" * 32

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from pipelines.cli.main import main
-from pipelines.cli.why_changed_text import MOST, figures, lines_of
+from pipelines.cli.why_changed_text import figures
 from pipelines.lineage.comparing.differences import Difference
 from pipelines.lineage.comparing.metrics import compare_metrics
 from pipelines.lineage.comparing.samples import Fate, compare_samples
 from pipelines.lineage.comparing.steps import StepChange, StepChanges
+from pipelines.lineage.comparing.telling import MOST, lines_of
 from pipelines.lineage.comparing.why import ComparedRun, WhyChanged
 from pipelines.stores.opening import open_store
 from tests.data.traced_runs import RunWriter

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engines.kubeflow import watching
+from pipelines.engines.kubeflow.watching import watcher
 from tests.pipelines.engines.kubeflow.launches import Launching
 from tests.servers.kfp.cluster import Cluster
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "POLL_MAX_S", 0.01)
-    monkeypatch.setattr(watching, "POLL_S", 0.01)
+    monkeypatch.setattr(watcher, "POLL_MAX_S", 0.01)
+    monkeypatch.setattr(watcher, "POLL_S", 0.01)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
-from pipelines.engines.kubeflow.preflight import check
+from pipelines.engines.kubeflow.ir.preflight import check
 from pipelines.images.building import ALL_IMAGES
 
 ROOT = Path(__file__).parents[4]

@@ -10,7 +10,7 @@ from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
-from pipelines.engines.kubeflow.preflight import check
+from pipelines.engines.kubeflow.ir.preflight import check
 from pipelines.images.building import IMAGES
 from pipelines.launch.launching import launch
 from pipelines.runs.events import StepDone

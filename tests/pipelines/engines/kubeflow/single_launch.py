@@ -73,7 +73,7 @@ def interrupting(events: list[Event], step: str) -> Callable[[Event], None]:
 
 
 def synced_runs(cluster: Cluster, store: Path) -> list[Any]:
-    from pipelines.engines.kubeflow.connection import Connection
+    from pipelines.engines.kubeflow.api.connection import Connection
     from pipelines.engines.kubeflow.syncing import sync
 
     scratch = store.parent / "scratch"

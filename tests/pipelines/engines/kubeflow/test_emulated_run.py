@@ -6,12 +6,12 @@ import pytest
 
 from components.contract.interface import interface_of
 from components.contract.tree import tree_of
+from pipelines.engines.kubeflow.bucket.versions import PipelineVersion
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.engines.kubeflow.ir.sizes.back_end import BACK_ENDS
 from pipelines.engines.kubeflow.ir.sizes.launches import Launches
 from pipelines.engines.kubeflow.ir.sizes.texts import compact, plain, size
-from pipelines.engines.kubeflow.result_importer import ResultImporter
-from pipelines.engines.kubeflow.versions import PipelineVersion
+from pipelines.engines.kubeflow.results.result_importer import ResultImporter
 from pipelines.images.building import IMAGES, find
 from pipelines.images.daemon import connect
 from pipelines.runs.cache import Cache

@@ -127,8 +127,8 @@ def test_the_source_is_staged_once_and_whole(
 def test_one_launch_is_one_run_whatever_becomes_of_the_answer(
     cluster: Cluster, config_path: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.engines.kubeflow.submitting._LOOKS", 1)
-    monkeypatch.setattr("pipelines.engines.kubeflow.submitting._WAIT_SHARE", 1000)
+    monkeypatch.setattr("pipelines.engines.kubeflow.launching.submitting._LOOKS", 1)
+    monkeypatch.setattr("pipelines.engines.kubeflow.launching.submitting._WAIT_SHARE", 1000)
     for operation in ("create_run", "upload_version", "create_pipeline", "create_experiment"):
         cluster.kfp.plan(operation, kind)
     launched = Launch(cluster, config_path, tmp_path / "store")()
@@ -344,7 +344,7 @@ def test_a_quota_that_is_exhausted_is_said(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pipelines.engines.kubeflow.submitting._WAIT_SHARE", 1000)
+    monkeypatch.setattr("pipelines.engines.kubeflow.launching.submitting._WAIT_SHARE", 1000)
     cluster.kfp.always("create_run", "429")
     assert main(command(config_path, tmp_path / "store", cluster.kfp.url)) == 2
     said = capsys.readouterr().err

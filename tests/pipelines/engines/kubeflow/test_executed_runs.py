@@ -12,8 +12,9 @@ import yaml
 from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster as Place
-from pipelines.engines.kubeflow import connection, retrying
+from pipelines.engines.kubeflow.api import connection
 from pipelines.engines.kubeflow.ir import gathered, limits
+from pipelines.engines.kubeflow.watching import retrying
 from pipelines.launch.launching import Launched, launch
 from pipelines.runs.events import Event, StepDone, StepFailed
 from pipelines.runs.records import read_run

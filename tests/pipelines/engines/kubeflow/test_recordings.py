@@ -12,8 +12,8 @@ import yaml
 
 from components.contract.errors import UserError
 from pipelines.cli.main import main
-from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.submitting import MODELS
+from pipelines.engines.kubeflow.api.connection import Connection
+from pipelines.engines.kubeflow.launching.submitting import MODELS
 from pipelines.runs.records import RunRecord, list_runs
 from pipelines.stores.opening import open_store
 from tests.servers.gcs.server import GcsServer

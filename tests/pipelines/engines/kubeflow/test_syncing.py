@@ -16,10 +16,10 @@ from components.artifacts.manifest import read_manifest
 from pipelines.cli.main import main
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
-from pipelines.engines.kubeflow import submitting
-from pipelines.engines.kubeflow.connection import Connection
-from pipelines.engines.kubeflow.preflight import check
-from pipelines.engines.kubeflow.preparing import prepare
+from pipelines.engines.kubeflow.api.connection import Connection
+from pipelines.engines.kubeflow.ir.preflight import check
+from pipelines.engines.kubeflow.launching import submitting
+from pipelines.engines.kubeflow.launching.preparing import prepare
 from pipelines.engines.kubeflow.syncing import Synced, sync
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.cluster_results import DATASET_FILES

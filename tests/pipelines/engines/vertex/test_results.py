@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.contract.executor_input import _task
-from pipelines.engines.kubeflow.stated import Found
+from pipelines.engines.kubeflow.results.stated import Found
 
 
 @pytest.mark.parametrize(

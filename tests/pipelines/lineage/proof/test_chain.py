@@ -48,7 +48,7 @@ def test_every_link_of_a_whole_release_is_proved(store, kept, data):
     assert states(chain) == {}
     names = [link.name for link in chain.links]
     assert names == [
-        "release digits", "run digits-1", "step publish", "step select", "step benchmark-teacher",
+        "release digits", "run digits-1", "step publish", "step select", "step benchmark-teacher-host",
         "step convert-teacher", "step train", "step ingest", "source data", "manifest",
         "files of data",
     ]  # fmt: skip

@@ -31,7 +31,7 @@ def test_equal_bytes_are_the_same_and_measurements_are_left_out(store, kept, aga
     runner = AgainRunner(kept.sources["data"])
     found = states(again(runner))
     assert found == {
-        "benchmark-teacher": "left out", "ingest": "same", "train": "same",
+        "benchmark-teacher-host": "left out", "ingest": "same", "train": "same",
         "convert-teacher": "same", "select": "same", "publish": "same",
     }  # fmt: skip
     assert runner.executed == ["ingest", "train", "convert-teacher", "select", "publish"]
@@ -42,7 +42,7 @@ def test_equal_bytes_are_the_same_and_measurements_are_left_out(store, kept, aga
 def test_other_bytes_are_named_with_what_was_other_then(kept, again):
     found = again(AgainRunner(kept.sources["data"], model="other"))
     assert states(found) == {
-        "benchmark-teacher": "left out", "ingest": "same", "train": "different",
+        "benchmark-teacher-host": "left out", "ingest": "same", "train": "different",
         "convert-teacher": "not made", "select": "not made", "publish": "not made",
     }  # fmt: skip
     said = found["train"].what

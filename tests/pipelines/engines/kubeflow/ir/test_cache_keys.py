@@ -68,7 +68,7 @@ def test_measurements_and_all_that_follows_from_them_have_no_key(tmp_path):
 
 def test_keys_are_written_for_who_reads_them(tmp_path):
     from pipelines.engines.kubeflow.ir.compiling import compiled
-    from pipelines.engines.kubeflow.preflight import check
+    from pipelines.engines.kubeflow.ir.preflight import check
 
     config = config_of(tmp_path, TINY)
     made = compiled(check(config, graph_of(config)), SOURCES, REFERENCES, cache_keys=False)

@@ -16,8 +16,8 @@ from components.contract.interface import interface_of
 from pipelines.compress import graph_of
 from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled, needed_artifacts
 from pipelines.engines.kubeflow.ir.importers import Imported
+from pipelines.engines.kubeflow.ir.preflight import check
 from pipelines.engines.kubeflow.ir.yaml_text import write
-from pipelines.engines.kubeflow.preflight import check
 from pipelines.runs.graph import Graph, Ref, SourceRef, Step
 from tests.pipelines.engines.kubeflow import sdk
 from tests.pipelines.engines.kubeflow.graphs import (

@@ -5,8 +5,8 @@ import yaml
 
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
-from pipelines.engines.kubeflow.image_digests import images_of
-from pipelines.engines.kubeflow.preflight import check
+from pipelines.engines.kubeflow.bucket.image_digests import images_of
+from pipelines.engines.kubeflow.ir.preflight import check
 from tests.pipelines.engines.kubeflow.graphs import (
     ON_GPU,
     REFERENCES,

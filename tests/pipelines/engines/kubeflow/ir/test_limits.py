@@ -10,8 +10,8 @@ from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir import limits
 from pipelines.engines.kubeflow.ir.compiling import compiled
+from pipelines.engines.kubeflow.ir.preflight import Reachable
 from pipelines.engines.kubeflow.ir.servers import ServerVersion, parsed
-from pipelines.engines.kubeflow.preflight import Reachable
 from tests.pipelines.engines.kubeflow.graphs import SETTINGS, compile_config, config_of
 from tests.servers.kfp.argo_validation import refusal
 from tests.servers.kfp.releases import RELEASES

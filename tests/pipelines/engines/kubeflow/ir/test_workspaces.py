@@ -15,13 +15,13 @@ from components.contract.interface import interface_of
 from components.contract.types import SINGLE_FILE_KINDS
 from components.contract.workspace import FOLDER
 from pipelines.compress import graph_of
-from pipelines.engines.kubeflow.fitting import compiled_for
 from pipelines.engines.kubeflow.ir import vertex
 from pipelines.engines.kubeflow.ir.compiling import compiled
 from pipelines.engines.kubeflow.ir.importers import Imported
+from pipelines.engines.kubeflow.ir.preflight import check
 from pipelines.engines.kubeflow.ir.servers import ServerVersion, parsed
 from pipelines.engines.kubeflow.ir.workspaces import stagings
-from pipelines.engines.kubeflow.preflight import check
+from pipelines.engines.kubeflow.launching.fitting import compiled_for
 from pipelines.runs.graph import Ref
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES, SETTINGS, compile_config, config_of
 from tests.pipelines.engines.kubeflow.runs import stage_for_kubeflow

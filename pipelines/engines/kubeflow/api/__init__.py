@@ -1,0 +1,1 @@
+"""The API server of Kubeflow Pipelines, and who asks it."""

@@ -1,0 +1,1 @@
+"""What the bucket of a cluster holds beside artifacts."""

@@ -1,0 +1,1 @@
+"""What runs left in the bucket becomes results of a store."""

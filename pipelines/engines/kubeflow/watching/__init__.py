@@ -1,0 +1,1 @@
+"""A run of a cluster, from its start to its end."""

@@ -1,0 +1,1 @@
+"""Snapshots of the data, the datasets that were made of them, and what differs between two."""

@@ -1,0 +1,66 @@
+"""Places and devices that pods cannot reach are refused, with a command that uploads them."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from components.contract.errors import UserError
+from pipelines.compress import graph_of
+from pipelines.engines.kubeflow.ir.preflight import Reachable, check
+from tests.pipelines.engines.kubeflow.graphs import TINY, config_of
+
+
+def refusal(config):
+    with pytest.raises(UserError) as caught:
+        check(config, graph_of(config))
+    return caught.value
+
+
+def test_what_lies_in_a_bucket_is_let_through(tmp_path):
+    config = config_of(tmp_path)
+    graph = graph_of(config)
+    assert check(config, graph) == Reachable(config, graph, config.kubeflow)
+
+
+def test_without_the_section_it_is_said_what_to_add(tmp_path):
+    assert "pipeline_root: gs://" in refusal(config_of(tmp_path, kubeflow=None)).fix
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"data": "{file}"}, "data"),
+        ({"teacher": {"backbone": "conv", "weights": "{file}"}}, "teacher.weights"),
+        (
+            {"teacher": {"model": "{file}", "normalization": {"mean": 0.0, "scale": 1.0}}},
+            "teacher.model",
+        ),
+    ],
+)
+def test_files_of_this_machine_are_refused_with_the_upload(changes, key, tmp_path):
+    file = tmp_path / "my file.npz"
+    file.touch()
+    filled = eval(repr(changes).replace("{file}", str(file)))
+    error = refusal(config_of(tmp_path, **filled))
+    assert error.what == f"{key}: {file} is on this machine, where pods cannot read it"
+    command, _, edit = error.fix.partition(", then write ")
+    uploads = "gs://bucket/pipelines/uploads/"
+    assert shlex.split(command) == ["gcloud", "storage", "cp", "-r", str(file), uploads]
+    assert edit == f"{key}: {uploads}my file.npz"
+
+
+def test_data_of_a_package_is_refused_with_the_path_of_its_file(tmp_path):
+    error = refusal(config_of(tmp_path, data="package:sklearn/datasets/data/digits.csv.gz"))
+    path = Path(shlex.split(error.fix)[4].rstrip(","))
+    assert path.name == "digits.csv.gz"
+    assert path.is_file()
+    assert TINY.exists()
+
+
+def test_a_device_on_the_desk_is_refused(tmp_path):
+    config = config_of(tmp_path)
+    attached = config.devices[0].model_copy(update={"kind": "adb"})
+    with pytest.raises(UserError, match="a pod cannot reach adb") as caught:
+        check(config.model_copy(update={"devices": (attached,)}), graph_of(config))
+    assert "--engine local" in caught.value.fix

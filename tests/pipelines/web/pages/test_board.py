@@ -1,0 +1,147 @@
+"""The leaderboard of a run, and its decision under budgets that are moved."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+
+from components.artifacts.budgets import Budgets
+from components.artifacts.report_material import ReportMaterial
+from components.pages.leaderboard import leaderboard_page
+from components.selection.choosing import choose
+from tests.data.decisions import BUDGETS, decision_of, renamed, select_outputs, variants
+from tests.pipelines.web.calling import App, links_of, parsed, text_of, with_class
+
+RUN = "digits-1"
+NASTY = "<img src=x onerror=alert(1)>\u202e\"'&"
+
+
+@pytest.fixture
+def board(store, writer, data):
+    """Ask for the leaderboard of a run that decided."""
+    writer.run(RUN, data, instead=select_outputs(decision_of()))
+    app = App(store)
+
+    def ask(**query):
+        return app.get(f"/runs/{RUN}/board?{urlencode(query)}")
+
+    return ask
+
+
+def told(answer):
+    """The sentence that says who wins."""
+    return text_of(with_class(answer.html, "told")[0])
+
+
+def test_the_table_says_what_the_report_says(board):
+    report = parsed(leaderboard_page(decision_of(), ReportMaterial((), {})))
+    page = board().html
+    for place in (0, 1):  # the leaderboard, and all metrics
+        assert text_of(with_class(page, "board")[place]) == text_of(
+            with_class(report, "board")[place]
+        )
+    how = [one.find(".//section[@aria-labelledby='how']/dl") for one in (page, report)]
+    assert text_of(how[0]) == text_of(how[1])
+
+
+def test_the_run_s_own_budgets_are_said_as_what_happened(board):
+    answer = board()
+    assert told(answer) == "small wins at 2 ms, 100 kB, drop 0.020"
+    assert "Back to the budgets of the run" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "budgets", "goal"),
+    [
+        ({"drop": "0.01"}, Budgets("accuracy", 0.01, 0.1, 2.0), "size"),
+        ({"drop": "0"}, Budgets("accuracy", 0, 0.1, 2.0), "size"),
+        ({"size_kb": "", "drop": "0.01"}, Budgets("accuracy", 0.01, None, 2.0), "size"),
+        ({"latency_ms": "0.5"}, Budgets("accuracy", 0.02, 0.1, 0.5), "size"),
+        ({"size_kb": "8"}, Budgets("accuracy", 0.02, 0.008, 2.0), "size"),
+        ({"minimize": "latency", "drop": "0.5"}, Budgets("accuracy", 0.5, 0.1, 2.0), "latency"),
+    ],
+)
+def test_moved_budgets_are_judged_as_select_judges(board, query, budgets, goal):
+    choice = choose(variants(), budgets, reference="teacher", minimize=goal)
+    answer = board(**query)
+    assert told(answer).startswith(f"{choice.winner or 'Nothing'} would win at ")
+    table = text_of(with_class(answer.html, "board")[0])
+    assert all(one.reason in table for one in choice.candidates)
+    assert links_of(answer.html)["Back to the budgets of the run"] == f"/runs/{RUN}/board#explore"
+
+
+def test_the_budgets_of_the_run_written_out_are_its_own(board):
+    answer = board(size_kb="100", latency_ms="2", drop="0.02", minimize="size", x="size")
+    assert told(answer) == "small wins at 2 ms, 100 kB, drop 0.020"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"drop": "much"}, {"drop": "-0.1"}, {"size_kb": "nan"}, {"latency_ms": "1e999"},
+        {"latency_ms": "0"}, {"x": "colour"}, {"y": "../../etc"}, {"minimize": "cost"},
+        {"x": "latency-phone"}, {"drop": ""},
+    ],
+)  # fmt: skip
+def test_what_is_no_budget_and_no_axis_is_refused_with_a_fix(board, query):
+    answer = board(**query)
+    assert answer.status == 409
+    (name,) = query
+    assert name in text_of(answer.html.find(".//h1"))
+
+
+def test_axes_are_links_and_the_picture_follows_them(board):
+    page = board(x="latency-host", y="drop").html
+    picture = with_class(with_class(page, "stage")[0], "picture")[0]
+    assert (
+        text_of(picture.find("title")) == "drop of accuracy against latency on host of 3 variants"
+    )
+    current = [text_of(link) for link in page.iter("a") if link.get("aria-current") == "true"]
+    assert current == ["drop of accuracy", "median latency on host"]
+    links = links_of(page)
+    assert links["macro F1"] == f"/runs/{RUN}/board?x=latency-host&y=macro_f1#explore"
+    assert links["size of the .tflite file"] == f"/runs/{RUN}/board?y=drop#explore"
+
+
+def test_a_variant_is_looked_at_without_a_script(board):
+    page = board(at="good").html
+    assert text_of(with_class(page, "readout")[0]).startswith("good kept")
+    assert [one.get("data-variant") for one in with_class(page, "is-shown")] == ["good", "good"]
+    assert links_of(page)["small"] == f"/runs/{RUN}/board?at=small#explore"
+
+
+def test_names_are_text_wherever_they_stand(store, writer, data):
+    first, *others = variants()
+    hostile = decision_of([first, *(renamed(one, f"{NASTY}{one.name}") for one in others)])
+    writer.run(RUN, data, instead=select_outputs(hostile))
+    answer = App(store).get(f"/runs/{RUN}/board?{urlencode({'at': NASTY + 'good'})}")
+    assert answer.status == 200
+    assert "<img src=x" not in answer.text
+    assert not [one for one in answer.html.iter("img") if one.get("src") == "x"]
+    assert text_of(with_class(answer.html, "readout")[0]).startswith("<img src=x onerror=alert(1)>")
+
+
+def test_a_page_needs_no_style_and_no_script_of_its_own(board):
+    assert not re.search(r"\sstyle=|\son\w+=|<style|<script>", board(drop="0.01").text)
+
+
+def test_a_run_that_chose_nothing_says_so(store, writer, data):
+    writer.run(
+        "digits-1", data, instead=select_outputs(decision_of(budgets=Budgets("accuracy", 0)))
+    )
+    answer = App(store).get("/runs/digits-1/board")
+    assert told(answer) == "Nothing won at drop 0.000"
+    assert "Nothing keeps every budget" in answer.text
+
+
+def test_no_such_run(board, store):
+    board()
+    for run in ("digits-9", "..%2f..%2fetc", "digits-1%00"):
+        assert App(store).get(f"/runs/{run}/board").status in {400, 404}
+
+
+def test_the_budgets_of_these_tests_bind():
+    assert decision_of().winner == "small"
+    assert BUDGETS.size_bytes == 100_000
