@@ -10,11 +10,11 @@ import time
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.web.jobs import Jobs, Order
+from pipelines.web.jobs import JobOrder, Jobs
 
 
 def order(name="x", words=("doctor",), names=()):
-    return Order("doctor", name, words, names, "olga", "to see", "2026-11-27T03:00:00.000+00:00")
+    return JobOrder("doctor", name, words, names, "olga", "to see", "2026-11-27T03:00:00.000+00:00")
 
 
 def ended(jobs, name="x"):
