@@ -142,7 +142,7 @@ def _file(text: str) -> FileNamed | None:
 
 def _readings(store: Store, index: Index | None, text: str) -> Iterator[Named]:
     name, at, which = text.rpartition("@")
-    if at and (notes := _notes(store, index, name)):
+    if at and (notes := _notes(store, index, name, which)):
         yield _release(store, name, which, notes)
         return
     run, slash, step = text.partition("/")
@@ -165,14 +165,23 @@ def _is_run(store: Store, run: str) -> bool:
 # releases ---------------------------------------------------------------------------------------
 
 
-def _notes(store: Store, index: Index | None, name: str) -> dict[str, str]:
-    """Return the releases of a name: run to tree digest, newest first."""
+_NOTES = (
+    "SELECT r.run, a.digest FROM release r JOIN artifact a ON a.id = r.artifact "
+    "WHERE r.name = ?{} ORDER BY r.run DESC LIMIT {}"
+)
+
+
+def _notes(store: Store, index: Index | None, name: str, which: str) -> dict[str, str]:
+    """Return the releases of a name: run to tree digest, newest first.
+
+    Of an index, which may hold very many, the one that is asked for; some where it is not there.
+    """
     if index is not None:
-        rows = index.execute(
-            "SELECT r.run, a.digest FROM release r JOIN artifact a ON a.id = r.artifact "
-            "WHERE r.name = ? ORDER BY r.run DESC",
-            [name],
-        )
+        if which in (CHAMPION, LATEST):
+            rows = list(index.execute(_NOTES.format("", 1), [name]))
+        else:
+            rows = list(index.execute(_NOTES.format(" AND r.run = ?", 1), [name, which]))
+            rows = rows or list(index.execute(_NOTES.format("", 100), [name]))
         return {run: bytes(digest).hex() for run, digest in rows}
     return dict(registered(store, name)) if is_key(releases_prefix(name).rstrip("/")) else {}
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from starlette.responses import RedirectResponse, Response
 
+from pipelines.lineage.affected import Answer
 from pipelines.lineage.affected import affected as ask
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.sightings import FoundImage, Searched
 from pipelines.lineage.snapshots.images import DatasetImage, dataset_facts, images_named
 from pipelines.runs.erasures import erasures
-from pipelines.web.pages.snapshots import excluded_in
+from pipelines.web.pages.snapshots import excluded_in, stamp_of
 from pipelines.web.view import PageRoute, View
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
@@ -32,7 +34,7 @@ def affected(view: View) -> Response:
         )
     with view.service.index() as index:
         searched = _searched(index, sha[1].lower()) if sha else Searched(identity=identity)
-        answer = ask(index, searched, erasures(view.service.store))
+        answer, count = _answer(view, index, searched)
         pictures = _pictures(view, index, answer.found)
         made_here = sha and index.one("SELECT 1 FROM file WHERE sha = ?", [bytes.fromhex(sha[1])])
     return view.render(
@@ -42,10 +44,24 @@ def affected(view: View) -> Response:
         sha=sha[1].lower() if sha else None,
         made_here=bool(made_here),
         answer=answer,
+        count=count,
         found=pictures,
-        releases=answer.releases[:_LISTED_MAX],
-        listed_max=_LISTED_MAX,
     )
+
+
+def _answer(view: View, index: OpenIndex, searched: Searched) -> tuple[Answer, int]:
+    """Return the answer with its first releases, and how many there are.
+
+    Who is in everything is in every release: such an answer takes long, and is kept without them.
+    """
+
+    def find_out() -> tuple[Answer, int]:
+        found = ask(index, searched, erasures(view.service.store))
+        listed = max(_LISTED_MAX, len(found.champions))
+        return replace(found, releases=found.releases[:listed]), len(found.releases)
+
+    asked = ("affected", searched, excluded_in(view))
+    return view.service.answers.recall(stamp_of(index), asked, find_out)
 
 
 def _pictures(

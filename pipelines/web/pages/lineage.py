@@ -27,8 +27,9 @@ _FLOWS_MAX = 12
 _ROWS_MAX = 100
 _RELEASES_MAX = 20
 _LATEST = (
-    "SELECT r.name, r.run, r.at, r.state, a.digest FROM release r"
-    " JOIN artifact a ON a.id = r.artifact"
+    "SELECT r.name, r.run, r.at, r.state, a.digest FROM (SELECT * FROM release"
+    " ORDER BY at DESC, run DESC LIMIT 8) r JOIN artifact a ON a.id = r.artifact"
+    " ORDER BY r.at DESC, r.run DESC"
 )
 
 
@@ -130,7 +131,7 @@ def joined(traces: Sequence[Trace]) -> Trace:
 def start(view: View) -> Response:
     """Show where questions begin: a file, a digest, a person, or a release."""
     with view.service.index() as index:
-        releases = list(index.execute(f"{_LATEST} ORDER BY r.at DESC, r.run DESC LIMIT 8"))
+        releases = list(index.execute(_LATEST))
         labels = [row[0] for row in index.execute("SELECT label FROM label ORDER BY 1 LIMIT 200")]
     return view.render("lineage_start.html", title="Lineage", releases=releases, labels=labels)
 
