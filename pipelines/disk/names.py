@@ -28,6 +28,8 @@ def is_junk(name: str) -> bool:
 
 def fault_of_name(name: str) -> str:
     """Return why no engine could carry a name: it "holds ..." or "is ..."; empty when all can."""
+    if name.isascii() and name.isprintable():  # most of a million names
+        return ""
     if _CONTROL.search(name):
         return "holds a control character"
     try:

@@ -75,10 +75,15 @@ class BucketFiles:
     @property
     def fingerprint(self) -> str:
         """See ``Files``."""
+        return self.fingerprint_of(frozenset([*self._states, *(one.name for one in self._others)]))
+
+    def fingerprint_of(self, names: frozenset[str]) -> str:
+        """See ``Files``."""
         told = hashlib.sha256()
         for name, state in sorted(self._states.items()):
-            told.update(repr((name, *state)).encode())
-        told.update(repr(sorted(self._others)).encode())
+            if name in names:
+                told.update(repr((name, *state)).encode())
+        told.update(repr(sorted(one for one in self._others if one.name in names)).encode())
         return told.hexdigest()
 
     def marked(self, marker: str) -> bool:

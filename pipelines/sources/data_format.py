@@ -64,7 +64,7 @@ def folder_format(uri: str, names: Sequence[str]) -> Format:
     Raises:
         UserError: Its images have no labels.
     """
-    if any(re.fullmatch(IDX_IMAGES, name) for name in names):
+    if any(map(re.compile(IDX_IMAGES).fullmatch, names)):
         return "idx"
     tables = _tables(names)
     if tables and any("/" in name for name in names) and _says_no_label(names):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.sources.snapshot import listed_files
+from pipelines.sources.together import Files
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,22 @@ class Look:
         digest: Of names and states: another one when anything was written, removed or renamed.
         files: How many there are.
         marked: Whether the marker that was asked for is there and newer than all else.
+        place: What was listed.
     """
 
     digest: str
     files: int
     marked: bool
+    place: Files = field(compare=False, repr=False)
+
+    def added_to(self, before: str, names: frozenset[str]) -> bool:
+        """Whether files were added to a listing, and nothing of it was written or removed.
+
+        Args:
+            before: The digest of that listing.
+            names: Of its files.
+        """
+        return self.digest != before and self.place.fingerprint_of(names) == before
 
 
 def sight(data: str, marker: str | None = None) -> Look:
@@ -33,4 +45,5 @@ def sight(data: str, marker: str | None = None) -> Look:
         UserError: There is nothing, or it cannot be listed.
     """
     place = listed_files(data)
-    return Look(place.fingerprint, len(place.names), place.marked(marker) if marker else False)
+    marked = place.marked(marker) if marker else False
+    return Look(place.fingerprint, len(place.names), marked, place)

@@ -39,6 +39,10 @@ class Files(Protocol):
         """Digest of names and states: another one when anything was written or removed."""
         ...
 
+    def fingerprint_of(self, names: frozenset[str]) -> str:
+        """Return what ``fingerprint`` was when there were files of these names alone."""
+        ...
+
     def marked(self, marker: str) -> bool:
         """Whether a file of this name lies beside the files and is newer than all of them."""
         ...
@@ -108,6 +112,10 @@ class TogetherFiles:
     def fingerprint(self) -> str:
         """See ``Files``."""
         return sha256("".join(part.fingerprint for part in self.parts).encode()).hexdigest()
+
+    def fingerprint_of(self, names: frozenset[str]) -> str:
+        """See ``Files``."""
+        return sha256("".join(one.fingerprint_of(names) for one in self.parts).encode()).hexdigest()
 
     def marked(self, marker: str) -> bool:
         """See ``Files``; beside the file of every place."""

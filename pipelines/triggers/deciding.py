@@ -7,7 +7,7 @@ asks, and however often, decides the same. Each decision has a reason for people
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
@@ -44,6 +44,8 @@ class Move:
         key: Of the launch.
         number: Of the attempt.
         snapshot: Digest of the data that it is to train on; empty: as it is then.
+        listing: Of a watch, the listing of that data.
+        whole: Of a watch, how it is known that nobody writes it any more.
     """
 
     what: What
@@ -51,6 +53,8 @@ class Move:
     key: str = ""
     number: int = 1
     snapshot: str = ""
+    listing: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,12 +104,12 @@ def decide_unfinished(
         going = partial(Going, key, datetime.fromisoformat(latest.reserved))
         if state == "killed":
             why = f"the run {latest.run} was killed"
-            decisions.append(Move("launch", why, key, number + 1, latest.snapshot))
+            decisions.append(_again(latest, why, number + 1))
         elif is_held(key) and not (state == "reserved" and _is_old(latest, now)):
             waits = going(f"the run {latest.run} goes on")
         elif state in ("reserved", "running"):
             why = "nobody carries it out any more" if state == "running" else latest.why
-            decisions.append(Move("launch", why, key, number, latest.snapshot))
+            decisions.append(_again(latest, why, number))
         else:
             due = launch.next_attempt_at
             if due and now < due:
@@ -113,8 +117,13 @@ def decide_unfinished(
                 waits = going(why)
             else:
                 why = f"the run {latest.run} failed"
-                decisions.append(Move("launch", why, key, number + 1, latest.snapshot))
+                decisions.append(_again(latest, why, number + 1))
     return decisions, waits
+
+
+def _again(latest: LaunchAttempt, why: str, number: int) -> Move:
+    """Return the same attempt as before, or another one at the same data."""
+    return Move("launch", why, latest.key, number, latest.snapshot, latest.listing, latest.whole)
 
 
 def _is_old(attempt: LaunchAttempt, now: datetime) -> bool:
@@ -212,8 +221,12 @@ def decide_watch(
     if before := known.get(taken.digest):
         return Move("nothing", _seen_before(trigger, before), snapshot=taken.digest)
     if taken.changes is None:
-        return Move("launch", f"first data: {taken.files} files", taken.digest, 1, taken.digest)
-    return _compared(watch, known, now, taken, taken.changes)
+        first = f"first data: {taken.files} files"
+        move = Move("launch", first, taken.digest, 1, taken.digest)
+    else:
+        move = _compared(watch, known, now, taken, taken.changes)
+    whole = f"marker {watch.marker}" if watch.marker else "quiet, no marker"
+    return replace(move, listing=sighted.digest, whole=whole) if move.what == "launch" else move
 
 
 def _compared(

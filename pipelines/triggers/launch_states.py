@@ -45,6 +45,8 @@ class LaunchAttempt:
         why: What it was launched for, in words.
         config_digest: Of the configuration.
         actor: Who or what reserved it.
+        listing: Of a watch, the listing of its data as it was when that was read.
+        whole: Of a watch, how it was known that nobody writes the data any more.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
@@ -59,6 +61,8 @@ class LaunchAttempt:
     why: str
     config_digest: str
     actor: str
+    listing: str = ""
+    whole: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,9 @@ class Launch:
             return self.damage or (self.end.why if self.end else "")
         if self.refusal and self.record is None:
             return self.refusal.why
-        return self.latest.why if self.latest else ""
+        if self.latest is None:
+            return ""
+        return f"{self.latest.why} ({self.latest.whole})" if self.latest.whole else self.latest.why
 
     @property
     def user_fault(self) -> bool:

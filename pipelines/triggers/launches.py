@@ -60,6 +60,8 @@ def reserve(
     snapshot: str = "",
     why: str,
     actor: str,
+    listing: str = "",
+    whole: str = "",
 ) -> LaunchAttempt:
     """Reserve an attempt, or read who has.
 
@@ -72,6 +74,8 @@ def reserve(
         snapshot: See ``LaunchAttempt``.
         why: See ``LaunchAttempt``.
         actor: See ``LaunchAttempt``.
+        listing: See ``LaunchAttempt``.
+        whole: See ``LaunchAttempt``.
 
     Returns:
         The attempt as the store holds it, this one's or another one's.
@@ -79,7 +83,7 @@ def reserve(
     wanted = LaunchAttempt(
         trigger.name, trigger.uid, key, number, run_id(trigger, key, number, at),
         at.astimezone(UTC).isoformat(timespec="milliseconds"), snapshot, why,
-        trigger.config_digest, actor,
+        trigger.config_digest, actor, listing, whole,
     )  # fmt: skip
     place = launch_key(trigger.uid, key, number)
     if store.put_if_absent(place, canonical_json(asdict(wanted))):

@@ -24,6 +24,9 @@ LOOKS = 3
 """The same listing so often, at least: two may fall between two files of an upload."""
 
 
+_PERIODS = 3
+
+
 class Sighted(Protocol):
     """A listing of data: see ``pipelines.sources.sighting``."""
 
@@ -50,6 +53,7 @@ class Observed:
         restless_since: When data that has not been quiet since first moved; empty while it is.
         taken: What reading the data under this listing has told, if it was read.
         asked: What that rests on beside the listing: see ``reading``.
+        longest_pause_s: For how long at most it stood still and was written on, in seconds.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
@@ -61,6 +65,7 @@ class Observed:
     restless_since: str = ""
     taken: Taken | None = None
     asked: str = ""
+    longest_pause_s: float = 0.0
 
     def quiet_for_s(self) -> float:
         """For how long the listing has been the same, in seconds, as far as anybody looked."""
@@ -83,20 +88,36 @@ def observed_json(observed: Observed) -> dict[str, Any]:
     return asdict(observed)
 
 
-def observe(before: Observed | None, sighted: Sighted, at: datetime) -> Observed:
+def observe(
+    before: Observed | None, sighted: Sighted, at: datetime, quiet_s: int | None = None
+) -> Observed:
     """Return what is known after one more look.
 
     Args:
         before: What was known.
         sighted: The listing now.
         at: Now.
+        quiet_s: What is added so soon after data was taken for whole, three times over, belongs to
+            the same upload.
     """
     now = at.isoformat()
     if before is None or _moment(before.last) > at:
         return Observed(sighted.digest, now, now, 1, restless_since=now)
     if before.digest == sighted.digest:
         return replace(before, last=now, looks=before.looks + 1)
-    return Observed(sighted.digest, now, now, 1, restless_since=before.restless_since or now)
+    pause_s = before.quiet_for_s()
+    same_upload = before.restless_since or (quiet_s and pause_s <= _PERIODS * quiet_s)
+    longest_s = max(before.longest_pause_s, pause_s) if same_upload else before.longest_pause_s
+    return Observed(
+        sighted.digest, now, now, 1, restless_since=before.restless_since or now,
+        longest_pause_s=longest_s,
+    )  # fmt: skip
+
+
+def proposed_quiet_s(watch: WatchSettings, observed: Observed) -> int | None:
+    """Return a longer quiet, three times the longest pause seen; None where the one asked is."""
+    proposed = round(_PERIODS * observed.longest_pause_s)
+    return proposed if watch.quiet_s is not None and proposed > watch.quiet_s else None
 
 
 def is_ready(watch: WatchSettings, observed: Observed, sighted: Sighted) -> bool:

@@ -27,6 +27,7 @@ from pipelines.stores.layout import observed_key
 from pipelines.stores.store import Store
 from pipelines.triggers.changes import Taken, changes
 from pipelines.triggers.deciding import Going, Move, decide_watch
+from pipelines.triggers.growing import superseding
 from pipelines.triggers.kept import config_of, get_json, swap_json_of
 from pipelines.triggers.launch_states import Launch
 from pipelines.triggers.observing import (
@@ -80,6 +81,8 @@ class DataReader:
         assert watch is not None
         sighted = sight(self._data, watch.marker)
         observed = self._observed(sighted)
+        if ending := superseding(self._store, self._trigger, known, waits, sighted, self._now):
+            return ending
         return decide_watch(
             self._trigger, known, waits, self._now, observed, sighted,
             lambda: self._read(known, observed, sighted),
@@ -90,8 +93,9 @@ class DataReader:
         found: list[Observed] = []
 
         def looked(before: Mapping[str, Any] | None) -> Mapping[str, Any]:
-            seen = observe(read_observed(before), sighted, self._now)
             assert self._trigger.watch is not None
+            quiet_s = self._trigger.watch.quiet_s
+            seen = observe(read_observed(before), sighted, self._now, quiet_s)
             # Whether it is enough or not: the next change starts the time over.
             found.append(calmed(seen) if is_ready(self._trigger.watch, seen, sighted) else seen)
             return observed_json(found[-1])

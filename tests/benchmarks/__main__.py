@@ -35,6 +35,7 @@ from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.reruns import bench_reruns
 from tests.benchmarks.schedules import bench_schedules
 from tests.benchmarks.table import Row
+from tests.benchmarks.triggers import bench_triggers
 from tests.benchmarks.verifying import bench_verify
 from tests.benchmarks.winners import bench_winners
 
@@ -408,6 +409,7 @@ BENCHES = {
     "winners": bench_winners,
     "costs": bench_costs,
     "lineage": bench_lineage,
+    "triggers": bench_triggers,
     "pages": bench_pages,
 }
 

@@ -130,9 +130,27 @@ def _test(arguments: argparse.Namespace) -> int:
     else:
         for row in (*late, *ticked.rows):
             print_text(f"{row.what}: {row.why}")
+        _propose_quiet(store, trigger)
     if ticked.error:
         raise ticked.error
     return OK
+
+
+def _propose_quiet(store: Store, trigger: Trigger) -> None:
+    """Say so where the data stood still for longer than quiet allows for, and was written on."""
+    from pipelines.cli.output import print_remark
+    from pipelines.stores.layout import observed_key
+    from pipelines.triggers.amounts import in_words, told
+    from pipelines.triggers.kept import get_json
+    from pipelines.triggers.observing import proposed_quiet_s, read_observed
+
+    seen = read_observed(get_json(store, observed_key(trigger.name)))
+    if trigger.watch and seen and (quiet_s := proposed_quiet_s(trigger.watch, seen)):
+        minutes = -(-quiet_s // 60)
+        print_remark(
+            f"the data stood still for {told(seen.longest_pause_s)} and was written on then: "
+            f"--quiet {in_words(60 * minutes)} waits three times as long, --marker is certain"
+        )
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,9 @@ import yaml
 from components.contract.errors import UserError
 from pipelines.config.configuration import Config
 from pipelines.config.loading import load
+from pipelines.releases import gate
 from pipelines.releases.automatic import promote_automatically
+from pipelines.releases.gate_finding import GateFinding
 from pipelines.releases.promoting import roll_back
 from pipelines.releases.published import read_published
 from pipelines.runs.cache import Cache
@@ -83,7 +85,6 @@ def test_what_was_rolled_back_stays_so(cache: Cache, config: Config) -> None:
     assert config.releases
     first = put_release(cache.store, "faces-a")
     promote_automatically(cache, config, "faces-a")
-    from pipelines.releases.gate_finding import GateFinding
     from pipelines.releases.promoting import promote
 
     second = read_published(cache, NAME, "faces-b", put_release(cache.store, "faces-b"))
@@ -107,3 +108,11 @@ def test_a_log_that_was_edited(cache: Cache, config: Config) -> None:
     put_release(cache.store, "faces-b")
     with pytest.raises(UserError, match="entry 1 is no entry of a log"):
         promote_automatically(cache, config, "faces-b")
+
+
+def test_the_tests_notice_a_gate_that_is_gone(
+    cache: Cache, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "judge", lambda *_, **__: GateFinding("yes", ("nobody looked",)))
+    with pytest.raises(AssertionError):
+        test_the_gate_says_no(cache, config)

@@ -46,8 +46,9 @@ def kill_loop(uri: str, folder: Path, processes: int, kills: int, seed: int) -> 
     snapshots = 1
     try:
         for kill in range(kills):
-            time.sleep(draw.uniform(0.2, 1.2))
             victim = draw.randrange(processes)
+            _wait_until_up(racers[victim])
+            time.sleep(draw.uniform(0.2, 1.2))
             hit = draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP))
             racers[victim].send_signal(hit)
             if draw.random() < 0.5:
@@ -57,12 +58,15 @@ def kill_loop(uri: str, folder: Path, processes: int, kills: int, seed: int) -> 
             racers[victim].send_signal(signal.SIGCONT)
             if hit == signal.SIGKILL:
                 racers[victim].wait()
+                assert racers[victim].returncode == -signal.SIGKILL, "it had ended by itself"
                 racers[victim] = _begun(uri, victim + processes * (kill + 1))
         _wait_until_trained(world, trigger)
     finally:
         for racer in racers:
             racer.kill()
             racer.wait()
+            if racer.stdout:
+                racer.stdout.close()
     return _as_promised(world, trigger, snapshots)
 
 
@@ -70,8 +74,15 @@ def _begun(uri: str, number: int) -> subprocess.Popen[bytes]:
     kind = "service" if number % 2 else "ticks"
     return subprocess.Popen(
         [sys.executable, "-m", "tests.pipelines.triggers.racing", uri, str(number), kind],
-        cwd=ROOT, stdout=subprocess.DEVNULL,
+        cwd=ROOT, stdout=subprocess.PIPE,
     )  # fmt: skip
+
+
+def _wait_until_up(racer: subprocess.Popen[bytes]) -> None:
+    """Wait until a process evaluates triggers: one that is killed before shows nothing."""
+    if racer.stdout and not racer.stdout.closed:
+        assert racer.stdout.readline() == b"up\n"
+        racer.stdout.close()
 
 
 def _as_promised(world: World, trigger: Trigger, snapshots: int) -> Counter[str]:

@@ -21,7 +21,7 @@ def begin(uri: str, name: str) -> subprocess.Popen[bytes]:
     """Begin it in a session of its own, as ``slimline tick`` is begun."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.pipelines.triggers.one_tick", uri, name],
-        cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True,
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 

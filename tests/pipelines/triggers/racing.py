@@ -51,6 +51,7 @@ def serve(uri: str) -> None:
 
     loop = TriggerLoop(open_store(uri), at_once=9, begin=partial(begin, uri))
     loop.start()
+    print("up", flush=True)
     while True:
         time.sleep(60)
 
@@ -59,10 +60,11 @@ def tick(uri: str, seed: int) -> None:
     """Tick for ever."""
     store = open_store(uri)
     ticker = Ticker(store, launcher=SlowRuns(store, seed), lease_s=1.0, at_once=9)
+    print("up", flush=True)
     while True:
         for ticked in ticker.tick():
             if ticked.error:
-                print(ticked.error, flush=True)
+                print(ticked.error, file=sys.stderr, flush=True)
         time.sleep(0.02)
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from pipelines.runs.records import list_runs
 from pipelines.stores.layout import observed_key
-from pipelines.triggers.kept import read_trigger, remove_trigger
+from pipelines.triggers.kept import get_json, read_trigger, remove_trigger
 from pipelines.triggers.launches import launches
+from pipelines.triggers.observing import proposed_quiet_s, read_observed
 from pipelines.triggers.settings import WatchSettings
 from pipelines.triggers.ticks import read_ticks
 
@@ -219,3 +220,102 @@ def test_a_trigger_that_is_removed_and_added_again_is_another_one(world):
     remove_trigger(world.store, "t")
     world.trigger(watch=QUIET, uid="another")
     assert settle(world)[0][0] == "launch"
+
+
+def grown(world, after, change, when=None):
+    """A run during which the data changes, and what another tick says then."""
+    trigger = world.trigger(watch=when or QUIET)
+    seen = []
+
+    def meanwhile() -> None:
+        world.clock.passes(minutes=after)
+        change()
+        seen.extend(world.tick())
+
+    world.runs.meanwhile = meanwhile
+    settle(world)
+    return [what for what, _ in seen], trigger
+
+
+def test_an_upload_that_goes_on_after_its_claim_ends_the_run(world):
+    seen, trigger = grown(world, 5, lambda: world.upload("a", 2, begin=50))
+    assert seen == ["cancel"]
+    (launch,) = launches(world.store, trigger).values()
+    assert launch.state(2) == "superseded"
+    assert "grew from 3 to 5 files" in launch.why
+    assert settle(world)[0][0] == "launch"
+    states = [one.state(2) for one in launches(world.store, trigger).values()]
+    assert states == ["superseded", "done"]
+
+
+def overwritten(world):
+    world.upload("a", 2, begin=50)
+    (world.data / "a" / "0.png").write_bytes(b"another image")
+
+
+@pytest.mark.parametrize(
+    ("after", "change", "when"),
+    [
+        (31, lambda world: world.upload("a", 2, begin=50), QUIET),  # after three quiet periods
+        (5, overwritten, QUIET),  # what is no part of an upload is found when files are staged
+        (5, lambda world: (world.data / "a" / "0.png").unlink(), QUIET),
+        (
+            5, lambda world: world.upload("a", 2, begin=50),
+            WatchSettings(quiet_s=None, marker="_SUCCESS"),
+        ),
+    ],
+)  # fmt: skip
+def test_other_changes_end_no_run(world, after, change, when):
+    (world.data / "_SUCCESS").write_bytes(b"")
+    os.utime(world.data / "_SUCCESS", (2**31, 2**31))
+    seen, trigger = grown(world, after, lambda: change(world), when)
+    assert seen == ["wait"]
+    assert [one.state(2) for one in launches(world.store, trigger).values()] == ["done"]
+
+
+def test_a_run_half_of_whose_time_is_spent_goes_on(world):
+    world.trigger(watch=QUIET)
+    for number in range(3):
+        world.upload("a", 1, begin=100 + number)
+        world.runs.meanwhile = lambda: world.clock.passes(minutes=12)
+        assert settle(world)[0][0] == "launch"
+    seen = []
+
+    def meanwhile() -> None:
+        world.clock.passes(minutes=5)
+        world.upload("a", 1, begin=200)
+        seen.extend(what for what, _ in world.tick())
+        world.clock.passes(minutes=2)
+
+    def later() -> None:
+        world.clock.passes(minutes=7)
+        world.upload("a", 1, begin=300)
+        seen.extend(what for what, _ in world.tick())
+
+    for each in (meanwhile, later):
+        world.upload("a", 1, begin=400 + len(seen))
+        world.runs.meanwhile = each
+        settle(world)
+    assert seen == ["cancel", "wait"]
+
+
+def test_a_launch_says_how_it_was_known_that_the_data_is_whole(world):
+    trigger = world.trigger(watch=QUIET)
+    settle(world)
+    (launch,) = launches(world.store, trigger).values()
+    assert launch.why == "first data: 3 files (quiet, no marker)"
+
+
+def test_the_longest_pause_of_an_upload_is_remembered(world):
+    trigger = world.trigger(watch=QUIET)
+    for minutes in (1, 4, 2):
+        world.tick()
+        world.clock.passes(minutes=minutes)
+        world.tick()
+        world.upload("a", 1, begin=100 + minutes)
+        world.clock.passes(seconds=10)
+    world.tick()
+    seen = read_observed(get_json(world.store, observed_key("t")))
+    assert seen.longest_pause_s == 240
+    assert proposed_quiet_s(trigger.watch, seen) == 720
+    assert proposed_quiet_s(WatchSettings(quiet_s=720), seen) is None

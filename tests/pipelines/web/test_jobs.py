@@ -37,7 +37,7 @@ def test_the_answer_is_the_document_of_the_command_and_its_end_is_told(store):
     assert [one.order.name for one in jobs.all()] == ["x"]
 
 
-def test_what_goes_on_is_not_started_again_and_is_found_by_the_next_service(store, monkeypatch):
+def test_a_command_at_work_is_not_started_again_and_is_found_by_the_next_service(store, monkeypatch):
     first = Jobs(store.uri, lambda: None)
     slow = [sys.executable, "-c", "import time; time.sleep(60)"]
     popen, made = subprocess.Popen, []

@@ -3,7 +3,9 @@
 import json
 import re
 import shlex
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ from pipelines.cli.main import main
 from pipelines.runs.records import RunRecord, put_finished
 from pipelines.stores.opening import open_store
 from pipelines.triggers.kept import read_trigger, trigger_names
-from pipelines.triggers.launches import end, reserve
+from pipelines.triggers.launches import end, launches, reserve
+from pipelines.triggers.ticks import read_ticks
+from tests.pipelines.triggers.racing import finished_within
 
 CONFIG = """\
 name: tiny
@@ -195,3 +199,51 @@ def test_what_failed_is_tried_again_as_a_tick_says_and_a_fault_is_told(capsys, f
     (folder / "slimline-out").write_text("a file where release and report go")
     slimline("triggers retry tiny", code=2)  # it failed a moment ago, and now it is refused
     assert "refused" in capsys.readouterr().out
+
+
+def test_a_tick_that_detaches_leaves_what_is_due_to_a_process_of_its_own(
+    capsys, folder, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[4]))
+    slimline("watch add tiny.yaml --marker _SUCCESS")
+    (folder / "data" / "_SUCCESS").write_bytes(b"")
+    (folder / "slimline-out").write_text("a file where release and report go")
+    capsys.readouterr()
+    slimline("tick --detach")
+    said = capsys.readouterr().out
+    assert "goes on in a process of its own" in said
+    store = open_store("slimline-store")
+    until = time.monotonic() + 120
+    while not any("refused" in row.why for row in read_ticks(store, "tiny")):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    (launch,) = launches(store, read_trigger(store, "tiny")).values()
+    assert launch.state(2) == "failed"
+    log = Path(said.split("which writes ")[1].strip())
+    finished_within(60, lambda: "put that right: the next tick tries again" in log.read_text())
+
+
+def test_nobody_uploads_to_a_package(capsys, folder):
+    text = CONFIG.replace("./data", "package:numpy/tests")
+    (folder / "package.yaml").write_text(text)
+    slimline("watch add package.yaml --marker _SUCCESS", code=2)
+    assert "nobody uploads to package:numpy/tests" in capsys.readouterr().err
+
+
+def test_the_command_to_tick_can_be_copied(capsys, folder):
+    slimline("schedule add tiny.yaml --cron '0 5 * * *' --store 'a store'")
+    command = capsys.readouterr().err.split("started by: slimline ")[1].splitlines()[0]
+    slimline(command)
+    assert "nothing: next at" in capsys.readouterr().out
+
+
+def test_history_of_a_day(capsys):
+    slimline("schedule add tiny.yaml --cron '0 5 * * *'")
+    slimline("tick")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    for options in ("", "--all", f"--day {today}"):
+        (row,) = document(capsys, f"triggers history tiny {options}")["ticks"]
+        assert row["what"] == "nothing"
+    assert document(capsys, "triggers history tiny --day 2020-01-01")["ticks"] == []
+    slimline("triggers history tiny --day yesterday", code=2)
+    assert "is no date" in capsys.readouterr().err
