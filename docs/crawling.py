@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 if TYPE_CHECKING:
     from playwright.sync_api import APIRequestContext
 
+_OF_A_PAGE = 3
 _LINKS = {"a": "href", "link": "href", "script": "src", "img": "src", "image": "href"}
 
 
@@ -144,7 +145,7 @@ def crawl(
     ask: Callable[[str], Answer],
     *,
     alike: Callable[[str], object],
-    most: int = 4,
+    most: int = 6,
 ) -> Mapping[str, Visited]:
     """Follow all links of a server.
 
@@ -152,7 +153,8 @@ def crawl(
         begin: An address of it.
         ask: Asks for an address.
         alike: Equal for the paths of addresses that the same code answers.
-        most: So many that are alike, and have a query of the same names, are asked for.
+        most: So many that are alike, and have a query of the same names, are asked for; of those
+            that one page links to a few, so that not all are of one run.
 
     Returns:
         By address, in the order in which they were found.
@@ -164,15 +166,19 @@ def crawl(
     while waiting:
         address = waiting.popleft()
         asked[address] = visited = visit(address, ask)
+        here = Counter[object]()
         for link in visited.page.links if visited.page else ():
             there = urldefrag(urljoin(address, link)).url
             parts = urlsplit(there)
             names = frozenset(name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
             same = (alike(parts.path), names)
-            if there in seen or parts[:2] != origin or counted[same] >= most:
+            if there in seen or parts[:2] != origin:
+                continue
+            if counted[same] >= most or here[same] >= _OF_A_PAGE:
                 continue
             seen.add(there)
             counted[same] += 1
+            here[same] += 1
             waiting.append(there)
     return asked
 

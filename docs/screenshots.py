@@ -83,7 +83,7 @@ def addresses(begin: str, request: APIRequestContext) -> Mapping[str, str]:
     route_of = router(route.path for route in ROUTES if isinstance(route, PageRoute))
     found: dict[str, str] = {}
     settled: set[str] = set()
-    for url, visited in crawl(begin, asking(request), alike=route_of, most=6).items():
+    for url, visited in crawl(begin, asking(request), alike=route_of).items():
         parts = urlsplit(url)
         route = route_of(parts.path)
         wanted = bool(parts.query) == (route in _OF_QUERY)

@@ -26,8 +26,10 @@ from tests.browser.signing_in import Served
 PAGES = tuple(route.path for route in ROUTES if isinstance(route, PageRoute))
 ASKED_FOR = ("/find?what=tiny",)
 """What no link leads to, but a form."""
+BY_SCRIPT = {"/runs/{run}/steps/{step}/log"}
+"""What only a script asks for."""
 route_of = router(PAGES)
-_SAMPLES = 3
+_SAMPLES = 2
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def expect_none(wrong: Sequence[str]) -> None:
 
 def test_links_lead_to_every_page(answers):
     reached = {route_of(urlsplit(url).path) for url in answers}
-    assert set(PAGES) - reached == set()
+    assert set(PAGES) - reached - BY_SCRIPT == set()
 
 
 def test_whatever_is_linked_answers(answers):
@@ -106,7 +108,7 @@ def test_a_page_has_no_fault(opened: Opened, filled: Served, route, samples):
                 page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
                 if number == 0 or width == 400:
                     found += [f"{theme}: {one}" for one in accessibility_faults(page)]
-            found += focus_faults(page) if number == 0 else []
+            found += focus_faults(page) if (number, width) == (0, 1280) else []
             found += watched.faults()
             wrong += [f"{url} at {width}: {one}" for one in found]
     expect_none(wrong)
