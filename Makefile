@@ -67,7 +67,7 @@ test: tools
 
 # The images are built from the code at hand; IMAGES='--base NAME --network host' on closed networks.
 test-containers: tools
-	@$(BIN)/slimline images build $(IMAGES)
+	@$(BIN)/slimline images build train device light service $(IMAGES)
 	@$(BIN)/python -m pytest --containers -m containers -r fEs
 
 # Environments with other versions of Keras are made for it: it needs a package index, and long.

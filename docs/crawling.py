@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urldefrag, urljoin, urlsplit
+
+from starlette.routing import compile_path
 
 if TYPE_CHECKING:
     from playwright.sync_api import APIRequestContext
@@ -120,6 +122,21 @@ def asking(request: APIRequestContext) -> Callable[[str], Answer]:
         return Answer(got.status, kind, got.text() if kind == "text/html" else "")
 
     return ask
+
+
+def router(routes: Iterable[str]) -> Callable[[str], str]:
+    """Return what tells by which route a path is answered; by its folder where it is none of them.
+
+    Args:
+        routes: As Starlette writes them; the first that matches answers.
+    """
+    patterns = {route: compile_path(route)[0] for route in routes}
+
+    def route_of(path: str) -> str:
+        folder = path.rpartition("/")[0] + "/*"
+        return next((route for route, found in patterns.items() if found.match(path)), folder)
+
+    return route_of
 
 
 def crawl(

@@ -21,30 +21,44 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 from playwright.sync_api import APIRequestContext, Browser
-from starlette.routing import compile_path
 
 from components.contract.errors import UserError
 from docs.chromium import chromium
-from docs.crawling import asking, crawl
+from docs.crawling import asking, crawl, router
 from pipelines.cli.demo import Demo
 from pipelines.runs.records import list_runs
 from pipelines.stores.opening import open_store
+from pipelines.web.app import ROUTES
+from pipelines.web.view import PageRoute
 
 SHOWN: Mapping[str, str] = {
     "home": "/",
     "runs": "/runs",
+    "timeline": "/timeline",
     "run": "/runs/{run}",
+    "run-timeline": "/runs/{run}/timeline",
     "step": "/runs/{run}/steps/{step}",
-    "log": "/runs/{run}/steps/{step}/log",
     "board": "/runs/{run}/board",
+    "compare": "/compare",
     "lineage": "/lineage/{what:path}",
+    "verify": "/verify/{what:path}",
+    "data": "/data",
+    "dataset": "/data/{digest}",
+    "images": "/data/{digest}/images",
+    "data-changes": "/data/{before}/against/{now}",
     "releases": "/releases",
     "release": "/releases/{name}",
     "triggers": "/triggers",
     "trigger": "/triggers/{name}",
+    "devices": "/devices",
+    "health": "/health",
+    "actions": "/actions",
+    "start": "/start",
 }
 """By name of the picture the route of the page; of several addresses the first that is linked."""
 
+_OF_QUERY = ("/compare",)
+"""What shows more where the address has a query; of all others the address without one is taken."""
 _LOOKS: tuple[tuple[str, int, int, Literal["light", "dark"]], ...] = (
     ("", 1280, 860, "light"),
     ("-dark", 1280, 860, "dark"),
@@ -66,16 +80,16 @@ def addresses(begin: str, request: APIRequestContext) -> Mapping[str, str]:
     Raises:
         UserError: No link leads to one of them.
     """
-    patterns = {route: compile_path(route)[0] for route in SHOWN.values()}
-
-    def alike(path: str) -> object:
-        return next((route for route, found in patterns.items() if found.match(path)), path)
-
-    found: dict[object, str] = {}
-    for url in crawl(begin, asking(request), alike=alike, most=2):
+    route_of = router(route.path for route in ROUTES if isinstance(route, PageRoute))
+    found: dict[str, str] = {}
+    settled: set[str] = set()
+    for url, visited in crawl(begin, asking(request), alike=route_of, most=6).items():
         parts = urlsplit(url)
-        if not parts.query:
-            found.setdefault(alike(parts.path), url)
+        route = route_of(parts.path)
+        wanted = bool(parts.query) == (route in _OF_QUERY)
+        if visited.page and (route not in found or wanted > (route in settled)):
+            found[route] = url
+            settled |= {route} if wanted else set()
     missing = [name for name, route in SHOWN.items() if route not in found]
     if missing:
         raise UserError(
@@ -101,7 +115,7 @@ def take(browser: Browser, entrance: str, folder: Path) -> None:
         for look, width, height, theme in _LOOKS:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=theme)
-            page.goto(address, wait_until="load")
+            page.goto(address, wait_until="networkidle")
             (folder / f"{name}{look}.png").write_bytes(small(page.screenshot()))
     context.close()
 

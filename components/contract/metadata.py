@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from components.contract.digests import canonical_json
 from components.contract.executor_input import Call
 from components.contract.results import DISPLAY_NAME, Result
 from components.contract.tree import Tree
+
+SERVICE = "SLIMLINE_SERVICE"
+"""Names the address of the service whose pages tell more of an artifact."""
 
 MOST_BYTES = 1_000_000
 """Of one artifact's metadata. Its server takes messages of 4 MB, which may hold several."""
@@ -67,6 +71,9 @@ def executor_output(call: Call, trees: Mapping[str, Tree]) -> dict[str, object]:
         metadata = {"digest": tree.digest, "size_bytes": tree.size_bytes} | _small(
             metadata, port.name
         )
+        # Beside the page and not in it: the same page has the same digest, wherever it is made.
+        if port.kind == "Page" and (service := os.environ.get(SERVICE)):
+            metadata["service"] = f"{service}/lineage/{tree.digest}"
         if call.result and call.result.display_name:
             metadata[DISPLAY_NAME] = call.result.display_name
         uri = call.output_uris.get(port.name, str(call.outputs[port.name]))

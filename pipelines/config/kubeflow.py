@@ -100,6 +100,12 @@ def _mount_point(value: str) -> str:
     return path
 
 
+_address = matching(
+    re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"),
+    "{!r} is no address of a server as browsers know it",
+    "write it as service: https://slimline.example.com, without a path",
+)
+
 ResourceName = Annotated[str, AfterValidator(_resource_name)]
 Variable = Annotated[str, AfterValidator(_variable)]
 _References: TypeAlias = Mapping[ImageName, Annotated[str, AfterValidator(_reference)]]
@@ -203,6 +209,11 @@ class Kubeflow(Section):
     )
     service_account: ResourceName | None = Field(
         default=None, description="Kubernetes service account of the pods"
+    )
+    service: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None,
+        description="address of `slimline serve` as browsers know it, which runs and pages in the "
+        "cluster's own interface refer to",
     )
     vertex: Vertex | None = Field(
         default=None, description="where `--engine vertex` runs it: project and region"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from components.contract.errors import UserError
 from pipelines.engines.engine import Cluster
+from pipelines.engines.opening import CLUSTERED, connect
 from pipelines.launch import detached
-from pipelines.runs.cancelling import Cancellation, ask_to_end
+from pipelines.runs.cancelling import Cancellation, RunEndedError, ask_to_end
 from pipelines.runs.moments import now
 from pipelines.runs.progress import read_progress
 from pipelines.runs.records import RunRecord, read_run
@@ -45,21 +46,24 @@ def cancel_run(
         cluster: Where its cluster is, for a run that nobody watches; None is the environment's.
 
     Raises:
-        UserError: There is no such run, it has ended, or its cluster cannot be told.
+        RunEndedError: It has ended.
+        UserError: There is no such run, or its cluster cannot be told.
     """
     if _is_to_begin(store, run):
         return Cancelled(run, ask_to_end(store, run, actor, reason), cluster=False)
     record = read_run(store, run)
     if record.outcome != "running":
-        raise UserError(
+        raise RunEndedError(
             f"the run {run} has ended: {record.outcome}",
             f"slimline show {run} --store {store.uri}",
         )
     asked = ask_to_end(store, run, actor, reason)
-    if not record.detached or _is_watched(store, run):
+    if record.engine not in CLUSTERED or _is_watched(store, run):
         return Cancelled(run, asked, cluster=False)
     try:
         _end_there(record, cluster or Cluster())
+    except RunEndedError:
+        raise
     except UserError as error:
         raise UserError(
             f"nobody watches the run {run}, and its cluster was not told to end it: {error.what}",
@@ -96,7 +100,6 @@ def _end_there(record: RunRecord, cluster: Cluster) -> None:
         end_job(PipelineJobs(place), record.run)
         return
     from pipelines.engines.kubeflow.watching.cancelling import end_launch
-    from pipelines.engines.opening import connect
 
     connection = connect(record.engine, cluster.host, cluster.namespace, cluster.auth)
     end_launch(connection, record.run, record.started)

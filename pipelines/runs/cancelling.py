@@ -24,6 +24,10 @@ LOOK_S = 2.0
 """How often a run that goes on looks whether somebody wants it to end."""
 
 
+class RunEndedError(UserError):
+    """A run that is to be cancelled has ended."""
+
+
 @dataclass(frozen=True)
 class Cancellation:
     """Somebody's wish that a run ends.

@@ -111,11 +111,6 @@ class RunRecord:
     retries: Sequence[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     cancelled: Mapping[str, Any] | None = None
 
-    @property
-    def detached(self) -> bool:
-        """Whether it lives on in a cluster when the process that launched it is gone."""
-        return not self.machine
-
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -307,7 +302,7 @@ def killed(record: RunRecord, progress: RunProgress | None) -> RunRecord:
 
 def _is_gone(record: RunRecord, progress: RunProgress | None) -> bool:
     """Whether the process that runs this is known to be gone."""
-    if record.detached:
+    if not record.machine:  # the run goes on in a cluster without it
         return False
     if record.machine != machine_name():
         return progress is not None and progress.silent(now())

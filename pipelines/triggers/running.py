@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,21 +13,21 @@ from typing import Literal
 from components.contract.errors import UserError
 from pipelines.engines.engine import Cluster
 from pipelines.engines.opening import CLUSTERED
+from pipelines.launch.cancelling import cancel_run
 from pipelines.launch.launching import DataChangedError, Launched, Ordered, launch
+from pipelines.runs.cancelling import RunEndedError, ask_to_end
 from pipelines.runs.events import Event
 from pipelines.runs.killed import record_killed
 from pipelines.runs.records import put_finished, read_run
-from pipelines.stores.layout import launch_end_key, launch_lease_key, run_key, started_key
+from pipelines.stores.layout import launch_lease_key, run_key, started_key
 from pipelines.stores.leases import Lease, Leases
 from pipelines.stores.store import Store
 from pipelines.triggers.kept import config_of
-from pipelines.triggers.launch_states import LaunchAttempt
+from pipelines.triggers.launch_states import Launch, LaunchAttempt
 from pipelines.triggers.launches import end, read_end, refuse
 from pipelines.triggers.settings import Trigger
 
 Launcher = Callable[..., Launched]
-_LOOK_S = 2.0
-"""How often a run that goes on looks whether somebody wants it to end."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +128,15 @@ def _run(
 ) -> Carried:
     ordered = Ordered(attempt.run, actor_of(trigger), attempt.snapshot, counts=lease.regain)
     try:
-        with _ending_when_asked(store, trigger, attempt):
-            launched = launcher(
-                config_of(trigger),
-                engine=trigger.engine,
-                store=store.uri,
-                output=Path(trigger.output),
-                cluster=Cluster(trigger.host or None, trigger.namespace or None),
-                ordered=ordered,
-                on_event=on_event,
-            )
+        launched = launcher(
+            config_of(trigger),
+            engine=trigger.engine,
+            store=store.uri,
+            output=Path(trigger.output),
+            cluster=cluster_of(trigger),
+            ordered=ordered,
+            on_event=on_event,
+        )
     except DataChangedError as changed:
         at = now().isoformat(timespec="milliseconds")
         end(store, trigger, attempt.key, "superseded", changed.what, at, ordered.actor)
@@ -154,23 +150,28 @@ def _run(
     return Carried(launched.outcome, launched)
 
 
-@contextlib.contextmanager
-def _ending_when_asked(store: Store, trigger: Trigger, attempt: LaunchAttempt) -> Generator[None]:
-    """Cancel the run of this process, as Ctrl-C would, when its launch is said to have ended."""
-    over = threading.Event()
-    place = launch_end_key(trigger.uid, attempt.key)
+def supersede(store: Store, trigger: Trigger, one: Launch, why: str, at: str) -> None:
+    """End a launch for good, and its run where that goes on.
 
-    def look() -> None:
-        while not over.wait(_LOOK_S):
-            with contextlib.suppress(UserError, OSError):
-                if store.stat(place):
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    return
+    Args:
+        store: Where.
+        trigger: What launched it.
+        one: The launch.
+        why: For people.
+        at: Now, ISO 8601.
 
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    try:
-        yield
-    finally:
-        over.set()
-        looking.join()
+    Raises:
+        UserError: The store fails, or a cluster that nobody watches the run on.
+    """
+    latest, actor = one.latest, actor_of(trigger)
+    if latest and one.record is None:  # whoever begins it finds that it is to end
+        ask_to_end(store, latest.run, actor, why)
+    elif latest and one.record and one.record.outcome == "running":
+        with contextlib.suppress(RunEndedError):  # meanwhile
+            cancel_run(store, latest.run, actor=actor, reason=why, cluster=cluster_of(trigger))
+    end(store, trigger, one.key, "superseded", why, at, actor)
+
+
+def cluster_of(trigger: Trigger) -> Cluster:
+    """Return where its runs are, for an engine that is not of this machine."""
+    return Cluster(trigger.host or None, trigger.namespace or None)

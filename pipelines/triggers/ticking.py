@@ -25,7 +25,14 @@ from pipelines.triggers.lateness import overdue, running_long
 from pipelines.triggers.launch_states import Launch
 from pipelines.triggers.launches import end, launches, reserve
 from pipelines.triggers.reading import DataReader, HandedOver
-from pipelines.triggers.running import Carried, Launcher, actor_of, carry_out, close_killed
+from pipelines.triggers.running import (
+    Carried,
+    Launcher,
+    actor_of,
+    carry_out,
+    close_killed,
+    supersede,
+)
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.slots import SlotWatch, take_slot
 from pipelines.triggers.ticks import Tick, note, read_ticks, tell_once
@@ -240,9 +247,9 @@ class Ticker:
             end(self._store, trigger, decision.key, "skipped", decision.why, at, actor)
             return row, None
         if decision.what == "cancel":
-            for key, one in known.items():
+            for one in known.values():
                 if one.state(trigger.retries) in ("reserved", "running", "killed", "failed"):
-                    end(self._store, trigger, key, "superseded", decision.why, at, actor)
+                    supersede(self._store, trigger, one, decision.why, at)
             return row, None
         return self._launch(trigger, known, decision, row, actor)
 

@@ -18,7 +18,7 @@ from pipelines.lineage.comparing.metrics import FigureKey, are_apart, figures_of
 from pipelines.runs.leaderboard import Leaderboard
 from pipelines.runs.records import RunRecord
 from pipelines.sources.snapshot import DATA
-from pipelines.web.exploring import cost_axes, limits_of, metric_axes, points_of
+from pipelines.web.pareto_axes import cost_axes, limits_of, metric_axes, points_of
 from pipelines.web.templating import duration, short
 
 MOST_RUNS = 8

@@ -16,7 +16,7 @@ _SLOW = 20.0
 
 
 @dataclass(frozen=True)
-class Kind:
+class ArtifactKind:
     """Artifacts of a kind.
 
     Attributes:
@@ -43,7 +43,7 @@ class Counts:
         tombstones: How many values are gone on purpose.
     """
 
-    kinds: Sequence[Kind]
+    kinds: Sequence[ArtifactKind]
     runs: Mapping[str, int]
     steps: Mapping[str, int]
     releases: Mapping[tuple[str, str], int]
@@ -102,7 +102,7 @@ def _counted(index: OpenIndex) -> Counts:
     last = index.one("SELECT max(started) FROM run")
     gone = index.one("SELECT count(*) FROM tombstone")
     return Counts(
-        [Kind(*row) for row in kinds],
+        [ArtifactKind(*row) for row in kinds],
         {outcome: count for outcome, count in runs},  # noqa: C416 rows of a query
         {state: count for state, count in steps},  # noqa: C416
         {(name, state): count for name, state, count in releases},

@@ -32,7 +32,7 @@ class Bar:
         told: What it is, for who points at it or does not see it.
         link: Where it leads.
         waited_s: How much at its beginning it waited.
-        marked: Whether it is what the length hangs on.
+        marked: Whether it is on the longest path.
     """
 
     start_s: float
@@ -45,7 +45,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Row:
+class GanttRow:
     """A row, with its bars; those that would cover each other lie below each other.
 
     Attributes:
@@ -60,7 +60,7 @@ class Row:
 
 
 def gantt_svg(
-    rows: Sequence[Row],
+    rows: Sequence[GanttRow],
     length_s: float,
     told: Callable[[float], str],
     *,
@@ -136,7 +136,7 @@ def _lanes(bars: Sequence[Bar], scale: float) -> list[list[Bar]]:
     return lanes
 
 
-def _label(row: Row, top: float) -> Markup:
+def _label(row: GanttRow, top: float) -> Markup:
     text = tag(
         "text", shorten(row.label, _LABEL - 24, 12), x=_MARGIN, y=top + 16, class_="name row-name"
     )

@@ -31,7 +31,7 @@ _ORDER, _LOCK, _ANSWER, _SAID = "order.json", "lock", "answer", "said"
 
 
 @dataclass(frozen=True)
-class Order:
+class JobOrder:
     """A command that is to be started.
 
     Attributes:
@@ -53,11 +53,11 @@ class Order:
     at: str
 
 
-_PARSED = TypeAdapter(Order)
+_PARSED = TypeAdapter(JobOrder)
 
 
 @dataclass(frozen=True)
-class Job:
+class StartedJob:
     """A command that was started.
 
     Attributes:
@@ -67,7 +67,7 @@ class Job:
         said: The end of what it said beside that: a fault with what to do about it.
     """
 
-    order: Order
+    order: JobOrder
     going: bool
     answer: Mapping[str, Any] | None
     said: str
@@ -87,7 +87,7 @@ class Jobs:
         self._waited_for: set[Path] = set()
         self._lock = threading.Lock()
 
-    def start(self, order: Order) -> None:
+    def start(self, order: JobOrder) -> None:
         """Start a command.
 
         Raises:
@@ -107,17 +107,17 @@ class Jobs:
         threading.Thread(target=process.wait, name="job", daemon=True).start()
         self._wait_for(folder)
 
-    def find(self, kind: str, name: str) -> Job | None:
+    def find(self, kind: str, name: str) -> StartedJob | None:
         """Return how it stands with what was started last under this kind and name."""
         return self._read(self._folder(kind, name))
 
-    def all(self) -> Iterator[Job]:
+    def all(self) -> Iterator[StartedJob]:
         """Yield how it stands with everything that was started."""
         for path in sorted(self._root().glob(f"*/{_ORDER}")):
             if found := self._read(path.parent):
                 yield found
 
-    def _read(self, folder: Path) -> Job | None:
+    def _read(self, folder: Path) -> StartedJob | None:
         try:
             going = _is_held(folder / _LOCK)  # asked first: it may end meanwhile
             order = _PARSED.validate_json((folder / _ORDER).read_bytes())
@@ -125,10 +125,10 @@ class Jobs:
             return None
         if going:
             self._wait_for(folder)
-            return Job(order, going, None, "")
-        return Job(order, going, _document(folder / _ANSWER), _end_of(folder / _SAID))
+            return StartedJob(order, going, None, "")
+        return StartedJob(order, going, _document(folder / _ANSWER), _end_of(folder / _SAID))
 
-    def _process(self, order: Order, folder: Path, lock: int) -> subprocess.Popen[bytes]:
+    def _process(self, order: JobOrder, folder: Path, lock: int) -> subprocess.Popen[bytes]:
         options = [*order.words, "--store", self._store, "--json"]
         names = ["--", *order.names] if order.names else []
         words = [sys.executable, "-m", "pipelines.cli", *options, *names]
@@ -170,7 +170,7 @@ class Jobs:
         return cache_folder() / "jobs" / store
 
 
-def _hold(lock: int, order: Order) -> None:
+def _hold(lock: int, order: JobOrder) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -27,6 +27,7 @@ DEEP = Extent(deep=True)
 
 _KEPT = 100
 _WAITING_MAX = 8
+_FRESH_S = 60.0
 _AT_ONCE = {False: 2, True: 1}
 
 
@@ -78,7 +79,7 @@ class Proofs:
             return self._proofs.get((str(named), deep))
 
     def start(self, named: Named, of: str, *, deep: bool, again: bool = False) -> Proof:
-        """Begin a proof where none goes on and none is kept of the store as it is.
+        """Begin a proof where none goes on, and none of the store as it is was made a moment ago.
 
         Args:
             named: What is proved.
@@ -92,7 +93,7 @@ class Proofs:
         key = (str(named), deep)
         with self._changing:
             known = self._proofs.get(key)
-            if known and (known.ended is None or (known.of == of and not again)):
+            if known and (known.ended is None or not (again or self._is_old(known, of))):
                 return known
             going = [one for one in self._proofs.values() if one.ended is None]
             if len(going) >= _WAITING_MAX:
@@ -109,6 +110,11 @@ class Proofs:
             target=self._work, args=(named, key), name=f"proof of {named}", daemon=True
         ).start()
         return proof
+
+    def _is_old(self, proof: Proof, of: str) -> bool:
+        """Whether the store has changed since; a busy one has news all the time."""
+        assert proof.ended
+        return proof.of != of and (self._clock() - proof.ended).total_seconds() > _FRESH_S
 
     def wait(self, named: Named, *, deep: bool, at_most_s: float) -> Proof:
         """Return a proof that was begun when it has ended, or after some seconds."""

@@ -19,7 +19,7 @@ from pipelines.lineage.index.database import index_path
 from pipelines.lineage.index.opening import OpenIndex, bring_up_to_date, read_index
 from pipelines.runs.cache import Cache
 from pipelines.runs.progress import RunProgress, read_progress
-from pipelines.runs.records import RunRecord, read_run
+from pipelines.runs.records import RunRecord, read_run, read_started
 from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
@@ -32,7 +32,7 @@ from pipelines.web.proofs import Proofs
 from pipelines.web.remembered import Remembered
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
-from pipelines.web.standing import Health, IndexMissingError, Reading, Standing
+from pipelines.web.standing import Health, IndexMissingError, Reading, StoreSeen
 
 _REFRESH_S = 2.0
 """How often the store is looked at while somebody looks at pages."""
@@ -41,7 +41,8 @@ _SHARE = 10
 """A look that takes long is followed by a pause of so many times as long."""
 
 _ALONE_S, _ALONE_REFRESH_S = 60.0, 15.0
-"""After so long without a request the store is looked at less often; the next one ends that."""
+"""After so long without a request the store is looked at less often, which is the longest pause;
+the next request ends that."""
 
 _GONE_S = 60.0
 """So often it is asked again whether a run whose process is gone has come back."""
@@ -73,10 +74,10 @@ class Service:
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
         self.answers = Remembered(64)
-        self.thumbnails = Remembered(2_000)
+        self.thumbnails = Remembered(1_000)
         self.exclusions = Remembered(1)
         self.began = secrets.token_hex(8)
-        self.standing = Standing()
+        self.standing = StoreSeen()
         self.faults = Faults(say)
         self.triggers: TriggerLoop | None = None
         self.sync: ClusterSync | None = None
@@ -254,7 +255,7 @@ class Service:
             )
         self._was_there = there
 
-    def _looked(self, before: Standing, began: float) -> Standing:
+    def _looked(self, before: StoreSeen, began: float) -> StoreSeen:
         with self.index() as index:
             changed = index.one("SELECT value FROM meta WHERE name = 'changed'")
             rows = index.execute("SELECT run FROM run WHERE NOT whole ORDER BY run")
@@ -269,18 +270,19 @@ class Service:
         news = news_of(self.store, list(live), self.clock())
         steps = {run: progress.steps for run, progress in live.items()}
         told = (self._file(), changed, going_on, steps, sorted(gone), news)
-        return Standing(_digest(told), self.clock(), time.monotonic() - began, live, gone)
+        return StoreSeen(_digest(told), self.clock(), time.monotonic() - began, live, gone)
 
-    def _gone(self, before: Standing, run: str) -> RunRecord | None:
+    def _gone(self, before: StoreSeen, run: str) -> RunRecord | None:
         """Return the record of a run whose process is gone, or None where it goes on."""
         now = time.monotonic()
         if run in before.gone and now - self._judged.get(run, -_GONE_S) < _GONE_S:
             return before.gone[run]
         try:
-            record = read_run(self.store, run)
-        except UserError:  # damaged, or erased: the index names it
+            started = read_started(self.store, run)
+            record = read_run(self.store, run) if started else None
+        except UserError:  # damaged: the index names it
             return None
-        if record.outcome == "running":
+        if record is None or record.outcome == "running":
             return None
         self._judged[run] = now
         return record
@@ -307,7 +309,8 @@ class Service:
 
     def _pause_s(self) -> float:
         alone = time.monotonic() - self._asked > _ALONE_S
-        return max(_ALONE_REFRESH_S if alone else _REFRESH_S, _SHARE * self.standing.took_s)
+        rest_s = min(_SHARE * self.standing.took_s, _ALONE_REFRESH_S)
+        return max(_ALONE_REFRESH_S if alone else _REFRESH_S, rest_s)
 
 
 def _digest(value: object) -> str:

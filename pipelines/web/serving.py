@@ -27,7 +27,7 @@ _KEEP_ALIVE_S, _GRACE_S = 15, 1
 _HEAD_BYTES = 16 * 1024
 
 
-class _Server(uvicorn.Server):
+class _EndingServer(uvicorn.Server):
     """Ends at a signal as at its usual end: who serves until then has not failed.
 
     Args:
@@ -84,12 +84,17 @@ def serve(
         service = Service(store, settings, say=say)
         app = make_app(service, lambda app: SessionGuard(app, way, https=settings.https))
         address = _address(settings, port)
+        if settings.address not in LOOPBACK and not settings.https:
+            say(
+                "what browsers send and get is not encrypted: put a proxy with a certificate in "
+                "front, and write https: true into the settings"
+            )
         service.start()
         try:
             on_ready(_link(address, way))
             if isinstance(way, CodeWay):
                 _give_codes(lambda: say(f"open {_link(address, way)}"))
-            _Server(configured(app, bounded(service.faults)), on_end).run(sockets=[bound])
+            _EndingServer(configured(app, bounded(service.faults)), on_end).run(sockets=[bound])
         finally:
             service.stop()
 

@@ -30,7 +30,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Standing:
+class StoreSeen:
     """What was known after the latest look at the store.
 
     Attributes:
@@ -89,7 +89,7 @@ class Health:
 
     release: str
     began: datetime
-    looked: Standing
+    looked: StoreSeen
     reading: Reading | None
     index_bytes: int
     triggers: LoopHealth | None

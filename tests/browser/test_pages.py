@@ -8,9 +8,8 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser
-from starlette.routing import compile_path
 
-from docs.crawling import Visited, asking, crawl, visit
+from docs.crawling import Visited, asking, crawl, router, visit
 from pipelines.web.app import ROUTES
 from pipelines.web.view import PageRoute
 from tests.browser.conftest import Opened
@@ -27,14 +26,8 @@ from tests.browser.signing_in import Served
 PAGES = tuple(route.path for route in ROUTES if isinstance(route, PageRoute))
 ASKED_FOR = ("/find?what=tiny",)
 """What no link leads to, but a form."""
-_PATTERNS = {path: compile_path(path)[0] for path in PAGES}
+route_of = router(PAGES)
 _SAMPLES = 3
-
-
-def route_of(path: str) -> str:
-    """The route that answers a path; where none of a page does, the folder of the path."""
-    folder = path.rpartition("/")[0] + "/*"
-    return next((route for route, pattern in _PATTERNS.items() if pattern.match(path)), folder)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from typing import Any
 
 from components.contract.digests import canonical_json
 from pipelines.compress import graph_of
+from pipelines.config.configuration import Config
 from pipelines.config.loading import load
 from pipelines.runs.graph import Graph
 from pipelines.runs.kept_graphs import put_graph
@@ -22,6 +23,8 @@ from pipelines.runs.records import RunRecord, put_finished, put_started
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.stores.layout import log_key, progress_key
 from pipelines.stores.store import Store, is_key
+from pipelines.triggers.kept import config_text
+from pipelines.triggers.settings import ScheduleSettings, Trigger
 
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "examples" / "digits.yaml"
 BUDGETS = {"metric": "auc", "drop": 0.02, "size_mb": 0.1, "latency_ms": 1.0}
@@ -30,6 +33,17 @@ BUDGETS = {"metric": "auc", "drop": 0.02, "size_mb": 0.1, "latency_ms": 1.0}
 def example_graph() -> Graph:
     """Return the graph of the example that everybody starts with: some thirty steps."""
     return graph_of(load(EXAMPLE))
+
+
+def nightly(config: Config, created: datetime) -> Trigger:
+    """Return a schedule of a configuration, to be kept in a store."""
+    since = created.isoformat(timespec="seconds")
+    return Trigger(
+        uid="01234567", name="nightly", config=config_text(config), config_digest=config.digest,
+        engine="local", output="/out", retries=2, since=since, created=since, actor="olga",
+        host="", namespace="", watch=None,
+        schedule=ScheduleSettings(cron="30 2 * * *", zone="Europe/Berlin"),
+    )  # fmt: skip
 
 
 class PageRuns:

@@ -138,7 +138,7 @@ def test_the_token_of_a_pod_lies_where_it_is_looked_for() -> None:
     assert Path(mount["mountPath"], token["path"]) == POD_TOKEN
     assert token["audience"] == "pipelines.kubeflow.org"
     words = pod["containers"][0]["args"]
-    assert parser().parse_args(words[1:], argparse.Namespace(given=words[1:])).command
+    assert parser().parse_args(words, argparse.Namespace(given=words)).command
 
 
 @pytest.mark.parametrize("code", blocks("python"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from components.contract.errors import UserError
 from pipelines.engines.vertex.jobs import PipelineJobs
+from pipelines.runs.cancelling import RunEndedError
 
 
 def end_job(jobs: PipelineJobs, run: str) -> None:
@@ -14,7 +15,8 @@ def end_job(jobs: PipelineJobs, run: str) -> None:
         run: Identifier of the run, which is the job's.
 
     Raises:
-        UserError: There is no such job, it has ended, or Vertex AI does not end it.
+        RunEndedError: It has ended there.
+        UserError: There is no such job, or Vertex AI does not end it.
     """
     try:
         job = jobs.get(run)
@@ -24,7 +26,7 @@ def end_job(jobs: PipelineJobs, run: str) -> None:
             "name the place that it runs in: --project NAME, --location REGION",
         ) from None
     if job.outcome != "running":
-        raise UserError(
+        raise RunEndedError(
             f"the run {run} has ended there: {job.outcome}",
             f"slimline sync {jobs.place.options} imports what it made",
         )

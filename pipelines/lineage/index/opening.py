@@ -96,13 +96,20 @@ def open_index(store: Store, *, refresh: bool = True, told: Told = _silent) -> O
 def read_index(store: Store) -> OpenIndex | None:
     """Open the index of a store as it is, whoever writes it at the time; None where there is none.
 
+    A service has one open in each of its threads: none is mapped into memory, where the same pages
+    would count as many times as there are threads.
+
     Raises:
         UserError: The disk of this machine does not let it be used.
     """
     store = _itself(store)
     path = index_path(store.uri)
     with _faults(path), locked(opening(path), shared=True):
-        return OpenIndex(connect_reading(path), store.uri) if is_current(path) else None
+        if not is_current(path):
+            return None
+        database = connect_reading(path)
+        database.execute("PRAGMA mmap_size = 0")
+        return OpenIndex(database, store.uri)
 
 
 def bring_up_to_date(store: Store, told: Told = _silent) -> None:

@@ -38,7 +38,7 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
-class ListedImage:
+class DatasetImage:
     """What became of an image.
 
     Attributes:
@@ -47,7 +47,8 @@ class ListedImage:
         where: Its split, or why it is in none.
         duplicate_of: Name of the image that stands for it, or None.
         shown: Number under which its picture is served; None where it is not shown.
-        why_not: Why it is not: ``sealed``, ``erased``, or empty where there is no picture.
+        why_not: Why it is not: ``sealed``, ``sealed elsewhere``, which is in another Dataset,
+            ``erased``, or empty where there is no picture.
     """
 
     name: str
@@ -136,7 +137,7 @@ class ImageFilter:
 def images_after(
     index: OpenIndex, dataset: int, chosen: ImageFilter, after: str, most: int,
     excluded: Collection[str],
-) -> list[ListedImage]:  # fmt: skip
+) -> list[DatasetImage]:  # fmt: skip
     """Return images of a Dataset by name.
 
     Args:
@@ -159,9 +160,9 @@ def images_after(
 
 def images_named(
     index: OpenIndex, dataset: int, names: Sequence[str], excluded: Collection[str]
-) -> dict[str, ListedImage]:
+) -> dict[str, DatasetImage]:
     """Return some images of a Dataset by their names; few at a time."""
-    found: dict[str, ListedImage] = {}
+    found: dict[str, DatasetImage] = {}
     for name in names:
         row = index.one(f"{_COLUMNS} WHERE dataset = ? AND name = ?", (dataset, name))
         if row:
@@ -183,13 +184,13 @@ def image_at(
     return OPEN_SPLITS[split], place
 
 
-def _image(index: OpenIndex, row: Sequence[object], excluded: Collection[str]) -> ListedImage:
+def _image(index: OpenIndex, row: Sequence[object], excluded: Collection[str]) -> DatasetImage:
     name, label, split, status, duplicate_of, sha, pixels, place = row
     why = _why_hidden(index, split, label, sha, pixels, excluded)
     number = None
     if not why and isinstance(place, int) and split in OPEN_SPLITS:
         number = place * len(OPEN_SPLITS) + OPEN_SPLITS.index(str(split))
-    return ListedImage(
+    return DatasetImage(
         str(name), None if label is None else str(label), str(split or status),
         None if duplicate_of is None else str(duplicate_of), number, why,
     )  # fmt: skip
@@ -206,7 +207,9 @@ def _why_hidden(
         names.append(identity_digest(label))
     if any(name in excluded for name in names):
         return "erased"
-    sealed = split == "sealed" or any(
+    if split == "sealed":
+        return "sealed"
+    elsewhere = any(
         index.one(
             f"SELECT 1 FROM fate WHERE {column} = ? AND split = 'sealed' LIMIT 1",  # noqa: S608 ours
             [value],
@@ -214,4 +217,4 @@ def _why_hidden(
         for column, value in (("sha", sha), ("pixels", pixels))
         if isinstance(value, bytes)
     )
-    return "sealed" if sealed else ""
+    return "sealed elsewhere" if elsewhere else ""

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from pipelines.lineage.affected import affected as ask
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.sightings import FoundImage, Searched
-from pipelines.lineage.snapshots.images import ListedImage, dataset_facts, images_named
+from pipelines.lineage.snapshots.images import DatasetImage, dataset_facts, images_named
 from pipelines.runs.erasures import erasures
 from pipelines.web.pages.snapshots import excluded_in
 from pipelines.web.view import PageRoute, View
@@ -50,10 +50,10 @@ def affected(view: View) -> Response:
 
 def _pictures(
     view: View, index: OpenIndex, found: Sequence[FoundImage]
-) -> list[tuple[FoundImage, ListedImage | None]]:
+) -> list[tuple[FoundImage, DatasetImage | None]]:
     """Return sightings with the image of each, where it may be looked at."""
     excluded = excluded_in(view)
-    rows: list[tuple[FoundImage, ListedImage | None]] = []
+    rows: list[tuple[FoundImage, DatasetImage | None]] = []
     for one in found:
         facts = dataset_facts(index, one.dataset) if one.name else None
         images = images_named(index, facts.id, [one.name], excluded) if facts else {}

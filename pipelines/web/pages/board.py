@@ -19,7 +19,8 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
 from pipelines.runs.records import RunRecord, read_run
-from pipelines.web.exploring import cost_axes, exploration_of, explore, metric_axes
+from pipelines.web.exploring import exploration_of, explore
+from pipelines.web.pareto_axes import cost_axes, metric_axes
 from pipelines.web.view import PageRoute, View
 
 _EARLIER = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 from starlette.responses import Response
@@ -28,14 +27,14 @@ from pipelines.web.comparing import (
     overlay,
     run_rows,
 )
-from pipelines.web.exploring import cost_axes
 from pipelines.web.pages.runs import rows_of
+from pipelines.web.pages.snapshots import stamp_of
+from pipelines.web.pareto_axes import cost_axes
 from pipelines.web.service import Service
 from pipelines.web.view import PageRoute, View
 
 _OFFERED = 40
 _FIGURES_SHOWN = 24
-_KEPT_ANSWERS = 128
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def compare(view: View) -> Response:
         if unknown := [run for run in asked if run not in known]:
             return view.missing(f"there is no run {unknown[0]}", "choose runs of /compare")
         if len(asked) < 2 or "pick" in view.query:
-            rows = rows_of(index, view.service.live, most=_OFFERED)
+            rows = rows_of(view.service, index, most=_OFFERED)
             return view.render("compare_pick.html", title="Compare runs", runs=rows, asked=asked)
     records = [read_run(view.service.store, run) for run in asked]
     columns = columns_of([leaderboard_of(view.service.cache, record) for record in records])
@@ -93,10 +92,10 @@ def compare(view: View) -> Response:
 
 def _pair(service: Service, before: RunColumn, now: RunColumn) -> Pair:
     runs = (before.record.run, now.record.run)
-    answer = _why(service, service.version, *runs)
+    answer = _why(service, *runs)
     digests = (before.record.sources.get(DATA), now.record.sources.get(DATA))
     changed = digests[0] and digests[1] and digests[0] != digests[1]
-    data = f"/data/{digests[1]}?against={digests[0]}" if changed else None
+    data = f"/data/{digests[0]}/against/{digests[1]}" if changed else None
     lines = [(False, f"budget {difference_in_words(item)}") for item in answer.budgets]
     told = [*(samples_in_words(answer.samples) if answer.samples else ())]
     told += steps_in_words(answer.steps)
@@ -104,11 +103,14 @@ def _pair(service: Service, before: RunColumn, now: RunColumn) -> Pair:
     return Pair(before, now, answer, data, lines)
 
 
-@lru_cache(maxsize=_KEPT_ANSWERS)
-def _why(service: Service, _version: str, before: str, now: str) -> WhyChanged:
-    """Compare two runs, once as long as there is no news."""
+def _why(service: Service, before: str, now: str) -> WhyChanged:
+    """Compare two runs, once as long as there is no news of the store."""
     with service.index() as index:
-        return why_changed(service.store, index, before, now)
+        return service.answers.recall(
+            stamp_of(index),
+            ("why", before, now),
+            lambda: why_changed(service.store, index, before, now),
+        )
 
 
 def _costs(view: View, columns: Sequence[RunColumn]) -> Mapping[str, tuple[str, str, bool]]:

@@ -15,7 +15,7 @@ from pipelines.lineage.snapshots.differences import (
     changes_between,
     side_of,
 )
-from pipelines.lineage.snapshots.images import ListedImage, dataset_facts, images_named
+from pipelines.lineage.snapshots.images import DatasetImage, dataset_facts, images_named
 from pipelines.lineage.snapshots.listing import snapshots
 from pipelines.web.pages.snapshots import DIGEST, excluded_in, left_out, stamp_of
 from pipelines.web.view import PageRoute, View
@@ -48,7 +48,7 @@ class ChangeRow:
     """
 
     change: ImageChange
-    image: ListedImage | None
+    image: DatasetImage | None
     dataset: str | None
 
 

@@ -22,7 +22,7 @@ _IN_DATA = (
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FoundThing:
     """Something that a text may stand for.
 
     Attributes:
@@ -38,7 +38,7 @@ class Candidate:
     said: str = ""
 
 
-def candidates(store: Store, index: OpenIndex, text: str) -> list[Candidate]:
+def things_named(store: Store, index: OpenIndex, text: str) -> list[FoundThing]:
     """Return what a text may stand for: what it names, else what begins with it.
 
     Args:
@@ -54,62 +54,63 @@ def candidates(store: Store, index: OpenIndex, text: str) -> list[Candidate]:
     return list(dict.fromkeys(found)) or list(_beginning(index, text))
 
 
-def page_of_digest(index: OpenIndex, digest: str) -> Candidate:
+def page_of_digest(index: OpenIndex, digest: str) -> FoundThing:
     """Return the page of a digest; one that nobody knows is looked for in the data."""
     sha = bytes.fromhex(digest)
     known = index.one("SELECT kind FROM artifact WHERE digest = ?", [sha])
     if known and known[0] in _DATA:
-        return Candidate(known[0], digest, f"/data/{digest}")
+        return FoundThing(known[0], digest, f"/data/{digest}")
     if known:
-        return Candidate(known[0] or "artifact", digest, f"/lineage/{digest}")
+        return FoundThing(known[0] or "artifact", digest, f"/lineage/{digest}")
     if index.one("SELECT 1 FROM file WHERE sha = ?", [sha]):
-        return Candidate("file that a step made", digest, f"/lineage/{digest}")
+        return FoundThing("file that a step made", digest, f"/lineage/{digest}")
     in_data = any(
         index.one(f"SELECT 1 FROM {table} WHERE {column} = ?", [sha])  # noqa: S608 our own names
         for table, column in _IN_DATA
     )
     kind = "file of the data" if in_data else "unknown digest"
-    return Candidate(kind, digest, f"/lineage/affected?sha={digest}")
+    return FoundThing(kind, digest, f"/lineage/affected?sha={digest}")
 
 
-def _of(index: OpenIndex, named: Named) -> Candidate:
+def _of(index: OpenIndex, named: Named) -> FoundThing:
     match named:
         case RunNamed(run):
-            return Candidate("run", run, f"/runs/{quote(run)}")
+            return FoundThing("run", run, f"/runs/{quote(run)}")
         case StepNamed(run, step):
-            return Candidate("step", str(named), f"/runs/{quote(run)}/steps/{quote(step, safe='')}")
+            where = f"/runs/{quote(run)}/steps/{quote(step, safe='')}"
+            return FoundThing("step", str(named), where)
         case ReleaseNamed(name, run, release):
             where = f"/releases/{quote(name)}"
-            return Candidate("release", str(named), where, f"{release[:12]}, published by {run}")
+            return FoundThing("release", str(named), where, f"{release[:12]}, published by {run}")
         case _:
             return page_of_digest(index, str(named))
 
 
-def _named(index: OpenIndex, text: str) -> Iterator[Candidate]:
+def _named(index: OpenIndex, text: str) -> Iterator[FoundThing]:
     """Yield what is called just so: releases, pipelines, and people or classes of the data."""
     if index.one("SELECT 1 FROM release WHERE name = ?", [text]):
-        yield Candidate("releases", text, f"/releases/{quote(text)}")
+        yield FoundThing("releases", text, f"/releases/{quote(text)}")
     elif index.one("SELECT 1 FROM run WHERE name = ?", [text]):
-        yield Candidate("runs of a pipeline", text, f"/runs?{urlencode({'name': text})}")
+        yield FoundThing("runs of a pipeline", text, f"/runs?{urlencode({'name': text})}")
     if index.one("SELECT 1 FROM label WHERE label = ?", [text]):
         where = f"/lineage/affected?{urlencode({'identity': text})}"
-        yield Candidate("person or class", text, where)
+        yield FoundThing("person or class", text, where)
 
 
-def _beginning(index: OpenIndex, text: str) -> Iterator[Candidate]:
+def _beginning(index: OpenIndex, text: str) -> Iterator[FoundThing]:
     """Yield runs and labels that begin so."""
     bounds = (text, text + "\U0010ffff")
     for run, outcome in index.execute(
         "SELECT run, outcome FROM run WHERE run >= ? AND run < ? ORDER BY run DESC LIMIT ?",
         (*bounds, _LISTED_MAX),
     ):
-        yield Candidate("run", run, f"/runs/{quote(run)}", outcome)
+        yield FoundThing("run", run, f"/runs/{quote(run)}", outcome)
     for (label,) in index.execute(
         "SELECT label FROM label WHERE label >= ? AND label < ? ORDER BY label LIMIT ?",
         (*bounds, _LISTED_MAX),
     ):
         where = f"/lineage/affected?{urlencode({'identity': label})}"
-        yield Candidate("person or class", label, where)
+        yield FoundThing("person or class", label, where)
 
 
 def find(view: View) -> Response:
@@ -119,7 +120,7 @@ def find(view: View) -> Response:
         return RedirectResponse("/lineage", 303)
     with view.service.index() as index:
         try:
-            found = candidates(view.service.store, index, text)
+            found = things_named(view.service.store, index, text)
         except UserError as error:
             return view.missing(error.what, error.fix)
     if len(found) == 1:

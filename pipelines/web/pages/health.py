@@ -43,7 +43,7 @@ class Ailment:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldLease:
     """A lease.
 
     Attributes:
@@ -58,7 +58,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoreKept:
     """What of the store the index does not hold.
 
     Attributes:
@@ -69,7 +69,7 @@ class Kept:
     """
 
     quarantine: Sequence[str]
-    leases: Sequence[Held]
+    leases: Sequence[HeldLease]
     collections: Sequence[Collection]
     erasures: int
 
@@ -125,16 +125,16 @@ def free_bytes(store: Store) -> int | None:
         return None
 
 
-def _kept(store: Store) -> Kept:
+def _kept(store: Store) -> StoreKept:
     quarantine = list(store.list(QUARANTINE))
     claims = list(store.list(CLAIMS))[:_SHOWN]
     standings = Leases(store).look(claims)
     leases = [
-        Held(key, standing.holder, standing.free)
+        HeldLease(key, standing.holder, standing.free)
         for key, standing in zip(claims, standings, strict=True)
     ]
     erasures = sum(1 for _ in store.list(ERASURES))
-    return Kept(quarantine, leases, collections(store)[::-1], erasures)
+    return StoreKept(quarantine, leases, collections(store)[::-1], erasures)
 
 
 def _ailments(
@@ -142,7 +142,7 @@ def _ailments(
     found: Health,
     counts: Counts | None,
     problems: Sequence[tuple[str, str]],
-    kept: Kept | None,
+    kept: StoreKept | None,
     now: datetime,
 ) -> Iterator[Ailment]:
     """Yield what is amiss, the worst first."""

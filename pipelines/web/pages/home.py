@@ -24,7 +24,7 @@ _RUNS, _RELEASES = 6, 5
 
 
 @dataclass(frozen=True)
-class Going:
+class RunAhead:
     """A run that goes on.
 
     Attributes:
@@ -66,14 +66,14 @@ def home(view: View) -> Response:
     )
 
 
-def _going(service: Service, record: RunRecord) -> Going:
+def _going(service: Service, record: RunRecord) -> RunAhead:
     now = [
         (name, share_of(progress_of(step)))
         for name, step in record.steps.items()
         if step["state"] == "running"
     ]
     states = [str(step["state"]) for step in record.steps.values()]
-    return Going(record, ahead(service, record), states, now)
+    return RunAhead(record, ahead(service, record), states, now)
 
 
 def _releases(index: OpenIndex) -> list[ReleaseRow]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from components.contract.errors import UserError
 from pipelines.config.loading import load
 from pipelines.runs.release_log import read_log
-from pipelines.web.jobs import Order
+from pipelines.web.jobs import JobOrder
 from pipelines.web.pages.reasons import reason_of
 from pipelines.web.pages.release_rows import rows_of
 from pipelines.web.pages.releases import PROMOTE, ROLL_BACK
@@ -59,7 +59,7 @@ def roll_back(view: View) -> Response:
 
 def _started(view: View, kind: str, what: str, words: tuple[str, ...], reason: str) -> Response:
     at = view.now.astimezone(UTC).isoformat(timespec="milliseconds")
-    view.service.jobs.start(Order(kind, what, words, (what,), view.viewer.name, reason, at))
+    view.service.jobs.start(JobOrder(kind, what, words, (what,), view.viewer.name, reason, at))
     forced = " against the gate" if any(word.startswith("--force=") for word in words) else ""
     view.record(f"{kind}{forced}", what, reason)
     said = "The gate is asked; the answer comes here." if kind == PROMOTE else "It is rolled back."

@@ -33,7 +33,7 @@ ON_A_PAGE = 50
 
 
 @dataclass(frozen=True)
-class Figure:
+class WinnerFigure:
     """Something that was measured of a winner.
 
     Attributes:
@@ -71,11 +71,7 @@ class ReleaseRow:
     actor: str | None
     variant: str | None
     bytes: int | None
-    figures: Sequence[Figure] = field(default=())
-
-    def figure(self, name: str) -> Figure | None:
-        """Return one of the figures, or None."""
-        return next((one for one in self.figures if one.name == name), None)
+    figures: Sequence[WinnerFigure] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -159,11 +155,11 @@ def rows_of(
     return rows
 
 
-def _figures(index: OpenIndex, winners: Mapping[int, str]) -> dict[int, Sequence[Figure]]:
+def _figures(index: OpenIndex, winners: Mapping[int, str]) -> dict[int, Sequence[WinnerFigure]]:
     """Return what was measured of the winner of each decision, by the decision's id."""
     marks = ",".join("?" * len(winners))
     sql = f"{_MEASURED} WHERE decision IN ({marks}) ORDER BY device, name"
-    found: dict[int, list[Figure]] = {}
+    found: dict[int, list[WinnerFigure]] = {}
     for decision, variant, device, name, value, low, high in index.execute(sql, list(winners)):
         if variant == winners[decision] and value is not None:
             interval = Interval(value, low, high) if low is not None and high is not None else None
@@ -171,10 +167,10 @@ def _figures(index: OpenIndex, winners: Mapping[int, str]) -> dict[int, Sequence
     return dict(found)
 
 
-def _figure(device: str, name: str, value: float, interval: Interval | None) -> Figure:
+def _figure(device: str, name: str, value: float, interval: Interval | None) -> WinnerFigure:
     if name == _LATENCY:
         around = short_times(interval.low, interval.high) if interval else ""
-        return Figure(f"p50 on {device}" if device else "p50", short_time(value), around)
+        return WinnerFigure(f"p50 on {device}" if device else "p50", short_time(value), around)
     title = METRICS[name].title if name in METRICS else name
     around = f"{decimal(interval.low)} to {decimal(interval.high)}" if interval else ""
-    return Figure(title, decimal(value), around)
+    return WinnerFigure(title, decimal(value), around)

@@ -20,7 +20,7 @@ from pipelines.runs.release_log import read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
 from pipelines.stores.layout import champion_key, signature_sequence, signatures_prefix
 from pipelines.stores.store import KeyMissing, Store
-from pipelines.web.jobs import Job, Jobs
+from pipelines.web.jobs import Jobs, StartedJob
 from pipelines.web.pages.release_rows import ON_A_PAGE, ReleaseRow, names_of, rows_of
 from pipelines.web.view import PageRoute, View
 
@@ -41,7 +41,7 @@ WHERE run.run = ? AND made.port = 'page' ORDER BY run_step.step LIMIT 1
 
 
 @dataclass(frozen=True)
-class Finding:
+class ToldFinding:
     """What the gate found, as pages tell it.
 
     Attributes:
@@ -73,11 +73,11 @@ class Logged:
     entry: LogEntry
     digest: str
     signed: bool
-    finding: Finding | None
+    finding: ToldFinding | None
 
 
 @dataclass(frozen=True)
-class Asked:
+class ChampionWish:
     """What came of a wish to change the champion.
 
     Attributes:
@@ -88,9 +88,9 @@ class Asked:
         fix: And what to do.
     """
 
-    job: Job
+    job: StartedJob
     outcome: str
-    finding: Finding | None = None
+    finding: ToldFinding | None = None
     what: str = ""
     fix: str = ""
 
@@ -157,7 +157,7 @@ def release(view: View) -> Response:
     )
 
 
-def _asked_of(jobs: Jobs, row: ReleaseRow, log: ReleaseLog) -> Asked | None:
+def _asked_of(jobs: Jobs, row: ReleaseRow, log: ReleaseLog) -> ChampionWish | None:
     """Return what came of the last wish to promote a release through a page.
 
     None where there was none, or where the champion is another one since.
@@ -167,23 +167,23 @@ def _asked_of(jobs: Jobs, row: ReleaseRow, log: ReleaseLog) -> Asked | None:
     return None if found and found.finding and found.finding.champion != champion else found
 
 
-def _asked(job: Job | None) -> Asked | None:
+def _asked(job: StartedJob | None) -> ChampionWish | None:
     if job is None:
         return None
     if job.going:
-        return Asked(job, "going")
+        return ChampionWish(job, "going")
     answer: Mapping[str, Any] = job.answer or {}
     error = answer.get("error")
     if isinstance(error, Mapping):
         told: Mapping[str, Any] = error  # pyright: ignore[reportUnknownVariableType]
-        return Asked(job, "failed", what=str(told.get("what")), fix=str(told.get("fix")))
+        return ChampionWish(job, "failed", what=str(told.get("what")), fix=str(told.get("fix")))
     if "outcome" not in answer:
         said = job.said or "it ended without a word: perhaps it was killed"
-        return Asked(job, "failed", what=said, fix="try again")
-    return Asked(job, str(answer["outcome"]), finding_of(answer.get("gate")))
+        return ChampionWish(job, "failed", what=said, fix="try again")
+    return ChampionWish(job, str(answer["outcome"]), finding_of(answer.get("gate")))
 
 
-def finding_of(gate: Mapping[str, Any] | None) -> Finding | None:
+def finding_of(gate: Mapping[str, Any] | None) -> ToldFinding | None:
     """Return what the gate found from the form in which logs and commands keep it."""
     if not gate:
         return None
@@ -194,7 +194,7 @@ def finding_of(gate: Mapping[str, Any] | None) -> Finding | None:
         facts.append((f"drop in {gate.get('metric')}", with_interval(interval)))
         facts.append(("may drop by", str(gate.get("limit"))))
     facts += [(words, f"{int(gate[key]):,}") for key, words in _COUNTS if gate.get(key) is not None]
-    return Finding(
+    return ToldFinding(
         str(gate.get("verdict", "")), [str(one) for one in gate.get("reasons", ())],
         [str(one) for one in gate.get("remarks", ())], facts, gate.get("champion"),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from pipelines.runs.log_ranges import open_logs
 from pipelines.runs.records import RunRecord
 from pipelines.stores.store import Store
 from pipelines.web.pages.log_text import shown
-from pipelines.web.pages.run_facts import RunFacts, StepRow
+from pipelines.web.pages.run_facts import RunStep, ShownRun
 from pipelines.web.templating import duration, first_capital, segment
 
 _SEEN = re.compile(r", last seen at (\S+)$")
@@ -21,7 +21,7 @@ _MOST = 3
 
 
 @dataclass(frozen=True)
-class Banner:
+class RunBanner:
     """Something that has to be said first.
 
     Attributes:
@@ -47,7 +47,7 @@ class Banner:
     ends: bool = False
 
 
-def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
+def banners_of(store: Store, facts: ShownRun) -> list[RunBanner]:
     """Return what has to be said first of a run, the most urgent first; often nothing."""
     found = list(_failures(store, facts))
     match facts.record.outcome:
@@ -58,7 +58,7 @@ def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
         case "running" if asked := read_cancellation(store, facts.record.run):
             reason = f": {asked.reason}" if asked.reason else ""
             found.append(
-                Banner(
+                RunBanner(
                     tone="over-budget",
                     eyebrow="Ending",
                     what=f"{asked.actor} asked for its end{reason}",
@@ -71,11 +71,11 @@ def banners_of(store: Store, facts: RunFacts) -> list[Banner]:
     return found
 
 
-def _failures(store: Store, facts: RunFacts) -> Iterator[Banner]:
+def _failures(store: Store, facts: ShownRun) -> Iterator[RunBanner]:
     failed = facts.in_state("failed")
     for step in failed[:_MOST]:
         first, *more = step.what.splitlines() or ["it ended without a word"]
-        yield Banner(
+        yield RunBanner(
             tone="failed",
             eyebrow=f"{step.name} failed",
             what=first,
@@ -86,14 +86,14 @@ def _failures(store: Store, facts: RunFacts) -> Iterator[Banner]:
         )
     if len(failed) > _MOST:
         names = ", ".join(step.name for step in failed[_MOST:])
-        yield Banner("failed", "Failed, too", names)
+        yield RunBanner("failed", "Failed, too", names)
 
 
-def _broken(store: Store, facts: RunFacts) -> Banner:
+def _broken(store: Store, facts: ShownRun) -> RunBanner:
     record = facts.record
     cut = facts.in_state("killed")
     seen = _SEEN.search(record.fault or "")
-    return Banner(
+    return RunBanner(
         tone="failed",
         eyebrow="Broken off",
         what=first_capital(_SEEN.sub("", record.fault or "nobody knows why it ended")),
@@ -101,7 +101,7 @@ def _broken(store: Store, facts: RunFacts) -> Banner:
         lines=[*_lost(facts), _kept(facts)],
         fix=(
             "run it again: what has a result is taken from the store, and it goes on from there. "
-            "If it is killed again, look how much memory is free, and write less under limits in "
+            "If it is killed again, look how much memory is free, and lower what steps may take in "
             "the configuration"
         ),
         tail=log_tail(store, record, cut[0].name) if cut else "",
@@ -109,17 +109,17 @@ def _broken(store: Store, facts: RunFacts) -> Banner:
     )
 
 
-def _cancelled(facts: RunFacts) -> Banner:
+def _cancelled(facts: ShownRun) -> RunBanner:
     asked = facts.record.cancelled
     reason = f": {asked['reason']}" if asked and asked.get("reason") else ""
     what = f"Ended by {asked['actor']}{reason}" if asked else "It was ended by hand"
-    return Banner(
+    return RunBanner(
         "over-budget", "Cancelled", what, [*_lost(facts), _kept(facts)],
         "run it again to go on from there",
     )  # fmt: skip
 
 
-def _lost(facts: RunFacts) -> Iterator[str]:
+def _lost(facts: ShownRun) -> Iterator[str]:
     """Say what work is gone."""
     for step in facts.in_state("killed", "cancelled"):
         far = f" ({step.told})" if step.told else ""
@@ -129,7 +129,7 @@ def _lost(facts: RunFacts) -> Iterator[str]:
         yield f"{_counted(len(skipped))} never began."
 
 
-def _kept(facts: RunFacts) -> str:
+def _kept(facts: ShownRun) -> str:
     kept = len(facts.in_state("done", "cached"))
     if not kept:
         return "No step had a result yet."
@@ -151,6 +151,6 @@ def log_tail(store: Store, record: RunRecord, step: str) -> str:
     return "\n".join((lines[1:] if start else lines)[-_TAIL_LINES:])
 
 
-def step_address(record: RunRecord, step: StepRow) -> str:
+def step_address(record: RunRecord, step: RunStep) -> str:
     """Return the address of the page of a step."""
     return f"/runs/{segment(record.run)}/steps/{segment(step.name)}"

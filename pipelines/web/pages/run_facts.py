@@ -25,7 +25,7 @@ _RAN = "SELECT record, started, finished, wall_s FROM execution WHERE record >= 
 
 
 @dataclass(frozen=True)
-class StepRow:
+class RunStep:
     """A step of a run.
 
     Attributes:
@@ -62,7 +62,7 @@ class StepRow:
 
 
 @dataclass(frozen=True)
-class RunFacts:
+class ShownRun:
     """A run.
 
     Attributes:
@@ -75,7 +75,7 @@ class RunFacts:
 
     record: RunRecord
     graph: Graph | None
-    steps: Sequence[StepRow]
+    steps: Sequence[RunStep]
     ahead: Ahead
     now: datetime
 
@@ -94,7 +94,7 @@ class RunFacts:
             return 1.0
         return (moment - begin).total_seconds() / self.length_s
 
-    def told_when(self, step: StepRow) -> str:
+    def told_when(self, step: RunStep) -> str:
         """Say in words when a step ran."""
         begin = duration(self.share(step.began) * self.length_s)
         if step.ended is None:
@@ -107,7 +107,7 @@ class RunFacts:
         return in_order([step.state for step in self.steps])
 
     @property
-    def by_name(self) -> Mapping[str, StepRow]:
+    def by_name(self) -> Mapping[str, RunStep]:
         """The steps by their names."""
         return {step.name: step for step in self.steps}
 
@@ -116,7 +116,7 @@ class RunFacts:
         """Whether it goes on."""
         return self.record.outcome == "running"
 
-    def in_state(self, *states: str) -> list[StepRow]:
+    def in_state(self, *states: str) -> list[RunStep]:
         """Return the steps that are in one of these states."""
         return [step for step in self.steps if step.state in states]
 
@@ -133,17 +133,17 @@ def find_run(service: Service, run: str) -> RunRecord | None:
     return read_run(service.store, run)
 
 
-def facts_of(service: Service, index: OpenIndex, record: RunRecord) -> RunFacts:
+def facts_of(service: Service, index: OpenIndex, record: RunRecord) -> ShownRun:
     """Return what pages show of a run."""
     graph = graph_of_run(service, record)
-    times = _Times(service, index, record)
+    times = _StepTimes(service, index, record)
     names = [step.name for step in graph.ordered if step.name in record.steps] if graph else []
     names += [name for name in record.steps if name not in set(names)]
     steps = [_row(record, name, times) for name in names]
-    return RunFacts(record, graph, steps, ahead(service, record), service.clock())
+    return ShownRun(record, graph, steps, ahead(service, record), service.clock())
 
 
-class _Times:
+class _StepTimes:
     """When the steps of a run ran: by what was written while it went on, else by its records."""
 
     def __init__(self, service: Service, index: OpenIndex, record: RunRecord) -> None:
@@ -181,7 +181,7 @@ def _moment(text: object) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def _row(record: RunRecord, name: str, times: _Times) -> StepRow:
+def _row(record: RunRecord, name: str, times: _StepTimes) -> RunStep:
     step = record.steps[name]
     state = str(step["state"])
     wall_s = _number(step.get("wall_s"))
@@ -192,7 +192,7 @@ def _row(record: RunRecord, name: str, times: _Times) -> StepRow:
     took_s = wall_s if state in ("done", "failed", "cancelled") else None
     if took_s is None and began and ended and state != "cached":
         took_s = (ended - began).total_seconds()
-    return StepRow(
+    return RunStep(
         name=name,
         component=str(step.get("component") or _component(name)),
         state=state,

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from components import COMPONENTS
 from pipelines.runs.graph import Graph
 from pipelines.web.graph_svg import Node, graph_svg
-from pipelines.web.pages.run_facts import StepRow
+from pipelines.web.pages.run_facts import RunStep
 from pipelines.web.state_icons import WORST_FIRST, look_of
 from pipelines.web.templating import duration, segment
 
@@ -20,7 +20,7 @@ _WIDEST = 1390.0
 _ROOM = "00 min 00 s"
 
 
-def run_picture(run: str, graph: Graph, steps: Mapping[str, StepRow]) -> Markup | None:
+def run_picture(run: str, graph: Graph, steps: Mapping[str, RunStep]) -> Markup | None:
     """Draw the graph of a run; None of one that is too large even when it is folded.
 
     Args:
@@ -38,7 +38,7 @@ def run_picture(run: str, graph: Graph, steps: Mapping[str, StepRow]) -> Markup 
     return graph_svg(nodes, edges, title=f"Steps of {run}", widest=_WIDEST)
 
 
-def _node(run: str, graph: Graph, name: str, steps: Mapping[str, StepRow]) -> Node:
+def _node(run: str, graph: Graph, name: str, steps: Mapping[str, RunStep]) -> Node:
     component = graph.by_name[name].component
     row = steps.get(name)
     link = f"/runs/{segment(run)}/steps/{segment(name)}"
@@ -53,7 +53,7 @@ def _node(run: str, graph: Graph, name: str, steps: Mapping[str, StepRow]) -> No
     return Node(name, component, row.state, note, _ROOM, link, family=family)
 
 
-def folded(graph: Graph, steps: Mapping[str, StepRow]) -> tuple[list[Node], list[tuple[str, str]]]:
+def folded(graph: Graph, steps: Mapping[str, RunStep]) -> tuple[list[Node], list[tuple[str, str]]]:
     """Put the steps of one component that are equally far from the start into one box each.
 
     What flows between boxes always leads further, so there is no cycle.
@@ -80,16 +80,16 @@ def folded(graph: Graph, steps: Mapping[str, StepRow]) -> tuple[list[Node], list
     return nodes, list(edges)
 
 
-def _states(members: Sequence[str], steps: Mapping[str, StepRow]) -> list[str]:
+def _states(members: Sequence[str], steps: Mapping[str, RunStep]) -> list[str]:
     return [steps[name].state if name in steps else "waiting" for name in members]
 
 
-def _worst(members: Sequence[str], steps: Mapping[str, StepRow]) -> str:
+def _worst(members: Sequence[str], steps: Mapping[str, RunStep]) -> str:
     states = _states(members, steps)
     return min(states, key=lambda state: WORST_FIRST.index(state) if state in WORST_FIRST else 9)
 
 
-def _counted(members: Sequence[str], steps: Mapping[str, StepRow]) -> str:
+def _counted(members: Sequence[str], steps: Mapping[str, RunStep]) -> str:
     counted = Counter(_states(members, steps))
     if len(counted) == 1:
         return f"{len(members)} steps"

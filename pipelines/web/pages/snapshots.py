@@ -19,7 +19,7 @@ from pipelines.lineage.naming import resolve
 from pipelines.lineage.snapshots.images import (
     OPEN_SPLITS,
     DatasetFacts,
-    ListedImage,
+    DatasetImage,
     classes_of,
     dataset_facts,
     images_named,
@@ -288,10 +288,10 @@ def _reasons(use: DataUse | None, lost: Sequence[Mapping[str, str]]) -> list[Rea
 
 def _pictures(
     view: View, index: OpenIndex, facts: DatasetFacts
-) -> list[tuple[str, list[ListedImage]]]:
+) -> list[tuple[str, list[DatasetImage]]]:
     """Return a few images of each open split that can be looked at."""
     excluded = excluded_in(view)
-    found: list[tuple[str, list[ListedImage]]] = []
+    found: list[tuple[str, list[DatasetImage]]] = []
     for split in OPEN_SPLITS:
         names = [
             name

@@ -45,7 +45,7 @@ class Flowing:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class StepAttempt:
     """One execution of a step within its run.
 
     Attributes:
@@ -64,7 +64,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class StepFacts:
+class StepDetails:
     """What the store holds of a step.
 
     Attributes:
@@ -81,12 +81,12 @@ class StepFacts:
     why: WhyRan | None
     inputs: Sequence[Flowing]
     outputs: Sequence[Flowing]
-    attempts: Sequence[Attempt]
+    attempts: Sequence[StepAttempt]
 
 
 def step_facts(
     store: Store, index: OpenIndex, record: RunRecord, graph: Graph | None, step: str
-) -> StepFacts:
+) -> StepDetails:
     """Return what the store holds of a step of a run."""
     state = record.steps[step]
     execution, damaged = None, None
@@ -98,8 +98,8 @@ def step_facts(
     why = None
     if execution and execution.ingredients and execution.run == record.run:
         why = why_ran(store, index, record.run, step, execution)
-    sizes = _Sizes(index)
-    return StepFacts(
+    sizes = _KnownSizes(index)
+    return StepDetails(
         execution=execution,
         damaged=damaged,
         why=why,
@@ -109,7 +109,7 @@ def step_facts(
     )
 
 
-class _Sizes:
+class _KnownSizes:
     """How large artifacts are, as records say."""
 
     def __init__(self, index: OpenIndex) -> None:
@@ -130,7 +130,7 @@ def _inputs(
     graph: Graph | None,
     step: str,
     execution: ExecutionRecord | None,
-    sizes: _Sizes,
+    sizes: _KnownSizes,
 ) -> list[Flowing]:
     """Return what goes into a step, also where it has not run yet."""
     given: Mapping[str, object] = execution.ingredients.get("inputs", {}) if execution else {}
@@ -163,7 +163,7 @@ def _in(
     port: str,
     kinds: Mapping[str, str],
     digest: str | None,
-    sizes: _Sizes,
+    sizes: _KnownSizes,
     *,
     step: str = "",
     source: str = "",
@@ -182,7 +182,7 @@ def _each(value: object) -> list[str]:
 
 
 def _outputs(
-    graph: Graph | None, step: str, outputs: Mapping[str, str], sizes: _Sizes
+    graph: Graph | None, step: str, outputs: Mapping[str, str], sizes: _KnownSizes
 ) -> list[Flowing]:
     node = graph.by_name.get(step) if graph else None
     kinds = _kinds(node.component, "outputs") if node else {}
@@ -208,7 +208,9 @@ def _kinds(component: str, side: str) -> dict[str, str]:
     return {port.name: str(port.kind) for port in ports}
 
 
-def _attempts(index: OpenIndex, run: str, step: str) -> list[Attempt]:
+def _attempts(index: OpenIndex, run: str, step: str) -> list[StepAttempt]:
     prefix = f"runs/{run}/steps/{step}"
     rows = index.execute(_ATTEMPTS, (f"{prefix}.", f"{prefix}/"))
-    return [Attempt(step_of_record(key)[2], str(outcome), *times) for key, outcome, *times in rows]
+    return [
+        StepAttempt(step_of_record(key)[2], str(outcome), *times) for key, outcome, *times in rows
+    ]

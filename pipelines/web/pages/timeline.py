@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from starlette.responses import Response
 
 from pipelines.runs.settled_steps import longest_path
-from pipelines.web.gantt_svg import Bar, Row, gantt_svg
+from pipelines.web.gantt_svg import Bar, GanttRow, gantt_svg
 from pipelines.web.pages.run import no_run
-from pipelines.web.pages.run_facts import RunFacts, StepRow, facts_of, find_run
+from pipelines.web.pages.run_facts import RunStep, ShownRun, facts_of, find_run
 from pipelines.web.pages.runs import RunRow, rows_of
 from pipelines.web.state_icons import look_of
 from pipelines.web.templating import duration, segment
@@ -23,7 +23,7 @@ _ROWS_MAX = 150
 
 
 def run_timeline(view: View) -> Response:
-    """Show when the steps of a run ran, and which of them its length hangs on."""
+    """Show when the steps of a run ran, and which of them lie on its longest path."""
     record = find_run(view.service, view.path["run"])
     if record is None:
         return no_run(view)
@@ -55,8 +55,8 @@ def run_timeline(view: View) -> Response:
     )  # fmt: skip
 
 
-def _longest(facts: RunFacts) -> tuple[list[str], float]:
-    """Return the steps that the length of a run hangs on, and how long they took."""
+def _longest(facts: ShownRun) -> tuple[list[str], float]:
+    """Return the steps of the longest path of a run, and how long they took."""
     if facts.graph is None:
         return [], 0.0
     took = {step.name: step.own_s for step in facts.steps if step.own_s is not None}
@@ -68,13 +68,13 @@ def _since_begin(moment: float) -> str:
     return f"{moment:g} s" if moment < 10 else duration(moment)
 
 
-def _step_row(facts: RunFacts, step: StepRow, path: set[str]) -> Row:
+def _step_row(facts: ShownRun, step: RunStep, path: set[str]) -> GanttRow:
     start, end = (facts.share(one) * facts.length_s for one in (step.began, step.ended))
     took = f", {duration(end - start)}" if step.ended else ""
     told = f"{step.name}: {look_of(step.state).word}{took}, {facts.told_when(step)}"
     link = f"/runs/{segment(facts.record.run)}/steps/{segment(step.name)}"
     bar = Bar(start, end, step.state, told, link, step.waited_s, step.name in path)
-    return Row(step.name, [bar], link)
+    return GanttRow(step.name, [bar], link)
 
 
 def timeline(view: View) -> Response:
@@ -114,7 +114,7 @@ def timeline(view: View) -> Response:
     )
 
 
-def _pipelines(found: Sequence[RunRow], begin: datetime, now: datetime) -> list[Row]:
+def _pipelines(found: Sequence[RunRow], begin: datetime, now: datetime) -> list[GanttRow]:
     by_name: dict[str, list[Bar]] = {}
     for run in found:
         started = datetime.fromisoformat(run.started)
@@ -126,7 +126,8 @@ def _pipelines(found: Sequence[RunRow], begin: datetime, now: datetime) -> list[
         bar = Bar(start_s, start_s + took_s, run.outcome, told, f"/runs/{segment(run.run)}")
         by_name.setdefault(run.name, []).append(bar)
     return [
-        Row(name, bars, f"/runs?name={segment(name)}") for name, bars in sorted(by_name.items())
+        GanttRow(name, bars, f"/runs?name={segment(name)}")
+        for name, bars in sorted(by_name.items())
     ]
 
 

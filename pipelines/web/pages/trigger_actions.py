@@ -15,7 +15,7 @@ from pipelines.triggers.kept import change_trigger, read_trigger, trigger_names
 from pipelines.triggers.launch_states import Launch, State
 from pipelines.triggers.launches import end, launches
 from pipelines.triggers.settings import Trigger
-from pipelines.web.jobs import Order
+from pipelines.web.jobs import JobOrder
 from pipelines.web.pages.reasons import reason_of
 from pipelines.web.pages.triggers import CONFIRM, RETRY, RUN, TEST
 from pipelines.web.view import ActionRoute, View
@@ -92,7 +92,7 @@ def _start(
     view: View, kind: str, words: tuple[str, ...], names: tuple[str, ...], reason: str
 ) -> None:
     view.service.jobs.start(
-        Order(kind, names[0], words, names, view.viewer.name, reason, _text(view.now))
+        JobOrder(kind, names[0], words, names, view.viewer.name, reason, _text(view.now))
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from pipelines.triggers.kept import list_triggers, read_trigger, trigger_names
-from pipelines.web.jobs import Job
+from pipelines.web.jobs import StartedJob
 from pipelines.web.pages.trigger_rows import row_of
 from pipelines.web.view import PageRoute, View
 
@@ -28,7 +28,7 @@ class Started:
         decided: Of a test what a tick would do, each as what and why.
     """
 
-    job: Job
+    job: StartedJob
     what: str = ""
     fix: str = ""
     decided: Sequence[tuple[str, str]] = ()
@@ -69,7 +69,7 @@ def trigger(view: View) -> Response:
     )
 
 
-def _started(job: Job) -> Started:
+def _started(job: StartedJob) -> Started:
     answer: Mapping[str, Any] = job.answer or {}
     if listed := answer.get("triggers"):  # of a tick, which can be about several
         answer = listed[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from pipelines.web.view import ActionRoute, PageRoute, View
 _PATIENCE_S = 1.5
 """How long a page waits for the quick proof before it says how far that is."""
 _STEP = "step "
+_EXTENTS = ("deep", "quick")
 _FAULTS_MAX = 20
 _BELOW_MAX = 50
 
@@ -38,6 +40,29 @@ class LinkRow:
     said: str
     faults: tuple[tuple[str, str, str], ...]
     more: int
+
+
+@dataclass(frozen=True)
+class ShownProof:
+    """A proof as its page tells it.
+
+    Attributes:
+        proof: How far it is.
+        old: Whether the store has changed since it began.
+        rows: Its links, where it has ended.
+        counts: How many links are in which state.
+        broken: The first link that does not hold, or None.
+        below: Releases that stand on it, the first of them.
+        more_below: How many further ones do.
+    """
+
+    proof: Proof
+    old: bool
+    rows: Sequence[LinkRow] = ()
+    counts: Mapping[str, int] = field(default_factory=Counter[str])
+    broken: Link | None = None
+    below: Sequence[str] = ()
+    more_below: int = 0
 
 
 def rows_of(chain: Chain) -> list[LinkRow]:
@@ -94,33 +119,30 @@ def verify(view: View) -> Response:
         title=f"Proof of {named}",
         named=str(named),
         proofs=shown,
-        going=any(not one["proof"].ended for one in shown),
         deep=deep,
         back=f"/lineage/{quote(str(named))}",
     )
 
 
-def _shown(proof: Proof, now: str) -> dict[str, object]:
+def _shown(proof: Proof, now: str) -> ShownProof:
     chain = proof.chain
-    return {
-        "proof": proof,
-        "rows": rows_of(chain) if chain else [],
-        "counts": Counter(link.state for link in chain.links) if chain else Counter(),
-        "broken": chain.first_broken if chain else None,
-        "below": chain.below[:_BELOW_MAX] if chain else (),
-        "more_below": max(0, len(chain.below) - _BELOW_MAX) if chain else 0,
-        "old": proof.of != now,
-    }
+    if chain is None:
+        return ShownProof(proof, old=proof.of != now)
+    return ShownProof(
+        proof, proof.of != now, rows_of(chain), Counter(link.state for link in chain.links),
+        chain.first_broken, chain.below[:_BELOW_MAX], max(0, len(chain.below) - _BELOW_MAX),
+    )  # fmt: skip
 
 
 def prove(view: View) -> Response:
     """Begin the deep proof, or the quick one again."""
-    named = _named(view)
-    deep = view.form["extent"] == "deep"
+    named, extent = _named(view), view.form["extent"]
+    if extent not in _EXTENTS:
+        raise UserError(f"no proof has the extent {extent[:40]}", "choose deep or quick")
+    deep = extent == "deep"
     view.service.proofs.start(named, _store_now(view), deep=deep, again=True)
     view.record("verify", str(named), "every file" if deep else "records and released files")
-    word = "deep" if deep else "quick"
-    return view.done(f"/verify/{quote(str(named))}", f"The {word} proof has begun.")
+    return view.done(f"/verify/{quote(str(named))}", f"The {extent} proof has begun.")
 
 
 ROUTES = (

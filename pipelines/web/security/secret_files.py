@@ -55,7 +55,7 @@ def read_key(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Holder:
+class TokenHolder:
     """Somebody who has a token.
 
     Attributes:
@@ -82,10 +82,10 @@ class TokenFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: object = None
-        self._holders: tuple[Holder, ...] = ()
+        self._holders: tuple[TokenHolder, ...] = ()
         self.holders()
 
-    def holders(self) -> tuple[Holder, ...]:
+    def holders(self) -> tuple[TokenHolder, ...]:
         """Return who has a token, as the file says now.
 
         Raises:
@@ -103,7 +103,7 @@ class TokenFile:
             self._known = seen
         return self._holders
 
-    def with_token(self, token: str) -> Holder | None:
+    def with_token(self, token: str) -> TokenHolder | None:
         """Return whose token this is; all are compared, in a time that tells nothing of them."""
         found = None
         for holder in self.holders():
@@ -111,7 +111,7 @@ class TokenFile:
                 found = holder
         return found
 
-    def named(self, name: str) -> Holder | None:
+    def named(self, name: str) -> TokenHolder | None:
         """Return who is called so."""
         return next((holder for holder in self.holders() if holder.name == name), None)
 
@@ -119,8 +119,8 @@ class TokenFile:
 _MAKE = f"it is made with: {MAKE_TOKEN}"
 
 
-def _holders(path: Path, text: str) -> list[Holder]:
-    found: list[Holder] = []
+def _holders(path: Path, text: str) -> list[TokenHolder]:
+    found: list[TokenHolder] = []
     for number, line in enumerate(text.splitlines(), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -146,7 +146,7 @@ def _holders(path: Path, text: str) -> list[Holder]:
             if name == one.name or token == one.token:
                 what = "name" if name == one.name else "token"
                 raise UserError(f"{place}: the {what} stands in a line before", "give it once")
-        found.append(Holder(words[0], name, token))
+        found.append(TokenHolder(words[0], name, token))
     if not found:
         raise UserError(f"{path} has no line of ROLE NAME TOKEN: nobody could sign in", _MAKE)
     return found

@@ -140,8 +140,8 @@ class SessionGuard:
         self._way.leave(scope)
         response = HTMLResponse(
             render(
-                "refused.html", title="Signed out", what="You are signed out.", again="",
-                fix="What runs goes on.", asks_token=self._way.asks_token, to="/",
+                "refused.html", title="Signed out", what="you are signed out", again="",
+                fix="what runs goes on", asks_token=self._way.asks_token, to="/",
             )
         )  # fmt: skip
         if self._way.cookie:

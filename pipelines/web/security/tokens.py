@@ -17,7 +17,7 @@ from starlette.types import Scope
 from components.contract.errors import UserError
 from pipelines.web.security.cookies import cookie, packed_text, set_cookie, unpacked_text
 from pipelines.web.security.plain import header
-from pipelines.web.security.secret_files import Holder, TokenFile
+from pipelines.web.security.secret_files import TokenFile, TokenHolder
 from pipelines.web.security.sessions import RefusedError, Session, entered
 from pipelines.web.security.viewer import Viewer
 
@@ -79,7 +79,7 @@ class TokenWay:
             )  # fmt: skip
         return Session(Viewer(holder.name, holder.role), (_seal(holder.token, f"form {given}"),))
 
-    def _holder(self, given: str) -> Holder | None:
+    def _holder(self, given: str) -> TokenHolder | None:
         packed, _, rest = given.partition(".")
         since, _, seal = rest.partition(".")
         try:
@@ -109,7 +109,7 @@ class TokenWay:
         """See ``WayIn``: the browser forgets its cookie, and nothing else is kept."""
 
 
-def _asked(ask: Callable[[], Holder | None]) -> Holder | None:
+def _asked(ask: Callable[[], TokenHolder | None]) -> TokenHolder | None:
     try:
         return ask()
     except UserError as error:

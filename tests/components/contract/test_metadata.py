@@ -15,6 +15,7 @@ from components.contract.metadata import (
     LEFT_OUT,
     METRICS_MAX,
     MOST_BYTES,
+    SERVICE,
     executor_output,
     telling_metrics,
 )
@@ -173,3 +174,24 @@ def test_a_matrix_of_seven_hundred_classes_is_shown_with_those_confused_most(
     assert names[-1] == f"(the other {701 - len(names)} classes)"
     assert sum(sum(one["row"]) for one in shown["rows"]) == sum(map(sum, rows))
     assert all(len(one["row"]) == len(names) for one in shown["rows"])
+
+
+def test_a_page_names_its_place_in_the_service_and_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page"
+    page.write_text("<html></html>")
+    interface = interface_of("search_page")
+    outputs = {port.name: page for port in interface.outputs}
+    call = Call(interface, {}, {}, {}, outputs, {}, None, {}, None)
+    tree = tree_of(page)
+
+    def of_page() -> dict[str, object]:
+        artifacts = executor_output(call, dict.fromkeys(outputs, tree))["artifacts"]
+        assert isinstance(artifacts, dict)
+        return artifacts["page"]["artifacts"][0]["metadata"]
+
+    before = of_page()
+    monkeypatch.setenv(SERVICE, "https://slimline.example.com")
+    place = f"https://slimline.example.com/lineage/{tree.digest}"
+    assert of_page() == {**before, "service": place}

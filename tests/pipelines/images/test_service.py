@@ -165,7 +165,9 @@ def test_the_image_serves_pages_and_holds_no_tensorflow(tmp_path: Path) -> None:
     )  # fmt: skip
     assert json.loads(printed) == [["starlette", "kfp_server_api"], 65532]
     container = client.containers.create(
-        found.digest, ["serve", "--store", "/home/slimline/store"], network_mode="none",
+        found.digest,
+        ["-c", "mkdir store && exec python -m pipelines.cli serve --store store"],
+        entrypoint="sh", network_mode="none",
         read_only=True, cap_drop=["ALL"], security_opt=["no-new-privileges"],
         tmpfs={"/home/slimline": "uid=65532", "/tmp": "uid=65532"},
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.runs.records import list_runs
+from pipelines.runs.records import list_runs, read_run
 from pipelines.runs.registry import registered
 from pipelines.stores.layout import launch_key, launch_lease_key, launch_slot_key
 from pipelines.stores.leases import Leases
@@ -89,6 +89,12 @@ def test_a_time_at_which_the_run_before_held(world, overlap, decided, later):
     assert len([state for state in states.values() if state == "done"]) == (
         1 if overlap != "queue" else 2
     )
+    asked = read_run(world.store, run).cancelled
+    if overlap == "cancel":
+        assert asked["actor"] == "trigger t"
+        assert asked["reason"].endswith("it is time for the next")
+    else:
+        assert asked is None
 
 
 def test_failures_are_tried_again_later_and_then_asked_about(world):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipelines.launch.launching import DataChangedError, Launched, Ordered
+from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.kept_sources import put_source
 from pipelines.runs.records import RunRecord, put_finished, put_started
 from pipelines.runs.registry import register_release
@@ -69,6 +70,8 @@ class Runs:
         self.begun.append(ordered.run)
         meanwhile, self.meanwhile = self.meanwhile, lambda: None
         meanwhile()
+        if read_cancellation(self.store, ordered.run):  # as a run looks for it
+            outcome = "cancelled"
         now = self._clock().isoformat(timespec="milliseconds")
         if outcome == "killed":
             fault = "its engine was killed, last seen at " + now

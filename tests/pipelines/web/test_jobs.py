@@ -10,11 +10,11 @@ import time
 import pytest
 
 from components.contract.errors import UserError
-from pipelines.web.jobs import Jobs, Order
+from pipelines.web.jobs import JobOrder, Jobs
 
 
 def order(name="x", words=("doctor",), names=()):
-    return Order("doctor", name, words, names, "olga", "to see", "2026-11-27T03:00:00.000+00:00")
+    return JobOrder("doctor", name, words, names, "olga", "to see", "2026-11-27T03:00:00.000+00:00")
 
 
 def ended(jobs, name="x"):
@@ -37,7 +37,9 @@ def test_the_answer_is_the_document_of_the_command_and_its_end_is_told(store):
     assert [one.order.name for one in jobs.all()] == ["x"]
 
 
-def test_what_goes_on_is_not_started_again_and_is_found_by_the_next_service(store, monkeypatch):
+def test_a_command_at_work_is_not_started_again_and_is_found_by_the_next_service(
+    store, monkeypatch
+):
     first = Jobs(store.uri, lambda: None)
     slow = [sys.executable, "-c", "import time; time.sleep(60)"]
     popen, made = subprocess.Popen, []

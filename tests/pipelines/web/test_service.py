@@ -13,6 +13,8 @@ from pipelines.lineage.index.opening import bring_up_to_date, read_index
 from pipelines.runs.actions import Action, record_action
 from pipelines.runs.cancelling import ask_to_end
 from pipelines.runs.moments import now
+from pipelines.runs.records import RunRecord, put_started
+from pipelines.runs.workspace import machine_name
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.layout import claim_key, trigger_key
 from pipelines.web.news import news_of
@@ -194,3 +196,32 @@ def test_runs_of_a_cluster_are_imported_and_faults_are_told(
 
     assert sync(kfp.url).fault is None
     assert sync(f"{kfp.url}/nowhere").fault
+
+
+def test_a_run_whose_process_is_gone_is_told_apart_from_others(
+    store: DirectoryStore,
+) -> None:
+    put_started(store, started("faces-20260101-000000-aaaa", "elsewhere"))
+    put_started(store, started("faces-20260101-000000-bbbb", machine_name()))
+    service = service_of(store)
+    assert list(service.gone) == ["faces-20260101-000000-bbbb"]
+    assert service.gone["faces-20260101-000000-bbbb"].outcome == "broken"
+
+
+def test_one_damaged_run_hides_no_other(store: DirectoryStore) -> None:
+    run(store)
+    store.put_if_absent("runs/faces-20260101-000000-aaaa/started.json", b"{}")
+    put_started(store, started("faces-20260101-000000-bbbb", "elsewhere"))
+    store.put_if_absent("runs/faces-20260101-000000-bbbb/run.json", b"no record")
+    service = service_of(store)
+    assert service.standing.fault is None
+    assert App(store).get("/runs").status == 200
+
+
+def started(run: str, machine: str) -> RunRecord:
+    return RunRecord(
+        run=run, name="faces", config_digest="c" * 64, graph_digest="d" * 64, engine="local",
+        started="2026-01-01T00:00:00.000+00:00", finished=None, outcome="running", budgets={},
+        steps={}, sources={}, wall_s=0.0, critical_path_s=0.0, machine=machine,
+        work="/nowhere/at/all",
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.contract.executor_input import CACHE_KEY
+from components.contract.metadata import SERVICE
 from components.contract.types import ImageName
 from pipelines.config.configuration import Config
 from pipelines.config.kubeflow import Kubeflow, Resources
@@ -291,7 +292,14 @@ def _container(step: Step, settings: Kubeflow, images: Mapping[ImageName, str]) 
         cpu=float(given.cpu or step.threads),
         memory_gb=float(given.memory_gb or step.memory_gb),
         accelerator=gpus.resources(step, given),
+        environment=_linked(step, settings),
     )
+
+
+def _linked(step: Step, settings: Kubeflow) -> Mapping[str, str]:
+    """Return the variable that says where people find more than a page that a step makes."""
+    makes_page = any(port.kind == "Page" for port in step.interface.outputs)
+    return {SERVICE: settings.service} if settings.service and makes_page else {}
 
 
 def _places(

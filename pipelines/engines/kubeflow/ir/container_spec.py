@@ -9,6 +9,7 @@ from pipelines.config.kubeflow import Kubeflow
 from pipelines.engines.kubeflow.ir.component_spec import Json
 
 _NO_ACCELERATOR: Mapping[str, Any] = {}
+_NO_ENVIRONMENT: Mapping[str, str] = {}
 
 
 def container(
@@ -20,6 +21,7 @@ def container(
     cpu: float,
     memory_gb: float,
     accelerator: Mapping[str, Any] = _NO_ACCELERATOR,
+    environment: Mapping[str, str] = _NO_ENVIRONMENT,
 ) -> Json:
     """Return a container that is given as much as it may take, so that no pod is evicted for it.
 
@@ -33,6 +35,7 @@ def container(
         cpu: Cores.
         memory_gb: In 1e9 bytes.
         accelerator: See ``gpus.resources``.
+        environment: Variables beside those of the settings.
     """
     cores, memory = f"{1000 * cpu:.0f}m", f"{1000 * memory_gb:.0f}M"
     resources: Json = {
@@ -47,8 +50,6 @@ def container(
         "args": list(args),
         "resources": {**resources, **accelerator},
     }
-    if settings.environment:
-        made["env"] = [
-            {"name": name, "value": value} for name, value in sorted(settings.environment.items())
-        ]
+    if variables := {**settings.environment, **environment}:
+        made["env"] = [{"name": name, "value": value} for name, value in sorted(variables.items())]
     return made

@@ -122,6 +122,7 @@ def put_version(
         root=settings.pipeline_root,
         service_account=settings.service_account,
         parameters=compiled.parameters,
+        service=settings.service,
     )
     return Prepared(uploaded, version, root)
 

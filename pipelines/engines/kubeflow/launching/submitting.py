@@ -14,6 +14,7 @@ import kfp_server_api as api  # pyright: ignore[reportMissingTypeStubs]
 from components.contract.errors import UserError
 from pipelines.engines.kubeflow.api.api_faults import AlreadyExistsError, ReplyLostError
 from pipelines.engines.kubeflow.api.connection import Connection, Resource, equals
+from pipelines.engines.kubeflow.launching.launch_record import launch_of
 
 MODELS = cast("Any", api)
 """The messages of the generated client, which has no types."""
@@ -38,6 +39,7 @@ class Uploaded:
         root: Pipeline root of its runs.
         service_account: What its pods run as; None is the installation's own.
         parameters: What its runs are told, for people: no task reads it.
+        service: Address of the service that shows its runs, or None.
     """
 
     pipeline_id: str
@@ -48,6 +50,7 @@ class Uploaded:
     root: str
     service_account: str | None
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    service: str | None = None
 
     @property
     def reference(self) -> Resource:
@@ -73,6 +76,7 @@ def upload(
     root: str,
     service_account: str | None,
     parameters: Mapping[str, Any],
+    service: str | None = None,
 ) -> Uploaded:
     """Make sure that the server has a pipeline version, and an experiment for its runs.
 
@@ -84,6 +88,7 @@ def upload(
         root: Pipeline root of its runs.
         service_account: See ``Uploaded``.
         parameters: See ``Uploaded``.
+        service: See ``Uploaded``.
 
     Raises:
         UserError: The server refuses it.
@@ -98,6 +103,7 @@ def upload(
         root,
         service_account,
         parameters,
+        service,
     )
 
 
@@ -121,7 +127,7 @@ def submit(connection: Connection, uploaded: Uploaded, launch: str) -> str:
     """
     body = MODELS.V2beta1Run(
         display_name=launch,
-        description=f"slimline, pipeline version {uploaded.version}",
+        description=_description(uploaded, launch),
         experiment_id=uploaded.experiment_id,
         pipeline_version_reference=uploaded.reference,
         runtime_config=uploaded.runtime,
@@ -145,6 +151,11 @@ def submit(connection: Connection, uploaded: Uploaded, launch: str) -> str:
         f"{connection.host} did not confirm the run {launch}: {lost}",
         f"look at the runs of the experiment {uploaded.name}; where {launch} is missing, run again",
     ) from lost
+
+
+def _description(uploaded: Uploaded, launch: str) -> str:
+    said = f"slimline, pipeline version {uploaded.version}"
+    return f"{said}: {uploaded.service}/runs/{launch_of(launch)[0]}" if uploaded.service else said
 
 
 def runs_of(connection: Connection, experiment: str, launch: str) -> Iterator[Resource]:

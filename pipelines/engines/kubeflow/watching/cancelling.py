@@ -10,6 +10,7 @@ from pipelines.engines.kubeflow.api.connection import Connection, Resource
 from pipelines.engines.kubeflow.launching.launch_record import launch_of
 from pipelines.engines.kubeflow.launching.submitting import terminate
 from pipelines.engines.kubeflow.watching.status import FINAL
+from pipelines.runs.cancelling import RunEndedError
 
 _CLOCKS_APART = timedelta(hours=1)
 """The clock of the server and that of whoever launched may differ by so much."""
@@ -24,7 +25,8 @@ def end_launch(connection: Connection, run: str, started: str) -> None:
         started: When it began, as its record says.
 
     Raises:
-        UserError: The server has no such run or it has ended there, or it does not end it.
+        RunEndedError: It has ended there.
+        UserError: The server has no such run, or does not end it.
     """
     parts = list(_parts(connection, run, datetime.fromisoformat(started)))
     going = [part for part in parts if part.state not in FINAL]
@@ -37,7 +39,7 @@ def end_launch(connection: Connection, run: str, started: str) -> None:
             f"{connection.host} has no run {run}",
             "name the server and the namespace that it runs on: --host URL, --namespace NAME",
         )
-    raise UserError(
+    raise RunEndedError(
         f"the run {run} has ended in the cluster: {parts[0].state.lower()}",
         f"slimline sync {connection.options} imports what it made",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from components.contract.errors import UserError
 from pipelines.cli.main import main
@@ -155,6 +156,17 @@ def test_a_run_that_comes_through_late_is_terminated(
     assert launched.outcome == "done"
     states = [run["state"] for run in backend.runs.values()]
     assert states == ["SUCCEEDED", "FAILED"], "the younger one is cancelled"
+
+
+def test_a_run_says_where_the_service_shows_it(
+    cluster: Cluster, config_path: Path, tmp_path: Path
+) -> None:
+    plain = yaml.safe_load(config_path.read_text())
+    plain["kubeflow"]["service"] = "https://slimline.example.com"
+    config_path.write_text(yaml.safe_dump(plain, sort_keys=False))
+    launched = Launch(cluster, config_path, tmp_path / "store")()
+    (run,) = cluster.kfp.backend.runs.values()
+    assert run["description"].endswith(f": https://slimline.example.com/runs/{launched.run}")
 
 
 def test_ctrl_c_leaves_the_run_going_and_sync_imports_it(

@@ -24,7 +24,7 @@ def changed(store) -> str:
     return found
 
 
-def test_a_run_that_goes_on_is_news_once(store_uri):
+def test_a_run_without_an_end_is_news_once(store_uri):
     store = open_store(store_uri("one"))
     history = History(store)
     history.run(PICTURES)
@@ -35,7 +35,7 @@ def test_a_run_that_goes_on_is_news_once(store_uri):
     assert changed(store) != first
 
 
-def test_another_record_of_a_run_that_goes_on_is_news(tmp_path):
+def test_another_record_of_a_run_without_an_end_is_news(tmp_path):
     store = open_store(str(tmp_path / "store"))
     history = History(store)
     run = history.run(PICTURES, ends=False)

@@ -49,14 +49,16 @@ def test_numbers_whose_intervals_are_apart_say_so(runs, store):
 
 def test_neighbours_say_why_they_differ_and_lead_to_their_data(runs, store):
     first, second = runs
-    page = App(store).get("/compare?run=digits-3&run=digits-1&run=digits-2").html
+    app = App(store)
+    page = app.get("/compare?run=digits-3&run=digits-1&run=digits-2").html
     heads = [text_of(one) for one in page.iter("h2") if one.get("id", "").startswith("pair")]
     assert heads[0].startswith("A to B: ")
     assert "data" in heads[0]
     assert heads[1] == "B to C: nothing differs that the records tell of"
     link = links_of(page)["The difference of their data, with images"]
     before, now = (one.record.sources["data"] for one in (first, second))
-    assert link == f"/data/{now}?against={before}"
+    assert link == f"/data/{before}/against/{now}"
+    assert app.get(link).status == 200
 
 
 def test_pareto_pictures_lie_over_each_other(runs, store):

@@ -53,9 +53,9 @@ def test_where_nothing_was_measured_it_says_what_to_do(store):
 def test_devices_of_configurations(store, tmp_path):
     config = tmp_path / "digits.yaml"
     config.write_text("devices: [")
-    page = App(store, ServeSettings(store=store.uri, configs=(config,))).get("/devices").html
+    page = App(store, ServeSettings(store=store.uri, configs=(str(config),))).get("/devices").html
     (row,) = [one for one in page.iter("tr") if one.find("td") is not None]
     assert text_of(row).startswith("digits.yamlsettingsnot readable")
-    page = App(store, ServeSettings(store=store.uri, configs=(TINY,))).get("/devices").html
+    page = App(store, ServeSettings(store=store.uri, configs=(str(TINY),))).get("/devices").html
     (row,) = [one for one in page.iter("tr") if one.find("td") is not None]
     assert text_of(row).startswith("tinysettingshost: processes 1")

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipelines.config.loading import load
 from pipelines.runs.actions import Action, record_action
 from pipelines.runs.cache import Cache
 from pipelines.runs.moments import now
 from pipelines.runs.records import put_finished
 from pipelines.stores.layout import trigger_key
-from pipelines.triggers.kept import config_text, put_trigger
-from pipelines.triggers.settings import ScheduleSettings, Trigger
+from pipelines.triggers.kept import put_trigger
 from tests.data.kept_release import Writer, write_data
-from tests.data.page_runs import EXAMPLE
+from tests.data.page_runs import EXAMPLE, nightly
 from tests.pipelines.web.calling import App, links_of, text_of, with_class
 
 FAILED = "digits-20261127-040000-aaaa"
@@ -93,19 +93,7 @@ def test_a_candidate_waits_to_be_promoted(store, fast_disk, tmp_path):
 @pytest.fixture
 def trigger(store):
     """A schedule that nobody evaluates."""
-    from pipelines.config.loading import load
-
-    config = load(EXAMPLE)
-    since = (datetime.now(UTC) - timedelta(days=2)).isoformat(timespec="seconds")
-    return put_trigger(
-        store,
-        Trigger(
-            uid="01234567", name="nightly", config=config_text(config),
-            config_digest=config.digest, engine="local", output="/out", retries=2, since=since,
-            created=since, actor="olga", host="", namespace="",
-            schedule=ScheduleSettings(cron="30 2 * * *", zone="Europe/Berlin"), watch=None,
-        ),
-    )  # fmt: skip
+    return put_trigger(store, nightly(load(EXAMPLE), datetime.now(UTC) - timedelta(days=2)))
 
 
 def test_what_comes_next_and_what_is_overdue(store, trigger):

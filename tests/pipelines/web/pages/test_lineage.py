@@ -185,7 +185,7 @@ def test_a_flipped_byte_breaks_the_chain_and_is_named(store, kept):
     assert "digits/digits-1" in text_of(page), "the releases that stand on it"
 
 
-def test_the_deep_proof_goes_on_behind_the_pages_and_is_recorded(store, kept):
+def test_the_deep_proof_is_made_behind_the_pages_and_is_recorded(store, kept):
     from pipelines.runs.actions import list_actions
 
     app = App(store)

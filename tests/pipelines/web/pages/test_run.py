@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from components.contract.digests import canonical_json, digest
+from pipelines.config.loading import load
 from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Ref
 from pipelines.runs.records import put_finished, put_started
 from pipelines.stores.layout import config_key
+from pipelines.triggers.kept import put_trigger
 from pipelines.triggers.ticks import Tick, note
 from tests.data.kept_release import Writer, write_data
-from tests.data.page_runs import PageRuns
+from tests.data.page_runs import EXAMPLE, PageRuns, nightly
 from tests.pipelines.runs.kept_run import DECISION, LOST, Kept
 from tests.pipelines.web.calling import READER, App, forms_of, links_of, text_of, with_class
 
@@ -82,7 +84,7 @@ def test_a_cancelled_run_says_who_ended_it_and_why(store, made):
     assert f"Lost: 3.0 s of {made.names[3]}." in told
 
 
-def test_a_run_that_goes_on_says_how_far_it_is_and_how_long_it_takes(store, made):
+def test_a_running_run_says_how_far_it_is_and_how_long_it_takes(store, made):
     ended = datetime.now(UTC) - timedelta(hours=2)
     steps = made.steps_until("digits-20261126-040000-aaaa", len(made.names), ended, "waiting")
     before = made.record("digits-20261126-040000-aaaa", ended, steps)
@@ -151,7 +153,8 @@ def test_no_winner_is_said(tmp_path):
 def test_who_started_it_and_why(store, made):
     at = datetime.now(UTC)
     made.failed(RUN, 1, ago_s=100, actor="trigger nightly")
-    note(store, "nightly", Tick.of(at, "launch", "30 images are new", "k", run=RUN))
+    put_trigger(store, nightly(load(EXAMPLE), at))
+    note(store, "nightly", "", Tick.of(at, "launch", "30 images are new", "k", run=RUN))
     told = text_of(page(App(store)))
     assert "by trigger nightly" in told
     assert "30 images are new" in told

@@ -1,5 +1,6 @@
 """Runs started, run again and cancelled through pages: just what is registered, by whom and why."""
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 from pipelines.config.loading import load
 from pipelines.runs.actions import list_actions
 from pipelines.runs.cancelling import read_cancellation
-from pipelines.triggers.kept import config_text, put_trigger
-from pipelines.triggers.settings import ScheduleSettings, Trigger
+from pipelines.triggers.kept import put_trigger
 from pipelines.web.settings import ServeSettings
+from tests.data.page_runs import nightly
 from tests.pipelines.web.calling import READER, App, forms_of, text_of
 
 RUN = "digits-20261127-040000-aaaa"
@@ -48,7 +49,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr("sys.executable", str(program))
 
     def lines():
-        for thread in __import__("threading").enumerate():
+        for thread in threading.enumerate():
             if thread.name.startswith("started "):
                 thread.join(10)
         return told.read_text().splitlines() if told.exists() else []
@@ -57,7 +58,8 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def app_of(store, *configs, **more):
-    return App(store, ServeSettings(store=store.uri, configs=configs, **more))
+    settings = ServeSettings(store=store.uri)  # a file has texts, which loading makes paths of
+    return App(store, settings.model_copy(update={"configs": configs, **more}))
 
 
 def key_of(app):
@@ -154,14 +156,7 @@ def test_what_has_changed_since_is_not_run_again(store, ended, config, started):
 
 def test_a_run_of_a_trigger_is_launched_by_it(store, made, config, started):
     given = load(config)
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    trigger = Trigger(
-        uid="01234567", name="nightly", config=config_text(given), config_digest=given.digest,
-        engine="local", output="/out", retries=2, since=since, created=since, actor="olga",
-        host="", namespace="", watch=None,
-        schedule=ScheduleSettings(cron="30 2 * * *", zone="Europe/Berlin"),
-    )  # fmt: skip
-    put_trigger(store, trigger)
+    put_trigger(store, nightly(given, datetime.now(UTC)))
     made.failed(RUN, 3, ago_s=60, config_digest=given.digest, actor="trigger nightly",
                 places={"data": str(given.data)})  # fmt: skip
     answer = App(store).post(f"/runs/{RUN}/again", {"reason": "again"})

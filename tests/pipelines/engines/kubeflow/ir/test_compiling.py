@@ -13,6 +13,7 @@ import yaml
 
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
+from components.contract.metadata import SERVICE
 from pipelines.compress import graph_of
 from pipelines.engines.kubeflow.ir.compiling import SDK_VERSION, compiled, needed_artifacts
 from pipelines.engines.kubeflow.ir.importers import Imported
@@ -359,3 +360,18 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert (tmp_path / "pipe").is_fifo()
     names = {"config.yaml", "pipeline.yaml", "folder", "pipe"}
     assert {path.name for path in tmp_path.iterdir()} == names
+
+
+def test_steps_that_make_pages_are_told_of_the_service_and_no_others(tmp_path: Path) -> None:
+    linked = SETTINGS | {"service": "https://slimline.example.com", "environment": {"A": "b"}}
+    spec = documents(config_of(tmp_path, kubeflow=linked))[0]
+    told = {
+        name.removeprefix("exec-")
+        for name, one in spec["deploymentSpec"]["executors"].items()
+        if {"name": SERVICE, "value": linked["service"]} in one.get("container", {}).get("env", ())
+    }
+    assert {"select", "publish"} <= told
+    assert not {"ingest", "train", "convert"} & told
+    for other in ("slimline.example.com", "https://slimline.example.com/", "https://a b"):
+        with pytest.raises(UserError, match="no address of a server"):
+            config_of(tmp_path, kubeflow=SETTINGS | {"service": other})
