@@ -237,7 +237,7 @@ def grown(world, after, change, when=None):
     return [what for what, _ in seen], trigger
 
 
-def test_an_upload_that_goes_on_after_its_claim_ends_the_run(world):
+def test_an_upload_that_continues_after_its_claim_ends_the_run(world):
     seen, trigger = grown(world, 5, lambda: world.upload("a", 2, begin=50))
     assert seen == ["cancel"]
     (launch,) = launches(world.store, trigger).values()
@@ -273,7 +273,7 @@ def test_other_changes_end_no_run(world, after, change, when):
     assert [one.state(2) for one in launches(world.store, trigger).values()] == ["done"]
 
 
-def test_a_run_half_of_whose_time_is_spent_goes_on(world):
+def test_a_run_half_of_whose_time_is_spent_is_left_alone(world):
     world.trigger(watch=QUIET)
     for number in range(3):
         world.upload("a", 1, begin=100 + number)
