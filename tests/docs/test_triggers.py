@@ -38,7 +38,7 @@ def test_the_commands_are_those_that_there_are(words, capsys, tmp_path, monkeypa
 
 def test_every_option_that_the_page_names_is_there(capsys):
     helps = ""
-    for command in ("schedule add", "watch add", "tick", "triggers retry"):
+    for command in ("schedule add", "watch add", "tick", "triggers retry", "triggers history"):
         main([*command.split(), "--help"])
         helps += capsys.readouterr().out
     options = set(re.findall(r"`(--[a-z-]+)", PAGE)) | set(

@@ -70,7 +70,7 @@ class StepRow:
 
 
 @dataclass(frozen=True)
-class Side:
+class TraceSide:
     """One direction.
 
     Attributes:
@@ -93,13 +93,13 @@ def address_of(node: TraceNode) -> str:
     return f"/lineage/{node.digest}"
 
 
-def side_of(found: Trace, direction: Direction) -> Side:
+def side_of(found: Trace, direction: Direction) -> TraceSide:
     """Return the steps of a trace in one direction as rows."""
     nodes = {node.id: node for node in found.nodes}
     steps = [node for node in found.nodes if node.kind == "step"]
     rows = [_row(step, found, nodes) for step in steps[:_ROWS_MAX]]
     beyond = sum(node.further.get(direction, 0) for node in found.nodes)
-    return Side(direction, rows, max(0, len(steps) - _ROWS_MAX), beyond)
+    return TraceSide(direction, rows, max(0, len(steps) - _ROWS_MAX), beyond)
 
 
 def _row(step: TraceNode, found: Trace, nodes: Mapping[str, TraceNode]) -> StepRow:

@@ -137,7 +137,7 @@ def _launched(view: View, trigger: Trigger, reason: str) -> Response:
     """Have a trigger launch now, whatever its times and its data say."""
     at = view.now.astimezone(UTC).isoformat(timespec="milliseconds")
     words = ("triggers", "run", f"--reason={reason}")
-    order = jobs.Order(RUN, trigger.name, words, (trigger.name,), view.viewer.name, reason, at)
+    order = jobs.JobOrder(RUN, trigger.name, words, (trigger.name,), view.viewer.name, reason, at)
     view.service.jobs.start(order)
     view.record("run trigger", trigger.name, reason)
     return view.done(

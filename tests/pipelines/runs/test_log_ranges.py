@@ -65,7 +65,7 @@ def test_a_cached_step_has_the_log_of_the_execution_that_it_took(kept):
     assert (log.run, log.attempt, log.size) == (RUN, 2, 25)
 
 
-def test_a_log_grows_while_its_run_goes_on(either_store, tmp_path):
+def test_a_log_grows_while_its_run_is_running(either_store, tmp_path):
     work = tmp_path / RUN
     steps = {"train": {"state": "running", "attempt": 1}}
     going = replace(RECORD, outcome="running", machine=machine_name(), work=str(work), steps=steps)
