@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from components.contract.errors import UserError
-from pipelines.cli.output import NO_WINNER, OK
+from pipelines.cli.output import NO_WINNER, OK, print_text
 from pipelines.disk.files import beside, disk_faults
 from pipelines.runs.release_log import read_log
 from pipelines.stores.opening import open_store
@@ -183,7 +184,8 @@ def _write(demo: Demo, images: Sequence[tuple[int, int, bytes]]) -> None:
 
 def _slimline(demo: Demo, *words: str) -> None:
     """Run a command, and say which one."""
-    print(f"$ slimline {' '.join(words)}", flush=True)  # noqa: T201 the log of the demo
+    print_text(f"$ slimline {shlex.join(words)}")
+    sys.stdout.flush()  # before what the command writes
     ended = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", *words], cwd=demo.folder, check=False,
         stdin=subprocess.DEVNULL, env=_environment(),

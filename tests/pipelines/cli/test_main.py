@@ -15,7 +15,7 @@ COMMANDS = (
     *("run", "explain", "compile", "sync", "schedule", "show", "runs", "logs", "init"),
     *("doctor", "images", "data", "export", "lineage", "affected", "why-changed", "verify"),
     *("releases", "promote", "rollback", "gc", "erase", "index", "suggest"),
-    *("watch", "triggers", "tick"),
+    *("watch", "triggers", "tick", "cancel", "serve"),
 )
 FRAMEWORKS = (
     *("tensorflow", "tf_keras", "keras", "tensorflow_model_optimization", "ai_edge_litert"),

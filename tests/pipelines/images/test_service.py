@@ -41,7 +41,7 @@ sys.meta_path.insert(0, Refused())
 from pipelines.cli.main import main
 from pipelines.engines.kubeflow.watching import watcher
 
-watching.POLL_S = watching.POLL_MAX_S = 0.01
+watcher.POLL_S = watcher.POLL_MAX_S = 0.01
 sys.exit(main(sys.argv[2:]))
 """
 """Runs a command where nothing can be imported that the image does not have; it looks often."""

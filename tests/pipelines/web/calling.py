@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Coroutine, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -89,7 +90,7 @@ class App:
     ) -> Answer:
         """Ask for a page, with its query."""
         asked = path.partition("#")[0]
-        return asyncio.run(_call(self._app, "GET", asked, b"", headers or {}, viewer))
+        return _done(_call(self._app, "GET", asked, b"", headers or {}, viewer))
 
     def post(
         self,
@@ -116,9 +117,13 @@ class App:
             "content-type": "application/x-www-form-urlencoded",
             "content-length": str(len(body)),
         }
-        return asyncio.run(
-            _call(self._app, "POST", path, body, {**usual, **(headers or {})}, viewer)
-        )
+        return _done(_call(self._app, "POST", path, body, {**usual, **(headers or {})}, viewer))
+
+
+def _done(call: Coroutine[Any, Any, Answer]) -> Answer:
+    """Carry out a call in a thread: tests in browsers leave a loop in the main one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, call).result()
 
 
 class _Signed:

@@ -65,14 +65,10 @@ class Times:
                     for minute in sorted(self.values[0])
                     for fold in (0, 1)
                 )
-                # Two folds of a time that comes once are one moment; one that is leapt over is
-                # another time when it comes back from UTC.
-                moments = {item.astimezone(UTC): item for item in local}
-                yield from (
-                    item.astimezone(zone)
-                    for item in sorted(moments)
-                    if item > moment and _is_there(moments[item], item, zone)
-                )
+                # Two folds of a time that comes once are one moment. One that is leapt over is
+                # another time when it comes back from UTC, and must not stand for that one.
+                moments = {item.astimezone(UTC) for item in local if _is_there(item, zone)}
+                yield from (item.astimezone(zone) for item in sorted(moments) if item > moment)
             day += timedelta(days=1)
 
     def _on(self, month: int, day: int, weekday: int) -> bool:
@@ -84,10 +80,10 @@ class Times:
         return day in days or weekday in weekdays
 
 
-def _is_there(local: datetime, moment: datetime, zone: zoneinfo.ZoneInfo) -> bool:
-    return moment.astimezone(zone).replace(tzinfo=None, fold=0) == local.replace(
-        tzinfo=None, fold=0
-    )
+def _is_there(local: datetime, zone: zoneinfo.ZoneInfo) -> bool:
+    """Whether the clock of a zone ever reads so."""
+    back = local.astimezone(UTC).astimezone(zone)
+    return back.replace(tzinfo=None, fold=0) == local.replace(tzinfo=None, fold=0)
 
 
 def parse(text: str) -> Times:

@@ -17,7 +17,7 @@ from pipelines.engines.kubeflow.bucket.versions import (
 )
 from pipelines.stores.opening import open_store
 
-TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
+TINY = Path(__file__).parents[4] / "data" / "tiny.yaml"
 VERSION = version_name("a" * 64, "b" * 64)
 
 

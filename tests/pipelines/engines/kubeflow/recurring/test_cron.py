@@ -66,6 +66,14 @@ def test_a_time_that_the_clock_leaps_over_is_left_out() -> None:
     ]  # fmt: skip
 
 
+def test_the_hour_before_the_leap_is_there() -> None:
+    start = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
+    assert following("*/20 * * * *", start, count=5) == [
+        "2026-03-29 00:40 CET", "2026-03-29 01:00 CET", "2026-03-29 01:20 CET",
+        "2026-03-29 01:40 CET", "2026-03-29 03:00 CEST",
+    ]  # fmt: skip
+
+
 def test_a_time_that_comes_twice_fires_twice() -> None:
     # On 25 October 2026 it goes from 03:00 back to 02:00.
     start = datetime(2026, 10, 24, 12, tzinfo=UTC)

@@ -26,7 +26,7 @@ from tests.pipelines.engines.kubeflow.single_launch import Launch, interrupting,
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.cluster import Cluster
 
-TINY = Path(__file__).parents[3] / "data" / "tiny.yaml"
+TINY = Path(__file__).parents[4] / "data" / "tiny.yaml"
 
 
 @pytest.fixture
