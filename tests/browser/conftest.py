@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, StorageState
+from playwright.sync_api import Browser, BrowserContext, StorageState, expect
 
 from components.contract.errors import UserError
 from docs.chromium import chromium as started
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.servers.kfp.cluster import LocalRun
 
 Opened = Callable[..., BrowserContext]
+PATIENCE_MS = 30_000
+"""How long to wait for what has to come: no test asks how quick a page is."""
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,7 @@ def chromium() -> Iterator[Browser]:
         chromium_path()
     except UserError as error:
         pytest.skip(f"{error.what}: {error.fix}")
+    expect.set_options(timeout=PATIENCE_MS)
     with started() as browser:
         yield browser
 
@@ -51,7 +54,7 @@ def opened(chromium: Browser) -> Iterator[Opened]:
             storage_state=state,
             reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         return context
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pipelines.runs.events import StepDone, StepStarted
-from tests.browser.conftest import Opened
+from tests.browser.conftest import PATIENCE_MS, Opened
 from tests.browser.signing_in import ROOT, Served, served
 from tests.data.filled_store import GoingOn, fill, going_on
 from tests.pipelines.cli.command_line import written
@@ -133,6 +133,6 @@ def test_a_real_run_is_followed_to_its_end(opened, live, tmp_path):
         expect(row.locator(".state")).to_have_text("done")
         expect(row).to_contain_text("teacher-int8")
     finally:
-        expect.set_options(timeout=5_000)
+        expect.set_options(timeout=PATIENCE_MS)
     assert page.evaluate("window.sameDocument")
     assert page.evaluate(_SAME_ROWS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,7 +102,6 @@ def health(view: View) -> Response:
         kept=kept,
         jobs=jobs[:_SHOWN],
         ailments=[*unusable, *_ailments(service, found, counts, problems, kept, view.now)],
-        threads=sorted(thread.name for thread in threading.enumerate()),
         resident=resident_bytes(),
         free=free_bytes(service.store),
     )
