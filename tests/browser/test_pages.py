@@ -30,7 +30,7 @@ ASKED_FOR = ("/find?what=tiny",)
 BY_SCRIPT = {"/runs/{run}/steps/{step}/log"}
 """What only a script asks for."""
 route_of = router(PAGES)
-_SAMPLES = 2
+_SAMPLES = 1
 
 
 @pytest.fixture(scope="module")
