@@ -45,7 +45,7 @@ from pipelines.runs.exclusions import read_exclusions
 from pipelines.runs.graph import Graph
 from pipelines.runs.images_used import STEP, data_use_of
 from pipelines.runs.joined_records import join_records
-from pipelines.runs.kept_documents import documents_of, put_documents
+from pipelines.runs.kept_documents import Document, documents_of, put_documents
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.kept_sources import put_source
 from pipelines.runs.killed import record_killed
@@ -169,26 +169,7 @@ def launch(
             left = None
         run = left or fresh
         documents = documents_of(config, graph, installed=chosen.name == INSTALLED)
-        record = RunRecord(
-            run=run,
-            name=config.name,
-            config_digest=config.digest,
-            graph_digest=graph.digest,
-            engine=chosen.name,
-            started=now(),
-            finished=None,
-            outcome="running",
-            budgets=config.budgets.model_dump(),
-            variants=config.written_variants,
-            steps={},
-            sources={name: source.digest for name, source in sources.items()},
-            wall_s=0.0,
-            critical_path_s=0.0,
-            machine="" if chosen.detached else machine_name(),
-            work="" if chosen.detached else str(work),
-            actor=acting,
-            places=graph.sources,
-        )
+        record = _first_record(config, graph, chosen, sources, run, work, acting)
         if left and (begun := read_started(opened, left)):
             record = replace(record, started=begun.started, actor=begun.actor)
             began -= seconds_since(begun.started)
@@ -197,11 +178,7 @@ def launch(
             ordered.counts if ordered else lambda: True,
         )  # fmt: skip
         with current.breaking_recorded(opened):
-            put_graph(opened, graph)
-            put_documents(opened, documents)
-            for source in sources.values():
-                put_source(opened, source)
-            put_started(opened, record)
+            _put_begun(opened, record, graph, documents, sources)
             if not chosen.detached:  # what runs beside what in a cluster nobody here knows
                 with contextlib.suppress(UserError):
                     on_event(Estimated(durations(opened, graph)))
@@ -214,6 +191,53 @@ def launch(
         run, outcome, current.steps, ended.wall_s, ended.critical_path_s, exported, chosen.page,
         ended.cancelled,
     )  # fmt: skip
+
+
+def _first_record(
+    config: Config,
+    graph: Graph,
+    engine: Engine,
+    sources: Mapping[str, Snapshot],
+    run: str,
+    work: Path,
+    acting: str,
+) -> RunRecord:
+    """Return the record of a run of which no step has ended."""
+    return RunRecord(
+        run=run,
+        name=config.name,
+        config_digest=config.digest,
+        graph_digest=graph.digest,
+        engine=engine.name,
+        started=now(),
+        finished=None,
+        outcome="running",
+        budgets=config.budgets.model_dump(),
+        variants=config.written_variants,
+        steps={},
+        sources={name: source.digest for name, source in sources.items()},
+        wall_s=0.0,
+        critical_path_s=0.0,
+        machine="" if engine.detached else machine_name(),
+        work="" if engine.detached else str(work),
+        actor=acting,
+        places=graph.sources,
+    )
+
+
+def _put_begun(
+    store: Store,
+    record: RunRecord,
+    graph: Graph,
+    documents: list[Document],
+    sources: Mapping[str, Snapshot],
+) -> None:
+    """Put into the store what a record refers to, and then the record."""
+    put_graph(store, graph)
+    put_documents(store, documents)
+    for source in sources.values():
+        put_source(store, source)
+    put_started(store, record)
 
 
 def _check_data(sources: Mapping[str, Snapshot], ordered: Ordered | None) -> None:
