@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import sqlite3
 from collections.abc import Generator
 from pathlib import Path
@@ -35,9 +36,12 @@ def _disk(path: Path) -> Generator[None]:
 
 
 def index_path(uri: str) -> Path:
-    """Return where the index of the store at this address lies on this machine."""
+    """Return where the index of the store at this address lies on this machine.
+
+    Each version has its own: two releases of slimline would make one anew in turn.
+    """
     name = hashlib.sha256(uri.encode()).hexdigest()
-    return cache_folder() / "index" / f"{name}.sqlite"
+    return cache_folder() / "index" / f"{name}.{VERSION}.sqlite"
 
 
 def unfinished_path(path: Path) -> Path:
@@ -55,22 +59,25 @@ def opening(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, shared: bool = False) -> Generator[None]:
+def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Generator[None]:
     """Hold the lock of the file at ``path`` among all processes of this machine.
 
     Args:
         path: Of a database; the lock lies beside it.
         shared: With others that ask for the same; not with whoever writes.
+        wait: Until others let go of it.
 
     Raises:
         UserError: The disk there cannot be written, or gives no locks.
+        BlockingIOError: Others hold it, and it is not waited for.
     """
     with _disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         with _disk(path):
-            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(handle, kind if wait else kind | fcntl.LOCK_NB)
         yield
     finally:
         os.close(handle)
@@ -138,6 +145,21 @@ def remove(path: Path) -> None:
     """Remove a database whose lock is held."""
     with locked(opening(path)):
         _remove(path)
+
+
+def remove_older(path: Path) -> None:
+    """Remove what versions before this one have made of the same store, unless it is being written.
+
+    It holds names of people, which an erasure by this version would not take out. Who reads one
+    goes on reading it; an older release that asks again makes its own anew.
+    """
+    store = path.name.partition(".")[0]
+    named = re.compile(rf"{store}(?:\.([0-9]+))?\.sqlite(?:{re.escape(_UNFINISHED)})?")
+    for old in sorted(path.parent.glob(f"{store}.*")):
+        version = named.fullmatch(old.name)
+        if version and int(version[1] or 0) < VERSION:
+            with contextlib.suppress(BlockingIOError), locked(old, wait=False):
+                remove(old)
 
 
 def _remove(path: Path) -> None:

@@ -21,6 +21,7 @@ from pipelines.lineage.index.database import (
     locked,
     opening,
     remove,
+    remove_older,
     swap,
     unfinished_path,
 )
@@ -153,6 +154,7 @@ def rebuild(store: Store, told: Told = _silent) -> Path:
             assert finished, "an index that has just been begun is of this store"
         with locked(path):
             swap(unfinished, path)
+        remove_older(path)
     return path
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
-from pipelines.lineage.index.database import index_path
+from pipelines.lineage.index import database
+from pipelines.lineage.index.database import index_path, locked
 from pipelines.lineage.index.opening import open_index, rebuild
+from pipelines.lineage.index.schema import VERSION
 from pipelines.stores.opening import open_store
 from tests.pipelines.runs.kept_run import DECISION, Kept
 
@@ -51,3 +53,43 @@ def test_nobody_writes_through_an_index_that_is_open(tmp_path):
         pytest.raises(Exception, match="read"),
     ):
         index.execute("DELETE FROM run")
+
+
+def as_version(monkeypatch, version):
+    monkeypatch.setattr(database, "VERSION", version)
+
+
+def test_two_versions_of_slimline_do_not_take_each_other_s_index(tmp_path, monkeypatch):
+    kept = Kept(tmp_path, DECISION)
+    newer = open_index(kept.store)
+    as_version(monkeypatch, VERSION - 1)
+    older = open_index(kept.store)
+    for version, index in ((VERSION, newer), (VERSION - 1, older)):
+        index.close()
+        as_version(monkeypatch, version)
+        made = index_path(kept.store.uri).stat().st_ino
+        open_index(kept.store).close()
+        assert index_path(kept.store.uri).stat().st_ino == made
+
+
+@pytest.mark.parametrize("name", ["{store}.3.sqlite", "{store}.sqlite", "{store}.3.sqlite.new"])
+def test_who_makes_an_index_removes_those_of_versions_before(tmp_path, name):
+    kept = Kept(tmp_path, DECISION)
+    path = index_path(kept.store.uri)
+    old = path.with_name(name.format(store=path.name.partition(".")[0]))
+    rebuild(kept.store).rename(old)
+    other = path.with_name(f"{'0' * 64}.3.sqlite")
+    other.write_bytes(b"of another store")
+    open_index(kept.store).close()
+    assert not old.exists()
+    assert other.exists()
+
+
+def test_an_index_of_a_version_before_that_is_being_written_stays(tmp_path):
+    kept = Kept(tmp_path, DECISION)
+    path = index_path(kept.store.uri)
+    old = path.with_name(f"{path.name.partition('.')[0]}.{VERSION - 1}.sqlite")
+    rebuild(kept.store).rename(old)
+    with locked(old):
+        open_index(kept.store).close()
+    assert old.exists()

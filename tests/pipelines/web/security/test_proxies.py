@@ -66,6 +66,15 @@ def test_a_program_that_does_not_come_through_the_proxy_has_a_token(served: Serv
     assert served.ask("/enter", {"accept": "text/html"}).status == 403
 
 
+def test_a_token_that_the_proxy_itself_passes_on_is_nobody_s_here(served: Served) -> None:
+    """Kubeflow's gateway sends along what it was shown, beside the header that says who asks."""
+    for passed_on in ("eyJhbGciOiJSUzI1NiJ9.e30.c2VhbA", TOKEN):
+        anna = Browser(served, {WHO: "anna@x.org", "authorization": f"Bearer {passed_on}"})
+        assert "anna@x.org, promote" in anna.get("/runs").text
+        assert anna.post("/wake", {"csrf": ""}).status == 403, "forms are checked as ever"
+        assert anna.act().status == 303
+
+
 def way(*addresses: str, now: float = 0.0) -> ProxyWay:
     auth = ProxyAuth(kind="proxy", addresses=addresses, roles={"read": ("*",)})
     return ProxyWay(auth, "k" * 32, clock=lambda: now)
