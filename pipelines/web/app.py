@@ -183,7 +183,7 @@ def _action(route: ActionRoute, service: Service) -> _Endpoint:
     async def answer(request: Request) -> Response:
         view = view_of(request, service)
         scope = request.scope
-        known = scope.get("slimline.csrf_known", (view.csrf,))
+        known = scope["slimline.csrf_known"]
         try:
             if known is not None:
                 check_origin(scope, https=https)

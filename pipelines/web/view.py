@@ -183,7 +183,7 @@ def view_of(request: Request, service: Service, form: Mapping[str, str] | None =
         form=form or {},
         said=unsealed(said, scope["slimline.csrf"]),
         csrf=scope["slimline.csrf"],
-        leaves=scope.get("slimline.leaves", False),
+        leaves=scope["slimline.leaves"],
         queries={key: tuple(request.query_params.getlist(key)) for key in request.query_params},
     )
 

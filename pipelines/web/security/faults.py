@@ -63,7 +63,7 @@ class Faults:
 
 
 class FaultGuard:
-    """The outermost guard: tells of what was refused; what nobody caught is a fault of our own.
+    """Tells of what was refused; what nobody caught is a fault of our own.
 
     Args:
         app: What answers.

@@ -133,7 +133,8 @@ class _Signed:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["slimline.viewer"], scope["slimline.csrf"] = scope[_VIEWER], CSRF
+        scope["slimline.viewer"], scope["slimline.leaves"] = scope[_VIEWER], False
+        scope["slimline.csrf"], scope["slimline.csrf_known"] = CSRF, (CSRF,)
         await self._app(scope, receive, send)
 
 
