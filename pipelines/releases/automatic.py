@@ -32,8 +32,10 @@ def promote_automatically(cache: Cache, config: Config, run: str) -> str | None:
         UserError: The log cannot be trusted, the key cannot be used, or the store fails.
     """
     settings = config.releases
+    if settings is None or settings.promotion != "auto":
+        return None
     release = dict(registered(cache.store, config.name)).get(run)
-    if settings is None or settings.promotion != "auto" or release is None:
+    if release is None:
         return None
     published = read_published(cache, config.name, run, release)
     if published is None:

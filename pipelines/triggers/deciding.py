@@ -6,7 +6,7 @@ asks, and however often, decides the same. Each decision has a reason for people
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -82,19 +82,21 @@ def decide_unfinished(
     known: Mapping[str, Launch],
     is_held: Callable[[str], bool],
     now: datetime,
+    unnoted: Collection[str],
 ) -> tuple[list[Move], Going | None]:
-    """Decide what becomes of launches that have not ended.
+    """Decide what becomes of launches that have not ended, or whose end nobody has noted.
 
     Args:
         trigger: Whose.
         known: All launches, in order.
         is_held: Whether somebody carries out the launch of a key at the moment.
         now: Now.
+        unnoted: Keys of launches that were noted when they began, and not when they ended.
 
     Returns:
         What is to be done, and what still goes on or waits.
     """
-    decisions: list[Move] = []
+    decisions = _left(trigger, known, is_held, unnoted)
     waits: Going | None = None
     for key, launch in known.items():
         state, latest = launch.state(trigger.retries), launch.latest
@@ -119,6 +121,22 @@ def decide_unfinished(
                 why = f"the run {latest.run} failed"
                 decisions.append(_again(latest, why, number + 1))
     return decisions, waits
+
+
+def _left(
+    trigger: Trigger,
+    known: Mapping[str, Launch],
+    is_held: Callable[[str], bool],
+    unnoted: Collection[str],
+) -> list[Move]:
+    """Decide to go on where who carried out the last launch that ended well was killed then."""
+    # Of an older one the release is not to be promoted any more.
+    done = [one for one in known.values() if one.state(trigger.retries) == "done"][-1:]
+    return [
+        _again(latest, f"the run {latest.run} ended, and nobody noted that", latest.number)
+        for one in done
+        if (latest := one.latest) and one.key in unnoted and not is_held(one.key)
+    ]
 
 
 def _again(latest: LaunchAttempt, why: str, number: int) -> Move:

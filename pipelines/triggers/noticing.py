@@ -1,19 +1,14 @@
-"""Which notices an evaluation gives; what is to be promoted by itself is promoted here."""
+"""Which notices an evaluation gives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.contract.errors import UserError
-from pipelines.releases.automatic import promote_automatically
-from pipelines.runs.cache import Cache
-from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
-from pipelines.triggers.kept import config_of, read_trigger
+from pipelines.triggers.kept import read_trigger
 from pipelines.triggers.launches import launches
 from pipelines.triggers.notifying import Event, Notice
 from pipelines.triggers.running import Carried
-from pipelines.triggers.settings import Trigger
 from pipelines.triggers.ticking import Ticked
 from pipelines.triggers.ticks import Tick
 
@@ -22,7 +17,7 @@ _PLAIN: dict[str, Event] = {"hold": "held", "pause": "paused", "error": "error"}
 
 
 def notices(store: Store, ticked: Ticked) -> Iterator[Notice]:
-    """Yield what people may want to know, and promote what is to be promoted by itself.
+    """Yield what people may want to know.
 
     Args:
         store: Where the trigger is.
@@ -48,27 +43,11 @@ def notice_of_late(store: Store, name: str, row: Tick) -> Notice:
     return Notice(event, name, store.uri, row.at, row.why, row.run)
 
 
-def promoted_where_asked(store: Store, trigger: Trigger, run: str) -> str:
-    """Promote the release of a run where its configuration asks for that.
-
-    Returns:
-        What came of it, and of what kept it from being promoted; "" where nothing was to be.
-    """
-    config = config_of(trigger)
-    if config.releases is None or config.releases.promotion != "auto":
-        return ""
-    try:
-        return promote_automatically(Cache(store, workspace_root(store)), config, run) or ""
-    except UserError as error:
-        return f"not promoted: {error.what}; {error.fix}"
-
-
 def _of_launch(store: Store, name: str, row: Tick, carried: Carried) -> Notice | None:
     """Return what is told of a launch that ended here; None of one that is told elsewhere."""
     if carried.what == "done":
-        said = promoted_where_asked(store, read_trigger(store, name), row.run)
-        event: Event = "promoted" if said.startswith("promoted") else "candidate"
-        return Notice(event, name, store.uri, row.last, said or row.why, row.run)
+        event: Event = "promoted" if carried.promotion.startswith("promoted") else "candidate"
+        return Notice(event, name, store.uri, row.last, carried.promotion or row.why, row.run)
     if carried.what in ("failed", "refused"):
         trigger = read_trigger(store, name)
         state = launches(store, trigger)[row.key].state(trigger.retries)

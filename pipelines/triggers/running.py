@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -15,10 +15,13 @@ from pipelines.engines.engine import Cluster
 from pipelines.engines.opening import CLUSTERED
 from pipelines.launch.cancelling import cancel_run
 from pipelines.launch.launching import DataChangedError, Launched, Ordered, launch
+from pipelines.releases.automatic import promote_automatically
+from pipelines.runs.cache import Cache
 from pipelines.runs.cancelling import RunEndedError, ask_to_end
 from pipelines.runs.events import Event
 from pipelines.runs.killed import record_killed
 from pipelines.runs.records import put_finished, read_run
+from pipelines.runs.workspace import workspace_root
 from pipelines.stores.layout import launch_lease_key, run_key, started_key
 from pipelines.stores.leases import Lease, Leases
 from pipelines.stores.store import Store
@@ -26,6 +29,7 @@ from pipelines.triggers.kept import config_of
 from pipelines.triggers.launch_states import Launch, LaunchAttempt
 from pipelines.triggers.launches import end, read_end, refuse
 from pipelines.triggers.settings import Trigger
+from pipelines.triggers.ticks import begun_only, read_ticks
 
 Launcher = Callable[..., Launched]
 
@@ -39,11 +43,14 @@ class Carried:
             else carries it out; ``refused``: the run did not begin.
         launched: The run, where it began here.
         why: For people.
+        promotion: What came of the promotion that the configuration asks for, or what kept it from
+            being; empty where it asks for none.
     """
 
     what: Literal["done", "failed", "cancelled", "running", "superseded", "elsewhere", "refused"]
     launched: Launched | None = None
     why: str = ""
+    promotion: str = ""
 
 
 def actor_of(trigger: Trigger) -> str:
@@ -69,10 +76,13 @@ def carry_out(
     now: Callable[[], datetime],
     on_event: Callable[[Event], None],
     on_begin: Callable[[], None] = lambda: None,
+    on_end: Callable[[Carried], None] = lambda _done: None,
     launcher: Launcher = launch,
     patience_s: float = 0.0,
 ) -> Carried:
-    """Run what was reserved, unless somebody else does or has.
+    """Run what was reserved, unless somebody else does or has, and promote what is to be.
+
+    Who is killed between the end of the run and ``on_end`` leaves the rest to whoever comes next.
 
     Args:
         store: Where.
@@ -82,6 +92,7 @@ def carry_out(
         now: The clock.
         on_event: Told everything that happens.
         on_begin: Called when it is certain that it is carried out here.
+        on_end: Called with what became of it, while nobody else can carry it out.
         launcher: Runs a configuration: ``launch``.
         patience_s: For how long to wait for a lease that seems to be nobody's.
 
@@ -93,7 +104,9 @@ def carry_out(
         return Carried("elsewhere", why="somebody else carries it out")
     try:
         if store.stat(run_key(attempt.run)):
-            return Carried("elsewhere", why="somebody else has carried it out")
+            if not _is_left(store, trigger, attempt):
+                return Carried("elsewhere", why="somebody else has carried it out")
+            return _ended(store, trigger, attempt, Carried("done"), on_end)
         if over := read_end(store, trigger, attempt.key):
             return Carried("elsewhere", why=f"left out: {over.why}")
         # What a cluster runs goes on without its watcher: the same launch watches it again.
@@ -101,7 +114,8 @@ def carry_out(
             close_killed(store, attempt.run)
             return Carried("elsewhere", why="its run was killed; the next attempt follows")
         on_begin()
-        return _run(store, trigger, attempt, lease, now, on_event, launcher)
+        done = _run(store, trigger, attempt, lease, now, on_event, launcher)
+        return _ended(store, trigger, attempt, done, on_end)
     finally:
         lease.release()
 
@@ -148,6 +162,36 @@ def _run(
             refuse(store, trigger, attempt, str(error), now().isoformat(timespec="milliseconds"))
         return Carried("refused", why=str(error))
     return Carried(launched.outcome, launched)
+
+
+def _is_left(store: Store, trigger: Trigger, attempt: LaunchAttempt) -> bool:
+    """Whether the run of an attempt ended well, and who carried it out was killed then."""
+    return (
+        attempt.key in begun_only(read_ticks(store, trigger.name))
+        and read_run(store, attempt.run).outcome == "done"
+    )
+
+
+def _ended(
+    store: Store,
+    trigger: Trigger,
+    attempt: LaunchAttempt,
+    done: Carried,
+    on_end: Callable[[Carried], None],
+) -> Carried:
+    """Promote the release of a run that ended well where that is asked for, and tell the end."""
+    if done.what == "done":
+        done = replace(done, promotion=_promoted(store, trigger, attempt.run))
+    on_end(done)
+    return done
+
+
+def _promoted(store: Store, trigger: Trigger, run: str) -> str:
+    cache = Cache(store, workspace_root(store))
+    try:
+        return promote_automatically(cache, config_of(trigger), run) or ""
+    except UserError as error:
+        return f"not promoted: {error.what}; {error.fix}"
 
 
 def supersede(store: Store, trigger: Trigger, one: Launch, why: str, at: str) -> None:

@@ -35,7 +35,7 @@ from pipelines.triggers.running import (
 )
 from pipelines.triggers.settings import Trigger
 from pipelines.triggers.slots import SlotWatch, take_slot
-from pipelines.triggers.ticks import Tick, note, read_ticks, tell_once
+from pipelines.triggers.ticks import Tick, begun_only, note, read_ticks, tell_once
 
 _PATIENCE = 1.2
 """Lengths of a lease to wait for one whose holder seems to be gone."""
@@ -151,8 +151,6 @@ class Ticker:
         finally:
             if slot:
                 slot.release()
-        if done.what != "elsewhere":
-            self._note(trigger, _ended(self._row(decision), run, done), of_last=True)
         return run, done
 
     def _one(self, trigger: Trigger, *, dry: bool) -> Ticked:
@@ -168,8 +166,12 @@ class Ticker:
 
     def _evaluated(self, trigger: Trigger, now: datetime, *, dry: bool) -> Ticked:
         known = launches(self._store, trigger)
-        decisions, waits = deciding.decide_unfinished(trigger, known, self._held(trigger), now)
-        self._tell_late(trigger, known, waits, now, dry=dry)
+        before = read_ticks(self._store, trigger.name)
+        decisions, waits = deciding.decide_unfinished(
+            trigger, known, self._held(trigger), now, begun_only(before)
+        )
+        last = before[-1].last if before else ""
+        self._tell_late(trigger, known, waits, last, now, dry=dry)
         if pause := deciding.decide_pause(trigger, known):
             decisions.append(pause)
         elif not decisions:
@@ -178,9 +180,8 @@ class Ticker:
         carried: dict[str, Carried] = {}
         for decision in decisions:
             row, done = self._act(trigger, known, decision, dry=dry)
-            if not dry and not (done and done.what == "elsewhere"):
-                of_last = decision.what == "launch" and done is not None
-                row = self._note(trigger, row, of_last=of_last)
+            if not dry and done is None:  # of a launch it is noted when it begins and ends
+                row = self._note(trigger, row)
             rows.append(row)
             if done:
                 carried[row.run] = done
@@ -195,13 +196,12 @@ class Ticker:
         trigger: Trigger,
         known: Mapping[str, Launch],
         waits: Going | None,
+        last: str,
         now: datetime,
         *,
         dry: bool,
     ) -> None:
         """Tell what is late or takes long, if it was not told before."""
-        before = read_ticks(self._store, trigger.name)
-        last = before[-1].last if before else ""
         found = (overdue(trigger, known, waits, last, now), running_long(known, now))
         for row in found:
             if row and (dry or tell_once(self._store, trigger.name, row)):
@@ -298,6 +298,7 @@ class Ticker:
             on_event=lambda event: self._on_event(trigger.name, event), launcher=self._launcher,
             # Whoever kills it leaves that it was begun.
             on_begin=lambda: self._note_begun(trigger, decision),
+            on_end=lambda done: self._note_ended(trigger, decision, attempt.run, done),
             # Only time tells that a lease of another machine has ended.
             patience_s=_PATIENCE * self._lease_s if patient else 0.0,
         )  # fmt: skip
@@ -305,6 +306,9 @@ class Ticker:
 
     def _note_begun(self, trigger: Trigger, decision: Move) -> None:
         self._note(trigger, self._row(decision))
+
+    def _note_ended(self, trigger: Trigger, decision: Move, run: str, done: Carried) -> None:
+        self._note(trigger, _ended(self._row(decision), run, done), of_last=True)
 
     def _note(self, trigger: Trigger, row: Tick, *, of_last: bool = False) -> Tick:
         return note(self._store, trigger.name, trigger.uid, row, of_last=of_last)

@@ -128,6 +128,12 @@ def read_ticks(store: Store, name: str) -> tuple[Tick, ...]:
     return _rows(get_json(store, ticks_key(name)))
 
 
+def begun_only(rows: Sequence[Tick]) -> set[str]:
+    """Return the keys of launches that were noted when they began, and not when they ended."""
+    last = {row.key: row.run for row in rows if row.what == "launch"}
+    return {key for key, run in last.items() if not run}
+
+
 def all_ticks(store: Store, name: str, uid: str) -> Iterator[Tick]:
     """Yield every evaluation that was kept, the oldest first; damaged days are left out."""
     latest = read_ticks(store, name)

@@ -162,7 +162,7 @@ def _run(arguments: argparse.Namespace) -> int:
         run, carried = ticker.launch_now(trigger, arguments.reason or "started by hand", _actor())
     finally:
         ticker.close()
-    return _carried(arguments, store, trigger, run, carried)
+    return _carried(arguments, run, carried)
 
 
 def pause(arguments: argparse.Namespace) -> int:
@@ -251,7 +251,7 @@ def _retry(arguments: argparse.Namespace) -> int:
         run, carried = ticker.try_again(trigger, launch, f"tried again by {_actor()}")
     finally:
         ticker.close()
-    return _carried(arguments, store, trigger, run, carried)
+    return _carried(arguments, run, carried)
 
 
 def _dismiss(arguments: argparse.Namespace) -> int:
@@ -269,16 +269,13 @@ def _dismiss(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _carried(
-    arguments: argparse.Namespace, store: Store, trigger: Trigger, run: str, carried: Carried
-) -> int:
-    """Promote what is to be promoted by itself, say what came of a launch; the exit code."""
+def _carried(arguments: argparse.Namespace, run: str, carried: Carried) -> int:
+    """Say what came of a launch, and return the exit code."""
     from pipelines.cli.output import BUG, USER_FAULT, print_remark
     from pipelines.cli.trigger_documents import LaunchedByHand
-    from pipelines.triggers.noticing import promoted_where_asked
 
-    if carried.what == "done" and (said := promoted_where_asked(store, trigger, run)):
-        print_remark(said)
+    if carried.promotion:
+        print_remark(carried.promotion)
     if arguments.json:
         print_json(asdict(LaunchedByHand(run, carried.what, carried.why)))
     else:
