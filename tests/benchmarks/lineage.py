@@ -10,10 +10,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.benchmarks.answering import p95_ms
 from tests.benchmarks.table import Row
 
 _RUNS, _DATASETS, _IMAGES = 13_500, 100, 1_500
@@ -78,7 +79,7 @@ def _questions() -> list[Row]:
                 )
             )
 
-        asked = [(name, _p95(ask)) for name, ask in
+        asked = [(name, p95_ms(ask, _ASKED)) for name, ask in
                  (("upstream", up), ("downstream", down), ("affected", image), ("runs page", page))]  # fmt: skip
     size = path.stat().st_size / 1e6
     return [
@@ -87,15 +88,6 @@ def _questions() -> list[Row]:
         Row("... size", size, "MB", ""),
         *(Row(f"... {name}, p95 of {_ASKED}", value, "ms", "<= 100") for name, value in asked),
     ]
-
-
-def _p95(ask: Callable[[], object]) -> float:
-    times: list[float] = []
-    for _ in range(_ASKED):
-        began = time.perf_counter()
-        ask()
-        times.append(1e3 * (time.perf_counter() - began))
-    return statistics.quantiles(times, n=20)[-1]
 
 
 def _refreshes(scratch: Path) -> Iterator[Row]:

@@ -7,7 +7,6 @@ import http.client
 import os
 import random
 import re
-import statistics
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.benchmarks.answering import p95_ms
 from tests.benchmarks.table import Row
 from tests.data.many_runs import ManyRuns
 
@@ -148,14 +148,14 @@ def _asked(server: _Server, store: ManyRuns) -> Iterator[Row]:
             assert status in (200, 303), (asked, status)
             largest = max(largest, length)
 
-        yield Row(f"... {route.path}, p95 of {_ASKED}", _p95(ask), "ms", "<= 100")
+        yield Row(f"... {route.path}, p95 of {_ASKED}", p95_ms(ask, _ASKED), "ms", "<= 100")
     yield Row("... the largest page", largest / 1e3, "kB", "<= 150")
     _, tag, _ = server.get("/runs")
 
     def unchanged() -> None:
         assert server.get("/runs", tag)[0] == 304
 
-    yield Row(f"... unchanged, p95 of {_ASKED}", _p95(unchanged), "ms", "<= 5")
+    yield Row(f"... unchanged, p95 of {_ASKED}", p95_ms(unchanged, _ASKED), "ms", "<= 5")
 
 
 def _addresses(store: ManyRuns, draw: random.Random) -> Mapping[str, Callable[[], str]]:
@@ -213,13 +213,3 @@ def _watched(server: _Server) -> list[Row]:
         thread.join()
     assert asked > _TABS * _WATCHED_S / _POLL_S / 2, "they were answered"
     return [Row(f"... {_TABS} open tabs, share of a core", 100 * share, "%", "<= 20")]
-
-
-def _p95(ask: Callable[[], None]) -> float:
-    ask()
-    times: list[float] = []
-    for _ in range(_ASKED):
-        began = time.perf_counter()
-        ask()
-        times.append(1e3 * (time.perf_counter() - began))
-    return statistics.quantiles(times, n=20)[-1]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ from components.contract.digests import canonical_json
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
 from pipelines.config.loading import load
+from pipelines.disk.scratch import scratch_folder
 from pipelines.runs.graph import Graph
 from pipelines.runs.kept_graphs import put_graph
 from pipelines.runs.logs import log_file
@@ -143,17 +142,9 @@ class PageRuns:
         """Return the scratch folder of a run of this machine."""
         return workspace_root(self.store) / run
 
-    @contextmanager
-    def held(self, run: str) -> Iterator[Path]:
-        """Hold the lock of a run of this machine, as its engine does; yields its folder."""
-        folder = self.work(run)
-        folder.mkdir(parents=True)
-        handle = os.open(folder.with_name(f"{run}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield folder
-        finally:
-            os.close(handle)
+    def held(self, run: str) -> AbstractContextManager[Path]:
+        """Hold a run of this machine, as its engine does; yields its folder."""
+        return scratch_folder(workspace_root(self.store), run)
 
     def going_here(self, run: str, count: int, log: str) -> Path:
         """Write a run of this machine that goes on inside ``held``, and return its log."""

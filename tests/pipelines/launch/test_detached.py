@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from pipelines.runs.cancelling import ask_to_end
 from pipelines.runs.records import read_run
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
+from tests.pipelines.waiting import finished_within
 
 ROOT = Path(__file__).parents[3]
 TINY = ROOT / "tests" / "data" / "tiny.yaml"
@@ -39,15 +40,11 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(str(tmp_path / "store"))
-
-
-def waited_for(what: Callable[[], bool], for_s: float = 120.0) -> None:
-    until = time.monotonic() + for_s
-    while not what():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = open_store(str(tmp_path / "store"))
+    yield store
+    for log in (tmp_path / "cache" / "slimline" / "started").glob("*.log"):
+        ask_to_end(store, log.stem, "tests")  # what a test that failed has started trains for long
 
 
 def is_over(store: Store, run: str) -> bool:
@@ -71,7 +68,7 @@ def test_its_starter_is_killed_and_it_lives_on_until_somebody_cancels_it(
         assert starter.stdout
         run = starter.stdout.readline().strip()
         os.killpg(starter.pid, signal.SIGKILL)
-    waited_for(lambda: is_over(store, run))
+    finished_within(120, lambda: is_over(store, run))
     found = detached.state(store, run)
     assert found
     assert found.what == "started"
@@ -80,12 +77,12 @@ def test_its_starter_is_killed_and_it_lives_on_until_somebody_cancels_it(
     assert (record.outcome, record.actor) == ("running", "jane")
     cancelled = cancel_run(store, run, actor="joe", reason="too long")
     assert not cancelled.cluster
-    waited_for(lambda: read_run(store, run).outcome != "running")
+    finished_within(120, lambda: read_run(store, run).outcome != "running")
     record = read_run(store, run)
     assert record.outcome == "cancelled"
     asked = record.cancelled or {}
     assert (asked["actor"], asked["reason"]) == ("joe", "too long")
-    waited_for(lambda: "cancelled, as joe asked: too long" in found.log.read_text())
+    finished_within(120, lambda: "cancelled, as joe asked: too long" in found.log.read_text())
     detached.refuse_dead(store, run)
 
 
@@ -95,7 +92,7 @@ def test_cancelled_before_it_begins_it_executes_nothing(store: Store, tmp_path: 
     assert found
     assert found.what == "not yet"
     cancel_run(store, run, actor="jane", reason="a mistake")
-    waited_for(lambda: is_over(store, run) and read_run(store, run).outcome != "running")
+    finished_within(120, lambda: is_over(store, run) and read_run(store, run).outcome != "running")
     record = read_run(store, run)
     assert record.outcome == "cancelled"
     assert not list(store.list("ac/"))
@@ -105,7 +102,7 @@ def test_what_ends_before_it_begins_says_why(store: Store, tmp_path: Path) -> No
     config = tmp_path / "nowhere.yaml"
     config.write_text(_elsewhere(TINY.read_text(), tmp_path / "no-such-folder"))
     run = detached.start(Order(config, store.uri, "jane", output=tmp_path / "out"))
-    waited_for(lambda: is_over(store, run))
+    finished_within(120, lambda: is_over(store, run))
     found = detached.state(store, run)
     assert found
     assert found.what == "died"

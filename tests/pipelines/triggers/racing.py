@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -35,14 +34,6 @@ class SlowRuns(Runs):
             self.machine, self.work = machine_name(), str(work)
             self.meanwhile = lambda: time.sleep(self._draw.uniform(0, 0.3))
             return super().__call__(config, ordered=ordered, **more)
-
-
-def finished_within(limit_s: float, done: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + limit_s
-    while not done():
-        assert time.monotonic() < until, "it took too long"
-        time.sleep(0.05)
 
 
 def serve(uri: str) -> None:

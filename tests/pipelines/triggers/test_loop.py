@@ -16,7 +16,7 @@ from pipelines.triggers.loop import TriggerLoop
 from pipelines.triggers.settings import ScheduleSettings, WatchSettings
 from pipelines.triggers.ticks import read_ticks
 from tests.pipelines.triggers.one_tick import begin
-from tests.pipelines.triggers.racing import finished_within
+from tests.pipelines.waiting import finished_within
 
 EVERY_MINUTE = ScheduleSettings("* * * * *", "UTC")
 EAGER = WatchSettings(quiet_s=1, every_s=1)

@@ -15,9 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.stores.store import Store
 from pipelines.web.app import make_app
+from pipelines.web.jobs import Jobs, StartedJob
 from pipelines.web.security.viewer import Viewer
 from pipelines.web.service import Service
 from pipelines.web.settings import ServeSettings
+from tests.pipelines.waiting import finished_within
 
 HOST = "127.0.0.1:8080"
 CSRF = "csrf-of-the-tests"
@@ -210,6 +212,26 @@ def parsed(text: str) -> Element:
     assert not parser.open, f"never closed: {parser.open}"
     parser.builder.end("document")
     return parser.builder.close()
+
+
+def main_of(answer: Answer) -> Element:
+    """Return what a page is about, without what all pages have."""
+    assert answer.status == 200, answer.text
+    main = answer.html.find(".//main")
+    assert main is not None
+    return main
+
+
+def ended(jobs: Jobs, kind: str, name: str) -> StartedJob:
+    """Wait for the end of a command that a page has started, and return it."""
+
+    def found() -> StartedJob | None:
+        job = jobs.find(kind, name)
+        return None if job is None or job.going else job
+
+    job = finished_within(120, found)
+    assert job
+    return job
 
 
 def text_of(element: Element | None) -> str:

@@ -5,31 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 from components.contract.errors import UserError
 from pipelines.web.jobs import JobOrder, Jobs
+from tests.pipelines.web.calling import ended
 
 
 def order(name="x", words=("doctor",), names=()):
     return JobOrder("doctor", name, words, names, "olga", "to see", "2026-11-27T03:00:00.000+00:00")
 
 
-def ended(jobs, name="x"):
-    until = time.monotonic() + 60
-    while (job := jobs.find("doctor", name)) is None or job.going:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return job
-
-
 def test_the_answer_is_the_document_of_the_command_and_its_end_is_told(store):
     told = threading.Event()
     jobs = Jobs(store.uri, told.set)
     jobs.start(order())
-    job = ended(jobs)
+    job = ended(jobs, "doctor", "x")
     assert job.answer
     assert "findings" in job.answer
     assert job.order == order()
@@ -61,7 +53,7 @@ def test_a_command_at_work_is_not_started_again_and_is_found_by_the_next_service
     for process in made:
         process.kill()
     assert told.wait(10), "who did not start it hears of its end, too"
-    job = ended(second)
+    job = ended(second, "doctor", "x")
     assert (job.answer, job.said) == (None, "")
 
 
@@ -69,7 +61,7 @@ def test_a_name_that_looks_like_an_option_is_none(store):
     store.put_if_absent("runs/a/run.json", b"{}")
     jobs = Jobs(store.uri, lambda: None)
     jobs.start(order("z", ("show",), ("--json",)))
-    job = ended(jobs, "z")
+    job = ended(jobs, "doctor", "z")
     assert job.answer
     assert "--json" in job.answer["error"]["what"]
 

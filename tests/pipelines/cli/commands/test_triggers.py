@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from pipelines.stores.opening import open_store
 from pipelines.triggers.kept import read_trigger, trigger_names
 from pipelines.triggers.launches import end, launches, reserve
 from pipelines.triggers.ticks import read_ticks
-from tests.pipelines.triggers.racing import finished_within
+from tests.pipelines.waiting import finished_within
 
 CONFIG = """\
 name: tiny
@@ -213,10 +212,7 @@ def test_a_tick_that_detaches_leaves_what_is_due_to_a_process_of_its_own(
     said = capsys.readouterr().out
     assert "goes on in a process of its own" in said
     store = open_store("slimline-store")
-    until = time.monotonic() + 120
-    while not any("refused" in row.why for row in read_ticks(store, "tiny")):
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    finished_within(120, lambda: any("refused" in row.why for row in read_ticks(store, "tiny")))
     (launch,) = launches(store, read_trigger(store, "tiny")).values()
     assert launch.state(2) == "failed"
     log = Path(said.split("which writes ")[1].strip())

@@ -59,6 +59,21 @@ class Launch:
         )
 
 
+def canceling(cluster: Cluster, started: Launch | None = None) -> None:
+    """Have the server end what was terminated, and everything else move on."""
+    backend = cluster.kfp.backend
+
+    def after(operation: str) -> None:
+        for run in backend.runs.values():
+            if run["state"] == "CANCELING":
+                backend.end(run["run_id"], "CANCELED")
+                return
+        if started:
+            started.move_on(operation)
+
+    cluster.kfp.after = after
+
+
 def record_of(launched: Launched, store: Path) -> RunRecord:
     return read_run(open_store(str(store)), launched.run)
 

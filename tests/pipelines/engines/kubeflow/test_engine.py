@@ -22,6 +22,7 @@ from pipelines.stores.layout import blob_key
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.single_launch import (
     Launch,
+    canceling,
     interrupting,
     record_of,
     synced_runs,
@@ -194,16 +195,7 @@ def test_ctrl_c_ends_the_run_where_that_was_asked_for(
 ) -> None:
     started = Launch(cluster, config_path, tmp_path / "store")
     started.on_event = interrupting(started.events, "train")
-    backend = cluster.kfp.backend
-
-    def after(operation: str) -> None:
-        for run in backend.runs.values():
-            if run["state"] == "CANCELING":
-                backend.end(run["run_id"], "CANCELED")
-                return
-        started.move_on(operation)
-
-    cluster.kfp.after = after
+    canceling(cluster, started)
     launched = started(cancel_on_interrupt=True)
     assert launched.outcome == "cancelled"
     assert cluster.kfp.requests["terminate_run"] == 1

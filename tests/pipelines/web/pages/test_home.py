@@ -7,22 +7,18 @@ import pytest
 
 from pipelines.config.loading import load
 from pipelines.runs.actions import Action, record_action
-from pipelines.runs.cache import Cache
 from pipelines.runs.moments import now
 from pipelines.runs.records import put_finished
 from pipelines.stores.layout import trigger_key
 from pipelines.triggers.kept import put_trigger
-from tests.data.kept_release import Writer, write_data
 from tests.data.page_runs import EXAMPLE, nightly
-from tests.pipelines.web.calling import App, links_of, text_of, with_class
+from tests.pipelines.web.calling import App, links_of, main_of, text_of, with_class
 
 FAILED = "digits-20261127-040000-aaaa"
 
 
 def page(app):
-    answer = app.get("/")
-    assert answer.status == 200, answer.text
-    return answer.html.find(".//main")
+    return main_of(app.get("/"))
 
 
 def needs(main):
@@ -80,10 +76,8 @@ def test_what_runs_says_how_far_it_is(store, made):
     assert links_of(going)[made.names[8]] == f"/runs/{FAILED}/steps/{made.names[8]}"
 
 
-def test_a_candidate_waits_to_be_promoted(store, fast_disk, tmp_path):
-    Writer(Cache(store, fast_disk / "scratch"), fast_disk / "w").run(
-        "digits-1", write_data(tmp_path / "photos")
-    )
+def test_a_candidate_waits_to_be_promoted(store, writer, data):
+    writer.run("digits-1", data)
     main = page(App(store))
     need = next(one for one in needs(main) if one.startswith("Candidate"))
     assert "Candidate digits A model of run digits-1" in need

@@ -148,12 +148,8 @@ def test_hostile_names_are_inert_on_every_page(store):
 
 
 @pytest.fixture
-def kept(store, tmp_path):
-    from pipelines.runs.cache import Cache
-    from tests.data.kept_release import Writer, write_data
-
-    writer = Writer(Cache(store, tmp_path / "scratch"), tmp_path / "written")
-    return writer.run("digits-1", write_data(tmp_path / "photos"))
+def kept(writer, data):
+    return writer.run("digits-1", data)
 
 
 def waited(app, what, *, deep):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from pipelines.config.releases import GateSection
@@ -22,6 +20,7 @@ from tests.pipelines.web.calling import (
     OWNER,
     READER,
     App,
+    ended,
     forms_of,
     links_of,
     text_of,
@@ -58,13 +57,9 @@ def app(cache):
 
 
 def waited(app, kind, name):
-    """The command that a page has started, once it has ended."""
-    until = time.monotonic() + 120
-    while (job := app.service.jobs.find(kind, name)) is None or job.going:
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    """Wait for the end of a command that the page has started, and look at the store again."""
+    ended(app.service.jobs, kind, name)
     app.refresh()
-    return job
 
 
 def page(app, viewer=OWNER):

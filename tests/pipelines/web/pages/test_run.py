@@ -7,23 +7,24 @@ import pytest
 
 from components.contract.digests import canonical_json, digest
 from pipelines.config.loading import load
-from pipelines.runs.cache import Cache
 from pipelines.runs.graph import Graph, Ref
 from pipelines.runs.records import put_finished, put_started
 from pipelines.stores.layout import config_key
 from pipelines.triggers.kept import put_trigger
 from pipelines.triggers.ticks import Tick, note
-from tests.data.kept_release import Writer, write_data
 from tests.data.page_runs import EXAMPLE, PageRuns, nightly
 from tests.pipelines.runs.kept_run import DECISION, LOST, Kept
-from tests.pipelines.web.calling import READER, App, forms_of, links_of, text_of, with_class
+from tests.pipelines.web.calling import (
+    READER,
+    App,
+    forms_of,
+    links_of,
+    main_of,
+    text_of,
+    with_class,
+)
 
 RUN = "digits-20261127-040000-aaaa"
-
-
-def main_of(answer):
-    assert answer.status == 200, answer.text
-    return answer.html.find(".//main")
 
 
 def page(app, path=f"/runs/{RUN}", **values):
@@ -114,10 +115,8 @@ def test_it_is_the_same_page_until_something_happens(store, made):
     assert "9 of 38 steps have a result" in text_of(page(app))
 
 
-def test_a_run_with_a_release_leads_to_all_that_came_of_it(store, tmp_path, fast_disk):
-    kept = Writer(Cache(store, fast_disk / "scratch"), fast_disk / "w").run(
-        "digits-1", write_data(tmp_path / "photos")
-    )
+def test_a_run_with_a_release_leads_to_all_that_came_of_it(store, writer, data):
+    kept = writer.run("digits-1", data)
     main = page(App(store), "/runs/digits-1")
     links = links_of(main)
     assert links["Leaderboard"] == "/runs/digits-1/board"

@@ -7,15 +7,13 @@ import pytest
 
 from pipelines.runs.records import put_finished, put_started
 from tests.pipelines.runs.kept_run import DECISION, Kept
-from tests.pipelines.web.calling import App, links_of, text_of, with_class
+from tests.pipelines.web.calling import App, links_of, main_of, text_of, with_class
 
 BEGIN = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
 
 
 def page(app, path="/runs"):
-    answer = app.get(path)
-    assert answer.status == 200, answer.text
-    return answer.html.find(".//main")
+    return main_of(app.get(path))
 
 
 def listed(main):

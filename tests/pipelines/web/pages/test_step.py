@@ -1,23 +1,17 @@
 """The page of a step: its log in ranges and searched, what went in and out, why it ran."""
 
-from pathlib import Path
-
 import pytest
 
-from pipelines.runs.cache import Cache
 from pipelines.runs.records import put_finished, read_run
 from pipelines.stores.layout import log_key
-from tests.data.kept_release import Writer, write_data
-from tests.pipelines.web.calling import App, links_of, text_of, with_class
+from tests.pipelines.web.calling import App, links_of, main_of, text_of, with_class
 
 RUN = "digits-20261127-040000-aaaa"
 OTHER = "digits-20261127-050000-bbbb"
 
 
 def page(app, path):
-    answer = app.get(path)
-    assert answer.status == 200, answer.text
-    return answer.html.find(".//main")
+    return main_of(app.get(path))
 
 
 def printed(main):
@@ -136,10 +130,8 @@ def test_steps_without_a_log_say_why(store, made):
 
 
 @pytest.fixture
-def written(store, fast_disk: Path, tmp_path):
+def written(store, writer, data):
     """Two runs with all their records: the second has other data."""
-    writer = Writer(Cache(store, fast_disk / "scratch"), fast_disk / "written")
-    data = write_data(tmp_path / "photos")
     writer.run("digits-20260101-000000-aaaa", data)
     (data / "one" / "9.png").write_bytes(b"another")
     writer.run("digits-20260102-000000-bbbb", data, model="other")

@@ -7,15 +7,13 @@ from itertools import pairwise
 import pytest
 
 from pipelines.runs.records import put_finished
-from tests.pipelines.web.calling import App, links_of, text_of, with_class
+from tests.pipelines.web.calling import App, links_of, main_of, text_of, with_class
 
 RUN = "digits-20261127-040000-aaaa"
 
 
 def page(app, path):
-    answer = app.get(path)
-    assert answer.status == 200, answer.text
-    return answer.html.find(".//main")
+    return main_of(app.get(path))
 
 
 def bars(main):

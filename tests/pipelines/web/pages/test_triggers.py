@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -15,7 +14,7 @@ from pipelines.triggers.settings import ScheduleSettings, WatchSettings
 from pipelines.web.security.viewer import Viewer
 from tests.data.releases import rewrite
 from tests.pipelines.triggers.worlds import World
-from tests.pipelines.web.calling import READER, App, forms_of, links_of, text_of, with_class
+from tests.pipelines.web.calling import READER, App, ended, forms_of, links_of, text_of, with_class
 
 NIGHTLY = ScheduleSettings(cron="30 2 * * *", zone="Europe/Berlin")
 RUNNER = Viewer("rolf", "run")
@@ -43,14 +42,6 @@ def ticks(world, count, seconds=2.0):
     for _ in range(count):
         world.tick()
         world.clock.passes(seconds=seconds)
-
-
-def waited(app, kind, name="t"):
-    until = time.monotonic() + 120
-    while (job := app.service.jobs.find(kind, name)) is None or job.going:
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    return job
 
 
 def states(world, name="t"):
@@ -210,7 +201,7 @@ def test_held_data_is_confirmed_in_the_name_of_who_looked_at_it(world):
     app = app_of(world)
     assert app.post("/triggers/t/confirm", {"held": "0" * 64, "reason": "x"}).status == 409
     assert app.post("/triggers/t/confirm", {"held": held, "reason": "cleaned up"}).status == 303
-    waited(app, "tick")
+    ended(app.service.jobs, "tick", "t")
     launch = launches(world.store, read_trigger(world.store, "t"))[held]
     assert launch.attempts[0].actor == "olga"
     assert "cleaned up" in launch.attempts[0].why
@@ -221,7 +212,7 @@ def test_a_test_says_what_a_tick_would_do_and_does_nothing(world):
     world.trigger(schedule=NIGHTLY, since=(world.clock.now - timedelta(days=1)).isoformat())
     app = app_of(world)
     assert app.post("/triggers/t/test", viewer=RUNNER).status == 303
-    waited(app, "triggers test")
+    ended(app.service.jobs, "triggers test", "t")
     page = app.get("/triggers/t").html
     assert "A tick would have done this" in text_of(page)
     assert any(word in text_of(page) for word in ("launch:", "leave out:", "nothing:"))
@@ -234,7 +225,7 @@ def test_what_cannot_be_launched_says_so_on_the_page(world):
         path.unlink()
     app = app_of(world)
     assert app.post("/triggers/t/run", {"reason": "now"}, viewer=RUNNER).status == 303
-    job = waited(app, "triggers run")
+    job = ended(app.service.jobs, "triggers run", "t")
     assert job.answer
     text = text_of(app.get("/triggers/t").html)
     assert "refused" in text or "failed" in text

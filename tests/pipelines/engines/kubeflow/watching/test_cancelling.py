@@ -19,26 +19,12 @@ from pipelines.runs.records import list_runs, read_run
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.single_launch import (
     Launch,
+    canceling,
     interrupting,
     record_of,
     synced_runs,
 )
 from tests.servers.kfp.cluster import Cluster
-
-
-def canceling(cluster: Cluster, started: Launch | None = None) -> None:
-    """Have the server end what was terminated, and everything else move on."""
-    backend = cluster.kfp.backend
-
-    def after(operation: str) -> None:
-        for run in backend.runs.values():
-            if run["state"] == "CANCELING":
-                backend.end(run["run_id"], "CANCELED")
-                return
-        if started:
-            started.move_on(operation)
-
-    cluster.kfp.after = after
 
 
 def test_who_watches_ends_the_run_in_the_cluster_and_records_who_asked(
