@@ -106,9 +106,10 @@ pictures: install
 	@$(BIN)/python -m docs.pictures graph pipelines/examples/digits.yaml docs/graph.svg
 	@$(BIN)/python -m docs.pictures pareto slimline-store docs/pareto.svg
 
-# Of every page, from the demo, which is laid out in build/demo and takes some minutes the first time.
+# Of every page, from the demo, which is laid out in build/demo and takes some minutes the first time;
+# in dark and in a narrow window below build/, to be looked at.
 screenshots: tools
-	@$(BIN)/python -m docs.screenshots docs/screenshots --demo build/demo
+	@$(BIN)/python -m docs.screenshots docs/screenshots --others build/screenshots --demo build/demo
 
 clean:
 	rm -rf $(VENV) slimline-store slimline-out bench.json

@@ -1,8 +1,8 @@
 """Pictures of the pages, from the demo that ``slimline serve --demo`` shows.
 
-``python -m docs.screenshots FOLDER --demo DIR`` starts it, waits until it is filled, and writes of
-each page of ``SHOWN`` a picture of a wide window in both themes and one of a narrow window;
-``--address`` takes a server that runs.
+``python -m docs.screenshots FOLDER --demo DIR`` starts it, waits until it is filled, and writes a
+picture of each page of ``SHOWN``, in a wide window in light; ``--others DIR`` also those in dark
+and in a narrow window, which no document shows. ``--address`` takes a server that runs.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ _LOOKS: tuple[tuple[str, int, int, Literal["light", "dark"]], ...] = (
     ("-dark", 1280, 860, "dark"),
     ("-narrow", 400, 860, "light"),
 )
+"""What follows the name of the page, width, height, theme; the first is for documents."""
 _COLOURS = (128, 64, 32, 16)
 _MOST_BYTES = 60_000
 _FILLED_S = 600
@@ -98,25 +99,27 @@ def addresses(begin: str, request: APIRequestContext) -> Mapping[str, str]:
     return {name: found[route] for name, route in SHOWN.items()}
 
 
-def take(browser: Browser, entrance: str, folder: Path) -> None:
-    """Write all pictures.
+def take(browser: Browser, entrance: str, folder: Path, others: Path | None) -> None:
+    """Write the pictures.
 
     Args:
         browser: Shows the pages.
         entrance: The address that signs in.
-        folder: Where the pictures go.
+        folder: Where the pictures for documents go.
+        others: Where all others go; None for none of them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(reduced_motion="reduce")
     page = context.new_page()
     page.goto(entrance)
     origin = "{0.scheme}://{0.netloc}/".format(urlsplit(entrance))
     for name, address in addresses(origin, context.request).items():
-        for look, width, height, theme in _LOOKS:
+        for look, width, height, theme in _LOOKS if others else _LOOKS[:1]:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=theme)
             page.goto(address, wait_until="networkidle")
-            (folder / f"{name}{look}.png").write_bytes(small(page.screenshot()))
+            place = others if others and look else folder
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{name}{look}.png").write_bytes(small(page.screenshot()))
     context.close()
 
 
@@ -175,17 +178,18 @@ def _wait(demo: Demo) -> None:
 def main() -> None:
     """Write the pictures."""
     parser = argparse.ArgumentParser(prog="python -m docs.screenshots", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("folder", type=Path, help="where the pictures for documents go")
+    parser.add_argument("--others", type=Path, metavar="DIR", help="where all others go")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--demo", type=Path, help="where the demo lies, or is laid out")
     where.add_argument("--address", help="with the code, as slimline serve prints it")
     given = parser.parse_args()
     with chromium() as browser:
         if given.address:
-            take(browser, given.address, given.folder)
+            take(browser, given.address, given.folder, given.others)
             return
         with demo(given.demo) as entrance:
-            take(browser, entrance, given.folder)
+            take(browser, entrance, given.folder, given.others)
 
 
 if __name__ == "__main__":

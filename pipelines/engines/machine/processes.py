@@ -160,6 +160,8 @@ class Processes:
         with self._lock:
             for server in self._servers.values():
                 server.control.close()
+                if self._cancelled.is_set():  # one that still imports would not look at its socket
+                    server.process.kill()
                 server.process.wait()
                 server.errors.close()
             self._servers.clear()

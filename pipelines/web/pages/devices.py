@@ -148,15 +148,16 @@ def _met(index: OpenIndex, row: Sequence[Any]) -> Met:
 
 def _configs(paths: Sequence[Path]) -> Iterator[Configured]:
     for path in paths:
+        by = f"settings: {path.name}"
         try:
             stat = path.stat()
             config = _loaded(path, (stat.st_mtime_ns, stat.st_size))
         except UserError as error:
-            yield Configured(path.name, "settings", error.what, fault=True)
+            yield Configured(path.name, by, error.what, fault=True)
         except OSError as error:
-            yield Configured(path.name, "settings", f"cannot be read: {error.strerror}", fault=True)
+            yield Configured(path.name, by, f"cannot be read: {error.strerror}", fault=True)
         else:
-            yield from _of(config, "settings")
+            yield from _of(config, by)
 
 
 @lru_cache(maxsize=_KEPT)

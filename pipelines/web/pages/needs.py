@@ -163,9 +163,10 @@ def _candidates(index: OpenIndex) -> Iterator[Need]:
         if found and (not name.champion or found[0].at > name.champion.at):
             latest = found[0]
             against = f"; the champion is of run {name.champion.run}" if name.champion else ""
+            what = f"variant {latest.variant}" if latest.variant else "a model"
             yield Need(
                 "waiting", "Candidate", name.name, f"/releases/{segment(name.name)}",
-                f"{latest.variant or 'a model'} of run {latest.run}{against}",
+                f"{what} of run {latest.run}{against}",
                 "promote it there, or leave it", latest.at,
             )  # fmt: skip
 

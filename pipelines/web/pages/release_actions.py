@@ -62,7 +62,8 @@ def _started(view: View, kind: str, what: str, words: tuple[str, ...], reason: s
     view.service.jobs.start(JobOrder(kind, what, words, (what,), view.viewer.name, reason, at))
     forced = " against the gate" if any(word.startswith("--force=") for word in words) else ""
     view.record(f"{kind}{forced}", what, reason)
-    said = "The gate is asked; the answer comes here." if kind == PROMOTE else "It is rolled back."
+    begun = "The gate is asked" if kind == PROMOTE else "The rollback has begun"
+    said = f"{begun}; the answer comes here."
     return view.done(f"/releases/{quote(view.path['name'], safe='')}", said)
 
 

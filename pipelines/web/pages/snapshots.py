@@ -268,7 +268,7 @@ def _balance(classes: Sequence[tuple[str, Mapping[str, int]]]) -> str:
     most, least = (sum(counts.values()) for _, counts in (classes[0], classes[-1]))
     if most == least:
         return f"{most:,} images each"
-    return f"{least:,} to {most:,} images each, {most / max(1, least):,.1f} times as many"
+    return f"{least:,} to {most:,} images each: {most / max(1, least):,.1f} times as many at most"
 
 
 def _reasons(use: DataUse | None, lost: Sequence[Mapping[str, str]]) -> list[ReasonRow]:

@@ -28,7 +28,7 @@ def test(view: View) -> Response:
     """Have it looked what a tick would do now."""
     name = _named(view).name
     _start(view, TEST, ("triggers", "test"), (name,), "")
-    return _done(view, "It is looked what a tick would do now; the answer comes here.")
+    return _done(view, "What a tick would do now is being found out; the answer comes here.")
 
 
 def run(view: View) -> Response:

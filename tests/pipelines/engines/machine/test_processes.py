@@ -162,6 +162,24 @@ def test_frameworks_that_do_not_load_are_the_users_to_install(tmp_path):
     broken.close()
 
 
+def test_what_was_cancelled_while_frameworks_load_does_not_wait_for_them(tmp_path, monkeypatch):
+    slow = tmp_path / "slow_framework.py"
+    slow.write_text(f"import pathlib, time\npathlib.Path({str(tmp_path / 'loads')!r}).touch()\n"
+                    "time.sleep(60)\n")  # fmt: skip
+    environment = _environment() | {"PYTHONPATH": str(tmp_path)}
+    monkeypatch.setattr("pipelines.engines.machine.processes._environment", lambda: environment)
+    processes = Processes({"light": ("slow_framework",)})
+    thread, result = in_background(lambda: run(processes, tmp_path, "select", "--help"))
+    wait_for((tmp_path / "loads").exists, "the zygote never began to load")
+    began = time.monotonic()
+    processes.cancel()
+    thread.join()
+    processes.close()
+    assert time.monotonic() - began < 20
+    assert result[0].reason == CANCELLED
+    assert not zygotes()
+
+
 def test_the_environment_of_the_caller_does_not_leak_in(processes, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_DETERMINISTIC_OPS", "0")
     monkeypatch.setenv("SECRET_TOKEN", "x")

@@ -55,7 +55,7 @@ def test_devices_of_configurations(store, tmp_path):
     config.write_text("devices: [")
     page = App(store, ServeSettings(store=store.uri, configs=(str(config),))).get("/devices").html
     (row,) = [one for one in page.iter("tr") if one.find("td") is not None]
-    assert text_of(row).startswith("digits.yamlsettingsnot readable")
+    assert text_of(row).startswith("digits.yamlsettings: digits.yamlnot readable")
     page = App(store, ServeSettings(store=store.uri, configs=(str(TINY),))).get("/devices").html
     (row,) = [one for one in page.iter("tr") if one.find("td") is not None]
-    assert text_of(row).startswith("tinysettingshost: processes 1")
+    assert text_of(row).startswith("tinysettings: tiny.yamlhost: processes 1")

@@ -1,7 +1,10 @@
 """The page of a step: its log in ranges and searched, what went in and out, why it ran."""
 
+from dataclasses import replace
+
 import pytest
 
+from pipelines.engines.machine.skipping import put_skipped
 from pipelines.runs.records import put_finished, read_run
 from pipelines.stores.layout import log_key
 from tests.pipelines.web.calling import App, links_of, main_of, text_of, with_class
@@ -127,6 +130,17 @@ def test_steps_without_a_log_say_why(store, made):
     assert f"It was skipped: {made.names[3]} failed" in skipped
     answer = app.get(f"/runs/{OTHER}/steps/{made.names[9]}/log/raw")
     assert (answer.status, "no log" in answer.text) == (404, True)
+
+
+def test_the_record_of_a_step_that_was_skipped_is_shown(store, made):
+    record, step = made.failed(OTHER, 3, ago_s=20), made.graph.by_name[made.names[9]]
+    keys = put_skipped(store, OTHER, "local", [step], {}, f"{made.names[3]} failed")
+    state = {**record.steps[step.name], "record": keys[step.name]}
+    put_finished(store, replace(record, run=RUN, steps={**record.steps, step.name: state}))
+    shown = page(App(store), f"/runs/{RUN}/steps/{step.name}")
+    assert f"It was skipped: {made.names[3]} failed" in text_of(shown)
+    assert "It did not run" in text_of(shown)
+    assert links_of(shown)["Download"].endswith("/statement")
 
 
 @pytest.fixture
