@@ -257,7 +257,7 @@ class Service:
 
     def _looked(self, before: StoreSeen, began: float) -> StoreSeen:
         with self.index() as index:
-            changed = index.one("SELECT value FROM meta WHERE name = 'changed'")
+            stamp = index.stamp
             rows = index.execute("SELECT run FROM run WHERE NOT whole ORDER BY run")
             going_on = [str(run) for (run,) in rows]
         live: dict[str, RunProgress] = {}
@@ -269,7 +269,7 @@ class Service:
                 live[run] = progress
         news = news_of(self.store, list(live), self.clock())
         steps = {run: progress.steps for run, progress in live.items()}
-        told = (self._file(), changed, going_on, steps, sorted(gone), news)
+        told = (self._file(), stamp, going_on, steps, sorted(gone), news)
         return StoreSeen(_digest(told), self.clock(), time.monotonic() - began, live, gone)
 
     def _gone(self, before: StoreSeen, run: str) -> RunRecord | None:

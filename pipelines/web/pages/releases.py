@@ -152,7 +152,7 @@ def release(view: View) -> Response:
         log=log,
         logged=_logged(store, log),
         files=files,
-        signature=verify_signature(store, name) if log.champion else None,
+        signature=verify_signature(store, log) if log.champion else None,
         apps=_for_apps(store, log),
     )
 
