@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pipelines.runs.records import RunRecord
 from pipelines.triggers.kept import list_triggers
 from pipelines.web.pages.live_runs import Ahead, ahead, unfinished
-from pipelines.web.pages.needs import needs_of, started_lately
+from pipelines.web.pages.needs_somebody import needs_of, started_lately
 from pipelines.web.pages.release_rows import latest_rows
 from pipelines.web.pages.run_actions import can_start
 from pipelines.web.pages.run_facts import progress_of, share_of

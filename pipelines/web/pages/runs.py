@@ -12,7 +12,7 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.web.bars import in_order
 from pipelines.web.comparing import MOST_RUNS
 from pipelines.web.pages.run_actions import can_start
-from pipelines.web.pages.started import TRIGGER
+from pipelines.web.pages.why_started import TRIGGER
 from pipelines.web.service import Service
 from pipelines.web.view import PageRoute, View
 

@@ -61,7 +61,7 @@ class Counts:
         return sum(kind.size_bytes for kind in self.kinds)
 
 
-class Counted:
+class StoreCounts:
     """Counts what a store holds, and keeps the answer for a while; for many threads.
 
     Args:
