@@ -56,11 +56,12 @@ def signature_link(store: Store, name: str, release: str, key: Path | None) -> L
     Raises:
         UserError: The key cannot be used, or the packages for it are not installed.
     """
-    entries = [entry for entry in read_log(store, name).entries if entry.release == release]
+    log = read_log(store, name)
+    entries = [entry for entry in log.entries if entry.release == release]
     if not entries and key is None:
         return None
     seq = entries[-1].seq if entries else 1
-    found = verify_signature(store, name, seq, key)
+    found = verify_signature(store, log, seq, key)
     if found.state == "unsigned" and key is None:
         return None
     link = Link("signature", found.key, found.what)

@@ -25,7 +25,6 @@ from pipelines.releases.provenance import (
     provenance_of,
 )
 from pipelines.runs.cache import Cache
-from pipelines.runs.release_log import read_log
 from pipelines.runs.release_log_entries import LogEntry, ReleaseLog
 from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.layout import blob_key, release_log_key, signature_key, tree_key
@@ -104,13 +103,13 @@ class Signer:
 
 
 def verify_signature(
-    store: Store, name: str, seq: int | None = None, key: Path | None = None
+    store: Store, log: ReleaseLog, seq: int | None = None, key: Path | None = None
 ) -> SignatureFound:
     """Tell whether an entry of a log, its release and its records are what somebody signed.
 
     Args:
         store: Where.
-        name: Of the releases.
+        log: Of the releases.
         seq: Number of the entry; None is the last one, that of the champion.
         key: The public key of who should have signed, or the private one. Without it nothing is
             said of what the signature is worth: whoever can write the store can sign with any key.
@@ -118,13 +117,14 @@ def verify_signature(
     Raises:
         UserError: The key cannot be used, or the packages are missing.
     """
-    log = read_log(store, name)
     if seq is None:
         seq = log.champion.seq if log.champion else 1
-    place = signature_key(name, seq)
+    place = signature_key(log.name, seq)
     data = held(store, place)
     if data is None:
-        return SignatureFound("unsigned", "", f"entry {seq} of the log of {name} has no signature")
+        return SignatureFound(
+            "unsigned", "", f"entry {seq} of the log of {log.name} has no signature"
+        )
     try:
         found = _parsed(data)
     except (ValueError, LookupError, TypeError, RecursionError):

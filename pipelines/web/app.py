@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
-from pipelines.web.counting import CountGuard
 from pipelines.web.pages import (
     actions,
     affected,
@@ -45,6 +44,7 @@ from pipelines.web.pages import (
     verify,
     wake,
 )
+from pipelines.web.request_counts import CountGuard
 from pipelines.web.security.faults import FaultGuard, words_of
 from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
 from pipelines.web.security.headers import HeaderGuard

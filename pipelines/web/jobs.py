@@ -72,6 +72,15 @@ class StartedJob:
     answer: Mapping[str, Any] | None
     said: str
 
+    @property
+    def fault(self) -> tuple[str, str] | None:
+        """What is wrong and what to do where it came to nothing; None while it goes on, or came."""
+        if self.going:
+            return None
+        if self.answer is not None:
+            return error_in(self.answer)
+        return self.said or "it ended without a word: perhaps it was killed", "try again"
+
 
 class Jobs:
     """The commands that pages of a store have started on this machine.
@@ -168,6 +177,15 @@ class Jobs:
     def _root(self) -> Path:
         store = hashlib.sha256(self._store.encode()).hexdigest()[:16]
         return cache_folder() / "jobs" / store
+
+
+def error_in(answer: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return what is wrong and what to do, as an answer in JSON says it; None where all is well."""
+    error: object = answer.get("error")
+    if not isinstance(error, Mapping):
+        return None
+    told = cast("Mapping[str, object]", error)
+    return str(told.get("what")), str(told.get("fix"))
 
 
 def _hold(lock: int, order: JobOrder) -> None:

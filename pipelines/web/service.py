@@ -24,15 +24,15 @@ from pipelines.runs.workspace import workspace_root
 from pipelines.stores.store import Store
 from pipelines.triggers.loop import TriggerLoop
 from pipelines.web.cluster_sync import ClusterSync
-from pipelines.web.counted import Counted
-from pipelines.web.counting import RequestCounts
 from pipelines.web.jobs import Jobs
+from pipelines.web.kept_answers import KeptAnswers
 from pipelines.web.news import news_of
 from pipelines.web.proofs import Proofs
-from pipelines.web.remembered import Remembered
+from pipelines.web.request_counts import RequestCounts
 from pipelines.web.security.faults import Faults
 from pipelines.web.settings import ServeSettings
 from pipelines.web.standing import Health, IndexMissingError, Reading, StoreSeen
+from pipelines.web.store_counts import StoreCounts
 
 _REFRESH_S = 2.0
 """How often the store is looked at while somebody looks at pages."""
@@ -73,9 +73,11 @@ class Service:
         self.clock = clock
         self.cache = Cache(store, workspace_root(store))
         self.proofs = Proofs(store.uri, clock)
-        self.answers = Remembered(64)
-        self.thumbnails = Remembered(1_000)
-        self.exclusions = Remembered(1)
+        self.answers = KeptAnswers(64)
+        self.graphs = KeptAnswers(64)
+        self.expected = KeptAnswers(64)
+        self.thumbnails = KeptAnswers(1_000)
+        self.exclusions = KeptAnswers(1)
         self.began = secrets.token_hex(8)
         self.standing = StoreSeen()
         self.faults = Faults(say)
@@ -83,7 +85,7 @@ class Service:
         self.sync: ClusterSync | None = None
         self._since = clock()
         self.jobs = Jobs(store.uri, self.news)
-        self.counted = Counted(self.index)
+        self.store_counts = StoreCounts(self.index)
         self.requests = RequestCounts()
         self._path = index_path(store.uri)
         self._own = threading.local()
@@ -257,7 +259,7 @@ class Service:
 
     def _looked(self, before: StoreSeen, began: float) -> StoreSeen:
         with self.index() as index:
-            changed = index.one("SELECT value FROM meta WHERE name = 'changed'")
+            stamp = index.stamp
             rows = index.execute("SELECT run FROM run WHERE NOT whole ORDER BY run")
             going_on = [str(run) for (run,) in rows]
         live: dict[str, RunProgress] = {}
@@ -269,7 +271,7 @@ class Service:
                 live[run] = progress
         news = news_of(self.store, list(live), self.clock())
         steps = {run: progress.steps for run, progress in live.items()}
-        told = (self._file(), changed, going_on, steps, sorted(gone), news)
+        told = (self._file(), stamp, going_on, steps, sorted(gone), news)
         return StoreSeen(_digest(told), self.clock(), time.monotonic() - began, live, gone)
 
     def _gone(self, before: StoreSeen, run: str) -> RunRecord | None:

@@ -74,6 +74,11 @@ class View:
         return self.service.clock()
 
     @property
+    def at(self) -> str:
+        """The present as actions and commands keep it: ISO 8601, in UTC."""
+        return self.now.astimezone(UTC).isoformat(timespec="milliseconds")
+
+    @property
     def menu(self) -> Sequence[tuple[str, str, str]]:
         """What the menu lists: name, address, key."""
         return MENU
@@ -126,8 +131,7 @@ class View:
             what: What it was done to, such as a run.
             reason: Why, as it was given.
         """
-        at = self.now.astimezone(UTC).isoformat(timespec="milliseconds")
-        record_action(self.service.store, Action(at, self.viewer.name, action, what, reason))
+        record_action(self.service.store, Action(self.at, self.viewer.name, action, what, reason))
 
     def done(self, where: str, said: str) -> Response:
         """Return what follows an action: another page, which says once what was done."""

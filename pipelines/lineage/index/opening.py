@@ -54,6 +54,12 @@ class OpenIndex:
         """Return the first row of a query, or None."""
         return self._database.execute(sql, parameters).fetchone()
 
+    @property
+    def stamp(self) -> str:
+        """Another one with every piece of news; empty before the first."""
+        row = self.one("SELECT value FROM meta WHERE name = 'changed'")
+        return str(row[0]) if row else ""
+
     def close(self) -> None:
         """Close it; nothing can be asked afterwards."""
         self._database.close()

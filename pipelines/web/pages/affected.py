@@ -14,7 +14,7 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.sightings import FoundImage, Searched
 from pipelines.lineage.snapshots.images import DatasetImage, dataset_facts, images_named
 from pipelines.runs.erasures import erasures
-from pipelines.web.pages.snapshots import excluded_in, stamp_of
+from pipelines.web.pages.snapshots import excluded_in
 from pipelines.web.view import PageRoute, View
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
@@ -61,7 +61,7 @@ def _answer(view: View, index: OpenIndex, searched: Searched) -> tuple[Answer, i
         return replace(found, releases=found.releases[:listed]), len(found.releases)
 
     asked = ("affected", searched, excluded_in(view))
-    return view.service.answers.recall(stamp_of(index), asked, find_out)
+    return view.service.answers.recall(index.stamp, asked, find_out)
 
 
 def _pictures(

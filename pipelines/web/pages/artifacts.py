@@ -20,6 +20,7 @@ from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.tombstones import tombstone_of
 from pipelines.stores.layout import blob_key
 from pipelines.stores.store import Store
+from pipelines.web.pages.file_names import attachment
 from pipelines.web.view import PageRoute, View
 
 DATASET, PAGE = "Dataset", "Page"
@@ -165,18 +166,11 @@ def _download(store: Store, found: Artifact, entry: Entry) -> Response:
         _checked(store, key, entry),
         media_type="application/octet-stream",
         headers={
-            "content-disposition": f'attachment; filename="{safe_name(found.name(entry))}"',
+            "content-disposition": attachment(found.name(entry)),
             "content-length": str(entry.size_bytes),
             "content-security-policy": "sandbox; default-src 'none'",
         },
     )
-
-
-def safe_name(path: str) -> str:
-    """Return a name that no file system and no header takes for anything else."""
-    last = path.rpartition("/")[2]
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".")
-    return name[-100:].lstrip(".") or "file"
 
 
 def _checked(store: Store, key: str, entry: Entry) -> Iterator[bytes]:

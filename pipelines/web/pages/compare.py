@@ -28,7 +28,6 @@ from pipelines.web.comparing import (
     run_rows,
 )
 from pipelines.web.pages.runs import rows_of
-from pipelines.web.pages.snapshots import stamp_of
 from pipelines.web.pareto_axes import cost_axes
 from pipelines.web.service import Service
 from pipelines.web.view import PageRoute, View
@@ -107,7 +106,7 @@ def _why(service: Service, before: str, now: str) -> WhyChanged:
     """Compare two runs, once as long as there is no news of the store."""
     with service.index() as index:
         return service.answers.recall(
-            stamp_of(index),
+            index.stamp,
             ("why", before, now),
             lambda: why_changed(service.store, index, before, now),
         )

@@ -17,7 +17,7 @@ from pipelines.lineage.snapshots.differences import (
 )
 from pipelines.lineage.snapshots.images import DatasetImage, dataset_facts, images_named
 from pipelines.lineage.snapshots.listing import snapshots
-from pipelines.web.pages.snapshots import DIGEST, excluded_in, left_out, stamp_of
+from pipelines.web.pages.snapshots import DIGEST, excluded_in, left_out
 from pipelines.web.view import PageRoute, View
 
 _SHOWN = 20
@@ -115,7 +115,7 @@ def _changes(view: View, index: OpenIndex, one: str, other: str) -> SnapshotChan
     def compare() -> SnapshotChanges:
         return changes_between(index, before, now, _reasons(view, index, now))
 
-    return view.service.answers.recall(stamp_of(index), ("changes", one, other), compare)
+    return view.service.answers.recall(index.stamp, ("changes", one, other), compare)
 
 
 def _reasons(view: View, index: OpenIndex, side: SnapshotSide) -> dict[str, str]:

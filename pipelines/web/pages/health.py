@@ -17,9 +17,9 @@ from pipelines.stores.bucket_uri import scheme_of
 from pipelines.stores.layout import CLAIMS, ERASURES, QUARANTINE
 from pipelines.stores.leases import Holder, Leases
 from pipelines.stores.store import Store
-from pipelines.web.counted import Counts
 from pipelines.web.service import Service
 from pipelines.web.standing import Health, IndexMissingError
+from pipelines.web.store_counts import Counts
 from pipelines.web.view import PageRoute, View
 
 _SHOWN = 50
@@ -81,7 +81,7 @@ def health(view: View) -> Response:
     problems: list[tuple[str, str]] = []
     unusable: list[Ailment] = []
     try:
-        counts = service.counted.read()
+        counts = service.store_counts.read()
         with service.index() as index:
             problems = [
                 (str(key), str(what)) for key, what in index.execute(_PROBLEMS, (_SHOWN + 1,))

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from pipelines.lineage.index.opening import OpenIndex
 from pipelines.runs.records import RunRecord
 from pipelines.triggers.kept import list_triggers
 from pipelines.web.pages.live_runs import Ahead, ahead, unfinished
-from pipelines.web.pages.needs import needs_of, started_lately
-from pipelines.web.pages.release_rows import ReleaseRow, names_of, rows_of
+from pipelines.web.pages.needs_somebody import needs_of, started_lately
+from pipelines.web.pages.release_rows import latest_rows
 from pipelines.web.pages.run_actions import can_start
 from pipelines.web.pages.run_facts import progress_of, share_of
 from pipelines.web.pages.runs import rows_of as runs_of
@@ -45,11 +44,12 @@ def home(view: View) -> Response:
     service = view.service
     whole, damaged = list_triggers(service.store)
     triggers = [row_of(service.store, one, view.now) for one in whole]
+    started = list(started_lately(view))
     with service.index() as index:
-        needs = needs_of(view, index, triggers, damaged)
+        needs = needs_of(view, index, started, triggers, damaged)
         latest = runs_of(service, index, most=_RUNS)
-        releases = _releases(index)
-    starting = [action for action, state in started_lately(view) if state.what == "not yet"]
+        releases = latest_rows(index, _RELEASES)
+    starting = [action for action, state in started if state.what == "not yet"]
     coming = [row for row in triggers if not row.trigger.paused]
     coming.sort(key=lambda row: (row.next[0].timestamp() if row.next else 1e18, row.trigger.name))
     return view.render(
@@ -74,13 +74,6 @@ def _going(service: Service, record: RunRecord) -> RunAhead:
     ]
     states = [str(step["state"]) for step in record.steps.values()]
     return RunAhead(record, ahead(service, record), states, now)
-
-
-def _releases(index: OpenIndex) -> list[ReleaseRow]:
-    """Return the latest releases, of all names."""
-    found = [one for name in names_of(index) for one in rows_of(index, name.name, most=_RELEASES)]
-    found.sort(key=lambda one: one.at, reverse=True)
-    return [one for one in found if one.state != "no winner"][:_RELEASES]
 
 
 ROUTES = (PageRoute("/", home),)

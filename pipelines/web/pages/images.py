@@ -14,7 +14,7 @@ from pipelines.lineage.snapshots.images import (
 )
 from pipelines.lineage.snapshots.pixels import read_image
 from pipelines.runs.cache import CorruptionError
-from pipelines.web.pages.snapshots import DIGEST, excluded_in, left_out, stamp_of
+from pipelines.web.pages.snapshots import DIGEST, excluded_in, left_out
 from pipelines.web.view import PageRoute, View
 
 ON_A_PAGE = 60
@@ -92,7 +92,7 @@ def _picture(view: View, index: OpenIndex, digest: str, number: int) -> _Picture
         return None if pixels is None else small(pixels)
 
     # With every erasure, and all news, no picture stays in memory.
-    return view.service.thumbnails.recall((stamp_of(index), excluded), (digest, at), read)
+    return view.service.thumbnails.recall((index.stamp, excluded), (digest, at), read)
 
 
 ROUTES = (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import cast
 
 from components.contract.errors import UserError
 from pipelines.runs.estimates import durations, left_s, usable_cores
@@ -15,8 +14,6 @@ from pipelines.runs.records import RunRecord, read_run
 from pipelines.web.service import Service
 
 _SETTLED = ("done", "cached", "failed", "cancelled", "skipped", "killed")
-_KEPT = 64
-T = TypeVar("T")
 
 
 def unfinished(service: Service) -> dict[str, RunRecord]:
@@ -35,28 +32,17 @@ def unfinished(service: Service) -> dict[str, RunRecord]:
 
 def graph_of_run(service: Service, record: RunRecord) -> Graph | None:
     """Return the steps of a run; None where no graph was kept, or a damaged one."""
-    key = (service.store.uri, record.graph_digest)
-    if key not in _GRAPHS:
-        try:
-            found = read_graph(service.store, record.graph_digest, record.name)
-        except UserError:
-            return None
+
+    def read() -> Graph:
+        found = read_graph(service.store, record.graph_digest, record.name)
         if found is None:  # it may come: a cluster's run is synced bit by bit
-            return None
-        _forget(_GRAPHS)
-        _GRAPHS[key] = found
-    return _GRAPHS[key]
+            raise LookupError(record.graph_digest)
+        return found
 
-
-_GRAPHS: dict[tuple[str, str], Graph] = {}
-"""Graphs are named by their digest, so they never change."""
-_EXPECTED: dict[tuple[str, str], Mapping[str, float]] = {}
-"""How long the steps of a run take by the runs before it, which do not change either."""
-
-
-def _forget(kept: dict[tuple[str, str], T]) -> None:
-    if len(kept) >= _KEPT:
-        kept.clear()
+    try:  # a graph is named by its digest, so it never changes
+        return service.graphs.recall("", record.graph_digest, read)
+    except (UserError, LookupError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -84,10 +70,8 @@ def _left_s(service: Service, record: RunRecord, ended: set[str]) -> float | Non
     graph = graph_of_run(service, record)
     if graph is None or record.outcome != "running" or not set(graph.by_name) <= set(record.steps):
         return None
-    key = (service.store.uri, record.run)
-    if key not in _EXPECTED:
-        _forget(_EXPECTED)
-        _EXPECTED[key] = durations(service.store, graph)
+    # It rests on the runs before this one, which do not change either.
+    expected = service.expected.recall("", record.run, lambda: durations(service.store, graph))
     running: dict[str, float] = {}
     own: dict[str, float] = {}
     for name, step in record.steps.items():
@@ -98,7 +82,7 @@ def _left_s(service: Service, record: RunRecord, ended: set[str]) -> float | Non
             left = cast("dict[str, object]", told).get("left_s")
             if isinstance(left, int | float):
                 own[name] = float(left)
-    return left_s(graph, ended, running, own, _EXPECTED[key], usable_cores())
+    return left_s(graph, ended, running, own, expected, usable_cores())
 
 
 def seconds_since(moment: object, now: datetime) -> float:

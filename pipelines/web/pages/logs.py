@@ -59,7 +59,7 @@ def raw(view: View) -> Response:
             f"the store holds no log of {name} of run {record.run}",
             "a step has one as soon as it has begun",
         )
-    headers = {"content-disposition": attachment(f"{record.run}-{name}-{log.attempt}", "log")}
+    headers = {"content-disposition": attachment(f"{record.run}-{name}-{log.attempt}.log")}
     return StreamingResponse(log.parts(), media_type=_TEXT, headers=headers)
 
 

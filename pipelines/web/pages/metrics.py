@@ -94,7 +94,7 @@ def _of_the_service(service: Service, now: datetime) -> Iterator[str]:
 
 
 def _of_the_store(service: Service) -> Iterator[str]:
-    counts = service.counted.read()
+    counts = service.store_counts.read()
     yield from metric(
         "slimline_runs", "gauge", "runs by outcome",
         (({"outcome": outcome}, count) for outcome, count in counts.runs.items()),

@@ -5,7 +5,6 @@ Both are commands of their own, as the gate evaluates models and every byte is r
 
 from __future__ import annotations
 
-from datetime import UTC
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,8 +57,8 @@ def roll_back(view: View) -> Response:
 
 
 def _started(view: View, kind: str, what: str, words: tuple[str, ...], reason: str) -> Response:
-    at = view.now.astimezone(UTC).isoformat(timespec="milliseconds")
-    view.service.jobs.start(JobOrder(kind, what, words, (what,), view.viewer.name, reason, at))
+    order = JobOrder(kind, what, words, (what,), view.viewer.name, reason, view.at)
+    view.service.jobs.start(order)
     forced = " against the gate" if any(word.startswith("--force=") for word in words) else ""
     view.record(f"{kind}{forced}", what, reason)
     begun = "The gate is asked" if kind == PROMOTE else "The rollback has begun"

@@ -27,6 +27,7 @@ SELECT release_log.name, release_log.seq, kind, release, run, actor, reason, at 
 JOIN (SELECT name, max(seq) AS seq FROM release_log GROUP BY name) AS latest
 ON latest.name = release_log.name AND latest.seq = release_log.seq
 """
+_WITH_MODEL = "WHERE coalesce(release.state, '') <> 'no winner'"
 _MEASURED = "SELECT decision, variant, device, name, value, low, high FROM metric"
 _LATENCY = "p50_ms"
 ON_A_PAGE = 50
@@ -142,7 +143,16 @@ def rows_of(
         most: So many at most.
     """
     sql = f"{_LISTED} WHERE release.name = ? AND {where} ORDER BY release.run DESC LIMIT ?"
-    found = list(index.execute(sql, (name, *values, most)))
+    return _rows(index, sql, (name, *values, most))
+
+
+def latest_rows(index: OpenIndex, most: int) -> list[ReleaseRow]:
+    """Return the latest releases of all names that hold a model, the newest first."""
+    return _rows(index, f"{_LISTED} {_WITH_MODEL} ORDER BY release.at DESC LIMIT ?", (most,))
+
+
+def _rows(index: OpenIndex, sql: str, values: Sequence[Any]) -> list[ReleaseRow]:
+    found = list(index.execute(sql, values))
     figures = _figures(index, {row[8]: row[6] for row in found if row[8] is not None})
     rows: list[ReleaseRow] = []
     for of, run, digest, state, at, actor, variant, size, decision in found:

@@ -152,7 +152,7 @@ def release(view: View) -> Response:
         log=log,
         logged=_logged(store, log),
         files=files,
-        signature=verify_signature(store, name) if log.champion else None,
+        signature=verify_signature(store, log) if log.champion else None,
         apps=_for_apps(store, log),
     )
 
@@ -172,15 +172,10 @@ def _asked(job: StartedJob | None) -> ChampionWish | None:
         return None
     if job.going:
         return ChampionWish(job, "going")
+    if job.fault:
+        return ChampionWish(job, "failed", None, *job.fault)
     answer: Mapping[str, Any] = job.answer or {}
-    error = answer.get("error")
-    if isinstance(error, Mapping):
-        told: Mapping[str, Any] = error  # pyright: ignore[reportUnknownVariableType]
-        return ChampionWish(job, "failed", what=str(told.get("what")), fix=str(told.get("fix")))
-    if "outcome" not in answer:
-        said = job.said or "it ended without a word: perhaps it was killed"
-        return ChampionWish(job, "failed", what=said, fix="try again")
-    return ChampionWish(job, str(answer["outcome"]), finding_of(answer.get("gate")))
+    return ChampionWish(job, str(answer.get("outcome")), finding_of(answer.get("gate")))
 
 
 def finding_of(gate: Mapping[str, Any] | None) -> ToldFinding | None:

@@ -19,7 +19,7 @@ from pipelines.web.pages.run_banners import banners_of
 from pipelines.web.pages.run_facts import facts_of, find_run
 from pipelines.web.pages.run_picture import BOXES_MAX, run_picture
 from pipelines.web.pages.run_result import result_of
-from pipelines.web.pages.started import why_started
+from pipelines.web.pages.why_started import why_started
 from pipelines.web.templating import segment
 from pipelines.web.view import PageRoute, View
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,10 +17,9 @@ from pipelines.launch.cancelling import cancel_run
 from pipelines.triggers.kept import list_triggers, trigger_names
 from pipelines.triggers.origins import origin_of
 from pipelines.triggers.settings import Trigger
-from pipelines.web import jobs
 from pipelines.web.pages.reasons import reason_of
 from pipelines.web.pages.run_facts import find_run
-from pipelines.web.pages.triggers import RUN
+from pipelines.web.pages.trigger_actions import launch
 from pipelines.web.settings import ServeSettings
 from pipelines.web.templating import segment
 from pipelines.web.view import ActionRoute, PageRoute, View
@@ -101,7 +99,7 @@ def again(view: View) -> Response:
     origin = origin_of(record, view.service.settings.configs, triggers)
     match origin:
         case Trigger():
-            return _launched(view, origin, f"run {record.run} again: {reason}")
+            return launch(view, origin.name, f"run {record.run} again: {reason}")
         case Path():
             run = _started(view, origin)
             view.record("run again", run, f"{record.run} again: {reason}")
@@ -130,19 +128,6 @@ def _started(view: View, path: Path) -> str:
             engine=settings.engine,
             cluster=settings.cluster,
         )
-    )
-
-
-def _launched(view: View, trigger: Trigger, reason: str) -> Response:
-    """Have a trigger launch now, whatever its times and its data say."""
-    at = view.now.astimezone(UTC).isoformat(timespec="milliseconds")
-    words = ("triggers", "run", f"--reason={reason}")
-    order = jobs.JobOrder(RUN, trigger.name, words, (trigger.name,), view.viewer.name, reason, at)
-    view.service.jobs.start(order)
-    view.record("run trigger", trigger.name, reason)
-    return view.done(
-        f"/triggers/{segment(trigger.name)}",
-        "It is launched; the run is listed here as soon as it has begun.",
     )
 
 

@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.web.bars import in_order
+from pipelines.web.comparing import MOST_RUNS
 from pipelines.web.pages.run_actions import can_start
-from pipelines.web.pages.started import TRIGGER
+from pipelines.web.pages.why_started import TRIGGER
 from pipelines.web.service import Service
 from pipelines.web.view import PageRoute, View
 
 ON_A_PAGE = 50
-COMPARED_MAX = 8
 _ACTORS_MAX, _TEXT_MAX = 50, 100
 _FILTERS = ("q", "name", "outcome", "by")
 _FROM = """
@@ -172,7 +172,7 @@ def runs(view: View) -> Response:
         filters=filters,
         filtered=any(filters.values()),
         can_start=can_start(view),
-        compared_max=COMPARED_MAX,
+        compared_max=MOST_RUNS,
         newer=view.url(after=rows[0].run, before=None) if rows and has_newer else None,
         older=view.url(before=rows[-1].run, after=None) if rows and has_older else None,
     )

@@ -100,12 +100,6 @@ class ReasonRow:
     names: Sequence[tuple[str, str]]
 
 
-def stamp_of(index: OpenIndex) -> str:
-    """Return what is another value with every piece of news in the index."""
-    row = index.one("SELECT value FROM meta WHERE name = 'changed'")
-    return row[0] if row else ""
-
-
 def excluded_in(view: View) -> frozenset[str]:
     """Return the digests of what was erased, or is about to be, as of a moment ago.
 
@@ -135,7 +129,7 @@ def left_out(
         except (CorruptionError, LookupError, ValueError):  # gone, damaged, or of another version
             return None, []
 
-    return view.service.answers.recall(stamp_of(index), ("left out", facts.report), read)
+    return view.service.answers.recall(index.stamp, ("left out", facts.report), read)
 
 
 # the list ---------------------------------------------------------------------------------------
@@ -211,7 +205,7 @@ def _source(view: View, index: OpenIndex, digest: str) -> Response:
 
 
 def _dataset(view: View, index: OpenIndex, facts: DatasetFacts) -> Response:
-    answers, stamp = view.service.answers, stamp_of(index)
+    answers, stamp = view.service.answers, index.stamp
     images = images_of(index, facts.id)
     classes = answers.recall(stamp, ("classes", facts.id), lambda: classes_of(index, facts.id))
     use, lost = left_out(view, index, facts)

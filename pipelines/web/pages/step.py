@@ -145,7 +145,7 @@ def statement(view: View) -> Response:
             f"the store holds no record of an execution of {view.path['step']}",
             "a step has one as soon as it has ended",
         )
-    headers = {"content-disposition": attachment(f"{record.run}-{view.path['step']}", "json")}
+    headers = {"content-disposition": attachment(f"{record.run}-{view.path['step']}.json")}
     return Response(data, media_type="application/json", headers=headers)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from datetime import UTC, datetime
-from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -18,6 +16,7 @@ from pipelines.triggers.settings import Trigger
 from pipelines.web.jobs import JobOrder
 from pipelines.web.pages.reasons import reason_of
 from pipelines.web.pages.triggers import CONFIRM, RETRY, RUN, TEST
+from pipelines.web.templating import segment
 from pipelines.web.view import ActionRoute, View
 
 _FAILED: tuple[State, ...] = ("dead letter", "failed")
@@ -33,10 +32,15 @@ def test(view: View) -> Response:
 
 def run(view: View) -> Response:
     """Launch it now, whatever its times and its data say."""
-    name, reason = _named(view).name, reason_of(view)
+    return launch(view, _named(view).name, reason_of(view))
+
+
+def launch(view: View, name: str, reason: str) -> Response:
+    """Have a trigger launch now, from whatever page."""
     _start(view, RUN, ("triggers", "run", f"--reason={reason}"), (name,), reason)
     view.record("run trigger", name, reason)
-    return _done(view, "It is launched; the run is listed here as soon as it has begun.")
+    said = "It is launched; the run is listed here as soon as it has begun."
+    return view.done(f"/triggers/{segment(name)}", said)
 
 
 def pause(view: View) -> Response:
@@ -50,7 +54,7 @@ def pause(view: View) -> Response:
 
 def resume(view: View) -> Response:
     """Start runs again, without those that were missed."""
-    name, since = _named(view).name, _text(view.now)
+    name, since = _named(view).name, view.at
     change_trigger(view.service.store, name, lambda one: replace(one, paused="", since=since))
     view.record("resume trigger", name, "")
     if view.service.triggers:
@@ -71,7 +75,7 @@ def dismiss(view: View) -> Response:
     """Say that a launch that failed is not to be tried again."""
     trigger, reason = _named(view), reason_of(view)
     key, who = _launch(view, trigger, _FAILED).key, view.viewer.name
-    end(view.service.store, trigger, key, "dismissed", reason, _text(view.now), who)
+    end(view.service.store, trigger, key, "dismissed", reason, view.at, who)
     view.record("dismiss launch", f"{trigger.name} {key}", reason)
     return _done(view, "It is not tried again.")
 
@@ -92,7 +96,7 @@ def _start(
     view: View, kind: str, words: tuple[str, ...], names: tuple[str, ...], reason: str
 ) -> None:
     view.service.jobs.start(
-        JobOrder(kind, names[0], words, names, view.viewer.name, reason, _text(view.now))
+        JobOrder(kind, names[0], words, names, view.viewer.name, reason, view.at)
     )
 
 
@@ -125,11 +129,7 @@ def _launch(view: View, trigger: Trigger, states: tuple[State, ...]) -> Launch:
 
 
 def _done(view: View, said: str) -> Response:
-    return view.done(f"/triggers/{quote(view.path['name'], safe='')}", said)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return view.done(f"/triggers/{segment(view.path['name'])}", said)
 
 
 ROUTES: tuple[ActionRoute, ...] = (

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from pipelines.triggers.kept import list_triggers, read_trigger, trigger_names
-from pipelines.web.jobs import StartedJob
+from pipelines.web.jobs import StartedJob, error_in
 from pipelines.web.pages.trigger_rows import row_of
 from pipelines.web.view import PageRoute, View
 
@@ -73,12 +73,8 @@ def _started(job: StartedJob) -> Started:
     answer: Mapping[str, Any] = job.answer or {}
     if listed := answer.get("triggers"):  # of a tick, which can be about several
         answer = listed[0]
-    error = answer.get("error")
-    if isinstance(error, Mapping):
-        told: Mapping[str, Any] = error  # pyright: ignore[reportUnknownVariableType]
-        return Started(job, str(told.get("what")), str(told.get("fix")))
-    if not job.going and job.answer is None:
-        return Started(job, job.said or "it ended without a word: perhaps it was killed")
+    if fault := error_in(answer) or job.fault:
+        return Started(job, *fault)
     if answer.get("outcome") in ("failed", "refused", "superseded", "elsewhere"):
         return Started(job, f"{answer['outcome']}: {answer.get('why') or answer.get('run')}")
     ticks: Sequence[Mapping[str, Any]] = answer.get("ticks") or ()

@@ -91,23 +91,16 @@ def _row(name: str, links: list[Link]) -> LinkRow:
     return LinkRow(name, first.state, first.said, tuple(faults[:_FAULTS_MAX]), more)
 
 
-def _named(view: View) -> Named:
+def _named(view: View) -> tuple[Named, str]:
+    """Return what is to be proved, and the stamp of the index now."""
     with view.service.index() as index:
-        return resolve(view.service.store, index, view.path["what"], files=False)
-
-
-def _store_now(view: View) -> str:
-    """Return what is another value when the store has changed."""
-    with view.service.index() as index:
-        row = index.one("SELECT value FROM meta WHERE name = 'changed'")
-    return row[0] if row else ""
+        return resolve(view.service.store, index, view.path["what"], files=False), index.stamp
 
 
 def verify(view: View) -> Response:
     """Show the proof: the quick one, which is begun by asking, and the deep one, if there is."""
     try:
-        named = _named(view)
-        now = _store_now(view)
+        named, now = _named(view)
         view.service.proofs.start(named, now, deep=False)
     except UserError as error:
         return view.missing(error.what, error.fix)
@@ -136,11 +129,11 @@ def _shown(proof: Proof, now: str) -> ShownProof:
 
 def prove(view: View) -> Response:
     """Begin the deep proof, or the quick one again."""
-    named, extent = _named(view), view.form["extent"]
+    (named, now), extent = _named(view), view.form["extent"]
     if extent not in _EXTENTS:
         raise UserError(f"no proof has the extent {extent[:40]}", "choose deep or quick")
     deep = extent == "deep"
-    view.service.proofs.start(named, _store_now(view), deep=deep, again=True)
+    view.service.proofs.start(named, now, deep=deep, again=True)
     view.record("verify", str(named), "every file" if deep else "records and released files")
     return view.done(f"/verify/{quote(str(named))}", f"The {extent} proof has begun.")
 

@@ -75,7 +75,7 @@ def signed(cache: Cache, release: PublishedRelease, key: Path) -> Store:
 
 
 def found(store: Store, key: Path, seq: int | None = None) -> SignatureFound:
-    return verify_signature(store, NAME, seq, key.with_name("sign.pub.pem"))
+    return verify_signature(store, read_log(store, NAME), seq, key.with_name("sign.pub.pem"))
 
 
 def test_what_was_signed_is_found_to_be(signed: Store, key: Path) -> None:
@@ -83,7 +83,8 @@ def test_what_was_signed_is_found_to_be(signed: Store, key: Path) -> None:
     assert (told.state, told.bad) == ("signed", None), told
     assert "entry 1, its release and 2 records are as signed" in told.what
     assert told.key == Signer(key).fingerprint
-    assert verify_signature(signed, NAME, 1, key) == told  # the private key holds the public one
+    private = verify_signature(signed, read_log(signed, NAME), 1, key)
+    assert private == told  # it holds the public one
     champion = champion_of(signed, NAME)
     assert champion
     assert champion["signature"]["key"] == signature_key(NAME, 1)
@@ -93,7 +94,7 @@ def test_what_was_signed_is_found_to_be(signed: Store, key: Path) -> None:
 
 
 def test_whose_it_is_has_to_be_said(signed: Store, key: Path) -> None:
-    told = verify_signature(signed, NAME)
+    told = verify_signature(signed, read_log(signed, NAME))
     assert (told.state, told.key) == ("unknown key", Signer(key).fingerprint)
     assert "--key PUBLIC.pem" in told.what
 
@@ -101,13 +102,13 @@ def test_whose_it_is_has_to_be_said(signed: Store, key: Path) -> None:
 def test_another_key(signed: Store, tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", other)
-    told = verify_signature(signed, NAME, key=other)
+    told = verify_signature(signed, read_log(signed, NAME), key=other)
     assert told.state == "wrong"
     assert "not with" in told.what
 
 
 def test_no_signature(cache: Cache, release: PublishedRelease, key: Path) -> None:
-    assert verify_signature(cache.store, NAME, key=key).state == "unsigned"
+    assert verify_signature(cache.store, read_log(cache.store, NAME), key=key).state == "unsigned"
     given = ReleasesSection()
 
     judged = partial(gate.judge, cache)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipelines.stores.layout import blob_key, tree_key
-from pipelines.web.pages.artifacts import safe_name
+from pipelines.web.pages.file_names import safe_name
 from tests.pipelines.web.calling import App, links_of
 
 HOSTILE = b"<script>alert(document.cookie)</script><form action=/triggers/x/pause method=post>"

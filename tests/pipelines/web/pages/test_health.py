@@ -113,7 +113,7 @@ def test_while_there_is_no_index_the_page_stands(world, monkeypatch):
     def missing():
         raise IndexMissingError("being read", "wait")
 
-    monkeypatch.setattr(app.service.counted, "read", missing)
+    monkeypatch.setattr(app.service.store_counts, "read", missing)
     assert app.get("/health").status == 200
     assert app.get("/metrics").status == 200
 

@@ -5,13 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from components.artifacts.empty import FILE as NOTHING
 from pipelines.config.loading import load
 from pipelines.runs.actions import Action, record_action
 from pipelines.runs.moments import now
 from pipelines.runs.records import put_finished
-from pipelines.stores.layout import trigger_key
+from pipelines.runs.registry import register_release
+from pipelines.stores.layout import ACTIONS, trigger_key
 from pipelines.triggers.kept import put_trigger
 from tests.data.page_runs import EXAMPLE, nightly
+from tests.data.releases import put_release
+from tests.data.trees import put_tree
 from tests.pipelines.web.calling import App, links_of, main_of, text_of, with_class
 
 FAILED = "digits-20261127-040000-aaaa"
@@ -123,3 +127,28 @@ def test_damaged_records_are_told(store, made):
     store.put_if_absent("runs/digits-20261127-070000-dddd/run.json", b"{")
     (need,) = needs(page(App(store)))
     assert "Damaged 1 value" in need or "values" in need
+
+
+def test_the_latest_release_with_a_model_is_told_however_many_came_to_none_since(store):
+    put_release(store, "faces-20261101-090000-aaaa")
+    nothing = put_tree(store, {NOTHING: b"{}"})
+    for day in range(2, 9):
+        register_release(store, "faces", f"faces-202611{day:02}-090000-aaaa", nothing.digest)
+    main = page(App(store))
+    released = next(one for one in main.iter("section") if one.get("aria-labelledby") == "released")
+    assert "faces-20261101-090000-aaaa" in text_of(released)
+
+
+def test_what_pages_have_started_is_read_once(store, monkeypatch):
+    record_action(store, Action(now(), "olga", "run", FAILED, "try it"))
+    app = App(store)
+    listed, before = [], type(store).list
+
+    def counted(self, prefix="", *rest):
+        listed.append(prefix)
+        return before(self, prefix, *rest)
+
+    monkeypatch.setattr(type(store), "list", counted)
+    page(app)
+    days = [prefix for prefix in listed if prefix.startswith(ACTIONS)]
+    assert len(days) == len(set(days)) == 2

@@ -203,6 +203,18 @@ def test_the_page_tells_whether_apps_read_what_the_log_says(app, cache):
     assert cache.store.get(champion_key("faces")) == b'{"schema":1}', "a page writes nothing"
 
 
+def test_the_page_reads_each_entry_of_the_log_once(app, cache, monkeypatch):
+    read, before = [], type(cache.store).get
+
+    def counted(self, key, *rest):
+        read.append(key)
+        return before(self, key, *rest)
+
+    monkeypatch.setattr(type(cache.store), "get", counted)
+    page(app)
+    assert read.count(release_log_key("faces", 1)) == 1
+
+
 def test_names_of_people_are_inert_and_links_lead_to_runs_and_comparisons(app, cache):
     roll_back_reason = "<script>alert(1)</script>"
     raised(cache, NEXT)

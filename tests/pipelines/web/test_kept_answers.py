@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.web.remembered import Remembered
+from pipelines.web.kept_answers import KeptAnswers
 
 
 def test_a_question_is_answered_once_until_something_changes():
@@ -11,7 +11,7 @@ def test_a_question_is_answered_once_until_something_changes():
     def make(what):
         return lambda: asked.append(what) or what
 
-    kept = Remembered(10)
+    kept = KeptAnswers(10)
     assert kept.recall("now", "a", make("first")) == "first"
     assert kept.recall("now", "a", make("second")) == "first"
     assert kept.recall("later", "a", make("third")) == "third"
@@ -19,7 +19,7 @@ def test_a_question_is_answered_once_until_something_changes():
 
 
 def test_the_longest_unused_goes_first():
-    kept = Remembered(2)
+    kept = KeptAnswers(2)
     for name in ("a", "b"):
         kept.recall(1, name, lambda name=name: name)
     kept.recall(1, "a", lambda: pytest.fail("it is known"))
@@ -29,14 +29,14 @@ def test_the_longest_unused_goes_first():
 
 
 def test_what_fails_is_asked_again():
-    kept = Remembered(2)
+    kept = KeptAnswers(2)
     with pytest.raises(ZeroDivisionError):
         kept.recall(1, "a", lambda: 1 // 0)
     assert kept.recall(1, "a", lambda: 2) == 2
 
 
 def test_what_was_found_while_all_changed_is_not_kept():
-    kept = Remembered(2)
+    kept = KeptAnswers(2)
 
     def slow():
         kept.recall("new", "other", lambda: 1)

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 
-class Remembered:
+class KeptAnswers:
     """Keeps answers by what was asked, for many threads.
 
     Args:

@@ -24,6 +24,9 @@ _LATEST = """
 SELECT run, name, outcome FROM run WHERE started >= ? ORDER BY started DESC, run DESC LIMIT ?
 """
 
+StartedRun = tuple[Action, detached.DetachedState]
+"""Who started a run through a page, and what became of its process here."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -49,18 +52,23 @@ class Need:
 
 
 def needs_of(
-    view: View, index: OpenIndex, triggers: Sequence[TriggerRow], damaged: Sequence[Damaged]
+    view: View,
+    index: OpenIndex,
+    started: Sequence[StartedRun],
+    triggers: Sequence[TriggerRow],
+    damaged: Sequence[Damaged],
 ) -> list[Need]:
     """Return what needs somebody, the most urgent first.
 
     Args:
         view: Who asks, and the store.
         index: Of the store.
+        started: What pages have started lately; see ``started_lately``.
         triggers: All triggers.
         damaged: Those that cannot be read.
     """
     return [
-        *_not_begun(view),
+        *_not_begun(started),
         *_failed(view, index),
         *(need for row in triggers for need in _of_trigger(row)),
         *(_damaged(one) for one in damaged),
@@ -69,7 +77,7 @@ def needs_of(
     ]
 
 
-def started_lately(view: View) -> Iterator[tuple[Action, detached.DetachedState]]:
+def started_lately(view: View) -> Iterator[StartedRun]:
     """Yield what pages have started since yesterday, and what became of its process here."""
     for day in (view.now, view.now - timedelta(days=1)):
         for action in reversed(actions_on(view.service.store, day)):
@@ -79,8 +87,8 @@ def started_lately(view: View) -> Iterator[tuple[Action, detached.DetachedState]
                 yield action, state
 
 
-def _not_begun(view: View) -> Iterator[Need]:
-    for action, state in started_lately(view):
+def _not_begun(started: Sequence[StartedRun]) -> Iterator[Need]:
+    for action, state in started:
         if state.what == "died":
             said = shown(state.lines.encode()).strip().splitlines()
             yield Need(

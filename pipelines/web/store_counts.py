@@ -61,7 +61,7 @@ class Counts:
         return sum(kind.size_bytes for kind in self.kinds)
 
 
-class Counted:
+class StoreCounts:
     """Counts what a store holds, and keeps the answer for a while; for many threads.
 
     Args:
@@ -80,13 +80,12 @@ class Counted:
             UserError: There is no index yet.
         """
         with self._lock, self._index() as index:
-            row = index.one("SELECT value FROM meta WHERE name = 'changed'")
-            changed, began = str(row), time.monotonic()
-            if self._found and (self._found[0] == changed or began < self._found[1]):
+            stamp, began = index.stamp, time.monotonic()
+            if self._found and (self._found[0] == stamp or began < self._found[1]):
                 return self._found[2]
             counts = _counted(index)
             ended = time.monotonic()
-            self._found = (changed, ended + max(_FRESH_S, _SLOW * (ended - began)), counts)
+            self._found = (stamp, ended + max(_FRESH_S, _SLOW * (ended - began)), counts)
             return counts
 
 
