@@ -80,6 +80,7 @@ class Service:
         self.expected = KeptAnswers(64)
         self.thumbnails = KeptAnswers(1_000)
         self.exclusions = KeptAnswers(1)
+        self.launches = KeptAnswers(256)
         self.began = secrets.token_hex(8)
         self.standing = StoreSeen()
         self.faults = faults or Faults(lambda _: None)
