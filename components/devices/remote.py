@@ -130,17 +130,17 @@ class RemoteDevice:
         The first attempt since it was taken begins without a quiet moment, too, where none comes
         soon: what else runs on a device may always run there.
         """
-        first = self._first is None
+        first, quiet_s = self._first is None, min(_QUIET_S, wait_s)
         start = time.monotonic()
         while True:
             busy, state = self._look_around()
             waited = time.monotonic() - start
             warm = self._is_warmer(state) and waited < _COOL_S
             if not is_hot(state) and not warm:
-                if not busy or (first and waited > _QUIET_S):
+                if not busy or (first and waited > quiet_s):
                     self._first = self._first or state
                     return True
-                if waited > _QUIET_S:
+                if waited > quiet_s:
                     return False
             if waited > wait_s:
                 return False
