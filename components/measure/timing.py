@@ -187,6 +187,10 @@ def flat_metrics(measurement: Measurement) -> dict[str, float]:
         found: Interval | None = getattr(summary, name)
         if found is not None:
             flat |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    if (lasting := measurement.sustained) and lasting.p50_ms:
+        flat["sustained_p50_ms"] = lasting.p50_ms.value
+    if (energy := measurement.energy) and energy.mj_per_inference:
+        flat["mj_per_inference"] = energy.mj_per_inference.value
     return {
         **flat,
         "load_ms": summary.load_ms,
