@@ -43,6 +43,7 @@ from pipelines.cli.trigger_documents import (
     TickedTrigger,
 )
 from pipelines.config.configuration import Config
+from pipelines.config.devices import KINDS
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.kubeflow_workspace import Workspace
@@ -53,7 +54,6 @@ from pipelines.config.sections import (
     AnswersTeacher,
     AutoSection,
     BudgetSection,
-    HostDevice,
     ImageShape,
     ImportedTeacher,
     Limit,
@@ -132,7 +132,7 @@ SECTIONS: Sequence[Section] = (
     *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
     Section("about", AboutSection),
     Section("auto", AutoSection),
-    Section("devices[]", HostDevice, "benchmark"),
+    *(Section(f"devices[] (kind: {kind})", each, each.component) for kind, each in KINDS.items()),
     Section("budgets", BudgetSection),
     Section("evaluate", component="evaluate"),
     Section("convert", component="convert"),
