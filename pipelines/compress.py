@@ -341,7 +341,7 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
             device.component,
             {"model": lite},
             config.step_parameters(device.component, device.parameters, device=called),
-            place,
+            place if interface_of(device.component).occupies else None,
         )
 
 

@@ -5,57 +5,18 @@ Parameters are not described here: they are those of the component that measures
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_serializer
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from components.contract.errors import suggest
+from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom
-from pipelines.config.sections import Name, Parameters, WithParameters
+from pipelines.config.sections import Parameters
 
 HOST = "host"
 """The kind, and the name, of the machine that runs slimline."""
-
-_NAME_CHARACTERS_MAX = 40
-
-
-class DeviceSection(WithParameters):
-    """A device; all other keys are parameters of the component that measures on it.
-
-    Attributes:
-        component: Which one.
-        on_this_machine: Whether a step that measures on it needs this machine for itself alone.
-        told_apart_by: Parameters that say which one it is: two sections of equal ones are about
-            the same device, on which one step runs at a time.
-    """
-
-    component: ClassVar[str]
-    on_this_machine: ClassVar[bool] = False
-    told_apart_by: ClassVar[tuple[str, ...]] = ()
-    name: Name | None = Field(
-        default=None,
-        description="what steps and reports call it, unlike every other device; without it the "
-        "kind and what tells it from others",
-    )
-    parameters: Parameters
-
-    @property
-    def usual_name(self) -> str:
-        """What it is called where nobody gave it a name."""
-        kind: str = getattr(self, "kind")  # noqa: B009 of every class below
-        words = [kind, *(str(self.parameters.get(key) or "") for key in self.told_apart_by)]
-        plain = re.sub("[^a-z0-9]+", "-", "-".join(words).lower())
-        return plain.strip("-")[:_NAME_CHARACTERS_MAX].strip("-")
-
-    @model_serializer
-    def _plain(self) -> dict[str, object]:
-        # Without a name it is written as before there were any, so digests stay what they were.
-        own = {name: getattr(self, name) for name in type(self).model_fields}
-        if own["name"] is None:
-            del own["name"]
-        return {**own.pop("parameters"), **own}
 
 
 class HostDevice(DeviceSection):

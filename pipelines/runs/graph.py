@@ -103,7 +103,8 @@ class Step:
     def device(self) -> str | None:
         """What a configuration calls the device that it measures on; None where it measures none.
 
-        Two devices of a configuration may be one to be occupied: a phone's CPU and its GPU.
+        It may be called otherwise than what it occupies: a browser of this machine, or the second
+        name of a phone.
         """
         return str(self.parameters.get("device", self.occupies)) if self.occupies else None
 
