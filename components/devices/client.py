@@ -25,12 +25,12 @@ class Silence:
 
     Attributes:
         code: Its exit code; None where it was still waiting when the time was over.
-        out: What came before, from whomever.
-        err: The same of the errors: mostly the client's own.
+        begun: Whether the script had begun to run.
+        err: What came as errors: from the client, mostly.
     """
 
     code: int | None
-    out: str
+    begun: bool
     err: str
 
 
@@ -78,8 +78,8 @@ def converse(
         talk.end(_LEAVE_S if talk.out_ended else 0)
     return frame.answer(talk.out, talk.err) or Silence(
         code=client.returncode if in_time else None,
-        out=talk.out.decode(errors="replace"),
-        err=talk.err.decode(errors="replace"),
+        begun=frame.begun(talk.out),
+        err=frame.without_markers(talk.err).decode(errors="replace"),
     )
 
 

@@ -26,11 +26,14 @@ _FIRST = (
     'eval "$program"\n'
 )
 
+# Faults are known by their English sentences.
 # When a connection ends, adbd sends a hang-up and the next output a broken pipe: without the first
 # line, the shell would die before the script has cleaned up. The parentheses keep `exit`, a syntax
 # error and a signal from ending the shell that has yet to print the end marker.
 _PROGRAM = """\
 trap '' HUP PIPE
+LC_ALL=C
+export LC_ALL
 printf 'B%s\\n' {nonce}
 printf 'B%s\\n' {nonce} >&2
 ( set -- {arguments}; eval {script} )
@@ -71,6 +74,10 @@ class Frame:
         """The line for a login shell, whichever that is."""
         return _COMMAND
 
+    def begun(self, out: bytes | bytearray) -> bool:
+        """Say whether a shell there has begun to run the script."""
+        return self._begin(out) is not None
+
     def ended(self, out: bytes | bytearray, start: int = 0) -> bool:
         """Say whether the end marker is in the standard output, at ``start`` or after it."""
         return self._end(out, start) is not None
@@ -96,6 +103,11 @@ class Frame:
     def err_ended(self, err: bytes | bytearray, start: int = 0) -> bool:
         """Say whether the end marker is in the errors, at ``start`` or after it."""
         return err.find(f"E{self.nonce}\n".encode(), start) >= 0
+
+    def without_markers(self, stream: bytes | bytearray) -> bytes:
+        """Return all that came, but the lines with markers."""
+        lines = bytes(stream).splitlines(keepends=True)
+        return b"".join(line for line in lines if self.nonce.encode() not in line)
 
     @property
     def marker_size(self) -> int:

@@ -24,7 +24,7 @@ def _joined(value: object) -> object:
 Cores: TypeAlias = Annotated[str, BeforeValidator(_joined), Field(pattern=_CORES)]
 """Cores of a device: ``big``, ``little``, ``any``, or their numbers such as ``4,5,6,7``."""
 
-FolderThere: TypeAlias = Annotated[str, Field(pattern=r"^(~|/)[A-Za-z0-9._/-]*$")]
+FolderThere: TypeAlias = Annotated[str, Field(pattern=r"^(~/|/)[A-Za-z0-9._/-]+$")]
 """A folder on a device; the characters are those that no shell takes for anything else."""
 
 HostName: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._@:-]*$")]
@@ -38,19 +38,17 @@ PythonThere: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_/][A-Za-z0-9
 
 
 @dataclass(frozen=True, kw_only=True)
-class SshSettings:
-    """How a board is reached over ssh, and what it measures with.
+class RemoteSettings:
+    """What any device measures with that is reached through a shell.
 
     Attributes:
-        host: Any name that ``ssh`` knows; ``~/.ssh/config`` holds.
         dir: The only folder there that is written to.
         python: Its Python, a name or a path; null: the newest of 3.10 to 3.14 there.
-        cores: The model runs on these alone: ``big`` (those with the highest clock), ``little``,
-            ``any``, or a list of numbers.
+        cores: The model runs on these alone: ``big`` (the fastest kind, and the next one where
+            ``threads`` needs more), ``little`` (the slowest kind likewise), ``any``, or numbers.
         cooldown_s: Longest wait for a device that is cool and quiet.
     """
 
-    host: HostName
     dir: FolderThere = "~/.cache/slimline"
     python: PythonThere | None = None
     cores: Cores = "big"
@@ -58,20 +56,23 @@ class SshSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdbSettings:
+class SshSettings(RemoteSettings):
+    """How a board is reached over ssh, and what it measures with.
+
+    Attributes:
+        host: Any name that ``ssh`` knows; ``~/.ssh/config`` holds.
+    """
+
+    host: HostName
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdbSettings(RemoteSettings):
     """How a device is reached over adb, and what it measures with.
 
     Attributes:
         serial: As ``adb devices -l`` shows it, or ``usb:PORT`` where two share one.
-        dir: The only folder there that is written to.
-        python: Its Python, a name or a path; null: the newest of 3.10 to 3.14 there.
-        cores: The model runs on these alone: ``big`` (those with the highest clock), ``little``,
-            ``any``, or a list of numbers.
-        cooldown_s: Longest wait for a device that is cool and quiet.
     """
 
     serial: SerialNumber
     dir: FolderThere = "/data/local/tmp/slimline"
-    python: PythonThere | None = None
-    cores: Cores = "big"
-    cooldown_s: NonNegativeFloat = 300.0
