@@ -20,6 +20,7 @@ from components import COMPONENTS
 from components.artifacts.decision import Candidate, Decision
 from components.contract.docstrings import entries_of, first_line
 from components.contract.interface import interface_of
+from pipelines.cli.device_documents import CleanedDevice, ListedDevice
 from pipelines.cli.documents import (
     LISTED_RUN,
     Collected,
@@ -213,6 +214,8 @@ DOCUMENTS: Sequence[Document] = (
     ),
     Document("`slimline triggers run --json`, `slimline triggers retry --json`", (LaunchedByHand,)),
     Document("what `slimline tick --notify` gives to a command", (Notice,)),
+    Document("`slimline devices --json`: `devices[]`", (ListedDevice,)),
+    Document("`slimline devices clean --json`", (CleanedDevice,)),
     Document("`slimline gc --json`", (Collected,)),
     Document("`waiting[]` of that document", (WaitingCollection,)),
     Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),

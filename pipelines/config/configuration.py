@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from components.contract.digests import digest
-from components.contract.errors import UserError
+from components.contract.errors import UserError, suggest
 from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
-from pipelines.config.devices import Device, HostDevice, device_names, device_places
+from pipelines.config.devices import HOST, Device, HostDevice, device_names, device_places
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
 from pipelines.config.releases import ReleasesSection
@@ -222,6 +222,29 @@ class Config(Section):
         return self.model_copy(
             update={key: located(value, None) for key, value in moved.items() if value}
         )
+
+    def without(self, names: Collection[str]) -> Config:
+        """Return the same without some of its devices.
+
+        Args:
+            names: What they are called.
+
+        Raises:
+            UserError: There is no such device, or no other one.
+        """
+        listed = self.device_names
+        for name in names:
+            if name not in listed:
+                raise UserError(f"devices: there is none called {name!r}", suggest(name, listed))
+        kept = tuple(
+            device for device, name in zip(self.devices, listed, strict=True) if name not in names
+        )
+        if not kept:
+            raise UserError(
+                f"without {' and '.join(names)} there is no device to measure on",
+                f"list {HOST} under devices, too, or leave --without out",
+            )
+        return self.model_copy(update={"devices": kept})
 
     def reseeded(self, seed: int) -> Config:
         """Return the same with all randomness starting elsewhere.

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError
 
-from components.contract.errors import suggest
+from components.contract.errors import UserError, suggest
 from pipelines.config.device_section import DeviceSection
-from pipelines.config.faults import custom
+from pipelines.config.faults import custom, fault_of
 from pipelines.config.sections import Parameters
 
 HOST = "host"
@@ -82,6 +82,22 @@ Device: TypeAlias = Annotated[
     Discriminator(_kind_of),
     BeforeValidator(_given),
 ]
+
+
+_DEVICE = TypeAdapter[DeviceSection](Device)
+
+
+def device_of(section: Mapping[str, object]) -> DeviceSection:
+    """Return a device from its section alone; its parameters are checked by whoever uses them.
+
+    Raises:
+        UserError: It is of no kind that there is.
+    """
+    try:
+        return _DEVICE.validate_python(dict(section))
+    except ValidationError as error:
+        _, what, fix = fault_of(error.errors()[0])
+        raise UserError(what, fix) from None
 
 
 def device_names(devices: Sequence[DeviceSection]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.devices.device import LostError
+from components.devices.states import fault_of
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST
 from pipelines.config.parameters import filled
@@ -35,6 +36,12 @@ Named = tuple[str, DeviceSection]
 """A device of a configuration, after its name."""
 
 
+def _host(name: str, arguments: Mapping[str, Any]) -> Device:  # noqa: ARG001 as of all kinds
+    from components.devices.host import HostDevice
+
+    return HostDevice()
+
+
 def _ssh(name: str, arguments: Mapping[str, Any]) -> Device:
     from components.devices.ssh_device import open_ssh
 
@@ -47,9 +54,11 @@ def _adb(name: str, arguments: Mapping[str, Any]) -> Device:
     return open_adb(name, arguments["reached"])
 
 
-OPENERS: Mapping[str, Callable[[str, Mapping[str, Any]], Device]] = {"ssh": _ssh, "adb": _adb}
+OPENERS: Mapping[str, Callable[[str, Mapping[str, Any]], Device]] = {
+    HOST: _host, "ssh": _ssh, "adb": _adb,
+}  # fmt: skip
 """By kind what opens a device, given its name and the arguments of the component that measures on
-it. Kinds that are missing here need no opening: this machine, and what is only read."""
+it. Kinds that are missing here measure no time on anything."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class Looked:
     Attributes:
         name: Of the device.
         section: The section of the configuration that says how it is reached.
-        seen: What it says of itself; None where it cannot measure.
+        seen: What it says of itself; None where it did not answer, or cannot run a model.
         fault: Why it cannot; None where it can.
     """
 
@@ -75,13 +84,13 @@ def kind_of(section: DeviceSection) -> str:
 
 
 def named_devices(config: Config) -> list[Named]:
-    """Return the devices of a configuration that have to be reached, with their names."""
+    """Return the devices of a configuration that can be asked, with their names."""
     listed = zip(config.device_names, config.devices, strict=True)
     return [(name, section) for name, section in listed if kind_of(section) in OPENERS]
 
 
 def open_device(name: str, section: DeviceSection) -> Device:
-    """Open a device that has to be reached; nothing is sent to it yet.
+    """Open a device; nothing is sent to it yet.
 
     Args:
         name: What the configuration calls it.
@@ -90,16 +99,21 @@ def open_device(name: str, section: DeviceSection) -> Device:
     Raises:
         UserError: The program that reaches it, such as ``ssh``, is not there.
     """
-    complete = filled(section.component, section.parameters, fixed={"device": name})
-    arguments = interface_of(section.component).arguments(complete)
-    return OPENERS[kind_of(section)](name, arguments)
+    return OPENERS[kind_of(section)](name, _arguments(name, section))
+
+
+def _arguments(name: str, section: DeviceSection) -> Mapping[str, Any]:
+    """Return what the component that measures on a device is called with, but for artifacts."""
+    called = HOST if kind_of(section) == HOST else name
+    complete = filled(section.component, section.parameters, fixed={"device": called})
+    return interface_of(section.component).arguments(complete)
 
 
 def look_at(devices: Iterable[Named], answer_s: float = ANSWER_S) -> list[Looked]:
     """Ask devices what they are, all at the same time; nothing on them is changed.
 
     Args:
-        devices: That have to be reached.
+        devices: Of kinds that can be asked.
         answer_s: How long each is waited for.
 
     Returns:
@@ -137,7 +151,7 @@ def _look(name: str, section: DeviceSection) -> Looked:
     try:
         device = open_device(name, section)
         try:
-            return Looked(name, section, device.look(), None)
+            return _answered(device, name, section)
         finally:
             device.close()
     except UserError as error:
@@ -145,6 +159,17 @@ def _look(name: str, section: DeviceSection) -> Looked:
     except LostError as error:
         lost = UserError(f"{name} went away while it was asked what it is: {error}", _PLUG)
         return Looked(name, section, None, lost)
+
+
+def _answered(device: Device, name: str, section: DeviceSection) -> Looked:
+    seen = device.look()
+    if fault := fault_of(seen.state):
+        return Looked(name, section, seen, UserError(f"{name} {fault[0]}", fault[1]))
+    try:
+        device.check(_arguments(name, section)["plan"])
+    except UserError as error:
+        return Looked(name, section, seen, error)
+    return Looked(name, section, seen, None)
 
 
 _PLUG = "check its cable, hub and power, then try again"
@@ -155,14 +180,45 @@ def _silent(name: str, section: DeviceSection, answer_s: float) -> Looked:
     return Looked(name, section, None, fault)
 
 
+def clean_device(name: str, section: DeviceSection) -> str:
+    """Remove from a device all that slimline has put there.
+
+    Args:
+        name: What the configuration calls it.
+        section: How it is reached.
+
+    Returns:
+        The folder that is gone.
+
+    Raises:
+        UserError: It does not answer, has other files in that folder, or nothing is put on devices
+            of its kind.
+    """
+    from components.devices.remote import RemoteDevice
+
+    device = open_device(name, section)
+    try:
+        if not isinstance(device, RemoteDevice):
+            raise UserError(
+                f"{name} is a device of kind {kind_of(section)}: slimline puts nothing on it",
+                "name one of kind ssh or adb; slimline devices lists them",
+            )
+        device.clean()
+    except LostError as error:
+        raise UserError(f"{name} went away while it was cleaned: {error}", _PLUG) from None
+    finally:
+        device.close()
+    return str(_arguments(name, section)["reached"].dir)
+
+
 def keep_seen(store: Store, looked: Iterable[Looked]) -> None:
-    """Keep of the devices that answered how they were, for when they are unplugged.
+    """Keep of other devices that answered how they were, for when they are unplugged.
 
     Raises:
         UserError: The store fails.
     """
     for one in looked:
-        if one.seen:
+        if one.seen and kind_of(one.section) != HOST:
             section = one.section.model_dump(mode="json")
             seen = DeviceSeen(one.name, section, now(), one.seen.id, dict(one.seen.fingerprint))
             put_device(store, seen)
@@ -185,7 +241,8 @@ def check_devices(config: Config, store: Store) -> Fingerprints:
     keep_seen(store, looked)
     if faults := [one for one in looked if one.fault]:
         raise _unusable(faults, others=len(faults) < len(config.devices))
-    return {one.name: one.seen.fingerprint for one in looked if one.seen}
+    others = (one for one in looked if kind_of(one.section) != HOST)
+    return {one.name: one.seen.fingerprint for one in others if one.seen}
 
 
 def _unusable(faults: Sequence[Looked], *, others: bool) -> UserError:
