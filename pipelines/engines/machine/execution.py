@@ -61,7 +61,7 @@ class Context:
     sources: Mapping[str, Snapshot]
     cancelled: threading.Event
     attempts: dict[str, int] = field(default_factory=dict[str, int])
-    devices: Fingerprints = NO_OTHERS
+    devices: Fingerprints = field(default_factory=lambda: NO_OTHERS)
 
 
 def execute_step(
