@@ -14,5 +14,6 @@ def open_adb(name: str, settings: AdbSettings) -> RemoteDevice:
         name: In the configuration.
         settings: How it is reached, and what it measures with.
     """
-    shell = AdbShell(name, settings.serial)
-    return RemoteDevice("adb", name, shell, settings, transport="adb", address=settings.serial)
+    shell = AdbShell(name, settings.serial, settings.via)
+    transport = f"adb by way of {settings.via}" if settings.via else "adb"
+    return RemoteDevice("adb", name, shell, settings, transport=transport, address=settings.serial)

@@ -90,7 +90,7 @@ def _check(fault: str, detail: str, name: str, site: str, sight: Sight) -> None:
         )
     if fault == "killed" and int(detail) == signal.SIGILL:
         raise UserError(
-            f"{name}: loading the runtime ended with signal 4: this CPU lacks what the runtime uses",
+            f"{name}: loading the runtime ended with signal 4: this CPU lacks what it uses",
             f"remove {name} from `devices`",
         )
     if "failed to map segment" in detail:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,6 @@ from components.devices.device import Installed, LostError, Seen, State
 from components.devices.fingerprint import runtime_version
 from components.devices.host import PROBE, check_time, probe_arguments
 from components.devices.installing import install
-from components.devices.lock import DeviceLock
 from components.devices.looking import Sight, look_at
 from components.devices.raw_files import RawFiles
 from components.devices.remote_settings import RemoteSettings
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _STATE_LIMIT_S = 30.0
 _LOOK_S = 1.0  # between two looks whether it is cool and quiet
 _MOST_WAITED = 0.25  # of the time, for anything there for a processor
-_QUIET_S = 3.0  # for a quiet moment before the first attempt
+_QUIET_S = 3.0  # for a quiet moment
 _COOL_S = 60.0  # to come down to the temperature of the first attempt
 _WARMER_K = 3.0  # than then
 _CLEANING = """\
@@ -104,17 +103,16 @@ class RemoteDevice:
         return self._sight.seen
 
     @contextmanager
-    def take(self, wait_s: float) -> Iterator[None]:
-        """Have it for oneself alone, among all engines and machines.
+    def take(self, wait_s: float) -> Generator[None]:  # noqa: ARG002 nobody else is kept out yet
+        """Use it, if it is in a state to measure.
 
         Raises:
-            UserError: Somebody else has it, or it is in no state to measure.
+            UserError: It is not.
         """
-        folder = self._seen().folder
-        with DeviceLock(self._shell, folder, self.name).taken(wait_s):
-            if fault := fault_of(self.state()):
-                raise UserError(f"{self.name} {fault[0]}: it would be slower than usual", fault[1])
-            yield
+        if fault := fault_of(self.state()):
+            raise UserError(f"{self.name} {fault[0]}: it would be slower than usual", fault[1])
+        self._first = None
+        yield
 
     def install(self) -> Installed:
         """Bring the runtime there, unless it is there.
@@ -129,29 +127,22 @@ class RemoteDevice:
     def settle(self, wait_s: float) -> bool:
         """Wait until it is cool and quiet, ``wait_s`` at most; False if it never was.
 
-        The first attempt begins without a quiet moment, too, where none comes soon: what else runs
-        on a device may always run.
+        The first attempt since it was taken begins without a quiet moment, too, where none comes
+        soon: what else runs on a device may always run there.
         """
-        first = self._first is None
+        first, quiet_s = self._first is None, min(_QUIET_S, wait_s)
         start = time.monotonic()
-        raw, began = self._raw(), time.monotonic()
         while True:
-            state = state_of(raw)
-            last_s, since = waited_s(raw), began
-            time.sleep(_LOOK_S)
-            raw, began = self._raw(), time.monotonic()
-            now_s = waited_s(raw)
-            quiet = (
-                last_s is None
-                or now_s is None
-                or now_s - last_s < _MOST_WAITED * (began - since)
-                or (first and began - start > _QUIET_S)
-            )
-            hot = is_hot(state) or (self._is_warmer(state) and began - start < _COOL_S)
-            if quiet and not hot:
-                self._first = self._first or state
-                return True
-            if began - start > wait_s:
+            busy, state = self._look_around()
+            waited = time.monotonic() - start
+            warm = self._is_warmer(state) and waited < _COOL_S
+            if not is_hot(state) and not warm:
+                if not busy or (first and waited > quiet_s):
+                    self._first = self._first or state
+                    return True
+                if waited > quiet_s:
+                    return False
+            if waited > wait_s:
                 return False
 
     def time(self, model: Path, plan: TimingPlan, seed: int) -> Process | Crash:
@@ -210,6 +201,16 @@ class RemoteDevice:
             self.look()
         assert self._sight is not None
         return self._sight
+
+    def _look_around(self) -> tuple[bool, State]:
+        """Return whether anything there waits for a processor, and its state."""
+        before, began = waited_s(self._raw()), time.monotonic()
+        time.sleep(_LOOK_S)
+        raw = self._raw()
+        after, took_s = waited_s(raw), time.monotonic() - began
+        if before is None or after is None:
+            return False, state_of(raw)
+        return after - before > _MOST_WAITED * took_s, state_of(raw)
 
     def _raw(self) -> RawFiles:
         return RawFiles.parse(self._shell.run(SCRIPT, limit_s=_STATE_LIMIT_S).out)

@@ -72,7 +72,9 @@ class AdbSettings(RemoteSettings):
 
     Attributes:
         serial: As ``adb devices -l`` shows it, or ``usb:PORT`` where two share one.
+        via: The machine that it hangs on, any name that ``ssh`` knows; null: this one.
     """
 
     serial: SerialNumber
+    via: HostName | None = None
     dir: FolderThere = "/data/local/tmp/slimline"

@@ -77,13 +77,11 @@ def site_archive(python: ForeignPython, runtime: str, name: str, kept: Path) -> 
     Raises:
         UserError: There are no such wheels, or they cannot be fetched.
     """
-    numpy = metadata.version("numpy")
-    wanted = f"{RUNTIME}-{runtime}-numpy-{numpy}-{_tag(python)}-{_platforms(python)[-1]}"
-    path = kept / f"{wanted}-{_FORM}.tar.gz"
+    path = kept_archive(kept, python, runtime)
     if not path.is_file():
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
-            _fetch(Path(folder), python, (f"{RUNTIME}=={runtime}", f"numpy<={numpy}"), name)
+            _fetch(Path(folder), python, _wanted(runtime), name)
             part = kept / f"{path.name}.part-{secrets.token_hex(6)}"
             try:
                 part.write_bytes(_packed(Path(folder)))
@@ -93,11 +91,28 @@ def site_archive(python: ForeignPython, runtime: str, name: str, kept: Path) -> 
     return SiteArchive.at(path)
 
 
+def kept_archive(kept: Path, python: ForeignPython, runtime: str) -> Path:
+    """Return where the archive for a Python is kept, once it is there.
+
+    Args:
+        kept: Folder where archives are kept.
+        python: Of the device.
+        runtime: Version of the runtime.
+    """
+    wheels = "-".join(_wanted(runtime)).replace("=", "").replace("<", "")
+    return kept / f"{wheels}-{_tag(python)}-{_platforms(python)[-1]}-{_FORM}.tar.gz"
+
+
 def wheel_folder() -> Path:
     """Return where archives are kept on this machine: they are in no result."""
     given = Path(os.environ.get("XDG_CACHE_HOME", ""))
     home = given if given.is_absolute() else Path.home() / ".cache"
     return home / "slimline" / "wheels"
+
+
+def _wanted(runtime: str) -> tuple[str, ...]:
+    """Return what pip is asked for: of numpy, ours or the newest that this Python still has."""
+    return f"{RUNTIME}=={runtime}", f"numpy<={metadata.version('numpy')}"
 
 
 def _tag(python: ForeignPython) -> str:
