@@ -37,9 +37,9 @@ Named = tuple[str, DeviceSection]
 
 
 def _host(name: str, arguments: Mapping[str, Any]) -> Device:  # noqa: ARG001 as of all kinds
-    from components.devices.host import HostDevice
+    from components.devices.host import Host
 
-    return HostDevice()
+    return Host()
 
 
 def _ssh(name: str, arguments: Mapping[str, Any]) -> Device:
