@@ -22,6 +22,9 @@ COMPONENTS = (
     "evaluate",
     "evaluate_answers",
     "benchmark",
+    "benchmark_browser",
+    "benchmark_microcontroller",
+    "benchmark_results",
     "select",
     "publish",
 )
