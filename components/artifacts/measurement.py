@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -14,8 +14,9 @@ from components.statistics.bootstrap import Interval, quantile
 P90_SAMPLES, P99_SAMPLES = 64, 662
 """Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
 
-Stability: TypeAlias = Literal["stable", "disturbed", "crashed", "killed"]
-"""``killed``: something else ended the process, twice, so the model was not measured."""
+Stability: TypeAlias = Literal["stable", "disturbed", "throttled", "crashed", "killed"]
+"""``throttled``: the device slowed itself down; ``killed``: something else ended the process,
+twice, so the model was not measured."""
 
 CRASHED = "crashed: "
 """What stands before the signal in the evidence of a measurement."""
@@ -68,6 +69,7 @@ class Block:
         involuntary_switches: Times a thread was put aside for another process.
         psi_cpu_us: For how long anything on the machine waited for a processor; None where the
             kernel does not say.
+        frequency_mhz: Highest clock of the processors after it; None where it cannot be read.
     """
 
     runs: int
@@ -76,6 +78,7 @@ class Block:
     voluntary_switches: int
     involuntary_switches: int
     psi_cpu_us: float | None
+    frequency_mhz: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,10 @@ class Process:
         delegate_partitions: Pieces of the model that the delegate runs; None where unknown.
         imported: Modules loaded beside Python's own.
         python: Version.
+        reference_ms_before: What a fixed loop of integers took, which no model has part in, before
+            the model was loaded; None where it was not run.
+        reference_ms_after: The same after the last block.
+        cores: Numbers of the processors that it was bound to; empty where it was not.
     """
 
     load_ms: float
@@ -112,12 +119,19 @@ class Process:
     delegate_partitions: int | None
     imported: tuple[str, ...]
     python: str
+    reference_ms_before: float | None = None
+    reference_ms_after: float | None = None
+    cores: tuple[int, ...] = ()
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Process:
         """Read what a report keeps, which is what the probe printed and a few keys more."""
-        known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
-        for name in ("warmups_ms", "samples_ms", "imported"):
+        known: dict[str, Any] = {
+            field.name: content[field.name]
+            for field in fields(cls)
+            if field.name in content or field.default is MISSING
+        }
+        for name in {"warmups_ms", "samples_ms", "imported", "cores"} & known.keys():
             known[name] = tuple(known[name])
         known["blocks"] = tuple(Block(**block) for block in known["blocks"])
         return cls(**known)
@@ -160,20 +174,83 @@ class Summary:
 
 
 @dataclass(frozen=True)
+class States:
+    """How a device was before and after a process: temperature, clock, load and so on.
+
+    Attributes:
+        before: What could be read as it was about to begin; ``denied`` where reading is refused.
+        after: The same when it had ended.
+    """
+
+    before: Mapping[str, float | str]
+    after: Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
 class MeasuredDevice:
     """Where it was measured.
 
     Attributes:
         name: As in the configuration.
         fingerprint: What makes two measurements comparable.
-        before: Temperature, clock, load as the measurement began, as far as known.
-        after: The same as it ended.
+        states: Of every process of the last attempt, those that died included.
+        kind: ``host``, ``ssh``, ``adb`` and so on.
+        id: Digest of its serial number or machine-id; empty where it has none.
+        transport: How it was reached; ``none`` for this machine.
     """
 
     name: str
     fingerprint: Mapping[str, str]
-    before: Mapping[str, float | str]
-    after: Mapping[str, float | str]
+    states: tuple[States, ...] = ()
+    kind: str = "host"
+    id: str = ""
+    transport: str = "none"
+
+
+@dataclass(frozen=True)
+class Acceleration:
+    """What runs the model besides the processor's plain kernels.
+
+    Attributes:
+        asked: ``cpu``, ``gpu`` or ``npu``.
+        got: What the runtime took in fact.
+        evidence: How that is known.
+    """
+
+    asked: str
+    got: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """The same model without a pause, as heat builds up.
+
+    Attributes:
+        seconds: How long it ran.
+        first_p50_ms: Median of the first minute with its interval.
+        p50_ms: Of the last minute.
+    """
+
+    seconds: float
+    first_p50_ms: Interval
+    p50_ms: Interval
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What an inference takes.
+
+    Attributes:
+        scope: What the sensor sees: ``CPU package``, ``board``, ``whole phone``.
+        mj_per_inference: Above the idle device, millijoules with its interval; None where it is
+            not known.
+        why_not: Why it is not known; empty where it is.
+    """
+
+    scope: str
+    mj_per_inference: Interval | None
+    why_not: str
 
 
 @dataclass(frozen=True)
@@ -199,17 +276,21 @@ class Measurement(JsonFile):
         model_sha256: Of ``model.tflite``.
         size_bytes: Its length.
         gzip_bytes: Its length after gzip.
-        runtime: Name and version.
+        runtime: ``name`` and ``version``; ``source`` (``wheel``, ``bundle`` or ``runner``) and
+            ``sha256`` of what was brought.
         processes: The raw samples, of the last attempt.
         attempts: All of them; the last one counts.
         crashed: How the process ended that did not print a document, nor did a fresh one in its
             place; None when all did.
         summary: Derived from the samples; None after a crash.
+        accelerator: What ran it; None in reports of earlier versions.
+        sustained: Under load that lasts; None where that was not asked for.
+        energy: What an inference takes; None where that was not asked for.
         unit: Of all samples.
     """
 
     FILE: ClassVar[str] = "benchmark.json"
-    SCHEMA: ClassVar[int] = 1
+    SCHEMA: ClassVar[int] = 2
     KIND: ClassVar[str] = "measurement"
     FIX_ABSENT: ClassVar[str] = "give the report of benchmark"
     FIX_VERSION: ClassVar[str] = "run benchmark again"
@@ -224,7 +305,19 @@ class Measurement(JsonFile):
     attempts: tuple[Attempt, ...]
     crashed: Crash | None
     summary: Summary | None
+    accelerator: Acceleration | None = None
+    sustained: Sustained | None = None
+    energy: Energy | None = None
     unit: str = "ms"
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a report of schema 1, which knew one device and its state at both ends, as 2."""
+        if content.get("schema") != 1:
+            return content
+        device = dict(content["device"])
+        states = [{"before": device.pop("before"), "after": device.pop("after")}]
+        return {**content, "schema": cls.SCHEMA, "device": {**device, "states": states}}
 
     @property
     def verdict(self) -> Stability:
@@ -235,6 +328,11 @@ class Measurement(JsonFile):
     def evidence(self) -> str:
         """What the verdict rests on."""
         return self.attempts[-1].evidence
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """Numbers of the processors that its processes were bound to; empty where they were not."""
+        return self.processes[0].cores if self.processes else ()
 
     @property
     def delegate_partitions(self) -> int | None:

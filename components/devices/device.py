@@ -24,11 +24,13 @@ class Seen:
         id: Digest of its serial number or machine-id: two of one make differ in it.
         fingerprint: What makes two measurements comparable; does not change while it runs.
         state: How it is at the moment.
+        transport: How it is reached, for people: ``ssh``, ``adb by way of lab.lan``.
     """
 
     id: str
     fingerprint: Mapping[str, str]
     state: State
+    transport: str = "none"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,18 @@ class Device(Protocol):
     @property
     def kind(self) -> str:
         """Kind, as in the configuration."""
+        ...
+
+    @property
+    def waits_s(self) -> tuple[float, ...]:
+        """How long each attempt at a measurement waits at most until it is cool and quiet.
+
+        Where the first is 0, the first attempt begins at once. There are as many attempts.
+        """
+        ...
+
+    def check(self, plan: TimingPlan) -> None:
+        """Refuse a plan that it cannot carry out, such as more threads than it has cores."""
         ...
 
     def look(self) -> Seen:
