@@ -22,7 +22,6 @@ COMPONENTS = (
     "evaluate",
     "evaluate_answers",
     "benchmark",
-    "benchmark_browser",
     "benchmark_microcontroller",
     "benchmark_results",
     "select",

@@ -38,8 +38,8 @@ def benchmark_results(
     """
     from components.contract.digests import canonical_json
     from components.contract.source import Source
-    from components.measure.timing import flat_metrics
     from components.measure.given import measurement_given
+    from components.measure.timing import flat_metrics
 
     measurement = measurement_given(model, Source.open(given), device, resampling)
     measurement.write(report)

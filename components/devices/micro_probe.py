@@ -24,10 +24,15 @@ from typing import Any
 
 import flatbuffers  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
-from tflite_micro.python.tflite_micro import runtime  # pyright: ignore[reportMissingTypeStubs]
-from tflite_micro.tensorflow.lite.micro.python import (  # pyright: ignore[reportMissingTypeStubs]
-    schema_py_generated as schema,
+from tflite_micro.python.tflite_micro import (  # pyright: ignore[reportMissingTypeStubs]
+    runtime as _runtime,
 )
+from tflite_micro.tensorflow.lite.micro.python import (  # pyright: ignore[reportMissingTypeStubs]
+    schema_py_generated as _schema,
+)
+
+runtime: Any = _runtime
+schema: Any = _schema
 
 ALIGNMENT = 16
 """Of an arena, bytes: it is as long as a multiple of it."""
@@ -162,7 +167,8 @@ def packed(model: Any) -> bytes:
 
 def operators(content: bytes) -> list[str]:
     """Return the names of a model's operators, each once, in the order of their first use."""
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    listed: dict[str, Any] = dict(vars(schema.BuiltinOperator))
+    names = {value: name for name, value in listed.items() if isinstance(value, int)}
     model = model_of(content)
     used = (one.opcodeIndex for graph in model.subgraphs for one in graph.operators or ())
     found: list[str] = []
@@ -180,7 +186,7 @@ def lacking(content: bytes) -> list[str]:
     It names the first that it misses and stops, so that each is asked for by itself.
     """
     model = model_of(content)
-    whole = [graph.operators or [] for graph in model.subgraphs]
+    whole: list[list[Any]] = [graph.operators or [] for graph in model.subgraphs]
     found: list[str] = []
     for place, listed in enumerate(whole):
         for operator in {one.opcodeIndex: one for one in listed}.values():

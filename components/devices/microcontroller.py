@@ -145,12 +145,6 @@ def refusal_of(told: str) -> str:
 
     Args:
         told: What the process wrote on standard error.
-
-    Example:
-        >>> refusal_of("tensorflow/lite/micro/kernels/conv_common.cc Hybrid models are not "
-        ...            "supported\\nNode CONV_2D (number 1) failed to prepare with status 1\\n")
-        'kernels/conv_common.cc Hybrid models are not supported; Node CONV_2D (number 1) failed to \
-prepare with status 1'
     """
     lines = told.partition(_TRACEBACK)[0].splitlines()
     return "; ".join(line.strip().removeprefix(_KERNELS) for line in lines[:2] if line.strip())

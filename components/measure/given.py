@@ -28,10 +28,10 @@ from components.artifacts.measurement import (
 )
 from components.contract.errors import UserError
 from components.contract.source import Source
-from components.statistics.two_stage import block_draws
 from components.measure.given_rows import GivenRow, given_rows
 from components.statistics.bootstrap import Interval, grouped_quantiles, quantile
 from components.statistics.resampling import Resampling
+from components.statistics.two_stage import block_draws
 
 MEDIANS_LEAST = 6
 """Of so many medians the least and the largest hold the true one with 96.9 %."""

@@ -124,9 +124,7 @@ def _of_json(content: bytes, name: str) -> Iterator[tuple[str, Mapping[str, obje
         yield where, {key: value for key, value in given.items() if value is not None}
 
 
-def _of_csv(
-    rows: Sequence[Sequence[str]], name: str
-) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _of_csv(rows: Sequence[Sequence[str]], name: str) -> Iterator[tuple[str, Mapping[str, object]]]:
     titles = [cell.lower() for cell in rows[0]] if rows else []
     if "model_sha256" not in titles:
         raise UserError(
@@ -164,7 +162,9 @@ def _row(entry: Mapping[str, object], where: str) -> GivenRow:
         first = error.errors()[0]
         key = str(first["loc"][0]) if first["loc"] else "model_sha256"
         told = "it is missing" if first["type"] == "missing" else first["msg"]
-        raise UserError(f"{where}: {key}: {told}", _FIXES.get(key, f"correct {key} there")) from None
+        raise UserError(
+            f"{where}: {key}: {told}", _FIXES.get(key, f"correct {key} there")
+        ) from None
     _check(row, where)
     return row
 
@@ -175,16 +175,19 @@ _FIXES: Final = {
 
 
 def _check(row: GivenRow, where: str) -> None:
-    if bool(row.samples_ms) == (row.p50_ms is not None):
+    if row.samples_ms and row.p50_ms is not None:
         raise UserError(
-            f"{where} gives {'both' if row.samples_ms else 'neither'} samples_ms and p50_ms"
-            .replace("neither samples_ms and", "neither samples_ms nor"),
-            "give samples_ms where they are known, and p50_ms alone where they are not",
+            f"{where} gives both samples_ms and p50_ms", "give samples_ms alone: p50_ms follows"
         )
-    ends = (row.p50_low_ms, row.p50_high_ms)
-    if ends == (None, None):
+    if not row.samples_ms and row.p50_ms is None:
+        raise UserError(
+            f"{where} gives neither samples_ms nor p50_ms",
+            "give samples_ms; or p50_ms with p50_low_ms and p50_high_ms, where they are not known",
+        )
+    if row.p50_low_ms is None and row.p50_high_ms is None:
         return
-    if row.p50_ms is None or None in ends or not ends[0] <= row.p50_ms <= ends[1]:  # pyright: ignore[reportOptionalOperand]
+    ends = row.p50_interval
+    if row.p50_ms is None or ends is None or not ends[0] <= row.p50_ms <= ends[1]:
         raise UserError(
             f"{where}: p50_low_ms and p50_high_ms are no interval around its p50_ms",
             "give both ends beside p50_ms, the lower one first, or leave both away",

@@ -171,4 +171,6 @@ def _attempt(told: MicroReport, found: MicroRun | Crash) -> Attempt:
         f"arena {told.arena_bytes:,} bytes, model {told.flash_bytes:,} bytes; answers differ from "
         f"LiteRT by {differs} at most"
     )
-    return Attempt("stable", f"{said}; without repack, as {told.unshared}" if told.unshared else said)
+    return Attempt(
+        "stable", f"{said}; without repack, as {told.unshared}" if told.unshared else said
+    )

@@ -113,6 +113,8 @@ def _doubt(one: Candidate, budgets: Budgets, minimize: Goal) -> str | None:
     for device, timing in one.latency.items():
         if timing.verdict == "killed":
             return f"ended from outside on {device}: {timing.short_evidence}"
+        if timing.verdict == "absent":
+            return f"not measured on {device}: {timing.short_evidence}"
         if timing.verdict == "disturbed" and (
             minimize == "latency" or not _within(timing, budgets.latency_ms)
         ):

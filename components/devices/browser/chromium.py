@@ -68,7 +68,7 @@ def chromium_path(browser: str | None = None) -> Path:
     if browser:
         raise UserError(
             f"kind: browser: there is no program {browser}",
-            "give browser: the path of a Chromium, or leave it away",
+            "give the path of a Chromium there, or leave browser away",
         )
     raise UserError(
         "kind: browser: there is no Chromium on this machine", "apt-get install chromium"
@@ -95,7 +95,10 @@ def chromium_version(path: Path) -> str:
 
 
 def _broken(path: Path, why: str) -> UserError:
-    return UserError(f"kind: browser: {path} does not start: {why}", f"make {path} --version work")
+    return UserError(
+        f"kind: browser: {path} does not start: {why}",
+        f"run {path} by hand until it starts, or name another one",
+    )
 
 
 @contextlib.contextmanager

@@ -72,13 +72,13 @@ def serving(
             "Cache-Control": "no-store",
         }
 
-        def do_GET(self) -> None:  # noqa: N802 the name is the base class's
+        def do_GET(self) -> None:
             path = self.path.removeprefix(f"/{secret}/").partition("?")[0]
             content = None if path == self.path else content_of(files, path or "page.html")
             kind = _TYPES.get(Path(path or "page.html").suffix, "application/octet-stream")
             self._answer(404 if content is None else 200, content or b"", kind)
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             what = self.path.removeprefix(f"/{secret}/")
             if what == self.path or length > _POSTED_BYTES_MAX:
