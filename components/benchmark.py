@@ -44,10 +44,10 @@ def benchmark(
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
     from components.contract.digests import canonical_json
-    from components.devices.host import HostDevice
+    from components.devices.host import Host
     from components.measure.measuring import measurement_of
     from components.measure.timing import flat_metrics
 
-    measurement = measurement_of(model, device, HostDevice(), plan, resampling)
+    measurement = measurement_of(model, device, Host(), plan, resampling)
     measurement.write(report)
     metrics.write_bytes(canonical_json(flat_metrics(measurement)))

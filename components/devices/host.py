@@ -43,7 +43,7 @@ QUIET = 0.25
 """Share of the time for which something may wait for a processor in a quiet moment."""
 
 
-class HostDevice:
+class Host:
     """This machine: measured by a process beside this one."""
 
     kind = "host"

@@ -105,7 +105,7 @@ class Section(BaseModel):
         return cast("object", value)
 
 
-class _WithParameters(BaseModel):
+class WithParameters(BaseModel):
     """A mapping with a few keys of its own, and parameters of a component beside them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -206,7 +206,7 @@ class AnswersTeacher(Section):
     )
 
 
-class TrainedTeacher(_WithParameters):
+class TrainedTeacher(WithParameters):
     """A teacher that is trained here; all other keys are parameters of `train`."""
 
     component = "train"
@@ -270,22 +270,6 @@ class PathStep(BaseModel):
     @model_serializer
     def _flat(self) -> dict[str, object]:
         return {self.component: dict(self.parameters)}
-
-
-class HostDevice(_WithParameters):
-    """This machine; all other keys are parameters of `benchmark`."""
-
-    component = "benchmark"
-    kind: Literal["host"] = Field(description="`host`, the machine that runs slimline")
-    parameters: Parameters
-
-
-def _device(value: object) -> object:
-    return {"kind": value} if isinstance(value, str) else value
-
-
-# A union that discriminates on ``kind`` as soon as there is a second kind.
-Device: TypeAlias = Annotated[HostDevice, BeforeValidator(_device)]
 
 
 class BudgetSection(Section):
