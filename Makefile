@@ -62,13 +62,18 @@ peers: tools
 	@$(BIN)/python -m tests.benchmarks.peers --data $(or $(DATA),$(SHARED)/data) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(STEPS),--steps $(STEPS))
 
+# By file, the long ones first: tests/conftest.py has the order.
+SHARES := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: tools
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs
+	@$(BIN)/python -m pytest $(SHARES) -r fEs
 
 # The images are built from the code at hand; IMAGES='--base NAME --network host' on closed networks.
+# The largest takes one processor as long as the others take another.
 test-containers: tools
-	@$(BIN)/slimline images build train device light service $(IMAGES)
-	@$(BIN)/python -m pytest --containers -m containers -r fEs
+	@$(BIN)/slimline images build train $(IMAGES) & train=$$!; \
+		$(BIN)/slimline images build device light service $(IMAGES); others=$$?; wait $$train && exit $$others
+	@$(BIN)/python -m pytest $(SHARES) --containers -m containers -r fEs $$(grep -rl mark.containers tests --include='test_*.py')
 
 # Environments with other versions of Keras are made for it: it needs a package index, and long.
 test-slow: tools
