@@ -8,11 +8,13 @@ import os
 import posixpath
 import stat
 import time
+from array import array
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 from components.contract.errors import UserError
@@ -64,13 +66,13 @@ class LocalFiles:
     @property
     def fingerprint(self) -> str:
         """See ``Files``."""
-        return _told(self.contents.states, self.contents.others)
+        return _told(self._names, self.contents.states, self.contents.others)
 
     def fingerprint_of(self, names: frozenset[str]) -> str:
         """See ``Files``."""
-        states = {name: one for name, one in self.contents.states.items() if name in names}
+        listed = [name for name in self._names if name in names]
         others = {name: one for name, one in self.contents.others.items() if name in names}
-        return _told(states, others)
+        return _told(listed, self.contents.states, others)
 
     def marked(self, marker: str) -> bool:
         """See ``Files``."""
@@ -206,12 +208,19 @@ def _faults(uri: str, root: Path) -> Generator[None]:
         ) from None
 
 
-def _told(states: Mapping[str, FileState], others: Mapping[str, SourceFile]) -> str:
-    told = sha256()
-    # One text of all of them: a million of texts would take three times as long.
-    told.update(
-        repr([(name, *states[name]) for name in sorted(states)]).encode("utf-8", "surrogateescape")
-    )
+def _told(
+    names: Sequence[str], states: Mapping[str, FileState], others: Mapping[str, SourceFile]
+) -> str:
+    """Return the digest of the states of files, in this order, and of what has no bytes."""
+    told = sha256(f"{len(names)} ".encode())
+    listed = [states[name] for name in names]
+    # Columns of all of them: a text for each of a million files would take three times as long.
+    for texts in (names, [one.path for one in listed]):
+        told.update("\0".join(texts).encode("utf-8", "surrogateescape") + b"\0")
+    for field in ("size_bytes", "mtime_ns", "ctime_ns", "inode"):
+        numbers = list(map(attrgetter(field), listed))
+        kind = "q" if min(numbers, default=0) < 0 else "Q"
+        told.update(kind.encode() + array(kind, numbers).tobytes())
     told.update(repr(sorted(others.items())).encode("utf-8", "surrogateescape"))
     return told.hexdigest()
 
