@@ -22,6 +22,7 @@ from components.contract.source import SourceFile
 from components.data.image_list import names_meant, unlisted
 from pipelines.disk.names import absolute, check_name, fault_of_name, is_junk
 from pipelines.sources.checksums import ChecksumCache, FileState, hash_unchanged
+from pipelines.sources.together import folder_of
 from pipelines.sources.walking import Contents, contents_of, state_of, unreadable
 
 PACKAGE = "package:"
@@ -82,6 +83,42 @@ class LocalFiles:
         except FileNotFoundError:
             return False
         return all(state.mtime_ns <= marked_ns for state in self.contents.states.values())
+
+    def by_folder(self) -> Mapping[str, str]:
+        """See ``Files``."""
+        names: dict[str, list[str]] = {}
+        for name in self._names:
+            names.setdefault(folder_of(name), []).append(name)
+        others: dict[str, dict[str, SourceFile]] = {}
+        for name, other in self.contents.others.items():
+            others.setdefault(folder_of(name), {})[name] = other
+        return {
+            folder: _told(names.get(folder, []), self.contents.states, others.get(folder, {}))
+            for folder in sorted(names.keys() | others.keys())
+        }
+
+    def marked_folders(self, marker: str) -> frozenset[str]:
+        """See ``Files``."""
+        newest: dict[str, int] = {}
+        for name, state in self.contents.states.items():
+            folder = folder_of(name)
+            newest[folder] = max(newest.get(folder, state.mtime_ns), state.mtime_ns)
+        marked: set[str] = set()
+        for folder, newest_ns in newest.items():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                marked_ns = (self.root / folder / marker).stat().st_mtime_ns
+                marked |= {folder} if newest_ns <= marked_ns else set()
+        return frozenset(marked)
+
+    def within(self, folders: frozenset[str]) -> LocalFiles:
+        """See ``Files``."""
+        had = self.contents
+        contents = Contents(
+            {name: one for name, one in had.states.items() if folder_of(name) in folders},
+            {name: one for name, one in had.links.items() if folder_of(name) in folders},
+            {name: one for name, one in had.others.items() if folder_of(name) in folders},
+        )
+        return LocalFiles(self.uri, self.root, contents, self.seen_ns)
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``."""
