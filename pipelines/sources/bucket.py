@@ -123,8 +123,8 @@ class BucketFiles:
                 newest[folder] = max(newest.get(folder, one.written), one.written)
         return frozenset(
             folder
-            for folder, written in marks.items()
-            if folder not in newest or newest[folder] <= written
+            for folder, written in newest.items()
+            if folder in marks and written <= marks[folder]
         )
 
     def within(self, folders: frozenset[str]) -> BucketFiles:

@@ -121,8 +121,8 @@ class DataReader:
         found: list[SettledFolders] = []
 
         def by_folder(before: Observed | None, seen: Observed) -> Observed:
-            goes_on = before is not None and datetime.fromisoformat(before.last) <= self._now
-            known = before.folders if before and goes_on else dict[str, FolderSeen]()
+            onward = before is not None and datetime.fromisoformat(before.last) <= self._now
+            known = before.folders if before and onward else dict[str, FolderSeen]()
             settled = observe_folders(self._watch, known, listings, marked, self._now)
             found.append(settled)
             longest_s = max(before.longest_pause_s if before else 0.0, settled.longest_pause_s)
