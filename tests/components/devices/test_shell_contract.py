@@ -221,7 +221,7 @@ def test_with_the_process_that_holds_it_a_script_ends(way, tmp_path):
     gone_folder(tmp_path / "run")
 
 
-def test_without_a_watch_a_program_goes_on(way, tmp_path):
+def test_without_a_watch_a_program_runs_on(way, tmp_path):
     """What the tests above rest upon: that they would see it."""
     holder = os.fork()
     if holder == 0:
