@@ -22,6 +22,10 @@ COMPONENTS = (
     "evaluate",
     "evaluate_answers",
     "benchmark",
+    "benchmark_ssh",
+    "benchmark_adb",
+    "benchmark_microcontroller",
+    "benchmark_results",
     "select",
     "publish",
 )

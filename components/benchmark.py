@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from components.contract.types import FromGraph, LiteModelIn, MetricsOut, ReportOut
 from components.devices.timing_plan import TimingPlan
@@ -17,11 +17,13 @@ def benchmark(
     report: ReportOut,
     metrics: MetricsOut,
     *,
-    device: Annotated[Literal["host"], FromGraph()] = "host",
+    device: Annotated[str, FromGraph()] = "host",
     plan: TimingPlan = TimingPlan(),
     resampling: Resampling = Resampling(),
+    sustained: bool = False,
+    energy: bool = False,
 ) -> None:
-    """Time a converted model in fresh processes that hold the runtime and nothing else.
+    """Time a converted model on this machine, in processes that hold the runtime alone.
 
     Every sample is kept; median, tails and their intervals are derived from them. When something
     came between, the whole is repeated, at most twice, and then stays "disturbed": the model is
@@ -33,9 +35,13 @@ def benchmark(
         model: The LiteModel.
         report: ``benchmark.json``.
         metrics: The summary, flat.
-        device: Where: this machine.
+        device: What this machine is called in the report.
         plan: How the model is timed.
         resampling: How intervals are made.
+        sustained: Also run the model for five minutes without a pause; the median of the last
+            minute stands beside that of the first.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            a counter of energy can be read.
 
     Raises:
         UserError: More threads than cores, or a plan longer than its limit.
@@ -44,9 +50,12 @@ def benchmark(
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
     from components.contract.digests import canonical_json
+    from components.devices.host import Host
     from components.measure.measuring import measurement_of
     from components.measure.timing import flat_metrics
 
-    measurement = measurement_of(model, device, plan, resampling)
+    measurement = measurement_of(
+        model, device, Host(), plan, resampling, sustained=sustained, energy=energy
+    )
     measurement.write(report)
     metrics.write_bytes(canonical_json(flat_metrics(measurement)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from components.contract.types import CostSamplesIn, FromGraph, MetricsOut, ReportOut
 from components.devices.timing_plan import TimingPlan
@@ -17,7 +17,7 @@ def cost_model(
     report: ReportOut,
     metrics: MetricsOut,
     *,
-    device: Annotated[Literal["host"], FromGraph()] = "host",
+    device: Annotated[str, FromGraph()] = "host",
     plan: TimingPlan = TimingPlan(),
     resampling: Resampling = Resampling(),
 ) -> None:
@@ -32,7 +32,7 @@ def cost_model(
         samples: LiteModels with what was counted of them.
         report: ``cost_model.json``, and ``benchmark.json`` of every network below its name.
         metrics: The errors of the predictions, flat.
-        device: Where: this machine.
+        device: What this machine is called in the report.
         plan: How each network is timed.
         resampling: How intervals are made.
 

@@ -43,6 +43,11 @@ class JsonFile:
         """Read what ``to_json`` gave."""
         return TypeAdapter(cls).validate_python(content)
 
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what an earlier version of slimline wrote in this version's form, if it can be."""
+        return content
+
     def write(self, path: Path) -> None:
         """Write the file into the folder ``path``."""
         path.mkdir(parents=True, exist_ok=True)
@@ -58,7 +63,7 @@ class JsonFile:
         file = path / cls.FILE
         if not file.is_file():
             raise UserError(f"{path} is no {cls.KIND}: it holds no {cls.FILE}", cls.FIX_ABSENT)
-        content = cast("dict[str, Any]", json.loads(file.read_bytes()))
+        content = cls.upgraded(cast("dict[str, Any]", json.loads(file.read_bytes())))
         if content.get("schema") != cls.SCHEMA:
             raise UserError(f"{file} was written by another version of slimline", cls.FIX_VERSION)
         return cls.from_json(content)

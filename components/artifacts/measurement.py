@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from components.artifacts.json_file import JsonFile
 from components.statistics.bootstrap import Interval, quantile
@@ -14,8 +15,9 @@ from components.statistics.bootstrap import Interval, quantile
 P90_SAMPLES, P99_SAMPLES = 64, 662
 """Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
 
-Stability: TypeAlias = Literal["stable", "disturbed", "crashed", "killed"]
-"""``killed``: something else ended the process, twice, so the model was not measured."""
+Stability: TypeAlias = Literal["stable", "disturbed", "throttled", "crashed", "killed", "absent"]
+"""``throttled``: the device slowed itself down; ``killed``: something else ended the process,
+twice, so the model was not measured; ``absent``: measurements were given, and none of this file."""
 
 CRASHED = "crashed: "
 """What stands before the signal in the evidence of a measurement."""
@@ -68,6 +70,7 @@ class Block:
         involuntary_switches: Times a thread was put aside for another process.
         psi_cpu_us: For how long anything on the machine waited for a processor; None where the
             kernel does not say.
+        frequency_mhz: Highest clock of the processors after it; None where it cannot be read.
     """
 
     runs: int
@@ -76,6 +79,26 @@ class Block:
     voluntary_switches: int
     involuntary_switches: int
     psi_cpu_us: float | None
+    frequency_mhz: float | None = None
+
+
+@dataclass(frozen=True)
+class LastingLoad:
+    """The model without a pause, in slices of time that are too many for single samples.
+
+    Attributes:
+        start_s: When it began, on the clock of that device (CLOCK_MONOTONIC).
+        end_s: When it ended.
+        inferences: How many there were.
+        ends_s: When each slice ended, from the beginning.
+        medians_ms: Of each slice.
+    """
+
+    start_s: float
+    end_s: float
+    inferences: int
+    ends_s: tuple[float, ...]
+    medians_ms: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -97,6 +120,11 @@ class Process:
         delegate_partitions: Pieces of the model that the delegate runs; None where unknown.
         imported: Modules loaded beside Python's own.
         python: Version.
+        reference_ms_before: What a fixed loop of integers took, which no model has part in, before
+            the model was loaded; None where it was not run.
+        reference_ms_after: The same after the last block.
+        cores: Numbers of the processors that it was bound to; empty where it was not.
+        lasting: What came after the last block, where that was asked for.
     """
 
     load_ms: float
@@ -112,14 +140,24 @@ class Process:
     delegate_partitions: int | None
     imported: tuple[str, ...]
     python: str
+    reference_ms_before: float | None = None
+    reference_ms_after: float | None = None
+    cores: tuple[int, ...] = ()
+    lasting: LastingLoad | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Process:
         """Read what a report keeps, which is what the probe printed and a few keys more."""
-        known: dict[str, Any] = {name: content[name] for name in cls.__dataclass_fields__}
-        for name in ("warmups_ms", "samples_ms", "imported"):
+        known: dict[str, Any] = {
+            field.name: content[field.name]
+            for field in fields(cls)
+            if field.name in content or field.default is MISSING
+        }
+        for name in {"warmups_ms", "samples_ms", "imported", "cores"} & known.keys():
             known[name] = tuple(known[name])
         known["blocks"] = tuple(Block(**block) for block in known["blocks"])
+        if lasting := known.get("lasting"):
+            known["lasting"] = TypeAdapter(LastingLoad).validate_python(lasting)
         return cls(**known)
 
     @property
@@ -140,23 +178,37 @@ class Summary:
 
     Attributes:
         samples: How many steady ones.
-        load_ms: Median over the processes.
-        first_ms: Median over the processes.
+        load_ms: Median over the processes; None where nobody told.
+        first_ms: Median over the processes; None where nobody told.
         p50_ms: Median of the steady samples with its interval.
         p90_ms: None below ``P90_SAMPLES``.
         p99_ms: None below ``P99_SAMPLES``.
         spread_ms: Between the medians of the fastest and the slowest process.
-        peak_memory_bytes: Above the runtime's baseline, the largest of all processes.
+        peak_memory_bytes: Above the runtime's baseline, the largest of all processes; None where
+            nobody told.
     """
 
     samples: int
-    load_ms: float
-    first_ms: float
+    load_ms: float | None
+    first_ms: float | None
     p50_ms: Interval
     p90_ms: Interval | None
     p99_ms: Interval | None
     spread_ms: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class States:
+    """How a device was before and after a process: temperature, clock, load and so on.
+
+    Attributes:
+        before: What could be read as it was about to begin; ``denied`` where reading is refused.
+        after: The same when it had ended.
+    """
+
+    before: Mapping[str, float | str]
+    after: Mapping[str, float | str]
 
 
 @dataclass(frozen=True)
@@ -166,14 +218,66 @@ class MeasuredDevice:
     Attributes:
         name: As in the configuration.
         fingerprint: What makes two measurements comparable.
-        before: Temperature, clock, load as the measurement began, as far as known.
-        after: The same as it ended.
+        states: Of every process of the last attempt, those that died included.
+        kind: ``host``, ``ssh``, ``adb`` and so on.
+        id: Digest of its serial number or machine-id; empty where it has none.
+        transport: How it was reached; ``none`` for this machine.
     """
 
     name: str
     fingerprint: Mapping[str, str]
-    before: Mapping[str, float | str]
-    after: Mapping[str, float | str]
+    states: tuple[States, ...] = ()
+    kind: str = "host"
+    id: str = ""
+    transport: str = "none"
+
+
+@dataclass(frozen=True)
+class Acceleration:
+    """What runs the model besides the processor's plain kernels.
+
+    Attributes:
+        asked: ``cpu``, ``gpu`` or ``npu``.
+        got: What the runtime took in fact.
+        evidence: How that is known.
+    """
+
+    asked: str
+    got: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """The same model without a pause, as heat builds up.
+
+    Attributes:
+        seconds: How long it ran; 0 where it did not come to its end.
+        first_p50_ms: Median of the first fifth, of five minutes the first, with its interval.
+        p50_ms: Of the last fifth.
+        why_not: Why neither is known; empty where they are.
+    """
+
+    seconds: float
+    first_p50_ms: Interval | None
+    p50_ms: Interval | None
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What an inference takes.
+
+    Attributes:
+        scope: What the sensor sees: ``CPU package``, ``board``, ``whole phone``.
+        mj_per_inference: Above the idle device, millijoules with its interval; None where it is
+            not known.
+        why_not: Why it is not known; empty where it is.
+    """
+
+    scope: str
+    mj_per_inference: Interval | None
+    why_not: str
 
 
 @dataclass(frozen=True)
@@ -199,17 +303,25 @@ class Measurement(JsonFile):
         model_sha256: Of ``model.tflite``.
         size_bytes: Its length.
         gzip_bytes: Its length after gzip.
-        runtime: Name and version.
+        runtime: ``name`` and ``version``; ``source`` (``wheel``, ``bundle`` or ``runner``) and
+            ``sha256`` of what was brought.
         processes: The raw samples, of the last attempt.
         attempts: All of them; the last one counts.
         crashed: How the process ended that did not print a document, nor did a fresh one in its
             place; None when all did.
-        summary: Derived from the samples; None after a crash.
+        summary: Derived from the samples; None after a crash, where no measurement was given, and
+            of a microcontroller, whose time is not measured.
+        accelerator: What ran it; None in reports of earlier versions.
+        sustained: Under load that lasts; None where that was not asked for.
+        energy: What an inference takes; None where that was not asked for.
+        given: Who measured, where it was not slimline; empty where it was.
+        arena_bytes: Memory for tensors on a microcontroller; None on other devices.
+        flash_bytes: Of the model as a firmware holds it; None on other devices.
         unit: Of all samples.
     """
 
     FILE: ClassVar[str] = "benchmark.json"
-    SCHEMA: ClassVar[int] = 1
+    SCHEMA: ClassVar[int] = 2
     KIND: ClassVar[str] = "measurement"
     FIX_ABSENT: ClassVar[str] = "give the report of benchmark"
     FIX_VERSION: ClassVar[str] = "run benchmark again"
@@ -224,7 +336,22 @@ class Measurement(JsonFile):
     attempts: tuple[Attempt, ...]
     crashed: Crash | None
     summary: Summary | None
+    accelerator: Acceleration | None = None
+    sustained: Sustained | None = None
+    energy: Energy | None = None
+    given: str = ""
+    arena_bytes: int | None = None
+    flash_bytes: int | None = None
     unit: str = "ms"
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a report of schema 1, which knew one device and its state at both ends, as 2."""
+        if content.get("schema") != 1:
+            return content
+        device = dict(content["device"])
+        states = [{"before": device.pop("before"), "after": device.pop("after")}]
+        return {**content, "schema": cls.SCHEMA, "device": {**device, "states": states}}
 
     @property
     def verdict(self) -> Stability:
@@ -235,6 +362,11 @@ class Measurement(JsonFile):
     def evidence(self) -> str:
         """What the verdict rests on."""
         return self.attempts[-1].evidence
+
+    @property
+    def cores(self) -> tuple[int, ...]:
+        """Numbers of the processors that its processes were bound to; empty where they were not."""
+        return self.processes[0].cores if self.processes else ()
 
     @property
     def delegate_partitions(self) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from components.artifacts.measurement import Crash, Process
+from components.devices.power import PowerMeter
 from components.devices.timing_plan import TimingPlan
 
 State: TypeAlias = Mapping[str, float | str]
@@ -24,11 +25,13 @@ class Seen:
         id: Digest of its serial number or machine-id: two of one make differ in it.
         fingerprint: What makes two measurements comparable; does not change while it runs.
         state: How it is at the moment.
+        transport: How it is reached, for people: ``ssh``, ``adb by way of lab.lan``.
     """
 
     id: str
     fingerprint: Mapping[str, str]
     state: State
+    transport: str = "none"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,18 @@ class Device(Protocol):
         """Kind, as in the configuration."""
         ...
 
+    @property
+    def waits_s(self) -> tuple[float, ...]:
+        """How long each attempt at a measurement waits at most until it is cool and quiet.
+
+        Where the first is 0, the first attempt begins at once. There are as many attempts.
+        """
+        ...
+
+    def check(self, plan: TimingPlan) -> None:
+        """Refuse a plan that it cannot carry out, such as more threads than it has cores."""
+        ...
+
     def look(self) -> Seen:
         """Contact it and say what it is; changes nothing on it."""
         ...
@@ -88,6 +103,10 @@ class Device(Protocol):
 
     def state(self) -> State:
         """Return how it is at the moment."""
+        ...
+
+    def meter(self) -> PowerMeter | str:
+        """Return what measures the energy that it takes, or why nothing does."""
         ...
 
     def close(self) -> None:

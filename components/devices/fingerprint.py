@@ -54,18 +54,30 @@ def cpu_name(cpuinfo: Path = _CPUINFO, board: Path = _BOARD) -> str:
 
     ARM kernels give no name but implementer and part numbers, which tell cores apart as well.
     """
-    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
+    return processor_in(
+        cpuinfo.read_text(errors="replace") if cpuinfo.is_file() else "",
+        board.read_text(errors="replace") if board.is_file() else "",
+    ) or (platform.processor() or platform.machine())
+
+
+def processor_in(cpuinfo: str, board: str) -> str:
+    """Return the processor's name in these texts of any machine's kernel, or nothing.
+
+    Args:
+        cpuinfo: ``/proc/cpuinfo``.
+        board: ``/proc/device-tree/model``, empty where there is none.
+    """
     fields = [(key.strip().lower(), value.strip()) for key, _, value in
-              (line.partition(":") for line in lines)]  # fmt: skip
+              (line.partition(":") for line in cpuinfo.splitlines())]  # fmt: skip
     names = dict.fromkeys(value for key, value in fields if key in ("model name", "hardware"))
     parts = dict.fromkeys(value for key, value in fields if key == "cpu part")
     makers = dict.fromkeys(value for key, value in fields if key == "cpu implementer")
     found = [*names]
     if not names and parts:
         found = [f"implementer {'/'.join(makers)} part {'/'.join(parts)}"]
-    if board.is_file():
-        found.insert(0, board.read_text(errors="replace").strip("\0\n "))
-    return ", ".join(found) or platform.processor() or platform.machine()
+    if board:
+        found.insert(0, board.strip("\0\n "))
+    return ", ".join(found)
 
 
 def usable_cores(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> int:

@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from collections import deque
@@ -29,6 +30,10 @@ SCHEMA = 1
 NS_PER_MS = 1e6
 KEPT = 250
 """Of the warm-up's runs, so many times are told."""
+SLICES, MOST_IN_SLICE = 300, 100_000
+"""Of a lasting load, and of the times in one of them: more would be seen in memory."""
+REFERENCE_PASSES, REFERENCE_STEPS = 5, 50_000
+"""About 20 ms on a processor of 2024."""
 
 
 def main(argv: list[str]) -> int:
@@ -45,6 +50,9 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--least-ms", type=float, default=10.0, help="of samples in every block")
     parser.add_argument("--seed", type=int, default=0, help="of the input")
+    parser.add_argument("--cores", type=core_numbers, help="run on these alone, such as 4,5,6,7")
+    parser.add_argument("--for-s", type=float, help="then run without a pause for so long")
+    parser.add_argument("--limit-s", type=int, help="end by SIGALRM after so long")
     sys.stdout.write(json.dumps(measure(parser.parse_args(argv))) + "\n")
     return 0
 
@@ -55,6 +63,11 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     Args:
         options: As the command line gives them.
     """
+    if options.limit_s is not None:
+        signal.alarm(options.limit_s)
+    if options.cores is not None:
+        os.sched_setaffinity(0, options.cores)
+    reference_ms_before = reference_ms()
     random = np.random.default_rng(options.seed)  # loads modules: before memory is counted
     gc.collect()
     gc.disable()
@@ -80,12 +93,15 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         block, taken_ms = timed_block(interpreter.invoke, runs, options.least_ms)
         blocks.append(block)
         samples_ms += taken_ms
-    machine = {name: after - before[name] for name, after in machine_ms().items()}
+    after = machine_ms()
+    machine = {name: after[name] - before[name] for name in before.keys() & after.keys()}
+    lasting = None if options.for_s is None else lasting_load(interpreter.invoke, options.for_s)
     return {
         "schema": SCHEMA,
         "python": ".".join(map(str, sys.version_info[:3])),
         "runtime": {"name": "ai-edge-litert", "version": ai_edge_litert.__version__},
         "threads": options.threads,
+        "cores": sorted(os.sched_getaffinity(0)) if options.cores else [],
         "load_ms": load_ms,
         "first_ms": first_ms,
         "warmups": warmups,
@@ -93,12 +109,34 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         "samples_ms": samples_ms,
         "blocks": blocks,
         "machine": machine,
+        "lasting": lasting,
+        "reference_ms_before": reference_ms_before,
+        "reference_ms_after": reference_ms(),
         "baseline_memory_bytes": baseline_bytes,
         "peak_memory_bytes": peak_bytes,
         "peak_was_reset": resets,
         "delegate_partitions": partitions_of(interpreter),
         "imported": foreign_modules(),
     }
+
+
+def core_numbers(text: str) -> list[int]:
+    """Return ``4,5,6`` as numbers."""
+    return [int(each) for each in text.split(",")]
+
+
+def reference_ms() -> float:
+    """Return what a fixed loop of integers takes: a device that slows itself down shows in it.
+
+    The fastest of several passes: an interruption is no change of clock.
+    """
+    passes_ms: list[float] = []
+    for _ in range(REFERENCE_PASSES):
+        start, value = time.perf_counter_ns(), 1
+        for _ in range(REFERENCE_STEPS):
+            value = (value * 1103515245 + 12345) & 0x7FFFFFFF
+        passes_ms.append((time.perf_counter_ns() - start) / NS_PER_MS)
+    return min(passes_ms)
 
 
 def input_of(random: Any, shape: NDArray[np.int32], dtype: Any) -> NDArray[Any]:
@@ -169,21 +207,69 @@ def timed_block(
         "voluntary_switches": after.ru_nvcsw - usage.ru_nvcsw,
         "involuntary_switches": after.ru_nivcsw - usage.ru_nivcsw,
         "psi_cpu_us": None if psi_us is None or psi_after_us is None else psi_after_us - psi_us,
+        "frequency_mhz": frequency_mhz(),
     }, taken_ms
 
 
+def lasting_load(invoke: Callable[[], None], for_s: float) -> dict[str, object]:
+    """Run without a pause, and return the median of every slice of time, of which there are 300.
+
+    Args:
+        invoke: Runs the model once.
+        for_s: How long.
+    """
+    start_s = now_s = time.monotonic()
+    inferences = 0
+    ends_s: list[float] = []
+    medians_ms: list[float] = []
+    while now_s - start_s < for_s:
+        slice_end_s, taken_ms = now_s + for_s / SLICES, sample(invoke, 1)
+        while time.monotonic() < slice_end_s and len(taken_ms) < MOST_IN_SLICE:
+            taken_ms += sample(invoke, 1)
+        now_s = time.monotonic()
+        inferences += len(taken_ms)
+        ends_s.append(now_s - start_s)
+        medians_ms.append(sorted(taken_ms)[len(taken_ms) // 2])
+    return {
+        "start_s": start_s,
+        "end_s": now_s,
+        "inferences": inferences,
+        "ends_s": ends_s,
+        "medians_ms": medians_ms,
+    }
+
+
 def pressure_us() -> int | None:
-    """Return for how long anything on this machine has waited for a processor, or None."""
-    if not os.path.isfile("/proc/pressure/cpu"):  # noqa: PTH113 pathlib is one more import
+    """Return for how long anything here has waited for a processor; None where nobody may know."""
+    try:
+        with open("/proc/pressure/cpu") as file:  # noqa: PTH123 pathlib is one more import
+            return int(file.readline().rpartition("total=")[2])
+    except OSError:  # absent, refused, or refused on reading, as on phones
         return None
-    with open("/proc/pressure/cpu") as file:  # noqa: PTH123
-        return int(file.readline().rpartition("total=")[2])
+
+
+def frequency_mhz() -> float | None:
+    """Return the highest clock of the processors that this process runs on, or None."""
+    clocks: list[float] = []
+    for core in os.sched_getaffinity(0):
+        try:
+            with open(f"/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq") as file:  # noqa: PTH123
+                clocks.append(int(file.read()) / 1e3)
+        except (OSError, ValueError):
+            return None
+    return max(clocks)
 
 
 def machine_ms() -> dict[str, float]:
-    """Return what the machine's processors did so far: all work, and what a host took from us."""
-    with open("/proc/stat") as file:  # noqa: PTH123
-        ticks = [int(each) for each in file.readline().split()[1:9]]
+    """Return what the processors did so far: all work, and what a host took from us.
+
+    Nothing where nobody may know.
+    """
+    try:
+        with open("/proc/stat") as file:  # noqa: PTH123
+            ticks = [int(each) for each in file.readline().split()[1:9]]
+    except OSError:
+        return {}
     tick_ms = 1e3 / os.sysconf("SC_CLK_TCK")
     user, nice, system, _, _, interrupts, soft, stolen = ticks
     busy = user + nice + system + interrupts + soft

@@ -10,9 +10,9 @@ from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
 from components.contract.progress import tell, telling
 from components.contract.provisional import PROVISIONAL
+from components.devices.host import QUIET_WAITS_S, Host
 from components.devices.timing_plan import TimingPlan
 from components.measure.measuring import measurement_of
-from components.measure.timing import QUIET_WAITS_S
 from components.statistics.resampling import Resampling
 
 
@@ -27,7 +27,7 @@ def fit_costs(
     Args:
         folder: The samples.
         report: Folder for ``benchmark.json`` of each, below its name.
-        device: Where: its name.
+        device: What this machine is called.
         plan: How they are timed.
         resampling: How intervals are made.
 
@@ -45,10 +45,10 @@ def fit_costs(
     for place, sample in enumerate(given.samples):
         tell(phase="networks", part=place, total=len(given.samples))
         with telling(None):  # each would tell of its own processes
-            found = measurement_of(folder / sample.name, device, plan, resampling, waits_s)
+            found = measurement_of(folder / sample.name, device, Host(waits_s), plan, resampling)
         found.write(report / sample.name)
         where = dict(found.device.fingerprint)
-        if found.verdict == "disturbed":
+        if found.verdict in ("disturbed", "throttled"):
             waits_s = waits_s[:1]  # no quiet moment came; all others would wait for it in vain
         killed |= found.verdict == "killed"
         if found.summary is None:
@@ -93,7 +93,7 @@ def _timed(sample: CostSample, found: Measurement) -> TimedSample:
 
 
 def _metrics(model: CostModel, *, killed: bool) -> dict[str, float]:
-    disturbed = [sample for sample in model.samples if sample.verdict == "disturbed"]
+    disturbed = [sample for sample in model.samples if sample.verdict != "stable"]
     metrics: dict[str, float] = {
         "samples": len(model.samples),
         "left_out": len(model.left_out),

@@ -5,44 +5,102 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
-from components.artifacts.measurement import MeasuredDevice, Measurement
-from components.devices.fingerprint import fingerprint, runtime, state
+from components.artifacts.measurement import (
+    Acceleration,
+    Energy,
+    MeasuredDevice,
+    Measurement,
+    Process,
+    Sustained,
+)
+from components.contract.errors import UserError
+from components.devices.device import Device, LostError
+from components.devices.fingerprint import RUNTIME
 from components.devices.timing_plan import TimingPlan
-from components.measure.timing import QUIET_WAITS_S, measure, summarize
+from components.measure.cooling import cool_down
+from components.measure.energy import energy_of
+from components.measure.sustained import sustained_of
+from components.measure.timing import Outcome, measure, summarize
 from components.statistics.resampling import Resampling
+
+TAKE_S = 3600.0
+"""How long a device that others measure on is waited for."""
 
 
 def measurement_of(
     model: Path,
-    device: str,
+    name: str,
+    device: Device,
     plan: TimingPlan,
     resampling: Resampling,
-    waits_s: tuple[float, ...] = QUIET_WAITS_S,
+    *,
+    sustained: bool = False,
+    energy: bool = False,
 ) -> Measurement:
     """Time a LiteModel.
 
     Args:
         model: Its folder.
-        device: Where: its name.
+        name: What the device is called.
+        device: Where; it stays open.
         plan: How it is timed.
         resampling: How intervals are made.
-        waits_s: How long each attempt waits for a quiet moment.
+        sustained: Also run it for five minutes without a pause.
+        energy: Also measure what an inference takes, for two minutes.
 
     Raises:
-        UserError: More threads than cores, or a plan longer than its limit.
+        UserError: A plan that the device cannot carry out, or the device cannot be measured, or it
+            went away in between.
     """
-    info, before = LiteModelInfo.read(model), state()
-    outcome = measure(model / MODEL_FILE, plan, resampling.seed, waits_s)
-    crashed = outcome.crashed is not None
+    info, file = LiteModelInfo.read(model), model / MODEL_FILE
+    lasting: Sustained | None = None
+    taken: Energy | None = None
+    try:
+        with device.take(TAKE_S):
+            seen, installed = device.look(), device.install()
+            outcome = measure(device, file, plan, resampling.seed)
+            if not outcome.crashed:
+                taken = energy_of(device, file, plan, resampling) if energy else None
+                lasting = sustained_of(device, file, plan, resampling) if sustained else None
+            if any(device.waits_s[:1]):  # those that are waited for can become hot
+                cool_down(device, seen.state)
+    except LostError as error:
+        raise UserError(
+            f"{name} went away while it was measured: {error}",
+            "look at its cable, hub and power, and run again: what is done stays done",
+        ) from error
     return Measurement(
-        device=MeasuredDevice(device, fingerprint(), before, state()),
+        device=MeasuredDevice(
+            name=name,
+            fingerprint=seen.fingerprint,
+            states=outcome.states,
+            kind=device.kind,
+            id=seen.id,
+            transport=seen.transport,
+        ),
         threads=plan.threads,
         model_sha256=info.sha256,
         size_bytes=info.size_bytes,
         gzip_bytes=info.gzip_bytes,
-        runtime=runtime(),
+        runtime={
+            "name": RUNTIME,
+            "version": installed.version,
+            "source": installed.source,
+            "sha256": installed.sha256,
+        },
         processes=outcome.processes,
         attempts=outcome.attempts,
         crashed=outcome.crashed,
-        summary=None if crashed else summarize(outcome.processes, resampling),
+        summary=None if outcome.crashed else summarize(outcome.processes, resampling),
+        accelerator=_cpu(outcome),
+        sustained=lasting,
+        energy=taken,
     )
+
+
+def _cpu(outcome: Outcome) -> Acceleration:
+    """Return what is known of the processor's own delegate, which is all that was asked for."""
+    last: Process | None = outcome.processes[-1] if outcome.processes else None
+    pieces = last.delegate_partitions if last else None
+    told = "unknown" if pieces is None else f"XNNPACK runs {pieces} partitions"
+    return Acceleration("cpu", "cpu", told)

@@ -6,12 +6,10 @@ decided here and in ``stability``.
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from components.artifacts.measurement import (
     P90_SAMPLES,
@@ -20,21 +18,20 @@ from components.artifacts.measurement import (
     Crash,
     Measurement,
     Process,
+    States,
     Summary,
 )
+from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.contract.provisional import PROVISIONAL
-from components.devices.host import check_threads, check_time, run_probe
+from components.devices.device import Device
 from components.devices.isolated import again_if_ended
 from components.devices.timing_plan import TimingPlan
-from components.measure.stability import MOST_WAITED, judge
+from components.measure.stability import judge
+from components.measure.throttling import fastest_reference_ms
 from components.statistics.bootstrap import Interval, grouped_quantiles, quantile
 from components.statistics.resampling import Resampling
-
-PRESSURE = Path("/proc/pressure/cpu")
-QUIET_WAITS_S = (0.0, 3.0, 3.0)
-"""How long each attempt waits for a quiet moment; a repetition without one would tell the same."""
-LOOK_S = 0.25
+from components.statistics.two_stage import block_draws
 
 
 @dataclass(frozen=True)
@@ -45,72 +42,80 @@ class Outcome:
         processes: Of the last attempt.
         attempts: All, the last one counts.
         crashed: How the process ended that gave no answer, nor did a fresh one in its place.
+        states: Of the device, before and after every process of the last attempt.
     """
 
     processes: tuple[Process, ...]
     attempts: tuple[Attempt, ...]
     crashed: Crash | None
+    states: tuple[States, ...]
+
+    def judged(self, best_reference_ms: float | None) -> Outcome:
+        """Return it with a verdict on its processes."""
+        verdict = judge(self.processes, self.states, best_reference_ms)
+        return replace(self, attempts=(*self.attempts, verdict))
 
 
-def measure(
-    model: Path, plan: TimingPlan, seed: int, waits_s: tuple[float, ...] = QUIET_WAITS_S
-) -> Outcome:
-    """Time a ``.tflite``; a disturbed attempt is repeated when the machine is quiet again.
+def measure(device: Device, model: Path, plan: TimingPlan, seed: int) -> Outcome:
+    """Time a ``.tflite``; a disturbed attempt is repeated when the device is quiet again.
 
     Args:
+        device: Where.
         model: The file.
         plan: How.
         seed: Of the input.
-        waits_s: How long each attempt waits for a quiet moment.
 
     Raises:
-        UserError: More threads than cores, or a plan longer than its limit.
+        UserError: A plan that the device cannot carry out, or it does not become cool and quiet.
+        LostError: It went away.
     """
-    check_threads(plan.threads)
-    check_time(plan)
+    device.check(plan)
     attempts: list[Attempt] = []
-    processes: tuple[Process, ...] = ()
-    for wait_s in waits_s:
-        if wait_s and not is_quiet(wait_s):
+    best_ms: float | None = None
+    last = Outcome((), (), None, ())
+    for wait_s in device.waits_s:
+        if wait_s and not device.settle(wait_s):
+            if not attempts:
+                raise UserError(
+                    f"the device is not cool and quiet after {wait_s:g} s",
+                    "let it cool down, end what runs on it, or raise its cooldown_s",
+                )
             break
-        processes = ()
-        phase = "process again" if wait_s else "process"
-        for number in range(plan.processes):
-            tell(phase=phase, part=number, total=plan.processes)
-            ran, died = again_if_ended(lambda: run_probe(model, plan, seed))
-            if isinstance(ran, Crash):
-                verdict = "killed" if ran.outside else "crashed"
-                attempts.append(Attempt(verdict, ran.sentence))
-                return Outcome(processes, tuple(attempts), ran)
-            if died:
-                verdict = "killed" if died.outside else "crashed"
-                attempts.append(Attempt(verdict, f"{died.cause}, and not in a fresh process"))
-            processes += (ran,)
-        attempts.append(judge(processes))
-        if attempts[-1].verdict == "stable":
+        last = _attempt(device, model, plan, seed, again=bool(attempts))
+        if not last.crashed:
+            last = last.judged(best_ms)
+            found = (best_ms, fastest_reference_ms(last.processes))
+            best_ms = min((each for each in found if each is not None), default=None)
+        attempts += last.attempts
+        if last.crashed or attempts[-1].verdict == "stable":
             break
-    return Outcome(processes, tuple(attempts), None)
+    return replace(last, attempts=tuple(attempts))
 
 
-def is_quiet(wait_s: float) -> bool:
-    """Wait up to ``wait_s`` until hardly anything waits for a processor; False if never.
+def _attempt(device: Device, model: Path, plan: TimingPlan, seed: int, *, again: bool) -> Outcome:
+    """Time a model in all processes of a plan, once."""
+    attempts: list[Attempt] = []
+    processes: list[Process] = []
+    states: list[States] = []
 
-    True at once where the kernel does not say.
-    """
-    end, last = time.monotonic() + wait_s, _waited_s()
-    while last is not None and time.monotonic() < end:
-        time.sleep(LOOK_S)
-        now = _waited_s()
-        if now is None or now - last < MOST_WAITED / 2 * LOOK_S:
-            return True
-        last = now
-    return last is None
+    def run() -> Process | Crash:
+        before = device.state()
+        ran = device.time(model, plan, seed)
+        states.append(States(before, device.state()))
+        return ran
 
-
-def _waited_s() -> float | None:
-    if not PRESSURE.is_file():
-        return None
-    return int(PRESSURE.read_text().splitlines()[0].rpartition("total=")[2]) / 1e6
+    for number in range(plan.processes):
+        tell(phase="process again" if again else "process", part=number, total=plan.processes)
+        ran, died = again_if_ended(run)
+        if isinstance(ran, Crash):
+            verdict = "killed" if ran.outside else "crashed"
+            attempts.append(Attempt(verdict, ran.sentence))
+            return Outcome(tuple(processes), tuple(attempts), ran, tuple(states))
+        if died:
+            verdict = "killed" if died.outside else "crashed"
+            attempts.append(Attempt(verdict, f"{died.cause}, and not in a fresh process"))
+        processes.append(ran)
+    return Outcome(tuple(processes), tuple(attempts), None, tuple(states))
 
 
 def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary:
@@ -125,7 +130,7 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
     """
     values = np.concatenate([process.samples_ms for process in processes])
     blocks = [block.runs for process in processes for block in process.blocks]
-    drawn_rb = _draws(processes, resampling.resamples, resampling.seed)
+    drawn_rb = block_draws([len(process.blocks) for process in processes], resampling)
 
     def interval(share: float, floor: int) -> Interval | None:
         if values.size < floor:
@@ -152,21 +157,6 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
     )
 
 
-def _draws(processes: tuple[Process, ...], resamples: int, seed: int) -> NDArray[np.int32]:
-    """Return resamples x blocks: how often each block was drawn, with its process."""
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(len(processes), _even(len(processes)), resamples)
-    columns: list[NDArray[np.int64]] = []
-    for place, process in enumerate(processes):
-        size = len(process.blocks)
-        columns.append(random.multinomial(drawn[:, place] * size, _even(size)))
-    return np.concatenate(columns, axis=1).astype(np.int32)
-
-
-def _even(count: int) -> list[float]:
-    return [1 / count] * count
-
-
 def flat_metrics(measurement: Measurement) -> dict[str, float]:
     """Return the summary as Kubeflow Pipelines shows it: numbers by name."""
     flat: dict[str, float] = {
@@ -174,19 +164,28 @@ def flat_metrics(measurement: Measurement) -> dict[str, float]:
         "gzip_bytes": measurement.gzip_bytes,
     }
     summary = measurement.summary
+    for name in ("arena_bytes", "flash_bytes"):
+        if (size := getattr(measurement, name)) is not None:
+            flat[name] = size
     if measurement.verdict == "killed":
         return {**flat, PROVISIONAL: 1}
+    if measurement.verdict == "absent":
+        return {**flat, "absent": 1}
     if summary is None:
-        return {**flat, "crashed": 1}
+        return flat if "arena_bytes" in flat else {**flat, "crashed": 1}
     for name in ("p50_ms", "p90_ms", "p99_ms"):
         found: Interval | None = getattr(summary, name)
         if found is not None:
             flat |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    for name in ("load_ms", "first_ms", "peak_memory_bytes"):
+        if (told := getattr(summary, name)) is not None:
+            flat[name] = told
+    if (lasting := measurement.sustained) and lasting.p50_ms:
+        flat["sustained_p50_ms"] = lasting.p50_ms.value
+    if (energy := measurement.energy) and energy.mj_per_inference:
+        flat["mj_per_inference"] = energy.mj_per_inference.value
     return {
         **flat,
-        "load_ms": summary.load_ms,
-        "first_ms": summary.first_ms,
         "spread_ms": summary.spread_ms,
-        "peak_memory_bytes": summary.peak_memory_bytes,
-        "disturbed": int(measurement.verdict == "disturbed"),
+        "disturbed": int(measurement.verdict in ("disturbed", "throttled")),
     }

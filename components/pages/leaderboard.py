@@ -169,6 +169,13 @@ def _ratio(decision: Decision, row: Candidate) -> str:
     return f"{ratio(whole / size)} smaller" if size <= whole else f"{ratio(size / whole)} larger"
 
 
+_AGAIN = {
+    "disturbed": "run again on a quiet machine",
+    "throttled": "run again with --remeasure when the device has cooled down",
+}
+"""What helps a variant whose reason begins so."""
+
+
 def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
     """Return what a reader must not miss: tone, heading and sentence."""
     warnings = decision.images.warnings if decision.images else ()
@@ -180,20 +187,20 @@ def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
         found.append(("failed", "No reference.", f"{decision.reference}: {reason}"))
     found += [("undecided", "Note.", note) for note in decision.notes]
     undecided = [row for row in decision.variants if row.verdict == "undecided"]
-    disturbed = [row.name for row in undecided if row.reason.startswith("disturbed")]
+    again = {
+        begins: [row.name for row in undecided if row.reason.startswith(begins)]
+        for begins in _AGAIN
+    }
     found += [
         ("undecided", "Undecided.", f"{row.name}: {row.reason}")
         for row in undecided
-        if row.name not in disturbed
+        if not any(row.name in names for names in again.values())
     ]
-    if disturbed:
-        found.append(
-            (
-                "undecided",
-                "Undecided.",
-                f"{', '.join(disturbed)}: run again on a quiet machine to let them compete",
-            )
-        )
+    found += [
+        ("undecided", "Undecided.", f"{', '.join(names)}: {_AGAIN[begins]} to let them compete")
+        for begins, names in again.items()
+        if names
+    ]
     return found
 
 

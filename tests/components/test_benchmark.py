@@ -47,6 +47,11 @@ def test_the_report_says_what_was_measured_and_where(
     assert (found.device.name, found.device.fingerprint) == ("host", fingerprint())
     assert found.runtime["name"] == "ai-edge-litert"
     assert found.runtime["version"] == found.device.fingerprint["runtime"]
+    assert found.device.kind == "host"
+    assert len(found.device.states) == 2
+    assert found.runtime["source"] == "wheel"
+    assert (found.accelerator.asked, found.accelerator.got) == ("cpu", "cpu")
+    assert found.device.transport == "none"
     assert found.threads == 1
     assert found.delegate_partitions == 1
     assert found.unit == "ms"
@@ -73,6 +78,31 @@ def test_the_file_names_verdict_evidence_and_summary_for_everybody(
     assert {"value", "low", "high"} == set(content["summary"]["p50_ms"])
     assert content["crashed"] is None
     assert Measurement.from_json(content).to_json() == Measurement.read(reports[0]).to_json()
+
+
+def test_a_report_of_the_first_schema_is_read(
+    reports: tuple[Path, dict[str, float]], tmp_path: Path
+) -> None:
+    """As it was written before devices of several kinds were there."""
+    content = json.loads((reports[0] / "benchmark.json").read_bytes())
+    states = content["device"]["states"]
+    content["device"] = {
+        "name": "host", "fingerprint": content["device"]["fingerprint"],
+        "before": states[0]["before"], "after": states[-1]["after"],
+    }  # fmt: skip
+    for key in ("accelerator", "sustained", "energy"):
+        del content[key]
+    for process in content["processes"]:
+        for key in ("reference_ms_before", "reference_ms_after", "cores"):
+            del process[key]
+        for block in process["blocks"]:
+            del block["frequency_mhz"]
+    (tmp_path / "benchmark.json").write_text(json.dumps({**content, "schema": 1}))
+    found, now = Measurement.read(tmp_path), Measurement.read(reports[0])
+    assert (found.summary, found.verdict) == (now.summary, now.verdict)
+    assert found.device.kind == "host"
+    assert found.device.states[0].before == now.device.states[0].before
+    assert found.accelerator is None
 
 
 def died(tmp_path: Path, model: Path, verdict: str = "crashed", **options: Any) -> Measurement:

@@ -245,7 +245,7 @@ def write_benchmark(
     )
     verdict = "disturbed" if variant.disturbed else "stable"
     Measurement(
-        device=MeasuredDevice(device, {"cpu": "made up", "cores": "2"}, {}, {}),
+        device=MeasuredDevice(device, {"cpu": "made up", "cores": "2"}),
         threads=1,
         model_sha256=info.sha256,
         size_bytes=info.size_bytes,

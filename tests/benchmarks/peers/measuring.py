@@ -18,11 +18,11 @@ import numpy as np
 from components.artifacts.dataset import SEALED, Dataset
 from components.artifacts.lite_model import MODEL_FILE, Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.measurement import Crash, Summary
+from components.devices.host import QUIET_WAITS_S, Host
 from components.devices.timing_plan import TimingPlan
 from components.measure import scoring
 from components.measure.measuring import measurement_of
 from components.measure.paired import failure_of, read_evaluated
-from components.measure.timing import QUIET_WAITS_S
 from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 from docs.peer_results import MeasuredFile
@@ -128,10 +128,10 @@ def measure_lite(
         one_shot=OneShotPlan(), threads=1,
     )  # fmt: skip
     write_scored(scored, sealed, folder)
-    measured = measurement_of(lite, "host", timer.plan, Resampling(), timer.waits_s)
+    measured = measurement_of(lite, "host", Host(timer.waits_s), timer.plan, Resampling())
     return file_of(
         name, folder, info.size_bytes, info.gzip_bytes, measured.summary, measured.verdict,
-        " ".join(measured.runtime.values()), **told,
+        " ".join((measured.runtime["name"], measured.runtime["version"])), **told,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from components.devices import host
 from components.devices.timing_plan import TimingPlan
 from components.measure import scoring
 from components.measure.stability import judge
-from components.measure.timing import is_quiet, summarize
+from components.measure.timing import summarize
 from components.statistics.one_shot_plan import OneShotPlan
 from components.statistics.resampling import Resampling
 from docs.peer_results import MeasuredFile
@@ -79,7 +79,7 @@ def _timed(process: Callable[[], Process], timer: Timer) -> tuple[Summary, str]:
     """Time as ``benchmark`` does: fresh processes, again where something came between."""
     processes, verdict = (), "disturbed"
     for wait_s in timer.waits_s:
-        if wait_s and not is_quiet(wait_s):
+        if wait_s and not host.is_quiet(wait_s):
             break
         processes = tuple(process() for _ in range(timer.plan.processes))
         verdict = judge(processes).verdict

@@ -13,9 +13,19 @@ from ai_edge_litert import schema_py_generated as schema
 from components.artifacts.measurement import Crash, Process
 from components.contract.closure import closure_of
 from components.contract.errors import UserError
-from components.devices.fingerprint import usable_cores
-from components.devices.host import check_threads, check_time, run_probe
+from components.devices import host
+from components.devices.device import Device
+from components.devices.fingerprint import fingerprint, usable_cores
+from components.devices.host import (
+    Host,
+    check_threads,
+    check_time,
+    is_quiet,
+    machine_id,
+    run_probe,
+)
 from components.devices.timing_plan import TimingPlan
+from tests.components.devices.pressure import pressure
 from tests.data.tiny_lite import write_lite
 
 PLAN = TimingPlan(threads=1, processes=2, blocks=3, block_ms=1, warm_up_ms=1, limit_s=60)
@@ -96,3 +106,43 @@ def test_more_threads_than_cores_are_refused() -> None:
 
 def test_a_change_of_the_probe_changes_what_is_cached() -> None:
     assert "components.devices.probe" in closure_of("benchmark")
+
+
+def test_the_machine_is_a_device(model: Path) -> None:
+    device: Device = Host()
+    seen, installed = device.look(), device.install()
+    assert (device.kind, seen.fingerprint) == ("host", fingerprint())
+    assert "load_1min" in seen.state
+    assert (installed.source, installed.bytes) == ("wheel", 0)
+    assert installed.version == seen.fingerprint["runtime"]
+    assert len(installed.sha256) == 64
+    with device.take(0), pytest.raises(UserError, match="threads that wait for each other"):
+        device.check(replace(PLAN, threads=usable_cores() + 1))
+    device.close()
+
+
+def test_a_machine_is_known_by_a_digest(tmp_path: Path) -> None:
+    ids = []
+    for text in ("c0ffee\n", "c0ffee", "decaf\n"):
+        (tmp_path / "machine-id").write_text(text)
+        ids.append(machine_id(tmp_path / "machine-id"))
+    assert ids[0] == ids[1] != ids[2]
+    assert "c0ffee" not in ids[0]
+    assert machine_id(tmp_path / "absent") == ""
+
+
+def test_a_machine_is_quiet_or_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = pressure(tmp_path / "cpu", 0)
+    monkeypatch.setattr(host, "PRESSURE", file)
+    assert is_quiet(5.0)
+
+    waited_us = iter(range(0, 10**9, 10**6))  # a second more each look
+    monkeypatch.setattr(host, "_waited_s", lambda: next(waited_us) / 1e6)
+    assert not is_quiet(0.6)
+
+
+def test_a_kernel_without_pressure_figures_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "PRESSURE", tmp_path / "absent")
+    assert is_quiet(1e9)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -146,3 +148,40 @@ def test_models_of_integers_are_fed_integers(shared: Path) -> None:
 
 def test_the_delegate_takes_a_small_model_whole(document: dict[str, Any]) -> None:
     assert document["delegate_partitions"] == 1
+
+
+def test_a_loop_without_the_model_tells_how_fast_the_device_is(document: dict[str, Any]) -> None:
+    before, after = document["reference_ms_before"], document["reference_ms_after"]
+    assert 0.5 < before < 1000
+    assert 0.5 < after < 1000
+
+
+def test_it_runs_on_the_cores_that_it_is_given(small: Path, document: dict[str, Any]) -> None:
+    last = max(os.sched_getaffinity(0))
+    assert document["cores"] == []
+    assert probe(small / "model.tflite", "--cores", str(last))["cores"] == [last]
+
+
+def test_it_ends_itself_at_its_limit(small: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-I", str(PROBE), str(small / "model.tflite"), "--warm-up-ms", "60000",
+         "--limit-s", "1"],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == -signal.SIGALRM
+
+
+def test_what_a_kernel_refuses_is_unknown(small: Path, tmp_path: Path) -> None:
+    """As on phones, where pressure, all processors' work and clocks are not for everybody."""
+    program = tmp_path / "probe.py"
+    places = {"/proc/pressure/cpu": "/proc/self/clear_refs", "/proc/stat": "/nowhere",
+              "/sys/devices/system/cpu/cpu": "/nowhere/cpu"}  # fmt: skip
+    text = PROBE.read_text()
+    for place, other in places.items():
+        assert f'"{place}' in text
+        text = text.replace(f'"{place}', f'"{other}')
+    program.write_text(text)
+    found = probe(small / "model.tflite", program=program)
+    assert found["machine"] == {}
+    assert {block["psi_cpu_us"] for block in found["blocks"]} == {None}
+    assert {block["frequency_mhz"] for block in found["blocks"]} == {None}

@@ -119,6 +119,7 @@ def test_the_entry_of_the_image_takes_what_a_task_of_it_is_given(name, tmp_path)
     required = {
         "names": ["a"], "devices": ["host"], "candidates": ["a"], "name": "a", "metric": "auc",
         "drop": 0.1, "task": "verification", "scheme": "int8", "height": 8, "width": 8, "channels": 1,
+        "device": "s21", "host": "pi5.lan", "serial": "R5CT10ABCDE",
     }  # fmt: skip
     values = {
         each: given.get("defaultValue", required.get(each))

@@ -1,0 +1,63 @@
+"""Benchmark over adb: how fast a converted model is on a board with adb."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from components.contract.types import FromGraph, LiteModelIn, MetricsOut, ReportOut
+from components.devices.remote_settings import AdbSettings
+from components.devices.timing_plan import TimingPlan
+from components.statistics.resampling import Resampling
+
+IMAGE = "device"
+OCCUPIES = "device"
+
+
+def benchmark_adb(
+    model: LiteModelIn,
+    report: ReportOut,
+    metrics: MetricsOut,
+    *,
+    device: Annotated[str, FromGraph()],
+    reached: AdbSettings,
+    plan: TimingPlan = TimingPlan(),
+    resampling: Resampling = Resampling(),
+    sustained: bool = False,
+    energy: bool = False,
+) -> None:
+    """Time a converted model on a board with adb, as ``benchmark`` does on this machine.
+
+    The runtime is brought there once; every process gets a folder of its own, which goes with it.
+    Nothing is installed, no other folder is written to, and no rights are needed.
+
+    Args:
+        model: The LiteModel.
+        report: ``benchmark.json``.
+        metrics: The summary, flat.
+        device: Its name in the configuration.
+        reached: How it is reached.
+        plan: How the model is timed.
+        resampling: How intervals are made.
+        sustained: Also run the model for five minutes without a pause; the median of the last
+            minute stands beside that of the first.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            a counter of energy can be read.
+
+    Raises:
+        UserError: It cannot be reached, or cannot run the runtime; there are fewer cores than
+            threads; the plan is longer than its limit; the device went away in between.
+    """
+    from components.contract.digests import canonical_json
+    from components.devices.adb_device import open_adb
+    from components.measure.measuring import measurement_of
+    from components.measure.timing import flat_metrics
+
+    reaching = open_adb(device, reached)
+    try:
+        measurement = measurement_of(
+            model, device, reaching, plan, resampling, sustained=sustained, energy=energy
+        )
+    finally:
+        reaching.close()
+    measurement.write(report)
+    metrics.write_bytes(canonical_json(flat_metrics(measurement)))

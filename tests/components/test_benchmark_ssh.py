@@ -1,0 +1,108 @@
+"""Benchmark over ssh: a real sshd on this machine is the board."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.artifacts.lite_model import LiteModelInfo
+from components.artifacts.measurement import Measurement
+from components.contract.closure import closure_of
+from components.contract.errors import UserError
+from components.devices.fingerprint import runtime_version
+from components.devices.looking import look_at
+from components.devices.remote_settings import SshSettings
+from components.devices.ssh import SshShell
+from components.devices.ssh_device import open_ssh
+from components.devices.timing_plan import TimingPlan
+from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
+from tests.components.flat import flat
+from tests.data.tiny_lite import write_lite
+from tests.servers.sshd import HOST, Sshd
+
+__all__ = ["kept"]
+
+QUICK: dict[str, Any] = {"processes": 1, "blocks": 3, "block_ms": 1.0, "warm_up_ms": 1.0}
+benchmark_ssh = flat("benchmark_ssh")
+
+
+@pytest.fixture
+def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+    with Sshd(tmp_path / "sshd", environment={"PATH": os.defpath, "HOME": str(tmp_path)}) as server:
+        monkeypatch.setenv("PATH", f"{server.programs}:{os.environ['PATH']}")
+        yield server
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    weights = np.random.default_rng(0).normal(size=(8, 64))
+    return write_lite(tmp_path / "lite", weights, (8, 8, 1))
+
+
+@pytest.fixture
+def settings(sshd: Sshd, kept: Path) -> SshSettings:
+    """Of a board that lacks nothing but what is to be installed, which is kept here."""
+    given = SshSettings(host=HOST, python=PYTHON, cooldown_s=0.1)
+    shell = SshShell("pi", HOST)
+    sight = look_at(shell, "pi", given, runtime_version(), transport="ssh", address=HOST)
+    shell.close()
+    keep_linked_runtime(kept, sight.python)
+    return given
+
+
+def test_a_report_of_a_board(settings: SshSettings, model: Path, tmp_path: Path) -> None:
+    reached = {"host": settings.host, "python": settings.python, "cooldown_s": 0.1}
+    benchmark_ssh(
+        model, tmp_path / "report", tmp_path / "metrics", device="pi", **reached, **QUICK,
+        resamples=50,
+    )  # fmt: skip
+    found, info = Measurement.read(tmp_path / "report"), LiteModelInfo.read(model)
+    assert found.model_sha256 == info.sha256
+    assert (found.device.name, found.device.kind, found.device.transport) == ("pi", "ssh", "ssh")
+    assert found.device.fingerprint["arch"] == os.uname().machine
+    assert found.runtime["source"] == "wheel"
+    assert len(found.runtime["sha256"]) == 64
+    assert len(found.processes) == 1
+    assert found.crashed is None
+    assert len(found.device.states) == 1
+    assert json.loads((tmp_path / "metrics").read_bytes())["p50_ms"] > 0
+    there = tmp_path / ".cache/slimline"
+    assert [path.name[:5] for path in there.iterdir() if path.name != "lock"] == ["site-"]
+
+
+def test_a_board_that_loses_its_power(
+    settings: SshSettings, sshd: Sshd, model: Path, tmp_path: Path
+) -> None:
+    device = open_ssh("pi", settings)
+    try:
+        with device.take(1):
+            device.install()
+            sshd.stop()
+            with pytest.raises(UserError) as caught:
+                device.time(model / "model.tflite", TimingPlan(blocks=1), seed=0)
+    finally:
+        device.close()
+        sshd.start()
+    assert "pi" in caught.value.what
+
+
+def test_a_host_that_nothing_is_known_of(sshd: Sshd, model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.invalid"):
+        benchmark_ssh(
+            model, tmp_path / "report", tmp_path / "metrics", device="pi", host="nowhere.invalid"
+        )
+    assert not (tmp_path / "report").exists()
+
+
+def test_what_is_sent_as_text_is_in_the_closure() -> None:
+    closure = closure_of("benchmark_ssh")
+    for name in ("probe", "about_python", "unpack", "watched", "ssh", "framing"):
+        assert f"components.devices.{name}" in closure
+    assert "components.devices.adb" not in closure
+    assert "components.devices.remote" not in closure_of("benchmark")
