@@ -51,11 +51,11 @@ def select(
     device, and of the metrics that floors are set for, in all and, where that is asked for, for
     each group of images. A variant whose benchmark was disturbed keeps the latency budget where the
     worse end of its interval does; where it does not, or latency is minimized, it stays undecided,
-    and so does one whose process was ended from outside, or with a floor for a group that is too
-    small to be measured; one that crashed or answers the same to everything fails. One that is not
-    certainly better than the trivial answer wins only where no other keeps every budget. When none
-    does, ``winner`` is an empty result and the nearest misses are listed; that is an answer and no
-    error.
+    and so does one whose device slowed itself down, whose process was ended from outside, or with a
+    floor for a group that is too small to be measured; one that crashed or answers the same to
+    everything fails. One that is not certainly better than the trivial answer wins only where no
+    other keeps every budget. When none does, ``winner`` is an empty result and the nearest misses
+    are listed; that is an answer and no error.
 
     Args:
         models: LiteModels of all variants, the reference first.

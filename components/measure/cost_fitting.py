@@ -10,7 +10,7 @@ from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
 from components.contract.progress import tell, telling
 from components.contract.provisional import PROVISIONAL
-from components.devices.host import QUIET_WAITS_S, HostDevice
+from components.devices.host import QUIET_WAITS_S, Host
 from components.devices.timing_plan import TimingPlan
 from components.measure.measuring import measurement_of
 from components.statistics.resampling import Resampling
@@ -45,9 +45,7 @@ def fit_costs(
     for place, sample in enumerate(given.samples):
         tell(phase="networks", part=place, total=len(given.samples))
         with telling(None):  # each would tell of its own processes
-            found = measurement_of(
-                folder / sample.name, device, HostDevice(waits_s), plan, resampling
-            )
+            found = measurement_of(folder / sample.name, device, Host(waits_s), plan, resampling)
         found.write(report / sample.name)
         where = dict(found.device.fingerprint)
         if found.verdict in ("disturbed", "throttled"):

@@ -22,6 +22,7 @@ from components.pages.charts.gallery import (
 from components.pages.figures import FigureTable, figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.made import made_of
+from components.pages.measurements import DeviceTable, device_tables
 from components.pages.method import method
 from components.pages.outcome import Banner, SealedVerdict, outcome_of
 from components.pages.templates import render
@@ -97,6 +98,7 @@ class Board:
         figures: All metrics.
         groups: The worst groups of the winner, or of the nearest miss.
         facts: What was measured, and how.
+        measurements: What was measured on each device besides.
     """
 
     decision: Decision
@@ -113,6 +115,7 @@ class Board:
     figures: FigureTable
     groups: GroupTable | None
     facts: Sequence[tuple[str, str]]
+    measurements: Sequence[DeviceTable]
 
 
 def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
@@ -138,6 +141,7 @@ def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
         figures=figure_table(decision),
         groups=_groups(decision),
         facts=method(decision),
+        measurements=device_tables(decision, rows),
     )
 
 
@@ -169,6 +173,13 @@ def _ratio(decision: Decision, row: Candidate) -> str:
     return f"{ratio(whole / size)} smaller" if size <= whole else f"{ratio(size / whole)} larger"
 
 
+_AGAIN = {
+    "disturbed": "run again on a quiet machine",
+    "throttled": "run again with --remeasure when the device has cooled down",
+}
+"""What helps a variant whose reason begins so."""
+
+
 def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
     """Return what a reader must not miss: tone, heading and sentence."""
     warnings = decision.images.warnings if decision.images else ()
@@ -180,20 +191,20 @@ def _callouts(decision: Decision) -> list[tuple[str, str, str]]:
         found.append(("failed", "No reference.", f"{decision.reference}: {reason}"))
     found += [("undecided", "Note.", note) for note in decision.notes]
     undecided = [row for row in decision.variants if row.verdict == "undecided"]
-    disturbed = [row.name for row in undecided if row.reason.startswith("disturbed")]
+    again = {
+        begins: [row.name for row in undecided if row.reason.startswith(begins)]
+        for begins in _AGAIN
+    }
     found += [
         ("undecided", "Undecided.", f"{row.name}: {row.reason}")
         for row in undecided
-        if row.name not in disturbed
+        if not any(row.name in names for names in again.values())
     ]
-    if disturbed:
-        found.append(
-            (
-                "undecided",
-                "Undecided.",
-                f"{', '.join(disturbed)}: run again on a quiet machine to let them compete",
-            )
-        )
+    found += [
+        ("undecided", "Undecided.", f"{', '.join(names)}: {_AGAIN[begins]} to let them compete")
+        for begins, names in again.items()
+        if names
+    ]
     return found
 
 

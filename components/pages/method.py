@@ -19,7 +19,7 @@ _RULE = (
     "A budget is kept when the worse end of the interval keeps it: what the data cannot rule out "
     "counts against a variant. Nothing wins that crashed. Other load only slows, so a latency that "
     "was disturbed and keeps the budget keeps it; one that does not, or any while latency is "
-    "minimized, decides nothing."
+    "minimized, decides nothing, nor does one of a device that slowed itself down."
 )
 _SIZE = (
     "Bytes of the .tflite file; gzip: the same after gzip -9, about what an app store ships. Peak "

@@ -49,7 +49,8 @@ def choose(
     rule out counts against it. One that the trivial answer may equal wins only where no other
     keeps every budget. Other load only slows: a disturbed measurement that keeps the latency
     budget keeps it. One that does not leaves the variant undecided, as does any where latency is
-    minimized, and what was ended from outside. The order of the candidates never matters.
+    minimized, what was ended from outside, and what was measured on a device that slowed itself
+    down. The order of the candidates never matters.
 
     Args:
         measured: The variants as they were measured, the reference among them; names differ.
@@ -113,6 +114,9 @@ def _doubt(one: Candidate, budgets: Budgets, minimize: Goal) -> str | None:
     for device, timing in one.latency.items():
         if timing.verdict == "killed":
             return f"ended from outside on {device}: {timing.short_evidence}"
+        decides = minimize == "latency" or budgets.latency_ms is not None
+        if timing.verdict == "throttled" and decides:
+            return f"throttled on {device}: {timing.short_evidence}"
         if timing.verdict == "disturbed" and (
             minimize == "latency" or not _within(timing, budgets.latency_ms)
         ):

@@ -18,7 +18,7 @@ import numpy as np
 from components.artifacts.dataset import SEALED, Dataset
 from components.artifacts.lite_model import MODEL_FILE, Affine, LiteInput, LiteModelInfo, LiteOutput
 from components.artifacts.measurement import Crash, Summary
-from components.devices.host import QUIET_WAITS_S, HostDevice
+from components.devices.host import QUIET_WAITS_S, Host
 from components.devices.timing_plan import TimingPlan
 from components.measure import scoring
 from components.measure.measuring import measurement_of
@@ -128,7 +128,7 @@ def measure_lite(
         one_shot=OneShotPlan(), threads=1,
     )  # fmt: skip
     write_scored(scored, sealed, folder)
-    measured = measurement_of(lite, "host", HostDevice(timer.waits_s), timer.plan, Resampling())
+    measured = measurement_of(lite, "host", Host(timer.waits_s), timer.plan, Resampling())
     return file_of(
         name, folder, info.size_bytes, info.gzip_bytes, measured.summary, measured.verdict,
         " ".join((measured.runtime["name"], measured.runtime["version"])), **told,

@@ -17,7 +17,7 @@ from components.devices import host
 from components.devices.device import Device
 from components.devices.fingerprint import fingerprint, usable_cores
 from components.devices.host import (
-    HostDevice,
+    Host,
     check_threads,
     check_time,
     is_quiet,
@@ -109,7 +109,7 @@ def test_a_change_of_the_probe_changes_what_is_cached() -> None:
 
 
 def test_the_machine_is_a_device(model: Path) -> None:
-    device: Device = HostDevice()
+    device: Device = Host()
     seen, installed = device.look(), device.install()
     assert (device.kind, seen.fingerprint) == ("host", fingerprint())
     assert "load_1min" in seen.state

@@ -11,14 +11,17 @@ import pytest
 from components.artifacts.measurement import Attempt, MeasuredDevice, Measurement
 from components.contract.errors import UserError
 from components.devices import host
+from components.devices.device import State
 from components.devices.fingerprint import usable_cores
-from components.devices.host import HostDevice
+from components.devices.host import Host
 from components.devices.timing_plan import TimingPlan
 from components.measure import stability
+from components.measure.measuring import measurement_of
 from components.measure.timing import flat_metrics, measure, summarize
 from components.statistics.resampling import Resampling
 from tests.components.devices.killing import killed
 from tests.components.devices.pressure import pressure
+from tests.components.measure.simulated import SimulatedDevice
 from tests.data.timings import block, process, quiet
 from tests.data.tiny_lite import write_lite
 
@@ -106,7 +109,7 @@ def test_flat_metrics_hold_numbers_alone() -> None:
 
 
 def test_every_process_is_a_fresh_one(model: Path) -> None:
-    outcome = measure(HostDevice(), model, replace(PLAN, processes=3), seed=0)
+    outcome = measure(Host(), model, replace(PLAN, processes=3), seed=0)
     assert len(outcome.processes) == 3
     assert outcome.crashed is None
     assert len(outcome.states) == 3
@@ -118,7 +121,7 @@ def test_every_process_is_a_fresh_one(model: Path) -> None:
 
 def test_a_model_that_kills_its_process_is_measured_as_crashed(tmp_path: Path) -> None:
     lite = write_lite(tmp_path / "lite", np.eye(16), (4, 4, 1), kills=True)
-    outcome = measure(HostDevice(), lite / "model.tflite", PLAN, seed=0)
+    outcome = measure(Host(), lite / "model.tflite", PLAN, seed=0)
     assert outcome.crashed is not None
     assert not outcome.crashed.outside
     assert [attempt.verdict for attempt in outcome.attempts] == ["crashed"]
@@ -128,7 +131,7 @@ def test_a_model_that_kills_its_process_is_measured_as_crashed(tmp_path: Path) -
 
 def test_a_process_that_is_killed_has_a_fresh_one_in_its_place(model: Path) -> None:
     with killed(str(model), times=1) as pids:
-        outcome = measure(HostDevice(), model, PLAN, seed=0)
+        outcome = measure(Host(), model, PLAN, seed=0)
     assert len(pids) == 1
     assert outcome.crashed is None
     assert len(outcome.processes) == PLAN.processes
@@ -140,7 +143,7 @@ def test_a_process_that_is_killed_has_a_fresh_one_in_its_place(model: Path) -> N
 
 def test_what_is_killed_twice_running_is_no_result(model: Path) -> None:
     with killed(str(model), times=2) as pids:
-        outcome = measure(HostDevice(), model, PLAN, seed=0)
+        outcome = measure(Host(), model, PLAN, seed=0)
     assert len(pids) == 2
     assert outcome.crashed is not None
     assert outcome.crashed.outside
@@ -151,7 +154,7 @@ def test_what_is_killed_twice_running_is_no_result(model: Path) -> None:
 
 def test_more_threads_than_cores_are_not_measured(model: Path) -> None:
     with pytest.raises(UserError, match="threads that wait for each other"):
-        measure(HostDevice(), model, replace(PLAN, threads=usable_cores() + 1), seed=0)
+        measure(Host(), model, replace(PLAN, threads=usable_cores() + 1), seed=0)
 
 
 @pytest.fixture
@@ -165,7 +168,7 @@ def test_a_disturbed_attempt_is_repeated_when_the_machine_is_quiet(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "PRESSURE", pressure(tmp_path / "cpu", 7))  # does not rise
-    outcome = measure(HostDevice(), model, replace(PLAN, processes=1), seed=0)
+    outcome = measure(Host(), model, replace(PLAN, processes=1), seed=0)
     assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"] * 3
     assert len(outcome.processes) == 1
 
@@ -175,5 +178,74 @@ def test_it_is_not_repeated_on_a_machine_that_stays_crowded(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "is_quiet", lambda wait_s: False)
-    outcome = measure(HostDevice(), model, replace(PLAN, processes=1), seed=0)
+    outcome = measure(Host(), model, replace(PLAN, processes=1), seed=0)
     assert [attempt.verdict for attempt in outcome.attempts] == ["disturbed"]
+
+
+THREE = TimingPlan(processes=3)
+STEADY = [1.0] * 8
+
+
+def verdicts(device: SimulatedDevice) -> list[str]:
+    outcome = measure(device, Path("model.tflite"), THREE, seed=0)
+    return [attempt.verdict for attempt in outcome.attempts]
+
+
+def test_a_cool_device_is_measured_once() -> None:
+    device = SimulatedDevice([STEADY])
+    outcome = measure(device, Path("model.tflite"), THREE, seed=0)
+    assert [attempt.verdict for attempt in outcome.attempts] == ["stable"]
+    assert device.waited_s == [300.0]
+    assert "throttling unknown" not in outcome.attempts[-1].evidence
+    assert len(outcome.states) == len(outcome.processes) == 3
+
+
+def test_a_device_that_throttles_is_measured_again_when_it_is_cool() -> None:
+    def hot(processes_run: int) -> State:
+        return {"thermal_status": 1.0 if 1 < processes_run < 4 else 0.0}
+
+    device = SimulatedDevice([STEADY], states=hot)
+    assert verdicts(device) == ["throttled", "throttled", "stable"]
+    assert device.waited_s == [300.0] * 3
+    assert verdicts(SimulatedDevice([STEADY], states=lambda _: {"thermal_status": 1.0})) == (
+        ["throttled"] * 3
+    )
+
+
+def test_one_that_stays_hot_is_not_measured_again() -> None:
+    device = SimulatedDevice(
+        [STEADY], states=lambda _: {"thermal_status": 1.0}, settles=(True, False)
+    )
+    assert verdicts(device) == ["throttled"]
+
+
+def test_one_that_never_becomes_cool_is_not_measured() -> None:
+    device = SimulatedDevice([STEADY], settles=(False,))
+    with pytest.raises(UserError, match="not cool and quiet after 300 s") as fault:
+        measure(device, Path("model.tflite"), THREE, seed=0)
+    assert "cooldown_s" in fault.value.fix
+    assert device.ran == 0
+
+
+@pytest.mark.parametrize(
+    "p50s_ms",
+    [
+        pytest.param([[1 + 0.28 * step / 7 for step in range(8)]], id="drift of 28 %"),
+        pytest.param([STEADY, [1.25] * 8, [1.25] * 8], id="two of three slower"),
+        pytest.param([STEADY, STEADY, [3.0] * 8], id="one on a little core"),
+    ],
+)
+def test_what_no_median_stands_for_is_not_stable(p50s_ms: list[list[float]]) -> None:
+    assert verdicts(SimulatedDevice(p50s_ms)) == ["disturbed"] * 3
+
+
+def test_a_device_that_goes_away_is_a_fault_with_its_name(model: Path) -> None:
+    device = SimulatedDevice([STEADY], lost_after=1)
+    with pytest.raises(UserError, match="s21 went away while it was measured: no answer") as fault:
+        measurement_of(model.parent, "s21", device, THREE, Resampling())
+    assert "cable, hub and power" in fault.value.fix
+    device.lost_after = None  # plugged in again
+    found = measurement_of(model.parent, "s21", device, THREE, Resampling(resamples=20))
+    assert found.verdict == "stable"
+    assert (found.device.kind, found.device.id, found.device.transport) == ("adb", "c0ffee", "adb")
+    assert found.runtime["sha256"] == "ab" * 32
