@@ -20,6 +20,7 @@ from components import COMPONENTS
 from components.artifacts.decision import Candidate, Decision
 from components.contract.docstrings import entries_of, first_line
 from components.contract.interface import interface_of
+from pipelines.cli.device_documents import CleanedDevice, ListedDevice
 from pipelines.cli.documents import (
     LISTED_RUN,
     Collected,
@@ -43,6 +44,7 @@ from pipelines.cli.trigger_documents import (
     TickedTrigger,
 )
 from pipelines.config.configuration import Config
+from pipelines.config.devices import KINDS
 from pipelines.config.kubeflow import Kubeflow, Resources, Secret, Toleration
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.kubeflow_workspace import Workspace
@@ -53,7 +55,6 @@ from pipelines.config.sections import (
     AnswersTeacher,
     AutoSection,
     BudgetSection,
-    HostDevice,
     ImageShape,
     ImportedTeacher,
     Limit,
@@ -132,7 +133,7 @@ SECTIONS: Sequence[Section] = (
     *(Section(f"variants.NAME[].{name}", component=name) for name in steps_of_paths()),
     Section("about", AboutSection),
     Section("auto", AutoSection),
-    Section("devices[]", HostDevice, "benchmark"),
+    *(Section(f"devices[] (kind: {kind})", each, each.component) for kind, each in KINDS.items()),
     Section("budgets", BudgetSection),
     Section("evaluate", component="evaluate"),
     Section("convert", component="convert"),
@@ -213,6 +214,8 @@ DOCUMENTS: Sequence[Document] = (
     ),
     Document("`slimline triggers run --json`, `slimline triggers retry --json`", (LaunchedByHand,)),
     Document("what `slimline tick --notify` gives to a command", (Notice,)),
+    Document("`slimline devices --json`: `devices[]`", (ListedDevice,)),
+    Document("`slimline devices clean --json`", (CleanedDevice,)),
     Document("`slimline gc --json`", (Collected,)),
     Document("`waiting[]` of that document", (WaitingCollection,)),
     Document("`slimline erase --json`: `erasures[]`, and `erasures/<id>.json`", (Erasure,)),

@@ -16,6 +16,7 @@ from components.ml.settings import Network
 from components.ml.techniques.channel_settings import predicts_latency
 from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
+from pipelines.config.devices import HOST, HostDevice
 from pipelines.config.parameters import search_parameters
 from pipelines.config.search_faults import uses_search
 from pipelines.config.sections import (
@@ -83,12 +84,12 @@ def _report_for(config: Config, component: str, parameters: Mapping[str, object]
     if component == "distill" and uses_search(parameters):
         return Ref(_SEARCH, "front")
     if component == "prune" and predicts_latency(parameters):
-        return Ref(f"{_COSTS}{config.device_names[0]}", "report")
+        return Ref(f"{_COSTS}{_hosts(config)[0][1]}", "report")
     return None
 
 
 def _costs(config: Config) -> Iterator[Step]:
-    """Yield the steps that say what networks cost on each device."""
+    """Yield the steps that say what networks cost on this machine, with each list of settings."""
     image = config.image
     yield _step(
         config,
@@ -103,15 +104,21 @@ def _costs(config: Config) -> Iterator[Step]:
             channels=image.channels,
         ),
     )
-    for device, name in zip(config.devices, config.device_names, strict=True):
+    for device, name in _hosts(config):
         yield _step(
             config,
             f"{_COSTS}{name}",
             "cost_model",
             {"samples": Ref("cost-samples", "samples")},
-            config.step_parameters("cost_model", device.parameters, device=device.kind),
-            device.kind,
+            config.step_parameters("cost_model", device.parameters, device=HOST),
+            HOST,
         )
+
+
+def _hosts(config: Config) -> list[tuple[HostDevice, str]]:
+    """Return this machine, as often as it is listed, with its names."""
+    listed = zip(config.devices, config.device_names, strict=True)
+    return [(device, name) for device, name in listed if isinstance(device, HostDevice)]
 
 
 def _search(config: Config, teacher: Ref) -> Iterator[Step]:
@@ -124,7 +131,7 @@ def _search(config: Config, teacher: Ref) -> Iterator[Step]:
         {
             "dataset": Ref("ingest", "dataset"),
             "teacher": teacher,
-            "costs": tuple(Ref(f"{_COSTS}{name}", "report") for name in config.device_names),
+            "costs": tuple(Ref(f"{_COSTS}{name}", "report") for _, name in _hosts(config)),
         },
         config.step_parameters(
             "search",
@@ -325,14 +332,16 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
         {"model": lite, "dataset": Ref("ingest", "dataset"), "thresholds": None},
         config.step_parameters("evaluate", config.evaluate, split="selection"),
     )
-    for device, name in zip(config.devices, config.device_names, strict=True):
+    places = zip(config.devices, config.device_names, config.device_places, strict=True)
+    for device, name, place in places:
+        called = HOST if isinstance(device, HostDevice) else name
         yield _step(
             config,
             f"benchmark-{variant}-{name}",
-            "benchmark",
+            device.component,
             {"model": lite},
-            config.step_parameters("benchmark", device.parameters, device=device.kind),
-            device.kind,
+            config.step_parameters(device.component, device.parameters, device=called),
+            place if interface_of(device.component).occupies else None,
         )
 
 

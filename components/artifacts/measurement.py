@@ -15,9 +15,9 @@ from components.statistics.bootstrap import Interval, quantile
 P90_SAMPLES, P99_SAMPLES = 64, 662
 """Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
 
-Stability: TypeAlias = Literal["stable", "disturbed", "throttled", "crashed", "killed"]
+Stability: TypeAlias = Literal["stable", "disturbed", "throttled", "crashed", "killed", "absent"]
 """``throttled``: the device slowed itself down; ``killed``: something else ended the process,
-twice, so the model was not measured."""
+twice, so the model was not measured; ``absent``: measurements were given, and none of this file."""
 
 CRASHED = "crashed: "
 """What stands before the signal in the evidence of a measurement."""
@@ -178,23 +178,24 @@ class Summary:
 
     Attributes:
         samples: How many steady ones.
-        load_ms: Median over the processes.
-        first_ms: Median over the processes.
+        load_ms: Median over the processes; None where nobody told.
+        first_ms: Median over the processes; None where nobody told.
         p50_ms: Median of the steady samples with its interval.
         p90_ms: None below ``P90_SAMPLES``.
         p99_ms: None below ``P99_SAMPLES``.
         spread_ms: Between the medians of the fastest and the slowest process.
-        peak_memory_bytes: Above the runtime's baseline, the largest of all processes.
+        peak_memory_bytes: Above the runtime's baseline, the largest of all processes; None where
+            nobody told.
     """
 
     samples: int
-    load_ms: float
-    first_ms: float
+    load_ms: float | None
+    first_ms: float | None
     p50_ms: Interval
     p90_ms: Interval | None
     p99_ms: Interval | None
     spread_ms: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -308,10 +309,14 @@ class Measurement(JsonFile):
         attempts: All of them; the last one counts.
         crashed: How the process ended that did not print a document, nor did a fresh one in its
             place; None when all did.
-        summary: Derived from the samples; None after a crash.
+        summary: Derived from the samples; None after a crash, where no measurement was given, and
+            of a microcontroller, whose time is not measured.
         accelerator: What ran it; None in reports of earlier versions.
         sustained: Under load that lasts; None where that was not asked for.
         energy: What an inference takes; None where that was not asked for.
+        given: Who measured, where it was not slimline; empty where it was.
+        arena_bytes: Memory for tensors on a microcontroller; None on other devices.
+        flash_bytes: Of the model as a firmware holds it; None on other devices.
         unit: Of all samples.
     """
 
@@ -334,6 +339,9 @@ class Measurement(JsonFile):
     accelerator: Acceleration | None = None
     sustained: Sustained | None = None
     energy: Energy | None = None
+    given: str = ""
+    arena_bytes: int | None = None
+    flash_bytes: int | None = None
     unit: str = "ms"
 
     @classmethod

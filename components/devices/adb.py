@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from pathlib import Path
 
 from components.contract.errors import UserError
@@ -16,32 +15,31 @@ from components.devices import pushing, ssh
 from components.devices.client import Silence, converse
 from components.devices.device import LostError
 from components.devices.framing import Frame
+from components.devices.known_faults import KnownFault, known_fault
 from components.devices.shell import Answer
 
 _LIST_S = 10.0
 _NO_PROGRAM = 127  # the code of a shell that does not find what it is to run
 _INSTALL = "apt-get install adb"
-# Sentences of adb, what they mean, and the fix. What is not here is a phone that went away.
+# What is not here is a phone that went away.
 _FAULTS = (
-    (
+    KnownFault(
         "unauthorized|authorizing",
         "{name} is authorizing: it asks on its screen whether this computer may debug it",
         "unlock it and allow USB debugging, always from this computer",
     ),
-    (
+    KnownFault(
         "insufficient permissions|no permissions",
         "{name} cannot be reached: no permissions for its USB port: {said}",
-        (
-            "install the rules that grant them, `apt-get install android-sdk-platform-tools-common`, "
-            "be a member of the group plugdev, and plug it in again"
-        ),
+        "install the rules that grant them, `apt-get install "
+        "android-sdk-platform-tools-common`, be a member of the group plugdev, plug it in again",
     ),
-    (
+    KnownFault(
         "only supports allocating a pty",
         "{name} has an Android older than 7: its shell tells no exit codes",
         "take a phone with Android 7 or newer",
     ),
-    (
+    KnownFault(
         "cannot connect to daemon|failed to start daemon|could not install .smartsocket",
         "{name} cannot be reached: adb does not get its server to run: {said}",
         "make `{adb} start-server` work",
@@ -89,8 +87,15 @@ class AdbShell:
             self._route.close()
 
     def _call(
-        self, command: list[str], frame: Frame, *, data: bytes | None, hold: bool, limit_s: float
+        self,
+        command: list[str],
+        frame: Frame,
+        *,
+        data: bytes | None = None,
+        hold: bool = False,
+        limit_s: float,
     ) -> Answer | Silence:
+        """Run a command that runs a framed script, here or where the phone hangs."""
         if self._route is not None:
             line = shlex.join(command)
             return ssh.call(self._route, frame, line, data=data, hold=hold, limit_s=limit_s)
@@ -106,19 +111,17 @@ class AdbShell:
         """Return what a call of adb that brought no answer means."""
         said = _reason(silence.err)
         if silence.begun or silence.code is None:
-            why = said if silence.code is not None else f"no answer in {limit_s:g} s"
-            return LostError(f"{self.name} went away: {why or 'its answer broke off'}")
+            return silence.loss(self.name, limit_s, said)
         if (found := self._route_fault(silence, limit_s)) is not None:
             return found
         if "more than one device" in silence.err:
             return self._twice()
-        for sentence, what, fix in _FAULTS:
-            if re.search(sentence, silence.err):
-                words = {"name": self.name, "said": said, "adb": self._by_hand("adb")}
-                return UserError(what.format(**words), fix.format(**words))
+        words = {"name": self.name, "said": said, "adb": self._by_hand("adb")}
+        if (fault := known_fault(silence.err, _FAULTS, **words)) is not None:
+            return fault
         if "not found" in silence.err:
             return self._absent()
-        return LostError(f"{self.name} went away: {said or f'adb ended with {silence.code}'}")
+        return silence.loss(self.name, limit_s, said)
 
     def _route_fault(self, silence: Silence, limit_s: float) -> UserError | LostError | None:
         """Return what is wrong with the machine that the phone hangs on, if it is that."""
@@ -162,21 +165,9 @@ class AdbShell:
 
     def _listed(self) -> str:
         """Return what adb lists, with the ports that phones hang on."""
-        command = ["adb", "devices", "-l"]
-        if self._route is not None:
-            command = self._route.command(shlex.join(command))
-        try:
-            done = subprocess.run(
-                command,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=_LIST_S,
-            )
-        except subprocess.TimeoutExpired:
-            return ""
-        return done.stdout.decode(errors="replace")
+        frame = Frame("adb devices -l")
+        said = self._call(shlex.split(frame.command), frame, limit_s=_LIST_S)
+        return said.out.decode(errors="replace") if isinstance(said, Answer) else ""
 
 
 def ports(listed: str, serial: str) -> list[str]:

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from components.devices.device import LostError
 from components.devices.framing import Frame
 from components.devices.shell import Answer
 
 _LOOK_S = 0.1  # between two looks whether the client has ended
-_LEAVE_S = 3.0  # for a client to end of its own accord, once it has answered
+_LEAVE_S = 1.0  # for a client to end of its own accord, once it has answered
 _ERRORS_S = 1.0  # for the end of the errors, once that of the output has come
 _PART_BYTES = 1 << 16
 
@@ -32,6 +33,20 @@ class Silence:
     code: int | None
     begun: bool
     err: str
+
+    def loss(self, name: str, limit_s: float, why: str = "") -> LostError:
+        """Return the error that a device has gone away.
+
+        Args:
+            name: Of the device.
+            limit_s: How long an answer was waited for.
+            why: What its client says; without it, the last of what came as errors.
+        """
+        if self.code is None:
+            return LostError(f"{name} went away: no answer in {limit_s:g} s")
+        lines = [line.strip() for line in self.err.splitlines() if line.strip()]
+        said = why or (lines[-1] if lines else "its connection broke off")
+        return LostError(f"{name} went away: {said}")
 
 
 def converse(

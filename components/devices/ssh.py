@@ -6,7 +6,6 @@ shell opens and ends, carries all scripts.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import tempfile
@@ -17,56 +16,49 @@ from components.devices import pushing
 from components.devices.client import Silence, converse
 from components.devices.device import LostError
 from components.devices.framing import Frame
+from components.devices.known_faults import KnownFault, known_fault
 from components.devices.shell import Answer
 
-_CONNECT_S = 10
 _LONGEST_FOLDER = 60  # a socket's path has 108 bytes at most, and ssh appends 17 for a moment
 FAILED = 255
 """The code of ssh where it is ssh that failed, and not what it ran."""
-_NO_SHELL = (
+_NO_SHELL = KnownFault(
+    "",
     "{name} ran no shell: the login on {host} ended with {code}: {said}",
-    (
-        """make `ssh {host} 'sh -c "echo yes"'` print yes: its user needs a login shell that runs """
-        "commands, and a profile that does not end it"
-    ),
+    "make `ssh {host} 'sh -c \"echo yes\"'` print yes: its user needs a login shell that runs "
+    "commands, and a profile that does not end it",
 )
-# Sentences of ssh, what they mean, and the fix. What is not here is a connection that broke.
+# What is not here is a connection that broke.
 _FAULTS = (
-    (
+    KnownFault(
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
         "{host} shows another host key than known_hosts has",
-        (
-            "if it was set up anew, `{removal}` and then `ssh {host}` once by hand; if not, somebody "
-            "is in between"
-        ),
+        "if it was set up anew, `{removal}` and then `ssh {host}` once by hand; if not, somebody "
+        "is in between",
     ),
-    (
+    KnownFault(
         "Host key verification failed",
         "the host key of {host} is not known",
         "run `ssh {host}` once by hand and compare it",
     ),
-    (
+    KnownFault(
         r"Permission denied \(|Too many authentication failures",
         "{host} refuses the login: {said}",
-        (
-            "make `ssh -o BatchMode=yes {host} true` work: with a key that asks nothing, such as one "
-            "that `ssh-copy-id {host}` brought there"
-        ),
+        "make `ssh -o BatchMode=yes {host} true` work: with a key that asks nothing, such as one "
+        "that `ssh-copy-id {host}` brought there",
     ),
-    (
-        "Could not resolve hostname",
+    KnownFault(
+        "Could not resolve hostname|hostname contains invalid",
         "{name}: nothing is called {host} here: {said}",
         "set `host` of {name} to a name that ssh knows, or name it in ~/.ssh/config",
     ),
-    (
+    KnownFault(
         "refused|No route|unreachable|timed out|is down",
         "{name} does not answer: {said}",
-        (
-            "switch it on, look at its network and whether its ssh server runs, and make "
-            "`ssh -o BatchMode=yes {host} true` work"
-        ),
+        "switch it on, look at its network and whether its ssh server runs, and make "
+        "`ssh -o BatchMode=yes {host} true` work",
     ),
-    (
+    KnownFault(
         "onfiguration option|Bad owner|keyword|terminating, ",
         "ssh does not read its settings: {said}",
         "make `ssh -o BatchMode=yes {host} true` work",
@@ -79,7 +71,8 @@ class SshConnection:
 
     Args:
         host: Any name that ``ssh`` knows.
-        alive_s: After three times as long without a sign of life, the other side counts as gone.
+        alive_s: After three times as long without a sign of life, the other side counts as gone;
+            to take up a connection, it has twice as long.
     """
 
     def __init__(self, host: str, alive_s: int = 5) -> None:
@@ -90,7 +83,7 @@ class SshConnection:
         self._folder = Path(tempfile.mkdtemp(prefix="slimline-", dir=parent))
         options = {
             "BatchMode": "yes",
-            "ConnectTimeout": str(_CONNECT_S),
+            "ConnectTimeout": str(2 * alive_s),
             "ServerAliveInterval": str(alive_s),
             "ServerAliveCountMax": "3",
             "ControlMaster": "auto",
@@ -192,20 +185,19 @@ def fault(name: str, host: str, silence: Silence, limit_s: float) -> UserError |
         silence: What ssh said instead.
         limit_s: How long an answer was waited for.
     """
+    if silence.begun or silence.code is None:
+        return silence.loss(name, limit_s)
     said = _last_line(silence.err)
-    if silence.code is None:
-        return LostError(f"{name} went away: no answer in {limit_s:g} s")
-    if silence.begun:
-        return LostError(f"{name} went away: {said or 'its answer broke off'}")
-    words = {"name": name, "host": host, "said": said or "ssh says nothing"}
-    if silence.code != FAILED:
-        what, fix = _NO_SHELL
-        return UserError(what.format(**words, code=silence.code), fix.format(**words))
-    for sentence, what, fix in _FAULTS:
-        if re.search(sentence, silence.err):
-            removal = _removal(host, silence.err)
-            return UserError(what.format(**words), fix.format(**words, removal=removal))
-    return LostError(f"{name} went away: {words['said']}")
+    faults = _FAULTS if silence.code == FAILED else (_NO_SHELL,)
+    return known_fault(
+        silence.err,
+        faults,
+        name=name,
+        host=host,
+        code=str(silence.code),
+        said=said or "ssh says nothing",
+        removal=_removal(host, silence.err),
+    ) or silence.loss(name, limit_s)
 
 
 def _removal(host: str, err: str) -> str:

@@ -71,8 +71,16 @@ def config_arguments(parser: argparse.ArgumentParser, *, needed: bool = True) ->
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
 
 
+def without_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what leaves devices of a configuration out."""
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="DEVICE",
+        help="leave a device out, such as one that is not there; may be given several times",
+    )  # fmt: skip
+
+
 def load_config(arguments: argparse.Namespace) -> Config:
-    """Load the configuration that ``config_arguments`` name.
+    """Load the configuration that ``config_arguments`` name, without what is to be left out.
 
     Raises:
         UserError: It cannot be read, or is not valid.
@@ -80,6 +88,8 @@ def load_config(arguments: argparse.Namespace) -> Config:
     from pipelines.config.loading import load
 
     config = load(arguments.config).relocated(data=arguments.data, store=arguments.store)
+    if without := getattr(arguments, "without", []):
+        config = config.without(without)
     return config if arguments.seed is None else config.reseeded(arguments.seed)
 
 

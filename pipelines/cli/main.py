@@ -20,6 +20,7 @@ from pipelines.cli.commands import (
     affected,
     cancel,
     data,
+    devices,
     doctor,
     erase,
     explain,
@@ -64,8 +65,8 @@ from pipelines.sources.erased import ErasedDataWarning
 
 _COMMANDS = (
     run, explain, compile_, show, data, export, runs, logs, cancel, lineage, affected, why_changed,
-    verify, releases, promote, rollback, gc, erase, index, init, suggest, doctor, sync, schedule,
-    watch, triggers, tick, serve, images,
+    verify, releases, promote, rollback, gc, erase, index, init, suggest, doctor, devices, sync,
+    schedule, watch, triggers, tick, serve, images,
 )  # fmt: skip
 """In the order in which help lists them."""
 

@@ -12,6 +12,7 @@ from components.ml import imagenet
 from components.selection.floors import floor_faults
 from components.statistics.metrics import METRICS
 from pipelines.config.configuration import Config
+from pipelines.config.device_faults import device_faults
 from pipelines.config.distillation_faults import distillation_faults
 from pipelines.config.faults import Fault, Location, where
 from pipelines.config.gpu_faults import gpu_faults
@@ -59,9 +60,10 @@ def faults_of(config: Config) -> Iterator[Fault]:
     yield from gpu_faults(config)
     yield from _search_faults(config)
     for index, device in enumerate(config.devices):
-        yield from _parameter_faults(("devices", index), "benchmark", device.parameters)
-    if len(set(config.device_names)) != len(config.device_names):
-        yield ("devices",), "devices: one is listed twice", "remove one, or give it other threads"
+        yield from _parameter_faults(
+            ("devices", index), device.component, device.parameters, also=("kind", "name")
+        )
+    yield from device_faults(config)
     yield from _parameter_faults(("convert",), "convert", config.convert)
     yield from metadata_faults(config)
     yield from _parameter_faults(("evaluate",), "evaluate", config.evaluate)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from components.contract.digests import digest
-from components.contract.errors import UserError
+from components.contract.errors import UserError, suggest
 from components.contract.types import Fraction, Seed, Task, Threads
 from components.statistics.metrics import PRIMARY
+from pipelines.config.devices import HOST, Device, HostDevice, device_names, device_places
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.config.parameters import filled, shared_keys
 from pipelines.config.releases import ReleasesSection
@@ -26,8 +27,6 @@ from pipelines.config.sections import (
     AutoSection,
     BudgetSection,
     ComponentName,
-    Device,
-    HostDevice,
     ImageShape,
     Limit,
     Name,
@@ -95,7 +94,8 @@ class Config(Section):
     devices: Annotated[tuple[Device, ...], BeforeValidator(as_tuple)] = Field(
         default_factory=lambda: (HostDevice.model_validate({"kind": "host"}),),
         min_length=1,
-        description="where inference is timed: `host`, or `{kind: host, threads: 2}`",
+        description="where inference is timed: `host`, `{kind: host, threads: 2}`, or others such "
+        "as `{kind: ssh, host: pi5.lan}`: [devices](devices.md)",
     )
     budgets: BudgetSection = Field(
         default_factory=BudgetSection, description="what the winner keeps to"
@@ -150,13 +150,12 @@ class Config(Section):
     @property
     def device_names(self) -> tuple[str, ...]:
         """What the devices are called in the graph and in reports."""
-        if len(self.devices) == 1:
-            return (self.devices[0].kind,)
-        threads = [device.parameters.get("threads", 1) for device in self.devices]
-        return tuple(
-            f"{device.kind}-{count}-thread{'s' if count != 1 else ''}"
-            for device, count in zip(self.devices, threads, strict=True)
-        )
+        return device_names(self.devices)
+
+    @property
+    def device_places(self) -> tuple[str, ...]:
+        """What the steps of each device need for themselves alone: ``host``, or a device's name."""
+        return device_places(self.devices)
 
     def step_parameters(
         self, component: str, given: Parameters | None = None, **fixed: object
@@ -223,6 +222,29 @@ class Config(Section):
         return self.model_copy(
             update={key: located(value, None) for key, value in moved.items() if value}
         )
+
+    def without(self, names: Collection[str]) -> Config:
+        """Return the same without some of its devices.
+
+        Args:
+            names: What they are called.
+
+        Raises:
+            UserError: There is no such device, or no other one.
+        """
+        listed = self.device_names
+        for name in names:
+            if name not in listed:
+                raise UserError(f"devices: there is none called {name!r}", suggest(name, listed))
+        kept = tuple(
+            device for device, name in zip(self.devices, listed, strict=True) if name not in names
+        )
+        if not kept:
+            raise UserError(
+                f"without {' and '.join(names)} there is no device to measure on",
+                f"list {HOST} under devices, too, or leave --without out",
+            )
+        return self.model_copy(update={"devices": kept})
 
     def reseeded(self, seed: int) -> Config:
         """Return the same with all randomness starting elsewhere.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipelines.engines.kubeflow.ir.preflight import Reachable
     from pipelines.runs.cache import Cache
     from pipelines.runs.graph import Graph
+    from pipelines.stores.store import Store
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class Request:
         graph: What ``config`` describes.
         cluster: Where, for an engine that is not of this machine.
         remeasure: Measure again what was disturbed the last time.
+        store: Where results are kept, and how devices were when they were seen last.
     """
 
     config: Config
     graph: Graph
     cluster: Cluster
     remeasure: bool
+    store: Store
 
 
 Opener: TypeAlias = "Callable[[Cache, Path], Engine]"
@@ -65,25 +68,33 @@ def choose(name: str, request: Request) -> Opener:
 
 def _local(request: Request) -> Opener:
     from components.contract.images import extras  # loads what a command's help can do without
+    from pipelines.engines.devices import check_devices
 
     for step in request.graph.steps:
         extras(step.component)
+    devices = check_devices(request.config, request.store)
 
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.machine.local import LocalRunner
         from pipelines.engines.machine.scheduler import Scheduler
 
-        return Scheduler(LocalRunner(), cache, work, remeasure=request.remeasure)
+        return Scheduler(LocalRunner(), cache, work, remeasure=request.remeasure, devices=devices)
 
     return opened
 
 
 def _docker(request: Request) -> Opener:
+    from pipelines.engines.devices import check_devices
+
+    devices = check_devices(request.config, request.store)
+
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.machine.docker import DockerRunner
         from pipelines.engines.machine.scheduler import Scheduler
 
-        return Scheduler(DockerRunner(work), cache, work, remeasure=request.remeasure)
+        return Scheduler(
+            DockerRunner(work), cache, work, remeasure=request.remeasure, devices=devices
+        )
 
     return opened
 

@@ -18,9 +18,10 @@ from pipelines.engines.kubeflow.ir.servers import ServerVersion
 from pipelines.engines.kubeflow.launching.planning import ReusePlan
 from pipelines.images.building import image_environment, step_environment
 from pipelines.runs.cache import Cache, CorruptionError
+from pipelines.runs.devices_seen import last_fingerprints
 from pipelines.runs.estimates import durations, makespan, usable_cores
 from pipelines.runs.exclusions import read_exclusions
-from pipelines.runs.graph import Graph, Step
+from pipelines.runs.graph import HOST, Graph, Step
 from pipelines.runs.images_used import STEP, data_use_of, judges_in
 from pipelines.runs.inputs import input_digests
 from pipelines.runs.judging import Judges, expected_judges
@@ -85,6 +86,8 @@ def explain(
 ) -> list[Explanation]:
     """Say for every step whether its result is there, and why not.
 
+    Devices are not asked: each counts as it was when it was seen last.
+
     Args:
         config: What would run.
         store: Address of the store, instead of the configured one.
@@ -98,6 +101,7 @@ def explain(
     graph = graph_of(config)
     sources = listed_sources(graph, read_exclusions(opened))
     earlier = _Earlier(opened, graph, [] if problems is None else problems)
+    devices = last_fingerprints(opened, {step.device for step in graph.steps if step.device})
     outputs: dict[str, Mapping[str, str]] = {}
     explained: list[Explanation] = []
     for step in graph.ordered:
@@ -105,8 +109,11 @@ def explain(
         if missing:
             explained.append(Explanation(step.name, Upstream(missing)))
             continue
+        if step.device not in (None, HOST, *devices):
+            explained.append(Explanation(step.name, Changed((NEW,))))  # it was never seen
+            continue
         inputs = input_digests(step, outputs, sources)
-        ingredients = ingredients_of(step, inputs, _environment(step))
+        ingredients = ingredients_of(step, inputs, _environment(step), devices)
         # A report that turns out to be damaged is in quarantine now: its step would run again.
         with contextlib.suppress(CorruptionError):
             if result := cache.lookup(ingredients.key, renew=False):

@@ -152,7 +152,7 @@ def launch(
     folder = output or Path("slimline-out") / config.name
     opened = open_store(store or config.store)
     check_output(folder, Cache(opened, workspace_root(opened)), config.name)
-    request = Request(config, graph, cluster or Cluster(), remeasure)
+    request = Request(config, graph, cluster or Cluster(), remeasure, opened)
     opener = choose(engine, request)
     acting = ordered.actor if ordered else actor()
     sources = listed_sources(graph, read_exclusions(opened))

@@ -146,4 +146,6 @@ def _fits(step: Step, busy: list[Step], cores: int) -> bool:
         return True
     if step.alone or any(one.alone for one in busy):
         return False
+    if step.elsewhere and any(one.occupies == step.occupies for one in busy):
+        return False
     return sum(one.threads for one in busy) + step.threads <= cores

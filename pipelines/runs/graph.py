@@ -12,9 +12,7 @@ from components.contract.digests import digest
 from components.contract.images import GPU_IMAGE
 from components.contract.interface import Interface, interface_of
 from components.contract.types import ImageName
-
-HOST = "host"
-"""The device that is the machine a step runs on."""
+from pipelines.config.devices import HOST
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,8 @@ class Step:
         parameters: Complete and checked values of every parameter.
         memory_gb: Resident memory after which the step is ended.
         time_limit_s: Wall time after which the step is ended.
-        occupies: Kind of the device that it needs for itself alone, or None.
+        occupies: The device that it needs for itself alone: ``host``, which is the machine that it
+            runs on, or the name of another one; None where it measures nothing.
         gpu: How many GPUs it computes on: none, or one.
     """
 
@@ -83,7 +82,9 @@ class Step:
 
     @property
     def threads(self) -> int:
-        """How many cores the step keeps busy."""
+        """How many cores of the machine that it runs on the step keeps busy."""
+        if self.elsewhere:
+            return 0  # it waits for the device, whose threads they are
         threads = self.parameters.get("threads", 1)
         assert isinstance(threads, int)
         return threads
@@ -92,6 +93,20 @@ class Step:
     def alone(self) -> bool:
         """Whether nothing else may run beside it: it measures the machine that it runs on."""
         return self.occupies == HOST
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it measures on a device that the machine it runs on has to reach."""
+        return self.occupies not in (None, HOST)
+
+    @property
+    def device(self) -> str | None:
+        """What a configuration calls the device that it measures on; None where it measures none.
+
+        It may be called otherwise than what it occupies: a browser of this machine, or the second
+        name of a phone.
+        """
+        return str(self.parameters.get("device", self.occupies)) if self.occupies else None
 
     @property
     def opens_sealed(self) -> bool:

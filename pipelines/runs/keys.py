@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 from components.contract.closure import code_digest
 from components.contract.digests import canonical_json, digest
@@ -16,6 +16,12 @@ SCHEMA = 1
 """Raised when the meaning of a record or of a tree changes, so that old results are misses."""
 
 InputDigest = str | list[str] | None
+
+Fingerprints: TypeAlias = Mapping[str, Mapping[str, str]]
+"""What makes measurements on a device comparable, by the device's name."""
+
+NO_OTHERS: Fingerprints = {}
+"""For graphs that measure on this machine alone."""
 
 
 @dataclass(frozen=True)
@@ -105,21 +111,32 @@ class Ingredients:
         return {names.get(name, name): value for name, value in old.items()}
 
 
-def ingredients_of(step: Step, inputs: Mapping[str, InputDigest], environment: str) -> Ingredients:
+def ingredients_of(
+    step: Step,
+    inputs: Mapping[str, InputDigest],
+    environment: str,
+    devices: Fingerprints = NO_OTHERS,
+) -> Ingredients:
     """Return what the key of ``step`` is made of.
 
     Args:
         step: The step.
         inputs: Tree digest of what enters every port.
         environment: Digest of the environment that it will run in.
+        devices: Fingerprints of the devices that are not this machine, by their names.
     """
-    assert step.occupies in (None, HOST), "another device would need its own fingerprint here"
     return Ingredients(
         component=step.component,
         code=code_digest(step.component),
         environment=environment,
         inputs=inputs,
         parameters=step.parameters,
-        device=fingerprint() if step.alone else None,
+        device=_fingerprint(step, devices),
         gpu=step.gpu,
     )
+
+
+def _fingerprint(step: Step, devices: Fingerprints) -> Mapping[str, str] | None:
+    if step.device is None:
+        return None
+    return fingerprint() if step.device == HOST else devices[step.device]

@@ -13,6 +13,7 @@ from pipelines.runs.actions import parse_action
 from pipelines.runs.cancelling import parse_cancellation
 from pipelines.runs.cluster_results import DATASET_FILES, ELSEWHERE, WHOLE, kinds_of
 from pipelines.runs.condemned import parse_collection
+from pipelines.runs.devices_seen import parse_device
 from pipelines.runs.erasures import parse_erasure
 from pipelines.runs.joined_records import parse_joined
 from pipelines.runs.kept_sources import parse_pages, read_source
@@ -309,6 +310,7 @@ CHECKS: Mapping[str, Callable[[Store, str, bytes], References]] = {
     "refusal": _check_object,
     "tick day": _check_object,
     "action": _check_with(parse_action),
+    "device": _check_with(parse_device),
 }
 """By kind, what a value refers to; it raises ``DamageError``, or what reading another kind of value
 raises. Logs may hold anything, claims may be cut short, and quarantine holds what is damaged."""
@@ -346,4 +348,5 @@ NOUNS = {
     "refusal": "note on an attempt that could not begin",
     "tick day": "list of evaluations of a day",
     "action": "note on what somebody did",
+    "device": "note on a device that was seen",
 }

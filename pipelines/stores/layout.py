@@ -57,6 +57,9 @@ TICKS = "ticks/"
 ACTIONS = "actions/"
 """What all keys of what people did begin with."""
 
+DEVICES = "devices/"
+"""What all keys of devices that were seen begin with."""
+
 Announced = Literal["run", "log", "note", "gc", "erase"]
 """What an entry of the journal announces: a run, an entry of a release log, a note on a release, a
 collection of garbage, or an erasure."""
@@ -104,6 +107,7 @@ KINDS = {
         "refusal": rf"{LAUNCHES}{_NAME}/{_NAME}\.a[1-9][0-9]*\.refused\.json",
         "tick day": rf"{TICKS}{_NAME}/\d{{4}}-\d\d-\d\d\.json",
         "action": rf"{ACTIONS}\d{{4}}-\d\d-\d\d/\d{{6}}\.\d{{3}}-[0-9a-f]{{8}}\.json",
+        "device": rf"{DEVICES}{_NAME}\.json",
         "quarantine": rf"{QUARANTINE}.+",
     }.items()
 }
@@ -337,6 +341,11 @@ def opened_prefix(sealed: str) -> str:
 def erasure_key(erasure: str) -> str:
     """Return where the certificate of an erasure lies."""
     return f"{ERASURES}{erasure}.json"
+
+
+def device_key(name: str) -> str:
+    """Return where it stands how a device was when it was seen last."""
+    return f"{DEVICES}{name}.json"
 
 
 def trigger_key(name: str) -> str:

@@ -23,13 +23,13 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def carrying(text: str) -> list[int]:
-    """Return the processes that have a text among their arguments, without this one."""
+def carrying(*texts: str) -> list[int]:
+    """Return the processes that have all of the texts in their command lines, without this one."""
     found: list[int] = []
     for pid in _numbers():
         with suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if text.encode() in words and pid != os.getpid():
+            if pid != os.getpid() and all(text.encode() in words for text in texts):
                 found.append(pid)
     return found
 

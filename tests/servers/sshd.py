@@ -89,6 +89,8 @@ class Sshd:
             "PidFile none",
             "PasswordAuthentication no",
             "KbdInteractiveAuthentication no",
+            # With it, bash takes itself for a nested shell and leaves out the account's profile.
+            "SetEnv SHLVL=2",
         ]
         if self._login is not None:
             script = self._folder / "login"
@@ -118,15 +120,15 @@ class Sshd:
 
     def drop(self) -> None:
         """End its connections."""
-        send(self._own(), signal.SIGKILL)
+        send(self.connections(), signal.SIGKILL)
 
     def freeze(self) -> None:
         """Make it deaf: what it holds stays open."""
-        send([self._server.pid, *self._own()], signal.SIGSTOP)
+        send([self._server.pid, *self.connections()], signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        send([self._server.pid, *self._own()], signal.SIGCONT)
+        send([self._server.pid, *self.connections()], signal.SIGCONT)
 
     def trust(self, key: str) -> None:
         """Let in whoever has a key, ``user`` or ``stranger``, and nobody else."""
@@ -144,8 +146,8 @@ class Sshd:
         public = (self._folder / "shown.pub").read_text()
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {public}")
 
-    def _own(self) -> list[int]:
-        """The processes of its connections; not what clients have started there."""
+    def connections(self) -> list[int]:
+        """Return the processes of its connections; not what clients have started there."""
         found = descendants(self._server.pid)
         return [pid for pid in found if _name(pid) == "sshd"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
-from pipelines.cli.arguments import add_command, config_arguments, load_config
+from pipelines.cli.arguments import add_command, config_arguments, load_config, without_argument
 from pipelines.cli.component_files import write_component
 from pipelines.cli.output import OK, print_json, print_remark, print_text
 
@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
     summary = "write the graph as a pipeline of Kubeflow Pipelines"
     parser = add_command(commands, "compile", summary, run)
     config_arguments(parser, needed=False)
+    without_argument(parser)
     parser.add_argument(
         "--component",
         metavar="NAME",

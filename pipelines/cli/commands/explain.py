@@ -17,6 +17,7 @@ from pipelines.cli.arguments import (
     place_arguments,
     print_problems,
     project_arguments,
+    without_argument,
 )
 from pipelines.cli.output import OK, print_json, print_remark, print_table, print_text
 from pipelines.engines.opening import CLUSTERED, ENGINES
@@ -33,6 +34,7 @@ def add(commands: Any) -> None:
     summary = "say what would run, what is cached, and why"
     parser = add_command(commands, "explain", summary, run)
     config_arguments(parser)
+    without_argument(parser)
     parser.add_argument(
         "--engine", default="local", metavar="NAME",
         help=f"also what it would take there: {' or '.join(CLUSTERED)} (default: local)",

@@ -16,6 +16,7 @@ from pipelines.cli.arguments import (
     load_config,
     place_arguments,
     project_arguments,
+    without_argument,
 )
 from pipelines.cli.commands.show import print_board, read_board
 from pipelines.cli.output import BUG, CANCELLED, NO_WINNER, OK, USER_FAULT, complain, print_remark
@@ -32,6 +33,7 @@ def add(commands: Any) -> None:
     """Add the parser of the command."""
     parser = add_command(commands, "run", "run a configuration from its data to the release", run)
     config_arguments(parser)
+    without_argument(parser)
     parser.add_argument("--engine", default="local", help=f"{', '.join(ENGINES)} (default: local)")
     parser.add_argument(
         "--remeasure", action="store_true", help="measure again what was disturbed the last time"

@@ -17,8 +17,10 @@ _MEMORY_SHARE = 0.9  # of the machine's memory, for all steps together
 class Admission:
     """Counts cores, memory and GPUs that running steps have declared.
 
-    A step that measures time runs alone. A step that wants more than the machine has runs alone
-    too: its limit ends it if it really takes that much.
+    A step that measures this machine runs alone. One that measures another device takes no core
+    here, and that device for itself; the machine's measurements would notice it all the same. A
+    step that wants more than the machine has runs alone too: its limit ends it if it really takes
+    that much.
     """
 
     def __init__(self) -> None:
@@ -51,6 +53,8 @@ class Admission:
                 return False
             if step.alone or any(s.alone for s in running):
                 return False
+            if step.elsewhere and any(s.occupies == step.occupies for s in running):
+                return False
             if sum(s.threads for s in running) + step.threads > self.cores:
                 return False
             if sum(s.memory_gb for s in running) + step.memory_gb > self._memory_gb:
@@ -64,6 +68,9 @@ class Admission:
         if step.gpu and not self._free_gpu():
             having = " and ".join(sorted(s.name for s in self._running.values() if s.gpu))
             return f"a GPU: {having} {'has' if len(self.gpus) == 1 else 'have'} {self._all_gpus}"
+        for other in self._running.values():
+            if step.elsewhere and other.occupies == step.occupies:
+                return f"{step.occupies}: {other.name} runs on it"
         if step.alone or any(running.alone for running in self._running.values()):
             one = len(self._running) == 1
             return f"the machine: {names} {'runs' if one else 'run'} on it"

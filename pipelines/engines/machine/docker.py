@@ -28,6 +28,7 @@ from pipelines.engines.machine.containers import (
     out_of_memory,
     processor_time,
 )
+from pipelines.engines.machine.local import LocalRunner
 from pipelines.engines.machine.ownership import give, make_readable, take_back
 from pipelines.engines.machine.runner import (
     CANCELLED,
@@ -53,7 +54,8 @@ class DockerRunner:
     """The ``Runner`` with containers.
 
     A step sees its files under the paths that they have on the host, so its executor input is
-    the same as under the local engine.
+    the same as under the local engine. Containers have no network: a step that has to reach a
+    device is a process of this machine.
 
     Args:
         work: The run's scratch folder, whose lock says that the run is alive.
@@ -65,6 +67,7 @@ class DockerRunner:
         self._work = work
         self._client: Any = connect()
         self._images: dict[ImageName, BuiltImage] = {}
+        self._here = LocalRunner()
         self._remapped = False
         self._cancelled = threading.Event()
 
@@ -83,7 +86,7 @@ class DockerRunner:
                     "use a Docker Engine that runs as root (DOCKER_HOST), or --engine local",
                 )
             self._remapped = "name=userns" in options
-            needed = {step.image for step in graph.steps}
+            needed = {step.image for step in graph.steps if not step.elsewhere}
             for image in ALL_IMAGES:
                 if image in needed:
                     self._images[image] = find(self._client, image)
@@ -96,10 +99,14 @@ class DockerRunner:
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
+        if step.elsewhere:
+            return self._here.environment(step)
         return step_environment(step.component, self._images[step.image].environment)
 
     def image_digest(self, step: Step) -> str | None:
         """See ``Runner``."""
+        if step.elsewhere:
+            return None
         return self._images[step.image].digest
 
     def run(self, job: Job) -> Ended:
@@ -110,6 +117,8 @@ class DockerRunner:
         """
         if self._cancelled.is_set():
             return Ended(-signal.SIGKILL, CANCELLED, 0)
+        if job.step.elsewhere:
+            return self._here.run(job)
         user = os.getuid() or _NOBODY
         make_readable(path for path in job.readable if path.is_relative_to(self._work))
         give(job.folder, user)
@@ -187,6 +196,7 @@ class DockerRunner:
     def cancel(self) -> None:
         """See ``Runner``."""
         self._cancelled.set()
+        self._here.cancel()
 
     def close(self) -> None:
         """See ``Runner``.
@@ -194,6 +204,7 @@ class DockerRunner:
         Raises:
             UserError: A container cannot be removed.
         """
+        self._here.close()
         with daemon_faults("containers of this run cannot be removed"):
             for found in self._containers(f"{_WORK_LABEL}={self._work}"):
                 self._remove(found["Id"])

@@ -31,7 +31,7 @@ from pipelines.engines.machine.skipping import CANCELLATION
 from pipelines.runs.cache import Cache
 from pipelines.runs.events import StepDone, StepFailed, StepSkipped, StepStarted, StepWaiting
 from pipelines.runs.graph import SourceRef, Step
-from pipelines.runs.keys import Ingredients
+from pipelines.runs.keys import NO_OTHERS, Fingerprints, Ingredients
 from pipelines.runs.ledger import open_sealed
 from pipelines.runs.logs import log_file
 from pipelines.runs.results import CachedResult
@@ -51,6 +51,7 @@ class Context:
 
     Attributes:
         attempts: How often each step has been executed in this run.
+        devices: Fingerprints of the devices of the graph that are not this machine.
     """
 
     runner: Runner
@@ -60,6 +61,7 @@ class Context:
     sources: Mapping[str, Snapshot]
     cancelled: threading.Event
     attempts: dict[str, int] = field(default_factory=dict[str, int])
+    devices: Fingerprints = field(default_factory=lambda: NO_OTHERS)
 
 
 def execute_step(

@@ -86,7 +86,7 @@ class Pass:
 
     def events(self) -> Iterator[StepEvent]:
         """Yield what happens until nothing runs and nothing more can start."""
-        with ThreadPoolExecutor(max_workers=self._admission.cores + 1) as pool:
+        with ThreadPoolExecutor(max_workers=self._admission.cores + 1 + self._others) as pool:
             while True:
                 yield from self._settle()
                 yield from self._start(pool)
@@ -131,6 +131,9 @@ class Pass:
         if self._stopping:
             return
         for step in by_urgency((step for step, _ in self._waiting.values()), self._height):
+            if step.occupies in self._lost:
+                del self._waiting[step.name]  # told with the rest, when all else has ended
+                continue
             if self._admission.enter(step):
                 self._running.add(step.name)
                 pool.submit(self._execute, *self._waiting.pop(step.name))
@@ -197,8 +200,21 @@ class Pass:
             self.broken = message[1]
 
     @property
+    def _others(self) -> int:
+        """How many devices there are on which a step runs without a core of this machine."""
+        return len({step.occupies for step in self._graph.steps if step.elsewhere})
+
+    @property
     def _stopping(self) -> bool:
-        return bool(self._failed or self.broken or self._context.cancelled.is_set())
+        """Whether nothing more is to start; a device that went away stops its own steps alone."""
+        here = any(not self._graph.by_name[name].elsewhere for name in self._failed)
+        return bool(here or self.broken or self._context.cancelled.is_set())
+
+    @property
+    def _lost(self) -> set[str | None]:
+        """The devices on which a step failed: they are not tried again in this run."""
+        steps = (self._graph.by_name[name] for name in self._failed)
+        return {step.occupies for step in steps if step.elsewhere}
 
     def _settle(self) -> Iterator[StepEvent]:
         """Look up every step whose inputs are known; what is missing goes to ``_waiting``."""
@@ -209,7 +225,9 @@ class Pass:
                 step = self._graph.by_name[name]
                 outputs = {ref.step: self._done[ref.step].outputs for ref in step.refs}
                 inputs = input_digests(step, outputs, self._context.sources)
-                ingredients = ingredients_of(step, inputs, runner.environment(step))
+                ingredients = ingredients_of(
+                    step, inputs, runner.environment(step), self._context.devices
+                )
                 result = cache.lookup(ingredients.key)
                 if result and self._remeasure and _is_disturbed(cache, step, result):
                     cache.forget(result.key)
@@ -268,7 +286,7 @@ def _taken(step: Step, result: CachedResult, wall_s: float) -> StepDone:
 
 def _is_disturbed(cache: Cache, step: Step, result: CachedResult) -> bool:
     """Whether a measurement says of itself that something disturbed it, or says nothing more."""
-    if not step.alone:
+    if step.occupies is None:
         return False
     try:
         metrics = json.loads(cache.read_file(result.outputs["metrics"], SINGLE))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from components.contract.images import PRELOADED, component_environment
 from components.contract.types import ImageName
 from pipelines.engines.machine.processes import Processes
+from pipelines.engines.machine.reaching import users_environment
 from pipelines.engines.machine.runner import Ended, Job
 from pipelines.runs.graph import Graph, Step
 
@@ -37,6 +38,7 @@ class LocalRunner:
             job.log,
             memory_gb=job.step.memory_gb,
             time_limit_s=job.step.time_limit_s,
+            environment=users_environment(job.step),
         )
 
     def environment(self, step: Step) -> str:

@@ -62,6 +62,7 @@ class Processes:
         *,
         memory_gb: float,
         time_limit_s: float,
+        environment: Mapping[str, str] | None = None,
     ) -> Ended:
         """Run ``python -m components`` with ``argv`` and wait.
 
@@ -72,13 +73,14 @@ class Processes:
             log: Takes what it prints.
             memory_gb: Resident size of the group, in 1e9 bytes, above which it is ended.
             time_limit_s: Wall time after which it is ended.
+            environment: What it is told beside what all steps are.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         scratch = folder / "tmp"
         scratch.mkdir(exist_ok=True)
         request = {
             "argv": argv,
-            "environment": {"TMPDIR": str(scratch), "HOME": str(scratch)},
+            "environment": {"HOME": str(scratch), **(environment or {}), "TMPDIR": str(scratch)},
             "folder": str(folder),
             "log": str(log),
         }

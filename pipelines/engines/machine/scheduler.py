@@ -21,6 +21,7 @@ from pipelines.runs.events import (
     StepEvent,
 )
 from pipelines.runs.graph import Graph
+from pipelines.runs.keys import NO_OTHERS, Fingerprints
 from pipelines.sources.snapshot import Snapshot
 from pipelines.stores.leases import LENGTH_S
 
@@ -35,6 +36,7 @@ class Scheduler:
         cache: Where results are looked up and committed.
         work: A folder of this run's own on this machine.
         remeasure: Measure again what was disturbed the last time.
+        devices: Fingerprints of the devices of the graph that are not this machine.
         lease_s: How long this engine may be silent before others on the store take its steps.
     """
 
@@ -45,6 +47,7 @@ class Scheduler:
         work: Path,
         *,
         remeasure: bool = False,
+        devices: Fingerprints = NO_OTHERS,
         lease_s: float = LENGTH_S,
     ) -> None:
         self.name = runner.name
@@ -55,6 +58,7 @@ class Scheduler:
         self._cache = cache
         self._work = work
         self._remeasure = remeasure
+        self._devices = devices
         self._lease_s = lease_s
         self._cancelled = threading.Event()
         self._attempts: dict[str, int] = {}
@@ -77,8 +81,9 @@ class Scheduler:
             UserError: An image is missing, or the store keeps breaking.
         """
         context = Context(
-            self._runner, self._cache, self._work, run, sources, self._cancelled, self._attempts
-        )
+            self._runner, self._cache, self._work, run, sources, self._cancelled, self._attempts,
+            self._devices,
+        )  # fmt: skip
         ready: dict[str, StepDone] = {}
         broken: CorruptionError | None = None
         claims: Claims | None = None

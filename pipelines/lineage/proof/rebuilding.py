@@ -22,7 +22,7 @@ from pipelines.lineage.proof.walk import RunSteps
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.events import StepDone, StepEvent, StepFailed, StepSkipped
 from pipelines.runs.graph import Graph, SourceRef, Step
-from pipelines.runs.keys import InputDigest, ingredients_of
+from pipelines.runs.keys import Fingerprints, InputDigest, ingredients_of
 from pipelines.runs.results import CachedResult
 from pipelines.runs.step_records import ExecutionRecord, read_record
 from pipelines.runs.workspace import workspace_root
@@ -74,9 +74,11 @@ def rebuild(
     with scratch_folder(workspace_root(scratch), f"{asked.run[:100]}-again") as work:
         comparison = _Comparison(Cache(store, work), Cache(scratch, work), steps, graph)
         used = runner or LocalRunner()
-        for name in comparison.take_over_measurements(used):
+        # Nothing is measured again, so it does not matter how devices are now.
+        devices: Fingerprints = {step.device: {} for step in graph.steps if step.device}
+        for name in comparison.take_over_measurements(used, devices):
             told(RebuiltStep(name, "left out", "a measurement; what was recorded is taken over"))
-        engine = Scheduler(used, Cache(scratch, work), work)
+        engine = Scheduler(used, Cache(scratch, work), work, devices=devices)
         for event in engine.submit(graph, sources, f"{asked.run}-again"):
             if found := comparison.of(event):
                 told(found)
@@ -176,15 +178,15 @@ class _Comparison:
         self._graph = graph
         self._left_out: set[str] = set()
 
-    def take_over_measurements(self, runner: Runner) -> Iterator[str]:
+    def take_over_measurements(self, runner: Runner, devices: Fingerprints) -> Iterator[str]:
         """Put the results of measurements where the scheduler finds them, and name them."""
         for step in self._graph.steps:
-            if not step.alone:
+            if step.occupies is None:
                 continue
             inputs: Mapping[str, InputDigest] | None = self._steps.expected_inputs(step.name)
             if inputs is None:
                 continue
-            key = ingredients_of(step, inputs, runner.environment(step)).key
+            key = ingredients_of(step, inputs, runner.environment(step), devices).key
             outputs = self._steps.outputs(step.name)
             for tree in outputs.values():
                 self._copy(tree)

@@ -17,7 +17,6 @@ import pytest
 from components.devices import pushing
 from components.devices.client import Silence, converse
 from components.devices.framing import Frame
-from components.devices.device import LostError
 from components.devices.shell import Answer
 
 KINDS = ("sh", "mksh", "busybox")
@@ -85,7 +84,7 @@ class HostShell:
             environment=self.environment,
         )
         if isinstance(said, Silence):
-            raise LostError(f"{self.name} went away: {said}")
+            raise said.loss(self.name, limit_s)
         return said
 
     def push(self, local: Path, remote: str) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.configuration import Config
+from pipelines.config.devices import HostDevice
 from pipelines.config.loading import load
-from pipelines.config.sections import HostDevice, ImportedTeacher, TrainedTeacher
+from pipelines.config.sections import ImportedTeacher, TrainedTeacher
 from pipelines.config.yaml_file import read
 
 EXAMPLES = Path(__file__).parents[3] / "pipelines" / "examples"
@@ -251,9 +252,10 @@ FAULTS = {
     "name": ("name: faces", "name: My Faces", 1, "name: 'My Faces' is no name", "'my-faces'"),
     "metric": ("metric: auc", "metric: acc", 14, "verification has no metric 'acc'", "did you mean 'auc'?"),
     "metric of the other task": ("metric: auc", "metric: macro_f1", 14, "no metric 'macro_f1'", "auc"),
-    "device": ("[host]", "[{kind: ssh, host: pi5.lan}]", 13, "devices[0].kind: must be 'host' (got 'ssh')",
-               "valid here: host"),
-    "device by name": ("[host]", "[adb]", 13, "(got 'adb')", "valid here: host"),
+    "device": ("[host]", "[{kind: usb, host: pi5.lan}]", 13, "devices[0]: there is no kind of device 'usb'",
+               "valid here: "),
+    "device by kind alone": ("[host]", "[adb]", 13, "devices[0]: benchmark_adb needs the parameter 'serial'",
+                             "add serial: ... under devices[0]"),
     "device's parameter": ("[host]", "[{kind: host, thread: 2}]", 13,
                            "devices[0]: benchmark has no parameter 'thread'", "did you mean 'threads'?"),
     "devices that are no list": ("[host]", "{kind: host}", 13, "devices: must be a list", ""),

@@ -46,6 +46,7 @@ KEYS = {
     "refusal": layout.refusal_key("0a0b0c0d", "20261127T0330Z", 2),
     "tick day": layout.tick_day_key("0a0b0c0d", "2026-11-27"),
     "action": layout.action_key(datetime(2026, 1, 2, tzinfo=UTC), "0a0b0c0d"),
+    "device": layout.device_key("s21"),
     "quarantine": layout.quarantine_key("trees/x", D),
 }
 

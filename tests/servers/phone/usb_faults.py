@@ -21,10 +21,14 @@ class UsbFaults:
     Args:
         fault: The sentence.
         listed: What ``adb devices -l`` prints below its head.
+
+    Attributes:
+        asked: What it was asked, in order.
     """
 
     def __init__(self, fault: str, listed: str = "") -> None:
         self._fault, self._listed = fault, listed
+        self.asked: list[str] = []
 
     def __enter__(self) -> Self:
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -43,9 +47,10 @@ class UsbFaults:
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError), connection.makefile("rb") as asked:
-            size = int(asked.read(4) or b"0", 16)
-            question = asked.read(size).decode()
+        with connection, suppress(OSError), connection.makefile("rb") as stream:
+            size = int(stream.read(4) or b"0", 16)
+            question = stream.read(size).decode()
+            self.asked.append(question)
             if question == "host:version":
                 connection.sendall(b"OKAY" + _counted(f"{_VERSION:04x}"))
             elif question == "host:devices-l":

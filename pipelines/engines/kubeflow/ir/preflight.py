@@ -49,11 +49,11 @@ def check(config: Config, graph: Graph) -> Reachable:
         for one in place if isinstance(place, tuple) else (place,):
             if "://" not in one:
                 raise _local(name, one, config.kubeflow)
-    for device in config.devices:
+    for device, name in zip(config.devices, config.device_names, strict=True):
         if device.kind not in _DEVICES:
             raise UserError(
-                f"devices: a pod cannot reach {device.kind}, which is attached to this machine",
-                "list host alone, and measure that device with --engine local",
+                f"devices: pods cannot reach {name}, a device of kind {device.kind}",
+                f"measure on it with --engine local, or leave it out: --without {name}",
             )
     if not isinstance(config.kubeflow.images, str):
         for step in graph.steps:

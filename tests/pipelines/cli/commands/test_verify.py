@@ -69,7 +69,7 @@ def test_damage_is_named_and_no_command_breaks(copied, capsys, shape):
     # What no run writes: releases that are promoted, and what is collected or erased, do.
     others = {"champion", "public", "release log", "signature", "collection", "tombstone", "exclusion",
               "erasure", "trigger", "observed", "ticks", "launch", "launch end", "refusal",
-              "tick day", "cancellation", "action"}  # fmt: skip
+              "tick day", "cancellation", "action", "device"}  # fmt: skip
     assert set(KINDS) - set(keys) <= {"claim", "progress", "quarantine"} | others
     keys.pop("log"), keys.pop("blob"), keys.pop("progress", None)
     for kind, key in keys.items():

@@ -59,8 +59,9 @@ def test_data_of_a_package_is_refused_with_the_path_of_its_file(tmp_path):
 
 
 def test_a_device_on_the_desk_is_refused(tmp_path):
-    config = config_of(tmp_path)
-    attached = config.devices[0].model_copy(update={"kind": "adb"})
-    with pytest.raises(UserError, match="a pod cannot reach adb") as caught:
-        check(config.model_copy(update={"devices": (attached,)}), graph_of(config))
-    assert "--engine local" in caught.value.fix
+    config = config_of(tmp_path, devices=["host", {"kind": "adb", "serial": "x", "name": "s21"}])
+    error = refusal(config)
+    assert error.what == "devices: pods cannot reach s21, a device of kind adb"
+    assert error.fix == "measure on it with --engine local, or leave it out: --without s21"
+    left = config.without(["s21"])
+    assert check(left, graph_of(left))
