@@ -154,7 +154,8 @@ def test_the_key_holds_the_fingerprint_of_the_device():
     elsewhere = ingredients_of(step, {}, "0", SEEN | {"s21": {}})
     assert elsewhere.key == before.key, "of other devices it knows nothing"
     here = ingredients_of(measuring("h", "host"), {}, "0", SEEN)
-    assert here.device and here.device["runtime"]
+    assert here.device
+    assert here.device["runtime"]
     assert ingredients_of(training("t"), {}, "0", SEEN).device is None
 
 
