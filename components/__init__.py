@@ -24,6 +24,8 @@ COMPONENTS = (
     "benchmark",
     "benchmark_ssh",
     "benchmark_adb",
+    "benchmark_microcontroller",
+    "benchmark_results",
     "select",
     "publish",
 )

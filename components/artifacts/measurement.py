@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from components.artifacts.json_file import JsonFile
 from components.statistics.bootstrap import Interval, quantile
@@ -14,9 +15,9 @@ from components.statistics.bootstrap import Interval, quantile
 P90_SAMPLES, P99_SAMPLES = 64, 662
 """Fewer samples than this say nothing of the tail: MLPerf LoadGen's floors for early stopping."""
 
-Stability: TypeAlias = Literal["stable", "disturbed", "throttled", "crashed", "killed"]
+Stability: TypeAlias = Literal["stable", "disturbed", "throttled", "crashed", "killed", "absent"]
 """``throttled``: the device slowed itself down; ``killed``: something else ended the process,
-twice, so the model was not measured."""
+twice, so the model was not measured; ``absent``: measurements were given, and none of this file."""
 
 CRASHED = "crashed: "
 """What stands before the signal in the evidence of a measurement."""
@@ -82,6 +83,25 @@ class Block:
 
 
 @dataclass(frozen=True)
+class LastingLoad:
+    """The model without a pause, in slices of time that are too many for single samples.
+
+    Attributes:
+        start_s: When it began, on the clock of that device (CLOCK_MONOTONIC).
+        end_s: When it ended.
+        inferences: How many there were.
+        ends_s: When each slice ended, from the beginning.
+        medians_ms: Of each slice.
+    """
+
+    start_s: float
+    end_s: float
+    inferences: int
+    ends_s: tuple[float, ...]
+    medians_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Process:
     """What one fresh process measured.
 
@@ -104,6 +124,7 @@ class Process:
             the model was loaded; None where it was not run.
         reference_ms_after: The same after the last block.
         cores: Numbers of the processors that it was bound to; empty where it was not.
+        lasting: What came after the last block, where that was asked for.
     """
 
     load_ms: float
@@ -122,6 +143,7 @@ class Process:
     reference_ms_before: float | None = None
     reference_ms_after: float | None = None
     cores: tuple[int, ...] = ()
+    lasting: LastingLoad | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Process:
@@ -134,6 +156,8 @@ class Process:
         for name in {"warmups_ms", "samples_ms", "imported", "cores"} & known.keys():
             known[name] = tuple(known[name])
         known["blocks"] = tuple(Block(**block) for block in known["blocks"])
+        if lasting := known.get("lasting"):
+            known["lasting"] = TypeAdapter(LastingLoad).validate_python(lasting)
         return cls(**known)
 
     @property
@@ -154,23 +178,24 @@ class Summary:
 
     Attributes:
         samples: How many steady ones.
-        load_ms: Median over the processes.
-        first_ms: Median over the processes.
+        load_ms: Median over the processes; None where nobody told.
+        first_ms: Median over the processes; None where nobody told.
         p50_ms: Median of the steady samples with its interval.
         p90_ms: None below ``P90_SAMPLES``.
         p99_ms: None below ``P99_SAMPLES``.
         spread_ms: Between the medians of the fastest and the slowest process.
-        peak_memory_bytes: Above the runtime's baseline, the largest of all processes.
+        peak_memory_bytes: Above the runtime's baseline, the largest of all processes; None where
+            nobody told.
     """
 
     samples: int
-    load_ms: float
-    first_ms: float
+    load_ms: float | None
+    first_ms: float | None
     p50_ms: Interval
     p90_ms: Interval | None
     p99_ms: Interval | None
     spread_ms: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -227,14 +252,16 @@ class Sustained:
     """The same model without a pause, as heat builds up.
 
     Attributes:
-        seconds: How long it ran.
-        first_p50_ms: Median of the first minute with its interval.
-        p50_ms: Of the last minute.
+        seconds: How long it ran; 0 where it did not come to its end.
+        first_p50_ms: Median of the first fifth, of five minutes the first, with its interval.
+        p50_ms: Of the last fifth.
+        why_not: Why neither is known; empty where they are.
     """
 
     seconds: float
-    first_p50_ms: Interval
-    p50_ms: Interval
+    first_p50_ms: Interval | None
+    p50_ms: Interval | None
+    why_not: str = ""
 
 
 @dataclass(frozen=True)
@@ -282,10 +309,14 @@ class Measurement(JsonFile):
         attempts: All of them; the last one counts.
         crashed: How the process ended that did not print a document, nor did a fresh one in its
             place; None when all did.
-        summary: Derived from the samples; None after a crash.
+        summary: Derived from the samples; None after a crash, where no measurement was given, and
+            of a microcontroller, whose time is not measured.
         accelerator: What ran it; None in reports of earlier versions.
         sustained: Under load that lasts; None where that was not asked for.
         energy: What an inference takes; None where that was not asked for.
+        given: Who measured, where it was not slimline; empty where it was.
+        arena_bytes: Memory for tensors on a microcontroller; None on other devices.
+        flash_bytes: Of the model as a firmware holds it; None on other devices.
         unit: Of all samples.
     """
 
@@ -308,6 +339,9 @@ class Measurement(JsonFile):
     accelerator: Acceleration | None = None
     sustained: Sustained | None = None
     energy: Energy | None = None
+    given: str = ""
+    arena_bytes: int | None = None
+    flash_bytes: int | None = None
     unit: str = "ms"
 
     @classmethod

@@ -61,9 +61,18 @@ OPTIONAL: Mapping[ImageName, tuple[str, ...]] = dict.fromkeys(
 )
 """What steps use where it is installed: results hang on whether it is. Containers are without."""
 
-EXTRAS: Mapping[str, tuple[str, ...]] = {"search": ("optuna",)}
-"""By component what it needs and no other does: an extra of its name on this machine
-(``pip install slimline[search]``), while the image of the component always has it."""
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "search": ("optuna",),
+    "benchmark_microcontroller": ("tflite-micro",),
+}
+"""By component what it needs and no other does: an extra on this machine (``pip install
+slimline[search]``), while the image of the component always has it."""
+
+EXTRA_NAMES: Mapping[str, str] = {"benchmark_microcontroller": "microcontroller"}
+"""What the extra of a component is called where that is not the component's name."""
+
+X86_64_ALONE = frozenset({"tflite-micro"})
+"""Packages that are published for no other processor: images for others are without."""
 
 _TRAIN_FRAMEWORKS = (
     "numpy",
@@ -139,7 +148,8 @@ def extras(component: str) -> Mapping[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            raise not_installed(component, name, component) from None
+            extra = EXTRA_NAMES.get(component, component)
+            raise not_installed(component, name, extra) from None
     return found
 
 

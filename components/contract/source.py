@@ -17,7 +17,9 @@ from typing import Any, Final, Literal, cast
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
 
-Format = Literal["folder", "npz", "idx", "csv", "list", "model", "modules", "answers", "pairs"]
+Format = Literal[
+    "folder", "npz", "idx", "csv", "list", "model", "modules", "answers", "pairs", "results"
+]
 
 IDX_IMAGES: Final = r"(?P<stem>[^/]*)images[-.]idx[34]-ubyte(\.gz)?"
 """Names of idx files that hold images, such as ``train-images-idx3-ubyte.gz``."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from components.artifacts.measurement import (
     P90_SAMPLES,
@@ -32,6 +31,7 @@ from components.measure.stability import judge
 from components.measure.throttling import fastest_reference_ms
 from components.statistics.bootstrap import Interval, grouped_quantiles, quantile
 from components.statistics.resampling import Resampling
+from components.statistics.two_stage import block_draws
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
     """
     values = np.concatenate([process.samples_ms for process in processes])
     blocks = [block.runs for process in processes for block in process.blocks]
-    drawn_rb = _draws(processes, resampling.resamples, resampling.seed)
+    drawn_rb = block_draws([len(process.blocks) for process in processes], resampling)
 
     def interval(share: float, floor: int) -> Interval | None:
         if values.size < floor:
@@ -157,21 +157,6 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
     )
 
 
-def _draws(processes: tuple[Process, ...], resamples: int, seed: int) -> NDArray[np.int32]:
-    """Return resamples x blocks: how often each block was drawn, with its process."""
-    random = np.random.default_rng(seed)
-    drawn = random.multinomial(len(processes), _even(len(processes)), resamples)
-    columns: list[NDArray[np.int64]] = []
-    for place, process in enumerate(processes):
-        size = len(process.blocks)
-        columns.append(random.multinomial(drawn[:, place] * size, _even(size)))
-    return np.concatenate(columns, axis=1).astype(np.int32)
-
-
-def _even(count: int) -> list[float]:
-    return [1 / count] * count
-
-
 def flat_metrics(measurement: Measurement) -> dict[str, float]:
     """Return the summary as Kubeflow Pipelines shows it: numbers by name."""
     flat: dict[str, float] = {
@@ -179,19 +164,28 @@ def flat_metrics(measurement: Measurement) -> dict[str, float]:
         "gzip_bytes": measurement.gzip_bytes,
     }
     summary = measurement.summary
+    for name in ("arena_bytes", "flash_bytes"):
+        if (size := getattr(measurement, name)) is not None:
+            flat[name] = size
     if measurement.verdict == "killed":
         return {**flat, PROVISIONAL: 1}
+    if measurement.verdict == "absent":
+        return {**flat, "absent": 1}
     if summary is None:
-        return {**flat, "crashed": 1}
+        return flat if "arena_bytes" in flat else {**flat, "crashed": 1}
     for name in ("p50_ms", "p90_ms", "p99_ms"):
         found: Interval | None = getattr(summary, name)
         if found is not None:
             flat |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    for name in ("load_ms", "first_ms", "peak_memory_bytes"):
+        if (told := getattr(summary, name)) is not None:
+            flat[name] = told
+    if (lasting := measurement.sustained) and lasting.p50_ms:
+        flat["sustained_p50_ms"] = lasting.p50_ms.value
+    if (energy := measurement.energy) and energy.mj_per_inference:
+        flat["mj_per_inference"] = energy.mj_per_inference.value
     return {
         **flat,
-        "load_ms": summary.load_ms,
-        "first_ms": summary.first_ms,
         "spread_ms": summary.spread_ms,
-        "peak_memory_bytes": summary.peak_memory_bytes,
         "disturbed": int(measurement.verdict in ("disturbed", "throttled")),
     }

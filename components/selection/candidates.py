@@ -104,6 +104,7 @@ def as_measured(
     info, answers = reports.info, reports.answers
     failure, crash = failure_of(reports.evaluation, answers), reports.evaluation.crashed
     summaries = [item.summary for item in reports.benchmarks.values() if item.summary]
+    peaks = [item.peak_memory_bytes for item in summaries if item.peak_memory_bytes is not None]
     return Candidate(
         name=reports.name,
         steps=info.steps if info else (),
@@ -116,7 +117,7 @@ def as_measured(
         metrics=reports.evaluation.metrics,
         drop=reference.drop_of(answers) if reference and answers else None,
         latency={device: _timing(item) for device, item in reports.benchmarks.items()},
-        peak_memory_bytes=max((item.peak_memory_bytes for item in summaries), default=None),
+        peak_memory_bytes=max(peaks, default=None),
         verdict="failed" if failure and not (crash and crash.outside) else "undecided",
         reason=failure or "",
         groups=reports.evaluation.groups,

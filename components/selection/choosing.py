@@ -114,6 +114,8 @@ def _doubt(one: Candidate, budgets: Budgets, minimize: Goal) -> str | None:
     for device, timing in one.latency.items():
         if timing.verdict == "killed":
             return f"ended from outside on {device}: {timing.short_evidence}"
+        if timing.verdict == "absent":
+            return f"not measured on {device}: {timing.short_evidence}"
         decides = minimize == "latency" or budgets.latency_ms is not None
         if timing.verdict == "throttled" and decides:
             return f"throttled on {device}: {timing.short_evidence}"

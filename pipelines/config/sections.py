@@ -31,6 +31,7 @@ from components.contract.types import ImageSide, NonNegativeFloat, PositiveFloat
 from components.ml.settings import Network
 from pipelines.config.faults import custom
 from pipelines.config.parameters import steps_of_paths
+from pipelines.config.section import Section, as_tuple
 
 REFERENCE = "teacher"
 """What the teacher is called among the variants."""
@@ -80,16 +81,14 @@ def _component(value: str) -> str:
     return value
 
 
-def as_tuple(value: object) -> object:
-    """Take a list for the tuple that an immutable section holds."""
-    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
-
-
 Name = Annotated[str, AfterValidator(_named)]
 VariantName = Annotated[Name, AfterValidator(_unreserved)]
 ComponentName = Annotated[str, AfterValidator(_component)]
 
 
+<<<<<<< HEAD
+class _WithParameters(BaseModel):
+=======
 class Section(BaseModel):
     """A mapping with known keys."""
 
@@ -106,6 +105,7 @@ class Section(BaseModel):
 
 
 class WithParameters(BaseModel):
+>>>>>>> graph
     """A mapping with a few keys of its own, and parameters of a component beside them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

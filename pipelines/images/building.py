@@ -19,7 +19,15 @@ from typing import Any, Literal, cast
 import components
 from components.contract.digests import digest, file_sha256
 from components.contract.errors import UserError
-from components.contract.images import CUDA, EXTRAS, GPU_IMAGE, PACKAGES, TRAINING, with_extras
+from components.contract.images import (
+    CUDA,
+    EXTRAS,
+    GPU_IMAGE,
+    PACKAGES,
+    TRAINING,
+    X86_64_ALONE,
+    with_extras,
+)
 from components.contract.interface import interface_of
 from components.contract.types import ImageName
 from pipelines import __version__
@@ -132,7 +140,8 @@ def _extras(image: AnyImage) -> Iterator[str]:
     for component, names in EXTRAS.items():
         own = interface_of(component).image
         if image in (own, GPU_IMAGE if component in TRAINING else own):
-            yield from names
+            here = platform.machine() == "x86_64"
+            yield from (name for name in names if here or name not in X86_64_ALONE)
 
 
 def step_environment(component: str, environment: str) -> str:

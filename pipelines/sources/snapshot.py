@@ -30,12 +30,16 @@ from pipelines.stores.bucket_uri import SCHEMES
 DATA, MODEL, MODULES, WEIGHTS, ANSWERS = "data", "model", "modules", "weights", "outputs"
 PAIRS = "pairs"
 """Names of the sources that a graph may have."""
+RESULTS = "results-"
+"""What the source of a device begins with that was measured elsewhere; its name follows."""
 PUBLISHED = "imagenet:"
 """What an address of weights that ``keras.applications`` publishes begins with."""
 
 _MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+_RESULTS_SUFFIXES = (".json", ".csv")
 _WEIGHTS_SUFFIXES = (".h5", ".hdf5", ".safetensors")
 _PAIRS_EXPECTED = "expected a file that lists pairs of images, such as LFW's pairs.txt"
+_RESULTS_EXPECTED = "expected a .json or .csv file of measurements"
 _ALWAYS = ("name", "size_bytes", "sha256")
 _ANSWERS_EXPECTED = "expected an .npz file with paths and outputs"
 _MODULE_EXPECTED = "expected a .py file"
@@ -313,6 +317,8 @@ def snapshot_of(
         return snapshot_answers(place, cache)
     if name == PAIRS:
         return snapshot_pairs(place, cache)
+    if name.startswith(RESULTS):
+        return snapshot_results(place, cache)
     if name == WEIGHTS:
         return snapshot_weights(place, cache)
     return snapshot(place, cache) if name == DATA else snapshot_model(place, cache)
@@ -341,6 +347,31 @@ def snapshot_pairs(pairs: str, cache: ChecksumCache | None = None) -> Snapshot:
     if files[0].fault:
         raise UserError(f"{pairs} cannot be read: {files[0].fault}", "put a regular file there")
     return Snapshot(pairs, "pairs", files, place)
+
+
+def snapshot_results(place: str, cache: ChecksumCache | None = None) -> Snapshot:
+    """List and hash a file of measurements that were made elsewhere.
+
+    Args:
+        place: A ``.json`` or ``.csv`` file, at any place that ``snapshot`` takes.
+        cache: See ``snapshot``.
+
+    Raises:
+        UserError: It is not there, cannot be read, is a folder, or another kind of file.
+    """
+    listed = _files(place, _RESULTS_EXPECTED)
+    if not listed.single or PurePosixPath(listed.names[0]).suffix.lower() not in _RESULTS_SUFFIXES:
+        found = [name for name in listed.names if name.lower().endswith(_RESULTS_SUFFIXES)]
+        raise UserError(
+            f"devices: {place} holds no measurements; {_RESULTS_EXPECTED}",
+            f"give the file: file: {place.rstrip('/')}/{found[0]}"
+            if len(found) == 1 and not listed.single
+            else "give the file that lists the measurements",
+        )
+    files = listed.hashed(cache)
+    if files[0].fault:
+        raise UserError(f"{place} cannot be read: {files[0].fault}", "put a regular file there")
+    return Snapshot(place, "results", files, listed)
 
 
 def _files(uri: str, expected: str) -> Files:

@@ -1,0 +1,56 @@
+"""Benchmark microcontroller: whether a model runs in TensorFlow Lite Micro, in how much memory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from components.contract.types import (
+    FromGraph,
+    LiteModelIn,
+    MetricsOut,
+    PositiveInt,
+    ReportOut,
+    Seed,
+)
+
+IMAGE = "device"
+
+
+def benchmark_microcontroller(
+    model: LiteModelIn,
+    report: ReportOut,
+    metrics: MetricsOut,
+    *,
+    device: Annotated[str, FromGraph()],
+    images: PositiveInt = 16,
+    seed: Seed = 0,
+) -> None:
+    """Run a converted model in TensorFlow Lite Micro on this machine, and write its firmware files.
+
+    What is found is memory and answers: the smallest arena, the bytes that the model takes of the
+    flash, operators that the interpreter does not have, and how far the answers lie from LiteRT's.
+    The arena is that of reference kernels on a 64-bit machine. No time is measured: it would be
+    that of another processor with other kernels.
+
+    Args:
+        model: The LiteModel.
+        report: ``benchmark.json``; ``microcontroller.json``; and ``firmware/``: the model as a C
+            array with its header, where it runs.
+        metrics: Bytes and differences, flat.
+        device: Its name in the configuration.
+        images: Synthetic images that the answers are compared on, count.
+        seed: Of those.
+
+    Raises:
+        UserError: TensorFlow Lite Micro is not installed, or LiteRT itself ends with the model.
+
+    References:
+        arXiv:2010.08678 (TensorFlow Lite Micro).
+    """
+    from components.contract.digests import canonical_json
+    from components.measure.microcontroller import measured_on_microcontroller
+    from components.measure.timing import flat_metrics
+
+    measurement = measured_on_microcontroller(model, report, device, images=images, seed=seed)
+    measurement.write(report)
+    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
