@@ -86,26 +86,7 @@ VariantName = Annotated[Name, AfterValidator(_unreserved)]
 ComponentName = Annotated[str, AfterValidator(_component)]
 
 
-<<<<<<< HEAD
-class _WithParameters(BaseModel):
-=======
-class Section(BaseModel):
-    """A mapping with known keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, value: object) -> object:
-        for key in cast("dict[str, object]", value) if isinstance(value, dict) else ():
-            if key not in cls.model_fields:
-                what = f"there is no key {key!r}"
-                raise custom(what, suggest(key, cls.model_fields), key=key)
-        return cast("object", value)
-
-
 class WithParameters(BaseModel):
->>>>>>> graph
     """A mapping with a few keys of its own, and parameters of a component beside them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
