@@ -20,6 +20,8 @@ def benchmark(
     device: Annotated[str, FromGraph()] = "host",
     plan: TimingPlan = TimingPlan(),
     resampling: Resampling = Resampling(),
+    sustained: bool = False,
+    energy: bool = False,
 ) -> None:
     """Time a converted model on this machine, in processes that hold the runtime alone.
 
@@ -36,6 +38,10 @@ def benchmark(
         device: What this machine is called in the report.
         plan: How the model is timed.
         resampling: How intervals are made.
+        sustained: Also run the model for five minutes without a pause; the median of the last
+            minute stands beside that of the first.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            a counter of energy can be read.
 
     Raises:
         UserError: More threads than cores, or a plan longer than its limit.
@@ -48,6 +54,8 @@ def benchmark(
     from components.measure.measuring import measurement_of
     from components.measure.timing import flat_metrics
 
-    measurement = measurement_of(model, device, Host(), plan, resampling)
+    measurement = measurement_of(
+        model, device, Host(), plan, resampling, sustained=sustained, energy=energy
+    )
     measurement.write(report)
     metrics.write_bytes(canonical_json(flat_metrics(measurement)))

@@ -22,6 +22,8 @@ def benchmark_adb(
     reached: AdbSettings,
     plan: TimingPlan = TimingPlan(),
     resampling: Resampling = Resampling(),
+    sustained: bool = False,
+    energy: bool = False,
 ) -> None:
     """Time a converted model on a board with adb, as ``benchmark`` does on this machine.
 
@@ -36,6 +38,10 @@ def benchmark_adb(
         reached: How it is reached.
         plan: How the model is timed.
         resampling: How intervals are made.
+        sustained: Also run the model for five minutes without a pause; the median of the last
+            minute stands beside that of the first.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            a counter of energy can be read.
 
     Raises:
         UserError: It cannot be reached, or cannot run the runtime; there are fewer cores than
@@ -48,7 +54,9 @@ def benchmark_adb(
 
     reaching = open_adb(device, reached)
     try:
-        measurement = measurement_of(model, device, reaching, plan, resampling)
+        measurement = measurement_of(
+            model, device, reaching, plan, resampling, sustained=sustained, energy=energy
+        )
     finally:
         reaching.close()
     measurement.write(report)

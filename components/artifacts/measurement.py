@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from components.artifacts.json_file import JsonFile
 from components.statistics.bootstrap import Interval, quantile
@@ -82,6 +83,25 @@ class Block:
 
 
 @dataclass(frozen=True)
+class LastingLoad:
+    """The model without a pause, in slices of time that are too many for single samples.
+
+    Attributes:
+        start_s: When it began, on the clock of that device (CLOCK_MONOTONIC).
+        end_s: When it ended.
+        inferences: How many there were.
+        ends_s: When each slice ended, from the beginning.
+        medians_ms: Of each slice.
+    """
+
+    start_s: float
+    end_s: float
+    inferences: int
+    ends_s: tuple[float, ...]
+    medians_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Process:
     """What one fresh process measured.
 
@@ -104,6 +124,7 @@ class Process:
             the model was loaded; None where it was not run.
         reference_ms_after: The same after the last block.
         cores: Numbers of the processors that it was bound to; empty where it was not.
+        lasting: What came after the last block, where that was asked for.
     """
 
     load_ms: float
@@ -122,6 +143,7 @@ class Process:
     reference_ms_before: float | None = None
     reference_ms_after: float | None = None
     cores: tuple[int, ...] = ()
+    lasting: LastingLoad | None = None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Process:
@@ -134,6 +156,8 @@ class Process:
         for name in {"warmups_ms", "samples_ms", "imported", "cores"} & known.keys():
             known[name] = tuple(known[name])
         known["blocks"] = tuple(Block(**block) for block in known["blocks"])
+        if lasting := known.get("lasting"):
+            known["lasting"] = TypeAdapter(LastingLoad).validate_python(lasting)
         return cls(**known)
 
     @property
@@ -228,14 +252,16 @@ class Sustained:
     """The same model without a pause, as heat builds up.
 
     Attributes:
-        seconds: How long it ran.
-        first_p50_ms: Median of the first minute with its interval.
-        p50_ms: Of the last minute.
+        seconds: How long it ran; 0 where it did not come to its end.
+        first_p50_ms: Median of the first fifth, of five minutes the first, with its interval.
+        p50_ms: Of the last fifth.
+        why_not: Why neither is known; empty where they are.
     """
 
     seconds: float
-    first_p50_ms: Interval
-    p50_ms: Interval
+    first_p50_ms: Interval | None
+    p50_ms: Interval | None
+    why_not: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from components.artifacts.measurement import Crash, Process
+from components.devices.power import PowerMeter
 from components.devices.timing_plan import TimingPlan
 
 State: TypeAlias = Mapping[str, float | str]
@@ -102,6 +103,10 @@ class Device(Protocol):
 
     def state(self) -> State:
         """Return how it is at the moment."""
+        ...
+
+    def meter(self) -> PowerMeter | str:
+        """Return what measures the energy that it takes, or why nothing does."""
         ...
 
     def close(self) -> None:

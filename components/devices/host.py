@@ -25,7 +25,8 @@ from components.devices.fingerprint import (
     usable_cores,
 )
 from components.devices.isolated import crash_of
-from components.devices.timing_plan import TimingPlan
+from components.devices.power import PowerMeter, powercap
+from components.devices.timing_plan import LastingPlan, TimingPlan
 
 if TYPE_CHECKING:
     # Started by its path, so never imported: but a change of it has to change what is cached.
@@ -90,6 +91,10 @@ class Host:
     def state(self) -> State:
         """Return temperature, clock and load, as far as they can be read."""
         return state()
+
+    def meter(self) -> PowerMeter | str:
+        """Return the counter of the processor's energy, or why it cannot be read."""
+        return powercap()
 
     def close(self) -> None:
         """Nothing was opened."""
@@ -174,7 +179,9 @@ def probe_arguments(plan: TimingPlan, seed: int) -> tuple[str, ...]:
         plan: How a model is timed.
         seed: Of the input.
     """
+    lasting = ("--for-s", str(plan.for_s)) if isinstance(plan, LastingPlan) else ()
     return (
+        *lasting,
         *("--threads", str(plan.threads), "--seed", str(seed)),
         *("--blocks", str(plan.blocks), "--block-ms", str(plan.block_ms)),
         *("--warm-up-ms", str(plan.warm_up_ms), "--least-ms", str(LEAST_BLOCK_MS)),

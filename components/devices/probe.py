@@ -30,6 +30,8 @@ SCHEMA = 1
 NS_PER_MS = 1e6
 KEPT = 250
 """Of the warm-up's runs, so many times are told."""
+SLICES, MOST_IN_SLICE = 300, 100_000
+"""Of a lasting load, and of the times in one of them: more would be seen in memory."""
 REFERENCE_PASSES, REFERENCE_STEPS = 5, 50_000
 """About 20 ms on a processor of 2024."""
 
@@ -49,6 +51,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--least-ms", type=float, default=10.0, help="of samples in every block")
     parser.add_argument("--seed", type=int, default=0, help="of the input")
     parser.add_argument("--cores", type=core_numbers, help="run on these alone, such as 4,5,6,7")
+    parser.add_argument("--for-s", type=float, help="then run without a pause for so long")
     parser.add_argument("--limit-s", type=int, help="end by SIGALRM after so long")
     sys.stdout.write(json.dumps(measure(parser.parse_args(argv))) + "\n")
     return 0
@@ -92,6 +95,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         samples_ms += taken_ms
     after = machine_ms()
     machine = {name: after[name] - before[name] for name in before.keys() & after.keys()}
+    lasting = None if options.for_s is None else lasting_load(interpreter.invoke, options.for_s)
     return {
         "schema": SCHEMA,
         "python": ".".join(map(str, sys.version_info[:3])),
@@ -105,6 +109,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         "samples_ms": samples_ms,
         "blocks": blocks,
         "machine": machine,
+        "lasting": lasting,
         "reference_ms_before": reference_ms_before,
         "reference_ms_after": reference_ms(),
         "baseline_memory_bytes": baseline_bytes,
@@ -204,6 +209,34 @@ def timed_block(
         "psi_cpu_us": None if psi_us is None or psi_after_us is None else psi_after_us - psi_us,
         "frequency_mhz": frequency_mhz(),
     }, taken_ms
+
+
+def lasting_load(invoke: Callable[[], None], for_s: float) -> dict[str, object]:
+    """Run without a pause, and return the median of every slice of time, of which there are 300.
+
+    Args:
+        invoke: Runs the model once.
+        for_s: How long.
+    """
+    start_s = now_s = time.monotonic()
+    inferences = 0
+    ends_s: list[float] = []
+    medians_ms: list[float] = []
+    while now_s - start_s < for_s:
+        slice_end_s, taken_ms = now_s + for_s / SLICES, sample(invoke, 1)
+        while time.monotonic() < slice_end_s and len(taken_ms) < MOST_IN_SLICE:
+            taken_ms += sample(invoke, 1)
+        now_s = time.monotonic()
+        inferences += len(taken_ms)
+        ends_s.append(now_s - start_s)
+        medians_ms.append(sorted(taken_ms)[len(taken_ms) // 2])
+    return {
+        "start_s": start_s,
+        "end_s": now_s,
+        "inferences": inferences,
+        "ends_s": ends_s,
+        "medians_ms": medians_ms,
+    }
 
 
 def pressure_us() -> int | None:

@@ -18,6 +18,7 @@ from components.devices.fingerprint import runtime_version
 from components.devices.host import PROBE, check_time, probe_arguments
 from components.devices.installing import install
 from components.devices.looking import Sight, look_at
+from components.devices.power import PowerMeter
 from components.devices.raw_files import RawFiles
 from components.devices.remote_settings import RemoteSettings
 from components.devices.shell import Shell
@@ -178,6 +179,12 @@ class RemoteDevice:
     def state(self) -> State:
         """Return how it is at the moment."""
         return state_of(self._raw())
+
+    def meter(self) -> PowerMeter | str:
+        """Return why its energy is not measured: no sensor there is read."""
+        if self.kind == "adb":
+            return "not available: the device charges over its cable"
+        return f"not available: no energy sensor of a board is read over {self.kind}"
 
     def clean(self) -> None:
         """Remove all that was ever put there.

@@ -27,3 +27,14 @@ class TimingPlan:
     block_ms: PositiveFloat = 40.0
     warm_up_ms: PositiveFloat = 50.0
     limit_s: PositiveFloat = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastingPlan(TimingPlan):
+    """How a model is run without a pause: one process that goes on after its blocks.
+
+    Attributes:
+        for_s: How long.
+    """
+
+    for_s: float

@@ -7,14 +7,19 @@ from pathlib import Path
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.artifacts.measurement import (
     Acceleration,
+    Energy,
     MeasuredDevice,
     Measurement,
     Process,
+    Sustained,
 )
 from components.contract.errors import UserError
 from components.devices.device import Device, LostError
 from components.devices.fingerprint import RUNTIME
 from components.devices.timing_plan import TimingPlan
+from components.measure.cooling import cool_down
+from components.measure.energy import energy_of
+from components.measure.sustained import sustained_of
 from components.measure.timing import Outcome, measure, summarize
 from components.statistics.resampling import Resampling
 
@@ -23,7 +28,14 @@ TAKE_S = 3600.0
 
 
 def measurement_of(
-    model: Path, name: str, device: Device, plan: TimingPlan, resampling: Resampling
+    model: Path,
+    name: str,
+    device: Device,
+    plan: TimingPlan,
+    resampling: Resampling,
+    *,
+    sustained: bool = False,
+    energy: bool = False,
 ) -> Measurement:
     """Time a LiteModel.
 
@@ -33,16 +45,25 @@ def measurement_of(
         device: Where; it stays open.
         plan: How it is timed.
         resampling: How intervals are made.
+        sustained: Also run it for five minutes without a pause.
+        energy: Also measure what an inference takes, for two minutes.
 
     Raises:
         UserError: A plan that the device cannot carry out, or the device cannot be measured, or it
             went away in between.
     """
-    info = LiteModelInfo.read(model)
+    info, file = LiteModelInfo.read(model), model / MODEL_FILE
+    lasting: Sustained | None = None
+    taken: Energy | None = None
     try:
         with device.take(TAKE_S):
             seen, installed = device.look(), device.install()
-            outcome = measure(device, model / MODEL_FILE, plan, resampling.seed)
+            outcome = measure(device, file, plan, resampling.seed)
+            if not outcome.crashed:
+                taken = energy_of(device, file, plan, resampling) if energy else None
+                lasting = sustained_of(device, file, plan, resampling) if sustained else None
+            if any(device.waits_s[:1]):  # those that are waited for can become hot
+                cool_down(device, seen.state)
     except LostError as error:
         raise UserError(
             f"{name} went away while it was measured: {error}",
@@ -72,6 +93,8 @@ def measurement_of(
         crashed=outcome.crashed,
         summary=None if outcome.crashed else summarize(outcome.processes, resampling),
         accelerator=_cpu(outcome),
+        sustained=lasting,
+        energy=taken,
     )
 
 

@@ -180,6 +180,10 @@ def flat_metrics(measurement: Measurement) -> dict[str, float]:
     for name in ("load_ms", "first_ms", "peak_memory_bytes"):
         if (told := getattr(summary, name)) is not None:
             flat[name] = told
+    if (lasting := measurement.sustained) and lasting.p50_ms:
+        flat["sustained_p50_ms"] = lasting.p50_ms.value
+    if (energy := measurement.energy) and energy.mj_per_inference:
+        flat["mj_per_inference"] = energy.mj_per_inference.value
     return {
         **flat,
         "spread_ms": summary.spread_ms,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from components.contract.errors import suggest
+from components.contract.errors import UserError, suggest
+
+if TYPE_CHECKING:
+    from pipelines.config.yaml_file import Document
 
 _SHOWN_CHARACTERS_MAX = 80
 _OURS = "slimline"
@@ -88,3 +91,9 @@ def _sentence(error: ErrorDetails) -> str:
     if error["type"] in ("too_short", "string_too_short"):
         return "must not be empty"
     return error["msg"].replace("Input should be", "must be")
+
+
+def error_in(document: Document, fault: Fault) -> UserError:
+    """Return a fault of a file as an error with its line."""
+    location, what, fix = fault
+    return UserError(f"{document.place(location)}: {what}", fix)

@@ -13,7 +13,8 @@ from components.contract.types import ImageName, NonNegativeInt, PositiveFloat, 
 from pipelines.config.faults import custom, matching
 from pipelines.config.kubeflow_auth import Auth
 from pipelines.config.kubeflow_workspace import MOUNT, Workspace
-from pipelines.config.sections import ComponentName, Section, as_tuple
+from pipelines.config.section import Section, as_tuple
+from pipelines.config.sections import ComponentName
 from pipelines.config.vertex import Vertex
 from pipelines.images.building import IMAGES, REGISTRY
 

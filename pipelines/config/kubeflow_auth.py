@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipelines.config.faults import custom
-from pipelines.config.sections import Section, as_tuple
+from pipelines.config.section import Section, as_tuple
 
 EXAMPLE = "kubectl create token default-editor -n NAMESPACE"
 """A command that prints a token, as fixes name it."""

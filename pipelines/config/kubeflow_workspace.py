@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipelines.config.faults import custom, matching
-from pipelines.config.sections import Section, as_tuple
+from pipelines.config.section import Section, as_tuple
 
 MOUNT = "/slimline-workspace"
 """Where pods see a claim."""

@@ -8,11 +8,10 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from components.contract.errors import UserError
 from components.ml import imagenet
 from pipelines.config.checking import faults_of
 from pipelines.config.configuration import Config, located
-from pipelines.config.faults import Fault, fault_of
+from pipelines.config.faults import error_in, fault_of
 from pipelines.config.other_devices import ResultsDevice
 from pipelines.config.sections import AutoSection, ImportedTeacher
 from pipelines.config.suggest.plan import SuggestedVariant
@@ -102,12 +101,6 @@ def _checked(document: Document, value: Mapping[str, object]) -> Config:
     for fault in faults_of(config):
         raise error_in(document, fault)
     return config
-
-
-def error_in(document: Document, fault: Fault) -> UserError:
-    """Return a fault of a file as an error with its line."""
-    location, what, fix = fault
-    return UserError(f"{document.place(location)}: {what}", fix)
 
 
 def _anchored(config: Config, folder: Path) -> Config:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from components.contract.types import NonNegativeFloat, PositiveInt
 from pipelines.config.faults import custom
-from pipelines.config.sections import Section
+from pipelines.config.section import Section
 
 _URL = re.compile(r"https?://[^\s?#@]+")
 

@@ -31,6 +31,7 @@ from components.contract.types import ImageSide, NonNegativeFloat, PositiveFloat
 from components.ml.settings import Network
 from pipelines.config.faults import custom
 from pipelines.config.parameters import steps_of_paths
+from pipelines.config.section import Section, as_tuple
 
 REFERENCE = "teacher"
 """What the teacher is called among the variants."""
@@ -80,29 +81,9 @@ def _component(value: str) -> str:
     return value
 
 
-def as_tuple(value: object) -> object:
-    """Take a list for the tuple that an immutable section holds."""
-    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
-
-
 Name = Annotated[str, AfterValidator(_named)]
 VariantName = Annotated[Name, AfterValidator(_unreserved)]
 ComponentName = Annotated[str, AfterValidator(_component)]
-
-
-class Section(BaseModel):
-    """A mapping with known keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, value: object) -> object:
-        for key in cast("dict[str, object]", value) if isinstance(value, dict) else ():
-            if key not in cls.model_fields:
-                what = f"there is no key {key!r}"
-                raise custom(what, suggest(key, cls.model_fields), key=key)
-        return cast("object", value)
 
 
 class WithParameters(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from pipelines.config.faults import matching
-from pipelines.config.sections import Section
+from pipelines.config.section import Section
 
 project_name = matching(
     re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]"),

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pipelines.runs.events import StepEvent
-from pipelines.runs.graph import Graph
-from pipelines.sources.snapshot import Snapshot
-
 if TYPE_CHECKING:
     from pipelines.config.kubeflow_auth import Auth
+    from pipelines.runs.events import StepEvent
+    from pipelines.runs.graph import Graph
+    from pipelines.sources.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

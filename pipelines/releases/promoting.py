@@ -53,6 +53,7 @@ def promote(
     *,
     actor: str,
     judge: Judge,
+    reason: str | None = None,
     force: str | None = None,
     signer: Signer | None = None,
 ) -> Promoted:
@@ -66,6 +67,8 @@ def promote(
         settings: The section ``releases`` that counts; where the champion's asks for more, that.
         actor: Who promotes.
         judge: The gate.
+        reason: Why, in the words of who promotes; None: the log keeps what the gate says. Where the
+            gate does not say yes, it is no reason to promote all the same.
         force: Why it becomes the champion although the gate does not say yes. The rule of two
             people holds all the same.
         signer: Signs the entry.
@@ -90,11 +93,12 @@ def promote(
         if finding.verdict != "yes" and force is None:
             return Promoted("refused", published, champion, finding)
         check_bytes(cache, published)
+        why = next((one for one in (force, reason) if one is not None), "; ".join(finding.reasons))
         entry = _entry(
             cache, published, "promote",
             settings=settings,
             actor=actor,
-            reason=force if force is not None else "; ".join(finding.reasons),
+            reason=why,
             forced=finding.verdict != "yes",
             gate=finding,
         )  # fmt: skip

@@ -16,12 +16,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
-from pipelines.runs.records import RunRecord, read_run
+from pipelines.runs.records import read_run
 from pipelines.stores.layout import (
     launch_end_key,
     launch_key,
@@ -31,9 +33,11 @@ from pipelines.stores.layout import (
     started_key,
 )
 from pipelines.stores.store import KeyMissing, Store
+from pipelines.triggers.known_launches import KnownLaunches
 from pipelines.triggers.launch_states import End, Ended, Launch, LaunchAttempt, LaunchRefusal
 from pipelines.triggers.settings import Trigger
 
+T = TypeVar("T")
 _ATTEMPT = re.compile(r"(.+)\.a([1-9][0-9]*)\.json")
 _REFUSAL = re.compile(r"(.+)\.a([1-9][0-9]*)\.refused\.json")
 _END = ".end.json"
@@ -141,29 +145,46 @@ class _KeptLaunch:
     damage: str = ""
 
 
-def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
-    """Return all launches of a trigger by key, in the order in which they were first reserved."""
+def launches(
+    store: Store, trigger: Trigger, known: KnownLaunches | None = None
+) -> Mapping[str, Launch]:
+    """Return all launches of a trigger by key, in the order in which they were first reserved.
+
+    Args:
+        store: Where.
+        trigger: Whose.
+        known: What was read before of this trigger, and is kept there: only what is new is read.
+            Records of runs that have ended are those that ``KnownLaunches.keep`` returns. None:
+            everything is read.
+    """
+    memory = known or KnownLaunches()
     found: dict[str, _KeptLaunch] = {}
     prefix = launches_prefix(trigger.uid)
-    for place in store.list(prefix):
+    places = list(store.list(prefix))
+    ends = [place for place in places if known and place.endswith(_END)]
+    versions = dict(zip(ends, store.stat_many(ends), strict=True))
+    for place in places:
         name = place.removeprefix(prefix)
         named = _REFUSAL.fullmatch(name) or _ATTEMPT.fullmatch(name)
         key = named[1] if named else name.removesuffix(_END)
         one = found.setdefault(key, _KeptLaunch())
+        stat = versions.get(place)
+        version = stat.version if stat else ""
         try:
-            data = store.get(place)
             if not named:
-                one.end = _ENDS.validate_json(data)
+                one.end = memory.value(place, version, partial(_read, store, place, _ENDS))
             elif name.endswith(f"a{named[2]}.json"):
-                one.attempts[int(named[2])] = _ATTEMPTS.validate_json(data)
+                attempt = memory.value(place, "", partial(_read, store, place, _ATTEMPTS))
+                one.attempts[int(named[2])] = attempt
             else:
-                one.refusals[int(named[2])] = _REFUSALS.validate_json(data)
+                refusal = memory.value(place, "", partial(_read, store, place, _REFUSALS))
+                one.refusals[int(named[2])] = refusal
         except KeyMissing:
             continue  # taken back meanwhile
         except ValueError:
             one.damage = f"{place} cannot be read"
     made = [
-        _launch(store, key, one)
+        _launch(store, key, one, known)
         for key, one in found.items()
         if one.attempts or one.end or one.damage
     ]
@@ -171,23 +192,28 @@ def launches(store: Store, trigger: Trigger) -> Mapping[str, Launch]:
     return {one.key: one for one in made}
 
 
-def _launch(store: Store, key: str, found: _KeptLaunch) -> Launch:
+def _read(store: Store, place: str, kind: TypeAdapter[T]) -> T:
+    return kind.validate_json(store.get(place))
+
+
+def _launch(store: Store, key: str, found: _KeptLaunch, known: KnownLaunches | None) -> Launch:
     ordered = tuple(found.attempts[number] for number in sorted(found.attempts))
-    begun = store.stat_many(
-        place for one in ordered for place in (started_key(one.run), run_key(one.run))
-    )
-    records: list[RunRecord | None] = []
+    records = {one.run: known.record(one.run) if known else None for one in ordered}
+    unknown = [run for run, record in records.items() if record is None]
+    begun = store.stat_many(place for run in unknown for place in (started_key(run), run_key(run)))
     damage = found.damage
-    for index, one in enumerate(ordered):
-        record = None
-        if begun[2 * index] or begun[2 * index + 1]:
+    for index, run in enumerate(unknown):
+        started, ended = begun[2 * index : 2 * index + 2]
+        if started or ended:
             try:
-                record = read_run(store, one.run)
+                record = read_run(store, run)
+                records[run] = known.keep(record) if known and ended else record
             except UserError as error:
-                _read_again(store, one.run)
+                _read_again(store, run)
                 damage = error.what
-        records.append(record)
-    return Launch(key, ordered, found.end, tuple(records), found.refusals, damage)
+    return Launch(
+        key, ordered, found.end, tuple(records[one.run] for one in ordered), found.refusals, damage
+    )
 
 
 def _read_again(store: Store, run: str) -> None:

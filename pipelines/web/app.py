@@ -1,4 +1,4 @@
-"""The application: every page's routes, and the guards in front of them."""
+"""The application: the routes of all pages and actions, and how they are answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
 from pipelines.disk.files import fault_of as disk_fault_of
@@ -44,15 +44,9 @@ from pipelines.web.pages import (
     verify,
     wake,
 )
-from pipelines.web.request_counts import CountGuard
-from pipelines.web.security.faults import FaultGuard, words_of
+from pipelines.web.security.faults import words_of
 from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
-from pipelines.web.security.headers import HeaderGuard
-from pipelines.web.security.hosts import HostGuard
-from pipelines.web.security.limits import BodyGuard, CrowdGuard
-from pipelines.web.security.paths import PathGuard
 from pipelines.web.security.plain import address_of
-from pipelines.web.security.sessions import ALIVE
 from pipelines.web.service import Service
 from pipelines.web.standing import IndexMissingError
 from pipelines.web.statics import release, static_files
@@ -94,12 +88,11 @@ _FOREVER = "public, max-age=31536000, immutable"
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def make_app(service: Service, sessions: Callable[[ASGIApp], ASGIApp]) -> ASGIApp:
-    """Return the application.
+def make_pages(service: Service) -> ASGIApp:
+    """Return what answers all addresses; ``guards.guarded`` stands in front of it.
 
     Args:
         service: What pages show.
-        sessions: Wraps what only those get who may ask; tells pages who asks.
     """
     routes = [
         Route(route.path, _page(route, service), methods=["GET"])
@@ -114,26 +107,7 @@ def make_app(service: Service, sessions: Callable[[ASGIApp], ASGIApp]) -> ASGIAp
         ]
     routes.append(Route("/static/{release}/{name}", _static, methods=["GET"]))
     routes.append(Route("/{path:path}", _missing(service), methods=["GET"]))
-    inner = sessions(CrowdGuard(Router(routes, redirect_slashes=False)))
-    guarded = HostGuard(PathGuard(BodyGuard(inner)), service.settings.hosts)
-    answered = HeaderGuard(FaultGuard(_Alive(guarded), service.faults))
-    return CountGuard(answered, service.requests)
-
-
-class _Alive:
-    """Says that the process lives, to whoever asks: a cluster asks by no name that it is known by.
-
-    Args:
-        app: Answers all else.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        app = PlainTextResponse("ok\n") if scope["path"] == ALIVE else self._app
-        await app(scope, receive, send)
+    return Router(routes, redirect_slashes=False)
 
 
 def _page(route: PageRoute, service: Service) -> _Endpoint:

@@ -6,9 +6,8 @@ the rules that chose: a script only asks for another address.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 from markupsafe import Markup
@@ -22,15 +21,14 @@ from components.pages.charts.svg import BESIDE, NARROW
 from components.selection.again import choose_again
 from components.statistics.metrics import METRICS
 from components.statistics.quantities import (
-    MEGABYTE,
     decimal,
     exact_places,
     milliseconds,
     short_bytes,
 )
+from pipelines.web.budgets_asked import FLOOR, KILOBYTE, asked_per_group, budgets_asked
+from pipelines.web.dials import Dial, dials_of
 from pipelines.web.pareto_axes import DROP, LATENCY, cost_axes, limits_of, metric_axes, points_of
-
-_KILOBYTE = 1000.0
 
 
 @dataclass(frozen=True)
@@ -57,64 +55,20 @@ def exploration_of(decision: Decision, query: Mapping[str, str]) -> Exploration:
 
     Args:
         decision: As it was made.
-        query: ``size_kb``, ``latency_ms`` and ``drop``, empty for no limit; ``minimize``; ``x`` and
-            ``y``; ``at``.
+        query: What ``budgets_asked`` reads; ``minimize``; ``x`` and ``y``; ``at``.
 
     Raises:
         UserError: A value can be none.
     """
-    own = decision.budgets
-    size = _number(query, "size_kb", own.size_mb and own.size_mb * MEGABYTE / _KILOBYTE)
-    budgets = replace(
-        own,
-        size_mb=None if size is None else size * _KILOBYTE / MEGABYTE,
-        latency_ms=_number(query, "latency_ms", own.latency_ms),
-        drop=_drop(query, own.drop),
-    )
-    if "size_kb" not in query:  # exactly, whatever a division makes of it
-        budgets = replace(budgets, size_mb=own.size_mb)
     minimize = _one_of("minimize", query.get("minimize", decision.minimize), get_args(Goal))
     shown = query.get("at")
     return Exploration(
-        budgets,
+        budgets_asked(decision, query),
         "latency" if minimize == "latency" else "size",
         _one_of("x", query.get("x", "size"), list(cost_axes(decision))),
         _one_of("y", query.get("y", decision.metric), list(metric_axes(decision))),
         shown if any(one.name == shown for one in decision.variants) else None,
     )
-
-
-def _number(query: Mapping[str, str], name: str, own: float | None) -> float | None:
-    """Return a limit above 0; empty is none."""
-    text = query.get(name)
-    if text is None:
-        return own
-    if not text.strip():
-        return None
-    value = _parsed(name, text)
-    if value <= 0:
-        raise UserError(f"{name} is {text}, and no variant keeps that", "give a number above 0")
-    return value
-
-
-def _drop(query: Mapping[str, str], own: float) -> float:
-    text = query.get(DROP)
-    if text is None:
-        return own
-    value = _parsed(DROP, text)
-    if value < 0:
-        raise UserError(f"drop is {text}: a negative one asks for a gain", "give 0 or more")
-    return value
-
-
-def _parsed(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserError(f"{name} is {text[:40]!r}, which is no number", "give a number such as 0.5")
-    return value
 
 
 def _one_of(name: str, value: str, known: Sequence[str]) -> str:
@@ -124,27 +78,6 @@ def _one_of(name: str, value: str, known: Sequence[str]) -> str:
 
 
 # what is shown ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Dial:
-    """A budget that can be moved.
-
-    Attributes:
-        field: Its name in the query.
-        label: What it limits, with the unit.
-        value: As it stands, in that unit, exactly; empty for no limit.
-        low: Where a slide for it begins.
-        high: Where it ends.
-        log: Whether equal ways on it are equal ratios.
-    """
-
-    field: str
-    label: str
-    value: str
-    low: float
-    high: float
-    log: bool
 
 
 @dataclass(frozen=True)
@@ -174,6 +107,7 @@ class Explored:
         walk: Names of the variants in the picture, from left to right, then the others.
         missing: Names of those that are not in the picture.
         dials: The budgets.
+        groups: Whether floors hold for each group, too; None where there are no groups.
         along: What dragging along the picture moves.
         upwards: What dragging upwards moves.
     """
@@ -185,6 +119,7 @@ class Explored:
     walk: Sequence[str]
     missing: Sequence[str]
     dials: Sequence[Dial]
+    groups: bool | None
     along: Dragged
     upwards: Dragged
 
@@ -209,7 +144,8 @@ def explore(decision: Decision, asked: Exploration) -> Explored:
         pictures=_pictures(decision, points, asked) if points else None,
         walk=[*walk, *missing],
         missing=missing,
-        dials=list(_dials(decision, asked.budgets)),
+        dials=list(dials_of(decision, asked.budgets, asked.metric)),
+        groups=asked_per_group(decision, asked.budgets),
         along=_along(asked.cost),
         upwards=_upwards(decision, asked.metric),
     )
@@ -222,6 +158,9 @@ def _sentence(decision: Decision, *, moved: bool) -> str:
     if budgets.size_bytes is not None:
         limits.append(short_bytes(budgets.size_bytes))
     limits.append(f"drop {decimal(budgets.drop, exact_places(budgets.drop))}")
+    for name, floor in budgets.floors.items():
+        least = f"{METRICS[name].title} at least {decimal(floor, exact_places(floor))}"
+        limits.append(f"{least} in each group" if budgets.per else least)
     verb = "would win" if moved else "wins" if decision.winner else "won"
     return f"{decision.winner or 'Nothing'} {verb} at {', '.join(limits)}"
 
@@ -247,7 +186,7 @@ def _pictures(
 
 def _along(cost: str) -> Dragged:
     if cost == "size":
-        return Dragged("size_kb", unit=_KILOBYTE)
+        return Dragged("size_kb", unit=KILOBYTE)
     return Dragged("latency_ms") if cost.startswith(LATENCY) else Dragged()
 
 
@@ -255,31 +194,8 @@ def _upwards(decision: Decision, metric: str) -> Dragged:
     reference = decision.variant(decision.reference).metric
     if metric == DROP:
         return Dragged(DROP)
-    if metric != decision.metric or reference is None:
+    if metric != decision.metric:  # its line is that of a floor, where there is one
+        return Dragged(f"{FLOOR}{metric}") if METRICS[metric].higher_is_better else Dragged()
+    if reference is None:
         return Dragged()
     return Dragged(DROP, reference.value, -1.0 if METRICS[metric].higher_is_better else 1.0)
-
-
-def _dials(decision: Decision, budgets: Budgets) -> Iterator[Dial]:
-    own = decision.budgets
-    sizes = [float(one.size_bytes) for one in decision.variants if one.size_bytes]
-    sizes += [float(own.size_bytes)] if own.size_bytes else []
-    if sizes:
-        size = budgets.size_mb and budgets.size_mb * MEGABYTE / _KILOBYTE
-        low, high = min(sizes) / _KILOBYTE / 1.5, max(sizes) / _KILOBYTE * 1.5
-        yield Dial("size_kb", "Size, kB", _written(size), low, high, log=True)
-    timings = [item.p50_ms for one in decision.variants for item in one.latency.values()]
-    times = [end for p50 in timings if p50 for end in (p50.low, p50.high) if end > 0]
-    times += [own.latency_ms] if own.latency_ms else []
-    if times:
-        low, high = min(times) / 1.5, max(times) * 1.5
-        yield Dial("latency_ms", "Latency, ms", _written(budgets.latency_ms), low, high, log=True)
-    drops = [one.drop.high for one in decision.variants if one.drop and one.candidate]
-    high = max([0.001, 3 * own.drop, *drops]) * 1.2
-    label = f"Drop of {METRICS[decision.metric].title}"
-    yield Dial(DROP, label, _written(budgets.drop), 0.0, high, log=False)
-
-
-def _written(value: float | None) -> str:
-    """Write a number such that reading it gives the same one."""
-    return "" if value is None else f"{value:.12g}"

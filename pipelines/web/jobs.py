@@ -159,10 +159,14 @@ class Jobs:
         with self._lock:
             if folder in self._waited_for:
                 return
+            try:
+                lock = (folder / _LOCK).open()
+            except FileNotFoundError:  # its folder was cleared away: nothing is left to tell of
+                return
             self._waited_for.add(folder)
 
         def wait() -> None:
-            with (folder / _LOCK).open() as lock:
+            with lock:
                 fcntl.flock(lock, fcntl.LOCK_SH)
             with self._lock:
                 self._waited_for.discard(folder)

@@ -57,7 +57,8 @@ class Service:
         store: Which store.
         settings: How.
         clock: Now, with its time zone.
-        say: Writes to whoever runs the service.
+        faults: Tells whoever runs the service of them; None: nobody is told.
+        requests: What guards count; None: nothing is.
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class Service:
         settings: ServeSettings,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        say: Callable[[str], None] = lambda _: None,
+        faults: Faults | None = None,
+        requests: RequestCounts | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
@@ -78,15 +80,16 @@ class Service:
         self.expected = KeptAnswers(64)
         self.thumbnails = KeptAnswers(1_000)
         self.exclusions = KeptAnswers(1)
+        self.launches = KeptAnswers(256)
         self.began = secrets.token_hex(8)
         self.standing = StoreSeen()
-        self.faults = Faults(say)
+        self.faults = faults or Faults(lambda _: None)
         self.triggers: TriggerLoop | None = None
         self.sync: ClusterSync | None = None
         self._since = clock()
         self.jobs = Jobs(store.uri, self.news)
         self.store_counts = StoreCounts(self.index)
-        self.requests = RequestCounts()
+        self.requests = requests or RequestCounts()
         self._path = index_path(store.uri)
         self._own = threading.local()
         self._changed = 0

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Generator
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -15,12 +16,14 @@ from starlette.types import ASGIApp
 
 from components.contract.errors import UserError
 from pipelines.stores.store import Store
-from pipelines.web.app import make_app
+from pipelines.web.guards import guarded
+from pipelines.web.late_pages import LatePages, Startable
+from pipelines.web.request_counts import RequestCounts
 from pipelines.web.security.codes import CodeWay
 from pipelines.web.security.connections import MOST, BoundedConnection, bounded
-from pipelines.web.security.sessions import ENTER, SessionGuard
+from pipelines.web.security.faults import Faults
+from pipelines.web.security.sessions import ENTER
 from pipelines.web.security.ways import Way, way_of
-from pipelines.web.service import Service
 from pipelines.web.settings import LOOPBACK, ServeSettings
 
 _KEEP_ALIVE_S, _GRACE_S = 15, 1
@@ -49,6 +52,10 @@ class _EndingServer(uvicorn.Server):
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    def end(self) -> None:
+        """End without a signal."""
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""
@@ -81,22 +88,35 @@ def serve(
     with contextlib.closing(_socket(settings)) as bound:
         port = int(bound.getsockname()[1])
         way = way_of(settings, port)
-        service = Service(store, settings, say=say)
-        app = make_app(service, lambda app: SessionGuard(app, way, https=settings.https))
+        faults, requests = Faults(say), RequestCounts()
+        pages = LatePages(partial(_make, store, settings, faults, requests), lambda: server.end())
+        app = guarded(pages, settings, way, faults, requests)
+        server = _EndingServer(configured(app, bounded(faults)), on_end)
         address = _address(settings, port)
         if settings.address not in LOOPBACK and not settings.https:
             say(
                 "what browsers send and get is not encrypted: put a proxy with a certificate in "
                 "front, and write https: true into the settings"
             )
-        service.start()
+        on_ready(_link(address, way))
+        pages.start()
         try:
-            on_ready(_link(address, way))
             if isinstance(way, CodeWay):
                 _give_codes(lambda: say(f"open {_link(address, way)}"))
-            _EndingServer(configured(app, bounded(service.faults)), on_end).run(sockets=[bound])
+            server.run(sockets=[bound])
         finally:
-            service.stop()
+            pages.stop()
+
+
+def _make(
+    store: Store, settings: ServeSettings, faults: Faults, requests: RequestCounts
+) -> tuple[Startable, ASGIApp]:
+    """Load the pages, which takes longer than all that a start needs beside them."""
+    from pipelines.web.app import make_pages
+    from pipelines.web.service import Service
+
+    service = Service(store, settings, faults=faults, requests=requests)
+    return service, make_pages(service)
 
 
 def configured(app: ASGIApp, connection: type[BoundedConnection]) -> uvicorn.Config:

@@ -13,10 +13,9 @@ from typing import Annotated, Any, Literal, cast, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from components.contract.errors import UserError, suggest
-from pipelines.config.faults import Fault, custom, fault_of, matching
+from pipelines.config.faults import Fault, custom, error_in, fault_of, matching
 from pipelines.config.kubeflow_auth import Auth as ClusterAuth
-from pipelines.config.loading import error_in
-from pipelines.config.sections import Section, as_tuple
+from pipelines.config.section import Section, as_tuple
 from pipelines.config.yaml_file import read
 from pipelines.disk.names import absolute
 from pipelines.engines.engine import Cluster

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from components import pages as reports
 from components.pages.charts.svg import STYLE
-from components.pages.templates import HERE as PAGES
 
 HERE = Path(__file__).parent / "static"
+REPORTS = Path(reports.__file__).parent
+"""Where the style sheet and the templates of reports lie."""
 _SHEETS = ("app.css", "runs.css", "lineage.css", "releases.css")
 """Parts of the style sheet of all pages, in their order; other sheets are linked by their pages."""
 
@@ -24,7 +26,7 @@ def static_files() -> Mapping[str, tuple[bytes, str]]:
     The style sheet of all pages begins with those of the reports: both look alike.
     """
     files = {path.name: path.read_bytes() for path in sorted(HERE.iterdir()) if path.is_file()}
-    parts = [STYLE.read_bytes(), (PAGES / "style.css").read_bytes()]
+    parts = [STYLE.read_bytes(), (REPORTS / "style.css").read_bytes()]
     files["app.css"] = b"".join([*parts, *(files.pop(name) for name in _SHEETS)])
     return {name: (data, _TYPES[Path(name).suffix]) for name, data in files.items()}
 

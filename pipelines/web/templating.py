@@ -14,12 +14,10 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, St
 from markupsafe import Markup
 
 from components.pages.charts.svg import readable, tag
-from components.pages.templates import FILTERS as OF_REPORTS
-from components.pages.templates import HERE as REPORTS
 from pipelines.disk.visible import visible
 from pipelines.web.bars import gauge, span_bar, state_bar
 from pipelines.web.state_icons import look_of, state_icon, state_shapes
-from pipelines.web.statics import address_of
+from pipelines.web.statics import REPORTS, address_of
 
 HERE = Path(__file__).parent / "templates"
 _SHOWN_DIGITS = 12
@@ -128,7 +126,6 @@ def named(text: str | None) -> Markup:
 
 
 _FILTERS: dict[str, Callable[..., Any]] = {
-    **OF_REPORTS,
     "when": when,
     "since": since,
     "duration": duration,
@@ -154,7 +151,12 @@ _FUNCTIONS: dict[str, Any] = {
 
 @cache
 def environment() -> Environment:
-    """Return what holds the templates."""
+    """Return what holds the templates.
+
+    Those of reports load what computes with statistics, which a server that starts does without.
+    """
+    from components.pages.templates import FILTERS as OF_REPORTS
+
     made = Environment(
         loader=ChoiceLoader(
             [FileSystemLoader(HERE), PrefixLoader({"report": FileSystemLoader(REPORTS)})]
@@ -165,6 +167,6 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(_FILTERS)
+    made.filters.update({**OF_REPORTS, **_FILTERS})
     made.globals.update(_FUNCTIONS)
     return made

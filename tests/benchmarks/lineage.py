@@ -37,9 +37,10 @@ def _questions() -> list[Row]:
 
     store = ManyRuns(_RUNS, _DATASETS, _IMAGES)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began = time.process_time()
+    began, wrote = time.process_time(), _written()
     path = rebuild(store)
     spent = time.process_time() - began - store.making_s
+    wrote = _written() - wrote
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     draw = random.Random(0)
     gc.collect()
@@ -86,8 +87,15 @@ def _questions() -> list[Row]:
         Row(f"index of {artifacts:,} artifacts, made anew, processor time", spent, "s", ""),
         Row("... memory", memory, "MiB", ""),
         Row("... size", size, "MB", ""),
+        Row("... bytes written, per byte of its size", wrote / (1e6 * size), "x", "<= 8"),
         *(Row(f"... {name}, p95 of {_ASKED}", value, "ms", "<= 100") for name, value in asked),
     ]
+
+
+def _written() -> int:
+    """Return how many bytes this process has written so far."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["wchar"])
 
 
 def _refreshes(scratch: Path) -> Iterator[Row]:

@@ -94,6 +94,18 @@ def test_slides_move_by_keyboard(page):
     expect(slide).to_be_focused()
 
 
+def test_a_floor_begins_at_none_and_is_moved_by_its_slide(page):
+    slide = page.get_by_label("Least accuracy, moved")
+    expect(slide).to_have_attribute("aria-valuetext", "no floor")
+    expect(slide).to_have_value("0")
+    slide.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".told")).to_contain_text("Nothing would win at")
+    assert query(page)["floor_accuracy"] == "1"
+    page.locator("#dial-floor_accuracy").fill("0.965")
+    expect(page.locator(".told")).to_contain_text("good would win at")
+
+
 def test_what_is_written_is_judged_as_it_is_written(page):
     page.locator("#dial-latency_ms").fill("0.5")
     expect(page.locator(".told")).to_contain_text("small would win at 0.5 ms")

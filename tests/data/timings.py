@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from components.artifacts.measurement import Block, Process
+from components.artifacts.measurement import Block, LastingLoad, Process
 
 RUNS = 50
 """Samples a block."""
@@ -24,7 +24,12 @@ def block(**changes: float | None) -> Block:
     return replace(quiet, **changes)
 
 
-def process(p50s_ms: list[float], blocks: list[Block] | None = None, seed: int = 0) -> Process:
+def process(
+    p50s_ms: list[float],
+    blocks: list[Block] | None = None,
+    seed: int = 0,
+    lasting: LastingLoad | None = None,
+) -> Process:
     """A process whose blocks have about these medians."""
     random = np.random.default_rng(seed)
     samples = [p50 * (1 + 0.02 * random.standard_normal(RUNS)) for p50 in p50s_ms]
@@ -42,6 +47,7 @@ def process(p50s_ms: list[float], blocks: list[Block] | None = None, seed: int =
         delegate_partitions=1,
         imported=("ai_edge_litert", "numpy"),
         python="3.11.7",
+        lasting=lasting,
     )
 
 

@@ -119,19 +119,28 @@ def opened(path: Path, url: str) -> Generator[RunningBrowser]:
     # Its sandbox does not start for root, as whom a step in a container runs.
     root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with tempfile.TemporaryDirectory(
-        prefix="slimline-browser-", ignore_cleanup_errors=True
+        prefix="slimline-browser-", dir=_short_folder(), ignore_cleanup_errors=True
     ) as folder:
         process = subprocess.Popen(
             [path, *_ARGUMENTS, *root, f"--user-data-dir={folder}", url],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            env={**os.environ, "TMPDIR": folder, "HOME": folder},
         )
         try:
             yield RunningBrowser(process)
         finally:
             _end(process)
+
+
+def _short_folder() -> str | None:
+    """Return where temporary folders have short paths; None for the usual place.
+
+    The browser makes a socket there, whose path may have 107 characters; it aborts where it has
+    more, as below the scratch folder of a step.
+    """
+    return "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108 its own folder in it
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -28,6 +28,9 @@ def add(commands: Any) -> None:
         help="a run, NAME@latest, NAME@RUN, or digits of the digest",
     )  # fmt: skip
     parser.add_argument(
+        "--reason", metavar="TEXT", help="why; the log keeps it (default: what the gate says)"
+    )
+    parser.add_argument(
         "--force", metavar="REASON",
         help="promote although the gate says no or cannot decide; the log keeps the reason",
     )  # fmt: skip
@@ -73,6 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.runs.workspace import workspace_root
 
     check_text("--force", arguments.force)
+    check_text("--reason", arguments.reason)
+    if arguments.force is not None and arguments.reason is not None:
+        raise UserError(
+            "--force gives a reason, and --reason another one",
+            "leave --reason out: the log keeps that of --force",
+        )
     store = open_existing(arguments)
     cache = Cache(store, workspace_root(store))
     published = named_release(cache, arguments.release)
@@ -85,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings,
         actor=actor(),
         judge=partial(gate.judge, cache),
+        reason=arguments.reason,
         force=arguments.force,
         signer=signer_of(arguments.key or settings.key),
     )

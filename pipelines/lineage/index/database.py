@@ -8,15 +8,18 @@ import hashlib
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Generator
 from pathlib import Path
 
 from components.contract.errors import UserError
 from pipelines.disk.cache_folder import cache_folder
 from pipelines.disk.files import disk_faults
-from pipelines.lineage.index.schema import APPLICATION, TABLES, VERSION
+from pipelines.lineage.index.schema import APPLICATION, INDEXES, TABLES, VERSION
 
 _CACHE_KIB = 128_000
+_JOURNAL_PAGES = 16_384
+"""The journal is copied into place after so many pages of 4 KiB; most are in it more than once."""
 _WAIT_S = 60.0
 _USELESS = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _UNFINISHED = ".new"
@@ -101,6 +104,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        database.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
         if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
             database.executescript(
                 f"BEGIN; {TABLES} PRAGMA application_id = {APPLICATION};"
@@ -186,21 +190,51 @@ def get_meta(database: sqlite3.Connection, name: str) -> str | None:
     return found[0] if found else None
 
 
+def put_indexes(database: sqlite3.Connection) -> None:
+    """Make the indexes that only questions use, where they are not there yet."""
+    for sql in INDEXES.split(";"):
+        database.execute(sql)
+
+
 def put_meta(database: sqlite3.Connection, name: str, value: str) -> None:
     """Note something of the index itself."""
     database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
 
-@contextlib.contextmanager
-def transaction(database: sqlite3.Connection) -> Generator[None]:
-    """Write all that is written within, or nothing."""
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
+class Transactions:
+    """Several writings as one transaction, for so long that few pages are written twice.
+
+    Digests come in no order: a few new ones change pages all over the file, and each transaction
+    writes the pages that it changed twice, into the journal and into their place.
+
+    Args:
+        database: Nobody else begins or ends its transactions.
+        length_s: A transaction ends with the first writing after so long: a kill loses no more.
+    """
+
+    def __init__(self, database: sqlite3.Connection, length_s: float) -> None:
+        self._database = database
+        self._length_s = length_s
+        self._began = 0.0
+
+    @contextlib.contextmanager
+    def writing(self) -> Generator[None]:
+        """Write within the open transaction, or begin one; an error undoes all of it."""
+        if not self._database.in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._began = time.monotonic()
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        if time.monotonic() - self._began >= self._length_s:
+            self.end()
+
+    def end(self) -> None:
+        """Keep what was written, if anything was."""
+        if self._database.in_transaction:
+            self._database.execute("COMMIT")
 
 
 def fault_of(error: sqlite3.Error, path: Path) -> UnusableError:

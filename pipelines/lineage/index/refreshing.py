@@ -23,7 +23,7 @@ from pipelines.lineage.index.contents import (
     read_wanted,
     wanted_of,
 )
-from pipelines.lineage.index.database import get_meta, put_meta, transaction
+from pipelines.lineage.index.database import Transactions, get_meta, put_indexes, put_meta
 from pipelines.lineage.index.deriving import derive
 from pipelines.lineage.index.facts import ExecutionFacts
 from pipelines.lineage.index.inserting import Inserter
@@ -50,6 +50,7 @@ from pipelines.stores.store import KeyMissing, Store
 
 THREADS = 32
 _BATCH = 128
+_TRANSACTION_S = 10.0
 _OVERLAP = timedelta(days=2)
 """How far clocks of machines may be apart, and how long what is announced may take to be there."""
 
@@ -80,6 +81,7 @@ class Refresher:
         self._store = store
         self._database = database
         self._inserter = Inserter(database)
+        self._transactions = Transactions(database, _TRANSACTION_S)
         self._told = told
 
     def refresh(self, now: datetime | None = None) -> None:
@@ -102,9 +104,10 @@ class Refresher:
         found = announced_since(self._store, self._database, since, now)
         if found is None:
             raise GoneError(self._store.uri)
-        if found:
-            self._read(found, again=False)
-        self._note(_WATERMARK, now)
+        with self._kept():
+            if found:
+                self._read(found, again=False)
+            self._note(_WATERMARK, now)
 
     def read_all(self, now: datetime | None = None) -> None:
         """Read everything that the index does not hold yet, by listing the store.
@@ -118,14 +121,11 @@ class Refresher:
         known = {run for (run,) in self._database.execute("SELECT run FROM run WHERE whole")}
         if gone := known.difference(runs):
             raise GoneError(min(gone))
-        self._read(
-            Announcements(
-                runs=tuple(run for run in runs if run not in known), releases=None, gc=True
-            ),
-            again=True,
-        )
-        self._note(_LISTED, now)
-        self._note(_WATERMARK, now)
+        new = tuple(run for run in runs if run not in known)
+        with self._kept():
+            self._read(Announcements(runs=new, releases=None, gc=True), again=True)
+            self._note(_LISTED, now)
+            self._note(_WATERMARK, now)
 
     def _read(self, found: Announcements, *, again: bool) -> None:
         """Read what was found, then what its rows refer to, then what follows.
@@ -149,6 +149,7 @@ class Refresher:
         self._read_contents()
         if again or found.gc:
             with self._writing():
+                put_indexes(self._database)
                 drop_unused_labels(self._database)
         news = self._database.total_changes != before
         with self._writing():
@@ -158,7 +159,8 @@ class Refresher:
                 put_meta(self._database, _CHANGED, datetime.now(UTC).isoformat())
 
     def _note(self, name: str, moment: datetime) -> None:
-        put_meta(self._database, name, moment.isoformat())
+        with self._writing():
+            put_meta(self._database, name, moment.isoformat())
 
     # runs -----------------------------------------------------------------------------------------
 
@@ -269,11 +271,19 @@ class Refresher:
     @contextlib.contextmanager
     def _writing(self) -> Generator[None]:
         try:
-            with transaction(self._database):
+            with self._transactions.writing():
                 yield
         except BaseException:
             self._inserter.forget()
             raise
+
+    @contextlib.contextmanager
+    def _kept(self) -> Generator[None]:
+        """Keep what was written within, also where the store fails then."""
+        try:
+            yield
+        finally:
+            self._transactions.end()
 
 
 _STATES_BY_WHAT = {

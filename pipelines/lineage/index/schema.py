@@ -6,7 +6,7 @@ depend on the order in which values were read.
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 """Raised with every change of the tables or of what is written into them: an index of another
 version is made anew."""
 
@@ -40,7 +40,6 @@ CREATE TABLE execution (
     code BLOB, environment BLOB, outcome TEXT, started TEXT, finished TEXT, wall_s REAL,
     version INTEGER
 );
-CREATE INDEX execution_key ON execution (key) WHERE key IS NOT NULL;
 CREATE INDEX execution_unread ON execution (id) WHERE version IS NULL;
 CREATE TABLE run_step (
     run INTEGER NOT NULL, step TEXT NOT NULL, execution INTEGER, state TEXT NOT NULL,
@@ -65,9 +64,8 @@ CREATE TABLE used (
 CREATE INDEX used_artifact ON used (artifact, execution);
 CREATE TABLE file (
     sha BLOB NOT NULL, artifact INTEGER NOT NULL, path TEXT NOT NULL,
-    PRIMARY KEY (sha, artifact, path)
+    PRIMARY KEY (artifact, path, sha)
 ) WITHOUT ROWID;
-CREATE INDEX file_artifact ON file (artifact);
 
 -- Whose files are listed in its tree alone, by records of version 1.
 CREATE TABLE listing (artifact INTEGER PRIMARY KEY, state TEXT);
@@ -98,7 +96,6 @@ CREATE INDEX source_page_page ON source_page (page, source);
 CREATE TABLE page_file (
     page INTEGER NOT NULL, name TEXT NOT NULL, sha BLOB, bytes INTEGER, PRIMARY KEY (page, name)
 ) WITHOUT ROWID;
-CREATE INDEX page_file_sha ON page_file (sha) WHERE sha IS NOT NULL;
 
 -- dataset in fate, images, records, manifest and release_dataset: the id of the artifact.
 CREATE TABLE dataset (
@@ -115,9 +112,6 @@ CREATE TABLE fate (
     dataset INTEGER NOT NULL, name TEXT NOT NULL, sha BLOB, pixels BLOB, label TEXT, split TEXT,
     status TEXT NOT NULL, duplicate_of TEXT, place INTEGER, PRIMARY KEY (dataset, name)
 ) WITHOUT ROWID;
-CREATE INDEX fate_sha ON fate (sha) WHERE sha IS NOT NULL;
-CREATE INDEX fate_pixels ON fate (pixels) WHERE pixels IS NOT NULL;
-CREATE INDEX fate_label ON fate (label) WHERE label IS NOT NULL;
 CREATE INDEX fate_duplicate ON fate (dataset, duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX fate_place ON fate (dataset, split, place) WHERE place IS NOT NULL;
 -- How many images of a dataset, single ones and records, became what; split '' is none.
@@ -180,3 +174,14 @@ CREATE TABLE tombstone (
     digest BLOB PRIMARY KEY, why TEXT NOT NULL, at TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+
+INDEXES = """
+CREATE INDEX IF NOT EXISTS execution_key ON execution (key) WHERE key IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_sha ON file (sha);
+CREATE INDEX IF NOT EXISTS page_file_sha ON page_file (sha) WHERE sha IS NOT NULL;
+CREATE INDEX IF NOT EXISTS fate_sha ON fate (sha) WHERE sha IS NOT NULL;
+CREATE INDEX IF NOT EXISTS fate_pixels ON fate (pixels) WHERE pixels IS NOT NULL;
+CREATE INDEX IF NOT EXISTS fate_label ON fate (label) WHERE label IS NOT NULL;
+"""
+"""Indexes that only questions use. Digests come in no order, so each row that is written changes
+another page of each of these: an index that is made anew gets them when all rows are there."""

@@ -19,6 +19,7 @@ from pipelines.lineage.index.opening import OpenIndex
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.leaderboard import Leaderboard, leaderboard_of
 from pipelines.runs.records import RunRecord, read_run
+from pipelines.web.budgets_asked import FLOOR
 from pipelines.web.exploring import exploration_of, explore
 from pipelines.web.pareto_axes import cost_axes, metric_axes
 from pipelines.web.view import PageRoute, View
@@ -27,6 +28,8 @@ _EARLIER = """
 SELECT run FROM run WHERE name = ? AND (started, run) < (?, ?) AND outcome = 'done'
 ORDER BY started DESC, run DESC LIMIT 1
 """
+_MOVED = ("size_kb", "latency_ms", "drop", "per", "minimize", "at")
+"""What an address says that asks for other budgets, beside floors."""
 _REPORTS = (
     ("Report", "publish", "report"),
     ("Model card", "publish", "page"),
@@ -79,6 +82,7 @@ def board(view: View) -> Response:
     explored = explore(found.decision, asked)
     sealed = sealed_verdict(view.service.cache, found)
     own = board_of(found.decision, sealed)
+    floors = [name for name in view.query if name.startswith(FLOOR)]
     return view.render(
         "board.html",
         title=title,
@@ -92,7 +96,7 @@ def board(view: View) -> Response:
         costs=_choices(view, "x", asked.cost, found),
         metrics=_choices(view, "y", asked.metric, found),
         walk=_walk(view, found.decision.variants),
-        reset=view.url(size_kb=None, latency_ms=None, drop=None, minimize=None, at=None),
+        reset=view.url(**dict.fromkeys(_MOVED, None), **dict.fromkeys(floors, None)),
         reports=reports,
         earlier=earlier and earlier[0],
     )

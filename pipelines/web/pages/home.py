@@ -43,7 +43,7 @@ def home(view: View) -> Response:
     """Show it."""
     service = view.service
     whole, damaged = list_triggers(service.store)
-    triggers = [row_of(service.store, one, view.now) for one in whole]
+    triggers = [row_of(service, one, view.now) for one in whole]
     started = list(started_lately(view))
     with service.index() as index:
         needs = needs_of(view, index, started, triggers, damaged)

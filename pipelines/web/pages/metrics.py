@@ -132,7 +132,7 @@ def _of_the_store(service: Service) -> Iterator[str]:
 
 def _of_the_triggers(service: Service, now: datetime) -> Iterator[str]:
     whole, damaged = list_triggers(service.store)
-    rows = [row_of(service.store, one, now) for one in whole]
+    rows = [row_of(service, one, now) for one in whole]
     yield from metric(
         "slimline_trigger_last_tick_seconds", "gauge", "time since a trigger was evaluated",
         ((_named(row), (now - datetime.fromisoformat(row.ticks[0].tick.last)).total_seconds())

@@ -42,7 +42,8 @@ def _promoted(view: View, forced: str) -> Response:
         raise UserError(
             f"the release of {run} is not one to promote: {found[0].state}", "choose another one"
         )
-    words = ("promote", *([f"--force={forced}"] if forced else []), *_settings(view, name))
+    why = f"--force={forced}" if forced else f"--reason={reason}"
+    words = ("promote", why, *_settings(view, name))
     return _started(view, PROMOTE, f"{name}@{run}", words, reason)
 
 

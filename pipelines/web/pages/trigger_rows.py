@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from cronsim import CronSim
 
 from pipelines.stores.layout import observed_key
-from pipelines.stores.store import Store
 from pipelines.triggers.amounts import thresholds, told
 from pipelines.triggers.kept import get_json
+from pipelines.triggers.known_launches import KnownLaunches
 from pipelines.triggers.launches import Launch, launches
 from pipelines.triggers.observing import LOOKS, Observed, read_observed
 from pipelines.triggers.settings import ScheduleSettings, Trigger, WatchSettings
 from pipelines.triggers.standing import held_now, next_times, overdue, running_long
 from pipelines.triggers.ticks import Tick, read_ticks
+from pipelines.web.service import Service
 
 _NEXT = 5
 _MINUTE = re.compile(r"(\d{8}T\d{4})Z")
@@ -156,14 +157,15 @@ class TriggerRow:
         return "waiting", "waits"
 
 
-def row_of(store: Store, trigger: Trigger, now: datetime) -> TriggerRow:
+def row_of(service: Service, trigger: Trigger, now: datetime) -> TriggerRow:
     """Return how it stands with a trigger.
 
     Raises:
-        UserError: One of its launches is damaged.
+        UserError: The store cannot be read.
     """
+    store, before = service.store, service.launches.recall("", trigger.uid, KnownLaunches)
     ticks = read_ticks(store, trigger.name)
-    known = list(launches(store, trigger).values())
+    known = list(launches(store, trigger, before).values())
     observed = read_observed(get_json(store, observed_key(trigger.name)))
     watch = trigger.watch
     return TriggerRow(

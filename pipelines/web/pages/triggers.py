@@ -41,7 +41,7 @@ def triggers(view: View) -> Response:
     return view.render(
         "triggers.html",
         title="Triggers",
-        rows=[row_of(store, one, view.now) for one in whole],
+        rows=[row_of(view.service, one, view.now) for one in whole],
         damaged=damaged,
     )
 
@@ -53,7 +53,7 @@ def trigger(view: View) -> Response:
     if name not in names:
         listed = ", ".join(names[:10]) or "slimline schedule add, or slimline watch add"
         return view.missing(f"no trigger is called {name}", f"those that there are: {listed}")
-    row = row_of(store, read_trigger(store, name), view.now)
+    row = row_of(view.service, read_trigger(store, name), view.now)
     most = None if view.query.get("all") else _SHOWN
     found = {kind: view.service.jobs.find(kind, name) for kind in (RUN, RETRY, CONFIRM)}
     test = view.service.jobs.find(TEST, name)

@@ -64,7 +64,7 @@ async function ask() {
 
 function set(field, value) {
   const input = form().elements[field];
-  input.value = Number(Math.max(0, value).toPrecision(3));
+  input.value = Number(Math.max(0, Math.min(value, input.max || Infinity)).toPrecision(3));
   place(input);
   ask();
 }
@@ -98,10 +98,10 @@ function place(input) {
   const range = holder?.firstChild;
   if (!range) return;
   const { low, high, log } = scale(holder);
-  const value = input.value === "" ? high : Math.min(high, Math.max(low, Number(input.value)));
+  const value = input.value === "" ? ("floor" in holder.dataset ? low : high) : Math.min(high, Math.max(low, Number(input.value)));
   const part = log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
   range.value = Math.round(part * STEPS);
-  range.setAttribute("aria-valuetext", input.value === "" ? "no limit" : input.value);
+  range.setAttribute("aria-valuetext", input.value === "" ? input.placeholder : input.value);
 }
 
 // dragging ---------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ def made(work: Callable[[int, int], Any], count: int = 3) -> list[Any]:
 
 
 def children() -> set[int]:
+    """Children of the thread that runs the tests; those of earlier tests may end at any time."""
     listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
     return {int(pid) for pid in listed.split()}
 
@@ -40,7 +41,7 @@ def test_results_come_in_order_whoever_made_them(count: int) -> None:
     makers = {pid for _, _, pid in results}
     assert len(makers) == count
     assert (os.getpid() in makers) == (count == 1)
-    assert children() == before
+    assert children() <= before
 
 
 def test_for_few_items_no_process_is_started() -> None:
@@ -59,7 +60,7 @@ def test_what_the_work_raises_is_raised_as_it_is() -> None:
     with pytest.raises(UserError, match="item 700 is wrong") as caught:
         made(work)
     assert caught.value.fix == "remove it"
-    assert children() == before
+    assert children() <= before
 
 
 def test_an_error_that_cannot_be_handed_over_comes_as_its_text() -> None:
@@ -86,7 +87,7 @@ def test_a_worker_that_is_killed_is_told_with_what_it_worked_on() -> None:
     with pytest.raises(UserError, match="one of 32, 192 to 223") as caught:
         made(work)
     assert "memory" in caught.value.fix
-    assert children() == before
+    assert children() <= before
     assert made(lambda _, item: item) == list(range(COUNT))  # the fix: run again
 
 
@@ -96,7 +97,7 @@ def test_who_stops_reading_leaves_no_worker_behind() -> None:
     assert next(results) == 0
     assert len(children() - before) == 2
     results.close()  # type: ignore[attr-defined] a generator
-    assert children() == before
+    assert children() <= before
 
 
 def test_workers_die_with_their_parent() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from components.artifacts.measurement import Crash, Process
 from components.devices.device import Installed, LostError, Seen, State
+from components.devices.power import PowerMeter
 from components.devices.timing_plan import TimingPlan
 from tests.data.timings import process
 
@@ -68,6 +69,9 @@ class SimulatedDevice:
 
     def state(self) -> State:
         return self.states(self.ran)
+
+    def meter(self) -> PowerMeter | str:
+        return "not available: the phone charges over its cable"
 
     def close(self) -> None:
         pass

@@ -38,7 +38,7 @@ def broken_home(kind: str, folder: Path) -> str:
 def test_the_users_own_place_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", CacheWarning)
         assert cache_folder() == tmp_path / "home" / ".cache" / "slimline"
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "kept"))
         assert cache_folder() == tmp_path / "kept" / "slimline"
@@ -60,7 +60,7 @@ def test_a_temporary_place_is_taken_and_said(
     assert temporary.stat().st_mode & 0o777 == 0o700
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "given"))  # what the warning advises
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", CacheWarning)
         assert cache_folder() == tmp_path / "given" / "slimline"
 
 

@@ -59,11 +59,12 @@ def wish(
     *,
     settings: ReleasesSection = SETTINGS,
     actor: str = "ann@desk",
+    reason: str | None = None,
     force: str | None = None,
 ) -> Promoted:
     """Promote, with the gate as it is."""
     return promote(
-        cache, challenger, settings, actor=actor, force=force,
+        cache, challenger, settings, actor=actor, reason=reason, force=force,
         judge=partial(gate.judge, cache),
     )  # fmt: skip
 
@@ -105,6 +106,15 @@ def test_the_first_that_qualifies_is_promoted(cache: Cache) -> None:
         assert entry.url == "https://storage.googleapis.com/" + cache.store.uri[5:]
     else:
         assert entry.url is None
+
+
+def test_a_reason_is_kept_beside_what_the_gate_says_and_persuades_no_gate(cache: Cache) -> None:
+    poor = published(cache, "faces-a", qualified=False, reasons=["drop 0.1 exceeds 0.02"])
+    assert wish(cache, poor, reason="it is needed").outcome == "refused"
+    entry = wish(cache, published(cache, "faces-b"), reason="newer data").entry
+    assert entry
+    assert (entry.reason, entry.forced) == ("newer data", False)
+    assert "no champion yet" in (entry.gate or {})["reasons"][0]
 
 
 def test_one_that_does_not_qualify_needs_somebody_who_answers_for_it(cache: Cache) -> None:

@@ -20,6 +20,7 @@ from components.contract.errors import UserError
 from pipelines.stores.directory import DirectoryStore
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import TEMPORARY, KeyMissing
+from tests.data.open_files import opened_below
 from tests.pipelines.stores.interrupted import FILE_CALLS, check_everywhere
 
 BIG = os.urandom(3 << 20)
@@ -299,19 +300,16 @@ def check_unwritable(store: DirectoryStore, tmp_path: Path, what: str) -> None:
 
 
 def test_a_writer_leaves_no_open_file(store: DirectoryStore, tmp_path: Path) -> None:
-    def opened() -> set[str]:
-        return {path.name for path in Path("/proc/self/fd").iterdir()}
-
-    store.put_if_absent("a", BIG)
-    before = opened()
+    with (tmp_path / "seen").open("w"):
+        assert opened_below(tmp_path) == [tmp_path / "seen"]
     store.put_if_absent("b", BIG)
     store.fetch("b", tmp_path / "b")
-    found = store.stat("a")
+    found = store.stat("b")
     assert found
-    store.replace_if_match("a", b"1", found.version)
+    store.replace_if_match("b", b"1", found.version)
     with pytest.raises(KeyMissing):
         store.get("c")
-    assert opened() == before
+    assert opened_below(tmp_path) == []
 
 
 def test_every_operation_is_interrupted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import threading
 import pytest
 
 from components.contract.errors import UserError
+from pipelines.disk.cache_folder import cache_folder
 from pipelines.web.jobs import JobOrder, Jobs
 from tests.pipelines.web.calling import ended
 
@@ -55,6 +57,29 @@ def test_a_command_at_work_is_not_started_again_and_is_found_by_the_next_service
     assert told.wait(10), "who did not start it hears of its end, too"
     job = ended(second, "doctor", "x")
     assert (job.answer, job.said) == (None, "")
+
+
+def test_a_folder_that_is_cleared_away_ends_what_was_started_there(store, monkeypatch):
+    popen = subprocess.Popen
+
+    def started(words, **options):
+        shutil.rmtree(cache_folder())
+        return popen([sys.executable, "-c", ""], **options)
+
+    died = []
+    monkeypatch.setattr(subprocess, "Popen", started)
+    monkeypatch.setattr(threading, "excepthook", lambda fault: died.append(fault.exc_value))
+    jobs = Jobs(store.uri, lambda: None)
+    before = threading.enumerate()
+    jobs.start(order())
+    for thread in threading.enumerate():
+        if thread not in before:
+            thread.join(10)
+    assert died == []
+    assert jobs.find("doctor", "x") is None
+    monkeypatch.undo()
+    jobs.start(order())
+    assert ended(jobs, "doctor", "x").answer
 
 
 def test_a_name_that_looks_like_an_option_is_none(store):

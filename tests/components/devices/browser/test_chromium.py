@@ -93,3 +93,21 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z" and os.getpgid(pid) > 0
+
+
+def test_the_folder_of_a_browser_has_room_for_its_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chromium aborts where the path of its socket is longer than 107 characters."""
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    does = f'echo "$TMPDIR" > {tmp_path}/told; sleep 1000'
+    told = tmp_path / "told"
+    with opened(program(tmp_path / "browser", does), "http://127.0.0.1/"):
+        deadline = time.monotonic() + 10
+        while not (told.is_file() and told.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    folder = told.read_text().strip()
+    assert len(folder) < 60
+    assert not Path(folder).exists()

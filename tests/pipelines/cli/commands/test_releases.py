@@ -73,7 +73,7 @@ def test_the_life_of_a_release(shell: Shell) -> None:
     code, out, _ = shell("releases")
     assert code == 0
     assert out.count("candidate") == 2
-    code, out, error = shell("promote", "faces@faces-a")
+    code, out, error = shell("promote", "faces@faces-a", "--reason", "newer data")
     assert code == 0
     assert "promoted: faces@faces-a" in out
     assert "no configuration is kept of the run faces-a" in error
@@ -85,6 +85,7 @@ def test_the_life_of_a_release(shell: Shell) -> None:
     assert code == 0
     code, out, _ = shell("releases", NAME)
     assert "looked at by hand" in out
+    assert "newer data" in out
     code, out, _ = shell("rollback", NAME, "--reason", "crashes")
     assert (code, "rolled back: faces@faces-a" in out) == (0, True)
     code, document = shell.document("releases", NAME)
@@ -93,6 +94,9 @@ def test_the_life_of_a_release(shell: Shell) -> None:
     assert states == {"faces-a": "champion", "faces-b": "rolled back", "faces-c": "unqualified"}
     (log,) = document["logs"]
     assert [entry["kind"] for entry in log["entries"]] == ["promote", "promote", "rollback"]
+    assert [entry["reason"] for entry in log["entries"]] == [
+        "newer data", "looked at by hand", "crashes",
+    ]  # fmt: skip
     assert log["faults"] == []
 
 
@@ -119,7 +123,11 @@ def test_names_that_are_none(shell: Shell) -> None:
         refused(shell("rollback", name, "--reason", "x"))
         refused(shell("releases", name))
     assert "--reason is blank" in refused(shell("rollback", NAME, "--reason", " "))
-    assert "--force is blank" in refused(shell("promote", "faces@faces-a", "--force", " "))
+    for option in ("--force", "--reason"):
+        assert f"{option} is blank" in refused(shell("promote", "faces@faces-a", option, " "))
+    both = refused(shell("promote", "faces@faces-a", "--force", "x", "--reason", "y"))
+    assert "leave --reason out" in both
+    assert shell("promote", "faces@faces-a", "--force", "x")[0] == 0  # the fix
 
 
 def test_a_log_that_was_edited(shell: Shell) -> None:

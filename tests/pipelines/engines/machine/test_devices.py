@@ -170,5 +170,6 @@ def test_what_reaches_a_device_knows_the_keys_of_the_user_and_nothing_else_does(
     assert told["https_proxy"] == "http://proxy"
     assert "HOME" in told
     assert "AWS_SECRET_ACCESS_KEY" not in told
+    assert users_environment(measuring("c", "chrome", occupies="host")).keys() == told.keys()
     assert users_environment(measuring("h", "host")) == {}
     assert users_environment(training("t")) == {}

@@ -22,20 +22,26 @@ PLAIN = {"train": ("pydantic",), "device": ("pydantic",), "light": ("pydantic",)
 
 
 @pytest.fixture
-def processes():
+def zygotes():
+    """Returns the zygotes, and steps, of this test alone: what earlier ones left may be at work."""
+
+    def found():
+        return [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if alive(child) and any("zygote.py" in part for part in child.cmdline())
+        ]
+
+    others = found()
+    return lambda: [process for process in found() if process not in others]
+
+
+@pytest.fixture
+def processes(zygotes):
     made = Processes(PLAIN)
     yield made
     made.close()
     assert not zygotes()
-
-
-def zygotes():
-    me = psutil.Process()
-    return [
-        child
-        for child in me.children(recursive=True)
-        if alive(child) and any("zygote.py" in part for part in child.cmdline())
-    ]
 
 
 def alive(process):
@@ -123,7 +129,7 @@ def test_over_its_memory_limit_a_step_is_ended(processes, tmp_path, endless):
     assert ended.peak_rss_bytes > 1e6
 
 
-def test_cancel_ends_what_runs_and_what_comes(processes, tmp_path, endless):
+def test_cancel_ends_what_runs_and_what_comes(processes, zygotes, tmp_path, endless):
     thread, result = in_background(lambda: run(processes, tmp_path, *endless))
     wait_for(lambda: len(zygotes()) == 2, "the step never started")
     processes.cancel()
@@ -132,7 +138,7 @@ def test_cancel_ends_what_runs_and_what_comes(processes, tmp_path, endless):
     assert run(processes, tmp_path, *endless).reason == CANCELLED
 
 
-def test_a_step_killed_from_outside_says_the_signal(processes, tmp_path, endless):
+def test_a_step_killed_from_outside_says_the_signal(processes, zygotes, tmp_path, endless):
     thread, result = in_background(lambda: run(processes, tmp_path, *endless))
     wait_for(lambda: len(zygotes()) == 2, "the step never started")
     zygote, step = sorted(zygotes(), key=lambda process: process.create_time())
@@ -142,7 +148,7 @@ def test_a_step_killed_from_outside_says_the_signal(processes, tmp_path, endless
     assert zygote.is_running()
 
 
-def test_a_killed_zygote_takes_its_steps_along(processes, tmp_path, endless):
+def test_a_killed_zygote_takes_its_steps_along(processes, zygotes, tmp_path, endless):
     thread, result = in_background(lambda: run(processes, tmp_path, *endless))
     wait_for(lambda: len(zygotes()) == 2, "the step never started")
     zygote, step = sorted(zygotes(), key=lambda process: process.create_time())
@@ -162,7 +168,9 @@ def test_frameworks_that_do_not_load_are_the_users_to_install(tmp_path):
     broken.close()
 
 
-def test_what_was_cancelled_while_frameworks_load_does_not_wait_for_them(tmp_path, monkeypatch):
+def test_what_was_cancelled_while_frameworks_load_does_not_wait_for_them(
+    tmp_path, monkeypatch, zygotes
+):
     slow = tmp_path / "slow_framework.py"
     slow.write_text(f"import pathlib, time\npathlib.Path({str(tmp_path / 'loads')!r}).touch()\n"
                     "time.sleep(60)\n")  # fmt: skip
@@ -180,7 +188,7 @@ def test_what_was_cancelled_while_frameworks_load_does_not_wait_for_them(tmp_pat
     assert not zygotes()
 
 
-def test_the_environment_of_the_caller_does_not_leak_in(processes, tmp_path, monkeypatch):
+def test_the_environment_of_the_caller_does_not_leak_in(processes, zygotes, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_DETERMINISTIC_OPS", "0")
     monkeypatch.setenv("SECRET_TOKEN", "x")
     os.mkfifo(tmp_path / "input.json")

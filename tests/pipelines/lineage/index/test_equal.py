@@ -100,25 +100,28 @@ from pipelines.lineage.index.opening import open_index, rebuild
 from pipelines.stores.opening import open_store
 
 refreshing._BATCH = 2
+refreshing._TRANSACTION_S = float(sys.argv[4])
 left = int(sys.argv[2])
-begin = refreshing.transaction
+begin = refreshing.Transactions.writing
 
-def counted(database):
+def counted(transactions):
     global left
     left -= 1
     if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    return begin(database)
+    return begin(transactions)
 
-refreshing.transaction = counted
+refreshing.Transactions.writing = counted
 store = open_store(sys.argv[1])
 (rebuild if sys.argv[3] == "rebuild" else open_index)(store)
 """
 
 
-@pytest.mark.parametrize("how", ["rebuild", "refresh"])
-def test_the_next_one_continues_after_a_kill(tmp_path, how):
-    """Killed between any two transactions, again and again until it ends."""
+@pytest.mark.parametrize(
+    ("how", "transaction_s"), [("rebuild", 0), ("refresh", 0), ("rebuild", 600), ("refresh", 600)]
+)
+def test_the_next_one_continues_after_a_kill(tmp_path, how, transaction_s):
+    """Killed between or within any two transactions, again and again until it ends."""
     history = History(DirectoryStore(tmp_path / "store", durable=False))
     for seed in range(4):
         history.run(pictures(6 + seed), seed=seed)
@@ -128,9 +131,10 @@ def test_the_next_one_continues_after_a_kill(tmp_path, how):
         history.run(pictures(12), seed=9)
         history.remove(list(history.store.list("cas/"))[:20])
     killed = 0
-    for transactions in range(2, 40, 3):
+    for transactions in range(2, 60, 3 if not transaction_s else 8):
         done = subprocess.run(
-            [sys.executable, "-c", KILLED, history.store.uri, str(transactions), how],
+            [sys.executable, "-c", KILLED, history.store.uri, str(transactions), how,
+             str(transaction_s)],
             cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
         )  # fmt: skip
         if done.returncode == 0:
@@ -164,7 +168,7 @@ def test_many_processes_at_once_make_one_index(tmp_path):
     command = [sys.executable, "-c", KILLED, history.store.uri, "1000"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     running = [
-        subprocess.Popen([*command, how], cwd=ROOT, env=environment)
+        subprocess.Popen([*command, how, "10"], cwd=ROOT, env=environment)
         for how in ("refresh", "rebuild", "refresh")
     ]
     assert [one.wait() for one in running] == [0, 0, 0]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
 
 from components.artifacts.budgets import Budgets
+from components.artifacts.group_result import GroupResult
 from components.artifacts.report_material import ReportMaterial
 from components.pages.leaderboard import leaderboard_page
 from components.selection.choosing import choose
-from tests.data.decisions import BUDGETS, decision_of, renamed, select_outputs, variants
+from tests.data.decisions import BUDGETS, around, decision_of, renamed, select_outputs, variants
 from tests.pipelines.web.calling import App, links_of, parsed, text_of, with_class
 
 RUN = "digits-1"
@@ -61,6 +63,16 @@ def test_the_run_s_own_budgets_are_said_as_what_happened(board):
         ({"latency_ms": "0.5"}, Budgets("accuracy", 0.02, 0.1, 0.5), "size"),
         ({"size_kb": "8"}, Budgets("accuracy", 0.02, 0.008, 2.0), "size"),
         ({"minimize": "latency", "drop": "0.5"}, Budgets("accuracy", 0.5, 0.1, 2.0), "latency"),
+        (
+            {"floor_accuracy": "0.965"},
+            Budgets("accuracy", 0.02, 0.1, 2.0, {"accuracy": 0.965}),
+            "size",
+        ),
+        (
+            {"floor_macro_f1": "0.97", "floor_accuracy": "0.9"},
+            Budgets("accuracy", 0.02, 0.1, 2.0, {"macro_f1": 0.97, "accuracy": 0.9}),
+            "size",
+        ),
     ],
 )
 def test_moved_budgets_are_judged_as_select_judges(board, query, budgets, goal):
@@ -82,7 +94,8 @@ def test_the_budgets_of_the_run_written_out_are_its_own(board):
     [
         {"drop": "much"}, {"drop": "-0.1"}, {"size_kb": "nan"}, {"latency_ms": "1e999"},
         {"latency_ms": "0"}, {"x": "colour"}, {"y": "../../etc"}, {"minimize": "cost"},
-        {"x": "latency-phone"}, {"drop": ""},
+        {"x": "latency-phone"}, {"drop": ""}, {"floor_accuracy": "1.5"}, {"floor_accuracy": "-0.1"},
+        {"floor_accuracy": "much"}, {"per": "person"},
     ],
 )  # fmt: skip
 def test_what_is_no_budget_and_no_axis_is_refused_with_a_fix(board, query):
@@ -90,6 +103,61 @@ def test_what_is_no_budget_and_no_axis_is_refused_with_a_fix(board, query):
     assert answer.status == 409
     (name,) = query
     assert name in text_of(answer.html.find(".//h1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("auc", "classification has no metric 'auc'"), ("eer", "no metric 'eer'")]
+)
+def test_a_floor_of_what_has_none_is_refused_as_in_a_configuration(board, name, what):
+    answer = board(**{f"floor_{name}": "0.5"})
+    assert answer.status == 409
+    assert what in text_of(answer.html)
+
+
+def floors_of(answer):
+    """The fields of floors, each with its value."""
+    return {one.get("name"): one.get("value") for one in answer.html.iter("input")
+            if one.get("name", "").startswith("floor_")}  # fmt: skip
+
+
+def test_floors_are_fields_of_the_form_and_go_with_what_is_shown(board):
+    assert floors_of(board()) == {"floor_accuracy": ""}
+    assert floors_of(board(y="macro_f1")) == {"floor_accuracy": "", "floor_macro_f1": ""}
+    answer = board(y="macro_f1", floor_macro_f1="0.96")
+    assert told(answer).endswith("drop 0.020, macro F1 at least 0.960")
+    stage = with_class(answer.html, "stage")[0]
+    assert stage.get("data-upwards-field") == "floor_macro_f1"
+    assert len(with_class(stage, "grip")) > 2  # of the floor, too, for desks and for phones
+    links = links_of(answer.html)
+    assert links["accuracy"] == f"/runs/{RUN}/board?floor_macro_f1=0.96#explore"
+    assert links["Back to the budgets of the run"] == f"/runs/{RUN}/board?y=macro_f1#explore"
+    assert "Each floor holds" not in answer.text, "the data tells of no groups"
+
+
+def test_floors_of_the_run_are_taken_away_and_asked_for_each_group(store, writer, data):
+    found = [grouped(one, site) for one, site in zip(variants(), (0.97, 0.95, 0.93), strict=True)]
+    own = Budgets("accuracy", 0.02, 0.1, 2.0, {"accuracy": 0.94})
+    writer.run(RUN, data, instead=select_outputs(decision_of(found, own)))
+    app = App(store)
+
+    def asked(**query):
+        return app.get(f"/runs/{RUN}/board?{urlencode(query)}")
+
+    assert told(asked()) == "small wins at 2 ms, 100 kB, drop 0.020, accuracy at least 0.940"
+    assert told(asked(floor_accuracy="0.94", per="")) == told(asked()), "that is the run's own"
+    assert told(asked(per="group")).startswith("good would win")
+    assert told(asked(per="group")).endswith("accuracy at least 0.940 in each group")
+    assert told(asked(per="group", floor_accuracy="")) == (
+        "small would win at 2 ms, 100 kB, drop 0.020"
+    )
+    chosen = asked(per="group").html.find(".//select[@name='per']/option[@selected]")
+    assert text_of(chosen) == "for each group, too"
+
+
+def grouped(one, accuracy):
+    """A variant with a group of images on which it reaches so much."""
+    reached = {"accuracy": around(accuracy)}
+    return replace(one, groups={"north": GroupResult(50, 5, reached, {})})
 
 
 def test_axes_are_links_and_the_picture_follows_them(board):

@@ -79,7 +79,11 @@ def test_a_release_that_the_gate_lets_pass_becomes_the_champion_in_the_name_of_w
     waited(app, "promote", f"faces@{GOOD}")
     entry = read_log(app.service.store, "faces").check().champion
     assert entry
-    assert (entry.run, entry.actor, entry.forced) == (GOOD, "olga", False)
+    assert (entry.run, entry.actor, entry.reason, entry.forced) == (
+        GOOD, "olga", "newer data", False,
+    )  # fmt: skip
+    assert entry.gate
+    assert entry.gate["verdict"] == "yes", "what the gate found is kept beside the reason"
     (action,) = list_actions(app.service.store, 5)
     assert (action.actor, action.action, action.what, action.reason) == (
         "olga", "promote", f"faces@{GOOD}", "newer data",
@@ -87,6 +91,7 @@ def test_a_release_that_the_gate_lets_pass_becomes_the_champion_in_the_name_of_w
     shown = page(app)
     assert GOOD in text_of(with_class(shown, "champion")[0])
     assert "by olga" in text_of(with_class(shown, "champion")[0])
+    assert text_of(with_class(with_class(shown, "entries")[0], "reason")[0]) == "newer data"
 
 
 def test_a_refusal_is_an_answer_with_what_the_gate_found_and_forcing_needs_a_reason(app):

@@ -9,8 +9,9 @@ import pytest
 from pipelines.runs.actions import list_actions
 from pipelines.stores.layout import trigger_key
 from pipelines.triggers.kept import read_trigger
-from pipelines.triggers.launches import launches
+from pipelines.triggers.launches import end, launches, reopen
 from pipelines.triggers.settings import ScheduleSettings, WatchSettings
+from pipelines.web.pages.trigger_rows import row_of
 from pipelines.web.security.viewer import Viewer
 from tests.data.releases import rewrite
 from tests.pipelines.triggers.worlds import World
@@ -47,6 +48,42 @@ def ticks(world, count, seconds=2.0):
 def states(world, name="t"):
     trigger = read_trigger(world.store, name)
     return [one.state(trigger.retries) for one in launches(world.store, trigger).values()]
+
+
+def test_what_never_changes_of_launches_is_read_once(world, monkeypatch):
+    """A launch that has ended is not read again, one that is taken up again is seen at once."""
+    world.trigger(schedule=ScheduleSettings(cron="* * * * *", zone="UTC"), retries=0)
+    for outcome in ("done", "failed", "done"):
+        world.runs.outcomes.append(outcome)
+        ticks(world, 1, seconds=60)
+    app, read, get = app_of(world), [], type(world.store).get
+
+    def counted(self, key, *rest):
+        read.append(key)
+        return get(self, key, *rest)
+
+    monkeypatch.setattr(type(world.store), "get", counted)
+    for path in ("/triggers/t", "/triggers", "/"):
+        first = text_of(app.get(path).html)
+        read.clear()
+        assert text_of(app.get(path).html) == first
+        kept = (
+            ("launches/",) if path == "/" else ("launches/", "runs/")
+        )  # home tells of latest runs
+        assert not [key for key in read if key.startswith(kept)]
+    trigger = read_trigger(world.store, "t")
+    (dead,) = [key for key, one in launches(world.store, trigger).items()
+               if one.state(0) == "dead letter"]  # fmt: skip
+    for why in ("known", "known after all"):
+        end(world.store, trigger, dead, "dismissed", why, world.clock().isoformat(), "ann")
+        assert f"{why}" in text_of(app.get("/triggers/t").html)
+        reopen(world.store, trigger, dead)
+        assert "dead letter" in text_of(app.get("/triggers/t").html)
+    before = len(launches(world.store, trigger))
+    ticks(world, 1, seconds=60)
+    rows = row_of(app.service, trigger, world.clock()).launches
+    assert [row.launch.key for row in rows][::-1] == list(launches(world.store, trigger))
+    assert len(rows) == before + 1
 
 
 # what is told -------------------------------------------------------------------------------------

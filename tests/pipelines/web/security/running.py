@@ -15,10 +15,12 @@ from urllib.parse import urlencode
 import uvicorn
 
 from pipelines.stores.store import Store
-from pipelines.web.app import make_app
+from pipelines.web.app import make_pages
+from pipelines.web.guards import guarded
+from pipelines.web.request_counts import RequestCounts
 from pipelines.web.security.codes import CodeWay
 from pipelines.web.security.connections import bounded
-from pipelines.web.security.sessions import SessionGuard
+from pipelines.web.security.faults import Faults
 from pipelines.web.security.ways import Way, way_of
 from pipelines.web.service import Service
 from pipelines.web.serving import configured
@@ -151,14 +153,15 @@ def serving(
     """
     said: list[str] = []
     settings = settings or ServeSettings(store=store.uri)
-    service = Service(store, settings, say=said.append)
+    faults, requests = Faults(said.append), RequestCounts()
+    service = Service(store, settings, faults=faults, requests=requests)
     service.refresh()
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         bound.listen(300)
         port = bound.getsockname()[1]
         way = way_of(settings, port)
-        app = make_app(service, lambda app: SessionGuard(app, way, https=settings.https))
+        app = guarded(make_pages(service), settings, way, faults, requests)
         server = uvicorn.Server(configured(app, bounded(service.faults, **bounds)))  # pyright: ignore[reportArgumentType]
         thread = threading.Thread(target=server.run, args=([bound],))
         thread.start()
