@@ -11,7 +11,7 @@ from components.artifacts.budgets import Budgets
 from components.artifacts.data_use import DataUse
 from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
-from components.artifacts.measurement import CRASHED, Stability
+from components.artifacts.measurement import CRASHED, Energy, Stability, Sustained
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
@@ -33,6 +33,14 @@ class Timing:
         load_ms: Until the model was ready; None after a crash.
         verdict: Whether the measurement can be believed.
         evidence: What the verdict rests on.
+        peak_memory_bytes: Above the baseline of the runtime alone; None where it is unknown.
+        heat_c: Hottest zone as it began and the highest that was read, degrees Celsius; None where
+            they cannot be read.
+        clock_mhz: Lowest and highest clock that was read after a block; None likewise.
+        cores: Numbers of the processors that it was bound to; empty where it was not.
+        partitions: Pieces of the model that the delegate runs; None where that is unknown.
+        sustained: Under load that lasts; None where that was not asked for.
+        energy: What an inference takes; None where that was not asked for.
     """
 
     p50_ms: Interval | None
@@ -41,6 +49,13 @@ class Timing:
     load_ms: float | None
     verdict: Stability
     evidence: str
+    peak_memory_bytes: int | None = None
+    heat_c: tuple[float, float] | None = None
+    clock_mhz: tuple[float, float] | None = None
+    cores: tuple[int, ...] = ()
+    partitions: int | None = None
+    sustained: Sustained | None = None
+    energy: Energy | None = None
 
     @property
     def short_evidence(self) -> str:

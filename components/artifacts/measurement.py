@@ -369,6 +369,21 @@ class Measurement(JsonFile):
         return self.processes[0].cores if self.processes else ()
 
     @property
+    def heat_c(self) -> tuple[float, float] | None:
+        """Hottest zone before the first process and the highest reading; None where unreadable."""
+        readings = [each for pair in self.device.states for each in (pair.before, pair.after)]
+        found = [each.get("temperature_c") for each in readings]
+        known = [float(each) for each in found if isinstance(each, int | float)]
+        return (known[0], max(known)) if known else None
+
+    @property
+    def clock_mhz(self) -> tuple[float, float] | None:
+        """Lowest and highest clock after a block; None where unreadable."""
+        blocks = [block for process in self.processes for block in process.blocks]
+        known = [block.frequency_mhz for block in blocks if block.frequency_mhz is not None]
+        return (min(known), max(known)) if known else None
+
+    @property
     def delegate_partitions(self) -> int | None:
         """Pieces of the model that the delegate runs; None where unknown."""
         return self.processes[0].delegate_partitions if self.processes else None

@@ -22,6 +22,7 @@ from components.pages.charts.gallery import (
 from components.pages.figures import FigureTable, figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.made import made_of
+from components.pages.measurements import DeviceTable, device_tables
 from components.pages.method import method
 from components.pages.outcome import Banner, SealedVerdict, outcome_of
 from components.pages.templates import render
@@ -97,6 +98,7 @@ class Board:
         figures: All metrics.
         groups: The worst groups of the winner, or of the nearest miss.
         facts: What was measured, and how.
+        measurements: What was measured on each device besides.
     """
 
     decision: Decision
@@ -113,6 +115,7 @@ class Board:
     figures: FigureTable
     groups: GroupTable | None
     facts: Sequence[tuple[str, str]]
+    measurements: Sequence[DeviceTable]
 
 
 def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
@@ -138,6 +141,7 @@ def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
         figures=figure_table(decision),
         groups=_groups(decision),
         facts=method(decision),
+        measurements=device_tables(decision, rows),
     )
 
 

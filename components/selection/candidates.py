@@ -135,4 +135,11 @@ def _timing(measurement: Measurement) -> Timing:
         load_ms=summary and summary.load_ms,
         verdict=measurement.verdict,
         evidence=measurement.evidence,
+        peak_memory_bytes=summary and summary.peak_memory_bytes,
+        heat_c=measurement.heat_c,
+        clock_mhz=measurement.clock_mhz,
+        cores=measurement.cores,
+        partitions=measurement.delegate_partitions,
+        sustained=measurement.sustained,
+        energy=measurement.energy,
     )

@@ -14,7 +14,7 @@ from pipelines.runs.graph import Step
 
 _NAMES = re.compile(
     r"HOME|USER|LOGNAME|XDG_(CACHE_HOME|CONFIG_HOME|RUNTIME_DIR)"
-    r"|SSH_(AUTH_SOCK|AGENT_PID)|(ADB|ANDROID|PIP)_\w+"
+    r"|SSH_(AUTH_SOCK|AGENT_PID)|(ADB|ANDROID|PIP|NPM_CONFIG)_\w+"
     r"|(https?|all|no)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE",
     re.IGNORECASE,
 )

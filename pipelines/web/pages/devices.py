@@ -39,7 +39,7 @@ WHERE decision = ? AND device = ? AND name = 'p50_ms' ORDER BY value, variant LI
 """
 _REPORTS = """
 SELECT run_step.step, artifact.digest, execution.finished FROM run_step
-JOIN execution ON execution.id = run_step.execution AND execution.component = 'benchmark'
+JOIN execution ON execution.id = run_step.execution AND execution.component GLOB 'benchmark*'
 JOIN made ON made.execution = execution.id AND made.port = 'report'
 JOIN artifact ON artifact.id = made.artifact WHERE run_step.run = ?
 """

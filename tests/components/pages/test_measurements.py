@@ -1,0 +1,69 @@
+"""What pages show of a measurement: verdict and why, heat, clocks, lasting load, energy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from components.artifacts.decision import Candidate
+from components.artifacts.measurement import Energy, Sustained
+from components.artifacts.report_material import ReportMaterial
+from components.pages.leaderboard import leaderboard_page
+from components.pages.measurements import device_tables
+from components.statistics.bootstrap import Interval
+from tests.data.decisions import decision_of, variants
+
+
+def with_timing(one: Candidate, **changes: object) -> Candidate:
+    return replace(one, latency={"host": replace(one.latency["host"], **changes)})
+
+
+def test_columns_that_nothing_is_known_for_are_left_out() -> None:
+    decision = decision_of()
+    (table,) = device_tables(decision, decision.variants)
+    assert table.heads == ("p50", "verdict", "first inference")
+    assert table.note == "Test CPU; ai-edge-litert 2.3.0, 1 thread."
+    assert table.evidence[0] == ("teacher", "stable", "quiet")
+
+
+def test_everything_that_was_measured_is_shown() -> None:
+    teacher, good, small = variants()
+    lasting = Sustained(300.0, Interval(1.0, 0.9, 1.1), Interval(1.25, 1.2, 1.3))
+    full = with_timing(
+        good,
+        verdict="throttled",
+        evidence="its thermal status was 2; 24 of 24 blocks undisturbed",
+        peak_memory_bytes=1_500_000,
+        heat_c=(31.0, 44.0),
+        clock_mhz=(1800.0, 2400.0),
+        cores=(4, 5),
+        partitions=2,
+        sustained=lasting,
+        energy=Energy("CPU package", Interval(2.5, 2.0, 3.0), ""),
+    )
+    other = with_timing(
+        small,
+        sustained=Sustained(0.0, None, None, "the process ended with signal 9 (SIGKILL)"),
+        energy=Energy("", None, "not available: the device charges over its cable"),
+    )
+    decision = decision_of([teacher, full, other])
+    (table,) = device_tables(decision, decision.variants)
+    cells = {name: dict(zip(table.heads, row, strict=True)) for name, row in table.rows}
+    assert cells["good"] == {
+        "p50": ("1.5 ms", "1.43 to 1.57 ms"),
+        "verdict": ("throttled", "its thermal status was 2"),
+        "first inference": ("1.5 ms", "loaded in 1.5 ms"),
+        "peak memory": ("1.5 MB", ""),
+        "partitions of the delegate": ("2", ""),
+        "clock": ("1800 to 2400 MHz", "cores 4, 5"),
+        "heat": ("44 \N{DEGREE SIGN}C", "from 31 \N{DEGREE SIGN}C"),
+        "p50 under lasting load": ("1.25 ms", "+25 % after 5 minutes"),
+        "energy an inference": ("2.5 mJ", "2 to 3, CPU package"),
+    }
+    assert cells["small"]["energy an inference"] == (
+        "unknown", "not available: the device charges over its cable",
+    )  # fmt: skip
+    assert cells["small"]["p50 under lasting load"][1].endswith("signal 9 (SIGKILL)")
+    page = leaderboard_page(decision, ReportMaterial((), {}))
+    assert "On host: all that was measured" in page
+    assert "run again with --remeasure when the device has cooled down" in page
+    assert "<strong>good</strong> is throttled: its thermal status was 2" in page
