@@ -13,7 +13,8 @@ from components.contract.errors import UserError
 from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster
-from pipelines.engines.opening import Request, choosefrom pipelines.stores.opening import open_store
+from pipelines.engines.opening import Request, choose
+from pipelines.stores.opening import open_store
 
 
 FACES: dict[str, Any] = {
