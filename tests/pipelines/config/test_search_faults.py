@@ -16,7 +16,6 @@ from pipelines.engines.engine import Cluster
 from pipelines.engines.opening import Request, choose
 from pipelines.stores.opening import open_store
 
-
 FACES: dict[str, Any] = {
     "name": "faces",
     "task": "verification",
