@@ -75,7 +75,8 @@ class Way:
         return answer.out.decode().strip() if answer.code == 0 else None
 
 
-WAYS = ("sh", "mksh", "busybox", "ssh", "ssh-busybox", "adb")
+# Behind ssh there is busybox, behind adb mksh with toybox.
+WAYS = ("sh", "mksh", "busybox", "ssh", "adb")
 REAL = tuple(filter(None, [os.environ.get("SLIMLINE_TEST_DEVICE")]))
 on_a_cable_of_our_own = pytest.mark.parametrize("way", WAYS[3:], indirect=True)
 over_a_connection = pytest.mark.parametrize("way", [*WAYS[3:], *REAL], indirect=True)
@@ -105,15 +106,14 @@ def folder(way: Way) -> str:
 
 def opened(name: str, folder: Path, stack: ExitStack, patch: pytest.MonkeyPatch) -> Way:
     """Open a way to a device of the tests' own; the stack closes what is behind it."""
-    kind, _, inside = name.partition("-")
     look, there = HostShell(folder / "aside"), str(folder / "there")
-    if kind == "ssh":
-        environment = {**programs(folder / "programs", inside or "sh"), "HOME": str(folder)}
+    if name == "ssh":
+        environment = {**programs(folder / "programs", "busybox"), "HOME": str(folder)}
         server = stack.enter_context(Sshd(folder / "sshd", environment=environment))
         patch.setenv("PATH", f"{server.programs}{os.pathsep}{os.environ['PATH']}")
         client = str(server.programs.parent)
         return Way(SshShell(name, HOST), look, there, client, server.drop)
-    if kind == "adb":
+    if name == "adb":
         adb = stack.enter_context(Adb(folder.with_name(f"{folder.name}-adb")))
         patch.setenv("ANDROID_ADB_SERVER_PORT", str(adb.port))
         phone = stack.enter_context(Phone(folder / "phone", adb))
