@@ -118,7 +118,7 @@ store = open_store(sys.argv[1])
 
 
 @pytest.mark.parametrize(
-    ("how", "transaction_s"), [("rebuild", 0), ("refresh", 0), ("rebuild", 600), ("refresh", 600)]
+    ("how", "transaction_s"), [("rebuild", 0), ("refresh", 0), ("rebuild", 600)]
 )
 def test_the_next_one_continues_after_a_kill(tmp_path, how, transaction_s):
     """Killed between or within any two transactions, again and again until it ends."""
@@ -131,7 +131,7 @@ def test_the_next_one_continues_after_a_kill(tmp_path, how, transaction_s):
         history.run(pictures(12), seed=9)
         history.remove(list(history.store.list("cas/"))[:20])
     killed = 0
-    for transactions in range(2, 60, 3 if not transaction_s else 8):
+    for transactions in range(2, 60, 8 if transaction_s else 3):
         done = subprocess.run(
             [sys.executable, "-c", KILLED, history.store.uri, str(transactions), how,
              str(transaction_s)],
