@@ -24,6 +24,7 @@ COMPONENTS = (
     "benchmark",
     "benchmark_ssh",
     "benchmark_adb",
+    "benchmark_browser",
     "benchmark_microcontroller",
     "benchmark_results",
     "select",

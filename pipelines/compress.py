@@ -16,7 +16,9 @@ from components.ml.settings import Network
 from components.ml.techniques.channel_settings import predicts_latency
 from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
+from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, HostDevice
+from pipelines.config.other_devices import ResultsDevice
 from pipelines.config.parameters import search_parameters
 from pipelines.config.search_faults import uses_search
 from pipelines.config.sections import (
@@ -29,7 +31,16 @@ from pipelines.config.sections import (
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
-from pipelines.sources.snapshot import ANSWERS, DATA, MODEL, MODULES, PAIRS, PUBLISHED, WEIGHTS
+from pipelines.sources.snapshot import (
+    ANSWERS,
+    DATA,
+    MODEL,
+    MODULES,
+    PAIRS,
+    PUBLISHED,
+    RESULTS,
+    WEIGHTS,
+)
 
 TEACHER_PORT = "teacher"
 """An input of a step of a path that is the teacher, and not what the step before made."""
@@ -156,6 +167,9 @@ def sources_of(config: Config) -> dict[str, Place]:
     sources: dict[str, Place] = {DATA: config.data}
     if config.pairs:
         sources[PAIRS] = config.pairs
+    for device, name in zip(config.devices, config.device_names, strict=True):
+        if isinstance(device, ResultsDevice):
+            sources[f"{RESULTS}{name}"] = device.file
     if isinstance(teacher, ImportedTeacher):
         sources[MODEL] = teacher.model
         if teacher.modules:
@@ -339,10 +353,15 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
             config,
             f"benchmark-{variant}-{name}",
             device.component,
-            {"model": lite},
+            {"model": lite, **_given(device, name)},
             config.step_parameters(device.component, device.parameters, device=called),
             place if interface_of(device.component).occupies else None,
         )
+
+
+def _given(device: DeviceSection, name: str) -> dict[str, Flow]:
+    """Return the input of a step that takes measurements out of a file."""
+    return {"given": SourceRef(f"{RESULTS}{name}")} if isinstance(device, ResultsDevice) else {}
 
 
 def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -> Iterator[Step]:

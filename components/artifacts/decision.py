@@ -41,6 +41,10 @@ class Timing:
         partitions: Pieces of the model that the delegate runs; None where that is unknown.
         sustained: Under load that lasts; None where that was not asked for.
         energy: What an inference takes; None where that was not asked for.
+        given: Who measured, where it was not slimline; empty where it was.
+        arena_bytes: Memory for tensors on a microcontroller, whose time is not measured; None on
+            other devices.
+        flash_bytes: Of the model as a firmware holds it; None on other devices.
     """
 
     p50_ms: Interval | None
@@ -56,6 +60,9 @@ class Timing:
     partitions: int | None = None
     sustained: Sustained | None = None
     energy: Energy | None = None
+    given: str = ""
+    arena_bytes: int | None = None
+    flash_bytes: int | None = None
 
     @property
     def short_evidence(self) -> str:
@@ -138,8 +145,12 @@ class Candidate:
 
     @property
     def slowest_ms(self) -> float:
-        """Upper end of the median's interval on the slowest device; infinite when unknown."""
-        ends = [item.p50_ms.high if item.p50_ms else math.inf for item in self.latency.values()]
+        """Upper end of the median's interval on the slowest device; infinite when unknown.
+
+        A microcontroller has no time that could be.
+        """
+        timed = [item for item in self.latency.values() if item.arena_bytes is None]
+        ends = [item.p50_ms.high if item.p50_ms else math.inf for item in timed]
         return max(ends, default=math.inf)
 
 

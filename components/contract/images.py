@@ -63,6 +63,7 @@ OPTIONAL: Mapping[ImageName, tuple[str, ...]] = dict.fromkeys(
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "search": ("optuna",),
+    "benchmark_browser": ("brotli",),
     "benchmark_microcontroller": ("tflite-micro",),
 }
 """By component what it needs and no other does: an extra on this machine (``pip install

@@ -162,11 +162,9 @@ def flat_metrics(measurement: Measurement) -> dict[str, float]:
     flat: dict[str, float] = {
         "size_bytes": measurement.size_bytes,
         "gzip_bytes": measurement.gzip_bytes,
+        **_known(measurement, ("arena_bytes", "flash_bytes")),
     }
     summary = measurement.summary
-    for name in ("arena_bytes", "flash_bytes"):
-        if (size := getattr(measurement, name)) is not None:
-            flat[name] = size
     if measurement.verdict == "killed":
         return {**flat, PROVISIONAL: 1}
     if measurement.verdict == "absent":
@@ -177,15 +175,19 @@ def flat_metrics(measurement: Measurement) -> dict[str, float]:
         found: Interval | None = getattr(summary, name)
         if found is not None:
             flat |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-    for name in ("load_ms", "first_ms", "peak_memory_bytes"):
-        if (told := getattr(summary, name)) is not None:
-            flat[name] = told
     if (lasting := measurement.sustained) and lasting.p50_ms:
         flat["sustained_p50_ms"] = lasting.p50_ms.value
     if (energy := measurement.energy) and energy.mj_per_inference:
         flat["mj_per_inference"] = energy.mj_per_inference.value
     return {
         **flat,
+        **_known(summary, ("load_ms", "first_ms", "peak_memory_bytes")),
         "spread_ms": summary.spread_ms,
         "disturbed": int(measurement.verdict in ("disturbed", "throttled")),
     }
+
+
+def _known(record: Measurement | Summary, names: tuple[str, ...]) -> dict[str, float]:
+    """Return the numbers of a record under their names, without those that nobody told."""
+    values = {name: getattr(record, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}

@@ -175,6 +175,7 @@ def _ratio(decision: Decision, row: Candidate) -> str:
 
 _AGAIN = {
     "disturbed": "run again on a quiet machine",
+    "not measured": "measure the file of that sha256, add it to the measurements, and run again",
     "throttled": "run again with --remeasure when the device has cooled down",
 }
 """What helps a variant whose reason begins so."""

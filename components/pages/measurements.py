@@ -123,6 +123,18 @@ def _energy(timing: Timing) -> tuple[str, str]:
     return f"{significant(taken.value)} mJ", told
 
 
+def _arena(timing: Timing) -> tuple[str, str]:
+    return _NONE if timing.arena_bytes is None else (short_bytes(timing.arena_bytes), "")
+
+
+def _flash(timing: Timing) -> tuple[str, str]:
+    return _NONE if timing.flash_bytes is None else (short_bytes(timing.flash_bytes), "the model")
+
+
+def _given(timing: Timing) -> tuple[str, str]:
+    return (timing.given, "") if timing.given else _NONE
+
+
 _COLUMNS: tuple[tuple[str, _Cell], ...] = (
     ("p50", _median),
     ("verdict", _verdict),
@@ -133,4 +145,7 @@ _COLUMNS: tuple[tuple[str, _Cell], ...] = (
     ("heat", _heat),
     ("p50 under lasting load", _sustained),
     ("energy an inference", _energy),
+    ("arena", _arena),
+    ("flash", _flash),
+    ("given by", _given),
 )

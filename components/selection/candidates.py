@@ -142,4 +142,7 @@ def _timing(measurement: Measurement) -> Timing:
         partitions=measurement.delegate_partitions,
         sustained=measurement.sustained,
         energy=measurement.energy,
+        given=measurement.given,
+        arena_bytes=measurement.arena_bytes,
+        flash_bytes=measurement.flash_bytes,
     )

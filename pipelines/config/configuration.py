@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
@@ -40,6 +40,18 @@ from pipelines.config.sections import (
 from pipelines.disk.names import absolute
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|package:")
+
+
+def _forget_places(plain: dict[str, Any]) -> None:
+    """Take out of a plain configuration where files lie, but not that they are given."""
+    if plain.pop("pairs") is not None:
+        plain["pairs"] = "given"
+    for key in ("model", "outputs", "weights"):
+        if plain["teacher"].get(key) is not None:
+            plain["teacher"][key] = "given"
+    for device in plain["devices"]:
+        if "file" in device:  # its name may be that of the device
+            device["file"] = PurePosixPath(device["file"]).name
 
 
 class Config(Section):
@@ -189,11 +201,7 @@ class Config(Section):
         """What the digest is of, and a store keeps under it."""
         plain = self.to_plain()
         del plain["data"], plain["store"], plain["kubeflow"]
-        if plain.pop("pairs") is not None:
-            plain["pairs"] = "given"
-        for key in ("model", "outputs", "weights"):
-            if plain["teacher"].get(key) is not None:
-                plain["teacher"][key] = "given"
+        _forget_places(plain)
         # Left away where there are none, so that what was configured before keeps its digest.
         if not plain["convert"]:
             del plain["convert"]

@@ -9,7 +9,7 @@ from pydantic import Field, model_serializer
 
 from pipelines.config.sections import Name, Parameters, WithParameters
 
-_NAME_CHARACTERS_MAX = 40
+NAME_CHARACTERS_MAX = 40
 
 
 class DeviceSection(WithParameters):
@@ -38,7 +38,7 @@ class DeviceSection(WithParameters):
         kind: str = getattr(self, "kind")  # noqa: B009 of every class below
         words = [kind, *(str(self.parameters.get(key) or "") for key in self.told_apart_by)]
         plain = re.sub("[^a-z0-9]+", "-", "-".join(words).lower())
-        return plain.strip("-")[:_NAME_CHARACTERS_MAX].strip("-")
+        return plain.strip("-")[:NAME_CHARACTERS_MAX].strip("-")
 
     @model_serializer
     def _plain(self) -> dict[str, object]:

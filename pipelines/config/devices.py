@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, Va
 from components.contract.errors import UserError, suggest
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom, fault_of
+from pipelines.config.other_devices import BrowserDevice, MicrocontrollerDevice, ResultsDevice
 from pipelines.config.sections import Parameters
 
 HOST = "host"
@@ -46,7 +47,14 @@ class AdbDevice(DeviceSection):
     parameters: Parameters
 
 
-KINDS: Mapping[str, type[DeviceSection]] = {"host": HostDevice, "ssh": SshDevice, "adb": AdbDevice}
+KINDS: Mapping[str, type[DeviceSection]] = {
+    "host": HostDevice,
+    "ssh": SshDevice,
+    "adb": AdbDevice,
+    "browser": BrowserDevice,
+    "microcontroller": MicrocontrollerDevice,
+    "results": ResultsDevice,
+}
 """The class of every kind."""
 
 
@@ -78,7 +86,10 @@ def _kind_of(value: object) -> str:
 Device: TypeAlias = Annotated[
     Annotated[HostDevice, Tag("<host>")]
     | Annotated[SshDevice, Tag("<ssh>")]
-    | Annotated[AdbDevice, Tag("<adb>")],
+    | Annotated[AdbDevice, Tag("<adb>")]
+    | Annotated[BrowserDevice, Tag("<browser>")]
+    | Annotated[MicrocontrollerDevice, Tag("<microcontroller>")]
+    | Annotated[ResultsDevice, Tag("<results>")],
     Discriminator(_kind_of),
     BeforeValidator(_given),
 ]

@@ -12,6 +12,7 @@ from components.ml import imagenet
 from pipelines.config.checking import faults_of
 from pipelines.config.configuration import Config, located
 from pipelines.config.faults import error_in, fault_of
+from pipelines.config.other_devices import ResultsDevice
 from pipelines.config.sections import AutoSection, ImportedTeacher
 from pipelines.config.suggest.plan import SuggestedVariant
 from pipelines.config.suggest.tree import Suggestion, plain_variants, suggest
@@ -115,8 +116,15 @@ def _anchored(config: Config, folder: Path) -> Config:
     releases = config.releases
     if releases and releases.key:
         releases = releases.model_copy(update={"key": located(releases.key, folder)})
+    devices = tuple(
+        device.model_copy(update={"file": located(device.file, folder)})
+        if isinstance(device, ResultsDevice)
+        else device
+        for device in config.devices
+    )
     return config.model_copy(
         update={
+            "devices": devices,
             "data": located(config.data, folder),
             "store": located(config.store, folder),
             "pairs": config.pairs and located(config.pairs, folder),

@@ -54,8 +54,14 @@ def _adb(name: str, arguments: Mapping[str, Any]) -> Device:
     return open_adb(name, arguments["reached"])
 
 
+def _browser(name: str, arguments: Mapping[str, Any]) -> Device:
+    from components.devices.browser.device import open_browser
+
+    return open_browser(name, arguments["opened"])
+
+
 OPENERS: Mapping[str, Callable[[str, Mapping[str, Any]], Device]] = {
-    HOST: _host, "ssh": _ssh, "adb": _adb,
+    HOST: _host, "ssh": _ssh, "adb": _adb, "browser": _browser,
 }  # fmt: skip
 """By kind what opens a device, given its name and the arguments of the component that measures on
 it. Kinds that are missing here measure no time on anything."""
@@ -200,7 +206,7 @@ def clean_device(name: str, section: DeviceSection) -> str:
     try:
         if not isinstance(device, RemoteDevice):
             raise UserError(
-                f"{name} is a device of kind {kind_of(section)}: slimline puts nothing on it",
+                f"{name} is a device of kind {kind_of(section)}, and nothing is ever put on one",
                 "name one of kind ssh or adb; slimline devices lists them",
             )
         device.clean()

@@ -100,6 +100,14 @@ class Step:
         return self.occupies not in (None, HOST)
 
     @property
+    def with_users_programs(self) -> bool:
+        """Whether it needs programs and settings of whoever runs it: ssh and its keys, a browser.
+
+        No image has them, so wherever other steps run, this one is a process of this machine.
+        """
+        return self.device not in (None, HOST)
+
+    @property
     def device(self) -> str | None:
         """What a configuration calls the device that it measures on; None where it measures none.
 

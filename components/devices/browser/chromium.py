@@ -48,9 +48,16 @@ class RunningBrowser:
 
     def cpu_ms(self) -> float:
         """Return the processor time of it and of all of its processes so far."""
+        return 1e3 * sum(facts.ticks for facts in self._family()) / os.sysconf("SC_CLK_TCK")
+
+    def memory_bytes(self) -> int:
+        """Return what it and all of its processes have resident at the moment."""
+        pages = sum(facts.resident for facts in self._family())
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def _family(self) -> list[_ProcessFacts]:
         known = _processes()
-        ticks = sum(known[pid].ticks for pid in tree_of(self.process.pid) if pid in known)
-        return 1e3 * ticks / os.sysconf("SC_CLK_TCK")
+        return [known[pid] for pid in tree_of(self.process.pid) if pid in known]
 
 
 def chromium_path(browser: str | None = None) -> Path:
@@ -112,19 +119,28 @@ def opened(path: Path, url: str) -> Generator[RunningBrowser]:
     # Its sandbox does not start for root, as whom a step in a container runs.
     root = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with tempfile.TemporaryDirectory(
-        prefix="slimline-browser-", ignore_cleanup_errors=True
+        prefix="slimline-browser-", dir=_short_folder(), ignore_cleanup_errors=True
     ) as folder:
         process = subprocess.Popen(
             [path, *_ARGUMENTS, *root, f"--user-data-dir={folder}", url],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            env={**os.environ, "TMPDIR": folder, "HOME": folder},
         )
         try:
             yield RunningBrowser(process)
         finally:
             _end(process)
+
+
+def _short_folder() -> str | None:
+    """Return where temporary folders have short paths; None for the usual place.
+
+    The browser makes a socket there, whose path may have 107 characters; it aborts where it has
+    more, as below the scratch folder of a step.
+    """
+    return "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else None  # noqa: S108 its own folder in it
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -145,11 +161,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass(frozen=True)
 class _ProcessFacts:
-    """What the kernel says of a process: times in ticks, ``started`` since this machine did."""
+    """What the kernel says of a process: times in ticks, memory in pages.
+
+    ``started`` counts from the start of this machine.
+    """
 
     parent: int
     ticks: int
     started: int
+    resident: int
 
 
 def tree_of(pid: int) -> list[int]:
@@ -174,5 +194,7 @@ def _processes() -> dict[int, _ProcessFacts]:
             # The name, in parentheses, may hold anything, spaces too.
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             ticks = int(fields[11]) + int(fields[12])
-            found[int(folder.name)] = _ProcessFacts(int(fields[1]), ticks, int(fields[19]))
+            found[int(folder.name)] = _ProcessFacts(
+                int(fields[1]), ticks, int(fields[19]), int(fields[21])
+            )
     return found

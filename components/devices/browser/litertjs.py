@@ -6,17 +6,19 @@ import base64
 import gzip
 import hashlib
 import json
+import secrets
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from components.artifacts.browser import WireBytes
 from components.contract.digests import canonical_json
 from components.contract.errors import UserError
 
@@ -28,6 +30,9 @@ PACKAGES: Final[Mapping[str, str]] = {
     "i05sVqZW580Tmk78pC2kT39A9OYBVdFawteZ/sI1kQ==",
 }
 """Packages of ``@litertjs`` with the sha512 of each archive, as npm writes it."""
+
+DIGEST: Final = hashlib.sha256(canonical_json({"version": VERSION, **PACKAGES})).hexdigest()
+"""Of all that is fetched."""
 
 BROTLI_QUALITY: Final = 6
 """What servers compress with that do so as they answer."""
@@ -50,44 +55,37 @@ class LiteRtJs:
     fetched_bytes: int
     seconds: float
 
-    def loaded_files(self, threads: int) -> tuple[Path, ...]:
-        """Return the files that a page loads, for so many threads."""
-        build = "litert_wasm_threaded_internal" if threads > 1 else "litert_wasm_internal"
-        return (
-            self.folder / "core/dist/index.js",
-            self.folder / "wasm-utils/dist/index.js",
-            self.folder / f"core/wasm/{build}.js",
-            self.folder / f"core/wasm/{build}.wasm",
-        )
+    def wire_bytes(self, files: Sequence[str]) -> WireBytes:
+        """Return what files of it come to.
 
-    def wire_bytes(self, threads: int) -> dict[str, int]:
-        """Return what a page loads, ``raw``, under ``gzip`` (9) and under ``brotli`` (6)."""
-        kept = self.folder / f"wire-{'threads' if threads > 1 else 'one'}.json"
+        Args:
+            files: Relative to the folder.
+        """
+        name = hashlib.sha256("\n".join(files).encode()).hexdigest()[:12]
+        kept = self.folder / f"wire-{name}.json"
         if kept.is_file():  # compressing nine million bytes takes seconds
-            return json.loads(kept.read_bytes())
-        total = {"raw": 0, "gzip": 0, "brotli": 0}
-        for file in self.loaded_files(threads):
-            for name, size in wire_bytes(file.read_bytes()).items():
-                total[name] += size
-        part = kept.with_suffix(f".part-{time.monotonic_ns()}")
-        part.write_bytes(canonical_json(total))
+            return WireBytes(**json.loads(kept.read_bytes()))
+        total = WireBytes(0, 0, 0)
+        for file in files:
+            total = total.plus(wire_bytes((self.folder / file).read_bytes()))
+        part = kept.with_suffix(f".part-{secrets.token_hex(4)}")
+        part.write_bytes(canonical_json(asdict(total)))
         part.replace(kept)
         return total
 
 
-def wire_bytes(content: bytes) -> dict[str, int]:
-    """Return the length of what a server sends: ``raw``, ``gzip`` and ``brotli``.
+def wire_bytes(content: bytes) -> WireBytes:
+    """Return how many bytes a server sends of a file.
 
     References:
         RFC 1952, RFC 7932.
     """
     module: Any = import_module("brotli")  # an extra of this one component
-
-    return {
-        "raw": len(content),
-        "gzip": len(gzip.compress(content, 9, mtime=0)),
-        "brotli": len(module.compress(content, quality=BROTLI_QUALITY, lgwin=24)),
-    }
+    return WireBytes(
+        raw=len(content),
+        gzip=len(gzip.compress(content, 9, mtime=0)),
+        brotli=len(module.compress(content, quality=BROTLI_QUALITY, lgwin=24)),
+    )
 
 
 def litertjs(folder: Path) -> LiteRtJs:
@@ -99,10 +97,9 @@ def litertjs(folder: Path) -> LiteRtJs:
     Raises:
         UserError: npm is not installed, the package cannot be had, or is not the one that is known.
     """
-    digest = hashlib.sha256(canonical_json({"version": VERSION, **PACKAGES})).hexdigest()
-    place = folder.expanduser() / f"litertjs-{VERSION}-{digest[:12]}"
+    place = place_of(folder)
     if place.is_dir():
-        return LiteRtJs(place, digest, 0, 0.0)
+        return LiteRtJs(place, DIGEST, 0, 0.0)
     started = time.monotonic()
     place.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f"{place.name}.part-", dir=place.parent))
@@ -115,7 +112,12 @@ def litertjs(folder: Path) -> LiteRtJs:
                 raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return LiteRtJs(place, digest, fetched, time.monotonic() - started)
+    return LiteRtJs(place, DIGEST, fetched, time.monotonic() - started)
+
+
+def place_of(folder: Path) -> Path:
+    """Return where LiteRT.js lies below a folder, once it is there."""
+    return folder.expanduser() / f"litertjs-{VERSION}-{DIGEST[:12]}"
 
 
 def _fetch(name: str, folder: Path) -> int:

@@ -42,10 +42,12 @@ class Serving:
     Attributes:
         url: Of the page, with a secret in its path, so that nobody else's page finds it.
         posted: What the page posts, as it comes.
+        served: Paths of what was asked for and found, in that order.
     """
 
     url: str
     posted: SimpleQueue[Posted]
+    served: list[str]
 
 
 @contextmanager
@@ -63,19 +65,23 @@ def serving(
     """
     secret = secrets.token_urlsafe(16)
     posted: SimpleQueue[Posted] = SimpleQueue()
+    served: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         isolation: ClassVar[Mapping[str, str]] = {
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Embedder-Policy": "require-corp",
-            "Cache-Control": "no-store",
+            # Threads load the same script again; the browser itself begins with an empty cache.
+            "Cache-Control": "max-age=3600",
         }
 
         def do_GET(self) -> None:
             path = self.path.removeprefix(f"/{secret}/").partition("?")[0]
             content = None if path == self.path else content_of(files, path or "page.html")
             kind = _TYPES.get(Path(path or "page.html").suffix, "application/octet-stream")
+            if content is not None:
+                served.append(path)
             self._answer(404 if content is None else 200, content or b"", kind)
 
         def do_POST(self) -> None:
@@ -107,7 +113,7 @@ def serving(
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield Serving(f"http://127.0.0.1:{server.server_port}/{secret}/", posted)
+        yield Serving(f"http://127.0.0.1:{server.server_port}/{secret}/", posted, served)
     finally:
         server.shutdown()
         thread.join()
@@ -124,7 +130,7 @@ def content_of(files: Mapping[str, Path | bytes], path: str) -> bytes | None:
     whole = files.get(path)
     if isinstance(whole, bytes):
         return whole
-    if whole is not None:
+    if whole is not None and whole.is_file():
         return whole.read_bytes()
     folder, _, rest = path.partition("/")
     base = files.get(folder)

@@ -8,6 +8,7 @@ import platform
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ class DockerRunner:
     """The ``Runner`` with containers.
 
     A step sees its files under the paths that they have on the host, so its executor input is
-    the same as under the local engine. Containers have no network: a step that has to reach a
-    device is a process of this machine.
+    the same as under the local engine. Containers have neither network nor programs of the user: a
+    step that has to reach a device is a process of this machine.
 
     Args:
         work: The run's scratch folder, whose lock says that the run is alive.
@@ -77,6 +78,8 @@ class DockerRunner:
         Raises:
             UserError: An image is missing or holds other code, or the Docker Engine is rootless.
         """
+        here = tuple(step for step in graph.steps if step.with_users_programs)
+        self._here.prepare(replace(graph, steps=here))
         with daemon_faults("the Docker Engine cannot be used"):
             options = " ".join(self._client.info().get("SecurityOptions") or ())
             if "name=rootless" in options:
@@ -86,7 +89,7 @@ class DockerRunner:
                     "use a Docker Engine that runs as root (DOCKER_HOST), or --engine local",
                 )
             self._remapped = "name=userns" in options
-            needed = {step.image for step in graph.steps if not step.elsewhere}
+            needed = {step.image for step in graph.steps if not step.with_users_programs}
             for image in ALL_IMAGES:
                 if image in needed:
                     self._images[image] = find(self._client, image)
@@ -99,13 +102,13 @@ class DockerRunner:
 
     def environment(self, step: Step) -> str:
         """See ``Runner``."""
-        if step.elsewhere:
+        if step.with_users_programs:
             return self._here.environment(step)
         return step_environment(step.component, self._images[step.image].environment)
 
     def image_digest(self, step: Step) -> str | None:
         """See ``Runner``."""
-        if step.elsewhere:
+        if step.with_users_programs:
             return None
         return self._images[step.image].digest
 
@@ -117,7 +120,7 @@ class DockerRunner:
         """
         if self._cancelled.is_set():
             return Ended(-signal.SIGKILL, CANCELLED, 0)
-        if job.step.elsewhere:
+        if job.step.with_users_programs:
             return self._here.run(job)
         user = os.getuid() or _NOBODY
         make_readable(path for path in job.readable if path.is_relative_to(self._work))

@@ -67,3 +67,27 @@ def test_everything_that_was_measured_is_shown() -> None:
     assert "On host: all that was measured" in page
     assert "run again with --remeasure when the device has cooled down" in page
     assert "<strong>good</strong> is throttled: its thermal status was 2" in page
+
+
+def test_what_others_measured_is_marked_and_a_microcontroller_has_no_time() -> None:
+    teacher, good, small = variants()
+    given = with_timing(good, given="benchmark app 2.3", first_ms=None)
+    micro = with_timing(small, p50_ms=None, first_ms=None, arena_bytes=4048, flash_bytes=6432)
+    decision = decision_of([teacher, given, micro])
+    (table,) = device_tables(decision, decision.variants)
+    cells = {name: dict(zip(table.heads, row, strict=True)) for name, row in table.rows}
+    assert cells["good"]["given by"] == ("benchmark app 2.3", "")
+    assert cells["small"]["arena"] == ("4.05 kB", "")
+    assert cells["small"]["flash"] == ("6.43 kB", "the model")
+    assert cells["small"]["p50"] == ("\N{EN DASH}", "")
+
+
+def test_a_variant_that_the_file_does_not_measure_says_what_helps() -> None:
+    teacher, good, small = variants()
+    evidence = "phone.csv measures no model of the sha256 ab"
+    absent = with_timing(small, verdict="absent", p50_ms=None, evidence=evidence)
+    decision = decision_of([teacher, good, absent])
+    found = decision.variant("small")
+    assert (found.verdict, found.reason) == ("undecided", f"not measured on host: {evidence}")
+    page = leaderboard_page(decision, ReportMaterial((), {}))
+    assert "measure the file of that sha256, add it to the measurements" in page

@@ -154,7 +154,8 @@ def test_the_key_holds_the_fingerprint_of_the_device():
     elsewhere = ingredients_of(step, {}, "0", SEEN | {"s21": {}})
     assert elsewhere.key == before.key, "of other devices it knows nothing"
     here = ingredients_of(measuring("h", "host"), {}, "0", SEEN)
-    assert here.device and here.device["runtime"]
+    assert here.device
+    assert here.device["runtime"]
     assert ingredients_of(training("t"), {}, "0", SEEN).device is None
 
 
@@ -169,5 +170,6 @@ def test_what_reaches_a_device_knows_the_keys_of_the_user_and_nothing_else_does(
     assert told["https_proxy"] == "http://proxy"
     assert "HOME" in told
     assert "AWS_SECRET_ACCESS_KEY" not in told
+    assert users_environment(measuring("c", "chrome", occupies="host")).keys() == told.keys()
     assert users_environment(measuring("h", "host")) == {}
     assert users_environment(training("t")) == {}

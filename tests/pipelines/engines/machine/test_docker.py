@@ -4,6 +4,7 @@
 input holds. It can do what any component could that a crafted file takes over.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -14,12 +15,15 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from components.contract.errors import UserError
+from components.contract.execution import USER_FAULT
+from components.contract.images import component_environment
 from pipelines.disk.folders import remove_tree, walk
 from pipelines.engines.machine import docker as engine
 from pipelines.engines.machine.containers import exit_code, nano_cpus
@@ -67,6 +71,9 @@ def open_runner(harmful, tmp_path, monkeypatch):
     work = tmp_path / "work" / "a-run"
     work.mkdir(parents=True)
     made = DockerRunner(work)
+    # Without a lock whoever starts a run meanwhile would take it for dead, and sweep it.
+    made.lock = work.with_name("a-run.lock").open("w")
+    fcntl.flock(made.lock, fcntl.LOCK_EX)
     made.prepare(Graph("harm", (step(),), {}))
     return made
 
@@ -459,6 +466,25 @@ def test_a_container_of_which_nobody_knows_whether_its_run_lives_stays(tmp_path,
     assert not dead.exists()
 
 
+def test_what_reaches_a_device_is_a_process_of_this_machine(tmp_path, monkeypatch):
+    """No image is built, and the Docker Engine makes no container: it is not asked to."""
+    answers = {"GET /info": Reply.of({}), "GET /containers/json": Reply.of([])}
+    parameters = {"device": "board", "threads": 4}
+    measuring = replace(step(), component="benchmark_ssh", parameters=parameters, occupies="board")
+    with docker_engine(answers) as host:
+        monkeypatch.setenv("DOCKER_HOST", host)
+        runner = DockerRunner(tmp_path / "work" / "a-run")
+        runner.prepare(Graph("boards", (measuring,), {}))
+        given = replace(job(tmp_path, ""), step=measuring)
+        given.executor_input.write_text("{}")
+        ended = runner.run(given)
+        runner.close()
+    assert runner.environment(measuring) == component_environment("benchmark_ssh", "device")
+    assert runner.image_digest(measuring) is None
+    assert ended.code == USER_FAULT, "it began, and complains of this executor input"
+    assert "fix: " in given.log.read_text()
+
+
 def test_an_image_that_is_deleted_while_a_run_continues_is_said(tmp_path, monkeypatch):
     answers = {
         **all_built(),
@@ -564,6 +590,7 @@ def test_a_docker_engine_that_goes_away_is_said_and_leaves_what_the_next_start_r
     label = {"label": f"slimline.work={runner._work}"}
     assert client.api.containers(all=True, filters=label)
     monkeypatch.delenv("DOCKER_HOST")
+    runner.lock.close()
     open_runner(harmful, tmp_path / "next", monkeypatch).close()
     assert not client.api.containers(all=True, filters=label)
 

@@ -1,0 +1,79 @@
+"""In a browser: the measurement of a model there, and what a page downloads to run it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from components.artifacts.browser import BrowserReport
+from components.artifacts.lite_model import MODEL_FILE
+from components.artifacts.measurement import Acceleration, Measurement
+from components.devices.browser.device import PACKAGE, Browser
+from components.devices.browser.litertjs import wire_bytes
+from components.devices.timing_plan import TimingPlan
+from components.measure.measuring import measurement_of
+from components.measure.timing import flat_metrics
+from components.statistics.resampling import Resampling
+
+
+def measured_in_browser(
+    model: Path, name: str, browser: Browser, plan: TimingPlan, resampling: Resampling
+) -> tuple[Measurement, BrowserReport | None]:
+    """Time a LiteModel, and count what its page loads.
+
+    Args:
+        model: Its folder.
+        name: What the device is called.
+        browser: Where.
+        plan: How it is timed.
+        resampling: How intervals are made.
+
+    Returns:
+        The measurement; and what the pages told, None where none came to its end.
+
+    Raises:
+        UserError: The browser cannot be measured, or the plan cannot be carried out.
+    """
+    measured = measurement_of(model, name, browser, plan, resampling)
+    told = _told(model, browser, measured) if browser.visits else None
+    computed = (
+        [PurePosixPath(file).name for file in told.files if file.endswith(".wasm")] if told else []
+    )
+    return replace(
+        measured,
+        runtime={**measured.runtime, "name": PACKAGE},
+        accelerator=Acceleration("wasm", "wasm" if computed else "none", ", ".join(computed)),
+    ), told
+
+
+def _told(model: Path, browser: Browser, measured: Measurement) -> BrowserReport:
+    last = browser.visits[-1]
+    return BrowserReport(
+        browser=measured.device.fingerprint["browser"],
+        agent=last.document["agent"],
+        isolated=last.document["isolated"],
+        cores=last.document["cores"],
+        threads=measured.threads,
+        runtime_ms=float(np.median([visit.document["runtime_ms"] for visit in browser.visits])),
+        runs_per_sample=max(visit.document["runs_per_sample"] for visit in browser.visits),
+        files=last.files,
+        runtime=browser.runtime.wire_bytes(last.files),
+        model=wire_bytes((model / MODEL_FILE).read_bytes()),
+    )
+
+
+def browser_metrics(measurement: Measurement, told: BrowserReport | None) -> dict[str, float]:
+    """Return the summary, and what a page downloads in all, as numbers by name."""
+    flat = flat_metrics(measurement)
+    if told is None:
+        return flat
+    both = told.runtime.plus(told.model)
+    return {
+        **flat,
+        "runtime_ms": told.runtime_ms,
+        "wire_bytes": both.raw,
+        "wire_gzip_bytes": both.gzip,
+        "wire_brotli_bytes": both.brotli,
+    }
