@@ -71,7 +71,6 @@ def measure(device: Device, model: Path, plan: TimingPlan, seed: int) -> Outcome
     """
     device.check(plan)
     attempts: list[Attempt] = []
-    best_ms: float | None = None
     last = Outcome((), (), None, ())
     for wait_s in device.waits_s:
         if wait_s and not device.settle(wait_s):
@@ -83,9 +82,9 @@ def measure(device: Device, model: Path, plan: TimingPlan, seed: int) -> Outcome
             break
         last = _attempt(device, model, plan, seed, again=bool(attempts))
         if not last.crashed:
-            last = last.judged(best_ms)
-            found = (best_ms, fastest_reference_ms(last.processes))
-            best_ms = min((each for each in found if each is not None), default=None)
+            found_ms = fastest_reference_ms(last.processes)
+            cores = last.processes[0].cores
+            last = last.judged(device.best_reference_ms(cores, found_ms))
         attempts += last.attempts
         if last.crashed or attempts[-1].verdict == "stable":
             break

@@ -219,6 +219,12 @@ def test_one_that_stays_hot_is_not_measured_again() -> None:
     assert verdicts(device) == ["throttled"]
 
 
+def test_one_that_an_earlier_model_left_hot_is_known_by_its_best() -> None:
+    unknown = {"states": lambda _: {}, "waits_s": (0.0,), "loop_ms": 4.6}
+    assert verdicts(SimulatedDevice([STEADY], **unknown)) == ["stable"]
+    assert verdicts(SimulatedDevice([STEADY], **unknown, best_ms=4.0)) == ["throttled"]
+
+
 def test_one_that_never_becomes_cool_is_not_measured() -> None:
     device = SimulatedDevice([STEADY], settles=(False,))
     with pytest.raises(UserError, match="not cool and quiet after 300 s") as fault:
