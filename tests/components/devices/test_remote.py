@@ -285,9 +285,21 @@ def test_cleaning_leaves_what_is_not_ours(device: RemoteDevice, tmp_path: Path) 
         device.clean()
     assert left(tmp_path) == ["photos"]
     (tmp_path / "there/photos").rmdir()
+    assert device.best_reference_ms((0,), 4.2) == 4.2
+    assert left(tmp_path) == ["best.json"]
     device.clean()
     device.clean()
     assert not (tmp_path / "there").exists()
+
+
+def test_the_fastest_loop_is_known_where_a_process_was_bound(
+    device: RemoteDevice, tmp_path: Path
+) -> None:
+    device.install()
+    assert device.best_reference_ms((0,), 4.2) == 4.2
+    assert device.best_reference_ms((0,), 5.0) == 4.2
+    assert device.best_reference_ms((), 5.0) == 5.0
+    assert device_of(HostShell(tmp_path, "sh", "pi"), tmp_path).best_reference_ms((0,), 6.0) == 4.2
 
 
 def test_strays_of_a_day_go_and_younger_ones_stay(device: RemoteDevice, tmp_path: Path) -> None:
