@@ -11,6 +11,7 @@ from components.statistics.resampling import Resampling
 
 IMAGE = "device"
 OCCUPIES = "device"
+TIME_LIMIT_S = 3 * 3600  # up to an hour of it for somebody else who measures there
 
 
 def benchmark_adb(

@@ -105,6 +105,13 @@ class Device(Protocol):
         """Return how it is at the moment."""
         ...
 
+    def best_reference_ms(self, cores: tuple[int, ...], found_ms: float | None) -> float | None:
+        """Return the fastest reference loop on these cores that it has shown, as far as it knows.
+
+        ``found_ms``, what was found now, counts and is remembered.
+        """
+        ...
+
     def meter(self) -> PowerMeter | str:
         """Return what measures the energy that it takes, or why nothing does."""
         ...

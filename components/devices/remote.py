@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from components.artifacts.measurement import Crash, Process
 from components.contract.errors import UserError
+from components.devices.best_loop import best_loop_ms
 from components.devices.cores import cores_for
 from components.devices.device import Installed, LostError, Seen, State
 from components.devices.fingerprint import runtime_version
@@ -44,7 +45,7 @@ case $1 in "~/"*) set -- "$HOME/${1#"~/"}"; esac
 [ ! -d "$1" ] || printf %s "$1"
 """
 _CLEANING = """\
-cd "$1" && rm -rf site-* root-* run-*
+cd "$1" && rm -rf site-* root-* run-* best.json*
 """
 _LEAVING = """\
 rmdir "$1/lock"
@@ -196,6 +197,17 @@ class RemoteDevice:
     def state(self) -> State:
         """Return how it is at the moment."""
         return state_of(self._raw())
+
+    def best_reference_ms(self, cores: tuple[int, ...], found_ms: float | None) -> float | None:
+        """Return the fastest reference loop on these cores since it was started.
+
+        A process that was bound to none may run on any, fast or slow: nothing is known of it.
+        """
+        if not cores:
+            return found_ms
+        sight = self._seen()
+        runs_on = f"{sight.python.path} on {','.join(map(str, cores))}"
+        return best_loop_ms(self._shell, sight.folder, sight.boot_id, runs_on, found_ms)
 
     def meter(self) -> PowerMeter | str:
         """Return why its energy is not measured: no sensor there is read."""

@@ -58,7 +58,7 @@ def measurement_of(
     try:
         with device.take(TAKE_S):
             seen, installed = device.look(), device.install()
-            outcome = measure(device, file, plan, resampling.seed)
+            outcome = measure(device, file, plan, resampling.seed, name)
             if not outcome.crashed:
                 taken = energy_of(device, file, plan, resampling) if energy else None
                 lasting = sustained_of(device, file, plan, resampling) if sustained else None

@@ -56,7 +56,9 @@ class Outcome:
         return replace(self, attempts=(*self.attempts, verdict))
 
 
-def measure(device: Device, model: Path, plan: TimingPlan, seed: int) -> Outcome:
+def measure(
+    device: Device, model: Path, plan: TimingPlan, seed: int, name: str = "the device"
+) -> Outcome:
     """Time a ``.tflite``; a disturbed attempt is repeated when the device is quiet again.
 
     Args:
@@ -64,6 +66,7 @@ def measure(device: Device, model: Path, plan: TimingPlan, seed: int) -> Outcome
         model: The file.
         plan: How.
         seed: Of the input.
+        name: What the device is called in sentences.
 
     Raises:
         UserError: A plan that the device cannot carry out, or it does not become cool and quiet.
@@ -71,21 +74,20 @@ def measure(device: Device, model: Path, plan: TimingPlan, seed: int) -> Outcome
     """
     device.check(plan)
     attempts: list[Attempt] = []
-    best_ms: float | None = None
     last = Outcome((), (), None, ())
     for wait_s in device.waits_s:
         if wait_s and not device.settle(wait_s):
             if not attempts:
                 raise UserError(
-                    f"the device is not cool and quiet after {wait_s:g} s",
+                    f"{name} is not cool and quiet after {wait_s:g} s",
                     "let it cool down, end what runs on it, or raise its cooldown_s",
                 )
             break
         last = _attempt(device, model, plan, seed, again=bool(attempts))
         if not last.crashed:
-            last = last.judged(best_ms)
-            found = (best_ms, fastest_reference_ms(last.processes))
-            best_ms = min((each for each in found if each is not None), default=None)
+            found_ms = fastest_reference_ms(last.processes)
+            cores = last.processes[0].cores
+            last = last.judged(device.best_reference_ms(cores, found_ms))
         attempts += last.attempts
         if last.crashed or attempts[-1].verdict == "stable":
             break

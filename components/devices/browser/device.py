@@ -106,6 +106,10 @@ class Browser:
         """Return how this machine is."""
         return self._host.state()
 
+    def best_reference_ms(self, cores: tuple[int, ...], found_ms: float | None) -> float | None:
+        """Return the fastest reference loop of this measurement; a page runs none so far."""
+        return self._host.best_reference_ms(cores, found_ms)
+
     def meter(self) -> PowerMeter | str:
         """Say why its energy is not measured."""
         return "not available: this machine's counter does not tell a browser from all else"

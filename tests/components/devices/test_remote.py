@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from components.contract.errors import UserError
 from components.devices import looking
 from components.devices.device import LostError
 from components.devices.fingerprint import runtime_version
+from components.devices.installing import install
 from components.devices.remote import RemoteDevice
 from components.devices.remote_settings import SshSettings
 from components.devices.shell import Answer
@@ -283,9 +285,21 @@ def test_cleaning_leaves_what_is_not_ours(device: RemoteDevice, tmp_path: Path) 
         device.clean()
     assert left(tmp_path) == ["photos"]
     (tmp_path / "there/photos").rmdir()
+    assert device.best_reference_ms((0,), 4.2) == 4.2
+    assert left(tmp_path) == ["best.json"]
     device.clean()
     device.clean()
     assert not (tmp_path / "there").exists()
+
+
+def test_the_fastest_loop_is_known_where_a_process_was_bound(
+    device: RemoteDevice, tmp_path: Path
+) -> None:
+    device.install()
+    assert device.best_reference_ms((0,), 4.2) == 4.2
+    assert device.best_reference_ms((0,), 5.0) == 4.2
+    assert device.best_reference_ms((), 5.0) == 5.0
+    assert device_of(HostShell(tmp_path, "sh", "pi"), tmp_path).best_reference_ms((0,), 6.0) == 4.2
 
 
 def test_strays_of_a_day_go_and_younger_ones_stay(device: RemoteDevice, tmp_path: Path) -> None:
@@ -317,3 +331,37 @@ def test_a_model_runs_on_the_cores_that_were_chosen(
     found = device.time(model, PLAN, seed=0)
     assert isinstance(found, Process)
     assert found.cores == (last,)
+
+
+def test_no_room_for_the_runtime_is_said_before_it_is_unpacked(
+    device: RemoteDevice, shell: HostShell, tmp_path: Path, kept: Path
+) -> None:
+    sight = sight_of(device)
+    archive = keep_linked_runtime(kept, sight.python)
+    larger = replace(archive, unpacked_bytes=10**18)
+    with pytest.raises(UserError, match="MB free, 1000000000000 MB needed") as caught:
+        install(shell, "pi", sight, larger, runtime_version())
+    assert "set `dir` of pi" in caught.value.fix
+    assert list((tmp_path / "there").iterdir()) == []
+    assert install(shell, "pi", sight, archive, runtime_version()).bytes > 0
+
+
+def test_an_archive_that_is_another_there_is_not_unpacked(
+    device: RemoteDevice, shell: HostShell, tmp_path: Path, kept: Path
+) -> None:
+    sight = sight_of(device)
+    archive = replace(keep_linked_runtime(kept, sight.python), sha256="0" * 64)
+    with pytest.raises(UserError, match=r"could not unpack the runtime in .*: damaged"):
+        install(shell, "pi", sight, archive, runtime_version())
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_two_that_install_at_once_do_not_meet(
+    shell: HostShell, device: RemoteDevice, tmp_path: Path
+) -> None:
+    devices = [device, *(device_of(shell, tmp_path) for _ in range(3))]
+    with ThreadPoolExecutor() as pool:
+        installed = list(pool.map(lambda each: each.install(), devices))
+    assert len({each.sha256 for each in installed}) == 1
+    (site,) = (tmp_path / "there").iterdir()
+    assert site.name == f"site-{installed[0].sha256[:16]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from components.artifacts.measurement import Crash, Process
@@ -31,6 +31,8 @@ class SimulatedDevice:
         lost_after: Goes away in the process after so many.
         waited_s: How long it was waited for each time.
         ran: How many processes there were.
+        loop_ms: Its reference loop.
+        best_ms: The fastest that it remembers.
     """
 
     p50s_ms: Sequence[Sequence[float]]
@@ -41,6 +43,8 @@ class SimulatedDevice:
     kind: str = "adb"
     waited_s: list[float] = field(default_factory=list)
     ran: int = 0
+    loop_ms: float | None = None
+    best_ms: float | None = None
 
     def check(self, plan: TimingPlan) -> None:
         del plan
@@ -65,10 +69,22 @@ class SimulatedDevice:
         if self.ran == self.lost_after:
             raise LostError("no answer for 20 s")
         self.ran += 1
-        return process(list(self.p50s_ms[(self.ran - 1) % len(self.p50s_ms)]), seed=self.ran)
+        ran = process(list(self.p50s_ms[(self.ran - 1) % len(self.p50s_ms)]), seed=self.ran)
+        quiet = {**ran.machine, "busy_ms": ran.machine["own_cpu_ms"]}
+        loop_ms = self.loop_ms
+        return (
+            replace(ran, machine=quiet, reference_ms_before=loop_ms, reference_ms_after=loop_ms)
+            if loop_ms
+            else ran
+        )
 
     def state(self) -> State:
         return self.states(self.ran)
+
+    def best_reference_ms(self, cores: tuple[int, ...], found_ms: float | None) -> float | None:
+        del cores
+        known = (self.best_ms, found_ms)
+        return min((each for each in known if each is not None), default=None)
 
     def meter(self) -> PowerMeter | str:
         return "not available: the phone charges over its cable"

@@ -219,12 +219,22 @@ def test_one_that_stays_hot_is_not_measured_again() -> None:
     assert verdicts(device) == ["throttled"]
 
 
+def test_one_that_an_earlier_model_left_hot_is_known_by_its_best() -> None:
+    unknown = {"states": lambda _: {}, "waits_s": (0.0,), "loop_ms": 4.6}
+    assert verdicts(SimulatedDevice([STEADY], **unknown)) == ["stable"]
+    assert verdicts(SimulatedDevice([STEADY], **unknown, best_ms=4.0)) == ["throttled"]
+
+
 def test_one_that_never_becomes_cool_is_not_measured() -> None:
     device = SimulatedDevice([STEADY], settles=(False,))
     with pytest.raises(UserError, match="not cool and quiet after 300 s") as fault:
         measure(device, Path("model.tflite"), THREE, seed=0)
     assert "cooldown_s" in fault.value.fix
     assert device.ran == 0
+    device = SimulatedDevice([STEADY], settles=(False, True))  # it has cooled down
+    with pytest.raises(UserError, match="the device is not cool"):
+        measure(device, Path("model.tflite"), THREE, seed=0)
+    assert measure(device, Path("model.tflite"), THREE, seed=0).attempts[-1].verdict == "stable"
 
 
 @pytest.mark.parametrize(
@@ -237,6 +247,12 @@ def test_one_that_never_becomes_cool_is_not_measured() -> None:
 )
 def test_what_no_median_stands_for_is_not_stable(p50s_ms: list[list[float]]) -> None:
     assert verdicts(SimulatedDevice(p50s_ms)) == ["disturbed"] * 3
+
+
+def test_who_is_not_cool_is_named(model: Path) -> None:
+    hot = SimulatedDevice([STEADY], settles=(False,))
+    with pytest.raises(UserError, match="s21 is not cool and quiet after 300 s"):
+        measurement_of(model.parent, "s21", hot, THREE, Resampling())
 
 
 def test_a_device_that_goes_away_is_a_fault_with_its_name(model: Path) -> None:

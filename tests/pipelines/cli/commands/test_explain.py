@@ -1,12 +1,16 @@
 """`slimline explain`: what would run, and why."""
 
 import json
+import shutil
 
 import pytest
 import yaml
 
 from pipelines.cli.main import main
 from pipelines.config.loading import load
+from pipelines.runs.devices_seen import DeviceSeen, put_device
+from pipelines.runs.moments import now
+from pipelines.stores.opening import open_store
 from tests.pipelines.cli.command_line import TINY, slimline, written
 
 
@@ -39,6 +43,25 @@ def test_another_seed_is_another_run_of_everything(ran, tmp_path):
     assert "greater than or equal to 0" in refused
     assert "write --seed 1" in refused
     slimline(*given, "--seed", "1", cwd=folder, check=0)  # the fix
+
+
+def test_a_device_counts_as_it_was_when_it_was_seen_last(ran, tmp_path):
+    """It is not asked: nobody answers at its address."""
+    folder, _ = ran
+    shutil.copytree(folder / "st", tmp_path / "st")
+    board = {"kind": "ssh", "host": "nowhere.invalid", "name": "board"}
+    hosts = yaml.safe_load(TINY.read_text())["devices"]
+    path = written(tmp_path / "with-board.yaml", devices=[*hosts, board])
+    store = open_store(str(tmp_path / "st"))
+    for seen in (False, True):
+        if seen:
+            put_device(store, DeviceSeen("board", board, now(), "0" * 16, {"cpu": "A76"}))
+        given = ("explain", path, "--store", "st", "--json")
+        explained = json.loads(slimline(*given, cwd=tmp_path, check=0).stdout)
+        states = {item["step"]: item for item in explained["steps"]}
+        assert states["benchmark-teacher-host"]["state"] == "cached"
+        assert states["benchmark-teacher-board"]["changed"] == ["new"]
+        assert states["select"]["upstream"].endswith("-board")
 
 
 # on a cluster -----------------------------------------------------------------------------------
