@@ -8,7 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= $(SLIMLINE_SHARED)
 
-.PHONY: demo serve faces fashion omniglot everything peers test test-containers test-slow browser-tests check bench faults faults-short reference techniques pictures screenshots install tools clean
+# Tests start some thousand processes, each of which would compile what it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo serve faces fashion omniglot everything peers test test-containers test-slow browser-tests check bytecode bench faults faults-short reference techniques pictures screenshots install tools clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -62,20 +65,29 @@ peers: tools
 	@$(BIN)/python -m tests.benchmarks.peers --data $(or $(DATA),$(SHARED)/data) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(STEPS),--steps $(STEPS))
 
-test: tools
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -r fEs
+# Of the code as it is now: what the installation compiled is older.
+bytecode: tools
+	@$(BIN)/python -m compileall -q components pipelines tests
+
+# By file, the long ones first: tests/conftest.py has the order.
+SHARES := -n 2 --dist loadfile --no-loadscope-reorder
+
+test: bytecode
+	@$(BIN)/python -m pytest $(SHARES) -r fEs
 
 # The images are built from the code at hand; IMAGES='--base NAME --network host' on closed networks.
-test-containers: tools
-	@$(BIN)/slimline images build train device light service $(IMAGES)
-	@$(BIN)/python -m pytest --containers -m containers -r fEs
+# The largest takes one processor as long as the others take another.
+test-containers: bytecode
+	@$(BIN)/slimline images build train $(IMAGES) & train=$$!; \
+		$(BIN)/slimline images build device light service $(IMAGES); others=$$?; wait $$train && exit $$others
+	@$(BIN)/python -m pytest $(SHARES) --containers -m containers -r fEs $$(grep -rl mark.containers tests --include='test_*.py')
 
 # Environments with other versions of Keras are made for it: it needs a package index, and long.
-test-slow: tools
+test-slow: bytecode
 	@$(BIN)/python -m pytest --slow -m slow -r fEs
 
 # Every page in Chromium (apt-get install chromium); a part of `make test` too, where it is installed.
-browser-tests: tools
+browser-tests: bytecode
 	@$(BIN)/python -m pytest tests/browser -r fEs
 
 check: tools
@@ -87,10 +99,10 @@ bench: tools
 	@$(BIN)/python -m tests.benchmarks --json bench.json --page docs/benchmarks.md
 
 # Kills, damage, failing calls, full disks, locks, closed pipes, two engines: SEED=7 repeats a run.
-faults: tools
+faults: bytecode
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED))
 
-faults-short: tools
+faults-short: bytecode
 	@$(BIN)/python -m tests.faults --short $(if $(SEED),--seed $(SEED))
 
 # Configuration and JSON documents, from the code; a test says when they are out of date.

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests.data import deep_trees, patterns
+from tests.data.made_once import made_once
 from tests.servers.gcs.server import GcsServer
 from tests.servers.s3.seaweedfs import ACCESS_KEY, BUCKET, SECRET_KEY, SeaweedFs
 
@@ -38,8 +39,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", action="store_true", help="run whole examples (half an hour)")
 
 
+LONG = (
+    "pipelines/engines/test_contract.py",
+    "pipelines/engines/test_demo.py",
+    "pipelines/engines/machine/test_docker.py",
+    "pipelines/engines/kubeflow/ir/test_docker_runner.py",
+    "pipelines/engines/test_bucket_runs.py",
+    "components/ml/techniques/test_importing.py",
+    "pipelines/stores/test_contract.py",
+    "pipelines/runs/test_verifying.py",
+    "test_readme.py",
+    "test_contributing.py",
+    "docs/test_forms.py",
+    "docs/test_kubeflow.py",
+    "pipelines/engines/machine/test_kill.py",
+    "pipelines/engines/kubeflow/test_emulated_run.py",
+    "pipelines/cli/test_running.py",
+    "pipelines/cli/test_demo.py",
+    "browser/test_pages.py",
+)
+"""What takes a minute or so: begun last, one would run alone while other processors rest."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, and say so, what needs containers or long where nobody asked for it."""
+    """Begin with the long files; skip, and say so, what nobody asked for."""
+    order = {Path(__file__).parent / name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path, len(LONG)))
     asked = {
         "containers": "needs Docker and the images: make test-containers",
         "slow": "takes long: make test-slow",
@@ -78,13 +103,20 @@ def pattern_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pattern_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Model that tells the patterns apart; read only."""
-    return patterns.write_model(tmp_path_factory.mktemp("models") / "model", "classification")
+    return _pattern_model(tmp_path_factory, "classification")
 
 
 @pytest.fixture(scope="session")
 def pattern_verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Model that embeds the patterns; read only."""
-    return patterns.write_model(tmp_path_factory.mktemp("models") / "model", "verification")
+    return _pattern_model(tmp_path_factory, "verification")
+
+
+def _pattern_model(folders: pytest.TempPathFactory, task: str) -> Path:
+    def make(folder: Path) -> None:
+        patterns.write_model(folder / "model", task)
+
+    return made_once(folders, f"pattern-{task}", make) / "model"
 
 
 @pytest.fixture(scope="session")
@@ -95,10 +127,6 @@ def lite_patterns(
 
     Int8 is there with float32, uint8 and int8 edges, as int8, int8-uint8 and int8-int8.
     """
-    from components.convert import convert
-    from tests.components.flat import quantize
-
-    root = tmp_path_factory.mktemp("lite")
     plans: dict[str, dict[str, object] | None] = {
         "float32": None,
         "float16": {"scheme": "float16"},
@@ -107,12 +135,19 @@ def lite_patterns(
         "int8-uint8": {"scheme": "int8", "input_type": "uint8", "output_type": "uint8"},
         "int8-int8": {"scheme": "int8", "input_type": "int8", "output_type": "int8"},
     }
-    for name, plan in plans.items():
-        folder = root / name
-        model = pattern_classifier if plan is None else folder / "model"
-        if plan is not None:
-            quantize(pattern_classifier, pattern_data, model, folder / "plan", **plan)
-        convert(model, folder / "lite", folder / "report")
+
+    def make(root: Path) -> None:
+        from components.convert import convert
+        from tests.components.flat import quantize
+
+        for name, plan in plans.items():
+            folder = root / name
+            model = pattern_classifier if plan is None else folder / "model"
+            if plan is not None:
+                quantize(pattern_classifier, pattern_data, model, folder / "plan", **plan)
+            convert(model, folder / "lite", folder / "report")
+
+    root = made_once(tmp_path_factory, "lite-patterns", make)
     return {name: root / name for name in plans}
 
 
@@ -136,10 +171,16 @@ def kfp() -> Iterator[KfpServer]:
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> LocalRun:
     """A local run of the smallest configuration, whose artifacts a cluster lays out."""
-    from tests.servers.kfp.cluster import shared_local_run
+    from tests.servers.kfp.cluster import finished_run, local_run
 
     tiny = Path(__file__).parent / "data" / "tiny.yaml"
-    return shared_local_run(tiny, tmp_path_factory.mktemp("tiny"))
+
+    def make(folder: Path) -> None:
+        local_run(tiny, folder / "store")
+
+    if ready := os.environ.get("SLIMLINE_TINY_RUN"):
+        return finished_run(tiny, Path(ready))
+    return finished_run(tiny, made_once(tmp_path_factory, "tiny", make) / "store")
 
 
 @pytest.fixture(scope="session")

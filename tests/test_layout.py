@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import COMPONENTS
+from tests.conftest import LONG
 
 ROOT = Path(__file__).parents[1]
 
@@ -235,3 +236,7 @@ def test_a_room_says_what_it_imports(room):
     assert {"compress" if item == tree else item for item in found - {name}} == stated - {
         "COMPONENTS"
     }
+
+
+def test_files_that_are_tested_first_are_there():
+    assert [name for name in LONG if not (ROOT / "tests" / name).is_file()] == []

@@ -56,6 +56,7 @@ rmdir "$lock/changing-$boot"
 exit $code
 """
 _LEAVE = f"""\
+[ -d "$1" ] || exit 0
 {_CHANGE}
 [ "$theirs" != "$token" ] || rm -f "$lock/holder"
 rmdir "$lock/changing-$boot"

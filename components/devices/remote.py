@@ -17,6 +17,7 @@ from components.devices.device import Installed, LostError, Seen, State
 from components.devices.fingerprint import runtime_version
 from components.devices.host import PROBE, check_time, probe_arguments
 from components.devices.installing import install
+from components.devices.lock import DeviceLock, holder_here
 from components.devices.looking import Sight, look_at
 from components.devices.power import PowerMeter
 from components.devices.raw_files import RawFiles
@@ -24,7 +25,7 @@ from components.devices.remote_settings import RemoteSettings
 from components.devices.shell import Shell
 from components.devices.states import SCRIPT, fault_of, is_hot, state_of, waited_s
 from components.devices.timing_plan import TimingPlan
-from components.devices.watched import Prepared, run_watched
+from components.devices.watched import ProbeFolder, run_watched
 from components.devices.wheels import SiteArchive, site_archive, wheel_folder
 
 if TYPE_CHECKING:
@@ -32,15 +33,22 @@ if TYPE_CHECKING:
     from components.devices import probe as probe  # noqa: PLC0414 named, never used
 
 _STATE_LIMIT_S = 30.0
+_LEASE_S = 900.0  # on top of what a step may take
 _LOOK_S = 1.0  # between two looks whether it is cool and quiet
 _MOST_WAITED = 0.25  # of the time, for anything there for a processor
 _QUIET_S = 3.0  # for a quiet moment
 _COOL_S = 60.0  # to come down to the temperature of the first attempt
 _WARMER_K = 3.0  # than then
+_FOLDER = """\
+case $1 in "~/"*) set -- "$HOME/${1#"~/"}"; esac
+[ ! -d "$1" ] || printf %s "$1"
+"""
 _CLEANING = """\
-cd "$1" 2>/dev/null || exit 0
-rm -rf site-* root-* run-* lock
-cd / && rmdir "$1"
+cd "$1" && rm -rf site-* root-* run-*
+"""
+_LEAVING = """\
+rmdir "$1/lock"
+rmdir "$1"
 """
 
 
@@ -72,6 +80,7 @@ class RemoteDevice:
         self._sight: Sight | None = None
         self._archive: SiteArchive | None = None
         self._first: State | None = None
+        self._lock: DeviceLock | None = None
 
     @property
     def waits_s(self) -> tuple[float, ...]:
@@ -104,16 +113,22 @@ class RemoteDevice:
         return self._sight.seen
 
     @contextmanager
-    def take(self, wait_s: float) -> Generator[None]:  # noqa: ARG002 nobody else is kept out yet
-        """Use it, if it is in a state to measure.
+    def take(self, wait_s: float) -> Generator[None]:
+        """Have it for oneself alone, among all engines and machines.
 
         Raises:
-            UserError: It is not.
+            UserError: Somebody else has it, or it is in no state to measure.
+            LostError: It went away.
         """
-        if fault := fault_of(self.state()):
-            raise UserError(f"{self.name} {fault[0]}: it would be slower than usual", fault[1])
-        self._first = None
-        yield
+        folder = self._seen().folder
+        with DeviceLock(self._shell, self.name, folder, holder_here(), wait_s=wait_s) as lock:
+            if fault := fault_of(self.state()):
+                raise UserError(f"{self.name} {fault[0]}: it would be slower than usual", fault[1])
+            self._lock, self._first = lock, None
+            try:
+                yield
+            finally:
+                self._lock = None
 
     def install(self) -> Installed:
         """Bring the runtime there, unless it is there.
@@ -131,6 +146,7 @@ class RemoteDevice:
         The first attempt since it was taken begins without a quiet moment, too, where none comes
         soon: what else runs on a device may always run there.
         """
+        self._keep(wait_s)
         first, quiet_s = self._first is None, min(_QUIET_S, wait_s)
         start = time.monotonic()
         while True:
@@ -157,9 +173,10 @@ class RemoteDevice:
         """
         sight, archive = self._seen(), self._archive
         assert archive is not None, "it is installed before"
+        self._keep(plan.limit_s)
         cores = cores_for(self._settings.cores, sight.cores, plan.threads, self.name)
         bound = ("--cores", ",".join(map(str, cores))) if cores else ()
-        prepared = Prepared(
+        place = ProbeFolder(
             folder=f"{sight.folder}/run-{secrets.token_hex(6)}",
             site=f"{sight.folder}/{archive.site}",
             python=sight.python.path,
@@ -167,13 +184,13 @@ class RemoteDevice:
             boot_id=sight.boot_id,
         )
         try:
-            self._shell.push(PROBE, f"{prepared.folder}/probe.py")
-            self._shell.push(model, f"{prepared.folder}/model.tflite")
+            self._shell.push(PROBE, f"{place.folder}/probe.py")
+            self._shell.push(model, f"{place.folder}/model.tflite")
             arguments = (*probe_arguments(plan, seed), *bound)
-            return run_watched(self._shell, self.name, prepared, arguments, plan.limit_s)
+            return run_watched(self._shell, self.name, place, arguments, plan.limit_s)
         except BaseException:
             with suppress(LostError, UserError):
-                self._shell.run('rm -rf "$1"', prepared.folder)
+                self._shell.run('rm -rf "$1"', place.folder)
             raise
 
     def state(self) -> State:
@@ -190,10 +207,15 @@ class RemoteDevice:
         """Remove all that was ever put there.
 
         Raises:
-            UserError: The folder holds something else, too, which stays.
+            UserError: Somebody measures there; or the folder holds something else, which stays.
+            LostError: It went away.
         """
-        answer = self._shell.run(_CLEANING, self._seen().folder)
-        if answer.code:
+        folder = self._shell.run(_FOLDER, self._settings.dir).out.decode()
+        if not folder:
+            return
+        with DeviceLock(self._shell, self.name, folder, holder_here()):
+            self._shell.run(_CLEANING, folder)
+        if self._shell.run(_LEAVING, folder).code:
             raise UserError(
                 f"{self.name}: {self._settings.dir} holds files that are not ours, and stays",
                 f"remove it there by hand, or set `dir` of {self.name} to a folder of its own",
@@ -202,6 +224,11 @@ class RemoteDevice:
     def close(self) -> None:
         """End the connection."""
         self._shell.close()
+
+    def _keep(self, for_s: float) -> None:
+        """Keep others away for as long as the next step takes, and what goes with it."""
+        if self._lock is not None:
+            self._lock.renew(for_s + _LEASE_S)
 
     def _seen(self) -> Sight:
         if self._sight is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from components.contract.errors import UserError
@@ -19,6 +20,7 @@ from components.devices.framing import Frame
 from components.devices.known_faults import KnownFault, known_fault
 from components.devices.shell import Answer
 
+_EXIT_S = 10.0
 _LONGEST_FOLDER = 60  # a socket's path has 108 bytes at most, and ssh appends 17 for a moment
 FAILED = 255
 """The code of ssh where it is ssh that failed, and not what it ran."""
@@ -106,13 +108,16 @@ class SshConnection:
     def close(self) -> None:
         """End the connection."""
         if (self._folder / "s").exists():
-            subprocess.run(
-                ["ssh", *self._options, "-O", "exit", "--", self.host],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=10,
-            )
+            command = ["ssh", *self._options, "-O", "exit", "--", self.host]
+            # A connection that does not even answer that ends by itself, half a minute later.
+            with suppress(subprocess.TimeoutExpired):
+                subprocess.run(
+                    command,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=_EXIT_S,
+                )
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -47,7 +47,7 @@ exit $code
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ProbeFolder:
     """A folder on a device with a probe and a model in it.
 
     Attributes:
@@ -66,14 +66,14 @@ class Prepared:
 
 
 def run_watched(
-    shell: Shell, name: str, prepared: Prepared, arguments: Sequence[str], limit_s: float
+    shell: Shell, name: str, place: ProbeFolder, arguments: Sequence[str], limit_s: float
 ) -> Process | Crash:
     """Run a probe, and return what it measured or how it died.
 
     Args:
         shell: Of the device.
         name: Of it.
-        prepared: What is run.
+        place: What is run.
         arguments: Of the probe.
         limit_s: What the probe may take.
 
@@ -83,11 +83,11 @@ def run_watched(
     """
     answer = shell.run(
         _SCRIPT,
-        prepared.folder,
-        prepared.site,
-        prepared.python,
-        prepared.sha256,
-        prepared.boot_id,
+        place.folder,
+        place.site,
+        place.python,
+        place.sha256,
+        place.boot_id,
         _HASH,
         *arguments,
         *("--limit-s", str(round(limit_s) or 1)),

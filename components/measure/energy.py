@@ -21,7 +21,7 @@ PAIRS, WINDOW_S = 6, 10.0
 
 
 @dataclass(frozen=True)
-class Pair:
+class WindowPair:
     """An idle window and the loaded one after it.
 
     Attributes:
@@ -65,7 +65,7 @@ def energy_of(
     if isinstance(meter, str):
         return Energy("", None, meter)
     lasting = lasting_plan(plan, window_s)
-    pairs: list[Pair] = []
+    pairs: list[WindowPair] = []
     with Recording(meter, look_s=window_s / 100) as recording:
         for number in range(PAIRS):
             tell(phase="energy", part=number, total=PAIRS)
@@ -80,7 +80,7 @@ def energy_of(
             time.sleep(window_s / 50)  # until a reading comes after the end of the load
             idle_w = recording.between(start_s, start_s + idle_s) / idle_s
             joules = recording.between(load.start_s, load.end_s)
-            pairs.append(Pair(idle_w, joules, load.end_s - load.start_s, load.inferences))
+            pairs.append(WindowPair(idle_w, joules, load.end_s - load.start_s, load.inferences))
     return summarized(pairs, meter.scope, resampling)
 
 
@@ -97,7 +97,7 @@ def lasting_plan(plan: TimingPlan, for_s: float) -> LastingPlan:
     )
 
 
-def summarized(pairs: Sequence[Pair], scope: str, resampling: Resampling) -> Energy:
+def summarized(pairs: Sequence[WindowPair], scope: str, resampling: Resampling) -> Energy:
     """Return the mean over the pairs with its bootstrap interval, if it is above nothing.
 
     Args:

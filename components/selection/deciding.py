@@ -170,7 +170,7 @@ def _machines(reports: Sequence[Reports]) -> dict[str, Machine]:
         summaries = [item.summary for item in every if item.summary]
         machines[device] = Machine(
             facts=first.device.fingerprint,
-            runtime=f"{first.runtime['name']} {first.runtime['version']}",
+            runtime=f"{first.runtime['name']} {first.runtime['version']}".strip(),
             threads=first.threads,
             processes=min((len(item.processes) for item in every if item.summary), default=0),
             inferences=min((summary.samples for summary in summaries), default=0),

@@ -209,6 +209,7 @@ def _lines(one: ListedTrigger) -> list[str]:
     if watched := one.watch:
         quiet = f"quiet for {in_words(watched.quiet_s or 0)}"
         ready = f"marker {watched.marker}" if watched.marker else quiet
+        ready += ", each folder by itself" if watched.settle == "folder" else ""
         when = ", ".join(watched.when) or "any change"
         lines.append(f"  watches {one.data}: {ready}; trains on {when}")
     if one.paused:

@@ -206,7 +206,7 @@ def clean_device(name: str, section: DeviceSection) -> str:
     try:
         if not isinstance(device, RemoteDevice):
             raise UserError(
-                f"{name} is a device of kind {kind_of(section)}: slimline puts nothing on it",
+                f"{name} is a device of kind {kind_of(section)}, and nothing is ever put on one",
                 "name one of kind ssh or adb; slimline devices lists them",
             )
         device.clean()

@@ -47,7 +47,7 @@ from pipelines.runs.images_used import STEP, data_use_of
 from pipelines.runs.joined_records import join_records
 from pipelines.runs.kept_documents import Document, documents_of, put_documents
 from pipelines.runs.kept_graphs import put_graph
-from pipelines.runs.kept_sources import put_source
+from pipelines.runs.kept_sources import put_source, read_source
 from pipelines.runs.killed import record_killed
 from pipelines.runs.listing import listed_sources
 from pipelines.runs.moments import seconds_since
@@ -64,6 +64,7 @@ from pipelines.runs.registry import register_release
 from pipelines.runs.settled_steps import Settled, critical_path, settled_json
 from pipelines.runs.workspace import machine_name, workspace_root
 from pipelines.sources.snapshot import DATA, Snapshot
+from pipelines.sources.together import folder_of
 from pipelines.stores.opening import open_store
 from pipelines.stores.store import Store
 
@@ -82,6 +83,8 @@ class Ordered:
         run: Its identifier.
         actor: Who or what decided it.
         data: Digest of the snapshot of the data; empty: as it is.
+        settled: Whether only those folders of the data are meant that the listing of that snapshot
+            names, which the store keeps; others may be written meanwhile.
         counts: Asked before the release is registered: whether this run still is the one that
             counts.
     """
@@ -89,6 +92,7 @@ class Ordered:
     run: str
     actor: str
     data: str = ""
+    settled: bool = False
     counts: Callable[[], bool] = lambda: True
 
 
@@ -155,7 +159,7 @@ def launch(
     request = Request(config, graph, cluster or Cluster(), remeasure, opened)
     opener = choose(engine, request)
     acting = ordered.actor if ordered else actor()
-    sources = listed_sources(graph, read_exclusions(opened))
+    sources = listed_sources(graph, read_exclusions(opened), settled_folders(opened, ordered))
     _check_data(sources, ordered)
     # Whether the store can be used at all the run itself will find out.
     with contextlib.suppress(UserError):
@@ -238,6 +242,18 @@ def _put_begun(
     for source in sources.values():
         put_source(store, source)
     put_started(store, record)
+
+
+def settled_folders(store: Store, ordered: Ordered | None) -> frozenset[str] | None:
+    """Return the folders of the data that an order means; None where it means all.
+
+    Raises:
+        UserError: The listing that names them is damaged.
+    """
+    if ordered is None or not ordered.settled or not ordered.data:
+        return None
+    listing = read_source(store, ordered.data)
+    return frozenset(folder_of(file.name) for file in listing.files) if listing else None
 
 
 def _check_data(sources: Mapping[str, Snapshot], ordered: Ordered | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -111,16 +111,37 @@ def affected(index: OpenIndex, searched: Searched, erasures: Sequence[Erasure] =
         searched: What is looked for; bytes and pixels may be given together.
         erasures: Of the store: a release stays made of what was erased since.
     """
+    return first_affected(index, searched, erasures, None)[0]
+
+
+def first_affected(
+    index: OpenIndex, searched: Searched, erasures: Sequence[Erasure], most: int | None
+) -> tuple[Answer, int]:
+    """Do as ``affected``, and return with it how many releases there are.
+
+    Who is in everything is in every release: to look up some of very many takes far less long.
+
+    Args:
+        index: See there.
+        searched: See there.
+        erasures: See there.
+        most: So many releases are in the answer, or all champions where these are more; None: all.
+    """
     hits = _Hits()
     for dataset, sighting, count in sightings_of(index, searched, erasures):
         hits.add(dataset, sighting, count)
-    releases = _releases_of(index, hits.roles)
+    given = json.dumps(list(hits.roles))
+    releases = _releases_of(index, hits.roles, given, most)
+    (number,) = index.one(_COUNTED, (given,)) or (0,)
     if searched.sha256:
-        _add_sources(index, bytes.fromhex(searched.sha256), releases)
+        known = {identifier for (identifier,) in index.execute(_KNOWN, (given,))}
+        number += _add_sources(index, bytes.fromhex(searched.sha256), releases, known)
     ordered = sorted(releases.values(), key=attrgetter("run"), reverse=True)
     ordered.sort(key=attrgetter("name"))
     ordered.sort(key=lambda one: one.state != CHAMPION)
-    return Answer(
+    if most is not None:
+        ordered = ordered[: max(most, sum(one.state == CHAMPION for one in ordered))]
+    answer = Answer(
         releases=tuple(ordered),
         found=tuple([*hits.found, *hits.left][:_LISTED_MAX]),
         sightings=hits.sightings,
@@ -129,30 +150,55 @@ def affected(index: OpenIndex, searched: Searched, erasures: Sequence[Erasure] =
         unsearched_champions=tuple(unsearched_champions(index, searched)),
         not_found_by=tuple(not_found_by(searched)),
     )
+    return answer, number
 
 
 # what was made of it ----------------------------------------------------------------------------
 
+_HIT = (
+    "WITH hit (id) AS MATERIALIZED (SELECT DISTINCT release_dataset.release FROM json_each(?)"
+    " AS given CROSS JOIN release_dataset ON release_dataset.dataset = given.value)"
+)
+"""The releases that were made of some datasets."""
+_COUNTED = _HIT + " SELECT count(*) FROM hit"  # noqa: S608 text of our own
+_KNOWN = _HIT + " SELECT id FROM hit"  # noqa: S608 text of our own
+_EACH = _HIT + (  # noqa: S608 text of our own
+    " SELECT release.id, release.name, release.run, artifact.digest, release.state FROM hit"
+    " CROSS JOIN release ON release.id = hit.id"
+    " CROSS JOIN artifact ON artifact.id = release.artifact"
+)
+_FIRST = _HIT + (  # noqa: S608 text of our own
+    ", first AS (SELECT release.id, release.name, release.run, release.artifact, release.state"
+    " FROM hit CROSS JOIN release ON release.id = hit.id"
+    " ORDER BY release.state IS NOT 'champion', release.name, release.run DESC LIMIT max(?,"
+    " (SELECT count(*) FROM hit CROSS JOIN release ON release.id = hit.id"
+    " WHERE release.state = 'champion')))"
+    " SELECT first.id, first.name, first.run, artifact.digest, first.state FROM first"
+    " CROSS JOIN artifact ON artifact.id = first.artifact"
+)
 
-def _releases_of(index: OpenIndex, roles: Mapping[int, Counter[str]]) -> dict[int, AffectedRelease]:
-    """Return by identifier the releases that were made of these datasets.
+
+def _releases_of(
+    index: OpenIndex, roles: Mapping[int, Counter[str]], given: str, most: int | None
+) -> dict[int, AffectedRelease]:
+    """Return by identifier the first releases that were made of these datasets.
 
     An open Dataset names the sealed images too, and the sealed one names them again: the larger
     count is theirs.
     """
-    rows = index.execute(
-        "SELECT release.id, release.name, release.run, artifact.digest, release.state,"
-        " release_dataset.dataset FROM json_each(?) AS given"
-        " CROSS JOIN release_dataset ON release_dataset.dataset = given.value"
-        " JOIN release ON release.id = release_dataset.release"
-        " JOIN artifact ON artifact.id = release.artifact",
-        (json.dumps(list(roles)),),
-    )
-    facts: dict[int, tuple[str, str, bytes, str]] = {}
+    asked = (_EACH, (given,)) if most is None else (_FIRST, (given, most))
+    facts = {
+        identifier: (name, run, digest, state)
+        for identifier, name, run, digest, state in index.execute(*asked)
+    }
     made_of: dict[int, tuple[int, ...]] = {}
-    for identifier, name, run, digest, state, dataset in rows:
-        facts[identifier] = (name, run, digest, state)
-        made_of[identifier] = (*made_of.get(identifier, ()), dataset)
+    for identifier, dataset in index.execute(
+        "SELECT release, dataset FROM json_each(?) AS given"
+        " CROSS JOIN release_dataset ON release_dataset.release = given.value",
+        (json.dumps(list(facts)),),
+    ):
+        if dataset in roles:
+            made_of[identifier] = (*made_of.get(identifier, ()), dataset)
     merged: dict[tuple[int, ...], Mapping[str, int]] = {}  # the same for very many releases
 
     def roles_of(datasets: tuple[int, ...]) -> Mapping[str, int]:
@@ -198,16 +244,23 @@ _BY_LISTING = (
 )
 
 
-def _add_sources(index: OpenIndex, sha: bytes, releases: dict[int, AffectedRelease]) -> None:
+def _add_sources(
+    index: OpenIndex, sha: bytes, releases: dict[int, AffectedRelease], known: Collection[int]
+) -> int:
     """Add releases by the listings of their sources, where no manifest tells of the file.
 
     So a teacher's model is found, and data whose manifest is gone, damaged or in a cluster.
+
+    Returns:
+        How many there are that are not among the known ones.
     """
-    known = set(releases)
+    added: set[int] = set()
     for sql in _BY_LISTING:
         for identifier, name, run, digest, state, role in index.execute(sql, (sha,)):
             if identifier in known:
                 continue
+            added.add(identifier)
             before = releases.get(identifier)
             roles = {**(before.roles if before else {}), role: 1}
             releases[identifier] = AffectedRelease(name, run, digest.hex(), state, roles)
+    return len(added)

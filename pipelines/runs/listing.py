@@ -12,17 +12,20 @@ from pipelines.sources.erased import ErasedDataWarning
 from pipelines.sources.snapshot import DATA, MODEL, Snapshot, snapshots, without
 
 
-def listed_sources(graph: Graph, excluded: tuple[str, ...] = ()) -> dict[str, Snapshot]:
+def listed_sources(
+    graph: Graph, excluded: tuple[str, ...] = (), folders: frozenset[str] | None = None
+) -> dict[str, Snapshot]:
     """List and hash the files that a graph starts from.
 
     Args:
         graph: Which graph.
         excluded: Digests of what must not be used of the data: ``read_exclusions`` of the store.
+        folders: Only these folders of the data, see ``snapshot``; None is all.
 
     Raises:
         UserError: They cannot be read, or a step cannot do what it is to do with them.
     """
-    sources = snapshots(graph.sources)
+    sources = snapshots(graph.sources, folders)
     if DATA in sources:
         sources[DATA] = _obeying(sources[DATA], excluded)
     model = sources.get(MODEL)

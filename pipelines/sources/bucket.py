@@ -24,6 +24,7 @@ from pipelines.disk.files import disk_faults
 from pipelines.disk.names import fault_of_name, is_junk, printable
 from pipelines.disk.scratch import scratch_folder, scratch_root
 from pipelines.sources.checksums import ChecksumCache, ObjectState
+from pipelines.sources.together import folder_of
 from pipelines.sources.walking import unreadable
 from pipelines.stores.blobs import BlobCache
 from pipelines.stores.bucket_uri import listing_command, parse_object, scheme_of
@@ -75,16 +76,12 @@ class BucketFiles:
     @property
     def fingerprint(self) -> str:
         """See ``Files``."""
-        return self.fingerprint_of(frozenset([*self._states, *(one.name for one in self._others)]))
+        return _told(self._states, self._others)
 
     def fingerprint_of(self, names: frozenset[str]) -> str:
         """See ``Files``."""
-        told = hashlib.sha256()
-        for name, state in sorted(self._states.items()):
-            if name in names:
-                told.update(repr((name, *state)).encode())
-        told.update(repr(sorted(one for one in self._others if one.name in names)).encode())
-        return told.hexdigest()
+        states = {name: state for name, state in self._states.items() if name in names}
+        return _told(states, [one for one in self._others if one.name in names])
 
     def marked(self, marker: str) -> bool:
         """See ``Files``. The clock of the service tells, which wrote all of them."""
@@ -97,6 +94,44 @@ class BucketFiles:
         return mark is not None and all(
             one.written <= mark.written for name, one in found.items() if name in data
         )
+
+    def by_folder(self) -> Mapping[str, str]:
+        """See ``Files``."""
+        states: dict[str, dict[str, ObjectState]] = {}
+        for name, state in self._states.items():
+            states.setdefault(folder_of(name), {})[name] = state
+        others: dict[str, list[SourceFile]] = {}
+        for one in self._others:
+            others.setdefault(folder_of(one.name), []).append(one)
+        return {
+            folder: _told(states.get(folder, {}), others.get(folder, []))
+            for folder in sorted(states.keys() | others.keys())
+        }
+
+    def marked_folders(self, marker: str) -> frozenset[str]:
+        """See ``Files``. The clock of the service tells, which wrote all of them."""
+        _, inside = _split(self._uri)
+        prefix = f"{inside.rstrip('/')}/" if inside else ""
+        marks: dict[str, float] = {}
+        newest: dict[str, float] = {}
+        for one in self._objects.list(prefix, details=True):
+            name = one.name.removeprefix(prefix)
+            folder = folder_of(name)
+            if name.rpartition("/")[2] == marker:
+                marks[folder] = one.written
+            elif name in self._states:
+                newest[folder] = max(newest.get(folder, one.written), one.written)
+        return frozenset(
+            folder
+            for folder, written in newest.items()
+            if folder in marks and written <= marks[folder]
+        )
+
+    def within(self, folders: frozenset[str]) -> BucketFiles:
+        """See ``Files``."""
+        states = {name: one for name, one in self._states.items() if folder_of(name) in folders}
+        others = [one for one in self._others if folder_of(one.name) in folders]
+        return BucketFiles(self._uri, self._objects, states, others, single=self.single)
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``. Objects that are not known yet are downloaded."""
@@ -260,6 +295,15 @@ def _below(
                 faults[folder] = f"name: is also the folder of {name}"
     shown = {printable(name): fault for name, fault in faults.items()}
     return states, [SourceFile(name, 0, "", fault=fault) for name, fault in shown.items()]
+
+
+def _told(states: Mapping[str, ObjectState], others: Sequence[SourceFile]) -> str:
+    """Return the digest of the states of objects, and of what cannot be a file."""
+    told = hashlib.sha256()
+    for name, state in sorted(states.items()):
+        told.update(repr((name, *state)).encode())
+    told.update(repr(sorted(others)).encode())
+    return told.hexdigest()
 
 
 def _fault(name: str) -> str:

@@ -64,10 +64,11 @@ def folder_format(uri: str, names: Sequence[str]) -> Format:
     Raises:
         UserError: Its images have no labels.
     """
-    if any(map(re.compile(IDX_IMAGES).fullmatch, names)):
+    on_top = [name for name in names if "/" not in name]
+    if any(map(re.compile(IDX_IMAGES).fullmatch, on_top)):
         return "idx"
-    tables = _tables(names)
-    if tables and any("/" in name for name in names) and _says_no_label(names):
+    tables = _tables(on_top)
+    if tables and len(on_top) < len(names) and _says_no_label(names):
         places = " or ".join(f"{uri.rstrip('/')}/{name}" for name in tables)
         raise UserError(
             f"the folders of {uri} say no labels of their images, and {', '.join(tables)} beside "
@@ -75,7 +76,7 @@ def folder_format(uri: str, names: Sequence[str]) -> Format:
             f"give the file that lists images and labels as data: {places}; its first line has to "
             "name the columns, such as file,label",
         )
-    if any("/" in name for name in names):
+    if len(on_top) < len(names):
         return "folder"
     single = [name for name in names if name.lower().endswith(tuple(_FILE_FORMATS))]
     raise UserError(

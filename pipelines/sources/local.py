@@ -8,11 +8,13 @@ import os
 import posixpath
 import stat
 import time
+from array import array
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path
 
 from components.contract.errors import UserError
@@ -20,6 +22,7 @@ from components.contract.source import SourceFile
 from components.data.image_list import names_meant, unlisted
 from pipelines.disk.names import absolute, check_name, fault_of_name, is_junk
 from pipelines.sources.checksums import ChecksumCache, FileState, hash_unchanged
+from pipelines.sources.together import folder_of
 from pipelines.sources.walking import Contents, contents_of, state_of, unreadable
 
 PACKAGE = "package:"
@@ -64,13 +67,13 @@ class LocalFiles:
     @property
     def fingerprint(self) -> str:
         """See ``Files``."""
-        return _told(self.contents.states, self.contents.others)
+        return _told(self._names, self.contents.states, self.contents.others)
 
     def fingerprint_of(self, names: frozenset[str]) -> str:
         """See ``Files``."""
-        states = {name: one for name, one in self.contents.states.items() if name in names}
+        listed = [name for name in self._names if name in names]
         others = {name: one for name, one in self.contents.others.items() if name in names}
-        return _told(states, others)
+        return _told(listed, self.contents.states, others)
 
     def marked(self, marker: str) -> bool:
         """See ``Files``."""
@@ -80,6 +83,42 @@ class LocalFiles:
         except FileNotFoundError:
             return False
         return all(state.mtime_ns <= marked_ns for state in self.contents.states.values())
+
+    def by_folder(self) -> Mapping[str, str]:
+        """See ``Files``."""
+        names: dict[str, list[str]] = {}
+        for name in self._names:
+            names.setdefault(folder_of(name), []).append(name)
+        others: dict[str, dict[str, SourceFile]] = {}
+        for name, other in self.contents.others.items():
+            others.setdefault(folder_of(name), {})[name] = other
+        return {
+            folder: _told(names.get(folder, []), self.contents.states, others.get(folder, {}))
+            for folder in sorted(names.keys() | others.keys())
+        }
+
+    def marked_folders(self, marker: str) -> frozenset[str]:
+        """See ``Files``."""
+        newest: dict[str, int] = {}
+        for name, state in self.contents.states.items():
+            folder = folder_of(name)
+            newest[folder] = max(newest.get(folder, state.mtime_ns), state.mtime_ns)
+        marked: set[str] = set()
+        for folder, newest_ns in newest.items():
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                marked_ns = (self.root / folder / marker).stat().st_mtime_ns
+                marked |= {folder} if newest_ns <= marked_ns else set()
+        return frozenset(marked)
+
+    def within(self, folders: frozenset[str]) -> LocalFiles:
+        """See ``Files``."""
+        had = self.contents
+        contents = Contents(
+            {name: one for name, one in had.states.items() if folder_of(name) in folders},
+            {name: one for name, one in had.links.items() if folder_of(name) in folders},
+            {name: one for name, one in had.others.items() if folder_of(name) in folders},
+        )
+        return LocalFiles(self.uri, self.root, contents, self.seen_ns)
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``."""
@@ -206,12 +245,19 @@ def _faults(uri: str, root: Path) -> Generator[None]:
         ) from None
 
 
-def _told(states: Mapping[str, FileState], others: Mapping[str, SourceFile]) -> str:
-    told = sha256()
-    # One text of all of them: a million of texts would take three times as long.
-    told.update(
-        repr([(name, *states[name]) for name in sorted(states)]).encode("utf-8", "surrogateescape")
-    )
+def _told(
+    names: Sequence[str], states: Mapping[str, FileState], others: Mapping[str, SourceFile]
+) -> str:
+    """Return the digest of the states of files, in this order, and of what has no bytes."""
+    told = sha256(f"{len(names)} ".encode())
+    listed = [states[name] for name in names]
+    # Columns of all of them: a text for each of a million files would take three times as long.
+    for texts in (names, [one.path for one in listed]):
+        told.update("\0".join(texts).encode("utf-8", "surrogateescape") + b"\0")
+    for field in ("size_bytes", "mtime_ns", "ctime_ns", "inode"):
+        numbers = list(map(attrgetter(field), listed))
+        kind = "q" if min(numbers, default=0) < 0 else "Q"
+        told.update(kind.encode() + array(kind, numbers).tobytes())
     told.update(repr(sorted(others.items())).encode("utf-8", "surrogateescape"))
     return told.hexdigest()
 

@@ -99,8 +99,15 @@ def check_model_form(uri: str, names: Sequence[str]) -> None:
 
 def _form_of(names: Sequence[str], forms: _Forms) -> tuple[str, str] | None:
     """Return the form that all files have but those beside them, and what to do with it."""
-    files = [name for name in names if not _BESIDE.search(name)]
-    for pattern, found in forms.items():
-        if files and all(re.search(pattern, name, re.IGNORECASE) for name in files):
+    files = (name for name in names if not _BESIDE.search(name))
+    first = next(files, "")
+    likely = [
+        (form, found) for form, found in forms.items() if re.search(form, first, re.IGNORECASE)
+    ]
+    if not likely:  # as of nearly all data: the other files need not be looked at
+        return None
+    rest = list(files)
+    for form, found in likely:
+        if all(re.search(form, name, re.IGNORECASE) for name in rest):
             return found
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pipelines.sources.snapshot import listed_files
+from pipelines.sources.snapshot import listed_files, listed_folders
 from pipelines.sources.together import Files
 
 
@@ -23,6 +23,11 @@ class Look:
     files: int
     marked: bool
     place: Files = field(compare=False, repr=False)
+
+    def within(self, folders: frozenset[str]) -> Look:
+        """Return what this look has seen in these folders themselves; there may be nothing."""
+        part = self.place.within(folders)
+        return Look(part.fingerprint, len(part.names), self.marked, part)
 
     def added_to(self, before: str, names: frozenset[str]) -> bool:
         """Whether files were added to a listing, and nothing of it was written or removed.
@@ -47,3 +52,16 @@ def sight(data: str, marker: str | None = None) -> Look:
     place = listed_files(data)
     marked = place.marked(marker) if marker else False
     return Look(place.fingerprint, len(place.names), marked, place)
+
+
+def sight_folders(data: str) -> Look:
+    """Look at the user's data, of which each folder of images is whole by itself.
+
+    Args:
+        data: Where it is: see ``snapshot``.
+
+    Raises:
+        UserError: There is nothing, it cannot be listed, or it is no folders of images.
+    """
+    place = listed_folders(data)
+    return Look(place.fingerprint, len(place.names), marked=False, place=place)

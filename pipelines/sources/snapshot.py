@@ -78,18 +78,25 @@ class Snapshot:
         return sum(file.size_bytes for file in self.files)
 
 
-def snapshot(data: str, cache: ChecksumCache | None = None) -> Snapshot:
+def snapshot(
+    data: str, cache: ChecksumCache | None = None, folders: frozenset[str] | None = None
+) -> Snapshot:
     """List and hash the user's data.
 
     Args:
         data: A folder or a file, ``gs://bucket/name`` for the same in a bucket, or
             ``package:NAME/path`` for what an installed package holds.
         cache: Remembers checksums of what has not changed since.
+        folders: Only what lies in these folders of images themselves; None is all. What lies in
+            others is not read.
 
     Raises:
         UserError: Nothing there, nothing in it, not readable, or not ordered as data is.
     """
     place, form, index = _located(data, cache)
+    if folders is not None:
+        _check_folders(data, form)
+        place = place.within(folders)
     return Snapshot(data, form, place.hashed(cache), place, index)
 
 
@@ -103,6 +110,29 @@ def listed_files(data: str) -> Files:
         UserError: Nothing there, nothing in it, or not ordered as data is.
     """
     return _located(data, None)[0]
+
+
+def listed_folders(data: str) -> Files:
+    """List data that is folders of images, without reading any.
+
+    Args:
+        data: See ``snapshot``.
+
+    Raises:
+        UserError: See ``listed_files``; or it is of another form.
+    """
+    place, form, _ = _located(data, None)
+    _check_folders(data, form)
+    return place
+
+
+def _check_folders(data: str, form: Format) -> None:
+    if form != "folder":
+        raise UserError(
+            f"{data} is no folder with one sub-folder per identity or class, so no folder of it is "
+            "whole by itself",
+            "watch it with --settle all",
+        )
 
 
 def _located(data: str, cache: ChecksumCache | None) -> tuple[Files, Format, str]:
@@ -285,17 +315,25 @@ def without(taken: Snapshot, excluded: tuple[str, ...]) -> Snapshot:
     return replace(taken, files=files, excluded=excluded)
 
 
-def snapshots(places: Mapping[str, str | tuple[str, ...]]) -> dict[str, Snapshot]:
+def snapshots(
+    places: Mapping[str, str | tuple[str, ...]], folders: frozenset[str] | None = None
+) -> dict[str, Snapshot]:
     """List and hash the user's files that a graph starts from.
 
     Args:
         places: Where each source is, by its name.
+        folders: Of the data, see ``snapshot``.
 
     Raises:
         UserError: They are missing, empty or cannot be read.
     """
     with ChecksumCache(cache_folder() / "checksums.sqlite") as cache:
-        return {name: snapshot_of(name, place, cache) for name, place in places.items()}
+        return {
+            name: snapshot(place, cache, folders)
+            if name == DATA and isinstance(place, str)
+            else snapshot_of(name, place, cache)
+            for name, place in places.items()
+        }
 
 
 def snapshot_of(

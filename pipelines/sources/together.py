@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +11,11 @@ from typing import Protocol
 from components.contract.errors import UserError
 from components.contract.source import SourceFile
 from pipelines.sources.checksums import ChecksumCache
+
+
+def folder_of(name: str) -> str:
+    """Return the folder that a file of this name lies in itself; empty at the top."""
+    return name.rpartition("/")[0]
 
 
 class Files(Protocol):
@@ -45,6 +50,18 @@ class Files(Protocol):
 
     def marked(self, marker: str) -> bool:
         """Whether a file of this name lies beside the files and is newer than all of them."""
+        ...
+
+    def by_folder(self) -> Mapping[str, str]:
+        """Return a ``fingerprint`` for each folder that files lie in: see ``folder_of``."""
+        ...
+
+    def marked_folders(self, marker: str) -> frozenset[str]:
+        """Return the folders in which a file of this name is newer than all beside it."""
+        ...
+
+    def within(self, folders: frozenset[str]) -> Files:
+        """Return only what lies in these folders themselves; there may be nothing."""
         ...
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
@@ -120,6 +137,18 @@ class TogetherFiles:
     def marked(self, marker: str) -> bool:
         """See ``Files``; beside the file of every place."""
         return all(part.marked(marker) for part in self.parts)
+
+    def by_folder(self) -> Mapping[str, str]:
+        """See ``Files``; files of several places lie in no folder of theirs."""
+        return {"": self.fingerprint}
+
+    def marked_folders(self, marker: str) -> frozenset[str]:
+        """See ``Files``."""
+        return frozenset([""] if self.marked(marker) else [])
+
+    def within(self, folders: frozenset[str]) -> Files:
+        """See ``Files``; several places have no parts."""
+        raise AssertionError(f"several places have no folders: {sorted(folders)}")
 
     def hashed(self, cache: ChecksumCache | None) -> tuple[SourceFile, ...]:
         """See ``Files``; in the order of the places, which is that of their import."""

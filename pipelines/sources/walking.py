@@ -44,6 +44,7 @@ def contents_of(root: Path) -> Contents:
     """
     search = _Search(os.fspath(root))
     search.enter("", search.root)
+    search.know_files()
     while search.pending:
         links, search.pending = sorted(search.pending), []
         for name, path in links:
@@ -74,6 +75,7 @@ def state_of(path: str) -> FileState | str:
 class _Search:
     def __init__(self, root: str) -> None:
         self.root = root
+        self.first = True
         self.found = Contents()
         self.pending: list[tuple[str, str]] = []
         self._files: dict[str, str] = {}
@@ -82,22 +84,34 @@ class _Search:
     def enter(self, prefix: str, path: str) -> None:
         """Take what is in a folder and below; its links wait."""
         folders = [(prefix, path)]
+        plain, states, of = self.first, self.found.states, FileState.of
         while folders:
             prefix, path = folders.pop()
             self._folders[path] = prefix.rstrip("/")
+            inside = f"{path.rstrip('/')}/"
             with os.scandir(path) as entries:
                 for entry in entries:
-                    name = prefix + entry.name
-                    if is_junk(entry.name):
+                    own = entry.name
+                    name = prefix + own
+                    if is_junk(own):
                         continue
-                    if entry.is_symlink():
-                        self.pending.append((name, entry.path))
+                    if plain and entry.is_file(follow_symlinks=False) and not fault_of_name(name):
+                        # A million of them: no call that is not needed.
+                        states[name] = of(inside + own, entry.stat(follow_symlinks=False))
+                    elif entry.is_symlink():
+                        self.pending.append((name, inside + own))
                     elif not entry.is_dir(follow_symlinks=False):
-                        self._take(name, entry.path, entry.stat(follow_symlinks=False))
+                        self._take(name, inside + own, entry.stat(follow_symlinks=False))
                     elif entry.path in self._folders:
                         self._other(name, link=self._folders[entry.path])
                     else:
                         folders.append((f"{name}/", entry.path))
+
+    def know_files(self) -> None:
+        """Note where files were met, before the first link: until then each has another path."""
+        self.first = False
+        if self.pending:
+            self._files = {state.path: name for name, state in self.found.states.items()}
 
     def follow(self, name: str, path: str) -> None:
         """Take what a link leads to."""
@@ -119,8 +133,7 @@ class _Search:
         return self.enter(f"{name}/", target)
 
     def _take(self, name: str, path: str, status: os.stat_result) -> None:
-        fault = fault_of_name(name)
-        if fault:
+        if fault := fault_of_name(name):
             self._other(name, fault=f"name: {fault}; rename the file")
         elif not stat.S_ISREG(status.st_mode):
             self._other(name, fault="special: no regular file but a device, pipe or socket")

@@ -67,6 +67,7 @@ class Taken:
         changes: What differs from what was trained on; None where nothing was.
         run: Which run that was.
         trained: When it was launched, ISO 8601.
+        withheld: So many of its files lie in folders that are being written, and are not compared.
     """
 
     digest: str
@@ -74,6 +75,7 @@ class Taken:
     changes: Changes | None = None
     run: str = ""
     trained: str = ""
+    withheld: int = 0
 
 
 def changes(before: FileList, after: FileList) -> Changes:

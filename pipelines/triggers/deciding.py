@@ -15,8 +15,9 @@ from typing import Literal
 from pipelines.triggers import cron
 from pipelines.triggers.amounts import Thresholds, rate, thresholds, told
 from pipelines.triggers.changes import Changes, Taken, reached
+from pipelines.triggers.folders import SettledFolders
 from pipelines.triggers.launch_states import UNFINISHED, Launch, LaunchAttempt
-from pipelines.triggers.observing import LOOKS, Observed, Sighted, is_ready, restless_for_s
+from pipelines.triggers.observing import LOOKS, Observed, Sighted, is_ready
 from pipelines.triggers.settings import Trigger, WatchSettings
 
 What = Literal["launch", "leave out", "cancel", "wait", "hold", "pause", "nothing"]
@@ -217,6 +218,7 @@ def decide_watch(
     observed: Observed,
     sighted: Sighted,
     read: Callable[[], Taken],
+    settled: SettledFolders | None = None,
 ) -> Move:
     """Decide about the data of a watch.
 
@@ -228,21 +230,30 @@ def decide_watch(
         observed: What was seen of the data, this look included.
         sighted: This look.
         read: Reads the data; asked only when nobody writes it.
+        settled: Which folders of it are whole, where each is by itself; ``sighted`` and what is
+            read are of those alone.
     """
     watch = trigger.watch
     assert watch is not None
-    if not is_ready(watch, observed, sighted):
+    if settled is not None and not settled.whole:
+        return _none_whole(watch, settled, now)
+    if settled is None and not is_ready(watch, observed, sighted):
         return _not_ready(watch, observed, now)
     if waits:
         return Move("wait", f"{waits.why}; the data is looked at when it has ended")
     taken = read()
     if before := known.get(taken.digest):
-        return Move("nothing", _seen_before(trigger, before), snapshot=taken.digest)
-    if taken.changes is None:
+        move = Move("nothing", _seen_before(trigger, before), snapshot=taken.digest)
+    elif settled and (waiting := _withheld(watch, settled, taken, now)):
+        return waiting
+    elif taken.changes is None:
         first = f"first data: {taken.files} files"
         move = Move("launch", first, taken.digest, 1, taken.digest)
     else:
         move = _compared(watch, known, now, taken, taken.changes)
+    if settled and settled.written:
+        left_out = f"left out, perhaps being written: {settled}"
+        move = replace(move, why=f"{move.why}; {left_out}")
     whole = f"marker {watch.marker}" if watch.marker else "quiet, no marker"
     return replace(move, listing=sighted.digest, whole=whole) if move.what == "launch" else move
 
@@ -256,6 +267,8 @@ def _compared(
         return Move("hold", _shrunk(found), key, 1, key)
     trained = datetime.fromisoformat(taken.trained)
     enough, stands = reached(thresholds(list(watch.when)), found, trained, now)
+    if taken.withheld and not found.added and not found.removed:
+        stands = "the same images in all folders that are whole"
     stands += f", counted from run {taken.run}"
     if not enough:
         return Move("nothing", stands, snapshot=key)
@@ -265,17 +278,46 @@ def _compared(
     return Move("launch", stands, key, 1, key)
 
 
+def _none_whole(watch: WatchSettings, settled: SettledFolders, now: datetime) -> Move:
+    """Decide about data of which no folder is whole."""
+    if hold := _never_whole(watch, settled.since, now, "no folder of the data has been whole"):
+        return hold
+    if watch.quiet_s is None:
+        return Move("wait", f"in no folder is {watch.marker} newer than all beside it: {settled}")
+    for_s = min(settled.longest_quiet_s(now), watch.quiet_s)
+    why = f"perhaps every folder is being written: at most quiet for {told(for_s)} of "
+    return Move("wait", f"{why}{told(watch.quiet_s)}: {settled}")
+
+
+def _withheld(
+    watch: WatchSettings, settled: SettledFolders, taken: Taken, now: datetime
+) -> Move | None:
+    """Wait where too much of what was trained on is being written, which is not gone."""
+    before = taken.withheld + (taken.changes.files_before if taken.changes else 0)
+    if not taken.withheld or taken.withheld / before < watch.shrink:
+        return None
+    what = f"{taken.withheld} of {before} files that run {taken.run} was trained on lie in folders "
+    if hold := _never_whole(watch, settled.since, now, f"{what}that have not been whole"):
+        return replace(hold, key=taken.digest, snapshot=taken.digest)  # confirmed: without them
+    return Move("wait", f"{what}that are being written: {settled}")
+
+
+def _never_whole(watch: WatchSettings, since: str, now: datetime, what: str) -> Move | None:
+    """Ask a person about what has not been whole for too long."""
+    restless_s = (now - datetime.fromisoformat(since)).total_seconds() if since else 0.0
+    if restless_s <= watch.max_wait_s:
+        return None
+    return Move("hold", f"{what} for {told(restless_s)}, more than {told(watch.max_wait_s)}")
+
+
 def needs_files(asked: Thresholds) -> bool:
     """Whether thresholds count images or folders, which one file of many images does not show."""
     return asked.images is not None or asked.identities is not None or asked.changed is not None
 
 
 def _not_ready(watch: WatchSettings, observed: Observed, now: datetime) -> Move:
-    restless_s = restless_for_s(observed, now)
-    if restless_s > watch.max_wait_s:
-        most = told(watch.max_wait_s)
-        why = f"the data has not been whole for {told(restless_s)}, more than {most}"
-        return Move("hold", why)
+    if hold := _never_whole(watch, observed.restless_since, now, "the data has not been whole"):
+        return hold
     if watch.marker:
         return Move("wait", f"waits for {watch.marker}, newer than all beside it")
     assert watch.quiet_s is not None

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from pipelines.runs.kept_sources import read_source
 from pipelines.sources.sighting import Look
+from pipelines.sources.together import folder_of
 from pipelines.stores.store import Store
 from pipelines.triggers.deciding import Going, Move
 from pipelines.triggers.launch_states import Launch
@@ -46,7 +47,7 @@ def superseding(
     latest = launch.latest if launch else None
     if quiet_s is None or launch is None or latest is None:
         return None
-    if not latest.listing or latest.listing == sighted.digest:
+    if not latest.listing:
         return None
     since_s = (now - datetime.fromisoformat(latest.reserved)).total_seconds()
     if since_s > PERIODS * quiet_s or _is_spent(launch, known, now):
@@ -54,6 +55,8 @@ def superseding(
     claimed = read_source(store, latest.snapshot)
     if claimed is None:
         return None
+    if trigger.watch and trigger.watch.settle == "folder":  # others may grow as they like
+        sighted = sighted.within(frozenset(folder_of(one.name) for one in claimed.files))
     if not sighted.added_to(latest.listing, frozenset(one.name for one in claimed.files)):
         return None
     why = (

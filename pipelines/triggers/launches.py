@@ -169,6 +169,8 @@ def launches(
         key = named[1] if named else name.removesuffix(_END)
         one = found.setdefault(key, _KeptLaunch())
         stat = versions.get(place)
+        if place in versions and stat is None:
+            continue  # taken back meanwhile
         version = stat.version if stat else ""
         try:
             if not named:

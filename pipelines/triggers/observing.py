@@ -11,7 +11,7 @@ time over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
@@ -24,7 +24,8 @@ LOOKS = 3
 """The same listing so often, at least: two may fall between two files of an upload."""
 
 
-_PERIODS = 3
+PERIODS = 3
+"""What is added within so many quiet periods belongs to the same upload."""
 
 
 class Sighted(Protocol):
@@ -42,6 +43,23 @@ class Sighted(Protocol):
 
 
 @dataclass(frozen=True)
+class FolderSeen:
+    """What was seen so far of one folder.
+
+    Attributes:
+        digest: Of its listing, shortened; empty: it is gone.
+        first: When it was first seen so, ISO 8601.
+        looks: How often, but no more than ``LOOKS``.
+        since: When it first moved, not having been whole since; empty while it is.
+    """
+
+    digest: str
+    first: str
+    looks: int
+    since: str
+
+
+@dataclass(frozen=True)
 class Observed:
     """What was seen so far.
 
@@ -54,6 +72,7 @@ class Observed:
         taken: What reading the data under this listing has told, if it was read.
         asked: What that rests on beside the listing: see ``reading``.
         longest_pause_s: For how long at most it stood still and was written on, in seconds.
+        folders: What was seen of each folder, where each is whole by itself.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
@@ -66,6 +85,7 @@ class Observed:
     taken: Taken | None = None
     asked: str = ""
     longest_pause_s: float = 0.0
+    folders: Mapping[str, FolderSeen] = field(default_factory=dict[str, FolderSeen])
 
     def quiet_for_s(self) -> float:
         """For how long the listing has been the same, in seconds, as far as anybody looked."""
@@ -106,7 +126,7 @@ def observe(
     if before.digest == sighted.digest:
         return replace(before, last=now, looks=before.looks + 1)
     pause_s = before.quiet_for_s()
-    same_upload = before.restless_since or (quiet_s and pause_s <= _PERIODS * quiet_s)
+    same_upload = before.restless_since or (quiet_s and pause_s <= PERIODS * quiet_s)
     longest_s = max(before.longest_pause_s, pause_s) if same_upload else before.longest_pause_s
     return Observed(
         sighted.digest, now, now, 1, restless_since=before.restless_since or now,
@@ -116,7 +136,7 @@ def observe(
 
 def proposed_quiet_s(watch: WatchSettings, observed: Observed) -> int | None:
     """Return a longer quiet, three times the longest pause seen; None where the one asked is."""
-    proposed = round(_PERIODS * observed.longest_pause_s)
+    proposed = round(PERIODS * observed.longest_pause_s)
     return proposed if watch.quiet_s is not None and proposed > watch.quiet_s else None
 
 
@@ -131,13 +151,6 @@ def is_ready(watch: WatchSettings, observed: Observed, sighted: Sighted) -> bool
 def calmed(observed: Observed) -> Observed:
     """Return what is known once the data was taken for whole: the next change starts the time."""
     return replace(observed, restless_since="")
-
-
-def restless_for_s(observed: Observed, at: datetime) -> float:
-    """For how long data has not been quiet, in seconds."""
-    if not observed.restless_since:
-        return 0.0
-    return (at - _moment(observed.restless_since)).total_seconds()
 
 
 def _moment(text: str) -> datetime:

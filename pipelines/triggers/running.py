@@ -140,7 +140,13 @@ def _run(
     on_event: Callable[[Event], None],
     launcher: Launcher,
 ) -> Carried:
-    ordered = Ordered(attempt.run, actor_of(trigger), attempt.snapshot, counts=lease.regain)
+    ordered = Ordered(
+        attempt.run,
+        actor_of(trigger),
+        attempt.snapshot,
+        settled=trigger.watch is not None and trigger.watch.settle == "folder",
+        counts=lease.regain,
+    )
     try:
         launched = launcher(
             config_of(trigger),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict
 
 Overlap = Literal["skip", "queue", "cancel"]
+Settle = Literal["all", "folder"]
 Against = Literal["last", "champion"]
 
 
@@ -42,6 +43,8 @@ class WatchSettings:
         every_s: How often it is looked at by whoever looks all the time, in seconds.
         quiet_s: For how long the listing must not have changed, in seconds; None with a marker.
         marker: A file that says that an upload is whole; None waits for quiet.
+        settle: What has to be whole: all of the data, or each folder by itself, where those that
+            are not yet are left out.
         max_wait_s: After so long without quiet it is held, in seconds.
         when: What has to have changed; see ``amounts.thresholds``.
         at_most: How often it may train; see ``amounts.rate``; empty as often as data changes.
@@ -52,6 +55,7 @@ class WatchSettings:
     every_s: int = 60
     quiet_s: int | None = 600
     marker: str | None = None
+    settle: Settle = "all"
     max_wait_s: int = 6 * 3600
     when: tuple[str, ...] = ()
     at_most: str = ""

@@ -127,9 +127,15 @@ class Ticker:
 
         Returns:
             The run, and what became of it.
+
+        Raises:
+            UserError: Only whole folders are trained on, and none is.
         """
-        key = by_hand_key(self._clock())
-        return self._by_hand(trigger, Move("launch", why, key), actor)
+        now = self._clock()
+        data = ""
+        if trigger.watch and trigger.watch.settle == "folder":
+            data = DataReader(self._store, trigger, now, keep=True, may_read=True).take_settled()
+        return self._by_hand(trigger, Move("launch", why, by_hand_key(now), 1, data), actor)
 
     def try_again(self, trigger: Trigger, failed: Launch, actor: str) -> tuple[str, Carried]:
         """Try a launch again.

@@ -11,6 +11,7 @@ from pipelines.web.security.headers import HeaderGuard
 from pipelines.web.security.hosts import HostGuard
 from pipelines.web.security.limits import BodyGuard, CrowdGuard
 from pipelines.web.security.paths import PathGuard
+from pipelines.web.security.prefixes import PrefixGuard
 from pipelines.web.security.sessions import ALIVE, SessionGuard, WayIn
 from pipelines.web.settings import ServeSettings
 
@@ -28,8 +29,9 @@ def guarded(
         requests: Counts what was answered.
     """
     inner = SessionGuard(CrowdGuard(pages), way, https=settings.https)
-    outer = HostGuard(PathGuard(BodyGuard(inner)), settings.hosts)
-    return CountGuard(HeaderGuard(FaultGuard(_Alive(outer), faults)), requests)
+    below = PrefixGuard(PathGuard(BodyGuard(inner)), settings.prefix)
+    outer = _Alive(HostGuard(below, settings.hosts), settings.prefix)
+    return CountGuard(HeaderGuard(FaultGuard(outer, faults)), requests)
 
 
 class _Alive:
@@ -37,12 +39,14 @@ class _Alive:
 
     Args:
         app: Answers all else.
+        prefix: That pages are below; it is asked with and without it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
+        self._asked = (ALIVE, prefix + ALIVE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        app = PlainTextResponse("ok\n") if scope["path"] == ALIVE else self._app
+        app = PlainTextResponse("ok\n") if scope["path"] in self._asked else self._app
         await app(scope, receive, send)

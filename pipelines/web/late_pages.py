@@ -11,7 +11,7 @@ from typing import Protocol
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Startable(Protocol):
+class Background(Protocol):
     """What works behind the pages, such as ``Service``."""
 
     def start(self) -> None:
@@ -23,7 +23,7 @@ class Startable(Protocol):
         ...
 
 
-Make = Callable[[], tuple[Startable, ASGIApp]]
+Make = Callable[[], tuple[Background, ASGIApp]]
 
 
 class LatePages:
@@ -37,7 +37,7 @@ class LatePages:
     def __init__(self, make: Make, on_fault: Callable[[], None]) -> None:
         self._make = make
         self._on_fault = on_fault
-        self._made: Future[tuple[Startable, ASGIApp]] = Future()
+        self._made: Future[tuple[Background, ASGIApp]] = Future()
         self._made.set_running_or_notify_cancel()  # a request that is given up ends no other
         self._thread = threading.Thread(target=self._load, name="load pages", daemon=True)
 

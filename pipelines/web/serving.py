@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from components.contract.errors import UserError
 from pipelines.stores.store import Store
 from pipelines.web.guards import guarded
-from pipelines.web.late_pages import LatePages, Startable
+from pipelines.web.late_pages import Background, LatePages
 from pipelines.web.request_counts import RequestCounts
 from pipelines.web.security.codes import CodeWay
 from pipelines.web.security.connections import MOST, BoundedConnection, bounded
@@ -110,7 +110,7 @@ def serve(
 
 def _make(
     store: Store, settings: ServeSettings, faults: Faults, requests: RequestCounts
-) -> tuple[Startable, ASGIApp]:
+) -> tuple[Background, ASGIApp]:
     """Load the pages, which takes longer than all that a start needs beside them."""
     from pipelines.web.app import make_pages
     from pipelines.web.service import Service
@@ -140,9 +140,10 @@ def configured(app: ASGIApp, connection: type[BoundedConnection]) -> uvicorn.Con
 def _address(settings: ServeSettings, port: int) -> str:
     """Return where this machine's own browser finds the server."""
     if settings.https and settings.hosts:
-        return f"https://{settings.hosts[0]}"
+        return f"https://{settings.hosts[0]}{settings.prefix}"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.address, settings.address)  # noqa: S104
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    at = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{at}{settings.prefix}"
 
 
 def _link(address: str, way: Way) -> str:

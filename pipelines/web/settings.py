@@ -34,7 +34,7 @@ MAKE_TOKEN = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"  # 
 _LINE = f'echo "promote $(id -un) $({MAKE_TOKEN})"'
 _EXAMPLES: Mapping[str, str] = {
     "store": "./slimline-store", "port": "8080", "at_once": "1", "triggers": "true",
-    "read_only": "false", "https": "false", "kubeflow": "{host: https://kubeflow.example.com}",
+    "read_only": "false", "https": "false", "prefix": "/slimline", "kubeflow": "{host: https://kubeflow.example.com}",
 }  # fmt: skip
 _AUTH = "auth: {kind: token, file: tokens.txt} or auth: {kind: proxy, addresses: [10.0.0.0/8]}"
 
@@ -89,6 +89,11 @@ _host = matching(
     re.compile(HOST, re.IGNORECASE),
     "{!r} is no name of a server",
     "write names as browsers show them, without https:// and path: hosts: [pipelines.example.com]",
+)
+_prefix = matching(
+    re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*"),
+    "{!r} is nothing that addresses could begin with",
+    "write the path without the last slash: prefix: /slimline, or leave it out",
 )
 _header = matching(
     re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}"),
@@ -201,6 +206,7 @@ class ServeSettings(Section):
         at_once: So many launches of triggers may go on at a time.
         triggers: Whether triggers are evaluated here.
         read_only: Nothing can be changed through pages, and nothing is started.
+        prefix: What all addresses begin with, where a proxy has others beside them.
         https: A proxy encrypts what browsers send and get: cookies are sent in no other way.
         kubeflow: A cluster whose runs are imported, and where pages start runs.
     """
@@ -218,6 +224,7 @@ class ServeSettings(Section):
     triggers: bool = True
     read_only: bool = False
     https: bool = False
+    prefix: Annotated[str, AfterValidator(_prefix)] = ""
     kubeflow: KubeflowSettings | None = None
 
     @property

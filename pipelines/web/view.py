@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from pipelines.runs.actions import Action, record_action
 from pipelines.web.security.cookies import (
@@ -20,6 +20,7 @@ from pipelines.web.security.cookies import (
     unsealed,
 )
 from pipelines.web.security.plain import address_of
+from pipelines.web.security.prefixes import PageResponse
 from pipelines.web.security.viewer import Viewer
 from pipelines.web.service import Service
 from pipelines.web.settings import Role
@@ -114,7 +115,7 @@ class View:
             **values: What the template uses; a missing one is an error.
         """
         page = render(template, view=self, title=title, **values)
-        response = HTMLResponse(page, status)
+        response = PageResponse(page, status)
         if self.said:
             drop_cookie(response, said_cookie(self.service), https=self.service.settings.https)
         return response
@@ -195,4 +196,4 @@ def view_of(request: Request, service: Service, form: Mapping[str, str] | None =
 def said_cookie(service: Service) -> str:
     """Return what the cookie is called that carries to the next page, once, what was done."""
     settings = service.settings
-    return cookie_name("slimline-said", https=settings.https, port=settings.port)
+    return cookie_name("slimline-said", settings, settings.port)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from tests.benchmarks.ingest import bench_ingest
 from tests.benchmarks.kubeflow import bench_compile, bench_engines, bench_sizes
 from tests.benchmarks.lineage import bench_lineage
 from tests.benchmarks.memory import bench_memory, bench_memory_ingest, bench_memory_small
-from tests.benchmarks.pages import bench_pages
+from tests.benchmarks.pages import bench_pages, bench_pages_small
 from tests.benchmarks.planning import bench_plan
 from tests.benchmarks.reruns import bench_reruns
 from tests.benchmarks.schedules import bench_schedules
@@ -390,7 +390,7 @@ def _against_client(scratch: Path, latency_ms: int) -> list[Row]:
     ]
 
 
-BENCHES = {
+BENCHES: dict[str, Callable[[Path], Iterable[Row]]] = {
     "run": bench_run,
     "plan": bench_plan,
     "classes": bench_classes,
@@ -413,13 +413,14 @@ BENCHES = {
     "pages": bench_pages,
 }
 
-LONG_BENCHES = {
+NAMED_BENCHES: dict[str, Callable[[Path], Iterable[Row]]] = {
     "memory-ingest": bench_memory_ingest,
     "memory-long": bench_memory,
+    "pages-small": bench_pages_small,
     "schedules": bench_schedules,
 }
 """Those that run only where they are named."""
-NAMES = f"of {', '.join([*BENCHES, *LONG_BENCHES])}; none: all but {', '.join(LONG_BENCHES)}"
+NAMES = f"of {', '.join([*BENCHES, *NAMED_BENCHES])}; none: all but {', '.join(NAMED_BENCHES)}"
 
 
 def main() -> None:
@@ -432,7 +433,9 @@ def main() -> None:
     for name in arguments.names or BENCHES:
         scratch = Path(tempfile.mkdtemp(prefix=f"bench-{name}-", dir=ROOT / "build"))
         try:
-            rows += (BENCHES | LONG_BENCHES)[name](scratch)
+            for row in (BENCHES | NAMED_BENCHES)[name](scratch):
+                print(table([row]), file=sys.stderr, flush=True)  # the table comes at the end
+                rows.append(row)
         finally:
             shutil.rmtree(scratch)
     text = table(rows)

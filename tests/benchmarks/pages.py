@@ -22,29 +22,38 @@ from tests.benchmarks.table import Row
 from tests.data.many_runs import ManyRuns
 
 _RUNS, _DATASETS, _IMAGES = 13_500, 100, 1_500
-_ASKED, _TABS, _POLL_S, _WATCHED_S = 60, 50, 2.0, 20.0
+_ASKED, _ASKED_S, _TABS, _POLL_S, _WATCHED_S = 60, 10.0, 50, 2.0, 20.0
 
 
-def bench_pages(scratch: Path) -> list[Row]:
+def bench_pages(scratch: Path) -> Iterator[Row]:
     """A generated store of a million artifacts, asked as browsers ask."""
-    from pipelines.lineage.index.opening import open_index
+    return _measured(scratch, ManyRuns(_RUNS, _DATASETS, _IMAGES))
 
-    store = ManyRuns(_RUNS, _DATASETS, _IMAGES)
-    folder = _written(store, scratch / "many")
-    os.environ["XDG_CACHE_HOME"] = str(scratch / "cache")
+
+def bench_pages_small(scratch: Path) -> Iterator[Row]:
+    """The same of a hundredth of the runs, in a minute: whether it comes to its end."""
+    return _measured(scratch, ManyRuns(_RUNS // 100, _DATASETS // 20, _IMAGES // 10))
+
+
+def _measured(scratch: Path, store: ManyRuns) -> Iterator[Row]:
+    from pipelines.lineage.index.opening import open_index
     from pipelines.stores.directory import DirectoryStore
 
+    began = time.perf_counter()
+    folder = _written(store, scratch / "many")
+    yield Row("store of generated runs, written", time.perf_counter() - began, "s", "")
+    os.environ["XDG_CACHE_HOME"] = str(scratch / "cache")
+    began = time.perf_counter()
     with open_index(DirectoryStore(folder)) as index:
         (artifacts,) = index.one("SELECT count(*) FROM artifact") or (0,)
-    rows: list[Row] = []
-    with _served(folder) as (server, ready_s):
-        rows.append(
-            Row(f"serve, {_RUNS:,} runs, {artifacts:,} artifacts, ready", ready_s, "s", "<= 1")
-        )
-        rows += _asked(server, store)
-        rows += _watched(server)
-        rows.append(Row("... memory of the service", server.memory(), "MiB", "<= 250"))
-    return rows
+    took_s = time.perf_counter() - began
+    yield Row(f"... index of {artifacts:,} artifacts, made anew", took_s, "s", "")
+    with _served(folder) as (server, link_s, page_s):
+        yield Row(f"serve, {store.runs:,} runs, until its link", link_s, "s", "<= 1")
+        yield Row("... until the first page", page_s, "s", "")
+        yield from _asked(server, store)
+        yield from _watched(server)
+        yield Row("... memory of the service", server.memory(), "MiB", "<= 250")
 
 
 def _written(store: ManyRuns, folder: Path) -> Path:
@@ -98,7 +107,7 @@ class _Server:
 
 
 @contextmanager
-def _served(folder: Path) -> Iterator[tuple[_Server, float]]:
+def _served(folder: Path) -> Iterator[tuple[_Server, float, float]]:
     command = [
         sys.executable,
         "-m",
@@ -116,14 +125,14 @@ def _served(folder: Path) -> Iterator[tuple[_Server, float]]:
         assert process.stderr
         try:
             link = process.stderr.readline().split()[1]
+            link_s = time.perf_counter() - began
             port = int(re.findall(r":(\d+)/", link)[0])
             server = _Server(process.pid, port, link)
-            assert server.get("/alive")[0] == 200
-            ready_s = time.perf_counter() - began
             assert server.get(link.partition(str(port))[2])[0] == 303
             assert server.get("/runs")[0] == 200
+            page_s = time.perf_counter() - began
             time.sleep(5)  # its first look at the store
-            yield server, ready_s
+            yield server, link_s, page_s
         finally:
             process.terminate()
 
@@ -148,7 +157,8 @@ def _asked(server: _Server, store: ManyRuns) -> Iterator[Row]:
             assert status in (200, 303), (asked, status)
             largest = max(largest, length)
 
-        yield Row(f"... {route.path}, p95 of {_ASKED}", p95_ms(ask, _ASKED), "ms", "<= 100")
+        name = f"... {route.path}, p95 of {_ASKED}"
+        yield Row(name, p95_ms(ask, _ASKED, within_s=_ASKED_S), "ms", "<= 100")
     yield Row("... the largest page", largest / 1e3, "kB", "<= 150")
     _, tag, _ = server.get("/runs")
 
@@ -162,13 +172,13 @@ def _addresses(store: ManyRuns, draw: random.Random) -> Mapping[str, Callable[[]
     """Return what makes addresses of a page, by the path of its route."""
 
     def run() -> str:
-        return store.name(draw.randrange(_RUNS))
+        return store.name(draw.randrange(store.runs))
 
     def data() -> str:
-        return store.artifact(draw.randrange(_RUNS), "ingest", "dataset")
+        return store.artifact(draw.randrange(store.runs), "ingest", "dataset")
 
     def named() -> str:
-        return quote(store.artifact(draw.randrange(_RUNS), "publish", "release"))
+        return quote(store.artifact(draw.randrange(store.runs), "publish", "release"))
 
     plain = ("/", "/actions", "/data", "/devices", "/health", "/lineage", "/metrics", "/releases",
              "/start", "/timeline", "/triggers")  # fmt: skip
@@ -181,12 +191,13 @@ def _addresses(store: ManyRuns, draw: random.Random) -> Mapping[str, Callable[[]
         "/compare": lambda: f"/compare?run={run()}&pick=",
         "/data/{digest}": lambda: f"/data/{data()}",
         "/find": lambda: f"/find?what={run()}",
+        "/lineage/affected": lambda: f"/lineage/affected?identity=p{draw.randrange(50)}",
         "/lineage/{what:path}": lambda: f"/lineage/{named()}",
         "/releases/{name}": lambda: "/releases/many",
     }
 
 
-def _watched(server: _Server) -> list[Row]:
+def _watched(server: _Server) -> Iterator[Row]:
     """Have very many tabs ask again and again, and look what that costs."""
     stopped = threading.Event()
     asked = 0
@@ -212,4 +223,4 @@ def _watched(server: _Server) -> list[Row]:
     for thread in tabs:
         thread.join()
     assert asked > _TABS * _WATCHED_S / _POLL_S / 2, "they were answered"
-    return [Row(f"... {_TABS} open tabs, share of a core", 100 * share, "%", "<= 20")]
+    yield Row(f"... {_TABS} open tabs, share of a core", 100 * share, "%", "<= 20")

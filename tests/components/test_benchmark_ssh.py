@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from components.artifacts.lite_model import LiteModelInfo
 from components.artifacts.measurement import Measurement
 from components.contract.closure import closure_of
 from components.contract.errors import UserError
+from components.devices.device import LostError
 from components.devices.fingerprint import runtime_version
 from components.devices.looking import look_at
 from components.devices.remote_settings import SshSettings
@@ -22,6 +24,7 @@ from components.devices.ssh import SshShell
 from components.devices.ssh_device import open_ssh
 from components.devices.timing_plan import TimingPlan
 from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
+from tests.components.devices.test_remote import probes_in, until
 from tests.components.flat import flat
 from tests.data.tiny_lite import write_lite
 from tests.servers.sshd import HOST, Sshd
@@ -90,6 +93,26 @@ def test_a_board_that_loses_its_power(
         device.close()
         sshd.start()
     assert "pi" in caught.value.what
+
+
+def test_a_connection_that_breaks_ends_the_probe(
+    settings: SshSettings, sshd: Sshd, model: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / ".cache/slimline"
+    plan = TimingPlan(blocks=1, warm_up_ms=50_000)
+    device = open_ssh("pi", settings)
+    try:
+        device.install()
+        with ThreadPoolExecutor() as pool:
+            timed = pool.submit(device.time, model / "model.tflite", plan, 0)
+            assert until(lambda: bool(probes_in(there)), 60)
+            sshd.drop()
+            with pytest.raises(LostError, match="pi went away"):
+                timed.result(60)
+    finally:
+        device.close()
+    assert until(lambda: not probes_in(there))
+    assert until(lambda: [path.name[:5] for path in there.iterdir()] == ["site-"])
 
 
 def test_a_host_that_nothing_is_known_of(sshd: Sshd, model: Path, tmp_path: Path) -> None:

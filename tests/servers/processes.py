@@ -34,6 +34,18 @@ def carrying(*texts: str) -> list[int]:
     return found
 
 
+def with_home(folder: str) -> list[int]:
+    """Return the processes whose ``HOME`` is a folder or below it: what servers of a test ran."""
+    found: list[int] = []
+    for pid in _numbers():
+        with suppress(OSError):
+            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if any(f"{each.decode(errors='replace')}/".startswith(f"HOME={folder}/")
+                   for each in variables):  # fmt: skip
+                found.append(pid)
+    return found
+
+
 def send(pids: list[int], number: signal.Signals) -> None:
     """Send a signal to those that are still there."""
     for pid in pids:

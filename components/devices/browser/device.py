@@ -24,6 +24,7 @@ from components.devices.browser.server import Posted, Serving, serving
 from components.devices.browser.settings import BrowserSettings
 from components.devices.device import Installed, Seen, State
 from components.devices.host import LEAST_BLOCK_MS, Host
+from components.devices.power import PowerMeter
 from components.devices.timing_plan import TimingPlan
 
 PACKAGE = "@litertjs/core"
@@ -104,6 +105,10 @@ class Browser:
     def state(self) -> State:
         """Return how this machine is."""
         return self._host.state()
+
+    def meter(self) -> PowerMeter | str:
+        """Say why its energy is not measured."""
+        return "not available: this machine's counter does not tell a browser from all else"
 
     def close(self) -> None:
         """Nothing was opened: every process ends with its page."""

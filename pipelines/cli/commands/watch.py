@@ -33,6 +33,11 @@ def add(commands: Any) -> None:
         help="take data when this file lies there, newer than all beside it, such as _SUCCESS",
     )  # fmt: skip
     new.add_argument(
+        "--settle", choices=("all", "folder"), default="all",
+        help="folder: each folder is whole by itself, for data that never rests; those that are "
+        "being written are left out (default: all)",
+    )  # fmt: skip
+    new.add_argument(
         "--max-wait", default="6h", metavar="TIME",
         help="ask a person when data was not whole for so long (default: 6h)",
     )  # fmt: skip
@@ -57,7 +62,7 @@ def add(commands: Any) -> None:
 def _add(arguments: argparse.Namespace) -> int:
     from pipelines.config.loading import load
     from pipelines.sources.local import PACKAGE
-    from pipelines.sources.sighting import sight
+    from pipelines.sources.sighting import sight, sight_folders
     from pipelines.triggers import amounts
     from pipelines.triggers.deciding import needs_files
     from pipelines.triggers.settings import WatchSettings
@@ -75,6 +80,7 @@ def _add(arguments: argparse.Namespace) -> int:
         every_s=amounts.duration_s(arguments.every, "--every"),
         quiet_s=quiet,
         marker=arguments.marker,
+        settle=arguments.settle,
         max_wait_s=amounts.duration_s(arguments.max_wait, "--max-wait"),
         when=tuple(arguments.when),
         at_most=arguments.at_most,
@@ -89,7 +95,7 @@ def _add(arguments: argparse.Namespace) -> int:
             "brings",
             "leave --marker out: another version of the package counts as new data",
         )
-    files = sight(place).files
+    files = (sight_folders if watch.settle == "folder" else sight)(place).files
     store, made = add_trigger(arguments, config, watch=watch)
     if files == 1 and needs_files(asked):
         print_remark(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from starlette.responses import RedirectResponse, Response
 
-from pipelines.lineage.affected import Answer
-from pipelines.lineage.affected import affected as ask
+from pipelines.lineage.affected import Answer, first_affected
 from pipelines.lineage.index.opening import OpenIndex
 from pipelines.lineage.sightings import FoundImage, Searched
 from pipelines.lineage.snapshots.images import DatasetImage, dataset_facts, images_named
@@ -52,13 +50,11 @@ def affected(view: View) -> Response:
 def _answer(view: View, index: OpenIndex, searched: Searched) -> tuple[Answer, int]:
     """Return the answer with its first releases, and how many there are.
 
-    Who is in everything is in every release: such an answer takes long, and is kept without them.
+    Who is in everything is in every release: such an answer still takes a while, and is kept.
     """
 
     def find_out() -> tuple[Answer, int]:
-        found = ask(index, searched, erasures(view.service.store))
-        listed = max(_LISTED_MAX, len(found.champions))
-        return replace(found, releases=found.releases[:listed]), len(found.releases)
+        return first_affected(index, searched, erasures(view.service.store), _LISTED_MAX)
 
     asked = ("affected", searched, excluded_in(view))
     return view.service.answers.recall(index.stamp, asked, find_out)

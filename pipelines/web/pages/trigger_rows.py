@@ -266,7 +266,11 @@ def _gauges(watch: WatchSettings, observed: Observed | None, now: datetime) -> S
 
 
 def _quiet(watch: WatchSettings, observed: Observed) -> Gauge | None:
-    """Return how long data has been quiet that has to be so for a while."""
+    """Return how long data has been quiet that has to be so for a while, or how much of it is."""
+    if watch.settle == "folder" and observed.restless_since and observed.folders:
+        whole = sum(not one.since for one in observed.folders.values())
+        words = f"{whole} of {len(observed.folders)} folders are whole"
+        return Gauge(words, whole / len(observed.folders))
     if watch.marker or not watch.quiet_s or not observed.restless_since:
         return None
     quiet_s = min(observed.quiet_for_s(), watch.quiet_s)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from pipelines.web.security.plain import header
+from pipelines.web.settings import ServeSettings
 
 
 def cookie(scope: Scope, name: str) -> str:
@@ -22,14 +23,18 @@ def cookie(scope: Scope, name: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def cookie_name(name: str, *, https: bool, port: int) -> str:
+def cookie_name(name: str, settings: ServeSettings, port: int) -> str:
     """Return what a cookie is called.
 
-    Behind https the prefix has browsers refuse one that a neighbouring host sets. Cookies are not
-    kept apart by port, so without it the port is in the name: two services on one machine would
-    sign each other's people out.
+    Behind https ``__Host-`` has browsers refuse one that a neighbouring host sets. It takes cookies
+    of all paths alone; below a prefix those of this server are sent to no other server of the host,
+    and ``__Secure-`` has browsers refuse what was set without https. Cookies are not kept apart by
+    port, so without https the port is in the name: two services on one machine would sign each
+    other's people out.
     """
-    return f"__Host-{name}" if https else f"{name}-{port}"
+    if not settings.https:
+        return f"{name}-{port}"
+    return f"__Secure-{name}" if settings.prefix else f"__Host-{name}"
 
 
 def set_cookie(response: Response, name: str, value: str, *, https: bool, age_s: int) -> None:

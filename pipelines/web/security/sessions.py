@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipelines.web.security.cookies import drop_cookie
 from pipelines.web.security.forms import RefusedFormError, check_origin, pairs_of, read_form
 from pipelines.web.security.plain import address_of, header, is_page
+from pipelines.web.security.prefixes import PageResponse
 from pipelines.web.security.viewer import Viewer
 from pipelines.web.templating import render
 
@@ -138,7 +139,7 @@ class SessionGuard:
         check_origin(scope, https=self._https)
         read_form(pairs_of(scope, await _body(receive)), session.csrf, ())
         self._way.leave(scope)
-        response = HTMLResponse(
+        response = PageResponse(
             render(
                 "refused.html", title="Signed out", what="you are signed out", again="",
                 fix="what runs goes on", asks_token=self._way.asks_token, to="/",
@@ -164,7 +165,7 @@ class SessionGuard:
                 what=error.what, fix=error.fix, again=where if again else "",
                 asks_token=self._way.asks_token, to="/" if scope["path"] == ENTER else where,
             )  # fmt: skip
-            response = HTMLResponse(page, error.status)
+            response = PageResponse(page, error.status)
         if error.status == 401 and self._way.asks_token:
             response.headers["www-authenticate"] = "Bearer"
         return response

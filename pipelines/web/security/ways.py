@@ -26,7 +26,7 @@ def way_of(settings: ServeSettings, port: int) -> Way:
         UserError: A file with secrets cannot be used.
     """
     auth, https = settings.auth, settings.https
-    name = cookie_name("slimline", https=https, port=port)
+    name = cookie_name("slimline", settings, port)
     if isinstance(auth, TokenAuth):
         return TokenWay(TokenFile(auth.file), name, https=https)
     if isinstance(auth, ProxyAuth):

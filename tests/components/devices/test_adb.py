@@ -97,6 +97,16 @@ def test_a_phone_whose_cable_is_pulled_and_one_that_freezes(adb, phone, shell):
         shell.run("echo never")
 
 
+def test_without_markers_a_phone_that_went_away_would_look_like_success(phone):
+    """What the marker of the end is for: adb itself ends with 0, or with 1 as a script may."""
+    command = ["adb", "-s", phone.serial, "shell", "-T", "echo begun; read -r line; exit 7"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"begun\n"
+        phone.unplug()
+        assert client.wait(20) in (0, 1)
+
+
 def test_a_phone_that_is_too_old(adb, tmp_path, monkeypatch):
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(adb.port))
     with Phone(tmp_path / "phone", adb, features="cmd") as old:

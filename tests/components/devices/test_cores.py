@@ -28,7 +28,7 @@ def test_clocks_come_from_the_kernel() -> None:
     assert clocks_of(raw) == "1 x 2400, 2 x 1800"
 
 
-def test_where_no_clock_is_told_the_kernels_own_measure_tells_cores_apart() -> None:
+def test_where_no_clock_is_told_the_kernels_own_measure_tells_which_are_fast() -> None:
     raw = RawFiles(
         {CPU.format(0, "cpu_capacity"): "446", CPU.format(1, "cpu_capacity"): "1024"}, ()
     )

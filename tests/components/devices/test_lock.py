@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -80,7 +81,7 @@ def test_nobody_else_is_in_while_one_is(board):
     most: list[int] = []
 
     def use(place: int) -> None:
-        for _ in range(3):
+        for _ in range(2):
             with board.lock(f"engine {place}", wait_s=60):
                 inside.append(place)
                 most.append(len(inside))
@@ -89,7 +90,7 @@ def test_nobody_else_is_in_while_one_is(board):
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(use, range(4)))
-    assert most == [1] * 12
+    assert most == [1] * 8
     assert list((board.folder / "lock").iterdir()) == []
 
 
@@ -149,6 +150,12 @@ def test_a_damaged_lock_is_none(board):
     (board.folder / "lock" / "holder").write_text("what\n")
     with board.lock("ada"):
         pass
+
+
+def test_a_folder_that_was_removed_in_between_stays_away(board):
+    with board.lock("ada"):
+        shutil.rmtree(board.folder)
+    assert not board.folder.exists()
 
 
 def test_where_no_lock_can_be_made_the_user_is_told_what_to_set(tmp_path):

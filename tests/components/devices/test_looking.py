@@ -14,8 +14,6 @@ from components.devices.remote_settings import SshSettings
 from tests.components.devices.host_shell import KINDS, HostShell
 from tests.components.devices.linked_runtime import PYTHON
 
-SETTINGS = SshSettings(host="pi", python=PYTHON, dir="/tmp/not-made-by-a-look")
-
 
 class ToolShell(HostShell):
     """A shell of a device with tools of its own.
@@ -27,6 +25,7 @@ class ToolShell(HostShell):
 
     def __init__(self, folder: Path, kind: str = "sh") -> None:
         super().__init__(folder, kind, "s21")
+        self.there = folder / "there"
         self._tools = folder / "tools"
         self._tools.mkdir()
         self.environment = {
@@ -50,8 +49,9 @@ class ToolShell(HostShell):
         )
 
 
-def device_of(shell: HostShell) -> RemoteDevice:
-    return RemoteDevice("adb", "s21", shell, SETTINGS, transport="adb", address="R5CT10ABCDE")
+def device_of(shell: ToolShell, python: str | None = PYTHON) -> RemoteDevice:
+    settings = SshSettings(host="pi", python=python, dir=str(shell.there))
+    return RemoteDevice("adb", "s21", shell, settings, transport="adb", address="R5CT10ABCDE")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -68,7 +68,7 @@ def test_a_phone_tells_its_make(kind: str, tmp_path: Path) -> None:
     twin = device_of(shell).look()
     assert twin.fingerprint == seen.fingerprint
     assert len({plain.id, seen.id, twin.id}) == 3
-    assert not Path(SETTINGS.dir).exists()
+    assert not shell.there.exists()
 
 
 def test_an_architecture_that_the_runtime_lacks_is_said(tmp_path: Path) -> None:
@@ -85,8 +85,7 @@ def test_the_newest_python_that_fits_is_found(kind: str, tmp_path: Path) -> None
     shell.says("python3.14", "exit 1")
     shell.says("python3.13", "echo hello")
     shell.says("python3.12", f'exec {PYTHON} "$@"')
-    settings = SshSettings(host="pi", dir=SETTINGS.dir)
-    device = RemoteDevice("ssh", "pi", shell, settings, transport="ssh", address="pi")
+    device = device_of(shell, python=None)
     device.look()
     assert device._sight is not None
     assert device._sight.python.path == str(tmp_path / "tools/python3.12")

@@ -65,29 +65,32 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def left(tmp_path: Path) -> list[str]:
-    """What lies on the device, without what is installed."""
+    """What lies on the device, without what is installed and the folder of the lock."""
     there = tmp_path / "there"
-    return sorted(path.name for path in there.glob("*") if not path.name.startswith("site-"))
+    return sorted(path.name for path in there.glob("*") if path.name[:5] not in ("site-", "lock"))
 
 
-def processes_with(text: str) -> list[int]:
-    """Processes that have it in an argument, but for the shells whose script names it."""
+def probes_in(folder: Path) -> list[int]:
+    """Processes that run a probe below a folder."""
     found: list[int] = []
     for line in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = line.read_bytes().split(b"\0")
         except OSError:
             continue
-        if any(word.startswith(text.encode()) for word in words):
+        beginning = f"{folder}/run-".encode()
+        if any(word.startswith(beginning) and word.endswith(b"probe.py") for word in words):
             found.append(int(line.parent.name))
     return found
 
 
 def until(holds: Callable[[], bool], limit_s: float = 15.0) -> bool:
     end = time.monotonic() + limit_s
-    while not holds() and time.monotonic() < end:
+    while time.monotonic() < end:
+        if holds():
+            return True
         time.sleep(0.05)
-    return holds()
+    return False
 
 
 @SHELLS
@@ -121,7 +124,7 @@ def test_a_model_is_timed_there_and_leaves_nothing(
     assert found.reference_ms_after > 0
     assert not {"site", "components", "tensorflow"} & set(found.imported)
     assert left(tmp_path) == []
-    assert until(lambda: not processes_with(str(tmp_path / "there")))
+    assert not probes_in(tmp_path / "there")
 
 
 @SHELLS
@@ -177,11 +180,11 @@ def test_a_probe_ends_with_whoever_asked_for_it(
     kind = request.node.callspec.params["shell"]
     root = str(Path(__file__).parents[3])
     program = _RUN.format(root=root, folder=str(tmp_path), kind=kind, model=str(model))
-    there = str(tmp_path / "there/run-")
+    there = tmp_path / "there"
     with subprocess.Popen([sys.executable, "-c", program], start_new_session=True) as engine:
-        assert until(lambda: bool(processes_with(there)), 60)
+        assert until(lambda: bool(probes_in(there)), 60)
         engine.kill()
-    assert until(lambda: not processes_with(there))
+    assert until(lambda: not probes_in(there))
     assert until(lambda: left(tmp_path) == [])
 
 
@@ -256,6 +259,21 @@ def test_a_runtime_that_was_damaged_is_noticed_and_its_fix_helps(
     device.clean()
     assert not (tmp_path / "there").exists()
     assert device.install().bytes > 0
+
+
+def test_nobody_else_has_it_meanwhile(
+    device: RemoteDevice, shell: HostShell, model: Path, tmp_path: Path
+) -> None:
+    other = device_of(shell, tmp_path)
+    with device.take(0):
+        device.install()
+        assert isinstance(device.time(model, PLAN, seed=0), Process)
+        with pytest.raises(UserError, match="pi is in use by"), other.take(0):
+            pass
+        with pytest.raises(UserError, match="pi is in use by"):
+            other.clean()
+    with other.take(0):
+        pass
 
 
 def test_cleaning_leaves_what_is_not_ours(device: RemoteDevice, tmp_path: Path) -> None:

@@ -1,13 +1,18 @@
-"""What every ``Shell`` promises, whatever it runs over and whichever shell answers."""
+"""What every ``Shell`` promises, whatever it runs over and whichever shell answers.
+
+``SLIMLINE_TEST_DEVICE=adb:SERIAL`` or ``ssh:HOST`` also asks a real device, below a folder that is
+removed in the end.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +27,7 @@ from components.devices.shell import Answer, Shell
 from components.devices.ssh import SshShell
 from tests.components.devices.host_shell import HostShell, programs
 from tests.servers.phone.phone import Adb, Phone
-from tests.servers.processes import carrying, send
+from tests.servers.processes import carrying, send, with_home
 from tests.servers.sshd import HOST, Sshd
 
 # The way that programs which time a model are started: they are to end with whoever asked.
@@ -44,45 +49,72 @@ UNWATCHED = WATCHED.replace("{ cat <&3; kill -9 $p; }", ":")
 
 @dataclass
 class Way:
-    """A way to a device of the tests' own.
+    """A way to a device.
 
     Attributes:
         shell: Reaches it.
+        look: A second one, to see from aside what happens there.
+        folder: Below it, tests write.
         client: What is in the command line of its client, and in none else.
         break_off: Ends its connections, as a pulled cable does.
         mend: Makes new ones possible.
+        short_s: Enough for a script to begin, and not long to wait for.
     """
 
     shell: Shell
+    look: Shell
+    folder: str
     client: str = "no client"
     break_off: Callable[[], None] = lambda: None
     mend: Callable[[], None] = lambda: None
+    short_s: float = 1.5
+
+    def says(self, script: str, *args: str) -> str | None:
+        """Return what a script prints there, or None if it fails."""
+        answer = self.look.run(script, *args)
+        return answer.out.decode().strip() if answer.code == 0 else None
 
 
-WAYS = ("sh", "mksh", "busybox", "ssh", "ssh-busybox", "adb")
-over_a_connection = pytest.mark.parametrize("way", WAYS[3:], indirect=True)
+# Behind ssh there is busybox, behind adb mksh with toybox.
+WAYS = ("sh", "mksh", "busybox", "ssh", "adb")
+REAL = tuple(filter(None, [os.environ.get("SLIMLINE_TEST_DEVICE")]))
+on_a_cable_of_our_own = pytest.mark.parametrize("way", WAYS[3:], indirect=True)
+over_a_connection = pytest.mark.parametrize("way", [*WAYS[3:], *REAL], indirect=True)
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="module", params=(*WAYS, *REAL))
 def way(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
-    """Every way, one after the other."""
+    """Every way, one after the other; in the end, no process of it is left."""
     name = str(request.param)
+    folder = tmp_path_factory.mktemp(name.replace(":", "-"))
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        found = opened(name, tmp_path_factory.mktemp(name), stack, patch)
+        found = real(name) if ":" in name else opened(name, folder, stack, patch)
         yield found
+        if ":" in name:
+            found.shell.run('rm -rf "$1"', found.folder)
         found.shell.close()
+        await_(lambda: not with_home(str(folder)))
+
+
+@pytest.fixture
+def folder(way: Way) -> str:
+    """A folder of the test, there."""
+    path = f"{way.folder}/{secrets.token_hex(6)}"
+    assert way.says('mkdir -p "$1"', path) is not None
+    return path
 
 
 def opened(name: str, folder: Path, stack: ExitStack, patch: pytest.MonkeyPatch) -> Way:
-    """Open one way; the stack closes what is behind it."""
-    kind, _, inside = name.partition("-")
-    if kind == "ssh":
-        environment = dict(programs(folder / "programs", inside or "sh"))
+    """Open a way to a device of the tests' own; the stack closes what is behind it."""
+    look, there = HostShell(folder / "aside"), str(folder / "there")
+    if name == "ssh":
+        environment = {**programs(folder / "programs", "busybox"), "HOME": str(folder)}
         server = stack.enter_context(Sshd(folder / "sshd", environment=environment))
         patch.setenv("PATH", f"{server.programs}{os.pathsep}{os.environ['PATH']}")
-        return Way(SshShell(name, HOST), str(server.programs.parent), server.drop)
-    if kind == "adb":
-        adb = stack.enter_context(Adb(folder))
+        client = str(server.programs.parent)
+        return Way(SshShell(name, HOST), look, there, client, server.drop)
+    if name == "adb":
+        adb = stack.enter_context(Adb(folder.with_name(f"{folder.name}-adb")))
         patch.setenv("ANDROID_ADB_SERVER_PORT", str(adb.port))
         phone = stack.enter_context(Phone(folder / "phone", adb))
 
@@ -92,8 +124,20 @@ def opened(name: str, folder: Path, stack: ExitStack, patch: pytest.MonkeyPatch)
             adb.ask("connect", phone.serial)
             adb.await_state(phone.serial, "device")
 
-        return Way(AdbShell(name, phone.serial), phone.serial, phone.unplug, mend)
-    return Way(HostShell(folder, name))
+        shell = AdbShell(name, phone.serial)
+        return Way(shell, look, there, phone.serial, phone.unplug, mend)
+    return Way(HostShell(folder, name), look, there)
+
+
+def real(name: str) -> Way:
+    """Open the way to a real device."""
+    kind, _, address = name.partition(":")
+    folder = f"slimline-test-{secrets.token_hex(6)}"
+    if kind == "adb":
+        shell, look = AdbShell(name, address), AdbShell(name, address)
+        return Way(shell, look, f"/data/local/tmp/{folder}", address, short_s=5)
+    shell, look = SshShell(name, address), SshShell(name, address)
+    return Way(shell, look, f"/tmp/{folder}", address, short_s=5)
 
 
 def test_it_hands_over_arguments_and_returns_what_a_script_says(way):
@@ -149,121 +193,101 @@ def test_faults_are_told_in_english(way):
     assert way.shell.run('echo "$LC_ALL"').out == b"C\n"
 
 
-def test_a_process_that_is_left_behind_does_not_hold_up_the_answer(way, tmp_path):
+def test_a_process_that_is_left_behind_does_not_hold_up_the_answer(way, folder):
     start = time.monotonic()
-    script = 'sh -c \'while [ ! -e "$0" ]; do sleep 0.1; done\' "$1" & echo done'
-    assert way.shell.run(script, f"{tmp_path}/over").out == b"done\n"
-    (tmp_path / "over").touch()
-    assert time.monotonic() - start < 10
-    gone(str(tmp_path))
+    script = 'sh -c \'while [ ! -e "$0" ]; do sleep 0.1; done\' "$1" & echo $!'
+    answer = way.shell.run(script, f"{folder}/over")
+    took_s = time.monotonic() - start
+    pid = answer.out.decode().strip()
+    assert is_there(way, pid)
+    way.says('echo >"$1"', f"{folder}/over")
+    assert took_s < 10
+    await_(lambda: not is_there(way, pid))
 
 
-def test_no_answer_in_time_is_a_loss(way, tmp_path):
+def test_no_answer_in_time_is_a_loss_and_nothing_is_left_there(way, folder):
     start = time.monotonic()
-    with pytest.raises(LostError, match=r"went away: no answer in 1.5 s"):
-        run_watched(way, tmp_path, limit_s=1.5)
-    assert time.monotonic() - start < 10
-    gone(str(tmp_path / "run"))
-    gone_folder(tmp_path / "run")
+    with pytest.raises(LostError, match=f"went away: no answer in {way.short_s:g} s"):
+        run_watched(way, folder, limit_s=way.short_s)
+    assert time.monotonic() - start < way.short_s + 10
+    gone(way, folder)
 
 
-def test_standard_input_stays_open_until_a_held_script_has_ended(way, tmp_path):
-    ender = threading.Timer(0.7, end_program, (tmp_path / "run",))
-    ender.start()
-    answer = run_watched(way, tmp_path)
-    ender.join()
+def test_standard_input_stays_open_until_a_held_script_has_ended(way, folder):
+    def end() -> None:
+        time.sleep(0.5)
+        end_program(way, folder)
+
+    with beside(way, folder, end):
+        answer = run_watched(way, folder)
     assert answer.code == 128 + signal.SIGTERM
-    gone(str(tmp_path / "run"))
-    gone_folder(tmp_path / "run")
+    gone(way, folder)
 
 
-@over_a_connection
-def test_a_pulled_cable_is_a_loss_and_nothing_is_left_there(way, tmp_path):
-    puller = threading.Thread(target=when_it_runs, args=(tmp_path / "run", way.break_off))
-    puller.start()
+@on_a_cable_of_our_own
+def test_a_pulled_cable_is_a_loss_and_nothing_is_left_there(way, folder):
     try:
-        with pytest.raises(LostError, match="went away"):
-            run_watched(way, tmp_path)
-        puller.join()
-        gone(str(tmp_path / "run"))
-        gone_folder(tmp_path / "run")
+        with (
+            beside(way, folder, way.break_off),
+            pytest.raises(LostError, match="went away"),
+        ):
+            run_watched(way, folder)
+        gone(way, folder)
     finally:
         way.mend()
     assert way.shell.run("echo again").out == b"again\n"
 
 
 @over_a_connection
-def test_a_client_that_is_killed_is_a_loss_and_nothing_is_left_there(way, tmp_path):
+def test_a_client_that_is_killed_is_a_loss_and_nothing_is_left_there(way, folder):
     def kill() -> None:
         send(carrying(way.client, "sh -c 'read"), signal.SIGKILL)
 
-    killer = threading.Thread(target=when_it_runs, args=(tmp_path / "run", kill))
-    killer.start()
-    with pytest.raises(LostError, match="went away"):
-        run_watched(way, tmp_path)
-    killer.join()
-    gone(str(tmp_path / "run"))
-    gone_folder(tmp_path / "run")
+    with beside(way, folder, kill), pytest.raises(LostError, match="went away"):
+        run_watched(way, folder)
+    gone(way, folder)
     assert way.shell.run("echo again").out == b"again\n"
 
 
-def test_with_the_process_that_holds_it_a_script_ends(way, tmp_path):
+def test_with_the_process_that_holds_it_a_script_ends(way, folder):
     """The engine's own end leaves its clients behind, with nobody at their standard input."""
-    holder = os.fork()
-    if holder == 0:
-        try:
-            run_watched(way, tmp_path)
-        finally:
-            os._exit(0)
-    when_it_runs(tmp_path / "run", lambda: os.kill(holder, signal.SIGKILL))
-    os.waitpid(holder, 0)
-    gone(str(tmp_path / "run"))
-    gone_folder(tmp_path / "run")
+    hold_and_die(way, folder, WATCHED)
+    gone(way, folder)
 
 
-def test_without_a_watch_a_program_goes_on(way, tmp_path):
+def test_without_a_watch_a_program_runs_on(way, folder):
     """What the tests above rest upon: that they would see it."""
-    holder = os.fork()
-    if holder == 0:
-        try:
-            run_watched(way, tmp_path, UNWATCHED)
-        finally:
-            os._exit(0)
-    when_it_runs(tmp_path / "run", lambda: os.kill(holder, signal.SIGKILL))
-    os.waitpid(holder, 0)
+    hold_and_die(way, folder, UNWATCHED)
     time.sleep(0.5)
-    assert carrying(f"{tmp_path}/run")
-    end_program(tmp_path / "run")
-    gone(str(tmp_path / "run"))
+    assert is_there(way, pid_in(way, folder))
+    end_program(way, folder)
+    gone(way, folder)
 
 
-def test_a_file_arrives_whole_and_replaces_what_was_there(way, tmp_path):
-    local, remote = tmp_path / "file", tmp_path / "new folder" / "over there's"
-    local.write_bytes(os.urandom(1_500_000))
-    way.shell.push(local, str(remote))
-    assert remote.read_bytes() == local.read_bytes()
-    local.write_bytes(b"")
-    way.shell.push(local, str(remote))
-    assert remote.read_bytes() == b""
-    assert list(remote.parent.iterdir()) == [remote]
+def test_a_file_arrives_whole_and_replaces_what_was_there(way, folder, tmp_path):
+    local, remote = tmp_path / "file", f"{folder}/new folder/over there's"
+    for content in (os.urandom(1_500_000), b""):
+        local.write_bytes(content)
+        way.shell.push(local, remote)
+        assert way.look.run('cat "$1"', remote).out == content
+    assert way.says('ls "$1"', f"{folder}/new folder") == "over there's"
 
 
-def test_a_file_that_breaks_off_is_not_there_and_its_part_neither(way, tmp_path):
-    local, remote = tmp_path / "file", tmp_path / "there" / "file"
+def test_a_file_that_breaks_off_is_not_there_and_its_part_neither(way, folder, tmp_path):
+    local = tmp_path / "file"
     local.write_bytes(b"x" * 10)
-    short = HalfShell(way.shell)
     with pytest.raises(LostError, match="went away while file was on its way"):
-        push(short, local, str(remote), "device")
-    assert list(remote.parent.iterdir()) == []
+        push(HalfShell(way.shell), local, f"{folder}/there/file", "device")
+    assert way.says('ls -A "$1"', f"{folder}/there") == ""
 
 
-def test_where_nothing_may_be_written_the_user_is_told_what_to_set(way, tmp_path):
+def test_where_nothing_may_be_written_the_user_is_told_what_to_set(way, folder, tmp_path):
     local = tmp_path / "file"
     local.write_bytes(b"x")
     with pytest.raises(UserError, match="does not let us write into /proc/there") as caught:
         way.shell.push(local, "/proc/there/file")
     assert "set `dir` of" in caught.value.fix
-    way.shell.push(local, f"{tmp_path}/there/file")  # the fix
+    way.shell.push(local, f"{folder}/there/file")  # the fix
 
 
 class HalfShell:
@@ -282,39 +306,58 @@ class HalfShell:
         self._shell.close()
 
 
-def run_watched(way: Way, folder: Path, script: str = WATCHED, limit_s: float = 60.0) -> Answer:
+def run_watched(way: Way, folder: str, script: str = WATCHED, limit_s: float = 60.0) -> Answer:
     """Run a program that would never end, in a folder of its own."""
     return way.shell.run(script, f"{folder}/run", hold=True, limit_s=limit_s)
 
 
-def when_it_runs(folder: Path, then: Callable[[], None]) -> None:
-    """Do something as soon as the program has begun."""
-    await_(lambda: pid_in(folder) is not None)
-    then()
+@contextmanager
+def beside(way: Way, folder: str, then: Callable[[], None]) -> Iterator[None]:
+    """Do something as soon as the program has begun that the body starts."""
+
+    def wait() -> None:
+        await_(lambda: pid_in(way, folder) is not None)
+        then()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    yield
+    thread.join()
 
 
-def end_program(folder: Path) -> None:
-    """End the program of a folder, once it has begun, as if of its own accord."""
-    await_(lambda: pid_in(folder) is not None)
-    pid = pid_in(folder)
+def hold_and_die(way: Way, folder: str, script: str) -> None:
+    """Start the program from a process, and kill that when it has begun."""
+    holder = os.fork()
+    if holder == 0:
+        try:
+            run_watched(way, folder, script)
+        finally:
+            os._exit(0)
+    await_(lambda: pid_in(way, folder) is not None)
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+
+
+def end_program(way: Way, folder: str) -> None:
+    """End the program, as if of its own accord."""
+    pid = pid_in(way, folder)
     assert pid is not None
-    os.kill(pid, signal.SIGTERM)
+    assert way.says('kill -15 "$1"', pid) is not None
 
 
-def pid_in(folder: Path) -> int | None:
-    try:
-        return int((folder / "pid").read_text())
-    except (OSError, ValueError):
-        return None
+def pid_in(way: Way, folder: str) -> str | None:
+    """Return the process id that the program has written, once it has."""
+    return way.says('cat "$1/run/pid"', folder) or None
 
 
-def gone(argument: str) -> None:
-    """Return when no process has an argument any more."""
-    await_(lambda: not carrying(argument))
+def is_there(way: Way, pid: str | None) -> bool:
+    return way.says('kill -0 "$1"', pid or "0") is not None
 
 
-def gone_folder(folder: Path) -> None:
-    await_(lambda: not folder.exists())
+def gone(way: Way, folder: str) -> None:
+    """Return when the program is gone, and its folder with it."""
+    await_(lambda: way.says('ls -A "$1"', folder) == "")
+    await_(lambda: not carrying(f"{folder}/run"))
 
 
 def await_(condition: Callable[[], bool]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from components.artifacts.measurement import Crash, LastingLoad, Process
 from components.devices.timing_plan import LastingPlan, TimingPlan
-from components.measure.energy import PAIRS, Pair, energy_of, summarized
+from components.measure.energy import PAIRS, WindowPair, energy_of, summarized
 from components.statistics.resampling import Resampling
 from tests.components.measure.simulated import SimulatedDevice
 from tests.data.timings import process
@@ -78,7 +78,7 @@ def test_a_device_without_a_counter_says_why(tmp_path: Path) -> None:
 
 
 def test_what_the_idle_device_hides_is_no_number() -> None:
-    noisy = [Pair(10.0 + off, 100.0, 10.0, 1000) for off in (-0.4, 0.5, -0.3, 0.4, -0.2, 0.1)]
+    noisy = [WindowPair(10.0 + off, 100.0, 10.0, 1000) for off in (-0.4, 0.5, -0.3, 0.4, -0.2, 0.1)]
     found = summarized(noisy, "CPU package", RESAMPLING)
     assert found.mj_per_inference is None
     assert "the idle device's own power hides it" in found.why_not

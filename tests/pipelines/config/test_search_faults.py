@@ -14,6 +14,7 @@ from pipelines.compress import graph_of
 from pipelines.config.loading import load
 from pipelines.engines.engine import Cluster
 from pipelines.engines.opening import Request, choose
+from pipelines.stores.opening import open_store
 
 FACES: dict[str, Any] = {
     "name": "faces",
@@ -141,7 +142,8 @@ def test_a_search_needs_its_extra_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = loaded(config(), tmp_path)
-    request = Request(given, graph_of(given), Cluster(), remeasure=False)
+    store = open_store(str(tmp_path / "store"))
+    request = Request(given, graph_of(given), Cluster(), remeasure=False, store=store)
     images.extras.cache_clear()
     version = importlib.metadata.version
 

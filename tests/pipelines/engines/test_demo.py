@@ -29,6 +29,8 @@ def run(engine, store, output):
     return launched, [event.step for event in events if isinstance(event, StepStarted)]
 
 
+# Of the smallest run the same is shown each time, in test_contract.py and test_bucket_runs.py.
+@pytest.mark.examples
 @pytest.mark.containers
 @pytest.mark.timeout(1800)
 def test_the_demo_under_both_engines(gcs_process, tmp_path, monkeypatch):

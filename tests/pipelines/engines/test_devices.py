@@ -148,7 +148,7 @@ def test_a_step_measures_on_the_board_with_the_keys_of_the_user(sshd, kept, stor
     assert there.is_dir()
     assert clean_device("board", config.devices[0]) == "~/.cache/slimline"
     assert not there.exists()
-    with pytest.raises(UserError, match="slimline puts nothing on it"):
+    with pytest.raises(UserError, match="nothing is ever put on one"):
         clean_device("host", device_of({"kind": "host"}))
     sshd.stop()
     try:

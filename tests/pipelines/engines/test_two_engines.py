@@ -6,14 +6,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from pipelines.runs.cache import Cache
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.machine.test_kill import write_data
 
-ROUNDS = 20
 
-
-def test_20_rounds_of_two_engines_with_caches_of_their_own(store_uri, tmp_path, capsys):
+@pytest.mark.parametrize("rounds", [8, pytest.param(20, marks=pytest.mark.slow)])
+def test_rounds_of_two_engines_with_caches_of_their_own(store_uri, tmp_path, capsys, rounds):
     uri, data = store_uri("raced"), write_data(tmp_path)
     names = ("one", "two")
     command = [sys.executable, "-m", "tests.pipelines.engines.racing", uri, str(data)]
@@ -30,7 +31,7 @@ def test_20_rounds_of_two_engines_with_caches_of_their_own(store_uri, tmp_path, 
     counted = Counter()
     try:
         assert [engine.stdout.readline() for engine in engines] == ["ready\n"] * 2
-        for round_ in range(ROUNDS):
+        for round_ in range(rounds):
             for engine in engines:
                 engine.stdin.write(f"{round_}\n")
                 engine.stdin.flush()
@@ -48,5 +49,5 @@ def test_20_rounds_of_two_engines_with_caches_of_their_own(store_uri, tmp_path, 
             engine.kill()
             engine.communicate()
     with capsys.disabled():
-        print(f"\n{ROUNDS} rounds, whose result counted: {dict(counted)}")
-    assert counted["one"] + counted["two"] == ROUNDS
+        print(f"\n{rounds} rounds, whose result counted: {dict(counted)}")
+    assert counted["one"] + counted["two"] == rounds

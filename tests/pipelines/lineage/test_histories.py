@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.lineage.affected import affected
+from pipelines.lineage.affected import affected, first_affected
 from pipelines.lineage.index.exporting import export_lines
 from pipelines.lineage.index.opening import open_index, rebuild
 from pipelines.lineage.sightings import Searched
@@ -92,7 +92,12 @@ class Told:
 
 
 def answers(index, **searched) -> dict[str, dict[str, int]]:
-    return {one.run: dict(one.roles) for one in affected(index, Searched(**searched)).releases}
+    whole = affected(index, Searched(**searched))
+    for most in (0, 1, 100):
+        some, number = first_affected(index, Searched(**searched), (), most)
+        assert number == len(whole.releases)
+        assert some.releases == whole.releases[: max(most, len(whole.champions))]
+    return {one.run: dict(one.roles) for one in whole.releases}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -15,6 +15,7 @@ from pipelines.stores.opening import open_store
 from pipelines.stores.store import KeyMissing, Store, check_key
 from tests.pipelines.stores.racing import race
 
+ROUNDS = pytest.mark.parametrize("rounds", [2, pytest.param(5, marks=pytest.mark.slow)])
 LARGE = os.urandom(20 << 20)  # several parts of a transfer, and not a whole number of them
 NO_KEYS = (
     "",
@@ -227,17 +228,19 @@ def _at_once(count: int, call: Callable[[int], bool]) -> list[bool]:
         return list(pool.map(called, range(count)))
 
 
-def test_one_of_20_creators_wins(store: Store) -> None:
-    for round_ in range(5):
+@ROUNDS
+def test_one_of_20_creators_wins(store: Store, rounds: int) -> None:
+    for round_ in range(rounds):
         key = f"race/{round_}"
         won = _at_once(20, lambda index, key=key: store.put_if_absent(key, b"%d" % index))
         assert won.count(True) == 1
         assert store.get(key) == b"%d" % won.index(True)
 
 
-def test_one_of_20_swappers_wins(store: Store) -> None:
+@ROUNDS
+def test_one_of_20_swappers_wins(store: Store, rounds: int) -> None:
     store.put_if_absent("swap", b"start")
-    for _ in range(5):
+    for _ in range(rounds):
         found = store.stat("swap")
         assert found is not None
         won = _at_once(
@@ -247,8 +250,9 @@ def test_one_of_20_swappers_wins(store: Store) -> None:
         assert store.get("swap") == b"%d" % won.index(True)
 
 
-def test_one_of_20_deleters_wins(store: Store) -> None:
-    for _ in range(5):
+@ROUNDS
+def test_one_of_20_deleters_wins(store: Store, rounds: int) -> None:
+    for _ in range(rounds):
         store.put_if_absent("gone", b"x")
         found = store.stat("gone")
         assert found is not None

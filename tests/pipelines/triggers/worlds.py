@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pipelines.launch.launching import DataChangedError, Launched, Ordered
+from pipelines.launch.launching import DataChangedError, Launched, Ordered, settled_folders
 from pipelines.runs.cancelling import read_cancellation
 from pipelines.runs.kept_sources import put_source
 from pipelines.runs.records import RunRecord, put_finished, put_started
@@ -55,7 +55,7 @@ class Runs:
 
     def __call__(self, config, *, engine, store, output, cluster, ordered: Ordered, on_event):
         outcome = self.outcomes.pop(0) if self.outcomes else "done"
-        data = snapshot(config.data)
+        data = snapshot(config.data, folders=settled_folders(self.store, ordered))
         if ordered.data and data.digest != ordered.data:
             raise DataChangedError("the data changed", "nothing")
         put_source(self.store, data)
@@ -109,9 +109,17 @@ class World:
 
     def upload(self, label: str, count: int, begin: int = 0) -> None:
         """Write files, all with other contents."""
-        (self.data / label).mkdir(parents=True, exist_ok=True)
         for number in range(begin, begin + count):
-            (self.data / label / f"{number}.png").write_bytes(f"{label} {number}".encode())
+            self.write(f"{label}/{number}.png", f"{label} {number}".encode())
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of the data."""
+        (self.data / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.data / name).write_bytes(content)
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the data."""
+        (self.data / name).unlink()
 
     def trigger(
         self,

@@ -50,6 +50,7 @@ at_once: 2
 triggers: false
 read_only: true
 https: true
+prefix: /slimline
 kubeflow: {host: https://kubeflow.example.com, namespace: team}
 """)  # fmt: skip
     assert isinstance(settings.auth, ProxyAuth)
@@ -58,6 +59,7 @@ kubeflow: {host: https://kubeflow.example.com, namespace: team}
     assert settings.store == str(folder / "store")
     assert settings.configs == (folder / "faces.yaml",)
     assert settings.notify == (str(folder / "tell"), "--team", "faces")
+    assert settings.prefix == "/slimline"
     assert settings.engine == "kubeflow"
     assert settings.cluster
     assert settings.cluster.namespace == "team"
@@ -130,6 +132,12 @@ FAULTS: dict[str, tuple[str, Applied]] = {
     "triggers: maybe": ("triggers: must be a valid boolean", edit),
     "read_only: 1": ("read_only: must be a valid boolean", edit),
     "https: 'yes'": ("https: must be a valid boolean", edit),
+    "prefix: slimline": ("'slimline' is nothing that addresses could begin with", edit),
+    "prefix: /slimline/": ("'/slimline/' is nothing that addresses", edit),
+    "prefix: /a/../b": ("'/a/../b' is nothing that addresses", edit),
+    "prefix: //a": ("'//a' is nothing that addresses", edit),
+    "prefix: /a?b": ("'/a?b' is nothing that addresses", edit),
+    "prefix: 5": ("prefix: must be a valid string", edit),
     "store: 5": ("store: must be a valid string", edit),
     "address: example.com": ("'example.com' is no address of a machine", edit),
     "hosts: a.b": ("'a.b' is no list of texts", edit),

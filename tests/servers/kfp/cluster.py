@@ -304,6 +304,9 @@ def local_run(config: Path, store: Path) -> LocalRun:
 def shared_local_run(config: Path, folder: Path, variable: str = "SLIMLINE_TINY_RUN") -> LocalRun:
     """The same, or what a variable of the environment names: a store that has one run of it."""
     ready = os.environ.get(variable)
-    if not ready:
-        return local_run(config, folder / "store")
-    return LocalRun(load(config), Path(ready), read_run(open_store(ready), None).run)
+    return finished_run(config, Path(ready)) if ready else local_run(config, folder / "store")
+
+
+def finished_run(config: Path, store: Path) -> LocalRun:
+    """Return the only run of a store, which is one of a configuration."""
+    return LocalRun(load(config), store, read_run(open_store(str(store)), None).run)

@@ -93,7 +93,7 @@ class Link:
         for stream in list(self._streams.values()):
             stream.end()
 
-    def greet(self) -> None:
+    def introduce(self) -> None:
         """Say who this is: from then on, services can be opened."""
         banner = (
             "device::ro.product.name=tests;ro.product.model=Phone;ro.product.device=tests;"
@@ -129,7 +129,7 @@ class Link:
     def _handle(self, command: int, first: int, second: int, data: bytes) -> None:
         if command in {_CNXN, _AUTH}:
             if self._phone.trusts:
-                self.greet()
+                self.introduce()
             elif command == _CNXN or first != _PUBLIC_KEY:
                 self._send(_AUTH, _TOKEN, 0, os.urandom(20))
             # Else the key is on the screen; who touches "Allow" sends the answer.
@@ -244,7 +244,7 @@ def main() -> None:
         elif happens == "trust":
             phone.trusts = True
             for link in list(phone.links):
-                link.greet()
+                link.introduce()
         elif happens == "unplug":
             address = server.getsockname()
             server.shutdown(socket.SHUT_RDWR)

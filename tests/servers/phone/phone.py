@@ -32,6 +32,7 @@ class Adb:
     def __init__(self, folder: Path) -> None:
         if shutil.which("adb") is None:
             pytest.skip("there is no adb: .ci/devices install")
+        folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self._environment = {
             **os.environ,

@@ -98,6 +98,21 @@ def test_a_signal_ends_it_and_that_is_no_failure(store: Path, number: int) -> No
         assert "Traceback" not in printed.read_text()
 
 
+def test_pages_that_cannot_be_loaded_end_it_as_a_bug(store: Path) -> None:
+    code = (
+        "import sys; sys.modules['pipelines.web.pages.home'] = None\n"
+        "from pipelines.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "serve", "--port", "0", "--store", str(store)],
+        cwd=store.parent, capture_output=True, text=True, timeout=60, check=False,
+        env=environment(store.parent),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert _LINK.search(done.stderr)
+    assert "import of pipelines.web.pages.home halted" in done.stderr
+
+
 def test_another_link_is_given_for_a_signal_and_for_enter(store: Path) -> None:
     keyboard, terminal = pty.openpty()
     with started(store.parent, "--store", str(store), stdin=terminal) as (process, printed):

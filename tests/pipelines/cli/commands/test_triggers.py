@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from pipelines.cli.main import main
-from pipelines.runs.records import RunRecord, put_finished
+from pipelines.runs.kept_sources import read_source
+from pipelines.runs.records import RunRecord, list_runs, put_finished
 from pipelines.stores.opening import open_store
 from pipelines.triggers.kept import read_trigger, trigger_names
 from pipelines.triggers.launches import end, launches, reserve
@@ -126,6 +127,37 @@ def test_a_tick_that_is_due_runs_and_tells_whoever_is_to_know(capsys, folder):
     assert f"trained as run {told['run']}" in capsys.readouterr().out
     slimline("runs")
     assert told["run"] in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_folders_that_are_whole_train_and_the_others_are_left_out_and_named(capsys, folder):
+    slimline("watch add tiny.yaml --marker _SUCCESS --settle folder")
+    assert "marker _SUCCESS, each folder by itself; trains on" in capsys.readouterr().out
+    for label in range(5):
+        (folder / "data" / f"c{label}" / "_SUCCESS").write_bytes(b"")
+    slimline("tick")
+    told = capsys.readouterr().out
+    assert "launch: first data: 200 files; left out, perhaps being written: c5: done" in told
+    (tick,) = document(capsys, "triggers history tiny")["ticks"]
+    assert "left out, perhaps being written: c5" in tick["why"]
+    one = document(capsys, "triggers show tiny")["triggers"][0]
+    assert one["watch"]["settle"] == "folder"
+    (run,) = list_runs(open_store("slimline-store"))
+    listed = read_source(open_store("slimline-store"), run.sources["data"])
+    assert {file.name.split("/")[0] for file in listed.files} == {f"c{n}" for n in range(5)}
+    assert run.outcome == "done"
+
+
+def test_a_list_of_images_has_no_folders_that_are_whole_by_themselves(capsys, folder):
+    (folder / "list.csv").write_text("file,label\n" + "".join(
+        f"data/c0/{n}.png,{'ab'[n % 2]}\n" for n in range(40)
+    ))  # fmt: skip
+    text = (folder / "tiny.yaml").read_text()
+    (folder / "tiny.yaml").write_text(re.sub(r"(?m)^data: .*$", "data: list.csv", text))
+    slimline("watch add tiny.yaml --settle folder", code=2)
+    assert "fix: watch it with --settle all" in capsys.readouterr().err
+    slimline("watch add tiny.yaml --settle all")
+    assert "any change" in capsys.readouterr().out
 
 
 def test_a_command_that_is_not_there_ends_nothing(capsys, folder):

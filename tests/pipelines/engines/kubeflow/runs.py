@@ -12,11 +12,12 @@ from pipelines.config.loading import load
 from pipelines.engines.kubeflow.ir.compiling import Compiled, compiled
 from pipelines.engines.kubeflow.ir.preflight import check
 from pipelines.images.building import IMAGES
-from pipelines.launch.launching import launch
-from pipelines.runs.events import StepDone
 from pipelines.runs.graph import Graph
+from pipelines.runs.records import read_run
 from pipelines.sources.snapshot import Snapshot, snapshot, stage
+from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.graphs import TINY, config_of
+from tests.servers.kfp.cluster import LocalRun
 
 REPRODUCIBLE = ("ingest", "train", "distill", "prune", "quantize", "convert")
 """Components that promise equal bytes on equal machines and threads."""
@@ -34,15 +35,10 @@ class Local:
         return {n: made for n, made in self.outputs.items() if n.startswith(REPRODUCIBLE)}
 
 
-def run_locally(folder: Path) -> Local:
-    """Run the smallest configuration to its end."""
-    config = load(TINY)
-    launched = launch(
-        config, store=str(folder / "store"), output=folder / "out", on_event=lambda _: None
-    )
-    assert launched.outcome == "done", launched.steps
-    steps = {n: e for n, e in launched.steps.items() if isinstance(e, StepDone)}
-    return Local(config, {name: dict(event.outputs) for name, event in steps.items()})
+def made_locally(tiny_run: LocalRun) -> Local:
+    """Return what a run of the smallest configuration made."""
+    steps = read_run(open_store(str(tiny_run.store)), tiny_run.run).steps
+    return Local(tiny_run.config, {name: dict(step["outputs"]) for name, step in steps.items()})
 
 
 @dataclass(frozen=True)

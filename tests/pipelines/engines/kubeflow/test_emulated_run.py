@@ -18,7 +18,7 @@ from pipelines.runs.cache import Cache
 from pipelines.stores.bucket import BucketStore
 from pipelines.stores.opening import open_store
 from tests.pipelines.engines.kubeflow.graphs import REFERENCES
-from tests.pipelines.engines.kubeflow.runs import run_locally, stage_for_kubeflow
+from tests.pipelines.engines.kubeflow.runs import made_locally, stage_for_kubeflow
 from tests.servers.kfp import cluster as kfp_cluster
 from tests.servers.kfp.faults import TaskFailedError
 from tests.servers.kfp.pods import ContainerPod, ProcessPod
@@ -28,13 +28,18 @@ ROOT = "gs://bucket/pipelines"
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory):
-    return run_locally(tmp_path_factory.mktemp("local"))
+def local(tiny_run):
+    return made_locally(tiny_run)
 
 
-@pytest.fixture(
-    scope="module", params=[ProcessPod, pytest.param(ContainerPod, marks=pytest.mark.containers)]
-)
+# A process for each step imports TensorFlow anew; of containers the same is shown each time.
+PODS = [
+    pytest.param(ProcessPod, marks=pytest.mark.slow),
+    pytest.param(ContainerPod, marks=pytest.mark.containers),
+]
+
+
+@pytest.fixture(scope="module", params=PODS)
 def ran(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("emulated")
     images = REFERENCES

@@ -4,6 +4,7 @@
 input holds. It can do what any component could that a crafted file takes over.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -70,6 +71,9 @@ def open_runner(harmful, tmp_path, monkeypatch):
     work = tmp_path / "work" / "a-run"
     work.mkdir(parents=True)
     made = DockerRunner(work)
+    # Without a lock whoever starts a run meanwhile would take it for dead, and sweep it.
+    made.lock = work.with_name("a-run.lock").open("w")
+    fcntl.flock(made.lock, fcntl.LOCK_EX)
     made.prepare(Graph("harm", (step(),), {}))
     return made
 
@@ -586,6 +590,7 @@ def test_a_docker_engine_that_goes_away_is_said_and_leaves_what_the_next_start_r
     label = {"label": f"slimline.work={runner._work}"}
     assert client.api.containers(all=True, filters=label)
     monkeypatch.delenv("DOCKER_HOST")
+    runner.lock.close()
     open_runner(harmful, tmp_path / "next", monkeypatch).close()
     assert not client.api.containers(all=True, filters=label)
 

@@ -118,6 +118,17 @@ def test_a_watch_tells_how_far_its_data_is(world):
     assert "When 200 images are new" in listed
 
 
+def test_a_watch_of_single_folders_tells_how_many_are_whole_and_which_are_left_out(world):
+    world.trigger(watch=WatchSettings(quiet_s=1, settle="folder"))
+    ticks(world, 4)
+    world.upload("b", 2)
+    ticks(world, 1)
+    text = text_of(shown(world))
+    assert "1 of 2 folders are whole" in text
+    assert "left out, perhaps being written: b" in text
+    assert "each folder by itself; those that are being written are left out" in text
+
+
 def test_each_tick_has_its_reason_and_equal_ones_are_told_as_one(world):
     world.trigger(schedule=ScheduleSettings(cron="* * * * *", zone="UTC", overlap="skip"))
     world.clock.passes(minutes=1)

@@ -9,7 +9,7 @@ from components.contract.tree import tree_of
 from pipelines.engines.kubeflow.ir.result_layout import layout_of_step
 from pipelines.images.building import IMAGES, find
 from pipelines.images.daemon import connect
-from tests.pipelines.engines.kubeflow.runs import run_locally, stage_for_kubeflow
+from tests.pipelines.engines.kubeflow.runs import made_locally, stage_for_kubeflow
 from tests.servers.kfp import docker_runner
 
 pytestmark = [
@@ -20,8 +20,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def local(tmp_path_factory):
-    return run_locally(tmp_path_factory.mktemp("local"))
+def local(tiny_run):
+    return made_locally(tiny_run)
 
 
 @pytest.fixture(scope="module")
