@@ -20,7 +20,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import flatbuffers  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
@@ -31,8 +31,8 @@ from tflite_micro.tensorflow.lite.micro.python import (  # pyright: ignore[repor
     schema_py_generated as _schema,
 )
 
-runtime: Any = _runtime
-schema: Any = _schema
+runtime = cast("Any", _runtime)
+schema = cast("Any", _schema)
 
 ALIGNMENT = 16
 """Of an arena, bytes: it is as long as a multiple of it."""
@@ -167,8 +167,8 @@ def packed(model: Any) -> bytes:
 
 def operators(content: bytes) -> list[str]:
     """Return the names of a model's operators, each once, in the order of their first use."""
-    listed: dict[str, Any] = dict(vars(schema.BuiltinOperator))
-    names = {value: name for name, value in listed.items() if isinstance(value, int)}
+    kinds = cast("type[Any]", schema.BuiltinOperator)
+    names = {value: name for name, value in vars(kinds).items() if isinstance(value, int)}
     model = model_of(content)
     used = (one.opcodeIndex for graph in model.subgraphs for one in graph.operators or ())
     found: list[str] = []

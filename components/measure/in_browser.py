@@ -10,7 +10,7 @@ import numpy as np
 from components.artifacts.browser import BrowserReport
 from components.artifacts.lite_model import MODEL_FILE
 from components.artifacts.measurement import Acceleration, Measurement
-from components.devices.browser.device import PACKAGE, Browser
+from components.devices.browser.device import PACKAGE, Chromium
 from components.devices.browser.litertjs import wire_bytes
 from components.devices.timing_plan import TimingPlan
 from components.measure.measuring import measurement_of
@@ -19,7 +19,7 @@ from components.statistics.resampling import Resampling
 
 
 def measured_in_browser(
-    model: Path, name: str, browser: Browser, plan: TimingPlan, resampling: Resampling
+    model: Path, name: str, browser: Chromium, plan: TimingPlan, resampling: Resampling
 ) -> tuple[Measurement, BrowserReport | None]:
     """Time a LiteModel, and count what its page loads.
 
@@ -37,7 +37,7 @@ def measured_in_browser(
         UserError: The browser cannot be measured, or the plan cannot be carried out.
     """
     measured = measurement_of(model, name, browser, plan, resampling)
-    told = _told(model, browser, measured) if browser.visits else None
+    told = _told(model, browser, measured) if browser.pages else None
     computed = (
         [PurePosixPath(file).name for file in told.files if file.endswith(".wasm")] if told else []
     )
@@ -48,16 +48,16 @@ def measured_in_browser(
     ), told
 
 
-def _told(model: Path, browser: Browser, measured: Measurement) -> BrowserReport:
-    last = browser.visits[-1]
+def _told(model: Path, browser: Chromium, measured: Measurement) -> BrowserReport:
+    last = browser.pages[-1]
     return BrowserReport(
         browser=measured.device.fingerprint["browser"],
         agent=last.document["agent"],
         isolated=last.document["isolated"],
         cores=last.document["cores"],
         threads=measured.threads,
-        runtime_ms=float(np.median([visit.document["runtime_ms"] for visit in browser.visits])),
-        runs_per_sample=max(visit.document["runs_per_sample"] for visit in browser.visits),
+        runtime_ms=float(np.median([page.document["runtime_ms"] for page in browser.pages])),
+        runs_per_sample=max(page.document["runs_per_sample"] for page in browser.pages),
         files=last.files,
         runtime=browser.runtime.wire_bytes(last.files),
         model=wire_bytes((model / MODEL_FILE).read_bytes()),

@@ -33,7 +33,7 @@ _LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
-class Visit:
+class OpenedPage:
     """One page that was opened, and what it posted in the end.
 
     Attributes:
@@ -45,7 +45,7 @@ class Visit:
     document: Mapping[str, Any]
 
 
-class Browser:
+class Chromium:
     """LiteRT.js in the Chromium of this machine."""
 
     kind = "browser"
@@ -64,7 +64,7 @@ class Browser:
         self._folder = Path(settings.dir)
         self.path = chromium_path(settings.browser)
         self.waits_s = self._host.waits_s
-        self.visits: list[Visit] = []
+        self.pages: list[OpenedPage] = []
 
     def look(self) -> Seen:
         """Say which browser it is, and on which machine."""
@@ -150,11 +150,11 @@ class Browser:
             return Crash(None, said.splitlines()[0], str(last.document.get("stack", "")))
         ours = (path for path in served.served if path.startswith(("core/", "wasm-utils/")))
         loaded = tuple(dict.fromkeys(ours))
-        self.visits.append(Visit(loaded, last.document))
+        self.pages.append(OpenedPage(loaded, last.document))
         return process_of(last.document, marks)
 
 
-def open_browser(name: str, settings: BrowserSettings) -> Browser:
+def open_browser(name: str, settings: BrowserSettings) -> Chromium:
     """Return the browser of a configuration.
 
     Args:
@@ -165,7 +165,7 @@ def open_browser(name: str, settings: BrowserSettings) -> Browser:
         UserError: It is not installed.
     """
     del name
-    return Browser(settings)
+    return Chromium(settings)
 
 
 def _posted(served: Serving, browser: RunningBrowser, limit_s: float) -> Posted | Crash:

@@ -11,7 +11,7 @@ import pytest
 from components.artifacts.measurement import Crash
 from components.contract.errors import UserError
 from components.devices.browser.chromium import chromium_path, chromium_version, opened, tree_of
-from components.devices.browser.device import Browser
+from components.devices.browser.device import Chromium
 from components.devices.browser.settings import BrowserSettings
 from components.devices.timing_plan import TimingPlan
 
@@ -25,19 +25,19 @@ def program(path: Path, does: str) -> Path:
     return path
 
 
-def runtime(tmp_path: Path, browser: Path) -> Browser:
+def runtime(tmp_path: Path, browser: Path) -> Chromium:
     """A browser whose runtime lies there: nothing is fetched, because no page is opened."""
     from components.devices.browser.litertjs import place_of
 
     place_of(tmp_path).mkdir()
-    return Browser(BrowserSettings(browser=str(browser), dir=str(tmp_path)))
+    return Chromium(BrowserSettings(browser=str(browser), dir=str(tmp_path)))
 
 
 def test_a_browser_says_its_version(tmp_path: Path) -> None:
     path = program(tmp_path / "browser", "exit 3")
     assert chromium_path(str(path)) == path
     assert chromium_version(path) == "Chromium 1.2"
-    facts = Browser(BrowserSettings(browser=str(path))).look().fingerprint
+    facts = Chromium(BrowserSettings(browser=str(path))).look().fingerprint
     assert facts["browser"] == "Chromium 1.2"
     assert facts["runtime"].startswith("@litertjs/core ")
     assert facts["cpu"]

@@ -38,7 +38,7 @@ def test_without_the_secret_there_is_nothing(tmp_path: Path) -> None:
         assert served.posted.empty()
 
 
-def test_what_is_posted_is_told_before_the_page_goes_on() -> None:
+def test_what_is_posted_is_told_before_it_is_answered() -> None:
     told: list[str] = []
     with serving({}, told.append) as served:
         urlopen(Request(f"{served.url}blocks/begin", data=b'{"a": 1}'))

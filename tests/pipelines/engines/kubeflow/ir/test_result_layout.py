@@ -59,7 +59,8 @@ def test_artifacts_are_called_after_their_kind() -> None:
         "search_page": ("statement", "page"),
         "convert": ("lite_model",),
         **dict.fromkeys(("evaluate", "evaluate_answers", "benchmark"), ("metrics",)),
-        **dict.fromkeys(("benchmark_ssh", "benchmark_adb"), ("metrics",)),
+        **dict.fromkeys(("benchmark_ssh", "benchmark_adb", "benchmark_browser"), ("metrics",)),
+        **dict.fromkeys(("benchmark_microcontroller", "benchmark_results"), ("metrics",)),
         "select": ("metrics", "page"),
         "publish": ("release", "page", "report"),
     }
