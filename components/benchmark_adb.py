@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from components.contract.types import FromGraph, LiteModelIn, MetricsOut, ReportOut
-from components.devices.remote_settings import AdbSettings
+from components.devices.remote.settings import AdbSettings
 from components.devices.timing_plan import TimingPlan
 from components.statistics.resampling import Resampling
 
@@ -49,7 +49,7 @@ def benchmark_adb(
             threads; the plan is longer than its limit; the device went away in between.
     """
     from components.contract.digests import canonical_json
-    from components.devices.adb_device import open_adb
+    from components.devices.remote.adb_device import open_adb
     from components.measure.measuring import measurement_of
     from components.measure.timing import flat_metrics
 

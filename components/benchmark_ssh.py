@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from components.contract.types import FromGraph, LiteModelIn, MetricsOut, ReportOut
-from components.devices.remote_settings import SshSettings
+from components.devices.remote.settings import SshSettings
 from components.devices.timing_plan import TimingPlan
 from components.statistics.resampling import Resampling
 
@@ -49,7 +49,7 @@ def benchmark_ssh(
             threads; the plan is longer than its limit; the device went away in between.
     """
     from components.contract.digests import canonical_json
-    from components.devices.ssh_device import open_ssh
+    from components.devices.remote.ssh_device import open_ssh
     from components.measure.measuring import measurement_of
     from components.measure.timing import flat_metrics
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from components.contract.errors import UserError
 from components.contract.interface import interface_of
 from components.devices.device import LostError
-from components.devices.states import fault_of
+from components.devices.remote.states import fault_of
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST
 from pipelines.config.parameters import filled
@@ -43,13 +43,13 @@ def _host(name: str, arguments: Mapping[str, Any]) -> Device:  # noqa: ARG001 as
 
 
 def _ssh(name: str, arguments: Mapping[str, Any]) -> Device:
-    from components.devices.ssh_device import open_ssh
+    from components.devices.remote.ssh_device import open_ssh
 
     return open_ssh(name, arguments["reached"])
 
 
 def _adb(name: str, arguments: Mapping[str, Any]) -> Device:
-    from components.devices.adb_device import open_adb
+    from components.devices.remote.adb_device import open_adb
 
     return open_adb(name, arguments["reached"])
 
@@ -200,7 +200,7 @@ def clean_device(name: str, section: DeviceSection) -> str:
         UserError: It does not answer, has other files in that folder, or nothing is put on devices
             of its kind.
     """
-    from components.devices.remote import RemoteDevice
+    from components.devices.remote.device import RemoteDevice
 
     device = open_device(name, section)
     try:

@@ -11,10 +11,10 @@ import pytest
 
 from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
-from components.devices.adb import AdbShell
 from components.devices.fingerprint import runtime_version
-from components.devices.looking import look_at
-from components.devices.remote_settings import AdbSettings
+from components.devices.remote.adb import AdbShell
+from components.devices.remote.looking import look_at
+from components.devices.remote.settings import AdbSettings
 from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
 from tests.components.flat import flat
 from tests.data.tiny_lite import write_lite

@@ -18,13 +18,13 @@ from components.contract.closure import closure_of
 from components.contract.errors import UserError
 from components.devices.device import LostError
 from components.devices.fingerprint import runtime_version
-from components.devices.looking import look_at
-from components.devices.remote_settings import SshSettings
-from components.devices.ssh import SshShell
-from components.devices.ssh_device import open_ssh
+from components.devices.remote.looking import look_at
+from components.devices.remote.settings import SshSettings
+from components.devices.remote.ssh import SshShell
+from components.devices.remote.ssh_device import open_ssh
 from components.devices.timing_plan import TimingPlan
 from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
-from tests.components.devices.test_remote import probes_in, until
+from tests.components.devices.remote.test_device import probes_in, until
 from tests.components.flat import flat
 from tests.data.tiny_lite import write_lite
 from tests.servers.sshd import HOST, Sshd
@@ -127,5 +127,5 @@ def test_what_is_sent_as_text_is_in_the_closure() -> None:
     closure = closure_of("benchmark_ssh")
     for name in ("probe", "about_python", "unpack", "watched", "ssh", "framing"):
         assert f"components.devices.{name}" in closure
-    assert "components.devices.adb" not in closure
-    assert "components.devices.remote" not in closure_of("benchmark")
+    assert "components.devices.remote.adb" not in closure
+    assert "components.devices.remote.device" not in closure_of("benchmark")

@@ -12,7 +12,7 @@ import pytest
 
 from components.devices import wheels
 from components.devices.fingerprint import RUNTIME, runtime_version
-from components.devices.foreign_python import ForeignPython
+from components.devices.remote.foreign_python import ForeignPython
 
 PYTHON = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
 """This Python without the packages of the tests' environment."""

@@ -10,9 +10,9 @@ from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.artifacts.measurement import Measurement
 from components.contract.errors import UserError
 from components.devices.fingerprint import runtime_version
-from components.devices.looking import look_at as look_over
-from components.devices.remote_settings import SshSettings
-from components.devices.ssh import SshShell
+from components.devices.remote.looking import look_at as look_over
+from components.devices.remote.settings import SshSettings
+from components.devices.remote.ssh import SshShell
 from pipelines.compress import graph_of
 from pipelines.config.devices import device_of
 from pipelines.engines.devices import check_devices, clean_device, look_at, named_devices

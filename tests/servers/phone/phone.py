@@ -16,7 +16,7 @@ from typing import Self
 
 import pytest
 
-from tests.components.devices.host_shell import programs
+from tests.components.devices.remote.host_shell import programs
 from tests.servers.processes import descendants, free_port, send
 
 _ADBD = Path(__file__).with_name("adbd.py")
