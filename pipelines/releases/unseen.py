@@ -45,7 +45,7 @@ class Unseen:
 
 
 @dataclass
-class _Seen:
+class _SeenImages:
     """What was shown outside of sealed."""
 
     files: set[str] = field(default_factory=set[str])
@@ -75,7 +75,7 @@ def unseen(cache: Cache, challenger: PublishedRelease, champion: PublishedReleas
     """
     _check_decoding(cache, challenger, champion)
     split_by = _described(cache, challenger)["split_by"]
-    seen, sealed = _Seen(), [one for one in _images(cache, challenger) if one.split == SEALED]
+    seen, sealed = _SeenImages(), [one for one in _images(cache, challenger) if one.split == SEALED]
     for published in (challenger, champion):
         for image in _images(cache, published):
             if image.split and image.split != SEALED:
@@ -98,7 +98,7 @@ def _units(
     champion: PublishedRelease,
     split_by: str,
     sealed: Sequence[ImageFate],
-    seen: _Seen,
+    seen: _SeenImages,
 ) -> Sequence[str | None]:
     """Return what went to a split as a whole with each sealed image; note the groups seen.
 
