@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from pipelines.runs.registry import registered
 from pipelines.triggers.kept import list_triggers, read_trigger, trigger_names
 from pipelines.web.jobs import StartedJob, error_in
 from pipelines.web.pages.trigger_rows import row_of
@@ -61,6 +62,7 @@ def trigger(view: View) -> Response:
         "trigger.html",
         title=name,
         row=row,
+        is_released=any(registered(store, row.trigger.configured["name"])),
         launches=row.launches[:most],
         ticks=row.ticks[:most],
         more=most is not None and max(len(row.launches), len(row.ticks)) > most,

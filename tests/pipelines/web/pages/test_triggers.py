@@ -13,7 +13,7 @@ from pipelines.triggers.launches import end, launches, reopen
 from pipelines.triggers.settings import ScheduleSettings, WatchSettings
 from pipelines.web.pages.trigger_rows import row_of
 from pipelines.web.security.viewer import Viewer
-from tests.data.releases import rewrite
+from tests.data.releases import put_release, rewrite
 from tests.pipelines.triggers.worlds import World
 from tests.pipelines.web.calling import READER, App, ended, forms_of, links_of, text_of, with_class
 
@@ -97,6 +97,17 @@ def test_a_schedule_is_told_in_words_with_its_zone_and_its_next_five_times(world
     times = with_class(shown(world), "times")[0]
     assert len(list(times.iter("tr"))) == 6
     assert "Sat 28 Nov 2026 02:30 +01:00" in " ".join(text_of(cell) for cell in times.iter("td"))
+
+
+def test_releases_are_linked_once_there_are_any(world):
+    trigger = world.trigger(schedule=NIGHTLY)
+    name = trigger.configured["name"]
+    assert f"none of {name} yet" in text_of(shown(world))
+    assert f"/releases/{name}" not in links_of(shown(world)).values()
+    put_release(world.store, f"{name}-20260101-000000-aaaa", name=name)
+    page = shown(world)
+    assert f"none of {name} yet" not in text_of(page)
+    assert f"/releases/{name}" in links_of(page).values()
 
 
 def test_where_the_clock_changes_the_offset_says_so(world):
