@@ -114,7 +114,11 @@ def pattern_verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _pattern_model(folders: pytest.TempPathFactory, task: str) -> Path:
     def make(folder: Path) -> None:
-        patterns.write_model(folder / "model", task)
+        # In a process of its own: TensorFlow may run here already, with other threads.
+        write = "import sys, pathlib; from tests.data.patterns import write_model as write; "
+        write += "write(pathlib.Path(sys.argv[1]), sys.argv[2])"
+        words = [sys.executable, "-c", write, str(folder / "model"), task]
+        subprocess.run(words, cwd=Path(__file__).parents[1], check=True, capture_output=True)
 
     return made_once(folders, f"pattern-{task}", make) / "model"
 

@@ -15,7 +15,7 @@ from components.devices.fingerprint import runtime_version
 from components.devices.remote.adb import AdbShell
 from components.devices.remote.looking import look_at
 from components.devices.remote.settings import AdbSettings
-from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
+from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime, kept
 from tests.components.flat import flat
 from tests.data.tiny_lite import write_lite
 from tests.servers.phone.phone import Adb, Phone

@@ -23,7 +23,7 @@ from components.devices.remote.settings import SshSettings
 from components.devices.remote.ssh import SshShell
 from components.devices.remote.ssh_device import open_ssh
 from components.devices.timing_plan import TimingPlan
-from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
+from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime, kept
 from tests.components.devices.remote.test_device import probes_in, until
 from tests.components.flat import flat
 from tests.data.tiny_lite import write_lite
@@ -125,7 +125,8 @@ def test_a_host_that_nothing_is_known_of(sshd: Sshd, model: Path, tmp_path: Path
 
 def test_what_is_sent_as_text_is_in_the_closure() -> None:
     closure = closure_of("benchmark_ssh")
-    for name in ("probe", "about_python", "unpack", "watched", "ssh", "framing"):
-        assert f"components.devices.{name}" in closure
+    assert "components.devices.probe" in closure
+    for name in ("about_python", "unpack", "watched", "ssh", "framing"):
+        assert f"components.devices.remote.{name}" in closure
     assert "components.devices.remote.adb" not in closure
     assert "components.devices.remote.device" not in closure_of("benchmark")

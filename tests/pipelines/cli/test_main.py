@@ -14,7 +14,7 @@ from tests.pipelines.cli.command_line import ROOT, TINY, python, slimline
 COMMANDS = (
     *("run", "explain", "compile", "sync", "schedule", "show", "runs", "logs", "init"),
     *("doctor", "images", "data", "export", "lineage", "affected", "why-changed", "verify"),
-    *("releases", "promote", "rollback", "gc", "erase", "index", "suggest"),
+    *("devices", "releases", "promote", "rollback", "gc", "erase", "index", "suggest"),
     *("watch", "triggers", "tick", "cancel", "serve"),
 )
 FRAMEWORKS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.devices.linked_runtime import PYTHON
+from tests.components.devices.remote.linked_runtime import PYTHON
 from tests.servers.sshd import HOST, Sshd
 
 BOARD = {

@@ -26,7 +26,7 @@ from pipelines.runs.keys import ingredients_of
 from pipelines.runs.verifying import verify_store
 from pipelines.stores.layout import device_key
 from pipelines.stores.opening import open_store
-from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
+from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime, kept
 from tests.data.tiny_lite import write_lite
 from tests.pipelines.engines.kubeflow.graphs import config_of
 from tests.pipelines.engines.reached import BOARD, sshd

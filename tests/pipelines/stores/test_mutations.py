@@ -121,12 +121,12 @@ MUTATIONS: dict[str, tuple[str, Patch, Callable[..., None]]] = {
     "creators that look and then overwrite": (
         "directory",
         lambda m: m.setattr(directory, "_link_new", overwrite),
-        test_contract.test_one_of_20_creators_wins,
+        partial(test_contract.test_one_of_20_creators_wins, rounds=2),
     ),
     "swaps without a lock": (
         "directory",
         without_lock,
-        test_contract.test_one_of_20_swappers_wins,
+        partial(test_contract.test_one_of_20_swappers_wins, rounds=2),
     ),
     "one version for all": (
         "directory",

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 from xml.etree.ElementTree import Element, TreeBuilder
 
@@ -23,6 +23,8 @@ from pipelines.web.security.viewer import Viewer
 from pipelines.web.service import Service
 from pipelines.web.settings import ServeSettings
 from tests.pipelines.waiting import finished_within
+
+T = TypeVar("T")
 
 HOST = "127.0.0.1:8080"
 CSRF = "csrf-of-the-tests"
@@ -98,7 +100,7 @@ class App:
     ) -> Answer:
         """Ask for a page, with its query."""
         asked = path.partition("#")[0]
-        return _done(_call(self._app, "GET", asked, b"", headers or {}, viewer))
+        return carried_out(_call(self._app, "GET", asked, b"", headers or {}, viewer))
 
     def post(
         self,
@@ -125,10 +127,12 @@ class App:
             "content-type": "application/x-www-form-urlencoded",
             "content-length": str(len(body)),
         }
-        return _done(_call(self._app, "POST", path, body, {**usual, **(headers or {})}, viewer))
+        return carried_out(
+            _call(self._app, "POST", path, body, {**usual, **(headers or {})}, viewer)
+        )
 
 
-def _done(call: Coroutine[Any, Any, Answer]) -> Answer:
+def carried_out(call: Coroutine[Any, Any, T]) -> T:
     """Carry out a call in a thread: tests in browsers leave a loop in the main one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, call).result()

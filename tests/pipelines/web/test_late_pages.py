@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message
 
 from pipelines.web.late_pages import LatePages
 from tests.pipelines.cli.command_line import python
+from tests.pipelines.web.calling import carried_out
 
 _STARTED = """
 import json, sys
@@ -73,7 +74,7 @@ def test_a_request_waits_for_pages_and_one_that_is_given_up_ends_no_other() -> N
         return await waiting
 
     pages.start()
-    assert asyncio.run(ask()) == b"a page"
+    assert carried_out(ask()) == b"a page"
     assert behind.said == ["start"]
     pages.stop()
     assert behind.said == ["start", "stop"]
@@ -89,6 +90,6 @@ def test_what_cannot_be_loaded_ends_the_server_and_is_raised() -> None:
     pages.start()
     assert ended.wait(20)
     with pytest.raises(ImportError, match="named pages"):
-        asyncio.run(asked(pages))
+        carried_out(asked(pages))
     with pytest.raises(ImportError, match="named pages"):
         pages.stop()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from components.devices import pushing
+from components.devices.remote import pushing
 from components.devices.remote.client import Silence, converse
 from components.devices.remote.framing import Frame
 from components.devices.remote.shell import ShellAnswer

@@ -16,16 +16,16 @@ import pytest
 
 from components.artifacts.measurement import Crash, Process
 from components.contract.errors import UserError
-from components.devices import looking
 from components.devices.device import LostError
 from components.devices.fingerprint import runtime_version
+from components.devices.remote import looking
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.installing import install
 from components.devices.remote.settings import SshSettings
 from components.devices.remote.shell import ShellAnswer
 from components.devices.timing_plan import TimingPlan
-from tests.components.devices.linked_runtime import PYTHON, keep_linked_runtime, kept
 from tests.components.devices.remote.host_shell import KINDS, HostShell
+from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime, kept
 from tests.data.tiny_lite import write_lite
 
 __all__ = ["kept"]

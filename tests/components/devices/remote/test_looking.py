@@ -11,8 +11,8 @@ import pytest
 from components.contract.errors import UserError
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.settings import SshSettings
-from tests.components.devices.linked_runtime import PYTHON
 from tests.components.devices.remote.host_shell import KINDS, HostShell
+from tests.components.devices.remote.linked_runtime import PYTHON
 
 
 class ToolShell(HostShell):

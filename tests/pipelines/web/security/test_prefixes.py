@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from pipelines.web.view import PageRoute
 from tests.data.decisions import decision_of, select_outputs
 from tests.data.kept_release import Writer, write_data
 from tests.pipelines.triggers.worlds import World
-from tests.pipelines.web.calling import Answer, App
+from tests.pipelines.web.calling import Answer, App, carried_out
 from tests.pipelines.web.security.running import serving
 
 PREFIX = "/ml/slim~line.1"
@@ -113,7 +112,7 @@ def test_whatever_leads_somewhere_is_below_it_and_texts_stay_as_they_are():
     page = PageResponse(leads.format("") + texts)
     app = PrefixGuard(page, "/a")
     scope = {"type": "http", "method": "GET", "path": "/a/runs", "headers": []}
-    asyncio.run(app(scope, receive, send))
+    carried_out(app(scope, receive, send))
     assert got[1]["body"].decode() == leads.format("/a") + texts
 
 

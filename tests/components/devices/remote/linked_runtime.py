@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from components.devices import wheels
 from components.devices.fingerprint import RUNTIME, runtime_version
+from components.devices.remote import wheels
 from components.devices.remote.foreign_python import ForeignPython
 
 PYTHON = str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}")
