@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests.data import deep_trees, patterns
+from tests.data.disks import mounted
 from tests.data.made_once import made_once
 from tests.servers.gcs.server import GcsServer
 from tests.servers.s3.seaweedfs import ACCESS_KEY, BUCKET, SECRET_KEY, SeaweedFs
@@ -220,13 +221,8 @@ def cleared(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
-    folder = tmp_path / "small-disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with mounted(tmp_path / "small-disk", "size=1m") as folder:
+        yield folder
 
 
 class GcsProcess:

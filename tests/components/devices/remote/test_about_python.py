@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,19 +12,14 @@ from components.devices.remote.device import RemoteDevice
 from components.devices.remote.settings import SshSettings
 from tests.components.devices.remote.host_shell import KINDS, HostShell
 from tests.components.devices.remote.linked_runtime import PYTHON
+from tests.data.disks import mounted
 
 
 @pytest.fixture
 def noexec_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk from which nothing may be run."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m,noexec", "none", str(place)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"no disk can be made here: {done.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with mounted(tmp_path / "disk", "size=2m,noexec") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("kind", KINDS)
