@@ -145,4 +145,12 @@ def _timing(measurement: Measurement) -> Timing:
         given=measurement.given,
         arena_bytes=measurement.arena_bytes,
         flash_bytes=measurement.flash_bytes,
+        load_high_ms=summary and summary.load_high_ms,
+        end_heat_c=measurement.end_heat_c,
+        runtime=" ".join(
+            known
+            for key in ("name", "version", "source")
+            if (known := measurement.runtime.get(key, ""))
+        ),
+        accelerator=measurement.accelerator,
     )
