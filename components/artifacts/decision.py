@@ -53,7 +53,8 @@ class Timing:
         flash_bytes: Of the model as a firmware holds it; None on other devices.
         load_high_ms: The slowest load of any process; None in decisions of earlier versions.
         end_heat_c: Hottest zone after the last process, degrees Celsius; None where unreadable.
-        runtime: Name, version and source of what ran it; empty in decisions of earlier versions.
+        runtime: Name and version of what ran it, and what brought it there; empty in decisions of
+            earlier versions.
         accelerator: What ran it besides plain kernels, and how that is known; None likewise.
     """
 

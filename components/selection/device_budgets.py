@@ -59,6 +59,7 @@ class Quantity:
         by_load: What other load makes of it: ``slower`` can only make it worse, ``wrong`` may make
             it better as well, ``equal`` leaves it as it is.
         advice: What to do about a device that can tell it and did not.
+        limited: What lists of budgets call it, where that is not the noun.
     """
 
     budget: str
@@ -69,6 +70,11 @@ class Quantity:
     ends: bool
     by_load: str
     advice: str
+    limited: str = ""
+
+    def written(self, limit: float) -> str:
+        """Write a budget with its unit and what it limits: ``50 ms load``."""
+        return f"{self.write(limit * self.unit, 3)} {self.limited or self.noun}"
 
 
 def _energy(timing: Timing) -> float | None:
@@ -80,6 +86,7 @@ QUANTITIES: Final[dict[DeviceLimit, Quantity]] = {
     "latency_ms": Quantity(
         "latency", "p50", lambda timing: timing.p50_ms and timing.p50_ms.high, 1.0, milliseconds,
         ends=True, by_load="slower", advice="add samples_ms or p50_ms to its measurements",
+        limited="median latency",
     ),
     "load_ms": Quantity(
         "load", "load", lambda timing: timing.slowest_load_ms, 1.0, milliseconds,
@@ -92,6 +99,7 @@ QUANTITIES: Final[dict[DeviceLimit, Quantity]] = {
     "energy_mj": Quantity(
         "energy", "energy", _energy, 1.0, millijoules,
         ends=True, by_load="wrong", advice="make its counter readable",
+        limited="energy an inference",
     ),
     "arena_kb": Quantity(
         "arena", "arena", lambda timing: timing.arena_bytes, KIBIBYTE, kibibytes,
@@ -135,6 +143,29 @@ class Asked:
         """The worse end, in the budget's unit; None where the device told none."""
         worst = self.quantity.worst(self.timing)
         return None if worst is None else worst / self.quantity.unit
+
+    @property
+    def noun(self) -> str:
+        """What is limited, as the beginning of a line."""
+        noun = self.quantity.limited or self.quantity.noun
+        return f"{noun[:1].upper()}{noun[1:]}"
+
+    @property
+    def limit_in_words(self) -> str:
+        """The budget with its unit."""
+        return self.quantity.write(self.limit * self.quantity.unit, 3)
+
+    @property
+    def value_in_words(self) -> str:
+        """The worse end with its unit."""
+        worst = self.quantity.worst(self.timing)
+        return "unknown" if worst is None else self.quantity.write(worst, 3)
+
+    @property
+    def in_words(self) -> str:
+        """Both: ``up to 41 ms; budget 50 ms``."""
+        upto = "up to " if self.quantity.ends else ""
+        return f"{upto}{self.value_in_words}; budget {self.limit_in_words}"
 
     @property
     def is_kept(self) -> bool:

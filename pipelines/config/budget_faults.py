@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from components.artifacts.budgets import DeviceLimit
 from components.contract.errors import suggest
 from pipelines.config.faults import Fault
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     from pipelines.config.configuration import Config
     from pipelines.config.device_section import DeviceSection
 
-_ENERGY: Final = "energy_mj"
-_NOUNS: Final[dict[str, str]] = {
+_ENERGY: Final[DeviceLimit] = "energy_mj"
+_NOUNS: Final[dict[DeviceLimit, str]] = {
     "latency_ms": "how long an inference takes",
     "load_ms": "how long loading takes",
     "memory_mb": "how much memory a process takes",
@@ -21,7 +22,7 @@ _NOUNS: Final[dict[str, str]] = {
     "arena_kb": "how large an arena is",
     "flash_kb": "how much flash a model takes",
 }
-_TELLING: Final[dict[str, str]] = {
+_TELLING: Final[dict[DeviceLimit, str]] = {
     _ENERGY: "{kind: host, energy: true}",
     "arena_kb": "microcontroller",
     "flash_kb": "microcontroller",
@@ -43,14 +44,15 @@ def budget_faults(config: Config) -> Iterator[Fault]:
     for name, limits in own.items():
         for key in limits if name in listed else ():
             yield from _own(config, name, key, listed[name])
-    if config.minimize == "latency" and not any(
-        "latency_ms" in one.tells for one in config.devices
-    ):
+    timed = any("latency_ms" in device.tells for device in config.devices)
+    if config.minimize == "latency" and not timed:
         what = "minimize: latency, and none of devices tells how long an inference takes"
         yield ("minimize",), what, "add host to devices, or write minimize: size"
 
 
-def _general(config: Config, key: str, listed: dict[str, DeviceSection]) -> Iterator[Fault]:
+def _general(
+    config: Config, key: DeviceLimit, listed: Mapping[str, DeviceSection]
+) -> Iterator[Fault]:
     telling = {name: one for name, one in listed.items() if key in one.tells}
     if not telling:
         yield (
@@ -65,7 +67,7 @@ def _general(config: Config, key: str, listed: dict[str, DeviceSection]) -> Iter
             yield from _unasked(config, name, device, ("budgets", key), f"budgets.{key}")
 
 
-def _own(config: Config, name: str, key: str, device: DeviceSection) -> Iterator[Fault]:
+def _own(config: Config, name: str, key: DeviceLimit, device: DeviceSection) -> Iterator[Fault]:
     place, where = ("budgets", "devices", name, key), f"budgets.devices.{name}.{key}"
     if key not in device.tells:
         can = ", ".join(device.tells)
@@ -85,9 +87,9 @@ def _unasked(
     told = {key: device.parameters[key] for key in device.told_apart_by if key in device.parameters}
     kind: str = getattr(device, "kind")  # noqa: B009 of every kind
     keys = ", ".join(f"{key}: {value}" for key, value in {"kind": kind, **told}.items())
+    section = f"devices[{index}], as in {{{keys}, energy: true}}"
     yield (
         place,
         f"{where}: what an inference takes on {name} is not measured",
-        f"add energy: true to devices[{index}], as in {{{keys}, energy: true}}, or remove "
-        f"{_ENERGY}",
+        f"add energy: true to {section}, or remove {_ENERGY}",
     )

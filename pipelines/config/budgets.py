@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from components.artifacts.budgets import DEVICE_LIMITS, Floor
+from components.artifacts.budgets import DEVICE_LIMITS, DeviceLimit, Floor
 from components.contract.types import NonNegativeFloat, PositiveFloat
 from pipelines.config.section import Section
 
@@ -118,18 +118,22 @@ class BudgetSection(Section):
         }
 
     @property
-    def by_device(self) -> dict[str, dict[str, float]] | None:
+    def by_device(self) -> dict[str, dict[DeviceLimit, float]] | None:
         """The own limits of devices by their names, as ``Budgets`` has them; None without any."""
-        own = {name: section.model_dump() for name, section in (self.devices or {}).items()}
+        own = {name: _limits(section) for name, section in (self.devices or {}).items()}
         return {name: limits for name, limits in own.items() if limits} or None
 
     @property
-    def limits(self) -> dict[str, float]:
+    def limits(self) -> dict[DeviceLimit, float]:
         """What holds on every device, by its key."""
-        given = {key: getattr(self, key) for key in DEVICE_LIMITS}
-        return {key: value for key, value in given.items() if value is not None}
+        return _limits(self)
 
     def without(self, devices: frozenset[str]) -> BudgetSection:
         """Return the same without the own budgets of some devices."""
         left = {name: own for name, own in (self.devices or {}).items() if name not in devices}
         return self.model_copy(update={"devices": left or None})
+
+
+def _limits(section: BudgetSection | DeviceBudgetSection) -> dict[DeviceLimit, float]:
+    given: dict[DeviceLimit, float | None] = {key: getattr(section, key) for key in DEVICE_LIMITS}
+    return {key: value for key, value in given.items() if value is not None}

@@ -102,10 +102,9 @@ def latency_pictures(decision: Decision) -> tuple[Markup, Markup] | None:
     speeds = [Speed(one, device) for one in decision.variants for device in one.latency]
     if not speeds:
         return None
+    limits = {one.device: decision.budgets.on(one.device).latency_ms for one in speeds}
     wide, narrow = (
-        latency_svg(
-            speeds, budget_ms=decision.budgets.latency_ms, width=width, ident=f"latency-{width}"
-        )
+        latency_svg(speeds, budgets_ms=limits, width=width, ident=f"latency-{width}")
         for width in (WIDE, NARROW)
     )
     return wide, narrow
