@@ -73,7 +73,7 @@ def timed_devices(decision: Decision) -> tuple[str, ...]:
     """Return the devices that have medians, or that nothing came of; chips have none."""
     return tuple(
         device
-        for device in decision.devices
+        for device in dict.fromkeys(name for one in decision.variants for name in one.latency)
         if not any(
             (timing := one.latency.get(device)) and timing.arena_bytes and not timing.p50_ms
             for one in decision.variants

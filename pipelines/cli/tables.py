@@ -131,7 +131,7 @@ def _headline(board: Leaderboard) -> str:
 def _table(decision: Decision) -> Sheet:
     percent = f"{100 * decision.confidence:g}%"
     devices = timed_devices(decision)
-    several = len(decision.devices) > 1
+    several = len({name for variant in decision.variants for name in variant.latency}) > 1
     times = [f"p50{f' {device}' if several else ''}" for device in devices]
     limited = limited_columns(decision)
     narrow = Sheet(

@@ -78,7 +78,7 @@ def test_what_others_measured_is_marked_and_a_microcontroller_has_no_time() -> N
     cells = {name: dict(zip(table.heads, row, strict=True)) for name, row in table.rows}
     assert cells["good"]["given by"] == ("benchmark app 2.3", "")
     assert cells["small"]["arena"] == ("3.95 KiB", "")
-    assert cells["small"]["flash"] == ("6.43 kB", "the model")
+    assert cells["small"]["flash"] == ("6.28 KiB", "the model")
     assert cells["small"]["p50"] == ("\N{EN DASH}", "")
 
 
