@@ -113,7 +113,9 @@ class Candidate:
         metrics: The same of every metric, by name.
         drop: The same of the paired loss against the teacher; positive is worse; None after a crash
             of one of the two.
-        latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``.
+        latency: By device ``p50_ms`` (value, low, high), ``verdict`` and ``evidence``; and what
+            else it told, null where it did not: ``load_ms`` and its slowest ``load_high_ms``,
+            ``first_ms``, ``peak_memory_bytes``, ``energy``, ``arena_bytes``, ``flash_bytes``.
         peak_memory_bytes: Above the baseline of the runtime alone, the largest of all devices.
         verdict: ``winner``, ``kept``, ``over-budget``, ``undecided``, ``failed``, ``comparison``
             (what others are compared with, and no candidate), ``reference``.

@@ -45,27 +45,26 @@ def device_tables(decision: Decision, variants: Sequence[Candidate]) -> tuple[De
 
 @dataclass(frozen=True)
 class LimitedColumn:
-    """A number of a device that a budget limits, beside latency, which every device has.
+    """A number of devices that a budget limits, beside latency, which every device has.
 
     Attributes:
-        title: What it is, and on which device.
-        cells: By name of a variant its worse end and the budget; nothing of those that told none.
+        title: What it is.
+        cells: By name of a variant, for each device that told one: its name, the worse end, and the
+            budget.
     """
 
     title: str
-    cells: Mapping[str, tuple[str, str]]
+    cells: Mapping[str, Sequence[tuple[str, str, str]]]
 
 
 def limited_columns(decision: Decision) -> tuple[LimitedColumn, ...]:
     """Return the numbers of devices that budgets limit, without medians."""
-    found: dict[str, dict[str, tuple[str, str]]] = {}
+    found: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
     for one in decision.variants:
         for asked in asked_of(one, decision.budgets):
-            if asked.key == "latency_ms" or asked.value is None:
-                continue
-            title = f"{asked.noun} on {asked.device}"
-            cell = (asked.value_in_words, f"budget {asked.limit_in_words}")
-            found.setdefault(title, {})[one.name] = cell
+            if asked.key != "latency_ms" and asked.value is not None:
+                told = (asked.device, asked.value_in_words, asked.limit_in_words)
+                found.setdefault(asked.noun, {}).setdefault(one.name, []).append(told)
     return tuple(LimitedColumn(title, cells) for title, cells in found.items())
 
 

@@ -40,13 +40,15 @@ def ranking_table(decision: Decision) -> RankingTable | None:
     )
     *first, last = devices
     both = f"{', '.join(first)} and {last}"
-    certain = "for certain: the intervals of their medians do not overlap"
     if not found:
-        note = f"{both} rank no two variants differently {certain.partition(':')[0]}."
+        note = f"Between {both} no two variants change places for certain."
         return RankingTable(note, devices, ())
     pairs = count(len(found), "pair")
     verb = "changes" if len(found) == 1 else "change"
-    note = f"{pairs} of variants {verb} places between {both}, {certain}."
+    note = (
+        f"Between {both} {pairs} of variants {verb} places for certain: the intervals of their "
+        "medians do not overlap, and the slower one was stable."
+    )
     if len(found) > SHOWN:
         note += f" The {SHOWN} first are shown; decision.json has all."
     rows = tuple(_row(decision, devices, difference) for difference in found[:SHOWN])

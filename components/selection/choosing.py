@@ -133,10 +133,14 @@ def _doubt(one: Candidate, budgets: Budgets, minimize: Goal) -> str | None:
 
 def _although(one: Candidate, budgets: Budgets) -> str:
     """Say where a variant keeps a budget of time although its measurement was disturbed."""
+    told: dict[tuple[str, ...], list[str]] = {}
+    for budget, devices in disturbed_and_kept(one, budgets).items():
+        told.setdefault(tuple(devices), []).append(budget)
     return "".join(
-        f"; its {budget} on {', '.join(devices)} keeps the budget although it was disturbed, and "
-        "other load only slows"
-        for budget, devices in disturbed_and_kept(one, budgets).items()
+        f"; its {' and its '.join(kept)} on {', '.join(devices)} "
+        f"{'keeps its budget' if len(kept) > 1 else 'keeps the budget'} although it was disturbed, "
+        "and other load only slows"
+        for devices, kept in told.items()
     )
 
 

@@ -141,7 +141,7 @@ def _table(decision: Decision) -> Sheet:
             Column(f"drop vs teacher\n{percent}", right=True),
             Column("bytes\ngzip\nmemory", right=True),
             *(Column(f"{header}\n{percent}", right=True) for header in times),
-            *(Column(column.title.replace(" on ", "\n"), right=True) for column in limited),
+            *(Column(column.title, right=True) for column in limited),
         ],
         spaced=True,
     )
@@ -166,7 +166,7 @@ def _table(decision: Decision) -> Sheet:
         memory = "-" if memory is None else short_bytes(memory)
         drops = (_interval(variant.metric), _interval(variant.drop))
         latencies = [_latency(variant.latency.get(device)) for device in devices]
-        limits = [column.cells.get(variant.name, ("-", ""))[0] for column in limited]
+        limits = [_limited(column.cells.get(variant.name, ())) for column in limited]
         style = _STYLES.get(variant.verdict, "")
         wide.add(name, *drops, *sizes, *latencies, *limits, memory, variant.verdict, style=style)
         narrow.add(
@@ -178,6 +178,12 @@ def _table(decision: Decision) -> Sheet:
             style=style,
         )
     return wide
+
+
+def _limited(told: Sequence[tuple[str, str, str]]) -> str:
+    """Return a number that is limited, with its device where several told one."""
+    lines = [f"{device} {value}" if len(told) > 1 else value for device, value, _ in told]
+    return "\n".join(lines) or "-"
 
 
 def _broken(value: str) -> str:
