@@ -81,7 +81,7 @@ def manifest_of(
         "input": _input(info.input, framing),
         "output": _output(info.output, sealed.winner.threshold),
         "budgets": asdict(budgets),
-        "selection": _selection(won, decision.split),
+        "selection": selection_of(won, decision.split),
         "sealed": {**_sealed(sealed), "confidence": confidence},
         "qualified": qualified,
         "reasons": list(reasons),
@@ -91,7 +91,7 @@ def manifest_of(
     }
 
 
-def _selection(won: Candidate, split: Split) -> dict[str, Any]:
+def selection_of(won: Candidate, split: Split) -> dict[str, Any]:
     """Return how the winner did where it was chosen."""
     return {
         "metric": won.metric and asdict(won.metric),
