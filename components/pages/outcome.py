@@ -194,7 +194,8 @@ def _tiles(decision: Decision, winner: Candidate, sealed: SealedVerdict | None) 
 def _limited_tile(asked: Asked, value: float) -> Tile:
     """Return a number that is limited on a device: its worse end, which is what counts."""
     title = f"{asked.noun} on {asked.device}"
-    return Tile(title, asked.value_in_words, _used(value, asked.limit), (asked.in_words,))
+    lines = (f"budget {asked.limit_in_words}", asked.quantity.end)
+    return Tile(title, asked.value_in_words, _used(value, asked.limit), tuple(filter(None, lines)))
 
 
 def _sealed_tile(decision: Decision, sealed: SealedVerdict) -> Tile:
