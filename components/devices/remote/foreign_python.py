@@ -23,7 +23,7 @@ class ForeignPython:
     """A Python on a device.
 
     Attributes:
-        path: There.
+        path: There; of one that is brought, which it is.
         version: Such as ``3.11.2``.
         implementation: ``CPython``, or another.
         free_threaded: Whether it has no global lock: another binary interface.
@@ -31,7 +31,7 @@ class ForeignPython:
         machine: Architecture.
         glibc: Version; empty with another C library.
         cores: That it may use.
-        page_size: Of memory, bytes.
+        page_size: Of memory, bytes; 0 where that is unknown.
         runs_programs: Whether files may be run where it is to write.
         writable: Whether it may write there.
     """
