@@ -34,7 +34,8 @@ found=$(${{sh:+"$sh"}} "$python" -S -s -c "$hash" "$run/model.tflite" </dev/null
 [ "$found" = "$sha256" ] || {{ clean; exit {_DAMAGED}; }}
 exec 3<&0
 env -i PYTHONPATH="$site" PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 OPENBLAS_NUM_THREADS=1 \\
-    ${{sh:+"$sh"}} "$python" -S -s -X faulthandler "$run/probe.py" "$run/model.tflite" "$@" </dev/null 3<&- &
+    ${{sh:+"$sh"}} "$python" -S -s -X faulthandler "$run/probe.py" "$run/model.tflite" "$@" \\
+    </dev/null 3<&- &
 probe=$!
 {{ cat <&3; kill -9 $probe; rm -rf "$run"; }} >/dev/null 2>&1 &
 watch=$!

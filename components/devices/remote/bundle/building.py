@@ -18,7 +18,7 @@ from pathlib import Path
 
 from components.devices.remote.bundle.bytecode import Tree, compiler, with_bytecode
 from components.devices.remote.bundle.deb import DebFiles, read_deb
-from components.devices.remote.bundle.lock import BundleLock
+from components.devices.remote.bundle.lock import BundleLock, PinnedPackage
 from components.devices.remote.bundle.mirrors import Mirrors
 from components.devices.remote.bundle.root import LOADERS, PROGRAMS, root_of, with_sums
 from components.devices.remote.foreign_python import ForeignPython
@@ -112,15 +112,12 @@ def packed(files: Tree) -> bytes:
 
 
 def _packages(lock: BundleLock, arch: str, mirrors: Mirrors) -> list[DebFiles]:
+    def read(package: PinnedPackage) -> DebFiles:
+        called = f"{package.name} {package.version}"
+        return read_deb(mirrors.fetch_pinned(package.path, package.sha256, called), package.name)
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        contents = pool.map(
-            lambda one: mirrors.fetch_pinned(one.path, one.sha256, f"{one.name} {one.version}"),
-            lock.of(arch),
-        )
-        return [
-            read_deb(content, package.name)
-            for package, content in zip(lock.of(arch), contents, strict=True)
-        ]
+        return list(pool.map(read, lock.of(arch)))
 
 
 def _started(files: Tree, arch: str, place: Path) -> Sequence[str]:

@@ -74,7 +74,7 @@ def compiler(unpacked: Callable[[str, Path], Sequence[str]], folder: Path) -> Se
     Raises:
         UserError: There is none, and none that could be unpacked would run here.
     """
-    if PYTHON == "python{}.{}".format(*sys.version_info):
+    if "python{}.{}".format(*sys.version_info) == PYTHON:
         return [sys.executable]
     found = shutil.which(PYTHON)
     if found and _says(found) == PYTHON:

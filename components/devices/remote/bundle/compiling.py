@@ -7,7 +7,7 @@ and without a look at any date. Needs Python 3.11 and nothing else. The second v
 form is the last one whose bytes hang on the code alone, and not on what else refers to a constant.
 """
 
-# ruff: noqa: PTH (pathlib takes longer to load than the rest)
+# ruff: noqa: PTH108, PTH118, PTH123 (pathlib takes longer to load than the rest)
 
 import importlib.util
 import marshal

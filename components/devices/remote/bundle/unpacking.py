@@ -43,7 +43,7 @@ find "$folder" -maxdepth 1 \\( -name 'run-*' -o -name '*.part-*' \\) -mtime +0 -
 df -k "$folder"
 exit {_ABSENT}
 """
-# Of two that unpack the same at once, one is faster; then `mv` moves the other one's folder into it.
+# Of two that unpack the same at once one is faster; then `mv` moves the other's folder into it.
 _UNPACKING = f"""\
 {_CHECK}
 archive=$3 sha256=$4 part=$1.part-$5
