@@ -29,6 +29,7 @@ _FORM = 1
 KEPT_MOST = 4
 """Archives of about 30 MB each that a machine keeps: those that were used last."""
 _AT_ONCE = 4
+_LEVEL = 4  # the usual 6 takes twice as long for 3 % less
 
 
 def bundle_archive(python: ForeignPython, lock: BundleLock, runtime: str, name: str) -> SiteArchive:
@@ -101,7 +102,7 @@ def packed(files: Tree) -> bytes:
     """Return files as one ``.tar.gz``, the same bytes for the same files."""
     made = io.BytesIO()
     with (
-        gzip.GzipFile(fileobj=made, mode="wb", compresslevel=6, mtime=0) as compressed,
+        gzip.GzipFile(fileobj=made, mode="wb", compresslevel=_LEVEL, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for path in sorted(files):

@@ -70,12 +70,16 @@ class BundleLock:
     packages: tuple[PinnedPackage, ...]
 
     @classmethod
-    def read(cls, path: Path = LOCK) -> BundleLock:
+    def read(cls, path: Path | None = None) -> BundleLock:
         """Read a file that ``write`` has written.
+
+        Args:
+            path: Of it; None for the one beside this module.
 
         Raises:
             UserError: It is damaged.
         """
+        path = path or LOCK
         try:
             content = cast("dict[str, Any]", json.loads(path.read_bytes()))
             packages = tuple(PinnedPackage(**each) for each in content["packages"])
