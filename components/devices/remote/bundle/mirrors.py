@@ -124,12 +124,13 @@ class Mirrors:
         return content
 
 
-def apt_addresses(etc: Path = ETC) -> list[str]:
+def apt_addresses(etc: Path | None = None) -> list[str]:
     """Return the mirrors that apt has here for this release of Debian; none on other systems.
 
     Args:
-        etc: Where the system's settings lie.
+        etc: Where the system's settings lie; None for ``/etc``.
     """
+    etc = etc or ETC
     release = _text([etc / "os-release"])
     codename = re.search(r'^VERSION_CODENAME="?(\w+)', release, re.MULTILINE)
     if codename is None or not re.search(r'^ID="?debian"?$', release, re.MULTILINE):

@@ -30,12 +30,12 @@ from components.devices.remote.bundle.mirrors import VARIABLE, Mirrors
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def lock_of(mirrors: Mirrors, keyring: Path = KEYRING) -> BundleLock:
+def lock_of(mirrors: Mirrors, keyring: Path | None = None) -> BundleLock:
     """Return a lock of what mirrors have now.
 
     Args:
         mirrors: To ask.
-        keyring: The keys that are trusted.
+        keyring: The keys that are trusted; None for Debian's.
 
     Raises:
         UserError: The signature cannot be checked or does not hold, or a package is not there.
@@ -47,7 +47,7 @@ def lock_of(mirrors: Mirrors, keyring: Path = KEYRING) -> BundleLock:
             f"{', '.join(mirrors.addresses)}: there is no Debian {CODENAME}",
             f"export {VARIABLE}=ADDRESS of a mirror of Debian, without /dists",
         )
-    release = verified(signed, keyring)
+    release = verified(signed, keyring or KEYRING)
     listed = re.findall(r"^ ([0-9a-f]{64}) +\d+ (\S+)$", release, re.MULTILINE)
     digests = {path: sha256 for sha256, path in listed}
     found = tuple(
@@ -111,15 +111,15 @@ def _pinned(
             f"the list of packages for {debian} is not the one that Debian has signed",
             "the mirror may be changing just now: try again in an hour",
         )
-    text = lzma.decompress(content).decode()
+    entries = lzma.decompress(content).decode().split("\n\n")
+    by_name = {entry.partition("\n")[0].removeprefix("Package: "): entry for entry in entries}
     for name in NAMES:
-        found = re.search(rf"^Package: {re.escape(name)}\n(?:.+\n)*", text, re.MULTILINE)
-        if found is None:
+        if name not in by_name:
             raise UserError(
                 f"Debian {CODENAME} has no package {name} for {debian}",
                 f"put what it is called there into NAMES of {Path(__file__).with_name('lock.py')}",
             )
-        fields = dict(re.findall(r"^(\w+): (.*)$", found[0], re.MULTILINE))
+        fields = dict(re.findall(r"^(\w+): (.*)$", by_name[name], re.MULTILINE))
         yield PinnedPackage(
             arch=arch,
             name=name,

@@ -34,12 +34,14 @@ check() {{
     return {_LOADED_NOT}
 }}
 """
+# What a run has left behind that was cut off is a day or two old, by how this `find` counts days;
+# toybox takes +0 for any file that is not of this second.
 _LOOKING = f"""\
 {_CHECK}
 folder=${{1%/*}}
 [ -d "$1" ] && {{ check "$1" "$2"; exit; }}
 mkdir -p "$folder" || exit {_UNPACKED_NOT}
-find "$folder" -maxdepth 1 \\( -name 'run-*' -o -name '*.part-*' \\) -mtime +0 -exec rm -rf {{}} \\;
+find "$folder" -maxdepth 1 \\( -name 'run-*' -o -name '*.part-*' \\) -mtime +1 -exec rm -rf {{}} \\;
 df -k "$folder"
 exit {_ABSENT}
 """
@@ -117,9 +119,10 @@ def _check(answer: ShellAnswer, name: str, root: str, folder: str) -> None:
     if answer.code == _CHANGED:
         out = answer.out.decode(errors="replace").splitlines()
         changed = [line.rpartition(":")[0] for line in out if not line.endswith(": OK")]
+        first, more = next(iter(changed), SUMS), len(changed) - 1
+        others = f" nor are {more} other files" if more > 0 else ""
         raise UserError(
-            f"{name}: {len(changed) or 'some'} files in {root} are not as they were sent, "
-            f"such as {next(iter(changed), SUMS)}",
+            f"{name}: {root}/{first} is not as it was sent{others and ','}{others}",
             f"{again}; if it comes back, check the disk of {name}",
         )
     if answer.code == _LOADED_NOT:

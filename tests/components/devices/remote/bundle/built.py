@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from components.devices.remote.bundle.lock import BundleLock
 from components.devices.remote.bundle.mirrors import Mirrors
 from components.devices.remote.bundle.signed_list import lock_of
 from components.devices.remote.foreign_python import ForeignPython
+from tests.data.made_once import made_once
 
 _NO_NETWORK = ("no mirror of them is known", "no mirror of Debian gave", "pip found no")
 
@@ -31,51 +31,59 @@ def python_of(arch: str, lock: BundleLock) -> ForeignPython:
 
 
 class Bundles:
-    """What was built so far in this run of the tests, by whichever of its processes.
+    """What is built in this run of the tests, by whichever of its processes needs it first.
 
     Args:
-        folder: That all of them have.
+        folders: Of this process.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(exist_ok=True)
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._made: dict[str, Path] = {}
 
     @property
     def lock(self) -> BundleLock:
         """What the mirror has today, and Debian has signed."""
-        path = self._folder / "debian.json"
-        if not path.is_file():
-            lock_of(Mirrors.of_this_machine(moment=None)).write(path)
-        return BundleLock.read(path)
+        return BundleLock.read(self._lock_file)
 
     def archive(self, arch: str) -> Path:
         """Return a bundle; the test is skipped, and says so, where no network has its packages."""
-        with (self._folder / "turn").open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            path = self._folder / f"{arch}.tar.gz"
-            try:
-                if not path.is_file():
-                    lock = self.lock
-                    path.write_bytes(build(python_of(arch, lock), lock, runtime_version(), "tests"))
-            except UserError as error:
-                if any(part in error.what for part in _NO_NETWORK):
-                    pytest.skip(f"bundles are not tested: {error.what}")
-                raise
-            return path
+        lock = self.lock
+
+        def write(folder: Path) -> None:
+            content = build(python_of(arch, lock), lock, runtime_version(), "tests")
+            (folder / "root.tar.gz").write_bytes(content)
+
+        return self._once(f"bundle-{arch}", write) / "root.tar.gz"
 
     def give(self, arch: str, monkeypatch: pytest.MonkeyPatch) -> Path:
         """Make a bundle the one that devices get, as if it had been built before."""
         archive = self.archive(arch)
-        monkeypatch.setattr(pinned, "LOCK", self._folder / "debian.json")
+        monkeypatch.setattr(pinned, "LOCK", self._lock_file)
         kept = kept_bundle(arch, self.lock, runtime_version())
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(archive, kept)
         return kept
 
+    @property
+    def _lock_file(self) -> Path:
+        def write(folder: Path) -> None:
+            lock_of(Mirrors.of_this_machine(moment=None)).write(folder / "debian.json")
+
+        return self._once("bundle-lock", write) / "debian.json"
+
+    def _once(self, name: str, write: Callable[[Path], None]) -> Path:
+        if name not in self._made:
+            try:
+                self._made[name] = made_once(self._folders, name, write)
+            except UserError as error:
+                if any(part in error.what for part in _NO_NETWORK):
+                    pytest.skip(f"bundles are not tested: {error.what}")
+                raise
+        return self._made[name]
+
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Bundles:
     """The bundles of this run of the tests."""
-    folder = tmp_path_factory.getbasetemp()
-    return Bundles((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "bundles")
+    return Bundles(tmp_path_factory)
