@@ -17,8 +17,8 @@ from components.devices.fingerprint import runtime_version
 from components.devices.host import PROBE, check_time, probe_arguments
 from components.devices.power import PowerMeter
 from components.devices.remote.best_loop import best_loop_ms
+from components.devices.remote.bringing import RuntimeThere, bring_runtime
 from components.devices.remote.cores import cores_for
-from components.devices.remote.installing import install
 from components.devices.remote.lock import DeviceLock, holder_here
 from components.devices.remote.looking import Sight, look_at
 from components.devices.remote.raw_files import RawFiles
@@ -26,7 +26,6 @@ from components.devices.remote.settings import RemoteSettings
 from components.devices.remote.shell import Shell
 from components.devices.remote.states import SCRIPT, fault_of, is_hot, state_of, waited_s
 from components.devices.remote.watched import ProbeFolder, run_watched
-from components.devices.remote.wheels import SiteArchive, site_archive, wheel_folder
 from components.devices.timing_plan import TimingPlan
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class RemoteDevice:
         self._shell, self._settings = shell, settings
         self._transport, self._address = transport, address
         self._sight: Sight | None = None
-        self._archive: SiteArchive | None = None
+        self._there: RuntimeThere | None = None
         self._first: State | None = None
         self._lock: DeviceLock | None = None
 
@@ -137,9 +136,10 @@ class RemoteDevice:
         Raises:
             UserError: It cannot be fetched, or cannot be loaded there.
         """
-        sight, version = self._seen(), runtime_version()
-        self._archive = site_archive(sight.python, version, self.name, wheel_folder())
-        return install(self._shell, self.name, sight, self._archive, version)
+        installed, self._there = bring_runtime(
+            self._shell, self.name, self._seen(), runtime_version()
+        )
+        return installed
 
     def settle(self, wait_s: float) -> bool:
         """Wait until it is cool and quiet, ``wait_s`` at most; False if it never was.
@@ -172,15 +172,16 @@ class RemoteDevice:
             UserError: There is no room for the model, or it was damaged there.
             LostError: The device went away.
         """
-        sight, archive = self._seen(), self._archive
-        assert archive is not None, "it is installed before"
+        sight, there = self._seen(), self._there
+        assert there is not None, "it is installed before"
         self._keep(plan.limit_s)
         cores = cores_for(self._settings.cores, sight.cores, plan.threads, self.name)
         bound = ("--cores", ",".join(map(str, cores))) if cores else ()
         place = ProbeFolder(
             folder=f"{sight.folder}/run-{secrets.token_hex(6)}",
-            site=f"{sight.folder}/{archive.site}",
-            python=sight.python.path,
+            site=there.site,
+            python=there.python,
+            shell=there.shell,
             sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
             boot_id=sight.boot_id,
         )
