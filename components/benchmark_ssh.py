@@ -48,17 +48,10 @@ def benchmark_ssh(
         UserError: It cannot be reached, or cannot run the runtime; there are fewer cores than
             threads; the plan is longer than its limit; the device went away in between.
     """
-    from components.contract.digests import canonical_json
     from components.devices.remote.ssh_device import open_ssh
-    from components.measure.measuring import measurement_of
-    from components.measure.timing import flat_metrics
+    from components.measure.measuring import report_device
 
-    reaching = open_ssh(device, reached)
-    try:
-        measurement = measurement_of(
-            model, device, reaching, plan, resampling, sustained=sustained, energy=energy
-        )
-    finally:
-        reaching.close()
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    report_device(
+        open_ssh(device, reached), device, model, report, metrics, plan, resampling,
+        sustained=sustained, energy=energy,
+    )  # fmt: skip
