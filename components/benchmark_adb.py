@@ -41,8 +41,8 @@ def benchmark_adb(
         resampling: How intervals are made.
         sustained: Also run the model for five minutes without a pause; the median of the last
             minute stands beside that of the first.
-        energy: Also ask what an inference takes; no counter of such a device is read yet, and the
-            report says why there is no number.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            it has a sensor that may be read.
 
     Raises:
         UserError: It cannot be reached, or cannot run the runtime; there are fewer cores than

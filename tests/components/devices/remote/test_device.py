@@ -22,7 +22,7 @@ from components.devices.remote import looking
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.installing import install
 from components.devices.remote.settings import SshSettings
-from components.devices.remote.shell import ShellAnswer
+from components.devices.remote.shell import Shell, ShellAnswer
 from components.devices.timing_plan import TimingPlan
 from tests.components.devices.remote.host_shell import KINDS, HostShell
 from tests.components.devices.remote.linked_runtime import PYTHON, keep_linked_runtime, kept
@@ -47,9 +47,13 @@ def device(shell: HostShell, tmp_path: Path, kept: Path) -> RemoteDevice:
     return made
 
 
-def device_of(shell: HostShell, tmp_path: Path, **settings: object) -> RemoteDevice:
+def device_of(
+    shell: Shell, tmp_path: Path, sysfs: str = "/sys", **settings: object
+) -> RemoteDevice:
     given = {"host": "pi", "python": PYTHON, "dir": str(tmp_path / "there"), **settings}
-    return RemoteDevice("ssh", "pi", shell, SshSettings(**given), transport="ssh", address="pi.lan")
+    return RemoteDevice(
+        "ssh", "pi", shell, SshSettings(**given), transport="ssh", address="pi.lan", sysfs=sysfs
+    )
 
 
 def sight_of(device: RemoteDevice) -> looking.Sight:
