@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -33,7 +34,7 @@ _SERIALS = (
     "/etc/machine-id",
 )
 """The most telling first: copies of a memory card have the same machine-id."""
-_READING = reading_script(
+READING = reading_script(
     (
         BOOT_ID,
         *_SERIALS[1:],
@@ -115,24 +116,48 @@ def look_at(
     """
     names = (settings.python,) if settings.python else PYTHONS
     answer = shell.run(
-        _READING + SCRIPT + _FINDING,
+        READING + SCRIPT + _FINDING,
         settings.dir,
         ABOUT_PYTHON.read_text(),
         *names,
         limit_s=LOOK_LIMIT_S,
     )
     raw = RawFiles.parse(answer.out)
-    arch = raw.text("uname -m")
-    python = fitting(_pythons(raw), arch, name, settings)
+    python = fitting(_pythons(raw), raw.text("uname -m"), name, settings)
     cores = cores_in(raw, python.cores)
-    fingerprint = {
-        "cpu": processor_in(raw.text("/proc/cpuinfo"), raw.text("/proc/device-tree/model")) or arch,
-        "cores": str(len(cores)),
-        "arch": arch,
-        "kernel": raw.text("uname -r"),
+    facts = {
         "runtime": runtime,
         "python": python.version,
         "page_size": str(python.page_size),
+    }
+    return Sight(
+        seen=seen_in(raw, len(cores), facts, transport=transport, address=address),
+        boot_id=raw.text(BOOT_ID),
+        folder=raw.text("dir"),
+        cores=cores,
+        python=python,
+    )
+
+
+def seen_in(
+    raw: RawFiles, cores: int, facts: Mapping[str, str], *, transport: str, address: str
+) -> Seen:
+    """Return what others need of a device, out of what it printed.
+
+    Args:
+        raw: That.
+        cores: How many a process may use.
+        facts: What else makes measurements comparable.
+        transport: How it is reached, for people.
+        address: Where it is, in case that it knows no number of its own.
+    """
+    arch = raw.text("uname -m")
+    fingerprint = {
+        "cpu": processor_in(raw.text("/proc/cpuinfo"), raw.text("/proc/device-tree/model")) or arch,
+        "cores": str(cores),
+        "arch": arch,
+        "kernel": raw.text("uname -r"),
+        **facts,
         **_known(
             clocks=clocks_of(raw),
             os=_system(raw),
@@ -141,13 +166,7 @@ def look_at(
         ),
     }
     serial = raw.text(*_SERIALS) or address
-    return Sight(
-        seen=Seen(digest("device", serial)[:16], fingerprint, state_of(raw), transport),
-        boot_id=raw.text(BOOT_ID),
-        folder=raw.text("dir"),
-        cores=cores,
-        python=python,
-    )
+    return Seen(digest("device", serial)[:16], fingerprint, state_of(raw), transport)
 
 
 def _pythons(raw: RawFiles) -> list[ForeignPython]:
