@@ -103,7 +103,7 @@ def measurement_with_runner(
         summary=summary,
         accelerator=_acceleration(device.accelerator, outcome),
         operators=taken,
-        notes=_notes(device.accelerator, summary),
+        notes=notes_on(device.accelerator, summary),
     )
 
 
@@ -115,7 +115,7 @@ def _acceleration(asked: str, outcome: Outcome) -> Acceleration:
     return Acceleration(asked, "unknown", why)
 
 
-def _notes(accelerator: str, summary: Summary | None) -> tuple[str, ...]:
+def notes_on(accelerator: str, summary: Summary | None) -> tuple[str, ...]:
     """Return what a reader must know of the numbers of a GPU."""
     if accelerator != "gpu" or summary is None:
         return ()

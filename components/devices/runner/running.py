@@ -5,6 +5,7 @@ It is watched as a probe is: what stands beside it ends it when our end of the c
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ _NOT_EXECUTED, _NOT_FOUND, _SIGNALLED = 126, 127, 128
 _HELP_LIMIT_S = 60.0
 _SHORT_S = 15.0
 _UNCONSUMED = "Unconsumed cmdline flags:"
+_FOREIGN = r"not executable: .*ELF|syntax error|Exec format error"
+"""What shells say of a program for other processors; busybox takes it for a script."""
+_UNLINKED = "CANNOT LINK EXECUTABLE|error while loading shared libraries"
+"""What Android's linker and glibc's say."""
 
 # The permission is set there, whatever the user's own file has. What is left when it is not
 # executable then, is the disk.
@@ -164,14 +169,15 @@ def help_of(shell: Shell, name: str, remote: str, libraries: str) -> str:
 def _start_fault(code: int, said: str, name: str, remote: str) -> UserError | None:
     """Say why a program did not begin, or None if it did."""
     last = next((line for line in reversed(said.splitlines()) if line.strip()), "")
-    if "library" in said and ("not found" in said or "cannot open shared object" in said):
+    if code and re.search(_UNLINKED, said):
         return UserError(
             f"{name} cannot execute the runner: {last.strip()[:200]}",
             f"put its libraries into a folder on {name}, and write libraries: that folder",
         )
     if code == _NOT_EXECUTED and "ermission denied" in said:
         return _not_executable(name, remote)
-    if code in (_NOT_EXECUTED, _NOT_FOUND) or (code == 2 and "yntax error" in said):
+    foreign = 0 < code < _NOT_EXECUTED and re.search(_FOREIGN, said)
+    if code in (_NOT_EXECUTED, _NOT_FOUND) or foreign:
         return UserError(
             f"{name} cannot execute the runner: {last.strip()[:200] or f'exit code {code}'}",
             f"give the benchmark_model for the processor and the system of {name}: for phones "
