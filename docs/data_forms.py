@@ -143,7 +143,7 @@ def _npz(groups: int = 0, splits: Sequence[str] = ()) -> dict[str, bytes]:
     labels = [f"Alphabet{n % groups}/character{n // groups % 2}" for n in numbers if groups]
     images = np.stack([_pixels(seed) for seed in numbers])
     arrays: dict[str, Any] = {"images": images, "labels": labels or np.arange(3 * _EACH) % 3}
-    np.savez(file, **arrays, **({"splits": splits} if splits else {}))
+    np.savez(file, **(arrays | {"splits": splits} if splits else arrays))
     return {"data.npz": file.getvalue()}
 
 
