@@ -128,7 +128,7 @@ def _delegate(timing: Timing) -> tuple[str, str]:
     """Say how many pieces the delegate runs, and what computed where that was asked for."""
     pieces = "" if timing.partitions is None else count(timing.partitions, "partition")
     ran = timing.accelerator
-    if ran is None or ran.asked == "cpu":
+    if ran is None or (ran.asked == "cpu" and (pieces or ran.evidence == "unknown")):
         return (pieces, "") if pieces else _NONE
     got = ran.got if ran.got == ran.asked else f"{ran.got}, asked for {ran.asked}"
     return pieces or got, f"{got}: {ran.evidence}" if pieces else ran.evidence

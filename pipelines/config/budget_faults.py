@@ -44,7 +44,7 @@ def budget_faults(config: Config) -> Iterator[Fault]:
     for name, limits in own.items():
         for key in limits if name in listed else ():
             yield from _own(config, name, key, listed[name])
-    timed = any("latency_ms" in device.tells for device in config.devices)
+    timed = any("latency_ms" in device.measured for device in config.devices)
     if config.minimize == "latency" and not timed:
         what = "minimize: latency, and none of devices tells how long an inference takes"
         yield ("minimize",), what, "add host to devices, or write minimize: size"
@@ -53,7 +53,7 @@ def budget_faults(config: Config) -> Iterator[Fault]:
 def _general(
     config: Config, key: DeviceLimit, listed: Mapping[str, DeviceSection]
 ) -> Iterator[Fault]:
-    telling = {name: one for name, one in listed.items() if key in one.tells}
+    telling = {name: one for name, one in listed.items() if key in one.measured}
     if not telling:
         yield (
             ("budgets", key),
@@ -69,8 +69,8 @@ def _general(
 
 def _own(config: Config, name: str, key: DeviceLimit, device: DeviceSection) -> Iterator[Fault]:
     place, where = ("budgets", "devices", name, key), f"budgets.devices.{name}.{key}"
-    if key not in device.tells:
-        can = ", ".join(device.tells)
+    if key not in device.measured:
+        can = ", ".join(device.measured)
         what = f"{where}: {name} does not tell {_NOUNS[key]}"
         yield place, what, f"remove {key} there; a budget of it can be {can}"
     elif key == _ENERGY:
