@@ -116,7 +116,7 @@ _ON_CHIPS: Final = ("arena_kb", "flash_kb")
 
 
 @dataclass(frozen=True)
-class Asked:
+class LimitedNumber:
     """One budget on one device.
 
     Attributes:
@@ -178,13 +178,13 @@ class Asked:
         return self.quantity.by_load == "equal" or self.timing.verdict == "stable"
 
 
-def asked_of(candidate: Candidate, budgets: Budgets) -> Iterator[Asked]:
+def asked_of(candidate: Candidate, budgets: Budgets) -> Iterator[LimitedNumber]:
     """Yield what a candidate has to keep on each device, budget after budget."""
     for key in DEVICE_LIMITS:
         for device, timing in candidate.latency.items():
             limit = getattr(budgets.on(device), key)
             if limit is not None:
-                yield Asked(device, key, limit, budgets.is_own(device, key), timing)
+                yield LimitedNumber(device, key, limit, budgets.is_own(device, key), timing)
 
 
 def device_breaches(candidate: Candidate, budgets: Budgets) -> Iterator[Breach]:
@@ -195,7 +195,7 @@ def device_breaches(candidate: Candidate, budgets: Budgets) -> Iterator[Breach]:
             yield _breach(asked, asked.value, named=several or asked.key != "latency_ms")
 
 
-def _breach(asked: Asked, value: float, *, named: bool) -> Breach:
+def _breach(asked: LimitedNumber, value: float, *, named: bool) -> Breach:
     quantity = asked.quantity
     found, limit = value * quantity.unit, asked.limit * quantity.unit
     digits = distinct_digits(found, limit, quantity.write)
@@ -248,7 +248,7 @@ def device_doubt(candidate: Candidate, budgets: Budgets) -> str | None:
     return None
 
 
-def _can_tell(asked: Asked) -> bool:
+def _can_tell(asked: LimitedNumber) -> bool:
     """Whether a device that told nothing could have: chips have no time, and others no arena."""
     if asked.key in _ON_CHIPS:
         return False
@@ -257,7 +257,7 @@ def _can_tell(asked: Asked) -> bool:
     return asked.timing.p50_ms is not None
 
 
-def _missing(asked: Asked) -> str:
+def _missing(asked: LimitedNumber) -> str:
     """Say why a number is unknown, and what to do."""
     quantity, timing = asked.quantity, asked.timing
     energy = timing.energy if asked.key == "energy_mj" else None
