@@ -71,7 +71,7 @@ class RunnerDevice(RemoteDevice):
     ) -> None:
         super().__init__(kind, name, shell, settings, transport=transport, address=address)
         self._runner, self._profiled = runner, operators
-        self._there: RunnerSight | None = None
+        self._runner_there: RunnerSight | None = None
         self._program: Program | None = None
 
     @property
@@ -94,17 +94,17 @@ class RunnerDevice(RemoteDevice):
         Raises:
             UserError: It cannot be reached, or is not what the runner was built for.
         """
-        self._there = look_for_runner(
+        self._runner_there = look_for_runner(
             self._shell, self._settings, transport=self._transport, address=self._address
         )
-        if self._settings.libraries and not self._there.libraries:
+        if self._settings.libraries and not self._runner_there.libraries:
             raise UserError(
                 f"{self.name} has no *.so files in {self._settings.libraries}",
                 f"put the libraries of the runner there, or remove libraries from {self.name}",
             )
         if self._runner.is_file():  # in a bucket it is looked at later
-            check_architecture(self._runner, self._there.seen.fingerprint["arch"], self.name)
-        return self._there.seen
+            check_architecture(self._runner, self._runner_there.seen.fingerprint["arch"], self.name)
+        return self._runner_there.seen
 
     def install(self) -> Installed:
         """Bring the runner there, unless it is there, and read its help.
@@ -290,10 +290,10 @@ class RunnerDevice(RemoteDevice):
         return self._sees().folder
 
     def _sees(self) -> RunnerSight:
-        if self._there is None:
+        if self._runner_there is None:
             self.look()
-        assert self._there is not None
-        return self._there
+        assert self._runner_there is not None
+        return self._runner_there
 
     def _kind(self) -> Program:
         assert self._program is not None, "it is installed before"
