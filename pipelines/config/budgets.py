@@ -87,7 +87,7 @@ class BudgetSection(Section):
     devices: Mapping[str, DeviceBudgetSection] | None = Field(
         default=None,
         description="by the name of a device its own budgets, which count there in place of those "
-        "of all: `{s21: {latency_ms: 20, memory_mb: 80}}`",
+        "of all: [an example](devices.md#budgets)",
     )
     metric: str | None = Field(
         default=None,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.artifacts.budgets import DEVICE_LIMITS
 from components.contract.errors import UserError
 from pipelines.runs.leaderboard import DOCUMENT, leaderboard_of
 from pipelines.stores.layout import blob_key
@@ -26,6 +27,8 @@ def test_the_document_holds_what_it_promises(tmp_path: Path) -> None:
         "latency_ms": 1.0,
         "at_least": None,
         "per": None,
+        "by_device": None,
+        **dict.fromkeys(DEVICE_LIMITS[1:]),
     }
     assert document["notes"] == []
     assert document["baseline"]["metrics"]["auc"]["value"] == 0.87
