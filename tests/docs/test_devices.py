@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.artifacts.budgets import DEVICE_LIMITS
 from pipelines.cli.main import main
 from pipelines.config.loading import load
 from pipelines.config.parameters import offered
@@ -24,10 +25,18 @@ def blocks(language):
 
 
 def test_its_devices_are_those_of_a_configuration(tmp_path):
-    (block,) = blocks("yaml")
-    config = config_of(tmp_path, **yaml.safe_load(block))
+    config = config_of(tmp_path, **yaml.safe_load(blocks("yaml")[0]))
     assert config.device_names == ("host", "ssh-pi5-lan", "board", "s21")
     assert config.without(["s21"]).device_names == ("host", "ssh-pi5-lan", "board")
+
+
+def test_its_budgets_are_those_of_a_configuration_with_these_devices(tmp_path):
+    (block,) = [block for block in blocks("yaml") if block.startswith("budgets:")]
+    content = {**yaml.safe_load(blocks("yaml")[0]), **yaml.safe_load(block)}
+    config = config_of(tmp_path, **content)
+    assert config.budgets.by_device == {"s21": {"latency_ms": 20, "memory_mb": 80}}
+    keys = set(re.findall(r"^\| `(\w+_\w+)` \|.* \| .* \|$", PAGE, re.MULTILINE))
+    assert set(DEVICE_LIMITS) <= keys
 
 
 @pytest.mark.parametrize(
