@@ -1,8 +1,8 @@
 """Compress: a configuration becomes the graph of one run.
 
 Variants form a prefix tree: paths that begin alike share their steps, so nothing is made twice.
-Every leaf is converted, evaluated and benchmarked; ``select``, the sealed evaluations and
-``publish`` end the graph.
+Every leaf is converted, evaluated and benchmarked; ``select``, or one for each device, the sealed
+evaluations and ``publish`` end the graph.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, HostDevice
-from pipelines.config.other_devices import ResultsDevice
+from pipelines.config.other_devices import MicrocontrollerDevice, ResultsDevice
 from pipelines.config.parameters import search_parameters
 from pipelines.config.search_faults import uses_search
 from pipelines.config.sections import (
@@ -30,6 +30,7 @@ from pipelines.config.sections import (
 )
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
+from pipelines.runs.choices import SEALED, ChoiceSteps, choices_of
 from pipelines.runs.graph import Flow, Graph, Place, Ref, SourceRef, Step
 from pipelines.sources.snapshot import (
     ANSWERS,
@@ -365,30 +366,68 @@ def _given(device: DeviceSection, name: str) -> dict[str, Flow]:
 
 
 def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -> Iterator[Step]:
-    """Yield the choice, the one look at the sealed images, and the release."""
+    """Yield the choices, the one look at the sealed images, and the release."""
     assert names[0] == REFERENCE
+    choices = choices_of(config.chosen_devices)
+    for choice in choices:
+        yield _select(config, choice, names, controls)
+    for choice in choices:
+        winner = Ref(choice.select, "winner")
+        yield _sealed(config, choice.sealed, winner, Ref(choice.select, "winner_evaluation"))
+    last, thresholds = f"{SEALED}-{REFERENCE}", Ref(f"evaluate-{REFERENCE}", "report")
+    if isinstance(config.teacher, AnswersTeacher):
+        yield _evaluate_answers(config, last, "sealed", thresholds)
+    else:
+        yield _sealed(config, last, Ref(f"convert-{REFERENCE}", "lite"), thresholds)
+    selects = [choice.select for choice in choices]
+    yield _step(
+        config,
+        "publish",
+        "publish",
+        {
+            "winners": _refs(selects, "winner"),
+            "decisions": _refs(selects, "decision"),
+            "sealed": _refs((choice.sealed for choice in choices), "report"),
+            "sealed_teacher": Ref(last, "report"),
+        },
+        config.step_parameters(
+            "publish",
+            name=config.name,
+            devices=config.chosen_devices and list(config.chosen_devices),
+            metric=config.metric,
+            drop=config.budgets.drop,
+            **_framing(config),
+            **(config.about.model_dump() if config.about else {}),
+        ),
+    )
+
+
+def _select(
+    config: Config, choice: ChoiceSteps, names: Sequence[str], controls: Mapping[str, str]
+) -> Step:
+    """Return the step that chooses by all devices, or by one."""
     budgets = config.budgets
     answers = isinstance(config.teacher, AnswersTeacher)
     files = names[1:] if answers else names
-    yield _step(
+    devices = config.device_names if choice.device is None else (choice.device,)
+    return _step(
         config,
-        "select",
+        choice.select,
         "select",
         {
             "models": _refs((f"convert-{name}" for name in files), "lite"),
             "evaluations": _refs((f"evaluate-{name}" for name in files), "report"),
             "benchmarks": _refs(
-                (f"benchmark-{name}-{device}" for name in files for device in config.device_names),
-                "report",
+                (f"benchmark-{name}-{device}" for name in files for device in devices), "report"
             ),
             "data": Ref("ingest", "report"),
             "reference": Ref(f"evaluate-{REFERENCE}", "report") if answers else None,
         },
         config.step_parameters(
             "select",
-            config.select,
+            config.select.parameters,
             names=list(names),
-            devices=list(config.device_names),
+            devices=list(devices),
             candidates=[name for name in names if name in config.variants],
             controls=dict(controls) or None,
             metric=config.metric,
@@ -397,44 +436,24 @@ def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -
             latency_ms=budgets.latency_ms,
             at_least=budgets.at_least and dict(budgets.at_least),
             per=budgets.per,
-            minimize=config.minimize,
+            minimize="size" if _has_no_time(config, choice) else config.minimize,
         ),
     )
-    for name, model, thresholds in (
-        ("evaluate-sealed", Ref("select", "winner"), Ref("select", "winner_evaluation")),
-        (
-            "evaluate-sealed-teacher",
-            Ref(f"convert-{REFERENCE}", "lite"),
-            Ref(f"evaluate-{REFERENCE}", "report"),
-        ),
-    ):
-        if answers and name == "evaluate-sealed-teacher":
-            yield _evaluate_answers(config, name, "sealed", thresholds)
-            continue
-        inputs: dict[str, Flow] = {
-            "model": model, "dataset": Ref("ingest", "sealed"), "thresholds": thresholds,
-        }  # fmt: skip
-        parameters = config.step_parameters("evaluate", config.evaluate, split="sealed")
-        yield _step(config, name, "evaluate", inputs, parameters)
-    yield _step(
-        config,
-        "publish",
-        "publish",
-        {
-            "winner": Ref("select", "winner"),
-            "decision": Ref("select", "decision"),
-            "sealed": Ref("evaluate-sealed", "report"),
-            "sealed_teacher": Ref("evaluate-sealed-teacher", "report"),
-        },
-        config.step_parameters(
-            "publish",
-            name=config.name,
-            metric=config.metric,
-            drop=budgets.drop,
-            **_framing(config),
-            **(config.about.model_dump() if config.about else {}),
-        ),
-    )
+
+
+def _has_no_time(config: Config, choice: ChoiceSteps) -> bool:
+    """Whether a choice is for a device whose time nobody measures: the smallest is best there."""
+    listed = dict(zip(config.device_names, config.devices, strict=True))
+    return choice.device is not None and isinstance(listed[choice.device], MicrocontrollerDevice)
+
+
+def _sealed(config: Config, name: str, model: Ref, thresholds: Ref) -> Step:
+    """Return the step that measures a file on the sealed images."""
+    inputs: dict[str, Flow] = {
+        "model": model, "dataset": Ref("ingest", "sealed"), "thresholds": thresholds,
+    }  # fmt: skip
+    parameters = config.step_parameters("evaluate", config.evaluate, split="sealed")
+    return _step(config, name, "evaluate", inputs, parameters)
 
 
 def _refs(steps: Iterable[str], output: str) -> tuple[Ref, ...]:
