@@ -58,7 +58,7 @@ class Firmware:
             LookupError: It lacks something.
             TypeError: It is no mapping, or says something else.
         """
-        known = {**value, "operators": tuple(value["operators"])}
+        known: dict[str, Any] = {**value, "operators": tuple(value["operators"])}
         return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
@@ -156,11 +156,10 @@ def write_released(kept: Path, release: Path, device: str, model_sha256: str) ->
         operators=told.operators,
         unshared=told.unshared,
     )
-    if fault := next(
-        firmware.faults(model_sha256, dict(zip(names, (source, header), strict=True))), None
-    ):
+    files = dict(zip(names, (source, header), strict=True))
+    if fault := next(firmware.faults(model_sha256, files), None):
         raise UserError(f"what the microcontroller {device} was given {fault}", fix)
-    for name, data in zip(names, (source, header), strict=True):
+    for name, data in files.items():
         (release / name).write_bytes(data)
     return firmware
 

@@ -51,6 +51,24 @@ def devices_of(manifest: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tuple(device for devices in listed for device in devices or ())
 
 
+def takers_in(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return by name of a file the devices that it is for, of files that are not for every device.
+
+    Raises:
+        LookupError: The manifest lacks something.
+        TypeError: It says something else.
+    """
+    takers: dict[str, list[str]] = {}
+    for entry in files_in(manifest):
+        listed = devices_in(entry)
+        if listed is not None:
+            takers[name_in(entry)] = list(listed)
+        for firmware in firmware_in(entry):
+            for name in (firmware.source, firmware.header):
+                takers.setdefault(name, []).append(firmware.device)
+    return takers
+
+
 def firmware_in(entry: Mapping[str, Any]) -> tuple[Firmware, ...]:
     """Return the C files that belong to a file.
 

@@ -54,6 +54,7 @@ def file_entry(
     qualified, reasons = qualification(sealed, budgets, won.lead)
     return {
         "variant": won.name,
+        "task": info.task,
         "file": file,
         "sha256": info.sha256,
         "size_bytes": info.size_bytes,
@@ -73,22 +74,18 @@ def file_entry(
     }
 
 
-def manifest_of(
-    entry: Mapping[str, Any], *, name: str, task: str, about: About = About()
-) -> dict[str, Any]:
+def manifest_of(entry: Mapping[str, Any], *, name: str, about: About = About()) -> dict[str, Any]:
     """Return the content of ``manifest.json`` of a release of one file, for every device.
 
     Args:
         entry: What ``file_entry`` gave.
         name: Of the release.
-        task: What the model is for.
         about: Who answers for it and what it is for.
     """
     said = about.to_json()
     return {
         "schema": SCHEMA,
         "name": name,
-        "task": task,
         **entry,
         **({"about": said} if said else {}),
     }
@@ -99,7 +96,6 @@ def manifest_of_files(
     without: Mapping[str, str],
     *,
     name: str,
-    task: str,
     about: About = About(),
 ) -> dict[str, Any]:
     """Return the content of ``manifest.json`` of a release with a file for each device.
@@ -111,7 +107,6 @@ def manifest_of_files(
         entries: What ``file_entry`` gave, by the devices that take the file.
         without: By device why no file is for it.
         name: Of the release.
-        task: What the models are for.
         about: Who answers for it and what it is for.
     """
     listed = [{**entry, "devices": list(devices)} for devices, entry in entries.items()]
@@ -122,7 +117,7 @@ def manifest_of_files(
     ]
     reasons += [f"{device} has no file: {reason}" for device, reason in without.items()]
     return {
-        **manifest_of(listed[0], name=name, task=task, about=about),
+        **manifest_of(listed[0], name=name, about=about),
         "qualified": all(entry["qualified"] for entry in listed),
         "reasons": reasons,
         "files": listed,

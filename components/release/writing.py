@@ -88,7 +88,7 @@ def write(
         for place, chosen in enumerate(files)
     ]  # fmt: skip
     first = written[0]
-    told = {"name": name, "task": LiteModelInfo.read(first.chosen.winner).task, "about": about}
+    told: dict[str, Any] = {"name": name, "about": about}
     if not first.chosen.devices:
         manifest = manifest_of(first.entry, **told)
     else:

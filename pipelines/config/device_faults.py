@@ -69,23 +69,21 @@ def _choice_faults(config: Config) -> Iterator[Fault]:
     if len(config.devices) == 1:
         yield (
             ("select", "per"),
-            f"select.per: device chooses a file for each device, and {config.device_names[0]} is "
-            "the only one",
+            f"select.per: {config.device_names[0]} is the only device, so one file is for all",
             "list another one under devices, or remove per",
         )
+    taken = "would be called as one of another name, with select.per: device"
     for index, name in enumerate(config.device_names):
         if name == REFERENCE:
             yield (
                 ("devices", index),
-                f"devices[{index}]: with select.per: device, the step that measures what won on "
-                f"{name} would be called as that of the teacher",
+                f"devices[{index}]: the step evaluate-sealed-{name} {taken}",
                 "give it another name, such as name: board",
             )
         if (variant := f"sealed-{name}") in config.variants:
             yield (
                 ("variants", variant),
-                f"variants.{variant}: with select.per: device, the step that measures what won on "
-                f"{name} would be called as that of {variant}",
+                f"variants.{variant}: its step evaluate-{variant} {taken}",
                 f"call the variant something else, such as {name}-sealed",
             )
 
