@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +17,22 @@ class Chosen:
 
     Attributes:
         devices: That take it; empty where there is one choice for every device.
-        decision: How it won; of these devices together.
+        decisions: How it won, by device; by an empty name where there is one choice for all.
         decided: Folders of the decisions.
         winner: Folder of the LiteModel.
         sealed: Its report on the sealed images.
     """
 
     devices: tuple[str, ...]
-    decision: Decision
+    decisions: Mapping[str, Decision]
     decided: tuple[Path, ...]
     winner: Path
     sealed: Path
+
+    @property
+    def decision(self) -> Decision:
+        """How it won, of its devices together."""
+        return joined(self.decisions)
 
     def lineage(self, sealed_teacher: Path) -> dict[str, str]:
         """Return tree digests by role, as far as they can be known here."""
@@ -67,9 +72,7 @@ def chosen_files(
         files.append(
             Chosen(
                 devices=named,
-                decision=joined(
-                    {devices[place] if devices else "": decisions[place] for place in places}
-                ),
+                decisions={devices[place] if devices else "": decisions[place] for place in places},
                 decided=tuple(decided[place] for place in places),
                 winner=winners[places[0]],
                 sealed=sealed[places[0]],

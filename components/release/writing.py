@@ -17,6 +17,7 @@ from components.artifacts.framing import Framing
 from components.artifacts.joined_decision import joined
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.artifacts.qualification import MANIFEST
+from components.artifacts.released_files import files_in
 from components.artifacts.report_material import ReportMaterial
 from components.contract.digests import canonical_json
 from components.measure.paired import Answers, read_evaluated
@@ -148,7 +149,8 @@ def _write_file(
 
 def _sections(manifest: Mapping[str, Any], written: Sequence[_Written]) -> list[CardSection]:
     cards = [
-        card_sections({**manifest, **one.entry}, one.chosen.decision, one.result) for one in written
+        card_sections({**manifest, **entry}, one.chosen.decision, one.result)
+        for entry, one in zip(files_in(manifest), written, strict=True)
     ]
     return card_of_files(manifest, cards)
 
@@ -166,7 +168,7 @@ def _write_report(
     if not first.chosen.devices:
         report.write_text(leaderboard_page(first.chosen.decision, material, verdict))
         return
-    decisions = {one.chosen.devices[0]: one.chosen.decision for one in written}
+    decisions = {device: one for file in written for device, one in file.chosen.decisions.items()}
     rows = [FileRow.of(entry) for entry in manifest["files"]]
     rows += [FileRow.without(device, one.reason) for device, one in without.items()]
     decision = joined({**decisions, **without})

@@ -55,7 +55,7 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
         parts += _use(board.images)
     if board.decision:
         parts += [_table(board.decision), *map(line, _conclusion(board.decision))]
-        parts += [line(one.sentence) for one in board.files or ()]
+        parts += map(line, _device_files(board))
         if board.sealed:
             parts.append(line(_sealed(board.sealed, board.decision.metric)))
             parts += map(line, _listed_pairs(board.sealed))
@@ -72,6 +72,12 @@ def leaderboard(board: Leaderboard, *, failures: bool = True) -> Group:
     if board.exported:
         parts += map(line, exported_files(board.record.run, Path(board.exported)))
     return Group(*parts)
+
+
+def _device_files(board: Leaderboard) -> Iterator[str]:
+    """Say which file each device takes; where nothing won anywhere, that is said already."""
+    if any(one.winner for one in board.files or ()):
+        yield from (one.sentence for one in board.files or ())
 
 
 def _asked(record: RunRecord) -> list[RenderableType]:
