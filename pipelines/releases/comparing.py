@@ -48,7 +48,7 @@ class Compared:
     Attributes:
         challenger: Its evaluation, and its answers unless it crashed.
         champion: The same.
-        reports: Tree digests of the two reports, by role.
+        reports: Tree digests of the two reports, by role, and device where each has a file.
         parameters: Of both evaluations.
     """
 
@@ -96,8 +96,8 @@ def compare(
             steps = tuple(
                 _step(role, published, choice_of(entry), dataset, parameters)
                 for role, published, entry in (
-                    (CHALLENGER, challenger, pair.challenger),
-                    (CHAMPION, champion, pair.champion),
+                    (f"{CHALLENGER}{pair.end}", challenger, pair.challenger),
+                    (f"{CHAMPION}{pair.end}", champion, pair.champion),
                 )
             )
             for step in steps:
@@ -118,7 +118,8 @@ def compare(
                 )
             )
             raise CannotDecideError(f"the evaluation needs {error.key}, which {why}") from error
-    return Compared(found[CHALLENGER], found[CHAMPION], reports, parameters)
+    one, other = found[f"{CHALLENGER}{pair.end}"], found[f"{CHAMPION}{pair.end}"]
+    return Compared(one, other, reports, parameters)
 
 
 def _parameters(

@@ -98,10 +98,7 @@ def judge(
         drops: list[Interval | None] = []
         for pair in pairs:
             compared = compare(cache, challenger, champion, judging, pair)
-            found["reports"] = {
-                **found.get("reports", {}),
-                **_named(compared.reports, pair if drops else None),
-            }
+            found["reports"] = {**found.get("reports", {}), **compared.reports}
             drops.append(
                 _hold_against_champion(notes, compared, challenger, champion, settings, pair)
             )
@@ -157,12 +154,6 @@ def _shown(
                 f"{found['metric']} drops by {with_interval(drop)} against the champion on "
                 f"{found['images']} sealed images, and {exact(settings.drop)} may be lost"
             )
-
-
-def _named(reports: Mapping[str, str], pair: FilePair | None) -> dict[str, str]:
-    """Return reports by role; those of further pairs with their first device."""
-    end = f"-{pair.devices[0]}" if pair else ""
-    return {f"{role}{end}": tree for role, tree in reports.items()}
 
 
 def _worst(drops: Sequence[Interval | None]) -> Interval | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.artifacts.released_files import devices_in, devices_of, file_for, files_in
+from components.artifacts.released_files import devices_in, devices_of, file_for, files_in, name_in
 from pipelines.releases.published import PublishedRelease
 from pipelines.runs.choices import ChoiceSteps
 
@@ -24,6 +24,11 @@ class FilePair:
     devices: tuple[str, ...]
     challenger: Mapping[str, Any]
     champion: Mapping[str, Any]
+
+    @property
+    def end(self) -> str:
+        """What tells the steps that compare these two from those of others."""
+        return f"-{self.devices[0]}" if self.devices else ""
 
     def said(self, text: str) -> str:
         """Return a sentence with the devices that it holds for."""
@@ -47,7 +52,7 @@ def pairs_of(challenger: PublishedRelease, champion: PublishedRelease) -> list[F
         one, other = file_for(now, device), file_for(before, device)
         if one is None or other is None:
             continue
-        key = (str(one.get("sha256")), str(other.get("sha256")))
+        key = (name_in(one), name_in(other))
         held = found[key].devices if key in found else ()
         found[key] = FilePair((*held, device), one, other)
     return list(found.values())
