@@ -17,7 +17,7 @@ _ONCE = frozenset({"Intended use", "Ethical considerations", "Evaluation data", 
 
 
 @dataclass(frozen=True)
-class FileRow:
+class DeviceFileRow:
     """One file of a release, or a device that has none.
 
     Attributes:
@@ -39,7 +39,7 @@ class FileRow:
     qualified: str
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> FileRow:
+    def of(cls, entry: Mapping[str, Any]) -> DeviceFileRow:
         """Return the row of an entry of ``files`` in a manifest."""
         drop = entry["sealed"]["drop"]
         timed = entry["selection"]["p50_ms"]
@@ -56,7 +56,7 @@ class FileRow:
         )
 
     @classmethod
-    def without(cls, device: str, reason: str) -> FileRow:
+    def without(cls, device: str, reason: str) -> DeviceFileRow:
         """Return the row of a device for which nothing won."""
         return cls(device, "", "", "", "", "", f"no file: {reason}")
 
@@ -91,8 +91,8 @@ def card_of_files(
 def _files(manifest: Mapping[str, Any]) -> Iterator[CardSection]:
     if "files" not in manifest:
         return
-    rows = [FileRow.of(entry).cells for entry in manifest["files"]]
-    rows += [FileRow.without(*item).cells for item in manifest.get(WITHOUT, {}).items()]
+    rows = [DeviceFileRow.of(entry).cells for entry in manifest["files"]]
+    rows += [DeviceFileRow.without(*item).cells for item in manifest.get(WITHOUT, {}).items()]
     what = (
         "Each device takes the file that was chosen by its own measurements. What reads one file "
         f"alone finds {name_in(manifest)}."

@@ -19,7 +19,7 @@ from components.pages.charts.gallery import (
     marks,
     pareto_pictures,
 )
-from components.pages.device_files import FileRow
+from components.pages.device_files import DeviceFileRow
 from components.pages.figures import FigureTable, figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.made import made_of
@@ -59,7 +59,7 @@ def leaderboard_page(
     decision: Decision,
     material: ReportMaterial,
     sealed: SealedVerdict | None = None,
-    files: Sequence[FileRow] = (),
+    files: Sequence[DeviceFileRow] = (),
 ) -> str:
     """Return the page.
 

@@ -1,4 +1,4 @@
-"""Chosen: the model files of a release, each with the devices that take it."""
+"""ChosenFile: the model files of a release, each with the devices that take it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.contract.tree import tree_of
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenFile:
     """A model file that won, on one device or on several.
 
     Attributes:
@@ -50,7 +50,7 @@ def chosen_files(
     decisions: Sequence[Decision],
     sealed: Sequence[Path],
     devices: Sequence[str],
-) -> list[Chosen]:
+) -> list[ChosenFile]:
     """Return the files that won, equal ones once, in the order of their first devices.
 
     Args:
@@ -66,11 +66,11 @@ def chosen_files(
             sha256 = decision.variant(decision.winner).sha256
             assert sha256, "a winner has a file"
             together.setdefault(sha256, []).append(place)
-    files: list[Chosen] = []
+    files: list[ChosenFile] = []
     for places in together.values():
         named = tuple(devices[place] for place in places) if devices else ()
         files.append(
-            Chosen(
+            ChosenFile(
                 devices=named,
                 decisions={devices[place] if devices else "": decisions[place] for place in places},
                 decided=tuple(decided[place] for place in places),

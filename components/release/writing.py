@@ -22,11 +22,11 @@ from components.artifacts.report_material import ReportMaterial
 from components.contract.digests import canonical_json
 from components.measure.paired import Answers, read_evaluated
 from components.pages.blocks import CardSection, markdown
-from components.pages.device_files import FileRow, card_of_files
+from components.pages.device_files import DeviceFileRow, card_of_files
 from components.pages.leaderboard import leaderboard_page
 from components.pages.model_card import card_page, card_sections, empty_page, lead_of
 from components.pages.outcome import SealedVerdict
-from components.release.chosen import Chosen
+from components.release.chosen import ChosenFile
 from components.release.manifest import file_entry, manifest_of, manifest_of_files
 from components.selection.deciding import judged_by
 from components.selection.next_steps import sealed_next_step
@@ -40,7 +40,7 @@ CARD, CARD_PAGE = "card.md", "card.html"
 class _Written:
     """A file in the release, and all that the card and the report say of it."""
 
-    chosen: Chosen
+    chosen: ChosenFile
     entry: Mapping[str, Any]
     result: SealedResult
     budgets: Budgets
@@ -48,7 +48,7 @@ class _Written:
 
 
 def write(
-    files: Sequence[Chosen],
+    files: Sequence[ChosenFile],
     without: Mapping[str, Decision],
     sealed_teacher: Path,
     release: Path,
@@ -112,7 +112,7 @@ def write(
 
 
 def _write_file(
-    chosen: Chosen,
+    chosen: ChosenFile,
     file: str,
     release: Path,
     reference: tuple[Any, Answers | None],
@@ -169,8 +169,8 @@ def _write_report(
         report.write_text(leaderboard_page(first.chosen.decision, material, verdict))
         return
     decisions = {device: one for file in written for device, one in file.chosen.decisions.items()}
-    rows = [FileRow.of(entry) for entry in manifest["files"]]
-    rows += [FileRow.without(device, one.reason) for device, one in without.items()]
+    rows = [DeviceFileRow.of(entry) for entry in manifest["files"]]
+    rows += [DeviceFileRow.without(device, one.reason) for device, one in without.items()]
     decision = joined({**decisions, **without})
     whole = replace(verdict, qualified=manifest["qualified"], reasons=tuple(manifest["reasons"]))
     report.write_text(leaderboard_page(decision, material, whole, files=rows))
