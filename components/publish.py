@@ -73,10 +73,10 @@ def publish(
         arXiv:1810.03993 (model cards).
     """
     from components.artifacts.decision import Decision
-    from components.artifacts.joined_decision import joined
     from components.contract.errors import UserError
     from components.release import writing
     from components.release.chosen import chosen_files
+    from components.selection.joined_decision import joined
 
     count = 1 if devices is None else len(devices)
     if not count == len(winners) == len(decisions) == len(sealed):

@@ -18,7 +18,7 @@ from components.statistics.one_shot_plan import OneShotPlan
 from pipelines.config.configuration import Config
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, HostDevice
-from pipelines.config.other_devices import MicrocontrollerDevice, ResultsDevice
+from pipelines.config.other_devices import ResultsDevice
 from pipelines.config.parameters import search_parameters
 from pipelines.config.search_faults import uses_search
 from pipelines.config.sections import (
@@ -133,6 +133,15 @@ def _hosts(config: Config) -> list[tuple[HostDevice, str]]:
     return [(device, name) for device, name in listed if isinstance(device, HostDevice)]
 
 
+def _tightest_ms(config: Config) -> float | None:
+    """Return the least latency that this machine has to keep, which predictions are of."""
+    own = config.budgets.by_device or {}
+    limits = [
+        own.get(name, {}).get("latency_ms", config.budgets.latency_ms) for _, name in _hosts(config)
+    ]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def _search(config: Config, teacher: Ref) -> Iterator[Step]:
     """Yield the step that searches for architectures, and the page of what it finds."""
     budgets = config.budgets
@@ -149,7 +158,7 @@ def _search(config: Config, teacher: Ref) -> Iterator[Step]:
             "search",
             search_parameters(config.search or {}, "search"),
             size_mb=budgets.size_mb,
-            latency_ms=budgets.latency_ms,
+            latency_ms=_tightest_ms(config),
             drop=budgets.drop,
         ),
     )
@@ -433,18 +442,31 @@ def _select(
             metric=config.metric,
             drop=budgets.drop,
             size_mb=budgets.size_mb,
-            latency_ms=budgets.latency_ms,
             at_least=budgets.at_least and dict(budgets.at_least),
             per=budgets.per,
-            minimize="size" if _has_no_time(config, choice) else config.minimize,
+            **_limits(config, choice),
         ),
     )
 
 
-def _has_no_time(config: Config, choice: ChoiceSteps) -> bool:
-    """Whether a choice is for a device whose time nobody measures: the smallest is best there."""
+def _limits(config: Config, choice: ChoiceSteps) -> dict[str, object]:
+    """Return what has to be kept on devices, and what is best among those that keep it.
+
+    For one device these are its own limits, and of those for every device what it can tell. Where
+    it tells no time, the smallest is best.
+    """
+    budgets = config.budgets
+    if choice.device is None:
+        best = config.minimize
+        return {**budgets.limits, "by_device": budgets.by_device, "minimize": best}
     listed = dict(zip(config.device_names, config.devices, strict=True))
-    return choice.device is not None and isinstance(listed[choice.device], MicrocontrollerDevice)
+    tells = listed[choice.device].tells
+    own = (budgets.by_device or {}).get(choice.device)
+    return {
+        **{key: limit for key, limit in budgets.limits.items() if key in tells},
+        "by_device": {choice.device: own} if own else None,
+        "minimize": config.minimize if "latency_ms" in tells else "size",
+    }
 
 
 def _sealed(config: Config, name: str, model: Ref, thresholds: Ref) -> Step:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.artifacts.decision import Decision
-from components.artifacts.joined_decision import joined
 from components.contract.tree import tree_of
+from components.selection.joined_decision import joined
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from components.artifacts.decision import Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.firmware import kept_firmware, write_released
 from components.artifacts.framing import Framing
-from components.artifacts.joined_decision import joined
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
 from components.artifacts.qualification import MANIFEST
 from components.artifacts.released_files import files_in
@@ -29,6 +28,7 @@ from components.pages.outcome import SealedVerdict
 from components.release.chosen import ChosenFile
 from components.release.manifest import file_entry, manifest_of, manifest_of_files
 from components.selection.deciding import judged_by
+from components.selection.joined_decision import joined
 from components.selection.next_steps import sealed_next_step
 from components.selection.sealed import SealedResult
 from components.statistics.resampling import Resampling

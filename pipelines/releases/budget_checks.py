@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeAlias
 
 from components.artifacts.budgets import Budgets
 from components.artifacts.released_files import name_in
-from components.statistics.bootstrap import Interval
-from components.statistics.quantities import decimal, exact_places, with_interval
+from components.statistics.quantities import decimal, exact_places
 from pipelines.releases.gate_finding import CannotDecideError
-from pipelines.releases.pairs import FilePair, measured_on
+from pipelines.releases.on_devices import held_on_devices
+from pipelines.releases.pairs import FilePair
 from pipelines.releases.published import PublishedRelease
 
 Weight: TypeAlias = Literal["against", "doubt", "remark"]
@@ -20,7 +20,7 @@ Weight: TypeAlias = Literal["against", "doubt", "remark"]
 def budget_checks(
     pair: FilePair, challenger: PublishedRelease, champion: PublishedRelease
 ) -> Iterator[tuple[Weight, str]]:
-    """Hold size and latency against what the champion had to keep, and yield what was found.
+    """Yield how size and the numbers of devices stand to what the champion had to keep.
 
     Raises:
         CannotDecideError: The manifest of the champion does not say its budgets.
@@ -34,22 +34,11 @@ def budget_checks(
         )
     if size > before:
         yield "remark", f"it is larger than the champion: {size:,} bytes after {before:,}"
-    if budgets.latency_ms is None:
-        return
-    timed = _latencies(pair.challenger)
-    for device in _latencies(pair.champion):
-        if pair.devices and device not in pair.devices:
-            continue
-        measured = timed.get(device)
-        if measured is None:
-            yield (
-                "doubt",
-                f"its latency on {device} was not measured, and the champion had to keep a limit",
-            )
-        elif measured.high > budgets.latency_ms:
-            limit = exact(budgets.latency_ms)
-            kept = f"may exceed the {limit} ms that the champion had to keep"
-            yield "against", f"its latency on {device}, {with_interval(measured)} ms, {kept}"
+    against, doubts = held_on_devices(pair.challenger, pair.champion, budgets, pair.devices)
+    for text in against:
+        yield "against", text
+    for text in doubts:
+        yield "doubt", text
 
 
 def budgets_in(entry: Mapping[str, Any], published: PublishedRelease) -> Budgets:
@@ -78,11 +67,3 @@ def exact(number: float) -> str:
 def _size(published: PublishedRelease, entry: Mapping[str, Any]) -> int:
     named = name_in(entry)
     return sum(one.size_bytes for one in published.files if one.path == named)
-
-
-def _latencies(entry: Mapping[str, Any]) -> dict[str, Interval]:
-    """Return the median latency of a file by device, where it was measured."""
-    try:
-        return {device: Interval(**item) for device, item in measured_on(entry).items() if item}
-    except TypeError:
-        return {}

@@ -15,9 +15,9 @@ from components.artifacts.data_use import REPORT, DataUse
 from components.artifacts.decision import Candidate, Decision
 from components.artifacts.empty import FILE as NOTHING
 from components.artifacts.evaluation import Evaluation
-from components.artifacts.joined_decision import joined
 from components.artifacts.qualification import MANIFEST, qualification_in
 from components.contract.errors import UserError
+from components.selection.joined_decision import joined
 from components.statistics.one_shot import OneShotTask
 from pipelines.runs.cache import Cache, CorruptionError
 from pipelines.runs.choices import ChoiceSteps, choices_in
@@ -34,8 +34,8 @@ DOCUMENT = (
     "cancelled",
     "config_digest", "task", "winner", "reason",
     "budgets", "minimize", "metric", "confidence", "data", "images", "baseline", "near_misses",
-    "notes", "next_steps", "one_shot", "unmeasured", "sealed", "variants", "failures", "exported",
-    "files",
+    "notes", "next_steps", "ranking_differences", "one_shot", "unmeasured", "sealed", "variants",
+    "failures", "exported", "files",
 )  # fmt: skip
 """The keys of the document: what it says of the run, then of the choice, then of both."""
 
@@ -45,7 +45,10 @@ ROW = (
     "groups", "lead", "control", "gain",
 )  # fmt: skip
 """What the document says of a variant: keys of a candidate and of a row."""
-_LATENCY = ("p50_ms", "verdict", "evidence")
+_LATENCY = (
+    "p50_ms", "verdict", "evidence", "load_ms", "load_high_ms", "first_ms", "peak_memory_bytes",
+    "energy", "arena_bytes", "flash_bytes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,7 @@ class Leaderboard:
             "near_misses": (),
             "notes": (),
             "next_steps": (),
+            "ranking_differences": None,
             **(self.decision.to_json() if self.decision else {}),
             **{
                 key: getattr(self, key)

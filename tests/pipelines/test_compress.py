@@ -369,3 +369,29 @@ def test_each_device_has_a_choice_of_its_own_where_that_is_asked_for(tmp_path: P
         Ref(f"select-{name}", "winner") for name in published.parameters["devices"]
     )
     assert together.by_name["publish"].parameters["devices"] is None
+
+
+def test_a_device_is_held_to_what_it_can_tell(tmp_path: Path) -> None:
+    """A budget of time says nothing of a chip, whose time nobody measures."""
+    chips = "microcontroller"
+    built = graph(
+        tmp_path,
+        {"student": [STUDENT]},
+        devices=["host", {"kind": "adb", "serial": "R5", "name": "s21"}, chips],
+        budgets={
+            "size_mb": 1, "latency_ms": 50, "arena_kb": 64, "devices": {"s21": {"latency_ms": 20}},
+        },
+        select={"per": "device"},
+    )  # fmt: skip
+    asked = {
+        device: [
+            built.by_name[f"select-{device}"].parameters[key]
+            for key in ("size_mb", "latency_ms", "arena_kb", "by_device")
+        ]
+        for device in ("host", "s21", chips)
+    }
+    assert asked == {
+        "host": [1, 50, None, None],
+        "s21": [1, 50, None, {"s21": {"latency_ms": 20}}],
+        chips: [1, None, 64, None],
+    }

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from components.contract.digests import digest
 from components.devices.device import Seen
 from components.devices.fingerprint import processor_in
+from components.devices.remote.bundle.bare import BARE, brought_python
+from components.devices.remote.bundle.lock import BundleLock
 from components.devices.remote.cores import CAPACITY_FILES, CLOCK_FILES, Core, clocks_of, cores_in
 from components.devices.remote.foreign_python import FOUND_THERE, ForeignPython, fitting
 from components.devices.remote.raw_files import RawFiles, reading_script
@@ -81,6 +83,8 @@ class Sight:
         folder: Where to write there, absolute.
         cores: Those that a process may use.
         python: What to measure with.
+        shell: Path of the one there, which starts a Python that is brought; empty where the
+            device's own is used.
     """
 
     seen: Seen
@@ -88,6 +92,7 @@ class Sight:
     folder: str
     cores: tuple[Core, ...]
     python: ForeignPython
+    shell: str = ""
 
 
 def look_at(
@@ -114,8 +119,9 @@ def look_at(
         LostError: It went away.
     """
     names = (settings.python,) if settings.python else PYTHONS
+    brings = settings.brings_python
     answer = shell.run(
-        _READING + SCRIPT + _FINDING,
+        _READING + SCRIPT + (BARE if brings else _FINDING),
         settings.dir,
         ABOUT_PYTHON.read_text(),
         *names,
@@ -123,7 +129,9 @@ def look_at(
     )
     raw = RawFiles.parse(answer.out)
     arch = raw.text("uname -m")
-    python = fitting(_pythons(raw), arch, name, settings)
+    lock = BundleLock.read() if brings else None
+    pythons = [brought_python(raw, arch, lock)] if lock else _pythons(raw)
+    python = fitting(pythons, arch, name, settings)
     cores = cores_in(raw, python.cores)
     fingerprint = {
         "cpu": processor_in(raw.text("/proc/cpuinfo"), raw.text("/proc/device-tree/model")) or arch,
@@ -132,8 +140,9 @@ def look_at(
         "kernel": raw.text("uname -r"),
         "runtime": runtime,
         "python": python.version,
-        "page_size": str(python.page_size),
         **_known(
+            page_size=str(python.page_size or ""),
+            bundle=lock.digest_of(arch) if lock else "",
             clocks=clocks_of(raw),
             os=_system(raw),
             model=raw.text("getprop ro.product.model"),
@@ -147,6 +156,7 @@ def look_at(
         folder=raw.text("dir"),
         cores=cores,
         python=python,
+        shell=raw.text("sh") if lock else "",
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from components.artifacts.budgets import DEVICE_LIMITS, Budgets
 from components.artifacts.decision import Candidate, Decision, NearMiss, Verdict
+from components.selection.rankings import ranking_differences
 
 _ORDER: Sequence[Verdict] = (
     "winner", "kept", "undecided", "over-budget", "failed", "comparison", "reference",
@@ -27,18 +29,31 @@ def joined(decisions: Mapping[str, Decision]) -> Decision:
     first = next((one for one in every if one.winner), every[0])
     if len(every) == 1:
         return first
+    variants = tuple(
+        _joined_variant({device: one.variants[place] for device, one in decisions.items()})
+        for place in range(len(first.variants))
+    )
     return replace(
         first,
         reason=_by_device({device: one.reason for device, one in decisions.items()}),
-        variants=tuple(
-            _joined_variant({device: one.variants[place] for device, one in decisions.items()})
-            for place in range(len(first.variants))
-        ),
+        budgets=_joined_budgets([one.budgets for one in every]),
+        variants=variants,
+        ranking_differences=ranking_differences(variants, first.winner),
         near_misses=() if first.winner else _near_misses(decisions),
         devices={name: machine for one in every for name, machine in one.devices.items()},
         notes=_told(decisions, {device: one.notes for device, one in decisions.items()}),
         next_steps=_told(decisions, {device: one.next_steps for device, one in decisions.items()}),
     )
+
+
+def _joined_budgets(budgets: Sequence[Budgets]) -> Budgets:
+    """Return all limits: each decision holds those alone that its device can tell."""
+    limits = {
+        key: next((found for one in budgets if (found := getattr(one, key)) is not None), None)
+        for key in DEVICE_LIMITS
+    }
+    own = {device: found for one in budgets for device, found in (one.by_device or {}).items()}
+    return replace(budgets[0], **limits, by_device=own or None)
 
 
 def _joined_variant(found: Mapping[str, Candidate]) -> Candidate:
