@@ -28,6 +28,7 @@ from pipelines.config.sections import (
     ImageShape,
     ImportedTeacher,
 )
+from pipelines.config.shell_device import ShellDevice
 from pipelines.config.step_names import step_names
 from pipelines.config.variant_tree import merged
 from pipelines.runs.choices import SEALED, ChoiceSteps, choices_of
@@ -40,6 +41,7 @@ from pipelines.sources.snapshot import (
     PAIRS,
     PUBLISHED,
     RESULTS,
+    RUNNER,
     WEIGHTS,
 )
 
@@ -83,7 +85,8 @@ def graph_of(config: Config) -> Graph:
         steps += _linear_baseline(config)
         models[LINEAR] = Ref(f"quantize-{LINEAR}", model_port("quantize"))
         steps += _leaf(config, LINEAR, models[LINEAR])
-    steps += _ending(config, list(models), tree.controls)
+    searched = any(step.name == _SEARCH for step in steps)
+    steps += _ending(config, list(models), tree.controls, searched=searched)
     return Graph(name=config.name, steps=tuple(steps), sources=sources_of(config))
 
 
@@ -180,6 +183,8 @@ def sources_of(config: Config) -> dict[str, Place]:
     for device, name in zip(config.devices, config.device_names, strict=True):
         if isinstance(device, ResultsDevice):
             sources[f"{RESULTS}{name}"] = device.file
+        elif isinstance(device, ShellDevice) and device.runner:
+            sources[f"{RUNNER}{name}"] = device.runner
     if isinstance(teacher, ImportedTeacher):
         sources[MODEL] = teacher.model
         if teacher.modules:
@@ -370,16 +375,22 @@ def _leaf(config: Config, variant: str, model: Ref) -> Iterator[Step]:
 
 
 def _given(device: DeviceSection, name: str) -> dict[str, Flow]:
-    """Return the input of a step that takes measurements out of a file."""
-    return {"given": SourceRef(f"{RESULTS}{name}")} if isinstance(device, ResultsDevice) else {}
+    """Return the file of the user's that a step takes measurements out of, or measures with."""
+    if isinstance(device, ResultsDevice):
+        return {"given": SourceRef(f"{RESULTS}{name}")}
+    if isinstance(device, ShellDevice):
+        return {"runner": SourceRef(f"{RUNNER}{name}") if device.runner else None}
+    return {}
 
 
-def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -> Iterator[Step]:
+def _ending(
+    config: Config, names: Sequence[str], controls: Mapping[str, str], *, searched: bool
+) -> Iterator[Step]:
     """Yield the choices, the one look at the sealed images, and the release."""
     assert names[0] == REFERENCE
     choices = choices_of(config.chosen_devices)
     for choice in choices:
-        yield _select(config, choice, names, controls)
+        yield _select(config, choice, names, controls, searched=searched)
     for choice in choices:
         winner = Ref(choice.select, "winner")
         yield _sealed(config, choice.sealed, winner, Ref(choice.select, "winner_evaluation"))
@@ -412,7 +423,12 @@ def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -
 
 
 def _select(
-    config: Config, choice: ChoiceSteps, names: Sequence[str], controls: Mapping[str, str]
+    config: Config,
+    choice: ChoiceSteps,
+    names: Sequence[str],
+    controls: Mapping[str, str],
+    *,
+    searched: bool,
 ) -> Step:
     """Return the step that chooses by all devices, or by one."""
     budgets = config.budgets
@@ -431,6 +447,7 @@ def _select(
             ),
             "data": Ref("ingest", "report"),
             "reference": Ref(f"evaluate-{REFERENCE}", "report") if answers else None,
+            "search": Ref(_SEARCH, "front") if searched else None,
         },
         config.step_parameters(
             "select",

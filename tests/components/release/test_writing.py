@@ -69,7 +69,7 @@ class Board:
             models=[root / name / "lite" for name in names],
             evaluations=[root / name / "evaluation" for name in names],
             benchmarks=[root / name / device for name in names],
-            data=None, reference=None, names=names, devices=[device],
+            data=None, reference=None, search=None, names=names, devices=[device],
             decision=root / device / "decision", winner=root / device / "winner",
             winner_evaluation=root / device / "evaluation", page=root / device / "page.html",
             metrics=root / device / "metrics.json", candidates=["small", "wide"],
