@@ -18,6 +18,7 @@ from components.devices.remote.raw_files import RawFiles
 from components.devices.remote.settings import AdbSettings, SshSettings
 from tests.components.devices.remote.host_shell import KINDS, HostShell
 from tests.components.devices.remote.linked_runtime import PYTHON
+from tests.components.devices.remote.test_looking import ToolShell
 from tests.data.disks import mounted
 
 
@@ -50,6 +51,18 @@ def test_a_disk_that_runs_no_programs(kind: str, tmp_path: Path) -> None:
         assert "set `dir` of pi to a folder on another disk" in caught.value.fix
         assert list(disk.iterdir()) == []
     assert device_of(tmp_path, kind, bundle=True).look()
+
+
+def test_a_processor_of_32_bits_has_no_bundle(tmp_path: Path) -> None:
+    shell = ToolShell(tmp_path)
+    shell.says("uname", "echo armv7l")
+    settings = SshSettings(host="pi", dir=str(tmp_path / "there"), bundle=True)
+    device = RemoteDevice("ssh", "pi3", shell, settings, transport="ssh", address="pi.lan")
+    with pytest.raises(UserError, match="pi3 is armv7l, and there is no LiteRT for it") as caught:
+        device.look()
+    assert "bundle" not in caught.value.fix
+    shell.says("uname", f"echo {os.uname().machine}")  # the 64-bit system that the fix asks for
+    assert device.look()
 
 
 def test_what_could_not_be_built_is_said_before_anything_runs(
