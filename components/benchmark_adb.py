@@ -41,24 +41,17 @@ def benchmark_adb(
         resampling: How intervals are made.
         sustained: Also run the model for five minutes without a pause; the median of the last
             minute stands beside that of the first.
-        energy: Also ask what an inference takes; no counter of such a device is read yet, and the
-            report says why there is no number.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            it has a sensor that may be read.
 
     Raises:
         UserError: It cannot be reached, or cannot run the runtime; there are fewer cores than
             threads; the plan is longer than its limit; the device went away in between.
     """
-    from components.contract.digests import canonical_json
     from components.devices.remote.adb_device import open_adb
-    from components.measure.measuring import measurement_of
-    from components.measure.timing import flat_metrics
+    from components.measure.measuring import report_device
 
-    reaching = open_adb(device, reached)
-    try:
-        measurement = measurement_of(
-            model, device, reaching, plan, resampling, sustained=sustained, energy=energy
-        )
-    finally:
-        reaching.close()
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    report_device(
+        open_adb(device, reached), device, model, report, metrics, plan, resampling,
+        sustained=sustained, energy=energy,
+    )  # fmt: skip

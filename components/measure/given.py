@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import comb
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ from components.measure.given_rows import GivenRow, given_rows
 from components.statistics.bootstrap import Interval, grouped_quantiles, quantile
 from components.statistics.resampling import Resampling
 from components.statistics.two_stage import block_draws
+
+_Number = TypeVar("_Number", int, float)
 
 MEDIANS_LEAST = 6
 """Of so many medians the least and the largest hold the true one with 96.9 %."""
@@ -81,6 +84,8 @@ def measurement_given(
         crashed=None,
         summary=_summary(rows, where, resampling) if rows else None,
         given=made_by or name,
+        arena_bytes=_largest(row.arena_bytes for row in rows),
+        flash_bytes=_largest(row.flash_bytes for row in rows),
     )
 
 
@@ -108,7 +113,6 @@ def _summary(rows: Sequence[GivenRow], where: str, resampling: Resampling) -> Su
     medians = [quantile(np.array(row.samples_ms), 0.5) for row in sampled] or [
         row.p50_ms for row in rows if row.p50_ms is not None
     ]
-    memory = [row.memory_bytes for row in rows if row.memory_bytes is not None]
     return Summary(
         samples=sum(len(row.samples_ms) for row in rows),
         load_ms=_median(row.load_ms for row in rows),
@@ -117,7 +121,8 @@ def _summary(rows: Sequence[GivenRow], where: str, resampling: Resampling) -> Su
         p90_ms=quantiles[1],
         p99_ms=quantiles[2],
         spread_ms=max(medians) - min(medians),
-        peak_memory_bytes=max(memory, default=None),
+        peak_memory_bytes=_largest(row.memory_bytes for row in rows),
+        load_high_ms=_largest(row.load_ms for row in rows),
     )
 
 
@@ -178,6 +183,10 @@ def _left_out(count: int, confidence: float) -> int | None:
             break
         allowed = left_out
     return allowed
+
+
+def _largest(values: Iterable[_Number | None]) -> _Number | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -156,6 +156,7 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
         peak_memory_bytes=max(
             process.peak_memory_bytes - process.baseline_memory_bytes for process in processes
         ),
+        load_high_ms=max(process.load_ms for process in processes),
     )
 
 

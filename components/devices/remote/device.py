@@ -21,6 +21,7 @@ from components.devices.remote.bringing import RuntimeThere, bring_runtime
 from components.devices.remote.cores import cores_for
 from components.devices.remote.lock import DeviceLock, holder_here
 from components.devices.remote.looking import Sight, look_at
+from components.devices.remote.meter import meter_of
 from components.devices.remote.raw_files import RawFiles
 from components.devices.remote.settings import RemoteSettings
 from components.devices.remote.shell import Shell
@@ -62,6 +63,7 @@ class RemoteDevice:
         settings: What it measures with.
         transport: How it is reached, for people.
         address: Where it is: stands in for a serial number where it knows none.
+        sysfs: Where its kernel shows sensors of energy.
     """
 
     def __init__(
@@ -73,8 +75,10 @@ class RemoteDevice:
         *,
         transport: str,
         address: str,
+        sysfs: str = "/sys",
     ) -> None:
         self.kind, self.name = kind, name
+        self._sysfs = sysfs
         self._shell, self._settings = shell, settings
         self._transport, self._address = transport, address
         self._sight: Sight | None = None
@@ -211,10 +215,12 @@ class RemoteDevice:
         return best_loop_ms(self._shell, sight.folder, sight.boot_id, runs_on, found_ms)
 
     def meter(self) -> PowerMeter | str:
-        """Return why its energy is not measured: no sensor there is read."""
-        if self.kind == "adb":
-            return "not available: the device charges over its cable"
-        return f"not available: no energy sensor of a board is read over {self.kind}"
+        """Return what measures the energy that it takes, or why nothing does.
+
+        Raises:
+            LostError: It went away.
+        """
+        return meter_of(self._shell, self._seen().python.path, self._sysfs)
 
     def clean(self) -> None:
         """Remove all that was ever put there.
