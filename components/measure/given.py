@@ -3,16 +3,11 @@
 An interval comes from the samples, by the same bootstrap as everywhere; or from medians of at least
 ``MEDIANS_LEAST`` processes, by their order; or from whoever measured. One number alone has none, so
 it can decide no budget, and is refused.
-
-References:
-    David and Nagaraja, Order Statistics (2003), section 7.1 (intervals of a median, free of any
-    distribution).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import comb
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +26,7 @@ from components.contract.errors import UserError
 from components.contract.source import Source
 from components.measure.given_rows import GivenRow, given_rows
 from components.statistics.bootstrap import Interval, grouped_quantiles, quantile
+from components.statistics.order_interval import median_by_order
 from components.statistics.resampling import Resampling
 from components.statistics.two_stage import block_draws
 
@@ -156,33 +152,18 @@ def _of_samples(
 
 def _of_medians(rows: Sequence[GivenRow], where: str, confidence: float) -> Interval:
     """Return the median of medians with an interval by their order, or the one that is given."""
-    medians = sorted(row.p50_ms for row in rows if row.p50_ms is not None)
+    medians = [row.p50_ms for row in rows if row.p50_ms is not None]
     if len(rows) == 1 and (ends := rows[0].p50_interval):
         return Interval(medians[0], *ends)
-    left_out = _left_out(len(medians), confidence)
-    if left_out is None:
+    found = median_by_order(medians, confidence)
+    if found is None:
         raise UserError(
             f"{where}: {len(medians)} times p50_ms, and no interval follows from fewer than "
             f"{MEDIANS_LEAST}",
             "give samples_ms, or p50_low_ms and p50_high_ms in one measurement, or p50_ms of "
             f"{MEDIANS_LEAST} processes",
         )
-    return Interval(quantile(np.array(medians), 0.5), medians[left_out], medians[-1 - left_out])
-
-
-def _left_out(count: int, confidence: float) -> int | None:
-    """Return how many values at each end an interval of the median can do without; None if any.
-
-    The true median lies outside of what remains as often as a fair coin that is thrown ``count``
-    times falls on one side ``left_out`` times at most, or on the other.
-    """
-    allowed, outside = None, 0.0
-    for left_out in range(count // 2):
-        outside += 2 * comb(count, left_out) / 2**count
-        if outside > 1 - confidence + 1e-9:
-            break
-        allowed = left_out
-    return allowed
+    return found
 
 
 def _largest(values: Iterable[_Number | None]) -> _Number | None:

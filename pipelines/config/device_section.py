@@ -45,8 +45,7 @@ class DeviceSection(WithParameters):
 
     @model_serializer
     def _plain(self) -> dict[str, object]:
-        # Without a name it is written as before there were any, so digests stay what they were.
+        # Without a name or a runner it is written as before there were any: digests stay the same.
         own = {name: getattr(self, name) for name in type(self).model_fields}
-        if own["name"] is None:
-            del own["name"]
-        return {**own.pop("parameters"), **own}
+        parameters = own.pop("parameters")
+        return {**parameters, **{name: value for name, value in own.items() if value is not None}}

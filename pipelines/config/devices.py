@@ -15,6 +15,7 @@ from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom, fault_of
 from pipelines.config.other_devices import BrowserDevice, MicrocontrollerDevice, ResultsDevice
 from pipelines.config.sections import Parameters
+from pipelines.config.shell_device import RUNNER, ShellDevice
 
 HOST = "host"
 """The kind, and the name, of the machine that runs slimline."""
@@ -30,23 +31,25 @@ class HostDevice(DeviceSection):
     parameters: Parameters
 
 
-class SshDevice(DeviceSection):
+class SshDevice(ShellDevice):
     """A board that `ssh` reaches; all other keys are parameters of `benchmark_ssh`."""
 
     component = "benchmark_ssh"
     tells = (*DeviceSection.tells, "energy_mj")
     told_apart_by = ("host",)
     kind: Literal["ssh"] = Field(description="`ssh`, a Linux board or another computer")
+    runner: str | None = RUNNER
     parameters: Parameters
 
 
-class AdbDevice(DeviceSection):
+class AdbDevice(ShellDevice):
     """A phone that `adb` reaches; all other keys are parameters of `benchmark_adb`."""
 
     component = "benchmark_adb"
     tells = (*DeviceSection.tells, "energy_mj")
     told_apart_by = ("serial", "via")
     kind: Literal["adb"] = Field(description="`adb`, an Android phone with USB debugging")
+    runner: str | None = RUNNER
     parameters: Parameters
 
 

@@ -45,7 +45,7 @@ case $1 in "~/"*) set -- "$HOME/${1#"~/"}"; esac
 [ ! -d "$1" ] || printf %s "$1"
 """
 _CLEANING = """\
-cd "$1" && rm -rf site-* root-* run-* best.json*
+cd "$1" && rm -rf site-* root-* runner-* run-* best.json*
 """
 _LEAVING = """\
 rmdir "$1/lock"
@@ -124,7 +124,7 @@ class RemoteDevice:
             UserError: Somebody else has it, or it is in no state to measure.
             LostError: It went away.
         """
-        folder = self._seen().folder
+        folder = self._folder()
         with DeviceLock(self._shell, self.name, folder, holder_here(), wait_s=wait_s) as lock:
             if fault := fault_of(self.state()):
                 raise UserError(f"{self.name} {fault[0]}: it would be slower than usual", fault[1])
@@ -248,6 +248,10 @@ class RemoteDevice:
         """Keep others away for as long as the next step takes, and what goes with it."""
         if self._lock is not None:
             self._lock.renew(for_s + _LEASE_S)
+
+    def _folder(self) -> str:
+        """Return where is written to there, absolute."""
+        return self._seen().folder
 
     def _seen(self) -> Sight:
         if self._sight is None:

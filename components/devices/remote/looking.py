@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -36,7 +37,7 @@ _SERIALS = (
     "/etc/machine-id",
 )
 """The most telling first: copies of a memory card have the same machine-id."""
-_READING = reading_script(
+READING = reading_script(
     (
         BOOT_ID,
         *_SERIALS[1:],
@@ -122,7 +123,7 @@ def look_at(
     names = (settings.python,) if settings.python else PYTHONS
     brings = settings.brings_python
     answer = shell.run(
-        _READING + SCRIPT + (BARE if brings else _FINDING),
+        READING + SCRIPT + (BARE if brings else _FINDING),
         settings.dir,
         ABOUT_PYTHON.read_text(),
         *names,
@@ -136,16 +137,42 @@ def look_at(
     if lock:
         check_can_build(arch, lock, runtime)
     cores = cores_in(raw, python.cores)
-    fingerprint = {
-        "cpu": processor_in(raw.text("/proc/cpuinfo"), raw.text("/proc/device-tree/model")) or arch,
-        "cores": str(len(cores)),
-        "arch": arch,
-        "kernel": raw.text("uname -r"),
+    facts = {
         "runtime": runtime,
         "python": python.version,
+        "page_size": str(python.page_size or ""),
+        "bundle": lock.digest_of(arch) if lock else "",
+    }
+    return Sight(
+        seen=seen_in(raw, len(cores), _known(**facts), transport=transport, address=address),
+        boot_id=raw.text(BOOT_ID),
+        folder=raw.text("dir"),
+        cores=cores,
+        python=python,
+        shell=raw.text("sh") if lock else "",
+    )
+
+
+def seen_in(
+    raw: RawFiles, cores: int, facts: Mapping[str, str], *, transport: str, address: str
+) -> Seen:
+    """Return what others need of a device, out of what it printed.
+
+    Args:
+        raw: That.
+        cores: How many a process may use.
+        facts: What else makes measurements comparable.
+        transport: How it is reached, for people.
+        address: Where it is, in case that it knows no number of its own.
+    """
+    arch = raw.text("uname -m")
+    fingerprint = {
+        "cpu": processor_in(raw.text("/proc/cpuinfo"), raw.text("/proc/device-tree/model")) or arch,
+        "cores": str(cores),
+        "arch": arch,
+        "kernel": raw.text("uname -r"),
+        **facts,
         **_known(
-            page_size=str(python.page_size or ""),
-            bundle=lock.digest_of(arch) if lock else "",
             clocks=clocks_of(raw),
             os=_system(raw),
             model=raw.text("getprop ro.product.model"),
@@ -153,14 +180,7 @@ def look_at(
         ),
     }
     serial = raw.text(*_SERIALS) or address
-    return Sight(
-        seen=Seen(digest("device", serial)[:16], fingerprint, state_of(raw), transport),
-        boot_id=raw.text(BOOT_ID),
-        folder=raw.text("dir"),
-        cores=cores,
-        python=python,
-        shell=raw.text("sh") if lock else "",
-    )
+    return Seen(digest("device", serial)[:16], fingerprint, state_of(raw), transport)
 
 
 def _pythons(raw: RawFiles) -> list[ForeignPython]:
