@@ -1,4 +1,4 @@
-"""Adb device: a board with an adb daemon, a C library such as glibc, and a Python of its own."""
+"""Adb device: a phone, or a board with an adb daemon."""
 
 from __future__ import annotations
 
