@@ -55,9 +55,9 @@ def benchmark_ssh(
             cores than threads; the plan is longer than its limit; the device went away in between.
     """
     from components.contract.digests import canonical_json
+    from components.devices.remote.runner.device import RunnerDevice
+    from components.devices.remote.runner.given import check_without_runner, runner_in
     from components.devices.remote.ssh_device import open_ssh
-    from components.devices.runner.device import RunnerDevice
-    from components.devices.runner.given import check_without_runner, runner_in
     from components.measure.measuring import measurement_of
     from components.measure.timing import flat_metrics
     from components.measure.with_runner import measurement_with_runner

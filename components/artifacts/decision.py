@@ -11,7 +11,14 @@ from components.artifacts.budgets import Budgets
 from components.artifacts.data_use import DataUse
 from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
-from components.artifacts.measurement import CRASHED, Energy, Stability, Sustained
+from components.artifacts.measurement import (
+    CRASHED,
+    Acceleration,
+    Energy,
+    Stability,
+    Sustained,
+)
+from components.artifacts.operators import OperatorTimes
 from components.contract.types import Unit
 from components.statistics.bootstrap import Interval
 from components.statistics.one_shot import OneShotTask
@@ -45,6 +52,10 @@ class Timing:
         arena_bytes: Memory for tensors on a microcontroller, whose time is not measured; None on
             other devices.
         flash_bytes: Of the model as a firmware holds it; None on other devices.
+        operators: The kinds of operators that take most of it, and all others as one; None where
+            that was not asked for.
+        accelerator: What computed, where that is known, and what was asked for.
+        notes: What a reader of its numbers must know, one sentence each.
     """
 
     p50_ms: Interval | None
@@ -63,6 +74,9 @@ class Timing:
     given: str = ""
     arena_bytes: int | None = None
     flash_bytes: int | None = None
+    operators: OperatorTimes | None = None
+    accelerator: Acceleration | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def short_evidence(self) -> str:

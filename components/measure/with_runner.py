@@ -15,8 +15,8 @@ from components.artifacts.measurement import (
 from components.artifacts.operators import OperatorTimes
 from components.contract.errors import UserError
 from components.devices.device import LostError
-from components.devices.runner.device import RunnerDevice
-from components.devices.runner.program import NAME
+from components.devices.remote.runner.device import RunnerDevice
+from components.devices.remote.runner.program import NAME
 from components.devices.timing_plan import TimingPlan
 from components.measure.cooling import cool_down
 from components.measure.measuring import TAKE_S

@@ -145,4 +145,7 @@ def _timing(measurement: Measurement) -> Timing:
         given=measurement.given,
         arena_bytes=measurement.arena_bytes,
         flash_bytes=measurement.flash_bytes,
+        operators=measurement.operators and measurement.operators.by_kind(),
+        accelerator=measurement.accelerator,
+        notes=measurement.notes,
     )

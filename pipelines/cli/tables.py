@@ -12,6 +12,7 @@ from components.artifacts.data_use import DataUse
 from components.artifacts.decision import Decision, Timing
 from components.artifacts.pair_list import PairListResult
 from components.pages.groups import group_lines
+from components.pages.operators import note_lines, operator_lines
 from components.statistics.bootstrap import Interval
 from components.statistics.quantities import (
     milliseconds,
@@ -211,7 +212,8 @@ def _conclusion(decision: Decision) -> Iterator[str]:
     yield from _one_shot(decision)
     for name, reason in decision.split.unmeasured.items():
         yield f"no {name}: {reason}"
-    yield from (f"note: {note}" for note in decision.notes)
+    yield from operator_lines(decision)
+    yield from (f"note: {note}" for note in (*note_lines(decision), *decision.notes))
     yield from (f"try next: {step}" for step in decision.next_steps)
     yield from group_lines(decision)
 

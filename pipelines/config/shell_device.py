@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field, model_validator
 
-from components.devices.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
+from components.devices.remote.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.faults import custom
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from components.contract.errors import UserError
 from components.contract.source import Source
+from components.devices.remote.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
 from components.devices.remote.settings import RemoteSettings
-from components.devices.runner.refused import ENERGY, LIBRARIES, SUSTAINED, without_runner
 
 
 def runner_in(staged: Path, device: str, *, sustained: bool, energy: bool) -> Path:
