@@ -52,16 +52,10 @@ def benchmark(
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
-    from components.contract.digests import canonical_json
     from components.devices.host import Host
-    from components.measure.measuring import measurement_of
-    from components.measure.operators import with_operators
-    from components.measure.timing import flat_metrics
+    from components.measure.measuring import report_device
 
-    measurement = measurement_of(
-        model, device, Host(), plan, resampling, sustained=sustained, energy=energy
-    )
-    if operators:
-        measurement = with_operators(measurement, model)
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    report_device(
+        Host(), device, model, report, metrics, plan, resampling,
+        sustained=sustained, energy=energy, operators=operators,
+    )  # fmt: skip

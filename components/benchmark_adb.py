@@ -46,35 +46,21 @@ def benchmark_adb(
         resampling: How intervals are made.
         sustained: Also run the model for five minutes without a pause; the median of the last
             minute stands beside that of the first.
-        energy: Also ask what an inference takes; no counter of such a device is read yet, and the
-            report says why there is no number.
+        energy: Also measure, for two minutes, what an inference takes above the idle device, where
+            it has a sensor that may be read.
         operators: With a ``runner``, also ask what each operator takes, in one process more.
 
     Raises:
         UserError: It cannot be reached, or cannot run the runtime or the runner; there are fewer
             cores than threads; the plan is longer than its limit; the device went away in between.
     """
-    from components.contract.digests import canonical_json
     from components.devices.remote.adb_device import open_adb
-    from components.devices.remote.runner.device import RunnerDevice
-    from components.devices.remote.runner.given import check_without_runner, runner_in
-    from components.measure.measuring import measurement_of
-    from components.measure.timing import flat_metrics
-    from components.measure.with_runner import measurement_with_runner
+    from components.devices.remote.runner.given import check_given, runner_in
+    from components.measure.with_runner import report_remote
 
-    program = runner and runner_in(runner, device, sustained=sustained, energy=energy)
-    reaching = open_adb(device, reached, program, operators=operators)
-    try:
-        if isinstance(reaching, RunnerDevice):
-            measurement = measurement_with_runner(
-                model, device, reaching, plan, resampling, operators=operators
-            )
-        else:
-            check_without_runner(device, reached)
-            measurement = measurement_of(
-                model, device, reaching, plan, resampling, sustained=sustained, energy=energy
-            )
-    finally:
-        reaching.close()
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    check_given(device, reached, runner=runner is not None, sustained=sustained, energy=energy)
+    program = runner and runner_in(runner)
+    report_remote(
+        open_adb(device, reached, program, operators=operators), device, model, report, metrics,
+        plan, resampling, sustained=sustained, energy=energy, operators=operators,
+    )  # fmt: skip

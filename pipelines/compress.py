@@ -134,6 +134,15 @@ def _hosts(config: Config) -> list[tuple[HostDevice, str]]:
     return [(device, name) for device, name in listed if isinstance(device, HostDevice)]
 
 
+def _tightest_ms(config: Config) -> float | None:
+    """Return the least latency that this machine has to keep, which predictions are of."""
+    own = config.budgets.by_device or {}
+    limits = [
+        own.get(name, {}).get("latency_ms", config.budgets.latency_ms) for _, name in _hosts(config)
+    ]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def _search(config: Config, teacher: Ref) -> Iterator[Step]:
     """Yield the step that searches for architectures, and the page of what it finds."""
     budgets = config.budgets
@@ -150,7 +159,7 @@ def _search(config: Config, teacher: Ref) -> Iterator[Step]:
             "search",
             search_parameters(config.search or {}, "search"),
             size_mb=budgets.size_mb,
-            latency_ms=budgets.latency_ms,
+            latency_ms=_tightest_ms(config),
             drop=budgets.drop,
         ),
     )
@@ -402,7 +411,8 @@ def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -
             metric=config.metric,
             drop=budgets.drop,
             size_mb=budgets.size_mb,
-            latency_ms=budgets.latency_ms,
+            **budgets.limits,
+            by_device=budgets.by_device,
             at_least=budgets.at_least and dict(budgets.at_least),
             per=budgets.per,
             minimize=config.minimize,

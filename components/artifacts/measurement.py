@@ -208,6 +208,8 @@ class Summary:
         spread_ms: Between the medians of the fastest and the slowest process.
         peak_memory_bytes: Above the runtime's baseline, the largest of all processes; None where
             nobody told.
+        load_high_ms: The slowest load of any process; None where nobody told, and in reports of
+            earlier versions.
     """
 
     samples: int
@@ -218,6 +220,7 @@ class Summary:
     p99_ms: Interval | None
     spread_ms: float
     peak_memory_bytes: int | None
+    load_high_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -401,6 +404,13 @@ class Measurement(JsonFile):
         found = [each.get("temperature_c") for each in readings]
         known = [float(each) for each in found if isinstance(each, int | float)]
         return (known[0], max(known)) if known else None
+
+    @property
+    def end_heat_c(self) -> float | None:
+        """Hottest zone after the last process; None where unreadable."""
+        states = self.device.states
+        end = states[-1].after.get("temperature_c") if states else None
+        return float(end) if isinstance(end, int | float) else None
 
     @property
     def clock_mhz(self) -> tuple[float, float] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ from components.statistics.bootstrap import Interval, grouped_quantiles, quantil
 from components.statistics.order_interval import median_by_order
 from components.statistics.resampling import Resampling
 from components.statistics.two_stage import block_draws
+
+_Number = TypeVar("_Number", int, float)
 
 MEDIANS_LEAST = 6
 """Of so many medians the least and the largest hold the true one with 96.9 %."""
@@ -77,6 +80,8 @@ def measurement_given(
         crashed=None,
         summary=_summary(rows, where, resampling) if rows else None,
         given=made_by or name,
+        arena_bytes=_largest(row.arena_bytes for row in rows),
+        flash_bytes=_largest(row.flash_bytes for row in rows),
     )
 
 
@@ -104,7 +109,6 @@ def _summary(rows: Sequence[GivenRow], where: str, resampling: Resampling) -> Su
     medians = [quantile(np.array(row.samples_ms), 0.5) for row in sampled] or [
         row.p50_ms for row in rows if row.p50_ms is not None
     ]
-    memory = [row.memory_bytes for row in rows if row.memory_bytes is not None]
     return Summary(
         samples=sum(len(row.samples_ms) for row in rows),
         load_ms=_median(row.load_ms for row in rows),
@@ -113,7 +117,8 @@ def _summary(rows: Sequence[GivenRow], where: str, resampling: Resampling) -> Su
         p90_ms=quantiles[1],
         p99_ms=quantiles[2],
         spread_ms=max(medians) - min(medians),
-        peak_memory_bytes=max(memory, default=None),
+        peak_memory_bytes=_largest(row.memory_bytes for row in rows),
+        load_high_ms=_largest(row.load_ms for row in rows),
     )
 
 
@@ -159,6 +164,10 @@ def _of_medians(rows: Sequence[GivenRow], where: str, confidence: float) -> Inte
             f"{MEDIANS_LEAST} processes",
         )
     return found
+
+
+def _largest(values: Iterable[_Number | None]) -> _Number | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _median(values: Iterable[float | None]) -> float | None:

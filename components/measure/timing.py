@@ -157,6 +157,7 @@ def summarize(processes: tuple[Process, ...], resampling: Resampling) -> Summary
             (each for each in (process.memory_bytes for process in processes) if each is not None),
             default=None,
         ),
+        load_high_ms=max(process.load_ms for process in processes),
     )
 
 

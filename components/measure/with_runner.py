@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from components.artifacts.measurement import (
 from components.artifacts.operators import OperatorTimes
 from components.contract.errors import UserError
 from components.devices.device import LostError
+from components.devices.remote.device import RemoteDevice
 from components.devices.remote.runner.device import RunnerDevice
 from components.devices.remote.runner.program import NAME
 from components.devices.timing_plan import TimingPlan
 from components.measure.cooling import cool_down
-from components.measure.measuring import TAKE_S
+from components.measure.measuring import TAKE_S, report_device
+from components.measure.reporting import write_measurement
 from components.measure.runner_medians import PROCESSES, summaries_of, summary_of_runner
 from components.measure.timing import Outcome, measure
 from components.statistics.resampling import Resampling
@@ -31,6 +34,49 @@ IN_A_SHELL = (
     "a GPU in a shell was 1.6 to 2.3 times as slow as in an app (LiteRT issue 75): compare "
     "variants, and measure the winner once in the app"
 )
+
+
+def report_remote(
+    device: RemoteDevice,
+    name: str,
+    model: Path,
+    report: Path,
+    metrics: Path,
+    plan: TimingPlan,
+    resampling: Resampling,
+    *,
+    sustained: bool,
+    energy: bool,
+    operators: bool,
+) -> None:
+    """Do what ``report_device`` does, with a runner where the device has one.
+
+    Args:
+        device: Where; it is closed, whatever happens.
+        name: What the device is called.
+        model: Folder of the LiteModel.
+        report: Folder of ``benchmark.json``.
+        metrics: The file of numbers by name.
+        plan: How it is timed.
+        resampling: How intervals are made.
+        sustained: As of ``measurement_of``; no runner tells it.
+        energy: Likewise.
+        operators: As of ``measurement_with_runner``.
+
+    Raises:
+        UserError: As of both.
+    """
+    if not isinstance(device, RunnerDevice):
+        report_device(
+            device, name, model, report, metrics, plan, resampling,
+            sustained=sustained, energy=energy,
+        )  # fmt: skip
+        return
+    with closing(device):
+        measurement = measurement_with_runner(
+            model, name, device, plan, resampling, operators=operators
+        )
+    write_measurement(measurement, report, metrics)
 
 
 def measurement_with_runner(

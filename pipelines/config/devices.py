@@ -25,6 +25,7 @@ class HostDevice(DeviceSection):
     """This machine; all other keys are parameters of `benchmark`."""
 
     component = "benchmark"
+    tells = (*DeviceSection.tells, "energy_mj")
     on_this_machine = True
     kind: Literal["host"] = Field(description="`host`, the machine that runs slimline")
     parameters: Parameters
@@ -34,6 +35,7 @@ class SshDevice(ShellDevice):
     """A board that `ssh` reaches; all other keys are parameters of `benchmark_ssh`."""
 
     component = "benchmark_ssh"
+    tells = (*DeviceSection.tells, "energy_mj")
     told_apart_by = ("host",)
     kind: Literal["ssh"] = Field(description="`ssh`, a Linux board or another computer")
     runner: str | None = RUNNER
@@ -44,6 +46,7 @@ class AdbDevice(ShellDevice):
     """A phone that `adb` reaches; all other keys are parameters of `benchmark_adb`."""
 
     component = "benchmark_adb"
+    tells = (*DeviceSection.tells, "energy_mj")
     told_apart_by = ("serial", "via")
     kind: Literal["adb"] = Field(description="`adb`, an Android phone with USB debugging")
     runner: str | None = RUNNER

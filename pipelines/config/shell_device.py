@@ -39,6 +39,7 @@ class ShellDevice(DeviceSection):
         for key, (what, fix) in (("sustained", SUSTAINED), ("energy", ENERGY)):
             if given.get(key) is True:
                 raise custom(what, fix, key=key)
-        if given.get("python") is not None:
-            raise custom("a runner runs no Python", "remove python, or runner", key="python")
+        for key in ("python", "bundle"):
+            if given.get(key):
+                raise custom("a runner runs no Python", f"remove {key}, or runner", key=key)
         return self

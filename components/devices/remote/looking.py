@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from components.contract.digests import digest
 from components.devices.device import Seen
 from components.devices.fingerprint import processor_in
+from components.devices.remote.bundle.bare import BARE, brought_python
+from components.devices.remote.bundle.lock import BundleLock
 from components.devices.remote.cores import CAPACITY_FILES, CLOCK_FILES, Core, clocks_of, cores_in
 from components.devices.remote.foreign_python import FOUND_THERE, ForeignPython, fitting
 from components.devices.remote.raw_files import RawFiles, reading_script
@@ -82,6 +84,8 @@ class Sight:
         folder: Where to write there, absolute.
         cores: Those that a process may use.
         python: What to measure with.
+        shell: Path of the one there, which starts a Python that is brought; empty where the
+            device's own is used.
     """
 
     seen: Seen
@@ -89,6 +93,7 @@ class Sight:
     folder: str
     cores: tuple[Core, ...]
     python: ForeignPython
+    shell: str = ""
 
 
 def look_at(
@@ -115,20 +120,25 @@ def look_at(
         LostError: It went away.
     """
     names = (settings.python,) if settings.python else PYTHONS
+    brings = settings.brings_python
     answer = shell.run(
-        READING + SCRIPT + _FINDING,
+        READING + SCRIPT + (BARE if brings else _FINDING),
         settings.dir,
         ABOUT_PYTHON.read_text(),
         *names,
         limit_s=LOOK_LIMIT_S,
     )
     raw = RawFiles.parse(answer.out)
-    python = fitting(_pythons(raw), raw.text("uname -m"), name, settings)
+    arch = raw.text("uname -m")
+    lock = BundleLock.read() if brings else None
+    pythons = [brought_python(raw, arch, lock)] if lock else _pythons(raw)
+    python = fitting(pythons, arch, name, settings)
     cores = cores_in(raw, python.cores)
     facts = {
         "runtime": runtime,
         "python": python.version,
-        "page_size": str(python.page_size),
+        "page_size": str(python.page_size or ""),
+        "bundle": lock.digest_of(arch) if lock else "",
     }
     return Sight(
         seen=seen_in(raw, len(cores), facts, transport=transport, address=address),
@@ -136,6 +146,7 @@ def look_at(
         folder=raw.text("dir"),
         cores=cores,
         python=python,
+        shell=raw.text("sh") if lock else "",
     )
 
 
@@ -157,8 +168,8 @@ def seen_in(
         "cores": str(cores),
         "arch": arch,
         "kernel": raw.text("uname -r"),
-        **facts,
         **_known(
+            **facts,
             clocks=clocks_of(raw),
             os=_system(raw),
             model=raw.text("getprop ro.product.model"),

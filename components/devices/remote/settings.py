@@ -62,6 +62,11 @@ class RemoteSettings:
     accelerator: AcceleratorKind = "cpu"
     libraries: FolderThere | None = None
 
+    @property
+    def brings_python(self) -> bool:
+        """Whether a Python and its C library go there, too."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class SshSettings(RemoteSettings):
@@ -69,9 +74,17 @@ class SshSettings(RemoteSettings):
 
     Attributes:
         host: Any name that ``ssh`` knows; ``~/.ssh/config`` holds.
+        bundle: Bring a Python and its C library along, for a board that has none that LiteRT
+            fits; `python` is not used then.
     """
 
     host: HostName
+    bundle: bool = False
+
+    @property
+    def brings_python(self) -> bool:
+        """Whether a Python and its C library go there, too."""
+        return self.bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +94,16 @@ class AdbSettings(RemoteSettings):
     Attributes:
         serial: As ``adb devices -l`` shows it, or ``usb:PORT`` where two share one.
         via: The machine that it hangs on, any name that ``ssh`` knows; null: this one.
+        bundle: Bring a Python and its C library along, as phones need it; false uses a Python
+            that is there; null: true unless `python` names one.
     """
 
     serial: SerialNumber
     via: HostName | None = None
     dir: FolderThere = "/data/local/tmp/slimline"
+    bundle: bool | None = None
+
+    @property
+    def brings_python(self) -> bool:
+        """Whether a Python and its C library go there, too."""
+        return self.python is None if self.bundle is None else self.bundle

@@ -58,6 +58,8 @@ def test_a_runner_lies_beside_the_configuration(tmp_path):
          {"energy": False}),
         (RUNNER | {"python": "python3"}, "a runner runs no Python", "remove python, or runner",
          {"runner": None}),
+        (RUNNER | {"bundle": True}, "a runner runs no Python", "remove bundle, or runner",
+         {"bundle": False}),
     ],
 )  # fmt: skip
 def test_what_a_device_cannot_do_with_one_or_without(device, what, fix, fixed, tmp_path):

@@ -18,6 +18,7 @@ from components.artifacts.runner_summary import RunnerSummary
 from components.contract.errors import UserError
 from components.devices.device import Installed, LostError, Seen
 from components.devices.host import check_time
+from components.devices.power import PowerMeter
 from components.devices.remote.cores import cores_for
 from components.devices.remote.device import RemoteDevice
 from components.devices.remote.runner.architecture import check_architecture
@@ -77,7 +78,7 @@ class RunnerDevice(RemoteDevice):
     ) -> None:
         super().__init__(kind, name, shell, settings, transport=transport, address=address)
         self._runner, self._profiled = runner, operators
-        self._there: RunnerSight | None = None
+        self._looked: RunnerSight | None = None
         self._program: RunnerProgram | None = None
 
     @property
@@ -100,17 +101,17 @@ class RunnerDevice(RemoteDevice):
         Raises:
             UserError: It cannot be reached, or is not what the runner was built for.
         """
-        self._there = look_for_runner(
+        self._looked = look_for_runner(
             self._shell, self._settings, transport=self._transport, address=self._address
         )
-        if self._settings.libraries and not self._there.libraries:
+        if self._settings.libraries and not self._looked.libraries:
             raise UserError(
                 f"{self.name} has no *.so files in {self._settings.libraries}",
                 f"put the libraries of the runner there, or remove libraries from {self.name}",
             )
         if self._runner.is_file():  # in a bucket it is looked at later
-            check_architecture(self._runner, self._there.seen.fingerprint["arch"], self.name)
-        return self._there.seen
+            check_architecture(self._runner, self._looked.seen.fingerprint["arch"], self.name)
+        return self._looked.seen
 
     def install(self) -> Installed:
         """Bring the runner there, unless it is there, and read its help.
@@ -167,6 +168,10 @@ class RunnerDevice(RemoteDevice):
         """Return nothing: a runner runs no reference loop."""
         del cores, found_ms
         return None
+
+    def meter(self) -> PowerMeter | str:
+        """Return why no energy is measured: that is done around slimline's own probe."""
+        return "not available: energy is measured around slimline's own probe, not around a runner"
 
     def _run(self, model: Path, plan: TimingPlan, *, profiled: bool) -> RunnerOutput | Crash:
         self._keep(plan.limit_s)
@@ -296,10 +301,10 @@ class RunnerDevice(RemoteDevice):
         return self._sees().folder
 
     def _sees(self) -> RunnerSight:
-        if self._there is None:
+        if self._looked is None:
             self.look()
-        assert self._there is not None
-        return self._there
+        assert self._looked is not None
+        return self._looked
 
     def _kind(self) -> RunnerProgram:
         assert self._program is not None, "it is installed before"

@@ -1,4 +1,4 @@
-"""Given: what a configuration may ask of a device with a runner, and without one."""
+"""Given: the program out of a step's input, and what does not go with it."""
 
 from __future__ import annotations
 
@@ -10,34 +10,37 @@ from components.devices.remote.runner.refused import ENERGY, LIBRARIES, SUSTAINE
 from components.devices.remote.settings import RemoteSettings
 
 
-def runner_in(staged: Path, device: str, *, sustained: bool, energy: bool) -> Path:
+def runner_in(staged: Path) -> Path:
     """Return the program in a Source.
 
-    Args:
-        staged: The Source.
-        device: Name of the device.
-        sustained: Whether lasting load was asked for.
-        energy: Whether energy was asked for.
-
     Raises:
-        UserError: Something was asked for that no runner tells.
+        UserError: It was damaged.
     """
-    for asked, (what, fix) in ((sustained, SUSTAINED), (energy, ENERGY)):
-        if asked:
-            raise UserError(f"{device}: {what}", fix)
     source = Source.open(staged)
     return source.verified(source.files[0])
 
 
-def check_without_runner(device: str, settings: RemoteSettings) -> None:
-    """Refuse what only a runner can do.
+def check_given(
+    device: str, settings: RemoteSettings, *, runner: bool, sustained: bool, energy: bool
+) -> None:
+    """Refuse what only a runner can do, or what none can.
+
+    Args:
+        device: Name of the device.
+        settings: What it measures with.
+        runner: Whether it has one.
+        sustained: Whether lasting load was asked for.
+        energy: Whether energy was asked for.
 
     Raises:
-        UserError: Another accelerator than the processor, or libraries.
+        UserError: Something of it cannot be had.
     """
-    for asked, (what, fix) in (
-        (settings.accelerator != "cpu", without_runner(settings.accelerator)),
-        (settings.libraries is not None, LIBRARIES),
-    ):
-        if asked:
+    asked = (
+        (runner and sustained, SUSTAINED),
+        (runner and energy, ENERGY),
+        (not runner and settings.accelerator != "cpu", without_runner(settings.accelerator)),
+        (not runner and settings.libraries is not None, LIBRARIES),
+    )
+    for refused, (what, fix) in asked:
+        if refused:
             raise UserError(f"{device}: {what}", fix)
