@@ -52,10 +52,17 @@ def benchmark(
     References:
         arXiv:1911.02549 (MLPerf Inference: how many samples a tail takes).
     """
-    from components.devices.host import Host
-    from components.measure.measuring import report_device
+    from contextlib import closing
 
-    report_device(
-        Host(), device, model, report, metrics, plan, resampling,
-        sustained=sustained, energy=energy, operators=operators,
-    )  # fmt: skip
+    from components.devices.host import Host
+    from components.measure.measuring import measurement_of
+    from components.measure.operators import with_operators
+    from components.measure.reporting import write_measurement
+
+    with closing(Host()) as host:
+        measurement = measurement_of(
+            model, device, host, plan, resampling, sustained=sustained, energy=energy
+        )
+    if operators:
+        measurement = with_operators(measurement, model)
+    write_measurement(measurement, report, metrics)

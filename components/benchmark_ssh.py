@@ -56,11 +56,11 @@ def benchmark_ssh(
     """
     from components.devices.remote.runner.given import check_given, runner_in
     from components.devices.remote.ssh_device import open_ssh
-    from components.measure.with_runner import report_remote
+    from components.measure.with_runner import report_behind_shell
 
     check_given(device, reached, runner=runner is not None, sustained=sustained, energy=energy)
     program = runner and runner_in(runner)
-    report_remote(
+    report_behind_shell(
         open_ssh(device, reached, program, operators=operators), device, model, report, metrics,
         plan, resampling, sustained=sustained, energy=energy, operators=operators,
     )  # fmt: skip

@@ -29,6 +29,7 @@ def select(
     benchmarks: ReportsIn,
     data: ReportIn | None,
     reference: ReportIn | None,
+    search: ReportIn | None,
     decision: ReportOut,
     winner: LiteModelOut,
     winner_evaluation: ReportOut,
@@ -65,6 +66,7 @@ def select(
         data: The report of ingest, which pages quote; nothing is decided by it.
         reference: A report of evaluate_answers: the first name is then a reference without a
             model, size and latency, and ``models`` begin with the second.
+        search: The report of search, whose front pages show; nothing is decided by it.
         decision: ``decision.json``, and ``report.json`` with what the report shows beside it.
         winner: The winning LiteModel, or ``none.json``.
         winner_evaluation: The winner's report of evaluate, or ``none.json``.
@@ -94,6 +96,7 @@ def select(
 
     from components.artifacts.data_use import DataUse
     from components.artifacts.empty import write_empty
+    from components.artifacts.search_front import SearchFront
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
     from components.pages.leaderboard import leaderboard_page, material_of
@@ -129,6 +132,7 @@ def select(
     made.write(decision)
     metrics.write_bytes(canonical_json(made.scalars()))
     makings = {one.name: one.making for one in reports if one.making}
-    material = material_of(made, makings, *deciding.answers_to_show(reports, made))
+    front = SearchFront.read(search) if search else None
+    material = material_of(made, makings, *deciding.answers_to_show(reports, made), search=front)
     material.write(decision)
     page.write_text(leaderboard_page(made, material))

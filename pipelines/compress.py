@@ -84,7 +84,8 @@ def graph_of(config: Config) -> Graph:
         steps += _linear_baseline(config)
         models[LINEAR] = Ref(f"quantize-{LINEAR}", model_port("quantize"))
         steps += _leaf(config, LINEAR, models[LINEAR])
-    steps += _ending(config, list(models), tree.controls)
+    searched = any(step.name == _SEARCH for step in steps)
+    steps += _ending(config, list(models), tree.controls, searched=searched)
     return Graph(name=config.name, steps=tuple(steps), sources=sources_of(config))
 
 
@@ -381,7 +382,9 @@ def _given(device: DeviceSection, name: str) -> dict[str, Flow]:
     return {}
 
 
-def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -> Iterator[Step]:
+def _ending(
+    config: Config, names: Sequence[str], controls: Mapping[str, str], *, searched: bool
+) -> Iterator[Step]:
     """Yield the choice, the one look at the sealed images, and the release."""
     assert names[0] == REFERENCE
     budgets = config.budgets
@@ -400,6 +403,7 @@ def _ending(config: Config, names: Sequence[str], controls: Mapping[str, str]) -
             ),
             "data": Ref("ingest", "report"),
             "reference": Ref(f"evaluate-{REFERENCE}", "report") if answers else None,
+            "search": Ref(_SEARCH, "front") if searched else None,
         },
         config.step_parameters(
             "select",

@@ -21,7 +21,7 @@ from components.devices.remote.runner.device import RunnerDevice
 from components.devices.remote.runner.program import NAME
 from components.devices.timing_plan import TimingPlan
 from components.measure.cooling import cool_down
-from components.measure.measuring import TAKE_S, report_device
+from components.measure.measuring import TAKE_S, measurement_of
 from components.measure.reporting import write_measurement
 from components.measure.runner_medians import PROCESSES, summaries_of, summary_of_runner
 from components.measure.timing import Outcome, measure
@@ -36,7 +36,7 @@ IN_A_SHELL = (
 )
 
 
-def report_remote(
+def report_behind_shell(
     device: RemoteDevice,
     name: str,
     model: Path,
@@ -49,10 +49,10 @@ def report_remote(
     energy: bool,
     operators: bool,
 ) -> None:
-    """Do what ``report_device`` does, with a runner where the device has one.
+    """Time a LiteModel on a device behind a shell, write what came of it, and end the way there.
 
     Args:
-        device: Where; it is closed, whatever happens.
+        device: Where, with a runner or without one; it is closed, whatever happens.
         name: What the device is called.
         model: Folder of the LiteModel.
         report: Folder of ``benchmark.json``.
@@ -66,16 +66,15 @@ def report_remote(
     Raises:
         UserError: As of both.
     """
-    if not isinstance(device, RunnerDevice):
-        report_device(
-            device, name, model, report, metrics, plan, resampling,
-            sustained=sustained, energy=energy,
-        )  # fmt: skip
-        return
     with closing(device):
-        measurement = measurement_with_runner(
-            model, name, device, plan, resampling, operators=operators
-        )
+        if isinstance(device, RunnerDevice):
+            measurement = measurement_with_runner(
+                model, name, device, plan, resampling, operators=operators
+            )
+        else:
+            measurement = measurement_of(
+                model, name, device, plan, resampling, sustained=sustained, energy=energy
+            )
     write_measurement(measurement, report, metrics)
 
 

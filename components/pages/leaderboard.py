@@ -10,6 +10,7 @@ from markupsafe import Markup
 from components.artifacts.decision import Candidate, Decision, Verdict
 from components.artifacts.making import Making
 from components.artifacts.report_material import DrawnPicture, ReportMaterial
+from components.artifacts.search_front import SearchFront
 from components.measure.paired import Answers
 from components.pages.charts.gallery import (
     answer_pictures,
@@ -32,6 +33,7 @@ from components.pages.measurements import (
 from components.pages.method import method
 from components.pages.outcome import Banner, SealedVerdict, outcome_of
 from components.pages.rankings import RankingTable, ranking_table
+from components.pages.search_front import shown_front
 from components.pages.templates import render
 from components.pages.words import percent
 from components.statistics.metrics import METRICS, Metric
@@ -45,6 +47,8 @@ def material_of(
     makings: Mapping[str, Making],
     reference: Answers | None = None,
     other: tuple[str, Answers] | None = None,
+    *,
+    search: SearchFront | None = None,
 ) -> ReportMaterial:
     """Return what the page shows beside the decision.
 
@@ -53,11 +57,13 @@ def material_of(
         makings: How each file came about, by name, as far as that is known.
         reference: What the reference answered; None after a crash.
         other: Name and answers of the winner, or of the nearest miss, to draw beside it.
+        search: What the architecture search of the run found, where there was one.
     """
     drawn = answer_pictures(decision, reference, other)
     return ReportMaterial(
         answers=tuple(DrawnPicture(one.title, one.note, str(one.drawing)) for one in drawn),
         makings=makings,
+        search=search,
     )
 
 
@@ -83,6 +89,7 @@ def leaderboard_page(
         # Drawn by ``material_of``, which escapes every text; the file is select's own.
         answers=[(one.title, one.note, Markup(one.svg)) for one in material.answers],  # noqa: S704
         made=made_of(decision, material.makings),
+        search=shown_front(material.search) if material.search else None,
     )
 
 
