@@ -6,8 +6,8 @@ from pathlib import Path
 
 from components.devices.remote.adb import AdbShell
 from components.devices.remote.device import RemoteDevice
+from components.devices.remote.runner.device import RunnerDevice
 from components.devices.remote.settings import AdbSettings
-from components.devices.runner.device import RunnerDevice
 
 
 def open_adb(

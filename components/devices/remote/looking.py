@@ -144,7 +144,7 @@ def look_at(
         "bundle": lock.digest_of(arch) if lock else "",
     }
     return Sight(
-        seen=seen_in(raw, len(cores), _known(**facts), transport=transport, address=address),
+        seen=seen_in(raw, len(cores), facts, transport=transport, address=address),
         boot_id=raw.text(BOOT_ID),
         folder=raw.text("dir"),
         cores=cores,
@@ -171,8 +171,8 @@ def seen_in(
         "cores": str(cores),
         "arch": arch,
         "kernel": raw.text("uname -r"),
-        **facts,
         **_known(
+            **facts,
             clocks=clocks_of(raw),
             os=_system(raw),
             model=raw.text("getprop ro.product.model"),
