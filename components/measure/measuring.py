@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 from components.artifacts.lite_model import MODEL_FILE, LiteModelInfo
@@ -20,48 +19,12 @@ from components.devices.fingerprint import RUNTIME
 from components.devices.timing_plan import TimingPlan
 from components.measure.cooling import cool_down
 from components.measure.energy import energy_of
-from components.measure.reporting import write_measurement
 from components.measure.sustained import sustained_of
 from components.measure.timing import Outcome, measure, summarize
 from components.statistics.resampling import Resampling
 
 TAKE_S = 3600.0
 """How long a device that others measure on is waited for."""
-
-
-def report_device(
-    device: Device,
-    name: str,
-    model: Path,
-    report: Path,
-    metrics: Path,
-    plan: TimingPlan,
-    resampling: Resampling,
-    *,
-    sustained: bool = False,
-    energy: bool = False,
-) -> None:
-    """Time a LiteModel on a device, write what came of it, and end the way to the device.
-
-    Args:
-        device: Where; it is closed, whatever happens.
-        name: What the device is called.
-        model: Folder of the LiteModel.
-        report: Folder of ``benchmark.json``.
-        metrics: The file of numbers by name.
-        plan: How it is timed.
-        resampling: How intervals are made.
-        sustained: As of ``measurement_of``.
-        energy: Likewise.
-
-    Raises:
-        UserError: As of ``measurement_of``.
-    """
-    with closing(device):
-        measurement = measurement_of(
-            model, name, device, plan, resampling, sustained=sustained, energy=energy
-        )
-    write_measurement(measurement, report, metrics)
 
 
 def measurement_of(

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.contract.errors import UserError
@@ -20,6 +21,7 @@ from components.devices.remote.states import fault_of
 from pipelines.config.device_section import DeviceSection
 from pipelines.config.devices import HOST, device_of
 from pipelines.config.parameters import filled
+from pipelines.config.shell_device import ShellDevice
 from pipelines.runs.devices_seen import DeviceSeen, put_device, read_device
 from pipelines.runs.moments import now
 
@@ -45,13 +47,13 @@ def _host(name: str, arguments: Mapping[str, Any]) -> Device:  # noqa: ARG001 as
 def _ssh(name: str, arguments: Mapping[str, Any]) -> Device:
     from components.devices.remote.ssh_device import open_ssh
 
-    return open_ssh(name, arguments["reached"])
+    return open_ssh(name, arguments["reached"], arguments["runner"])
 
 
 def _adb(name: str, arguments: Mapping[str, Any]) -> Device:
     from components.devices.remote.adb_device import open_adb
 
-    return open_adb(name, arguments["reached"])
+    return open_adb(name, arguments["reached"], arguments["runner"])
 
 
 def _browser(name: str, arguments: Mapping[str, Any]) -> Device:
@@ -109,10 +111,12 @@ def open_device(name: str, section: DeviceSection) -> Device:
 
 
 def _arguments(name: str, section: DeviceSection) -> Mapping[str, Any]:
-    """Return what the component that measures on a device is called with, but for artifacts."""
+    """Return what the component that measures on a device is called with, and its runner's path."""
     called = HOST if kind_of(section) == HOST else name
     complete = filled(section.component, section.parameters, fixed={"device": called})
-    return interface_of(section.component).arguments(complete)
+    runner = section.runner if isinstance(section, ShellDevice) else None
+    arguments = interface_of(section.component).arguments(complete)
+    return {**arguments, "runner": Path(runner) if runner else None}
 
 
 def look_at(devices: Iterable[Named], answer_s: float = ANSWER_S) -> list[Looked]:

@@ -17,8 +17,8 @@ from components.devices.fingerprint import runtime_version
 from components.devices.host import PROBE, check_time, probe_arguments
 from components.devices.power import PowerMeter
 from components.devices.remote.best_loop import best_loop_ms
+from components.devices.remote.bringing import RuntimeThere, bring_runtime
 from components.devices.remote.cores import cores_for
-from components.devices.remote.installing import install
 from components.devices.remote.lock import DeviceLock, holder_here
 from components.devices.remote.looking import Sight, look_at
 from components.devices.remote.meter import meter_of
@@ -27,7 +27,6 @@ from components.devices.remote.settings import RemoteSettings
 from components.devices.remote.shell import Shell
 from components.devices.remote.states import SCRIPT, fault_of, is_hot, state_of, waited_s
 from components.devices.remote.watched import ProbeFolder, run_watched
-from components.devices.remote.wheels import SiteArchive, site_archive, wheel_folder
 from components.devices.timing_plan import TimingPlan
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ case $1 in "~/"*) set -- "$HOME/${1#"~/"}"; esac
 [ ! -d "$1" ] || printf %s "$1"
 """
 _CLEANING = """\
-cd "$1" && rm -rf site-* root-* run-* best.json*
+cd "$1" && rm -rf site-* root-* runner-* run-* best.json*
 """
 _LEAVING = """\
 rmdir "$1/lock"
@@ -85,7 +84,7 @@ class RemoteDevice:
         self._transport, self._address = transport, address
         self._sight: Sight | None = None
         self._looked_s = -_FRESH_S
-        self._archive: SiteArchive | None = None
+        self._there: RuntimeThere | None = None
         self._first: State | None = None
         self._lock: DeviceLock | None = None
 
@@ -132,7 +131,7 @@ class RemoteDevice:
             UserError: Somebody else has it, or it is in no state to measure.
             LostError: It went away.
         """
-        folder = self._seen().folder
+        folder = self._folder()
         with DeviceLock(self._shell, self.name, folder, holder_here(), wait_s=wait_s) as lock:
             if fault := fault_of(self.state()):
                 raise UserError(f"{self.name} {fault[0]}: it would be slower than usual", fault[1])
@@ -148,9 +147,10 @@ class RemoteDevice:
         Raises:
             UserError: It cannot be fetched, or cannot be loaded there.
         """
-        sight, version = self._seen(), runtime_version()
-        self._archive = site_archive(sight.python, version, self.name, wheel_folder())
-        return install(self._shell, self.name, sight, self._archive, version)
+        installed, self._there = bring_runtime(
+            self._shell, self.name, self._seen(), runtime_version()
+        )
+        return installed
 
     def settle(self, wait_s: float) -> bool:
         """Wait until it is cool and quiet, ``wait_s`` at most; False if it never was.
@@ -183,15 +183,16 @@ class RemoteDevice:
             UserError: There is no room for the model, or it was damaged there.
             LostError: The device went away.
         """
-        sight, archive = self._seen(), self._archive
-        assert archive is not None, "it is installed before"
+        sight, there = self._seen(), self._there
+        assert there is not None, "it is installed before"
         self._keep(plan.limit_s)
         cores = cores_for(self._settings.cores, sight.cores, plan.threads, self.name)
         bound = ("--cores", ",".join(map(str, cores))) if cores else ()
         place = ProbeFolder(
             folder=f"{sight.folder}/run-{secrets.token_hex(6)}",
-            site=f"{sight.folder}/{archive.site}",
-            python=sight.python.path,
+            site=there.site,
+            python=there.python,
+            shell=there.shell,
             sha256=hashlib.sha256(model.read_bytes()).hexdigest(),
             boot_id=sight.boot_id,
         )
@@ -226,7 +227,8 @@ class RemoteDevice:
         Raises:
             LostError: It went away.
         """
-        return meter_of(self._shell, self._seen().python.path, self._sysfs)
+        assert self._there is not None, "it is installed before"
+        return meter_of(self._shell, self._there, self._sysfs)
 
     def clean(self) -> None:
         """Remove all that was ever put there.
@@ -254,6 +256,10 @@ class RemoteDevice:
         """Keep others away for as long as the next step takes, and what goes with it."""
         if self._lock is not None:
             self._lock.renew(for_s + _LEASE_S)
+
+    def _folder(self) -> str:
+        """Return where is written to there, absolute."""
+        return self._seen().folder
 
     def _seen(self) -> Sight:
         if self._sight is None:
