@@ -7,7 +7,7 @@ itself costs nothing, so that help can show it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from components.contract.errors import UserError, suggest
@@ -100,7 +100,10 @@ def _docker(request: Request) -> Opener:
 
 
 def _kubeflow(request: Request) -> Opener:
+    from pipelines.engines.devices_of_pods import ask_for_pods
+
     reachable = _reachable(request, "kubeflow", "the cluster's own")
+    reachable = replace(reachable, devices=ask_for_pods(request.config, request.store))
 
     def opened(cache: Cache, work: Path) -> Engine:
         from pipelines.engines.kubeflow.engine import KubeflowEngine

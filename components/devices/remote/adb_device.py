@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from components.devices.remote.adb import AdbShell
 from components.devices.remote.device import RemoteDevice
+from components.devices.remote.jump import Jump
 from components.devices.remote.settings import AdbSettings
 
 
-def open_adb(name: str, settings: AdbSettings) -> RemoteDevice:
+def open_adb(name: str, settings: AdbSettings, jump: Jump | None = None) -> RemoteDevice:
     """Return a device; nothing is contacted yet.
 
     Args:
         name: In the configuration.
         settings: How it is reached, and what it measures with.
+        jump: The machine that holds the devices; None: the one that this pod has been told of, if
+            it is a pod.
+
+    Raises:
+        UserError: The secret that has the keys of a pod lacks something.
     """
-    shell = AdbShell(name, settings.serial, settings.via)
-    transport = f"adb by way of {settings.via}" if settings.via else "adb"
+    shell = AdbShell(name, settings.serial, settings.via, jump=jump or Jump.of_pod())
+    transport = f"adb by way of {shell.via}" if shell.via else "adb"
     return RemoteDevice("adb", name, shell, settings, transport=transport, address=settings.serial)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from components.devices.remote.device import RemoteDevice
+from components.devices.remote.jump import Jump
 from components.devices.remote.settings import SshSettings
 from components.devices.remote.ssh import SshShell
 
 
-def open_ssh(name: str, settings: SshSettings) -> RemoteDevice:
+def open_ssh(name: str, settings: SshSettings, jump: Jump | None = None) -> RemoteDevice:
     """Return a board; nothing is contacted yet.
 
     Args:
         name: In the configuration.
         settings: How it is reached, and what it measures with.
+        jump: The machine by way of which it is reached; None: the one that this pod has been told
+            of, if it is a pod.
+
+    Raises:
+        UserError: The secret that has the keys of a pod lacks something.
     """
-    shell = SshShell(name, settings.host)
-    return RemoteDevice("ssh", name, shell, settings, transport="ssh", address=settings.host)
+    jump = jump or Jump.of_pod()
+    shell = SshShell(name, settings.host, jump=jump)
+    transport = f"ssh by way of {jump.host}" if jump else "ssh"
+    return RemoteDevice("ssh", name, shell, settings, transport=transport, address=settings.host)
