@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from components.artifacts.budgets import Budgets
 from components.artifacts.data_use import DataUse
+from components.artifacts.estimate import CycleEstimate
 from components.artifacts.group_result import GroupResult
 from components.artifacts.json_file import JsonFile
 from components.artifacts.measurement import CRASHED, Energy, Stability, Sustained
@@ -45,6 +46,8 @@ class Timing:
         arena_bytes: Memory for tensors on a microcontroller, whose time is not measured; None on
             other devices.
         flash_bytes: Of the model as a firmware holds it; None on other devices.
+        estimate: What a program reckons an accelerator would take: no measurement, and nothing
+            rests on it; None where that was not asked for.
     """
 
     p50_ms: Interval | None
@@ -63,6 +66,7 @@ class Timing:
     given: str = ""
     arena_bytes: int | None = None
     flash_bytes: int | None = None
+    estimate: CycleEstimate | None = None
 
     @property
     def short_evidence(self) -> str:

@@ -131,6 +131,13 @@ def _flash(timing: Timing) -> tuple[str, str]:
     return _NONE if timing.flash_bytes is None else (short_bytes(timing.flash_bytes), "the model")
 
 
+def _estimate(timing: Timing) -> tuple[str, str]:
+    reckoned = timing.estimate
+    if reckoned is None:
+        return _NONE
+    return "none" if reckoned.ms is None else short_time(reckoned.ms), reckoned.words
+
+
 def _given(timing: Timing) -> tuple[str, str]:
     return (timing.given, "") if timing.given else _NONE
 
@@ -148,4 +155,5 @@ _COLUMNS: tuple[tuple[str, _Cell], ...] = (
     ("arena", _arena),
     ("flash", _flash),
     ("given by", _given),
+    ("an estimate, not measured", _estimate),
 )

@@ -145,4 +145,5 @@ def _timing(measurement: Measurement) -> Timing:
         given=measurement.given,
         arena_bytes=measurement.arena_bytes,
         flash_bytes=measurement.flash_bytes,
+        estimate=measurement.estimate,
     )

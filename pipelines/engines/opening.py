@@ -72,6 +72,10 @@ def _local(request: Request) -> Opener:
 
     for step in request.graph.steps:
         extras(step.component)
+    if _estimates(request.graph):
+        from components.devices.vela import vela_program
+
+        vela_program()
     devices = check_devices(request.config, request.store)
 
     def opened(cache: Cache, work: Path) -> Engine:
@@ -83,9 +87,19 @@ def _local(request: Request) -> Opener:
     return opened
 
 
+def _estimates(graph: Graph) -> list[str]:
+    """Return the steps that ask for an estimate: of a program that no image has."""
+    return [step.name for step in graph.steps if step.parameters.get("estimate")]
+
+
 def _docker(request: Request) -> Opener:
     from pipelines.engines.devices import check_devices
 
+    if asking := _estimates(request.graph):
+        raise UserError(
+            f"{asking[0]} asks for an estimate by ethos-u-vela, which no image has",
+            "run it with --engine local, or remove `estimate` from the device",
+        )
     devices = check_devices(request.config, request.store)
 
     def opened(cache: Cache, work: Path) -> Engine:

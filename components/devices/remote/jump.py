@@ -56,7 +56,7 @@ class Jump:
 
         Args:
             host: Where to; the machine that holds the devices is reached at once.
-            folder: Its own: for what ssh says on the way, and for a copy of the key, since ssh takes
+            folder: Its own: for what ssh says on the way, and for a copy of the key, as ssh takes
                 none that others may read.
             alive_s: As of ``SshConnection``, for the way to the machine.
 
