@@ -90,11 +90,11 @@ class WholeRun:
         }
         self.config.write_text(yaml.safe_dump(written | changes, sort_keys=False))
 
-    def run(self) -> Launched:
+    def run(self, engine: str = "local") -> Launched:
         """Run it to its end."""
         self.events.clear()
         return launch(
-            load(self.config), engine="local", store=str(self.store), output=self.output,
+            load(self.config), engine=engine, store=str(self.store), output=self.output,
             on_event=self.events.append,
         )  # fmt: skip
 
