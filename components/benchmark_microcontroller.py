@@ -57,14 +57,12 @@ def benchmark_microcontroller(
     from dataclasses import replace
 
     from components.artifacts.lite_model import MODEL_FILE
-    from components.contract.digests import canonical_json
     from components.devices.vela import estimate_cycles
     from components.measure.microcontroller import measured_on_microcontroller
-    from components.measure.timing import flat_metrics
+    from components.measure.reporting import write_measurement
 
     measurement = measured_on_microcontroller(model, report, device, images=images, seed=seed)
     if estimate is not None:
         reckoned = estimate_cycles(model / MODEL_FILE, estimate)
         measurement = replace(measurement, estimate=reckoned)
-    measurement.write(report)
-    metrics.write_bytes(canonical_json(flat_metrics(measurement)))
+    write_measurement(measurement, report, metrics)

@@ -41,6 +41,8 @@ def cluster(
     Batch norms are folded first, because folding would part equal weights again. Which weights
     share a value is decided once; the values are then trained so that the network answers as it
     did before. Pruned weights stay 0. Depthwise kernels are left alone, and the report says so.
+    Where the learning rate ruins the network, which validation shows after a quarter of the epochs,
+    training begins again at a tenth of it, at most twice.
 
     The file itself keeps its length, because it holds every weight as before. What shrinks is the
     compressed file, as on the way to a phone: it takes the gzipped size to see what was won.
@@ -50,7 +52,8 @@ def cluster(
         dataset: Its splits train and validation are read.
         clustered: The network with its batch norms folded and few values in every kernel.
         report: ``clustering.json``: values and change of every kernel, why some were skipped,
-            what kernels take raw and gzipped, validation before and by epoch.
+            what kernels take raw and gzipped, validation before and by epoch, learning rates that
+            ruined the network.
         clustering: Which values.
         fine_tune: Train the values; False leaves them as they are found.
         label_weight: Share of the labels in the loss; the rest is the network's own answers.
@@ -62,7 +65,8 @@ def cluster(
 
     Raises:
         UserError: A model without an architecture, one that is quantized already, one without a
-            layer that can be clustered, or a dataset that is not the model's.
+            layer that can be clustered, a dataset that is not the model's, or a learning rate of
+            which a hundredth ruins the network, too, where the last epoch is to be kept.
 
     References:
         arXiv:1510.00149 (weight sharing), arXiv:1503.02531 (probabilities of a teacher),

@@ -46,7 +46,8 @@ def quantize_aware(
     calibration images reach, where the file rounds them, too; gradients go through as if nothing
     were rounded. The network learns to answer as it did before. Zeros of a pruned network and
     shared values of a clustered one are kept. ``convert`` checks that the file computes in no
-    other ranges than these.
+    other ranges than these. Where the learning rate ruins the network, which validation shows after
+    a quarter of the epochs, training begins again at a tenth of it, at most twice.
 
     Args:
         model: The Model to quantize; it must be one that can be trained further.
@@ -54,7 +55,7 @@ def quantize_aware(
         quantized: The network with folded batch norms and rounded kernels, its plan of scheme int8,
             ``ranges.safetensors`` and ``calibration.npz``.
         report: ``quantization.json``: ranges, folded batch norms, validation before, rounded
-            without training and by epoch.
+            without training and by epoch, learning rates that ruined the network.
         method: own: as told above, of every network. tfmot: as tensorflow_model_optimization does
             it, of the networks that it takes; batch norms stay, dense layers are rounded as a
             whole, and ranges are learned, which takes some hundred steps before it works at all.
@@ -70,8 +71,9 @@ def quantize_aware(
 
     Raises:
         UserError: A model without an architecture, one that ``quantize`` has planned already, a
-            dataset that is not the model's, or with tfmot a network of which TFMOT would leave
-            weights in float.
+            dataset that is not the model's, with tfmot a network of which TFMOT would leave
+            weights in float, or a learning rate of which a hundredth ruins the network, too, where
+            the last epoch is to be kept.
 
     References:
         arXiv:1712.05877 (training with simulated quantization), arXiv:1308.3432 (straight-through

@@ -29,6 +29,7 @@ def select(
     benchmarks: ReportsIn,
     data: ReportIn | None,
     reference: ReportIn | None,
+    search: ReportIn | None,
     decision: ReportOut,
     winner: LiteModelOut,
     winner_evaluation: ReportOut,
@@ -47,11 +48,12 @@ def select(
     """Choose the best variant within the budgets, with a reason for every other.
 
     A budget is kept when the worse end of the interval keeps it: of the paired drop of the metric
-    against the reference, resampled over identities or images, of the median latency on every
-    device, and of the metrics that floors are set for, in all and, where that is asked for, for
-    each group of images. A variant whose benchmark was disturbed keeps the latency budget where the
-    worse end of its interval does; where it does not, or latency is minimized, it stays undecided,
-    and so does one whose device slowed itself down, whose process was ended from outside, or with a
+    against the reference, resampled over identities or images, of the median latency, the load, the
+    memory and the energy on every device, and of the metrics that floors are set for, in all and,
+    where that is asked for, for each group of images. A variant whose benchmark was disturbed keeps
+    a budget of time where the worse end of its interval does; where it does not, or latency is
+    minimized, or energy is limited, it stays undecided, and so does one whose device slowed itself
+    down or did not tell a number that is limited, whose process was ended from outside, or with a
     floor for a group that is too small to be measured; one that crashed or answers the same to
     everything fails. One that is not certainly better than the trivial answer wins only where no
     other keeps every budget. When none does, ``winner`` is an empty result and the nearest misses
@@ -64,6 +66,7 @@ def select(
         data: The report of ingest, which pages quote; nothing is decided by it.
         reference: A report of evaluate_answers: the first name is then a reference without a
             model, size and latency, and ``models`` begin with the second.
+        search: The report of search, whose front pages show; nothing is decided by it.
         decision: ``decision.json``, and ``report.json`` with what the report shows beside it.
         winner: The winning LiteModel, or ``none.json``.
         winner_evaluation: The winner's report of evaluate, or ``none.json``.
@@ -82,8 +85,8 @@ def select(
 
     Raises:
         UserError: Models, reports and names do not fit each other, a candidate is no variant, the
-            task has no such metric, floors for groups that the data does not tell of, or a latency
-            budget has no device.
+            task has no such metric, floors for groups that the data does not tell of, or nothing
+            was measured on a device that has a budget.
 
     References:
         Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 8.
@@ -93,17 +96,14 @@ def select(
 
     from components.artifacts.data_use import DataUse
     from components.artifacts.empty import write_empty
+    from components.artifacts.search_front import SearchFront
     from components.contract.digests import canonical_json
     from components.contract.errors import UserError
     from components.pages.leaderboard import leaderboard_page, material_of
     from components.selection import deciding
     from components.selection.candidates import read_reports
 
-    if not devices and (budgets.latency_ms is not None or minimize == "latency"):
-        raise UserError(
-            "latency matters, but nothing was measured on a device",
-            "add a device, or take latency out of budgets and minimize",
-        )
+    deciding.check_devices(budgets, devices, minimize)
     reports = read_reports(
         models, evaluations, benchmarks, names=names, devices=devices, reference=reference
     )
@@ -132,6 +132,7 @@ def select(
     made.write(decision)
     metrics.write_bytes(canonical_json(made.scalars()))
     makings = {one.name: one.making for one in reports if one.making}
-    material = material_of(made, makings, *deciding.answers_to_show(reports, made))
+    front = SearchFront.read(search) if search else None
+    material = material_of(made, makings, *deciding.answers_to_show(reports, made), search=front)
     material.write(decision)
     page.write_text(leaderboard_page(made, material))

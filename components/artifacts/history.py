@@ -43,6 +43,8 @@ class Curve:
         augment: How strongly images were changed: ``none``, ``light``, ``medium`` or another word.
         before: The same metric of the model that the training is to come close to, such as the
             one that was pruned; None where there is none.
+        lowered_to: The learning rate, where the one that was asked for ruined the network and it
+            was trained again at this one; None where it was not.
     """
 
     metric: str
@@ -51,6 +53,7 @@ class Curve:
     kept: int
     augment: str
     before: float | None = None
+    lowered_to: float | None = None
 
 
 @dataclass(frozen=True)

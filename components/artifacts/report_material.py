@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from components.artifacts.json_file import JsonFile
 from components.artifacts.making import Making
+from components.artifacts.search_front import SearchFront
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ReportMaterial(JsonFile):
         answers: Pictures of what the reference and the winner, or the nearest miss, answer.
         makings: How each variant's file came about, by name; without those that are known by
             answers alone or were converted by an earlier version.
+        search: What the architecture search of the run found; None where there was none.
     """
 
     FILE: ClassVar[str] = "report.json"
@@ -47,3 +49,4 @@ class ReportMaterial(JsonFile):
 
     answers: tuple[DrawnPicture, ...]
     makings: Mapping[str, Making]
+    search: SearchFront | None = None

@@ -14,7 +14,6 @@ from components.devices.browser.device import PACKAGE, Chromium
 from components.devices.browser.litertjs import wire_bytes
 from components.devices.timing_plan import TimingPlan
 from components.measure.measuring import measurement_of
-from components.measure.timing import flat_metrics
 from components.statistics.resampling import Resampling
 
 
@@ -49,31 +48,18 @@ def measured_in_browser(
 
 
 def _told(model: Path, browser: Chromium, measured: Measurement) -> BrowserReport:
-    last = browser.pages[-1]
+    # An attempt that was repeated has left its pages, too.
+    pages = browser.pages[-len(measured.processes) :]
+    last = pages[-1]
     return BrowserReport(
         browser=measured.device.fingerprint["browser"],
         agent=last.document["agent"],
         isolated=last.document["isolated"],
         cores=last.document["cores"],
         threads=measured.threads,
-        runtime_ms=float(np.median([page.document["runtime_ms"] for page in browser.pages])),
-        runs_per_sample=max(page.document["runs_per_sample"] for page in browser.pages),
+        runtime_ms=float(np.median([page.document["runtime_ms"] for page in pages])),
+        runs_per_sample=max(page.document["runs_per_sample"] for page in pages),
         files=last.files,
         runtime=browser.runtime.wire_bytes(last.files),
         model=wire_bytes((model / MODEL_FILE).read_bytes()),
     )
-
-
-def browser_metrics(measurement: Measurement, told: BrowserReport | None) -> dict[str, float]:
-    """Return the summary, and what a page downloads in all, as numbers by name."""
-    flat = flat_metrics(measurement)
-    if told is None:
-        return flat
-    both = told.runtime.plus(told.model)
-    return {
-        **flat,
-        "runtime_ms": told.runtime_ms,
-        "wire_bytes": both.raw,
-        "wire_gzip_bytes": both.gzip,
-        "wire_brotli_bytes": both.brotli,
-    }

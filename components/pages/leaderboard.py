@@ -10,6 +10,7 @@ from markupsafe import Markup
 from components.artifacts.decision import Candidate, Decision, Verdict
 from components.artifacts.making import Making
 from components.artifacts.report_material import DrawnPicture, ReportMaterial
+from components.artifacts.search_front import SearchFront
 from components.measure.paired import Answers
 from components.pages.charts.gallery import (
     answer_pictures,
@@ -22,9 +23,17 @@ from components.pages.charts.gallery import (
 from components.pages.figures import FigureTable, figure_table
 from components.pages.groups import GroupTable, group_table, shown_variant
 from components.pages.made import made_of
-from components.pages.measurements import DeviceTable, device_tables
+from components.pages.measurements import (
+    DeviceTable,
+    LimitedColumn,
+    device_tables,
+    limited_columns,
+    timed_devices,
+)
 from components.pages.method import method
 from components.pages.outcome import Banner, SealedVerdict, outcome_of
+from components.pages.rankings import RankingTable, ranking_table
+from components.pages.search_front import shown_front
 from components.pages.templates import render
 from components.pages.words import percent
 from components.statistics.metrics import METRICS, Metric
@@ -38,6 +47,8 @@ def material_of(
     makings: Mapping[str, Making],
     reference: Answers | None = None,
     other: tuple[str, Answers] | None = None,
+    *,
+    search: SearchFront | None = None,
 ) -> ReportMaterial:
     """Return what the page shows beside the decision.
 
@@ -46,11 +57,13 @@ def material_of(
         makings: How each file came about, by name, as far as that is known.
         reference: What the reference answered; None after a crash.
         other: Name and answers of the winner, or of the nearest miss, to draw beside it.
+        search: What the architecture search of the run found, where there was one.
     """
     drawn = answer_pictures(decision, reference, other)
     return ReportMaterial(
         answers=tuple(DrawnPicture(one.title, one.note, str(one.drawing)) for one in drawn),
         makings=makings,
+        search=search,
     )
 
 
@@ -76,6 +89,7 @@ def leaderboard_page(
         # Drawn by ``material_of``, which escapes every text; the file is select's own.
         answers=[(one.title, one.note, Markup(one.svg)) for one in material.answers],  # noqa: S704
         made=made_of(decision, material.makings),
+        search=shown_front(material.search) if material.search else None,
     )
 
 
@@ -99,6 +113,9 @@ class Board:
         groups: The worst groups of the winner, or of the nearest miss.
         facts: What was measured, and how.
         measurements: What was measured on each device besides.
+        rankings: Where devices rank variants differently; None with fewer than two of them.
+        timed: Devices that have a column of medians.
+        limited: Columns of other numbers of devices, which budgets limit.
     """
 
     decision: Decision
@@ -116,6 +133,9 @@ class Board:
     groups: GroupTable | None
     facts: Sequence[tuple[str, str]]
     measurements: Sequence[DeviceTable]
+    rankings: RankingTable | None
+    timed: Sequence[str]
+    limited: Sequence[LimitedColumn]
 
 
 def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
@@ -142,6 +162,9 @@ def board_of(decision: Decision, sealed: SealedVerdict | None = None) -> Board:
         groups=_groups(decision),
         facts=method(decision),
         measurements=device_tables(decision, rows),
+        rankings=ranking_table(decision),
+        timed=timed_devices(decision),
+        limited=limited_columns(decision),
     )
 
 

@@ -156,6 +156,8 @@ def _trainings(
         note = f"In {of}: {count(curve.epochs, 'epoch')}, {kept}."
         if curve.before is not None:
             note += f" Dashed: {metric} {decimal(curve.before)} before the step."
+        if curve.lowered_to is not None:
+            note += f" Learning rate lowered to {curve.lowered_to:g}: higher ones ruined it."
         drawing = training_svg(curve, name=words, metric=metric, ident=f"training-{number}")
         panel = Panel(words.rpartition(", ")[2], note, drawing)
         (near if shown & {*names} else far).append(panel)

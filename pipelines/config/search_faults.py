@@ -18,6 +18,8 @@ _EXAMPLES: Mapping[str, str] = {
     "backbone": "[conv, mobilenet_v2]",
     "alpha": "[0.125, 0.25, 0.5]",
     "widths": "[[8, 16, 24], [16, 32, 48]]",
+    "stem": "[half, full]",
+    "residuals": "[[0, 0, 0], [0, 1, 1]]",
     "depth": "[1.0, 2.0]",
     "expansion": "[2, 4]",
     "head": "[pooled, depthwise]",
@@ -47,7 +49,9 @@ def search_faults(config: Config) -> Iterator[Fault]:
             "search: no variant takes what it finds",
             "begin one with {distill: {architecture: search}}, or remove search",
         )
-    if config.budgets.size_mb is None and config.budgets.latency_ms is None:
+    own = (config.budgets.by_device or {}).values()
+    times = [config.budgets.latency_ms, *(limits.get("latency_ms") for limits in own)]
+    if config.budgets.size_mb is None and not any(times):
         yield (
             place,
             "search: there is neither a size nor a latency to keep to, so everything may be large",
@@ -93,6 +97,7 @@ def _idle_faults(config: Config, given: Mapping[str, object]) -> Iterator[Fault]
     if "widths" in given and named and "conv" not in named:
         what = "search.widths: they are of conv, which search.backbone does not list"
         yield (SEARCHED, "widths"), what, "add conv to backbone, or remove widths"
+    yield from _block_faults(given)
     if "alpha" in given and given.get("widths") and list(named) == ["conv"]:
         what = "search.alpha: conv has widths in its place, and no other backbone is listed"
         yield (SEARCHED, "alpha"), what, "remove alpha, or remove widths"
@@ -111,6 +116,35 @@ def _idle_faults(config: Config, given: Mapping[str, object]) -> Iterator[Fault]
         if given.get(key) and config.task == "classification":
             what = f"search.{key}: classification has no embedding"
             yield (SEARCHED, key), what, f"remove {key}, or write task: verification"
+
+
+def _block_faults(given: Mapping[str, object]) -> Iterator[Fault]:
+    """Refuse a stem and residuals of blocks that no architecture of the space has."""
+    widths = given.get("widths")
+    if not widths:
+        for key in ("stem", "residuals"):
+            if given.get(key):
+                what = f"search.{key}: it is about the blocks of widths, and search lists no widths"
+                yield (SEARCHED, key), what, f"add {_WIDTHS}, or remove {key}"
+        return
+    lengths = sorted({len(one) for one in _lists(widths)})
+    for numbers in _lists(given.get("residuals")):
+        if lengths and len(numbers) not in lengths:
+            blocks = " or ".join(map(str, lengths))
+            what = f"search.residuals: {numbers} has {len(numbers)} numbers, and widths "
+            fitting = [*numbers, *[0] * lengths[-1]][: lengths[-1]]
+            yield (
+                (SEARCHED, "residuals"), f"{what}{blocks} blocks", f"write {fitting} in its place",
+            )  # fmt: skip
+
+
+_WIDTHS = "widths: [[8, 16, 24]]"
+
+
+def _lists(given: object) -> list[list[object]]:
+    """Return the lists that a list of lists holds; what else it holds is refused elsewhere."""
+    listed = cast("list[object]", given) if isinstance(given, list) else []
+    return [cast("list[object]", one) for one in listed if isinstance(one, list)]
 
 
 def _learning_faults(config: Config, given: Mapping[str, object]) -> Iterator[Fault]:

@@ -243,13 +243,14 @@ def test_training_that_only_harms_leaves_the_values_as_they_were_found(
 ) -> None:
     found = run(pattern_classifier, pattern_data, tmp_path / "found", clusters=8)
     report = run(
-        pattern_classifier, pattern_data, tmp_path / "harmed", epochs=2, rate=5, clusters=8
+        pattern_classifier, pattern_data, tmp_path / "harmed", epochs=2, rate=5e6, clusters=8
     )
     training = report["training"]
     scores = [epoch["validation"] for epoch in training["history"]["epochs"]]
     assert max(scores) < training["validation_untrained"]  # else this shows nothing
     assert training["history"]["kept"]["number"] == 0
-    assert "learning_rate below 5" in caplog.text
+    assert [one["learning_rate"] for one in training["ruined"]] == pytest.approx([5e6, 5e5])
+    assert "learning_rate below 50000" in caplog.text
     assert found["training"] is None
     one, other = (load_file(tmp_path / name / "model" / WEIGHTS) for name in ("found", "harmed"))
     assert all(np.array_equal(one[name], other[name]) for name in one)

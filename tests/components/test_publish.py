@@ -98,6 +98,7 @@ def released(root, task, scheme, folder_of):
         benchmarks=[folder / "host" for folder in made],
         data=None,
         reference=None,
+        search=None,
         decision=root / "decision",
         winner=root / "winner",
         winner_evaluation=root / "winner_evaluation",

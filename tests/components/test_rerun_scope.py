@@ -44,7 +44,7 @@ EDITS = {
     "ml.techniques.search_settings": {"search", "cost_samples"},
     "ml.techniques.search_training": {"search"},
     "ml.techniques.cost_sampling": {"cost_samples"},
-    "pages.search_front": {"search_page"},
+    "pages.search_front": {"search_page", "select", "publish"},
     "ml.training.constraints": {"cluster", "quantize_aware"},
 }
 

@@ -36,9 +36,11 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cost model of networks that were counted, with times and sizes by a law with noise."""
     import numpy as np
 
+    from components.ml.runtime import configure
     from components.ml.techniques.cost_sampling import drawn
     from components.ml.techniques.search_settings import SearchSpace
 
+    configure(threads=2, seed=0)  # as the search does later, which could not change it
     random = np.random.default_rng(0)
     space = SearchSpace(backbone=["conv"], alpha=[0.125, 1.0], depth=[1.0], embedding=[8])
     timed = tuple(
@@ -239,6 +241,9 @@ def test_a_run_finds_a_student_whose_file_keeps_the_budget(
     assert lite["size_bytes"] <= LIMIT
     assert lite["size_bytes"] == pytest.approx(front.taken.size_bytes, rel=0.1)
     assert lite["steps"][-2]["architecture"] == front.chosen
+    report = (folder / "slimline-out" / "searched" / "report.html").read_text()
+    assert "Architecture search" in report
+    assert front.chosen in report
 
 
 def test_the_samples_are_int8_files_of_the_space(

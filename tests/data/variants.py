@@ -72,6 +72,7 @@ class Written:
             "benchmarks": self.benchmarks,
             "data": None,
             "reference": None,
+            "search": None,
             "names": self.names,
             "devices": self.devices,
         }

@@ -146,6 +146,7 @@ def test_a_search_reads_cost_models_and_its_students_read_the_front(tmp_path: Pa
     assert steps["search"].parameters["candidates"] == 5
     assert steps["search"].parameters["size_mb"] == 0.1
     assert steps["distill-search"].inputs["front"] == Ref("search", "front")
+    assert steps["select"].inputs["search"] == Ref("search", "front")
     assert steps["distill-mobilenet-v2-035"].inputs["front"] is None
 
 
@@ -161,6 +162,7 @@ def test_pruning_by_latency_needs_the_costs_of_a_device_and_no_search(tmp_path: 
 def test_without_either_there_are_no_costs(tmp_path: Path) -> None:
     steps = graph(tmp_path, {"student": [STUDENT]}).by_name
     assert not [name for name in steps if name.startswith(("cost-", "search"))]
+    assert steps["select"].inputs["search"] is None
 
 
 def test_only_the_sealed_evaluations_see_the_sealed_images(tmp_path: Path) -> None:

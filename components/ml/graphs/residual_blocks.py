@@ -51,11 +51,12 @@ def residual_blocks(model: Any) -> tuple[ResidualBlock, ...]:
 
 def reasons_to_stay(model: Any) -> dict[str, str]:
     """Return the additions that end no such block, with the reason."""
-    blocks = {block.addition for block in residual_blocks(model)}
+    calls = list(calls_of(model))
+    graph = _Readers(calls, {id(tensor) for tensor in model.outputs})
     return {
-        call.layer.name: "neither of its sides is what the other one reads"
-        for call in calls_of(model)
-        if _adds(call) and call.layer.name not in blocks
+        call.layer.name: _reason(call, graph)
+        for call in calls
+        if _adds(call) and _block(call, graph) is None
     }
 
 
@@ -118,6 +119,18 @@ def _block(call: LayerCall, graph: _Readers) -> ResidualBlock | None:
             layers = tuple(each.layer.name for each in [*inside, call])
             return ResidualBlock(call.layer.name, layers, call.inputs[1 - skip], skip)
     return None
+
+
+def _reason(call: LayerCall, graph: _Readers) -> str:
+    """Return why an addition ends no block that can be left out."""
+    for skip in (0, 1):
+        inside = _between(call.inputs[skip], call.inputs[1 - skip], graph)
+        names = [each.layer.name for each in inside if graph.times[each.layer.name] > 1]
+        if names:
+            return f"{names[0]} is called elsewhere, too"
+        if inside:
+            return "what is inside of it is read outside, too"
+    return "neither of its sides is what the other one reads"
 
 
 def _between(start: Any, end: Any, graph: _Readers) -> list[LayerCall]:

@@ -125,6 +125,8 @@ def _one(
         factor = 2.0 ** random.uniform(-1, 1)
         widths = cast("tuple[int, ...]", _of(choices.pop("widths"), random))
         settings["widths"] = [max(_CHANNELS_LEAST, round(one * factor)) for one in widths]
+        if behind := space.residuals_behind(len(widths)):
+            settings["residuals"] = list(cast("tuple[int, ...]", _of(behind, random)))
     else:
         alphas = cast("tuple[float, ...]", choices.pop("alpha"))
         low, high = min(alphas), max(alphas)

@@ -16,10 +16,7 @@ import optuna
 from components.contract.types import Task
 from components.ml.settings import Network
 from components.ml.techniques.search_ranking import Objectives
-from components.ml.techniques.search_settings import SearchSpace
-
-_BY_NAME = ("backbone", "head")
-"""Choices without an order; of all others a neighbour is alike, which the sampler is told."""
+from components.ml.techniques.search_settings import NAMES, SearchSpace
 
 
 class Proposals:
@@ -55,6 +52,11 @@ class Proposals:
         }
         if "widths" in settings:
             settings["widths"] = list(settings["widths"])
+            blocks = len(settings["widths"])
+            if behind := space.residuals_behind(blocks):
+                # What a number of them means depends on how many blocks there are.
+                chosen = self._chosen(trial, f"residuals of {blocks} blocks", behind)
+                settings["residuals"] = list(chosen)
         if self._task == "classification":
             return trial, Network(backbone=backbone, **settings), None
         embedding = self._chosen(trial, "embedding", space.listed("embedding"))
@@ -79,6 +81,6 @@ class Proposals:
     def _chosen(trial: Any, key: str, values: tuple[object, ...]) -> Any:
         if len(values) == 1:
             return values[0]
-        if key in _BY_NAME:
+        if key in NAMES:  # of all others a neighbour is alike, which the sampler is told
             return trial.suggest_categorical(key, values)
         return values[trial.suggest_int(key, 0, len(values) - 1)]

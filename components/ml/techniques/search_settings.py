@@ -21,7 +21,7 @@ from components.contract.types import (
     VectorLength,
     WidthFactor,
 )
-from components.ml.settings import Head, Optimization
+from components.ml.settings import Head, Optimization, ResidualCount, Stem
 
 SearchedBackbone: TypeAlias = Literal[
     "conv",
@@ -33,6 +33,9 @@ SearchedBackbone: TypeAlias = Literal[
     "efficientnet_lite0",
     "mobilefacenet",
 ]
+
+NAMES = ("backbone", "head", "stem")
+"""Keys whose choices are names, which have no order."""
 
 WITHOUT_EXPANSION = ("conv", "mobilenet_v1")
 """Backbones that ``expansion`` means nothing for."""
@@ -59,6 +62,10 @@ class SearchSpace:
         backbone: Names, as in ``distill``. None takes conv, mobilenet_v1 and mobilenet_v2.
         alpha: Widths against the usual one. None takes 0.0625 to 1.
         widths: Channels of each block of conv, one list an architecture, in place of its alpha.
+        stem: Whether the first block of widths halves the map: half, full. None takes half.
+        residuals: Residual convolutions behind each block of widths, one list an architecture with
+            a number for each block, such as ``[[0, 0, 0], [0, 1, 1]]``; lists of another length
+            belong to widths of that many blocks. None takes none.
         depth: Blocks of a stage against the usual number. None takes 0.5, 1 and 2.
         expansion: Channels inside an inverted residual against those that enter it. None takes 2, 4
             and 6.
@@ -73,6 +80,8 @@ class SearchSpace:
     backbone: Annotated[list[SearchedBackbone], _Some] | None = None
     alpha: Annotated[list[WidthFactor], _Some] | None = None
     widths: Annotated[list[Annotated[list[ChannelCount], _Some]], _Some] | None = None
+    stem: Annotated[list[Stem], _Some] | None = None
+    residuals: Annotated[list[Annotated[list[ResidualCount], _Some]], _Some] | None = None
     depth: Annotated[list[DepthFactor], _Some] | None = None
     expansion: Annotated[list[Expansion], _Some] | None = None
     head: Annotated[list[Head], _Some] | None = None
@@ -84,10 +93,10 @@ class SearchSpace:
         """Return what may be chosen for a key, in ascending order where there is one."""
         given: Sequence[object] | None = getattr(self, key)
         chosen = tuple(_USUAL[key]) if given is None else tuple(dict.fromkeys(map(_plain, given)))
-        return chosen if key in ("backbone", "head") else tuple(sorted(chosen, key=_order))
+        return chosen if key in NAMES else tuple(sorted(chosen, key=_order))
 
     def choices(self, backbone: str, shorter_side: int) -> Mapping[str, tuple[object, ...]]:
-        """Return what may be chosen for every setting of a network but its embedding.
+        """Return what may be chosen for every setting of a network but embedding and residuals.
 
         Args:
             backbone: Which one.
@@ -96,6 +105,8 @@ class SearchSpace:
         found: dict[str, tuple[object, ...]] = {}
         if backbone == "conv" and self.widths:
             found["widths"] = self.listed("widths")
+            if self.stem:
+                found["stem"] = self.listed("stem")
         else:
             found["alpha"] = self.listed("alpha")
         found["depth"] = self.listed("depth")
@@ -104,6 +115,11 @@ class SearchSpace:
         found["head"] = self.listed("head")
         found["resolution"] = self.resolutions(shorter_side)
         return found
+
+    def residuals_behind(self, blocks: int) -> tuple[object, ...]:
+        """Return the residual convolutions that widths of so many blocks may have behind each."""
+        listed = self.listed("residuals") if self.residuals else ()
+        return tuple(one for one in listed if isinstance(one, tuple) and len(one) == blocks)
 
     def resolutions(self, shorter_side: int) -> tuple[object, ...]:
         """Return the resolutions for images of this size; None is all of their pixels."""

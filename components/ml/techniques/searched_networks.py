@@ -55,6 +55,10 @@ def name_of(network: Network, outputs: int | None) -> str:
     usual = Network()
     words: list[str] = [network.backbone.replace("_", "-")]
     words += map(str, network.widths) if network.widths else [_number(network.alpha)]
+    if network.stem != usual.stem:
+        words.append(network.stem)
+    if network.residuals and any(network.residuals):
+        words.append("r" + "".join(map(str, network.residuals)))
     if network.depth != usual.depth:
         words.append(f"d{_number(network.depth)}")
     if network.expansion is not None:

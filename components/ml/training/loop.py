@@ -16,7 +16,6 @@ import numpy as np
 
 from components.artifacts.history import Curve, CurvePoint, thinned
 from components.artifacts.model import ModelInfo
-from components.contract.errors import UserError
 from components.contract.progress import tell
 from components.ml.runtime import tf
 from components.ml.settings import Augmentation, Optimization
@@ -26,6 +25,7 @@ from components.ml.training.features import with_features
 from components.ml.training.objectives import PIXELS, Objective
 from components.ml.training.optimizers import Updates, learning_rate_at
 from components.ml.training.outputs import outputs_of
+from components.ml.training.ruin import RuinedError, refuse_ruin
 from components.ml.training.validation import Measure
 
 _VALIDATIONS = 20
@@ -102,6 +102,7 @@ def fit(
     augmentation: Augmentation,
     seed: int,
     layers: Sequence[str] = (),
+    floor: float | None = None,
 ) -> History:
     """Train ``model`` in place and leave it with the weights of its best epoch, or of its last.
 
@@ -117,9 +118,12 @@ def fit(
         augmentation: How images are changed.
         seed: Of the order of the images and of how each is changed.
         layers: Names of those whose outputs the objective is told beside the network's own.
+        floor: Validation metric, 0 to 1, that a network which worked before is to stay above, see
+            ``ruin.floor_of``; None for one that has yet to learn.
 
     Raises:
-        UserError: The loss is no longer a finite number.
+        RuinedError: The loss is no longer a finite number; or a quarter of the epochs and more
+            have not reached the floor; or what would be kept is below it.
     """
     augmentation = examples.settled(augmentation, info.task, optimization)
     learner = _Learner(model, info, objective, optimization, augmentation, seed, layers)
@@ -140,10 +144,10 @@ def fit(
             rate = learning_rate_at(step, total, min(warmup, total - 1), highest)
             loss += learner.learn(batch, rate, step, total) / steps
         if not math.isfinite(loss):
-            raise UserError(
-                f"training came apart in epoch {number}: the loss is {loss}",
+            raise RuinedError(
+                number, None, f"training came apart in epoch {number}: the loss is {loss}",
                 f"set learning_rate below {highest:g}",
-            )
+            )  # fmt: skip
         score = None
         if number % every == 0 or number == epochs:
             with learner.averaged():
@@ -163,6 +167,12 @@ def fit(
             epoch=number, total=epochs, loss=loss,
             metric=None if measured is None else validation.metric, value=measured,
         )  # fmt: skip
+        judged = kept if number == epochs else best
+        if floor is not None and judged and judged.validation is not None:
+            refuse_ruin(
+                judged.validation, floor, metric=validation.metric, epoch=number, epochs=epochs,
+                learning_rate=highest,
+            )  # fmt: skip
         patience = optimization.patience
         if best and patience is not None and number - best.number >= patience:
             break

@@ -42,6 +42,8 @@ class Validation:
 
     Attributes:
         metric: Name of what is measured; higher is better.
+        guessed: What a network that knows nothing reaches, 0 to 1: half of the pairs, or the
+            largest class.
 
     Raises:
         UserError: Verification, and the split has no pair of both kinds.
@@ -61,6 +63,7 @@ class Validation:
                 "identities: no two of the same, or no two different ones to compare",
                 "add images of each identity, or raise validation under split:",
             )
+        self.guessed = 0.5 if task == "verification" else float(counts.max() / counts.sum())
 
     def measure(self, outputs: Outputs) -> float:
         """Return the metric of a network, 0 to 1; 0 when it answers with something not finite."""

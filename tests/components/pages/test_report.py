@@ -8,6 +8,12 @@ import pytest
 
 from components.artifacts.history import LayerError
 from components.artifacts.making import Making
+from components.artifacts.search_front import (
+    Architecture,
+    PredictionError,
+    SearchFront,
+    TrainedFor,
+)
 from components.contract.errors import UserError
 from components.pages import leaderboard
 from components.pages.charts.svg import picture, tag
@@ -24,6 +30,7 @@ TRAIN = {"component": "train", "backbone": "conv", "alpha": 1.5}
 DISTILL = {"component": "distill", "backbone": "conv", "alpha": 0.5}
 PRUNE = {"component": "prune", "method": "weights", "sparsity": 0.5, "zeros": 15_000}
 QUANTIZE = {"component": "quantize", "scheme": "int8"}
+LOWERED = replace(settled(5), lowered_to=2e-4)
 LAYERS = (LayerError("first", 0.001, False), LayerError(f"head {NASTY}", 0.02, True))
 
 BOARD = [
@@ -38,13 +45,33 @@ BOARD = [
     replace(
         TINY, steps=(TRAIN, DISTILL, PRUNE, QUANTIZE),
         making=making(
-            20_000, curves=(settled(30), rising(), settled(5), None), layers=LAYERS,
+            20_000, curves=(settled(30), rising(), LOWERED, None), layers=LAYERS,
             outside=("SOFTMAX -> scores", "PRELU -> p"),
         ),
     ),
     Variant("earlier", noise=0.55, size_bytes=30_000),
     Variant("a slow one with a long name", noise=0.52, size_bytes=70_000, p50_ms=9.0, disturbed=True),
 ]  # fmt: skip
+
+
+def architecture(name, size, metric, *, front=True, fault=None):
+    return Architecture(
+        name, {"backbone": "conv"}, 32, {"macs": 1}, {"host": size / 1e6}, size,
+        (TrainedFor(80, metric / 2), TrainedFor(320, metric, fault)), front, True,
+    )  # fmt: skip
+
+
+FRONT = SearchFront(
+    metric="auc", teacher=0.99, drop=0.02, size_bytes=60_000, latency_ms=1.0, scheme="int8",
+    errors={"host": PredictionError(8, 0.069, 0.994, 0.01)}, steps=(80, 320), asked=40,
+    outside=25, repeated=3,
+    architectures=(
+        architecture("conv-8", 12_000.0, 0.96), architecture(f"conv-{NASTY}", 30_000.0, 0.98),
+        architecture("worse", 40_000.0, 0.97, front=False),
+        architecture("fallen", 50_000.0, 0.0, front=False, fault="its loss was not finite"),
+    ),
+    chosen=f"conv-{NASTY}", why="it is the smallest that keeps the drop",
+)  # fmt: skip
 
 
 def published(root, sealed_noise=0.53, board=BOARD, **changes):
@@ -63,8 +90,9 @@ def published(root, sealed_noise=0.53, board=BOARD, **changes):
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     root = tmp_path_factory.mktemp("reports")
+    FRONT.write(root / "front")
     return {
-        "qualified": published(root / "qualified"),
+        "qualified": published(root / "qualified", search=root / "front"),
         "unqualified": published(root / "unqualified", sealed_noise=2.0),
         "empty": published(root / "empty", drop=0.0, size_mb=0.001),
     }
@@ -152,13 +180,29 @@ def test_the_report_holds_every_section(reports, name):
     for part in (
         "The drop, as it is judged", "From weights to download: tiny",
         "distill conv 0.5: weights as float32", "the .tflite file, int8", "the file after brotli",
-        "Trainings", "kept: 0.8", "What the bytes are there for", "zero points",
+        "Trainings", "kept: 0.8", "Learning rate lowered to 0.0002: higher ones ruined it.", "What the bytes are there for", "zero points",
         "Files and how they run", "3 in 3 partitions", "outside: SOFTMAX -> scores, PRELU -> p",
         "in float: SOFTMAX -> scores", "cosine 0.9987", "lowest 0.9912",
         "not tried: L2_NORMALIZATION", "Layers of tiny", "in float", "200 µs",
         "Nothing tells how earlier, a slow one with a long name came about", "ROC curves",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_what_a_search_found_is_in_the_report_that_is_passed_on(reports):
+    for name in ("page.html", "report.html"):
+        text = text_of(reports["qualified"] / name)
+        for part in (
+            "Architecture search", FRONT.why, "conv-8", f"conv-{NASTY}", "taken by distill",
+            "0.980", "after 320 steps", "30,000 B", "30 µs", "on host",
+            "2 that were trained and are not on the front", "its loss was not finite",
+            "40 architectures were proposed; 25 were predicted outside", "median error is 6.9 %",
+        ):  # fmt: skip
+            assert part in text, part
+        drawn = [one for one in pictures((reports["qualified"] / name).read_text())
+                 if "architectures" in "".join(one.itertext())]  # fmt: skip
+        assert len(drawn) == 2
+        assert "Architecture search" not in text_of(reports["unqualified"] / name)
 
 
 def test_the_trainings_on_the_path_are_shown_once_and_the_others_folded(reports):

@@ -92,6 +92,28 @@ CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, Any]]] = {
         config({"backbone": ["conv"], "widths": [[8, 16]], "alpha": [0.5]}), "search.alpha: conv has widths",
         "remove alpha", config({"backbone": ["conv"], "widths": [[8, 16]]}),
     ),
+    "a stem of nothing": (
+        config({"stem": ["full"]}), "search.stem: it is about the blocks of widths",
+        "add widths: [[8, 16, 24]]", config({"stem": ["full"], "widths": [[8, 16, 24]]}),
+    ),
+    "residuals of nothing": (
+        config({"residuals": [[0, 1]]}), "search.residuals: it is about the blocks of widths",
+        "remove residuals", config({}),
+    ),
+    "residuals of other blocks": (
+        config({"widths": [[8, 16, 24]], "residuals": [[0, 1]]}),
+        "search.residuals: [0, 1] has 2 numbers, and widths 3 blocks", "write [0, 1, 0] in its place",
+        config({"widths": [[8, 16, 24]], "residuals": [[0, 1, 0]]}),
+    ),
+    "no residuals to choose": (
+        config({"widths": [[8, 16, 24]], "residuals": []}), "search.residuals: it lists nothing",
+        "write residuals: [[0, 0, 0], [0, 1, 1]]",
+        config({"widths": [[8, 16, 24]], "residuals": [[0, 0, 0], [0, 1, 1]]}),
+    ),
+    "no such stem": (
+        config({"widths": [[8, 16]], "stem": ["whole"]}), "search.stem: ", "correct search.stem",
+        config({"widths": [[8, 16]], "stem": ["full"]}),
+    ),
     "nothing widens": (
         config({"backbone": ["conv"], "expansion": [2.0]}), "search.expansion: conv widen nothing",
         "add mobilenet_v2 to backbone", config({"backbone": ["conv", "mobilenet_v2"], "expansion": [2.0]}),
@@ -143,7 +165,10 @@ def test_a_search_needs_its_extra_before_anything_runs(
 ) -> None:
     given = loaded(config(), tmp_path)
     store = open_store(str(tmp_path / "store"))
-    request = Request(given, graph_of(given), Cluster(), remeasure=False, store=store)
+    request = Request(
+        given, graph_of(given), Cluster(), remeasure=False, store=store, sources=dict,
+        tell=lambda _: None,
+    )  # fmt: skip
     images.extras.cache_clear()
     version = importlib.metadata.version
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from components.contract.errors import UserError
 from components.devices.remote.jump import making
 from pipelines.config.configuration import Config
+from pipelines.config.devices import ShellDevice
 from pipelines.config.kubeflow import Kubeflow
 from pipelines.runs.graph import Graph
 from pipelines.runs.keys import Fingerprints
@@ -54,11 +55,11 @@ def check(config: Config, graph: Graph) -> Reachable:
             "and which images pods pull",
             "add kubeflow: {pipeline_root: gs://BUCKET/pipelines, images: REGISTRY}",
         )
+    _check_devices(config, config.kubeflow)
     for name, place in graph.sources.items():
         for one in place if isinstance(place, tuple) else (place,):
             if "://" not in one:
                 raise _local(name, one, config.kubeflow)
-    _check_devices(config, config.kubeflow)
     if not isinstance(config.kubeflow.images, str):
         for step in graph.steps:
             if step.image not in config.kubeflow.images:
@@ -74,6 +75,12 @@ def check(config: Config, graph: Graph) -> Reachable:
 def _check_devices(config: Config, settings: Kubeflow) -> None:
     for device, name in zip(config.devices, config.device_names, strict=True):
         through = device.kind in _THROUGH_HOST
+        if isinstance(device, ShellDevice) and device.runner and settings.devices:
+            raise UserError(
+                f"devices: pods have no program of yours, and {name} names the runner "
+                f"{device.runner}",
+                f"remove `runner` of {name}, or measure on it with --engine local",
+            )
         if device.kind in _DEVICES or (through and settings.devices):
             continue
         what = f"devices: pods cannot reach {name}, a device of kind {device.kind}"

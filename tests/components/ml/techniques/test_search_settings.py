@@ -18,6 +18,19 @@ def test_lists_are_in_order_and_each_once() -> None:
     assert "widths" not in space.choices("mobilenet_v1", 8)
 
 
+def test_stem_and_residuals_belong_to_widths_of_as_many_blocks() -> None:
+    space = SearchSpace(
+        backbone=["conv", "mobilenet_v1"], widths=[[8, 16], [8, 16, 24]], stem=["half", "full"],
+        residuals=[[0, 2, 1], [0, 1], [0, 0]],
+    )  # fmt: skip
+    assert space.choices("conv", 8)["stem"] == ("half", "full")
+    assert "stem" not in space.choices("mobilenet_v1", 8)
+    assert space.residuals_behind(2) == ((0, 0), (0, 1))
+    assert space.residuals_behind(3) == ((0, 2, 1),)
+    assert space.residuals_behind(4) == ()
+    assert "stem" not in SearchSpace(widths=[[8, 16]]).choices("conv", 8)
+
+
 def test_half_of_the_pixels_are_tried_where_enough_are_left() -> None:
     assert SearchSpace().resolutions(31) == (None,)
     assert SearchSpace().resolutions(32) == (16, None)

@@ -92,6 +92,20 @@ def test_a_browser_is_refused_whoever_holds_devices(tmp_path):
     assert error.what == "devices: pods cannot reach chrome, a device of kind browser"
 
 
+def test_a_runner_of_the_user_is_on_this_machine(tmp_path):
+    plain = config_of(tmp_path).to_plain()["kubeflow"]
+    settings = plain | {"devices": {"host": "lab.lan", "secret": "lab-ssh"}}
+    program = tmp_path / "benchmark_model"
+    program.touch()
+    (tmp_path / "more").mkdir()
+    given = PHONE | {"runner": str(program)}
+    error = refusal(config_of(tmp_path / "more", devices=["host", given], kubeflow=settings))
+    assert f"s21 names the runner {program}" in error.what
+    assert "remove `runner` of s21" in error.fix
+    fixed = config_of(tmp_path / "more", devices=["host", PHONE], kubeflow=settings)
+    assert check(fixed, graph_of(fixed))
+
+
 def test_vertex_has_no_secret_for_a_key(tmp_path):
     plain = config_of(tmp_path).to_plain()["kubeflow"]
     settings = plain | {"devices": {"host": "lab.lan", "secret": "lab-ssh"}}
