@@ -236,3 +236,35 @@ def test_whoever_submits_goes_the_same_way_with_settings_of_their_own(
     assert shell.run("echo yes").out == b"yes\n"
     assert lab.connections()
     shell.close()
+
+
+@pytest.mark.containers
+def test_the_image_of_such_pods_has_all_that_the_way_takes(keys: Path) -> None:
+    """Its user is not root, and may read the files of a secret, which are root's."""
+    from pipelines.images.building import image_name
+
+    asked = (
+        "from components.devices.remote.settings import SshSettings\n"
+        "from components.devices.remote.ssh_device import open_ssh\n"
+        "from components.devices.remote.lock import holder_here\n"
+        f"device = open_ssh('board', SshSettings(host={HOST!r}))\n"
+        "print(device._shell.run('echo yes').out.decode(), holder_here())\n"
+        "device.close()\n"
+    )
+    place = f"/etc/slimline-devices/{keys.name}"
+    started = ["docker", "run", "--rm", "--network=host", f"--volume={keys}:{place}:ro"]
+    told = [f"--env={HOST_VARIABLE}={LAB}", f"--env={KEYS_VARIABLE}={place}"]
+    for path in (keys, *keys.parents[:2]):
+        path.chmod(0o755)
+    done = subprocess.run(
+        [*started, *told, "--entrypoint=python", image_name("device"), "-c", asked],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("yes\n slimline on "), done.stderr
+    pip = [*started, "--entrypoint=python", image_name("device"), "-c"]
+    code = (
+        "import subprocess; from components.devices.remote.wheels import _with_pip\n"
+        "subprocess.run([_with_pip(), '-m', 'pip', '--version'], check=True)"
+    )
+    found = subprocess.run([*pip, code], check=False, capture_output=True, text=True)
+    assert found.stdout.startswith("pip "), found.stderr
